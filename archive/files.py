@@ -1,0 +1,94 @@
+"""Files that are either whole or not there: written aside, synced, renamed, their folders synced."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archive.errors import ArchiveError, DiskFullError, NotWritableError
+from archive.records import Post
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
+    """Write files under ``root``; when this returns they are on the disk under their names.
+
+    A crash at any moment leaves every file either whole or absent. Writing a post again changes nothing.
+
+    :param aside: a folder on the same file system for files not yet whole; see :func:`clear`
+    :raises ArchiveError: a file could not be written; what is not whole is only in ``aside``
+    """
+    numbers = itertools.count()
+    folders: dict[Path, None] = {}  # as an ordered set
+    renames: list[tuple[Path, Path]] = []
+    for post in posts:
+        target = root / post.path
+        temporary = aside / f"{os.getpid()}-{next(numbers)}.md"
+        with told(target):
+            _write_synced(temporary, post.data)
+            folders.update(dict.fromkeys(_make_folders(root, target.parent)))
+        renames.append((temporary, target))
+    for temporary, target in renames:
+        with told(target):
+            temporary.replace(target)
+    for folder in folders:
+        with told(folder):
+            _sync_folder(folder)
+
+
+def clear(aside: Path) -> None:
+    """Remove what an interrupted write left in the folder for files not yet whole."""
+    for leftover in aside.iterdir():
+        with told(leftover):
+            leftover.unlink()
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """The system's errors about ``path``, as ours.
+
+    :raises ArchiveError: one that says what to do
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise DiskFullError(
+                f"no room to write {path} ({error.strerror}): free some space, then run this again"
+            ) from error
+        if error.errno in _NO_RIGHT:
+            raise NotWritableError(
+                f"{path} cannot be written ({error.strerror}): check its owner and permissions"
+            ) from error
+        raise ArchiveError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folders(root: Path, folder: Path) -> Iterator[Path]:
+    """Make ``folder``; yield it and every folder above it in which one was made, up to ``root``."""
+    yield folder
+    missing = folder
+    while missing != root and not missing.exists():
+        missing = missing.parent
+        yield missing
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,177 @@
+"""The records that the packages hand to each other: frozen, and knowing nobody.
+
+Every time is an aware datetime in UTC. ``None`` means that the site did not say, never that we failed:
+a failure is a :class:`Failure`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+
+class Kind(StrEnum):
+    """What kind of failure it was; it decides how often it is worth another try."""
+
+    TEMPORARY = "temporary"  # the network or the server, likely to mend by itself: time-out, reset, 5xx
+    BLOCKED = "blocked"  # the host wants rest: 403, 418, 429, 456
+    REFUSED = "refused"  # we refuse: robots.txt, a private address, a scheme or a size out of bounds
+    GONE = "gone"  # the site says there is no such page: 404, 410
+    UNREADABLE = "unreadable"  # an answer came, and is not what it should be
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something a site did that kept us from an entry, a listing or an item of one."""
+
+    subject: str  # the docid, or the feed's id
+    kind: Kind
+    reason: str  # one line, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a listing says of one article."""
+
+    docid: str  # Sina's document id ("mcwiwss7730811"), else 16 hex digits drawn from the address
+    url: str  # absolute, http or https
+    title: str  # as listed, whole; "" when the listing has none
+    published: datetime | None  # the roll list's ctime: the time the page shows
+    modified: datetime | None  # mtime: the last change in the site's CMS
+    entered: datetime | None  # intime: when the article entered the list, seconds to minutes after ctime
+    media: str | None  # the medium the site names as source, e.g. "新华社"
+    image: str | None  # address of the listing's picture, as listed
+    keywords: tuple[str, ...] = ()
+    lids: tuple[int, ...] = ()  # ids of all of Sina's lists that the article is in
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a feed's list, as read: what could be understood of it, in its order."""
+
+    entries: tuple[Entry, ...]
+    failures: tuple[Failure, ...] = ()  # one for each item that could not be understood
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One reading of a feed's list, from its newest page down."""
+
+    feed: str  # the feed's id
+    at: datetime  # when it began
+    pages: int  # pages that were read
+    entries: tuple[Entry, ...]  # what they listed, each docid once, newest first
+    failures: tuple[Failure, ...]  # the items that could not be understood
+    complete: bool  # it met known ground or the list's end; False also when it broke off
+    error: Failure | None = None  # why it broke off
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An entry whose article waits to be fetched."""
+
+    entry: Entry
+    host: str  # that it is to be fetched from
+    feeds: tuple[str, ...]  # ids of all feeds that it belongs to: that listed it, or whose lid it names
+    attempts: int  # failed ones so far
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as received, after the content coding of the transfer was undone."""
+
+    url: str  # where it came from, after redirects
+    body: bytes
+    content_type: str  # the Content-Type header; "" when there was none
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What we understood of an article, from its page and its entry."""
+
+    docid: str
+    url: str  # the page's address, after redirects
+    title: str
+    published: datetime
+    body: str  # HTML, as it goes into the file
+    image: str | None  # the first picture of the body, else the listing's; absolute
+    fetched_at: datetime
+    updated: datetime | None = None  # the page's own word on its last change
+    media: str | None = None
+    keywords: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()  # stocks the page names, in Sina's notation: "sh600519", "hk00700", "MSFT"
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Under what a feed files its articles."""
+
+    categories: tuple[str, ...]  # outermost first; they name the folders too
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """An article's file, not yet written."""
+
+    path: PurePosixPath  # relative to the archive's root
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One version of an article, as the index knows it."""
+
+    docid: str
+    number: int  # 1 for the first
+    path: str  # relative to the archive's root, with "/"
+    sha256: str  # of the file's bytes, hex
+    title: str
+    published: datetime
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of time in which a feed may have shown articles that nobody saw."""
+
+    feed: str
+    start: datetime  # publication time of the newest article known before
+    end: datetime  # publication time of the oldest article seen after
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A host that asked to be left alone."""
+
+    host: str
+    until: datetime
+    strikes: int  # refusals in a row: each doubles the rest
+    stated: bool  # the host said until when (Retry-After); else it is our own guess
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHistory:
+    """How a feed has done so far. Counts are of entries that belong to it."""
+
+    feed: str
+    filing: Filing  # as configured at its last poll
+    last_poll: datetime
+    last_success: datetime | None
+    newest: datetime | None  # publication time of the newest article it has listed
+    error: str | None  # why its last poll broke off
+    kind: Kind | None  # of that error
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many entries stand where."""
+
+    entries: int = 0
+    archived: int = 0
+    pending: int = 0
+    parked: int = 0

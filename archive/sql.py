@@ -1,0 +1,138 @@
+"""The longer statements, rows to records and back, and the index's errors in words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from archive.errors import ArchiveError, DamagedIndexError, DiskFullError, LockedError, NotWritableError
+from archive.records import Entry, FeedHistory, Filing, Kind, Pending, Rest
+
+Row = sqlite3.Row
+
+INSERT_ENTRY = """
+    INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
+                         first_seen, due, status)
+    VALUES (:docid, :url, :host, :title, :published, :modified, :entered, :media, :image, :keywords, :lids,
+            :first_seen, :due, 'pending')
+    ON CONFLICT (docid) DO UPDATE SET
+        url = excluded.url, host = excluded.host, title = excluded.title, published = excluded.published,
+        modified = excluded.modified, entered = excluded.entered, media = excluded.media, image = excluded.image,
+        keywords = excluded.keywords, lids = excluded.lids, due = excluded.due, status = 'pending', attempts = 0,
+        failure_kind = NULL, failure = NULL
+    WHERE entries.url IS NULL
+"""  # an item that could not be read before and can be now: no more than that is taken from later sights
+
+UPSERT_FEED = """
+    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, error_kind, error)
+    VALUES (:id, :categories, :author, :at, :success, :newest, :kind, :error)
+    ON CONFLICT (id) DO UPDATE SET
+        categories = :categories, author = :author, last_poll = :at,
+        last_success = coalesce(:success, last_success),
+        newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
+        error_kind = :kind, error = :error
+"""
+
+SELECT_DUE = """
+    SELECT docid, url, host, title, published, modified, entered, media, image, keywords, lids, attempts,
+           (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
+    FROM entries
+    WHERE status = 'pending' AND host = ? AND due <= ? AND (tried IS NULL OR tried < ?)
+    ORDER BY attempts, published DESC LIMIT ?
+"""
+
+
+def to_text(time: datetime | None) -> str | None:
+    """A time as the index has it: fixed width, so that text sorts as time does."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds") if time else None
+
+
+def to_time(text: str | None) -> datetime | None:
+    """The reverse of :func:`to_text`."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def entry_row(entry: Entry, host: str, first_seen: datetime) -> dict[str, Any]:
+    """A new row of ``entries``."""
+    return {
+        "docid": entry.docid,
+        "url": entry.url,
+        "host": host,
+        "title": entry.title,
+        "published": to_text(entry.published),
+        "modified": to_text(entry.modified),
+        "entered": to_text(entry.entered),
+        "media": entry.media,
+        "image": entry.image,
+        "keywords": json.dumps(entry.keywords, ensure_ascii=False),
+        "lids": json.dumps(entry.lids),
+        "first_seen": to_text(first_seen),
+        "due": to_text(first_seen),
+    }
+
+
+def pending(row: Row) -> Pending:
+    """A row of ``entries`` with its ``feeds`` as a JSON list."""
+    entry = Entry(
+        docid=row["docid"],
+        url=row["url"],
+        title=row["title"],
+        published=to_time(row["published"]),
+        modified=to_time(row["modified"]),
+        entered=to_time(row["entered"]),
+        media=row["media"],
+        image=row["image"],
+        keywords=tuple(json.loads(row["keywords"])),
+        lids=tuple(json.loads(row["lids"])),
+    )
+    return Pending(entry, row["host"], tuple(json.loads(row["feeds"])), row["attempts"])
+
+
+def feed_history(row: Row) -> FeedHistory:
+    """A row of ``feeds``."""
+    return FeedHistory(
+        feed=row["id"],
+        filing=Filing(tuple(json.loads(row["categories"])), row["author"]),
+        last_poll=datetime.fromisoformat(row["last_poll"]),
+        last_success=to_time(row["last_success"]),
+        newest=to_time(row["newest"]),
+        error=row["error"],
+        kind=Kind(row["error_kind"]) if row["error_kind"] else None,
+    )
+
+
+def rest(row: Row) -> Rest:
+    """A row of ``rests``."""
+    return Rest(row["host"], datetime.fromisoformat(row["until"]), row["strikes"], bool(row["stated"]), row["reason"])
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """SQLite's errors about the index at ``path``, as ours; what can only be a bug stays as it is.
+
+    :raises ArchiveError: one that names the file and what to do
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _in_words(error, path) or error from error
+
+
+def _in_words(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | None:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return LockedError(f"the index {path} is locked by another program: close it there, then run this again")
+        case sqlite3.SQLITE_FULL:
+            return DiskFullError(f"no room to write the index {path}: free some space, then run this again")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return NotWritableError(f"the index {path} cannot be opened for writing: check its owner and permissions")
+        case sqlite3.SQLITE_IOERR:
+            return DiskFullError(f"the disk refused a write or read of the index {path} ({error}): check its space")
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return DamagedIndexError(f"the index {path} is damaged ({error}): put a copy of it back, or move it away")
+    return None

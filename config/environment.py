@@ -1,0 +1,74 @@
+"""Settings from environment variables: FINARCHIVE_<SECTION>_<KEY>. Pure: the environment is an argument."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_origin
+
+from config.mistakes import SECTIONS, Mistake
+
+PREFIX = "FINARCHIVE_"
+FILE_VARIABLE = "FINARCHIVE_CONFIG"  # names the file; `config.load.find` reads it
+
+_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the environment sets. Keys are (section, key)."""
+
+    values: dict[tuple[str, str], object]  # as a TOML file would give them, for the model to check
+    names: dict[tuple[str, str], str]  # the variable each came from
+    mistakes: tuple[Mistake, ...]  # variables that mean nothing, or the same thing twice
+
+
+def variables() -> dict[str, tuple[str, str]]:
+    """Every variable that is understood, with the (section, key) it sets; the first spelling is the usual one."""
+    return {
+        f"{PREFIX}{section.upper()}{joint}{key.upper()}": (section, key)
+        for section, model in SECTIONS.items()
+        for key in model.model_fields
+        for joint in ("_", "__")  # two, as settings libraries write it, are accepted too
+    }
+
+
+def read_environment(env: Mapping[str, str]) -> Overrides:
+    """Everything that starts with FINARCHIVE_; what is not understood is a mistake, so that no typo passes."""
+    known = variables()
+    values: dict[tuple[str, str], object] = {}
+    names: dict[tuple[str, str], str] = {}
+    mistakes: list[Mistake] = []
+    for name in sorted(env):
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
+            continue
+        setting = known.get(name)
+        if setting is None:
+            mistakes.append(Mistake(name, None, "", f"unknown variable; {_advice(name, list(known))}"))
+        elif setting in names:
+            mistakes.append(Mistake(name, None, "", f"sets the same as {names[setting]}: leave one of them out"))
+        else:
+            names[setting] = name
+            values[setting] = _typed(env[name], *setting)
+    return Overrides(values, names, tuple(mistakes))
+
+
+def _typed(text: str, section: str, key: str) -> object:
+    """`text` as the setting's type; text that does not read as it stays text, for the model to refuse."""
+    wanted = SECTIONS[section].model_fields[key].annotation
+    try:
+        if wanted is float:
+            return float(text)
+        if wanted is int:
+            return int(text)
+    except ValueError:
+        return text
+    if wanted is bool:
+        return _TRUTH.get(text.strip().lower(), text)
+    if get_origin(wanted) is tuple:
+        return [part.strip() for part in text.split(",")] if text.strip() else []
+    return text
+
+
+def _advice(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), [*known, FILE_VARIABLE], n=1, cutoff=0.75)
+    return f"did you mean {near[0]}?" if near else f"names are {PREFIX}<SECTION>_<KEY>, see docs/configuration.md"

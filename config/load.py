@@ -1,0 +1,196 @@
+"""Find, read and check the configuration. All reading of the disk that `config` does is here.
+
+`ConfigError` is the root error of the package: it holds every mistake at once, each with its place.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config.environment import FILE_VARIABLE, Overrides, read_environment
+from config.lines import KeyPath, key_lines, line_of
+from config.mistakes import ConfigError, Mistake, describe, shown
+from config.model import Feed, Settings
+
+__all__ = ["ConfigError", "Mistake", "builtin_feeds", "find", "load", "sample_text"]
+
+LOCAL_NAME = "finarchive.toml"
+SYSTEM_FILE = Path("/etc/finarchive/finarchive.toml")
+
+
+def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: Path = SYSTEM_FILE) -> Path | None:
+    """The file to read: -c, $FINARCHIVE_CONFIG, ./finarchive.toml, /etc/finarchive/finarchive.toml; else None.
+
+    Relative paths start at `cwd`. Raises ConfigError if a file that was named does not exist: going on without
+    it would archive with settings nobody chose.
+    """
+    named = [(explicit, "-c")] if explicit is not None else []
+    if not named and env.get(FILE_VARIABLE):
+        named = [(Path(env[FILE_VARIABLE]), f"${FILE_VARIABLE}")]
+    for path, origin in named:
+        if not _is_there(cwd / path):
+            message = f"does not exist, but {origin} names it; correct the name or create the file"
+            raise ConfigError([Mistake(str(path), None, "", message)])
+        return cwd / path
+    return next((path for path in (cwd / LOCAL_NAME, system_file) if _is_there(path)), None)
+
+
+def load(path: Path | None, env: Mapping[str, str]) -> Settings:
+    """The settings of the file at `path` (None: the built-in ones), overridden by FINARCHIVE_* variables.
+
+    A relative archive.root is relative to the current directory; `~` is the home directory. A file without
+    [[feeds]] gets the built-in ones. Raises ConfigError with every mistake in the file and the environment.
+    """
+    overrides = read_environment(env)
+    source = str(path) if path is not None else "built-in settings"
+    try:
+        text = _read(path) if path is not None else ""
+        document = _parse(text, source)
+    except ConfigError as error:
+        raise ConfigError([*error.mistakes, *overrides.mistakes]) from error
+    lines = key_lines(text)
+    mistakes = [
+        Mistake(source, line_of(lines, place), _name(place, document), message)
+        for place, message in _beyond_the_model(document)
+    ]
+    settings = None
+    try:
+        settings = Settings.model_validate(_merged(document, overrides, env))
+    except ValidationError as error:
+        for details in error.errors():
+            if details["type"] != "repeated_id":  # told above, with its line
+                mistakes.append(_mistake(details, document, overrides, source, lines))
+    if settings is None or mistakes or overrides.mistakes:
+        in_file = sorted((m for m in mistakes if m.source == source), key=lambda m: m.line or 0)
+        elsewhere = sorted((m for m in mistakes if m.source != source), key=lambda m: m.source)
+        raise ConfigError([*in_file, *elsewhere, *overrides.mistakes])
+    return settings
+
+
+def builtin_feeds() -> tuple[Feed, ...]:
+    """The feeds that are read where the configuration names none, in the order articles are filed by."""
+    return tuple(Feed.model_validate(feed) for feed in tomllib.loads(_packaged("feeds.toml"))["feeds"])
+
+
+def sample_text() -> str:
+    """The configuration file that `finarchive init` writes."""
+    return _packaged("sample.toml")
+
+
+def _packaged(name: str) -> str:
+    return resources.files("config").joinpath(name).read_text(encoding="utf-8")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()  # a link to nowhere is a mistake, not an absence
+    except OSError:  # it may be there, behind a folder we may not enter: reading it will say so
+        return True
+
+
+def _read(path: Path) -> str:
+    def unreadable(line: int | None, message: str) -> ConfigError:
+        return ConfigError([Mistake(str(path), line, "", message)])
+
+    try:
+        data = path.read_bytes()
+    except IsADirectoryError as error:
+        raise unreadable(None, "is a directory; name the file inside it") from error
+    except FileNotFoundError as error:
+        raise unreadable(None, "does not exist; correct the name or create the file") from error
+    except PermissionError as error:
+        raise unreadable(None, "may not be read; check the rights on it and its folders") from error
+    except OSError as error:
+        raise unreadable(None, f"cannot be read: {error.strerror or error}") from error
+    try:
+        return data.decode("utf-8-sig")  # editors on Windows put a byte order mark first
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise unreadable(line, f"is not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8") from error
+
+
+def _parse(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ConfigError([Mistake(source, None, "", "is nested too deeply; no setting needs that")]) from error
+    except ValueError as error:  # also a number too long for Python to read
+        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        last = text.rstrip("\n").count("\n") + 1
+        line = int(found[1]) if found else last if "at end of document" in str(error) else None
+        raise ConfigError([Mistake(source, line, "", f"not valid TOML: {error}")]) from error
+
+
+def _beyond_the_model(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """Mistakes of the list of feeds as a whole: the model tells of them only once every feed is right."""
+    feeds = document.get("feeds")
+    if not isinstance(feeds, list):
+        return
+    if not feeds:
+        yield ("feeds",), "names no feed; leave it out to get the built-in feeds"
+    seen: dict[str, int] = {}
+    for index, feed in enumerate(feeds):
+        name = feed.get("id") if isinstance(feed, dict) else None
+        if isinstance(name, str) and seen.setdefault(name, index) != index:
+            yield ("feeds", index, "id"), f"must be unique, but feed {seen[name] + 1} is {shown(name)} too"
+
+
+def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str, str]) -> dict[str, Any]:
+    merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
+    for (section, key), value in overrides.values.items():
+        table = merged.setdefault(section, {})
+        if isinstance(table, dict):  # else a mistake that the model tells of
+            table[key] = value
+    archive = merged.get("archive")
+    if isinstance(archive, dict) and isinstance(archive.get("root"), str):
+        archive["root"] = _at_home(archive["root"], env)
+    merged.setdefault("feeds", builtin_feeds())
+    return merged
+
+
+def _at_home(root: str, env: Mapping[str, str]) -> str:
+    first, _, rest = root.partition("/")
+    if first == "~" and env.get("HOME"):
+        return str(Path(env["HOME"], rest.lstrip("/")))
+    try:
+        return str(Path(root).expanduser()) if first.startswith("~") else root
+    except RuntimeError:  # a user that does not exist: then it is a folder that starts with a tilde
+        return root
+
+
+def _mistake(
+    details: ErrorDetails,
+    document: Mapping[str, Any],
+    overrides: Overrides,
+    source: str,
+    lines: Mapping[KeyPath, int],
+) -> Mistake:
+    place = details["loc"]
+    if details["type"] == "disorder" and not _is_set(place, document, overrides):
+        place = (place[0], details["ctx"]["other"])  # of the two, the one that was written down
+    variable = overrides.names.get((str(place[0]), str(place[1]))) if len(place) > 1 else None
+    if variable is not None:
+        return Mistake(variable, None, _name(place, document), describe(details))
+    return Mistake(source, line_of(lines, place), _name(place, document), describe(details))
+
+
+def _is_set(place: KeyPath, document: Mapping[str, Any], overrides: Overrides) -> bool:
+    section, key = str(place[0]), str(place[1])
+    return key in document.get(section, {}) or (section, key) in overrides.names
+
+
+def _name(place: KeyPath, document: Mapping[str, Any]) -> str:
+    """A path as a person says it: network.delay, feeds[china].lid, or feeds[#2].id where the id is no help."""
+    if place[0] != "feeds" or len(place) == 1:
+        return ".".join(part for part in place if isinstance(part, str))
+    index = int(place[1])
+    feed = document["feeds"][index]
+    name = feed.get("id") if isinstance(feed, dict) and place[2:] != ("id",) else None
+    label = name if isinstance(name, str) and name.isprintable() else f"#{index + 1}"
+    return ".".join([f"feeds[{label}]", *(part for part in place[2:] if isinstance(part, str))])

@@ -1,0 +1,244 @@
+"""The settings, typed and frozen: what to crawl, how politely, where to, how often.
+
+Pure: loading is `config.load`. Every value is checked here, so that what a `Settings` holds can be trusted
+wherever it goes. Mistakes are raised as pydantic's ValidationError (a ValueError).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StrictBool,
+    StrictStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from config.durations import format_duration, parse_duration
+
+# Defaults are checked as well, because some are only right beside others (a roll feed without a lid).
+_CHECKED = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+ROLL_ENDPOINT = "https://feed.mix.sina.com.cn/api/roll/get"
+
+# Sina's list numbers have three to five digits; 32 bits leave room and fit any database.
+_LIST_NUMBER_MAX = 2**31 - 1
+
+_SECOND = timedelta(seconds=1)
+_HOUR = timedelta(hours=1)
+
+
+def _bounded(least: timedelta, most: timedelta | None = None) -> Callable[[timedelta], timedelta]:
+    def check(value: timedelta) -> timedelta:
+        if value < least:
+            raise ValueError(f"must be at least {format_duration(least)}, not {format_duration(value)}")
+        if most is not None and value > most:
+            raise ValueError(f"must be at most {format_duration(most)}, not {format_duration(value)}")
+        return value
+
+    return check
+
+
+def _folder(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f'must be the path of a folder, as text such as "./news", not {value!r}')
+    return Path(value)
+
+
+def _header_text(value: str) -> str:
+    # It is sent in a header: a line break would let it add headers, and servers mangle what is not ASCII.
+    if not value.strip() or not value.isascii() or not value.isprintable():
+        raise ValueError(f"must be one line of visible ASCII characters, not {value!r}")
+    return value
+
+
+def _feed_id(value: str) -> str:
+    # Ids are typed on the command line and stand in log lines as feed=ID.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+        raise ValueError(f"must be of a-z, 0-9, _ and -, and start with a letter or digit, not {value!r}")
+    return value
+
+
+def _category(value: str) -> str:
+    # A category becomes a folder; one of which nothing is left would move its articles a level up.
+    kept = (c for c in value if c not in '/\\:*?"<>|' and unicodedata.category(c) != "Cc")
+    if not "".join(kept).strip(". "):
+        raise ValueError(f"must keep a character that a folder's name can have, which {value!r} does not")
+    return value
+
+
+def _user_agent() -> str:
+    try:
+        release = version("finarchive")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        release = "0"
+    # Says plainly who asks, so that a site can tell us apart, and refuse us, without guessing.
+    return f"finarchive/{release} (the finarchive project; archives public news pages)"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # nothing here is meant to spin
+Rest = Annotated[Duration, AfterValidator(_bounded(_SECOND, _HOUR))]  # back-off doubles to an hour and stops
+Folder = Annotated[Path, BeforeValidator(_folder)]
+Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Count = Annotated[int, Strict()]
+Category = Annotated[StrictStr, AfterValidator(_category)]
+ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
+Kind = Literal["roll", "live", "column", "usstock", "rss"]
+
+
+class ArchiveSettings(BaseModel):
+    """Where articles go and what their files look like."""
+
+    model_config = _CHECKED
+
+    root: Folder = Path("./news")  # beside the caller: needs no rights, and is easily seen and removed
+    profile: Literal["sample", "extended", "hugo"] = "sample"  # the format that existing blogs were built on
+    body: Literal["faithful", "clean"] = "faithful"  # an archive leaves nothing out unless asked to
+    raw: Literal["warc", "none"] = "warc"  # bytes not kept today cannot be had again
+
+
+class NetworkSettings(BaseModel):
+    """How the web is asked: politely, within bounds, and never inside the own network."""
+
+    model_config = _CHECKED
+
+    # Seconds between two requests to one host. One a second drains the busiest hour measured (50 articles) in
+    # a minute; fast polling is answered with 403. More than an hour would be a stop, not a delay.
+    delay: Annotated[Seconds, Field(ge=0, le=3600)] = 1.0
+    # Requests at once to one host. Two, so that one slow page does not hold up the queue; past 256 the
+    # sockets, not the host, are the limit.
+    concurrency: Annotated[Count, Field(ge=1, le=256)] = 2
+    timeout: Annotated[Seconds, Field(gt=0)] = 20.0  # seconds; a page that takes longer is better retried later
+    # Bytes after decompression. Articles have tens of KB: 8 MiB stops a bomb and no page. Under 1 KiB even
+    # an error page would not fit, and everything would fail.
+    max_body: Annotated[Count, Field(ge=1024)] = 8_388_608
+    allow_private: StrictBool = False  # a link in a page must not reach the machines around us
+    obey_robots: StrictBool = True  # what a site asks of robots holds unless its owner is asked
+    user_agent: Annotated[StrictStr, AfterValidator(_header_text)] = Field(default_factory=_user_agent)
+    # First rest of a host that refused (403, 418, 429, 456) without a Retry-After; it doubles to an hour. Ten
+    # seconds cost little if the refusal was a hiccup, and nine doublings reach the hour.
+    rest: Rest = timedelta(seconds=10)
+
+
+class ScheduleSettings(BaseModel):
+    """When lists are read, how far, and when archived articles are looked at again."""
+
+    model_config = _CHECKED
+
+    # Before `every`, because each is checked against those above it. Under a minute polls cost more than they
+    # find: items enter a list up to eight minutes after the time they show.
+    min: Interval = timedelta(minutes=1)
+    # A busy hour brings 50 articles, a whole page: a list read less often takes as many requests, only later.
+    max: Interval = _HOUR
+    every: Interval = timedelta(minutes=5)  # a busy list brings about four items in it, far from a page
+    # Ages at which an archived article is fetched again: most corrections come at once, deletions in days.
+    recheck: tuple[Interval, ...] = (_HOUR, timedelta(days=1), timedelta(days=7))
+    # The most pages of a list, 50 articles each, that one poll reads. The busiest list measured had some 600
+    # articles a day, so 1,000 reach over a day's outage; what lies further back is a gap for `backfill`.
+    pages: Annotated[Count, Field(ge=1, le=1000)] = 20
+
+    @field_validator("max", "every")
+    @classmethod
+    def _ordered(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        least, most = info.data.get("min"), info.data.get("max")
+        if least is not None and value < least:
+            raise _disorder(info.field_name, value, "at least", "min", least)
+        if most is not None and value > most:
+            raise _disorder(info.field_name, value, "at most", "max", most)
+        return value
+
+
+def _disorder(name: str | None, value: timedelta, bound: str, other: str, limit: timedelta) -> Exception:
+    """The error of two settings that do not go together; its context names the other one."""
+    text = f"schedule.{name} must be {bound} schedule.{other}, which is {format_duration(limit)}"
+    return PydanticCustomError("disorder", f"{text}, not {format_duration(value)}", {"other": other})
+
+
+class Feed(BaseModel):
+    """One list to watch. The order of feeds matters: an article is filed under the first that claims it."""
+
+    model_config = _CHECKED
+
+    id: Annotated[StrictStr, AfterValidator(_feed_id)]
+    kind: Kind
+    # Folders, outermost first. Eight is more than any sensible tree, and keeps paths within system limits.
+    categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=8)]
+    endpoint: StrictStr = ""  # address of the list; a roll feed's is filled in
+    pageid: ListNumber | None = None  # roll: the page the list stands on; the answer hardly depends on it
+    lid: ListNumber | None = None  # roll: the list's number, which items name in their `lids`
+    every: Interval | None = None  # None: schedule.every
+    author: Annotated[StrictStr, Field(min_length=1)] | None = None  # of the posts; see author_name
+    enabled: StrictBool = True  # a feed somebody wrote down is meant to be read
+
+    @model_validator(mode="before")
+    @classmethod
+    def _roll_has_one_endpoint(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("kind") == "roll":
+            return {"endpoint": ROLL_ENDPOINT, **data}
+        return data
+
+    @field_validator("endpoint")
+    @classmethod
+    def _on_the_web(cls, value: str, info: ValidationInfo) -> str:
+        if not value and "kind" not in info.data:
+            return value  # whether one is needed hangs on the kind, which is a mistake already reported
+        if not value:
+            raise ValueError(f"is missing: a feed of kind {info.data['kind']} needs the address of its list")
+        try:
+            parts = urlsplit(value)
+            reachable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number, an address in brackets that is none
+            reachable = False
+        # urlsplit drops tabs and line breaks without a word.
+        if not reachable or not value.isprintable() or " " in value:
+            raise ValueError(f"must be an address like https://host/path, not {value!r}")
+        return value
+
+    @field_validator("lid")
+    @classmethod
+    def _roll_needs_lid(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is None and info.data.get("kind") == "roll":
+            raise ValueError("is missing: a feed of kind roll needs the number of its list, such as lid = 1686")
+        return value
+
+    @property
+    def author_name(self) -> str:
+        """What the post's `author` says: the configured one, else the second category, else the first."""
+        return self.author or self.categories[:2][-1]
+
+
+class Settings(BaseModel):
+    """Everything the configuration says."""
+
+    model_config = _CHECKED
+
+    archive: ArchiveSettings = ArchiveSettings()
+    network: NetworkSettings = NetworkSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    feeds: tuple[Feed, ...] = ()  # `config.load` puts the built-in list here; a test may want none
+
+    @field_validator("feeds")
+    @classmethod
+    def _ids_once(cls, feeds: tuple[Feed, ...]) -> tuple[Feed, ...]:
+        ids = [feed.id for feed in feeds]
+        repeated = sorted({name for name in ids if ids.count(name) > 1})
+        if repeated:
+            raise PydanticCustomError("repeated_id", f"feed ids must be unique, not twice {', '.join(repeated)}")
+        return feeds

@@ -1,0 +1,127 @@
+"""From an article's page and its entry to the article. Pure: bytes in, record out."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from archive.records import Article, Entry, Page
+from crawler import layouts
+from crawler.body import render_body
+from crawler.charset import decode
+from crawler.errors import ExtractionError, GoneError
+from crawler.urls import absolute
+
+CHINA = timezone(timedelta(hours=8))  # all of Sina's clocks; China has had no summer time since 1991
+# 2026年09月28日 23:20 · 2026-09-28 23:20:25 · 2026-09-28T23:20:25+08:00 · 2009年11月09日13:48
+_TIME = re.compile(
+    r"(\d{4})[-年/](\d{1,2})[-月/](\d{1,2})日?[T\s]*(\d{1,2}):(\d{2})(?::(\d{2}))?(Z|[+-]\d{2}:?\d{2})?"
+)
+# <!-- news_keyword_pub,stock,sz300036&sz300053 --> ends the text; usstock has bare tickers
+_STOCKS_COMMENT = re.compile(r"<!--\s*news_keyword_pub,\w*,([^\s>]*)\s*-->")
+_STOCK_SPAN = re.compile(r"(?:stock|usstock|hkstock|forex|futures)_(\w+)")
+_SEPARATOR = re.compile(r"[,，、;；\s]+")
+_WHITE = re.compile(r"\s+")
+
+
+def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
+    """The article on a page.
+
+    The entry's title and time go before the page's: the listing is what the archive was asked to record.
+
+    :param clean: leave Sina's furniture out of the body
+    :raises GoneError: the page says that there is no such article
+    :raises ExtractionError: no article could be found on it
+    """
+    text = decode(page.body, page.content_type)
+    tree = LexborHTMLParser(text)
+    element = _first(tree, layouts.BODY)
+    if element is None:
+        if layouts.GONE in text:
+            raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
+        raise ExtractionError(_what_it_is(text, tree))
+    inner = element.inner_html or ""
+    body = render_body(inner, page.url, clean=clean)
+    published = entry.published or _time(tree, layouts.PUBLISHED) or entry.entered or page.fetched_at
+    image = body.image or entry.image
+    return Article(
+        docid=entry.docid,
+        url=page.url,
+        title=entry.title or _text(tree, layouts.TITLE) or "",
+        published=published,
+        body=body.html,
+        image=absolute(page.url, image) if image else None,
+        fetched_at=page.fetched_at,
+        updated=_time(tree, layouts.UPDATED) or entry.modified,
+        media=entry.media or _text(tree, layouts.MEDIUM),
+        keywords=entry.keywords or _keywords(tree),
+        symbols=_symbols(inner, element),
+    )
+
+
+def is_whole(page: Page) -> bool:
+    """Whether a page that came without its length goes on to its end, as far as its text can tell."""
+    return b"</html" in page.body[-4096:].lower()  # trackers and comments may follow the end
+
+
+def parse_time(text: str) -> datetime | None:
+    """A time as Sina's pages write it, China time where they name no zone; None when it is none."""
+    if not (match := _TIME.search(text)):
+        return None
+    zone = match[7]
+    try:
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+        stated = datetime(year, month, day, hour, minute, second, tzinfo=CHINA)
+        if zone:
+            stated = datetime.fromisoformat(stated.replace(tzinfo=None).isoformat() + zone)
+    except ValueError:
+        return None
+    return stated.astimezone(UTC)
+
+
+def _what_it_is(text: str, tree: LexborHTMLParser) -> str:
+    if not text.strip():
+        return "the page is empty"
+    title = tree.css_first("title")
+    told = _WHITE.sub(" ", title.text()).strip()[:80] if title else ""
+    return f"no article element on the page ({'its title: ' + told if told else 'it has no title'})"
+
+
+def _first(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> LexborNode | None:
+    for selector in selectors:
+        if (node := tree.css_first(selector)) is not None:
+            return node
+    return None
+
+
+def _text(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> str | None:
+    for selector in selectors:
+        if (node := tree.css_first(selector)) is not None:
+            stated = node.attributes.get("content") if node.tag == "meta" else node.text()
+            if stated := _WHITE.sub(" ", stated or "").strip():
+                return stated
+    return None
+
+
+def _time(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> datetime | None:
+    stated = _text(tree, selectors)
+    return parse_time(stated) if stated else None
+
+
+def _keywords(tree: LexborHTMLParser) -> tuple[str, ...]:
+    for selector in layouts.KEYWORDS:
+        if (node := tree.css_first(selector)) is not None:
+            stated = node.attributes.get("data-wbkey") or node.attributes.get("content") or ""
+            if words := tuple(dict.fromkeys(filter(None, _SEPARATOR.split(stated)))):
+                return words
+    return ()
+
+
+def _symbols(inner: str, element: LexborNode) -> tuple[str, ...]:
+    found = [symbol for match in _STOCKS_COMMENT.finditer(inner) for symbol in match[1].split("&")]
+    for span in element.css("span[id]"):
+        if match := _STOCK_SPAN.fullmatch(span.attributes["id"] or ""):
+            found.append(match[1])
+    return tuple(dict.fromkeys(filter(None, found)))

@@ -1,0 +1,73 @@
+"""What went wrong with a request: from exceptions and statuses to a kind and a line in words."""
+
+from __future__ import annotations
+
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+)
+
+from archive.records import Failure, Kind
+from crawler import guard
+from crawler.errors import CrawlerError, GoneError
+from crawler.rest import REFUSALS
+
+_GONE = frozenset({404, 410, 451})
+
+
+class RefusedError(IgnoreRequest):
+    """We do not ask for such an address."""
+
+
+# The first that fits wins. {host} is the request's, {error} the exception's own words.
+_MEANINGS: tuple[tuple[type[BaseException], str, Kind, str], ...] = (
+    # exception, a part of its words, what it means
+    (CannotResolveHostError, "", Kind.TEMPORARY, "the name {host} could not be resolved: is there a network?"),
+    (DownloadConnectionRefusedError, "", Kind.TEMPORARY, "{host} refused the connection"),
+    (DownloadTimeoutError, "", Kind.TEMPORARY, "{host} took too long: no whole answer within network.timeout"),
+    (ResponseDataLossError, "", Kind.TEMPORARY, "the answer of {host} ended in the middle"),
+    (DownloadCancelledError, "", Kind.REFUSED, "the answer is larger than network.max_body"),
+    (RefusedError, "", Kind.REFUSED, "{error}"),
+    (IgnoreRequest, "robots.txt", Kind.REFUSED, "the host's robots.txt forbids it, and network.obey_robots is true"),
+    (IgnoreRequest, "DOWNLOAD_MAXSIZE", Kind.REFUSED, "the answer unpacks to more than network.max_body"),
+    (IgnoreRequest, "max redirections", Kind.REFUSED, "too many redirects"),
+    (GoneError, "", Kind.GONE, "{error}"),
+    (CrawlerError, "", Kind.UNREADABLE, "{error}"),
+    (BaseException, "", Kind.TEMPORARY, "{host}: {error}"),
+)
+
+
+def of_exception(error: BaseException | None, subject: str, host: str) -> Failure:
+    """The failure of a request that brought no answer, or one that could not be read.
+
+    :param host: that of the request
+    """
+    if isinstance(error, CannotResolveHostError) and (address := guard.refused.get(host)):
+        error = RefusedError(f"{host} has the private address {address}, and network.allow_private is false")
+    told = str(error) or type(error).__name__
+    kind, words = next(
+        (kind, words) for type_, part, kind, words in _MEANINGS if isinstance(error, type_) and part in told
+    )
+    return Failure(subject, kind, " ".join(words.format(host=host, error=told).split())[:300])
+
+
+def of_status(status: int, subject: str, location: str = "") -> Failure | None:
+    """The failure that an answer's status means; None for a success.
+
+    :param location: the Location header, of a redirect that was not followed
+    """
+    if status in REFUSALS:
+        return Failure(subject, Kind.BLOCKED, f"status {status}: the host wants rest")
+    if status in _GONE:
+        return Failure(subject, Kind.GONE, f"status {status}: no such page")
+    if 300 <= status < 400:
+        return Failure(subject, Kind.UNREADABLE, f"status {status}: a redirect to {location[:200] or 'nowhere'}")
+    if not 200 <= status < 300:
+        return Failure(subject, Kind.TEMPORARY, f"status {status}")
+    if status != 200:  # 204 No Content, 206 a part: nothing that could be filed
+        return Failure(subject, Kind.UNREADABLE, f"status {status}: no page")
+    return None

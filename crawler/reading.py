@@ -1,0 +1,79 @@
+"""The rules for reading a list without missing anything. Pure.
+
+Lists are ordered by ctime, but items arrive by intime: 37 % of new items first appear below known ones (measured on
+62,644 polls), so the first known item proves nothing. Whole pages are read, on until known ground.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from archive.records import Entry, Failure, Listing, Poll
+
+# New items appear below known ones at a median depth of 13 and a 95th percentile of 40: one page of 50 that
+# holds nothing new is nearly proof, two are.
+KNOWN_PAGES = 2
+
+
+class Next(Enum):
+    """What to do after a page."""
+
+    READ_ON = "read on"
+    KNOWN_GROUND = "known ground"  # everything older was listed to an earlier complete poll
+    END = "the list's end"
+    LIMIT = "page limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a poll has come."""
+
+    feed: str
+    at: datetime
+    pages: int = 0
+    entries: tuple[Entry, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    seen: frozenset[str] = field(default=frozenset())
+    known_pages: int = 0  # the last so many pages held only known docids
+
+    def poll(self, *, complete: bool, error: Failure | None = None) -> Poll:
+        """The poll as it stands, to be recorded."""
+        return Poll(self.feed, self.at, self.pages, self.entries, self.failures, complete, error)
+
+
+def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: int) -> tuple[Reading, Next]:
+    """Take one more page into a reading.
+
+    :param known: those of the page's docids that an earlier complete poll of the feed was listed
+    :param most_pages: pages that one poll may read
+    """
+    fresh = _unseen(reading, listing)
+    docids = {entry.docid for entry in listing.entries}
+    only_known = bool(docids & known) and docids <= known | reading.seen
+    after = replace(
+        reading,
+        pages=reading.pages + 1,
+        entries=reading.entries + fresh,
+        failures=reading.failures + listing.failures,
+        seen=reading.seen | docids,
+        known_pages=reading.known_pages + 1 if only_known else 0,
+    )
+    return after, _next(after, bool(fresh or listing.failures), most_pages)
+
+
+def _next(reading: Reading, page_was_new: bool, most_pages: int) -> Next:
+    if not page_was_new:  # an empty page, or one that repeats what this poll has read
+        return Next.END
+    if reading.known_pages >= KNOWN_PAGES:
+        return Next.KNOWN_GROUND
+    if reading.pages >= most_pages:
+        return Next.LIMIT
+    return Next.READ_ON
+
+
+def _unseen(reading: Reading, listing: Listing) -> tuple[Entry, ...]:
+    fresh = {entry.docid: entry for entry in reversed(listing.entries) if entry.docid not in reading.seen}
+    return tuple(reversed(fresh.values()))

@@ -1,0 +1,114 @@
+"""The command line: what every command shares, and the way from errors to exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from archive.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
+from config.load import ConfigError, find, load
+from config.model import Feed, Settings
+from scheduler import logs
+from scheduler.exits import Exit
+
+
+@dataclass
+class Session:
+    """What a command works with."""
+
+    config: Path | None  # as given with -c
+    verbosity: int | None  # as given with -v and -q; None for neither
+
+    @cached_property
+    def config_path(self) -> Path | None:
+        """The configuration file in force; None for the built-in settings."""
+        return find(self.config, os.environ, Path())
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in force.
+
+        :raises ConfigError: with every mistake in them
+        """
+        return load(self.config_path, os.environ)
+
+    def chosen(self, names: tuple[str, ...]) -> list[Feed]:
+        """The feeds of these ids, else all that are on.
+
+        :raises click.UsageError: there is no such feed
+        """
+        by_id = {feed.id: feed for feed in self.settings.feeds}
+        if unknown := [name for name in names if name not in by_id]:
+            raise click.UsageError(
+                f"no feed is called {', '.join(unknown)}; those configured are: {', '.join(by_id)}"
+            )
+        if off := [name for name in names if not by_id[name].enabled]:
+            raise click.UsageError(f"the feed {', '.join(off)} is off: set enabled = true in the configuration")
+        return [by_id[name] for name in dict.fromkeys(names)] or [f for f in by_id.values() if f.enabled]
+
+    @staticmethod
+    def now() -> datetime:
+        """The clock."""
+        return datetime.now(UTC)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="The configuration file.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every article, and what the libraries say.")
+@click.option("-q", "--quiet", is_flag=True, help="Log errors only; show no progress.")
+@click.version_option(version("finarchive"), prog_name="finarchive")
+@click.pass_context
+def cli(context: click.Context, config: Path | None, verbose: bool, quiet: bool) -> None:
+    """An archive of Sina Finance (新浪财经) news: Markdown files that miss nothing and forget nothing.
+
+    Without a configuration file the built-in feeds are archived under ./news.
+    """
+    if verbose and quiet:
+        raise click.UsageError("-v and -q exclude each other")
+    session = Session(config, 2 if verbose else -1 if quiet else None)
+    # On a terminal the progress bar says what happens; elsewhere each article gets its line.
+    logs.set_up(session.verbosity if session.verbosity is not None else 0 if sys.stderr.isatty() else 1)
+    context.obj = session
+
+
+def main() -> None:
+    """Run the command line and exit with one of the statuses of :class:`~scheduler.exits.Exit`."""
+    from scheduler import commands  # noqa: PLC0415 - they import this module
+
+    commands.register(cli)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        # A command returns its exit status.
+        return int(cli.main(standalone_mode=False) or Exit.DONE)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # `finarchive status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except (ConfigError, ArchiveError) as error:
+        click.echo(f"finarchive: {error}", err=True)
+        return _status(error)
+
+
+def _status(error: Exception) -> Exit:
+    match error:
+        case ConfigError() | NotWritableError():
+            return Exit.USAGE
+        case LockedError():
+            return Exit.LOCKED
+        case DiskFullError():  # nothing is lost: what could not be written is fetched again
+            return Exit.SOME_FAILED
+    return Exit.PROBLEMS

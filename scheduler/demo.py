@@ -1,0 +1,50 @@
+"""The main job, end to end, on a small invented news site: real HTTP on loopback, real files, no network needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from config.model import ArchiveSettings, Feed, NetworkSettings, Settings
+from replica.server import Replica
+from replica.story import LONGEST_LAG, make_stories
+from scheduler import screen
+from scheduler.crawl import crawl
+from scheduler.exits import Exit
+
+ARTICLES = 60  # more than a page of a list, few enough to look through
+
+
+def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
+    """Archive the replica's articles under ``folder`` and show what that gave.
+
+    :raises ArchiveError: the folder cannot be written
+    """
+    stories = make_stories(ARTICLES, newest=int(now().timestamp()) - LONGEST_LAG)
+    with Replica(stories, now=lambda: int(now().timestamp())) as replica:
+        settings = Settings(
+            archive=ArchiveSettings(root=folder),
+            # The replica is ours: it may be private, and asked without a pause.
+            network=NetworkSettings(delay=0, concurrency=8, allow_private=True),
+            feeds=tuple(
+                Feed(
+                    id=feed,
+                    kind="roll",
+                    categories=("金融", "新浪财经", name),
+                    endpoint=replica.endpoint,
+                    lid=lid,
+                )
+                for feed, name, lid in (
+                    ("usstock", "美股", 2672),
+                    ("macro", "宏观经济", 1687),
+                    ("china", "新浪财经－国內", 1686),
+                )
+            ),
+        )
+        screen.announce(settings, settings.feeds)
+        with screen.progress(len(settings.feeds), quiet=False) as on_change:
+            result = crawl(settings, settings.feeds, now, on_change=on_change)
+    screen.summarise(result, settings)
+    screen.show_folder(folder)
+    return result.exit_status()

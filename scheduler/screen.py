@@ -1,0 +1,177 @@
+"""What people see: on a terminal with colours and a progress bar, elsewhere as plain lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from archive.archive import INNER
+from archive.paths import CHINA
+from archive.store import Store
+from config.model import Feed, Settings
+from scheduler.crawl import CrawlResult
+from scheduler.desk import Tally
+from scheduler.doctor import Check
+from scheduler.reports import FeedReport
+
+_STATE_STYLES = {"ok": "green", "new": "cyan", "stale": "yellow", "failing": "red", "blocked": "red"}
+MOST_REASONS = 5  # that `status` lists; --json and the index have them all
+MOST_FILES = 6  # that the demo lists
+
+
+def _console() -> Console:
+    # Titles are other people's text: no markup, no emoji codes. Lines for pipes are not folded.
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def announce(settings: Settings, feeds: Sequence[Feed]) -> None:
+    """Say what a crawl is about to do."""
+    _console().print(f"Polling {_many(len(feeds), 'feed')}, archiving to {settings.archive.root.absolute()}")
+
+
+@contextmanager
+def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+    """A progress bar on stderr where that is a terminal; the log's lines say it elsewhere.
+
+    :return: what is to be called with each new tally
+    """
+    console = Console(stderr=True, markup=False, emoji=False)
+    if quiet or not console.is_terminal:
+        yield lambda tally: None
+        return
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("polling", total=feeds)
+
+        def show(tally: Tally) -> None:
+            polled = sum(feed.polled for feed in tally.feeds.values())
+            if polled < feeds:
+                bar.update(task, completed=polled, description="polling")
+                return
+            done = tally.archived + tally.failed
+            failed = f", {tally.failed} failed" if tally.failed else ""
+            bar.update(task, completed=done, total=done + tally.waiting, description=f"articles{failed}")
+
+        yield show
+
+
+def summarise(result: CrawlResult, settings: Settings) -> None:
+    """What a crawl did, and what to do about what it could not."""
+    console = _console()
+    errors = [feed for feed in result.feeds if feed.error]
+    for feed in errors:
+        console.print(Text(f"✗ {feed.id}: {feed.error}", style="red"))
+    listed, new = sum(feed.listed for feed in result.feeds), sum(feed.new for feed in result.feeds)
+    console.print(f"{_many(len(result.feeds), 'feed')}: {listed} listed, {new} new")
+    style = "green" if not result.failed else "yellow"
+    line = f"{_many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
+    console.print(Text(f"{line}; {_many(result.requests, 'request')}", style=style))
+    for host in result.resting:
+        console.print(Text(f"{host} wants rest: a later crawl asks it again", style="yellow"))
+    if result.interrupted:
+        console.print("Interrupted: what was archived is safe, the rest is fetched by the next crawl.")
+    elif errors and len(errors) == len(result.feeds):
+        console.print("No feed could be polled: check the network (finarchive doctor), then run this again.")
+    elif result.failed or result.pending:
+        console.print("What failed or waits is tried by the next crawl; finarchive status says why.")
+
+
+def show_folder(folder: Path) -> None:
+    """The first files of an archive, and one of them."""
+    console = _console()
+    files = sorted(path for path in folder.rglob("*.md") if INNER not in path.parts)
+    console.print(f"\n{_many(len(files), 'file')} under {folder}, such as:")
+    for path in files[:: max(len(files) // MOST_FILES, 1)][:MOST_FILES]:
+        console.print(f"  {path.relative_to(folder)}")
+    if files:
+        console.print(f"\nThe first lines of {files[0].name}:")
+        for line in files[0].read_text(encoding="utf-8").splitlines()[:14]:
+            console.print(Text("  " + line[:100], style="dim"))
+
+
+def show_feeds(settings: Settings, source: Path | None) -> None:
+    """The configured feeds."""
+    table = Table("feed", "", "list", "filed under")
+    for feed in settings.feeds:
+        number = "/".join(str(part) for part in (feed.pageid, feed.lid) if part) or feed.endpoint
+        on = Text("on", style="green") if feed.enabled else Text("off", style="dim")
+        table.add_row(feed.id, on, f"{feed.kind} {number}", Text("/".join(feed.categories)))
+    console = _console()
+    console.print(table)
+    console.print(f"from {source}" if source else "the built-in list; finarchive init writes a file to change it in")
+
+
+def show_status(settings: Settings, reports: Sequence[FeedReport], store: Store) -> None:
+    """How everything is doing."""
+    console = _console()
+    counts, gaps = store.counts(), store.gaps()
+    console.print(f"{settings.archive.root.absolute()}: {_many(counts.archived, 'article')} archived")
+    table = Table("feed", "state", "last poll", "newest", "archived", "waiting", "parked", "why")
+    for report in reports:
+        table.add_row(
+            report.id,
+            Text(report.state, style=_STATE_STYLES[report.state]),
+            _when(report.last_poll),
+            _when(report.newest),
+            str(report.archived),
+            str(report.pending),
+            str(report.parked),
+            Text(report.reason),
+        )
+    console.print(table)
+    for status, words in (("pending", "waiting, to be tried again"), ("parked", "parked, given up")):
+        total, reasons = getattr(counts, status), store.failures(status)
+        if total:
+            console.print(f"{_many(total, 'article')} {words}")
+        for reason, number in reasons[:MOST_REASONS]:
+            console.print(Text(f"  {number} × {reason}"))
+        if len(reasons) > MOST_REASONS:
+            console.print(f"  … and {len(reasons) - MOST_REASONS} reasons more")
+    if counts.parked:
+        console.print("finarchive retry --parked makes what was given up due again")
+    for gap in gaps:
+        console.print(Text(f"gap in {gap.feed}: {_when(gap.start)} to {_when(gap.end)} may hold articles nobody saw"))
+
+
+def show_article(found: dict[str, Any]) -> None:
+    """An article: facts, then text."""
+    console = _console()
+    console.print(Text(_visible(found["title"]), style="bold"))
+    for name in ("docid", "published", "media", "url", "path", "status", "failure", "first_seen"):
+        if found[name]:
+            console.print(Text(f"{name:>10}  {_visible(str(found[name]))}"))
+    console.print(Text(f"{'feeds':>10}  {', '.join(found['feeds'])}"))
+    if found["text"]:
+        console.print(Text("\n" + found["text"]))
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    """What the doctor found."""
+    console = _console()
+    for check in checks:
+        mark = Text("✓ ", style="green") if check.ok else Text("✗ ", style="red")
+        console.print(mark + Text(f"{check.name:<14}{check.told}"))
+
+
+def _when(time: datetime | None) -> str:
+    return f"{time.astimezone(CHINA):%m-%d %H:%M}" if time else "-"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _visible(text: str) -> str:
+    """Other people's text without what would steer the terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)

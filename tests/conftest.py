@@ -1,0 +1,132 @@
+"""What the tests share: the real data where it is there, and a real ``finarchive`` run against the replica."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from replica.server import Replica
+from replica.story import make_stories
+
+# Pages and lists of other people's that may be read but not kept here.
+SHARED = Path(__file__).parents[2] / "shared"
+NEWEST = 1_790_613_243  # 2026-09-28 23:34:03 in China: the replica's newest article
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real pages and lists."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real pages are not at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture
+def replica() -> Iterator[Replica]:
+    """A running replica with twelve articles."""
+    with Replica(make_stories(12, newest=NEWEST)) as running:
+        yield running
+
+
+@dataclass
+class Outcome:
+    """How a run of ``finarchive`` ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+class Home:
+    """A folder with a configuration and an archive, and ``finarchive`` to run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "news"
+        self.config = folder / "finarchive.toml"
+        # Nothing of the environment that could be a setting or a proxy.
+        self.env = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")}
+
+    def configure(self, *endpoints: str, network: str = "", more: str = "", lid: int = 1686) -> None:
+        """Write a configuration that polls these lists on loopback, without a pause."""
+        feeds = "".join(
+            f'[[feeds]]\nid = "feed{n}"\nkind = "roll"\ncategories = ["金融", "新浪财经", "栏目{n}"]\n'
+            f'endpoint = "{endpoint}"\nlid = {lid}\n'
+            for n, endpoint in enumerate(endpoints, start=1)
+        )
+        self.config.write_text(
+            f"[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\ntimeout = 10.0\n{network}\n{more}\n{feeds}",
+            encoding="utf-8",
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a run."""
+        return [sys.executable, "-m", "scheduler", *arguments]
+
+    def run(self, *arguments: str, timeout: float = 60, **env: str) -> Outcome:
+        """Run ``finarchive`` here, to its end."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def files(self) -> list[Path]:
+        """The articles' files."""
+        return sorted(path for path in self.root.rglob("*.md") if ".finarchive" not in path.parts)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the index."""
+        database = Database(self.root / ".finarchive" / "index.db")
+        try:
+            return list(database.execute(query).fetchall())
+        finally:
+            database.close()
+
+    def assert_whole(self) -> None:
+        """Every row has its file and every file its row, nothing is torn, nothing was left behind."""
+        rows = dict(self.rows("SELECT path, sha256 FROM revisions"))
+        files = {path.relative_to(self.root).as_posix(): path.read_bytes() for path in self.files()}
+        assert files.keys() == rows.keys()
+        for path, data in files.items():
+            assert hashlib_sha256(data) == rows[path], f"{path} is torn"
+        assert list((self.root / ".finarchive" / "unfinished").iterdir()) == []
+
+
+def hashlib_sha256(data: bytes) -> str:
+    """The hex digest that the index keeps."""
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty folder to run ``finarchive`` in."""
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def crawl(home: Home, replica: Replica) -> Callable[..., Outcome]:
+    """``finarchive crawl --json`` of the replica's national list, in ``home``."""
+    home.configure(replica.endpoint)
+    return lambda *arguments, **env: home.run("crawl", "--json", *arguments, **env)

@@ -1,0 +1,227 @@
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.durations import ACCEPTED
+from config.load import ConfigError, Mistake, builtin_feeds, find, load
+from config.model import Settings
+
+NO_LID = "is missing: a feed of kind roll needs the number of its list, such as lid = 1686"
+ROLL = 'kind = "roll"\ncategories = ["a", "b"]\nlid = 1\n'
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(text: str | bytes) -> Path:
+        path = tmp_path / "finarchive.toml"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def told(path: Path | None, env: dict[str, str] | None = None) -> list[str]:
+    """The lines of the error that loading gives, with the file's folder left out."""
+    with pytest.raises(ConfigError) as caught:
+        load(path, env or {})
+    assert len(str(caught.value).splitlines()) == len(caught.value.mistakes)
+    folder = f"{path.parent}/" if path else ""
+    return str(caught.value).replace(folder, "").splitlines() if folder else str(caught.value).splitlines()
+
+
+# Finding the file
+
+
+def test_file_is_found_in_order(tmp_path: Path) -> None:
+    here, system, named, variable = (tmp_path / n for n in ("finarchive.toml", "system.toml", "c.toml", "env.toml"))
+    env = {"FINARCHIVE_CONFIG": "env.toml"}
+    for path in (here, system, named, variable):
+        path.touch()
+    assert find(Path("c.toml"), env, tmp_path, system) == named
+    assert find(None, env, tmp_path, system) == variable
+    assert find(None, {}, tmp_path, system) == here
+    assert find(None, {"FINARCHIVE_CONFIG": ""}, tmp_path, system) == here
+    here.unlink()
+    assert find(None, {}, tmp_path, system) == system
+    system.unlink()
+    assert find(None, {}, tmp_path, system) is None
+
+
+def test_named_file_that_is_missing_is_a_mistake_and_not_skipped(tmp_path: Path) -> None:
+    (tmp_path / "finarchive.toml").touch()
+    with pytest.raises(ConfigError, match=r"missing\.toml: does not exist, but -c names it"):
+        find(Path("missing.toml"), {}, tmp_path)
+    with pytest.raises(ConfigError, match=r"gone\.toml: does not exist, but \$FINARCHIVE_CONFIG names it"):
+        find(None, {"FINARCHIVE_CONFIG": "gone.toml"}, tmp_path)
+
+
+def test_link_to_nowhere_is_found_so_that_reading_can_tell(tmp_path: Path) -> None:
+    link = tmp_path / "finarchive.toml"
+    link.symlink_to(tmp_path / "gone.toml")
+    assert find(None, {}, tmp_path, tmp_path / "no.toml") == link
+    assert told(link) == ["finarchive.toml: does not exist; correct the name or create the file"]
+
+
+# Files that cannot be read
+
+
+def test_unreadable_files_say_why(tmp_path: Path, write: Any) -> None:
+    assert told(tmp_path)[0].endswith(": is a directory; name the file inside it")
+    assert told(write("") / "x.toml")[0].endswith(": cannot be read: Not a directory")
+    assert told(write(b"[archive]\nroot = '\xff'\n")) == [
+        "finarchive.toml:2: is not UTF-8 (byte 0xff); save it as UTF-8"
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_file_without_rights_says_so(write: Any) -> None:
+    path = write("")
+    path.chmod(0)
+    assert told(path) == ["finarchive.toml: may not be read; check the rights on it and its folders"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("[archive]\nroot == 1\n", 2), ("a = 1\na = 2\n", 2), ("\n\n[archive", 3), ("x = [\n1,\n", 2)],
+)
+def test_toml_that_does_not_parse_has_its_line(write: Any, text: str, line: int) -> None:
+    mistakes = told(write(text), {"FINARCHIVE_X": "1"})
+    assert mistakes[0].startswith(f"finarchive.toml:{line}: not valid TOML: ")
+    assert mistakes[1].startswith("FINARCHIVE_X: unknown variable")
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "9" * 5000])
+def test_toml_that_breaks_the_parser_is_a_mistake_too(write: Any, value: str) -> None:
+    assert len(told(write(f"x = {value}"))) == 1
+
+
+def test_byte_order_mark_and_windows_line_ends_are_accepted(write: Any) -> None:
+    assert load(write(b"\xef\xbb\xbf[network]\r\ndelay = 2\r\n"), {}).network.delay == 2.0
+    assert told(write(b"\xef\xbb\xbf[network]\r\n\r\ndelay = -2\r\n")) == [
+        "finarchive.toml:3: network.delay: must be at least 0, not -2"
+    ]
+
+
+# What is loaded
+
+
+def test_no_file_and_an_empty_file_give_the_defaults_and_the_built_in_feeds(write: Any) -> None:
+    assert load(None, {}) == load(write(""), {}) == Settings(feeds=builtin_feeds())
+
+
+def test_values_of_the_file_are_in_force(write: Any) -> None:
+    text = '[archive]\nroot = "/srv/n"\nprofile = "hugo"\n[schedule]\nevery = "90s"\nrecheck = []\n'
+    settings = load(write(text), {})
+    assert (settings.archive.root, settings.archive.profile) == (Path("/srv/n"), "hugo")
+    assert (settings.schedule.every, settings.schedule.recheck) == (timedelta(seconds=90), ())
+
+
+def test_feeds_of_the_file_replace_the_built_in_ones(write: Any) -> None:
+    settings = load(write(f'[[feeds]]\nid = "x"\n{ROLL}[[feeds]]\nid = "y"\n{ROLL}'), {})
+    assert [feed.id for feed in settings.feeds] == ["x", "y"]
+
+
+def test_root_is_as_written_but_for_the_home_directory(write: Any) -> None:
+    for root, expected in [
+        ("./n", "n"),
+        ("~/n", "/home/me/n"),
+        ("~", "/home/me"),
+        ("~nobody-such/n", "~nobody-such/n"),
+    ]:
+        assert load(write(f'[archive]\nroot = "{root}"'), {"HOME": "/home/me"}).archive.root == Path(expected)
+    assert load(None, {"HOME": "/h", "FINARCHIVE_ARCHIVE_ROOT": "~//n"}).archive.root == Path("/h/n")
+
+
+# Mistakes in the file
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines(write: Any) -> None:
+    text = """\
+delay = 1
+[archive]
+profil = "x"
+body = "pretty"
+[network]
+delay = -1
+timeout = "20"
+allow_private = "yes"
+max_body = true
+[schedule]
+recheck = [
+  "1h",
+  5,
+]
+pages = 2.5
+[[feeds]]
+id = "a"
+kind = "roll"
+categories = ["x"]
+[[feeds]]
+id = "a"
+kind = "rss"
+categories = []
+[nonsense]
+"""
+    assert told(write(text), {"FINARCHIVE_NETWORK_DELY": "1", "FINARCHIVE_ARCHIVE_RAW": "zip"}) == [
+        "finarchive.toml:1: delay: unknown key; it belongs under [network]",
+        'finarchive.toml:3: archive.profil: unknown key; did you mean "profile"?',
+        "finarchive.toml:4: archive.body: must be 'faithful' or 'clean', not 'pretty'",
+        "finarchive.toml:6: network.delay: must be at least 0, not -1",
+        "finarchive.toml:7: network.timeout: must be a number, not the text '20'",
+        "finarchive.toml:8: network.allow_private: must be true or false, not the text 'yes'",
+        "finarchive.toml:9: network.max_body: must be a whole number, not true",
+        f"finarchive.toml:11: schedule.recheck: must be {ACCEPTED}, not 5",
+        "finarchive.toml:15: schedule.pages: must be a whole number, not 2.5",
+        f"finarchive.toml:16: feeds[a].lid: {NO_LID}",
+        "finarchive.toml:20: feeds[a].endpoint: is missing: a feed of kind rss needs the address of its list",
+        "finarchive.toml:21: feeds[#2].id: must be unique, but feed 1 is 'a' too",
+        "finarchive.toml:23: feeds[a].categories: must not be empty",
+        "finarchive.toml:24: nonsense: unknown key; known are archive, network, schedule, feeds",
+        "FINARCHIVE_ARCHIVE_RAW: archive.raw: must be 'warc' or 'none', not 'zip'",
+        "FINARCHIVE_NETWORK_DELY: unknown variable; did you mean FINARCHIVE_NETWORK_DELAY?",
+    ]
+
+
+def test_mistakes_are_records_too(write: Any) -> None:
+    path = write("network.delay = -1\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    assert caught.value.mistakes == (Mistake(str(path), 1, "network.delay", "must be at least 0, not -1"),)
+
+
+def test_repeated_id_alone_is_told_once_at_the_second_feed(write: Any) -> None:
+    text = f'[[feeds]]\nid = "x"\n{ROLL}[[feeds]]\nid = "x"\n{ROLL}'
+    assert told(write(text)) == ["finarchive.toml:7: feeds[#2].id: must be unique, but feed 1 is 'x' too"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("network = 5", "finarchive.toml:1: network: must be a table, not 5"),
+        ("feeds = []", "finarchive.toml:1: feeds: names no feed; leave it out to get the built-in feeds"),
+        ("feeds = [1]", "finarchive.toml:1: feeds[#1]: must be a table, not 1"),
+        ("[feeds]\nid = 'x'", "finarchive.toml:1: feeds: must be a list, not {'id': 'x'}"),
+        (f"[[feeds]]\n{ROLL}", "finarchive.toml:1: feeds[#1].id: is missing, and every feed needs it"),
+        (f"[[feeds]]\nid = 'x'\nurl = 'u'\n{ROLL}", "finarchive.toml:3: feeds[x].url: unknown key; known are id, "),
+        ("[archive]\nroot = 2026-01-01", "finarchive.toml:2: archive.root: must be the path of a folder"),
+        ("network = {delay = -1}", "finarchive.toml:1: network.delay: must be at least 0, not -1"),
+        ("[network]\nmax_body = 0x0", "finarchive.toml:2: network.max_body: must be at least 1024, not 0"),
+        ("[network]\nconcurrency = 0x" + "f" * 5000, "finarchive.toml:2: network.concurrency: must be at most 256"),
+    ],
+)
+def test_values_of_the_wrong_shape_are_mistakes(write: Any, text: str, expected: str) -> None:
+    (mistake,) = told(write(text))
+    assert mistake.startswith(expected)
+
+
+def test_of_two_settings_out_of_order_the_written_one_is_told(write: Any) -> None:
+    expected = "schedule.max: schedule.every must be at most schedule.max, which is 2m, not 5m"
+    assert told(write('[schedule]\npages = 3\nmax = "2m"')) == [f"finarchive.toml:3: {expected}"]
+    assert told(None, {"FINARCHIVE_SCHEDULE_MAX": "2m"}) == [f"FINARCHIVE_SCHEDULE_MAX: {expected}"]
+
+
+def test_long_values_do_not_flood_the_message(write: Any) -> None:
+    assert len(told(write(f'[network]\ndelay = "{"x" * 10_000}"'))[0]) < 200
