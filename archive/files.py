@@ -13,7 +13,10 @@ from archive.errors import ArchiveError, DiskFullError, NotWritableError
 from archive.records import Post
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_PLACE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP,
+    errno.ENAMETOOLONG,
+}  # fmt: skip
 
 
 def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
@@ -58,15 +61,13 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        told_error: type[ArchiveError] = ArchiveError
+        advice = "check the disk"
         if error.errno in _NO_ROOM:
-            raise DiskFullError(
-                f"no room to write {path} ({error.strerror}): free some space, then run this again"
-            ) from error
-        if error.errno in _NO_RIGHT:
-            raise NotWritableError(
-                f"{path} cannot be written ({error.strerror}): check its owner and permissions"
-            ) from error
-        raise ArchiveError(f"{path} cannot be written: {error.strerror or error}") from error
+            told_error, advice = DiskFullError, "free some space, then run this again"
+        elif error.errno in _NO_PLACE:
+            told_error, advice = NotWritableError, "check the path, its owner and its permissions"
+        raise told_error(f"{path} cannot be written ({error.strerror or error}): {advice}") from error
 
 
 def _write_synced(path: Path, data: bytes) -> None:

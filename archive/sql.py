@@ -43,6 +43,7 @@ SELECT_DUE = """
            (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries
     WHERE status = 'pending' AND host = ? AND due <= ? AND (tried IS NULL OR tried < ?)
+        AND docid NOT IN (SELECT value FROM json_each(?))
     ORDER BY attempts, published DESC LIMIT ?
 """
 

@@ -170,11 +170,15 @@ class Store:
         )
         return {row["host"]: row["n"] for row in rows}
 
-    def due(self, host: str, most: int, now: datetime, tried_before: datetime) -> list[Pending]:
-        """At most so many entries to fetch from a host: the least tried first, of those the newest."""
+    def due(
+        self, host: str, most: int, now: datetime, tried_before: datetime, in_hand: Collection[str]
+    ) -> list[Pending]:
+        """At most so many entries to fetch from a host: the least tried first, of those the newest.
+
+        :param in_hand: docids to leave out
+        """
         rows = self._rows(
-            sql.SELECT_DUE,
-            [host, to_text(now), to_text(tried_before), most],
+            sql.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_hand)), most]
         )
         return [sql.pending(row) for row in rows]
 
@@ -241,6 +245,10 @@ class Store:
             self._db.execute("DELETE FROM rests WHERE host = ?", [host])
 
     # Reports
+
+    def pending(self) -> int:
+        """How many entries wait; at a cost that does not grow with the archive, as that of :meth:`counts` does."""
+        return int(self._rows("SELECT count(*) AS n FROM entries WHERE status = 'pending'")[0]["n"])
 
     def counts(self) -> Counts:
         """Of the whole archive."""

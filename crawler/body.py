@@ -26,7 +26,6 @@ _ADDRESS_PADDING = "".join(map(chr, range(0x21)))  # what a browser strips from 
 _TAB = re.compile(r"\t+")
 _TAB_BETWEEN_WORDS = re.compile(r"(?<=\S)\t+(?=\S)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_BRACES = str.maketrans({"{": "&#123;", "}": "&#125;"})
 
 # Sina's furniture: what "clean" removes. Captions, tables and the editor's line stay.
 _FURNITURE = ", ".join(
@@ -71,7 +70,8 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     html = _unescape_nbsp(root.inner_html or "")
     if clean:
         html = _BLANK_LINES.sub("\n", _COMMENT.sub(lambda m: m[0] if _KEPT_COMMENT in m[1] else "", html))
-    return Body(_drop_controls(html).translate(_BRACES), image)
+    html = _drop_controls(html).replace("{", "&#123;").replace("}", "&#125;")  # Hexo would read them as template code
+    return Body(html, image)
 
 
 def _trees(root: LexborNode) -> Iterator[LexborNode]:

@@ -47,6 +47,8 @@ def scrapy_settings(network: NetworkSettings) -> dict[str, Any]:
         "RETRY_ENABLED": False,
         "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
         "HTTPERROR_ALLOW_ALL": True,
+        # The spider yields no items; Scrapy would still start so many workers for each answer's output.
+        "CONCURRENT_ITEMS": 1,
         "COOKIES_ENABLED": False,
         "METAREFRESH_ENABLED": False,
         "TELNETCONSOLE_ENABLED": False,

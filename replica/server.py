@@ -64,6 +64,8 @@ class Replica:
         self.gzip = gzip
         self.site = Site(stories, "", now or (lambda: self.clock))
         self.url = ""  # "http://127.0.0.1:PORT" once started
+        # Called in the server's thread with each request, before it is answered.
+        self.on_hit: Callable[[Hit], None] = lambda hit: None
         self._port = port
         self._faults = FaultLine()
         self._hits: deque[Hit] = deque(maxlen=_LARGEST_LOG)
@@ -218,6 +220,7 @@ class _Connection(asyncio.Protocol):
         answer = replica.answer(request)
         hit = Hit(began, math.inf, request.method, request.target, request.host, answer.status, request.headers)
         replica._hits.append(hit)
+        replica.on_hit(hit)
         fault = replica._faults.pick(request.target)
         if fault is not None:
             delivery = spoil(fault, answer, request)

@@ -42,21 +42,25 @@ class Session:
     def chosen(self, names: tuple[str, ...]) -> list[Feed]:
         """The feeds of these ids, else all that are on.
 
-        :raises click.UsageError: there is no such feed
+        :raises Refusal: there is no such feed, or it is off
         """
         by_id = {feed.id: feed for feed in self.settings.feeds}
         if unknown := [name for name in names if name not in by_id]:
-            raise click.UsageError(
-                f"no feed is called {', '.join(unknown)}; those configured are: {', '.join(by_id)}"
-            )
+            raise Refusal(f"no feed is called {', '.join(unknown)}; those configured are: {', '.join(by_id)}")
         if off := [name for name in names if not by_id[name].enabled]:
-            raise click.UsageError(f"the feed {', '.join(off)} is off: set enabled = true in the configuration")
+            raise Refusal(f"the feed {', '.join(off)} is off: set enabled = true in the configuration")
         return [by_id[name] for name in dict.fromkeys(names)] or [f for f in by_id.values() if f.enabled]
 
     @staticmethod
     def now() -> datetime:
         """The clock."""
         return datetime.now(UTC)
+
+
+class Refusal(click.ClickException):
+    """A command cannot do what it was asked; said in one line, without the usage that click prints with its own."""
+
+    exit_code = Exit.USAGE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -90,8 +94,11 @@ def _run() -> int:
     try:
         # A command returns its exit status.
         return int(cli.main(standalone_mode=False) or Exit.DONE)
-    except click.ClickException as error:
+    except click.UsageError as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"finarchive: {error.message}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED

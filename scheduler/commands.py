@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import click
@@ -12,9 +13,7 @@ from archive.store import Store
 from config.load import sample_text
 from scheduler import screen
 from scheduler.article import find_article
-from scheduler.cli import Session
-from scheduler.crawl import crawl
-from scheduler.demo import run_demo
+from scheduler.cli import Refusal, Session
 from scheduler.doctor import examine
 from scheduler.exits import Exit
 from scheduler.reports import plain, report_feeds, status_json
@@ -43,15 +42,18 @@ def crawl_command(session: Session, feed: tuple[str, ...], limit: int | None, as
 
     Example: finarchive crawl china usstock --limit 20
     """
+    from scheduler.crawl import crawl  # noqa: PLC0415 - Scrapy takes half a second that no other command should
+
     feeds = session.chosen(feed)
     if not as_json:
         screen.announce(session.settings, feeds)
+    began = time.monotonic()
     with screen.progress(len(feeds), quiet=session.verbosity == -1) as on_change:
         result = crawl(session.settings, feeds, session.now, limit=limit, on_change=on_change)
     if as_json:
         click.echo(json.dumps(result.as_json(), ensure_ascii=False))
     else:
-        screen.summarise(result, session.settings)
+        screen.summarise(result, time.monotonic() - began)
     return result.exit_status()
 
 
@@ -97,7 +99,7 @@ def show(session: Session, id: str, as_json: bool) -> Exit:  # noqa: A002 - its 
     """
     found = find_article(_reading(session), session.settings.archive.root, id)
     if found is None:
-        raise click.UsageError(f"the archive {session.settings.archive.root} has no article {id}")
+        raise Refusal(f"the archive {session.settings.archive.root} has no article {id}")
     if as_json:
         click.echo(json.dumps(plain(found), ensure_ascii=False))
     else:
@@ -130,9 +132,9 @@ def init(path: Path) -> Exit:
         with path.open("x", encoding="utf-8") as file:
             file.write(sample_text())
     except FileExistsError as error:
-        raise click.UsageError(f"{path} is there already; it was left as it is") from error
+        raise Refusal(f"{path} is there already; it was left as it is") from error
     except OSError as error:
-        raise click.UsageError(f"{path} cannot be written: {error.strerror}") from error
+        raise Refusal(f"{path} cannot be written: {error.strerror}") from error
     command = "finarchive crawl" if path == Path(CONFIG_NAME) else f"finarchive -c {path} crawl"
     click.echo(f"Wrote {path}: it holds every setting with its default. Edit it, then run: {command}")
     return Exit.DONE
@@ -162,6 +164,8 @@ def demo(session: Session, folder: Path) -> Exit:
 
     Example: finarchive demo /tmp/demo
     """
+    from scheduler.demo import run_demo  # noqa: PLC0415 - Scrapy again
+
     return run_demo(folder, session.now)
 
 

@@ -70,7 +70,7 @@ def crawl(
             archived=tally.archived,
             revised=0,
             failed=tally.failed,
-            pending=archive.store.counts().pending,
+            pending=archive.store.pending(),
             requests=engine.requests,
             left=tally.waiting if limit is None else 0,
             resting=tuple(sorted(tally.resting)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -43,8 +44,9 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
             ),
         )
         screen.announce(settings, settings.feeds)
+        began = time.monotonic()
         with screen.progress(len(settings.feeds), quiet=False) as on_change:
             result = crawl(settings, settings.feeds, now, on_change=on_change)
-    screen.summarise(result, settings)
+    screen.summarise(result, time.monotonic() - began)
     screen.show_folder(folder)
     return result.exit_status()

@@ -126,9 +126,8 @@ class Desk:
             most = min(most, self._limit - self.tally.archived - len(self._in_hand))
         if most <= 0:
             return []
-        ours = sum(1 for pending in self._in_hand.values() if pending.host == host)
-        found = self._store.due(host, most + ours, self._now(), self._began)
-        taken = [pending for pending in found if pending.entry.docid not in self._in_hand][:most]
+        ours = [docid for docid, pending in self._in_hand.items() if pending.host == host]
+        taken = self._store.due(host, most, self._now(), self._began, ours)
         self._in_hand.update((pending.entry.docid, pending) for pending in taken)
         if self._hosts and not taken and not ours:
             self._hosts.pop(host, None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -18,19 +18,23 @@ from archive.archive import INNER
 from archive.paths import CHINA
 from archive.store import Store
 from config.model import Feed, Settings
-from scheduler.crawl import CrawlResult
-from scheduler.desk import Tally
-from scheduler.doctor import Check
-from scheduler.reports import FeedReport
+
+if TYPE_CHECKING:
+    from scheduler.crawl import CrawlResult
+    from scheduler.desk import Tally
+    from scheduler.doctor import Check
+    from scheduler.reports import FeedReport
 
 _STATE_STYLES = {"ok": "green", "new": "cyan", "stale": "yellow", "failing": "red", "blocked": "red"}
 MOST_REASONS = 5  # that `status` lists; --json and the index have them all
+PIPE_WIDTH = 200  # columns of a table that goes to a file or a pipe
 MOST_FILES = 6  # that the demo lists
 
 
 def _console() -> Console:
-    # Titles are other people's text: no markup, no emoji codes. Lines for pipes are not folded.
-    return Console(markup=False, emoji=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+    # Titles are other people's text: no markup, no emoji codes. Lines for pipes are not folded to a screen's width.
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(markup=False, emoji=False, highlight=False, width=width, soft_wrap=width is not None)
 
 
 def announce(settings: Settings, feeds: Sequence[Feed]) -> None:
@@ -66,17 +70,18 @@ def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
         yield show
 
 
-def summarise(result: CrawlResult, settings: Settings) -> None:
-    """What a crawl did, and what to do about what it could not."""
+def summarise(result: CrawlResult, seconds: float) -> None:
+    """What a crawl did, in how many seconds, and what to do about what it could not."""
     console = _console()
     errors = [feed for feed in result.feeds if feed.error]
-    for feed in errors:
-        console.print(Text(f"✗ {feed.id}: {feed.error}", style="red"))
+    for reason in dict.fromkeys(feed.error for feed in errors):
+        ids = ", ".join(feed.id for feed in errors if feed.error == reason)
+        console.print(Text(f"✗ {ids}: {reason}", style="red"))
     listed, new = sum(feed.listed for feed in result.feeds), sum(feed.new for feed in result.feeds)
-    console.print(f"{_many(len(result.feeds), 'feed')}: {listed} listed, {new} new")
+    console.print(f"{_many(len(result.feeds), 'feed')} polled: {_many(listed, 'article')} listed, {new:,} new")
     style = "green" if not result.failed else "yellow"
     line = f"{_many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
-    console.print(Text(f"{line}; {_many(result.requests, 'request')}", style=style))
+    console.print(Text(f"{line}; {_many(result.requests, 'request')} in {seconds:.1f} s", style=style))
     for host in result.resting:
         console.print(Text(f"{host} wants rest: a later crawl asks it again", style="yellow"))
     if result.interrupted:
@@ -115,9 +120,8 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
 def show_status(settings: Settings, reports: Sequence[FeedReport], store: Store) -> None:
     """How everything is doing."""
     console = _console()
-    counts, gaps = store.counts(), store.gaps()
-    console.print(f"{settings.archive.root.absolute()}: {_many(counts.archived, 'article')} archived")
-    table = Table("feed", "state", "last poll", "newest", "archived", "waiting", "parked", "why")
+    console.print(f"{settings.archive.root.absolute()}: {_many(store.counts().archived, 'article')} archived")
+    table = Table("feed", "state", "last poll", "newest", "archived", "waiting", "parked")
     for report in reports:
         table.add_row(
             report.id,
@@ -127,9 +131,19 @@ def show_status(settings: Settings, reports: Sequence[FeedReport], store: Store)
             str(report.archived),
             str(report.pending),
             str(report.parked),
-            Text(report.reason),
         )
     console.print(table)
+    for state in ("failing", "blocked", "stale"):
+        for report in reports:
+            if report.state == state:
+                console.print(Text(f"{report.id} is {state}: {report.reason}", style=_STATE_STYLES[state]))
+    _show_waiting(console, store)
+    for gap in store.gaps():
+        console.print(Text(f"gap in {gap.feed}: {_when(gap.start)} to {_when(gap.end)} may hold articles nobody saw"))
+
+
+def _show_waiting(console: Console, store: Store) -> None:
+    counts = store.counts()
     for status, words in (("pending", "waiting, to be tried again"), ("parked", "parked, given up")):
         total, reasons = getattr(counts, status), store.failures(status)
         if total:
@@ -140,8 +154,6 @@ def show_status(settings: Settings, reports: Sequence[FeedReport], store: Store)
             console.print(f"  … and {len(reasons) - MOST_REASONS} reasons more")
     if counts.parked:
         console.print("finarchive retry --parked makes what was given up due again")
-    for gap in gaps:
-        console.print(Text(f"gap in {gap.feed}: {_when(gap.start)} to {_when(gap.end)} may hold articles nobody saw"))
 
 
 def show_article(found: dict[str, Any]) -> None:

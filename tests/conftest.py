@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from replica.story import make_stories
 
 # Pages and lists of other people's that may be read but not kept here.
 SHARED = Path(__file__).parents[2] / "shared"
-NEWEST = 1_790_613_243  # 2026-09-28 23:34:03 in China: the replica's newest article
+NEWEST = 1_790_613_243  # 2026-09-29 00:34:03 in China: the replica's newest article
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +70,8 @@ class Home:
             for n, endpoint in enumerate(endpoints, start=1)
         )
         self.config.write_text(
-            f"[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\ntimeout = 10.0\n{network}\n{more}\n{feeds}",
+            f"[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\ntimeout = 10.0\n{network}\n"
+            f"{more}\n{feeds}",
             encoding="utf-8",
         )
 
@@ -108,15 +110,8 @@ class Home:
         files = {path.relative_to(self.root).as_posix(): path.read_bytes() for path in self.files()}
         assert files.keys() == rows.keys()
         for path, data in files.items():
-            assert hashlib_sha256(data) == rows[path], f"{path} is torn"
+            assert hashlib.sha256(data).hexdigest() == rows[path], f"{path} is torn"
         assert list((self.root / ".finarchive" / "unfinished").iterdir()) == []
-
-
-def hashlib_sha256(data: bytes) -> str:
-    """The hex digest that the index keeps."""
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""How fast `finarchive crawl` is beside a bare Scrapy spider that fetches the same pages and drops them.
+
+Both run against one replica, in turns, each in a process of its own; wall and CPU time are the whole process's, its
+start included. The figures in docs/performance.md come from this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+BENCH = Path(__file__).parent
+CONCURRENCY = 32
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a process took, in seconds."""
+
+    wall: float
+    cpu: float
+
+
+def measure(command: list[str], cwd: Path) -> Run:
+    """Run a command to its end."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    wall = time.perf_counter() - began
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {errors.decode()[-2000:]}")
+    return Run(wall, usage.ru_utime + usage.ru_stime)
+
+
+def write_config(folder: Path, endpoint: str) -> None:
+    """A configuration that crawls the replica's list as fast as it can."""
+    Path(folder, "finarchive.toml").write_text(
+        f"[network]\ndelay = 0\nconcurrency = {CONCURRENCY}\nallow_private = true\n[schedule]\npages = 1000\n"
+        f'[[feeds]]\nid = "china"\nkind = "roll"\ncategories = ["金融", "新浪财经", "新浪财经－国內"]\n'
+        f'endpoint = "{endpoint}"\nlid = 1686\n',
+        encoding="utf-8",
+    )
+
+
+def bare(endpoint: str, items: int) -> Run:
+    """The yardstick.
+
+    :param items: its CONCURRENT_ITEMS: Scrapy's default of 100 costs much, and helps a spider without items nothing
+    """
+    return measure([sys.executable, str(BENCH / "bare.py"), endpoint, str(CONCURRENCY), str(items)], BENCH)
+
+
+def ours(endpoint: str, articles: int) -> Run:
+    """`finarchive crawl` into a new archive, which must then hold every article."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_config(Path(folder), endpoint)
+        run = measure([sys.executable, "-m", "scheduler", "-q", "crawl"], Path(folder))
+        filed = sum(1 for _ in Path(folder, "news").rglob("*.md"))
+        if filed != articles:
+            raise SystemExit(f"{filed} files for {articles} articles")
+        return run
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--articles", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    replica = subprocess.Popen(
+        [sys.executable, "-m", "replica", "--articles", str(options.articles)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert replica.stdout is not None
+        endpoint = replica.stdout.readline().strip() + "/api/roll/get"
+        bare(endpoint, 100)  # the replica renders each page once, on its first request
+        rounds = [
+            (bare(endpoint, 100), bare(endpoint, 1), ours(endpoint, options.articles)) for _ in range(options.rounds)
+        ]
+    finally:
+        replica.terminate()
+        replica.wait()
+    print(f"{options.articles} articles, {CONCURRENCY} at once, no delay, {options.rounds} rounds in turns, medians:")
+    names = ("bare Scrapy spider", "the same, CONCURRENT_ITEMS = 1", "finarchive crawl")
+    for name, runs in zip(names, zip(*rounds, strict=True), strict=True):
+        wall, cpu = statistics.median(r.wall for r in runs), statistics.median(r.cpu for r in runs)
+        rate, cost = options.articles / wall, cpu / options.articles * 1000
+        print(f"  {name:<32}{rate:5.0f} articles/s  {cost:5.2f} ms CPU/article")
+    for name, place in zip(names[:2], range(2), strict=True):
+        ratio = statistics.median(times[place].wall / times[2].wall for times in rounds)
+        print(f"  finarchive crawl runs at {ratio:.2f} of the rate of: {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What a crawl with nothing new costs, with more and more articles known: it must not grow with the archive."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from archive.archive import Archive
+from archive.records import Entry, Filing, Poll, Revision
+from bench.crawl import measure, write_config
+
+ROUNDS = 5
+STEP = 10_000  # entries committed at a time
+LIST = 200  # articles of the replica's list
+
+
+def fill(root: Path, articles: int) -> None:
+    """Put so many invented articles into an archive's index."""
+    began = datetime(2020, 1, 1, tzinfo=UTC)
+    with Archive(root, "bench", began) as archive:
+        for start in range(0, articles, STEP):
+            docids = [f"known{number:08d}" for number in range(start, min(start + STEP, articles))]
+            entries = tuple(
+                Entry(docid, f"https://finance.sina.com.cn/doc-i{docid}.shtml", docid, began, None, None, None, None)
+                for docid in docids
+            )
+            poll = Poll("china", began, 1, entries, (), complete=True)
+            archive.store.commit_poll(
+                poll,
+                Filing(("金融", "新浪财经"), "新浪财经"),
+                dict.fromkeys(docids, ("china",)),
+                dict.fromkeys(docids, "finance.sina.com.cn"),
+            )
+            archive.store.commit_revisions(
+                Revision(docid, 1, docid, "0" * 64, docid, began, began + timedelta(days=1)) for docid in docids
+            )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--known", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
+    options = parser.parse_args()
+    replica = subprocess.Popen(
+        [sys.executable, "-m", "replica", "--articles", str(LIST)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert replica.stdout is not None
+        endpoint = replica.stdout.readline().strip() + "/api/roll/get"
+        for known in options.known:
+            with tempfile.TemporaryDirectory() as folder:
+                write_config(Path(folder), endpoint)
+                fill(Path(folder, "news"), known)
+                command = [sys.executable, "-m", "scheduler", "-q", "crawl"]
+                measure(command, Path(folder))
+                runs = sorted(measure(command, Path(folder)).cpu for _ in range(ROUNDS))
+                size = Path(folder, "news", ".finarchive", "index.db").stat().st_size
+            print(
+                f"{known:>9,} known: {runs[0]:.2f} s CPU at best, {runs[ROUNDS // 2]:.2f} in the middle; index {size / 1e6:.0f} MB"
+            )
+    finally:
+        replica.terminate()
+        replica.wait()
+
+
+if __name__ == "__main__":
+    main()

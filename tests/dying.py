@@ -1,0 +1,113 @@
+"""`finarchive`, made to die: `python -m tests.dying STEP NTH SABOTAGE crawl ...`.
+
+STEP is where the process kills itself with SIGKILL, at the NTH time it comes there ("-": never). SABOTAGE turns the
+order of the two commits round ("-": not), to show that the kill tests would notice.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from archive import files
+from archive.store import Store
+from scheduler.cli import main
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Countdown:
+    """Dies at the nth call."""
+
+    def __init__(self, nth: int) -> None:
+        self._left = nth
+
+    def __call__(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            die()
+
+
+def around(owner: Any, name: str, before: Callable[[], None], after: Callable[[], None]) -> None:
+    inner = getattr(owner, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        before()
+        result = inner(*args, **kwargs)
+        after()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def nothing() -> None:
+    pass
+
+
+def half_a_file(countdown: Countdown) -> None:
+    whole = files._write_synced
+
+    def write(path: Path, data: bytes) -> None:
+        path.write_bytes(data[: len(data) // 2])
+        countdown()
+        whole(path, data)
+
+    files._write_synced = write
+
+
+STEPS: dict[str, Callable[[Countdown], None]] = {
+    "-": lambda countdown: None,
+    "before the poll's commit": lambda countdown: around(Store, "commit_poll", countdown, nothing),
+    "inside the poll's commit": lambda countdown: around(Store, "_add_listings", nothing, countdown),
+    "after the poll's commit": lambda countdown: around(Store, "commit_poll", nothing, countdown),
+    "half a file": half_a_file,
+    "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
+    "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
+    "before the rows": lambda countdown: around(Store, "commit_revisions", countdown, nothing),
+    "after the rows": lambda countdown: around(Store, "commit_revisions", nothing, countdown),
+}
+
+
+def rows_before_files() -> None:
+    """A row is committed before its file is written."""
+    write_posts, commit = files.write_posts, Store.commit_revisions
+    unwritten: list[tuple[Any, ...]] = []
+
+    def commit_then_write(store: Store, revisions: Any) -> None:
+        commit(store, revisions)
+        write_posts(*unwritten.pop())
+
+    files.write_posts = lambda *arguments: unwritten.append(arguments)
+    Store.commit_revisions = commit_then_write
+
+
+def ground_before_entries() -> None:
+    """What vouches for a poll's entries is committed before they are."""
+    inner = Store.commit_poll
+
+    def commit_poll(store: Store, poll: Any, filing: Any, feeds: Any, hosts: Any) -> Any:
+        with store._db.atomic():
+            store._add_listings(poll, feeds)
+        return inner(store, poll, filing, feeds, hosts)
+
+    Store.commit_poll = commit_poll
+
+
+SABOTAGES: dict[str, Callable[[], None]] = {
+    "-": nothing,
+    "rows before files": rows_before_files,
+    "ground before entries": ground_before_entries,
+}
+
+
+if __name__ == "__main__":
+    step, nth, sabotage, *sys.argv[1:] = sys.argv[1:]
+    SABOTAGES[sabotage]()
+    STEPS[step](Countdown(int(nth)))
+    main()

@@ -1,0 +1,233 @@
+"""The main job, end to end: real processes, real HTTP, real files."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from archive import post
+from replica.server import Replica
+from replica.story import make_stories
+from tests.conftest import NEWEST, Home, Outcome
+
+Crawl = Callable[..., Outcome]
+
+
+def article_hits(replica: Replica) -> list[str]:
+    return [hit.path for hit in replica.hits if "doc-i" in hit.path]
+
+
+def test_every_listed_article_becomes_a_file_that_loads(home: Home, replica: Replica, crawl: Crawl) -> None:
+    outcome = crawl()
+
+    assert outcome.status == 0
+    assert outcome.json == {
+        "feeds": [{"id": "feed1", "pages": 2, "listed": 12, "new": 12, "error": None}],
+        "archived": 12,
+        "revised": 0,
+        "failed": 0,
+        "pending": 0,
+        "requests": 15,  # robots.txt, two pages of the list, twelve articles
+    }
+    home.assert_whole()
+    titles = {post.load(path.read_bytes())[0]["title"] for path in home.files()}
+    assert titles == {story.title for story in replica.site.stories}
+    assert {path.parent.relative_to(home.root).as_posix() for path in home.files()} == {
+        "金融/新浪财经/栏目1/2026/09/29"  # from 16:00 UTC on it is the next day in China
+    }
+
+
+def test_a_second_crawl_with_nothing_new_fetches_no_article(home: Home, replica: Replica, crawl: Crawl) -> None:
+    crawl()
+    before = {path: path.stat().st_mtime_ns for path in home.files()}
+    replica.clear_hits()
+
+    outcome = crawl()
+
+    assert (outcome.status, outcome.json["archived"]) == (0, 0)
+    assert outcome.json["feeds"][0] == {"id": "feed1", "pages": 2, "listed": 12, "new": 0, "error": None}
+    assert not article_hits(replica)
+    assert {path: path.stat().st_mtime_ns for path in home.files()} == before
+
+
+def test_an_article_that_arrives_below_known_ones_is_found(home: Home) -> None:
+    stories = make_stories(130, newest=NEWEST)
+    late = stories[60]
+    with Replica([story for story in stories if story is not late]) as replica:
+        home.configure(replica.endpoint)
+        assert home.run("crawl", "--json").json["archived"] == 129
+        replica.site.add(late)  # sixty known ones stand above it: on the second page
+        replica.clear_hits()
+
+        outcome = home.run("crawl", "--json")
+
+        assert outcome.json["archived"] == 1
+        assert [late.docid in path for path in article_hits(replica)] == [True]
+
+
+def test_a_poll_stops_two_pages_into_known_ground(home: Home) -> None:
+    with Replica(make_stories(400, newest=NEWEST)) as replica:
+        home.configure(replica.endpoint)
+        home.run("crawl", "--limit", "0")
+        replica.clear_hits()
+
+        outcome = home.run("crawl", "--json", "--limit", "0")
+
+        assert outcome.json["feeds"][0]["pages"] == 2
+        assert outcome.json["pending"] == 400
+
+
+def test_a_poll_that_broke_off_is_read_again_to_its_end(home: Home) -> None:
+    with Replica(make_stories(200, newest=NEWEST)) as replica:
+        home.configure(replica.endpoint)
+        replica.fault("status", match="page=4", status=502)
+        first = home.run("crawl", "--json").json
+        assert (first["feeds"][0]["error"], first["archived"]) == ("status 502", 150)
+        replica.mend()
+
+        assert home.run("crawl", "--json").json["archived"] == 50
+
+
+def test_a_poll_at_its_page_limit_leaves_a_gap(home: Home) -> None:
+    stories = make_stories(400, newest=NEWEST)
+    with Replica(stories[300:]) as replica:
+        home.configure(replica.endpoint, more="[schedule]\npages = 3")
+        home.run("crawl", "--limit", "0")
+        for story in stories[:300]:
+            replica.site.add(story)
+        replica.clock = NEWEST + 500
+
+        home.run("crawl", "--limit", "0")
+
+    (gap,) = home.run("status", "--json").json["gaps"]
+    assert gap["feed"] == "feed1"
+    assert gap["from"] < gap["to"]
+    assert "may hold articles nobody saw" in home.run("status").out
+
+
+def test_an_article_in_two_lists_is_one_file_under_the_first_configured(home: Home, replica: Replica) -> None:
+    # Both lists name lid 1686: the first feed claims every article, whichever list answers first.
+    home.configure(replica.endpoint + "?slow=1", replica.endpoint)
+    replica.fault("stall", match="slow=1", seconds=0.3)
+
+    outcome = home.run("crawl", "--json")
+
+    assert outcome.json["archived"] == 12
+    assert {path.relative_to(home.root).parts[2] for path in home.files()} == {"栏目1"}
+    assert home.rows("SELECT feed, count(*) FROM listings GROUP BY feed") == [("feed1", 12), ("feed2", 12)]
+
+
+def test_a_limit_leaves_the_rest_waiting(home: Home, crawl: Crawl) -> None:
+    outcome = crawl("--limit", "5")
+
+    assert outcome.status == 0
+    assert (outcome.json["archived"], outcome.json["pending"]) == (5, 7)
+    assert crawl().json["archived"] == 7
+
+
+def test_only_the_named_feeds_are_polled(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, replica.endpoint + "?other=1")
+
+    outcome = home.run("crawl", "feed2", "--json")
+
+    assert [feed["id"] for feed in outcome.json["feeds"]] == ["feed2"]
+    assert not [hit for hit in replica.hits if "roll/get?lid" in hit.path]
+
+
+def test_requests_to_a_host_keep_their_distance_and_number(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint)
+    text = home.config.read_text().replace("delay = 0", "delay = 0.1").replace("concurrency = 8", "concurrency = 2")
+    home.config.write_text(text)
+    replica.fault("stall", match="doc-i", seconds=0.25)  # longer than the delay: two are under way at once
+
+    assert home.run("crawl", "--json").json["archived"] == 12
+
+    hits = replica.hits
+    # Sent at least so far apart; on their way they may close up a little.
+    assert min(later.began - earlier.began for earlier, later in pairwise(hits)) > 0.08
+    at_once = [sum(1 for hit in hits if hit.began <= moment.began < hit.ended) for moment in hits]
+    assert max(at_once) == 2
+
+
+def test_requests_say_who_asks_and_where_from(replica: Replica, crawl: Crawl) -> None:
+    crawl()
+
+    for hit in replica.hits:
+        assert hit.headers["user-agent"].startswith("finarchive/")
+        assert hit.headers["referer"] or hit.path == "/robots.txt"
+        assert "cookie" not in hit.headers
+
+
+def test_private_addresses_are_refused_by_default(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint)
+    home.config.write_text(home.config.read_text().replace("allow_private = true", "allow_private = false"))
+
+    outcome = home.run("crawl", "--json")
+
+    assert outcome.status == 3
+    assert outcome.json["feeds"][0]["error"] == (
+        "127.0.0.1 has the private address 127.0.0.1, and network.allow_private is false"
+    )
+    assert not replica.hits
+
+
+def test_the_sample_comes_out_byte_for_byte_through_a_proxy(home: Home, shared: Path) -> None:
+    with Replica([]) as replica:
+        replica.site.rolls["1686"] = (shared / "sample" / "roll.json").read_bytes()
+        address = "http://finance.sina.com.cn/jjxw/2022-03-23/doc-imcwiwss7730811.shtml"
+        replica.site.pages[address] = (shared / "sample" / "article.html").read_bytes()
+        home.configure("http://feed.mix.sina.com.cn/api/roll/get")
+        text = home.config.read_text().replace("栏目1", "新浪财经－国內").replace("allow_private = true", "")
+        home.config.write_text(text)
+
+        outcome = home.run("crawl", "--json", http_proxy=replica.url)
+
+    assert outcome.status == 0, outcome.err
+    (file,) = home.files()
+    assert file.read_bytes() == (shared / "sample" / "sample.md").read_bytes()
+    assert file.relative_to(home.root).as_posix() == (
+        "金融/新浪财经/新浪财经－国內/2022/03/23/"
+        "扛起特殊责任拿出特殊担当坚决打赢疫情防控大仗硬仗！上海市委常委会部署疫情防控重点工作_mcwiwss7730811.md"
+    )
+
+
+def test_a_proxy_is_not_asked_for_private_addresses(home: Home, replica: Replica) -> None:
+    home.configure("http://127.0.0.1:9/api/roll/get", "http://localhost:9/api/roll/get")
+    home.config.write_text(home.config.read_text().replace("allow_private = true", ""))
+
+    outcome = home.run("crawl", "--json", http_proxy=replica.url)
+
+    assert outcome.status == 3
+    assert all("is a private address" in feed["error"] for feed in outcome.json["feeds"])
+    assert not replica.hits
+
+
+def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
+    with Replica(make_stories(60, newest=NEWEST)) as replica:
+        home.configure(replica.endpoint)
+        home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
+        replica.fault("stall", match="doc-i", seconds=0.05)
+        process = subprocess.Popen(
+            home.command("crawl"),
+            cwd=home.folder,
+            env=home.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        left = iter(range(10, 0, -1))
+        replica.on_hit = lambda hit: process.send_signal(signal.SIGINT) if next(left, None) == 1 else None
+        out, err = process.communicate(timeout=30)
+
+        assert process.returncode == 130
+        assert "Interrupted: what was archived is safe" in out
+        assert "Traceback" not in err
+        home.assert_whole()
+        before = len(home.files())
+        assert 0 < before < 60
+        replica.mend()
+        replica.on_hit = lambda hit: None
+        assert home.run("crawl", "--json").json["archived"] == 60 - before

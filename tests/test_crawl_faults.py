@@ -1,0 +1,257 @@
+"""What `crawl` does about each thing that a site can do wrong: what it reports, and what a second run mends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from replica.server import Replica
+from tests.conftest import Home, Outcome
+
+pytestmark = pytest.mark.slow
+
+Crawl = Callable[..., Outcome]
+ARTICLE = r"doc-inreplica0000003"
+LIST = r"/api/roll/get"
+FINE = {"archived": 12, "revised": 0, "failed": 0, "pending": 0}
+
+
+def numbers(outcome: Outcome) -> dict[str, int]:
+    return {name: outcome.json[name] for name in FINE}
+
+
+# fault, its parameters, what status says of the article
+ARTICLE_FAULTS = [
+    ("status", {"status": 500}, "status 500"),
+    ("status", {"status": 404}, "status 404: no such page"),
+    ("status", {"status": 410}, "status 410: no such page"),
+    ("status", {"status": 418, "retry_after": "0"}, "status 418: the host wants rest"),
+    ("status", {"status": 204}, "status 204: no page"),
+    ("reset", {}, "127.0.0.1"),
+    ("close", {}, "127.0.0.1"),
+    ("truncate", {}, "ended in the middle"),
+    ("truncate-chunked", {}, "ended in the middle"),
+    ("truncate-silent", {}, "the page ends in the middle"),
+    ("empty", {}, "the page is empty"),
+    ("html", {}, "no article element on the page"),
+    ("soft-404", {}, "页面没有找到"),
+    ("bad-gzip", {}, "127.0.0.1"),
+    ("redirect-loop", {}, "too many redirects"),
+    ("redirect", {"to": "file:///etc/passwd"}, "a redirect to file:///etc/passwd"),
+    ("redirect", {"to": "ftp://127.0.0.1/x"}, "a redirect to ftp://127.0.0.1/x"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "reason"), ARTICLE_FAULTS)
+def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
+    home: Home, replica: Replica, crawl: Crawl, *, name: str, parameters: dict, reason: str
+) -> None:
+    replica.fault(name, match=ARTICLE, **parameters)
+
+    first = crawl()
+
+    assert numbers(first) == {"archived": 11, "revised": 0, "failed": 1, "pending": 1}
+    assert first.status == 1
+    assert first.json["feeds"][0]["error"] is None
+    assert reason in home.run("status").out
+    home.assert_whole()
+
+    replica.mend()
+    second = crawl()
+
+    assert numbers(second) == {"archived": 1, "revised": 0, "failed": 0, "pending": 0}
+    assert second.status == 0
+    assert len(home.files()) == 12
+    home.assert_whole()
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "reason"),
+    [
+        ("huge", "max_body = 1_000_000", "larger than network.max_body"),
+        ("bomb", "max_body = 1_000_000", "unpacks to more than network.max_body"),
+        ("drip", "", "no whole answer within network.timeout"),
+        ("stall", "", "no whole answer within network.timeout"),
+    ],
+)
+def test_an_answer_beyond_its_bounds_is_cut_off(
+    home: Home, replica: Replica, name: str, network: str, reason: str
+) -> None:
+    home.configure(replica.endpoint, network=network)
+    home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 1.5"))
+    replica.fault(name, match=ARTICLE)
+
+    first = home.run("crawl", "--json")
+
+    assert numbers(first) == {"archived": 11, "revised": 0, "failed": 1, "pending": 1}
+    assert first.status == 1
+    assert reason in home.run("status").out
+
+    replica.mend()
+    assert numbers(home.run("crawl", "--json"))["archived"] == 1
+
+
+@pytest.mark.parametrize("name", ["charset", "gbk"])
+def test_a_wrong_charset_is_seen_through(home: Home, replica: Replica, crawl: Crawl, name: str) -> None:
+    crawl()
+    right = {path.name: path.read_bytes() for path in home.files()}
+    (home.root / ".finarchive" / "index.db").unlink()
+    replica.fault(name, match=r"doc-i")
+
+    again = crawl()
+
+    assert again.status == 0
+    assert {path.name: path.read_bytes() for path in home.files()} == right
+
+
+# fault on the list, its parameters, the error in words
+LIST_FAULTS = [
+    ("status", {"status": 500}, "status 500"),
+    ("status", {"status": 404}, "status 404"),
+    ("status", {"status": 456, "retry_after": "0"}, "status 456: the host wants rest"),
+    ("reset", {}, "127.0.0.1"),
+    ("truncate", {}, "ended in the middle"),
+    ("empty", {}, "the answer is empty"),
+    ("html", {}, "the answer is HTML, not JSON"),
+    ("not-json", {}, "the answer is not JSON"),
+    ("empty-list", {}, "the list is empty"),
+    ("error-list", {}, "the answer reports error 11"),
+    ("redirect-loop", {}, "too many redirects"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "error"), LIST_FAULTS)
+def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
+    home: Home, replica: Replica, crawl: Crawl, *, name: str, parameters: dict, error: str
+) -> None:
+    replica.fault(name, match=LIST, **parameters)
+
+    first = crawl()
+
+    assert first.status == 3
+    assert error in first.json["feeds"][0]["error"]
+    assert numbers(first) == {"archived": 0, "revised": 0, "failed": 0, "pending": 0}
+    feed = home.run("status", "--json").json["feeds"][0]
+    assert feed["state"] == ("blocked" if parameters.get("status") == 456 else "failing")
+    assert error in feed["reason"]
+
+    replica.mend()
+    second = crawl()
+
+    assert second.status == 0
+    assert numbers(second) == FINE
+    home.assert_whole()
+
+
+def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint + "?broken=1", replica.endpoint)
+    replica.fault("status", match="broken", status=503)
+
+    outcome = home.run("crawl", "--json")
+
+    assert [feed["error"] for feed in outcome.json["feeds"]] == ["status 503", None]
+    assert outcome.json["archived"] == 12
+    assert outcome.status == 1
+
+
+def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, replica: Replica, crawl: Crawl) -> None:
+    replica.fault("broken-item", match=LIST)
+
+    first = crawl()
+
+    assert numbers(first) == {"archived": 11, "revised": 0, "failed": 1, "pending": 0}
+    assert first.status == 1
+    assert home.run("status", "--json").json["parked"] == 1
+    assert "item 3 of list feed1: no usable address" in home.run("status").out
+
+    second = crawl()  # still listed: known, and not counted again
+    assert (second.status, second.json["failed"]) == (0, 0)
+
+    replica.mend()
+    assert numbers(crawl())["archived"] == 1
+    assert len(home.files()) == 12
+
+
+def test_an_article_that_never_comes_back_is_parked_with_its_reason(
+    home: Home, replica: Replica, crawl: Crawl
+) -> None:
+    replica.fault("status", match=ARTICLE, status=404)
+
+    for _ in range(4):
+        crawl()
+        home.run("retry")  # what waits is due now
+
+    status = home.run("status", "--json").json
+    assert (status["parked"], status["pending"]) == (1, 0)
+    assert "1 × status 404: no such page" in home.run("status").out
+    replica.clear_hits()
+    assert crawl().status == 0
+    assert not [hit for hit in replica.hits if "doc-i" in hit.path]
+
+    replica.mend()
+    home.run("retry", "--parked")
+    assert crawl().json["archived"] == 1
+
+
+def test_what_failed_is_not_tried_again_before_its_time(home: Home, replica: Replica, crawl: Crawl) -> None:
+    replica.fault("status", match=ARTICLE, status=500)
+    crawl()
+    crawl()  # the first retry is due at once, the second after a minute
+
+    replica.clear_hits()
+    third = crawl()
+
+    assert not [hit for hit in replica.hits if "doc-i" in hit.path]
+    assert (third.status, third.json["pending"]) == (0, 1)
+
+
+def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, network='rest = "1s"')
+    home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
+    replica.fault("status", match=r"doc-i", status=429, skip=3, times=1)
+
+    outcome = home.run("crawl", "--json")
+
+    assert numbers(outcome) == {"archived": 11, "revised": 0, "failed": 1, "pending": 1}
+    refused = next(hit for hit in replica.hits if hit.status == 429)
+    later = [hit.began - refused.ended for hit in replica.hits if hit.began > refused.ended]
+    # What was on the wire when the refusal came is past recall; nothing is sent in the second after it.
+    assert not [gap for gap in later if 0.25 < gap < 0.95], later
+    assert max(later) > 0.95
+
+
+def test_a_stated_rest_is_kept_across_runs(home: Home, replica: Replica, crawl: Crawl) -> None:
+    replica.fault("status", match=r"doc-i", status=403, retry_after="600")
+
+    began = time.monotonic()
+    first = crawl()
+
+    assert time.monotonic() - began < 30
+    assert first.status == 1
+    assert first.json["pending"] == 12
+    assert "wants rest" in home.run("crawl").out
+
+    replica.mend()
+    replica.clear_hits()
+    second = crawl()
+    assert second.status == 3  # the list is on the same host
+    assert "wants rest until" in second.json["feeds"][0]["error"]
+    assert {hit.path for hit in replica.hits} <= {"/robots.txt"}
+
+
+def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, replica: Replica) -> None:
+    replica.site.robots_text = "User-agent: *\nDisallow: /stock/\n"
+    home.configure(replica.endpoint)
+
+    obeyed = home.run("crawl", "--json")
+
+    assert obeyed.json["failed"] > 0
+    assert obeyed.status == 1
+    assert not [hit for hit in replica.hits if hit.path.startswith("/stock/")]
+    assert "robots.txt forbids it" in home.run("status").out
+
+    home.configure(replica.endpoint, network="obey_robots = false")
+    assert home.run("crawl", "--json").json["pending"] == 0
+    assert len(home.files()) == 12

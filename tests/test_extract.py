@@ -1,0 +1,247 @@
+"""From a page to the article: a page of ours for each layout, and the real ones where they are at hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
+
+from archive.records import Article, Entry, Page
+from crawler import layouts
+from crawler.charset import decode
+from crawler.errors import ExtractionError, GoneError
+from crawler.extract import extract, is_whole, parse_time
+
+PAGES = Path(__file__).parent / "pages"
+NAMES = sorted(path.stem for path in PAGES.glob("*.html"))
+FETCHED = datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC)
+URL = "https://finance.sina.com.cn/china/2026-09-30/doc-ikzxtest0000009.shtml"
+# A listing that says nothing but where the article is.
+BARE = Entry("kzxtest0000009", URL, "", published=None, modified=None, entered=None, media=None, image=None)
+
+
+def page_of(html: str | bytes, url: str = URL, content_type: str = "text/html") -> Page:
+    return Page(url, html if isinstance(html, bytes) else html.encode(), content_type, FETCHED)
+
+
+def article_of(html: str | bytes, entry: Entry = BARE, url: str = URL) -> Article:
+    return extract(page_of(html, url), entry)
+
+
+def wanted(name: str) -> dict[str, Any]:
+    """The expected record that stands beside a page."""
+    found: dict[str, Any] = json.loads((PAGES / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def as_json(article: Article) -> dict[str, Any]:
+    times = {"published": article.published, "updated": article.updated}
+    return {
+        **{name: time.isoformat() if time else None for name, time in times.items()},
+        **{name: getattr(article, name) for name in ("url", "title", "media", "image", "body")},
+        "keywords": list(article.keywords),
+        "symbols": list(article.symbols),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_of_each_layout_gives_the_record_beside_it(name: str) -> None:
+    expected = wanted(name)
+    layout = expected.pop("layout")
+    html = (PAGES / f"{name}.html").read_bytes()
+    assert LexborHTMLParser(decode(html)).css_first(layout) is not None
+    assert as_json(article_of(html, url=expected["url"])) == expected
+
+
+def test_every_layout_has_a_page() -> None:
+    assert {wanted(name)["layout"] for name in NAMES} == set(layouts.BODY)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_without_its_body_element_is_no_article(name: str) -> None:
+    html = decode((PAGES / f"{name}.html").read_bytes())
+    layout = wanted(name)["layout"][1:]
+    with pytest.raises(ExtractionError, match=r"^no article element on the page \(its title: .+\)$"):
+        article_of(html.replace(f'"{layout}"', '""').replace(f' {layout}"', '"'))
+
+
+def test_the_listings_word_goes_before_the_pages() -> None:
+    html = (PAGES / "finance-2026.html").read_bytes()
+    time = datetime(2001, 2, 3, tzinfo=UTC)
+    entry = replace(BARE, title="列表题", published=time, media="列表社", keywords=("一",), image="//n.cn/list.png")
+    article = article_of(html, entry)
+    assert (article.title, article.published, article.media, article.keywords) == ("列表题", time, "列表社", ("一",))
+    assert article.image == "https://n.sinaimg.cn/test/a.png", "the body's picture goes before the listing's"
+    assert article.docid == BARE.docid
+    assert article.fetched_at == FETCHED
+
+
+def test_the_listings_picture_stands_in_for_a_body_without_one() -> None:
+    article = article_of('<div id="artibody"><p>a</p></div>', replace(BARE, image="//n.cn/list.png"))
+    assert article.image == "https://n.cn/list.png"
+    assert article_of('<div id="artibody"><p>a</p></div>').image is None
+
+
+def test_a_page_without_a_time_takes_the_listings_entry_time_then_that_of_fetching() -> None:
+    html = '<div id="artibody"><p>a</p></div>'
+    entered = datetime(2026, 9, 30, 1, tzinfo=UTC)
+    assert article_of(html, replace(BARE, entered=entered)).published == entered
+    assert article_of(html).published == FETCHED
+
+
+def test_the_pages_update_goes_before_the_listings() -> None:
+    modified = datetime(2026, 9, 30, 9, tzinfo=UTC)
+    assert article_of('<div id="artibody">', replace(BARE, modified=modified)).updated == modified
+    html = '<meta name="weibo: article:update_at" content="2026-09-30 10:08:10"><div id="artibody">'
+    assert article_of(html, replace(BARE, modified=modified)).updated == datetime(2026, 9, 30, 2, 8, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("comment", "symbols"),
+    [
+        ("<!-- news_keyword_pub,stock,sz300036&sz300053 -->", ("sz300036", "sz300053")),
+        ("<!-- news_keyword_pub,usstock,MSFT&BRK.A -->", ("MSFT", "BRK.A")),
+        ("<!--news_keyword_pub,stock,sh600519&sh600519-->", ("sh600519",)),
+        ("<!-- news_keyword_pub,stock, -->", ()),
+        ("<span id=stock_sh600519>a</span><span id='usstock_BLK'>b</span><span id=x_y>c</span>", ("sh600519", "BLK")),
+        ("<span id=hkstock_hk00700></span><span id=forex_fx_susdcny></span><span id=futures_AU0></span>",
+         ("hk00700", "fx_susdcny", "AU0")),
+        ("<span id=quote_sh600519></span>", ()),
+    ],
+)  # fmt: skip
+def test_symbols_are_those_of_the_comment_and_the_spans_each_once(comment: str, symbols: tuple[str, ...]) -> None:
+    assert article_of(f'<div id="artibody"><p>a</p>{comment}</div>').symbols == symbols
+
+
+@pytest.mark.xfail(strict=True, reason="pages before 2014 write Keywords; attribute selectors mind the case")
+def test_keywords_are_found_however_the_metas_name_is_written() -> None:
+    html = '<meta name="Keywords" content="样例桥, 通车"><div id="artibody"><p>a</p></div>'
+    assert article_of(html).keywords == ("样例桥", "通车")
+
+
+# Pages that are no article
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_a_page_that_says_it_is_not_there_is_gone(encoding: str) -> None:
+    html = "<title>页面没有找到</title><body>页面没有找到 5秒钟之后将会带您进入首页!</body>"
+    with pytest.raises(GoneError, match="页面没有找到"):
+        article_of(html.encode(encoding))
+
+
+def test_an_article_that_talks_of_missing_pages_is_not_gone() -> None:
+    assert article_of('<div id="artibody"><p>网页显示“页面没有找到”。</p></div>').body.startswith("<p>网页")
+
+
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        (b"", "the page is empty"),
+        (b" \r\n\t ", "the page is empty"),
+        (b"<html><body>hello", r"no article element on the page \(it has no title\)"),
+        (b"<title> Sina\n Visitor  System</title>", r"\(its title: Sina Visitor System\)"),
+        (b'{"result": {}}', r"\(it has no title\)"),
+        (bytes(range(256)), "no article element"),
+        (b"<title>" + b"x" * 1000, r"\(its title: x{80}\)"),
+    ],
+)
+def test_what_is_no_article_is_told_in_words(html: bytes, words: str) -> None:
+    with pytest.raises(ExtractionError, match=words) as caught:
+        article_of(html)
+    assert not isinstance(caught.value, GoneError)
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(body=st.binary(max_size=60), wrap=st.booleans(), content_type=st.sampled_from(["", "text/html; charset=gbk"]))
+def test_any_bytes_are_an_article_or_none(body: bytes, wrap: bool, content_type: str) -> None:
+    html = b'<meta name="keywords" content="' + body + b'"><div id=artibody>' + body if wrap else body
+    try:
+        article = extract(page_of(html, content_type=content_type), BARE)
+    except ExtractionError:
+        return  # none
+    assert article.published.utcoffset() is not None
+
+
+@pytest.mark.parametrize(
+    ("tail", "whole"),
+    [
+        (b"</body></html>", True),
+        (b"</HTML >\n<!-- tracker -->", True),
+        (b"<p>cut in the mid", False),
+        (b"", False),
+        (b"</html>" + b" " * 5000, False),
+    ],
+)
+def test_a_page_is_whole_when_its_end_is_there(tail: bytes, whole: bool) -> None:
+    assert is_whole(page_of(b"<html><body>" + tail)) is whole
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026年09月28日 23:20", "2026-09-28T15:20:00"),
+        ("2026-09-28 23:20:25", "2026-09-28T15:20:25"),
+        ("2026-09-28T23:20:25+08:00", "2026-09-28T15:20:25"),
+        ("2026-09-28T23:20:25+0800", "2026-09-28T15:20:25"),
+        ("2026-09-28T23:20:25Z", "2026-09-28T23:20:25"),
+        ("2026-09-28T23:20:25-05:00", "2026-09-29T04:20:25"),
+        ("2009年11月09日13:48", "2009-11-09T05:48:00"),
+        ("2009/1/2 3:04", "2009-01-01T19:04:00"),
+        ("  发布于 2026年9月8日\n 07:05 来源", "2026-09-07T23:05:00"),
+        ("1988-07-01 08:00", "1988-07-01T00:00:00"),
+        ("", None),
+        ("今天", None),
+        ("2026年09月28日", None),
+        ("2026-13-01 10:00", None),
+        ("2026-02-30 10:00", None),
+        ("2026-09-28 25:00", None),
+        ("2026-09-28 10:61", None),
+        ("0000-00-00 00:00:00", None),
+        ("2026-09-28 10:00:00+99:99", None),
+    ],
+)
+def test_a_time_is_chinas_unless_it_names_a_zone(text: str, expected: str | None) -> None:
+    found = parse_time(text)
+    assert found == (datetime.fromisoformat(expected).replace(tzinfo=UTC) if expected else None)
+    assert found is None or found.utcoffset() == UTC.utcoffset(None)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01 00:00:00", "9999-12-31 23:59:59-12:00"])
+@pytest.mark.xfail(strict=True, reason="OverflowError from astimezone: the crawl crashes, and at each run again")
+def test_a_time_at_the_calendars_end_is_none(text: str) -> None:
+    assert parse_time(text) is None
+
+
+# Real pages
+
+REAL = [
+    # file, (title, medium, published, symbols), first words, last words
+    ("finance-2026-excerpt.html", ("奥多比预测今年美国假日季线上购物将创历史新高", "环球市场播报",
+     datetime(2026, 9, 28, 15, 20, 25, tzinfo=UTC), ("AMZN",)), "<p>　　奥多比数据分析部门", "责任编辑：郭明煜"),
+    ("news-2019.html", ("中国人习以为常的地方 为何老外却说“了不得”？", "参考消息",
+     datetime(2019, 11, 25, 10, 57, 38, tzinfo=UTC), ()), "<p>　　原标题：视界丨", "责任编辑：张迪"),
+    ("finance-2018.html", ('60万"12306账号"外泄? 中铁总辟谣称消息不实', "新京报",
+     datetime(2018, 12, 28, 11, 55, 10, tzinfo=UTC), ()), "<p>　　新京报快讯（记者 裴剑飞）", "责任编辑：霍琦"),
+    ("ent-2009-gb2312.html", ("爱戴掀起红盖头 庆东南劲爆音乐颁奖七周年(图)", "新浪娱乐",
+     datetime(2009, 11, 9, 5, 48, tzinfo=UTC), ()), "<center><img", "上手机新浪网娱乐频道 ent.sina.cn"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "facts", "first", "last"), REAL)
+def test_a_real_page_is_understood(shared: Path, name: str, facts: tuple[Any, ...], first: str, last: str) -> None:
+    article = article_of((shared / "realdata/pages" / name).read_bytes())
+    assert (article.title, article.media, article.published, article.symbols) == facts
+    assert article.body.lstrip().startswith(first)
+    assert last in article.body[-250:]
+    assert "\ufffd" not in article.body

@@ -1,0 +1,204 @@
+"""Files are whole or not there, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from archive.errors import ArchiveError, DiskFullError, NotWritableError
+from archive.files import clear, told, write_posts
+from archive.records import Post
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "news"
+
+
+@pytest.fixture
+def aside(root: Path) -> Path:
+    folder = root / ".finarchive" / "unfinished"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def post(path: str, data: bytes = b"text") -> Post:
+    return Post(PurePosixPath(path), data)
+
+
+def written(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_posts_are_there_with_their_folders_and_nothing_else_is(root: Path, aside: Path) -> None:
+    posts = [post("a/b/2026/09/30/x_1.md", b"one"), post("a/b/2026/09/30/y_2.md", b""), post("c/z_3.md", b"\x00\xff")]
+    write_posts(root, aside, iter(posts))
+    assert written(root) == {"a/b/2026/09/30/x_1.md": b"one", "a/b/2026/09/30/y_2.md": b"", "c/z_3.md": b"\x00\xff"}
+
+
+def test_nothing_to_write_writes_nothing(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [])
+    assert written(root) == {}
+
+
+def test_an_existing_file_is_replaced_whole(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [post("a/x.md", b"a long first version")])
+    write_posts(root, aside, [post("a/x.md", b"second"), post("a/x.md", b"third")])
+    assert written(root) == {"a/x.md": b"third"}
+
+
+def test_a_reader_of_the_old_file_keeps_reading_the_old_one(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [post("a/x.md", b"first")])
+    with (root / "a/x.md").open("rb") as reader:
+        write_posts(root, aside, [post("a/x.md", b"second")])
+        assert reader.read() == b"first"
+
+
+# What is written is synced before it has its name, and each folder in which something was made after. The system's
+# own calls are watched; nothing of ours is replaced.
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, write: Callable[[], None]) -> list[tuple[str, str]]:
+    calls: list[tuple[str, str]] = []
+    sync, rename = os.fsync, Path.replace
+
+    def watch_sync(descriptor: int) -> None:
+        calls.append(("sync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
+        sync(descriptor)
+
+    def watch_rename(self: Path, target: Path) -> Path:
+        calls.append(("rename", f"{self} {target}"))
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", watch_sync)
+        patch.setattr(Path, "replace", watch_rename)
+        write()
+    return calls
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc to tell which file is synced")
+def test_files_are_synced_before_they_are_renamed_and_folders_after(
+    root: Path, aside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = [post("a/b/x.md"), post("a/c/y.md"), post("a/b/z.md")]
+    calls = watched(monkeypatch, lambda: write_posts(root, aside, posts))
+    kinds = [kind for kind, _ in calls]
+    assert kinds == ["sync"] * 3 + ["rename"] * 3 + ["sync"] * (len(kinds) - 6)
+    renamed = [path.split(" ") for _, path in calls[3:6]]
+    assert [temporary for temporary, _ in renamed] == [path for _, path in calls[:3]]
+    assert {Path(temporary).parent for temporary, _ in renamed} == {aside}
+    folders = [path for _, path in calls[6:]]
+    assert sorted(folders) == sorted(str(folder) for folder in (root, root / "a", root / "a/b", root / "a/c"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc to tell which file is synced")
+def test_in_a_folder_that_was_there_only_that_folder_is_synced(
+    root: Path, aside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a/b").mkdir(parents=True)
+    calls = watched(monkeypatch, lambda: write_posts(root, aside, [post("a/b/x.md")]))
+    assert calls[2:] == [("sync", str(root / "a/b"))]
+
+
+# Trouble
+
+
+def test_no_room_says_so_and_leaves_every_name_whole(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [post("a/x.md", b"old")])
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path, PurePosixPath\n"
+        "from archive.errors import DiskFullError\n"
+        "from archive.files import write_posts\n"
+        "from archive.records import Post\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "root, aside = Path(sys.argv[1]), Path(sys.argv[2])\n"
+        "posts = [Post(PurePosixPath(n), d) for n, d in (('a/x.md', b'new'), ('b/y.md', b'y' * 5000))]\n"
+        "try:\n"
+        "    write_posts(root, aside, posts)\n"
+        "except DiskFullError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, root, aside], capture_output=True, text=True, check=True)
+    assert str(root / "b/y.md") in done.stdout
+    assert "free some space" in done.stdout
+    outside = {name: data for name, data in written(root).items() if not name.startswith(".finarchive/")}
+    assert outside == {"a/x.md": b"old"}
+    clear(aside)
+    assert written(root) == {"a/x.md": b"old"}
+
+
+@pytest.mark.parametrize("in_place", ["a", "a/b"])
+def test_a_file_in_place_of_a_folder_is_an_archive_error(root: Path, aside: Path, in_place: str) -> None:
+    (root / in_place).parent.mkdir(exist_ok=True)
+    (root / in_place).write_bytes(b"in the way")
+    with pytest.raises(ArchiveError, match=r"a/b/x\.md cannot be written"):
+        write_posts(root, aside, [post("fine.md"), post("a/b/x.md")])
+    clear(aside)
+    assert written(root) == {in_place: b"in the way"}
+
+
+def test_a_folder_in_place_of_the_file_is_an_archive_error(root: Path, aside: Path) -> None:
+    (root / "a/x.md").mkdir(parents=True)
+    with pytest.raises(ArchiveError, match=r"a/x\.md cannot be written"):
+        write_posts(root, aside, [post("a/x.md")])
+    clear(aside)
+    assert written(root) == {}
+
+
+def test_a_name_that_is_too_long_is_an_archive_error(root: Path, aside: Path) -> None:
+    with pytest.raises(ArchiveError, match="cannot be written"):
+        write_posts(root, aside, [post("长" * 100 + ".md")])
+
+
+def test_a_folder_that_may_not_be_written_is_not_writable(root: Path, aside: Path) -> None:
+    (root / "a").mkdir()
+    (root / "a").chmod(0o555)
+    if os.access(root / "a", os.W_OK):
+        pytest.skip("this user may write everywhere: run as another than root")
+    with pytest.raises(NotWritableError, match="permissions"):
+        write_posts(root, aside, [post("a/x.md")])
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, DiskFullError),
+        (errno.EDQUOT, DiskFullError),
+        (errno.EFBIG, DiskFullError),
+        (errno.EACCES, NotWritableError),
+        (errno.EPERM, NotWritableError),
+        (errno.EROFS, NotWritableError),
+        (errno.EIO, ArchiveError),
+    ],
+)
+def test_the_systems_errors_are_told_with_path_and_advice(number: int, kind: type[ArchiveError]) -> None:
+    with pytest.raises(ArchiveError) as caught, told(Path("/news/x.md")):
+        raise OSError(number, os.strerror(number))
+    assert caught.type is kind
+    assert "/news/x.md" in str(caught.value)
+    assert os.strerror(number) in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_bugs_are_not_told_but_raised() -> None:
+    with pytest.raises(ZeroDivisionError), told(Path("x")):
+        _ = 1 / 0
+
+
+def test_clear_removes_what_an_interrupted_write_left_and_no_folder_but_its_own(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [post("a/x.md")])
+    (aside / "123-0.md").write_bytes(b"half")
+    (aside / "123-1.md").write_bytes(b"")
+    clear(aside)
+    assert list(aside.iterdir()) == []
+    assert written(root) == {"a/x.md": b"text"}
+    clear(aside)

@@ -1,0 +1,143 @@
+"""How far a list is read: whole pages, on until known ground."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from archive.records import Entry, Failure, Kind, Listing
+from crawler.reading import KNOWN_PAGES, Next, Reading, read_page
+
+AT = datetime(2026, 9, 30, 2, tzinfo=UTC)
+URL = "https://finance.sina.com.cn/a/doc-i{}.shtml"
+
+
+def entry(docid: str, title: str = "") -> Entry:
+    return Entry(docid, URL.format(docid), title, None, None, None, None, None)
+
+
+def listing(docids: str) -> Listing:
+    """A page of a list: a letter for each item, ``!`` for one that cannot be understood."""
+    return Listing(
+        tuple(entry(docid) for docid in docids if docid != "!"),
+        tuple(Failure(f"item{place}", Kind.UNREADABLE, "") for place, docid in enumerate(docids) if docid == "!"),
+    )
+
+
+def read(pages: list[str], known: str = "", most_pages: int = 20) -> tuple[Reading, Next]:
+    """Read a list as the spider does: page by page, as long as it is told to; an empty page ends every list."""
+    reading, what = Reading("china", AT), Next.READ_ON
+    for page in [*pages, ""]:
+        if what is not Next.READ_ON:
+            break
+        reading, what = read_page(reading, listing(page), set(page) & set(known), most_pages)
+    return reading, what
+
+
+@pytest.mark.parametrize(
+    ("pages", "known", "read_pages", "what"),
+    [
+        # A first poll reads to the end.
+        (["abc", "def"], "", 3, Next.END),
+        ([], "", 1, Next.END),
+        # A page of known items proves little, two of them enough; what lies below them is not read.
+        (["abc", "def", "ghi"], "abcdefghi", 2, Next.KNOWN_GROUND),
+        (["axc", "def", "ghi", "jkl"], "acdefghijkl", 3, Next.KNOWN_GROUND),
+        # The first known item proves nothing, and no single known page does.
+        (["abc", "dex", "fgh", "ijk", "lmn"], "abcdefghijklmn", 4, Next.KNOWN_GROUND),
+        (["abc", "xyz", "def", "uvw"], "abcdef", 5, Next.END),
+        # Items that slip to the next page while the list is read count as known there, but not alone.
+        (["axc", "cde", "fgh", "ijk"], "acdefghijk", 3, Next.KNOWN_GROUND),
+        (["abc", "cde", "efg"], "", 4, Next.END),
+        # A page that repeats what was read ends the list: the API gives its last page again and again.
+        (["abc", "abc", "def"], "", 2, Next.END),
+        (["abc", "cb", "def"], "", 2, Next.END),
+        # Items that cannot be understood are no reason to stop.
+        (["!!!", "abc"], "", 3, Next.END),
+        (["ab!", "def", "ghi"], "abdefghi", 2, Next.KNOWN_GROUND),
+    ],
+)
+def test_a_list_is_read_on_until_known_ground_or_its_end(
+    pages: list[str], known: str, read_pages: int, what: Next
+) -> None:
+    reading, reason = read(pages, known)
+    assert (reading.pages, reason) == (read_pages, what)
+
+
+@pytest.mark.parametrize(
+    ("pages", "known", "most_pages", "what"),
+    [
+        (["abc", "def", "ghi"], "", 2, Next.LIMIT),
+        (["abc"], "", 1, Next.LIMIT),
+        (["abc"], "abc", 1, Next.LIMIT),  # one known page is not known ground
+        (["abc", "def"], "abcdef", 2, Next.KNOWN_GROUND),  # known ground on the last page allowed is no limit
+        (["abc", "abc"], "", 2, Next.END),
+        ([], "", 1, Next.END),
+    ],
+)
+def test_a_poll_stops_at_its_page_limit(pages: list[str], known: str, most_pages: int, what: Next) -> None:
+    assert read(pages, known, most_pages)[1] is what
+
+
+def test_known_ground_takes_so_many_known_pages_in_a_row() -> None:
+    pages = [chr(ord("a") + number) for number in range(26)]
+    assert read(pages, "".join(pages))[0].pages == KNOWN_PAGES
+
+
+def test_entries_are_each_there_once_in_the_lists_order_and_failures_all() -> None:
+    reading, _ = read(["ab!", "bc", "cd!"])
+    assert [found.docid for found in reading.entries] == list("abcd")
+    assert len(reading.failures) == 2
+    assert reading.seen == set("abcd")
+
+
+def test_known_entries_are_in_the_poll_too() -> None:
+    """For what the store compares: titles, times, the gap."""
+    assert [found.docid for found in read(["abc", "def"], "abcdef")[0].entries] == list("abcdef")
+
+
+def test_of_an_item_that_a_page_lists_twice_the_first_sight_counts() -> None:
+    page = Listing((entry("a", "newer"), entry("b"), entry("a", "older")))
+    reading, _ = read_page(Reading("china", AT), page, set(), 20)
+    assert {found.docid: found.title for found in reading.entries} == {"a": "newer", "b": ""}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="it has the first sight's words in the last sight's place: Poll says newest first"
+)
+def test_an_item_that_a_page_lists_twice_stands_in_its_first_place() -> None:
+    page = Listing((entry("a"), entry("b"), entry("a")))
+    assert [found.docid for found in read_page(Reading("china", AT), page, set(), 20)[0].entries] == ["a", "b"]
+
+
+def test_a_reading_becomes_a_poll_as_far_as_it_came() -> None:
+    reading, _ = read(["abc", "d!"])
+    error = Failure("china", Kind.TEMPORARY, "time-out")
+    poll = reading.poll(complete=False, error=error)
+    assert (poll.feed, poll.at, poll.pages, poll.complete, poll.error) == ("china", AT, 3, False, error)
+    assert (poll.entries, poll.failures) == (reading.entries, reading.failures)
+    assert reading.poll(complete=True).error is None
+
+
+def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
+    known: set[str] = set()
+    listed: set[str] = set()
+    taken: set[str] = set()
+    with gzip.open(shared / "realdata/lists/polls-2024-03-18..20.jsonl.gz", "rt", encoding="utf-8") as lines:
+        polls = [json.loads(line)["rows"] for line in lines]
+    assert len(polls) == 292
+    for rows in polls:
+        docids = [docid for docid, _, _ in rows]
+        listed |= set(docids)
+        page = Listing(tuple(entry(docid, title) for docid, _, title in rows))
+        reading, what = read_page(Reading("all", AT), page, set(docids) & known, 20)
+        if what is Next.READ_ON:
+            reading, what = read_page(reading, Listing(()), set(), 20)
+        assert what is Next.END
+        taken |= {found.docid for found in reading.poll(complete=True).entries}
+        known |= taken
+    assert taken == listed

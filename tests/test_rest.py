@@ -1,0 +1,171 @@
+"""Hosts that want rest: the whole host, twice as long each time, and what a Retry-After says goes first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archive.records import Rest
+from crawler.rest import LONGEST, LONGEST_STATED, HostRestsError, Rests
+
+START = datetime(2026, 9, 30, 2, tzinfo=UTC)
+FIRST = timedelta(seconds=10)
+HOST = "finance.sina.com.cn"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go_on(self, span: timedelta) -> None:
+        self.now += span
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def rests(clock: Clock) -> Rests:
+    return Rests(FIRST, clock)
+
+
+def span_after(retry_after: str | None) -> timedelta:
+    """How long a host rests after a first refusal that says this."""
+    told: list[Rest] = []
+    Rests(FIRST, lambda: START, on_rest=told.append).refused(HOST, 429, retry_after)
+    return told[0].until - START
+
+
+def test_a_host_that_refused_nothing_may_be_asked(rests: Rests) -> None:
+    rests.check(HOST)
+    assert rests.current(HOST) is None
+
+
+def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(rests: Rests) -> None:
+    rests.refused(HOST, 456, None)
+    assert rests.current(HOST) == Rest(HOST, START + FIRST, 1, stated=False, reason="it answered 456")
+    with pytest.raises(
+        HostRestsError, match=rf"^{HOST} wants rest until 2026-09-30 02:00:10 UTC \(it answered 456\)$"
+    ):
+        rests.check(HOST)
+    rests.check("news.sina.com.cn")
+
+
+def test_a_rest_ends_at_its_time(rests: Rests, clock: Clock) -> None:
+    rests.refused(HOST, 403, None)
+    clock.go_on(FIRST - timedelta(milliseconds=1))
+    assert rests.current(HOST)
+    clock.go_on(timedelta(milliseconds=1))
+    rests.check(HOST)
+
+
+def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(rests: Rests, clock: Clock) -> None:
+    spans = []
+    for _ in range(40):
+        rests.refused(HOST, 429, None)
+        rest = rests.current(HOST)
+        assert rest is not None
+        spans.append(rest.until - clock.now)
+        clock.now = rest.until
+    assert spans[:5] == [FIRST * factor for factor in (1, 2, 4, 8, 16)]
+    assert set(spans[9:]) == {LONGEST}
+
+
+def test_refusals_of_requests_sent_before_the_rest_began_count_once(rests: Rests, clock: Clock) -> None:
+    for status in (429, 429, 403):
+        rests.refused(HOST, status, "3600")
+        clock.go_on(timedelta(seconds=1))
+    rest = rests.current(HOST)
+    assert rest is not None
+    assert (rest.strikes, rest.until) == (1, START + timedelta(hours=1))
+
+
+def test_an_answer_sent_before_the_rest_began_does_not_end_it(rests: Rests) -> None:
+    rests.refused(HOST, 429, None)
+    rests.answered(HOST)
+    assert rests.current(HOST)
+
+
+def test_an_answer_after_the_rest_ends_it_and_the_count(clock: Clock) -> None:
+    answered: list[str] = []
+    told: list[Rest] = []
+    rests = Rests(FIRST, clock, on_rest=told.append, on_answer=answered.append)
+    rests.answered(HOST)
+    assert answered == [], "a host that did not rest has nothing to end"
+    for _ in range(2):
+        rests.refused(HOST, 429, None)
+        clock.go_on(LONGEST)
+    rests.answered(HOST)
+    rests.answered(HOST)
+    rests.refused(HOST, 429, None)
+    assert answered == [HOST]
+    assert [rest.strikes for rest in told] == [1, 2, 1]
+
+
+HTTP_DATE = format_datetime(START + timedelta(minutes=5), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("120", 120),
+        (" 120 ", 120),
+        ("0", 0),
+        (HTTP_DATE, 300),
+        (HTTP_DATE.replace("GMT", "+0000"), 300),
+        (HTTP_DATE.replace("GMT", "-0000"), 300),
+        (HTTP_DATE.replace("GMT", ""), 300),
+        (format_datetime(START - timedelta(days=1), usegmt=True), 0),  # it is over
+        ("1000000", 86_400),  # eleven days are a slip
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+    ],
+)
+def test_a_retry_after_is_kept_to(retry_after: str, seconds: int) -> None:
+    assert span_after(retry_after) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "retry_after", [None, "", " ", "soon", "-5", "1.5", "²", "9" * 30, "9" * 5000, "Wed, 99 Foo"]
+)
+def test_a_retry_after_that_says_nothing_is_as_none(retry_after: str | None) -> None:
+    assert span_after(retry_after) == FIRST
+
+
+@settings(max_examples=300, deadline=None)
+@given(retry_after=st.text(max_size=40) | st.text(st.sampled_from("0123456789 :,-+GMTSepWdnu"), max_size=30))
+def test_whatever_a_host_says_its_rest_is_bounded(retry_after: str) -> None:
+    assert timedelta(0) <= span_after(retry_after) <= LONGEST_STATED
+
+
+def test_what_a_host_stated_holds_in_later_runs(clock: Clock) -> None:
+    past = Rest(HOST, START + timedelta(hours=3), 4, stated=True, reason="it answered 429")
+    rests = Rests(FIRST, clock, past=[past])
+    assert rests.current(HOST) == past
+    clock.go_on(timedelta(hours=3))
+    assert rests.current(HOST) is None
+
+
+def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None:
+    told: list[Rest] = []
+    past = Rest(HOST, START + timedelta(hours=1), 3, stated=False, reason="it answered 403")
+    rests = Rests(FIRST, clock, past=[past], on_rest=told.append)
+    rests.check(HOST)  # a new run may ask once
+    rests.refused(HOST, 403, None)
+    assert told == [Rest(HOST, START + FIRST * 8, 4, stated=False, reason="it answered 403")]
+
+
+def test_a_past_rest_is_forgotten_when_the_host_answers(clock: Clock) -> None:
+    answered: list[str] = []
+    past = Rest(HOST, START - timedelta(days=1), 7, stated=True, reason="it answered 403")
+    rests = Rests(FIRST, clock, past=[past], on_answer=answered.append)
+    rests.answered(HOST)
+    assert answered == [HOST]

@@ -1,0 +1,215 @@
+"""What is wrong with an index is said in words, and nothing is half done."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import archive.store
+from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
+from archive.records import Counts, Failure, Kind, Rest
+from archive.store import Store
+from tests.test_store import FILING, HOST, NOW, commit, dump, entry, poll_of, revision
+
+WRITES: dict[str, Callable[[Store], object]] = {
+    "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
+    "commit_revisions": lambda store: store.commit_revisions([revision("a")]),
+    "commit_failure": lambda store: store.commit_failure(Failure("a", Kind.GONE, "x"), NOW, None),
+    "release": lambda store: store.release(NOW, parked=True),
+    "commit_rest": lambda store: store.commit_rest(Rest("b.cn", NOW, 1, stated=True, reason="x")),
+    "end_rest": lambda store: store.end_rest("a.cn"),
+}
+READS: dict[str, Callable[[Store], object]] = {
+    "known": lambda store: store.known("china", ["a"]),
+    "pending_hosts": lambda store: store.pending_hosts(NOW, NOW),
+    "due": lambda store: store.due(HOST, 9, NOW, NOW, []),
+    "rests": lambda store: store.rests(),
+    "counts": lambda store: store.counts(),
+    "feed_counts": lambda store: store.feed_counts(),
+    "feed_histories": lambda store: store.feed_histories(),
+    "failures": lambda store: store.failures("pending"),
+    "next_due": lambda store: store.next_due(),
+    "gaps": lambda store: store.gaps(),
+    "damage": lambda store: store.damage(),
+    "find": lambda store: store.find("a"),
+    "revisions": lambda store: store.revisions("a"),
+}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive.store, "PATIENCE", 0.01)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An index with an entry of each status and a rest."""
+    path = tmp_path / "index.db"
+    store = Store.open(path)
+    commit(store, poll_of(entry("a"), entry("b"), entry("c")))
+    store.commit_revisions([revision("b")])
+    store.commit_failure(Failure("c", Kind.GONE, "x"), NOW, None)
+    store.commit_rest(Rest("a.cn", NOW, 1, stated=False, reason="x"))
+    store.close()
+    return path
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    opened = Store.open(path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def other(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another program's connection."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def test_every_public_method_is_tried_here() -> None:
+    public = {name for name, value in vars(Store).items() if name[0] != "_" and callable(value)}
+    assert public == {*WRITES, *READS, "close"}
+    assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_to_a_locked_index_says_so_and_changes_nothing(
+    store: Store, other: sqlite3.Connection, path: Path, write: str
+) -> None:
+    before = dump(path)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(LockedError, match=r"index\.db is locked by another program"):
+        WRITES[write](store)
+    other.execute("ROLLBACK")
+    assert dump(path) == before
+    WRITES[write](store)
+    assert dump(path) != before, "once the lock is gone the same write goes through"
+
+
+@pytest.mark.parametrize("read", READS)
+def test_reading_goes_on_while_another_program_writes(store: Store, other: sqlite3.Connection, read: str) -> None:
+    expected = READS[read](store)
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("DELETE FROM entries")
+    assert READS[read](store) == expected
+
+
+def spoil(path: Path) -> None:
+    """Write over the whole index, and over the log that would mend it."""
+    for file in path.parent.iterdir():
+        if not file.name.endswith("-shm"):
+            with file.open("r+b") as opened:
+                opened.write(b"spoiled!" * (file.stat().st_size // 8))
+
+
+@pytest.mark.parametrize("method", [name for name in (*READS, *WRITES) if name != "damage"])
+def test_an_index_that_was_spoiled_while_open_is_damaged(path: Path, method: str) -> None:
+    store = Store.open(path)
+    try:
+        spoil(path)
+        with pytest.raises(ArchiveError, match=r"index\.db"):
+            (READS | WRITES)[method](store)
+    finally:
+        store.close()
+
+
+def test_damage_to_some_page_is_found(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(-4096, 2)  # the last page: the first ones are read on opening
+        file.write(b"spoiled!" * 512)
+    store = Store.open_for_reading(path)
+    try:
+        assert store.damage()
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("open_index", [Store.open, Store.open_for_reading])
+def test_a_file_that_is_no_database_is_damaged(tmp_path: Path, open_index: Callable[[Path], Store]) -> None:
+    path = tmp_path / "index.db"
+    path.write_bytes(b"this is no database at all, " * 100)
+    with pytest.raises(DamagedIndexError, match=r"index\.db is damaged \(file is not a database\): put a copy of it"):
+        open_index(path)
+    assert path.read_bytes() == b"this is no database at all, " * 100
+
+
+@pytest.mark.parametrize("open_index", [Store.open, Store.open_for_reading])
+def test_an_index_of_a_newer_program_is_refused(path: Path, open_index: Callable[[Path], Store]) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+            "VALUES ('finarchive', 'm999_later', '2030')"
+        )
+    connection.close()
+    before = dump(path)
+    with pytest.raises(NewerIndexError, match=r"newer finarchive \(it has m999_later\): upgrade finarchive"):
+        open_index(path)
+    assert dump(path) == before
+
+
+def test_migrations_of_others_in_the_same_file_are_their_own(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('other', 'm999_later', '2030')"
+        )
+    connection.close()
+    Store.open(path).close()
+
+
+@pytest.mark.parametrize("open_index", [Store.open, Store.open_for_reading])
+def test_a_folder_in_place_of_the_index_is_an_archive_error(
+    tmp_path: Path, open_index: Callable[[Path], Store]
+) -> None:
+    (tmp_path / "index.db").mkdir()
+    with pytest.raises(ArchiveError, match=r"index\.db"):
+        open_index(tmp_path / "index.db")
+
+
+def test_an_archive_that_is_not_there_reads_as_an_empty_one_and_is_not_made(tmp_path: Path) -> None:
+    store = Store.open_for_reading(tmp_path / "none" / "index.db")
+    try:
+        assert store.counts() == Counts()
+        assert (store.gaps(), store.find("a"), store.damage()) == ([], None, None)
+    finally:
+        store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_opened_for_reading_reads_and_cannot_be_written(path: Path) -> None:
+    before = dump(path)
+    store = Store.open_for_reading(path)
+    try:
+        assert store.counts() == Counts(entries=3, archived=1, pending=1, parked=1)
+        for write in WRITES.values():
+            with pytest.raises(ArchiveError, match=r"index\.db"):
+                write(store)
+    finally:
+        store.close()
+    assert dump(path) == before
+
+
+def test_reading_sees_what_a_writer_commits(path: Path, store: Store) -> None:
+    reader = Store.open_for_reading(path)
+    try:
+        store.commit_poll(poll_of(entry("new")), FILING, {"new": ["china"]}, {"new": HOST})
+        assert reader.counts().entries == 4
+    finally:
+        reader.close()
+
+
+def test_opening_a_locked_index_says_so(path: Path, other: sqlite3.Connection) -> None:
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("DELETE FROM rests")
+    other.execute("COMMIT")  # an exclusive connection keeps its lock
+    for open_index in (Store.open, Store.open_for_reading):
+        with pytest.raises(LockedError, match="locked by another program"):
+            open_index(path)
