@@ -23,7 +23,7 @@ class Lock:
 
     def __init__(self, path: Path, command: str, now: datetime) -> None:
         with told(path):
-            self._file = path.open("a+", encoding="utf-8")
+            self._file = path.open("a+", encoding="utf-8", errors="replace")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

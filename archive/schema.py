@@ -12,6 +12,13 @@ migrations = Migrations("finarchive")
 
 @migrations()
 def m001_entries_revisions_feeds(db: Database) -> None:
+    """The first tables."""
+    _create_entries(db)
+    _create_listings_and_revisions(db)
+    _create_feeds_gaps_and_rests(db)
+
+
+def _create_entries(db: Database) -> None:
     db.table("entries").create(
         {
             "docid": str,
@@ -42,6 +49,9 @@ def m001_entries_revisions_feeds(db: Database) -> None:
     # Partial: what waits is few among millions, so that finding it costs nothing as the archive grows.
     db.execute("CREATE INDEX entries_pending ON entries(host, attempts, published DESC) WHERE status = 'pending'")
     db.execute("CREATE INDEX entries_parked ON entries(failure_kind) WHERE status = 'parked'")
+
+
+def _create_listings_and_revisions(db: Database) -> None:
     db.table("listings").create(  # which feeds an entry belongs to
         {
             "feed": str,
@@ -67,6 +77,9 @@ def m001_entries_revisions_feeds(db: Database) -> None:
         not_null={"path", "sha256", "title", "published", "fetched_at"},
         strict=True,
     )
+
+
+def _create_feeds_gaps_and_rests(db: Database) -> None:
     db.table("feeds").create(
         {
             "id": str,
@@ -74,7 +87,8 @@ def m001_entries_revisions_feeds(db: Database) -> None:
             "author": str,
             "last_poll": str,
             "last_success": str,
-            "newest": str,
+            "newest": str,  # publication time of the newest article listed
+            "ground": str,  # the same, of known ground only
             "error_kind": str,
             "error": str,
         },

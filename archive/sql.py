@@ -29,12 +29,13 @@ INSERT_ENTRY = """
 """  # an item that could not be read before and can be now: no more than that is taken from later sights
 
 UPSERT_FEED = """
-    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, error_kind, error)
-    VALUES (:id, :categories, :author, :at, :success, :newest, :kind, :error)
+    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, error_kind, error)
+    VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :kind, :error)
     ON CONFLICT (id) DO UPDATE SET
         categories = :categories, author = :author, last_poll = :at,
         last_success = coalesce(:success, last_success),
         newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
+        ground = nullif(max(coalesce(ground, ''), coalesce(:ground, '')), ''),
         error_kind = :kind, error = :error
 """
 

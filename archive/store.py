@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +11,9 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from archive import sql
-from archive.errors import NewerIndexError
+from archive.index import open_index, open_index_for_reading
 from archive.records import Counts, Failure, FeedHistory, Filing, Gap, Pending, Poll, Rest, Revision
-from archive.schema import migrations
 from archive.sql import to_text, to_time
-
-# How long a write waits for another program that has the index open for writing, seconds.
-PATIENCE = 5.0
 
 
 class Store:
@@ -28,46 +23,18 @@ class Store:
     :class:`~archive.errors.ArchiveError` for what is wrong with the database.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        connection.row_factory = sqlite3.Row
-        self._db = Database(connection, recursive_triggers=False, execute_plugins=False)
-        self._path = path
+    def __init__(self, database: Database, path: Path) -> None:
+        self._db, self._path = database, path
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open or make the index at ``path`` for writing, and bring its tables up to date.
-
-        :raises NewerIndexError: a newer program has changed its tables
-        """
-        with sql.told(path):
-            store = cls(sqlite3.connect(path, timeout=PATIENCE), path)
-            store._db.execute("PRAGMA journal_mode = WAL")
-            # A commit is on the disk when it returns: in WAL mode NORMAL would leave the last ones to luck.
-            store._db.execute("PRAGMA synchronous = FULL")
-            store._refuse_newer()
-            migrations.apply(store._db)
-        return store
+        """Open or make the index at ``path`` for writing; see :func:`archive.index.open_index`."""
+        return cls(open_index(path), path)
 
     @classmethod
     def open_for_reading(cls, path: Path) -> Self:
         """Open the index without ever writing to it; an archive not yet begun reads as an empty one."""
-        if not path.exists():
-            store = cls(sqlite3.connect(":memory:"), path)
-            migrations.apply(store._db)
-            return store
-        with sql.told(path):
-            store = cls(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE), path)
-            store._refuse_newer()
-        return store
-
-    def _refuse_newer(self) -> None:
-        ours = {migration.name for migration in migrations._migrations}
-        unknown = [applied.name for applied in migrations.applied(self._db) if applied.name not in ours]
-        if unknown:
-            self.close()
-            raise NewerIndexError(
-                f"the index {self._path} was written by a newer finarchive (it has {unknown[-1]}): upgrade finarchive"
-            )
+        return cls(open_index_for_reading(path), path)
 
     def close(self) -> None:
         """Close the database."""
@@ -95,8 +62,8 @@ class Store:
         """
         with sql.told(self._path), self._db.atomic():
             before = self._count_entries()
-            history = next(iter(self._rows("SELECT newest FROM feeds WHERE id = ?", [poll.feed])), None)
-            gap = self._gap(poll, to_time(history["newest"]) if history else None)
+            history = next(iter(self._rows("SELECT ground FROM feeds WHERE id = ?", [poll.feed])), None)
+            gap = self._gap(poll, to_time(history["ground"]) if history else None)
             rows = [sql.entry_row(entry, hosts[entry.docid], poll.at) for entry in poll.entries]
             self._db.conn.executemany(sql.INSERT_ENTRY, rows)
             new = self._count_entries() - before
@@ -118,14 +85,14 @@ class Store:
         # max(rowid), not count(*): the same answer, as rows are never deleted, at a cost that does not grow
         return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM entries")[0]["n"])
 
-    def _gap(self, poll: Poll, newest_before: datetime | None) -> Gap | None:
+    def _gap(self, poll: Poll, known_to: datetime | None) -> Gap | None:
         """What a poll that never met known ground may have missed."""
         dates = [entry.published for entry in poll.entries if entry.published]
-        if poll.error or not dates or newest_before is None or min(dates) <= newest_before:
+        if poll.error or not dates or known_to is None or min(dates) <= known_to:
             return None
         if self.known(poll.feed, [entry.docid for entry in poll.entries]):
             return None
-        return Gap(poll.feed, newest_before, min(dates))
+        return Gap(poll.feed, known_to, min(dates))
 
     def _add_listings(self, poll: Poll, feeds: Mapping[str, Collection[str]]) -> None:
         # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
@@ -154,6 +121,7 @@ class Store:
                 "at": at,
                 "success": None if error else at,
                 "newest": to_text(newest),
+                "ground": None if error else to_text(newest),
                 "kind": error.kind if error else None,
                 "error": error.reason if error else None,
             },
@@ -305,11 +273,11 @@ class Store:
         times = ("published", "fetched_at")
         return [Revision(**(dict(row) | {name: to_time(row[name]) for name in times})) for row in rows]
 
-    def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+    def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sql.Row]:
         with sql.told(self._path):
             return self._db.execute(query, list(parameters)).fetchall()
 
 
-def _counts(rows: Iterable[sqlite3.Row]) -> Counts:
+def _counts(rows: Iterable[sql.Row]) -> Counts:
     of = {row["status"]: row["n"] for row in rows}
     return Counts(sum(of.values()), of.get("archived", 0), of.get("pending", 0), of.get("parked", 0))

@@ -59,8 +59,9 @@ def main() -> None:
                 measure(command, Path(folder))
                 runs = sorted(measure(command, Path(folder)).cpu for _ in range(ROUNDS))
                 size = Path(folder, "news", ".finarchive", "index.db").stat().st_size
+            best, middle = runs[0], runs[ROUNDS // 2]
             print(
-                f"{known:>9,} known: {runs[0]:.2f} s CPU at best, {runs[ROUNDS // 2]:.2f} in the middle; index {size / 1e6:.0f} MB"
+                f"{known:>9,} known: {best:.2f} s CPU at best, {middle:.2f} in the middle; index {size / 1e6:.0f} MB"
             )
     finally:
         replica.terminate()

@@ -78,7 +78,7 @@ def _feed_id(value: str) -> str:
 def _category(value: str) -> str:
     # A category becomes a folder; one of which nothing is left would move its articles a level up.
     kept = (c for c in value if c not in '/\\:*?"<>|' and unicodedata.category(c) != "Cc")
-    if not "".join(kept).strip(". "):
+    if not " ".join("".join(kept).split()).strip(". "):
         raise ValueError(f"must keep a character that a folder's name can have, which {value!r} does not")
     return value
 

@@ -18,28 +18,30 @@ _PICTURE = re.compile(r"\.(?:gif|png|jpg|webp)", re.IGNORECASE)
 _RAW_OR_NBSP = re.compile(
     r"<!--.*?-->|<(style|script|xmp|iframe|noembed|noframes)\b.*?</\1>|<plaintext\b.*|&nbsp;", re.DOTALL
 )
+# In what the serialiser wrote: every attribute stands behind a space and has its value in double quotes.
 _HANDLER = re.compile(r" on[^\s\"=<>]*=\"", re.IGNORECASE)
-# A browser drops tabs and line breaks inside an address before it looks at the scheme.
-_BREAK = r"[\t\r\n]*"
+# A browser drops tabs and line breaks inside an address before it looks at the scheme, and we drop other controls.
+_BREAK = r"[\x00-\x1f\x7f-\x9f]*"
 _JAVASCRIPT = re.compile(_BREAK.join("javascript") + _BREAK + ":", re.IGNORECASE)
 _ADDRESS_PADDING = "".join(map(chr, range(0x21)))  # what a browser strips from both ends of an address
 _TAB = re.compile(r"\t+")
 _TAB_BETWEEN_WORDS = re.compile(r"(?<=\S)\t+(?=\S)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_CONTROL_BUT_TAB = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 # Sina's furniture: what "clean" removes. Captions, tables and the editor's line stay.
 _FURNITURE = ", ".join(
     (
         ".appendQr_wrap", ".app-kaihu-qr", ".app-qihuo-kaihu-qr", "#app-kaihu-stock", ".finance_app_sina",
         ".tech-quotation", "#left_hzh_ad", "ins.sinaads", 'div[id^="ad_"]', ".ct_hqimg", '[class*="otherContent"]',
-        ".wap_special", ".article-notice", '[id^="quote_"]', "style",
+        ".wap_special", ".article-notice", 'span[id^="quote_"]', "style",
     )
 )  # fmt: skip
 _AD_LIST = re.compile(r"<!--\s*article_adlist\[.*?\]article_adlist\s*-->", re.DOTALL)
 _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _KEPT_COMMENT = "news_keyword_pub"  # the comment that names the article's stocks
 _TRACKING = ("data-sudaclick", "suda-uatrack", "data-mcesrc", "data-mceselected", "data-mce-attachid")
-_BLANK_LINES = re.compile(r"\n\s*\n+")
+_BLANK_LINES = re.compile(r"(<pre\b.*?</pre>)|\n\s*\n+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +59,22 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     :param page_url: where the page came from: links and pictures become absolute against it
     :param clean: leave Sina's furniture (promotions, QR codes, advertisements, template comments) out
     """
+    # Here and not only at the end: what a control character keeps apart must not become a tag when it goes.
+    inner = _CONTROL_BUT_TAB.sub("", inner)
     tree = LexborHTMLParser(_AD_LIST.sub("", inner) if clean else inner)
     root = tree.body
     if root is None:  # a document of frames has no body
         return Body("", None)
     _remove_scripts(root)
-    if _HANDLER.search(inner) or _JAVASCRIPT.search(inner):
-        _remove_active_attributes(root)
     if clean:
         _remove_furniture(root)
+    written = root.inner_html or ""
+    if _HANDLER.search(written) or _JAVASCRIPT.search(written):  # rare, and looking at every attribute costs
+        _remove_active_attributes(root)
     image = _make_absolute(root, page_url)
     html = _unescape_nbsp(root.inner_html or "")
     if clean:
-        html = _BLANK_LINES.sub("\n", _COMMENT.sub(lambda m: m[0] if _KEPT_COMMENT in m[1] else "", html))
+        html = _BLANK_LINES.sub(lambda m: m[1] or "\n", _COMMENT.sub(_kept_comment, html))
     html = _drop_controls(html).replace("{", "&#123;").replace("}", "&#125;")  # Hexo would read them as template code
     return Body(html, image)
 
@@ -97,21 +102,26 @@ def _remove_active_attributes(root: LexborNode) -> None:
 
 
 def _make_absolute(root: LexborNode, page_url: str) -> str | None:
-    first = None
-    for link in root.css("a[href]"):
-        if href := link.attributes["href"]:
-            link.attrs["href"] = absolute(page_url, href)
-    for picture in root.css("img"):
-        attributes = picture.attributes
-        source = attributes.get("src") or _lazy_source(attributes)
-        if source:
-            source = absolute(page_url, source)
-            picture.attrs["src"] = source
-            first = first or source
-        if "referrerpolicy" in attributes:
-            del picture.attrs["referrerpolicy"]
-        picture.attrs["referrerpolicy"] = "no-referrer"  # Sina's picture hosts refuse a foreign Referer
-    return first
+    sources = []
+    for tree in _trees(root):
+        for link in tree.css("a[href]"):
+            if href := link.attributes["href"]:
+                link.attrs["href"] = absolute(page_url, href)
+        sources += [_fetchable(picture, page_url) for picture in tree.css("img")]
+    return next(filter(None, sources), None)
+
+
+def _fetchable(picture: LexborNode, page_url: str) -> str | None:
+    """Make a picture load from anywhere; return its address."""
+    attributes = picture.attributes
+    source = attributes.get("src") or _lazy_source(attributes)
+    if source:
+        source = absolute(page_url, source)
+        picture.attrs["src"] = source
+    if "referrerpolicy" in attributes:
+        del picture.attrs["referrerpolicy"]
+    picture.attrs["referrerpolicy"] = "no-referrer"  # Sina's picture hosts refuse a foreign Referer
+    return source
 
 
 def _lazy_source(attributes: dict[str, str | None]) -> str | None:
@@ -128,6 +138,10 @@ def _remove_furniture(root: LexborNode) -> None:
     for name in _TRACKING:
         for node in root.css(f"[{name}]"):
             del node.attrs[name]
+
+
+def _kept_comment(comment: re.Match[str]) -> str:
+    return comment[0] if _KEPT_COMMENT in comment[1] else ""
 
 
 def _unescape_nbsp(html: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 
 from w3lib.encoding import (
@@ -14,6 +15,11 @@ from w3lib.encoding import (
 # A page in the right charset may still hold a broken character or two (a quotation cut in the middle of one);
 # in a wrong one every few characters are broken.
 MOST_BROKEN = 1 / 200
+# Besides the western charsets, Python's codecs that no page is in, and that can fail where "replace" should help.
+_SAY_NOTHING = frozenset(
+    {"cp1252", "iso8859-1", "iso8859-15", "ascii", "idna", "punycode", "undefined", "unicode_escape"}
+    | {"raw_unicode_escape", "raw-unicode-escape", "unicode-escape", "utf-7"}
+)
 
 
 def decode(body: bytes, content_type: str = "") -> str:
@@ -24,7 +30,7 @@ def decode(body: bytes, content_type: str = "") -> str:
     broken is passed over, since headers and metas lie; when all are, the least broken is taken.
     """
     best, fewest = "", len(body) + 1
-    for encoding in _candidates(body, content_type):
+    for encoding in filter(_tells, _candidates(body, content_type)):
         text = body.decode(encoding, errors="replace").removeprefix("\ufeff")
         broken = text.count("\ufffd") if _is_text(text) else len(text)
         if broken <= len(text) * MOST_BROKEN:
@@ -44,6 +50,19 @@ def _candidates(body: bytes, content_type: str) -> Iterator[str]:
         yield "utf-8" if stated.startswith("utf-16") else stated
     yield "utf-8"
     yield resolve_encoding("gb18030") or "gb18030"
+
+
+def _tells(encoding: str) -> bool:
+    """Whether a stated encoding means anything.
+
+    Python's own transforms (rot13, zip) and unknown names do not; nor do the western one-byte charsets, which servers
+    state by default and in which nothing is ever broken.
+    """
+    try:
+        codec = codecs.lookup(encoding)
+    except LookupError:
+        return False
+    return codec._is_text_encoding and codec.name not in _SAY_NOTHING
 
 
 def _is_text(text: str) -> bool:

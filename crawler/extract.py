@@ -76,9 +76,9 @@ def parse_time(text: str) -> datetime | None:
         stated = datetime(year, month, day, hour, minute, second, tzinfo=CHINA)
         if zone:
             stated = datetime.fromisoformat(stated.replace(tzinfo=None).isoformat() + zone)
-    except ValueError:
+        return stated.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return stated.astimezone(UTC)
 
 
 def _what_it_is(text: str, tree: LexborHTMLParser) -> str:

@@ -48,6 +48,7 @@ def of_exception(error: BaseException | None, subject: str, host: str) -> Failur
     """
     if isinstance(error, CannotResolveHostError) and (address := guard.refused.get(host)):
         error = RefusedError(f"{host} has the private address {address}, and network.allow_private is false")
+    error = error or RuntimeError("no answer, and no reason for it")
     told = str(error) or type(error).__name__
     kind, words = next(
         (kind, words) for type_, part, kind, words in _MEANINGS if isinstance(error, type_) and part in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Sequence
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from zope.interface import implementer
 
 # The network that NAT64 gateways map IPv4 into (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# The only IPv6 addresses given out so far, and a part of them kept for documentation (RFC 9637).
+_IPV6_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+_IPV6_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 ALLOW_PRIVATE = "FINARCHIVE_ALLOW_PRIVATE"  # the Scrapy setting that turns the check off
 
 # What was refused, for the messages: host name -> address. Grows with the hosts that are asked for only.
@@ -36,16 +40,21 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _IPV6_GIVEN_OUT or ip in _IPV6_DOCUMENTATION:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
 def names_private(host: str) -> bool:
     """Whether a host name, without asking DNS, is a private address: for requests through a proxy, which asks."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
     try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-    return not is_public(host)
+        # Takes 127.1 and 0x7f000001 too, as resolvers do.
+        return not is_public(socket.inet_ntoa(socket.inet_aton(name)))
+    except (OSError, UnicodeError):
+        return ":" in name and not is_public(name)
 
 
 @implementer(IHostnameResolver)
@@ -81,6 +90,7 @@ class GuardedResolver:
     ) -> Any:
         """See IHostnameResolver."""
         receiver = resolutionReceiver
+        refused.pop(hostName.lower(), None)
         if not self._allow_private and (hostName.lower(), portNumber) not in self._proxies:
             receiver = _PublicOnly(resolutionReceiver, hostName)
         return self._resolver.resolveHostName(receiver, hostName, portNumber, addressTypes, transportSemantics)

@@ -34,7 +34,7 @@ PUBLISHED = (
 
 UPDATED = ('meta[name="weibo: article:update_at"]', 'meta[property="bytedance:updated_time"]')
 
-KEYWORDS = ("#keywords", 'meta[name="keywords"]')
+KEYWORDS = ("#keywords", 'meta[name="keywords" i]')  # "Keywords" before 2014
 
 # What Sina answers with status 200 where there is no such article.
 GONE = "页面没有找到"

@@ -75,5 +75,8 @@ def _next(reading: Reading, page_was_new: bool, most_pages: int) -> Next:
 
 
 def _unseen(reading: Reading, listing: Listing) -> tuple[Entry, ...]:
-    fresh = {entry.docid: entry for entry in reversed(listing.entries) if entry.docid not in reading.seen}
-    return tuple(reversed(fresh.values()))
+    fresh: dict[str, Entry] = {}
+    for entry in listing.entries:
+        if entry.docid not in reading.seen:
+            fresh.setdefault(entry.docid, entry)
+    return tuple(fresh.values())

@@ -15,48 +15,52 @@ MOST_REDIRECTS = 5  # http to https, host moved, section moved: real pages need 
 ROOM = 64
 
 
+# What holds whatever the configuration says.
+_FIXED: dict[str, Any] = {
+    "DEFAULT_REQUEST_HEADERS": {
+        "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
+        "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5",
+        "Referer": REFERER,
+    },
+    "DOWNLOAD_DELAY_JITTER": 0,  # the delay is a promise: never less
+    "DOWNLOAD_WARNSIZE": 0,
+    "DOWNLOAD_FAIL_ON_DATALOSS": True,
+    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # a record that is to prove something must know whom it heard
+    "REDIRECT_MAX_TIMES": MOST_REDIRECTS,
+    "DOWNLOAD_HANDLERS": {
+        "http": "crawler.download.PoliteHandler",
+        "https": "crawler.download.PoliteHandler",
+        **dict.fromkeys(("data", "file", "ftp", "s3")),
+    },
+    "DOWNLOADER_MIDDLEWARES": {"crawler.download.SlotByHost": 610},
+    "DNS_RESOLVER": "crawler.guard.GuardedResolver",
+    # Retries, duplicates and back-off are decided from the index, where they outlive the process.
+    "RETRY_ENABLED": False,
+    "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
+    "HTTPERROR_ALLOW_ALL": True,
+    # The spider yields no items; Scrapy would still start so many workers for each answer's output.
+    "CONCURRENT_ITEMS": 1,
+    "COOKIES_ENABLED": False,
+    "METAREFRESH_ENABLED": False,
+    "TELNETCONSOLE_ENABLED": False,
+    "REMOTE_CONTROL_ENABLED": False,  # on by default since Scrapy 2.19: runs code for whoever holds a token
+    "MEMUSAGE_ENABLED": False,
+    "STATS_DUMP": False,
+    "LOGSTATS_INTERVAL": 0,
+    "LOG_INSTALL_ROOT_HANDLER": False,  # where log lines go is the command line's to say
+    "LOG_VERSIONS": [],
+}
+
+
 def scrapy_settings(network: NetworkSettings) -> dict[str, Any]:
     """The settings for a Scrapy crawler."""
-    return {
+    return _FIXED | {
         "USER_AGENT": network.user_agent,
-        "DEFAULT_REQUEST_HEADERS": {
-            "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
-            "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5",
-            "Referer": REFERER,
-        },
         "ROBOTSTXT_OBEY": network.obey_robots,
         "DOWNLOAD_DELAY": network.delay,
-        "DOWNLOAD_DELAY_JITTER": 0,  # the delay is a promise: never less
         "CONCURRENT_REQUESTS_PER_DOMAIN": network.concurrency,
         "CONCURRENT_REQUESTS": 2 * network.concurrency + ROOM,
         "DOWNLOAD_TIMEOUT": network.timeout,
         "DOWNLOAD_MAXSIZE": network.max_body,
-        "DOWNLOAD_WARNSIZE": 0,
-        "DOWNLOAD_FAIL_ON_DATALOSS": True,
-        "DOWNLOAD_VERIFY_CERTIFICATES": True,  # a record that is to prove something must know whom it heard
-        "REDIRECT_MAX_TIMES": MOST_REDIRECTS,
-        "DOWNLOAD_HANDLERS": {
-            "http": "crawler.download.PoliteHandler",
-            "https": "crawler.download.PoliteHandler",
-            **dict.fromkeys(("data", "file", "ftp", "s3")),
-        },
-        "DOWNLOADER_MIDDLEWARES": {"crawler.download.SlotByHost": 610},
-        "DNS_RESOLVER": "crawler.guard.GuardedResolver",
         guard.ALLOW_PRIVATE: network.allow_private,
-        # Retries, duplicates and back-off are decided from the index, where they outlive the process.
-        "RETRY_ENABLED": False,
-        "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
-        "HTTPERROR_ALLOW_ALL": True,
-        # The spider yields no items; Scrapy would still start so many workers for each answer's output.
-        "CONCURRENT_ITEMS": 1,
-        "COOKIES_ENABLED": False,
-        "METAREFRESH_ENABLED": False,
-        "TELNETCONSOLE_ENABLED": False,
-        "REMOTE_CONTROL_ENABLED": False,  # on by default since Scrapy 2.19: runs code for whoever holds a token
-        "MEMUSAGE_ENABLED": False,
-        "STATS_DUMP": False,
-        "LOGSTATS_INTERVAL": 0,
-        "LOG_INSTALL_ROOT_HANDLER": False,  # where log lines go is the command line's to say
-        "LOG_VERSIONS": [],
-        "URLLENGTH_LIMIT": 2083,
     }

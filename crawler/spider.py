@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +16,7 @@ from scrapy.exceptions import CloseSpider, DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.records import Entry, Failure, Kind, Listing, Page
+from archive.records import Article, Entry, Failure, Kind, Listing, Page
 from config.model import Feed, Settings
 from crawler import failures, urls
 from crawler.errors import ExtractionError, ListingError
@@ -24,6 +25,8 @@ from crawler.listings.registry import READERS
 from crawler.reading import Next, Reading, read_page
 from crawler.rest import HostRestsError, Rests
 from crawler.work import Work
+
+logger = logging.getLogger("finarchive")
 
 POLL_PRIORITY = 10  # above articles: a poll never waits behind a backlog
 
@@ -117,6 +120,9 @@ class FeedSpider(Spider):
                 raise ListingError("the list is empty")
         except ListingError as error:
             return failures.of_exception(error, feed.id, urls.host(response.url))
+        except Exception as error:  # a bug, in code that only reads: other lists must not suffer from it
+            logger.exception("bug feed=%s url=%s", feed.id, response.url)
+            return Failure(feed.id, Kind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
         return listing
 
     def fail_list(self, failure: TwistedFailure) -> None:
@@ -173,22 +179,28 @@ class FeedSpider(Spider):
         """An article's page has come: understand it and pass it on."""
         try:
             self._on_the_wire[host] -= 1
-            page = Page(response.url, response.body, _header(response, "Content-Type"), self._now())
-            failure = failures.of_status(response.status, entry.docid, _header(response, "Location"))
-            if failure is None and "partial" in response.flags and not is_whole(page):
-                failure = Failure(entry.docid, Kind.TEMPORARY, "the page ends in the middle")
-            if failure is None:
-                try:
-                    article = extract(page, entry, clean=self._config.archive.body == "clean")
-                except ExtractionError as error:
-                    failure = failures.of_exception(error, entry.docid, host)
-            if failure is None:
-                await self._work.archived(entry, article, round((time.monotonic() - began) * 1000))
+            read = self._read(response, entry)
+            if isinstance(read, Article):
+                await self._work.archived(entry, read, round((time.monotonic() - began) * 1000))
             else:
-                self._work.failed(entry, failure)
+                self._work.failed(entry, read)
             self._refill()
         except Exception as error:
             self._crash(error)
+
+    def _read(self, response: Response, entry: Entry) -> Article | Failure:
+        if failure := failures.of_status(response.status, entry.docid, _header(response, "Location")):
+            return failure
+        page = Page(response.url, response.body, _header(response, "Content-Type"), self._now())
+        if "partial" in response.flags and not is_whole(page):
+            return Failure(entry.docid, Kind.TEMPORARY, "the page ends in the middle")
+        try:
+            return extract(page, entry, clean=self._config.archive.body == "clean")
+        except ExtractionError as error:
+            return failures.of_exception(error, entry.docid, urls.host(response.url))
+        except Exception as error:  # a bug, in code that only reads: other articles must not suffer from it
+            logger.exception("bug docid=%s url=%s", entry.docid, response.url)
+            return Failure(entry.docid, Kind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
 
     def fail_article(self, failure: TwistedFailure) -> None:
         """An article's page could not be had."""

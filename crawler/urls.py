@@ -7,7 +7,7 @@ import re
 from urllib.parse import urljoin, urlsplit
 
 # /stock/2026-09-29/doc-initmeav9622448.shtml, and the mobile detail-i....d.html
-_DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]+)\.", re.IGNORECASE)
+_DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})\.", re.IGNORECASE | re.ASCII)
 _DOCID = re.compile(r"(?:comos:)?([A-Za-z0-9]{4,40})")
 _LINE_BREAKS = re.compile(r"[\t\r\n]")
 

@@ -182,12 +182,10 @@ def test_clean_keeps_a_styled_paragraph_that_says_or_shows_something() -> None:
     assert rendered(html, clean=True) == html
 
 
-@pytest.mark.xfail(strict=True, reason="clean folds blank lines everywhere, inside <pre> as well")
 def test_clean_keeps_the_blank_lines_of_preformatted_text() -> None:
     assert rendered("<pre>a\n\nb</pre>", clean=True) == "<pre>a\n\nb</pre>"
 
 
-@pytest.mark.xfail(strict=True, reason='[id^="quote_"] takes any element; the furniture is span#quote_*')
 def test_clean_keeps_a_block_that_merely_has_such_an_id() -> None:
     assert rendered('<blockquote id="quote_1"><p>原话</p></blockquote>', clean=True) != ""
 

@@ -63,7 +63,6 @@ def test_a_name_that_was_refused_for_its_address_is_told_from_one_unknown(monkey
     assert of_exception(DownloadTimeoutError(), "doc1", "intern.example.com").kind is Kind.TEMPORARY
 
 
-@pytest.mark.xfail(strict=True, reason="the signature takes None, and StopIteration comes out")
 def test_no_exception_at_all_is_a_failure_as_well() -> None:
     assert of_exception(None, "doc1", HOST).kind is Kind.TEMPORARY
 

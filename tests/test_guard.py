@@ -58,7 +58,6 @@ def test_all_others_may_not(address: str) -> None:
         "5f00::1",  # segment routing (RFC 9602)
     ],
 )
-@pytest.mark.xfail(strict=True, reason="Python 3.11's ipaddress does not know it for what it is")
 def test_others_of_ipv6_that_are_not_of_the_internet_may_not_either(address: str) -> None:
     assert not is_public(address)
 
@@ -76,7 +75,6 @@ def test_other_names_are_for_the_resolver(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.0.0.1", "localhost.", "127.0.0.1."])
-@pytest.mark.xfail(strict=True, reason="a proxy's resolver takes it for loopback; only ipaddress is asked")
 def test_other_spellings_of_private_addresses_are_known_as_well(host: str) -> None:
     assert names_private(host)
 

@@ -112,7 +112,6 @@ def test_a_holder_whose_word_cannot_be_read_is_another_process(path: Path, word:
             Lock(path, "crawl", NOW)
 
 
-@pytest.mark.xfail(strict=True, reason="UnicodeDecodeError comes out of reading the holder's word")
 def test_a_holder_whose_word_is_no_text_is_another_process_as_well(path: Path) -> None:
     with holder(path):
         path.write_bytes(b"\xff\xfe\x00")

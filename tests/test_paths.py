@@ -115,7 +115,6 @@ def test_a_name_made_of_a_name_is_the_same(text: str) -> None:
     assert file_name(file_name(text)) == file_name(text)
 
 
-@pytest.mark.xfail(strict=True, reason="a docid drawn from the address is of any length: the name passes 200 bytes")
 def test_no_docid_makes_a_name_longer_than_a_file_system_takes() -> None:
     name = article_name("标题", docid(None, f"https://finance.sina.com.cn/a/doc-i{'a' * 300}.shtml"))
     assert len(name.encode()) <= MOST_BYTES

@@ -106,9 +106,6 @@ def test_of_an_item_that_a_page_lists_twice_the_first_sight_counts() -> None:
     assert {found.docid: found.title for found in reading.entries} == {"a": "newer", "b": ""}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="it has the first sight's words in the last sight's place: Poll says newest first"
-)
 def test_an_item_that_a_page_lists_twice_stands_in_its_first_place() -> None:
     page = Listing((entry("a"), entry("b"), entry("a")))
     assert [found.docid for found in read_page(Reading("china", AT), page, set(), 20)[0].entries] == ["a", "b"]

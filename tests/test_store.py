@@ -197,7 +197,6 @@ def test_other_polls_leave_none(store: Store, before: list[Poll], after: list[Po
     assert store.gaps() == []
 
 
-@pytest.mark.xfail(strict=True, reason="a broken poll moves feeds.newest on, from which the next gap is reckoned")
 def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_ground(store: Store) -> None:
     """What the broken poll saw is newer than what nobody saw: it must not hide the gap."""
     commit(store, poll_of(entry("a", 0)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import archive.store
+import archive.index
 from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
 from archive.records import Counts, Failure, Kind, Rest
 from archive.store import Store
@@ -27,6 +27,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "pending_hosts": lambda store: store.pending_hosts(NOW, NOW),
     "due": lambda store: store.due(HOST, 9, NOW, NOW, []),
     "rests": lambda store: store.rests(),
+    "pending": lambda store: store.pending(),
     "counts": lambda store: store.counts(),
     "feed_counts": lambda store: store.feed_counts(),
     "feed_histories": lambda store: store.feed_histories(),
@@ -41,7 +42,7 @@ READS: dict[str, Callable[[Store], object]] = {
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive.store, "PATIENCE", 0.01)
+    monkeypatch.setattr(archive.index, "PATIENCE", 0.01)
 
 
 @pytest.fixture

@@ -51,14 +51,10 @@ def test_a_docid_never_holds_what_could_be_a_path(stated: object, url: str) -> N
     assert found.isalnum()
 
 
-@pytest.mark.xfail(strict=True, reason="the docid of an address has no bound, unlike a stated one")
 def test_a_docid_has_a_bounded_length() -> None:
     assert len(docid(None, f"https://finance.sina.com.cn/a/doc-i{'a' * 300}.shtml")) <= 40
 
 
-@pytest.mark.xfail(
-    strict=True, reason="[a-z] with IGNORECASE matches the Kelvin sign, the long s and the dotted I, too"
-)
 def test_a_docid_of_an_address_is_ascii() -> None:
     assert docid(None, "https://finance.sina.com.cn/a/doc-inıſtest1.shtml").isascii()
 

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from config.model import Feed
-
 from archive.records import Entry, Failure, Kind, Listing
+from config.model import Feed
 from crawler.charset import decode
 from crawler.errors import ListingError
 from crawler.urls import docid, is_web
@@ -26,6 +25,7 @@ _JSONP = re.compile(
     r"\s*(?:try\s*\{\s*)?[\w$.]+\s*\((.*)\)\s*;?\s*(?:\}\s*catch\s*\(\s*\w*\s*\)\s*\{.*?\}\s*;?)?\s*",
     re.DOTALL,
 )
+_COMMA = re.compile(r"[,，]")
 _NUMBER = re.compile(r"\d+")
 # Sina's first news page is of 1996; a time outside of these years is a slip (seconds since 1970, UTC).
 _EARLIEST, _LATEST = 788_918_400, 4_102_444_800
@@ -34,11 +34,11 @@ _EARLIEST, _LATEST = 788_918_400, 4_102_444_800
 def page_url(feed: Feed, page: int) -> str:
     """Where page ``page`` (from 1, newest first) of a feed's list is."""
     parts = urlsplit(str(feed.endpoint))
-    query: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if feed.pageid is not None:
-        query["pageid"] = feed.pageid
-    query |= {"lid": feed.lid, "num": PAGE_SIZE, "page": page}
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    ours = {"pageid": feed.pageid, "lid": feed.lid, "num": PAGE_SIZE, "page": page}
+    if feed.pageid is None:
+        del ours["pageid"]
+    own = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in ours]
+    return urlunsplit(parts._replace(query=urlencode([*own, *ours.items()])))
 
 
 def read(body: bytes, content_type: str, feed: Feed) -> Listing:
@@ -70,7 +70,7 @@ def _answer(text: str) -> dict[str, Any]:
     if not stripped.startswith(("{", "[")) and (match := _JSONP.fullmatch(stripped)):
         stripped = match[1]
     try:
-        answer = json.loads(stripped)
+        answer = json.loads(stripped, parse_int=_integer)
     except ValueError as error:
         raise ListingError(f"the answer is not JSON: {error}") from error
     except RecursionError as error:
@@ -111,7 +111,7 @@ def _entry(item: Any) -> Entry | str:
         entered=_time(item.get("intime")),
         media=_line(item.get("media_name")) or None,
         image=_image(item),
-        keywords=tuple(filter(None, re.split(r"[,，]", _line(item.get("keywords"))))),
+        keywords=tuple(filter(None, (word.strip() for word in _COMMA.split(_line(item.get("keywords")))))),
         lids=tuple(int(lid) for lid in _NUMBER.findall(_line(item.get("lids"))[:4096])),
     )
 
@@ -120,7 +120,7 @@ def _addresses(item: dict[str, Any]) -> Iterable[str]:
     yield _line(item.get("url"))
     try:
         more = json.loads(item["urls"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         more = item.get("urls")
     if isinstance(more, list):
         yield from map(_line, more)
@@ -144,6 +144,11 @@ def _time(stated: object) -> datetime | None:
         return datetime.fromtimestamp(int(seconds), UTC) if _EARLIEST <= seconds < _LATEST else None
     except (ValueError, OverflowError):
         return None
+
+
+def _integer(digits: str) -> float:
+    """A number in JSON; Python refuses to read those of thousands of digits, and with them all of the answer."""
+    return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _string(stated: object) -> str:

@@ -1,0 +1,61 @@
+"""Opening the index: a SQLite file that this program, or a newer or older one, has written."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archive import sql
+from archive.errors import NewerIndexError
+from archive.schema import migrations
+
+# How long a write waits for another program that has the index open for writing, seconds.
+PATIENCE = 5.0
+
+
+def open_index(path: Path) -> Database:
+    """Open or make the index at ``path`` for writing, and bring its tables up to date.
+
+    :raises NewerIndexError: a newer program has changed its tables
+    :raises ArchiveError: it cannot be opened, or is no index
+    """
+    with sql.told(path):
+        database = _database(sqlite3.connect(path, timeout=PATIENCE))
+        database.execute("PRAGMA journal_mode = WAL")
+        # A commit is on the disk when it returns: in WAL mode NORMAL would leave the last ones to luck.
+        database.execute("PRAGMA synchronous = FULL")
+        _refuse_newer(database, path)
+        migrations.apply(database)
+    return database
+
+
+def open_index_for_reading(path: Path) -> Database:
+    """Open the index without ever writing to it; one that is not there yet reads as an empty one.
+
+    :raises ArchiveError: as :func:`open_index`
+    """
+    if not path.exists():
+        database = _database(sqlite3.connect(":memory:"))
+        migrations.apply(database)
+        return database
+    with sql.told(path):
+        database = _database(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE))
+        _refuse_newer(database, path)
+    return database
+
+
+def _database(connection: sqlite3.Connection) -> Database:
+    connection.row_factory = sqlite3.Row
+    return Database(connection, recursive_triggers=False, execute_plugins=False)
+
+
+def _refuse_newer(database: Database, path: Path) -> None:
+    ours = {migration.name for migration in migrations._migrations}
+    unknown = [applied.name for applied in migrations.applied(database) if applied.name not in ours]
+    if unknown:
+        database.close()
+        raise NewerIndexError(
+            f"the index {path} was written by a newer finarchive (it has {unknown[-1]}): upgrade finarchive"
+        )
