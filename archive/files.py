@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,15 +26,15 @@ def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
     :param aside: a folder on the same file system for files not yet whole; see :func:`clear`
     :raises ArchiveError: a file could not be written; what is not whole is only in ``aside``
     """
-    numbers = itertools.count()
-    folders: dict[Path, None] = {}  # as an ordered set
+    folders: dict[Path, None] = {}  # those to sync; a dict for its order
     renames: list[tuple[Path, Path]] = []
-    for post in posts:
+    for number, post in enumerate(posts):
         target = root / post.path
-        temporary = aside / f"{os.getpid()}-{next(numbers)}.md"
+        temporary = aside / f"{os.getpid()}-{number}.md"
         with told(target):
             _write_synced(temporary, post.data)
-            folders.update(dict.fromkeys(_make_folders(root, target.parent)))
+            if target.parent not in folders:
+                folders.update(dict.fromkeys(_make_folders(root, target.parent)))
         renames.append((temporary, target))
     for temporary, target in renames:
         with told(target):

@@ -36,7 +36,7 @@ class Engine:
         self.interrupted = False
         self._crash: BaseException | None = None
         self._work = work
-        work.start(self._crashed)
+        work.start(self._crashed, self._refill)
         self._process = AsyncCrawlerProcess(scrapy_settings(config.network))
         self._crawler = self._process.create_crawler(FeedSpider)
         self._arguments = {
@@ -77,6 +77,11 @@ class Engine:
         if self._crash is None:
             self._crash = error
             self._stop()
+
+    def _refill(self) -> None:
+        spider = self._crawler.spider
+        if isinstance(spider, FeedSpider):
+            spider.refill()
 
     def _interrupt(self, *_: object) -> None:
         again, self.interrupted = self.interrupted, True

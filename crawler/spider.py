@@ -80,8 +80,8 @@ class FeedSpider(Spider):
 
         :raises DontCloseSpider: there is more to do, now or after some host's rest
         """
-        self._refill()
-        if self._on_the_wire or self._waiting:
+        self.refill()
+        if self._on_the_wire or self._waiting or self._work.full():
             raise DontCloseSpider
 
     # Lists
@@ -134,13 +134,13 @@ class FeedSpider(Spider):
     def _end_poll(self, reading: Reading, error: Failure | None = None, *, complete: bool = False) -> None:
         try:
             self._work.polled(reading.poll(complete=complete, error=error))
-            self._refill()
+            self.refill()
         except Exception as crash:
             self._crash(crash)
 
     # Articles
 
-    def _refill(self) -> None:
+    def refill(self) -> None:
         """Hand Scrapy as many articles of each host as keep its slots busy, and not many more."""
         most = 2 * self._config.network.concurrency
         for host in list(self._work.hosts()):
@@ -163,7 +163,7 @@ class FeedSpider(Spider):
     def _wake(self, host: str) -> None:
         del self._waiting[host]
         try:
-            self._refill()
+            self.refill()
         except Exception as error:
             self._crash(error)
 
@@ -175,16 +175,16 @@ class FeedSpider(Spider):
             cb_kwargs={"entry": entry, "host": host, "began": time.monotonic()},
         )
 
-    async def read_article(self, response: Response, entry: Entry, host: str, began: float) -> None:
+    def read_article(self, response: Response, entry: Entry, host: str, began: float) -> None:
         """An article's page has come: understand it and pass it on."""
         try:
             self._on_the_wire[host] -= 1
             read = self._read(response, entry)
             if isinstance(read, Article):
-                await self._work.archived(entry, read, round((time.monotonic() - began) * 1000))
+                self._work.archived(entry, read, round((time.monotonic() - began) * 1000))
             else:
                 self._work.failed(entry, read)
-            self._refill()
+            self.refill()
         except Exception as error:
             self._crash(error)
 
@@ -212,7 +212,7 @@ class FeedSpider(Spider):
                 self._work.give_back(entry)
             else:
                 self._work.failed(entry, failures.of_exception(failure.value, entry.docid, urls.host(request.url)))
-            self._refill()
+            self.refill()
         except Exception as error:
             self._crash(error)
 

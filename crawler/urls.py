@@ -48,8 +48,11 @@ def digest(text: str) -> str:
 
 
 def absolute(base: str, link: str) -> str:
-    """``link`` as seen from the page at ``base``; unchanged where it is no address at all."""
+    """``link`` as seen from the page at ``base``; unchanged where it is absolute, or no address at all."""
+    link = _LINE_BREAKS.sub("", link).strip()
+    if link.startswith(("https://", "http://")):
+        return link
     try:
-        return urljoin(base, _LINE_BREAKS.sub("", link).strip())
+        return urljoin(base, link)
     except ValueError:
         return link

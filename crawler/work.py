@@ -14,10 +14,11 @@ class Work(Protocol):
     Any method may raise; the spider then stops, for what is not recorded must not go on being fetched.
     """
 
-    def start(self, on_crash: Callable[[BaseException], None]) -> None:
+    def start(self, on_crash: Callable[[BaseException], None], on_room: Callable[[], None]) -> None:
         """A crawl begins.
 
         :param on_crash: to be told of an error that makes it useless to go on
+        :param on_room: to be called when :meth:`take`, which gave nothing for want of room, has work again
         """
 
     async def stop(self) -> None:
@@ -33,13 +34,19 @@ class Work(Protocol):
         """The hosts that work may be waiting for; empty until articles may be fetched."""
 
     def take(self, host: str, most: int) -> list[Entry]:
-        """At most so many entries of a host to fetch now, none of them handed out already."""
+        """At most so many entries of a host to fetch now, none of them handed out already.
+
+        Fewer, or none, when too many are on their way to the disk.
+        """
+
+    def full(self) -> bool:
+        """Whether :meth:`take` gives nothing now for want of room."""
 
     def give_back(self, entry: Entry) -> None:
         """An entry was not asked for after all: its host wants rest."""
 
-    async def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
-        """An entry's page was fetched and understood; waits while too many of them are on their way to the disk."""
+    def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
+        """An entry's page was fetched, which took so long, and understood."""
 
     def failed(self, entry: Entry, failure: Failure) -> None:
         """An entry's page could not be had or understood."""

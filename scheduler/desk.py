@@ -20,6 +20,7 @@ logger = logging.getLogger("finarchive")
 
 # Files synced and rows committed together: beyond this the gain is small and what a crash repeats grows.
 BATCH = 64
+MOST_UNWRITTEN = 4 * BATCH  # a few megabytes; a disk slower than the network must not fill the memory
 # Seconds that one crawl waits for a host that wants rest. Longer is for the next run, or for the daemon.
 PATIENCE = 15.0
 
@@ -76,9 +77,10 @@ class Desk:
         self._past_filings = {h.feed: h.filing for h in self._store.feed_histories().values()}
         self._hosts: dict[str, int] | None = None  # None until the polls have ended
         self._in_hand: dict[str, Pending] = {}
-        self._unwritten: asyncio.Queue[tuple[Article, Post, str, int]] = asyncio.Queue(maxsize=4 * BATCH)
+        self._unwritten: asyncio.Queue[tuple[Article, Post, str, int]] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
         self._on_crash: Callable[[BaseException], None] = lambda error: None
+        self._on_room: Callable[[], None] = lambda: None
         self.rests = Rests(
             settings.network.rest, now, self._store.rests(), self._store.commit_rest, self._store.end_rest
         )
@@ -124,7 +126,7 @@ class Desk:
         """See Work."""
         if self._limit is not None:
             most = min(most, self._limit - self.tally.archived - len(self._in_hand))
-        if most <= 0:
+        if most <= 0 or self.full():
             return []
         ours = [docid for docid, pending in self._in_hand.items() if pending.host == host]
         taken = self._store.due(host, most, self._now(), self._began, ours)
@@ -133,17 +135,21 @@ class Desk:
             self._hosts.pop(host, None)
         return [pending.entry for pending in taken]
 
+    def full(self) -> bool:
+        """See Work."""
+        return self._unwritten.qsize() > MOST_UNWRITTEN
+
     def give_back(self, entry: Entry) -> None:
         """See Work."""
         del self._in_hand[entry.docid]
 
-    async def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
+    def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
         """See Work. The file is written, and then the row, by the writer."""
         feed, filing = self._filing(self._in_hand[entry.docid])
         post = render(article, filing.categories, filing.author, self._profile)
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write_on())
-        await self._unwritten.put((article, post, feed, milliseconds))
+        self._unwritten.put_nowait((article, post, feed, milliseconds))
 
     def failed(self, entry: Entry, failure: Failure) -> None:
         """See Work."""
@@ -181,9 +187,9 @@ class Desk:
 
     # The writer
 
-    def start(self, on_crash: Callable[[BaseException], None]) -> None:
+    def start(self, on_crash: Callable[[BaseException], None], on_room: Callable[[], None]) -> None:
         """See Work."""
-        self._on_crash = on_crash
+        self._on_crash, self._on_room = on_crash, on_room
 
     async def stop(self) -> None:
         """See Work."""
@@ -206,6 +212,7 @@ class Desk:
                 await self._write(batch)
                 for _ in batch:
                     self._unwritten.task_done()
+                self._on_room()
         except Exception as error:
             self._on_crash(error)
 

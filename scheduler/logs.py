@@ -16,8 +16,8 @@ def set_up(verbosity: int) -> None:
     levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
     handler = logging.StreamHandler(_Stderr())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
-    # On the handler and not on the loggers: Scrapy sets the levels of its loggers, and the root's, itself.
-    handler.setLevel(levels[verbosity])
+    # Not on the loggers: Scrapy sets the levels of its own, and the root's, itself. What is disabled costs nothing.
+    logging.disable(levels[verbosity] - 1)
     if verbosity < 2:  # what Scrapy and Twisted say, our own outcome lines say better
         handler.addFilter(logging.Filter(OURS))
     logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
