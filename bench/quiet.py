@@ -61,7 +61,7 @@ def main() -> None:
                 size = Path(folder, "news", ".finarchive", "index.db").stat().st_size
             best, middle = runs[0], runs[ROUNDS // 2]
             print(
-                f"{known:>9,} known: {best:.2f} s CPU at best, {middle:.2f} in the middle; index {size / 1e6:.0f} MB"
+                f"{known:>9,} known: {best:.2f} s CPU at best, {middle:.2f} median; index {size / 1e6:.0f} MB"
             )
     finally:
         replica.terminate()

@@ -22,6 +22,7 @@ _TIME = re.compile(
 # <!-- news_keyword_pub,stock,sz300036&sz300053 --> ends the text; usstock has bare tickers
 _STOCKS_COMMENT = re.compile(r"<!--\s*news_keyword_pub,\w*,([^\s>]*)\s*-->")
 _STOCK_SPAN = re.compile(r"(?:stock|usstock|hkstock|forex|futures)_(\w+)")
+_PLAUSIBLE_YEARS = range(1980, 2100)  # beyond, it is a slip of the page, and conversions may overflow
 _SEPARATOR = re.compile(r"[,，、;；\s]+")
 _WHITE = re.compile(r"\s+")
 
@@ -67,12 +68,14 @@ def is_whole(page: Page) -> bool:
 
 
 def parse_time(text: str) -> datetime | None:
-    """A time as Sina's pages write it, China time where they name no zone; None when it is none."""
+    """A time as Sina's pages write it, China time where they name no zone; None when it is none, or beyond belief."""
     if not (match := _TIME.search(text)):
         return None
     zone = match[7]
     try:
         year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+        if year not in _PLAUSIBLE_YEARS:
+            return None
         stated = datetime(year, month, day, hour, minute, second, tzinfo=CHINA)
         if zone:
             stated = datetime.fromisoformat(stated.replace(tzinfo=None).isoformat() + zone)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from replica.faults import FaultName
 from replica.server import Replica
 from tests.conftest import Home, Outcome
 
@@ -255,3 +258,8 @@ def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, replica: Replica
     home.configure(replica.endpoint, network="obey_robots = false")
     assert home.run("crawl", "--json").json["pending"] == 0
     assert len(home.files()) == 12
+
+
+def test_every_fault_of_the_replica_is_tried_here() -> None:
+    here = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in get_args(FaultName) if f'"{name}"' not in here] == []
