@@ -53,6 +53,7 @@ class Listing:
 
     entries: tuple[Entry, ...]
     failures: tuple[Failure, ...] = ()  # one for each item that could not be understood
+    total: int | None = None  # how many articles the list says it has in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Poll:
     pages: int  # pages that were read
     entries: tuple[Entry, ...]  # what they listed, each docid once, newest first
     failures: tuple[Failure, ...]  # the items that could not be understood
-    complete: bool  # it met known ground or the list's end; False also when it broke off
+    ground: bool  # later polls may stop here: it met known ground, the list's end or its page limit
     error: Failure | None = None  # why it broke off
 
 
@@ -76,6 +77,7 @@ class Pending:
     host: str  # that it is to be fetched from
     feeds: tuple[str, ...]  # ids of all feeds that it belongs to: that listed it, or whose lid it names
     attempts: int  # failed ones so far
+    path: str | None = None  # where its file is to be, when an earlier run has decided it
 
 
 @dataclass(frozen=True, slots=True)

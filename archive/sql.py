@@ -26,7 +26,12 @@ INSERT_ENTRY = """
         keywords = excluded.keywords, lids = excluded.lids, due = excluded.due, status = 'pending', attempts = 0,
         failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
-"""  # an item that could not be read before and can be now: no more than that is taken from later sights
+"""  # an item that could not be read before and can be now
+
+# A later sight of an entry that still waits may know a better address; all else stays as first seen.
+UPDATE_ADDRESS = """
+    UPDATE entries SET url = :url, host = :host WHERE docid = :docid AND status = 'pending' AND url <> :url
+"""
 
 UPSERT_FEED = """
     INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, error_kind, error)
@@ -40,7 +45,7 @@ UPSERT_FEED = """
 """
 
 SELECT_DUE = """
-    SELECT docid, url, host, title, published, modified, entered, media, image, keywords, lids, attempts,
+    SELECT docid, url, host, title, published, modified, entered, media, image, keywords, lids, attempts, path,
            (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries
     WHERE status = 'pending' AND host = ? AND due <= ? AND (tried IS NULL OR tried < ?)
@@ -92,7 +97,7 @@ def pending(row: Row) -> Pending:
         keywords=tuple(json.loads(row["keywords"])),
         lids=tuple(json.loads(row["lids"])),
     )
-    return Pending(entry, row["host"], tuple(json.loads(row["feeds"])), row["attempts"])
+    return Pending(entry, row["host"], tuple(json.loads(row["feeds"])), row["attempts"], row["path"])
 
 
 def feed_history(row: Row) -> FeedHistory:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from statistics import median_low
 from typing import Any, Self
 
 from sqlite_utils import Database
@@ -14,6 +15,8 @@ from archive import sql
 from archive.index import open_index, open_index_for_reading
 from archive.records import Counts, Failure, FeedHistory, Filing, Gap, Pending, Poll, Rest, Revision
 from archive.sql import to_text, to_time
+
+LAST_READ = 50  # entries: a page of a list
 
 
 class Store:
@@ -66,6 +69,7 @@ class Store:
             gap = self._gap(poll, to_time(history["ground"]) if history else None)
             rows = [sql.entry_row(entry, hosts[entry.docid], poll.at) for entry in poll.entries]
             self._db.conn.executemany(sql.INSERT_ENTRY, rows)
+            self._db.conn.executemany(sql.UPDATE_ADDRESS, rows)
             new = self._count_entries() - before
             self._db.conn.executemany(
                 """INSERT INTO entries (docid, first_seen, status, failure_kind, failure)
@@ -85,19 +89,21 @@ class Store:
         # max(rowid), not count(*): the same answer, as rows are never deleted, at a cost that does not grow
         return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM entries")[0]["n"])
 
-    def _gap(self, poll: Poll, known_to: datetime | None) -> Gap | None:
-        """What a poll that never met known ground may have missed."""
-        dates = [entry.published for entry in poll.entries if entry.published]
-        if poll.error or not dates or known_to is None or min(dates) <= known_to:
+    @staticmethod
+    def _gap(poll: Poll, known_to: datetime | None) -> Gap | None:
+        """What a poll that did not reach back to known ground may have missed."""
+        # Judged by the middle of what it read last, not by its oldest: one old article pinned there proves nothing.
+        last = [entry.published for entry in poll.entries[-LAST_READ:] if entry.published]
+        if not poll.ground or known_to is None or not last:
             return None
-        if self.known(poll.feed, [entry.docid for entry in poll.entries]):
+        if median_low(last) <= known_to:
             return None
-        return Gap(poll.feed, known_to, min(dates))
+        return Gap(poll.feed, known_to, min(time for time in last if time > known_to))
 
     def _add_listings(self, poll: Poll, feeds: Mapping[str, Collection[str]]) -> None:
         # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
         # came to its page limit is ground, for its gap is on record.
-        ground = int(poll.error is None)
+        ground = int(poll.ground)
         self._db.conn.executemany(
             """INSERT INTO listings (feed, docid, ground) VALUES (?, ?, ?)
                ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground)""",
@@ -121,7 +127,7 @@ class Store:
                 "at": at,
                 "success": None if error else at,
                 "newest": to_text(newest),
-                "ground": None if error else to_text(newest),
+                "ground": to_text(newest) if poll.ground else None,
                 "kind": error.kind if error else None,
                 "error": error.reason if error else None,
             },
@@ -149,6 +155,16 @@ class Store:
             sql.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_hand)), most]
         )
         return [sql.pending(row) for row in rows]
+
+    def commit_paths(self, paths: Mapping[str, str]) -> None:
+        """Record where the files of articles are about to be written.
+
+        :param paths: docid -> path, relative to the archive's root
+        """
+        with sql.told(self._path), self._db.atomic():
+            self._db.conn.executemany(
+                "UPDATE entries SET path = ? WHERE docid = ?", [(path, docid) for docid, path in paths.items()]
+            )
 
     def commit_revisions(self, revisions: Iterable[Revision]) -> None:
         """Record articles whose files are on the disk."""

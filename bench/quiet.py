@@ -28,7 +28,7 @@ def fill(root: Path, articles: int) -> None:
                 Entry(docid, f"https://finance.sina.com.cn/doc-i{docid}.shtml", docid, began, None, None, None, None)
                 for docid in docids
             )
-            poll = Poll("china", began, 1, entries, (), complete=True)
+            poll = Poll("china", began, 1, entries, (), ground=True)
             archive.store.commit_poll(
                 poll,
                 Filing(("金融", "新浪财经"), "新浪财经"),
@@ -60,9 +60,7 @@ def main() -> None:
                 runs = sorted(measure(command, Path(folder)).cpu for _ in range(ROUNDS))
                 size = Path(folder, "news", ".finarchive", "index.db").stat().st_size
             best, middle = runs[0], runs[ROUNDS // 2]
-            print(
-                f"{known:>9,} known: {best:.2f} s CPU at best, {middle:.2f} median; index {size / 1e6:.0f} MB"
-            )
+            print(f"{known:>9,} known: {best:.2f} s CPU at best, {middle:.2f} median; index {size / 1e6:.0f} MB")
     finally:
         replica.terminate()
         replica.wait()

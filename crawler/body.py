@@ -11,22 +11,21 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from crawler.urls import absolute
+from crawler.urls import PADDING, absolute
 
 _PICTURE = re.compile(r"\.(?:gif|png|jpg|webp)", re.IGNORECASE)
 # Serialised HTML: `<` is escaped everywhere but in tags, comments and these elements, whose text stands raw.
 _RAW_OR_NBSP = re.compile(
     r"<!--.*?-->|<(style|script|xmp|iframe|noembed|noframes)\b.*?</\1>|<plaintext\b.*|&nbsp;", re.DOTALL
 )
-# An event handler in what the serialiser wrote: names in small letters, values in double quotes.
-_HANDLER = re.compile(r" on[^\s\"=<>]*=\"")
+# An event handler, or a whole page in an attribute, as the serialiser writes it: small letters, double quotes.
+_ACTIVE = re.compile(r" (?:on[^\s\"=<>]*|srcdoc)=\"")
 # Controls but the line feed, as bytes of UTF-8: those of one byte, and the mark of the two-byte ones (U+0080-U+009F).
 _CONTROL_BYTES = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x0A)
 _CONTROL_BYTES_BUT_TAB = _CONTROL_BYTES.replace(b"\t", b"")
 _TWO_BYTE_MARK = b"\xc2"
 _TWO_BYTE_CONTROL = re.compile(r"[\x80-\x9f]")
 _JAVASCRIPT = "javascript:"
-_ADDRESS_PADDING = "".join(map(chr, range(0x21)))  # what a browser strips from both ends of an address
 _TAB_BETWEEN_WORDS = re.compile(r"(?<=\S)\t+(?=\S)")
 
 # Sina's furniture: what "clean" removes. Captions, tables and the editor's line stay.
@@ -69,7 +68,7 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     if clean:
         _remove_furniture(root)
     written = root.inner_html or ""
-    if _HANDLER.search(written) or _JAVASCRIPT in _plain_scheme(written):  # rare: looking at each costs
+    if _ACTIVE.search(written) or _JAVASCRIPT in _plain_scheme(written):  # rare: looking at each costs
         _remove_active_attributes(root)
     image = _make_absolute(root, page_url)
     html = _unescape_nbsp(root.inner_html or "")
@@ -96,8 +95,8 @@ def _remove_active_attributes(root: LexborNode) -> None:
     for tree in _trees(root):
         for node in tree.traverse():
             for name, value in node.attributes.items():
-                address = (value or "").lstrip(_ADDRESS_PADDING)
-                if name.startswith("on") or _plain_scheme(address).startswith(_JAVASCRIPT):
+                address = (value or "").lstrip(PADDING)
+                if name.startswith("on") or name == "srcdoc" or _plain_scheme(address).startswith(_JAVASCRIPT):
                     del node.attrs[name]
 
 
@@ -105,7 +104,7 @@ def _make_absolute(root: LexborNode, page_url: str) -> str | None:
     sources = []
     for tree in _trees(root):
         for link in tree.css("a[href]"):
-            if href := link.attributes["href"]:
+            if href := (link.attributes["href"] or "").strip(PADDING):
                 link.attrs["href"] = absolute(page_url, href)
         sources += [_fetchable(picture, page_url) for picture in tree.css("img")]
     return next(filter(None, sources), None)
@@ -114,7 +113,7 @@ def _make_absolute(root: LexborNode, page_url: str) -> str | None:
 def _fetchable(picture: LexborNode, page_url: str) -> str | None:
     """Make a picture load from anywhere; return its address."""
     attributes = picture.attributes
-    source = attributes.get("src") or _lazy_source(attributes)
+    source = (attributes.get("src") or "").strip(PADDING) or _lazy_source(attributes)
     if source:
         source = absolute(page_url, source)
         picture.attrs["src"] = source
@@ -126,7 +125,8 @@ def _fetchable(picture: LexborNode, page_url: str) -> str | None:
 
 def _lazy_source(attributes: dict[str, str | None]) -> str | None:
     """A picture that loads late keeps its address in some data-* attribute until it is scrolled to."""
-    return next((value for value in attributes.values() if value and _PICTURE.search(value)), None)
+    words = (word.rstrip(",") for value in attributes.values() if value for word in value.split())
+    return next(filter(_PICTURE.search, words), None)  # of a srcset, the first address
 
 
 def _remove_furniture(root: LexborNode) -> None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, cast
 
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
+from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import IgnoreRequest, ResponseDataLossError
 from scrapy.http import Response
+from scrapy.robotstxt import RobotParser
+from scrapy.utils.httpobj import urlparse_cached
 
 from crawler import guard, urls
 from crawler.failures import RefusedError
 from crawler.rest import REFUSALS
+
+ROBOTS = "dont_obey_robotstxt"  # Scrapy's mark on its own requests for robots.txt
+LARGEST_ROBOTS = 512 * 1024  # bytes; RFC 9309 asks for 500 KiB, and megabytes of rules take seconds to parse
+_ZLIB_CODINGS = (b"gzip", b"x-gzip", b"deflate")
+_CHUNK = 1024 * 1024  # bytes unpacked at a time: a bomb must not fill the memory
 
 if TYPE_CHECKING:
     from crawler.spider import FeedSpider
@@ -34,11 +45,12 @@ class PoliteHandler(HTTP11DownloadHandler):
         rests = cast("FeedSpider", self._crawler.spider).rests
         rests.check(host)
         response = await super().download_request(request)
+        robots = request.meta.get(ROBOTS)
         # Many hosts answer 403 to robots.txt where they have none: that is no refusal of anything else.
-        if response.status in REFUSALS and not request.meta.get("dont_obey_robotstxt"):
+        if response.status in REFUSALS and not (robots and response.status == 403):
             retry_after = response.headers.get("Retry-After")
             rests.refused(host, response.status, retry_after.decode("latin-1") if retry_after else None)
-        elif response.status < 500:
+        elif response.status < 500 and not robots:
             rests.answered(host)
         return response
 
@@ -46,9 +58,64 @@ class PoliteHandler(HTTP11DownloadHandler):
         return bool(self._crawler.settings.getbool(guard.ALLOW_PRIVATE))
 
 
-class SlotByHost:
-    """Downloader middleware: a redirect to another host counts there, not where it began."""
+class StrictRobots(RobotsTxtMiddleware):
+    """Scrapy's robots.txt middleware, but for hosts whose robots.txt could not be had.
+
+    Scrapy then takes everything as allowed, for the life of the process. Here the request fails as its robots.txt
+    did, and the next one asks again.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._unknown: dict[str, Exception] = {}
+
+    async def robot_parser(self, request: Request) -> RobotParser | None:
+        """The rules of a request's host.
+
+        :raises Exception: what kept its robots.txt from being fetched
+        """
+        netloc = urlparse_cached(request).netloc
+        rules = await super().robot_parser(request)
+        if rules is None and (error := self._unknown.get(netloc)):
+            self._parsers.pop(netloc, None)
+            raise error
+        return rules
+
+    def _robots_error(self, exc: Exception, netloc: str) -> None:
+        if not isinstance(exc, IgnoreRequest):  # of one that redirects for ever RFC 9309 expects nothing
+            self._unknown[netloc] = exc
+        super()._robots_error(exc, netloc)
+
+
+class EachRequest:
+    """Downloader middleware: what holds for every request and answer, redirects and robots.txt included."""
 
     def process_request(self, request: Request) -> None:
-        """Let the downloader find the slot anew; it keeps the first one in the request's meta."""
+        """Before the queue of its host."""
+        # A redirect to another host counts there; the downloader keeps the first one's queue in the meta.
         request.meta.pop("download_slot", None)
+        if request.meta.get(ROBOTS):
+            request.meta["download_maxsize"] = LARGEST_ROBOTS
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Before the content coding is undone: Scrapy takes one that is cut off for whole.
+
+        :raises ResponseDataLossError: it is cut off
+        """
+        if response.headers.get("Content-Encoding") in _ZLIB_CODINGS and not _ends(response.body):
+            raise ResponseDataLossError
+        return response
+
+
+def _ends(body: bytes) -> bool:
+    """Whether a gzip or deflate stream comes to its end; one that cannot be read does not."""
+    for wbits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a gzip or zlib header; bare, as some servers send it
+        stream, left = zlib.decompressobj(wbits), body
+        try:
+            while left and not stream.eof:
+                stream.decompress(left, _CHUNK)
+                left = stream.unconsumed_tail
+        except zlib.error:
+            continue
+        return stream.eof
+    return not body  # no body at all, as an answer to HEAD or with 304, is no torn one

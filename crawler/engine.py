@@ -22,6 +22,7 @@ logger = logging.getLogger("finarchive")
 
 # How long what is in flight may take to end after a first Ctrl-C or SIGTERM, seconds; systemd waits for 90.
 GRACE = 10.0
+STARTING = 0.05  # seconds between two looks whether the engine has started, to be stopped
 
 
 class Engine:
@@ -88,9 +89,15 @@ class Engine:
         self._reactor.callFromThread(self._halt if again else self._stop)
 
     def _stop(self) -> None:
-        loop = asyncio.get_event_loop()
-        self._stopping = loop.create_task(self._process.stop())
-        loop.call_later(GRACE, self._halt)
+        asyncio.get_event_loop().call_later(GRACE, self._halt)
+        self._stop_when_running()
+
+    def _stop_when_running(self) -> None:
+        loop, engine = asyncio.get_event_loop(), self._crawler.engine
+        if engine is not None and engine.running:
+            self._stopping = loop.create_task(self._process.stop())
+        else:  # Scrapy would take note of a stop while it starts, and do nothing
+            loop.call_later(STARTING, self._stop_when_running)
 
     def _halt(self) -> None:
         if self._reactor.running:

@@ -14,7 +14,7 @@ from scrapy.exceptions import (
 from archive.records import Failure, Kind
 from crawler import guard
 from crawler.errors import CrawlerError, GoneError
-from crawler.rest import REFUSALS
+from crawler.rest import REFUSALS, HostRestsError
 
 _GONE = frozenset({404, 410, 451})
 
@@ -36,6 +36,7 @@ _MEANINGS: tuple[tuple[type[BaseException], str, Kind, str], ...] = (
     (IgnoreRequest, "DOWNLOAD_MAXSIZE", Kind.REFUSED, "the answer unpacks to more than network.max_body"),
     (IgnoreRequest, "max redirections", Kind.REFUSED, "too many redirects"),
     (GoneError, "", Kind.GONE, "{error}"),
+    (HostRestsError, "", Kind.BLOCKED, "{error}"),
     (CrawlerError, "", Kind.UNREADABLE, "{error}"),
     (BaseException, "", Kind.TEMPORARY, "{host}: {error}"),
 )
@@ -53,7 +54,12 @@ def of_exception(error: BaseException | None, subject: str, host: str) -> Failur
     kind, words = next(
         (kind, words) for type_, part, kind, words in _MEANINGS if isinstance(error, type_) and part in told
     )
-    return Failure(subject, kind, " ".join(words.format(host=host, error=told).split())[:300])
+    return Failure(subject, kind, one_line(words.format(host=host, error=told)))
+
+
+def one_line(text: str) -> str:
+    """Other people's text as a part of a message: one line, of bounded length, that cannot steer a terminal."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]
 
 
 def of_status(status: int, subject: str, location: str = "") -> Failure | None:
@@ -66,7 +72,9 @@ def of_status(status: int, subject: str, location: str = "") -> Failure | None:
     if status in _GONE:
         return Failure(subject, Kind.GONE, f"status {status}: no such page")
     if 300 <= status < 400:
-        return Failure(subject, Kind.UNREADABLE, f"status {status}: a redirect to {location[:200] or 'nowhere'}")
+        return Failure(
+            subject, Kind.UNREADABLE, f"status {status}: a redirect to {one_line(location)[:200] or 'nowhere'}"
+        )
     if not 200 <= status < 300:
         return Failure(subject, Kind.TEMPORARY, f"status {status}")
     if status != 200:  # 204 No Content, 206 a part: nothing that could be filed

@@ -25,6 +25,7 @@ class Next(Enum):
     KNOWN_GROUND = "known ground"  # everything older was listed to an earlier complete poll
     END = "the list's end"
     LIMIT = "page limit"
+    HOLE = "an empty page before the list's end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,11 @@ class Reading:
     failures: tuple[Failure, ...] = ()
     seen: frozenset[str] = field(default=frozenset())
     known_pages: int = 0  # the last so many pages held only known docids
+    holes: int = 0  # empty pages met before the list's end
 
-    def poll(self, *, complete: bool, error: Failure | None = None) -> Poll:
+    def poll(self, *, ground: bool, error: Failure | None = None) -> Poll:
         """The poll as it stands, to be recorded."""
-        return Poll(self.feed, self.at, self.pages, self.entries, self.failures, complete, error)
+        return Poll(self.feed, self.at, self.pages, self.entries, self.failures, ground, error)
 
 
 def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: int) -> tuple[Reading, Next]:
@@ -50,6 +52,8 @@ def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: i
     :param known: those of the page's docids that an earlier complete poll of the feed was listed
     :param most_pages: pages that one poll may read
     """
+    if not listing.entries and not listing.failures and len(reading.seen) < (listing.total or 0):
+        return replace(reading, holes=reading.holes + 1), Next.HOLE  # of 62,644 polls 47 gave an empty list
     fresh = _unseen(reading, listing)
     docids = {entry.docid for entry in listing.entries}
     only_known = bool(docids & known) and docids <= known | reading.seen

@@ -70,7 +70,9 @@ class Rests:
         before, now = self._rests.get(host), self._now()
         strikes = before.strikes + 1 if before else 1
         stated = _stated(retry_after, now)
-        span = stated if stated is not None else min(self._first * 2 ** min(strikes - 1, 30), LONGEST)
+        guess = min(self._first * 2 ** min(strikes - 1, 30), LONGEST)
+        # A host that goes on refusing after the rest it stated did not mean it.
+        span = guess if stated is None else stated if strikes == 1 else max(stated, guess)
         rest = Rest(host, now + span, strikes, stated is not None, f"it answered {status}")
         self._rests[host], self._until[host] = rest, rest.until
         self._on_rest(rest)

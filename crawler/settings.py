@@ -20,6 +20,7 @@ _FIXED: dict[str, Any] = {
     "DEFAULT_REQUEST_HEADERS": {
         "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
         "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5",
+        "Accept-Encoding": "gzip, deflate",  # those of which we can tell that they are whole
         "Referer": REFERER,
     },
     "DOWNLOAD_DELAY_JITTER": 0,  # the delay is a promise: never less
@@ -32,7 +33,11 @@ _FIXED: dict[str, Any] = {
         "https": "crawler.download.PoliteHandler",
         **dict.fromkeys(("data", "file", "ftp", "s3")),
     },
-    "DOWNLOADER_MIDDLEWARES": {"crawler.download.SlotByHost": 610},
+    "DOWNLOADER_MIDDLEWARES": {
+        "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+        "crawler.download.StrictRobots": 100,  # in its place
+        "crawler.download.EachRequest": 610,  # after redirects and before the content coding is undone
+    },
     "DNS_RESOLVER": "crawler.guard.GuardedResolver",
     # Retries, duplicates and back-off are decided from the index, where they outlive the process.
     "RETRY_ENABLED": False,

@@ -80,8 +80,11 @@ class FeedSpider(Spider):
 
         :raises DontCloseSpider: there is more to do, now or after some host's rest
         """
-        self.refill()
-        if self._on_the_wire or self._waiting or self._work.full():
+        try:
+            self.refill()
+        except Exception as error:
+            self._crash(error)
+        if self._on_the_wire.total() or self._waiting or self._work.full():
             raise DontCloseSpider
 
     # Lists
@@ -104,9 +107,9 @@ class FeedSpider(Spider):
                 return None
             known = self._work.known(feed.id, [entry.docid for entry in listing.entries])
             reading, what = read_page(reading, listing, known, self._config.schedule.pages)
-            if what is Next.READ_ON:
+            if what is Next.READ_ON or (what is Next.HOLE and reading.holes == 1):
                 return self._list_request(feed, reading)
-            self._end_poll(reading, complete=what is not Next.LIMIT)
+            self._end_poll(reading, ground=what is not Next.HOLE)
         except Exception as error:
             self._crash(error)
         return None
@@ -131,26 +134,35 @@ class FeedSpider(Spider):
         reading, feed = request.cb_kwargs["reading"], request.cb_kwargs["feed"]
         self._end_poll(reading, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
 
-    def _end_poll(self, reading: Reading, error: Failure | None = None, *, complete: bool = False) -> None:
+    def _end_poll(self, reading: Reading, error: Failure | None = None, *, ground: bool = False) -> None:
         try:
-            self._work.polled(reading.poll(complete=complete, error=error))
+            self._work.polled(reading.poll(ground=ground, error=error))
             self.refill()
         except Exception as crash:
             self._crash(crash)
 
     # Articles
 
-    def refill(self) -> None:
-        """Hand Scrapy as many articles of each host as keep its slots busy, and not many more."""
+    def refill(self, host: str | None = None) -> None:
+        """Hand Scrapy as many articles as keep its slots busy, and not many more: of one host, or of all."""
+        for each in [host] if host else list(self._work.hosts()):
+            self._refill_host(each)
+
+    def _refill_host(self, host: str) -> None:
         most = 2 * self._config.network.concurrency
-        for host in list(self._work.hosts()):
-            room = most - self._on_the_wire[host]
-            # Half at a time: one question to the index for many articles.
-            if room >= most // 2 and host not in self._waiting and not self._let_rest(host):
-                for entry in self._work.take(host, room):
-                    self._on_the_wire[host] += 1
-                    self._engine.crawl(self._article_request(entry, host))
-        self._on_the_wire = +self._on_the_wire  # keep only hosts with something on the wire
+        room = most - self._on_the_wire[host]
+        # Half at a time: one question to the index for many articles.
+        if room < most // 2 or host in self._waiting or self._let_rest(host):
+            return
+        for entry in self._work.take(host, room):
+            try:
+                request = self._article_request(entry, host)
+            except ValueError as error:  # Scrapy will not have the address
+                reason = f"the address {entry.url[:100]!r} cannot be asked for: {error}"
+                self._work.failed(entry, Failure(entry.docid, Kind.UNREADABLE, reason))
+            else:
+                self._on_the_wire[host] += 1
+                self._engine.crawl(request)
 
     def _let_rest(self, host: str) -> bool:
         """Whether a host must not be asked now; it is called again when its rest is worth waiting for."""
@@ -163,7 +175,7 @@ class FeedSpider(Spider):
     def _wake(self, host: str) -> None:
         del self._waiting[host]
         try:
-            self.refill()
+            self.refill(host)
         except Exception as error:
             self._crash(error)
 
@@ -184,7 +196,7 @@ class FeedSpider(Spider):
                 self._work.archived(entry, read, round((time.monotonic() - began) * 1000))
             else:
                 self._work.failed(entry, read)
-            self.refill()
+            self.refill(host)
         except Exception as error:
             self._crash(error)
 
@@ -208,11 +220,11 @@ class FeedSpider(Spider):
         entry, host = request.cb_kwargs["entry"], request.cb_kwargs["host"]
         try:
             self._on_the_wire[host] -= 1
-            if isinstance(failure.value, HostRestsError):
-                self._work.give_back(entry)
+            if isinstance(failure.value, HostRestsError) and self.rests.current(host):
+                self._work.give_back(entry)  # not so when it is a redirect's host that rests: this one may be asked
             else:
                 self._work.failed(entry, failures.of_exception(failure.value, entry.docid, urls.host(request.url)))
-            self.refill()
+            self.refill(host)
         except Exception as error:
             self._crash(error)
 

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 # /stock/2026-09-29/doc-initmeav9622448.shtml, and the mobile detail-i....d.html
 _DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})\.", re.IGNORECASE | re.ASCII)
 _DOCID = re.compile(r"(?:comos:)?([A-Za-z0-9]{4,40})")
+PADDING = "".join(map(chr, range(0x21)))  # what a browser strips from both ends of an address, and no more
 _LINE_BREAKS = re.compile(r"[\t\r\n]")
 
 
@@ -49,7 +50,7 @@ def digest(text: str) -> str:
 
 def absolute(base: str, link: str) -> str:
     """``link`` as seen from the page at ``base``; unchanged where it is absolute, or no address at all."""
-    link = _LINE_BREAKS.sub("", link).strip()
+    link = _LINE_BREAKS.sub("", link).strip(PADDING)
     if link.startswith(("https://", "http://")):
         return link
     try:

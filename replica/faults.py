@@ -1,7 +1,6 @@
 """What can go wrong on the way of an answer. Pure.
 
-A fault turns an answer into a delivery, which the server carries out.
-One fault is one small function in the registry; its docstring says what the client sees.
+A fault turns an answer into a delivery: a small function in the registry, whose docstring says what a client sees.
 """
 
 from __future__ import annotations
@@ -13,19 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from replica.listings import changed_roll
-from replica.wire import Answer, Delivery, Request, head_of, packed_spaces, whole
+from replica.wire import Answer, Delivery, Request, gzipped, head_of, packed_spaces, whole
 
 FaultName = Literal[
     "status", "reset", "close",
     "truncate", "truncate-chunked", "truncate-silent", "drip", "stall",
     "charset", "gbk", "empty", "html", "soft-404",
-    "empty-list", "error-list", "broken-item", "not-json",
-    "huge", "bomb", "bad-gzip",
+    "empty-list", "empty-page", "error-list", "broken-item", "not-json",
+    "huge", "bomb", "bad-gzip", "cut-gzip",
     "redirect", "redirect-loop",
 ]  # fmt: skip
 
-HUGE = 64 * 2**20  # bytes: eight times the largest body a sensible client takes
-BOMB = 512 * 2**20  # bytes, unpacked
+HUGE, BOMB = 64 * 2**20, 512 * 2**20  # bytes: as sent; unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +212,16 @@ def _empty_list(fault: Fault, answer: Answer, request: Request) -> Delivery:
     return _relisted(answer, lambda result: result | {"total": 0, "data": []})
 
 
+@_fault("empty-page")
+def _empty_page(fault: Fault, answer: Answer, request: Request) -> Delivery:
+    """A roll answer whose data is [], though its total says that there is more; other answers as they are."""
+    return _relisted(answer, lambda result: result | {"data": []})
+
+
 @_fault("error-list")
 def _error_list(fault: Fault, answer: Answer, request: Request) -> Delivery:
     """A roll answer whose status.code is 11, with a msg and no data; other answers as they are."""
-    status = {"code": 11, "msg": "system busy"}
-    return _relisted(answer, lambda result: result | {"status": status, "total": 0, "data": []})
+    return _relisted(answer, lambda result: result | {"status": {"code": 11, "msg": "system busy"}, "data": []})
 
 
 @_fault("broken-item")
@@ -269,6 +272,12 @@ def _bomb(fault: Fault, answer: Answer, request: Request) -> Delivery:
 def _bad_gzip(fault: Fault, answer: Answer, request: Request) -> Delivery:
     """Content-Encoding says gzip; the body is plain."""
     return _deliver(replace(answer, headers=(("Content-Encoding", "gzip"),)))
+
+
+@_fault("cut-gzip")
+def _cut_gzip(fault: Fault, answer: Answer, request: Request) -> Delivery:
+    """The first half of a gzip body, with the right length for that half."""
+    return _deliver(replace(answer, body=_half(gzipped(answer)), headers=(("Content-Encoding", "gzip"),)))
 
 
 @_fault("redirect")

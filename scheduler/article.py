@@ -38,7 +38,7 @@ def find_article(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
         "revisions": [plain(asdict(revision)) for revision in revisions],
         "text": None,
     }
-    if row["path"]:
+    if revisions:
         try:
             facts["text"] = plain_text(load((root / row["path"]).read_bytes())[1])
         except (OSError, ValueError) as error:

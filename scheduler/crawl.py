@@ -24,7 +24,7 @@ class CrawlResult:
     failed: int
     pending: int  # in the whole archive, afterwards
     requests: int  # sent, robots.txt and redirects included
-    left: int  # articles that were due and were not tried, although no limit was set
+    left: int  # articles that were due and were not tried, although no limit kept them from it
     resting: tuple[str, ...]  # hosts left alone because they want rest
     interrupted: bool = False
 
@@ -65,6 +65,9 @@ def crawl(
         engine = Engine(settings, feeds, desk, desk.rests, now)
         engine.run()
         tally = desk.tally
+        for feed in tally.feeds.values():
+            if not feed.polled:
+                feed.error = "not polled: the crawl was interrupted"
         return CrawlResult(
             feeds=tuple(tally.feeds.values()),
             archived=tally.archived,
@@ -72,7 +75,7 @@ def crawl(
             failed=tally.failed,
             pending=archive.store.pending(),
             requests=engine.requests,
-            left=tally.waiting if limit is None else 0,
+            left=tally.waiting if limit is None or tally.archived < limit else 0,
             resting=tuple(sorted(tally.resting)),
             interrupted=engine.interrupted,
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from archive.archive import Archive
 from archive.post import render
@@ -81,6 +82,7 @@ class Desk:
         self._writer: asyncio.Task[None] | None = None
         self._on_crash: Callable[[BaseException], None] = lambda error: None
         self._on_room: Callable[[], None] = lambda: None
+        self._was_full = False
         self.rests = Rests(
             settings.network.rest, now, self._store.rests(), self._store.commit_rest, self._store.end_rest
         )
@@ -108,10 +110,13 @@ class Desk:
             logger.warning("poll-failed feed=%s pages=%d reason=%r", feed.id, poll.pages, error)
         else:
             logger.info("polled feed=%s pages=%d listed=%d new=%d", feed.id, poll.pages, len(poll.entries), new)
+        self._open_when_all_are_polled()
+        self._on_change(self.tally)
+
+    def _open_when_all_are_polled(self) -> None:
         if all(tally.polled for tally in self.tally.feeds.values()):
             self._hosts = self._store.pending_hosts(self._now(), self._began)
             self.tally.waiting = sum(self._hosts.values())
-        self._on_change(self.tally)
 
     def _feeds_of(self, listed_by: str, entry: Entry) -> list[str]:
         return [feed.id for feed in self._configured if feed.id == listed_by or feed.lid in entry.lids]
@@ -137,7 +142,8 @@ class Desk:
 
     def full(self) -> bool:
         """See Work."""
-        return self._unwritten.qsize() > MOST_UNWRITTEN
+        self._was_full = self._was_full or self._unwritten.qsize() > MOST_UNWRITTEN
+        return self._was_full  # until the writer says that there is room again
 
     def give_back(self, entry: Entry) -> None:
         """See Work."""
@@ -147,6 +153,8 @@ class Desk:
         """See Work. The file is written, and then the row, by the writer."""
         feed, filing = self._filing(self._in_hand[entry.docid])
         post = render(article, filing.categories, filing.author, self._profile)
+        if path := self._in_hand[entry.docid].path:
+            post = replace(post, path=PurePosixPath(path))
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write_on())
         self._unwritten.put_nowait((article, post, feed, milliseconds))
@@ -190,6 +198,7 @@ class Desk:
     def start(self, on_crash: Callable[[BaseException], None], on_room: Callable[[], None]) -> None:
         """See Work."""
         self._on_crash, self._on_room = on_crash, on_room
+        self._open_when_all_are_polled()  # where there is none to poll
 
     async def stop(self) -> None:
         """See Work."""
@@ -212,12 +221,17 @@ class Desk:
                 await self._write(batch)
                 for _ in batch:
                     self._unwritten.task_done()
-                self._on_room()
+                if self._was_full and self._unwritten.qsize() <= MOST_UNWRITTEN:
+                    self._was_full = False
+                    self._on_room()
         except Exception as error:
             self._on_crash(error)
 
     async def _write(self, batch: list[tuple[Article, Post, str, int]]) -> None:
-        # The files are on the disk before their rows are committed: a row is a promise that its file is there.
+        # Where a file is to be is committed first, so that a run after a crash writes it there and nowhere else,
+        # however the feeds are configured by then. Then the files; then the rows, each a promise that its file is
+        # there.
+        self._store.commit_paths({article.docid: str(post.path) for article, post, _, _ in batch})
         revisions = await asyncio.to_thread(self._archive.write, [(article, post) for article, post, _, _ in batch])
         self._store.commit_revisions(revisions)
         for revision, (_, _, feed, milliseconds) in zip(revisions, batch, strict=True):

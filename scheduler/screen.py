@@ -78,7 +78,9 @@ def summarise(result: CrawlResult, seconds: float) -> None:
         ids = ", ".join(feed.id for feed in errors if feed.error == reason)
         console.print(Text(f"✗ {ids}: {reason}", style="red"))
     listed, new = sum(feed.listed for feed in result.feeds), sum(feed.new for feed in result.feeds)
-    console.print(f"{_many(len(result.feeds), 'feed')} polled: {_many(listed, 'article')} listed, {new:,} new")
+    console.print(
+        f"{_many(sum(feed.polled for feed in result.feeds), 'feed')} polled: {_many(listed, 'article')} listed, {new:,} new"
+    )
     style = "green" if not result.failed else "yellow"
     line = f"{_many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
     console.print(Text(f"{line}; {_many(result.requests, 'request')} in {seconds:.1f} s", style=style))
@@ -87,7 +89,7 @@ def summarise(result: CrawlResult, seconds: float) -> None:
     if result.interrupted:
         console.print("Interrupted: what was archived is safe, the rest is fetched by the next crawl.")
     elif errors and len(errors) == len(result.feeds):
-        console.print("No feed could be polled: check the network (finarchive doctor), then run this again.")
+        console.print("No feed could be polled; finarchive doctor looks at the network and the configuration.")
     elif result.failed or result.pending:
         console.print("What failed or waits is tried by the next crawl; finarchive status says why.")
 
@@ -144,7 +146,7 @@ def show_status(settings: Settings, reports: Sequence[FeedReport], store: Store)
 
 def _show_waiting(console: Console, store: Store) -> None:
     counts = store.counts()
-    for status, words in (("pending", "waiting, to be tried again"), ("parked", "parked, given up")):
+    for status, words in (("pending", "waiting"), ("parked", "parked, given up")):
         total, reasons = getattr(counts, status), store.failures(status)
         if total:
             console.print(f"{_many(total, 'article')} {words}")
@@ -152,6 +154,8 @@ def _show_waiting(console: Console, store: Store) -> None:
             console.print(Text(f"  {number} × {reason}"))
         if len(reasons) > MOST_REASONS:
             console.print(f"  … and {len(reasons) - MOST_REASONS} reasons more")
+    if due := store.next_due():
+        console.print(f"the next of those that wait is due at {_when(due)}, China time")
     if counts.parked:
         console.print("finarchive retry --parked makes what was given up due again")
 

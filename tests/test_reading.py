@@ -114,10 +114,10 @@ def test_an_item_that_a_page_lists_twice_stands_in_its_first_place() -> None:
 def test_a_reading_becomes_a_poll_as_far_as_it_came() -> None:
     reading, _ = read(["abc", "d!"])
     error = Failure("china", Kind.TEMPORARY, "time-out")
-    poll = reading.poll(complete=False, error=error)
-    assert (poll.feed, poll.at, poll.pages, poll.complete, poll.error) == ("china", AT, 3, False, error)
+    poll = reading.poll(ground=False, error=error)
+    assert (poll.feed, poll.at, poll.pages, poll.ground, poll.error) == ("china", AT, 3, False, error)
     assert (poll.entries, poll.failures) == (reading.entries, reading.failures)
-    assert reading.poll(complete=True).error is None
+    assert reading.poll(ground=True).error is None
 
 
 def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
@@ -135,6 +135,6 @@ def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
         if what is Next.READ_ON:
             reading, what = read_page(reading, Listing(()), set(), 20)
         assert what is Next.END
-        taken |= {found.docid for found in reading.poll(complete=True).entries}
+        taken |= {found.docid for found in reading.poll(ground=True).entries}
         known |= taken
     assert taken == listed

@@ -37,8 +37,8 @@ def entry(docid: str, minutes: float | None = 0) -> Entry:
 
 
 def poll_of(*entries: Entry, feed: str = "china", error: Failure | None = None, failures: tuple[Failure, ...] = (),
-            complete: bool = True, at: datetime = NOW) -> Poll:  # fmt: skip
-    return Poll(feed, at, 1, entries, failures, complete and error is None, error)
+            at: datetime = NOW) -> Poll:  # fmt: skip
+    return Poll(feed, at, 1, entries, failures, error is None, error)
 
 
 def commit(store: Store, poll: Poll, *feeds: str) -> tuple[int, int]:
@@ -151,7 +151,7 @@ def test_a_poll_that_broke_off_is_not_known_ground(store: Store) -> None:
 
 
 def test_a_poll_at_its_page_limit_is_known_ground(store: Store) -> None:
-    commit(store, poll_of(entry("a"), complete=False))
+    commit(store, poll_of(entry("a")))
     assert store.known("china", ["a"]) == {"a"}
 
 
@@ -173,22 +173,22 @@ def test_an_item_that_cannot_be_understood_is_known_ground_too(store: Store) -> 
 
 def test_a_poll_at_its_limit_that_met_nothing_known_leaves_a_gap(store: Store) -> None:
     commit(store, poll_of(entry("a", 0), entry("b", -5)))
-    commit(store, poll_of(entry("d", 60), entry("c", 30), entry("e", None), complete=False))
+    commit(store, poll_of(entry("d", 60), entry("c", 30), entry("e", None)))
     assert store.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ([], [poll_of(entry("d", 60), complete=False)]),  # the first poll: nothing to have a gap to
-        ([poll_of(entry("a"))], [poll_of(entry("d", 60), entry("a"), complete=False)]),  # overlap
+        ([], [poll_of(entry("d", 60))]),  # the first poll: nothing to have a gap to
+        ([poll_of(entry("a"))], [poll_of(entry("d", 60), entry("a"))]),  # overlap
         ([poll_of(entry("a"))], [poll_of(entry("d", 60), error=ERROR)]),  # the next poll will read on
-        ([poll_of(entry("a"))], [poll_of(complete=False)]),  # nothing listed
-        ([poll_of(entry("a"))], [poll_of(entry("d", None), complete=False)]),  # no times to tell from
-        ([poll_of(entry("a"))], [poll_of(entry("d", 60), entry("e", -60), complete=False)]),  # reaches behind it
-        ([poll_of(entry("a"))], [poll_of(entry("d", 60), entry("e", 0), complete=False)]),  # touches it
-        ([poll_of(entry("a"), feed="stock")], [poll_of(entry("d", 60), complete=False)]),  # another feed's past
-        ([poll_of(entry("a", None))], [poll_of(entry("d", 60), complete=False)]),  # a past without times
+        ([poll_of(entry("a"))], [poll_of()]),  # nothing listed
+        ([poll_of(entry("a"))], [poll_of(entry("d", None))]),  # no times to tell from
+        ([poll_of(entry("a"))], [poll_of(entry("d", 60), entry("e", -60))]),  # reaches behind it
+        ([poll_of(entry("a"))], [poll_of(entry("d", 60), entry("e", 0))]),  # touches it
+        ([poll_of(entry("a"), feed="stock")], [poll_of(entry("d", 60))]),  # another feed's past
+        ([poll_of(entry("a", None))], [poll_of(entry("d", 60))]),  # a past without times
     ],
 )
 def test_other_polls_leave_none(store: Store, before: list[Poll], after: list[Poll]) -> None:
@@ -201,7 +201,7 @@ def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_ground(store
     """What the broken poll saw is newer than what nobody saw: it must not hide the gap."""
     commit(store, poll_of(entry("a", 0)))
     commit(store, poll_of(entry("d", 60), error=ERROR))
-    commit(store, poll_of(entry("e", 90), entry("d", 60), entry("c", 30), complete=False))
+    commit(store, poll_of(entry("e", 90), entry("d", 60), entry("c", 30)))
     assert store.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
 
 

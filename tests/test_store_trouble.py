@@ -16,6 +16,7 @@ from tests.test_store import FILING, HOST, NOW, commit, dump, entry, poll_of, re
 
 WRITES: dict[str, Callable[[Store], object]] = {
     "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
+    "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
     "commit_revisions": lambda store: store.commit_revisions([revision("a")]),
     "commit_failure": lambda store: store.commit_failure(Failure("a", Kind.GONE, "x"), NOW, None),
     "release": lambda store: store.release(NOW, parked=True),

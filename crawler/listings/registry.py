@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from config.model import Feed
-
 from archive.records import Listing
+from config.model import Feed
 from crawler.listings import roll
 
 

@@ -46,7 +46,8 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
     :raises ListingError: it is not an answer of the roll API, or one that reports an error
     """
-    items = _items(_answer(decode(body, content_type)))
+    answer = _answer(decode(body, content_type))
+    items = _items(answer)
     entries: list[Entry] = []
     failures: list[Failure] = []
     for place, item in enumerate(items, start=1):
@@ -58,7 +59,9 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
             stated = item.get("docid") if isinstance(item, dict) else None
             subject = docid(stated, raw)
             failures.append(Failure(subject, Kind.UNREADABLE, f"item {place} of list {feed.id}: {read_item}"))
-    return Listing(tuple(entries), tuple(failures))
+    total = answer.get("total")
+    stated = str(total) if isinstance(total, (int, str)) and str(total).isdecimal() else ""
+    return Listing(tuple(entries), tuple(failures), int(stated[:12]) if stated else None)
 
 
 def _answer(text: str) -> dict[str, Any]:
