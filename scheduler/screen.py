@@ -78,9 +78,8 @@ def summarise(result: CrawlResult, seconds: float) -> None:
         ids = ", ".join(feed.id for feed in errors if feed.error == reason)
         console.print(Text(f"✗ {ids}: {reason}", style="red"))
     listed, new = sum(feed.listed for feed in result.feeds), sum(feed.new for feed in result.feeds)
-    console.print(
-        f"{_many(sum(feed.polled for feed in result.feeds), 'feed')} polled: {_many(listed, 'article')} listed, {new:,} new"
-    )
+    polled = _many(sum(feed.polled for feed in result.feeds), "feed")
+    console.print(f"{polled} polled: {_many(listed, 'article')} listed, {new:,} new")
     style = "green" if not result.failed else "yellow"
     line = f"{_many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
     console.print(Text(f"{line}; {_many(result.requests, 'request')} in {seconds:.1f} s", style=style))
