@@ -102,13 +102,18 @@ class EachRequest:
 
         :raises ResponseDataLossError: it is cut off
         """
-        if response.headers.get("Content-Encoding") in _ZLIB_CODINGS and not _ends(response.body):
+        if response.headers.get("Content-Encoding") in _ZLIB_CODINGS and not ends(response.body):
             raise ResponseDataLossError
         return response
 
 
-def _ends(body: bytes) -> bool:
-    """Whether a gzip or deflate stream comes to its end; one that cannot be read does not."""
+def ends(body: bytes) -> bool:
+    """Whether a gzip or deflate stream comes to its end; one that cannot be read does not.
+
+    No body at all is whole: redirects and errors may name a coding and have none.
+    """
+    if not body:
+        return True
     for wbits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a gzip or zlib header; bare, as some servers send it
         stream, left = zlib.decompressobj(wbits), body
         try:
@@ -118,4 +123,4 @@ def _ends(body: bytes) -> bool:
         except zlib.error:
             continue
         return stream.eof
-    return not body  # no body at all, as an answer to HEAD or with 304, is no torn one
+    return False
