@@ -164,3 +164,12 @@ def test_a_body_that_is_rendered_again_stays_as_it_is(html: str) -> None:
         return  # HTML5 itself is not stable there: <pre> loses a line break at each parse, <table> moves text out
     once = rendered(html)
     assert render_body(once, PAGE).html == once
+
+
+@pytest.mark.parametrize("padding", ["&nbsp;", "\u3000", "&#x2028;"])
+def test_a_relative_address_does_not_become_a_javascript_one_when_it_becomes_absolute(padding: str) -> None:
+    # To a browser this is a relative address: only controls and spaces are stripped before a scheme.
+    html = rendered(f'<a href="{padding}javascript:alert(1)">x</a><img src="{padding}javascript:alert(1)">')
+    assert 'href="javascript:' not in html
+    assert 'src="javascript:' not in html
+    assert html.count("https://finance.sina.com.cn/") == 2

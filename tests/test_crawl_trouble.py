@@ -167,3 +167,14 @@ def test_what_a_site_says_cannot_steer_the_terminal(home: Home, replica: Replica
 
     assert "the answer reports error 7" in shown
     assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
+def test_rests_double_from_run_to_run_though_robots_txt_answers(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint)
+    replica.fault("status", match="robots.txt", status=404)
+    replica.fault("status", match="roll", status=429)
+
+    for _ in range(3):
+        assert home.run("crawl", "--json").status == 3
+
+    assert home.rows("SELECT strikes FROM rests") == [(3,)]

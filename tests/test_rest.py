@@ -169,3 +169,13 @@ def test_a_past_rest_is_forgotten_when_the_host_answers(clock: Clock) -> None:
     rests = Rests(FIRST, clock, past=[past], on_answer=answered.append)
     rests.answered(HOST)
     assert answered == [HOST]
+
+
+def test_a_host_that_goes_on_refusing_after_the_rest_it_stated_rests_longer(clock: Clock) -> None:
+    told: list[Rest] = []
+    rests = Rests(FIRST, clock, on_rest=told.append)
+    for _ in range(4):
+        rests.refused(HOST, 429, "0")
+        clock.go_on(told[-1].until - clock.now)
+    spans = [timedelta(0), 2 * FIRST, 4 * FIRST, 8 * FIRST]
+    assert [rest.until for rest in told] == [START + sum(spans[: n + 1], timedelta()) for n in range(4)]
