@@ -82,6 +82,7 @@ class StrictRobots(RobotsTxtMiddleware):
         return rules
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
+        self._unknown.pop(netloc, None)
         if not isinstance(exc, IgnoreRequest):  # of one that redirects for ever RFC 9309 expects nothing
             self._unknown[netloc] = exc
         super()._robots_error(exc, netloc)

@@ -22,7 +22,7 @@ class Next(Enum):
     """What to do after a page."""
 
     READ_ON = "read on"
-    KNOWN_GROUND = "known ground"  # everything older was listed to an earlier complete poll
+    KNOWN_GROUND = "known ground"  # everything older was listed to an earlier poll
     END = "the list's end"
     LIMIT = "page limit"
     HOLE = "an empty page before the list's end"
@@ -49,7 +49,7 @@ class Reading:
 def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: int) -> tuple[Reading, Next]:
     """Take one more page into a reading.
 
-    :param known: those of the page's docids that an earlier complete poll of the feed was listed
+    :param known: those of the page's docids that are known ground: see ``Poll.ground``
     :param most_pages: pages that one poll may read
     """
     if not listing.entries and not listing.failures and len(reading.seen) < (listing.total or 0):

@@ -152,3 +152,10 @@ def test_a_kill_between_commits_in_the_wrong_order_would_be_noticed(
     assert die_at(home, step, nth, sabotage) == -signal.SIGKILL
     with pytest.raises(AssertionError):
         assert_complete(home)
+
+
+def test_a_disk_slower_than_the_network_stops_nothing(home: Home, site: Replica) -> None:
+    home.configure(site.endpoint)
+    assert die_at(home, "-", 1, "little room") == 0
+    home.assert_whole()
+    assert len(home.files()) == ARTICLES
