@@ -70,6 +70,60 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of publication time, ends included, in which a feed's list is known whole, as it stood when read."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One page of a walk through the past of a feed's list."""
+
+    feed: str
+    at: datetime  # when the walk began
+    entries: tuple[Entry, ...]  # those of the page, each docid once
+    failures: tuple[Failure, ...] = ()
+    covered: Span | None = None  # what the walk has read without a hole so far; None: nothing yet
+    floor: datetime | None = None  # the list ends here: older articles cannot be had from it
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A listing said something else of an article than it had before."""
+
+    docid: str
+    seen: datetime
+    title: str  # as listed now
+    modified: datetime | None  # mtime, as listed now
+    retitled: bool  # the title is another; else only mtime is
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the index learned from a poll or a stretch."""
+
+    new: int  # entries not known before
+    broken: int  # items that could not be understood and were not known before
+    changes: tuple[Change, ...] = ()
+    gap: Gap | None = None  # that the poll left
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How many articles a feed brings at which time of the week, as learned so far.
+
+    Slot n is the hour n of the day in China on weekdays (0-23), or the hour n - 24 at weekends (24-47). Both tuples
+    have 48 numbers; old evidence fades.
+    """
+
+    seconds: tuple[float, ...]  # that were watched
+    arrivals: tuple[float, ...]  # that came in them
+    until: datetime | None  # everything up to here is learned: the poll that last brought something new
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """An entry whose article waits to be fetched."""
 
@@ -154,6 +208,7 @@ class Rest:
     strikes: int  # refusals in a row: each doubles the rest
     stated: bool  # the host said until when (Retry-After); else it is our own guess
     reason: str
+    kind: Kind = Kind.BLOCKED  # BLOCKED: it asked for rest; TEMPORARY: it is out of reach, and left alone for a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +216,16 @@ class FeedHistory:
     """How a feed has done so far. Counts are of entries that belong to it."""
 
     feed: str
-    filing: Filing  # as configured at its last poll
-    last_poll: datetime
+    filing: Filing  # as configured when its list was last read
+    last_poll: datetime | None  # None: the list it reads now was never polled, only walked back through
     last_success: datetime | None
     newest: datetime | None  # publication time of the newest article it has listed
     error: str | None  # why its last poll broke off
     kind: Kind | None  # of that error
+    complete_to: datetime | None = None  # when a poll last left nothing unread
+    failing_since: datetime | None = None  # the first of the failed polls in a row, of which `error` is the last
+    trouble: float = 0.0  # the weight of these failures together; see scheduler.plan
+    floor: datetime | None = None  # the list ends here: older articles cannot be had from it
 
 
 @dataclass(frozen=True, slots=True)

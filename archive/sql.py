@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.errors import ArchiveError, DamagedIndexError, DiskFullError, LockedError, NotWritableError
-from archive.records import Entry, FeedHistory, Filing, Kind, Pending, Rest
+from archive.records import Counts, Entry, FeedHistory, Filing, Kind, Pending, Rest, Rhythm, Span
 
 Row = sqlite3.Row
 
@@ -28,20 +28,52 @@ INSERT_ENTRY = """
     WHERE entries.url IS NULL
 """  # an item that could not be read before and can be now
 
-# A later sight of an entry that still waits may know a better address; all else stays as first seen.
-UPDATE_ADDRESS = """
-    UPDATE entries SET url = :url, host = :host WHERE docid = :docid AND status = 'pending' AND url <> :url
-"""
-
-UPSERT_FEED = """
-    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, error_kind, error)
-    VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :kind, :error)
+UPSERT_POLLED_FEED = """
+    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, error_kind,
+                       error, failing_since, trouble, last_pages, last_new)
+    VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :complete_to, :kind, :error,
+            iif(:error IS NULL, NULL, :at), :trouble, :pages, :new)
     ON CONFLICT (id) DO UPDATE SET
         categories = :categories, author = :author, last_poll = :at,
         last_success = coalesce(:success, last_success),
         newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
         ground = nullif(max(coalesce(ground, ''), coalesce(:ground, '')), ''),
-        error_kind = :kind, error = :error
+        complete_to = coalesce(:complete_to, complete_to),
+        error_kind = :kind, error = :error,
+        failing_since = iif(:error IS NULL, NULL, coalesce(failing_since, :at)),
+        trouble = iif(:error IS NULL, 0.0, trouble + :trouble),
+        last_pages = :pages, last_new = :new
+"""
+
+UPSERT_WALKED_FEED = """
+    INSERT INTO feeds (id, categories, author, newest, floor) VALUES (:id, :categories, :author, :newest, :floor)
+    ON CONFLICT (id) DO UPDATE SET
+        categories = :categories, author = :author,
+        newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
+        floor = coalesce(:floor, floor)
+"""
+
+UPSERT_SPAN = """
+    INSERT INTO spans (feed, start, "end") VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "end" = excluded."end"
+"""
+
+# An entry that neither waits nor is parked is archived; and those two are few, with indexes of their own. Rows are
+# never deleted, so that the last rowid is their number.
+COUNT_ENTRIES = """
+    SELECT (SELECT coalesce(max(rowid), 0) FROM entries) AS entries,
+           (SELECT count(*) FROM entries WHERE status = 'pending') AS pending,
+           (SELECT count(*) FROM entries WHERE status = 'parked') AS parked
+"""
+COUNT_LISTINGS = """
+    WITH pending AS (
+        SELECT feed, count(*) AS n FROM entries CROSS JOIN listings USING (docid)
+        WHERE status = 'pending' GROUP BY feed
+    ), parked AS (
+        SELECT feed, count(*) AS n FROM entries CROSS JOIN listings USING (docid)
+        WHERE status = 'parked' GROUP BY feed
+    )
+    SELECT feed, count(*) AS entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked
+    FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) GROUP BY feed
 """
 
 SELECT_DUE = """
@@ -51,6 +83,11 @@ SELECT_DUE = """
     WHERE status = 'pending' AND host = ? AND due <= ? AND (tried IS NULL OR tried < ?)
         AND docid NOT IN (SELECT value FROM json_each(?))
     ORDER BY attempts, published DESC LIMIT ?
+"""
+
+SELECT_FOUND = """
+    SELECT entries.*, (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
+    FROM entries WHERE docid = ? OR docid = (SELECT docid FROM revisions WHERE path = ?)
 """
 
 
@@ -105,17 +142,44 @@ def feed_history(row: Row) -> FeedHistory:
     return FeedHistory(
         feed=row["id"],
         filing=Filing(tuple(json.loads(row["categories"])), row["author"]),
-        last_poll=datetime.fromisoformat(row["last_poll"]),
+        last_poll=to_time(row["last_poll"]),
         last_success=to_time(row["last_success"]),
         newest=to_time(row["newest"]),
         error=row["error"],
         kind=Kind(row["error_kind"]) if row["error_kind"] else None,
+        complete_to=to_time(row["complete_to"]),
+        failing_since=to_time(row["failing_since"]),
+        trouble=row["trouble"],
+        floor=to_time(row["floor"]),
     )
 
 
 def rest(row: Row) -> Rest:
     """A row of ``rests``."""
-    return Rest(row["host"], datetime.fromisoformat(row["until"]), row["strikes"], bool(row["stated"]), row["reason"])
+    return Rest(
+        row["host"],
+        datetime.fromisoformat(row["until"]),
+        row["strikes"],
+        bool(row["stated"]),
+        row["reason"],
+        Kind(row["kind"]),
+    )
+
+
+def span(row: Row) -> Span:
+    """A row of ``spans``, or of another table with a start and an end."""
+    return Span(datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
+
+
+def rhythm(row: Row) -> Rhythm:
+    """A row of ``rhythms``."""
+    return Rhythm(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
+
+
+def counts(row: Row) -> Counts:
+    """A row with how many entries there are, wait and are parked."""
+    entries, pending, parked = row["entries"], row["pending"], row["parked"]
+    return Counts(entries, entries - pending - parked, pending, parked)
 
 
 @contextmanager

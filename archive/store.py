@@ -1,4 +1,4 @@
-"""The index of an archive: all of the SQL is here. Speaks in records; another database could stand in its place."""
+"""The index of an archive, the one way to it. Speaks in records; another database could stand in its place."""
 
 from __future__ import annotations
 
@@ -6,17 +6,30 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from statistics import median_low
 from typing import Any, Self
 
 from sqlite_utils import Database
 
 from archive import sql
 from archive.index import open_index, open_index_for_reading
-from archive.records import Counts, Failure, FeedHistory, Filing, Gap, Pending, Poll, Rest, Revision
+from archive.ledger import Ledger
+from archive.records import (
+    Counts,
+    Failure,
+    FeedHistory,
+    Filing,
+    Gap,
+    Pending,
+    Poll,
+    Rest,
+    Revision,
+    Rhythm,
+    Seen,
+    Span,
+    Stretch,
+)
+from archive.sightings import Sightings
 from archive.sql import to_text, to_time
-
-LAST_READ = 50  # entries: a page of a list
 
 
 class Store:
@@ -28,6 +41,7 @@ class Store:
 
     def __init__(self, database: Database, path: Path) -> None:
         self._db, self._path = database, path
+        self._sightings, self._ledger = Sightings(database), Ledger(database)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -53,85 +67,81 @@ class Store:
         )
         return {row["docid"] for row in rows}
 
+    def settle(self, feed: str, source: str) -> bool:
+        """Take note which list a feed's id stands for; what is known of another that it stood for is forgotten.
+
+        That is: known ground, spans, open gaps, the rhythm, and how its polls have done. Entries stay.
+
+        :param source: the list, in words that change when it does: "roll https://... lid=1686"
+        :return: whether it stood for another before
+        """
+        with sql.told(self._path), self._db.atomic():
+            return self._ledger.settle(feed, source)
+
     def commit_poll(
-        self, poll: Poll, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
-    ) -> tuple[int, int]:
+        self,
+        poll: Poll,
+        filing: Filing,
+        feeds: Mapping[str, Collection[str]],
+        hosts: Mapping[str, str],
+        trouble: float = 1.0,
+    ) -> Seen:
         """Record what a poll saw, all in one transaction: entries, what they belong to, the gap it left.
 
         :param filing: of the polled feed, kept for entries that outlive its configuration
         :param feeds: for each entry's docid, the ids of the feeds that it belongs to
         :param hosts: for each entry's docid, the host it is to be fetched from
-        :return: how many of the entries, and of the items that could not be understood, were not known before
+        :param trouble: the weight of the poll's error, added to that of the failed polls before it
+        :return: what was not known before
         """
         with sql.told(self._path), self._db.atomic():
-            before = self._count_entries()
-            history = next(iter(self._rows("SELECT ground FROM feeds WHERE id = ?", [poll.feed])), None)
-            gap = self._gap(poll, to_time(history["ground"]) if history else None)
-            rows = [sql.entry_row(entry, hosts[entry.docid], poll.at) for entry in poll.entries]
-            self._db.conn.executemany(sql.INSERT_ENTRY, rows)
-            self._db.conn.executemany(sql.UPDATE_ADDRESS, rows)
-            new = self._count_entries() - before
-            self._db.conn.executemany(
-                """INSERT INTO entries (docid, first_seen, status, failure_kind, failure)
-                   VALUES (?, ?, 'parked', ?, ?) ON CONFLICT DO NOTHING""",
-                [(f.subject, to_text(poll.at), f.kind, f.reason) for f in poll.failures],
-            )
-            self._add_listings(poll, feeds)
-            self._record_feed(poll, filing)
-            if gap:
-                self._db.execute(
-                    'INSERT INTO gaps (feed, start, "end", noticed) VALUES (?, ?, ?, ?)',
-                    [gap.feed, to_text(gap.start), to_text(gap.end), to_text(poll.at)],
-                )
-            return new, self._count_entries() - before - new
+            found = self._sightings.add_entries(poll.feed, poll.at, poll.entries, poll.failures, hosts)
+            # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
+            # came to its page limit is ground, for its gap is on record.
+            self._sightings.add_listings(poll.feed, feeds, poll.failures, ground=poll.ground)
+            gap = self._ledger.record_poll(poll, filing, trouble, found.new)
+            return Seen(found.new, found.broken, found.changes, gap)
 
-    def _count_entries(self) -> int:
-        # max(rowid), not count(*): the same answer, as rows are never deleted, at a cost that does not grow
-        return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM entries")[0]["n"])
+    def commit_stretch(
+        self, stretch: Stretch, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
+    ) -> Seen:
+        """Record what a page of a walk through the past held, and how far the walk has come, in one transaction.
 
-    @staticmethod
-    def _gap(poll: Poll, known_to: datetime | None) -> Gap | None:
-        """What a poll that did not reach back to known ground may have missed."""
-        # Judged by the middle of what it read last, not by its oldest: one old article pinned there proves nothing.
-        last = [entry.published for entry in poll.entries[-LAST_READ:] if entry.published]
-        if not poll.ground or known_to is None or not last:
-            return None
-        if median_low(last) <= known_to:
-            return None
-        return Gap(poll.feed, known_to, min(time for time in last if time > known_to))
+        What it held is no known ground: between it and the newest articles there may be what nobody has read. The
+        other arguments and what is returned are as those of :meth:`commit_poll`.
+        """
+        with sql.told(self._path), self._db.atomic():
+            found = self._sightings.add_entries(stretch.feed, stretch.at, stretch.entries, stretch.failures, hosts)
+            self._sightings.add_listings(stretch.feed, feeds, stretch.failures, ground=False)
+            self._ledger.record_stretch(stretch, filing)
+            return Seen(found.new, found.broken, found.changes)
 
-    def _add_listings(self, poll: Poll, feeds: Mapping[str, Collection[str]]) -> None:
-        # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
-        # came to its page limit is ground, for its gap is on record.
-        ground = int(poll.ground)
-        self._db.conn.executemany(
-            """INSERT INTO listings (feed, docid, ground) VALUES (?, ?, ?)
-               ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground)""",
-            [
-                (feed, docid, ground if feed == poll.feed else 0)
-                for docid, belongs_to in feeds.items()
-                for feed in belongs_to
-            ]
-            + [(poll.feed, failure.subject, ground) for failure in poll.failures],
-        )
+    # The ledger
 
-    def _record_feed(self, poll: Poll, filing: Filing) -> None:
-        at, error = to_text(poll.at), poll.error
-        newest = max((entry.published for entry in poll.entries if entry.published), default=None)
-        self._db.execute(
-            sql.UPSERT_FEED,
-            {
-                "id": poll.feed,
-                "categories": json.dumps(filing.categories, ensure_ascii=False),
-                "author": filing.author,
-                "at": at,
-                "success": None if error else at,
-                "newest": to_text(newest),
-                "ground": to_text(newest) if poll.ground else None,
-                "kind": error.kind if error else None,
-                "error": error.reason if error else None,
-            },
-        )
+    def spans(self, feed: str | None = None) -> dict[str, list[Span]]:
+        """The stretches in which feeds are known whole, the earliest first; of one feed, or of all that have any."""
+        with sql.told(self._path):
+            return self._ledger.spans(feed)
+
+    def gaps(self) -> list[Gap]:
+        """The stretches that are still open, by feed and time; of a gap that is filled in part, what is left."""
+        with sql.told(self._path):
+            return self._ledger.gaps()
+
+    def rhythms(self) -> dict[str, Rhythm]:
+        """What was learned of each feed's rhythm."""
+        with sql.told(self._path):
+            return self._ledger.rhythms()
+
+    def commit_rhythm(self, feed: str, rhythm: Rhythm) -> None:
+        """Keep what was learned of a feed's rhythm."""
+        with sql.told(self._path), self._db.atomic():
+            self._ledger.record_rhythm(feed, rhythm)
+
+    def feed_histories(self) -> dict[str, FeedHistory]:
+        """How each feed whose list was ever read has done."""
+        with sql.told(self._path):
+            return self._ledger.histories()
 
     # Fetching
 
@@ -219,8 +229,8 @@ class Store:
         """Remember that a host wants rest."""
         with sql.told(self._path), self._db.atomic():
             self._db.execute(
-                "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason) VALUES (?, ?, ?, ?, ?)",
-                [rest.host, to_text(rest.until), rest.strikes, int(rest.stated), rest.reason],
+                "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason, kind) VALUES (?, ?, ?, ?, ?, ?)",
+                [rest.host, to_text(rest.until), rest.strikes, int(rest.stated), rest.reason, rest.kind],
             )
 
     def end_rest(self, host: str) -> None:
@@ -230,25 +240,13 @@ class Store:
 
     # Reports
 
-    def pending(self) -> int:
-        """How many entries wait; at a cost that does not grow with the archive, as that of :meth:`counts` does."""
-        return int(self._rows("SELECT count(*) AS n FROM entries WHERE status = 'pending'")[0]["n"])
-
     def counts(self) -> Counts:
-        """Of the whole archive."""
-        return _counts(self._rows("SELECT status, count(*) AS n FROM entries GROUP BY status"))
+        """Of the whole archive; at a cost that grows only with what waits and what was given up."""
+        return sql.counts(self._rows(sql.COUNT_ENTRIES)[0])
 
     def feed_counts(self) -> dict[str, Counts]:
         """Of each feed; an entry counts in every feed it belongs to."""
-        rows = self._rows(
-            """SELECT feed, status, count(*) AS n FROM listings JOIN entries USING (docid)
-               GROUP BY feed, status"""
-        )
-        return {feed: _counts([r for r in rows if r["feed"] == feed]) for feed in {r["feed"] for r in rows}}
-
-    def feed_histories(self) -> dict[str, FeedHistory]:
-        """How each feed that was ever polled has done."""
-        return {row["id"]: sql.feed_history(row) for row in self._rows("SELECT * FROM feeds")}
+        return {row["feed"]: sql.counts(row) for row in self._rows(sql.COUNT_LISTINGS)}
 
     def failures(self, status: str) -> list[tuple[str, int]]:
         """Why entries of a status (``pending``, ``parked``) are not archived, and how many for each reason."""
@@ -259,14 +257,12 @@ class Store:
         )
         return [(row["failure"], row["n"]) for row in rows]
 
-    def next_due(self) -> datetime | None:
-        """When the next entry that waits may be tried."""
-        return to_time(self._rows("SELECT min(due) AS due FROM entries WHERE status = 'pending'")[0]["due"])
-
-    def gaps(self) -> list[Gap]:
-        """The stretches that are still open."""
-        rows = self._rows('SELECT feed, start, "end" FROM gaps WHERE closed IS NULL ORDER BY feed, start')
-        return [Gap(r["feed"], datetime.fromisoformat(r["start"]), datetime.fromisoformat(r["end"])) for r in rows]
+    def next_due(self, after: datetime | None = None) -> datetime | None:
+        """When the next entry that waits may be tried; with ``after``, the next later than that."""
+        rows = self._rows(
+            "SELECT min(due) AS due FROM entries WHERE status = 'pending' AND due > ?", [to_text(after) or ""]
+        )
+        return to_time(rows[0]["due"])
 
     def damage(self) -> str | None:
         """What SQLite's own quick check finds wrong with the index; None when nothing."""
@@ -275,12 +271,7 @@ class Store:
 
     def find(self, ident: str) -> dict[str, Any] | None:
         """All that is known of an entry, by its docid or its file's path, with its feeds; None when unknown."""
-        rows = self._rows(
-            """SELECT entries.*,
-                      (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
-               FROM entries WHERE docid = ? OR docid = (SELECT docid FROM revisions WHERE path = ?)""",
-            [ident, ident],
-        )
+        rows = self._rows(sql.SELECT_FOUND, [ident, ident])
         return dict(rows[0]) if rows else None
 
     def revisions(self, docid: str) -> list[Revision]:
@@ -292,8 +283,3 @@ class Store:
     def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sql.Row]:
         with sql.told(self._path):
             return self._db.execute(query, list(parameters)).fetchall()
-
-
-def _counts(rows: Iterable[sql.Row]) -> Counts:
-    of = {row["status"]: row["n"] for row in rows}
-    return Counts(sum(of.values()), of.get("archived", 0), of.get("pending", 0), of.get("parked", 0))

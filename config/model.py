@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from config.cron import check_cron
 from config.durations import format_duration, parse_duration
 
 # Defaults are checked as well, because some are only right beside others (a roll feed without a lid).
@@ -100,6 +101,7 @@ Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Count = Annotated[int, Strict()]
 Category = Annotated[StrictStr, AfterValidator(_category)]
 ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
+Cron = Annotated[StrictStr, AfterValidator(check_cron)]
 Kind = Literal["roll", "live", "column", "usstock", "rss"]
 
 
@@ -171,6 +173,14 @@ def _disorder(name: str | None, value: timedelta, bound: str, other: str, limit:
     return PydanticCustomError("disorder", f"{text}, not {format_duration(value)}", {"other": other})
 
 
+class HealthSettings(BaseModel):
+    """Whether the daemon tells over HTTP how it is doing; on 127.0.0.1 alone, since it tells whoever asks."""
+
+    model_config = _CHECKED
+
+    port: Annotated[Count, Field(ge=0, le=65_535)] = 0  # 0 for off: who watches it knows which port is free
+
+
 class Feed(BaseModel):
     """One list to watch. The order of feeds matters: an article is filed under the first that claims it."""
 
@@ -184,6 +194,7 @@ class Feed(BaseModel):
     pageid: ListNumber | None = None  # roll: the page the list stands on; the answer hardly depends on it
     lid: ListNumber | None = None  # roll: the list's number, which items name in their `lids`
     every: Interval | None = None  # None: schedule.every
+    cron: Cron | None = None  # China time, see config.cron; None: by `every` and the feed's rhythm
     author: Annotated[StrictStr, Field(min_length=1)] | None = None  # of the posts; see author_name
     enabled: StrictBool = True  # a feed somebody wrote down is meant to be read
 
@@ -218,6 +229,23 @@ class Feed(BaseModel):
             raise ValueError("is missing: a feed of kind roll needs the number of its list, such as lid = 1686")
         return value
 
+    @field_validator("cron", mode="before")
+    @classmethod
+    def _one_way_of_timing(cls, value: object, info: ValidationInfo) -> object:
+        # An `every` that is itself mistaken is not in the data, and was written nonetheless.
+        if value is not None and info.data.get("every", value) is not None:
+            raise ValueError("cannot stand beside every: choose one, and leave the other out")
+        return value
+
+    @property
+    def source(self) -> str:
+        """Which list is read, such as "roll https://host/path lid=1686": another text is another list.
+
+        The pageid is left out: the answer hardly depends on it, and one that was put right is the same list. The lid
+        counts with roll lists only.
+        """
+        return f"{self.kind} {self.endpoint}" + (f" lid={self.lid}" if self.kind == "roll" else "")
+
     @property
     def author_name(self) -> str:
         """What the post's `author` says: the configured one, else the second category, else the first."""
@@ -232,6 +260,7 @@ class Settings(BaseModel):
     archive: ArchiveSettings = ArchiveSettings()
     network: NetworkSettings = NetworkSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    health: HealthSettings = HealthSettings()
     feeds: tuple[Feed, ...] = ()  # `config.load` puts the built-in list here; a test may want none
 
     @field_validator("feeds")

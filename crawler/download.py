@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import zlib
+from collections import defaultdict
 from typing import TYPE_CHECKING, cast
 
 from scrapy import Request
@@ -15,11 +18,12 @@ from scrapy.robotstxt import RobotParser
 from scrapy.utils.httpobj import urlparse_cached
 
 from crawler import guard, urls
-from crawler.failures import RefusedError
+from crawler.failures import ClosingError, RefusedError, is_out_of_reach, of_exception
 from crawler.rest import REFUSALS
 
 ROBOTS = "dont_obey_robotstxt"  # Scrapy's mark on its own requests for robots.txt
 LARGEST_ROBOTS = 512 * 1024  # bytes; RFC 9309 asks for 500 KiB, and megabytes of rules take seconds to parse
+ROBOTS_AGE = 24 * 3600  # seconds; RFC 9309: not to be used for longer than a day
 _ZLIB_CODINGS = (b"gzip", b"x-gzip", b"deflate")
 _CHUNK = 1024 * 1024  # bytes unpacked at a time: a bomb must not fill the memory
 
@@ -33,18 +37,30 @@ class PoliteHandler(HTTP11DownloadHandler):
     It stands below Scrapy's queues: what was queued before a host asked for rest is not sent either.
     """
 
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        # Scrapy 2.19 counts a request as on the wire a moment after it took it from the queue: without a delay it
+        # sends a whole burst, whatever CONCURRENT_REQUESTS_PER_DOMAIN says.
+        most = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(most))
+
     async def download_request(self, request: Request) -> Response:
         """Fetch.
 
-        :raises HostRestsError: the host wants rest
+        :raises ClosingError: the spider closes
+        :raises HostRestsError: the host is left alone
         :raises RefusedError: the address is private, and a proxy would be asked for it
         """
         host = urls.host(request.url)
         if "proxy" in request.meta and guard.names_private(host) and not self._allows_private():
             raise RefusedError(f"{host} is a private address, and network.allow_private is false")
-        rests = cast("FeedSpider", self._crawler.spider).rests
-        rests.check(host)
-        response = await super().download_request(request)
+        spider = cast("FeedSpider", self._crawler.spider)
+        rests = spider.rests
+        async with self._turns[host]:
+            if spider.closing:
+                raise ClosingError("the spider closes")
+            rests.check(host)
+            response = await self._download(request, host, spider)
         robots = request.meta.get(ROBOTS)
         # Many hosts answer 403 to robots.txt where they have none: that is no refusal of anything else.
         if response.status in REFUSALS and not (robots and response.status == 403):
@@ -53,6 +69,16 @@ class PoliteHandler(HTTP11DownloadHandler):
         elif response.status < 500 and not robots:
             rests.answered(host)
         return response
+
+    async def _download(self, request: Request, host: str, spider: FeedSpider) -> Response:
+        spider.transferring += 1
+        try:
+            return await super().download_request(request)
+        except Exception as error:
+            spider.rests.missed(host, is_out_of_reach(error), of_exception(error, host, host).reason)
+            raise
+        finally:
+            spider.transferring -= 1
 
     def _allows_private(self) -> bool:
         return bool(self._crawler.settings.getbool(guard.ALLOW_PRIVATE))
@@ -68,6 +94,7 @@ class StrictRobots(RobotsTxtMiddleware):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._unknown: dict[str, Exception] = {}
+        self._asked: dict[str, float] = {}  # when, on the monotonic clock
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
         """The rules of a request's host.
@@ -75,6 +102,9 @@ class StrictRobots(RobotsTxtMiddleware):
         :raises Exception: what kept its robots.txt from being fetched
         """
         netloc = urlparse_cached(request).netloc
+        if time.monotonic() - self._asked.setdefault(netloc, time.monotonic()) > ROBOTS_AGE:
+            self._parsers.pop(netloc, None)
+            self._asked[netloc] = time.monotonic()
         rules = await super().robot_parser(request)
         if rules is None and (error := self._unknown.get(netloc)):
             self._parsers.pop(netloc, None)

@@ -1,18 +1,18 @@
-"""One run of Scrapy's engine, to its end or until the user wants no more of it."""
+"""Scrapy's engine, for as long as there is something to do: one spider at a time, on one loop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from scrapy import signals
-from scrapy.crawler import AsyncCrawlerProcess
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from scrapy.settings import Settings as ScrapySettings
 
-from config.model import Feed, Settings
+from config.model import Settings
 from crawler.rest import Rests
 from crawler.settings import scrapy_settings
 from crawler.spider import FeedSpider
@@ -20,85 +20,139 @@ from crawler.work import Work
 
 logger = logging.getLogger("finarchive")
 
-# How long what is in flight may take to end after a first Ctrl-C or SIGTERM, seconds; systemd waits for 90.
-GRACE = 10.0
-STARTING = 0.05  # seconds between two looks whether the engine has started, to be stopped
+# Seconds that what is in flight may take to end after a first Ctrl-C or SIGTERM, and then what is on its way to the
+# disk to get there: ten in all; systemd waits for 90.
+GRACE, LAST_WRITES = 8.0, 2.0
+LOOK = 0.05  # seconds between two looks whether what is in flight has ended
 
 
 class Engine:
-    """Runs the spider over ``feeds``. Scrapy's reactor runs once in a process, so an engine does too.
+    """Runs a spider while ``main`` runs. Scrapy's reactor runs once in a process, so an engine does too.
 
-    SIGINT and SIGTERM let what is in flight come to its end; a second one does not.
+    SIGINT and SIGTERM cancel ``main`` and let what is in flight come to its end; a second one does not.
+
+    :param main: what the spider is for; the engine stops when it returns
     """
 
     def __init__(
-        self, config: Settings, feeds: Sequence[Feed], work: Work, rests: Rests, now: Callable[[], datetime]
+        self,
+        config: Settings,
+        work: Work,
+        rests: Rests,
+        now: Callable[[], datetime],
+        main: Callable[[], Awaitable[None]],
     ) -> None:
-        self.interrupted = False
+        self.interrupted: signal.Signals | None = None
+        self._work, self._rests, self._now, self._main = work, rests, now, main
         self._crash: BaseException | None = None
-        self._work = work
-        work.start(self._crashed, self._refill)
+        self._sent_before = 0  # by the spiders of the past
         self._process = AsyncCrawlerProcess(scrapy_settings(config.network))
-        self._crawler = self._process.create_crawler(FeedSpider)
-        self._arguments = {
-            "feeds": feeds,
-            "config": config,
-            "work": work,
-            "rests": rests,
-            "now": now,
-            "on_crash": self._crashed,
-        }
+        self._config = config
+        self._crawler: Crawler | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping: asyncio.Task[None] | None = None
 
     @property
     def requests(self) -> int:
         """How many were sent, robots.txt and redirects included."""
-        stats = self._crawler.stats
+        return self._sent_before + self._sent()
+
+    def _sent(self) -> int:
+        stats = self._crawler.stats if self._crawler else None
         return int(stats.get_value("downloader/request_count", 0)) if stats else 0
 
     def run(self) -> None:
         """Run to the end.
 
-        :raises Exception: what ``work`` raised, or a bug; what was recorded until then is safe
+        :raises Exception: what ``work`` or ``main`` raised, or a bug; what was recorded until then is safe
         """
         from twisted.internet import reactor  # noqa: PLC0415 - it is there once the process has chosen it
 
         self._reactor: Any = reactor
-        self._process.crawl(self._crawler, **self._arguments)
-        self._crawler.signals.connect(self._work.stop, signals.spider_closed)
+        self._reactor.callWhenRunning(self._begin)
         before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            self._process.start(stop_after_crawl=True, install_signal_handlers=False)
+            self._process.start(stop_after_crawl=False, install_signal_handlers=False)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
         if self._crash:
             raise self._crash
 
+    async def renew(self, config: Settings) -> None:
+        """Go on with another spider, under other settings. What is in flight comes to its end first."""
+        if self._crawler is not None:
+            await self._crawler.stop_async()
+            self._sent_before += self._sent()
+        self._config = config
+        if self._stopping is None:
+            self._open()
+
+    def _begin(self) -> None:
+        self._open()
+        self._tasks.append(asyncio.get_event_loop().create_task(self._run_main()))
+
+    def _open(self) -> None:
+        # Above those of the process, which are those of its first spider.
+        self._crawler = Crawler(FeedSpider, ScrapySettings(scrapy_settings(self._config.network), "cmdline"))
+        opened = self._process.crawl(
+            self._crawler,
+            config=self._config,
+            work=self._work,
+            rests=self._rests,
+            now=self._now,
+            on_crash=self._crashed,
+        )
+        opened.add_done_callback(self._closed)
+
+    def _closed(self, crawl: asyncio.Task[None]) -> None:
+        if not crawl.cancelled() and (error := crawl.exception()):
+            self._crashed(error)
+
+    async def _run_main(self) -> None:
+        try:
+            await self._main()
+        except asyncio.CancelledError:
+            pass
+        except Exception as error:
+            self._crashed(error)
+        self._stop()
+
     def _crashed(self, error: BaseException) -> None:
         if self._crash is None:
             self._crash = error
-            self._stop()
+        self._stop()
 
-    def _refill(self) -> None:
-        spider = self._crawler.spider
-        if isinstance(spider, FeedSpider):
-            spider.refill()
-
-    def _interrupt(self, *_: object) -> None:
-        again, self.interrupted = self.interrupted, True
+    def _interrupt(self, number: int, _: object) -> None:
+        again, self.interrupted = self.interrupted is not None, signal.Signals(number)
         self._reactor.callFromThread(self._halt if again else self._stop)
 
     def _stop(self) -> None:
-        asyncio.get_event_loop().call_later(GRACE, self._halt)
-        self._stop_when_running()
+        if self._stopping is None:
+            self._stopping = asyncio.get_event_loop().create_task(self._shut_down())
 
-    def _stop_when_running(self) -> None:
-        loop, engine = asyncio.get_event_loop(), self._crawler.engine
-        if engine is not None and engine.running:
-            self._stopping = loop.create_task(self._process.stop())
-        else:  # Scrapy would take note of a stop while it starts, and do nothing
-            loop.call_later(STARTING, self._stop_when_running)
+    async def _shut_down(self) -> None:
+        try:
+            for task in self._tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+            spider = self._crawler.spider if self._crawler else None
+            if isinstance(spider, FeedSpider):
+                spider.closing = True
+                for _ in range(round(GRACE / LOOK)):
+                    if not spider.transferring:
+                        break
+                    await asyncio.sleep(LOOK)
+            await asyncio.wait_for(self._work.stop(), LAST_WRITES)
+            if self._crawler:
+                # What is queued and not sent would be waited for, one delay after another.
+                await asyncio.wait({asyncio.ensure_future(self._crawler.stop_async())}, timeout=LOOK)
+        except Exception as error:
+            self._crash = self._crash or error
+        finally:
+            self._halt()
 
     def _halt(self) -> None:
+        self._process.crawlers.clear()  # else Scrapy waits for what was queued
         if self._reactor.running:
             self._reactor.stop()

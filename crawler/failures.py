@@ -10,6 +10,7 @@ from scrapy.exceptions import (
     IgnoreRequest,
     ResponseDataLossError,
 )
+from scrapy.http import Response
 
 from archive.records import Failure, Kind
 from crawler import guard
@@ -21,6 +22,10 @@ _GONE = frozenset({404, 410, 451})
 
 class RefusedError(IgnoreRequest):
     """We do not ask for such an address."""
+
+
+class ClosingError(IgnoreRequest):
+    """The request was not sent: the spider closes."""
 
 
 # The first that fits wins. {host} is the request's, {error} the exception's own words.
@@ -36,7 +41,8 @@ _MEANINGS: tuple[tuple[type[BaseException], str, Kind, str], ...] = (
     (IgnoreRequest, "DOWNLOAD_MAXSIZE", Kind.REFUSED, "the answer unpacks to more than network.max_body"),
     (IgnoreRequest, "max redirections", Kind.REFUSED, "too many redirects"),
     (GoneError, "", Kind.GONE, "{error}"),
-    (HostRestsError, "", Kind.BLOCKED, "{error}"),
+    (HostRestsError, "wants rest", Kind.BLOCKED, "{error}"),
+    (HostRestsError, "", Kind.TEMPORARY, "{error}"),
     (CrawlerError, "", Kind.UNREADABLE, "{error}"),
     (BaseException, "", Kind.TEMPORARY, "{host}: {error}"),
 )
@@ -80,3 +86,19 @@ def of_status(status: int, subject: str, location: str = "") -> Failure | None:
     if status != 200:  # 204 No Content, 206 a part: nothing that could be filed
         return Failure(subject, Kind.UNREADABLE, f"status {status}: no page")
     return None
+
+
+def is_out_of_reach(error: BaseException) -> float:
+    """How much a failed request says that its host cannot be reached at all: 0 nothing, 1 as much as one can.
+
+    A time-out says less than a refused connection or a name without an address: one page may be slow.
+    """
+    if isinstance(error, (CannotResolveHostError, DownloadConnectionRefusedError)):
+        return 1.0
+    return 0.5 if isinstance(error, DownloadTimeoutError) else 0.0
+
+
+def header(response: Response, name: str) -> str:
+    """A header of an answer as text; "" when it has none."""
+    value = response.headers.get(name)
+    return value.decode("latin-1") if value else ""

@@ -1,28 +1,33 @@
-"""What the spider asks of whoever runs it: the seam between the web and the disk."""
+"""What the spider asks of whoever runs it, and what they may ask of it: the seam between the web and the disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from archive.records import Article, Entry, Failure, Poll
+from config.model import Feed
+from crawler.walking import Leg, Walk
 
 
-class Work(Protocol):
-    """A crawl's work and where its outcomes go.
+class Fetching(Protocol):
+    """A spider that is open, as those see it who have work for it."""
 
-    Any method may raise; the spider then stops, for what is not recorded must not go on being fetched.
-    """
+    def poll(self, feed: Feed) -> None:
+        """Read a feed's list; :meth:`Work.polled` is told what came of it."""
 
-    def start(self, on_crash: Callable[[BaseException], None], on_room: Callable[[], None]) -> None:
-        """A crawl begins.
+    def walk(self, feed: Feed, walk: Walk) -> None:
+        """Read a stretch of a list's past; :meth:`Work.walked` is told of each page."""
 
-        :param on_crash: to be told of an error that makes it useless to go on
-        :param on_room: to be called when :meth:`take`, which gave nothing for want of room, has work again
-        """
+    def refill(self, host: str | None = None) -> None:
+        """Look for articles to fetch: from one host, or from all."""
 
-    async def stop(self) -> None:
-        """No more will come: bring what is on its way to the disk."""
+    def crash(self, error: BaseException) -> None:
+        """Stop: what cannot be recorded must not go on being fetched."""
+
+
+class ListWork(Protocol):
+    """What becomes of lists that are read. Any method may raise: the spider then stops."""
 
     def known(self, feed: str, docids: Collection[str]) -> set[str]:
         """Those of ``docids`` that an earlier poll of ``feed`` left nothing unread below of."""
@@ -30,8 +35,15 @@ class Work(Protocol):
     def polled(self, poll: Poll) -> None:
         """A poll has ended: record what it saw."""
 
+    def walked(self, leg: Leg) -> bool:
+        """A page of a walk was read: record it; return whether to go on."""
+
+
+class ArticleWork(Protocol):
+    """Which articles to fetch, and what becomes of them. Any method may raise: the spider then stops."""
+
     def hosts(self) -> Iterable[str]:
-        """The hosts that work may be waiting for; empty until articles may be fetched."""
+        """The hosts that articles may be waiting for; empty until articles may be fetched."""
 
     def take(self, host: str, most: int) -> list[Entry]:
         """At most so many entries of a host to fetch now, none of them handed out already.
@@ -39,11 +51,8 @@ class Work(Protocol):
         Fewer, or none, when too many are on their way to the disk.
         """
 
-    def full(self) -> bool:
-        """Whether :meth:`take` gives nothing now for want of room."""
-
     def give_back(self, entry: Entry) -> None:
-        """An entry was not asked for after all: its host wants rest."""
+        """An entry was not asked for after all: its host wants rest, or the spider closes."""
 
     def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
         """An entry's page was fetched, which took so long, and understood."""
@@ -53,3 +62,21 @@ class Work(Protocol):
 
     def patience(self, host: str) -> float | None:
         """Seconds until a resting host may be asked again; None when it is not worth waiting for."""
+
+
+class Work(Protocol):
+    """Where work comes from and its outcomes go."""
+
+    @property
+    def lists(self) -> ListWork:
+        """Of lists."""
+
+    @property
+    def articles(self) -> ArticleWork:
+        """Of articles."""
+
+    def start(self, fetching: Fetching) -> None:
+        """A spider has opened. It takes the place of any that there was."""
+
+    async def stop(self) -> None:
+        """The spider closes. Bring what is on its way to the disk; what it has not fetched is no longer in hand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from config.load import ConfigError, find, load
 from config.model import Feed, Settings
 from scheduler import logs
 from scheduler.exits import Exit
+from scheduler.handover import RefusedError
+
+_STDOUT = 1  # its file descriptor; click may have put something else in the place of sys.stdout
+# What a full disk, a spent quota, a file grown to its limit and a broken disk say of a write.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @dataclass
@@ -38,6 +44,13 @@ class Session:
         :raises ConfigError: with every mistake in them
         """
         return load(self.config_path, os.environ)
+
+    def reload(self) -> Settings:
+        """The settings as they are now, whatever they were.
+
+        :raises ConfigError: with every mistake in them
+        """
+        return load(find(self.config, os.environ, Path()), os.environ)
 
     def chosen(self, names: tuple[str, ...]) -> list[Feed]:
         """The feeds of these ids, else all that are on.
@@ -87,6 +100,8 @@ def main() -> None:
     from scheduler import commands  # noqa: PLC0415 - they import this module
 
     commands.register(cli)
+    if sys.stdout is None:  # `finarchive crawl >&-`; the index must not become file descriptor 1 either
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     sys.exit(_run())
 
 
@@ -98,20 +113,38 @@ def _run() -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        click.echo(f"finarchive: {error.message}", err=True)
-        return error.exit_code
+        return _refuse(error.message, error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # `finarchive status | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
-    except (ConfigError, ArchiveError) as error:
-        click.echo(f"finarchive: {error}", err=True)
-        return _status(error)
+    except (ConfigError, ArchiveError, RefusedError) as error:
+        return _refuse(str(error), _status(error))
+    except (OSError, SystemExit) as error:
+        return _output_lost(error)
+
+
+def _refuse(told: str, status: int) -> int:
+    click.echo(f"finarchive: {told}", err=True)
+    return status
+
+
+def _output_lost(error: OSError | SystemExit) -> int:
+    told = None
+    # `finarchive status | head` has read enough. click and rich make a SystemExit of a broken pipe; nothing of ours
+    # raises one.
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        # The archive's own files are told of by an ArchiveError; any other OSError is a bug.
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise error
+        told = f"the output cannot be written ({error.strerror}): free some space there"
+    # What is still buffered goes nowhere, or flushing it at the end would fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+    return _refuse(told, Exit.SOME_FAILED) if told else Exit.DONE
 
 
 def _status(error: Exception) -> Exit:
     match error:
+        case RefusedError():
+            return error.status
         case ConfigError() | NotWritableError():
             return Exit.USAGE
         case LockedError():

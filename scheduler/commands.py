@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-import time
+from datetime import date, datetime
 from pathlib import Path
 
 import click
 
-from archive.archive import Archive, index_path
+from archive.archive import index_path
 from archive.store import Store
 from config.load import sample_text
 from scheduler import screen
 from scheduler.article import find_article
+from scheduler.charts import day_chart, recent_chart
 from scheduler.cli import Refusal, Session
+from scheduler.coverage import read_day
 from scheduler.doctor import examine
 from scheduler.exits import Exit
-from scheduler.reports import plain, report_feeds, status_json
+from scheduler.reports import coverage_json, plain, report_coverage, report_feeds, report_gaps, status_json
+from scheduler.service_commands import service
+from scheduler.work_commands import backfill, crawl_command, retry, run
 
 CONFIG_NAME = "finarchive.toml"
 
@@ -25,36 +29,10 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 
 def register(group: click.Group) -> None:
     """Add all commands to the command line."""
-    for command in (crawl_command, feeds, status, show, retry, init, doctor, demo):
+    for command in (
+        crawl_command, run, feeds, status, coverage, backfill, retry, show, service, init, doctor, demo,
+    ):  # fmt: skip
         group.add_command(command)
-
-
-@click.command("crawl")
-@click.argument("feed", nargs=-1)
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Archive at most N articles; the rest waits.")
-@_json
-@click.pass_obj
-def crawl_command(session: Session, feed: tuple[str, ...], limit: int | None, as_json: bool) -> Exit:
-    """Poll now, archive everything due, stop.
-
-    FEEDs are ids from the configuration; without any, all feeds that are on are polled. What was found earlier and
-    still waits is fetched too.
-
-    Example: finarchive crawl china usstock --limit 20
-    """
-    from scheduler.crawl import crawl  # noqa: PLC0415 - Scrapy takes half a second that no other command should
-
-    feeds = session.chosen(feed)
-    if not as_json:
-        screen.announce(session.settings, feeds)
-    began = time.monotonic()
-    with screen.progress(len(feeds), quiet=session.verbosity == -1) as on_change:
-        result = crawl(session.settings, feeds, session.now, limit=limit, on_change=on_change)
-    if as_json:
-        click.echo(json.dumps(result.as_json(), ensure_ascii=False))
-    else:
-        screen.summarise(result, time.monotonic() - began)
-    return result.exit_status()
 
 
 @click.command()
@@ -85,7 +63,30 @@ def status(session: Session, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(status_json(session.settings, store, now), ensure_ascii=False))
     else:
-        screen.show_status(session.settings, report_feeds(session.settings, store, now), store)
+        reports = report_feeds(session.settings, store, now)
+        screen.show_status(session.settings, reports, report_gaps(session.settings, store), store)
+
+
+@click.command()
+@click.option("--feed", "names", multiple=True, metavar="ID", help="Show this feed; may be given more than once.")
+@click.option("--day", "days", multiple=True, metavar="YYYY-MM-DD", help="Show the hours of this day in China.")
+@_json
+@click.pass_obj
+def coverage(session: Session, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
+    """Show how much of each day is known complete, for each feed that is on: of the last 14 days, or by the hour.
+
+    Example: finarchive coverage --feed china --day 2026-09-30
+    """
+    store, now = _reading(session), session.now()
+    shown = sorted({_day(text, now) for text in days})
+    found = report_coverage(store, _in_the_index(session, store, names), shown, now)
+    if as_json:
+        click.echo(json.dumps(coverage_json(found), ensure_ascii=False))
+    elif shown:
+        for day in shown:
+            screen.show_coverage(day_chart([f for f in found if f.day == day], now))
+    else:
+        screen.show_coverage(recent_chart(found))
 
 
 @click.command()
@@ -105,20 +106,6 @@ def show(session: Session, id: str, as_json: bool) -> Exit:  # noqa: A002 - its 
     else:
         screen.show_article(found)
     return Exit.DONE
-
-
-@click.command()
-@click.option("--parked", is_flag=True, help="Release also what was given up.")
-@_json
-@click.pass_obj
-def retry(session: Session, parked: bool, as_json: bool) -> None:
-    """Release what waits, for the next crawl to try again.
-
-    Example: finarchive retry --parked && finarchive crawl
-    """
-    with Archive(session.settings.archive.root, "retry", session.now()) as archive:
-        released = archive.store.release(session.now(), parked=parked)
-    click.echo(json.dumps({"released": released}) if as_json else f"Released {released}: the next crawl tries them.")
 
 
 @click.command()
@@ -167,6 +154,21 @@ def demo(session: Session, folder: Path) -> Exit:
     from scheduler.demo import run_demo  # noqa: PLC0415 - Scrapy again
 
     return run_demo(folder, session.now)
+
+
+def _in_the_index(session: Session, store: Store, names: tuple[str, ...]) -> list[str]:
+    """Ids of the feeds of these names, configured or not, else of all that are on."""
+    unknown = set(names) - store.feed_histories().keys()
+    if unknown - {feed.id for feed in session.settings.feeds}:
+        session.chosen(tuple(sorted(unknown)))  # refuses, and names those there are
+    return list(dict.fromkeys(names)) or [feed.id for feed in session.chosen(())]
+
+
+def _day(text: str, now: datetime) -> date:
+    try:
+        return read_day(text, now)
+    except ValueError as error:
+        raise Refusal(f"--day {text}: {error}") from error
 
 
 def _reading(session: Session) -> Store:

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 
-OURS = "finarchive"  # the logger of this program's own lines
+from scheduler.lines import OURS, Lines, as_json, bare, stamped
+
+_STDERR = 2
 
 
-def set_up(verbosity: int) -> None:
-    """Log to stderr.
+def set_up(verbosity: int, *, json: bool = False) -> None:
+    """Log to stderr: lines with a time, or, where the journal listens, with a priority instead.
 
     :param verbosity: -1 errors only, 0 what was put off, 1 what happened too, 2 what the libraries say too
+    :param json: one JSON object for each line
     """
     levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
+    journal = is_journal(os.environ, _STDERR)
     handler = logging.StreamHandler(_Stderr())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    handler.setFormatter(Lines(as_json if json else bare if journal else stamped, priorities=journal))
     # Not on the loggers: Scrapy sets the levels of its own, and the root's, itself. What is disabled costs nothing.
     logging.disable(levels[verbosity] - 1)
     if verbosity < 2:  # what Scrapy and Twisted say, our own outcome lines say better
         handler.addFilter(logging.Filter(OURS))
     logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
+
+
+def is_journal(environ: Mapping[str, str], descriptor: int) -> bool:
+    """Whether this open file is the journal's: systemd names its device and inode in ``JOURNAL_STREAM``.
+
+    The variable alone proves nothing: a child whose stderr goes elsewhere inherits it.
+    """
+    try:
+        status = os.fstat(descriptor)
+    except OSError:  # closed
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 class _Stderr:

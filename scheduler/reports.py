@@ -1,19 +1,20 @@
-"""How the archive and its feeds are doing: what ``status`` and ``feeds`` show."""
+"""How the archive and its feeds are doing: what ``status``, ``coverage`` and ``feeds`` show."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
-from archive.records import Counts, FeedHistory, Kind, Rest
+from archive.records import Counts
 from archive.store import Store
-from config.model import Feed, Settings
+from config.model import Settings
 from crawler import urls
-
-# A news list without an article for so long is not quiet but dead: Sina's lists that ended in 2024 still answer
-# 200. The longest quiet stretch of a live one is the Spring Festival night.
-STALE = timedelta(days=3)
+from scheduler.coverage import FeedDay, coverage, recent_days
+from scheduler.judgement import OpenGap, close_gap, judge
+from scheduler.plan import pace
+from scheduler.rhythm import EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class FeedReport:
     id: str
     state: str  # ok, stale, failing, blocked, new
     reason: str  # in words
+    since: datetime | None  # when the state began; None: not known, or nothing did
     last_poll: datetime | None
     last_success: datetime | None
     newest: datetime | None
@@ -32,41 +34,50 @@ class FeedReport:
     parked: int
 
 
-def report_feeds(settings: Settings, store: Store, now: datetime) -> list[FeedReport]:
-    """A report on every feed that is configured and on."""
-    histories, counts = store.feed_histories(), store.feed_counts()
+def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bool = True) -> list[FeedReport]:
+    """A report on every feed that is configured and on.
+
+    :param counted: count the feeds' entries, at a cost that grows with the archive; without it the counts are 0
+    """
+    histories, rhythms = store.feed_histories(), store.rhythms()
+    counts = store.feed_counts() if counted else {}
     rests = {rest.host: rest for rest in store.rests()}
+    reports = []
+    for feed in settings.feeds:
+        if not feed.enabled:
+            continue
+        history, count = histories.get(feed.id), counts.get(feed.id, Counts())
+        rest, rhythm = rests.get(urls.host(feed.endpoint)), rhythms.get(feed.id, EMPTY)
+        base = pace(feed, settings.schedule).base
+        standing = judge(history, rest, rhythm, base, now, listed=bool(count.entries) or not counted)
+        reports.append(
+            FeedReport(
+                id=feed.id,
+                last_poll=history.last_poll if history else None,
+                last_success=history.last_success if history else None,
+                newest=history.newest if history else None,
+                **asdict(standing),
+                **asdict(count),
+            )
+        )
+    return reports
+
+
+def report_gaps(settings: Settings, store: Store) -> list[OpenGap]:
+    """The gaps that are open, and how each can be closed."""
+    histories = store.feed_histories()
+    on = {feed.id for feed in settings.feeds if feed.enabled}
     return [
-        _report(feed, histories.get(feed.id), counts.get(feed.id, Counts()), rests.get(urls.host(feed.endpoint)), now)
-        for feed in settings.feeds
-        if feed.enabled
+        close_gap(gap, histories[gap.feed].floor if gap.feed in histories else None, reads=gap.feed in on)
+        for gap in store.gaps()
     ]
 
 
-def _report(feed: Feed, history: FeedHistory | None, counts: Counts, rest: Rest | None, now: datetime) -> FeedReport:
-    state, reason = _state(history, rest, now)
-    return FeedReport(
-        id=feed.id,
-        state=state,
-        reason=reason,
-        last_poll=history.last_poll if history else None,
-        last_success=history.last_success if history else None,
-        newest=history.newest if history else None,
-        **asdict(counts),
-    )
-
-
-def _state(history: FeedHistory | None, rest: Rest | None, now: datetime) -> tuple[str, str]:
-    if history is None:
-        return "new", "never polled"
-    if history.error:
-        if history.kind is Kind.BLOCKED or (rest and rest.until > now):
-            until = f"; it is left alone until {rest.until:%Y-%m-%d %H:%M} UTC" if rest and rest.until > now else ""
-            return "blocked", history.error + until
-        return "failing", history.error
-    if history.newest and now - history.newest > STALE:
-        return "stale", f"it answers, but its newest article is {(now - history.newest).days} days old"
-    return "ok", "polled without a fault"
+def report_coverage(store: Store, feeds: Sequence[str], days: Sequence[date], now: datetime) -> list[FeedDay]:
+    """How much of each of these days is known complete; of the last days when none are named."""
+    spans = store.spans()
+    shown = {feed: spans.get(feed, []) for feed in feeds}
+    return coverage(shown, store.gaps(), feeds, days or recent_days(shown.values(), now), now)
 
 
 def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
@@ -81,6 +92,19 @@ def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, An
     }
 
 
+def coverage_json(days: Sequence[FeedDay]) -> list[dict[str, Any]]:
+    """The document that ``coverage --json`` prints."""
+    return [
+        {
+            "feed": found.feed,
+            "day": found.day.isoformat(),
+            "complete": found.cover.share,
+            "open": [{"from": iso(hole.start), "to": iso(hole.end)} for hole in found.cover.open],
+        }
+        for found in days
+    ]
+
+
 def plain(record: dict[str, Any]) -> dict[str, Any]:
     """A record with its times as text, for JSON."""
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in record.items()}
@@ -88,4 +112,4 @@ def plain(record: dict[str, Any]) -> dict[str, Any]:
 
 def iso(time: datetime) -> str:
     """A time in JSON: ISO 8601, UTC."""
-    return time.isoformat(timespec="seconds")
+    return time.astimezone(UTC).isoformat(timespec="seconds")

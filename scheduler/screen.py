@@ -20,13 +20,15 @@ from archive.store import Store
 from config.model import Feed, Settings
 
 if TYPE_CHECKING:
-    from scheduler.crawl import CrawlResult
-    from scheduler.desk import Tally
+    from archive.records import Counts, Span
     from scheduler.doctor import Check
+    from scheduler.judgement import OpenGap
     from scheduler.reports import FeedReport
+    from scheduler.tally import CrawlResult, Tally
 
 _STATE_STYLES = {"ok": "green", "new": "cyan", "stale": "yellow", "failing": "red", "blocked": "red"}
 MOST_REASONS = 5  # that `status` lists; --json and the index have them all
+MOST_GAPS = 10  # the same of gaps; after a long outage each feed has a few
 PIPE_WIDTH = 200  # columns of a table that goes to a file or a pipe
 MOST_FILES = 6  # that the demo lists
 
@@ -40,6 +42,13 @@ def _console() -> Console:
 def announce(settings: Settings, feeds: Sequence[Feed]) -> None:
     """Say what a crawl is about to do."""
     _console().print(f"Polling {_many(len(feeds), 'feed')}, archiving to {settings.archive.root.absolute()}")
+
+
+def announce_walk(settings: Settings, feed: Feed, stretch: Span) -> None:
+    """Say what a backfill is about to do."""
+    start, end = (f"{time.astimezone(CHINA):%Y-%m-%d %H:%M}" for time in (stretch.start, stretch.end))
+    root = settings.archive.root.absolute()
+    _console().print(f"Reading {feed.id} from {start} to {end}, China time, archiving to {root}")
 
 
 @contextmanager
@@ -60,6 +69,9 @@ def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
 
         def show(tally: Tally) -> None:
             polled = sum(feed.polled for feed in tally.feeds.values())
+            if polled < feeds and tally.walking:
+                bar.update(task, completed=0, description=f"reading lists, back to {tally.walking}")
+                return
             if polled < feeds:
                 bar.update(task, completed=polled, description="polling")
                 return
@@ -118,10 +130,10 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
     console.print(f"from {source}" if source else "the built-in list; finarchive init writes a file to change it in")
 
 
-def show_status(settings: Settings, reports: Sequence[FeedReport], store: Store) -> None:
+def show_status(settings: Settings, reports: Sequence[FeedReport], gaps: Sequence[OpenGap], store: Store) -> None:
     """How everything is doing."""
-    console = _console()
-    console.print(f"{settings.archive.root.absolute()}: {_many(store.counts().archived, 'article')} archived")
+    console, counts = _console(), store.counts()
+    console.print(f"{settings.archive.root.absolute()}: {_many(counts.archived, 'article')} archived")
     table = Table("feed", "state", "last poll", "newest", "archived", "waiting", "parked")
     for report in reports:
         table.add_row(
@@ -137,14 +149,33 @@ def show_status(settings: Settings, reports: Sequence[FeedReport], store: Store)
     for state in ("failing", "blocked", "stale"):
         for report in reports:
             if report.state == state:
-                console.print(Text(f"{report.id} is {state}: {report.reason}", style=_STATE_STYLES[state]))
-    _show_waiting(console, store)
-    for gap in store.gaps():
-        console.print(Text(f"gap in {gap.feed}: {_when(gap.start)} to {_when(gap.end)} may hold articles nobody saw"))
+                since = f" since {_when(report.since)}" if report.since else ""
+                console.print(Text(f"{report.id} is {state}{since}: {report.reason}", style=_STATE_STYLES[state]))
+    _show_waiting(console, store, counts)
+    _show_gaps(console, gaps)
 
 
-def _show_waiting(console: Console, store: Store) -> None:
-    counts = store.counts()
+def _show_gaps(console: Console, gaps: Sequence[OpenGap]) -> None:
+    for found in gaps[:MOST_GAPS]:
+        gap = found.gap
+        console.print(f"gap in {gap.feed}: {_when(gap.start)} to {_when(gap.end)} may hold articles nobody saw")
+        if found.why_not:
+            console.print(Text(f"  {found.why_not}", style="yellow"))
+        if found.command:
+            rest = "the rest of it" if found.why_not else "it"
+            console.print(Text(f"  the daemon closes {rest} by itself; this does so at once: {found.command}"))
+    if len(gaps) > MOST_GAPS:
+        console.print(f"… and {len(gaps) - MOST_GAPS} gaps more; --json lists them all")
+
+
+def show_coverage(lines: Sequence[str]) -> None:
+    """A chart, line by line: see :mod:`scheduler.charts`."""
+    console = _console()
+    for line in lines:
+        console.print(line)
+
+
+def _show_waiting(console: Console, store: Store, counts: Counts) -> None:
     for status, words in (("pending", "waiting"), ("parked", "parked, given up")):
         total, reasons = getattr(counts, status), store.failures(status)
         if total:

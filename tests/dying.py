@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from archive import files
+from archive.sightings import Sightings
 from archive.store import Store
 from scheduler import desk
 from scheduler.cli import main
@@ -65,7 +66,7 @@ def half_a_file(countdown: Countdown) -> None:
 STEPS: dict[str, Callable[[Countdown], None]] = {
     "-": lambda countdown: None,
     "before the poll's commit": lambda countdown: around(Store, "commit_poll", countdown, nothing),
-    "inside the poll's commit": lambda countdown: around(Store, "_add_listings", nothing, countdown),
+    "inside the poll's commit": lambda countdown: around(Sightings, "add_listings", nothing, countdown),
     "after the poll's commit": lambda countdown: around(Store, "commit_poll", nothing, countdown),
     "half a file": half_a_file,
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
@@ -92,10 +93,10 @@ def ground_before_entries() -> None:
     """What vouches for a poll's entries is committed before they are."""
     inner = Store.commit_poll
 
-    def commit_poll(store: Store, poll: Any, filing: Any, feeds: Any, hosts: Any) -> Any:
+    def commit_poll(store: Store, poll: Any, filing: Any, feeds: Any, *others: Any, **named: Any) -> Any:
         with store._db.atomic():
-            store._add_listings(poll, feeds)
-        return inner(store, poll, filing, feeds, hosts)
+            store._sightings.add_listings(poll.feed, feeds, poll.failures, ground=poll.ground)
+        return inner(store, poll, filing, feeds, *others, **named)
 
     Store.commit_poll = commit_poll
 

@@ -23,20 +23,22 @@ OURS = {
 OURS_BESIDES = {"scheduler/demo.py": ("replica",)}
 
 # Library -> the files or packages that may import it. One that is not in this table may be imported nowhere.
-_SCRAPY = tuple(f"crawler/{name}.py" for name in ("spider", "download", "guard", "failures", "engine"))
+_SCRAPY = tuple(f"crawler/{name}.py" for name in ("spider", "lists", "download", "guard", "failures", "engine"))
 HOMES = {
     "scrapy": _SCRAPY,
-    "twisted": _SCRAPY,
+    "twisted": (*_SCRAPY, "scheduler/health.py"),
     "zope": _SCRAPY,
     "selectolax": ("crawler/body.py", "crawler/extract.py"),
     "w3lib": ("crawler/charset.py",),
-    "sqlite_utils": ("archive/store.py", "archive/schema.py", "archive/index.py"),
+    "sqlite_utils": tuple(f"archive/{name}.py" for name in ("store", "ledger", "sightings", "schema", "index")),
     "sqlite3": ("archive/index.py", "archive/sql.py"),
     "frontmatter": ("archive/post.py",),
     "yaml": ("archive/post.py",),
+    "apscheduler": ("config/cron.py", "scheduler/timetable.py"),
+    "prometheus_client": ("scheduler/metrics.py",),
     "pydantic": ("config/",),
     "pydantic_core": ("config/",),
-    "click": ("scheduler/cli.py", "scheduler/commands.py"),
+    "click": tuple(f"scheduler/{name}.py" for name in ("cli", "commands", "work_commands", "service_commands")),
     "rich": ("scheduler/screen.py",),
 }
 

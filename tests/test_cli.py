@@ -51,7 +51,8 @@ def test_status_has_the_fields_of_the_contract(home: Home, crawl: Crawl) -> None
     (feed,) = home.run("status", "--json").json["feeds"]
 
     assert feed.keys() == {
-        "id", "state", "reason", "last_poll", "last_success", "newest", "entries", "archived", "pending", "parked",
+        "id", "state", "reason", "since", "last_poll", "last_success", "newest",
+        "entries", "archived", "pending", "parked",
     }  # fmt: skip
     assert (feed["entries"], feed["archived"]) == (12, 12)
     assert feed["last_poll"] == feed["last_success"]

@@ -29,10 +29,11 @@ def test_sample_with_every_line_in_force_says_the_defaults(tmp_path: Path) -> No
     assert settings.network.user_agent == agent.replace(agent.split()[0], "finarchive/VERSION")
     network = settings.network.model_copy(update={"user_agent": agent})
     assert settings.model_copy(update={"network": network, "feeds": ()}) == Settings()
-    (example,) = settings.feeds
-    (china,) = (feed for feed in builtin_feeds() if feed.id == "china")
+    example, timed = settings.feeds
+    china, banking = (feed for name in ("china", "banking") for feed in builtin_feeds() if feed.id == name)
     assert example.model_copy(update={"every": None, "author": None}) == china
     assert (example.every, example.author_name) == (settings.schedule.every, china.author_name)
+    assert timed.model_copy(update={"cron": None}) == banking
     written = {path[-1] for path in key_lines(live)}
     assert written >= {key for model in MODELS for key in model.model_fields}
 

@@ -21,7 +21,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "NETWORK_DELAY": "0", "NETWORK_CONCURRENCY": "4", "NETWORK_TIMEOUT": "2.5", "NETWORK_MAX_BODY": "2_048",
         "NETWORK_ALLOW_PRIVATE": "true", "NETWORK_OBEY_ROBOTS": "no", "NETWORK_USER_AGENT": "x/1",
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
-        "SCHEDULE_RECHECK": "1h, 1d", "SCHEDULE_PAGES": "3",
+        "SCHEDULE_RECHECK": "1h, 1d", "SCHEDULE_PAGES": "3", "HEALTH_PORT": "9464",
     }  # fmt: skip
     assert {f"FINARCHIVE_{name}" for name in texts} == {name for name in variables() if "__" not in name}
     expected: dict[str, dict[str, object]] = {
@@ -34,6 +34,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
             "min": timedelta(seconds=2), "max": timedelta(days=2), "every": timedelta(days=1),
             "recheck": (timedelta(hours=1), timedelta(days=1)), "pages": 3,
         },
+        "health": {"port": 9464},
     }  # fmt: skip
     for joint in ("_", "__"):
         env = {f"FINARCHIVE_{name.replace('_', joint, 1)}": text for name, text in texts.items()}
@@ -61,6 +62,8 @@ def test_variables_override_the_file_and_what_they_override_is_not_looked_at(tmp
         ),
         ("FINARCHIVE_SCHEDULE_RECHECK", "1h,,1d", "schedule.recheck: must be a text of whole numbers"),
         ("FINARCHIVE_NETWORK__REST", "5h", "network.rest: must be at most 1h, not 5h"),
+        ("FINARCHIVE_HEALTH_PORT", "65536", "health.port: must be at most 65535, not 65536"),
+        ("FINARCHIVE_HEALTH_PORT", "http", "health.port: must be a whole number, not the text 'http'"),
         ("FINARCHIVE_network_delay", "1", "unknown variable; did you mean FINARCHIVE_NETWORK_DELAY?"),
         ("FINARCHIVE_CONFG", "x", "unknown variable; did you mean FINARCHIVE_CONFIG?"),
         ("FINARCHIVE_FEEDS", "x", "unknown variable; names are FINARCHIVE_<SECTION>_<KEY>"),

@@ -179,7 +179,7 @@ categories = []
         "finarchive.toml:20: feeds[a].endpoint: is missing: a feed of kind rss needs the address of its list",
         "finarchive.toml:21: feeds[#2].id: must be unique, but feed 1 is 'a' too",
         "finarchive.toml:23: feeds[a].categories: must not be empty",
-        "finarchive.toml:24: nonsense: unknown key; known are archive, network, schedule, feeds",
+        "finarchive.toml:24: nonsense: unknown key; known are archive, network, schedule, health, feeds",
         "FINARCHIVE_ARCHIVE_RAW: archive.raw: must be 'warc' or 'none', not 'zip'",
         "FINARCHIVE_NETWORK_DELY: unknown variable; did you mean FINARCHIVE_NETWORK_DELAY?",
     ]
@@ -221,6 +221,52 @@ def test_of_two_settings_out_of_order_the_written_one_is_told(write: Any) -> Non
     expected = "schedule.max: schedule.every must be at most schedule.max, which is 2m, not 5m"
     assert told(write('[schedule]\npages = 3\nmax = "2m"')) == [f"finarchive.toml:3: {expected}"]
     assert told(None, {"FINARCHIVE_SCHEDULE_MAX": "2m"}) == [f"FINARCHIVE_SCHEDULE_MAX: {expected}"]
+
+
+def test_interval_under_a_second_has_its_line_wherever_it_stands(write: Any) -> None:
+    feeds = f'[[feeds]]\nid = "x"\n{ROLL}every = "0s"\n[[feeds]]\nid = "y"\n{ROLL}every = "500ms"\n'
+    assert told(write(f'[schedule]\nmin = "0s"\nrecheck = ["0s"]\n{feeds}')) == [
+        "finarchive.toml:2: schedule.min: must be at least 1s, not 0s",
+        "finarchive.toml:3: schedule.recheck: must be at least 1s, not 0s",
+        "finarchive.toml:9: feeds[x].every: must be at least 1s, not 0s",
+        f"finarchive.toml:15: feeds[y].every: must be {ACCEPTED}, not '500ms'",
+    ]
+
+
+def test_cron_expressions_are_mistakes_like_others(write: Any) -> None:
+    def feed(name: str, timing: str) -> str:
+        return f'[[feeds]]\nid = "{name}"\n{ROLL}{timing}\n'
+
+    text = (
+        feed("a", 'cron = "60 * * * *"')
+        + feed("b", 'cron = "0 0 31 2 *"')
+        + feed("c", "cron = 5")
+        + feed("d", 'cron = "@daily"')
+        + feed("e", 'cron = "* * * * *"\nevery = "5m"')
+        + feed("f", 'every = "5"\ncron = "x"')
+    )
+    choose = "cannot stand beside every: choose one, and leave the other out"
+    fields = 'must have five fields (minute hour day month weekday), such as "*/10 9-16 * * mon-fri", not 1'
+    assert told(write(text)) == [
+        "finarchive.toml:6: feeds[a].cron: minute must be within 0-59, not '60'",
+        "finarchive.toml:12: feeds[b].cron: never comes: no month in '2' has a day in '31'",
+        "finarchive.toml:18: feeds[c].cron: must be a text in quotes, not 5",
+        f"finarchive.toml:24: feeds[d].cron: {fields}",
+        f"finarchive.toml:30: feeds[e].cron: {choose}",
+        f"finarchive.toml:37: feeds[f].every: must be {ACCEPTED}, not '5'",
+        f"finarchive.toml:38: feeds[f].cron: {choose}",
+    ]
+
+
+def test_one_list_may_be_read_under_two_ids(write: Any) -> None:
+    first, second = load(write(f'[[feeds]]\nid = "x"\n{ROLL}[[feeds]]\nid = "y"\n{ROLL}'), {}).feeds
+    assert (first.source, first.id) == (second.source, "x")
+
+
+def test_port_of_the_file_is_checked(write: Any) -> None:
+    assert load(write("[health]\nport = 9464"), {}).health.port == 9464
+    assert told(write("[health]\nport = -1")) == ["finarchive.toml:2: health.port: must be at least 0, not -1"]
+    assert told(write("port = 9464")) == ["finarchive.toml:1: port: unknown key; it belongs under [health]"]
 
 
 def test_long_values_do_not_flood_the_message(write: Any) -> None:

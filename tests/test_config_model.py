@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.durations import format_duration, parse_duration
-from config.model import ROLL_ENDPOINT, ArchiveSettings, Feed, NetworkSettings, ScheduleSettings, Settings
+from config.model import (
+    ROLL_ENDPOINT,
+    ArchiveSettings,
+    Feed,
+    HealthSettings,
+    NetworkSettings,
+    ScheduleSettings,
+    Settings,
+)
 
 
 def feed(**changed: Any) -> Feed:
@@ -61,6 +69,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (schedule.min, schedule.every, schedule.max) == tuple(timedelta(minutes=n) for n in (1, 5, 60))
     assert schedule.recheck == (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
     assert schedule.pages == 20
+    assert settings.health.port == 0
     assert settings.feeds == ()
 
 
@@ -89,6 +98,7 @@ def test_user_agent_names_program_and_version_but_nobody() -> None:
         (ScheduleSettings, "min", ["1s", "5m"], ["0s", 60]),
         (ScheduleSettings, "recheck", [[], ["7d", "1h"]], ["1h", ["1h", 5], ["0s"]]),
         (ScheduleSettings, "pages", [1, 1000], [0, 1001, 2.5]),
+        (HealthSettings, "port", [0, 1, 65535], [-1, 65536, "9464", True, 80.0]),
     ],
 )
 def test_bounds_and_types(model: Any, key: str, accepted: list[object], refused: list[object]) -> None:
@@ -215,3 +225,38 @@ def test_feeds_are_enabled_and_have_no_interval_unless_told() -> None:
     for changed in ({"enabled": "no"}, {"every": "0s"}, {"every": 5}):
         with pytest.raises(ValidationError):
             feed(**changed)
+
+
+def test_cron_is_kept_in_one_spelling() -> None:
+    assert feed().cron is None
+    assert feed(cron=" */10  9-16\t* * MON-FRI").cron == "*/10 9-16 * * mon-fri"
+
+
+@pytest.mark.parametrize("cron", ["", "* * * *", "* * * * * *", 5, True])
+def test_other_crons_do_not_pass(cron: object) -> None:
+    with pytest.raises(ValidationError):
+        feed(cron=cron)
+
+
+def test_feed_is_timed_in_one_way() -> None:
+    with pytest.raises(ValidationError, match="choose one"):
+        feed(cron="0 * * * *", every="5m")
+    assert feed(cron="0 * * * *", every=None).every is None
+    assert feed(cron=None, every="5m").cron is None
+
+
+def test_source_changes_exactly_when_the_list_does() -> None:
+    assert feed().source == f"roll {ROLL_ENDPOINT} lid=1686"
+    same = {"id": "x", "categories": ["y"], "pageid": 155, "every": "1h", "author": "z", "enabled": False}
+    assert feed(**same).source == feed().source
+    column = {"kind": "column", "endpoint": "https://example.org/1"}
+    assert feed(**column, lid=None).source == feed(**column, lid=5).source == "column https://example.org/1"
+    others = [
+        {},
+        {"lid": 1687},
+        {"endpoint": "https://example.org/1"},
+        column,
+        {"kind": "rss", "endpoint": "https://example.org/1"},
+        {"kind": "rss", "endpoint": "https://example.org/2"},
+    ]
+    assert len({feed(**changes).source for changes in others}) == len(others)

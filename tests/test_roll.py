@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.records import Entry, Listing
+from archive.records import Entry, Listing, Span
 from config.model import ROLL_ENDPOINT, Feed
 from crawler.errors import ListingError
 from crawler.listings.registry import READERS
-from crawler.listings.roll import page_url, read
+from crawler.listings.roll import history_url, page_url, read
 
 FEED = Feed(id="china", kind="roll", categories=("金融", "新浪财经"), lid=1686, pageid=155)
 URL = "https://finance.sina.com.cn/china/2026-09-30/doc-ikzxtest0000001.shtml"
@@ -216,3 +216,23 @@ def test_a_pages_address_keeps_the_endpoints_own_query() -> None:
 def test_a_pages_address_keeps_a_name_that_the_endpoint_repeats() -> None:
     feed = Feed(id="a", kind="roll", categories=("a",), lid=5, endpoint="http://h/api?tag=1&tag=2")
     assert parse_qsl(urlsplit(page_url(feed, 1)).query)[:2] == [("tag", "1"), ("tag", "2")]
+
+
+def test_a_page_can_be_asked_for_in_another_size() -> None:
+    assert query_of(page_url(FEED, 3, 47)) == {"pageid": "155", "lid": "1686", "num": "47", "page": "3"}
+
+
+def test_a_stretch_of_history_is_asked_for_with_the_names_the_wrong_way_round() -> None:
+    start = datetime(2026, 9, 30, 2, 0, 0, 700_000, tzinfo=UTC)
+    url = history_url(FEED, 2, Span(start, start.replace(minute=5)), 48)
+    assert url.startswith(f"{ROLL_ENDPOINT}?")
+    assert query_of(url) == {
+        "pageid": "155",
+        "lid": "1686",
+        "etime": "1790733600",
+        "stime": "1790733901",
+        "ctime": "1790733901",
+        "num": "48",
+        "page": "2",
+    }
+    assert READERS["roll"].history_url is history_url

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.records import Counts, Entry, Failure, FeedHistory, Filing, Gap, Kind, Poll, Revision
+from archive.records import Counts, Entry, Failure, FeedHistory, Filing, Gap, Kind, Poll, Revision, Seen
 from archive.store import Store
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
@@ -41,11 +41,11 @@ def poll_of(*entries: Entry, feed: str = "china", error: Failure | None = None, 
     return Poll(feed, at, 1, entries, failures, error is None, error)
 
 
-def commit(store: Store, poll: Poll, *feeds: str) -> tuple[int, int]:
+def commit(store: Store, poll: Poll, *feeds: str, trouble: float = 1.0) -> Seen:
     """Commit a poll whose entries all belong to these feeds, or to the polled one."""
     docids = [found.docid for found in poll.entries]
     belong_to = dict.fromkeys(docids, feeds or (poll.feed,))
-    return store.commit_poll(poll, FILING, belong_to, dict.fromkeys(docids, HOST))
+    return store.commit_poll(poll, FILING, belong_to, dict.fromkeys(docids, HOST), trouble)
 
 
 def revision(docid: str, number: int = 1, at: datetime = NOW) -> Revision:
@@ -103,8 +103,8 @@ def test_an_entry_comes_back_as_it_was_listed(store: Store) -> None:
 
 def test_a_poll_counts_what_was_not_known_before(store: Store) -> None:
     unreadable = Failure("bad1", Kind.UNREADABLE, "item 3: no usable address")
-    assert commit(store, poll_of(entry("a"), entry("b"), failures=(unreadable,))) == (2, 1)
-    assert commit(store, poll_of(entry("b"), entry("c"), failures=(unreadable,))) == (1, 0)
+    assert commit(store, poll_of(entry("a"), entry("b"), failures=(unreadable,))) == Seen(2, 1)
+    assert commit(store, poll_of(entry("b"), entry("c"), failures=(unreadable,))) == Seen(1, 0)
     assert store.counts() == Counts(entries=4, pending=3, parked=1)
 
 
@@ -120,7 +120,7 @@ def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
 def test_an_entry_that_was_unreadable_and_is_readable_later_is_to_be_fetched(store: Store) -> None:
     commit(store, poll_of(failures=(Failure("a", Kind.UNREADABLE, "no usable address"),)))
     assert store.counts() == Counts(entries=1, parked=1)
-    assert commit(store, poll_of(entry("a"), at=NOW + HOUR)) == (0, 0)
+    assert commit(store, poll_of(entry("a"), at=NOW + HOUR)) == Seen(0, 0)
     assert store.counts() == Counts(entries=1, pending=1)
     [pending] = store.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
     assert pending.entry == entry("a")
@@ -129,9 +129,15 @@ def test_an_entry_that_was_unreadable_and_is_readable_later_is_to_be_fetched(sto
 
 def test_an_entry_that_is_readable_and_unreadable_later_stays_readable(store: Store) -> None:
     commit(store, poll_of(entry("a")))
-    assert commit(store, poll_of(failures=(Failure("a", Kind.UNREADABLE, "x"),))) == (0, 0)
+    assert commit(store, poll_of(failures=(Failure("a", Kind.UNREADABLE, "x"),))) == Seen(0, 0)
     assert store.counts() == Counts(entries=1, pending=1)
     assert store.failures("pending") == []
+
+
+def test_an_article_that_one_poll_lists_readable_and_unreadable_is_readable(store: Store) -> None:
+    failures = tuple(Failure(subject, Kind.UNREADABLE, "x") for subject in ("a", "bad", "bad"))
+    assert commit(store, poll_of(entry("a"), failures=failures)) == Seen(1, 1)
+    assert store.counts() == Counts(entries=2, pending=1, parked=1)
 
 
 # Known ground
@@ -210,20 +216,38 @@ def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_ground(store
 
 def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
     commit(store, poll_of(entry("a", 5), entry("b")))
-    good = FeedHistory("china", FILING, NOW, NOW, NOW + timedelta(minutes=5), None, None)
+    good = FeedHistory("china", FILING, NOW, NOW, NOW + timedelta(minutes=5), None, None, complete_to=NOW)
     assert store.feed_histories() == {"china": good}
-    commit(store, poll_of(error=ERROR, at=NOW + HOUR))
-    bad = replace(good, last_poll=NOW + HOUR, error="status 502", kind=Kind.TEMPORARY)
+    commit(store, poll_of(error=ERROR, at=NOW + HOUR), trouble=0.25)
+    bad = replace(
+        good,
+        last_poll=NOW + HOUR,
+        error="status 502",
+        kind=Kind.TEMPORARY,
+        failing_since=NOW + HOUR,
+        trouble=0.25,
+    )
     assert store.feed_histories() == {"china": bad}
-    commit(store, poll_of(entry("a", 5), at=NOW + 2 * HOUR))
-    assert store.feed_histories()["china"] == replace(good, last_poll=NOW + 2 * HOUR, last_success=NOW + 2 * HOUR)
+    commit(store, poll_of(error=ERROR, at=NOW + 2 * HOUR), trouble=0.5)
+    assert store.feed_histories() == {"china": replace(bad, last_poll=NOW + 2 * HOUR, trouble=0.75)}
+    later = NOW + 3 * HOUR
+    commit(store, poll_of(entry("a", 5), at=later))
+    mended = replace(good, last_poll=later, last_success=later, complete_to=later)
+    assert store.feed_histories() == {"china": mended}
 
 
 def test_a_feed_that_never_succeeded_says_so(store: Store) -> None:
     commit(store, poll_of(error=ERROR))
     assert store.feed_histories()["china"] == FeedHistory(
-        "china", FILING, NOW, None, None, "status 502", Kind.TEMPORARY
+        "china", FILING, NOW, None, None, "status 502", Kind.TEMPORARY, failing_since=NOW, trouble=1.0
     )
+
+
+def test_a_poll_that_breaks_off_without_an_error_is_no_failure(store: Store) -> None:
+    """An empty page in the middle of a list: it answers, and the next poll reads through it again."""
+    commit(store, replace(poll_of(entry("a")), ground=False), trouble=0.5)
+    history = store.feed_histories()["china"]
+    assert (history.failing_since, history.trouble, history.complete_to) == (None, 0.0, None)
 
 
 def test_an_entry_counts_in_every_feed_it_belongs_to(store: Store) -> None:
@@ -257,7 +281,7 @@ def test_a_poll_that_cannot_be_recorded_whole_is_not_recorded_at_all(
         store.commit_poll(poll_of(entry("a"), entry("b")), FILING, feeds, hosts)
     assert caught.type is not AssertionError
     assert dump(path) == before
-    assert commit(store, poll_of(entry("a"), entry("b"))) == (2, 0), "and the store still works"
+    assert commit(store, poll_of(entry("a"), entry("b"))) == Seen(2, 0), "and the store still works"
 
 
 def test_what_was_committed_is_there_after_opening_again(store: Store, path: Path) -> None:

@@ -10,12 +10,16 @@ import pytest
 
 import archive.index
 from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
-from archive.records import Counts, Failure, Kind, Rest
+from archive.records import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
 from archive.store import Store
-from tests.test_store import FILING, HOST, NOW, commit, dump, entry, poll_of, revision
+from tests.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 
+STRETCH = Stretch("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
 WRITES: dict[str, Callable[[Store], object]] = {
     "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
+    "commit_stretch": lambda store: store.commit_stretch(STRETCH, FILING, {"new": ["china"]}, {"new": HOST}),
+    "commit_rhythm": lambda store: store.commit_rhythm("china", Rhythm((1.0,), (2.0,), NOW)),
+    "settle": lambda store: store.settle("china", "roll https://other.cn/"),
     "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
     "commit_revisions": lambda store: store.commit_revisions([revision("a")]),
     "commit_failure": lambda store: store.commit_failure(Failure("a", Kind.GONE, "x"), NOW, None),
@@ -28,13 +32,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "pending_hosts": lambda store: store.pending_hosts(NOW, NOW),
     "due": lambda store: store.due(HOST, 9, NOW, NOW, []),
     "rests": lambda store: store.rests(),
-    "pending": lambda store: store.pending(),
     "counts": lambda store: store.counts(),
     "feed_counts": lambda store: store.feed_counts(),
     "feed_histories": lambda store: store.feed_histories(),
     "failures": lambda store: store.failures("pending"),
     "next_due": lambda store: store.next_due(),
     "gaps": lambda store: store.gaps(),
+    "spans": lambda store: store.spans(),
+    "rhythms": lambda store: store.rhythms(),
     "damage": lambda store: store.damage(),
     "find": lambda store: store.find("a"),
     "revisions": lambda store: store.revisions("a"),
@@ -51,6 +56,7 @@ def path(tmp_path: Path) -> Path:
     """An index with an entry of each status and a rest."""
     path = tmp_path / "index.db"
     store = Store.open(path)
+    store.settle("china", "roll https://a.cn/")
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
     store.commit_revisions([revision("b")])
     store.commit_failure(Failure("c", Kind.GONE, "x"), NOW, None)
@@ -122,8 +128,11 @@ def test_an_index_that_was_spoiled_while_open_is_damaged(path: Path, method: str
 
 
 def test_damage_to_some_page_is_found(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'entries'")
+    connection.close()
     with path.open("r+b") as file:
-        file.seek(-4096, 2)  # the last page: the first ones are read on opening
+        file.seek(4096 * (page - 1))  # one that is not read on opening
         file.write(b"spoiled!" * 512)
     store = Store.open_for_reading(path)
     try:

@@ -88,7 +88,7 @@ def test_released_is_what_waits_for_a_later_time(store: Store) -> None:
     store.commit_failure(Failure("parked", Kind.GONE, "x"), NOW, None)
     assert store.release(NOW, parked=False) == 1
     assert sorted(due(store)) == ["later", "now"]
-    assert store.pending() == 2
+    assert store.counts().pending == 2
     assert store.release(NOW, parked=False) == 0
     assert store.counts().parked == 2
 

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from archive.records import Listing
+from archive.records import Listing, Span
 from config.model import Feed
 from crawler.listings import roll
+
+
+class PageUrl(Protocol):
+    """The address of a page of a list."""
+
+    def __call__(self, feed: Feed, page: int, size: int = ...) -> str:
+        """Page ``page``, counted from 1, in pages of ``size`` articles where the list can be asked for that."""
+
+
+class HistoryUrl(Protocol):
+    """The address of a page of what a list has of a stretch of time."""
+
+    def __call__(self, feed: Feed, page: int, window: Span, size: int = ...) -> str:
+        """Page ``page``, counted from 1, of what was published in ``window``, both ends included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """How a kind of list is asked for and read."""
 
-    page_url: Callable[[Feed, int], str]  # the address of a page, counted from 1
+    page_url: PageUrl
     read: Callable[[bytes, str, Feed], Listing]  # body, Content-Type, feed; raises ListingError
+    history_url: HistoryUrl | None = None  # None: the list cannot be asked for a stretch of time
 
 
 READERS: dict[str, Reader] = {
-    "roll": Reader(roll.page_url, roll.read),
+    "roll": Reader(roll.page_url, roll.read, roll.history_url),
 }
+
+
+def knows_history(kind: str) -> bool:
+    """Whether lists of a kind can be asked for a stretch of time."""
+    return kind in READERS and READERS[kind].history_url is not None

@@ -7,13 +7,14 @@ JSON string; num above 50 is silently 50; lists are ordered by ctime while items
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from archive.records import Entry, Failure, Kind, Listing
+from archive.records import Entry, Failure, Kind, Listing, Span
 from config.model import Feed
 from crawler.charset import decode
 from crawler.errors import ListingError
@@ -31,10 +32,23 @@ _NUMBER = re.compile(r"\d+")
 _EARLIEST, _LATEST = 788_918_400, 4_102_444_800
 
 
-def page_url(feed: Feed, page: int) -> str:
-    """Where page ``page`` (from 1, newest first) of a feed's list is."""
+def page_url(feed: Feed, page: int, size: int = PAGE_SIZE) -> str:
+    """Where page ``page`` (from 1, newest first) of a feed's list is, in pages of ``size`` articles."""
+    return _url(feed, {"num": size, "page": page})
+
+
+def history_url(feed: Feed, page: int, window: Span, size: int = PAGE_SIZE) -> str:
+    """Where page ``page`` of what was published in a window, both ends included, is.
+
+    Public code has these parameters, with their names the wrong way round. Nobody vouches that the site heeds them.
+    """
+    start, end = math.floor(window.start.timestamp()), math.ceil(window.end.timestamp())
+    return _url(feed, {"etime": start, "stime": end, "ctime": end, "num": size, "page": page})
+
+
+def _url(feed: Feed, asked: dict[str, int]) -> str:
     parts = urlsplit(str(feed.endpoint))
-    ours = {"pageid": feed.pageid, "lid": feed.lid, "num": PAGE_SIZE, "page": page}
+    ours = {"pageid": feed.pageid, "lid": feed.lid, **asked}
     if feed.pageid is None:
         del ours["pageid"]
     own = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in ours]

@@ -1,0 +1,56 @@
+"""``finarchive`` under another clock: ``python -m bench.racing SPEED FROM AT [JUMP] run ...``.
+
+The clock shows AT (Unix seconds) when the system's shows FROM, and runs SPEED times as fast, so that a day passes in
+minutes and a restart goes on where it was. JUMP is a file that holds by how many seconds the system's clock is to
+seem set forward, or back: it is read anew each time.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import apscheduler.schedulers.base
+
+from scheduler import timetable
+from scheduler.cli import Session, main
+from scheduler.clock import Clock
+from scheduler.daemon import Surroundings
+
+
+def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
+    """Put the clock in place."""
+
+    def offset() -> float:
+        return float(jump.read_text() or 0) if jump else 0.0
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(at + (time.time() - begin) * speed + offset(), UTC)
+
+    class Jumping(datetime):
+        """The system's clock, as the scheduler reads it."""
+
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime.now(UTC) + timedelta(seconds=offset())
+
+    if jump:
+        apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
+    of_the_system = Surroundings.of_the_system
+
+    def surroundings() -> Surroundings:
+        ours = of_the_system()
+        return Surroundings(Clock(now, speed), ours.notifier, ours.watchdog)
+
+    Surroundings.of_the_system = surroundings
+    Session.now = staticmethod(now)
+
+
+if __name__ == "__main__":
+    speed, begin, at, *rest = sys.argv[1:]
+    jump = Path(rest.pop(0)) if rest and rest[0].startswith("/") else None
+    race(float(speed), float(begin), float(at), jump)
+    sys.argv[1:] = rest
+    main()

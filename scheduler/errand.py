@@ -1,0 +1,150 @@
+"""A one-off errand: poll, or walk through the past; then wait until everything due is archived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from archive.paths import CHINA
+from archive.records import Entry, Failure, Poll, Revision, Seen, Span
+from archive.spans import holes
+from config.model import Feed
+from crawler.walking import Leg
+from scheduler.desk import Desk
+from scheduler.run import PATIENCE
+from scheduler.tally import CrawlResult, FeedTally, Tally
+
+
+class Errand:
+    """An errand at a desk: its own, or the daemon's.
+
+    :param feeds: to poll; the one to walk through
+    :param limit: the most articles to archive; None for all that are due
+    :param stretch: what to walk through; None to poll
+    :param on_change: called after everything that changes the tally
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        feeds: Sequence[Feed],
+        *,
+        limit: int | None = None,
+        stretch: Span | None = None,
+        on_change: Callable[[Tally], None] = lambda tally: None,
+    ) -> None:
+        self.tally = Tally({feed.id: FeedTally(feed.id) for feed in feeds})
+        self._desk, self._feeds, self._limit, self._stretch, self._on_change = desk, feeds, limit, stretch, on_change
+        self._began = desk.run.now()
+        self._changed = asyncio.Event()
+
+    async def carry_out(self, *, open_articles: bool = True) -> None:
+        """Do it.
+
+        :param open_articles: nobody fetches articles yet: let them be fetched once the lists are read
+        """
+        self._desk.run.listeners.append(self)
+        try:
+            if self._stretch is None:
+                await asyncio.gather(*(self._poll(feed) for feed in self._feeds))
+            else:
+                await self._walk(self._feeds[0], self._stretch)
+            if open_articles:
+                self._desk.articles.open(self._limit)
+            self._count()
+            while not self._is_done():
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            self._desk.run.listeners.remove(self)
+
+    def result(self, requests: int, *, interrupted: bool = False) -> CrawlResult:
+        """What came of it.
+
+        :param requests: that were sent meanwhile
+        """
+        tally, limit = self.tally, self._limit
+        for feed in tally.feeds.values():
+            if not feed.polled:
+                feed.error = "not polled: the crawl was interrupted"
+        return CrawlResult(
+            feeds=tuple(tally.feeds.values()),
+            archived=tally.archived,
+            revised=0,
+            failed=tally.failed,
+            pending=self._desk.run.store.counts().pending,
+            requests=requests,
+            left=tally.waiting if limit is None or tally.archived < limit else 0,
+            resting=tuple(sorted(tally.resting)),
+            interrupted=interrupted,
+        )
+
+    # Lists
+
+    async def _poll(self, feed: Feed) -> None:
+        self.tally.feeds[feed.id], broken = await self._desk.lists.poll(feed)
+        self.tally.failed += broken
+        self._on_change(self.tally)
+
+    async def _walk(self, feed: Feed, stretch: Span) -> None:
+        tally, store = self.tally.feeds[feed.id], self._desk.run.store
+        history = store.feed_histories().get(feed.id)
+        floor = history.floor if history else None
+        # The newest first; what lies before the list's end cannot be had, and is not asked for again.
+        for hole in reversed(holes(stretch, store.spans(feed.id).get(feed.id, []))):
+            if floor and hole.end <= floor:
+                break
+            start = max(hole.start, floor) if floor else hole.start
+            tally.error = await self._desk.lists.walk(feed, Span(start, hole.end), self._on_leg, meets_ground=False)
+            if tally.error:
+                break
+        tally.polled = True
+        self._on_change(self.tally)
+
+    def _on_leg(self, leg: Leg, seen: Seen) -> None:
+        tally = self.tally.feeds[leg.stretch.feed]
+        tally.pages += 1
+        tally.listed += len(leg.stretch.entries)
+        tally.new += seen.new
+        self.tally.failed += seen.broken
+        if leg.stretch.covered:
+            self.tally.walking = f"{leg.stretch.covered.start.astimezone(CHINA):%Y-%m-%d %H:%M}"
+        self._on_change(self.tally)
+
+    # Articles
+
+    def _is_done(self) -> bool:
+        if self._limit is not None and self.tally.archived >= self._limit:
+            return True
+        if self.tally.waiting > 0 and not self.tally.resting:
+            return False
+        return not self._count()
+
+    def _count(self) -> int:
+        """Count what is due, anew; return how much of it is worth waiting for."""
+        waiting = self._desk.articles.waiting(self._began)
+        patience = timedelta(seconds=PATIENCE)
+        self.tally.resting = {host for host in waiting if self._desk.articles.resting(host) > patience}
+        self.tally.waiting = sum(waiting.values())
+        self._on_change(self.tally)
+        return sum(number for host, number in waiting.items() if host not in self.tally.resting)
+
+    def archived(self, entry: Entry, revision: Revision) -> None:
+        """See Listener."""
+        self.tally.archived += 1
+        self.tally.waiting -= 1
+        self._on_change(self.tally)
+
+    def failed(self, failure: Failure) -> None:
+        """See Listener."""
+        self.tally.failed += 1
+        self.tally.waiting -= 1
+        self._on_change(self.tally)
+
+    def polled(self, poll: Poll, error: Failure | None) -> None:
+        """See Listener."""
+
+    def changed(self) -> None:
+        """See Listener."""
+        self._changed.set()

@@ -1,0 +1,68 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from config.changes import HELD, changed, needs_restart
+from config.load import builtin_feeds, load
+from config.mistakes import SECTIONS
+from config.model import Feed, Settings
+
+FEEDS = builtin_feeds()
+
+# Another value than the default, for every setting.
+OTHER: dict[str, dict[str, Any]] = {
+    "archive": {"root": "elsewhere", "profile": "hugo", "body": "clean", "raw": "none"},
+    "network": {
+        "delay": 2.0, "concurrency": 3, "timeout": 5.0, "max_body": 2048, "allow_private": True,
+        "obey_robots": False, "user_agent": "x/1", "rest": "1m",
+    },
+    "schedule": {"min": "2m", "max": "2h", "every": "6m", "recheck": [], "pages": 3},
+    "health": {"port": 9464},
+}  # fmt: skip
+NAMES = [f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_setting_that_differs_is_named(name: str) -> None:
+    section, key = name.split(".")
+    other = Settings.model_validate({section: {key: OTHER[section][key]}})
+    assert changed(Settings(), other) == changed(other, Settings()) == [name]
+
+
+def test_all_that_differ_are_named_in_order() -> None:
+    assert changed(Settings(), Settings.model_validate(OTHER | {"feeds": FEEDS})) == [*NAMES, "feeds"]
+
+
+def altered(**changes: Any) -> tuple[Feed, ...]:
+    return (FEEDS[0].model_copy(update=changes), *FEEDS[1:])
+
+
+@pytest.mark.parametrize(
+    "feeds",
+    [
+        (),
+        FEEDS[1:],
+        FEEDS[::-1],  # the order says where articles are filed
+        altered(every=timedelta(hours=1)),
+        altered(cron="0 * * * *"),
+        altered(enabled=False),
+        altered(categories=("x",)),
+        altered(lid=1),
+    ],
+)
+def test_feeds_that_differ_in_anything_are_named_as_a_whole(feeds: tuple[Feed, ...]) -> None:
+    assert changed(Settings(feeds=FEEDS), Settings(feeds=feeds)) == ["feeds"]
+
+
+def test_writing_the_same_in_another_way_changes_nothing(tmp_path: Any) -> None:
+    path = tmp_path / "finarchive.toml"
+    path.write_text('archive.root = "news"\nschedule.every = "300s"\n[network]\nmax_body = 0x80_0000\ndelay = 1\n')
+    assert changed(load(None, {}), load(path, {})) == []
+    assert changed(load(None, {"FINARCHIVE_HEALTH_PORT": "0"}), load(path, {})) == []
+
+
+def test_only_what_is_held_from_the_start_needs_a_restart() -> None:
+    assert needs_restart([*NAMES, "feeds"]) == ["archive.root", "network.allow_private", "health.port"]
+    assert needs_restart(["network.delay", "feeds"]) == []
+    assert set(HELD) <= set(NAMES)  # a setting that is renamed must not slip out

@@ -1,0 +1,273 @@
+"""``finarchive run``, as a process: it polls, archives, obeys signals, and outlives what goes wrong."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from replica.server import Hit, Replica
+from replica.story import make_stories
+from tests.conftest import Home
+from tests.running import Running
+
+REPOSITORY = Path(__file__).parents[1]
+HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
+EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
+
+
+def add_stories(replica: Replica, number: int) -> None:
+    """Publish so many more, newer than what is there."""
+    for story in make_stories(number, newest=replica.clock + 600, seed=len(replica.site.stories)):
+        replica.site.add(story)
+    replica.clock += 1200
+
+
+def waiting_for(replica: Replica, part: str, times: int = 1) -> threading.Event:
+    """Set once so many requests whose address has this part have come."""
+    come, left = threading.Event(), iter(range(times, 0, -1))
+
+    def look(hit: Hit) -> None:
+        if part in hit.path and next(left, 0) == 1:
+            come.set()
+
+    replica.on_hit = look
+    return come
+
+
+def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+
+    with Running(home) as daemon:
+        daemon.wait_for("archived ", times=12)
+        assert daemon.stop() == 0
+
+    home.assert_whole()
+    assert len(home.files()) == 12
+    assert [notice.partition("\n")[0] for notice in daemon.notified] == ["READY=1", "STOPPING=1"]
+    assert not (home.root / ".finarchive" / "daemon.sock").exists()
+
+
+def test_it_finds_what_is_published_while_it_runs(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+
+    with Running(home) as daemon:
+        daemon.wait_for("archived ", times=12)
+        add_stories(replica, 3)
+        daemon.wait_for("archived ", times=3)
+
+    assert len(home.files()) == 15
+
+
+def test_a_quiet_poll_costs_one_request(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+
+    with Running(home) as daemon:
+        daemon.wait_for("polled .*new=0", times=2)
+        replica.clear_hits()
+        daemon.wait_for("polled .*pages=1 ", times=2)
+
+    assert {hit.path.partition("&page=")[2] for hit in replica.hits} == {"1"}
+
+
+def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    with Running(home) as daemon:
+        daemon.wait_for("archived ", times=12)
+    replica.clear_hits()
+
+    with Running(home) as daemon:
+        assert home.run("retry", "--json").json == {"released": 0}  # it has been through its loop
+
+    assert replica.hits == []
+
+
+def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
+    replica.fault("stall", match="doc-i", times=1, seconds=2)
+    asked = waiting_for(replica, "doc-i")
+
+    with Running(home) as daemon:
+        assert asked.wait(30)
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < 10
+
+    assert len(home.files()) == 1
+    home.assert_whole()
+
+
+def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 60.0"))
+    replica.fault("stall", match="doc-i", skip=3)
+    asked = waiting_for(replica, "doc-i", times=8)
+
+    with Running(home) as daemon:
+        assert asked.wait(30)
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < 11
+
+    assert len(home.files()) == 3
+    home.assert_whole()
+
+
+def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+
+    with Running(home) as daemon:
+        second = home.run("run")
+
+    assert second.status == 5
+    assert f"process {daemon.process.pid} (finarchive run" in second.err
+
+
+def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    with Running(home) as daemon:
+        daemon.process.kill()
+        daemon.process.wait()
+    assert (home.root / ".finarchive" / "daemon.sock").exists()
+
+    assert (
+        home.run("crawl", "--json").json["archived"] + len(daemon.log) > 0
+    )  # no daemon answers there: it works itself
+    with Running(home):
+        assert home.run("crawl", "--json").status == 0
+
+    assert len(home.files()) == 12
+
+
+# The configuration
+
+
+def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+
+    with Running(home) as daemon:
+        daemon.wait_for("polled feed=feed1")
+        home.configure(replica.endpoint, replica.endpoint, more=HOURLY)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("polled feed=feed2", "READY=1")
+        assert daemon.stop() == 0
+
+    assert [notice[:7] for notice in daemon.notified] == ["READY=1", "RELOADI", "READY=1", "STOPPIN"]
+
+
+def test_sighup_takes_up_network_settings(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+
+    with Running(home) as daemon:
+        daemon.wait_for("archived ", times=12)
+        home.configure(replica.endpoint, network='user_agent = "another"', more=EVERY_SECOND)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("reloaded changed=network.user_agent")
+        replica.clear_hits()
+        add_stories(replica, 1)
+        daemon.wait_for("archived ")
+
+    assert {hit.headers["user-agent"] for hit in replica.hits} == {"another"}
+
+
+def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+    good = home.config.read_text()
+
+    with Running(home) as daemon:
+        home.config.write_text(good.replace('min = "1s"', 'min = "soon"').replace("delay = 0", "delay = -1"))
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("configuration-kept")
+        daemon.wait_for("polled ", times=2)
+        assert daemon.stop() == 0
+
+    refused = [line for line in daemon.log if "configuration-refused" in line]
+    assert len(refused) == 2
+    assert "finarchive.toml:2: network.delay" in refused[0]
+    assert "finarchive.toml:8: schedule.min" in refused[1]
+
+
+def test_what_cannot_change_while_it_runs_is_refused_as_a_whole(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+
+    with Running(home) as daemon:
+        home.configure(replica.endpoint, replica.endpoint, more=f'[archive]\nroot = "elsewhere"\n{EVERY_SECOND}')
+        daemon.signal(signal.SIGHUP)
+        assert "archive.root" in daemon.wait_for("configuration-kept")
+        daemon.wait_for("polled feed=feed1", times=2)
+
+    assert not any("feed2" in line for line in daemon.log)
+    assert not (home.folder / "elsewhere").exists()
+
+
+# What goes wrong
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_a_port_in_use_is_a_clear_error(home: Home, replica: Replica) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        home.configure(replica.endpoint, more=f"[health]\nport = {port}\n")
+
+        outcome = home.run("run")
+
+    assert outcome.status == 2
+    assert str(port) in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_the_watchdog_is_fed(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+
+    with Running(home, WATCHDOG_USEC="4000000") as daemon:
+        daemon.wait_for("WATCHDOG=1", times=2)
+
+
+@pytest.fixture
+def jumping(home: Home, tmp_path: Path) -> tuple[Running, Callable[[int], None]]:
+    """A daemon whose clock can be set, and the way to set it: by seconds from the true time."""
+    jump = tmp_path / "jump"
+    jump.write_text("0")
+    command = [sys.executable, "-m", "bench.racing", "1", "0", "0", str(jump), "run"]
+
+    def set_clock(seconds: int) -> None:
+        jump.with_suffix(".new").write_text(str(seconds))
+        jump.with_suffix(".new").rename(jump)
+
+    return Running(home, command=command, PYTHONPATH=str(REPOSITORY)), set_clock
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_clock_that_is_set_by_hours_stops_nothing(
+    home: Home, replica: Replica, jumping: tuple[Running, Callable[[int], None]], hours: int
+) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+    running, set_clock = jumping
+
+    with running as daemon:
+        daemon.wait_for("archived ", times=12)
+        set_clock(hours * 3600)
+        told = daemon.wait_for("clock-set")
+        assert abs(int(told.rpartition("seconds=")[2]) - hours * 3600) < 30
+        daemon.wait_for("polled ", times=3)
+        add_stories(replica, 2)
+        daemon.wait_for("archived ", times=2)
+        set_clock(0)
+        daemon.wait_for("clock-set")
+        add_stories(replica, 2)
+        daemon.wait_for("archived ", times=2)
+        assert daemon.stop() == 0
+
+    home.assert_whole()
+    assert len(home.files()) == 16

@@ -1,0 +1,597 @@
+"""Walking back through a list: what is covered is read whole, whatever comes and goes meanwhile."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archive.records import Entry, Failure, Kind, Listing, Span, Stretch
+from crawler.walking import BACK, MARGIN, Leg, Onward, Question, Walk, begin, question, take
+
+NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def entry(docid: str, published: datetime | None) -> Entry:
+    return Entry(docid, f"https://finance.sina.com.cn/a/doc-i{docid}.shtml", "", published, None, None, None, None)
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - minutes * MINUTE
+
+
+@dataclass
+class Shelf:
+    """A list as the site keeps it: newest first, asked by page number or by the history parameters."""
+
+    items: list[tuple[datetime, str]] = field(default_factory=list)
+    history: str = "honoured"
+    short: int = 100  # of history "short" so many can be had
+    tells_total: bool = True
+    asked: list[Question] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, count: int, every: timedelta = MINUTE, **how: str | bool | int) -> Shelf:
+        """``count`` articles, the n-th one n times ``every`` ago, its docid n."""
+        return cls([(NOW - n * every, str(n)) for n in range(count)], **how)  # type: ignore[arg-type]
+
+    def add(self, published: datetime, docid: str) -> None:
+        self.items.append((published, docid))
+        self.items.sort(reverse=True)
+
+    def answer(self, asked: Question) -> Listing:
+        self.asked.append(asked)
+        found = self.items
+        if asked.window and self.history in {"honoured", "short"}:
+            found = [item for item in found if asked.window.start <= item[0] <= asked.window.end]
+        elif asked.window and self.history == "empty":
+            found = []
+        elif asked.window and self.history == "reversed":
+            found = found[::-1]
+        elif asked.window and self.history == "older":
+            found = [item for item in found if item[0] < asked.window.start - MARGIN]
+        total = len(found)
+        if asked.window and self.history == "short":
+            found = found[: self.short]
+        page = found[(asked.page - 1) * asked.size : asked.page * asked.size]
+        return self.listing(page, total if self.tells_total else None)
+
+    def listing(self, page: list[tuple[datetime, str]], total: int | None) -> Listing:
+        return Listing(tuple(entry(docid, published) for published, docid in page), (), total)
+
+    def within(self, span: Span | None) -> set[str]:
+        return {docid for published, docid in self.items if span and span.start <= published <= span.end}
+
+
+@dataclass
+class Journal:
+    """What came of a walk."""
+
+    legs: list[Leg]
+
+    @property
+    def docids(self) -> set[str]:
+        return {entry.docid for leg in self.legs for entry in leg.stretch.entries}
+
+    @property
+    def last(self) -> Leg:
+        return self.legs[-1]
+
+    @property
+    def covered(self) -> Span | None:
+        return self.last.stretch.covered
+
+
+def go(
+    shelf: Shelf,
+    walk: Walk,
+    known: Iterable[str] = (),
+    between: Callable[[Walk], None] = lambda walk: None,
+    legs: int = 1000,
+) -> Journal:
+    """Walk as the spider does; what it lists is known from then on."""
+    listed, journal = set(known), Journal([])
+    while len(journal.legs) < legs:
+        listing = shelf.answer(question(walk))
+        docids = {entry.docid for entry in listing.entries}
+        journal.legs.append(take(walk, listing, docids & listed))
+        listed |= docids
+        walk = journal.last.walk
+        if journal.last.what is not Onward.ON:
+            break
+        between(walk)
+    return journal
+
+
+def stretch(
+    newest: float,
+    oldest: float,
+    *,
+    meets_ground: bool = False,
+    history: bool = False,
+    most_pages: int = 500,
+) -> Walk:
+    """A walk from so many minutes ago back to so many."""
+    return begin(
+        "china", ago(oldest), ago(newest), NOW, meets_ground=meets_ground, history=history, most_pages=most_pages
+    )
+
+
+# A quiet list
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize(
+    ("newest", "oldest"), [(0, 30), (0, 900), (300, 700), (999, 1999), (2500, 2510), (2500, 2500)]
+)
+def test_a_stretch_is_read_whole(newest: float, oldest: float, history: bool) -> None:
+    shelf = Shelf.of(3000)
+    journal = go(shelf, stretch(newest, oldest, history=history))
+    assert (journal.last.what, journal.last.reason) == (Onward.DONE, "")
+    assert journal.covered == Span(ago(oldest), ago(newest))
+    assert journal.docids >= shelf.within(journal.covered)
+    assert journal.last.stretch.floor is None
+
+
+def test_history_reads_little_besides_the_stretch() -> None:
+    shelf = Shelf.of(30_000)
+    journal = go(shelf, stretch(20_000, 21_000, history=True))
+    margin = MARGIN / MINUTE
+    assert journal.docids == {str(n) for n in range(20_000 - int(margin), 21_001 + int(margin))}
+    assert len(journal.legs) < 28
+
+
+def test_late_articles_are_looked_for_beyond_the_old_end() -> None:
+    """One published at the stretch's end may have entered the list among those of ten minutes before."""
+    shelf = Shelf.of(3000, timedelta(seconds=10))
+    assert go(shelf, stretch(0, 93)).docids >= shelf.within(Span(ago(93) - MARGIN, NOW))
+
+
+def test_a_thousand_articles_take_few_pages() -> None:
+    """Edge to edge it would be 20, without any proof."""
+    for deep in (0, 1000, 10_000, 80_000):
+        shelf = Shelf.of(deep + 1100)
+        legs = go(shelf, stretch(deep, deep + 1000)).legs
+        assert len([leg for leg in legs if leg.walk.search is None]) <= 28
+
+
+def test_the_covered_stretch_grows_downwards_only() -> None:
+    spans = [leg.stretch.covered for leg in go(Shelf.of(3000), stretch(1000, 2000)).legs]
+    starts = [span.start for span in spans if span]
+    assert starts == sorted(starts, reverse=True)
+    assert {span.end for span in spans if span} == {ago(1000)}
+    assert len(set(starts)) > 15
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_each_leg_claims_only_what_was_read(history: bool) -> None:
+    shelf = Shelf.of(2000, timedelta(seconds=1), history="honoured")
+    # Many of one second: the page's last second may go on on the next one.
+    shelf.items = [(published.replace(second=0), docid) for published, docid in shelf.items]
+    seen: set[str] = set()
+    for leg in go(shelf, stretch(5, 30, history=history)).legs:
+        seen |= {entry.docid for entry in leg.stretch.entries}
+        assert seen >= shelf.within(leg.stretch.covered)
+
+
+def test_what_lies_in_the_future_is_not_claimed() -> None:
+    journal = go(
+        Shelf.of(300), begin("china", ago(60), ago(-60), NOW, meets_ground=False, history=False, most_pages=9)
+    )
+    assert journal.covered == Span(ago(60), NOW)
+
+
+def test_a_stretch_that_ends_before_it_starts_is_refused() -> None:
+    with pytest.raises(ValueError, match="no walk of china leads"):
+        stretch(20, 10)
+
+
+def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
+    shelf = Shelf.of(4000)
+    whole = go(shelf, stretch(1000, 2000))
+    first = go(shelf, stretch(1000, 2000), legs=20)
+    assert first.last.what is Onward.ON
+    assert first.covered
+    left = (NOW - first.covered.start) / MINUTE
+    second = go(shelf, stretch(left, 2000))
+    assert second.last.what is Onward.DONE
+    assert second.covered == Span(ago(2000), first.covered.start)
+    wanted = shelf.within(Span(ago(2000), ago(1000)))
+    assert (first.docids | second.docids) & wanted == whole.docids & wanted == wanted
+
+
+def test_a_walk_stops_at_its_page_limit_and_can_go_on() -> None:
+    shelf = Shelf.of(4000)
+    journal = go(shelf, stretch(0, 2000, most_pages=10))
+    assert (len(journal.legs), journal.last.what) == (10, Onward.LIMIT)
+    assert "10 pages" in journal.last.reason
+    assert journal.docids >= shelf.within(journal.covered) > set()
+    more = go(shelf, journal.last.walk).last.walk
+    assert more.covered
+    assert journal.covered
+    assert more.covered.start < journal.covered.start
+
+
+# Ground
+
+
+def known_after(minutes: float, count: int = 3000) -> set[str]:
+    return {str(n) for n in range(count) if n >= minutes}
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505), (500, 501)])
+def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: bool) -> None:
+    known = known_after(oldest) | {str(n) for n in range(int(newest) + 1)}
+    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_ground=True, history=history), known)
+    assert (journal.last.what, journal.last.reason) == (Onward.DONE, "")
+    assert journal.covered == Span(ago(oldest), ago(newest))
+    assert journal.last.walk.history is history
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505)])
+def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, oldest: float, history: bool) -> None:
+    """What the walk itself has listed is no ground, nor is what polls have known above the gap."""
+    known = {str(n) for n in range(int(newest) + 1)}
+    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_ground=True, history=history), known)
+    assert journal.last.what is Onward.FAILED
+    assert "known" in journal.last.reason
+    assert journal.covered
+    assert ago(oldest) < journal.covered.start <= ago(oldest - 11)
+    assert journal.docids >= {str(n) for n in range(int(newest), int(oldest))}
+
+
+def test_ground_a_little_above_the_old_end_will_do() -> None:
+    journal = go(Shelf.of(3000), stretch(500, 900, meets_ground=True), known={"891"})
+    assert journal.last.what is Onward.DONE
+    assert go(Shelf.of(3000), stretch(500, 900, meets_ground=True), known={"889"}).last.what is Onward.FAILED
+
+
+def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
+    """By then the walk has listed it itself."""
+    shelf = Shelf.of(1000)
+    shelf.items += [(ago(2000), str(n)) for n in range(1000, 1100)]
+    shelf.items[:50] = [(ago(n / 100), str(n)) for n in range(50)]  # busy now: the first guess leads far down
+    journal = go(shelf, stretch(900, 1000, meets_ground=True), known_after(1000))
+    first = next(leg for leg in journal.legs if {each.docid for each in leg.stretch.entries} & known_after(1000))
+    assert first.walk.search
+    assert journal.last.what is Onward.DONE
+
+
+# The list's end
+
+
+def test_a_list_that_ends_before_the_start_says_so() -> None:
+    shelf = Shelf.of(1234)
+    journal = go(shelf, stretch(1000, 5000))
+    assert journal.last.what is Onward.DONE
+    assert journal.last.reason == f"the list of china reaches back to {ago(1233).isoformat()} only"
+    assert journal.last.stretch.floor == ago(1233)
+    assert journal.covered == Span(ago(1233), ago(1000))
+    assert journal.docids >= shelf.within(journal.covered)
+
+
+@pytest.mark.parametrize("count", [1, 2, 49, 50, 51, 97, 100, 150])
+def test_short_lists_are_read_to_their_end(count: int) -> None:
+    shelf = Shelf.of(count)
+    journal = go(shelf, stretch(0, 5000))
+    assert (journal.last.what, journal.last.stretch.floor) == (Onward.DONE, ago(count - 1))
+    assert len(journal.docids) == count
+
+
+def test_a_list_that_ends_above_the_end_covers_nothing() -> None:
+    journal = go(Shelf.of(500), stretch(2000, 3000))
+    assert (journal.last.what, journal.covered, journal.last.stretch.floor) == (Onward.DONE, None, ago(499))
+
+
+def test_a_list_that_ends_at_known_ground_closes_the_gap() -> None:
+    journal = go(Shelf.of(896), stretch(500, 900, meets_ground=True), known_after(890))
+    assert (journal.last.what, journal.covered) == (Onward.DONE, Span(ago(900), ago(500)))
+    assert journal.last.stretch.floor == ago(895)
+
+
+def test_history_that_leaves_the_first_day_empty_is_not_believed() -> None:
+    """The list may end there, or the parameters reach no further: page numbers tell which."""
+    journal = go(Shelf.of(3000), stretch(0, 9000, history=True))
+    assert journal.last.stretch.floor == ago(2999)
+    assert journal.covered == Span(ago(2999), NOW)
+    assert not journal.last.walk.history
+
+
+class Capped(Shelf):
+    """It shows the first so many articles only, and goes on to count the others."""
+
+    def answer(self, asked: Question) -> Listing:
+        answer = super().answer(asked)
+        left = max(0, 700 - (asked.page - 1) * asked.size)
+        return Listing(answer.entries[:left], (), len(self.items))
+
+
+def test_a_list_that_stops_short_of_its_total_fails_and_is_no_floor() -> None:
+    shelf = Capped.of(3000)
+    journal = go(shelf, stretch(300, 2000))
+    assert (journal.last.what, journal.last.stretch.floor) == (Onward.FAILED, None)
+    assert journal.last.reason == "the list of china brings nothing further from article 699 of 3000 on"
+    assert journal.covered
+    assert journal.covered.start > ago(700)
+    assert journal.docids >= {str(n) for n in range(300, 700)}
+
+
+class Hiccup(Shelf):
+    """Some of its answers are empty."""
+
+    empty: frozenset[int] = frozenset()
+
+    def answer(self, asked: Question) -> Listing:
+        answer = super().answer(asked)
+        return Listing((), (), 0) if len(self.asked) - 1 in self.empty else answer
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize("request_number", range(12))
+def test_a_single_empty_answer_ends_nothing(request_number: int, history: bool) -> None:
+    shelf = Hiccup.of(3000)
+    shelf.empty = frozenset({request_number})
+    journal = go(shelf, stretch(1000, 2000, history=history))
+    assert (journal.last.what, journal.covered) == (Onward.DONE, Span(ago(2000), ago(1000)))
+    assert len(journal.legs) < 55
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_a_list_that_is_always_empty_fails_soon(history: bool) -> None:
+    journal = go(Shelf(), stretch(1000, 2000, history=history))
+    assert (journal.last.what, journal.covered) == (Onward.FAILED, None)
+    assert len(journal.legs) <= 3
+    assert "empty" in journal.last.reason
+
+
+class Stuck(Shelf):
+    """It gives one page whatever is asked."""
+
+    def answer(self, asked: Question) -> Listing:
+        return super().answer(Question(1, None, 50))
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize(("newest", "oldest"), [(0, 2000), (1000, 2000)])
+def test_a_list_that_repeats_one_page_fails_soon(newest: float, oldest: float, history: bool) -> None:
+    journal = go(Stuck.of(3000), stretch(newest, oldest, history=history))
+    assert journal.last.what is Onward.FAILED
+    assert len(journal.legs) < 40
+    assert not journal.covered or journal.covered.start > ago(50)
+
+
+class Fixed(Shelf):
+    """It has one size of page, whatever is asked."""
+
+    def answer(self, asked: Question) -> Listing:
+        return super().answer(Question(asked.page, asked.window, 50))
+
+
+def test_pages_that_do_not_meet_are_not_joined() -> None:
+    shelf = Fixed.of(3000)
+    journal = go(shelf, stretch(0, 2000))
+    assert journal.last.what is Onward.FAILED
+    assert journal.docids >= shelf.within(journal.covered)
+
+
+# Odd lists
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_an_old_article_pinned_on_top_claims_nothing(history: bool) -> None:
+    shelf = Shelf.of(1000)
+    shelf.items.insert(0, (ago(100_000), "pinned"))
+    seen: set[str] = set()
+    journal = go(shelf, stretch(0, 800, history=history))
+    for leg in journal.legs:
+        seen |= {entry.docid for entry in leg.stretch.entries}
+        assert seen >= shelf.within(leg.stretch.covered)
+    assert journal.last.what is Onward.DONE
+
+
+def test_a_list_in_another_order_is_not_walked() -> None:
+    shelf = Shelf.of(500)
+    random.Random(4).shuffle(shelf.items)
+    journal = go(shelf, stretch(0, 400))
+    assert (journal.last.what, journal.covered) == (Onward.FAILED, None)
+    assert "not ordered by time" in journal.last.reason
+
+
+def test_pages_without_times_claim_nothing() -> None:
+    class Timeless(Shelf):
+        def listing(self, page: list[tuple[datetime, str]], total: int | None) -> Listing:
+            return Listing(tuple(entry(docid, None) for _, docid in page), (), total)
+
+    journal = go(Timeless.of(120), stretch(0, 60))
+    assert (journal.last.what, journal.covered) == (Onward.DONE, None)
+    assert "no time" in journal.last.reason
+    assert len(journal.docids) == 120
+
+
+def test_items_that_cannot_be_understood_are_handed_on_and_keep_their_places() -> None:
+    class Broken(Shelf):
+        def listing(self, page: list[tuple[datetime, str]], total: int | None) -> Listing:
+            bad = tuple(Failure(docid, Kind.UNREADABLE, "") for _, docid in page if int(docid) % 3 == 0)
+            good = tuple(entry(docid, published) for published, docid in page if int(docid) % 3)
+            return Listing(good, bad, total)
+
+    shelf = Broken.of(600)
+    shelf.items[100:230] = [(published, str(3 * int(docid))) for published, docid in shelf.items[100:230]]
+    journal = go(shelf, stretch(0, 400))
+    failed = {failure.subject for leg in journal.legs for failure in leg.stretch.failures}
+    assert journal.last.what is Onward.DONE
+    assert journal.docids | failed >= shelf.within(Span(ago(400), NOW))
+
+
+def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
+    walk = stretch(0, 60)
+    listing = Listing((entry("a", ago(1)), entry("b", ago(2)), entry("a", ago(3))), (), 3)
+    kept = take(walk, listing, set()).stretch
+    assert isinstance(kept, Stretch)
+    assert [(each.docid, each.published) for each in kept.entries] == [("a", ago(1)), ("b", ago(2))]
+
+
+# History parameters that are not what they should be
+
+
+@pytest.mark.parametrize("history", ["ignored", "empty", "reversed", "short", "older"])
+@pytest.mark.parametrize(("newest", "oldest"), [(0, 900), (300, 900), (2500, 2900)])
+def test_where_history_is_odd_page_numbers_do_it(history: str, newest: float, oldest: float) -> None:
+    shelf = Shelf.of(4000, history=history)
+    journal = go(shelf, stretch(newest, oldest, history=True, meets_ground=True), known_after(oldest, 4000))
+    assert (journal.last.what, journal.covered) == (Onward.DONE, Span(ago(oldest), ago(newest)))
+    assert journal.docids >= shelf.within(journal.covered)
+    assert not journal.last.walk.history
+    turns = [leg.reason for leg in journal.legs if leg.reason]
+    assert len(turns) == 1
+    assert "going on by page numbers" in turns[0]
+
+
+def test_history_that_does_not_say_how_much_there_is_is_not_believed_at_its_end() -> None:
+    journal = go(Shelf.of(1000, history="short", tells_total=False), stretch(0, 146, history=True))
+    assert (journal.last.what, journal.last.walk.history) == (Onward.DONE, False)
+    assert journal.docids >= {str(n) for n in range(147)}
+
+
+def test_what_history_has_covered_is_not_read_again() -> None:
+    journal = go(Shelf.of(5000, history="short", short=700), stretch(2500, 3500, history=True))
+    turn = next(place for place, leg in enumerate(journal.legs) if leg.reason)
+    assert journal.last.what is Onward.DONE
+    assert len([leg for leg in journal.legs[turn:] if not leg.walk.search]) < 15
+
+
+def test_history_is_asked_with_a_margin_at_both_ends() -> None:
+    assert question(stretch(10, 20, history=True)).window == Span(ago(20) - MARGIN, ago(10) + MARGIN)
+
+
+# What comes and goes
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "delete"]),
+        st.sampled_from(["top", "here", "below", "anywhere"]),
+        st.sampled_from([1, 1, 2, 3, 4, 10, 49, 60, 300]),
+    ),
+    max_size=3,
+)
+
+
+def come_and_go(shelf: Shelf, change: tuple[str, str, int], aim: int, dice: random.Random) -> None:
+    """Articles come or go: on top, about where the walk stands, below, or anywhere."""
+    what, where, count = change
+    place = {"top": 0, "here": aim - dice.randrange(60), "below": aim + dice.randrange(99)}.get(where)
+    place = max(0, dice.randrange(len(shelf.items) + 1) if place is None else place)
+    if what == "delete":
+        del shelf.items[place : place + count]
+        return
+    upper = shelf.items[place - 1][0] if 0 < place <= len(shelf.items) else NOW + timedelta(hours=1)
+    lower = shelf.items[place][0] if place < len(shelf.items) else upper - timedelta(hours=1)
+    for _ in range(count):
+        shelf.add(lower + (upper - lower) * dice.random(), f"new{dice.getrandbits(64)}")
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    seed=st.integers(0, 2**32),
+    count=st.integers(0, 900),
+    newest=st.integers(0, 500),
+    length=st.integers(0, 500),
+    changes=st.lists(CHANGES, max_size=30),
+    history=st.sampled_from(["", "honoured", "ignored", "empty", "short"]),
+    meets_ground=st.booleans(),
+    tells_total=st.booleans(),
+)
+def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
+    *,
+    seed: int,
+    count: int,
+    newest: int,
+    length: int,
+    changes: list[list[tuple[str, str, int]]],
+    history: str,
+    meets_ground: bool,
+    tells_total: bool,
+) -> None:
+    dice = random.Random(seed)
+    shelf = Shelf(history=history, tells_total=tells_total)
+    for number in range(count):
+        shelf.add(ago(dice.choice([number, dice.randrange(1000)])), f"{number:04}")
+    known = {docid for _, docid in shelf.items if dice.random() < 0.5}
+    walk = stretch(newest, newest + length, history=bool(history), meets_ground=meets_ground, most_pages=120)
+    lasting, script = set(shelf.items), iter(changes)
+
+    def between(walk: Walk) -> None:
+        for each in next(script, []):
+            come_and_go(shelf, each, walk.aim, dice)
+        lasting.intersection_update(shelf.items)
+
+    journal = go(shelf, walk, known, between)
+    seen: set[str] = set()
+    for leg in journal.legs:
+        seen |= {each.docid for each in leg.stretch.entries}
+        assert seen >= {docid for published, docid in lasting if _is_in(leg.stretch.covered, published)}
+    if journal.last.what is Onward.DONE:
+        assert seen >= {docid for published, docid in lasting if walk.start <= published <= walk.end}
+
+
+def _is_in(span: Span | None, published: datetime) -> bool:
+    return span is not None and span.start <= published <= span.end
+
+
+def test_a_deletion_that_an_arrival_hides_from_every_count_hides_no_article() -> None:
+    """The case that no comparing of totals can tell from a quiet list."""
+    shelf = Shelf.of(600)
+    turn = iter(range(1000))
+
+    def between(_: Walk) -> None:
+        number = next(turn)
+        if number % 2:
+            shelf.add(NOW + number * MINUTE, f"new{number}")
+        else:
+            del shelf.items[5:10]
+
+    journal = go(shelf, stretch(50, 500), between=between)
+    assert journal.last.what is Onward.DONE
+    assert journal.docids >= shelf.within(journal.covered)
+
+
+def test_more_deletions_than_the_overlap_cost_a_page_or_two() -> None:
+    shelf = Shelf.of(900)
+    quiet = len(go(Shelf.of(900), stretch(0, 500)).legs)
+    done: list[int] = []
+
+    def between(walk: Walk) -> None:
+        if walk.aim > 200 and not done:
+            del shelf.items[20 : 20 + BACK[0]]
+            done.append(walk.aim)
+
+    journal = go(shelf, stretch(0, 500), between=between)
+    assert journal.last.what is Onward.DONE
+    assert len(journal.legs) <= quiet + 2
+    assert journal.docids >= shelf.within(journal.covered)
+
+
+def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
+    """The next page lies wholly above the last one then, where everything is covered already."""
+    shelf = Shelf.of(900)
+    quiet = len(go(Shelf.of(900), stretch(0, 700)).legs)
+    done: list[int] = []
+
+    def between(walk: Walk) -> None:
+        if walk.aim > 400 and not done:
+            for number in range(120):
+                shelf.add(NOW + number * MINUTE, f"new{number}")
+            done.append(walk.aim)
+
+    journal = go(shelf, stretch(0, 700), between=between)
+    assert journal.last.what is Onward.DONE
+    assert len(journal.legs) <= quiet + 3
+    assert journal.docids >= {str(n) for n in range(701)}

@@ -1,0 +1,102 @@
+"""Walks through the lists of the replica: real addresses, real answers, articles coming and going."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
+from urllib.request import urlopen
+
+import pytest
+
+from archive.records import Listing, Span
+from config.model import Feed
+from crawler.listings.registry import READERS
+from crawler.walking import Leg, Onward, Walk, begin, question, take
+from replica.server import Replica
+from replica.site import Site
+from replica.story import make_stories
+from tests.conftest import NEWEST
+
+FEED = Feed(id="china", kind="roll", categories=("金融",), lid=1686, pageid=155)
+EVERY = 100  # seconds between two articles
+Params = dict[str, str]
+
+
+def at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def read(body: bytes) -> Listing:
+    return READERS["roll"].read(body, "application/json", FEED)
+
+
+def address(feed: Feed, walk: Walk) -> str:
+    asked, reader = question(walk), READERS["roll"]
+    if asked.window and reader.history_url:
+        return reader.history_url(feed, asked.page, asked.window, asked.size)
+    return reader.page_url(feed, asked.page, asked.size)
+
+
+def go(walk: Walk, fetch: Callable[[str], bytes], known: set[str], feed: Feed = FEED) -> list[Leg]:
+    legs: list[Leg] = []
+    while not legs or legs[-1].what is Onward.ON:
+        listing = read(fetch(address(feed, walk)))
+        legs.append(take(walk, listing, known & {entry.docid for entry in listing.entries}))
+        walk = legs[-1].walk
+    return legs
+
+
+def docids(legs: list[Leg]) -> set[str]:
+    return {entry.docid for leg in legs for entry in leg.stretch.entries}
+
+
+def ignoring(params: Params) -> Params:
+    return {name: value for name, value in params.items() if name not in ("etime", "stime", "ctime")}
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+@pytest.mark.parametrize("history", [True, False])
+def test_a_gap_in_a_list_that_moves_is_closed(heeds: bool, history: bool) -> None:
+    """Every request takes three minutes: articles arrive all the time, late ones too, and some are deleted."""
+    now = NEWEST
+    stories = make_stories(4000, newest=NEWEST + 100 * EVERY, every=EVERY, lids=(1686,))
+    site = Site(stories, "https://finance.sina.com.cn", lambda: now)
+    for number, story in enumerate(stories):
+        if number % 20 == 0:
+            site.delete(story.docid, NEWEST + 10 * number)
+    start, end = at(NEWEST - 2000 * EVERY), at(NEWEST - 1000 * EVERY)
+
+    def fetch(url: str) -> bytes:
+        nonlocal now
+        now += 180
+        params = dict(parse_qsl(urlsplit(url).query))
+        return site.roll(params if heeds else ignoring(params))
+
+    known = {story.docid for story in stories if story.ctime <= start.timestamp()}
+    walk = begin("china", start, end, at(NEWEST), meets_ground=True, history=history, most_pages=200)
+    legs = go(walk, fetch, known)
+    assert (legs[-1].what, legs[-1].stretch.covered) == (Onward.DONE, Span(start, end))
+    lasting = {story.docid for story in site.stories if story.visible(NEWEST) and story.visible(now)}
+    within = {story.docid for story in stories if start <= at(story.ctime) <= end}
+    assert docids(legs) >= lasting & within
+    assert len(lasting & within) > 900
+    assert legs[-1].walk.history is (history and heeds)
+
+
+def test_a_list_on_the_network_is_walked_to_its_end() -> None:
+    stories = make_stories(333, newest=NEWEST, every=EVERY, lids=(1686,))
+    with Replica(stories) as replica:
+        feed = FEED.model_copy(update={"endpoint": replica.endpoint})
+
+        def fetch(url: str) -> bytes:
+            with urlopen(url) as response:  # noqa: S310  (loopback)
+                return bytes(response.read())
+
+        start, end = at(NEWEST) - timedelta(days=9), at(NEWEST)
+        walk = begin("china", start, end, end, meets_ground=False, history=True, most_pages=99)
+        legs = go(walk, fetch, set(), feed)
+    oldest = at(stories[-1].ctime)
+    assert docids(legs) == {story.docid for story in stories}
+    assert (legs[-1].what, legs[-1].stretch.floor) == (Onward.DONE, oldest)
+    assert legs[-1].stretch.covered == Span(oldest, end)
