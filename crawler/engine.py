@@ -58,8 +58,9 @@ class Engine:
         return self._sent_before + self._sent()
 
     def _sent(self) -> int:
-        stats = self._crawler.stats if self._crawler else None
-        return int(stats.get_value("downloader/request_count", 0)) if stats else 0
+        if self._crawler is None or self._crawler.spider is None:  # it has not opened yet
+            return 0
+        return int(self._crawler.stats.get_value("downloader/request_count", 0))
 
     def run(self) -> None:
         """Run to the end.

@@ -28,7 +28,7 @@ class Desk:
 
     def start(self, fetching: Fetching) -> None:
         """See Work."""
-        self.run.fetching = fetching
+        self.run.open(fetching)
         self.lists.ask_again()
         self.articles.look()
 

@@ -70,6 +70,7 @@ class Run:
     def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: Manner) -> None:
         self.archive, self.store, self.settings, self.now, self.manner = archive, archive.store, settings, now, manner
         self.fetching: Fetching | None = None  # the spider that is open
+        self._last_fetching: Fetching | None = None  # the same, or the one that was: its engine runs
         self.listeners: list[Listener] = []
         self._past_filings = {h.feed: h.filing for h in self.store.feed_histories().values()}
         self.under_way = 0  # polls, walks and articles that something is still to come of
@@ -90,6 +91,10 @@ class Run:
         past = next(feed for feed in feeds if feed in self._past_filings)
         return past, self._past_filings[past]
 
+    def open(self, fetching: Fetching) -> None:
+        """A spider is open."""
+        self.fetching = self._last_fetching = fetching
+
     def excuse(self, error: ArchiveError) -> None:
         """Go on although the index did not take a commit: in a while it may.
 
@@ -107,9 +112,9 @@ class Run:
 
     def crash(self, error: BaseException) -> None:
         """Stop: what cannot be recorded must not go on being fetched."""
-        if self.fetching is None:
+        if self._last_fetching is None:
             raise error
-        self.fetching.crash(error)
+        self._last_fetching.crash(error)
 
     def began(self) -> None:
         """One thing more is under way."""
