@@ -9,11 +9,11 @@ demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 # What `test` leaves out: the kill tests, and others that take more than a few seconds.
 test-slow: $(VENV)/ready
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

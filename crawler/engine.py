@@ -58,7 +58,7 @@ class Engine:
         return self._sent_before + self._sent()
 
     def _sent(self) -> int:
-        if self._crawler is None or self._crawler.spider is None:  # it has not opened yet
+        if self._crawler is None or self._spider() is None:  # it has not opened yet
             return 0
         return int(self._crawler.stats.get_value("downloader/request_count", 0))
 
@@ -82,12 +82,18 @@ class Engine:
 
     async def renew(self, config: Settings) -> None:
         """Go on with another spider, under other settings. What is in flight comes to its end first."""
+        if spider := self._spider():
+            spider.closing = True  # what is queued is asked for again by the next one
         if self._crawler is not None:
             await self._crawler.stop_async()
             self._sent_before += self._sent()
         self._config = config
         if self._stopping is None:
             self._open()
+
+    def _spider(self) -> FeedSpider | None:
+        spider = self._crawler.spider if self._crawler else None
+        return spider if isinstance(spider, FeedSpider) else None
 
     def _begin(self) -> None:
         self._open()
@@ -137,14 +143,14 @@ class Engine:
             for task in self._tasks:
                 if task is not asyncio.current_task():
                     task.cancel()
-            spider = self._crawler.spider if self._crawler else None
-            if isinstance(spider, FeedSpider):
+            if spider := self._spider():
                 spider.closing = True
                 for _ in range(round(GRACE / LOOK)):
                     if not spider.transferring:
                         break
                     await asyncio.sleep(LOOK)
             await asyncio.wait_for(self._work.stop(), LAST_WRITES)
+            await asyncio.wait(self._tasks, timeout=LAST_WRITES)
             if self._crawler:
                 # What is queued and not sent would be waited for, one delay after another.
                 await asyncio.wait({asyncio.ensure_future(self._crawler.stop_async())}, timeout=LOOK)

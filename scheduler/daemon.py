@@ -76,6 +76,7 @@ class Daemon:
         self._metrics = Metrics()
         self._polled_at: dict[str, datetime] = {}
         self._reloading: asyncio.Task[None] | None = None
+        self._reload_again = False  # SIGHUP came while it was reloading
 
     def run(self) -> Exit:
         """Run until SIGTERM or SIGINT.
@@ -172,13 +173,18 @@ class Daemon:
     # The configuration
 
     def _reload_soon(self) -> None:
-        if self._reloading is None or self._reloading.done():
+        self._reload_again = self._reloading is not None and not self._reloading.done()
+        if not self._reload_again:
             self._reloading = asyncio.ensure_future(self._reload())
             self._reloading.add_done_callback(self._reloaded)
 
     def _reloaded(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
+        if task.cancelled():
+            return
+        if error := task.exception():
             self._desk.run.crash(error)
+        elif self._reload_again:
+            self._reload_soon()
 
     async def _reload(self) -> None:
         self._notifier.reloading(self._clock.ticks())

@@ -19,6 +19,7 @@ from scheduler.exits import Exit
 
 NAME = "daemon.sock"
 LONGEST = 1024 * 1024  # bytes of a line: a tally of hundreds of feeds is far smaller
+PATIENCE = 10.0  # seconds for a client to say what it wants: it has it ready when it connects
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -90,7 +91,7 @@ class Reception:
             await writer.drain()
 
         try:
-            request = json.loads(await reader.readline())
+            request = json.loads(await asyncio.wait_for(reader.readline(), PATIENCE))
             carrying_out = asyncio.ensure_future(self._answer(request, send))
             gone = asyncio.ensure_future(reader.read(1))  # a client sends no more: it can only go away
             try:
@@ -99,7 +100,7 @@ class Reception:
                 carrying_out.cancel()
                 gone.cancel()
                 await asyncio.gather(carrying_out, gone, return_exceptions=True)
-        except (ValueError, OSError):
+        except (ValueError, OSError):  # a time-out is an OSError
             pass  # not one of ours, or gone
         except asyncio.CancelledError:
             with suppress(OSError):

@@ -52,7 +52,9 @@ class Mender:
     async def _close(self, feed: Feed, gap: Gap) -> None:
         logger.info("closing-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
         reason = await self._desk.lists.walk(feed, Span(gap.start, gap.end), _no_word, meets_ground=True)
-        if not reason and gap not in self._desk.run.store.gaps():
+        left_open = self._desk.run.store.gaps()
+        is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in left_open)
+        if not reason and not is_open:
             self._later.pop(feed.id, None)
             logger.info("closed-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
             return

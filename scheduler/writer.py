@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archive.archive import Archive
-from archive.errors import ArchiveError, DiskFullError, LockedError
+from archive.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
 from archive.records import Article, Entry, Post, Revision
 
 logger = logging.getLogger("finarchive")
@@ -18,8 +18,8 @@ BATCH = 64
 MOST_UNWRITTEN = 4 * BATCH  # a few megabytes; a disk slower than the network must not fill the memory
 # Seconds between two attempts at a disk that was full: it is emptied by people, or by a job of theirs.
 PAUSE = 5.0
-# What passes by itself, or when somebody makes room.
-PASSES = (DiskFullError, LockedError)
+# What passes by itself, or when somebody makes room, or mounts the disk again: it could be written once.
+PASSES = (DiskFullError, LockedError, NotWritableError)
 
 
 @dataclass(frozen=True, slots=True)

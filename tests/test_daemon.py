@@ -104,6 +104,7 @@ def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, replica: Rep
     home.assert_whole()
 
 
+@pytest.mark.slow
 def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 60.0"))
@@ -120,6 +121,7 @@ def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: Replic
     home.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=HOURLY)
 
@@ -130,6 +132,7 @@ def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: Replica
     assert f"process {daemon.process.pid} (finarchive run" in second.err
 
 
+@pytest.mark.slow
 def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     with Running(home) as daemon:
@@ -162,6 +165,7 @@ def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: Replica) -> 
     assert [notice[:7] for notice in daemon.notified] == ["READY=1", "RELOADI", "READY=1", "STOPPIN"]
 
 
+@pytest.mark.slow
 def test_sighup_takes_up_network_settings(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
@@ -194,6 +198,7 @@ def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: 
     assert "finarchive.toml:8: schedule.min" in refused[1]
 
 
+@pytest.mark.slow
 def test_what_cannot_change_while_it_runs_is_refused_as_a_whole(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
@@ -227,6 +232,7 @@ def test_a_port_in_use_is_a_clear_error(home: Home, replica: Replica) -> None:
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.slow
 def test_the_watchdog_is_fed(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=HOURLY)
 
@@ -248,6 +254,7 @@ def jumping(home: Home, tmp_path: Path) -> tuple[Running, Callable[[int], None]]
     return Running(home, command=command, PYTHONPATH=str(REPOSITORY)), set_clock
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [-5, 5])
 def test_a_clock_that_is_set_by_hours_stops_nothing(
     home: Home, replica: Replica, jumping: tuple[Running, Callable[[int], None]], hours: int
