@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from archive.archive import index_path
+from archive.archive import INNER, index_path
 from archive.store import Store
 from config.load import sample_text
 from scheduler import screen
@@ -18,6 +18,7 @@ from scheduler.cli import Refusal, Session
 from scheduler.coverage import read_day
 from scheduler.doctor import examine
 from scheduler.exits import Exit
+from scheduler.handover import runs
 from scheduler.reports import coverage_json, plain, report_coverage, report_feeds, report_gaps, status_json
 from scheduler.service_commands import service
 from scheduler.work_commands import backfill, crawl_command, retry, run
@@ -64,7 +65,8 @@ def status(session: Session, as_json: bool) -> None:
         click.echo(json.dumps(status_json(session.settings, store, now), ensure_ascii=False))
     else:
         reports = report_feeds(session.settings, store, now)
-        screen.show_status(session.settings, reports, report_gaps(session.settings, store), store)
+        gaps, daemon = report_gaps(session.settings, store), runs(session.settings.archive.root.absolute() / INNER)
+        screen.show_status(session.settings, reports, gaps, store, daemon=daemon)
 
 
 @click.command()

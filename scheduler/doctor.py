@@ -13,13 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from archive.archive import index_path
+from archive.archive import INNER, index_path
 from archive.errors import ArchiveError
 from archive.store import Store
 from config.load import ConfigError
 from config.model import Settings
 from scheduler.cli import Session
 from scheduler.exits import Exit
+from scheduler.handover import runs
 
 # A year of the busiest list measured (600 articles a day of 15 kB) takes some 3 GB.
 LEAST_ROOM = 3 * 10**9
@@ -56,6 +57,7 @@ def examine(session: Session) -> list[Check]:
     checks = [Check("configuration", on > 0, f"{source}; {on} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
     checks += [_folder(root), _room(root), _index(root)]
+    checks.append(Check("daemon", True, "runs" if runs(root / INNER) else "none runs: finarchive run, or a service"))
     checks += _network(settings)
     return checks
 

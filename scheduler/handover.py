@@ -116,6 +116,19 @@ class Reception:
             await send({"refused": str(refusal), "status": refusal.status})
 
 
+def runs(inner: Path) -> bool:
+    """Whether a daemon answers at the archive's socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            with _address(inner) as address:
+                connection.connect(address)
+        except PermissionError:
+            return True  # somebody else's; a socket that nobody listens at refuses its owner only
+        except OSError:
+            return False
+    return True
+
+
 def hand_over(inner: Path, request: dict[str, Any], on_tally: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Have the daemon do it, and wait until it is done.
 

@@ -130,10 +130,16 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
     console.print(f"from {source}" if source else "the built-in list; finarchive init writes a file to change it in")
 
 
-def show_status(settings: Settings, reports: Sequence[FeedReport], gaps: Sequence[OpenGap], store: Store) -> None:
-    """How everything is doing."""
+def show_status(
+    settings: Settings, reports: Sequence[FeedReport], gaps: Sequence[OpenGap], store: Store, *, daemon: bool
+) -> None:
+    """How everything is doing.
+
+    :param daemon: whether one runs
+    """
     console, counts = _console(), store.counts()
-    console.print(f"{settings.archive.root.absolute()}: {_many(counts.archived, 'article')} archived")
+    runs = "the daemon runs" if daemon else "no daemon runs"
+    console.print(f"{settings.archive.root.absolute()}: {_many(counts.archived, 'article')} archived; {runs}")
     table = Table("feed", "state", "last poll", "newest", "archived", "waiting", "parked")
     for report in reports:
         table.add_row(

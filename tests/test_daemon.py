@@ -127,9 +127,11 @@ def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: Replica
 
     with Running(home) as daemon:
         second = home.run("run")
+        assert "the daemon runs" in home.run("status").out
 
     assert second.status == 5
     assert f"process {daemon.process.pid} (finarchive run" in second.err
+    assert "no daemon runs" in home.run("status").out
 
 
 @pytest.mark.slow
