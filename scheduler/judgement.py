@@ -15,7 +15,7 @@ from scheduler.plan import Silence, find_silence
 # Without a poll for so long a record is stale, however its list is doing. Who crawls by hand may skip a weekend.
 NEGLECT = timedelta(days=3)
 
-_BY_ITSELF = "the daemon asks again by itself, finarchive crawl {feed} does at once"
+_BY_ITSELF = "the daemon asks again by itself, finarchive crawl does at once"
 _MENDS = {
     Kind.TEMPORARY: _BY_ITSELF,
     Kind.BLOCKED: _BY_ITSELF,
@@ -92,12 +92,11 @@ def _trouble(history: FeedHistory, resting: Rest | None) -> Standing:
     kind = resting.kind if resting else history.kind
     state = "blocked" if kind is Kind.BLOCKED else "failing"
     told = history.error or (resting.reason if resting else "")
-    weight = f" (failures in a row weigh {history.trouble:g})" if history.trouble else ""
     if resting:
         mend = f"{resting.host} is left alone until {_local(resting.until)} and then asked again by itself"
     else:
-        mend = _MENDS[kind or Kind.TEMPORARY].format(feed=history.feed)
-    return Standing(state, f"{told}{weight}; {mend}", history.failing_since)
+        mend = _MENDS[kind or Kind.TEMPORARY]
+    return Standing(state, f"{told}; {mend}", history.failing_since)
 
 
 def _dead(silence: Silence) -> str:

@@ -152,13 +152,23 @@ def show_status(
             str(report.parked),
         )
     console.print(table)
-    for state in ("failing", "blocked", "stale"):
-        for report in reports:
-            if report.state == state:
-                since = f" since {_when(report.since)}" if report.since else ""
-                console.print(Text(f"{report.id} is {state}{since}: {report.reason}", style=_STATE_STYLES[state]))
+    _show_troubles(console, reports)
     _show_waiting(console, store, counts)
     _show_gaps(console, gaps)
+
+
+def _show_troubles(console: Console, reports: Sequence[FeedReport]) -> None:
+    alike: dict[tuple[str, str, str], list[str]] = {}  # what goes wrong with one host goes wrong with all its feeds
+    for report in reports:
+        since = f" since {_when(report.since)}" if report.since else ""
+        alike.setdefault((report.state, since, report.reason), []).append(report.id)
+    for state in ("failing", "blocked", "stale"):
+        for (each, since, reason), feeds in alike.items():
+            if each == state:
+                verb = "is" if len(feeds) == 1 else "are"
+                console.print(
+                    Text(f"{', '.join(feeds)} {verb} {state}{since}: {reason}", _STATE_STYLES[state])
+                )
 
 
 def _show_gaps(console: Console, gaps: Sequence[OpenGap]) -> None:
