@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from replica.server import Hit, Replica
 from replica.story import make_stories
-from tests.conftest import Home
+from tests.conftest import NEWEST, Home
 from tests.running import Running
 
 REPOSITORY = Path(__file__).parents[1]
@@ -280,3 +281,16 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
 
     home.assert_whole()
     assert len(home.files()) == 16
+
+
+@pytest.mark.slow
+def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+    home.config.write_text(home.config.read_text() + 'cron = "*/5 * * * *"\n')
+    command = [sys.executable, "-m", "bench.racing", "150", str(time.time()), str(NEWEST), "run"]
+
+    with Running(home, command=command, PYTHONPATH=str(REPOSITORY)) as daemon:
+        daemon.wait_for("polled ", times=2)
+        [(polled,)] = home.rows("SELECT last_poll FROM feeds")
+
+    assert datetime.fromisoformat(polled).minute % 5 in (0, 1)  # two minutes there are less than a second here
