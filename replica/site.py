@@ -45,6 +45,7 @@ class Site:
         self.base_url = base_url  # "http://127.0.0.1:8000", no slash at the end
         self.now = now
         self.robots_text = "User-agent: *\nAllow: /\n"
+        self.knows_history = True  # False: roll lists do not heed etime, stime, ctime and date
         # Raw bytes by path ("/x.shtml", with the query or without) or by full address ("http://host/x.shtml").
         self.pages: dict[str, bytes] = {}
         # Raw roll answers by lid: the list's first page; its later pages are empty.
@@ -128,7 +129,7 @@ class Site:
         if not lid.isdecimal():
             error = "lid is missing or not a number"
             return roll_answer([], lid="0", total=0, now=now, base_url=self.base_url, code=11, msg=error)
-        first, last = _span(params)
+        first, last = _span(params) if self.knows_history else (None, None)
         key = (lid, num, page, first, last, now, self._changes, self.base_url)
         known = self._answers.get(key)
         if known is not None:

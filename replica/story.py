@@ -49,7 +49,7 @@ class Story:
 
     docid: str  # "nreplica0000123", [a-z]+[0-9]+
     title: str
-    section: str  # "stock/usstock/c"
+    section: str  # "stock/usstock/c"; "" for none
     media: str
     lids: tuple[int, ...]
     keywords: tuple[str, ...]
@@ -66,7 +66,8 @@ class Story:
     def path(self) -> str:
         """The address without the host: "/china/2026-09-29/doc-inreplica0000001.shtml"."""
         day = datetime.fromtimestamp(self.ctime, CHINA).date().isoformat()
-        return f"/{self.section}/{day}/doc-i{self.docid}.shtml"
+        section = f"/{self.section}" if self.section else ""
+        return f"{section}/{day}/doc-i{self.docid}.shtml"
 
     def visible(self, now: int) -> bool:
         """Is the story in its lists, and its page on the site, at `now`?"""
