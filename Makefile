@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint bench soak clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
@@ -23,6 +23,12 @@ lint: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python -m bench.crawl
 	$(BIN)/python -m bench.quiet
+	$(BIN)/python -m bench.quiet_poll
+	$(BIN)/python -m bench.latency
+
+# A day and a morning of the daemon's life in twelve minutes, with all that can go wrong. As root it fills a disk too.
+soak: $(VENV)/ready
+	$(BIN)/python -m bench.soak
 
 clean:
 	rm -rf $(VENV) demo-archive build *.egg-info

@@ -17,6 +17,8 @@ PATIENCE = 5.0
 # lie on three pages of its own: 16 MB hold those of a dozen feeds. With SQLite's 2 MB a poll of an index of a million
 # entries takes twice the time.
 CACHE = 16_000
+# What SQLite says when it cannot make the file that readers and the writer share, by kind of error.
+_NO_SHARED_FILES = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def open_index(path: Path) -> Database:
@@ -48,9 +50,25 @@ def open_index_for_reading(path: Path) -> Database:
         migrations.apply(database)
         return database
     with sql.told(path):
-        database = _database(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE))
+        database = _for_reading(path)
         _refuse_newer(database, path)
         return _brought_up_to_date(database) if migrations.pending(database) else database
+
+
+def _for_reading(path: Path) -> Database:
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    database = _database(sqlite3.connect(address, uri=True, timeout=PATIENCE))
+    try:
+        database.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        database.close()
+        log = path.with_name(f"{path.name}-wal")
+        if error.sqlite_errorcode & 0xFF not in _NO_SHARED_FILES or (log.exists() and log.stat().st_size):
+            raise
+        # The first reader makes the files that readers share with a writer; a full disk has no room for them, and who
+        # may not write has no right to. Nobody writes where no log is, and so none are needed.
+        database = _database(sqlite3.connect(f"{address}&immutable=1", uri=True, timeout=PATIENCE))
+    return database
 
 
 def _brought_up_to_date(database: Database) -> Database:

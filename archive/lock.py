@@ -19,6 +19,7 @@ class Lock:
     A killed process cannot leave it behind: the kernel drops it. What stands in the file only says who has it.
 
     :raises LockedError: another process has it; the message says which
+    :raises ArchiveError: it cannot be written
     """
 
     def __init__(self, path: Path, command: str, now: datetime) -> None:
@@ -33,10 +34,11 @@ class Lock:
             raise LockedError(
                 f"the archive {path.parent.parent} is in use by {holder}: wait for it to end, or stop it"
             ) from None
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump({"pid": os.getpid(), "command": command, "since": now.isoformat(timespec="seconds")}, self._file)
-        self._file.flush()
+        ours = {"pid": os.getpid(), "command": command, "since": now.isoformat(timespec="seconds")}
+        with told(path):
+            os.truncate(self._file.fileno(), 0)
+            # Past the file's buffer: closing it would try again to write what a full disk did not take.
+            os.write(self._file.fileno(), json.dumps(ours).encode())
 
     def release(self) -> None:
         """Let the next one have it."""

@@ -67,6 +67,7 @@ class Poll:
     failures: tuple[Failure, ...]  # the items that could not be understood
     ground: bool  # later polls may stop here: it met known ground, the list's end or its page limit
     error: Failure | None = None  # why it broke off
+    unmoved: bool = False  # the list was as it had been at the poll before: it has nothing to tell but that
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class Pending:
     host: str  # that it is to be fetched from
     feeds: tuple[str, ...]  # ids of all feeds that it belongs to: that listed it, or whose lid it names
     attempts: int  # failed ones so far
+    first_seen: datetime
     path: str | None = None  # where its file is to be, when an earlier run has decided it
 
 

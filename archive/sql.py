@@ -77,7 +77,8 @@ COUNT_LISTINGS = """
 """
 
 SELECT_DUE = """
-    SELECT docid, url, host, title, published, modified, entered, media, image, keywords, lids, attempts, path,
+    SELECT docid, url, host, title, published, modified, entered, media, image, keywords, lids, attempts,
+           first_seen, path,
            (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries
     WHERE status = 'pending' AND host = ? AND due <= ? AND (tried IS NULL OR tried < ?)
@@ -134,7 +135,14 @@ def pending(row: Row) -> Pending:
         keywords=tuple(json.loads(row["keywords"])),
         lids=tuple(json.loads(row["lids"])),
     )
-    return Pending(entry, row["host"], tuple(json.loads(row["feeds"])), row["attempts"], row["path"])
+    return Pending(
+        entry,
+        row["host"],
+        tuple(json.loads(row["feeds"])),
+        row["attempts"],
+        datetime.fromisoformat(row["first_seen"]),
+        row["path"],
+    )
 
 
 def feed_history(row: Row) -> FeedHistory:

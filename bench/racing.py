@@ -15,6 +15,7 @@ from pathlib import Path
 import apscheduler.schedulers.base
 
 from scheduler import timetable
+from scheduler.articles import Articles
 from scheduler.cli import Session, main
 from scheduler.clock import Clock
 from scheduler.daemon import Surroundings
@@ -38,13 +39,18 @@ def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
 
     if jump:
         apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
-    of_the_system = Surroundings.of_the_system
+    of_the_system, patience = Surroundings.of_the_system, Articles.patience
 
     def surroundings() -> Surroundings:
         ours = of_the_system()
         return Surroundings(Clock(now, speed), ours.notifier, ours.watchdog)
 
-    Surroundings.of_the_system = surroundings
+    def shortened(articles: Articles, host: str) -> float | None:
+        """The spider waits for a host's rest by the system's clock."""
+        seconds = patience(articles, host)
+        return None if seconds is None else seconds / speed
+
+    Surroundings.of_the_system, Articles.patience = surroundings, shortened
     Session.now = staticmethod(now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import zlib
 from collections import defaultdict
@@ -42,6 +43,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         # Scrapy 2.19 counts a request as on the wire a moment after it took it from the queue: without a delay it
         # sends a whole burst, whatever CONCURRENT_REQUESTS_PER_DOMAIN says.
         most = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
+        self._delay = crawler.settings.getfloat("DOWNLOAD_DELAY")
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(most))
 
     async def download_request(self, request: Request) -> Response:
@@ -57,6 +59,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         spider = cast("FeedSpider", self._crawler.spider)
         rests = spider.rests
         async with self._turns[host]:
+            await self._pause(host, spider.asked)
             if spider.closing:
                 raise ClosingError("the spider closes")
             rests.check(host)
@@ -69,6 +72,13 @@ class PoliteHandler(HTTP11DownloadHandler):
         elif response.status < 500 and not robots:
             rests.answered(host)
         return response
+
+    async def _pause(self, host: str, asked: dict[str, float]) -> None:
+        """Wait for the delay to pass. Scrapy does too, but knows nothing of the spider before this one."""
+        now = time.monotonic()
+        asked[host] = max(now, asked.get(host, -math.inf) + self._delay)
+        if asked[host] > now:
+            await asyncio.sleep(asked[host] - now)
 
     async def _download(self, request: Request, host: str, spider: FeedSpider) -> Response:
         spider.transferring += 1
@@ -88,7 +98,8 @@ class StrictRobots(RobotsTxtMiddleware):
     """Scrapy's robots.txt middleware, but for hosts whose robots.txt could not be had.
 
     Scrapy then takes everything as allowed, for the life of the process. Here the request fails as its robots.txt
-    did, and the next one asks again.
+    did, and the next one asks again. Nor does it keep to the rules for more than two of the requests that wait for
+    them together; here all do.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -106,8 +117,11 @@ class StrictRobots(RobotsTxtMiddleware):
             self._parsers.pop(netloc, None)
             self._asked[netloc] = time.monotonic()
         rules = await super().robot_parser(request)
+        if rules is None and isinstance(known := self._parsers.get(netloc), RobotParser):
+            rules = known  # of those that wait for it together, Scrapy gives it to the first alone
         if rules is None and (error := self._unknown.get(netloc)):
-            self._parsers.pop(netloc, None)
+            if self._parsers.get(netloc, error) is None:  # else it is being asked for again already
+                del self._parsers[netloc]
             raise error
         return rules
 

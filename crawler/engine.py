@@ -46,6 +46,7 @@ class Engine:
         self._work, self._rests, self._now, self._main = work, rests, now, main
         self._crash: BaseException | None = None
         self._sent_before = 0  # by the spiders of the past
+        self._asked: dict[str, float] = {}  # see FeedSpider
         self._process = AsyncCrawlerProcess(scrapy_settings(config.network))
         self._config = config
         self._crawler: Crawler | None = None
@@ -109,6 +110,7 @@ class Engine:
             rests=self._rests,
             now=self._now,
             on_crash=self._crashed,
+            asked=self._asked,
         )
         opened.add_done_callback(self._closed)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from hashlib import blake2b
 
 from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.records import Failure, Kind, Listing, Stretch
+from archive.records import Entry, Failure, Kind, Listing, Stretch
 from config.model import Feed
 from crawler import failures, urls
 from crawler.errors import ListingError
@@ -44,15 +46,15 @@ class Lists:
         most_pages: int,
     ) -> None:
         self._work, self._now, self._send, self._crash, self._most_pages = work, now, send, crash, most_pages
-        # What a feed's first page held when its last poll came to known ground. In memory only: after a start,
-        # polls read one page more.
-        self._fronts: dict[str, tuple[str, ...]] = {}
+        # A digest of a feed's first page when its last poll came to known ground, and what it held. In memory only:
+        # after a start, polls read one page more.
+        self._first_pages: dict[str, tuple[bytes, tuple[Entry, ...]]] = {}
 
     # Polls
 
     def poll(self, feed: Feed) -> None:
         """See Fetching."""
-        reading = Reading(feed.id, self._now(), front=self._fronts.get(feed.id))
+        reading = Reading(feed.id, self._now())
         if feed.kind in READERS:
             self._ask(feed, reading)
         else:
@@ -72,6 +74,13 @@ class Lists:
 
     def _read(self, response: Response, feed: Feed, reading: Reading) -> None:
         try:
+            if not reading.pages:
+                digest = blake2b(READERS[feed.kind].essence(response.body)).digest()
+                known_page = self._first_pages.get(feed.id)
+                if known_page and known_page[0] == digest and response.status == 200:
+                    self._work.polled(reading.unmoved(known_page[1]))
+                    return
+                reading = replace(reading, digest=digest)
             listing = _understand(response, feed, must_hold=not reading.pages)
             if isinstance(listing, Failure):
                 self._end_poll(reading, listing)
@@ -94,11 +103,9 @@ class Lists:
 
     def _end_poll(self, reading: Reading, error: Failure | None = None, *, ground: bool = False) -> None:
         try:
-            if ground:
-                self._fronts[reading.feed] = reading.first_page
-            else:
-                self._fronts.pop(reading.feed, None)
-            self._work.polled(reading.poll(ground=ground, error=error))
+            self._first_pages.pop(reading.feed, None)
+            if self._work.polled(reading.poll(ground=ground, error=error)) and ground:
+                self._first_pages[reading.feed] = reading.digest, reading.first_page
         except Exception as crash:
             self._crash(crash)
 

@@ -40,8 +40,16 @@ class Reading:
     seen: frozenset[str] = field(default=frozenset())
     known_pages: int = 0  # the last so many pages held only known docids
     holes: int = 0  # empty pages met before the list's end
-    front: tuple[str, ...] | None = None  # docids of the first page at the last poll that came to known ground
-    first_page: tuple[str, ...] = ()  # the same, of this poll
+    first_page: tuple[Entry, ...] = ()
+    digest: bytes = b""  # of the first page
+
+    def unmoved(self, first_page: tuple[Entry, ...]) -> Poll:
+        """The poll of a list whose first page is, to the last word, what it was at the poll before.
+
+        What came in late would have to stand fifty articles deep; in an hour quiet enough for this no article there
+        is so recent. So a quiet list costs one request.
+        """
+        return Poll(self.feed, self.at, 1, first_page, (), ground=True, unmoved=True)
 
     def poll(self, *, ground: bool, error: Failure | None = None) -> Poll:
         """The poll as it stands, to be recorded."""
@@ -66,7 +74,7 @@ def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: i
         failures=reading.failures + listing.failures,
         seen=reading.seen | docids,
         known_pages=reading.known_pages + 1 if only_known else 0,
-        first_page=reading.first_page if reading.pages else tuple(entry.docid for entry in listing.entries),
+        first_page=reading.first_page if reading.pages else listing.entries,
     )
     return after, _next(after, bool(fresh or listing.failures), most_pages)
 
@@ -74,10 +82,7 @@ def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: i
 def _next(reading: Reading, page_was_new: bool, most_pages: int) -> Next:
     if not page_was_new:  # an empty page, or one that repeats what this poll has read
         return Next.END
-    # Nothing at all has moved on the first page: what came in late would have to stand 50 articles deep, and in an
-    # hour quiet enough for this none of those can be so recent. A quiet list costs one request.
-    unmoved = reading.pages == 1 and reading.first_page == reading.front
-    if reading.known_pages >= (1 if unmoved else KNOWN_PAGES):
+    if reading.known_pages >= KNOWN_PAGES:
         return Next.KNOWN_GROUND
     if reading.pages >= most_pages:
         return Next.LIMIT

@@ -37,6 +37,7 @@ class FeedSpider(Spider):
     :param rests: which hosts want rest
     :param now: the clock, aware
     :param on_crash: called once with an error that ends the crawl: one that ``work`` raised, or a bug
+    :param asked: when each host is asked last, on the monotonic clock, by this spider and those before it
     """
 
     name = "finarchive"
@@ -49,15 +50,17 @@ class FeedSpider(Spider):
         rests: Rests,
         now: Callable[[], datetime],
         on_crash: Callable[[BaseException], None],
+        asked: dict[str, float],
     ) -> None:
         super().__init__()
-        self.rests = rests
+        self.rests, self.asked = rests, asked
         self.closing = False  # nothing more may be sent
         self.transferring = 0  # requests on the wire
         self._config, self._work, self._now, self._on_crash = config, work, now, on_crash
         self._lists = Lists(work.lists, now, self._send, self.crash, config.schedule.pages)
         self._on_the_wire: Counter[str] = Counter()  # articles handed to Scrapy, by host
         self._waiting: dict[str, asyncio.TimerHandle] = {}  # hosts to be asked again after their rest
+        self._charged: dict[str, BaseException | None] = {}  # by host: the last miss that an article was charged with
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -69,7 +72,10 @@ class FeedSpider(Spider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Nothing by itself: what is to be read is asked for once the spider is open."""
-        self._work.start(self)
+        try:
+            self._work.start(self)
+        except Exception as error:  # Scrapy would log it and wait for ever
+            self.crash(error)
         return
         yield  # an asynchronous generator, as Scrapy has it
 
@@ -178,6 +184,8 @@ class FeedSpider(Spider):
                 self._work.articles.give_back(
                     entry
                 )  # not so when it is a redirect's host that rests: this one may be asked
+            elif self._is_charged(host, failure.value):
+                self._work.articles.give_back(entry)
             else:
                 self._work.articles.failed(
                     entry, failures.of_exception(failure.value, entry.docid, urls.host(request.url))
@@ -185,6 +193,11 @@ class FeedSpider(Spider):
         except Exception as error:
             self.crash(error)
         self.refill(host)
+
+    def _is_charged(self, host: str, error: BaseException | None) -> bool:
+        """Whether another article was charged with this very miss: many may have waited for one robots.txt."""
+        again, self._charged[host] = self._charged.get(host) is error, error
+        return again and error is not None and failures.is_out_of_reach(error) > 0
 
     def _send(self, request: Request) -> None:
         if not self.closing:  # else whoever wanted it asks again once another spider is open

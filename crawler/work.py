@@ -32,8 +32,8 @@ class ListWork(Protocol):
     def known(self, feed: str, docids: Collection[str]) -> set[str]:
         """Those of ``docids`` that an earlier poll of ``feed`` left nothing unread below of."""
 
-    def polled(self, poll: Poll) -> None:
-        """A poll has ended: record what it saw."""
+    def polled(self, poll: Poll) -> bool:
+        """A poll has ended: record what it saw; return whether that could be done."""
 
     def walked(self, leg: Leg) -> bool:
         """A page of a walk was read: record it; return whether to go on."""

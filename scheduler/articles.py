@@ -108,7 +108,7 @@ class Articles:
         """See Work."""
         pending, now = self._in_hand.pop(entry.docid), self._run.now()
         self._run.ended()
-        delay = retry_delay(failure.kind, pending.attempts + 1)
+        delay = retry_delay(failure.kind, pending.attempts + 1, now - pending.first_seen)
         due = None if delay is None else now + max(delay, self._run.manner.least_retry)
         try:
             self._store.commit_failure(failure, now, due)
@@ -172,12 +172,12 @@ class Articles:
             self._run.fetching.refill()
 
     def _remember_rest(self, rest: Rest) -> None:
-        seconds = (rest.until - self._run.now()).total_seconds()
-        logger.warning("resting host=%s seconds=%d reason=%r", rest.host, round(seconds), rest.reason)
         try:
             self._store.commit_rest(rest)
         except PASSES as refusal:
             self._run.excuse(refusal)
+        seconds = (rest.until - self._run.now()).total_seconds()
+        logger.warning("resting host=%s seconds=%d reason=%r", rest.host, round(seconds), rest.reason)
 
     def _forget_rest(self, host: str) -> None:
         logger.info("answers-again host=%s", host)

@@ -99,6 +99,7 @@ class Daemon:
         await reception.open()
         self._desk.run.listeners.append(self)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._desk.articles.open()
         self._timetable.start(self._feeds())
         logger.info("started feeds=%d root=%s", len(self._feeds()), self._archive.root)
@@ -262,5 +263,7 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], surroundings: S
     :raises ArchiveError: the archive cannot be opened, or not be written for a reason that does not pass by itself
     :raises HealthError: the port for health cannot be had
     """
+    # It would end the process until it has its handler: so long it waits. Opening an index can take minutes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     with Archive(settings.archive.root, "run", surroundings.clock.now()) as archive:
         return Daemon(archive, settings, load, surroundings).run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from archive.paths import CHINA
 from archive.records import Entry, Failure, Poll, Revision, Seen, Span
@@ -89,18 +89,26 @@ class Errand:
 
     async def _walk(self, feed: Feed, stretch: Span) -> None:
         tally, store = self.tally.feeds[feed.id], self._desk.run.store
-        history = store.feed_histories().get(feed.id)
-        floor = history.floor if history else None
         # The newest first; what lies before the list's end cannot be had, and is not asked for again.
         for hole in reversed(holes(stretch, store.spans(feed.id).get(feed.id, []))):
+            floor = self._reach(feed.id)
             if floor and hole.end <= floor:
                 break
             start = max(hole.start, floor) if floor else hole.start
-            tally.error = await self._desk.lists.walk(feed, Span(start, hole.end), self._on_leg, meets_ground=False)
-            if tally.error:
+            error = await self._desk.lists.walk(feed, Span(start, hole.end), self._on_leg, meets_ground=False)
+            reached = self._reach(feed.id)
+            if error and (reached is None or reached == floor):  # else that is why: the list has no more
+                tally.error = error
                 break
+        if (floor := self._reach(feed.id)) and stretch.start < floor:
+            tally.floor = f"{floor.astimezone(CHINA):%Y-%m-%d %H:%M}"
         tally.polled = True
         self._on_change(self.tally)
+
+    def _reach(self, feed: str) -> datetime | None:
+        """Where a feed's list ends, if that was seen."""
+        history = self._desk.run.store.feed_histories().get(feed)
+        return history.floor if history else None
 
     def _on_leg(self, leg: Leg, seen: Seen) -> None:
         tally = self.tally.feeds[leg.stretch.feed]

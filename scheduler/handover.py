@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.exits import Exit
+
+logger = logging.getLogger("finarchive")
 
 NAME = "daemon.sock"
 LONGEST = 1024 * 1024  # bytes of a line: a tally of hundreds of feeds is far smaller
@@ -100,7 +103,7 @@ class Reception:
                 carrying_out.cancel()
                 gone.cancel()
                 await asyncio.gather(carrying_out, gone, return_exceptions=True)
-        except (ValueError, OSError):  # a time-out is an OSError
+        except (ValueError, RecursionError, OSError):  # a time-out is an OSError
             pass  # not one of ours, or gone
         except asyncio.CancelledError:
             with suppress(OSError):
@@ -114,16 +117,25 @@ class Reception:
             await send({"result": await self._handle(request, send)})
         except RefusedError as refusal:
             await send({"refused": str(refusal), "status": refusal.status})
+        except OSError:
+            raise  # it is gone
+        except Exception as error:  # a bug, in what one client asked for: the others' work goes on
+            logger.exception("errand-failed reason=%r", str(error))
+            reason = f"the daemon that holds the archive failed at it, its log says where: {error}"
+            await send({"refused": reason, "status": Exit.SOME_FAILED})
 
 
 def runs(inner: Path) -> bool:
     """Whether a daemon answers at the archive's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.setblocking(False)
         try:
             with _address(inner) as address:
                 connection.connect(address)
         except PermissionError:
             return True  # somebody else's; a socket that nobody listens at refuses its owner only
+        except BlockingIOError:
+            return True  # it is stuck, and so many have asked since that there is no room for another
         except OSError:
             return False
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive.records import Entry, Poll, Rhythm, Seen, Span
 from config.model import Feed
@@ -89,16 +89,18 @@ class Lists:
         self._run.outcome()
         return self._store.known(feed, docids)
 
-    def polled(self, poll: Poll) -> None:
+    def polled(self, poll: Poll) -> bool:
         """See Work."""
         feed, future = self._polls.pop(poll.feed)
         self._run.ended()
         error = poll.error.reason if poll.error else None
         trouble = weight(poll.error.kind) if poll.error else 0.0
-        seen = Seen(0, 0)
+        seen, is_recorded = Seen(0, 0), False
         try:
-            belongs, hosts = self._places(feed, poll.entries)
-            seen = self._store.commit_poll(poll, self._run.filing(feed), belongs, hosts, trouble)
+            told = replace(poll, entries=()) if poll.unmoved else poll
+            belongs, hosts = self._places(feed, told.entries)
+            seen = self._store.commit_poll(told, self._run.filing(feed), belongs, hosts, trouble)
+            is_recorded = True
             self._learn(poll, seen)
         except PASSES as refusal:  # nothing of it is recorded: the next poll reads it all again
             self._run.excuse(refusal)
@@ -109,7 +111,8 @@ class Lists:
             future.set_result((tally, seen.broken))
         for listener in list(self._run.listeners):
             listener.polled(poll, poll.error)
-        self._go_on(poll.entries)
+        self._go_on(told.entries)
+        return is_recorded
 
     def _learn(self, poll: Poll, seen: Seen) -> None:
         if not poll.ground or not seen.new:  # a silence is learned when it ends

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from archive.records import Kind, Rhythm
 from config.model import Feed, ScheduleSettings
@@ -76,13 +77,19 @@ def weight(kind: Kind) -> float:
     return _WEIGHTS[kind]
 
 
-def retry_delay(kind: Kind, attempts: int) -> timedelta | None:
+def retry_delay(kind: Kind, attempts: int, known_for: timedelta) -> timedelta | None:
     """How long after a failed attempt to try again; None to park the entry.
 
+    Attempts that failed in another way may have been many in a few minutes, and say nothing of this one: no step of
+    the delays is taken before its time.
+
     :param attempts: failed ones so far, this one included
+    :param known_for: the time since the entry was first seen; below zero when the clock was set back
     """
     delays = _DELAYS[kind]
-    return delays[attempts - 1] if attempts <= len(delays) else None
+    due = sum(total <= known_for for total in accumulate(delays)) if known_for >= _NOW else len(delays)
+    step = min(attempts - 1, due)
+    return delays[step] if step < len(delays) else None
 
 
 def next_poll(

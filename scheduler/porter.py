@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from archive.errors import DiskFullError, LockedError
 from archive.records import Span
 from config.model import Feed
 from scheduler.desk import Desk
@@ -33,21 +34,28 @@ class Porter:
         :param request: as made by the functions of :mod:`scheduler.requests`
         :raises RefusedError: it cannot be done
         """
+        try:
+            return await self._carry_out(request, send)
+        except LockedError as error:
+            raise RefusedError(str(error), Exit.LOCKED) from error
+        except DiskFullError as error:
+            raise RefusedError(str(error), Exit.SOME_FAILED) from error
+
+    async def _carry_out(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
         match request:
-            case {"command": "crawl", "feeds": list(names), "limit": limit}:
+            case {"command": "crawl", "feeds": list(names), "limit": int() | None as limit}:
                 return await self._errand(self._chosen(names), send, limit=limit)
             case {"command": "backfill", "feed": str(name), "start": str(start), "end": str(end)}:
-                stretch = Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
-                return await self._errand(self._chosen([name]), send, stretch=stretch)
+                return await self._errand(self._chosen([name]), send, stretch=_stretch(start, end))
             case {"command": "retry", "parked": bool(parked)}:
                 released = self._desk.run.store.release(self._desk.run.now(), parked=parked)
                 self._desk.articles.look()
                 return {"released": released}
         raise RefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 
-    def _chosen(self, names: list[str]) -> list[Feed]:
+    def _chosen(self, names: list[Any]) -> list[Feed]:
         feeds = {feed.id: feed for feed in self._desk.run.feeds}
-        if missing := [name for name in names if name not in feeds]:
+        if missing := [str(name) for name in names if not isinstance(name, str) or name not in feeds]:
             reason = f"the daemon that holds the archive has no feed called {', '.join(missing)}, or it is off"
             raise RefusedError(f"{reason}; it has: {', '.join(feeds)}", Exit.USAGE)
         return [feeds[name] for name in dict.fromkeys(names)] or list(feeds.values())
@@ -69,3 +77,13 @@ class Porter:
         while True:
             await send({"tally": errand.tally.as_json()})
             await asyncio.sleep(PACE)
+
+
+def _stretch(start: str, end: str) -> Span:
+    try:
+        stretch = Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
+    except ValueError as error:
+        raise RefusedError(f"no stretch of time: {error}", Exit.USAGE) from error
+    if stretch.start.tzinfo is None or stretch.end.tzinfo is None or stretch.start >= stretch.end:
+        raise RefusedError(f"no stretch of time with a zone: {start} to {end}", Exit.USAGE)
+    return stretch

@@ -95,6 +95,10 @@ def summarise(result: CrawlResult, seconds: float) -> None:
     style = "green" if not result.failed else "yellow"
     line = f"{_many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
     console.print(Text(f"{line}; {_many(result.requests, 'request')} in {seconds:.1f} s", style=style))
+    for feed in result.feeds:
+        if feed.floor:
+            reach = f"the list of {feed.id} reaches back to {feed.floor} only, China time"
+            console.print(Text(f"{reach}: what is older cannot be had from it", style="yellow"))
     for host in result.resting:
         console.print(Text(f"{host} wants rest: a later crawl asks it again", style="yellow"))
     if result.interrupted:
@@ -166,9 +170,7 @@ def _show_troubles(console: Console, reports: Sequence[FeedReport]) -> None:
         for (each, since, reason), feeds in alike.items():
             if each == state:
                 verb = "is" if len(feeds) == 1 else "are"
-                console.print(
-                    Text(f"{', '.join(feeds)} {verb} {state}{since}: {reason}", _STATE_STYLES[state])
-                )
+                console.print(Text(f"{', '.join(feeds)} {verb} {state}{since}: {reason}", _STATE_STYLES[state]))
 
 
 def _show_gaps(console: Console, gaps: Sequence[OpenGap]) -> None:

@@ -18,6 +18,7 @@ class FeedTally:
     new: int = 0
     error: str | None = None
     polled: bool = False
+    floor: str | None = None  # the list ends here, later than a walk was to come: China time, in words
 
 
 @dataclass(slots=True)

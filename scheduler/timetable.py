@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -42,11 +42,11 @@ class Timetable:
         clock: Clock,
         on_crash: Callable[[BaseException], None],
     ) -> None:
-        self._poll, self._next_poll, self._clock = poll, next_poll, clock
+        self._poll, self._next_poll, self._clock, self._on_crash = poll, next_poll, clock, on_crash
         self._running: set[str] = set()  # feeds being polled
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
-        self._scheduler.add_listener(lambda event: self._failed(event, on_crash), EVENT_JOB_ERROR)
+        self._scheduler.add_listener(self._ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
 
     def start(self, feeds: Iterable[str]) -> None:
         """Begin, in the running loop."""
@@ -77,19 +77,21 @@ class Timetable:
 
     async def _run(self, feed: str) -> None:
         self._running.add(feed)
+        await self._poll(feed)
+
+    def _ended(self, event: JobExecutionEvent) -> None:
+        # Not before APScheduler has counted the run as over: until then it would skip one that is due at once, as
+        # after a poll that took longer than the interval, and the feed would sleep until its reserve.
+        self._running.discard(event.job_id)
         try:
-            await self._poll(feed)
-        finally:
-            self._running.discard(feed)
-            if self._scheduler.get_job(feed):
-                self._set(feed)
+            if self._scheduler.get_job(event.job_id):
+                self._set(event.job_id)
+        except Exception as error:  # APScheduler would only log it
+            self._on_crash(error)
+        if event.exception and not isinstance(event.exception, asyncio.CancelledError):
+            self._on_crash(event.exception)
 
     def _set(self, feed: str) -> None:
         # APScheduler goes by the system's clock, which need not be ours.
         wait = self._clock.seconds(self._next_poll(feed) - self._clock.now())
         self._scheduler.modify_job(feed, next_run_time=datetime.now(UTC) + timedelta(seconds=wait))
-
-    @staticmethod
-    def _failed(event: JobExecutionEvent, on_crash: Callable[[BaseException], None]) -> None:
-        if not isinstance(event.exception, asyncio.CancelledError):
-            on_crash(event.exception)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_YEARS = range(1990, 2200)  # the web's, and those that a test may be of; arithmetic goes wrong at the calendar's ends
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 
 
@@ -148,6 +150,8 @@ def _time(text: str, *, is_end: bool = False) -> datetime:
     """A time as given on the command line; a day begins, or with ``is_end`` ends, in China."""
     try:
         time = datetime.fromisoformat(text)
+        if time.year not in _YEARS:
+            raise Refusal(f"{text!r} is not a time that a list could have articles of")
     except ValueError:
         raise Refusal(
             f"{text!r} is neither a day such as 2026-09-30 nor a time such as 2026-09-30T09:30+08:00"

@@ -168,6 +168,21 @@ def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: Replica) -> 
     assert [notice[:7] for notice in daemon.notified] == ["READY=1", "RELOADI", "READY=1", "STOPPIN"]
 
 
+def test_sighup_before_it_is_ready_is_obeyed_once_it_is(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    locked = home.root / ".finarchive" / "lock"
+    daemon = Running(home).start()
+    try:
+        while not locked.exists():
+            assert daemon.process.poll() is None
+        home.configure(replica.endpoint, replica.endpoint, more=HOURLY)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("reloaded changed=feeds", "polled feed=feed2")
+        assert daemon.stop() == 0
+    finally:
+        daemon.__exit__(None, None, None)
+
+
 @pytest.mark.slow
 def test_sighup_takes_up_network_settings(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)

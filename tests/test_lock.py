@@ -129,3 +129,16 @@ def test_a_longer_word_of_an_earlier_holder_leaves_no_rest(path: Path) -> None:
 def test_a_lock_that_cannot_be_made_is_an_archive_error(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="lock cannot be written"):
         Lock(tmp_path / "missing" / "lock", "crawl", NOW)
+
+
+def test_a_disk_without_room_for_the_holder_is_told_of(path: Path) -> None:
+    tried = (
+        "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        + HOLD.replace("lock = Lock", "try:\n    lock = Lock").partition("print")[0]
+        + "except Exception as error:\n    print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", tried, path], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (
+        f"DiskFullError {path} cannot be written (File too large): free some space, then run this again\n",
+        "",
+    )

@@ -41,8 +41,8 @@ def _middle_last(three: tuple[float, ...]) -> tuple[float, float, float]:
 
 def delays(kind: Kind) -> list[timedelta]:
     """All waits until an entry is parked."""
-    found = []
-    while (delay := retry_delay(kind, len(found) + 1)) is not None:
+    found: list[timedelta] = []
+    while (delay := retry_delay(kind, len(found) + 1, sum(found, timedelta(0)))) is not None:
         found.append(delay)
         assert len(found) < 100, "it is never parked"
     return found
@@ -54,8 +54,22 @@ def test_every_kind_of_failure_is_tried_again_at_once_then_ever_later_then_parke
     assert found[0] == timedelta(0)
     assert found == sorted(found)
     assert found[-1] == timedelta(days=1)
-    assert retry_delay(kind, len(found) + 1) is None
-    assert retry_delay(kind, len(found) + 50) is None
+    assert retry_delay(kind, len(found) + 1, 30 * DAY) is None
+    assert retry_delay(kind, len(found) + 50, 30 * DAY) is None
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_failures_of_other_kinds_in_the_first_minutes_park_nothing(kind: Kind) -> None:
+    """Three resets, and then a 404: that says no more than the first 404 of any article."""
+    assert delays(kind)[1] <= (retry_delay(kind, 9, 12 * MINUTE) or timedelta(0)) <= HOUR
+    assert retry_delay(kind, 9, 20 * HOUR) == DAY
+    assert retry_delay(kind, 9, 40 * HOUR) is None
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_clock_that_was_set_back_leaves_the_attempts_to_count(kind: Kind) -> None:
+    waits = [retry_delay(kind, attempts, -HOUR) for attempts in range(1, 9)]
+    assert [wait for wait in waits if wait is not None] == delays(kind)
 
 
 def test_what_mends_by_itself_is_tried_more_often_than_what_hardly_does() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -224,3 +226,13 @@ def test_opening_a_locked_index_says_so(path: Path, other: sqlite3.Connection) -
     for open_index in (Store.open, Store.open_for_reading):
         with pytest.raises(LockedError, match="locked by another program"):
             open_index(path)
+
+
+def test_an_index_on_a_full_disk_can_be_read(path: Path) -> None:
+    read = (
+        "import resource, sys\nfrom pathlib import Path\nfrom archive.store import Store\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "print(Store.open_for_reading(Path(sys.argv[1])).counts().entries)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", read, path], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("3\n", "")

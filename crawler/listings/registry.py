@@ -31,11 +31,13 @@ class Reader:
 
     page_url: PageUrl
     read: Callable[[bytes, str, Feed], Listing]  # body, Content-Type, feed; raises ListingError
+    # The part of an answer that says what the list holds: where it is the same, so is the page.
+    essence: Callable[[bytes], bytes]
     history_url: HistoryUrl | None = None  # None: the list cannot be asked for a stretch of time
 
 
 READERS: dict[str, Reader] = {
-    "roll": Reader(roll.page_url, roll.read, roll.history_url),
+    "roll": Reader(roll.page_url, roll.read, roll.essence, roll.history_url),
 }
 
 
