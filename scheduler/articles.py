@@ -61,6 +61,11 @@ class Articles:
         return self._store.pending_hosts(self._run.now(), began)
 
     @property
+    def busy(self) -> bool:
+        """Whether any article is with the spider or on its way to the disk."""
+        return bool(self._in_hand)
+
+    @property
     def disk_refuses(self) -> bool:
         """Whether the disk did not take what was tried last."""
         return self._writer.stuck

@@ -46,11 +46,11 @@ class Session:
         return load(self.config_path, os.environ)
 
     def reload(self) -> Settings:
-        """The settings as they are now, whatever they were.
+        """The settings as they are now: from the file that they came from, or one that has appeared since.
 
-        :raises ConfigError: with every mistake in them
+        :raises ConfigError: with every mistake in them; or the file is gone
         """
-        return load(find(self.config, os.environ, Path()), os.environ)
+        return load(self.config_path or find(self.config, os.environ, Path()), os.environ)
 
     def chosen(self, names: tuple[str, ...]) -> list[Feed]:
         """The feeds of these ids, else all that are on.

@@ -66,7 +66,7 @@ def status(session: Session, as_json: bool) -> None:
     else:
         reports = report_feeds(session.settings, store, now)
         gaps, daemon = report_gaps(session.settings, store), runs(session.settings.archive.root.absolute() / INNER)
-        screen.show_status(session.settings, reports, gaps, store, daemon=daemon)
+        screen.show_status(session.settings, reports, gaps, store, now, daemon=daemon)
 
 
 @click.command()

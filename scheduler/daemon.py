@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -235,13 +236,16 @@ class Daemon:
 
     def _verdict(self) -> Verdict:
         stuck, store = self._stuck(), self._desk.run.store
+        reports = report_feeds(self._settings, store, self._clock.now(), counted=False)
+        states = Counter(report.state for report in reports)
         told: dict[str, Any] = {
-            "feeds": len(self._feeds()),
+            "feeds": states,
             "waiting": store.counts().pending,
             "gaps": len(store.gaps()),
         }
         refuses = self._desk.run.suspended() or self._desk.articles.disk_refuses
-        return Verdict(not stuck and not refuses, told | {"stuck": stuck, "disk_refuses": refuses})
+        deaf = bool(states) and set(states) <= {"failing", "blocked"}
+        return Verdict(not (stuck or refuses or deaf), told | {"stuck": stuck, "disk_refuses": refuses})
 
     def _render(self) -> bytes:
         store, now = self._desk.run.store, self._clock.now()

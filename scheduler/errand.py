@@ -125,9 +125,9 @@ class Errand:
     def _is_done(self) -> bool:
         if self._limit is not None and self.tally.archived >= self._limit:
             return True
-        if self.tally.waiting > 0 and not self.tally.resting:
+        if self.tally.waiting > 0 and self._desk.articles.busy:
             return False
-        return not self._count()
+        return not self._count()  # nothing is in hand: what still waits may not be worth waiting for
 
     def _count(self) -> int:
         """Count what is due, anew; return how much of it is worth waiting for."""

@@ -91,7 +91,9 @@ def _trouble(history: FeedHistory, resting: Rest | None) -> Standing:
     """Its host rests, or its last poll broke off."""
     kind = resting.kind if resting else history.kind
     state = "blocked" if kind is Kind.BLOCKED else "failing"
-    told = history.error or (resting.reason if resting else "")
+    told = history.error
+    if resting and (not told or resting.host in told):  # a poll that was not even sent: it only says so
+        told = resting.reason
     if resting:
         mend = f"{resting.host} is left alone until {_local(resting.until)} and then asked again by itself"
     else:

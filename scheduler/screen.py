@@ -90,7 +90,8 @@ def summarise(result: CrawlResult, seconds: float) -> None:
         ids = ", ".join(feed.id for feed in errors if feed.error == reason)
         console.print(Text(f"✗ {ids}: {reason}", style="red"))
     listed, new = sum(feed.listed for feed in result.feeds), sum(feed.new for feed in result.feeds)
-    polled = _many(sum(feed.polled for feed in result.feeds), "feed")
+    good = sum(feed.polled and not feed.error for feed in result.feeds)
+    polled = _many(good, "feed") if good == len(result.feeds) else f"{good} of {_many(len(result.feeds), 'feed')}"
     console.print(f"{polled} polled: {_many(listed, 'article')} listed, {new:,} new")
     style = "green" if not result.failed else "yellow"
     line = f"{_many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
@@ -135,7 +136,13 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
 
 
 def show_status(
-    settings: Settings, reports: Sequence[FeedReport], gaps: Sequence[OpenGap], store: Store, *, daemon: bool
+    settings: Settings,
+    reports: Sequence[FeedReport],
+    gaps: Sequence[OpenGap],
+    store: Store,
+    now: datetime,
+    *,
+    daemon: bool,
 ) -> None:
     """How everything is doing.
 
@@ -144,7 +151,9 @@ def show_status(
     console, counts = _console(), store.counts()
     runs = "the daemon runs" if daemon else "no daemon runs"
     console.print(f"{settings.archive.root.absolute()}: {_many(counts.archived, 'article')} archived; {runs}")
-    table = Table("feed", "state", "last poll", "newest", "archived", "waiting", "parked")
+    table = Table(
+        "feed", "state", "last poll", "newest", "archived", "waiting", "parked", caption="times are China's"
+    )
     for report in reports:
         table.add_row(
             report.id,
@@ -157,7 +166,7 @@ def show_status(
         )
     console.print(table)
     _show_troubles(console, reports)
-    _show_waiting(console, store, counts)
+    _show_waiting(console, store, counts, now)
     _show_gaps(console, gaps)
 
 
@@ -193,7 +202,7 @@ def show_coverage(lines: Sequence[str]) -> None:
         console.print(line)
 
 
-def _show_waiting(console: Console, store: Store, counts: Counts) -> None:
+def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime) -> None:
     for status, words in (("pending", "waiting"), ("parked", "parked, given up")):
         total, reasons = getattr(counts, status), store.failures(status)
         if total:
@@ -203,7 +212,8 @@ def _show_waiting(console: Console, store: Store, counts: Counts) -> None:
         if len(reasons) > MOST_REASONS:
             console.print(f"  … and {len(reasons) - MOST_REASONS} reasons more")
     if due := store.next_due():
-        console.print(f"the next of those that wait is due at {_when(due)}, China time")
+        when = "now" if due <= now else f"at {_when(due)}, China time"
+        console.print(f"the next of those that wait is due {when}")
     if counts.parked:
         console.print("finarchive retry --parked makes what was given up due again")
 

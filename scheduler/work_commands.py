@@ -110,7 +110,8 @@ def retry(session: Session, parked: bool, as_json: bool) -> None:
         return int(_hand_over(session, {"command": "retry", "parked": parked}, lambda tally: None)["released"])
 
     released = _here_or_there(here, there)
-    click.echo(json.dumps({"released": released}) if as_json else f"Released {released}: the next crawl tries them.")
+    told = f"Released {released}: they are tried next." if released else "Nothing waits for a later time."
+    click.echo(json.dumps({"released": released}) if as_json else told)
 
 
 @click.command()
@@ -143,7 +144,11 @@ def _here_or_there(here: Callable[[], T], there: Callable[[], T]) -> T:
 
 def _hand_over(session: Session, request: dict[str, Any], on_tally: Callable[[Tally], None]) -> dict[str, Any]:
     inner = session.settings.archive.root.absolute() / INNER
-    return hand_over(inner, request, lambda document: on_tally(Tally.from_json(document)))
+    try:
+        return hand_over(inner, request, lambda document: on_tally(Tally.from_json(document)))
+    except KeyboardInterrupt:
+        click.echo("Interrupted: the daemon goes on with what was found.", err=True)
+        raise
 
 
 def _time(text: str, *, is_end: bool = False) -> datetime:

@@ -178,3 +178,28 @@ def test_rests_double_from_run_to_run_though_robots_txt_answers(home: Home, repl
         assert home.run("crawl", "--json").status == 3
 
     assert home.rows("SELECT strikes FROM rests") == [(3,)]
+
+
+@pytest.mark.slow
+def test_a_crawl_ends_when_the_host_of_what_waits_is_out_of_reach(home: Home) -> None:
+    with Replica(make_stories(60, newest=NEWEST)) as replica:
+        home.configure(replica.endpoint)
+        home.run("crawl", "--limit", "0")
+
+    outcome = home.run("crawl", "--json", timeout=60)  # it waits for one short rest
+
+    assert outcome.status == 3
+    assert outcome.json["pending"] == 60
+
+
+@pytest.mark.slow
+def test_a_crawl_of_two_hosts_ends_when_one_of_them_wants_rest(home: Home, replica: Replica) -> None:
+    with Replica(make_stories(20, newest=NEWEST, seed=2)) as other:
+        home.configure(replica.endpoint, other.endpoint.replace("127.0.0.1", "localhost"))
+        other.site.base_url = other.url.replace("127.0.0.1", "localhost")
+        other.fault("status", match="doc-i", status=429, retry_after=3600)
+
+        outcome = home.run("crawl", "--json", timeout=60)
+
+    assert (outcome.status, outcome.json["archived"]) == (1, 12)
+    assert outcome.json["pending"] == 20

@@ -217,6 +217,17 @@ def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: 
 
 
 @pytest.mark.slow
+def test_a_configuration_that_is_gone_is_refused(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND)
+
+    with Running(home) as daemon:
+        home.config.unlink()
+        daemon.signal(signal.SIGHUP)
+        assert "does not exist" in daemon.wait_for("configuration-refused")
+        daemon.wait_for("polled feed=feed1", times=2)
+
+
+@pytest.mark.slow
 def test_what_cannot_change_while_it_runs_is_refused_as_a_whole(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
