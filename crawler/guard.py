@@ -73,7 +73,7 @@ class GuardedResolver:
 
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: ReactorBase) -> Self:
-        """Scrapy's way to make its DNS_RESOLVER."""
+        """Scrapy's way to make its TWISTED_DNS_RESOLVER."""
         return cls(reactor, crawler.settings.getbool(ALLOW_PRIVATE))
 
     def install_on_reactor(self) -> None:

@@ -38,7 +38,7 @@ _FIXED: dict[str, Any] = {
         "crawler.download.StrictRobots": 100,  # in its place
         "crawler.download.EachRequest": 610,  # after redirects and before the content coding is undone
     },
-    "DNS_RESOLVER": "crawler.guard.GuardedResolver",
+    "TWISTED_DNS_RESOLVER": "crawler.guard.GuardedResolver",
     # Retries, duplicates and back-off are decided from the index, where they outlive the process.
     "RETRY_ENABLED": False,
     "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",

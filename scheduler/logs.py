@@ -25,8 +25,13 @@ def set_up(verbosity: int, *, json: bool = False) -> None:
     # Not on the loggers: Scrapy sets the levels of its own, and the root's, itself. What is disabled costs nothing.
     logging.disable(levels[verbosity] - 1)
     if verbosity < 2:  # what Scrapy and Twisted say, our own outcome lines say better
-        handler.addFilter(logging.Filter(OURS))
+        handler.addFilter(_is_told)
     logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    # asyncio tells of errors that nobody asked for: bugs, and ours.
+    return record.name == OURS or (record.name == "asyncio" and record.levelno >= logging.ERROR)
 
 
 def is_journal(environ: Mapping[str, str], descriptor: int) -> bool:
