@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from archive import sql
 from archive.records import FeedHistory, Filing, Gap, Poll, Rhythm, Span, Stretch
-from archive.spans import gap_left, holes, merged, span_read, without
+from archive.spans import gap_left, holes, known_to, merged, span_read, without
 from archive.sql import to_text, to_time
 
 
@@ -109,7 +109,7 @@ class Ledger:
                 "at": at,
                 "success": None if error else at,
                 "newest": to_text(newest),
-                "ground": to_text(newest) if poll.ground else None,
+                "ground": to_text(known_to(poll)) if poll.ground else None,
                 "complete_to": to_text(complete_to),
                 "kind": error.kind if error else None,
                 "error": error.reason if error else None,

@@ -151,7 +151,7 @@ def _create_spans_rhythms_and_changes(db: Database) -> None:
         not_null={"docid", "feed", "seen", "title", "retitled"},
         strict=True,
     )
-    db.table("changes").create_index(["docid"])
+    db.table("changes").create_index(["docid", "feed"])
 
 
 def _extend_feeds_and_rests(db: Database) -> None:

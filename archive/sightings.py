@@ -102,8 +102,9 @@ class Sightings:
     def _changed(self, docids: Collection[str], feed: str) -> tuple[dict[str, sql.Row], dict[str, sql.Row]]:
         """The last change of each entry that has any: by this feed's listing, and by any."""
         rows = self._db.execute(
-            """SELECT docid, feed, title, modified FROM changes WHERE docid IN (SELECT value FROM json_each(?))
-               ORDER BY id""",
+            """SELECT docid, feed, title, modified FROM changes WHERE id IN (
+                   SELECT max(id) FROM changes WHERE docid IN (SELECT value FROM json_each(?)) GROUP BY docid, feed
+               ) ORDER BY id""",
             [json.dumps(list(docids))],
         ).fetchall()
         return {row["docid"]: row for row in rows if row["feed"] == feed}, {row["docid"]: row for row in rows}

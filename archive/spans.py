@@ -6,12 +6,14 @@ Ends belong to a span: spans that touch are one, and what is cut out of a span l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median_low
 
 from archive.records import Gap, Poll, Span
 
 LAST_READ = 50  # entries: a page of a list
+# Our clock may be behind the site's, by a zone at the most: a bound by it alone would see gaps where none are.
+AHEAD = timedelta(days=1)
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
@@ -79,6 +81,17 @@ def span_read(poll: Poll, complete_to: datetime | None, gap: Gap | None) -> Span
         # A record begins at the middle of what was read last: one old article pinned there must not claim years.
         start = min(median_low(_last_read(poll) or [poll.at]), poll.at)
     return Span(start, poll.at) if start <= poll.at else None  # else the clock has jumped back
+
+
+def known_to(poll: Poll) -> datetime | None:
+    """How far the known ground of a poll reaches; None where its entries have no times.
+
+    To its newest article. But one that the site dates ahead of the time at which it entered the list, by a slip or an
+    embargo, must not hide what comes until then; nor may one without such a time, by more than a day.
+    """
+    latest = poll.at + AHEAD
+    times = [min(e.published, e.entered or e.published, latest) for e in poll.entries if e.published]
+    return max(times, default=None)
 
 
 def _last_read(poll: Poll) -> list[datetime]:

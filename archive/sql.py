@@ -76,6 +76,11 @@ COUNT_LISTINGS = """
     FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) GROUP BY feed
 """
 
+BRING_TO_DATE = """
+    UPDATE entries SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
+    WHERE status = 'pending' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
+"""
+
 SELECT_DUE = """
     SELECT docid, url, host, title, published, modified, entered, media, image, keywords, lids, attempts,
            first_seen, path,

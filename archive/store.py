@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -204,6 +204,15 @@ class Store:
                     failure.subject,
                 ],
             )  # fmt: skip
+
+    def come_to_date(self, now: datetime, longest: timedelta) -> None:
+        """Let nothing that waits be tried later than now, or due later than the longest delay from now.
+
+        Such times are of a clock that was ahead.
+        """
+        times = {"now": to_text(now), "latest": to_text(now + longest)}
+        with sql.told(self._path), self._db.atomic():
+            self._db.execute(sql.BRING_TO_DATE, times)
 
     def release(self, now: datetime, *, parked: bool) -> int:
         """Make what waits due now, and with ``parked`` what was given up too; return how many entries that were."""

@@ -151,7 +151,10 @@ class Engine:
                     if not spider.transferring:
                         break
                     await asyncio.sleep(LOOK)
-            await asyncio.wait_for(self._work.stop(), LAST_WRITES)
+            try:
+                await asyncio.wait_for(self._work.stop(), LAST_WRITES)
+            except TimeoutError:  # a disk that takes nothing; what it did not take is fetched again
+                logger.warning("not-written reason=%r", "the disk took too long; what is left is fetched again")
             await asyncio.wait(self._tasks, timeout=LAST_WRITES)
             if self._crawler:
                 # What is queued and not sent would be waited for, one delay after another.

@@ -46,9 +46,9 @@ class Lists:
         most_pages: int,
     ) -> None:
         self._work, self._now, self._send, self._crash, self._most_pages = work, now, send, crash, most_pages
-        # A digest of a feed's first page when its last poll came to known ground, and what it held. In memory only:
-        # after a start, polls read one page more.
-        self._first_pages: dict[str, tuple[bytes, tuple[Entry, ...]]] = {}
+        # By feed and list: a digest of the first page when its last poll came to known ground, and what it held. In
+        # memory only: after a start, polls read one page more.
+        self._first_pages: dict[tuple[str, str], tuple[bytes, tuple[Entry, ...]]] = {}
 
     # Polls
 
@@ -59,7 +59,7 @@ class Lists:
             self._ask(feed, reading)
         else:
             reason = f"this version cannot read lists of kind {feed.kind} yet"
-            self._end_poll(reading, Failure(feed.id, Kind.REFUSED, reason))
+            self._end_poll(feed, reading, Failure(feed.id, Kind.REFUSED, reason))
 
     def _ask(self, feed: Feed, reading: Reading) -> None:
         self._send(
@@ -76,21 +76,21 @@ class Lists:
         try:
             if not reading.pages:
                 digest = blake2b(READERS[feed.kind].essence(response.body)).digest()
-                known_page = self._first_pages.get(feed.id)
+                known_page = self._first_pages.get((feed.id, feed.source))
                 if known_page and known_page[0] == digest and response.status == 200:
                     self._work.polled(reading.unmoved(known_page[1]))
                     return
                 reading = replace(reading, digest=digest)
             listing = _understand(response, feed, must_hold=not reading.pages)
             if isinstance(listing, Failure):
-                self._end_poll(reading, listing)
+                self._end_poll(feed, reading, listing)
                 return
             known = self._work.known(feed.id, [entry.docid for entry in listing.entries])
             reading, what = read_page(reading, listing, known, self._most_pages)
             if what is Next.READ_ON or (what is Next.HOLE and reading.holes == 1):
                 self._ask(feed, reading)
             else:
-                self._end_poll(reading, ground=what is not Next.HOLE)
+                self._end_poll(feed, reading, ground=what is not Next.HOLE)
         except Exception as error:
             self._crash(error)
 
@@ -99,13 +99,13 @@ class Lists:
         reading, feed = request.cb_kwargs["reading"], request.cb_kwargs["feed"]
         if isinstance(failure.value, ClosingError):
             return  # whoever wanted the poll asks again once another spider is open
-        self._end_poll(reading, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
+        self._end_poll(feed, reading, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
 
-    def _end_poll(self, reading: Reading, error: Failure | None = None, *, ground: bool = False) -> None:
+    def _end_poll(self, feed: Feed, reading: Reading, error: Failure | None = None, *, ground: bool = False) -> None:
         try:
-            self._first_pages.pop(reading.feed, None)
+            self._first_pages.pop((feed.id, feed.source), None)
             if self._work.polled(reading.poll(ground=ground, error=error)) and ground:
-                self._first_pages[reading.feed] = reading.digest, reading.first_page
+                self._first_pages[feed.id, feed.source] = reading.digest, reading.first_page
         except Exception as crash:
             self._crash(crash)
 

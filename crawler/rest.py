@@ -59,7 +59,8 @@ class Rests:
         self._misses: dict[str, float] = {}  # requests in a row that did not get through, by weight
         for rest in past:
             self._rests[rest.host] = rest
-            self._until[rest.host] = rest.until if rest.stated else now()
+            # Not longer than one can be: it may have been written under a clock that was wrong.
+            self._until[rest.host] = min(rest.until, now() + LONGEST_STATED) if rest.stated else now()
 
     def current(self, host: str) -> Rest | None:
         """The rest that a host has now; None when it may be asked."""

@@ -87,11 +87,11 @@ class FeedSpider(Spider):
         self.refill()
         raise DontCloseSpider
 
-    async def on_closed(self) -> None:
+    def on_closed(self) -> None:
         """Nothing more will come."""
         for timer in self._waiting.values():
             timer.cancel()
-        await self._work.stop()
+        self._work.closed()
 
     def poll(self, feed: Feed) -> None:
         """See Fetching."""

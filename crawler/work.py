@@ -78,5 +78,8 @@ class Work(Protocol):
     def start(self, fetching: Fetching) -> None:
         """A spider has opened. It takes the place of any that there was."""
 
+    def closed(self) -> None:
+        """The spider is closed: what it has not fetched is no longer in hand. Another one may open."""
+
     async def stop(self) -> None:
-        """The spider closes. Bring what is on its way to the disk; what it has not fetched is no longer in hand."""
+        """All is over: bring what has been fetched to the disk."""

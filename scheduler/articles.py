@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from archive.post import render
-from archive.records import Article, Entry, Failure, Filing, Pending, Rest, Revision
+from archive.records import Article, Entry, Failure, Filing, Kind, Pending, Rest, Revision
 from crawler.rest import Rests
-from scheduler.plan import retry_delay
+from scheduler.plan import LONGEST_DELAY, retry_delay
 from scheduler.run import Run
 from scheduler.writer import PASSES, Unwritten, Writer
 
@@ -28,7 +28,10 @@ class Articles:
         self._hosts: set[str] = set()  # that articles may be waiting for
         self._next_due: datetime | None = None  # of those that are not due yet
         self._in_hand: dict[str, Pending] = {}
-        self._writer = Writer(run.archive, self._written, run.crash, self._has_room, steadfast=run.manner.steadfast)
+        self._with_writer: set[str] = set()  # docids of those in hand that are on their way to the disk
+        self._writer = Writer(
+            run.archive, self._written, run.crash, self._has_room, self._refused, steadfast=run.manner.steadfast
+        )
         self.rests = Rests(
             run.settings.network.rest, run.now, self._store.rests(), self._remember_rest, self._forget_rest
         )
@@ -39,7 +42,7 @@ class Articles:
         :param limit: the most to archive; None for all
         """
         self._open, self._left = True, math.inf if limit is None else limit
-        self.look()
+        self.come_to_date()
 
     def look(self) -> None:
         """Look again which hosts articles wait for, and have them fetched."""
@@ -93,6 +96,7 @@ class Articles:
             self._run.began()
         if not taken and not ours:
             self._hosts.discard(host)
+            self._next_due = self._store.next_due(now)  # the clock may have been set since it was asked
         return [pending.entry for pending in taken]
 
     def give_back(self, entry: Entry) -> None:
@@ -103,14 +107,19 @@ class Articles:
 
     def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
         """See Work. The file is written, and then the row, by the writer."""
+        if entry.docid not in self._in_hand:  # it came when all was over
+            return
         feed, filing = self._filing(self._in_hand[entry.docid])
         post = render(article, filing.categories, filing.author, self._run.settings.archive.profile)
         if path := self._in_hand[entry.docid].path:
             post = replace(post, path=PurePosixPath(path))
+        self._with_writer.add(entry.docid)
         self._writer.put(Unwritten(entry, article, post, feed, milliseconds))
 
     def failed(self, entry: Entry, failure: Failure) -> None:
         """See Work."""
+        if entry.docid not in self._in_hand:  # it came when all was over
+            return
         pending, now = self._in_hand.pop(entry.docid), self._run.now()
         self._run.ended()
         delay = retry_delay(failure.kind, pending.attempts + 1, now - pending.first_seen)
@@ -145,12 +154,28 @@ class Articles:
         rest = self.rests.current(host)
         return max(rest.until - self._run.now(), timedelta(0)) if rest else timedelta(0)
 
-    async def drain(self) -> None:
-        """Bring what has been fetched to the disk; what has not is no longer in hand."""
-        await self._writer.drain()
-        for _ in self._in_hand:
+    def let_go(self) -> None:
+        """The spider is closed: what it had not fetched is no longer in hand."""
+        for docid in self._in_hand.keys() - self._with_writer:
+            del self._in_hand[docid]
             self._run.ended()
-        self._in_hand.clear()
+
+    async def drain(self) -> None:
+        """Bring what has been fetched to the disk."""
+        await self._writer.drain()
+
+    def clock_moved(self, by: timedelta) -> None:
+        """The clock was set forward by so much, or back."""
+        self.rests.clock_moved(by)
+        self.come_to_date()
+
+    def come_to_date(self) -> None:
+        """Take nothing for tried in the future, or due later than it can be: some clock was wrong."""
+        try:
+            self._store.come_to_date(self._run.now(), LONGEST_DELAY)
+        except PASSES as refusal:
+            self._run.excuse(refusal)
+        self.look()
 
     def _filing(self, pending: Pending) -> tuple[str, Filing]:
         """The feed that an entry is filed under: the first configured one it belongs to, else one of the past."""
@@ -163,6 +188,7 @@ class Articles:
         self._left -= len(batch)
         for unwritten, revision in batch:
             del self._in_hand[revision.docid]
+            self._with_writer.discard(revision.docid)
             self._run.ended()
             logger.info(
                 "archived feed=%s docid=%s revision=%d ms=%d",
@@ -171,6 +197,11 @@ class Articles:
             for listener in list(self._run.listeners):
                 listener.archived(unwritten.entry, revision)
         self._run.tell_change()
+
+    def _refused(self, unwritten: Unwritten, reason: str) -> None:
+        docid = unwritten.entry.docid
+        self._with_writer.discard(docid)
+        self.failed(unwritten.entry, Failure(docid, Kind.TEMPORARY, reason))
 
     def _has_room(self) -> None:
         if self._run.fetching:

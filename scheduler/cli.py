@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from archive.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
-from config.load import ConfigError, find, load
+from config.load import ConfigError, Mistake, find, load
 from config.model import Feed, Settings
 from scheduler import logs
 from scheduler.exits import Exit
@@ -50,7 +50,10 @@ class Session:
 
         :raises ConfigError: with every mistake in them; or the file is gone
         """
-        return load(self.config_path or find(self.config, os.environ, Path()), os.environ)
+        path = self.config_path or find(self.config, os.environ, Path())
+        if path and path.exists() and not path.is_file():  # reading a pipe may take for ever
+            raise ConfigError([Mistake(str(path), None, "", "is no regular file; it is read again at each SIGHUP")])
+        return load(path, os.environ)
 
     def chosen(self, names: tuple[str, ...]) -> list[Feed]:
         """The feeds of these ids, else all that are on.

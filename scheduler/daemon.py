@@ -151,7 +151,8 @@ class Daemon:
             await asyncio.sleep(BEAT)
             if moved := watch.moved():
                 logger.warning("clock-set seconds=%d", round(moved.total_seconds()))
-                self._desk.articles.rests.clock_moved(moved)
+                self._desk.articles.clock_moved(moved)
+                self._mender.clock_moved()
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
             self._desk.articles.tick()

@@ -32,7 +32,11 @@ class Desk:
         self.lists.ask_again()
         self.articles.look()
 
-    async def stop(self) -> None:
+    def closed(self) -> None:
         """See Work."""
         self.run.fetching = None
+        self.articles.let_go()
+
+    async def stop(self) -> None:
+        """See Work."""
         await self.articles.drain()

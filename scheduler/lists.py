@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from archive.records import Entry, Poll, Rhythm, Seen, Span
+from archive.records import Entry, Failure, Kind, Poll, Rhythm, Seen, Span
 from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
@@ -68,7 +68,8 @@ class Lists:
         """
         if under_way := self._polls.get(feed.id):
             return await asyncio.shield(under_way[1])
-        self._settle(feed)
+        if refusal := self._settle(feed):  # it would be read against the record of another list
+            return self._refused(feed, refusal), 0
         ended: asyncio.Future[tuple[FeedTally, int]] = asyncio.get_running_loop().create_future()
         self._polls[feed.id] = feed, ended
         self._run.began()
@@ -76,13 +77,23 @@ class Lists:
             self._run.fetching.poll(feed)
         return await asyncio.shield(ended)  # others may come to wait for the same poll
 
-    def _settle(self, feed: Feed) -> None:
+    def _refused(self, feed: Feed, reason: str) -> FeedTally:
+        failure = Failure(feed.id, Kind.TEMPORARY, reason)
+        poll = Poll(feed.id, self._run.now(), 0, (), (), ground=False, error=failure)
+        for listener in list(self._run.listeners):
+            listener.polled(poll, failure)
+        return FeedTally(feed.id, error=reason, polled=True)
+
+    def _settle(self, feed: Feed) -> str | None:
+        """Begin a new record where a feed reads another list than before; return why that could not be done."""
         try:
             if self._store.settle(feed.id, feed.source):
                 self._rhythms.pop(feed.id, None)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record begins anew")
         except PASSES as error:
             self._run.excuse(error)
+            return str(error)
+        return None
 
     def known(self, feed: str, docids: Collection[str]) -> set[str]:
         """See Work."""
@@ -151,6 +162,8 @@ class Lists:
         """
         async with self._one_walk:
             at = self._run.now()
+            if stretch.start >= at:
+                return "it lies in the future, by this machine's clock"
             walk = begin(
                 feed.id, stretch.start, stretch.end, at,
                 meets_ground=meets_ground, history=knows_history(feed.kind), most_pages=MOST_PAGES,
@@ -159,7 +172,8 @@ class Lists:
             self._walks[feed.id] = walking
             self._run.began()
             try:
-                self._settle(feed)
+                if refusal := self._settle(feed):
+                    return refusal
                 if self._run.fetching:
                     self._run.fetching.walk(feed, walk)
                 return await walking.ended

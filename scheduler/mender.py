@@ -38,6 +38,11 @@ class Mender:
             except TimeoutError:
                 continue
 
+    def clock_moved(self) -> None:
+        """The clock was set: what was put off is tried again, for nobody knows how late it is."""
+        self._later.clear()
+        self._desk.lists.gap_noticed.set()
+
     def _next(self) -> tuple[Feed, Gap] | None:
         store, now = self._desk.run.store, self._clock.now()
         feeds, histories = {feed.id: feed for feed in self._desk.run.feeds}, store.feed_histories()
@@ -45,7 +50,7 @@ class Mender:
             feed, history = feeds.get(gap.feed), histories.get(gap.feed)
             out_of_reach = history and history.floor and history.floor >= gap.end
             put_off = gap.feed in self._later and self._later[gap.feed][0] > now
-            if feed and not out_of_reach and not put_off:
+            if feed and gap.start < now and not out_of_reach and not put_off:
                 return feed, gap
         return None
 

@@ -33,6 +33,7 @@ _WEIGHTS = {
     Kind.REFUSED: 1.0,
     Kind.BLOCKED: 0.0,  # the host's rest says when to ask again; the feed need not wait on top of it
 }
+LONGEST_DELAY = max(delay for delays in _DELAYS.values() for delay in delays)  # before any retry
 _LIGHTEST = 0.25  # every so much trouble doubles the wait
 # A feed in trouble is asked at least this often, as a host that refuses is: it must recover by itself.
 _LONGEST_SETBACK = _HOUR

@@ -39,6 +39,7 @@ class Writer:
     :param on_written: called with each batch that is on the disk
     :param on_crash: called with an error that ends the writing
     :param on_room: called when it was full and is no longer
+    :param on_refused: called with an article whose path cannot be written, and why
     :param steadfast: go on trying when the disk is full or the index locked, instead of crashing
     """
 
@@ -48,11 +49,12 @@ class Writer:
         on_written: Callable[[Sequence[tuple[Unwritten, Revision]]], None],
         on_crash: Callable[[BaseException], None],
         on_room: Callable[[], None],
+        on_refused: Callable[[Unwritten, str], None],
         *,
         steadfast: bool,
     ) -> None:
         self._archive, self._on_written, self._steadfast = archive, on_written, steadfast
-        self._on_crash, self._on_room = on_crash, on_room
+        self._on_crash, self._on_room, self._on_refused = on_crash, on_room, on_refused
         self._queue: asyncio.Queue[Unwritten] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._was_full = False
@@ -98,6 +100,11 @@ class Writer:
         while True:
             try:
                 revisions = await self._write(batch)
+            except NotWritableError as error:
+                if not self._steadfast:
+                    raise
+                await self._write_apart(batch, error)
+                return
             except PASSES as error:
                 if not self._steadfast:
                     raise
@@ -112,6 +119,14 @@ class Writer:
         if self._was_full and self._queue.qsize() <= MOST_UNWRITTEN:
             self._was_full = False
             self._on_room()
+
+    async def _write_apart(self, batch: Sequence[Unwritten], error: NotWritableError) -> None:
+        """Some path of a batch cannot be written: that must not keep the others from the disk."""
+        if len(batch) == 1:
+            self._on_refused(batch[0], str(error))
+            return
+        for each in batch:
+            await self._write_somehow([each])
 
     def _report(self, error: ArchiveError) -> None:
         if not self.stuck:  # once: it may last for days

@@ -23,6 +23,8 @@ class Work:
     lists, articles = None, SimpleNamespace(hosts=tuple)
     def start(self, fetching):
         raise ValueError("no work can be had")
+    def closed(self):
+        pass
     async def stop(self):
         pass
 

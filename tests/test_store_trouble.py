@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
     "commit_revisions": lambda store: store.commit_revisions([revision("a")]),
     "commit_failure": lambda store: store.commit_failure(Failure("a", Kind.GONE, "x"), NOW, None),
+    "come_to_date": lambda store: store.come_to_date(NOW - timedelta(days=9), timedelta(0)),
     "release": lambda store: store.release(NOW, parked=True),
     "commit_rest": lambda store: store.commit_rest(Rest("b.cn", NOW, 1, stated=True, reason="x")),
     "end_rest": lambda store: store.end_rest("a.cn"),

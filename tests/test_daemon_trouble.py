@@ -1,0 +1,156 @@
+"""``finarchive run`` when clocks, disks and lists are not what they should be: it goes on, and misses nothing."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from replica.server import Replica
+from replica.story import make_stories
+from tests.conftest import NEWEST, Home
+from tests.running import Running
+from tests.test_daemon import EVERY_SECOND, HOURLY, REPOSITORY, add_stories, waiting_for
+
+pytestmark = pytest.mark.slow
+
+
+def under_a_clock(home: Home, days: int) -> Running:
+    """A daemon whose clock is wrong by so many days."""
+    jump = home.folder / "jump"
+    jump.write_text(str(days * 86400))
+    command = [sys.executable, "-m", "bench.racing", "1", "0", "0", str(jump), "run"]
+    return Running(home, command=command, PYTHONPATH=str(REPOSITORY))
+
+
+def test_an_article_dated_years_ahead_hides_no_gap(home: Home) -> None:
+    stories = make_stories(30, newest=NEWEST, lids=[1686])
+    stories[-1] = replace(stories[-1], ctime=NEWEST + 4 * 365 * 86400, intime=NEWEST)
+    with Replica(stories) as replica:
+        home.configure(replica.endpoint, more="[schedule]\npages = 1\n")
+        home.run("crawl", "--limit", "0")
+        for story in make_stories(200, newest=NEWEST + 86400, seed=77, lids=[1686]):
+            replica.site.add(story)
+        replica.clock = NEWEST + 2 * 86400
+
+        home.run("crawl", "--limit", "0")
+
+    assert len(home.run("status", "--json").json["gaps"]) == 1
+
+
+def test_a_list_that_is_changed_during_a_poll_begins_a_record_with_ground(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, network="obey_robots = false", more=EVERY_SECOND)
+
+    with Running(home) as daemon:
+        daemon.wait_for("polled .*pages=1 ", times=2)
+        replica.fault("stall", match="page=1$", times=1, seconds=2)
+        stalled = waiting_for(replica, "page=1")
+        assert stalled.wait(30)
+        elsewhere = replica.endpoint.replace("127.0.0.1", "localhost")
+        home.configure(elsewhere, network="obey_robots = false", more=EVERY_SECOND)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("another-list")
+        daemon.wait_for("polled ", times=3)
+
+    [(ground, listed)] = home.rows("SELECT ground, (SELECT sum(ground) FROM listings) FROM feeds")
+    assert ground is not None
+    assert listed == 12
+
+
+def test_a_poll_whose_list_could_not_be_taken_note_of_is_not_read_against_the_old_record(
+    home: Home, replica: Replica
+) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    home.run("crawl")
+    home.configure(replica.endpoint.replace("127.0.0.1", "localhost"), more=HOURLY)
+
+    with Running(home) as daemon:
+        other = sqlite3.connect(home.root / ".finarchive" / "index.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        refused = home.run("crawl", "--json")
+        other.execute("ROLLBACK")
+        other.close()
+        assert home.run("crawl", "--json").status == 0
+        daemon.wait_for("another-list")
+
+    assert refused.status == 3
+    assert "locked by another program" in refused.json["feeds"][0]["error"]
+
+    [(ground,)] = home.rows("SELECT ground FROM feeds")
+    assert ground is not None
+
+
+def leave_a_gap(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=EVERY_SECOND + "pages = 1\n")
+    home.run("crawl", "--limit", "0")
+    for story in make_stories(200, newest=NEWEST + 86400, seed=77, lids=[1686]):
+        replica.site.add(story)
+    replica.clock = NEWEST + 2 * 86400
+    home.run("crawl", "--limit", "0")
+
+
+def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, replica: Replica) -> None:
+    leave_a_gap(home, replica)
+    before = home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL")
+
+    with under_a_clock(home, -3650) as daemon:
+        daemon.wait_for("polled ", "archived ", times=3)
+        assert daemon.stop() == 0
+
+    assert before == [(1,)]
+
+
+def test_what_was_put_off_under_a_clock_years_ahead_is_fetched_under_the_right_one(
+    home: Home, replica: Replica
+) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    replica.fault("status", match="doc-i", status=404)
+    with under_a_clock(home, 365) as daemon:
+        daemon.wait_for("failed ", times=12)
+    replica.mend()
+    assert home.rows("SELECT count(*) FROM entries WHERE status = 'pending'") == [(12,)]
+
+    assert home.run("retry", "--json").json["released"] == 12
+    with Running(home) as daemon:
+        daemon.wait_for("archived ", times=12)
+
+
+@pytest.fixture
+def blocked(home: Home, replica: Replica) -> Callable[[], None]:
+    """A file stands where the folder of the first feed should be; to be called to take it away."""
+    home.configure(replica.endpoint, replica.endpoint, more=EVERY_SECOND)
+    home.config.write_text(home.config.read_text().replace("lid = 1686", "lid = 1687", 1))
+    folder = home.root / "金融" / "新浪财经" / "栏目1"
+    folder.parent.mkdir(parents=True)
+    folder.write_text("in the way")
+    return folder.unlink
+
+
+def test_a_path_that_cannot_be_written_keeps_no_other_article_from_the_disk(
+    home: Home, replica: Replica, blocked: Callable[[], None]
+) -> None:
+    with Running(home) as daemon:
+        daemon.wait_for("archived feed=feed2")
+        assert "cannot be written" in daemon.wait_for("failed feed=feed1")
+        home.configure(replica.endpoint, replica.endpoint, network="obey_robots = false", more=EVERY_SECOND)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("reloaded")
+        add_stories(replica, 2)
+        daemon.wait_for("polled .*new=[1-9]")
+        assert daemon.stop() == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it needs Linux")
+def test_sigterm_while_the_index_is_locked_ends_with_0(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more=HOURLY)
+    with Running(home) as daemon:
+        daemon.wait_for("archived ", times=12)
+        other = sqlite3.connect(home.root / ".finarchive" / "index.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert daemon.stop() == 0
+        other.close()
