@@ -169,7 +169,7 @@ def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones
         told = states(home)
         for story in make_stories(3, newest=now() - 900, lids=(OLD,), seed=2):
             replica.site.add(story)
-        daemon.wait_for("archived feed=old ", times=3)
+        daemon.wait_for("polled feed=old .*new=[1-3]$")
         after = states(home)
 
     assert told["well"]["state"] == "ok"

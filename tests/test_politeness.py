@@ -24,7 +24,7 @@ from tests.running import Running
 
 pytestmark = pytest.mark.slow
 
-SLACK = 0.05  # seconds
+SLACK = 0.12  # seconds
 EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
 HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 
