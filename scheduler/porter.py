@@ -31,7 +31,7 @@ class Porter:
     async def handle(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
         """Carry out what a request asks for.
 
-        :param request: as made by the functions of :mod:`scheduler.requests`
+        :param request: as :mod:`scheduler.work_commands` makes it
         :raises RefusedError: it cannot be done
         """
         try:

@@ -114,8 +114,12 @@ class Writer:
                 break
         if self.stuck:
             logger.warning("disk-again articles=%d", len(batch))
-        self.stuck = False
         self._on_written(list(zip(batch, revisions, strict=True)))
+        self._take_more()
+
+    def _take_more(self) -> None:
+        """A batch is done with, one way or the other."""
+        self.stuck = False
         if self._was_full and self._queue.qsize() <= MOST_UNWRITTEN:
             self._was_full = False
             self._on_room()
@@ -124,6 +128,7 @@ class Writer:
         """Some path of a batch cannot be written: that must not keep the others from the disk."""
         if len(batch) == 1:
             self._on_refused(batch[0], str(error))
+            self._take_more()
             return
         for each in batch:
             await self._write_somehow([each])
