@@ -217,10 +217,10 @@ class Daemon:
 
     # What others want to know
 
-    def polled(self, poll: Poll, error: Failure | None) -> None:
+    def polled(self, poll: Poll) -> None:
         """See Listener."""
         self._polled_at[poll.feed] = poll.at
-        self._metrics.polled(poll.feed, error)
+        self._metrics.polled(poll.feed, poll.error)
 
     def archived(self, entry: Entry, revision: Revision) -> None:
         """See Listener."""

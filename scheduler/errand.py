@@ -150,7 +150,7 @@ class Errand:
         self.tally.waiting -= 1
         self._on_change(self.tally)
 
-    def polled(self, poll: Poll, error: Failure | None) -> None:
+    def polled(self, poll: Poll) -> None:
         """See Listener."""
 
     def changed(self) -> None:

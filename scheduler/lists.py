@@ -81,7 +81,7 @@ class Lists:
         failure = Failure(feed.id, Kind.TEMPORARY, reason)
         poll = Poll(feed.id, self._run.now(), 0, (), (), ground=False, error=failure)
         for listener in list(self._run.listeners):
-            listener.polled(poll, failure)
+            listener.polled(poll)
         return FeedTally(feed.id, error=reason, polled=True)
 
     def _settle(self, feed: Feed) -> str | None:
@@ -121,7 +121,7 @@ class Lists:
         if not future.done():
             future.set_result((tally, seen.broken))
         for listener in list(self._run.listeners):
-            listener.polled(poll, poll.error)
+            listener.polled(poll)
         self._go_on(told.entries)
         return is_recorded
 

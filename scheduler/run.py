@@ -51,11 +51,8 @@ class Listener(Protocol):
     def failed(self, failure: Failure) -> None:
         """An article could not be had."""
 
-    def polled(self, poll: Poll, error: Failure | None) -> None:
-        """A feed was polled.
-
-        :param error: why it broke off
-        """
+    def polled(self, poll: Poll) -> None:
+        """A feed was polled."""
 
     def changed(self) -> None:
         """Something has changed that a listener may be waiting for."""
