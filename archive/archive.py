@@ -1,16 +1,17 @@
-"""An archive on disk, opened by its one writer: the folder, its lock, its index."""
+"""An archive on disk, opened by its one writer: the folder, its lock, its index, its journal."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from archive import files
+from archive.journal import Journal
 from archive.lock import Lock
-from archive.records import Article, Post, Revision
+from archive.looks import Look, Place
+from archive.records import Post
 from archive.store import Store
 
 INNER = ".finarchive"  # all that is not an article lives below it, so that the folder can be handed to Hexo as it is
@@ -21,16 +22,24 @@ def index_path(root: Path) -> Path:
     return root / INNER / "index.db"
 
 
+def journal_path(root: Path) -> Path:
+    """Where the raw pages of the archive at ``root`` are."""
+    return root / INNER / "warc"
+
+
 class Archive:
     """The archive at ``root``, made where there is none, locked and opened for writing.
 
     :param command: what opens it, for whoever finds it locked
+    :param raw: keep a journal: raw pages, and all that is needed to make the index anew
     :raises ArchiveError: it cannot be made, locked or opened
     """
 
-    def __init__(self, root: Path, command: str, now: datetime) -> None:
+    def __init__(self, root: Path, command: str, now: datetime, *, raw: bool = True) -> None:
         self.root = root.absolute()
         self._aside = self.root / INNER / "unfinished"
+        self._journal: Journal | None = None
+        self._now = now
         with files.told(self.root):
             self._aside.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(self.root / INNER / "lock", command, now)
@@ -40,31 +49,43 @@ class Archive:
         except BaseException:
             self._lock.release()
             raise
+        self._raw = raw
 
-    def write(self, filed: Sequence[tuple[Article, Post]]) -> list[Revision]:
-        """Put articles' files on the disk.
+    def begin(self) -> None:
+        """Keep the journal from now on; what it holds already is applied.
 
-        :return: the rows to commit now, and not before
+        :raises ArchiveError: it cannot be written
+        """
+        if self._raw:
+            self._journal = Journal(journal_path(self.root))
+            self.store.keep_journal(self._journal)
+
+    def keep(self, looks: Sequence[Look], bodies: Mapping[str, Place]) -> list[Place | None]:
+        """Put looks into the journal; when this returns they are on the disk.
+
+        :param bodies: where the journal has bodies already, by their digest
+        :return: where each of them is; None where no journal is kept
+        """
+        if self._journal is None:
+            return [None] * len(looks)
+        return list(self._journal.append_looks(looks, bodies))
+
+    def write(self, posts: Sequence[Post]) -> None:
+        """Put articles' files on the disk, and those that they take the place of into the history.
+
         :raises ArchiveError: some file could not be written
         """
-        files.write_posts(self.root, self._aside, [post for _, post in filed])
-        return [
-            Revision(
-                docid=article.docid,
-                number=1,
-                path=str(post.path),
-                sha256=hashlib.sha256(post.data).hexdigest(),
-                title=article.title,
-                published=article.published,
-                fetched_at=article.fetched_at,
-            )
-            for article, post in filed
-        ]
+        files.write_posts(self.root, self._aside, posts)
 
     def close(self) -> None:
-        """Close the index and give the lock back."""
-        self.store.close()
-        self._lock.release()
+        """Close the index and the journal, and give the lock back."""
+        try:
+            if self._journal:
+                self.store.note_ledger(self._now)
+                self._journal.close()
+        finally:
+            self.store.close()
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from archive.errors import ArchiveError, DiskFullError, NotWritableError
@@ -35,13 +35,15 @@ def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
             _write_synced(temporary, post.data)
             if target.parent not in folders:
                 folders.update(dict.fromkeys(_make_folders(root, target.parent)))
+            if post.supersedes:
+                folders.update(dict.fromkeys(_set_aside(root, target, root / post.supersedes)))
         renames.append((temporary, target))
     for temporary, target in renames:
         with told(target):
             temporary.replace(target)
     for folder in folders:
         with told(folder):
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 def clear(aside: Path) -> None:
@@ -69,6 +71,17 @@ def told(path: Path) -> Iterator[None]:
         raise told_error(f"{path} cannot be written ({error.strerror or error}): {advice}") from error
 
 
+def _set_aside(root: Path, target: Path, history: Path) -> Iterator[Path]:
+    """Give a file that is about to be replaced a second name; yield the folders that changed.
+
+    A link and not a move, so that there is no moment without a file under the old name. One that has its second name
+    is that of an attempt that was interrupted.
+    """
+    yield from _make_folders(root, history.parent)
+    with suppress(FileExistsError, FileNotFoundError):
+        os.link(target, history)
+
+
 def _write_synced(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
@@ -86,7 +99,8 @@ def _make_folders(root: Path, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

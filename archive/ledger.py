@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlite_utils import Database
 
-from archive import sql
+from archive import mapping, sql
 from archive.records import FeedHistory, Filing, Gap, Poll, Rhythm, Span, Stretch
 from archive.spans import gap_left, holes, known_to, merged, span_read, without
 from archive.sql import to_text, to_time
+
+# All of them small: they grow with the feeds, and with the gaps that these ever had.
+_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 
 class Ledger:
@@ -49,7 +54,7 @@ class Ledger:
 
     def histories(self) -> dict[str, FeedHistory]:
         """How each feed whose list was ever read has done."""
-        return {row["id"]: sql.feed_history(row) for row in self._db.execute("SELECT * FROM feeds")}
+        return {row["id"]: mapping.feed_history(row) for row in self._db.execute("SELECT * FROM feeds")}
 
     # Reading
 
@@ -126,7 +131,7 @@ class Ledger:
         result: dict[str, list[Span]] = {}
         query = 'SELECT feed, start, "end" FROM spans WHERE feed = coalesce(?, feed) ORDER BY feed, start'
         for row in self._db.execute(query, [feed]):
-            result.setdefault(row["feed"], []).append(sql.span(row))
+            result.setdefault(row["feed"], []).append(mapping.span(row))
         return result
 
     def _add_span(self, feed: str, span: Span) -> None:
@@ -134,7 +139,7 @@ class Ledger:
             'SELECT start, "end" FROM spans WHERE feed = ? AND start <= ? AND "end" >= ?',
             [feed, to_text(span.end), to_text(span.start)],
         ).fetchall()
-        [whole] = merged([span, *map(sql.span, touched)])
+        [whole] = merged([span, *map(mapping.span, touched)])
         self._db.conn.executemany(
             "DELETE FROM spans WHERE feed = ? AND start = ?",
             [(feed, row["start"]) for row in touched if row["start"] != to_text(whole.start)],
@@ -155,7 +160,7 @@ class Ledger:
         return [
             Gap(row["feed"], hole.start, hole.end)
             for row in rows
-            for hole in holes(sql.span(row), spans.get(row["feed"], []))
+            for hole in holes(mapping.span(row), spans.get(row["feed"], []))
         ]
 
     def _open_gap(self, gap: Gap, noticed: datetime) -> None:
@@ -173,21 +178,21 @@ class Ledger:
             'SELECT start, "end" FROM gaps WHERE feed = ? AND closed IS NULL AND start < ? AND "end" > ?',
             [feed, to_text(span.end), to_text(span.start)],
         )
-        return [sql.span(row) for row in rows]
+        return [mapping.span(row) for row in rows]
 
     def _close_gaps(self, feed: str, at: datetime) -> None:
         rows = self._db.execute(
             'SELECT id, start, "end" FROM gaps WHERE feed = ? AND closed IS NULL', [feed]
         ).fetchall()
         known = self.spans(feed).get(feed, []) if rows else []
-        filled = [row["id"] for row in rows if not holes(sql.span(row), known)]
+        filled = [row["id"] for row in rows if not holes(mapping.span(row), known)]
         self._db.conn.executemany("UPDATE gaps SET closed = ? WHERE id = ?", [(to_text(at), gap) for gap in filled])
 
     # Rhythms
 
     def rhythms(self) -> dict[str, Rhythm]:
         """What was learned of each feed's rhythm."""
-        return {row["feed"]: sql.rhythm(row) for row in self._db.execute("SELECT * FROM rhythms")}
+        return {row["feed"]: mapping.rhythm(row) for row in self._db.execute("SELECT * FROM rhythms")}
 
     def record_rhythm(self, feed: str, rhythm: Rhythm) -> None:
         """Keep what was learned of a feed's rhythm."""
@@ -195,3 +200,20 @@ class Ledger:
             "INSERT OR REPLACE INTO rhythms (feed, seconds, arrivals, until) VALUES (?, ?, ?, ?)",
             [feed, json.dumps(rhythm.seconds), json.dumps(rhythm.arrivals), to_text(rhythm.until)],
         )
+
+    # Snapshots
+
+    def snapshot(self) -> dict[str, list[list[Any]]]:
+        """All that is known of how far lists were read: by table, its columns' names and then its rows."""
+        return {table: self._whole(table) for table in _TABLES}
+
+    def _whole(self, table: str) -> list[list[Any]]:
+        found = self._db.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - one of ours
+        return [[column[0] for column in found.description], *map(list, found.fetchall())]
+
+    def restore(self, snapshot: Mapping[str, Sequence[Sequence[Any]]]) -> None:
+        """Put a snapshot in the place of what is known."""
+        for table in _TABLES:
+            columns, *rows = snapshot[table]
+            self._db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - one of ours
+            self._db.table(table).insert_all(dict(zip(columns, row, strict=True)) for row in rows)

@@ -45,6 +45,19 @@ class Entry:
     image: str | None  # address of the listing's picture, as listed
     keywords: tuple[str, ...] = ()
     lids: tuple[int, ...] = ()  # ids of all of Sina's lists that the article is in
+    content: str | None = None  # HTML of the whole text, where the listing itself carries it; None: it is on the page
+    symbols: tuple[str, ...] = ()  # stocks that the listing names, in Sina's notation
+    announces: str | None = None  # docid of the article that an item of the telegraph leads to
+    foreign: bool = False  # of some site, not one of Sina's: nothing is known of its pages' layout
+    withdrawn: bool = False  # the listing says that the site has deleted it
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server gave to be asked with whether its answer is still the same."""
+
+    etag: str = ""
+    last_modified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ class Poll:
     ground: bool  # later polls may stop here: it met known ground, the list's end or its page limit
     error: Failure | None = None  # why it broke off
     unmoved: bool = False  # the list was as it had been at the poll before: it has nothing to tell but that
+    validators: Validators | None = None  # of its first page; None: the server gave none
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +140,23 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An entry whose article waits to be fetched."""
+    """An entry whose article is to be fetched: for the first time, or again."""
 
-    entry: Entry
+    entry: Entry  # as the listings say by now
     host: str  # that it is to be fetched from
     feeds: tuple[str, ...]  # ids of all feeds that it belongs to: that listed it, or whose lid it names
     attempts: int  # failed ones so far
     first_seen: datetime
-    path: str | None = None  # where its file is to be, when an earlier run has decided it
+    path: str | None = None  # where its file is, or is to be when an earlier run has decided it
+    revision: int = 0  # the number of its newest version; 0: not archived yet
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Under what a feed files its articles."""
+
+    categories: tuple[str, ...]  # outermost first; they name the folders too
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +184,20 @@ class Article:
     media: str | None = None
     keywords: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()  # stocks the page names, in Sina's notation: "sh600519", "hk00700", "MSFT"
+    editor: str | None = None  # 责任编辑
+    original_title: str | None = None  # 原标题: under which the medium named as source has it
+    pictures: tuple[Picture, ...] = ()  # of the text, without furniture, in their order
+    text: str = ""  # plain, a line for each paragraph, without furniture
+    fingerprint: str = ""  # of title, text and pictures, folded: two versions that differ only in dress have the same
+    story: str = ""  # of title and text alone, folded further: the same story under two docids has the same
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
-    """Under what a feed files its articles."""
+class Picture:
+    """A picture in an article's text."""
 
-    categories: tuple[str, ...]  # outermost first; they name the folders too
-    author: str
+    url: str  # absolute
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +206,7 @@ class Post:
 
     path: PurePosixPath  # relative to the archive's root
     data: bytes
+    supersedes: PurePosixPath | None = None  # where the file that has this path now is to go first
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +215,23 @@ class Revision:
 
     docid: str
     number: int  # 1 for the first
-    path: str  # relative to the archive's root, with "/"
+    path: str  # of the article, relative to the archive's root, with "/"; superseded versions are in the history
     sha256: str  # of the file's bytes, hex
     title: str
     published: datetime
-    fetched_at: datetime
+    fetched_at: datetime  # when it was observed
+    url: str = ""  # the page's address, after redirects
+    modified: datetime | None = None  # mtime, as listed when it was fetched
+    updated: datetime | None = None  # the page's own word on its last change
+    media: str | None = None
+    keywords: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    editor: str | None = None
+    original_title: str | None = None
+    pictures: tuple[Picture, ...] = ()
+    fingerprint: str = ""
+    story: str = ""
+    sealed: str | None = None  # the day (YYYY-MM-DD) whose manifest vouches for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlite_utils import Database
 
-from archive import sql
+from archive import mapping, sql
 from archive.changes import Said, change, is_edit
 from archive.records import Change, Entry, Failure
 from archive.sql import to_text, to_time
+
+Belonging = tuple[str, str, int]  # a feed's id, a docid, and 1 where later polls of the feed may stop there
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Sighted:
     """What was not known before."""
 
     new: int  # entries
-    broken: int  # items that could not be understood
+    broken: tuple[Failure, ...]  # items that could not be understood
     changes: tuple[Change, ...]  # of what was known
+    news: tuple[Entry, ...]  # all that were new, or are said something else of: the others have left no trace
 
 
 class Sightings:
@@ -45,42 +47,70 @@ class Sightings:
         """
         known = self._known([*(e.docid for e in entries), *(f.subject for f in failures)])
         rows = [
-            sql.entry_row(entry, hosts[entry.docid], at)
+            mapping.entry_row(entry, hosts[entry.docid], at)
             for entry in entries
             if entry.docid not in known or known[entry.docid]["url"] is None
         ]
         self._db.conn.executemany(sql.INSERT_ENTRY, rows)
         new = [row["docid"] for row in rows if row["docid"] not in known]
-        broken = {f.subject: f for f in reversed(failures) if f.subject not in known and f.subject not in new}
+        broken = {f.subject: f for f in failures[::-1] if f.subject not in known and f.subject not in new}
         self._db.conn.executemany(
             """INSERT INTO entries (docid, first_seen, status, failure_kind, failure)
                VALUES (?, ?, 'parked', ?, ?)""",
             [(f.subject, to_text(at), f.kind, f.reason) for f in broken.values()],
         )
         met = [(entry, known[entry.docid]) for entry in entries if entry.docid in known]
-        self._update_addresses(met, hosts)
-        return Sighted(len(new), len(broken), self._add_changes(feed, at, met))
+        news = {row["docid"] for row in rows} | self._update_addresses(met, hosts) | self._update_texts(met, at)
+        changes = self._add_changes(feed, at, met)
+        news.update(change.docid for change, _ in changes)
+        edits = tuple(change for change, edit in changes if edit)
+        self._db.conn.executemany(
+            "UPDATE entries SET changed = ? WHERE docid = ?", [(to_text(at), change.docid) for change in edits]
+        )
+        told = tuple(entry for entry in entries if entry.docid in news)
+        return Sighted(len(new), tuple(broken.values()), edits, told)
 
     def _known(self, docids: Collection[str]) -> dict[str, sql.Row]:
         found = self._db.execute(
-            """SELECT docid, url, status, title, modified FROM json_each(?) AS asked
+            """SELECT docid, url, status, title, modified, content, symbols, announces, withdrawn
+               FROM json_each(?) AS asked
                CROSS JOIN entries ON docid = asked.value""",
             [json.dumps(list(docids))],
         )
         return {row["docid"]: row for row in found}
 
-    def _update_addresses(self, met: Iterable[tuple[Entry, sql.Row]], hosts: Mapping[str, str]) -> None:
-        # A later sight of an entry that still waits may know a better address; all else stays as first seen.
-        self._db.conn.executemany(
-            "UPDATE entries SET url = ?, host = ? WHERE docid = ?",
-            [
-                (entry.url, hosts[entry.docid], entry.docid)
-                for entry, row in met
-                if row["status"] == "pending" and row["url"] not in (None, entry.url)
-            ],
-        )
+    def _update_addresses(self, met: Iterable[tuple[Entry, sql.Row]], hosts: Mapping[str, str]) -> set[str]:
+        """A later sight of an entry that still waits may know a better address; all else stays as first seen."""
+        moved = [
+            (entry.url, hosts[entry.docid], entry.docid)
+            for entry, row in met
+            if row["status"] == "pending" and row["url"] not in (None, entry.url)
+        ]
+        self._db.conn.executemany("UPDATE entries SET url = ?, host = ? WHERE docid = ?", moved)
+        return {docid for _, _, docid in moved}
 
-    def _add_changes(self, feed: str, at: datetime, met: Sequence[tuple[Entry, sql.Row]]) -> tuple[Change, ...]:
+    def _update_texts(self, met: Iterable[tuple[Entry, sql.Row]], at: datetime) -> set[str]:
+        """What a listing carries itself is as it says now: the text, its stocks, what it leads to."""
+        updated = []
+        for entry, row in met:
+            if row["url"] is None or (entry.content is None and not entry.withdrawn):
+                continue
+            now = (entry.content, json.dumps(entry.symbols), entry.announces, int(entry.withdrawn))
+            before = (row["content"], row["symbols"], row["announces"], row["withdrawn"])
+            if now != before:
+                is_edit = (now[0], now[3]) != (before[0], before[3])
+                updated.append((*now, to_text(at) if is_edit else None, entry.docid))
+        self._db.conn.executemany(
+            """UPDATE entries SET content = ?, symbols = ?, announces = ?, withdrawn = ?,
+               changed = coalesce(?, changed) WHERE docid = ?""",
+            updated,
+        )
+        return {row[-1] for row in updated}
+
+    def _add_changes(
+        self, feed: str, at: datetime, met: Sequence[tuple[Entry, sql.Row]]
+    ) -> list[tuple[Change, bool]]:
+        """Record what listings say anew; return it, and whether it is an edit."""
         here, last = self._changed([entry.docid for entry, _ in met], feed)
         changes = []
         for entry, first in met:
@@ -97,7 +127,7 @@ class Sightings:
                 for c, _ in changes
             ],
         )  # fmt: skip
-        return tuple(found for found, edit in changes if edit)
+        return changes
 
     def _changed(self, docids: Collection[str], feed: str) -> tuple[dict[str, sql.Row], dict[str, sql.Row]]:
         """The last change of each entry that has any: by this feed's listing, and by any."""
@@ -110,23 +140,40 @@ class Sightings:
         return {row["docid"]: row for row in rows if row["feed"] == feed}, {row["docid"]: row for row in rows}
 
     def add_listings(
-        self, feed: str, belong_to: Mapping[str, Collection[str]], failures: Iterable[Failure], *, ground: bool
-    ) -> None:
+        self,
+        feed: str,
+        at: datetime,
+        belong_to: Mapping[str, Collection[str]],
+        failures: Iterable[Failure],
+        *,
+        ground: bool,
+    ) -> list[Belonging]:
         """Record which feeds entries belong to.
 
         :param feed: the one whose list was read
         :param belong_to: docid -> ids of feeds
         :param ground: whether what was read is known ground of that feed
+        :return: what was not known before
         """
-        wanted: list[tuple[Any, str, int]] = [
-            (id_, docid, int(ground and id_ == feed)) for docid, ids in belong_to.items() for id_ in ids
-        ]
+        wanted = [(id_, docid, int(ground and id_ == feed)) for docid, ids in belong_to.items() for id_ in ids]
         wanted += [(feed, failure.subject, int(ground)) for failure in failures]
-        # The condition keeps what is known from being written again.
+        rows = self._db.execute(
+            """SELECT asked.value ->> 0 AS feed, asked.value ->> 1 AS docid, asked.value ->> 2 AS ground
+               FROM json_each(?) AS asked LEFT JOIN listings AS known
+               ON known.feed = asked.value ->> 0 AND known.docid = asked.value ->> 1
+               WHERE known.ground IS NULL OR known.ground < asked.value ->> 2""",
+            [json.dumps(wanted)],
+        ).fetchall()
+        news = [(row["feed"], row["docid"], int(row["ground"])) for row in rows]
+        self.insert_listings(news, at)
+        return news
+
+    def insert_listings(self, rows: Iterable[Belonging], at: datetime) -> None:
+        """Record that entries belong to feeds."""
         self._db.conn.executemany(
-            """INSERT INTO listings (feed, docid, ground) VALUES (?, ?, ?)
-               ON CONFLICT DO UPDATE SET ground = excluded.ground WHERE excluded.ground > ground""",
-            wanted,
+            """INSERT INTO listings (feed, docid, ground, seen) VALUES (?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground)""",
+            [(*row, to_text(at)) for row in rows],
         )
 
 

@@ -1,29 +1,32 @@
-"""The longer statements, rows to records and back, and the index's errors in words."""
+"""The longer statements, times as the index has them, and the index's errors in words."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from archive.errors import ArchiveError, DamagedIndexError, DiskFullError, LockedError, NotWritableError
-from archive.records import Counts, Entry, FeedHistory, Filing, Kind, Pending, Rest, Rhythm, Span
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 Row = sqlite3.Row
 
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
-                         first_seen, due, status)
+                         content, symbols, announces, elsewhere, withdrawn, first_seen, due, status)
     VALUES (:docid, :url, :host, :title, :published, :modified, :entered, :media, :image, :keywords, :lids,
-            :first_seen, :due, 'pending')
+            :content, :symbols, :announces, :elsewhere, :withdrawn, :first_seen, :due, 'pending')
     ON CONFLICT (docid) DO UPDATE SET
         url = excluded.url, host = excluded.host, title = excluded.title, published = excluded.published,
         modified = excluded.modified, entered = excluded.entered, media = excluded.media, image = excluded.image,
-        keywords = excluded.keywords, lids = excluded.lids, due = excluded.due, status = 'pending', attempts = 0,
+        keywords = excluded.keywords, lids = excluded.lids, content = excluded.content, symbols = excluded.symbols,
+        announces = excluded.announces, elsewhere = excluded.elsewhere, withdrawn = excluded.withdrawn,
+        due = excluded.due, status = 'pending', attempts = 0,
         failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
 """  # an item that could not be read before and can be now
@@ -81,14 +84,47 @@ BRING_TO_DATE = """
     WHERE status = 'pending' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
 """
 
-SELECT_DUE = """
-    SELECT docid, url, host, title, published, modified, entered, media, image, keywords, lids, attempts,
-           first_seen, path,
+# What listings say by now: of title and mtime, what was said last.
+_PENDING = """
+    SELECT docid, url, host,
+           coalesce((SELECT c.title FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                    title) AS title,
+           coalesce((SELECT c.modified FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                    modified) AS modified,
+           published, entered, media, image, keywords, lids, content, symbols, announces, elsewhere, withdrawn,
+           attempts, first_seen, path, revision,
            (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries
+"""
+SELECT_DUE = f"""{_PENDING}
     WHERE status = 'pending' AND host = ? AND due <= ? AND (tried IS NULL OR tried < ?)
         AND docid NOT IN (SELECT value FROM json_each(?))
     ORDER BY attempts, published DESC LIMIT ?
+"""  # noqa: S608 - of constants
+
+# Of those that are due for their age or because a list has news of them. Two searches, for each has an index.
+_LOOKS = """
+    SELECT docid FROM entries
+    WHERE status = 'archived' AND changed IS NOT NULL AND due <= :now AND (tried IS NULL OR tried < :tried){host}
+    UNION
+    SELECT docid FROM entries
+    WHERE status = 'archived' AND recheck <= :now AND due <= :now AND (tried IS NULL OR tried < :tried){host}
+"""
+COUNT_LOOKS = f"""
+    SELECT host, count(*) AS n FROM entries WHERE docid IN ({_LOOKS.format(host="")}) GROUP BY host
+"""  # noqa: S608 - of constants
+SELECT_LOOKS = f"""{_PENDING}
+    WHERE docid IN ({_LOOKS.format(host=" AND host = :host")})
+        AND docid NOT IN (SELECT value FROM json_each(:in_hand))
+    ORDER BY changed IS NULL, idle, published DESC LIMIT :most
+"""  # noqa: S608 - of constants
+SELECT_KNOWN = """
+    SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone,
+           coalesce(texts.text, 'not kept') != '' AS has_text
+    FROM json_each(?) AS asked CROSS JOIN entries ON entries.docid = asked.value
+    JOIN revisions r ON r.docid = entries.docid AND r.number = entries.revision
+    JOIN revisions first ON first.docid = entries.docid AND first.number = 1
+    LEFT JOIN texts ON texts.docid = r.docid AND texts.number = r.number
 """
 
 SELECT_FOUND = """
@@ -107,92 +143,18 @@ def to_time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def entry_row(entry: Entry, host: str, first_seen: datetime) -> dict[str, Any]:
-    """A new row of ``entries``."""
-    return {
-        "docid": entry.docid,
-        "url": entry.url,
-        "host": host,
-        "title": entry.title,
-        "published": to_text(entry.published),
-        "modified": to_text(entry.modified),
-        "entered": to_text(entry.entered),
-        "media": entry.media,
-        "image": entry.image,
-        "keywords": json.dumps(entry.keywords, ensure_ascii=False),
-        "lids": json.dumps(entry.lids),
-        "first_seen": to_text(first_seen),
-        "due": to_text(first_seen),
-    }
-
-
-def pending(row: Row) -> Pending:
-    """A row of ``entries`` with its ``feeds`` as a JSON list."""
-    entry = Entry(
-        docid=row["docid"],
-        url=row["url"],
-        title=row["title"],
-        published=to_time(row["published"]),
-        modified=to_time(row["modified"]),
-        entered=to_time(row["entered"]),
-        media=row["media"],
-        image=row["image"],
-        keywords=tuple(json.loads(row["keywords"])),
-        lids=tuple(json.loads(row["lids"])),
-    )
-    return Pending(
-        entry,
-        row["host"],
-        tuple(json.loads(row["feeds"])),
-        row["attempts"],
-        datetime.fromisoformat(row["first_seen"]),
-        row["path"],
-    )
-
-
-def feed_history(row: Row) -> FeedHistory:
-    """A row of ``feeds``."""
-    return FeedHistory(
-        feed=row["id"],
-        filing=Filing(tuple(json.loads(row["categories"])), row["author"]),
-        last_poll=to_time(row["last_poll"]),
-        last_success=to_time(row["last_success"]),
-        newest=to_time(row["newest"]),
-        error=row["error"],
-        kind=Kind(row["error_kind"]) if row["error_kind"] else None,
-        complete_to=to_time(row["complete_to"]),
-        failing_since=to_time(row["failing_since"]),
-        trouble=row["trouble"],
-        floor=to_time(row["floor"]),
-    )
-
-
-def rest(row: Row) -> Rest:
-    """A row of ``rests``."""
-    return Rest(
-        row["host"],
-        datetime.fromisoformat(row["until"]),
-        row["strikes"],
-        bool(row["stated"]),
-        row["reason"],
-        Kind(row["kind"]),
-    )
-
-
-def span(row: Row) -> Span:
-    """A row of ``spans``, or of another table with a start and an end."""
-    return Span(datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
-
-
-def rhythm(row: Row) -> Rhythm:
-    """A row of ``rhythms``."""
-    return Rhythm(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
-
-
-def counts(row: Row) -> Counts:
-    """A row with how many entries there are, wait and are parked."""
-    entries, pending, parked = row["entries"], row["pending"], row["parked"]
-    return Counts(entries, entries - pending - parked, pending, parked)
+def release(database: Database, now: datetime, *, parked: bool) -> int:
+    """Make what waits due, and with ``parked`` what was given up too; return how many entries that were."""
+    released = database.execute(
+        "UPDATE entries SET due = ?, tried = NULL WHERE status = 'pending' AND due > ?", [to_text(now)] * 2
+    ).rowcount
+    if parked:
+        released += database.execute(
+            """UPDATE entries SET status = 'pending', attempts = 0, due = ?, tried = NULL
+               WHERE status = 'parked' AND url IS NOT NULL""",
+            [to_text(now)],
+        ).rowcount
+    return int(released)
 
 
 @contextmanager

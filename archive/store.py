@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 from sqlite_utils import Database
 
-from archive import sql
+from archive import mapping, sql
 from archive.index import open_index, open_index_for_reading
+from archive.journal import Event, Journal
 from archive.ledger import Ledger
+from archive.looks import Place
+from archive.notebook import OTHERS, Notebook, replay
 from archive.records import (
     Counts,
-    Failure,
     FeedHistory,
     Filing,
     Gap,
     Pending,
     Poll,
     Rest,
-    Revision,
     Rhythm,
     Seen,
     Span,
     Stretch,
-)
-from archive.sightings import Sightings
+)  # fmt: skip
+from archive.sightings import Sighted, Sightings
 from archive.sql import to_text, to_time
+from archive.versions import Versions
 
 
 class Store:
     """The index, opened.
 
-    Every public method either does all of what it says or nothing, and raises an
-    :class:`~archive.errors.ArchiveError` for what is wrong with the database.
+    ``versions`` has what is known of articles by looking at them. Every public method, there too, either does all of
+    what it says or nothing, and raises an :class:`~archive.errors.ArchiveError` for what is wrong with the database.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
         self._db, self._path = database, path
         self._sightings, self._ledger = Sightings(database), Ledger(database)
+        self._journal = Notebook(database)
+        self.versions = Versions(database, path, self._journal)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -52,6 +57,18 @@ class Store:
     def open_for_reading(cls, path: Path) -> Self:
         """Open the index without ever writing to it; an archive not yet begun reads as an empty one."""
         return cls(open_index_for_reading(path), path)
+
+    def keep_journal(self, journal: Journal) -> None:
+        """Write what is recorded from now on into a journal too, before it counts."""
+        self._journal.open(journal)
+
+    @contextmanager
+    def in_one_go(self) -> Iterator[None]:
+        """Record much at once, for an index that can be made again: nothing is sure until all is done."""
+        with sql.told(self._path):
+            self._db.execute("PRAGMA synchronous = OFF")
+            with self._db.atomic():
+                yield
 
     def close(self) -> None:
         """Close the database."""
@@ -67,16 +84,20 @@ class Store:
         )
         return {row["docid"] for row in rows}
 
-    def settle(self, feed: str, source: str) -> bool:
+    def settle(self, feed: str, source: str, at: datetime) -> bool:
         """Take note which list a feed's id stands for; what is known of another that it stood for is forgotten.
 
         That is: known ground, spans, open gaps, the rhythm, and how its polls have done. Entries stay.
 
+        :param at: now
         :param source: the list, in words that change when it does: "roll https://... lid=1686"
         :return: whether it stood for another before
         """
         with sql.told(self._path), self._db.atomic():
-            return self._ledger.settle(feed, source)
+            if not self._ledger.settle(feed, source):
+                return False
+            self._journal.note("settled", at, {"feed": feed, "source": source})
+            return True
 
     def commit_poll(
         self,
@@ -95,12 +116,11 @@ class Store:
         :return: what was not known before
         """
         with sql.told(self._path), self._db.atomic():
-            found = self._sightings.add_entries(poll.feed, poll.at, poll.entries, poll.failures, hosts)
             # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
             # came to its page limit is ground, for its gap is on record.
-            self._sightings.add_listings(poll.feed, feeds, poll.failures, ground=poll.ground)
+            found = self._add_sightings(poll, feeds, hosts, ground=poll.ground)
             gap = self._ledger.record_poll(poll, filing, trouble, found.new)
-            return Seen(found.new, found.broken, found.changes, gap)
+            return Seen(found.new, len(found.broken), found.changes, gap)
 
     def commit_stretch(
         self, stretch: Stretch, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
@@ -111,10 +131,18 @@ class Store:
         other arguments and what is returned are as those of :meth:`commit_poll`.
         """
         with sql.told(self._path), self._db.atomic():
-            found = self._sightings.add_entries(stretch.feed, stretch.at, stretch.entries, stretch.failures, hosts)
-            self._sightings.add_listings(stretch.feed, feeds, stretch.failures, ground=False)
+            found = self._add_sightings(stretch, feeds, hosts, ground=False)
             self._ledger.record_stretch(stretch, filing)
-            return Seen(found.new, found.broken, found.changes)
+            return Seen(found.new, len(found.broken), found.changes)
+
+    def _add_sightings(
+        self, read: Poll | Stretch, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str], *, ground: bool
+    ) -> Sighted:
+        found = self._sightings.add_entries(read.feed, read.at, read.entries, read.failures, hosts)
+        listings = self._sightings.add_listings(read.feed, read.at, feeds, read.failures, ground=ground)
+        if found.news or found.broken or listings:
+            self._journal.note_sightings(read, found, hosts, listings)
+        return found
 
     # The ledger
 
@@ -164,7 +192,7 @@ class Store:
         rows = self._rows(
             sql.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_hand)), most]
         )
-        return [sql.pending(row) for row in rows]
+        return [mapping.pending(row) for row in rows]
 
     def commit_paths(self, paths: Mapping[str, str]) -> None:
         """Record where the files of articles are about to be written.
@@ -176,35 +204,6 @@ class Store:
                 "UPDATE entries SET path = ? WHERE docid = ?", [(path, docid) for docid, path in paths.items()]
             )
 
-    def commit_revisions(self, revisions: Iterable[Revision]) -> None:
-        """Record articles whose files are on the disk."""
-        rows = [
-            (r.docid, r.number, r.path, r.sha256, r.title, to_text(r.published), to_text(r.fetched_at))
-            for r in revisions
-        ]
-        with sql.told(self._path), self._db.atomic():
-            self._db.conn.executemany("INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._db.conn.executemany(
-                """UPDATE entries SET status = 'archived', path = ?, tried = ?, failure_kind = NULL, failure = NULL
-                   WHERE docid = ?""",
-                [(path, fetched_at, docid) for docid, _, path, _, _, _, fetched_at in rows],
-            )
-
-    def commit_failure(self, failure: Failure, tried: datetime, due: datetime | None) -> None:
-        """Record that an attempt failed.
-
-        :param due: when to try again; None to park the entry
-        """
-        with sql.told(self._path), self._db.atomic():
-            self._db.execute(
-                """UPDATE entries SET attempts = attempts + 1, tried = ?, due = ?, status = ?, failure_kind = ?,
-                   failure = ? WHERE docid = ? AND status = 'pending'""",
-                [
-                    to_text(tried), to_text(due), "pending" if due else "parked", failure.kind, failure.reason,
-                    failure.subject,
-                ],
-            )  # fmt: skip
-
     def come_to_date(self, now: datetime, longest: timedelta) -> None:
         """Let nothing that waits be tried later than now, or due later than the longest delay from now.
 
@@ -212,27 +211,44 @@ class Store:
         """
         times = {"now": to_text(now), "latest": to_text(now + longest)}
         with sql.told(self._path), self._db.atomic():
-            self._db.execute(sql.BRING_TO_DATE, times)
+            if self._db.execute(sql.BRING_TO_DATE, times).rowcount > 0:
+                self._journal.note("brought-to-date", now, times)
 
     def release(self, now: datetime, *, parked: bool) -> int:
         """Make what waits due now, and with ``parked`` what was given up too; return how many entries that were."""
         with sql.told(self._path), self._db.atomic():
-            released = self._db.execute(
-                "UPDATE entries SET due = ?, tried = NULL WHERE status = 'pending' AND due > ?", [to_text(now)] * 2
-            ).rowcount
-            if parked:
-                released += self._db.execute(
-                    """UPDATE entries SET status = 'pending', attempts = 0, due = ?, tried = NULL
-                       WHERE status = 'parked' AND url IS NOT NULL""",
-                    [to_text(now)],
-                ).rowcount
+            released = sql.release(self._db, now, parked=parked)
+            if released:
+                self._journal.note("released", now, {"parked": parked})
             return released
+
+    # Journal
+
+    def journal_positions(self) -> dict[str, Place]:
+        """Up to where the journal's records are applied: those of looks, and those of everything else."""
+        with sql.told(self._path):
+            return self._journal.positions()
+
+    def note_ledger(self, now: datetime) -> None:
+        """Write into the journal how far the lists were read."""
+        with sql.told(self._path), self._db.atomic():
+            self._journal.note("ledger", now, self._ledger.snapshot())
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Do again what the journal says was done, except looks, in one transaction.
+
+        :raises JournalError: it says what this program does not know
+        """
+        with sql.told(self._path), self._db.atomic():
+            for event in events:
+                replay(event, self._db, self._sightings, self._ledger)
+                self._journal.mark(OTHERS, event.place)
 
     # Hosts
 
     def rests(self) -> list[Rest]:
         """The hosts that asked for rest and have not answered since."""
-        return [sql.rest(row) for row in self._rows("SELECT * FROM rests")]
+        return [mapping.rest(row) for row in self._rows("SELECT * FROM rests")]
 
     def commit_rest(self, rest: Rest) -> None:
         """Remember that a host wants rest."""
@@ -251,11 +267,11 @@ class Store:
 
     def counts(self) -> Counts:
         """Of the whole archive; at a cost that grows only with what waits and what was given up."""
-        return sql.counts(self._rows(sql.COUNT_ENTRIES)[0])
+        return mapping.counts(self._rows(sql.COUNT_ENTRIES)[0])
 
     def feed_counts(self) -> dict[str, Counts]:
         """Of each feed; an entry counts in every feed it belongs to."""
-        return {row["feed"]: sql.counts(row) for row in self._rows(sql.COUNT_LISTINGS)}
+        return {row["feed"]: mapping.counts(row) for row in self._rows(sql.COUNT_LISTINGS)}
 
     def failures(self, status: str) -> list[tuple[str, int]]:
         """Why entries of a status (``pending``, ``parked``) are not archived, and how many for each reason."""
@@ -277,17 +293,6 @@ class Store:
         """What SQLite's own quick check finds wrong with the index; None when nothing."""
         found = str(self._rows("PRAGMA quick_check(1)")[0][0])
         return None if found == "ok" else found
-
-    def find(self, ident: str) -> dict[str, Any] | None:
-        """All that is known of an entry, by its docid or its file's path, with its feeds; None when unknown."""
-        rows = self._rows(sql.SELECT_FOUND, [ident, ident])
-        return dict(rows[0]) if rows else None
-
-    def revisions(self, docid: str) -> list[Revision]:
-        """An article's versions, the first first."""
-        rows = self._rows("SELECT * FROM revisions WHERE docid = ? ORDER BY number", [docid])
-        times = ("published", "fetched_at")
-        return [Revision(**(dict(row) | {name: to_time(row[name]) for name in times})) for row in rows]
 
     def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sql.Row]:
         with sql.told(self._path):

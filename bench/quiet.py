@@ -12,6 +12,7 @@ from pathlib import Path
 from archive.archive import Archive
 from archive.records import Entry, Filing, Poll, Revision
 from bench.crawl import measure, write_config
+from tests.looking import commit_revisions
 
 ROUNDS = 5
 STEP = 10_000  # entries committed at a time
@@ -35,9 +36,10 @@ def fill(root: Path, articles: int) -> None:
                 dict.fromkeys(docids, ("china",)),
                 dict.fromkeys(docids, "finance.sina.com.cn"),
             )
-            archive.store.commit_revisions(
+            versions = [
                 Revision(docid, 1, docid, "0" * 64, docid, began, began + timedelta(days=1)) for docid in docids
-            )
+            ]
+            commit_revisions(archive.store, versions)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from config.model import Settings
 # What is laid hold of once, when the daemon starts, and why. Everything else can change while it runs.
 HELD = {
     "archive.root": "its lock, its index and the socket for other commands are held open",
+    "archive.raw": "what is recorded is written into the journal first, or nothing is",
     "network.allow_private": "the guard is built into the resolver, of which a process has one",
     "health.port": "it is bound",
 }

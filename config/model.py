@@ -152,6 +152,9 @@ class ScheduleSettings(BaseModel):
     every: Interval = timedelta(minutes=5)  # a busy list brings about four items in it, far from a page
     # Ages at which an archived article is fetched again: most corrections come at once, deletions in days.
     recheck: tuple[Interval, ...] = (_HOUR, timedelta(days=1), timedelta(days=7))
+    # The most requests in an hour that are spent on looking at archived articles again. A busy day brings 1,500
+    # articles and 4,500 looks: 600 leave room for what lists say has changed, at one in six seconds.
+    rechecks: Annotated[Count, Field(ge=0)] = 600
     # The most pages of a list, 50 articles each, that one poll reads. The busiest list measured had some 600
     # articles a day, so 1,000 reach over a day's outage; what lies further back is a gap for `backfill`.
     pages: Annotated[Count, Field(ge=1, le=1000)] = 20

@@ -14,14 +14,17 @@ from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest, ResponseDataLossError
-from scrapy.http import Response
+from scrapy.http import Headers, Response
 from scrapy.robotstxt import RobotParser
 from scrapy.utils.httpobj import urlparse_cached
 
+from archive.looks import Answer
 from crawler import guard, urls
 from crawler.failures import ClosingError, RefusedError, is_out_of_reach, of_exception
 from crawler.rest import REFUSALS
 
+# In the meta of a request whose answer is wanted as it was sent; afterwards it holds it.
+ANSWER = "finarchive_answer"
 ROBOTS = "dont_obey_robotstxt"  # Scrapy's mark on its own requests for robots.txt
 LARGEST_ROBOTS = 512 * 1024  # bytes; RFC 9309 asks for 500 KiB, and megabytes of rules take seconds to parse
 ROBOTS_AGE = 24 * 3600  # seconds; RFC 9309: not to be used for longer than a day
@@ -145,11 +148,32 @@ class EachRequest:
     def process_response(self, request: Request, response: Response) -> Response:
         """Before the content coding is undone: Scrapy takes one that is cut off for whole.
 
+        The answer to a request for an article is kept as it was sent: see :data:`ANSWER`.
+
         :raises ResponseDataLossError: it is cut off
         """
+        if ANSWER in request.meta:
+            request.meta[ANSWER] = _answer(request, response)
         if response.headers.get("Content-Encoding") in _ZLIB_CODINGS and not ends(response.body):
             raise ResponseDataLossError
         return response
+
+
+def _answer(request: Request, response: Response) -> Answer:
+    return Answer(
+        url=response.url,
+        status=response.status,
+        headers=_pairs(response.headers),
+        body=response.body,
+        request_headers=_pairs(request.headers),
+        stated_length="partial" not in response.flags,
+    )
+
+
+def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, values in headers.items() for value in values
+    )
 
 
 def ends(body: bytes) -> bool:

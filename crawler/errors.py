@@ -15,3 +15,7 @@ class ExtractionError(CrawlerError):
 
 class GoneError(ExtractionError):
     """A page says, with status 200, that there is no such article."""
+
+
+class TooLargeError(CrawlerError):
+    """A page is larger than is allowed."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.records import Article, Entry, Page
 from crawler import layouts
-from crawler.body import render_body
+from crawler.body import Body, render_body
 from crawler.charset import decode
 from crawler.errors import ExtractionError, GoneError
+from crawler.fold import fingerprint, story
 from crawler.urls import absolute
 
 CHINA = timezone(timedelta(hours=8))  # all of Sina's clocks; China has had no summer time since 1991
@@ -22,6 +24,7 @@ _TIME = re.compile(
 # <!-- news_keyword_pub,stock,sz300036&sz300053 --> ends the text; usstock has bare tickers
 _STOCKS_COMMENT = re.compile(r"<!--\s*news_keyword_pub,\w*,([^\s>]*)\s*-->")
 _STOCK_SPAN = re.compile(r"(?:stock|usstock|hkstock|forex|futures)_(\w+)")
+_ORIGINAL_TITLE = re.compile(r"[（(]?原标题\s*[:：]\s*(.{1,200}?)[）)]?\s*$")
 _PLAUSIBLE_YEARS = range(1980, 2100)  # beyond, it is a slip of the page, and conversions may overflow
 _SEPARATOR = re.compile(r"[,，、;；\s]+")
 _WHITE = re.compile(r"\s+")
@@ -47,10 +50,11 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
     body = render_body(inner, page.url, clean=clean)
     published = entry.published or _time(tree, layouts.PUBLISHED) or entry.entered or page.fetched_at
     image = body.image or entry.image
+    title = entry.title or _text(tree, layouts.TITLE) or ""
     return Article(
         docid=entry.docid,
         url=page.url,
-        title=entry.title or _text(tree, layouts.TITLE) or "",
+        title=title,
         published=published,
         body=body.html,
         image=absolute(page.url, image) if image else None,
@@ -58,8 +62,49 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
         updated=_time(tree, layouts.UPDATED) or entry.modified,
         media=entry.media or _text(tree, layouts.MEDIUM),
         keywords=entry.keywords or _keywords(tree),
-        symbols=_symbols(inner, element),
+        symbols=tuple(dict.fromkeys((*entry.symbols, *_symbols(inner, element)))),
+        original_title=_original_title(body.text),
+        **_facts(title, body),
     )
+
+
+def extract_carried(entry: Entry, at: datetime, *, clean: bool = False) -> Article:
+    """The article whose text its listing carries.
+
+    :param at: when the listing was read
+    """
+    body = render_body(entry.content or "", entry.url, clean=clean)
+    return Article(
+        docid=entry.docid,
+        url=entry.url,
+        title=entry.title,
+        published=entry.published or entry.entered or at,
+        body=body.html,
+        image=body.image or entry.image,
+        fetched_at=at,
+        updated=entry.modified,
+        media=entry.media,
+        keywords=entry.keywords,
+        symbols=entry.symbols,
+        original_title=_original_title(body.text),
+        **_facts(entry.title, body),
+    )
+
+
+def _facts(title: str, body: Body) -> dict[str, Any]:
+    return {
+        "editor": body.editor,
+        "pictures": body.pictures,
+        "text": body.text,
+        "fingerprint": fingerprint(title, body.text, [picture.url for picture in body.pictures]),
+        "story": story(title, body.text),
+    }
+
+
+def _original_title(text: str) -> str | None:
+    """原标题, which stands before the text where an article was given another title."""
+    found = _ORIGINAL_TITLE.match(text.partition("\n")[0])
+    return found[1].strip() if found else None
 
 
 def is_whole(page: Page) -> bool:

@@ -19,6 +19,7 @@ from crawler.errors import ListingError
 from crawler.failures import ClosingError
 from crawler.listings.registry import READERS
 from crawler.reading import Next, Reading, read_page
+from crawler.statuses import of_status
 from crawler.walking import Leg, Onward, Walk, question, take
 from crawler.work import ListWork
 
@@ -162,7 +163,7 @@ def _understand(response: Response, feed: Feed, *, must_hold: bool) -> Listing |
 
     :param must_hold: an empty one is a failure
     """
-    if failure := failures.of_status(response.status, feed.id, failures.header(response, "Location")):
+    if failure := of_status(response.status, feed.id, failures.header(response, "Location")):
         return failure
     try:
         listing = READERS[feed.kind].read(response.body, failures.header(response, "Content-Type"), feed)

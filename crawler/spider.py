@@ -16,11 +16,10 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.records import Article, Entry, Failure, Kind, Page
+from archive.records import Entry, Failure, Kind
 from config.model import Feed, Settings
 from crawler import failures, urls
-from crawler.errors import ExtractionError
-from crawler.extract import extract, is_whole
+from crawler.download import ANSWER
 from crawler.failures import ClosingError
 from crawler.lists import Lists
 from crawler.rest import HostRestsError, Rests
@@ -143,34 +142,18 @@ class FeedSpider(Spider):
             callback=self.read_article,
             errback=self.fail_article,
             cb_kwargs={"entry": entry, "host": host, "began": time.monotonic()},
+            meta={ANSWER: None},
         )
 
     def read_article(self, response: Response, entry: Entry, host: str, began: float) -> None:
-        """An article's page has come: understand it and pass it on."""
+        """An answer has come to the request for an article: pass it on."""
         try:
             self._on_the_wire[host] -= 1
-            read = self._read(response, entry)
-            if isinstance(read, Article):
-                self._work.articles.archived(entry, read, round((time.monotonic() - began) * 1000))
-            else:
-                self._work.articles.failed(entry, read)
+            milliseconds = round((time.monotonic() - began) * 1000)
+            self._work.articles.answered(entry, response.meta[ANSWER], milliseconds)
         except Exception as error:
             self.crash(error)
         self.refill(host)
-
-    def _read(self, response: Response, entry: Entry) -> Article | Failure:
-        if failure := failures.of_status(response.status, entry.docid, failures.header(response, "Location")):
-            return failure
-        page = Page(response.url, response.body, failures.header(response, "Content-Type"), self._now())
-        if "partial" in response.flags and not is_whole(page):
-            return Failure(entry.docid, Kind.TEMPORARY, "the page ends in the middle")
-        try:
-            return extract(page, entry, clean=self._config.archive.body == "clean")
-        except ExtractionError as error:
-            return failures.of_exception(error, entry.docid, urls.host(response.url))
-        except Exception as error:  # a bug, in code that only reads: other articles must not suffer from it
-            logger.exception("bug docid=%s url=%s", entry.docid, response.url)
-            return Failure(entry.docid, Kind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
 
     def fail_article(self, failure: TwistedFailure) -> None:
         """An article's page could not be had."""

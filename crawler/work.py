@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
-from archive.records import Article, Entry, Failure, Poll
+from archive.looks import Answer
+from archive.records import Entry, Failure, Poll
 from config.model import Feed
 from crawler.walking import Leg, Walk
 
@@ -54,11 +55,11 @@ class ArticleWork(Protocol):
     def give_back(self, entry: Entry) -> None:
         """An entry was not asked for after all: its host wants rest, or the spider closes."""
 
-    def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
-        """An entry's page was fetched, which took so long, and understood."""
+    def answered(self, entry: Entry, answer: Answer, milliseconds: int) -> None:
+        """An answer came to the request for an entry's page, whatever it is; it took so long."""
 
     def failed(self, entry: Entry, failure: Failure) -> None:
-        """An entry's page could not be had or understood."""
+        """No answer came, or none that could be taken in."""
 
     def patience(self, host: str) -> float | None:
         """Seconds until a resting host may be asked again; None when it is not worth waiting for."""

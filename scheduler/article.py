@@ -19,10 +19,10 @@ def find_article(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
     :param ident: its docid, or the path of its file: from the archive's root, or as the shell completes it
     :return: None when the archive knows no such article
     """
-    row = store.find(ident) or store.find(_inside(root, ident))
+    row = store.versions.find(ident) or store.versions.find(_inside(root, ident))
     if row is None:
         return None
-    revisions = store.revisions(row["docid"])
+    revisions = store.versions.revisions(row["docid"])
     facts: dict[str, Any] = {
         "docid": row["docid"],
         "title": revisions[-1].title if revisions else row["title"],

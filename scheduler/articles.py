@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 
-from archive.post import render
-from archive.records import Article, Entry, Failure, Filing, Kind, Pending, Rest, Revision
+from archive.looks import Answer, Look, Outcome, Verdict
+from archive.records import Entry, Failure, Filing, Kind, Pending, Rest
 from crawler.rest import Rests
-from scheduler.plan import LONGEST_DELAY, retry_delay
+from scheduler.plan import LONGEST_DELAY
 from scheduler.run import Run
-from scheduler.writer import PASSES, Unwritten, Writer
+from scheduler.writer import BATCH, PASSES, Answering, Unwritten, Writer
 
 logger = logging.getLogger("finarchive")
+
+MOST_CARRIED = 4 * BATCH  # articles that come with their listing and are handed to the writer at once
 
 
 class Articles:
@@ -30,7 +31,10 @@ class Articles:
         self._in_hand: dict[str, Pending] = {}
         self._with_writer: set[str] = set()  # docids of those in hand that are on their way to the disk
         self._writer = Writer(
-            run.archive, self._written, run.crash, self._has_room, self._refused, steadfast=run.manner.steadfast
+            run.archive,
+            lambda: run.settings.network.max_body,
+            Answering(self._written, run.crash, self._has_room, self._refused),
+            steadfast=run.manner.steadfast,
         )
         self.rests = Rests(
             run.settings.network.rest, run.now, self._store.rests(), self._remember_rest, self._forget_rest
@@ -48,8 +52,11 @@ class Articles:
         """Look again which hosts articles wait for, and have them fetched."""
         if self._open and self._run.fetching:
             now = self._run.now()
-            self._hosts = set(self._store.pending_hosts(now, self._run.manner.tried_before or now))
+            tried_before = self._run.manner.tried_before or now
+            again = self._store.versions.hosts(now, tried_before)
+            self._hosts = {*self._store.pending_hosts(now, tried_before), *again}
             self._next_due = self._store.next_due(now)
+            self._file_carried()
             self._run.fetching.refill()
 
     def tick(self) -> None:
@@ -61,7 +68,13 @@ class Articles:
 
     def waiting(self, began: datetime) -> dict[str, int]:
         """Hosts that articles are due from which were not tried since ``began``, and how many."""
-        return self._store.pending_hosts(self._run.now(), began)
+        now = self._run.now()
+        waiting, granted = Counter(self._store.pending_hosts(now, began)), self._granted(now)
+        for host, number in self._store.versions.hosts(now, began).items():
+            again = number if host == "" else min(number, max(granted, 0))
+            waiting[host] += again
+            granted -= again
+        return {host: number for host, number in waiting.items() if number}
 
     @property
     def busy(self) -> bool:
@@ -78,26 +91,43 @@ class Articles:
     def expect(self, hosts: Collection[str]) -> None:
         """Articles of these hosts may have come to be waiting."""
         self._hosts.update(hosts)
+        if "" in hosts:
+            self._file_carried()
 
     def hosts(self) -> Iterable[str]:
         """See Work."""
-        return self._hosts if self._open else ()
+        return self._hosts - {""} if self._open else ()
 
     def take(self, host: str, most: int) -> list[Entry]:
         """See Work."""
+        return [pending.entry for pending in self._take(host, most)]
+
+    def _take(self, host: str, most: int) -> list[Pending]:
         most = int(min(most, self._left - len(self._in_hand)))
         if most <= 0 or self._writer.full() or self._run.suspended():
             return []
         ours = [docid for docid, pending in self._in_hand.items() if pending.host == host]
         now = self._run.now()
-        taken = self._store.due(host, most, now, self._run.manner.tried_before or now, ours)
+        tried_before = self._run.manner.tried_before or now
+        taken = self._store.due(host, most, now, tried_before, ours)
+        # Looking again comes after looking for the first time, and costs no more than was granted.
+        if (more := min(most - len(taken), self._granted(now))) > 0:
+            taken += self._store.versions.due(host, more, now, tried_before, ours)
         for pending in taken:
             self._in_hand[pending.entry.docid] = pending
             self._run.began()
         if not taken and not ours:
             self._hosts.discard(host)
             self._next_due = self._store.next_due(now)  # the clock may have been set since it was asked
-        return [pending.entry for pending in taken]
+        return taken
+
+    def _granted(self, now: datetime) -> int:
+        """How many articles more may be looked at again, within the budget of an hour."""
+        if self._left != math.inf:  # so many articles were asked for, and no other
+            return 0
+        under_way = sum(pending.revision > 0 and pending.host != "" for pending in self._in_hand.values())
+        done = self._store.versions.looked_again(now - timedelta(hours=1))
+        return self._run.settings.schedule.rechecks - done - under_way
 
     def give_back(self, entry: Entry) -> None:
         """See Work."""
@@ -105,40 +135,31 @@ class Articles:
             self._run.ended()
         self._run.tell_change()
 
-    def archived(self, entry: Entry, article: Article, milliseconds: int) -> None:
-        """See Work. The file is written, and then the row, by the writer."""
-        if entry.docid not in self._in_hand:  # it came when all was over
-            return
-        feed, filing = self._filing(self._in_hand[entry.docid])
-        post = render(article, filing.categories, filing.author, self._run.settings.archive.profile)
-        if path := self._in_hand[entry.docid].path:
-            post = replace(post, path=PurePosixPath(path))
-        self._with_writer.add(entry.docid)
-        self._writer.put(Unwritten(entry, article, post, feed, milliseconds))
+    def answered(self, entry: Entry, answer: Answer, milliseconds: int) -> None:
+        """See Work. What the answer says, the writer finds out."""
+        self._put(entry, milliseconds, answer=answer)
 
     def failed(self, entry: Entry, failure: Failure) -> None:
         """See Work."""
-        if entry.docid not in self._in_hand:  # it came when all was over
+        self._put(entry, 0, failure=failure)
+
+    def _put(
+        self, entry: Entry, milliseconds: int, *, answer: Answer | None = None, failure: Failure | None = None
+    ) -> None:
+        if entry.docid not in self._in_hand or entry.docid in self._with_writer:  # it came when all was over
             return
-        pending, now = self._in_hand.pop(entry.docid), self._run.now()
-        self._run.ended()
-        delay = retry_delay(failure.kind, pending.attempts + 1, now - pending.first_seen)
-        due = None if delay is None else now + max(delay, self._run.manner.least_retry)
-        try:
-            self._store.commit_failure(failure, now, due)
-        except PASSES as refusal:
-            self._run.excuse(refusal)
+        pending = self._in_hand[entry.docid]
+        feed, filing = self._filing(pending)
+        look = Look(self._run.now(), pending, feed, filing, self._run.rules, answer, failure)
+        self._with_writer.add(entry.docid)
+        self._writer.put(Unwritten(look, milliseconds))
+
+    def _file_carried(self) -> None:
+        """Have those articles written whose text their listing carries: nothing is to be asked for them."""
+        if not self._open:
             return
-        if due:
-            self._next_due = min(due, self._next_due or due)
-        logger.warning(
-            "%s feed=%s docid=%s attempt=%d reason=%r",
-            "failed" if due else "parked",
-            self._filing(pending)[0], entry.docid, pending.attempts + 1, failure.reason,
-        )  # fmt: skip
-        for listener in list(self._run.listeners):
-            listener.failed(failure)
-        self._run.tell_change()
+        for pending in self._take("", MOST_CARRIED):
+            self._put(pending.entry, 0)
 
     def patience(self, host: str) -> float | None:
         """See Work."""
@@ -184,24 +205,35 @@ class Articles:
                 return feed.id, Filing(feed.categories, feed.author_name)
         return self._run.past_filing(pending.feeds)
 
-    def _written(self, batch: Sequence[tuple[Unwritten, Revision]]) -> None:
-        self._left -= len(batch)
-        for unwritten, revision in batch:
-            del self._in_hand[revision.docid]
-            self._with_writer.discard(revision.docid)
-            self._run.ended()
-            logger.info(
-                "archived feed=%s docid=%s revision=%d ms=%d",
-                unwritten.feed, revision.docid, revision.number, unwritten.milliseconds,
-            )  # fmt: skip
-            for listener in list(self._run.listeners):
-                listener.archived(unwritten.entry, revision)
+    def _written(self, batch: Sequence[Unwritten]) -> None:
+        for unwritten in batch:
+            if verdict := unwritten.verdict:
+                pending = self._in_hand.pop(verdict.look.pending.entry.docid)
+                self._with_writer.discard(pending.entry.docid)
+                self._left -= verdict.outcome is Outcome.FIRST
+                self._run.ended()
+                self._tell(verdict, pending, unwritten.milliseconds)
+        self._file_carried()
         self._run.tell_change()
 
+    def _tell(self, verdict: Verdict, pending: Pending, milliseconds: int) -> None:
+        log(verdict, pending, milliseconds)
+        for listener in list(self._run.listeners):
+            if verdict.outcome is Outcome.FIRST and verdict.revision:
+                listener.archived(pending.entry, verdict.revision)
+            elif pending.revision and verdict.outcome is not Outcome.FAILED:
+                listener.looked_again(verdict)
+            else:
+                kind = verdict.kind or Kind.UNREADABLE
+                listener.failed(Failure(pending.entry.docid, kind, verdict.evidence))
+        if verdict.due:
+            self._next_due = min(verdict.due, self._next_due or verdict.due)
+
     def _refused(self, unwritten: Unwritten, reason: str) -> None:
-        docid = unwritten.entry.docid
-        self._with_writer.discard(docid)
-        self.failed(unwritten.entry, Failure(docid, Kind.TEMPORARY, reason))
+        """A file cannot be written: that article is tried again."""
+        entry = unwritten.look.pending.entry
+        self._with_writer.discard(entry.docid)
+        self.failed(entry, Failure(entry.docid, Kind.TEMPORARY, reason))
 
     def _has_room(self) -> None:
         if self._run.fetching:
@@ -221,3 +253,23 @@ class Articles:
             self._store.end_rest(host)
         except PASSES as refusal:
             self._run.excuse(refusal)
+
+
+def log(verdict: Verdict, pending: Pending, milliseconds: int) -> None:
+    """The one line of a look."""
+    docid, revision = pending.entry.docid, verdict.revision
+    if revision:
+        what = "archived" if verdict.outcome is Outcome.FIRST else "revised"
+        logger.info(
+            "%s feed=%s docid=%s revision=%d ms=%d", what, verdict.look.feed, docid, revision.number, milliseconds
+        )
+    elif verdict.outcome is Outcome.SAME:
+        logger.info("same feed=%s docid=%s ms=%d", verdict.look.feed, docid, milliseconds)
+    elif pending.revision and verdict.outcome is Outcome.GONE:
+        logger.warning("gone feed=%s docid=%s reason=%r", verdict.look.feed, docid, verdict.evidence)
+    else:
+        what = "failed" if verdict.due else "parked" if not pending.revision else "given-up"
+        logger.warning(
+            "%s feed=%s docid=%s attempt=%d reason=%r",
+            what, verdict.look.feed, docid, pending.attempts + 1, verdict.evidence,
+        )  # fmt: skip

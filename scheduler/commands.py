@@ -19,6 +19,7 @@ from scheduler.coverage import read_day
 from scheduler.doctor import examine
 from scheduler.exits import Exit
 from scheduler.handover import runs
+from scheduler.record_commands import rebuild_command
 from scheduler.reports import coverage_json, plain, report_coverage, report_feeds, report_gaps, status_json
 from scheduler.service_commands import service
 from scheduler.work_commands import backfill, crawl_command, retry, run
@@ -31,7 +32,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def register(group: click.Group) -> None:
     """Add all commands to the command line."""
     for command in (
-        crawl_command, run, feeds, status, coverage, backfill, retry, show, service, init, doctor, demo,
+        crawl_command, run, feeds, status, coverage, backfill, retry, show, rebuild_command,
+        service, init, doctor, demo,
     ):  # fmt: skip
         group.add_command(command)
 

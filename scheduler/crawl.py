@@ -11,6 +11,7 @@ from config.model import Feed, Settings
 from crawler.engine import Engine
 from scheduler.desk import Desk
 from scheduler.errand import Errand
+from scheduler.recovery import recover
 from scheduler.run import one_off
 from scheduler.tally import CrawlResult, Tally
 
@@ -32,7 +33,9 @@ def crawl(
     :param on_change: called whenever there is something to show
     :raises ArchiveError: the archive cannot be opened or written; what was archived until then is safe
     """
-    with Archive(settings.archive.root, "backfill" if stretch else "crawl", now()) as archive:
+    command, raw = "backfill" if stretch else "crawl", settings.archive.raw == "warc"
+    with Archive(settings.archive.root, command, now(), raw=raw) as archive:
+        recover(archive, settings)
         desk = Desk(archive, settings, now, one_off(now()))
         errand = Errand(desk, feeds, limit=limit, stretch=stretch, on_change=on_change)
         engine = Engine(settings, desk, desk.articles.rests, now, errand.carry_out)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from archive import looks
 from archive.archive import INNER, Archive
 from archive.records import Entry, Failure, Poll, Revision
 from config.changes import changed, needs_restart
@@ -31,6 +32,7 @@ from scheduler.metrics import Metrics, Snapshot
 from scheduler.notify import Notifier, watchdog_interval
 from scheduler.plan import next_poll, pace
 from scheduler.porter import Porter
+from scheduler.recovery import recover
 from scheduler.reports import report_feeds
 from scheduler.run import STANDING
 from scheduler.timetable import Timetable
@@ -228,6 +230,10 @@ class Daemon:
         ours = entered is not None and entered >= self._began  # else it was there before we were
         self._metrics.archived(self._clock.now() - entered if entered and ours else None)
 
+    def looked_again(self, verdict: looks.Verdict) -> None:
+        """See Listener."""
+        self._metrics.looked_again(verdict.outcome)
+
     def failed(self, failure: Failure) -> None:
         """See Listener."""
         self._metrics.failed(failure.kind)
@@ -270,5 +276,7 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], surroundings: S
     """
     # It would end the process until it has its handler: so long it waits. Opening an index can take minutes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    with Archive(settings.archive.root, "run", surroundings.clock.now()) as archive:
+    raw = settings.archive.raw == "warc"
+    with Archive(settings.archive.root, "run", surroundings.clock.now(), raw=raw) as archive:
+        recover(archive, settings)
         return Daemon(archive, settings, load, surroundings).run()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from archive.looks import Outcome, Verdict
 from archive.paths import CHINA
 from archive.records import Entry, Failure, Poll, Revision, Seen, Span
 from archive.spans import holes
@@ -71,7 +72,7 @@ class Errand:
         return CrawlResult(
             feeds=tuple(tally.feeds.values()),
             archived=tally.archived,
-            revised=0,
+            revised=tally.revised,
             failed=tally.failed,
             pending=self._desk.run.store.counts().pending,
             requests=requests,
@@ -141,6 +142,12 @@ class Errand:
     def archived(self, entry: Entry, revision: Revision) -> None:
         """See Listener."""
         self.tally.archived += 1
+        self.tally.waiting -= 1
+        self._on_change(self.tally)
+
+    def looked_again(self, verdict: Verdict) -> None:
+        """See Listener."""
+        self.tally.revised += verdict.outcome is Outcome.REVISED
         self.tally.waiting -= 1
         self._on_change(self.tally)
 

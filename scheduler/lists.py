@@ -87,7 +87,7 @@ class Lists:
     def _settle(self, feed: Feed) -> str | None:
         """Begin a new record where a feed reads another list than before; return why that could not be done."""
         try:
-            if self._store.settle(feed.id, feed.source):
+            if self._store.settle(feed.id, feed.source, self._run.now()):
                 self._rhythms.pop(feed.id, None)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record begins anew")
         except PASSES as error:
@@ -213,13 +213,18 @@ class Lists:
             entry.docid: [each.id for each in feeds if each.id == feed.id or each.lid in entry.lids] or [feed.id]
             for entry in entries
         }
-        return belongs, {entry.docid: urls.host(entry.url) for entry in entries}
+        return belongs, {entry.docid: _host(entry) for entry in entries}
 
     def _go_on(self, entries: Sequence[Entry]) -> None:
-        self._on_hosts({urls.host(entry.url) for entry in entries})
+        self._on_hosts({_host(entry) for entry in entries})
         if self._run.fetching:
             self._run.fetching.refill()
         self._run.tell_change()
+
+
+def _host(entry: Entry) -> str:
+    """The host that an entry's page is asked from; "" where its listing carries the text."""
+    return urls.host(entry.url) if entry.content is None else ""
 
 
 def _log_changes(feed: str, seen: Seen) -> None:

@@ -21,6 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from archive.looks import Outcome
 from archive.records import Failure, Gap, Kind
 from scheduler.reports import FeedReport
 
@@ -62,6 +63,12 @@ class Metrics:
         self._archived = Counter(
             "finarchive_articles_archived", "Articles whose file and row are on the disk.", registry=self._registry
         )
+        self._looks = Counter(
+            "finarchive_articles_looked_at_again",
+            "Looks at articles that were archived before, by what came of them.",
+            ["outcome"],
+            registry=self._registry,
+        )
         self._failures = Counter(
             "finarchive_failures", "Failed attempts on articles, by kind.", ("kind",), registry=self._registry
         )
@@ -93,6 +100,10 @@ class Metrics:
         self._archived.inc()
         if latency is not None:
             self._latency.observe(max(latency.total_seconds(), 0.0))  # the site's clock may be ahead of ours
+
+    def looked_again(self, outcome: Outcome) -> None:
+        """An archived article was looked at again."""
+        self._looks.labels(outcome).inc()
 
     def failed(self, kind: Kind) -> None:
         """An attempt on an article failed."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from archive.archive import Archive
 from archive.errors import ArchiveError
+from archive.looks import Rules, Verdict
 from archive.records import Entry, Failure, Filing, Poll, Revision
 from config.model import Feed, Settings
 from crawler.work import Fetching
@@ -48,6 +49,9 @@ class Listener(Protocol):
     def archived(self, entry: Entry, revision: Revision) -> None:
         """An article is on the disk."""
 
+    def looked_again(self, verdict: Verdict) -> None:
+        """An article that was on the disk already was looked at again; what is new of it is there too."""
+
     def failed(self, failure: Failure) -> None:
         """An article could not be had."""
 
@@ -77,6 +81,12 @@ class Run:
     def feeds(self) -> list[Feed]:
         """The feeds that are on, in the order articles are filed by."""
         return [feed for feed in self.settings.feeds if feed.enabled]
+
+    @property
+    def rules(self) -> Rules:
+        """How articles are understood and written now."""
+        archive, schedule = self.settings.archive, self.settings.schedule
+        return Rules(archive.profile, archive.body == "clean", schedule.recheck, self.manner.least_retry)
 
     def filing(self, feed: Feed) -> Filing:
         """Under what a configured feed files its articles; remembered, for when it is configured no more."""

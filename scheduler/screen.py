@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)  # fmt: skip
 from rich.table import Table
 from rich.text import Text
 
@@ -33,7 +40,8 @@ PIPE_WIDTH = 200  # columns of a table that goes to a file or a pipe
 MOST_FILES = 6  # that the demo lists
 
 
-def _console() -> Console:
+def console_here() -> Console:
+    """The console of stdout."""
     # Titles are other people's text: no markup, no emoji codes. Lines for pipes are not folded to a screen's width.
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     return Console(markup=False, emoji=False, highlight=False, width=width, soft_wrap=width is not None)
@@ -41,14 +49,14 @@ def _console() -> Console:
 
 def announce(settings: Settings, feeds: Sequence[Feed]) -> None:
     """Say what a crawl is about to do."""
-    _console().print(f"Polling {_many(len(feeds), 'feed')}, archiving to {settings.archive.root.absolute()}")
+    console_here().print(f"Polling {many(len(feeds), 'feed')}, archiving to {settings.archive.root.absolute()}")
 
 
 def announce_walk(settings: Settings, feed: Feed, stretch: Span) -> None:
     """Say what a backfill is about to do."""
     start, end = (f"{time.astimezone(CHINA):%Y-%m-%d %H:%M}" for time in (stretch.start, stretch.end))
     root = settings.archive.root.absolute()
-    _console().print(f"Reading {feed.id} from {start} to {end}, China time, archiving to {root}")
+    console_here().print(f"Reading {feed.id} from {start} to {end}, China time, archiving to {root}")
 
 
 @contextmanager
@@ -84,18 +92,18 @@ def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
 
 def summarise(result: CrawlResult, seconds: float) -> None:
     """What a crawl did, in how many seconds, and what to do about what it could not."""
-    console = _console()
+    console = console_here()
     errors = [feed for feed in result.feeds if feed.error]
     for reason in dict.fromkeys(feed.error for feed in errors):
         ids = ", ".join(feed.id for feed in errors if feed.error == reason)
         console.print(Text(f"✗ {ids}: {reason}", style="red"))
     listed, new = sum(feed.listed for feed in result.feeds), sum(feed.new for feed in result.feeds)
     good = sum(feed.polled and not feed.error for feed in result.feeds)
-    polled = _many(good, "feed") if good == len(result.feeds) else f"{good} of {_many(len(result.feeds), 'feed')}"
-    console.print(f"{polled} polled: {_many(listed, 'article')} listed, {new:,} new")
+    polled = many(good, "feed") if good == len(result.feeds) else f"{good} of {many(len(result.feeds), 'feed')}"
+    console.print(f"{polled} polled: {many(listed, 'article')} listed, {new:,} new")
     style = "green" if not result.failed else "yellow"
-    line = f"{_many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
-    console.print(Text(f"{line}; {_many(result.requests, 'request')} in {seconds:.1f} s", style=style))
+    line = f"{many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
+    console.print(Text(f"{line}; {many(result.requests, 'request')} in {seconds:.1f} s", style=style))
     for feed in result.feeds:
         if feed.floor:
             reach = f"the list of {feed.id} reaches back to {feed.floor} only, China time"
@@ -112,9 +120,9 @@ def summarise(result: CrawlResult, seconds: float) -> None:
 
 def show_folder(folder: Path) -> None:
     """The first files of an archive, and one of them."""
-    console = _console()
+    console = console_here()
     files = sorted(path for path in folder.rglob("*.md") if INNER not in path.parts)
-    console.print(f"\n{_many(len(files), 'file')} under {folder}, such as:")
+    console.print(f"\n{many(len(files), 'file')} under {folder}, such as:")
     for path in files[:: max(len(files) // MOST_FILES, 1)][:MOST_FILES]:
         console.print(f"  {path.relative_to(folder)}")
     if files:
@@ -130,7 +138,7 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
         number = "/".join(str(part) for part in (feed.pageid, feed.lid) if part) or feed.endpoint
         on = Text("on", style="green") if feed.enabled else Text("off", style="dim")
         table.add_row(feed.id, on, f"{feed.kind} {number}", Text("/".join(feed.categories)))
-    console = _console()
+    console = console_here()
     console.print(table)
     console.print(f"from {source}" if source else "the built-in list; finarchive init writes a file to change it in")
 
@@ -148,9 +156,9 @@ def show_status(
 
     :param daemon: whether one runs
     """
-    console, counts = _console(), store.counts()
+    console, counts = console_here(), store.counts()
     runs = "the daemon runs" if daemon else "no daemon runs"
-    console.print(f"{settings.archive.root.absolute()}: {_many(counts.archived, 'article')} archived; {runs}")
+    console.print(f"{settings.archive.root.absolute()}: {many(counts.archived, 'article')} archived; {runs}")
     table = Table(
         "feed", "state", "last poll", "newest", "archived", "waiting", "parked", caption="times are China's"
     )
@@ -197,7 +205,7 @@ def _show_gaps(console: Console, gaps: Sequence[OpenGap]) -> None:
 
 def show_coverage(lines: Sequence[str]) -> None:
     """A chart, line by line: see :mod:`scheduler.charts`."""
-    console = _console()
+    console = console_here()
     for line in lines:
         console.print(line)
 
@@ -206,7 +214,7 @@ def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime)
     for status, words in (("pending", "waiting"), ("parked", "parked, given up")):
         total, reasons = getattr(counts, status), store.failures(status)
         if total:
-            console.print(f"{_many(total, 'article')} {words}")
+            console.print(f"{many(total, 'article')} {words}")
         for reason, number in reasons[:MOST_REASONS]:
             console.print(Text(f"  {number} × {reason}"))
         if len(reasons) > MOST_REASONS:
@@ -220,11 +228,11 @@ def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime)
 
 def show_article(found: dict[str, Any]) -> None:
     """An article: facts, then text."""
-    console = _console()
-    console.print(Text(_visible(found["title"]), style="bold"))
+    console = console_here()
+    console.print(Text(visible(found["title"]), style="bold"))
     for name in ("docid", "published", "media", "url", "path", "status", "failure", "first_seen"):
         if found[name]:
-            console.print(Text(f"{name:>10}  {_visible(str(found[name]))}"))
+            console.print(Text(f"{name:>10}  {visible(str(found[name]))}"))
     console.print(Text(f"{'feeds':>10}  {', '.join(found['feeds'])}"))
     if found["text"]:
         console.print(Text("\n" + found["text"]))
@@ -232,7 +240,7 @@ def show_article(found: dict[str, Any]) -> None:
 
 def show_checks(checks: Sequence[Check]) -> None:
     """What the doctor found."""
-    console = _console()
+    console = console_here()
     for check in checks:
         mark = Text("✓ ", style="green") if check.ok else Text("✗ ", style="red")
         console.print(mark + Text(f"{check.name:<14}{check.told}"))
@@ -242,10 +250,11 @@ def _when(time: datetime | None) -> str:
     return f"{time.astimezone(CHINA):%m-%d %H:%M}" if time else "-"
 
 
-def _many(number: int, noun: str) -> str:
+def many(number: int, noun: str) -> str:
+    """A number of things, in words."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Other people's text without what would steer the terminal."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -27,6 +27,7 @@ class Tally:
 
     feeds: dict[str, FeedTally] = field(default_factory=dict)
     archived: int = 0
+    revised: int = 0
     failed: int = 0
     waiting: int = 0  # articles that are due and not fetched yet
     resting: set[str] = field(default_factory=set)  # hosts given up on, for they want rest

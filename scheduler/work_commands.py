@@ -17,6 +17,7 @@ from scheduler import logs, screen
 from scheduler.cli import Refusal, Session
 from scheduler.exits import Exit
 from scheduler.handover import NoDaemonError, hand_over
+from scheduler.recovery import recover
 from scheduler.tally import CrawlResult, Tally
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ def retry(session: Session, parked: bool, as_json: bool) -> None:
     """
 
     def here() -> int:
-        with Archive(session.settings.archive.root, "retry", session.now()) as archive:
+        settings = session.settings
+        raw = settings.archive.raw == "warc"
+        with Archive(settings.archive.root, "retry", session.now(), raw=raw) as archive:
+            recover(archive, settings)
             return archive.store.release(session.now(), parked=parked)
 
     def there() -> int:

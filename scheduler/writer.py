@@ -1,15 +1,19 @@
-"""Brings articles to the disk, many at a time, while the next pages come in."""
+"""Brings looks to the disk, many at a time, while the next pages come in: journal, then files, then rows."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.archive import Archive
 from archive.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
-from archive.records import Article, Entry, Post, Revision
+from archive.looks import Look, Outcome, Place, Verdict
+from archive.records import Article, Failure
+from archive.warc_records import digest
+from crawler.understand import understand
+from scheduler.verdicts import judge
 
 logger = logging.getLogger("finarchive")
 
@@ -22,46 +26,52 @@ PAUSE = 5.0
 PASSES = (DiskFullError, LockedError, NotWritableError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unwritten:
-    """An article on its way to the disk."""
+    """A look on its way to the disk, and how far it has come."""
 
-    entry: Entry
-    article: Article
-    post: Post
-    feed: str  # the id of the one it is filed under
-    milliseconds: int  # that fetching it took
+    look: Look
+    milliseconds: int  # that it took
+    digest: str | None = None  # of the answer's body
+    is_kept: bool = False  # in the journal, if there is one
+    place: Place | None = None  # where it is there
+    read: Article | Failure | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Whom a writer tells."""
+
+    on_written: Callable[[Sequence[Unwritten]], None]  # with each batch whose verdicts are on the disk
+    on_crash: Callable[[BaseException], None]  # with an error that ends the writing
+    on_room: Callable[[], None]  # when it was full and is no longer
+    on_refused: Callable[[Unwritten, str], None]  # with an article whose path cannot be written, and why
 
 
 class Writer:
-    """Writes articles: files first, then rows.
+    """Writes what came of looks.
 
-    :param on_written: called with each batch that is on the disk
-    :param on_crash: called with an error that ends the writing
-    :param on_room: called when it was full and is no longer
-    :param on_refused: called with an article whose path cannot be written, and why
+    :param most: bytes that a page may unpack to
     :param steadfast: go on trying when the disk is full or the index locked, instead of crashing
     """
 
     def __init__(
         self,
         archive: Archive,
-        on_written: Callable[[Sequence[tuple[Unwritten, Revision]]], None],
-        on_crash: Callable[[BaseException], None],
-        on_room: Callable[[], None],
-        on_refused: Callable[[Unwritten, str], None],
+        most: Callable[[], int],
+        answering: Answering,
         *,
         steadfast: bool,
     ) -> None:
-        self._archive, self._on_written, self._steadfast = archive, on_written, steadfast
-        self._on_crash, self._on_room, self._on_refused = on_crash, on_room, on_refused
+        self._archive, self._most, self._answering, self._steadfast = archive, most, answering, steadfast
         self._queue: asyncio.Queue[Unwritten] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._was_full = False
         self.stuck = False  # the disk did not take what was tried last
 
     def put(self, unwritten: Unwritten) -> None:
-        """Have an article written."""
+        """Have a look written."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._write_on())
         self._queue.put_nowait(unwritten)
@@ -94,12 +104,12 @@ class Writer:
                 for _ in batch:
                     self._queue.task_done()
         except Exception as error:
-            self._on_crash(error)
+            self._answering.on_crash(error)
 
     async def _write_somehow(self, batch: Sequence[Unwritten]) -> None:
         while True:
             try:
-                revisions = await self._write(batch)
+                await self._write(batch)
             except NotWritableError as error:
                 if not self._steadfast:
                     raise
@@ -114,7 +124,7 @@ class Writer:
                 break
         if self.stuck:
             logger.warning("disk-again articles=%d", len(batch))
-        self._on_written(list(zip(batch, revisions, strict=True)))
+        self._answering.on_written(batch)
         self._take_more()
 
     def _take_more(self) -> None:
@@ -122,12 +132,12 @@ class Writer:
         self.stuck = False
         if self._was_full and self._queue.qsize() <= MOST_UNWRITTEN:
             self._was_full = False
-            self._on_room()
+            self._answering.on_room()
 
     async def _write_apart(self, batch: Sequence[Unwritten], error: NotWritableError) -> None:
         """Some path of a batch cannot be written: that must not keep the others from the disk."""
         if len(batch) == 1:
-            self._on_refused(batch[0], str(error))
+            self._answering.on_refused(batch[0], str(error))
             self._take_more()
             return
         for each in batch:
@@ -138,12 +148,35 @@ class Writer:
             logger.error("disk-refuses reason=%r", f"{error}; trying again every {PAUSE:.0f} s")
         self.stuck = True
 
-    async def _write(self, batch: Sequence[Unwritten]) -> list[Revision]:
-        # Where a file is to be is committed first, so that a run after a crash writes it there and nowhere else,
-        # however the feeds are configured by then. Then the files; then the rows, each a promise that its file is
-        # there.
-        store = self._archive.store
-        store.commit_paths({each.article.docid: str(each.post.path) for each in batch})
-        revisions = await asyncio.to_thread(self._archive.write, [(each.article, each.post) for each in batch])
-        store.commit_revisions(revisions)
-        return revisions
+    async def _write(self, batch: Sequence[Unwritten]) -> None:
+        # What was answered goes into the journal before anybody tries to understand it. Where a file is to be is
+        # committed before the file is written, so that a run after a crash writes it there and nowhere else, however
+        # the feeds are configured by then. Then the files; then the rows, each a promise that its file is there.
+        versions = self._archive.store.versions
+        for each in batch:
+            if each.digest is None and each.look.answer:
+                each.digest = digest(each.look.answer.body)
+        bodies = versions.places([each.digest for each in batch if each.digest])
+        await asyncio.to_thread(self._keep_and_understand, batch, bodies)
+        known = versions.newest([each.look.pending.entry.docid for each in batch])
+        verdicts = []
+        for each in batch:
+            if each.verdict is None and each.read is not None:
+                docid = each.look.pending.entry.docid
+                each.verdict = judge(each.look, each.read, known.get(docid), each.digest)
+            if each.verdict:
+                verdicts.append(each.verdict)
+        first = [verdict.revision for verdict in verdicts if verdict.outcome is Outcome.FIRST and verdict.revision]
+        self._archive.store.commit_paths({revision.docid: revision.path for revision in first})
+        await asyncio.to_thread(self._archive.write, [verdict.post for verdict in verdicts if verdict.post])
+        versions.commit(verdicts, [each.place for each in batch])
+
+    def _keep_and_understand(self, batch: Sequence[Unwritten], bodies: Mapping[str, Place]) -> None:
+        new = [each for each in batch if not each.is_kept]
+        places = self._archive.keep([each.look for each in new], bodies)
+        for each, place in zip(new, places, strict=True):
+            each.is_kept, each.place = True, place
+        most = self._most()
+        for each in batch:
+            if each.read is None:
+                each.read = understand(each.look, most)

@@ -16,6 +16,7 @@ from typing import Any
 from archive import files
 from archive.sightings import Sightings
 from archive.store import Store
+from archive.versions import Versions
 from scheduler import desk
 from scheduler.cli import main
 
@@ -71,22 +72,22 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "half a file": half_a_file,
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
     "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
-    "before the rows": lambda countdown: around(Store, "commit_revisions", countdown, nothing),
-    "after the rows": lambda countdown: around(Store, "commit_revisions", nothing, countdown),
+    "before the rows": lambda countdown: around(Versions, "commit", countdown, nothing),
+    "after the rows": lambda countdown: around(Versions, "commit", nothing, countdown),
 }
 
 
 def rows_before_files() -> None:
     """A row is committed before its file is written."""
-    write_posts, commit = files.write_posts, Store.commit_revisions
+    write_posts, commit = files.write_posts, Versions.commit
     unwritten: list[tuple[Any, ...]] = []
 
-    def commit_then_write(store: Store, revisions: Any) -> None:
-        commit(store, revisions)
+    def commit_then_write(versions: Versions, *verdicts: Any) -> None:
+        commit(versions, *verdicts)
         write_posts(*unwritten.pop())
 
     files.write_posts = lambda *arguments: unwritten.append(arguments)
-    Store.commit_revisions = commit_then_write
+    Versions.commit = commit_then_write
 
 
 def ground_before_entries() -> None:
@@ -95,7 +96,7 @@ def ground_before_entries() -> None:
 
     def commit_poll(store: Store, poll: Any, filing: Any, feeds: Any, *others: Any, **named: Any) -> Any:
         with store._db.atomic():
-            store._sightings.add_listings(poll.feed, feeds, poll.failures, ground=poll.ground)
+            store._sightings.add_listings(poll.feed, poll.at, feeds, poll.failures, ground=poll.ground)
         return inner(store, poll, filing, feeds, *others, **named)
 
     Store.commit_poll = commit_poll

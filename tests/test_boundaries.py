@@ -15,7 +15,7 @@ PACKAGES = ("archive", "config", "crawler", "replica", "scheduler")
 # Package -> what of ours its modules may import. A dotted name allows that module only.
 OURS = {
     "scheduler": ("scheduler", "config", "crawler", "archive"),
-    "crawler": ("crawler", "config.model", "archive.records"),
+    "crawler": ("crawler", "config.model", "archive.records", "archive.looks"),
     "archive": ("archive",),
     "config": ("config",),
     "replica": ("replica",),
@@ -30,16 +30,22 @@ HOMES = {
     "zope": _SCRAPY,
     "selectolax": ("crawler/body.py", "crawler/extract.py"),
     "w3lib": ("crawler/charset.py",),
-    "sqlite_utils": tuple(f"archive/{name}.py" for name in ("store", "ledger", "sightings", "schema", "index")),
-    "sqlite3": ("archive/index.py", "archive/sql.py"),
+    "sqlite_utils": tuple(
+        f"archive/{name}.py"
+        for name in ("store", "ledger", "sightings", "versions", "notebook", "sql", "schema", "index")
+    ),
+    "sqlite3": ("archive/index.py", "archive/sql.py", "archive/takeover.py"),
     "frontmatter": ("archive/post.py",),
     "yaml": ("archive/post.py",),
     "apscheduler": ("config/cron.py", "scheduler/timetable.py"),
     "prometheus_client": ("scheduler/metrics.py",),
-    "pydantic": ("config/",),
+    "pydantic": ("config/", "archive/codec.py"),
+    "warcio": ("archive/warc_records.py",),
     "pydantic_core": ("config/",),
-    "click": tuple(f"scheduler/{name}.py" for name in ("cli", "commands", "work_commands", "service_commands")),
-    "rich": ("scheduler/screen.py",),
+    "click": tuple(
+        f"scheduler/{name}.py" for name in ("cli", "commands", "work_commands", "service_commands", "record_commands")
+    ),
+    "rich": ("scheduler/screen.py", "scheduler/record_screen.py"),
 }
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40  # lines

@@ -11,6 +11,7 @@ import pytest
 
 from archive.records import Change, Entry, Failure, Kind, Poll, Seen, Stretch
 from archive.store import Store
+from tests.looking import commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, entry, path, poll_of, revision, store
 
 __all__ = ["path", "store"]  # fixtures
@@ -112,9 +113,9 @@ def test_the_entry_stays_as_first_seen_and_the_changes_are_on_record(
     store: Store, path: Path, hours: Iterator[int]
 ) -> None:
     listed(store, hours, FIRST)
-    store.commit_revisions([revision("a")])
+    commit_revisions(store, [revision("a")])
     listed(store, hours, SECOND)
-    found = store.find("a")
+    found = store.versions.find("a")
     assert found is not None
     assert (found["title"], found["status"]) == ("first", "archived")
     assert on_record(path) == [("a", "china", "second", 1)]

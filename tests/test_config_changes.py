@@ -17,7 +17,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "delay": 2.0, "concurrency": 3, "timeout": 5.0, "max_body": 2048, "allow_private": True,
         "obey_robots": False, "user_agent": "x/1", "rest": "1m",
     },
-    "schedule": {"min": "2m", "max": "2h", "every": "6m", "recheck": [], "pages": 3},
+    "schedule": {"min": "2m", "max": "2h", "every": "6m", "recheck": [], "rechecks": 5, "pages": 3},
     "health": {"port": 9464},
 }  # fmt: skip
 NAMES = [f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields]
@@ -63,6 +63,6 @@ def test_writing_the_same_in_another_way_changes_nothing(tmp_path: Any) -> None:
 
 
 def test_only_what_is_held_from_the_start_needs_a_restart() -> None:
-    assert needs_restart([*NAMES, "feeds"]) == ["archive.root", "network.allow_private", "health.port"]
+    assert needs_restart([*NAMES, "feeds"]) == ["archive.root", "archive.raw", "network.allow_private", "health.port"]
     assert needs_restart(["network.delay", "feeds"]) == []
     assert set(HELD) <= set(NAMES)  # a setting that is renamed must not slip out

@@ -16,7 +16,8 @@ from scrapy.exceptions import (
 from archive.records import Failure, Kind
 from crawler import guard
 from crawler.errors import ExtractionError, GoneError, ListingError
-from crawler.failures import RefusedError, of_exception, of_status
+from crawler.failures import RefusedError, of_exception
+from crawler.statuses import of_status
 
 HOST = "finance.sina.com.cn"
 

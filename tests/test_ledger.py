@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from archive.records import Counts, Entry, Failure, Gap, Kind, Poll, Rhythm, Seen, Span, Stretch
 from archive.spans import holes, merged, without
 from archive.store import Store
+from tests.looking import commit_failure
 from tests.test_store import ERROR, FILING, HOST, HOUR, NOW, commit, due, dump, entry, path, poll_of, store
 
 __all__ = ["path", "store"]  # fixtures
@@ -166,7 +167,7 @@ SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: span(
 @given(st.lists(st.one_of(SPANS, st.integers(1, 90)), min_size=1, max_size=12))
 def test_the_ledger_says_what_spans_and_gaps_say(store: Store, steps: list[Span | int]) -> None:
     """Any order of walks and polls that leave gaps, against spans that are computed in one go."""
-    store.settle("china", f"list {next(NUMBERS)}")  # so that each example begins anew
+    store.settle("china", f"list {next(NUMBERS)}", NOW)  # so that each example begins anew
     commit(store, poll_at(0, 0))
     clock, known, gaps = 0, [span(0, 0)], []
     for step in steps:
@@ -222,15 +223,15 @@ def test_a_walk_tells_nothing_of_how_polls_do(store: Store) -> None:
 
 
 def test_a_feed_that_reads_another_list_begins_anew(store: Store) -> None:
-    assert not store.settle("china", "roll lid=1")
+    assert not store.settle("china", "roll lid=1", NOW)
     leave_a_gap(store)
     walk(store, covered=span(-600, -500), floor=at(-700))
     store.commit_rhythm("china", RHYTHM)
     commit(store, poll_of(error=ERROR, at=at(80)))
-    assert not store.settle("china", "roll lid=1")
+    assert not store.settle("china", "roll lid=1", NOW)
     assert store.gaps() != []
 
-    assert store.settle("china", "roll lid=2")
+    assert store.settle("china", "roll lid=2", NOW)
     assert (store.gaps(), store.spans(), store.rhythms()) == ([], {}, {})
     assert store.known("china", ["0", "59"]) == set()
     history = store.feed_histories()["china"]
@@ -238,7 +239,7 @@ def test_a_feed_that_reads_another_list_begins_anew(store: Store) -> None:
                               complete_to=None, failing_since=None, trouble=0.0, floor=None)  # fmt: skip
     assert history.filing == FILING
     assert store.counts().entries == 6, "what was listed stays"
-    assert not store.settle("china", "roll lid=2")
+    assert not store.settle("china", "roll lid=2", NOW)
 
     commit(store, poll_at(500, 499, 490, 480))
     assert store.gaps() == [], "the past of the other list is no ground"
@@ -247,12 +248,12 @@ def test_a_feed_that_reads_another_list_begins_anew(store: Store) -> None:
 
 def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
     for feed in ("china", "stock"):
-        store.settle(feed, "roll lid=1")
+        store.settle(feed, "roll lid=1", NOW)
         commit(store, poll_of(entry("a"), feed=feed))
         commit(store, poll_of(entry("b", 60), feed=feed, at=NOW + HOUR))
         store.commit_rhythm(feed, RHYTHM)
     history = store.feed_histories()["stock"]
-    assert store.settle("china", "roll lid=2")
+    assert store.settle("china", "roll lid=2", NOW)
     assert store.gaps() == [Gap("stock", NOW, NOW + HOUR)]
     assert (store.spans(), store.rhythms()) == ({"stock": [span(60, 60)]}, {"stock": RHYTHM})
     assert store.known("stock", ["a"]) == {"a"}
@@ -272,8 +273,8 @@ def test_rhythms_come_back_as_they_were_learned(store: Store) -> None:
 
 def test_the_next_due_after_a_time_passes_over_what_is_due(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
-    store.commit_failure(Failure("b", Kind.TEMPORARY, "x"), NOW, NOW + HOUR)
-    store.commit_failure(Failure("c", Kind.TEMPORARY, "x"), NOW, NOW + 2 * HOUR)
+    commit_failure(store, Failure("b", Kind.TEMPORARY, "x"), NOW, NOW + HOUR)
+    commit_failure(store, Failure("c", Kind.TEMPORARY, "x"), NOW, NOW + 2 * HOUR)
     assert store.next_due() == NOW
     assert store.next_due(NOW) == NOW + HOUR
     assert store.next_due(NOW + HOUR) == NOW + 2 * HOUR

@@ -63,7 +63,7 @@ def test_an_index_of_the_first_version_opens_and_goes_on(old: Path) -> None:
     store = Store.open(old)
     try:
         assert_as_it_was(store)
-        assert not store.settle("china", "roll lid=1686"), "which list it read was not kept"
+        assert not store.settle("china", "roll lid=1686", NOW), "which list it read was not kept"
         commit(store, poll_of(entry("b", 10), entry("a", -1), entry("c", -2), at=NOW + HOUR))
         assert store.spans() == {"china": [Span(NOW - MINUTE, NOW + HOUR)]}
         assert len(store.gaps()) == 1
@@ -81,7 +81,7 @@ def test_an_index_of_the_first_version_is_read_without_being_written(old: Path) 
         assert_as_it_was(store)
         assert store.damage() is None
         with pytest.raises(NotWritableError, match=r"index\.db"):
-            store.settle("china", "roll lid=1")
+            store.settle("china", "roll lid=1", NOW)
     finally:
         store.close()
     assert dump(old) == before

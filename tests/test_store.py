@@ -11,6 +11,7 @@ import pytest
 
 from archive.records import Counts, Entry, Failure, FeedHistory, Filing, Gap, Kind, Poll, Revision, Seen
 from archive.store import Store
+from tests.looking import commit_revisions
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -110,9 +111,9 @@ def test_a_poll_counts_what_was_not_known_before(store: Store) -> None:
 
 def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
     commit(store, poll_of(entry("a")))
-    store.commit_revisions([revision("a")])
+    commit_revisions(store, [revision("a")])
     commit(store, poll_of(replace(entry("a"), title="new", url="https://x.cn/"), at=NOW + HOUR))
-    found = store.find("a")
+    found = store.versions.find("a")
     assert found is not None
     assert (found["title"], found["status"]) == ("题“a”", "archived")
 
@@ -253,7 +254,7 @@ def test_a_poll_that_breaks_off_without_an_error_is_no_failure(store: Store) -> 
 def test_an_entry_counts_in_every_feed_it_belongs_to(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")), "china", "stock")
     commit(store, poll_of(entry("c"), feed="stock", failures=(Failure("bad", Kind.UNREADABLE, ""),)))
-    store.commit_revisions([revision("a")])
+    commit_revisions(store, [revision("a")])
     assert store.feed_counts() == {
         "china": Counts(entries=2, archived=1, pending=1),
         "stock": Counts(entries=4, archived=1, pending=2, parked=1),

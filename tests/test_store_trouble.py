@@ -13,8 +13,12 @@ import pytest
 
 import archive.index
 from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
+from archive.journal import Event
+from archive.looks import Place
 from archive.records import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
 from archive.store import Store
+from archive.versions import Versions
+from tests.looking import commit_failure, commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 
 STRETCH = Stretch("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
@@ -22,10 +26,10 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
     "commit_stretch": lambda store: store.commit_stretch(STRETCH, FILING, {"new": ["china"]}, {"new": HOST}),
     "commit_rhythm": lambda store: store.commit_rhythm("china", Rhythm((1.0,), (2.0,), NOW)),
-    "settle": lambda store: store.settle("china", "roll https://other.cn/"),
+    "settle": lambda store: store.settle("china", "roll https://other.cn/", NOW),
     "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
-    "commit_revisions": lambda store: store.commit_revisions([revision("a")]),
-    "commit_failure": lambda store: store.commit_failure(Failure("a", Kind.GONE, "x"), NOW, None),
+    "apply": lambda store: store.apply([Event(Place("x", 1), "released", NOW, document={"parked": True})]),
+    "versions.commit": lambda store: commit_revisions(store, [revision("a")]),
     "come_to_date": lambda store: store.come_to_date(NOW - timedelta(days=9), timedelta(0)),
     "release": lambda store: store.release(NOW, parked=True),
     "commit_rest": lambda store: store.commit_rest(Rest("b.cn", NOW, 1, stated=True, reason="x")),
@@ -45,8 +49,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "spans": lambda store: store.spans(),
     "rhythms": lambda store: store.rhythms(),
     "damage": lambda store: store.damage(),
-    "find": lambda store: store.find("a"),
-    "revisions": lambda store: store.revisions("a"),
+    "versions.find": lambda store: store.versions.find("a"),
+    "versions.newest": lambda store: store.versions.newest(["a", "b"]),
+    "versions.places": lambda store: store.versions.places(["sha1:X"]),
+    "versions.hosts": lambda store: store.versions.hosts(NOW, NOW),
+    "versions.due": lambda store: store.versions.due(HOST, 9, NOW, NOW, []),
+    "versions.looked_again": lambda store: store.versions.looked_again(NOW),
+    "journal_positions": lambda store: store.journal_positions(),
+    "versions.revisions": lambda store: store.versions.revisions("a"),
 }
 
 
@@ -60,10 +70,10 @@ def path(tmp_path: Path) -> Path:
     """An index with an entry of each status and a rest."""
     path = tmp_path / "index.db"
     store = Store.open(path)
-    store.settle("china", "roll https://a.cn/")
+    store.settle("china", "roll https://a.cn/", NOW)
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
-    store.commit_revisions([revision("b")])
-    store.commit_failure(Failure("c", Kind.GONE, "x"), NOW, None)
+    commit_revisions(store, [revision("b")])
+    commit_failure(store, Failure("c", Kind.GONE, "x"), NOW, None)
     store.commit_rest(Rest("a.cn", NOW, 1, stated=False, reason="x"))
     store.close()
     return path
@@ -86,7 +96,8 @@ def other(path: Path) -> Iterator[sqlite3.Connection]:
 
 def test_every_public_method_is_tried_here() -> None:
     public = {name for name, value in vars(Store).items() if name[0] != "_" and callable(value)}
-    assert public == {*WRITES, *READS, "close"}
+    public |= {f"versions.{name}" for name, value in vars(Versions).items() if name[0] != "_" and callable(value)}
+    assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 
 
@@ -192,7 +203,7 @@ def test_an_archive_that_is_not_there_reads_as_an_empty_one_and_is_not_made(tmp_
     store = Store.open_for_reading(tmp_path / "none" / "index.db")
     try:
         assert store.counts() == Counts()
-        assert (store.gaps(), store.find("a"), store.damage()) == ([], None, None)
+        assert (store.gaps(), store.versions.find("a"), store.damage()) == ([], None, None)
     finally:
         store.close()
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import pytest
 
 from archive.records import Counts, Failure, Kind, Rest
 from archive.store import Store
+from tests.looking import commit_failure, commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, due, dump, entry, path, poll_of, revision, store
 
 __all__ = ["path", "store"]  # fixtures
@@ -20,7 +21,7 @@ UNREADABLE = Failure("bad", Kind.UNREADABLE, "no usable address")
 
 def test_the_least_tried_come_first_and_of_those_the_newest(store: Store) -> None:
     commit(store, poll_of(entry("old", -60), entry("new", 0), entry("never", None), entry("failed", 10)))
-    store.commit_failure(Failure("failed", Kind.TEMPORARY, "x"), NOW - HOUR, NOW)
+    commit_failure(store, Failure("failed", Kind.TEMPORARY, "x"), NOW - HOUR, NOW)
     assert due(store) == ["new", "old", "never", "failed"]
     assert due(store, most=2) == ["new", "old"]
     assert due(store, host="other.cn") == []
@@ -33,8 +34,8 @@ def test_what_is_in_hand_is_left_out_and_others_take_its_place(store: Store) -> 
 
 def test_what_was_tried_in_this_run_or_is_not_due_yet_waits(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
-    store.commit_failure(FAILURE, NOW, NOW)  # due at once, but tried in this run
-    store.commit_failure(Failure("b", Kind.TEMPORARY, "x"), NOW - HOUR, NOW + HOUR)
+    commit_failure(store, FAILURE, NOW, NOW)  # due at once, but tried in this run
+    commit_failure(store, Failure("b", Kind.TEMPORARY, "x"), NOW - HOUR, NOW + HOUR)
     assert due(store) == ["c"]
     assert store.pending_hosts(NOW, NOW) == {HOST: 1}
     assert due(store, tried_before=NOW + timedelta(seconds=1)) == ["c", "a"]
@@ -52,8 +53,8 @@ def test_hosts_are_told_apart(store: Store) -> None:
 
 def test_a_failed_attempt_counts_and_says_why(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")))
-    store.commit_failure(FAILURE, NOW, NOW + HOUR)
-    store.commit_failure(Failure("b", Kind.TEMPORARY, "status 503"), NOW, NOW + HOUR)
+    commit_failure(store, FAILURE, NOW, NOW + HOUR)
+    commit_failure(store, Failure("b", Kind.TEMPORARY, "status 503"), NOW, NOW + HOUR)
     [first, _] = store.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
     assert first.attempts == 1
     assert store.failures("pending") == [("status 503", 2)]
@@ -63,29 +64,28 @@ def test_a_failed_attempt_counts_and_says_why(store: Store) -> None:
 
 def test_a_failure_without_another_try_parks_the_entry(store: Store) -> None:
     commit(store, poll_of(entry("a")))
-    store.commit_failure(FAILURE, NOW, None)
+    commit_failure(store, FAILURE, NOW, None)
     assert store.counts() == Counts(entries=1, parked=1)
     assert due(store, NOW + 1000 * HOUR, tried_before=NOW + HOUR) == []
     assert store.failures("parked") == [("status 503", 1)]
-    found = store.find("a")
+    found = store.versions.find("a")
     assert found is not None
     assert (found["status"], found["due"], found["attempts"]) == ("parked", None, 1)
     assert store.next_due() is None
 
 
-def test_a_failure_of_what_no_longer_waits_changes_nothing(store: Store, path: Path) -> None:
+def test_a_failure_of_what_was_given_up_or_is_unknown_changes_no_entry(store: Store) -> None:
     commit(store, poll_of(entry("a"), failures=(UNREADABLE,)))
-    store.commit_revisions([revision("a")])
-    before = dump(path)
-    for subject in ("a", "bad", "unknown"):
-        store.commit_failure(Failure(subject, Kind.GONE, "x"), NOW, NOW)
-    assert dump(path) == before
+    before = [store.versions.find(docid) for docid in ("a", "bad")]
+    for subject in ("bad", "unknown"):
+        commit_failure(store, Failure(subject, Kind.GONE, "x"), NOW, NOW)
+    assert [store.versions.find(docid) for docid in ("a", "bad")] == before
 
 
 def test_released_is_what_waits_for_a_later_time(store: Store) -> None:
     commit(store, poll_of(entry("now"), entry("later"), entry("parked"), failures=(UNREADABLE,)))
-    store.commit_failure(Failure("later", Kind.TEMPORARY, "x"), NOW, NOW + HOUR)
-    store.commit_failure(Failure("parked", Kind.GONE, "x"), NOW, None)
+    commit_failure(store, Failure("later", Kind.TEMPORARY, "x"), NOW, NOW + HOUR)
+    commit_failure(store, Failure("parked", Kind.GONE, "x"), NOW, None)
     assert store.release(NOW, parked=False) == 1
     assert sorted(due(store)) == ["later", "now"]
     assert store.counts().pending == 2
@@ -95,7 +95,7 @@ def test_released_is_what_waits_for_a_later_time(store: Store) -> None:
 
 def test_released_with_parked_is_all_that_has_an_address(store: Store) -> None:
     commit(store, poll_of(entry("parked"), failures=(UNREADABLE,)))
-    store.commit_failure(Failure("parked", Kind.GONE, "x"), NOW, None)
+    commit_failure(store, Failure("parked", Kind.GONE, "x"), NOW, None)
     assert store.release(NOW, parked=True) == 1
     [pending] = store.due(HOST, 9, NOW, NOW, [])
     assert (pending.entry.docid, pending.attempts) == ("parked", 0)
@@ -107,40 +107,40 @@ def test_released_with_parked_is_all_that_has_an_address(store: Store) -> None:
 
 def test_an_archived_article_is_found_by_docid_and_by_path(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")), "china", "stock")
-    store.commit_failure(FAILURE, NOW, NOW)
-    store.commit_revisions([revision("a", at=NOW + HOUR), revision("b")])
-    by_docid, by_path = store.find("a"), store.find(revision("a").path)
+    commit_failure(store, FAILURE, NOW, NOW)
+    commit_revisions(store, [revision("a", at=NOW + HOUR), revision("b")])
+    by_docid, by_path = store.versions.find("a"), store.versions.find(revision("a").path)
     assert by_docid is not None
     assert by_docid == by_path
     assert (by_docid["status"], by_docid["path"], by_docid["failure"]) == ("archived", revision("a").path, None)
-    assert store.revisions("a") == [revision("a", at=NOW + HOUR)]
-    assert store.revisions("unknown") == []
-    assert store.find("unknown") is None
-    assert store.find("") is None
+    assert store.versions.revisions("a") == [revision("a", at=NOW + HOUR)]
+    assert store.versions.revisions("unknown") == []
+    assert store.versions.find("unknown") is None
+    assert store.versions.find("") is None
     assert due(store, NOW + 9 * HOUR, tried_before=NOW + 9 * HOUR) == []
 
 
 def test_revisions_come_in_order(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     numbered = [revision("a", number) for number in (1, 2, 3)]
-    store.commit_revisions(reversed(numbered))
-    assert store.revisions("a") == numbered
+    commit_revisions(store, reversed(numbered))
+    assert store.versions.revisions("a") == numbered
 
 
 def test_revisions_are_recorded_all_or_none(store: Store, path: Path) -> None:
     commit(store, poll_of(entry("a"), entry("b")))
-    store.commit_revisions([revision("a")])
+    commit_revisions(store, [revision("a")])
     before = dump(path)
     with pytest.raises(sqlite3.IntegrityError):
-        store.commit_revisions([revision("b"), revision("a")])
+        commit_revisions(store, [revision("b"), revision("a")])
     assert dump(path) == before
-    store.commit_revisions([revision("b")])
+    commit_revisions(store, [revision("b")])
     assert store.counts().archived == 2
 
 
 def test_nothing_to_record_changes_nothing(store: Store, path: Path) -> None:
     before = dump(path)
-    store.commit_revisions([])
+    commit_revisions(store, [])
     store.commit_poll(poll_of(), FILING, {}, {})
     assert [line for line in dump(path) if "INSERT" in line and line not in before] != [], "a poll is always recorded"
     assert store.counts() == Counts()
@@ -149,10 +149,10 @@ def test_nothing_to_record_changes_nothing(store: Store, path: Path) -> None:
 @pytest.mark.parametrize("text", ["'; DROP TABLE entries; --", "%", "_", "*", '"'])
 def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None:
     commit(store, poll_of(entry("a")))
-    assert store.find(text) is None
+    assert store.versions.find(text) is None
     assert store.known(text, [text]) == set()
     assert store.due(text, 9, NOW, NOW, [text]) == []
-    store.commit_failure(Failure(text, Kind.GONE, text), NOW, None)
+    commit_failure(store, Failure(text, Kind.GONE, text), NOW, None)
     store.end_rest(text)
     assert due(store) == ["a"]
 

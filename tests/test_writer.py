@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
 from archive.archive import Archive
-from archive.records import Article, Entry, Post
 from scheduler import writer
-from scheduler.writer import Unwritten, Writer
+from scheduler.writer import Answering, Unwritten, Writer
+from tests.looking import look_at
 
 NOW = datetime(2026, 9, 29, tzinfo=UTC)
 
 
 def unwritten(docid: str, path: str) -> Unwritten:
-    entry = Entry(docid, f"https://a.cn/{docid}", docid, NOW, None, None, None, None)
-    article = Article(docid, entry.url, docid, NOW, "", None, NOW)
-    return Unwritten(entry, article, Post(PurePosixPath(path), b"x"), "china", 1)
+    look = look_at(docid, NOW)
+    entry = replace(look.pending.entry, content="<p>x</p>")
+    return Unwritten(replace(look, pending=replace(look.pending, entry=entry, path=path)), 1)
 
 
 def test_a_writer_that_was_full_takes_more_after_a_path_that_cannot_be_written(
@@ -33,14 +34,13 @@ def test_a_writer_that_was_full_takes_more_after_a_path_that_cannot_be_written(
 
     async def write() -> bool:
         with Archive(tmp_path, "test", NOW) as archive:
-            ours = Writer(
-                archive,
-                lambda batch: written.extend(revision.docid for _, revision in batch),
+            answering = Answering(
+                lambda batch: written.extend(each.look.pending.entry.docid for each in batch),
                 lambda error: pytest.fail(str(error)),
                 lambda: room.append(True),
-                lambda each, reason: refused.append(each.entry.docid),
-                steadfast=True,
+                lambda each, reason: refused.append(each.look.pending.entry.docid),
             )
+            ours = Writer(archive, lambda: 1000, answering, steadfast=True)
             ours.put(unwritten("bad", "in the way/bad.md"))
             assert ours.full()
             await ours.drain()

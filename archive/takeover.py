@@ -1,0 +1,97 @@
+"""Two indexes of one archive: what the old one has that the new one has not."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archive import sql
+
+# By the columns that an entry is known by in each.
+_OF_ENTRIES = {
+    "listings": "docid", "revisions": "docid", "texts": "docid", "symbols": "docid", "changes": "docid",
+    "observations": "docid", "entries": "docid",
+}  # fmt: skip
+# Numbered as they came: what a row says counts, and not its number.
+_NUMBERED = ("changes", "observations", "gaps")
+# How far lists were read: what the old index knows is never older than the journal's last word on it.
+_LEDGER = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
+
+
+def take_over(old: Path, new: Path) -> int:
+    """Put into an index what the journal cannot know: articles archived without it, and how far lists were read.
+
+    :return: how many entries were taken over; 0 when there is no old index that can be read
+    """
+    with _both(old, new) as connection:
+        if connection is None:
+            return 0
+        missing = "docid NOT IN (SELECT docid FROM main.entries)"
+        count = connection.execute(f"SELECT count(*) FROM old.entries WHERE {missing}").fetchone()[0]  # noqa: S608
+        for table in _OF_ENTRIES:  # entries come last
+            columns = ", ".join(_columns(connection, table, but_id=table in _NUMBERED))
+            connection.execute(
+                f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table} WHERE {missing}"  # noqa: S608
+            )
+        for table in _LEDGER:
+            columns = ", ".join(_columns(connection, table))
+            connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
+            connection.execute(
+                f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
+            )
+        # Which day's manifest vouches for a version is not the journal's to know.
+        connection.execute(
+            """UPDATE main.revisions SET sealed = (
+                   SELECT sealed FROM old.revisions AS o
+                   WHERE o.docid = revisions.docid AND o.number = revisions.number AND o.sha256 = revisions.sha256
+               )"""
+        )
+        connection.commit()
+        return int(count)
+
+
+def index_differences(old: Path, new: Path) -> dict[str, int]:
+    """How many rows two indexes do not have in common, by table; tables that agree are left out."""
+    with _both(old, new) as connection:
+        if connection is None:
+            return {}
+        found = {}
+        for table in (*_OF_ENTRIES, *_LEDGER):
+            columns = ", ".join(_columns(connection, table, but_id=table in _NUMBERED))
+            differing = 0
+            for one, other in (("main", "old"), ("old", "main")):
+                differing += connection.execute(
+                    f"""SELECT count(*) FROM (SELECT {columns} FROM {one}.{table}
+                        EXCEPT SELECT {columns} FROM {other}.{table})"""  # noqa: S608
+                ).fetchone()[0]
+            if differing:
+                found[table] = differing
+        return found
+
+
+@contextmanager
+def _both(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
+    connection = sqlite3.connect(new)
+    try:
+        if not old.exists():
+            yield None
+            return
+        try:
+            connection.execute("ATTACH ? AS old", [str(old)])
+            same = _columns(connection, "entries") == _columns(connection, "entries", of="old")
+        except sqlite3.DatabaseError:  # a damaged one is why one rebuilds
+            same = False
+        if not same:
+            yield None
+            return
+        with sql.told(new):
+            yield connection
+    finally:
+        connection.close()
+
+
+def _columns(connection: sqlite3.Connection, table: str, *, but_id: bool = False, of: str = "main") -> list[str]:
+    rows = connection.execute(f"PRAGMA {of}.table_info({table})").fetchall()
+    return [f'"{row[1]}"' for row in rows if not (but_id and row[1] == "id")]

@@ -1,0 +1,245 @@
+"""Every look at an article, every version of it, and which articles are to be looked at again, in the index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archive import mapping, sql
+from archive.looks import Known, Outcome, Place, Verdict
+from archive.notebook import LOOKS, Notebook, order
+from archive.records import Pending, Revision
+from archive.sql import to_text
+
+# After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
+# every poll.
+IDLE = 3
+LONGEST_IDLE = timedelta(days=1)
+
+
+class Versions:
+    """The articles' side of the index: a part of :class:`~archive.store.Store`, whose promises it keeps."""
+
+    def __init__(self, database: Database, path: Path, journal: Notebook) -> None:
+        self._db, self._path, self._journal = database, path, journal
+
+    def newest(self, docids: Collection[str]) -> dict[str, Known]:
+        """What is known of those articles that have a version already."""
+        rows = self._rows(sql.SELECT_KNOWN, [json.dumps(list(docids))])
+        return {row["docid"]: mapping.known(row) for row in rows}
+
+    def revisions(self, docid: str) -> list[Revision]:
+        """An article's versions, the first first."""
+        rows = self._rows("SELECT * FROM revisions WHERE docid = ? ORDER BY number", [docid])
+        return [mapping.revision(row) for row in rows]
+
+    def find(self, ident: str) -> dict[str, Any] | None:
+        """All that is known of an entry, by its docid or its file's path, with its feeds; None when unknown."""
+        rows = self._rows(sql.SELECT_FOUND, [ident, ident])
+        return dict(rows[0]) if rows else None
+
+    def places(self, digests: Collection[str]) -> dict[str, Place]:
+        """Where the journal has bodies of these digests, of those that it has."""
+        rows = self._rows(
+            """SELECT digest, min(id), file, "offset" FROM observations
+               WHERE digest IN (SELECT value FROM json_each(?)) AND file IS NOT NULL GROUP BY digest""",
+            [json.dumps(list(digests))],
+        )
+        return {row["digest"]: Place(row["file"], row["offset"]) for row in rows}
+
+    # Looks that are due
+
+    def hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
+        """Hosts of the articles that are to be looked at again, and how many."""
+        times = {"now": to_text(now), "tried": to_text(tried_before)}
+        return {row["host"]: row["n"] for row in self._rows(sql.COUNT_LOOKS, times)}
+
+    def due(
+        self, host: str, most: int, now: datetime, tried_before: datetime, in_hand: Collection[str]
+    ) -> list[Pending]:
+        """Articles of a host to be looked at again: those that a list has news of first, then the youngest."""
+        asked = {
+            "host": host, "now": to_text(now), "tried": to_text(tried_before), "most": most,
+            "in_hand": json.dumps(list(in_hand)),
+        }  # fmt: skip
+        return [mapping.pending(row) for row in self._rows(sql.SELECT_LOOKS, asked)]
+
+    def looked_again(self, since: datetime) -> int:
+        """How many looks at articles that had a version were made since."""
+        query = "SELECT count(*) AS n FROM observations WHERE again = 1 AND at > ?"
+        return int(self._rows(query, [to_text(since)])[0]["n"])
+
+    # Looks that were made
+
+    def commit(self, verdicts: Sequence[Verdict], places: Sequence[Place | None]) -> None:
+        """Record what came of looks; the files of new versions are on the disk.
+
+        :param places: where the journal has the looks, in their order; None where there is none
+        """
+        with sql.told(self._path), self._db.atomic():
+            for verdict, place in zip(verdicts, places, strict=True):
+                self._record(verdict, place)
+            self._journal.mark(LOOKS, max((place for place in places if place), default=None, key=order))
+
+    def _record(self, verdict: Verdict, place: Place | None) -> None:
+        docid = verdict.look.pending.entry.docid
+        known = self.newest([docid]).get(docid)
+        self._add_observation(verdict, place, known)
+        if verdict.revision:
+            self._add_revision(verdict, verdict.revision)
+        elif verdict.article and known and not known.revision.fingerprint:
+            self._complete(verdict, known.revision)
+        if known is None:
+            self._settle_first(verdict)
+        else:
+            self._settle_again(verdict, known)
+
+    def _add_observation(self, verdict: Verdict, place: Place | None, known: Known | None) -> None:
+        look, seen = verdict.look, verdict.article is not None
+        number = verdict.revision.number if verdict.revision else known.revision.number if known else 0
+        self._db.table("observations").insert(
+            {
+                "docid": look.pending.entry.docid,
+                "at": to_text(look.at),
+                "outcome": verdict.outcome,
+                "revision": number,
+                "again": int(known is not None),
+                "returned": int(seen and known is not None and known.gone is not None),
+                "kind": verdict.kind,
+                "evidence": verdict.evidence or None,
+                "status": look.answer.status if look.answer else None,
+                "digest": verdict.digest,
+                "file": place.file if place else None,
+                "offset": place.offset if place else None,
+            }
+        )
+
+    def _add_revision(self, verdict: Verdict, revision: Revision) -> None:
+        self._db.table("revisions").insert(revision_row(revision))
+        self._add_text(verdict, revision)
+
+    def _add_text(self, verdict: Verdict, revision: Revision) -> None:
+        text = verdict.article.text if verdict.article else ""
+        self._db.table("texts").insert({"docid": revision.docid, "number": revision.number, "text": text})
+        self._db.conn.executemany(
+            "INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)",
+            [(symbol, revision.docid, revision.number) for symbol in revision.symbols],
+        )
+
+    def _complete(self, verdict: Verdict, revision: Revision) -> None:
+        """Add to a version of before m003 what was not drawn from its page then."""
+        article = verdict.article
+        if article is None:
+            return
+        row = facts_row(article) | {"fingerprint": article.fingerprint, "story": article.story or None}
+        self._db.table("revisions").update((revision.docid, revision.number), row)
+        self._add_text(verdict, revision)
+
+    def _settle_first(self, verdict: Verdict) -> None:
+        """What becomes of an entry that had no version."""
+        look, revision = verdict.look, verdict.revision
+        if revision:
+            self._db.execute(
+                """UPDATE entries SET status = 'archived', path = :path, tried = :at, failure_kind = NULL,
+                   failure = NULL, revision = :number, recheck = :recheck, attempts = 0,
+                   changed = iif(changed <= :at, NULL, changed) WHERE docid = :docid""",
+                {
+                    "docid": revision.docid, "path": revision.path, "number": revision.number,
+                    "at": to_text(look.at), "recheck": to_text(_recheck(verdict, look.at)),
+                },
+            )  # fmt: skip
+            return
+        self._db.execute(
+            """UPDATE entries SET attempts = attempts + 1, tried = ?, due = ?, status = ?, failure_kind = ?,
+               failure = ? WHERE docid = ? AND status = 'pending'""",
+            [
+                to_text(look.at), to_text(verdict.due), "pending" if verdict.due else "parked", verdict.kind,
+                verdict.evidence, look.pending.entry.docid,
+            ],
+        )  # fmt: skip
+
+    def _settle_again(self, verdict: Verdict, known: Known) -> None:
+        """What becomes of an entry that had a version before the look."""
+        look = verdict.look
+        row = self._db.execute(
+            "SELECT idle, recheck, due FROM entries WHERE docid = ?", [known.revision.docid]
+        ).fetchone()
+        failed, again = verdict.outcome is Outcome.FAILED, verdict.due is not None
+        idle = 0 if verdict.outcome is Outcome.REVISED else row["idle"] + (not failed)
+        gone = (known.gone or look.at) if verdict.outcome is Outcome.GONE else known.gone if failed else None
+        base = gone or (look.at if known.gone and not failed else known.archived_at)
+        due = verdict.due or (look.at + _patience(idle) if idle >= IDLE else None)
+        self._db.execute(
+            """UPDATE entries SET tried = :at, due = coalesce(:due, due), idle = :idle, attempts = :attempts,
+               gone = :gone, revision = coalesce(:number, revision), recheck = :recheck,
+               changed = iif(changed <= :at AND NOT :again, NULL, changed) WHERE docid = :docid""",
+            {
+                "docid": known.revision.docid,
+                "at": to_text(look.at),
+                "due": to_text(due),
+                "idle": idle,
+                "attempts": known.attempts + 1 if again else 0,
+                "gone": to_text(gone),
+                "number": verdict.revision.number if verdict.revision else None,
+                "recheck": row["recheck"] if again else to_text(_recheck(verdict, base)),
+                "again": int(again),
+            },
+        )
+
+    def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[sql.Row]:
+        with sql.told(self._path):
+            return self._db.execute(query, parameters).fetchall()
+
+
+def revision_row(revision: Revision) -> dict[str, Any]:
+    """A new row of ``revisions``."""
+    return {
+        "docid": revision.docid,
+        "number": revision.number,
+        "path": revision.path,
+        "sha256": revision.sha256,
+        "published": to_text(revision.published),
+        "fetched_at": to_text(revision.fetched_at),
+        "title": revision.title,
+        "modified": to_text(revision.modified),
+        "fingerprint": revision.fingerprint,
+        "story": revision.story or None,
+        "sealed": revision.sealed,
+        **facts_row(revision),
+    }
+
+
+def facts_row(stated: Any) -> dict[str, Any]:
+    """The columns of ``revisions`` that hold what a page says: of an Article or a Revision."""
+    return {
+        "url": stated.url,
+        "updated": to_text(stated.updated),
+        "media": stated.media,
+        "keywords": json.dumps(stated.keywords, ensure_ascii=False),
+        "symbols": json.dumps(stated.symbols),
+        "pictures": json.dumps([asdict(picture) for picture in stated.pictures], ensure_ascii=False),
+        "editor": stated.editor,
+        "original_title": stated.original_title,
+    }
+
+
+def _patience(idle: int) -> timedelta:
+    doublings = min(idle - IDLE, 20)
+    return min(timedelta(minutes=2**doublings), LONGEST_IDLE)
+
+
+def _recheck(verdict: Verdict, base: datetime) -> datetime | None:
+    """When an article is to be looked at again for its age; None: never again.
+
+    :param base: from when its age counts
+    """
+    if verdict.look.answer is None and verdict.look.failure is None:
+        return None  # the listing carries the text, and says by itself when it changes
+    times = (base + age for age in sorted(verdict.look.rules.recheck))
+    return next((time for time in times if time > verdict.look.at), None)

@@ -1,0 +1,226 @@
+"""Make everything that is derived anew: the files and the index, from the journal alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+from archive import files
+from archive.archive import INNER, index_path, journal_path
+from archive.journal import Event, event_of
+from archive.lock import Lock
+from archive.looks import Verdict
+from archive.records import Article, Failure
+from archive.store import Store
+from archive.takeover import index_differences, take_over
+from archive.warc import Part, parts, read_part
+from archive.warc_records import digest
+from crawler.understand import understand
+from scheduler.verdicts import judge
+
+# Bytes of the journal, packed, that one process reads at a time: some hundred pages, about half a second's work.
+PART = 4 << 20
+BATCH = 200  # looks whose rows are written together
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild did, or would do."""
+
+    events: int = 0  # records of the journal
+    articles: int = 0  # versions of articles made
+    damaged: list[str] = field(default_factory=list)  # what of the journal cannot be read, in words
+    made: list[str] = field(default_factory=list)  # paths of files that were not there
+    changed: list[str] = field(default_factory=list)  # paths of files that were there and were others
+    unknown: list[str] = field(default_factory=list)  # paths of files of which the journal knows nothing
+    taken_over: int = 0  # entries of the index of which the journal knows nothing
+    rows: dict[str, int] = field(default_factory=dict)  # rows of the index that differ, by table
+
+
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    event: Event  # without the body of its answer
+    read: Article | Failure | None
+    digest: str | None
+
+
+def rebuild(
+    root: Path,
+    most: int,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    processes: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, whole: None,
+) -> Rebuilt:
+    """Make files and index of the archive at ``root`` from its journal.
+
+    Nothing of what is there is touched before everything is made. Files that the journal knows nothing of stay,
+    and so do the rows of articles that were archived without a journal.
+
+    :param most: bytes that a page may unpack to
+    :param dry_run: only tell what would change
+    :param processes: that read pages; None for one on each core
+    :param on_progress: told how many bytes of how many of the journal are done
+    :raises ArchiveError: the journal or the disk does not allow it; the archive is as it was
+    """
+    root = root.absolute()
+    with Lock(root / INNER / "lock", "rebuild", now):
+        aside = root / INNER / "rebuild"
+        shutil.rmtree(aside, ignore_errors=True)
+        with files.told(aside):
+            aside.mkdir(parents=True)
+        try:
+            return _rebuild(root, aside, _Reading(most, processes or os.cpu_count() or 1, on_progress), dry_run)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    most: int
+    processes: int
+    on_progress: Callable[[int, int], None]
+
+
+def _rebuild(root: Path, aside: Path, reading: _Reading, dry_run: bool) -> Rebuilt:
+    result, tree = Rebuilt(), aside / "tree"
+    store = Store.open(aside / "index.db")
+    try:
+        with store.in_one_go():
+            _replay(journal_path(root), store, tree, reading, result)
+        result.taken_over = take_over(index_path(root), aside / "index.db")
+        result.rows = index_differences(index_path(root), aside / "index.db")
+    finally:
+        store.close()
+    _compare(root, tree, result)
+    if not dry_run:
+        _put_in_place(root, tree, aside / "index.db", [*result.made, *result.changed])
+    return result
+
+
+def _replay(folder: Path, store: Store, tree: Path, reading: _Reading, result: Rebuilt) -> None:
+    batch: list[_Understood] = []
+    for understood in _understood(folder, reading, result):
+        result.events += 1
+        look = understood.event.look
+        again = look and any(look.pending.entry.docid == _docid(each) for each in batch)
+        if batch and (look is None or again or len(batch) >= BATCH):
+            _record(batch, store, tree, result)
+            batch = []
+        if look is None:
+            store.apply([understood.event])
+        else:
+            batch.append(understood)
+    _record(batch, store, tree, result)
+
+
+def _docid(understood: _Understood) -> str:
+    look = understood.event.look
+    return look.pending.entry.docid if look else ""
+
+
+def _record(batch: Sequence[_Understood], store: Store, tree: Path, result: Rebuilt) -> None:
+    known = store.versions.newest([_docid(each) for each in batch])
+    verdicts: list[Verdict] = []
+    for each in batch:
+        if each.event.look and each.read:
+            verdicts.append(judge(each.event.look, each.read, known.get(_docid(each)), each.digest))
+    for verdict in verdicts:
+        if verdict.post:
+            result.articles += 1
+            path = tree / verdict.post.path
+            with files.told(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if verdict.post.supersedes:
+                    history = tree / verdict.post.supersedes
+                    history.parent.mkdir(parents=True, exist_ok=True)
+                    path.rename(history)
+                path.write_bytes(verdict.post.data)
+    store.versions.commit(verdicts, [each.event.place for each in batch])
+
+
+# Reading on all cores
+
+
+def _understood(folder: Path, reading: _Reading, result: Rebuilt) -> Iterator[_Understood]:
+    """The journal's events in their order, their pages understood by other processes."""
+    todo = deque(parts(folder, PART))
+    whole = sum(path.stat().st_size for path in {part.path for part in todo})
+    done = 0
+    # Started anew and not forked: the progress display has a thread, and a copy of half a lock never opens.
+    with ProcessPoolExecutor(reading.processes, mp_context=get_context("spawn")) as pool:
+        waiting: deque[tuple[Part, Future[tuple[list[_Understood], list[str]]]]] = deque()
+        while todo or waiting:
+            while todo and len(waiting) < 2 * reading.processes:
+                part = todo.popleft()
+                waiting.append((part, pool.submit(_understand_part, part, reading.most)))
+            part, future = waiting.popleft()
+            understood, damaged = future.result()
+            result.damaged += damaged
+            yield from understood
+            done += min(part.end, part.path.stat().st_size) - part.start
+            reading.on_progress(done, whole)
+
+
+def _understand_part(part: Part, most: int) -> tuple[list[_Understood], list[str]]:
+    damaged: list[str] = []
+    found = []
+    told = f"{part.path.name} cannot be read at byte "
+    for place, group in read_part(part, lambda offset: damaged.append(f"{told}{offset}")):
+        event = event_of(place, group)
+        look = event.look
+        if look is None:
+            found.append(_Understood(event, None, None))
+            continue
+        body = digest(look.answer.body) if look.answer else None
+        read = understand(look, most)
+        if look.answer:
+            event = replace(event, look=replace(look, answer=replace(look.answer, body=b"", headers=())))
+        found.append(_Understood(event, read, body))
+    return found, damaged
+
+
+# What is there, and what was made
+
+
+def _files(root: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(root):
+        if Path(folder) == root / INNER:
+            folders[:] = [name for name in folders if name == "history"]
+            continue
+        for name in names:
+            yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def _compare(root: Path, tree: Path, result: Rebuilt) -> None:
+    made = set(_files(tree))
+    for path in sorted(made):
+        target = root / path
+        if not target.exists():
+            result.made.append(path)
+        elif target.read_bytes() != (tree / path).read_bytes():
+            result.changed.append(path)
+    result.unknown = sorted(path for path in _files(root) if path not in made)
+
+
+def _put_in_place(root: Path, tree: Path, index: Path, paths: Sequence[str]) -> None:
+    os.sync()  # all that was made is on the disk before the first file is replaced
+    for path in paths:
+        target = root / path
+        with files.told(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).replace(target)
+    old = index_path(root)
+    with files.told(old):
+        for name in (f"{old.name}-wal", f"{old.name}-shm"):
+            (old.parent / name).unlink(missing_ok=True)
+        index.replace(old)
+    os.sync()

@@ -1,0 +1,90 @@
+"""What a look says of an article, beside what is known of it. Pure: live work, recovery and rebuild judge alike."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from archive.looks import Known, Look, Outcome, Verdict
+from archive.paths import history_path
+from archive.post import render
+from archive.records import Article, Failure, Kind, Post, Revision
+from scheduler.plan import retry_delay
+
+# Of one article. Live blogs were seen with dozens; what has more changes by itself, and would fill the disk.
+MOST_REVISIONS = 200
+# An article that is archived is not asked for again at once when it could not be had: nothing is lost meanwhile.
+LEAST_PATIENCE = timedelta(minutes=1)
+EMPTIED = "its text is gone: the page is there, and empty"
+
+
+def judge(look: Look, read: Article | Failure, known: Known | None, digest: str | None) -> Verdict:
+    """What becomes of an article.
+
+    :param read: what the look's answer says
+    :param known: its newest version; None when it has none
+    :param digest: of the answer's body
+    """
+    return replace(_judge(look, read, known), digest=digest)
+
+
+def _judge(look: Look, read: Article | Failure, known: Known | None) -> Verdict:
+    if isinstance(read, Failure):
+        return _unseen(look, read, known)
+    if known is None:
+        return _version(look, read, Outcome.FIRST, 1, None)
+    newest = known.revision
+    # A version of before there were fingerprints is compared by its title alone, and given one.
+    same = read.fingerprint == newest.fingerprint or (not newest.fingerprint and read.title == newest.title)
+    if same or newest.number >= MOST_REVISIONS:
+        evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
+        return Verdict(look, Outcome.SAME, evidence, article=read)
+    if known.has_text and not read.text:
+        return Verdict(look, Outcome.GONE, EMPTIED, Kind.GONE)
+    return _version(look, read, Outcome.REVISED, newest.number + 1, newest)
+
+
+def _unseen(look: Look, failure: Failure, known: Known | None) -> Verdict:
+    gone = failure.kind is Kind.GONE
+    if known and gone:
+        return Verdict(look, Outcome.GONE, failure.reason, Kind.GONE)
+    pending = look.pending
+    attempts = (known.attempts if known else pending.attempts) + 1
+    delay = retry_delay(failure.kind, attempts, look.at - (known.archived_at if known else pending.first_seen))
+    due: datetime | None = None
+    if delay is not None:
+        due = look.at + max(delay, look.rules.least_retry, LEAST_PATIENCE if known else timedelta(0))
+    return Verdict(look, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
+
+
+def _version(look: Look, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Verdict:
+    post = render(article, look.filing.categories, look.filing.author, look.rules.profile)
+    path = newest.path if newest else look.pending.path
+    if path:  # the first version has decided it
+        post = Post(PurePosixPath(path), post.data, history_path(path, newest.number) if newest else None)
+    return Verdict(look, outcome, article=article, post=post, revision=_revision(look, article, post, number))
+
+
+def _revision(look: Look, article: Article, post: Post, number: int) -> Revision:
+    return Revision(
+        docid=article.docid,
+        number=number,
+        path=str(post.path),
+        sha256=hashlib.sha256(post.data).hexdigest(),
+        title=article.title,
+        published=article.published,
+        fetched_at=look.at,
+        url=article.url,
+        modified=look.pending.entry.modified,
+        updated=article.updated,
+        media=article.media,
+        keywords=article.keywords,
+        symbols=article.symbols,
+        editor=article.editor,
+        original_title=article.original_title,
+        pictures=article.pictures,
+        fingerprint=article.fingerprint,
+        story=article.story,
+    )

@@ -1,0 +1,56 @@
+"""Looks at articles as tests need them: made up, without a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from archive.looks import Look, Outcome, Rules, Verdict
+from archive.records import Article, Entry, Failure, Filing, Kind, Pending, Post, Revision
+from archive.store import Store
+
+RULES = Rules("sample", clean=False, recheck=(), least_retry=timedelta(0))
+
+
+def look_at(docid: str, at: datetime, revision: int = 0, rules: Rules = RULES) -> Look:
+    """A look at an article that was seen at ``at``."""
+    entry = Entry(docid, f"https://a.cn/{docid}", docid, at, None, None, None, None)
+    pending = Pending(entry, "a.cn", ("china",), 0, at, revision=revision)
+    return Look(at, pending, "china", Filing(("a", "b"), "b"), rules)
+
+
+def version(revision: Revision, text: str = "x", rules: Rules = RULES) -> Verdict:
+    """The verdict that an article has this version now."""
+    look = look_at(revision.docid, revision.fetched_at, revision.number - 1, rules)
+    article = Article(
+        revision.docid, revision.url or f"https://a.cn/{revision.docid}", revision.title, revision.published, text,
+        None, revision.fetched_at, text=text, fingerprint=revision.fingerprint,
+    )  # fmt: skip
+    outcome = Outcome.FIRST if revision.number == 1 else Outcome.REVISED
+    post = Post(PurePosixPath(revision.path), b"")
+    return Verdict(look, outcome, article=article, post=post, revision=revision)
+
+
+def failed(failure: Failure, at: datetime, due: datetime | None) -> Verdict:
+    """The verdict that an article could not be had."""
+    outcome = Outcome.GONE if failure.kind is Kind.GONE else Outcome.FAILED
+    return Verdict(look_at(failure.subject, at), outcome, failure.reason, failure.kind, due=due)
+
+
+def commit_revisions(store: Store, revisions: Iterable[Revision]) -> None:
+    """Record versions of articles."""
+    verdicts = [version(each) for each in revisions]
+    store.versions.commit(verdicts, [None] * len(verdicts))
+
+
+def commit_failure(store: Store, failure: Failure, tried: datetime, due: datetime | None) -> None:
+    """Record that an attempt failed."""
+    store.versions.commit([failed(failure, tried, due)], [None])
+
+
+def again(verdict: Verdict) -> Verdict:
+    """The same, of an article that has a version."""
+    look = verdict.look
+    return replace(verdict, look=replace(look, pending=replace(look.pending, revision=1)))
