@@ -31,6 +31,18 @@ INSERT_ENTRY = """
     WHERE entries.url IS NULL
 """  # an item that could not be read before and can be now
 
+INSERT_OBSERVATION = """
+    INSERT INTO observations (docid, at, outcome, revision, again, returned, kind, evidence, status, digest, file,
+                              "offset")
+    VALUES (:docid, :at, :outcome, :revision, :again, :returned, :kind, :evidence, :status, :digest, :file, :offset)
+"""
+INSERT_REVISION = """
+    INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, url, modified, updated, media,
+                           keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed)
+    VALUES (:docid, :number, :path, :sha256, :title, :published, :fetched_at, :url, :modified, :updated, :media,
+            :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed)
+"""
+
 UPSERT_POLLED_FEED = """
     INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, error_kind,
                        error, failing_since, trouble, last_pages, last_new)

@@ -103,7 +103,8 @@ class Versions:
     def _add_observation(self, verdict: Verdict, place: Place | None, known: Known | None) -> None:
         look, seen = verdict.look, verdict.article is not None
         number = verdict.revision.number if verdict.revision else known.revision.number if known else 0
-        self._db.table("observations").insert(
+        self._db.execute(
+            sql.INSERT_OBSERVATION,
             {
                 "docid": look.pending.entry.docid,
                 "at": to_text(look.at),
@@ -117,16 +118,16 @@ class Versions:
                 "digest": verdict.digest,
                 "file": place.file if place else None,
                 "offset": place.offset if place else None,
-            }
+            },
         )
 
     def _add_revision(self, verdict: Verdict, revision: Revision) -> None:
-        self._db.table("revisions").insert(revision_row(revision))
+        self._db.execute(sql.INSERT_REVISION, revision_row(revision))
         self._add_text(verdict, revision)
 
     def _add_text(self, verdict: Verdict, revision: Revision) -> None:
         text = verdict.article.text if verdict.article else ""
-        self._db.table("texts").insert({"docid": revision.docid, "number": revision.number, "text": text})
+        self._db.execute("INSERT INTO texts VALUES (?, ?, ?)", [revision.docid, revision.number, text])
         self._db.conn.executemany(
             "INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)",
             [(symbol, revision.docid, revision.number) for symbol in revision.symbols],
@@ -171,7 +172,8 @@ class Versions:
             "SELECT idle, recheck, due FROM entries WHERE docid = ?", [known.revision.docid]
         ).fetchone()
         failed, again = verdict.outcome is Outcome.FAILED, verdict.due is not None
-        idle = 0 if verdict.outcome is Outcome.REVISED else row["idle"] + (not failed)
+        turned = not failed and (known.gone is not None) != (verdict.outcome is Outcome.GONE)
+        idle = 0 if turned or verdict.outcome is Outcome.REVISED else row["idle"] + (not failed)
         gone = (known.gone or look.at) if verdict.outcome is Outcome.GONE else known.gone if failed else None
         base = gone or (look.at if known.gone and not failed else known.archived_at)
         due = verdict.due or (look.at + _patience(idle) if idle >= IDLE else None)

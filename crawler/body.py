@@ -202,7 +202,7 @@ def _text(root: LexborNode) -> str:
     for block in root.css(_BLOCKS):
         block.insert_before("\n")
         block.insert_after("\n")
-    lines = (_drop_controls(line).strip() for line in root.text(separator="").splitlines())
+    lines = map(str.strip, _drop_controls(root.text(separator="")).split("\n"))
     return "\n".join(line for line in lines if line)
 
 

@@ -32,7 +32,7 @@ def fingerprint(title: str, text: str, pictures: Iterable[str]) -> str:
     :param pictures: their addresses: of each the name counts, for hosts and sizes vary
     """
     names = "\n".join(urlsplit(address).path.rpartition("/")[2] for address in pictures)
-    return f"{RULE}:{_hash(_folded(title), _folded(text), names)}"
+    return f"{RULE}:{_hash(_bare(title), _bare(text), names)}"
 
 
 def story(title: str, text: str) -> str:
@@ -44,12 +44,12 @@ def story(title: str, text: str) -> str:
     return _hash(_words(title), words) if len(words) >= _SHORTEST_STORY else ""
 
 
-def _folded(text: str) -> str:
-    return _WHITE.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
+def _bare(text: str) -> str:
+    return _WHITE.sub("", _INVISIBLE.sub("", text))
 
 
 def _words(text: str) -> str:
-    return _NOT_A_WORD.sub("", _folded(text)).casefold()
+    return _NOT_A_WORD.sub("", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def _hash(*parts: str) -> str:

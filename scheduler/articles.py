@@ -69,7 +69,8 @@ class Articles:
     def waiting(self, began: datetime) -> dict[str, int]:
         """Hosts that articles are due from which were not tried since ``began``, and how many."""
         now = self._run.now()
-        waiting, granted = Counter(self._store.pending_hosts(now, began)), self._granted(now)
+        waiting = Counter(self._store.pending_hosts(now, began))
+        granted = self._granted(now) + self._looking_again()
         for host, number in self._store.versions.hosts(now, began).items():
             again = number if host == "" else min(number, max(granted, 0))
             waiting[host] += again
@@ -125,9 +126,11 @@ class Articles:
         """How many articles more may be looked at again, within the budget of an hour."""
         if self._left != math.inf:  # so many articles were asked for, and no other
             return 0
-        under_way = sum(pending.revision > 0 and pending.host != "" for pending in self._in_hand.values())
         done = self._store.versions.looked_again(now - timedelta(hours=1))
-        return self._run.settings.schedule.rechecks - done - under_way
+        return self._run.settings.schedule.rechecks - done - self._looking_again()
+
+    def _looking_again(self) -> int:
+        return sum(pending.revision > 0 and pending.host != "" for pending in self._in_hand.values())
 
     def give_back(self, entry: Entry) -> None:
         """See Work."""

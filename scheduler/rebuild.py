@@ -17,7 +17,7 @@ from archive.archive import INNER, index_path, journal_path
 from archive.journal import Event, event_of
 from archive.lock import Lock
 from archive.looks import Verdict
-from archive.records import Article, Failure
+from archive.records import Article, Failure, Post
 from archive.store import Store
 from archive.takeover import index_differences, take_over
 from archive.warc import Part, parts, read_part
@@ -108,17 +108,18 @@ def _rebuild(root: Path, aside: Path, reading: _Reading, dry_run: bool) -> Rebui
 
 def _replay(folder: Path, store: Store, tree: Path, reading: _Reading, result: Rebuilt) -> None:
     batch: list[_Understood] = []
+    in_batch: set[str] = set()
     for understood in _understood(folder, reading, result):
         result.events += 1
         look = understood.event.look
-        again = look and any(look.pending.entry.docid == _docid(each) for each in batch)
-        if batch and (look is None or again or len(batch) >= BATCH):
+        if batch and (look is None or _docid(understood) in in_batch or len(batch) >= BATCH):
             _record(batch, store, tree, result)
-            batch = []
+            batch, in_batch = [], set()
         if look is None:
             store.apply([understood.event])
         else:
             batch.append(understood)
+            in_batch.add(_docid(understood))
     _record(batch, store, tree, result)
 
 
@@ -136,15 +137,22 @@ def _record(batch: Sequence[_Understood], store: Store, tree: Path, result: Rebu
     for verdict in verdicts:
         if verdict.post:
             result.articles += 1
-            path = tree / verdict.post.path
-            with files.told(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                if verdict.post.supersedes:
-                    history = tree / verdict.post.supersedes
-                    history.parent.mkdir(parents=True, exist_ok=True)
-                    path.rename(history)
-                path.write_bytes(verdict.post.data)
+            _stage(tree, verdict.post)
     store.versions.commit(verdicts, [each.event.place for each in batch])
+
+
+def _stage(tree: Path, post: Post) -> None:
+    path = tree / post.path
+    with files.told(path):
+        if post.supersedes:
+            history = tree / post.supersedes
+            history.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(history)
+        try:
+            path.write_bytes(post.data)
+        except FileNotFoundError:  # the first of its folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(post.data)
 
 
 # Reading on all cores

@@ -106,7 +106,7 @@ class Replay:
     """A daemon that polls the list once at each poll's time, each time until all it brought is archived."""
 
     def __init__(self, home: Home, replica: Replica, pages: int) -> None:
-        home.configure(replica.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\n")
+        home.configure(replica.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\nrecheck = []\n")
         self._home, self._replica = home, replica
         self._jump = home.folder / "jump"
         command = [sys.executable, "-m", "bench.racing", "1", "0", "0", str(self._jump), "run"]
@@ -182,11 +182,17 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], manner
     # Each article that was ever to be seen is there, once, where its first title puts it.
     home.assert_whole()
     paths = {s.docid: str(post_path(CATEGORIES, at(s.ctime), s.title, s.docid)) for s in stories}
-    assert dict(home.rows("SELECT docid, path FROM revisions")) == paths
+    assert dict(home.rows("SELECT docid, path FROM revisions WHERE number = 1")) == paths
     assert len(home.files()) == len(stories)
-    assert fetched == {story.path: 1 for story in stories}
-    # Each article that was retitled was noticed, each time.
+    # Each article that was retitled was noticed, and is a version more, each time; and nothing else is.
     assert home.rows("SELECT docid, title FROM changes WHERE retitled ORDER BY id") == retitlings(polls)
+    again = Counter(docid for docid, _ in retitlings(polls))
+    assert fetched == {story.path: 1 + again[story.docid] for story in stories}
+    revised = home.rows("SELECT docid, title FROM revisions WHERE number > 1 ORDER BY fetched_at, docid")
+    assert sorted(revised) == sorted(retitlings(polls))
+    assert home.rows("SELECT count(*) FROM observations WHERE outcome NOT IN ('first', 'revised')") == [(0,)]
+    kept = list((home.root / INNER / "history").rglob("*.md"))
+    assert len(kept) == len(retitlings(polls))
     assert home.rows("SELECT count(*) FROM changes WHERE NOT retitled") == [(0,)]
     # Each stretch where one page did not reach back far enough was a gap, and is none any more.
     gaps = home.rows('SELECT start, "end" FROM gaps ORDER BY id')

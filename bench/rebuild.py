@@ -1,0 +1,65 @@
+"""How many articles a second a rebuild makes, on one process and on all cores, and how that grows with the archive."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.crawl import write_config
+from replica.server import Replica
+from replica.story import make_stories
+from scheduler.rebuild import rebuild
+from tests.conftest import NEWEST, Home
+
+MOST = 8_388_608  # bytes a page may unpack to, as in the configuration
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--articles", type=int, nargs="+", default=[2_000, 4_000, 8_000])
+    chosen = parser.parse_args()
+    print(f"{os.cpu_count()} cores")
+    for articles in chosen.articles:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Home(Path(folder))
+            with Replica(make_stories(articles, newest=NEWEST)) as replica:
+                write_config(home.folder, replica.endpoint)
+                assert home.run("crawl", timeout=600).status == 0
+            raw = sum(path.stat().st_size for path in (home.root / ".finarchive" / "warc").iterdir())
+            for processes in (1, 2):
+                for path in home.files():
+                    path.unlink()
+                print(
+                    f"{articles:>6} articles, {raw / 1e6:.0f} MB: {measure(home.root, processes, articles)}",
+                    flush=True,
+                )
+
+
+def measure(root: Path, processes: int, articles: int) -> str:
+    """One rebuild of an archive whose files are lost, in words."""
+    before = cpu()
+    began = time.monotonic()
+    result = rebuild(root, MOST, datetime.now(UTC), processes=processes)
+    seconds = time.monotonic() - began
+    assert result.articles == articles
+    used = cpu() - before
+    return (
+        f"{processes} processes reading: {articles / seconds:.0f} articles/s, "
+        f"{1000 * used / articles:.2f} ms CPU an article"
+    )
+
+
+def cpu() -> float:
+    """Seconds of CPU that this process and those it has waited for have used."""
+    each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in each)
+
+
+if __name__ == "__main__":
+    main()

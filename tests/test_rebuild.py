@@ -1,0 +1,207 @@
+"""Files and index from the raw pages alone: the same bytes, the same rows, whatever happened on the way."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replica.server import Replica
+from replica.story import make_stories
+from tests.conftest import NEWEST, Home
+
+TABLES = (
+    "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "feeds", "sources", "spans",
+    "gaps", "rhythms", "rests", "journal",
+)  # fmt: skip
+RECORD = TABLES[:7]  # what was observed; the rest is how far lists were read
+NUMBERED = ("changes", "observations", "gaps")
+
+
+def tree(home: Home) -> dict[str, bytes]:
+    """Articles and their history."""
+    return {
+        path.relative_to(home.root).as_posix(): path.read_bytes()
+        for path in sorted(home.root.rglob("*.md"))
+        if "unfinished" not in path.parts
+    }
+
+
+def index(home: Home, tables: tuple[str, ...] = TABLES) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of each table; those that are numbered as they come without their numbers."""
+    return {
+        table: sorted(
+            (row[1:] if table in NUMBERED else row for row in home.rows(f"SELECT * FROM {table}")), key=repr
+        )
+        for table in tables
+    }
+
+
+def lose(home: Home) -> None:
+    """Take everything away but the raw pages."""
+    for path in home.root.iterdir():
+        if path.name != ".finarchive":
+            shutil.rmtree(path)
+    for path in (home.root / ".finarchive").iterdir():
+        if path.name != "warc":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def run(home: Home, *arguments: str) -> str:
+    done = home.run(*arguments, timeout=200)
+    assert done.status == 0, done.err
+    return done.out
+
+
+@pytest.fixture
+def lived(home: Home, replica: Replica) -> Home:
+    """An archive to which something has happened."""
+    home.configure(replica.endpoint)
+    site = replica.site
+    replica.fault("status", match=site.stories[5].path, status=503, times=1)
+    assert home.run("crawl").status == 1
+    replica.clock += 60
+    site.edit(site.stories[0].docid, replica.clock, title="新标题", body="<p>新的正文。</p>")
+    site.edit(site.stories[1].docid, replica.clock, title="又一个新标题")
+    site.edit(site.stories[2].docid, replica.clock)
+    replica.fault("status", match=site.stories[3].path, status=404)
+    site.edit(site.stories[3].docid, replica.clock)
+    for story in make_stories(5, newest=NEWEST + 900, seed=3):
+        site.add(story)
+    replica.clock += 2000
+    site.pages[site.stories[0].path] = b"<html><body>no article</body></html>"
+    home.run("retry")
+    home.run("crawl")
+    replica.mend()
+    return home
+
+
+@pytest.mark.slow
+def test_what_is_lost_comes_back_byte_for_byte_and_row_for_row(lived: Home) -> None:
+    files, rows = tree(lived), index(lived)
+    assert len([path for path in files if path.startswith(".finarchive/history/")]) == 2
+    lose(lived)
+
+    run(lived, "rebuild")
+
+    assert tree(lived) == files
+    assert index(lived) == rows
+    told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
+    assert (told["articles"], told["made"], told["changed"], told["rows"]) == (len(files), [], [], {})
+    assert lived.run("crawl", "--json").json["archived"] == 0, "and it goes on as if nothing had been"
+
+
+@pytest.mark.slow
+def test_a_rebuild_says_first_what_would_change(lived: Home) -> None:
+    files = tree(lived)
+    spoilt, lost = lived.files()[:2]
+    spoilt.write_bytes(b"spoilt")
+    lost.unlink()
+    (lived.root / "mine.md").write_text("mine")
+    spoilt_name, lost_name = (path.relative_to(lived.root).as_posix() for path in (spoilt, lost))
+    lived.execute("UPDATE revisions SET title = 'tampered' WHERE number = 2")
+
+    told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
+    assert (told["made"], told["changed"], told["unknown"]) == ([lost_name], [spoilt_name], ["mine.md"])
+    assert told["rows"] == {"revisions": 4}, "two rows that are there and should not be, and two the other way"
+    assert spoilt.read_bytes() == b"spoilt"
+
+    assert json.loads(run(lived, "rebuild", "--json"))["changed"] == [spoilt_name]
+    assert tree(lived) == files | {"mine.md": b"mine"}
+    assert lived.rows("SELECT count(*) FROM revisions WHERE title = 'tampered'") == [(0,)]
+
+
+@pytest.mark.slow
+def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more='[archive]\nraw = "none"')
+    run(home, "crawl")
+    assert not (home.root / ".finarchive" / "warc").exists()
+    files, rows = tree(home), index(home)
+
+    assert json.loads(run(home, "rebuild", "--json"))["taken_over"] == 12
+    assert tree(home) == files
+    assert index(home) == rows
+
+
+@pytest.mark.slow
+def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> None:
+    [(offset, docid)] = lived.rows("SELECT \"offset\", docid FROM observations WHERE outcome = 'first' LIMIT 1")
+    [path] = (lived.root / ".finarchive" / "warc").iterdir()
+    data = bytearray(path.read_bytes())
+    data[offset + 60] ^= 4
+    path.write_bytes(data)
+    files = tree(lived)
+    lose(lived)
+
+    done = lived.run("rebuild", "--json")
+    assert done.status == 4
+    assert done.json["damaged"] == [f"{path.name} cannot be read at byte {offset}"]
+    assert {name for name in files if docid not in name} <= set(tree(lived))
+
+
+@pytest.mark.slow
+def test_a_crawl_after_the_index_was_lost_begins_with_what_the_raw_pages_say(lived: Home) -> None:
+    files, rows = tree(lived), index(lived, RECORD)
+    lose(lived)
+
+    done = lived.run("crawl", "--json")
+    assert "recovered records=" in done.err
+    assert (done.json["archived"], done.json["feeds"][0]["new"]) == (0, 0)
+    assert tree(lived) == files
+    after = index(lived, RECORD)
+    assert after["revisions"] == rows["revisions"]
+    assert after["texts"] == rows["texts"]
+
+
+@pytest.mark.slow
+def test_five_thousand_articles_with_edits_deletions_and_kills_come_out_the_same_twice(home: Home) -> None:
+    dice = random.Random(20)
+    with Replica(make_stories(5000, newest=NEWEST)) as replica:
+        home.configure(replica.endpoint, more="[schedule]\npages = 150\nrechecks = 100000")
+        stories = replica.site.stories
+        for round_ in range(3):
+            killed = subprocess.Popen(
+                home.command("crawl"),
+                cwd=home.folder,
+                env=home.env,
+                stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+            wanted = 500 * (round_ + 1)
+            while killed.poll() is None and len(replica.hits) < wanted:
+                time.sleep(0.01)  # a moment is waited for, not a time
+            killed.kill()
+            killed.wait()
+            replica.clear_hits()
+            replica.clock += 60
+            for story in dice.sample(stories, 40):
+                replica.site.edit(story.docid, replica.clock, body=f"<p>第{round_}次修改。</p>")
+            for story in dice.sample(stories, 10):
+                replica.site.delete(story.docid, replica.clock)
+        assert home.run("crawl", timeout=200).status in (0, 1)
+        replica.clock += 60
+        for story in dice.sample(stories, 40):
+            replica.site.edit(story.docid, replica.clock, title=f"改题 {story.docid}")
+        assert home.run("crawl", timeout=200).status in (0, 1)
+
+    files, rows = tree(home), index(home, RECORD)
+    assert len(home.files()) > 4900
+    lose(home)
+    run(home, "rebuild")
+    assert tree(home) == files
+    assert index(home, RECORD) == rows
+    first = home.folder / "first"
+    shutil.copytree(home.root, first)
+    lose(home)
+    run(home, "rebuild")
+    same = subprocess.run(
+        ["diff", "-r", "-x", "index.db*", "-x", "lock", first, home.root], capture_output=True, text=True, check=False
+    )
+    assert (same.returncode, same.stdout) == (0, "")
+    assert Path(first).is_dir()

@@ -1,0 +1,144 @@
+"""What a site changes later: every version is kept, and what only looks different is none."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from replica.server import Replica
+from tests.conftest import Home, Outcome
+
+HISTORY = ".finarchive/history"
+
+pytestmark = pytest.mark.slow  # each test crawls a few times
+
+
+def crawled(home: Home) -> Outcome:
+    done = home.run("crawl", "--json")
+    assert done.status == 0, done.err
+    return done
+
+
+def history(home: Home) -> list[Path]:
+    return sorted((home.root / HISTORY).rglob("*.md"))
+
+
+def path_of(home: Home, docid: str) -> Path:
+    return home.root / str(home.rows(f"SELECT path FROM entries WHERE docid = '{docid}'")[0][0])
+
+
+def outcomes(home: Home, docid: str) -> list[tuple[str, int]]:
+    rows = home.rows(f"SELECT outcome, revision FROM observations WHERE docid = '{docid}' ORDER BY id")
+    return [(outcome, number) for outcome, number in rows]
+
+
+@pytest.fixture
+def archived(home: Home, replica: Replica) -> Home:
+    home.configure(replica.endpoint)
+    crawled(home)
+    replica.clock += 60
+    return home
+
+
+def test_an_edited_text_is_another_version_and_the_first_one_is_kept(archived: Home, replica: Replica) -> None:
+    docid = replica.site.stories[0].docid
+    path = path_of(archived, docid)
+    before = path.read_bytes()
+    replica.site.edit(docid, replica.clock, body="<p>　　更正：前一版本的数字有误，应为4.9%。</p>")
+
+    assert crawled(archived).json["revised"] == 1
+    assert "更正" in path.read_text(encoding="utf-8")
+    [old] = history(archived)
+    assert old.relative_to(archived.root / HISTORY) == path.relative_to(archived.root).with_suffix(".1.md")
+    assert old.read_bytes() == before
+    rows = archived.rows(
+        f"SELECT number, sha256, modified, fetched_at FROM revisions WHERE docid = '{docid}' ORDER BY number"
+    )
+    assert [row[0] for row in rows] == [1, 2]
+    assert [row[1] for row in rows] == [hashlib.sha256(data).hexdigest() for data in (before, path.read_bytes())]
+    assert rows[0][2] < rows[1][2], "the source's own time of change, of each version"
+    assert rows[0][3] < rows[1][3]
+    assert outcomes(archived, docid) == [("first", 1), ("revised", 2)]
+
+
+def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archived: Home, replica: Replica) -> None:
+    docid = replica.site.stories[1].docid
+    path = path_of(archived, docid)
+    replica.site.edit(docid, replica.clock, title="换了一个标题")
+
+    assert crawled(archived).json["revised"] == 1
+    assert path_of(archived, docid) == path
+    assert "title: '换了一个标题'" in path.read_text(encoding="utf-8")
+    assert archived.run("show", docid, "--json").json["title"] == "换了一个标题"
+
+
+def test_a_changed_mtime_with_nothing_new_behind_it_is_no_version(archived: Home, replica: Replica) -> None:
+    docid = replica.site.stories[2].docid
+    files = {path: path.read_bytes() for path in archived.files()}
+    replica.site.edit(docid, replica.clock)  # only the time of change moves
+
+    assert crawled(archived).json["revised"] == 0
+    assert outcomes(archived, docid) == [("first", 1), ("same", 1)]
+    assert {path: path.read_bytes() for path in archived.files()} == files
+    assert history(archived) == []
+
+
+FURNITURE = (
+    '<div class="appendQr_wrap"><img src="//n.sinaimg.cn/qr.png?t={n}"><p>扫码{n}</p></div>',
+    '<p>　　贵州茅台<span id="quote_sh600519">(1{n}.00, {n}.10, 0.5%)</span>今日上涨。</p>',
+    '<div class="otherContent_01">推荐阅读：<a href="/x/{n}">第{n}条</a></div>',
+    '<ins class="sinaads" data-ad-pdps="PDPS{n}"></ins><div id="ad_{n}">广告{n}</div>',
+    "<!-- 模板 {n} -->",
+    '<div class="ct_hqimg"><img src="//image.sinajs.cn/newchart/{n}.gif"></div>',
+    "<p>　　正文　不变 。</p>{n_blanks}",
+)
+
+
+@pytest.mark.parametrize("furniture", FURNITURE)
+def test_what_changes_at_every_load_is_no_version(archived: Home, replica: Replica, furniture: str) -> None:
+    docid = replica.site.stories[0].docid
+    body = "<p>　　正文。</p>"
+    for number in (1, 2, 3):
+        dress = furniture.replace("{n_blanks}", "\n \u3000 " * number).replace("{n}", str(number))
+        replica.site.edit(docid, replica.clock, body=body + dress)
+        crawled(archived)
+        replica.clock += 60
+    assert outcomes(archived, docid) == [("first", 1), ("revised", 2), ("same", 2), ("same", 2)]
+
+
+def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, replica: Replica) -> None:
+    """Without a word of the list: a silent edit."""
+    home.configure(replica.endpoint, more='[schedule]\nrecheck = ["1s"]')
+    crawled(home)
+    docid = replica.site.stories[0].docid
+    silent = replica.site.address(docid).removeprefix(replica.url)
+    page = replica.site.article(silent)
+    assert page is not None
+    replica.site.pages[silent] = page.replace(b"</h1>", b"</h1>").replace(
+        b'<p class="article-editor">', '<p>悄悄加的一段。</p><p class="article-editor">'.encode()
+    )
+    # Its age has come by another clock than ours: that of the index.
+    home.execute("UPDATE entries SET recheck = '2020-01-01T00:00:00.000+00:00'")
+
+    assert crawled(home).json["revised"] == 1
+    assert outcomes(home, docid) == [("first", 1), ("revised", 2)]
+
+
+def test_looking_again_keeps_to_its_budget(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint, more='[schedule]\nrecheck = ["1s"]\nrechecks = 5')
+    crawled(home)
+    home.execute("UPDATE entries SET recheck = '2020-01-01T00:00:00.000+00:00'")
+    replica.clear_hits()
+    for _ in range(2):
+        crawled(home)
+    assert home.rows("SELECT count(*) FROM observations WHERE again = 1") == [(5,)]
+    assert sum("/doc-i" in hit.path for hit in replica.hits) == 5
+
+
+def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Home, replica: Replica) -> None:
+    replica.site.edit(replica.site.stories[0].docid, replica.clock, title="新")
+    done = archived.run("crawl", "--json", "--limit", "1")
+    assert (done.status, done.json["revised"]) == (0, 0)
+    assert crawled(archived).json["revised"] == 1
