@@ -25,6 +25,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m bench.quiet
 	$(BIN)/python -m bench.quiet_poll
 	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.rebuild
 
 # A day and a morning of the daemon's life in twelve minutes, with all that can go wrong. As root it fills a disk too.
 soak: $(VENV)/ready
