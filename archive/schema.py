@@ -230,6 +230,7 @@ def _create_observations(db: Database) -> None:
             "revision": int,  # the newest version after it; 0: none
             "again": int,  # 1: there was a version before
             "returned": int,  # 1: it had been gone before
+            "given_up": int,  # 1: there was no version yet, and it is not tried again
             "kind": str,  # of what is gone or failed
             "evidence": str,  # the same, in words
             "status": int,  # of HTTP
@@ -238,7 +239,7 @@ def _create_observations(db: Database) -> None:
             "offset": int,
         },
         pk="id",
-        not_null={"docid", "at", "outcome", "revision", "again", "returned"},
+        not_null={"docid", "at", "outcome", "revision", "again", "returned", "given_up"},
         strict=True,
     )
     db.table("observations").create_index(["docid", "at"])

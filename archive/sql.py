@@ -32,15 +32,36 @@ INSERT_ENTRY = """
 """  # an item that could not be read before and can be now
 
 INSERT_OBSERVATION = """
-    INSERT INTO observations (docid, at, outcome, revision, again, returned, kind, evidence, status, digest, file,
-                              "offset")
-    VALUES (:docid, :at, :outcome, :revision, :again, :returned, :kind, :evidence, :status, :digest, :file, :offset)
+    INSERT INTO observations (docid, at, outcome, revision, again, returned, given_up, kind, evidence, status,
+                              digest, file, "offset")
+    VALUES (:docid, :at, :outcome, :revision, :again, :returned, :given_up, :kind, :evidence, :status,
+            :digest, :file, :offset)
 """
 INSERT_REVISION = """
     INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, url, modified, updated, media,
                            keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed)
     VALUES (:docid, :number, :path, :sha256, :title, :published, :fetched_at, :url, :modified, :updated, :media,
             :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed)
+"""
+
+SELECT_FILES = """
+    SELECT path, number, sha256, max(number) OVER (PARTITION BY docid) AS newest FROM revisions
+"""
+SELECT_CONTRADICTIONS = """
+    SELECT docid, 'it counts as archived, and has no version' AS wrong FROM entries
+    WHERE status = 'archived' AND docid NOT IN (SELECT docid FROM revisions)
+    UNION ALL
+    SELECT docid, 'it has a version, and is not known' FROM revisions
+    WHERE number = 1 AND docid NOT IN (SELECT docid FROM entries)
+    UNION ALL
+    SELECT docid, 'its versions are not numbered from 1 on' FROM revisions
+    GROUP BY docid HAVING max(number) != count(*) OR min(number) != 1
+    UNION ALL
+    SELECT docid, 'its newest version is not the one that is noted' FROM entries
+    WHERE status = 'archived' AND revision != (SELECT max(number) FROM revisions AS r WHERE r.docid = entries.docid)
+    UNION ALL
+    SELECT docid, 'its versions have another path than it' FROM entries
+    WHERE EXISTS (SELECT 1 FROM revisions AS r WHERE r.docid = entries.docid AND r.path IS NOT entries.path)
 """
 
 UPSERT_POLLED_FEED = """

@@ -17,6 +17,7 @@ from archive.journal import Event, Journal
 from archive.ledger import Ledger
 from archive.looks import Place
 from archive.notebook import OTHERS, Notebook, replay
+from archive.past import Past
 from archive.records import (
     Counts,
     FeedHistory,
@@ -38,15 +39,15 @@ from archive.versions import Versions
 class Store:
     """The index, opened.
 
-    ``versions`` has what is known of articles by looking at them. Every public method, there too, either does all of
-    what it says or nothing, and raises an :class:`~archive.errors.ArchiveError` for what is wrong with the database.
+    ``versions`` has what is known of articles, ``past`` what was known. Every public method, there too, either does
+    all of what it says or nothing, and raises an ArchiveError for what is wrong with the database.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
         self._db, self._path = database, path
         self._sightings, self._ledger = Sightings(database), Ledger(database)
         self._journal = Notebook(database)
-        self.versions = Versions(database, path, self._journal)
+        self.versions, self.past = Versions(database, path, self._journal), Past(database, path)
 
     @classmethod
     def open(cls, path: Path) -> Self:

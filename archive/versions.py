@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,6 +43,22 @@ class Versions:
         """All that is known of an entry, by its docid or its file's path, with its feeds; None when unknown."""
         rows = self._rows(sql.SELECT_FOUND, [ident, ident])
         return dict(rows[0]) if rows else None
+
+    def all_files(self) -> Iterator[tuple[str, int, int, str]]:
+        """Of each version: its article's path, its number, that of the article's newest one, its file's sha256."""
+        for row in self._rows(sql.SELECT_FILES, []):
+            yield row["path"], row["number"], row["newest"], row["sha256"]
+
+    def contradictions(self) -> list[tuple[str, str]]:
+        """What of the index does not fit together: docid, and what is wrong."""
+        return [(row["docid"], row["wrong"]) for row in self._rows(sql.SELECT_CONTRADICTIONS, [])]
+
+    def places_by_file(self) -> dict[str, set[int]]:
+        """Where in the journal looks are recorded: the offsets, by the file's name."""
+        found: dict[str, set[int]] = {}
+        for row in self._rows('SELECT file, "offset" FROM observations WHERE file IS NOT NULL', []):
+            found.setdefault(row["file"], set()).add(row["offset"])
+        return found
 
     def places(self, digests: Collection[str]) -> dict[str, Place]:
         """Where the journal has bodies of these digests, of those that it has."""
@@ -112,6 +128,7 @@ class Versions:
                 "revision": number,
                 "again": int(known is not None),
                 "returned": int(seen and known is not None and known.gone is not None),
+                "given_up": int(known is None and verdict.revision is None and verdict.due is None),
                 "kind": verdict.kind,
                 "evidence": verdict.evidence or None,
                 "status": look.answer.status if look.answer else None,

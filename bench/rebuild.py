@@ -1,4 +1,4 @@
-"""How many articles a second a rebuild makes, on one process and on all cores, and how that grows with the archive."""
+"""How many articles a second a rebuild makes, with one process reading and with two, and how that grows."""
 
 from __future__ import annotations
 

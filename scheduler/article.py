@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from archive.paths import history_path
 from archive.post import load
 from archive.store import Store
 from crawler.body import plain_text
 from scheduler.reports import plain
 
 
-def find_article(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
+def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> dict[str, Any] | None:
     """What is known of an article, with the text of its newest version.
 
     :param ident: its docid, or the path of its file: from the archive's root, or as the shell completes it
-    :return: None when the archive knows no such article
+    :param as_of: what was known then, and nothing of later; None: what is known now
+    :return: None when the archive knows no such article, or did not know it then
     """
     row = store.versions.find(ident) or store.versions.find(_inside(root, ident))
     if row is None:
         return None
+    if as_of:
+        return _as_of(store, root, row, as_of)
+    known = store.past.as_of(row["docid"], datetime.max.replace(tzinfo=UTC)) or {}
     revisions = store.versions.revisions(row["docid"])
     facts: dict[str, Any] = {
         "docid": row["docid"],
@@ -36,14 +42,32 @@ def find_article(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
         "failure": row["failure"],
         "first_seen": row["first_seen"],
         "revisions": [plain(asdict(revision)) for revision in revisions],
+        "gone": known.get("gone"),
+        "observations": known.get("observations", []),
         "text": None,
     }
     if revisions:
-        try:
-            facts["text"] = plain_text(load((root / row["path"]).read_bytes())[1])
-        except (OSError, ValueError) as error:
-            facts["failure"] = f"its file cannot be read: {error}"
+        _add_text(facts, root / row["path"])
     return facts
+
+
+def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dict[str, Any] | None:
+    facts = store.past.as_of(row["docid"], time)
+    if facts is None:
+        return None
+    revisions = facts["revisions"]
+    facts |= {"revisions": [plain(asdict(revision)) for revision in revisions], "text": None}
+    if revisions:
+        path, number = revisions[-1].path, revisions[-1].number
+        _add_text(facts, root / (path if number == row["revision"] else history_path(path, number)))
+    return facts
+
+
+def _add_text(facts: dict[str, Any], path: Path) -> None:
+    try:
+        facts["text"] = plain_text(load(path.read_bytes())[1])
+    except (OSError, ValueError) as error:
+        facts["failure"] = f"its file cannot be read: {error}"
 
 
 def _inside(root: Path, ident: str) -> str:

@@ -19,10 +19,10 @@ from scheduler.coverage import read_day
 from scheduler.doctor import examine
 from scheduler.exits import Exit
 from scheduler.handover import runs
-from scheduler.record_commands import rebuild_command
+from scheduler.record_commands import rebuild_command, verify_command
 from scheduler.reports import coverage_json, plain, report_coverage, report_feeds, report_gaps, status_json
 from scheduler.service_commands import service
-from scheduler.work_commands import backfill, crawl_command, retry, run
+from scheduler.work_commands import aware_time, backfill, crawl_command, retry, run
 
 CONFIG_NAME = "finarchive.toml"
 
@@ -32,7 +32,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def register(group: click.Group) -> None:
     """Add all commands to the command line."""
     for command in (
-        crawl_command, run, feeds, status, coverage, backfill, retry, show, rebuild_command,
+        crawl_command, run, feeds, status, coverage, backfill, retry, show, verify_command, rebuild_command,
         service, init, doctor, demo,
     ):  # fmt: skip
         group.add_command(command)
@@ -95,16 +95,19 @@ def coverage(session: Session, names: tuple[str, ...], days: tuple[str, ...], as
 
 @click.command()
 @click.argument("id")
+@click.option("--as-of", metavar="TIME", help="Show what was known then, such as 2026-09-30T09:30+08:00.")
 @_json
 @click.pass_obj
-def show(session: Session, id: str, as_json: bool) -> Exit:  # noqa: A002 - its name on the command line
+def show(session: Session, id: str, as_of: str | None, as_json: bool) -> Exit:  # noqa: A002 - its name there
     """Show an article: what is known of it, and its text. ID is a docid or a path.
 
-    Example: finarchive show mcwiwss7730811
+    Example: finarchive show mcwiwss7730811 --as-of 2026-09-30T09:30+08:00
     """
-    found = find_article(_reading(session), session.settings.archive.root, id)
+    time = aware_time(as_of) if as_of else None
+    found = find_article(_reading(session), session.settings.archive.root, id, time)
     if found is None:
-        raise Refusal(f"the archive {session.settings.archive.root} has no article {id}")
+        then = f" that it knew at {as_of}" if as_of else ""
+        raise Refusal(f"the archive {session.settings.archive.root} has no article {id}{then}")
     if as_json:
         click.echo(json.dumps(plain(found), ensure_ascii=False))
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from multiprocessing import get_context
@@ -72,13 +74,54 @@ def rebuild(
     :raises ArchiveError: the journal or the disk does not allow it; the archive is as it was
     """
     root = root.absolute()
-    with Lock(root / INNER / "lock", "rebuild", now):
+    with _aside(root, "rebuild", now) as aside:
+        return _rebuild(root, aside, _Reading(most, processes or os.cpu_count() or 1, on_progress), dry_run)
+
+
+def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> list[str]:
+    """Put files back as they were recorded, as far as the journal gives the very same bytes.
+
+    :param most: bytes that a page may unpack to
+    :param wanted: the recorded sha256 of each file to mend, by its path
+    :return: paths of those that were mended; what stood there is in ``.finarchive/quarantine``
+    :raises ArchiveError: the journal or the disk does not allow it
+    """
+    root = root.absolute()
+    with _aside(root, "verify", now) as aside:
+        tree, store = aside / "tree", Store.open(aside / "index.db")
+        try:
+            with store.in_one_go():
+                _replay(journal_path(root), store, tree, _Reading(most, os.cpu_count() or 1, _no_word), Rebuilt())
+        finally:
+            store.close()
+        mended = []
+        for path, sha256 in wanted.items():
+            made, target = tree / path, root / path
+            if not made.is_file() or hashlib.sha256(made.read_bytes()).hexdigest() != sha256:
+                continue
+            if target.exists():
+                kept = root / INNER / "quarantine" / path
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                target.replace(kept)
+            mended.append(path)
+        _place(root, tree, mended)
+        return mended
+
+
+def _no_word(done: int, whole: int) -> None:
+    """Nobody watches."""
+
+
+@contextmanager
+def _aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
+    """A folder for what is made, while the archive is locked; removed afterwards."""
+    with Lock(root / INNER / "lock", command, now):
         aside = root / INNER / "rebuild"
         shutil.rmtree(aside, ignore_errors=True)
         with files.told(aside):
             aside.mkdir(parents=True)
         try:
-            return _rebuild(root, aside, _Reading(most, processes or os.cpu_count() or 1, on_progress), dry_run)
+            yield aside
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -220,15 +263,19 @@ def _compare(root: Path, tree: Path, result: Rebuilt) -> None:
 
 
 def _put_in_place(root: Path, tree: Path, index: Path, paths: Sequence[str]) -> None:
-    os.sync()  # all that was made is on the disk before the first file is replaced
-    for path in paths:
-        target = root / path
-        with files.told(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).replace(target)
+    _place(root, tree, paths)
     old = index_path(root)
     with files.told(old):
         for name in (f"{old.name}-wal", f"{old.name}-shm"):
             (old.parent / name).unlink(missing_ok=True)
         index.replace(old)
     os.sync()
+
+
+def _place(root: Path, tree: Path, paths: Iterable[str]) -> None:
+    os.sync()  # all that was made is on the disk before the first file is replaced
+    for path in paths:
+        target = root / path
+        with files.told(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).replace(target)

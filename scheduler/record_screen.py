@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)  # fmt: skip
 
+from archive.verify import Problem, Report
 from scheduler.rebuild import Rebuilt
 from scheduler.screen import console_here, many, visible
 
@@ -35,6 +44,35 @@ def bytes_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], N
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, whole: bar.update(task, completed=done, total=whole)
+
+
+@contextmanager
+def files_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar of files on stderr where that is a terminal.
+
+    :return: what is to be called with how many files of how many are done
+    """
+    console = Console(stderr=True, markup=False, emoji=False)
+    if quiet or not console.is_terminal:
+        yield lambda done, whole: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, whole: bar.update(task, completed=done, total=whole)
+
+
+def show_verified(report: Report, left: Sequence[Problem], mended: Sequence[str]) -> None:
+    """What a look at the whole archive has found."""
+    console = console_here()
+    console.print(f"{many(report.articles, 'article')} in the index, {many(report.files, 'file')} read")
+    for path in mended:
+        console.print(f"mended    {visible(path)}")
+    if mended:
+        console.print("What stood there before is in .finarchive/quarantine.")
+    for problem in left:
+        console.print(f"{problem.kind:<9} {visible(problem.path)}: {visible(problem.detail)}")
+    console.print(f"{many(len(left), 'problem')}." if left else "All is as it was recorded.")
 
 
 def show_rebuilt(result: Rebuilt, root: Path, *, dry_run: bool) -> None:

@@ -155,6 +155,17 @@ def _hand_over(session: Session, request: dict[str, Any], on_tally: Callable[[Ta
         raise
 
 
+def aware_time(text: str) -> datetime:
+    """A moment as given on the command line: ISO 8601, with its zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refusal(f"{text!r} is no time such as 2026-09-30T09:30+08:00") from None
+    if time.tzinfo is None:
+        raise Refusal(f"{text!r} needs its zone, such as {text}+08:00")
+    return time
+
+
 def _time(text: str, *, is_end: bool = False) -> datetime:
     """A time as given on the command line; a day begins, or with ``is_end`` ends, in China."""
     try:
@@ -167,6 +178,4 @@ def _time(text: str, *, is_end: bool = False) -> datetime:
         ) from None
     if len(text) == len("2026-09-30"):
         return time.replace(tzinfo=CHINA) + (timedelta(days=1) if is_end else timedelta(0))
-    if time.tzinfo is None:
-        raise Refusal(f"{text!r} needs its zone, such as {text}+08:00")
-    return time
+    return aware_time(text)

@@ -15,6 +15,7 @@ import archive.index
 from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
 from archive.journal import Event
 from archive.looks import Place
+from archive.past import Past
 from archive.records import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
 from archive.store import Store
 from archive.versions import Versions
@@ -51,6 +52,10 @@ READS: dict[str, Callable[[Store], object]] = {
     "damage": lambda store: store.damage(),
     "versions.find": lambda store: store.versions.find("a"),
     "versions.newest": lambda store: store.versions.newest(["a", "b"]),
+    "past.as_of": lambda store: store.past.as_of("a", NOW),
+    "versions.all_files": lambda store: list(store.versions.all_files()),
+    "versions.contradictions": lambda store: store.versions.contradictions(),
+    "versions.places_by_file": lambda store: store.versions.places_by_file(),
     "versions.places": lambda store: store.versions.places(["sha1:X"]),
     "versions.hosts": lambda store: store.versions.hosts(NOW, NOW),
     "versions.due": lambda store: store.versions.due(HOST, 9, NOW, NOW, []),
@@ -97,6 +102,7 @@ def other(path: Path) -> Iterator[sqlite3.Connection]:
 def test_every_public_method_is_tried_here() -> None:
     public = {name for name, value in vars(Store).items() if name[0] != "_" and callable(value)}
     public |= {f"versions.{name}" for name, value in vars(Versions).items() if name[0] != "_" and callable(value)}
+    public |= {f"past.{name}" for name, value in vars(Past).items() if name[0] != "_" and callable(value)}
     assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 

@@ -1,0 +1,100 @@
+"""What was known of an article at some time, and nothing of later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archive import mapping, sql
+from archive.records import Revision
+from archive.sql import to_text
+
+# Of looks that have seen the article, or seen that it is gone.
+_SEEN = ("first", "revised", "same")
+
+
+class Past:
+    """The index as it stood: a part of :class:`~archive.store.Store`, whose promises it keeps."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self._db, self._path = database, path
+
+    def as_of(self, docid: str, time: datetime) -> dict[str, Any] | None:
+        """What was known of an article.
+
+        :param time: aware; what was observed later does not count
+        :return: docid, title, path, url, published, media, feeds, status, attempts, failure, first_seen, revisions (a
+            list of Revision), gone (since when, as the index has times) and observations; None when nothing was known
+        """
+        now = to_text(time)
+        found = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, now])
+        if not found:
+            return None
+        entry = found[0]
+        revisions = self._revisions(docid, time)
+        looks = self._looks(docid, time)
+        newest = revisions[-1] if revisions else None
+        failed = [look for look in looks if look["revision"] == 0]
+        return {
+            "docid": docid,
+            "title": newest.title if newest else self._listed_title(docid, entry["title"], time),
+            "path": newest.path if newest else None,
+            "url": entry["url"],
+            "published": entry["published"],
+            "media": entry["media"],
+            "feeds": self._feeds(docid, time),
+            "status": "archived" if newest else "parked" if failed and failed[-1]["given_up"] else "pending",
+            "attempts": 0 if newest else len(failed),
+            "failure": None if newest or not failed else failed[-1]["evidence"],
+            "first_seen": entry["first_seen"],
+            "revisions": revisions,
+            "gone": _gone_since(looks),
+            "observations": [
+                {name: look[name] for name in ("at", "outcome", "revision", "status", "evidence", "returned")}
+                for look in looks
+            ],
+        }
+
+    def _revisions(self, docid: str, time: datetime) -> list[Revision]:
+        rows = self._rows(
+            "SELECT * FROM revisions WHERE docid = ? AND fetched_at <= ? ORDER BY number", [docid, to_text(time)]
+        )
+        # Which day's manifest vouches for a version became known later than the version itself.
+        return [mapping.revision(row) for row in rows]
+
+    def _looks(self, docid: str, time: datetime) -> list[sql.Row]:
+        return self._rows(
+            "SELECT * FROM observations WHERE docid = ? AND at <= ? ORDER BY at, id", [docid, to_text(time)]
+        )
+
+    def _listed_title(self, docid: str, first: str | None, time: datetime) -> str | None:
+        rows = self._rows(
+            "SELECT title FROM changes WHERE docid = ? AND seen <= ? ORDER BY id DESC LIMIT 1", [docid, to_text(time)]
+        )
+        return rows[0]["title"] if rows else first
+
+    def _feeds(self, docid: str, time: datetime) -> list[str]:
+        rows = self._rows(
+            "SELECT feed FROM listings WHERE docid = ? AND coalesce(seen, '') <= ? ORDER BY feed",
+            [docid, to_text(time)],
+        )
+        return [row["feed"] for row in rows]
+
+    def _rows(self, query: str, parameters: Sequence[Any]) -> list[sql.Row]:
+        with sql.told(self._path):
+            return self._db.execute(query, list(parameters)).fetchall()
+
+
+def _gone_since(looks: Sequence[sql.Row]) -> str | None:
+    """When an article was first found gone, of those looks that nothing has seen it after."""
+    since: str | None = None
+    for look in looks:
+        if look["outcome"] in _SEEN:
+            since = None
+        elif look["outcome"] == "gone" and look["revision"]:
+            since = since or look["at"]
+    return since

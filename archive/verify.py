@@ -1,0 +1,160 @@
+"""Whether an archive is as it was recorded: files, history, raw pages, index."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive.archive import INNER, index_path, journal_path
+from archive.members import members
+from archive.paths import history_path
+from archive.store import Store
+from archive.warc import warc_files
+from archive.warc_records import headers_of
+
+HISTORY = f"{INNER}/history"
+AT_ONCE = 256  # files handed to the threads together: what is read ahead must not fill the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it was recorded."""
+
+    kind: str  # missing, tampered, extra, warc, index
+    path: str  # relative to the archive's root
+    detail: str  # in words
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a look at the whole archive has found."""
+
+    articles: int  # that the index has
+    files: int  # that were read
+    problems: tuple[Problem, ...]
+    recorded: dict[str, str]  # sha256 of each file of an article, as recorded, by its path
+
+
+def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, whole: None) -> Report:
+    """Read everything and compare it with what was recorded. Nothing is written; the archive may be in use.
+
+    :param on_progress: told how many files of how many are read
+    :raises ArchiveError: the index cannot be opened
+    """
+    store = Store.open_for_reading(index_path(root))
+    try:
+        recorded = _recorded(store)
+        problems = list(_of_the_index(root, store))
+        read = _digests(root, sorted(recorded), on_progress)
+        problems += _of_files(root, recorded, read)
+        late = {problem.path for problem in problems if problem.kind in ("missing", "tampered", "extra")}
+        if late:  # a daemon may have written meanwhile
+            again = _recorded(store)
+            moved = {path for path in late if again.get(path) != recorded.get(path)}
+            problems = [problem for problem in problems if problem.path not in moved]
+        problems += _of_raw_pages(root, store)
+        articles = sum(not path.startswith(f"{HISTORY}/") for path in recorded)
+        return Report(articles, len(read), tuple(problems), recorded)
+    finally:
+        store.close()
+
+
+def _recorded(store: Store) -> dict[str, str]:
+    """The sha256 of each version's file, by its path: of the newest versions at the articles' paths."""
+    recorded: dict[str, str] = {}
+    for path, number, newest, sha256 in store.versions.all_files():
+        recorded[path if number == newest else str(history_path(path, number))] = sha256
+    return recorded
+
+
+def _digests(root: Path, paths: list[str], on_progress: Callable[[int, int], None]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(paths), AT_ONCE):
+            some = paths[start : start + AT_ONCE]
+            found.update(zip(some, pool.map(lambda path: _digest(root / path), some), strict=True))
+            on_progress(len(found), len(paths))
+    return found
+
+
+def _digest(path: Path) -> str | None:
+    """The sha256 of a file; None when there is none that can be read."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return None
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _of_files(root: Path, recorded: dict[str, str], read: dict[str, str | None]) -> Iterator[Problem]:
+    owners = {sha256: path for path, sha256 in recorded.items()}
+    for path, sha256 in recorded.items():
+        found = read[path]
+        if found is None:
+            there = os.path.lexists(root / path)
+            yield Problem("missing", path, "it is no file that can be read" if there else "there is no such file")
+        elif found != sha256:
+            whose = f": it holds what belongs at {owners[found]}" if found in owners else ""
+            yield Problem("tampered", path, f"its sha256 is {found}, recorded is {sha256}{whose}")
+    for path in sorted(_files(root) - recorded.keys()):
+        yield Problem("extra", path, "nothing is recorded of this file")
+
+
+def _files(root: Path) -> set[str]:
+    found: set[str] = set()
+    for folder, folders, names in os.walk(root):
+        if Path(folder) == root / INNER:
+            folders[:] = [name for name in folders if name == "history"]
+            continue
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        found.update((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))
+    return found
+
+
+def _of_the_index(root: Path, store: Store) -> Iterator[Problem]:
+    name = index_path(root).relative_to(root).as_posix()
+    if damage := store.damage():
+        yield Problem("index", name, damage)
+    for docid, detail in store.versions.contradictions():
+        yield Problem("index", name, f"{docid}: {detail}")
+
+
+def _of_raw_pages(root: Path, store: Store) -> Iterator[Problem]:
+    folder = journal_path(root)
+    begins: dict[str, set[int]] = {}
+    for path in warc_files(folder):
+        name = path.relative_to(root).as_posix()
+        begins[path.name] = set()
+        for offset, detail in damage(path, begins[path.name]):
+            yield Problem("warc", name, f"at byte {offset}: {detail}")
+    for file, offsets in store.versions.places_by_file().items():
+        name = (folder / file).relative_to(root).as_posix()
+        if file not in begins:
+            yield Problem("missing", name, f"{len(offsets)} looks are recorded in this file, and it is not there")
+        elif lost := offsets - begins[file]:
+            yield Problem("warc", name, f"{len(lost)} looks are recorded where no record begins")
+
+
+def damage(path: Path, begins: set[int]) -> Iterator[tuple[int, str]]:
+    """What of a file of raw pages cannot be read, or is not what was written: where, and what.
+
+    :param begins: takes the places where records begin that can be read
+    """
+    unreadable: list[int] = []
+    for begin, _, record in members(path, on_damage=unreadable.append):
+        begins.add(begin)
+        head, _, block = record.partition(b"\r\n\r\n")
+        headers = headers_of(head)
+        stated = headers.get("warc-block-digest")
+        body = block[: int(headers.get("content-length", "0") or 0)]
+        told = "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
+        if stated and stated != told:
+            yield begin, f"its block has the digest {told}, recorded is {stated}"
+    for offset in unreadable:
+        yield offset, "no record can be read here"

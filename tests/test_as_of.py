@@ -1,0 +1,131 @@
+"""What was known at a time is what was observed up to it: no more, and no less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archive.looks import Outcome, Verdict
+from archive.records import Entry, Failure, Filing, Kind, Poll, Revision
+from archive.store import Store
+from replica.server import Replica
+from tests.conftest import Home
+from tests.looking import commit_revisions, failed, look_at
+
+BEGAN = datetime(2026, 9, 29, tzinfo=UTC)
+FILING = Filing(("金融", "新浪财经"), "新浪财经")
+DOCIDS = ("aaaa", "bbbb")
+
+polls = st.tuples(
+    st.just("poll"), st.sampled_from(("china", "stock")), st.sets(st.sampled_from(DOCIDS), min_size=1),
+    st.sampled_from(("一", "二", "三")), st.integers(0, 2),
+)  # fmt: skip
+looks = st.tuples(
+    st.just("look"), st.sampled_from(DOCIDS), st.sampled_from(("version", "same", "gone", "failed", "given up"))
+)
+histories = st.lists(polls | looks, min_size=1, max_size=14)
+
+
+def at(step: int) -> datetime:
+    return BEGAN + timedelta(minutes=step)
+
+
+def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
+    """Let one thing of a history happen, if it can."""
+    if what[0] == "poll":
+        _, feed, docids, title, modified = what
+        entries = tuple(
+            Entry(docid, f"https://a.cn/{docid}", f"{title}{docid}", BEGAN, at(modified), None, "社", None)
+            for docid in sorted(docids)
+        )
+        poll = Poll(str(feed), at(step), 1, entries, (), ground=True)
+        ids = [entry.docid for entry in entries]
+        store.commit_poll(poll, FILING, {key: [str(feed)] for key in ids}, dict.fromkeys(ids, "a.cn"))
+        return
+    _, docid, outcome = what
+    docid = str(docid)
+    found, known = store.versions.find(docid), store.versions.newest([docid]).get(docid)
+    if found is None or (known is None and found["status"] != "pending"):
+        return
+    number = known.revision.number if known else 0
+    if outcome == "version" or (outcome == "same" and known is None):
+        revision = Revision(
+            docid, number + 1, f"a/{docid}.md", "0" * 64, f"版{step}", BEGAN, at(step), fingerprint=f"{step}"
+        )
+        commit_revisions(store, [revision])
+    elif outcome == "same":
+        store.versions.commit([Verdict(look_at(docid, at(step), number), Outcome.SAME)], [None])
+    else:
+        kind = Kind.GONE if outcome == "gone" else Kind.TEMPORARY
+        due = None if outcome == "given up" else at(step)
+        verdict = failed(Failure(docid, kind, f"原因{step}"), at(step), due)
+        store.versions.commit([replace(verdict, look=look_at(docid, at(step), number))], [None])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(history=histories, data=st.data())
+def test_as_of_a_time_is_as_if_nothing_had_happened_since(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("past")
+    last = data.draw(st.integers(0, len(history) - 1))
+    whole, part = Store.open(folder / "whole.db"), Store.open(folder / "part.db")
+    try:
+        for step, what in enumerate(history):
+            happen(whole, step, what)
+            if step <= last:
+                happen(part, step, what)
+        time = at(last) + timedelta(seconds=1)
+        for docid in DOCIDS:
+            assert whole.past.as_of(docid, time) == part.past.as_of(docid, time) == part.past.as_of(docid, at(1000))
+    finally:
+        whole.close()
+        part.close()
+
+
+@pytest.mark.slow
+def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, replica: Replica) -> None:
+    home.configure(replica.endpoint)
+    docid, story = replica.site.stories[0].docid, replica.site.stories[0]
+
+    def now() -> str:
+        return datetime.now(UTC).isoformat()
+
+    times = [now()]
+    for change in ("archived", "edited", "gone"):
+        if change == "edited":
+            replica.site.edit(docid, replica.clock, title="第二版", body="<p>第二版的正文。</p>")
+        elif change == "gone":
+            replica.site.edit(docid, replica.clock)
+            replica.fault("status", match=story.path, status=404)
+        assert home.run("crawl").status == 0
+        times.append(now())
+        replica.clock += 60
+
+    def show(time: str) -> dict[str, object]:
+        done = home.run("show", docid, "--json", "--as-of", time)
+        assert done.status == 0, done.err
+        return dict(done.json)
+
+    first, second, third = (show(time) for time in times[1:])
+    assert home.run("show", docid, "--as-of", times[0]).status == 2
+    assert (first["title"], second["title"], third["title"]) == (story.title, "第二版", "第二版")
+    assert "第二版" not in str(first["text"])
+    assert "第二版的正文。" in str(second["text"])
+    assert [len(known["revisions"]) for known in (first, second, third)] == [1, 2, 2]  # type: ignore[arg-type]
+    assert (first["gone"], second["gone"]) == (None, None)
+    assert third["gone"] == home.run("show", docid, "--json").json["gone"]
+    assert third["gone"]
+    assert third["text"] == second["text"]
+
+
+@pytest.mark.parametrize("time", ["2026-09-30T09:30", "yesterday", "2026-09-30"])
+def test_a_time_without_its_zone_or_none_at_all_is_refused(home: Home, tmp_path: Path, time: str) -> None:
+    done = home.run("show", "aaaa", "--as-of", time)
+    assert done.status == 2
+    assert "+08:00" in done.err

@@ -1,0 +1,141 @@
+"""Verify names exactly what is not as it was recorded, and mends what the raw pages can give back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from replica.server import Replica
+from replica.story import make_stories
+from tests.conftest import NEWEST, Home
+
+pytestmark = pytest.mark.slow  # each test runs the program a few times
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """An archive with a history, that tests copy."""
+    home = Home(tmp_path_factory.mktemp("lived"))
+    with Replica(make_stories(6, newest=NEWEST)) as replica:
+        home.configure(replica.endpoint)
+        assert home.run("crawl").status == 0
+        replica.clock += 60
+        replica.site.edit(replica.site.stories[0].docid, replica.clock, title="改题")
+        assert home.run("crawl").status == 0
+    return home
+
+
+@pytest.fixture
+def archive(lived: Home, home: Home) -> Home:
+    """A copy of it, to be tampered with."""
+    os.system(f"cp -a {lived.folder}/. {home.folder}/")  # noqa: S605 - paths of pytest's
+    return home
+
+
+def problems(home: Home, *options: str) -> list[tuple[str, str]]:
+    done = home.run("verify", "--json", *options)
+    found = [(problem["kind"], problem["path"]) for problem in done.json["problems"]]
+    assert done.status == (4 if found else 0)
+    return sorted(found)
+
+
+def files(home: Home) -> list[Path]:
+    """All files that verify must know about: articles, a superseded version, raw pages."""
+    return sorted(path for path in home.root.rglob("*") if path.suffix in (".md", ".gz"))
+
+
+def name(home: Home, path: Path) -> str:
+    return path.relative_to(home.root).as_posix()
+
+
+def flip(path: Path, at: float = 0.5) -> None:
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * at)] ^= 1
+    path.write_bytes(data)
+
+
+def test_an_archive_as_it_was_recorded_has_no_problem(archive: Home) -> None:
+    done = archive.run("verify", "--json")
+    assert (done.status, done.json) == (0, {"articles": 6, "files": 7, "problems": []})
+    assert "All is as it was recorded." in archive.run("verify").out
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_one_bit_flipped_in_any_file_is_named_and_nothing_else(archive: Home, number: int) -> None:
+    path = files(archive)[number]
+    flip(path)
+    kind = "warc" if path.suffix == ".gz" else "tampered"
+    assert set(problems(archive)) == {(kind, name(archive, path))}
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_file_that_is_deleted_is_named_and_nothing_else(archive: Home, number: int) -> None:
+    path = files(archive)[number]
+    path.unlink()
+    assert problems(archive) == [("missing", name(archive, path))]
+
+
+def swap(home: Home) -> list[tuple[str, str]]:
+    one, other = home.files()[:2]
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    return [("tampered", name(home, one)), ("tampered", name(home, other))]
+
+
+def add(home: Home) -> list[tuple[str, str]]:
+    (home.root / "金融" / "extra.md").write_text("extra")
+    (home.root / ".finarchive" / "history" / "extra.md").write_text("extra")
+    return [("extra", ".finarchive/history/extra.md"), ("extra", "金融/extra.md")]
+
+
+def link(home: Home) -> list[tuple[str, str]]:
+    path = home.files()[0]
+    elsewhere = home.folder / "elsewhere.md"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    return [("missing", name(home, path))]
+
+
+@pytest.mark.parametrize("tamper", [swap, add, link])
+def test_what_is_swapped_added_or_linked_is_named(
+    archive: Home, tamper: Callable[[Home], list[tuple[str, str]]]
+) -> None:
+    expected = sorted(tamper(archive))
+    assert problems(archive) == expected
+
+
+def test_an_index_that_contradicts_itself_is_named(archive: Home) -> None:
+    archive.execute("DELETE FROM revisions WHERE number = 1 AND docid = 'nreplica0000000'")
+    assert ("index", ".finarchive/index.db") in problems(archive)
+
+
+def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: Home) -> None:
+    before = {path: path.read_bytes() for path in files(archive)}
+    spoilt, lost = archive.files()[:2]
+    old = next((archive.root / ".finarchive" / "history").rglob("*.md"))
+    flip(spoilt)
+    lost.unlink()
+    flip(old)
+    extra = archive.root / "extra.md"
+    extra.write_text("mine")
+
+    done = archive.run("verify", "--json", "--repair")
+    assert done.status == 4
+    assert sorted(done.json["repaired"]) == sorted(name(archive, path) for path in (spoilt, lost, old))
+    assert done.json["problems"] == [
+        {"kind": "extra", "path": "extra.md", "detail": "nothing is recorded of this file"}
+    ]
+    assert {path: path.read_bytes() for path in before} == before
+    assert (archive.root / ".finarchive" / "quarantine" / name(archive, spoilt)).exists()
+    extra.unlink()
+    assert problems(archive) == []
+
+
+def test_where_there_is_no_archive_it_says_so(home: Home) -> None:
+    done = home.run("verify")
+    assert done.status == 2
+    assert "holds no archive" in done.err
