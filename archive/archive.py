@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from archive import files
+from archive.errors import ArchiveError
 from archive.journal import Journal
 from archive.lock import Lock
 from archive.looks import Look, Place
@@ -81,7 +83,8 @@ class Archive:
         """Close the index and the journal, and give the lock back."""
         try:
             if self._journal:
-                self.store.note_ledger(self._now)
+                with suppress(ArchiveError):  # a full disk, a locked index: the next polls find out again
+                    self.store.note_ledger(self._now)
                 self._journal.close()
         finally:
             self.store.close()

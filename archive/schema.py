@@ -242,6 +242,11 @@ def _create_observations(db: Database) -> None:
         not_null={"docid", "at", "outcome", "revision", "again", "returned", "given_up"},
         strict=True,
     )
+    db.table("manifests").create({"day": str, "root": str}, pk="day", not_null={"root"}, strict=True)
+    db.table("sealed_files").create(  # files of raw pages, and the day whose manifest has them
+        {"file": str, "day": str}, pk="file", not_null={"day"}, strict=True
+    )
+    db.execute("CREATE INDEX revisions_sealed ON revisions(sealed) WHERE sealed IS NOT NULL")
     db.table("observations").create_index(["docid", "at"])
     db.execute("CREATE INDEX observations_again ON observations(at) WHERE again = 1")
     db.execute("CREATE INDEX observations_digest ON observations(digest) WHERE digest IS NOT NULL")

@@ -18,19 +18,8 @@ from archive.ledger import Ledger
 from archive.looks import Place
 from archive.notebook import OTHERS, Notebook, replay
 from archive.past import Past
-from archive.records import (
-    Counts,
-    FeedHistory,
-    Filing,
-    Gap,
-    Pending,
-    Poll,
-    Rest,
-    Rhythm,
-    Seen,
-    Span,
-    Stretch,
-)  # fmt: skip
+from archive.records import Counts, FeedHistory, Filing, Gap, Pending, Poll, Rest, Rhythm, Seen, Span, Stretch
+from archive.seals import Seals
 from archive.sightings import Sighted, Sightings
 from archive.sql import to_text, to_time
 from archive.versions import Versions
@@ -39,15 +28,16 @@ from archive.versions import Versions
 class Store:
     """The index, opened.
 
-    ``versions`` has what is known of articles, ``past`` what was known. Every public method, there too, either does
-    all of what it says or nothing, and raises an ArchiveError for what is wrong with the database.
+    ``versions`` has what is known of articles, ``past`` what was known, ``seals`` what manifests vouch for. Every
+    public method, there too, does all of what it says or nothing, and raises an ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
         self._db, self._path = database, path
         self._sightings, self._ledger = Sightings(database), Ledger(database)
         self._journal = Notebook(database)
-        self.versions, self.past = Versions(database, path, self._journal), Past(database, path)
+        self.versions = Versions(database, path, self._journal)
+        self.past, self.seals = Past(database, path), Seals(database, path)
 
     @classmethod
     def open(cls, path: Path) -> Self:

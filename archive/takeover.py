@@ -41,13 +41,6 @@ def take_over(old: Path, new: Path) -> int:
             connection.execute(
                 f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
             )
-        # Which day's manifest vouches for a version is not the journal's to know.
-        connection.execute(
-            """UPDATE main.revisions SET sealed = (
-                   SELECT sealed FROM old.revisions AS o
-                   WHERE o.docid = revisions.docid AND o.number = revisions.number AND o.sha256 = revisions.sha256
-               )"""
-        )
         connection.commit()
         return int(count)
 

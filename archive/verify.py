@@ -14,20 +14,12 @@ from archive.archive import INNER, index_path, journal_path
 from archive.members import members
 from archive.paths import history_path
 from archive.store import Store
+from archive.vouched import Problem, of_manifests
 from archive.warc import warc_files
 from archive.warc_records import headers_of
 
 HISTORY = f"{INNER}/history"
 AT_ONCE = 256  # files handed to the threads together: what is read ahead must not fill the memory
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is not as it was recorded."""
-
-    kind: str  # missing, tampered, extra, warc, index
-    path: str  # relative to the archive's root
-    detail: str  # in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +50,7 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
             moved = {path for path in late if again.get(path) != recorded.get(path)}
             problems = [problem for problem in problems if problem.path not in moved]
         problems += _of_raw_pages(root, store)
+        problems += of_manifests(root, store, {problem.path for problem in problems})
         articles = sum(not path.startswith(f"{HISTORY}/") for path in recorded)
         return Report(articles, len(read), tuple(problems), recorded)
     finally:

@@ -35,7 +35,7 @@ def crawl(
     """
     command, raw = "backfill" if stretch else "crawl", settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive:
-        recover(archive, settings)
+        recover(archive, settings, now())
         desk = Desk(archive, settings, now, one_off(now()))
         errand = Errand(desk, feeds, limit=limit, stretch=stretch, on_change=on_change)
         engine = Engine(settings, desk, desk.articles.rests, now, errand.carry_out)

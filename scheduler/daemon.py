@@ -15,7 +15,9 @@ from typing import Any, Self
 
 from archive import looks
 from archive.archive import INNER, Archive
+from archive.paths import CHINA
 from archive.records import Entry, Failure, Poll, Revision
+from archive.seal import seal
 from config.changes import changed, needs_restart
 from config.cron import next_time
 from config.load import ConfigError
@@ -36,6 +38,7 @@ from scheduler.recovery import recover
 from scheduler.reports import report_feeds
 from scheduler.run import STANDING
 from scheduler.timetable import Timetable
+from scheduler.writer import PASSES
 
 logger = logging.getLogger("finarchive")
 
@@ -148,6 +151,7 @@ class Daemon:
 
     async def _beat(self) -> None:
         watch, last_sign = Watch(self._clock), 0.0
+        day = self._clock.now().astimezone(CHINA).date()
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(BEAT)
@@ -158,10 +162,22 @@ class Daemon:
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
             self._desk.articles.tick()
+            if (today := self._clock.now().astimezone(CHINA).date()) != day:
+                day = today
+                await self._seal()
             self._notifier.status(self._status())
             if self._watchdog and loop.time() - last_sign >= self._watchdog - BEAT and not self._stuck():
                 self._notifier.watchdog()
                 last_sign = loop.time()
+
+    async def _seal(self) -> None:
+        """A day is over: write its manifest."""
+        try:
+            days = seal(self._archive.root, self._desk.run.store, self._clock.now())
+        except PASSES as refusal:  # tomorrow's takes it in
+            self._desk.run.excuse(refusal)
+        else:
+            logger.info("sealed days=%s", ",".join(days) or "none")
 
     def _stuck(self) -> str | None:
         """What has made no progress for too long; None when all goes on."""
@@ -278,5 +294,5 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], surroundings: S
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     raw = settings.archive.raw == "warc"
     with Archive(settings.archive.root, "run", surroundings.clock.now(), raw=raw) as archive:
-        recover(archive, settings)
+        recover(archive, settings, surroundings.clock.now())
         return Daemon(archive, settings, load, surroundings).run()

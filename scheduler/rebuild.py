@@ -20,6 +20,7 @@ from archive.journal import Event, event_of
 from archive.lock import Lock
 from archive.looks import Verdict
 from archive.records import Article, Failure, Post
+from archive.seal import adopt
 from archive.store import Store
 from archive.takeover import index_differences, take_over
 from archive.warc import Part, parts, read_part
@@ -139,6 +140,7 @@ def _rebuild(root: Path, aside: Path, reading: _Reading, dry_run: bool) -> Rebui
     try:
         with store.in_one_go():
             _replay(journal_path(root), store, tree, reading, result)
+        adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
         result.taken_over = take_over(index_path(root), aside / "index.db")
         result.rows = index_differences(index_path(root), aside / "index.db")
     finally:

@@ -17,7 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )  # fmt: skip
 
-from archive.verify import Problem, Report
+from archive.verify import Report
+from archive.vouched import Problem
 from scheduler.rebuild import Rebuilt
 from scheduler.screen import console_here, many, visible
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 
 from archive.archive import Archive, journal_path
 from archive.journal import Event, events
 from archive.looks import Look, Outcome
 from archive.notebook import LOOKS, OTHERS, order
+from archive.seal import seal
 from archive.warc_records import digest
 from config.model import Settings
 from crawler.understand import understand
@@ -17,8 +19,8 @@ from scheduler.verdicts import judge
 logger = logging.getLogger("finarchive")
 
 
-def recover(archive: Archive, settings: Settings) -> None:
-    """Bring the index and the files of an archive up to its journal, and keep the journal from now on.
+def recover(archive: Archive, settings: Settings, now: datetime) -> None:
+    """Bring index and files of an archive up to its journal, seal the days that are over, and keep the journal.
 
     :raises ArchiveError: something cannot be read or written
     """
@@ -34,6 +36,7 @@ def recover(archive: Archive, settings: Settings) -> None:
             again += 1
     if again:
         logger.warning("recovered records=%d", again)
+    seal(archive.root, archive.store, now)
     archive.begin()
 
 

@@ -107,7 +107,7 @@ def retry(session: Session, parked: bool, as_json: bool) -> None:
         settings = session.settings
         raw = settings.archive.raw == "warc"
         with Archive(settings.archive.root, "retry", session.now(), raw=raw) as archive:
-            recover(archive, settings)
+            recover(archive, settings, session.now())
             return archive.store.release(session.now(), parked=parked)
 
     def there() -> int:

@@ -32,7 +32,18 @@ HOMES = {
     "w3lib": ("crawler/charset.py",),
     "sqlite_utils": tuple(
         f"archive/{name}.py"
-        for name in ("store", "ledger", "sightings", "versions", "past", "notebook", "sql", "schema", "index")
+        for name in (
+            "store",
+            "ledger",
+            "sightings",
+            "versions",
+            "past",
+            "seals",
+            "notebook",
+            "sql",
+            "schema",
+            "index",
+        )
     ),
     "sqlite3": ("archive/index.py", "archive/sql.py", "archive/takeover.py"),
     "frontmatter": ("archive/post.py",),

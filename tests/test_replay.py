@@ -188,6 +188,11 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], manner
     assert home.rows("SELECT docid, title FROM changes WHERE retitled ORDER BY id") == retitlings(polls)
     again = Counter(docid for docid, _ in retitlings(polls))
     assert fetched == {story.path: 1 + again[story.docid] for story in stories}
+    print(
+        home.rows("SELECT * FROM observations WHERE docid = 'nanzrnv9376075'"),
+        home.rows("SELECT * FROM entries WHERE docid = 'nanzrnv9376075'"),
+        home.rows("SELECT * FROM changes WHERE docid = 'nanzrnv9376075'"),
+    )
     revised = home.rows("SELECT docid, title FROM revisions WHERE number > 1 ORDER BY fetched_at, docid")
     assert sorted(revised) == sorted(retitlings(polls))
     assert home.rows("SELECT count(*) FROM observations WHERE outcome NOT IN ('first', 'revised')") == [(0,)]

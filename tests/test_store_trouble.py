@@ -17,12 +17,14 @@ from archive.journal import Event
 from archive.looks import Place
 from archive.past import Past
 from archive.records import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
+from archive.seals import Seals
 from archive.store import Store
 from archive.versions import Versions
 from tests.looking import commit_failure, commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 
 STRETCH = Stretch("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
+DAYS = iter(range(1, 31))
 WRITES: dict[str, Callable[[Store], object]] = {
     "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
     "commit_stretch": lambda store: store.commit_stretch(STRETCH, FILING, {"new": ["china"]}, {"new": HOST}),
@@ -30,6 +32,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "settle": lambda store: store.settle("china", "roll https://other.cn/", NOW),
     "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
     "apply": lambda store: store.apply([Event(Place("x", 1), "released", NOW, document={"parked": True})]),
+    "seals.commit": lambda store: store.seals.commit(f"2026-09-{next(DAYS):02d}", b"x", []),
     "versions.commit": lambda store: commit_revisions(store, [revision("a")]),
     "come_to_date": lambda store: store.come_to_date(NOW - timedelta(days=9), timedelta(0)),
     "release": lambda store: store.release(NOW, parked=True),
@@ -52,6 +55,10 @@ READS: dict[str, Callable[[Store], object]] = {
     "damage": lambda store: store.damage(),
     "versions.find": lambda store: store.versions.find("a"),
     "versions.newest": lambda store: store.versions.newest(["a", "b"]),
+    "seals.roots": lambda store: store.seals.roots(),
+    "seals.unsealed": lambda store: store.seals.unsealed(NOW),
+    "seals.sealed": lambda store: store.seals.sealed("2026-09-29"),
+    "seals.raw_files": lambda store: store.seals.raw_files(),
     "past.as_of": lambda store: store.past.as_of("a", NOW),
     "versions.all_files": lambda store: list(store.versions.all_files()),
     "versions.contradictions": lambda store: store.versions.contradictions(),
@@ -102,6 +109,7 @@ def other(path: Path) -> Iterator[sqlite3.Connection]:
 def test_every_public_method_is_tried_here() -> None:
     public = {name for name, value in vars(Store).items() if name[0] != "_" and callable(value)}
     public |= {f"versions.{name}" for name, value in vars(Versions).items() if name[0] != "_" and callable(value)}
+    public |= {f"seals.{name}" for name, value in vars(Seals).items() if name[0] != "_" and callable(value)}
     public |= {f"past.{name}" for name, value in vars(Past).items() if name[0] != "_" and callable(value)}
     assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
