@@ -28,11 +28,15 @@ _SHORTEST_STORY = 60  # characters
 def fingerprint(title: str, text: str, pictures: Iterable[str]) -> str:
     """What stands for a version: the same where only white space, addresses or furniture differ.
 
+    A title is one line, in which more or fewer spaces are the same, and a space or none are not.
+
     :param text: plain, without furniture
     :param pictures: their addresses: of each the name counts, for hosts and sizes vary
     """
     names = "\n".join(urlsplit(address).path.rpartition("/")[2] for address in pictures)
-    return f"{RULE}:{_hash(_bare(title), _bare(text), names)}"
+    # In a title a space is put there by an editor, in a text by a template too.
+    line = _WHITE.sub(" ", _INVISIBLE.sub("", title)).strip()
+    return f"{RULE}:{_hash(line, _bare(text), names)}"
 
 
 def story(title: str, text: str) -> str:

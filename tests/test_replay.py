@@ -143,11 +143,6 @@ class Replay:
 def report(name: str, replay: Replay, replica: Replica, articles: int) -> None:
     """The figures that docs/performance.md has; ``pytest -s`` shows them."""
     lists = sum("/api/roll/get" in hit.path for hit in replica.hits)
-    print(
-        f"\n{name}: {articles} articles, {lists} list requests, {len(replica.hits)} requests; for each article "
-        f"{lists / articles:.3f} list requests, {len(replica.hits) / articles:.3f} requests, "
-        f"{1000 * replay.cpu / articles:.2f} ms CPU"
-    )
 
 
 @dataclass(frozen=True)
@@ -188,11 +183,6 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], manner
     assert home.rows("SELECT docid, title FROM changes WHERE retitled ORDER BY id") == retitlings(polls)
     again = Counter(docid for docid, _ in retitlings(polls))
     assert fetched == {story.path: 1 + again[story.docid] for story in stories}
-    print(
-        home.rows("SELECT * FROM observations WHERE docid = 'nanzrnv9376075'"),
-        home.rows("SELECT * FROM entries WHERE docid = 'nanzrnv9376075'"),
-        home.rows("SELECT * FROM changes WHERE docid = 'nanzrnv9376075'"),
-    )
     revised = home.rows("SELECT docid, title FROM revisions WHERE number > 1 ORDER BY fetched_at, docid")
     assert sorted(revised) == sorted(retitlings(polls))
     assert home.rows("SELECT count(*) FROM observations WHERE outcome NOT IN ('first', 'revised')") == [(0,)]
