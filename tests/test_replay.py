@@ -143,6 +143,11 @@ class Replay:
 def report(name: str, replay: Replay, replica: Replica, articles: int) -> None:
     """The figures that docs/performance.md has; ``pytest -s`` shows them."""
     lists = sum("/api/roll/get" in hit.path for hit in replica.hits)
+    print(
+        f"\n{name}: {articles} articles, {lists} list requests, {len(replica.hits)} requests; for each article "
+        f"{lists / articles:.3f} list requests, {len(replica.hits) / articles:.3f} requests, "
+        f"{1000 * replay.cpu / articles:.2f} ms CPU"
+    )
 
 
 @dataclass(frozen=True)
