@@ -39,8 +39,6 @@ def entry_row(entry: Entry, host: str, first_seen: datetime) -> dict[str, Any]:
         "lids": json.dumps(entry.lids),
         "content": entry.content,
         "symbols": json.dumps(entry.symbols),
-        "announces": entry.announces,
-        "elsewhere": int(entry.foreign),
         "withdrawn": int(entry.withdrawn),
         "first_seen": to_text(first_seen),
         "due": to_text(first_seen),
@@ -62,8 +60,6 @@ def pending(row: Row) -> Pending:
         lids=tuple(json.loads(row["lids"])),
         content=row["content"],
         symbols=tuple(json.loads(row["symbols"])),
-        announces=row["announces"],
-        foreign=bool(row["elsewhere"]),
         withdrawn=bool(row["withdrawn"]),
     )
     return Pending(

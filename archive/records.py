@@ -47,17 +47,7 @@ class Entry:
     lids: tuple[int, ...] = ()  # ids of all of Sina's lists that the article is in
     content: str | None = None  # HTML of the whole text, where the listing itself carries it; None: it is on the page
     symbols: tuple[str, ...] = ()  # stocks that the listing names, in Sina's notation
-    announces: str | None = None  # docid of the article that an item of the telegraph leads to
-    foreign: bool = False  # of some site, not one of Sina's: nothing is known of its pages' layout
     withdrawn: bool = False  # the listing says that the site has deleted it
-
-
-@dataclass(frozen=True, slots=True)
-class Validators:
-    """What a server gave to be asked with whether its answer is still the same."""
-
-    etag: str = ""
-    last_modified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,6 @@ class Poll:
     ground: bool  # later polls may stop here: it met known ground, the list's end or its page limit
     error: Failure | None = None  # why it broke off
     unmoved: bool = False  # the list was as it had been at the poll before: it has nothing to tell but that
-    validators: Validators | None = None  # of its first page; None: the server gave none
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def _extend_feeds_and_rests(db: Database) -> None:
 @migrations()
 def m003_looks_and_versions(db: Database) -> None:
     """Every look at an article, every version of it and what its page says, and how far the journal is applied."""
-    _extend_entries_listings_and_feeds(db)
+    _extend_entries_and_listings(db)
     _extend_revisions(db)
     _create_observations(db)
     db.table("journal").create(  # up to where the journal's records are applied, for each that writes it
@@ -179,12 +179,10 @@ def m003_looks_and_versions(db: Database) -> None:
     )
 
 
-def _extend_entries_listings_and_feeds(db: Database) -> None:
+def _extend_entries_and_listings(db: Database) -> None:
     entries = db.table("entries")
     entries.add_column("content", str)  # HTML of the text, where the listing carries it
     entries.add_column("symbols", str, not_null_default="[]")  # JSON list: stocks that the listing names
-    entries.add_column("announces", str)  # docid of the article that it leads to
-    entries.add_column("elsewhere", int, not_null_default=0)  # 1: its page is none of Sina's
     entries.add_column("withdrawn", int, not_null_default=0)  # 1: the listing says that it was deleted
     entries.add_column("revision", int, not_null_default=0)  # number of the newest version
     entries.add_column("changed", str)  # when a listing last said something else, and nobody has looked since
@@ -195,9 +193,6 @@ def _extend_entries_listings_and_feeds(db: Database) -> None:
     db.execute("CREATE INDEX entries_changed ON entries(host, changed) WHERE changed IS NOT NULL")
     db.execute("CREATE INDEX entries_recheck ON entries(host, recheck) WHERE recheck IS NOT NULL")
     db.table("listings").add_column("seen", str)  # when it was first known to belong there; null: not kept then
-    feeds = db.table("feeds")
-    feeds.add_column("etag", str)  # that the server gave with the first page at the last poll
-    feeds.add_column("last_modified", str)
 
 
 def _extend_revisions(db: Database) -> None:

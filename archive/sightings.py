@@ -72,7 +72,7 @@ class Sightings:
 
     def _known(self, docids: Collection[str]) -> dict[str, sql.Row]:
         found = self._db.execute(
-            """SELECT docid, url, status, title, modified, content, symbols, announces, withdrawn
+            """SELECT docid, url, status, title, modified, content, symbols, withdrawn
                FROM json_each(?) AS asked
                CROSS JOIN entries ON docid = asked.value""",
             [json.dumps(list(docids))],
@@ -90,18 +90,18 @@ class Sightings:
         return {docid for _, _, docid in moved}
 
     def _update_texts(self, met: Iterable[tuple[Entry, sql.Row]], at: datetime) -> set[str]:
-        """What a listing carries itself is as it says now: the text, its stocks, what it leads to."""
+        """What a listing carries itself is as it says now: the text, its stocks, whether it was deleted."""
         updated = []
         for entry, row in met:
             if row["url"] is None or (entry.content is None and not entry.withdrawn):
                 continue
-            now = (entry.content, json.dumps(entry.symbols), entry.announces, int(entry.withdrawn))
-            before = (row["content"], row["symbols"], row["announces"], row["withdrawn"])
+            now = (entry.content, json.dumps(entry.symbols), int(entry.withdrawn))
+            before = (row["content"], row["symbols"], row["withdrawn"])
             if now != before:
-                is_edit = (now[0], now[3]) != (before[0], before[3])
+                is_edit = (now[0], now[2]) != (before[0], before[2])
                 updated.append((*now, to_text(at) if is_edit else None, entry.docid))
         self._db.conn.executemany(
-            """UPDATE entries SET content = ?, symbols = ?, announces = ?, withdrawn = ?,
+            """UPDATE entries SET content = ?, symbols = ?, withdrawn = ?,
                changed = coalesce(?, changed) WHERE docid = ?""",
             updated,
         )

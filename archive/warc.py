@@ -153,7 +153,7 @@ def read_file(
         elif lone or (kind == "metadata" and request and response):
             size = int(headers["content-length"])
             answer = None if lone else _whole_answer(path.parent, request, response)
-            stated = headers["warc-target-uri"].removeprefix("urn:finarchive:") if lone else "look"
+            stated = headers["warc-target-uri"].removeprefix("urn:finarchive:")
             at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
             yield Place(path.name, begin), Group(stated, at, block[:size], answer)
             request = response = b""

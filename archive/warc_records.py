@@ -76,7 +76,8 @@ def encoded(group: Group, original: Original | None) -> bytes:
     kind, block = ("revisit", head) if original else ("response", head + answer.body)
     response = _add(writer, answer.url, kind, block, about, of="application/http; msgtype=response")
     about = {"WARC-Date": date, "WARC-Concurrent-To": response}
-    _add(writer, answer.url, "metadata", group.document, about, of="application/json")
+    # Not under the page's address: replay tools index it, and would show it in the page's place.
+    _add(writer, f"urn:finarchive:{group.kind}", "metadata", group.document, about, of="application/json")
     return buffer.getvalue()
 
 

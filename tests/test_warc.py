@@ -65,8 +65,11 @@ def test_another_reader_finds_request_response_and_metadata(tmp_path: Path) -> N
                    ArchiveIterator(file)]  # fmt: skip
     url = answer().url
     assert [record[:2] for record in records[1:]] == [
-        ("request", url), ("response", url), ("metadata", url), ("metadata", "urn:finarchive:sighted"),
-    ]  # fmt: skip
+        ("request", url),
+        ("response", url),
+        ("metadata", "urn:finarchive:look"),
+        ("metadata", "urn:finarchive:sighted"),
+    ]
     assert records[2][2] == b"<p>page</p>"
     with warc_files(tmp_path)[0].open("rb") as file:
         response = list(ArchiveIterator(file))[2]
