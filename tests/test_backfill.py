@@ -145,7 +145,8 @@ def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
     finished = home.run(*STRETCH, "--json")
 
     assert (finished.status, finished.json["pending"]) == (0, 0)
-    assert finished.json["archived"] >= len(archived(home)) - before
+    # What had come and was not archived yet is in the journal, and is not asked for again.
+    assert finished.json["archived"] <= len(archived(home)) - before
     # Four pages hold it all; the one that was on its way is asked for again.
     assert read + len(list_requests(replica)) <= 5
     assert_done(home, replica)
