@@ -10,26 +10,18 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from archive.records import Entry, Failure, Kind, Listing, Span
+from archive.records import Entry, Listing, Span
 from config.model import Feed
 from crawler.charset import decode
 from crawler.errors import ListingError
+from crawler.listings.fields import image, line, result_of, string, time, understood, words
 from crawler.urls import docid, is_web
 
 PAGE_SIZE = 50  # the most that the API gives; more is silently 50
-# fn({...}) and try{fn({...});}catch(e){};
-_JSONP = re.compile(
-    r"\s*(?:try\s*\{\s*)?[\w$.]+\s*\((.*)\)\s*;?\s*(?:\}\s*catch\s*\(\s*\w*\s*\)\s*\{.*?\}\s*;?)?\s*",
-    re.DOTALL,
-)
-_COMMA = re.compile(r"[,，]")
 _NUMBER = re.compile(r"\d+")
-# Sina's first news page is of 1996; a time outside of these years is a slip (seconds since 1970, UTC).
-_EARLIEST, _LATEST = 788_918_400, 4_102_444_800
 
 
 def page_url(feed: Feed, page: int, size: int = PAGE_SIZE) -> str:
@@ -65,51 +57,15 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
     :raises ListingError: it is not an answer of the roll API, or one that reports an error
     """
-    answer = _answer(decode(body, content_type))
-    items = _items(answer)
-    entries: list[Entry] = []
-    failures: list[Failure] = []
-    for place, item in enumerate(items, start=1):
-        read_item = _entry(item)
-        if isinstance(read_item, Entry):
-            entries.append(read_item)
-        else:
-            raw = json.dumps(item, ensure_ascii=True, sort_keys=True, default=str)
-            stated = item.get("docid") if isinstance(item, dict) else None
-            subject = docid(stated, raw)
-            failures.append(Failure(subject, Kind.UNREADABLE, f"item {place} of list {feed.id}: {read_item}"))
-    total = answer.get("total")
+    result = result_of(decode(body, content_type))
+    entries, failures = understood(_items(result), _entry, feed)
+    total = result.get("total")
     stated = str(total) if isinstance(total, (int, str)) and str(total).isdecimal() else ""
-    return Listing(tuple(entries), tuple(failures), int(stated[:12]) if stated else None)
-
-
-def _answer(text: str) -> dict[str, Any]:
-    stripped = text.strip()
-    if not stripped:
-        raise ListingError("the answer is empty")
-    if stripped.startswith("<"):
-        raise ListingError("the answer is HTML, not JSON")
-    if not stripped.startswith(("{", "[")) and (match := _JSONP.fullmatch(stripped)):
-        stripped = match[1]
-    try:
-        answer = json.loads(stripped, parse_int=_integer)
-    except ValueError as error:
-        raise ListingError(f"the answer is not JSON: {error}") from error
-    except RecursionError as error:
-        raise ListingError("the answer is JSON nested beyond reason") from error
-    result = answer.get("result") if isinstance(answer, dict) else None
-    if not isinstance(result, dict):
-        raise ListingError("the answer has no result")
-    return result
+    return Listing(entries, failures, int(stated[:12]) if stated else None)
 
 
 def _items(result: dict[str, Any]) -> Iterable[Any]:
-    status = result.get("status")
-    code = status.get("code") if isinstance(status, dict) else None
     data = result.get("data")
-    if str(code or 0) != "0":
-        message = status.get("msg") if isinstance(status, dict) else ""
-        raise ListingError(f"the answer reports error {code}: {_line(message)[:100]}")
     if isinstance(data, dict):
         return data.values()
     if data is None or isinstance(data, list):
@@ -117,69 +73,30 @@ def _items(result: dict[str, Any]) -> Iterable[Any]:
     raise ListingError(f"the answer's data is {type(data).__name__}, not a list")
 
 
-def _entry(item: Any) -> Entry | str:
-    """The item's entry, or what is wrong with it."""
-    if not isinstance(item, dict):
-        return f"not an object but {type(item).__name__}"
+def _entry(item: dict[str, Any]) -> Entry | str:
     url = next((address for address in _addresses(item) if is_web(address)), None)
     if url is None:
-        return f"no usable address (url: {_line(item.get('url'))[:100]!r})"
+        return f"no usable address (url: {line(item.get('url'))[:100]!r})"
     return Entry(
         docid=docid(item.get("docid"), url),
         url=url,
-        title=_string(item.get("title")),
-        published=_time(item.get("ctime")),
-        modified=_time(item.get("mtime")),
-        entered=_time(item.get("intime")),
-        media=_line(item.get("media_name")) or None,
-        image=_image(item),
-        keywords=tuple(filter(None, (word.strip() for word in _COMMA.split(_line(item.get("keywords")))))),
-        lids=tuple(int(lid) for lid in _NUMBER.findall(_line(item.get("lids"))[:4096])),
+        title=string(item.get("title")),
+        published=time(item.get("ctime")),
+        modified=time(item.get("mtime")),
+        entered=time(item.get("intime")),
+        media=line(item.get("media_name")) or None,
+        image=image(item),
+        keywords=words(item.get("keywords")),
+        lids=tuple(int(lid) for lid in _NUMBER.findall(line(item.get("lids"))[:4096])),
     )
 
 
 def _addresses(item: dict[str, Any]) -> Iterable[str]:
-    yield _line(item.get("url"))
+    yield line(item.get("url"))
     try:
         more = json.loads(item["urls"])
     except (KeyError, TypeError, ValueError, RecursionError):
         more = item.get("urls")
     if isinstance(more, list):
-        yield from map(_line, more)
-    yield _line(item.get("wapurl"))
-
-
-def _image(item: dict[str, Any]) -> str | None:
-    """The listing's picture: ``img`` is the one chosen for the list, ``images`` are those of the article."""
-    images = item.get("images")
-    for picture in (item.get("img"), *(images if isinstance(images, list) else ())):
-        if isinstance(picture, dict) and (address := _line(picture.get("u"))):
-            return address
-    return None
-
-
-def _time(stated: object) -> datetime | None:
-    try:
-        seconds = float(stated) if isinstance(stated, (int, float, str)) else 0.0
-        if seconds >= _LATEST:
-            seconds /= 1000  # milliseconds
-        return datetime.fromtimestamp(int(seconds), UTC) if _EARLIEST <= seconds < _LATEST else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _integer(digits: str) -> float:
-    """A number in JSON; Python refuses to read those of thousands of digits, and with them all of the answer."""
-    return int(digits) if len(digits) < 20 else float(digits)
-
-
-def _string(stated: object) -> str:
-    """A text, whole; halves of surrogate pairs, which JSON can hold and UTF-8 cannot, become U+FFFD."""
-    text = stated if isinstance(stated, str) else "" if stated is None else str(stated)
-    if text.isascii():  # most are, and the way round costs
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _line(stated: object) -> str:
-    return " ".join(_string(stated).split())
+        yield from map(line, more)
+    yield line(item.get("wapurl"))
