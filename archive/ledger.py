@@ -44,7 +44,7 @@ class Ledger:
         self._db.execute(
             """UPDATE feeds SET last_poll = NULL, last_success = NULL, newest = NULL, ground = NULL,
                complete_to = NULL, floor = NULL, error_kind = NULL, error = NULL, failing_since = NULL,
-               trouble = 0.0, last_pages = NULL, last_new = NULL
+               trouble = 0.0, last_pages = NULL, last_new = NULL, etag = NULL, last_modified = NULL
                WHERE id = ?""",
             [feed],
         )
@@ -121,6 +121,10 @@ class Ledger:
                 "trouble": trouble if error else 0.0,
                 "pages": poll.pages,
                 "new": new,
+                # One that broke off, or found nothing changed, leaves those that vouch for what was read before.
+                "is_read": int(poll.ground and not poll.unmoved),
+                "etag": poll.validators.etag if poll.validators and poll.ground else None,
+                "last_modified": poll.validators.modified if poll.validators and poll.ground else None,
             },
         )
 

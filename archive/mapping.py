@@ -19,6 +19,7 @@ from archive.records import (
     Revision,
     Rhythm,
     Span,
+    Validators,
 )
 from archive.sql import Row, to_text, to_time
 
@@ -118,6 +119,7 @@ def feed_history(row: Row) -> FeedHistory:
         failing_since=to_time(row["failing_since"]),
         trouble=row["trouble"],
         floor=to_time(row["floor"]),
+        validators=Validators(row["etag"], row["last_modified"]) if row["etag"] or row["last_modified"] else None,
     )
 
 

@@ -43,7 +43,7 @@ class Past:
             "docid": docid,
             "title": newest.title if newest else self._listed_title(docid, entry["title"], time),
             "path": newest.path if newest else None,
-            "url": entry["url"],
+            "url": self._address(docid, entry["url"], time),
             "published": entry["published"],
             "media": entry["media"],
             "feeds": self._feeds(docid, time),
@@ -76,6 +76,12 @@ class Past:
             "SELECT title FROM changes WHERE docid = ? AND seen <= ? ORDER BY id DESC LIMIT 1", [docid, to_text(time)]
         )
         return rows[0]["title"] if rows else first
+
+    def _address(self, docid: str, last: str | None, time: datetime) -> str | None:
+        rows = self._rows(
+            "SELECT url FROM addresses WHERE docid = ? AND until > ? ORDER BY until LIMIT 1", [docid, to_text(time)]
+        )
+        return rows[0]["url"] if rows else last
 
     def _feeds(self, docid: str, time: datetime) -> list[str]:
         rows = self._rows(

@@ -57,6 +57,15 @@ class Listing:
     entries: tuple[Entry, ...]
     failures: tuple[Failure, ...] = ()  # one for each item that could not be understood
     total: int | None = None  # how many articles the list says it has in all
+    is_open: bool = False  # that a page is short says nothing: it may be as long as a page can be
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server gave with a list, to be asked with whether it has changed since (RFC 9110, 8.8)."""
+
+    etag: str | None
+    modified: str | None  # Last-Modified, as sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,8 @@ class Poll:
     ground: bool  # later polls may stop here: it met known ground, the list's end or its page limit
     error: Failure | None = None  # why it broke off
     unmoved: bool = False  # the list was as it had been at the poll before: it has nothing to tell but that
+    met: bool = False  # the list has one page, and at its end stands known ground: nothing can have been missed
+    validators: Validators | None = None  # of the answer; they vouch for the entries, and are stored with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +270,7 @@ class FeedHistory:
     failing_since: datetime | None = None  # the first of the failed polls in a row, of which `error` is the last
     trouble: float = 0.0  # the weight of these failures together; see scheduler.plan
     floor: datetime | None = None  # the list ends here: older articles cannot be had from it
+    validators: Validators | None = None  # of the list as it was last read whole
 
 
 @dataclass(frozen=True, slots=True)

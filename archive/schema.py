@@ -245,3 +245,14 @@ def _create_observations(db: Database) -> None:
     db.table("observations").create_index(["docid", "at"])
     db.execute("CREATE INDEX observations_again ON observations(at) WHERE again = 1")
     db.execute("CREATE INDEX observations_digest ON observations(digest) WHERE digest IS NOT NULL")
+
+
+@migrations()
+def m004_validators_and_addresses(db: Database) -> None:
+    """What lists are asked with whether they have changed, and the addresses that entries had before."""
+    feeds = db.table("feeds")
+    feeds.add_column("etag", str)
+    feeds.add_column("last_modified", str)  # as sent
+    db.table("addresses").create(
+        {"docid": str, "until": str, "url": str}, pk=("docid", "until"), not_null={"url"}, strict=True
+    )

@@ -60,7 +60,7 @@ class Sightings:
             [(f.subject, to_text(at), f.kind, f.reason) for f in broken.values()],
         )
         met = [(entry, known[entry.docid]) for entry in entries if entry.docid in known]
-        news = {row["docid"] for row in rows} | self._update_addresses(met, hosts) | self._update_texts(met, at)
+        news = {row["docid"] for row in rows} | self._update_addresses(met, hosts, at) | self._update_texts(met, at)
         changes = self._add_changes(feed, at, met)
         news.update(change.docid for change, _ in changes)
         edits = tuple(change for change, edit in changes if edit)
@@ -79,21 +79,33 @@ class Sightings:
         )
         return {row["docid"]: row for row in found}
 
-    def _update_addresses(self, met: Iterable[tuple[Entry, sql.Row]], hosts: Mapping[str, str]) -> set[str]:
-        """A later sight of an entry that still waits may know a better address; all else stays as first seen."""
+    def _update_addresses(
+        self, met: Iterable[tuple[Entry, sql.Row]], hosts: Mapping[str, str], at: datetime
+    ) -> set[str]:
+        """A later sight of an entry that still waits may know a better address; all else stays as first seen.
+
+        So may one of an item whose text the listing carries: the page that it became.
+        """
         moved = [
-            (entry.url, hosts[entry.docid], entry.docid)
+            (entry, row["url"])
             for entry, row in met
-            if row["status"] == "pending" and row["url"] not in (None, entry.url)
+            if (row["status"] == "pending" or _carries(entry, row)) and row["url"] not in (None, entry.url)
         ]
-        self._db.conn.executemany("UPDATE entries SET url = ?, host = ? WHERE docid = ?", moved)
-        return {docid for _, _, docid in moved}
+        self._db.conn.executemany(
+            "INSERT OR REPLACE INTO addresses (docid, until, url) VALUES (?, ?, ?)",
+            [(entry.docid, to_text(at), before) for entry, before in moved],
+        )
+        self._db.conn.executemany(
+            "UPDATE entries SET url = ?, host = ? WHERE docid = ?",
+            [(entry.url, hosts[entry.docid], entry.docid) for entry, _ in moved],
+        )
+        return {entry.docid for entry, _ in moved}
 
     def _update_texts(self, met: Iterable[tuple[Entry, sql.Row]], at: datetime) -> set[str]:
         """What a listing carries itself is as it says now: the text, its stocks, whether it was deleted."""
         updated = []
         for entry, row in met:
-            if row["url"] is None or (entry.content is None and not entry.withdrawn):
+            if row["url"] is None or not _carries(entry, row):
                 continue
             now = (entry.content, json.dumps(entry.symbols), int(entry.withdrawn))
             before = (row["content"], row["symbols"], row["withdrawn"])
@@ -175,6 +187,14 @@ class Sightings:
                ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground)""",
             [(*row, to_text(at)) for row in rows],
         )
+
+
+def _carries(entry: Entry, row: sql.Row) -> bool:
+    """Whether an entry's text is its listing's to carry.
+
+    What was fetched from its page stays so, though another feed may carry a text of it: the two would take turns.
+    """
+    return entry.withdrawn or (entry.content is not None and row["content"] is not None)
 
 
 def _says(entry: Entry, row: sql.Row) -> bool:

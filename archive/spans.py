@@ -58,7 +58,7 @@ def gap_left(poll: Poll, known_to: datetime | None) -> Gap | None:
     """
     # Judged by the middle of what it read last, not by its oldest: one old article pinned there proves nothing.
     last = _last_read(poll)
-    if not poll.ground or known_to is None or not last:
+    if not poll.ground or poll.met or known_to is None or not last:
         return None
     if median_low(last) <= known_to:
         return None

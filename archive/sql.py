@@ -65,9 +65,9 @@ SELECT_CONTRADICTIONS = """
 
 UPSERT_POLLED_FEED = """
     INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, error_kind,
-                       error, failing_since, trouble, last_pages, last_new)
+                       error, failing_since, trouble, last_pages, last_new, etag, last_modified)
     VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :complete_to, :kind, :error,
-            iif(:error IS NULL, NULL, :at), :trouble, :pages, :new)
+            iif(:error IS NULL, NULL, :at), :trouble, :pages, :new, :etag, :last_modified)
     ON CONFLICT (id) DO UPDATE SET
         categories = :categories, author = :author, last_poll = :at,
         last_success = coalesce(:success, last_success),
@@ -77,7 +77,8 @@ UPSERT_POLLED_FEED = """
         error_kind = :kind, error = :error,
         failing_since = iif(:error IS NULL, NULL, coalesce(failing_since, :at)),
         trouble = iif(:error IS NULL, 0.0, trouble + :trouble),
-        last_pages = :pages, last_new = :new
+        last_pages = :pages, last_new = :new,
+        etag = iif(:is_read, :etag, etag), last_modified = iif(:is_read, :last_modified, last_modified)
 """
 
 UPSERT_WALKED_FEED = """

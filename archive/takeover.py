@@ -12,7 +12,7 @@ from archive import sql
 # By the columns that an entry is known by in each.
 _OF_ENTRIES = {
     "listings": "docid", "revisions": "docid", "texts": "docid", "symbols": "docid", "changes": "docid",
-    "observations": "docid", "entries": "docid",
+    "observations": "docid", "addresses": "docid", "entries": "docid",
 }  # fmt: skip
 # Numbered as they came: what a row says counts, and not its number.
 _NUMBERED = ("changes", "observations", "gaps")

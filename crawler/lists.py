@@ -12,15 +12,15 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.records import Entry, Failure, Kind, Listing, Stretch
+from archive.records import Entry, Failure, Kind, Listing, Stretch, Validators
 from config.model import Feed
 from crawler import failures, urls
-from crawler.errors import ListingError
+from crawler.errors import GoneError, ListingError
 from crawler.failures import ClosingError
 from crawler.listings.registry import READERS
-from crawler.reading import Next, Reading, read_page
+from crawler.reading import Next, Reading, read_only_page, read_page
 from crawler.statuses import of_status
-from crawler.walking import Leg, Onward, Walk, question, take
+from crawler.walking import Leg, Onward, Walk, question, take, take_only_page
 from crawler.work import ListWork
 
 logger = logging.getLogger("finarchive")
@@ -28,6 +28,7 @@ logger = logging.getLogger("finarchive")
 # A poll never waits behind a backlog of articles; a walk goes before articles too, for it finds more of them, but
 # not before a poll.
 POLL_PRIORITY, WALK_PRIORITY = 10, 5
+_NOT_MODIFIED = 304
 
 
 class Lists:
@@ -55,17 +56,14 @@ class Lists:
 
     def poll(self, feed: Feed) -> None:
         """See Fetching."""
-        reading = Reading(feed.id, self._now())
-        if feed.kind in READERS:
-            self._ask(feed, reading)
-        else:
-            reason = f"this version cannot read lists of kind {feed.kind} yet"
-            self._end_poll(feed, reading, Failure(feed.id, Kind.REFUSED, reason))
+        validators = self._work.validators(feed.id)
+        self._ask(feed, Reading(feed.id, self._now(), is_conditional=validators is not None), validators)
 
-    def _ask(self, feed: Feed, reading: Reading) -> None:
+    def _ask(self, feed: Feed, reading: Reading, validators: Validators | None = None) -> None:
         self._send(
             Request(
                 READERS[feed.kind].page_url(feed, reading.pages + 1),
+                headers=_conditions(validators),
                 callback=self._read,
                 errback=self._fail,
                 cb_kwargs={"feed": feed, "reading": reading},
@@ -75,18 +73,24 @@ class Lists:
 
     def _read(self, response: Response, feed: Feed, reading: Reading) -> None:
         try:
+            if response.status == _NOT_MODIFIED and reading.is_conditional and not reading.pages:
+                self._work.polled(reading.unmoved(()))
+                return
             if not reading.pages:
                 digest = blake2b(READERS[feed.kind].essence(response.body)).digest()
                 known_page = self._first_pages.get((feed.id, feed.source))
                 if known_page and known_page[0] == digest and response.status == 200:
                     self._work.polled(reading.unmoved(known_page[1]))
                     return
-                reading = replace(reading, digest=digest)
+                reading = replace(reading, digest=digest, validators=_validators(response))
             listing = _understand(response, feed, must_hold=not reading.pages)
             if isinstance(listing, Failure):
                 self._end_poll(feed, reading, listing)
                 return
             known = self._work.known(feed.id, [entry.docid for entry in listing.entries])
+            if not READERS[feed.kind].has_pages:
+                self._end_poll(feed, read_only_page(reading, listing, known), ground=True)
+                return
             reading, what = read_page(reading, listing, known, self._most_pages)
             if what is Next.READ_ON or (what is Next.HOLE and reading.holes == 1):
                 self._ask(feed, reading)
@@ -114,9 +118,6 @@ class Lists:
 
     def walk(self, feed: Feed, walk: Walk) -> None:
         """See Fetching."""
-        if feed.kind not in READERS:
-            self._end_walk(walk, f"this version cannot read lists of kind {feed.kind} yet")
-            return
         asked, reader = question(walk), READERS[feed.kind]
         if asked.window and reader.history_url:
             url = reader.history_url(feed, asked.page, asked.window, asked.size)
@@ -138,7 +139,10 @@ class Lists:
             if isinstance(listing, Failure):
                 self._end_walk(walk, listing.reason)
                 return
-            leg = take(walk, listing, self._work.known(feed.id, [entry.docid for entry in listing.entries]))
+            if READERS[feed.kind].has_pages:
+                leg = take(walk, listing, self._work.known(feed.id, [entry.docid for entry in listing.entries]))
+            else:
+                leg = take_only_page(walk, listing)
             if self._work.walked(leg) and leg.what is Onward.ON:
                 self.walk(feed, leg.walk)
         except Exception as error:
@@ -158,6 +162,16 @@ class Lists:
             self._crash(error)
 
 
+def _conditions(validators: Validators | None) -> dict[str, str]:
+    stated = {"If-None-Match": validators.etag, "If-Modified-Since": validators.modified} if validators else {}
+    return {name: value for name, value in stated.items() if value}
+
+
+def _validators(response: Response) -> Validators | None:
+    etag, modified = failures.header(response, "ETag"), failures.header(response, "Last-Modified")
+    return Validators(etag or None, modified or None) if etag or modified else None
+
+
 def _understand(response: Response, feed: Feed, *, must_hold: bool) -> Listing | Failure:
     """A page of a list.
 
@@ -169,7 +183,7 @@ def _understand(response: Response, feed: Feed, *, must_hold: bool) -> Listing |
         listing = READERS[feed.kind].read(response.body, failures.header(response, "Content-Type"), feed)
         if must_hold and not listing.entries and not listing.failures:
             raise ListingError("the list is empty")
-    except ListingError as error:
+    except (ListingError, GoneError) as error:
         return failures.of_exception(error, feed.id, urls.host(response.url))
     except Exception as error:  # a bug, in code that only reads: other lists must not suffer from it
         logger.exception("bug feed=%s url=%s", feed.id, response.url)

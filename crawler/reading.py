@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from archive.records import Entry, Failure, Listing, Poll
+from archive.records import Entry, Failure, Listing, Poll, Validators
 
 # New items appear below known ones at a median depth of 13 and a 95th percentile of 40: one page of 50 that
 # holds nothing new is nearly proof, two are.
 KNOWN_PAGES = 2
+# Of a list's only page, so many articles are its end: one of them may be out of its order.
+LAST = 3
 
 
 class Next(Enum):
@@ -42,6 +44,9 @@ class Reading:
     holes: int = 0  # empty pages met before the list's end
     first_page: tuple[Entry, ...] = ()
     digest: bytes = b""  # of the first page
+    validators: Validators | None = None  # of the first page
+    is_conditional: bool = False  # the first page is asked for only if it has changed
+    met: bool = False  # see Poll
 
     def unmoved(self, first_page: tuple[Entry, ...]) -> Poll:
         """The poll of a list whose first page is, to the last word, what it was at the poll before.
@@ -53,7 +58,21 @@ class Reading:
 
     def poll(self, *, ground: bool, error: Failure | None = None) -> Poll:
         """The poll as it stands, to be recorded."""
-        return Poll(self.feed, self.at, self.pages, self.entries, self.failures, ground, error)
+        return Poll(
+            self.feed, self.at, self.pages, self.entries, self.failures, ground, error,
+            met=self.met, validators=self.validators,
+        )  # fmt: skip
+
+
+def read_only_page(reading: Reading, listing: Listing, known: Set[str]) -> Reading:
+    """Take in the page of a list that has no other.
+
+    :param known: as for :func:`read_page`
+    """
+    fresh = _unseen(reading, listing)
+    # At its end, not anywhere: an old article pinned on top proves nothing.
+    met = any(entry.docid in known for entry in listing.entries[-LAST:])
+    return replace(reading, pages=1, entries=fresh, failures=listing.failures, first_page=listing.entries, met=met)
 
 
 def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: int) -> tuple[Reading, Next]:

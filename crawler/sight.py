@@ -18,7 +18,7 @@ class Sight:
 
     place: int  # where it begins
     count: int  # articles it shows, understood or not
-    is_short: bool  # it shows fewer than asked for
+    is_short: bool  # it shows fewer than asked for, and that means that there are no more
     items: frozenset[tuple[str, datetime | None]]  # docid and publication time: an article that moved is another item
     times: tuple[datetime, ...]  # of publication, in its order
     total: int | None  # how many articles the list says it has
@@ -53,7 +53,7 @@ def sight(page: int, size: int, listing: Listing, *, meets: bool) -> Sight:
     return Sight(
         place=(page - 1) * size,
         count=count,
-        is_short=count < size,
+        is_short=count < size and not listing.is_open,
         items=frozenset(items | {(failure.subject, None) for failure in listing.failures}),
         times=tuple(entry.published for entry in listing.entries if entry.published),
         total=listing.total,

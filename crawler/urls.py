@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 # /stock/2026-09-29/doc-initmeav9622448.shtml, and the mobile detail-i....d.html
 _DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})\.", re.IGNORECASE | re.ASCII)
@@ -28,6 +30,20 @@ def is_web(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def with_query(
+    url: str, asked: Mapping[str, object], *, defaults: Mapping[str, object] = MappingProxyType({})
+) -> str:
+    """An address with parameters in its query.
+
+    :param asked: these win over those of the same names that stand there
+    :param defaults: these do not
+    """
+    parts = urlsplit(url)
+    own = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in asked]
+    missing = [item for item in defaults.items() if item[0] not in dict(own)]
+    return urlunsplit(parts._replace(query=urlencode([*own, *missing, *asked.items()])))
 
 
 def docid(stated: object, url: str) -> str:

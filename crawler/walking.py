@@ -143,6 +143,24 @@ def take(walk: Walk, listing: Listing, known: Set[str]) -> Leg:
     return Leg(after, Stretch(walk.feed, walk.at, kept, listing.failures, after.covered, turn.floor), what, reason)
 
 
+def take_only_page(walk: Walk, listing: Listing) -> Leg:
+    """Take the page of a list that has no other: what it does not show cannot be had from it."""
+    entries: dict[str, Entry] = {}
+    for entry in listing.entries:
+        entries.setdefault(entry.docid, entry)
+    oldest, reason = sight(1, PAGE_SIZE, listing, meets=False).low, ""
+    walk = replace(walk, pages=walk.pages + 1)
+    if oldest is None:
+        reason = f"the list of {walk.feed} shows no article with a time"
+    elif oldest > walk.start:
+        reason = f"the list of {walk.feed} has one page, which reaches back to {oldest.isoformat()} only"
+    if oldest and oldest <= walk.end:
+        walk = replace(walk, covered=Span(max(oldest, walk.start), walk.end))
+    floor = oldest if oldest and oldest > walk.start else None
+    stretch = Stretch(walk.feed, walk.at, tuple(entries.values()), listing.failures, walk.covered, floor)
+    return Leg(walk, stretch, Onward.DONE if oldest else Onward.FAILED, reason)
+
+
 def _old_end(walk: Walk) -> datetime:
     """What is at or before this lies at the stretch's old end; in a short one, nearer to it than to the other."""
     return walk.start + min(MARGIN, (walk.end - walk.start) / 2)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from archive.looks import Answer
-from archive.records import Entry, Failure, Poll
+from archive.records import Entry, Failure, Poll, Validators
 from config.model import Feed
 from crawler.walking import Leg, Walk
 
@@ -32,6 +32,9 @@ class ListWork(Protocol):
 
     def known(self, feed: str, docids: Collection[str]) -> set[str]:
         """Those of ``docids`` that an earlier poll of ``feed`` left nothing unread below of."""
+
+    def validators(self, feed: str) -> Validators | None:
+        """What the list of ``feed`` is to be asked with whether it has changed; None when it is simply asked."""
 
     def polled(self, poll: Poll) -> bool:
         """A poll has ended: record what it saw; return whether that could be done."""

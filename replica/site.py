@@ -46,6 +46,7 @@ class Site:
         self.now = now
         self.robots_text = "User-agent: *\nAllow: /\n"
         self.knows_history = True  # False: roll lists do not heed etime, stime, ctime and date
+        self.has_etags = False  # True: answers have an ETag, and who names it is told when nothing has changed
         # Raw bytes by path ("/x.shtml", with the query or without) or by full address ("http://host/x.shtml").
         self.pages: dict[str, bytes] = {}
         # Raw roll answers by lid: the list's first page; its later pages are empty.

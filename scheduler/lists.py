@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from archive.records import Entry, Failure, Kind, Poll, Rhythm, Seen, Span
+from archive.records import Entry, Failure, Kind, Poll, Rhythm, Seen, Span, Validators
 from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
@@ -99,6 +99,11 @@ class Lists:
         """See Work."""
         self._run.outcome()
         return self._store.known(feed, docids)
+
+    def validators(self, feed: str) -> Validators | None:
+        """See Work."""
+        history = self._store.feed_histories().get(feed)
+        return history.validators if history else None
 
     def polled(self, poll: Poll) -> bool:
         """See Work."""

@@ -126,3 +126,28 @@ def test_an_item_that_becomes_readable_has_not_changed(store: Store, path: Path,
     assert listed(store, hours, FIRST) == ()
     assert on_record(path) == []
     assert len(listed(store, hours, SECOND)) == 1
+
+
+CARRIED = replace(FIRST, url="https://a.cn/7x24/#1", content="<p>text</p>")
+
+
+def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store, hours: Iterator[int]) -> None:
+    listed(store, hours, CARRIED)
+    listed(store, hours, replace(CARRIED, content="<p>other</p>", url="https://a.cn/page"))
+    found = store.versions.find("a")
+    assert found
+    assert (found["content"], found["url"]) == ("<p>other</p>", "https://a.cn/page")
+    then = store.past.as_of("a", NOW + HOUR)
+    assert then
+    assert then["url"] == CARRIED.url, "the address that it had then"
+
+
+def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_one(
+    store: Store, hours: Iterator[int]
+) -> None:
+    listed(store, hours, FIRST)
+    commit_revisions(store, [revision("a")])
+    listed(store, hours, replace(FIRST, content="<p>excerpt</p>", url="https://a.cn/other"), feed="rss")
+    found = store.versions.find("a")
+    assert found
+    assert (found["content"], found["url"], found["changed"]) == (None, FIRST.url, None)

@@ -49,5 +49,7 @@ def test_every_setting_variable_and_built_in_feed_is_documented() -> None:
         assert f"| `{key}` |" in chapters["[[feeds]]"]
     for feed in builtin_feeds():
         on = "yes" if feed.enabled else "no: "
-        row = f"| `{feed.id}` | {feed.categories[2]} | {feed.pageid} / {feed.lid} | {on}"
+        number = re.findall(r"\d+", feed.endpoint)
+        which = f"{feed.pageid} / {feed.lid}" if feed.kind == "roll" else f"{feed.kind} {number[-1]}"
+        row = f"| `{feed.id}` | {feed.categories[2]} | {which} | {on}"
         assert row in chapters["Built-in feeds"]

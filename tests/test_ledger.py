@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archive.records import Counts, Entry, Failure, Gap, Kind, Poll, Rhythm, Seen, Span, Stretch
+from archive.records import Counts, Entry, Failure, Gap, Kind, Poll, Rhythm, Seen, Span, Stretch, Validators
 from archive.spans import holes, merged, without
 from archive.store import Store
 from tests.looking import commit_failure
@@ -302,3 +302,25 @@ def test_what_is_known_already_is_not_written_again(store: Store) -> None:
     changed = store._db.conn.total_changes
     commit(store, poll_of(*entries, failures=unreadable, at=NOW + HOUR), "china", "stock")
     assert store._db.conn.total_changes - changed == 2  # the rows of feeds and spans
+
+
+def test_what_vouches_for_a_list_is_kept_with_what_it_vouches_for(store: Store) -> None:
+    def known() -> Validators | None:
+        return store.feed_histories()["china"].validators
+
+    first, second = Validators('"1"', None), Validators(None, "Wed, 30 Sep 2026 02:00:00 GMT")
+    store.settle("china", "rss one", NOW)
+    commit(store, replace(poll_of(entry("a")), validators=first))
+    assert known() == first
+    commit(store, replace(poll_of(), unmoved=True, at=NOW + HOUR))
+    assert known() == first, "it has not changed since"
+    broken = Failure("china", Kind.TEMPORARY, "x")
+    commit(store, replace(poll_of(entry("b")), ground=False, error=broken, validators=second, at=NOW + 2 * HOUR))
+    assert known() == first, "what was read is not all"
+    commit(store, replace(poll_of(entry("c")), validators=second, at=NOW + 3 * HOUR))
+    assert known() == second
+    commit(store, replace(poll_of(entry("d")), at=NOW + 4 * HOUR))
+    assert known() is None
+    commit(store, replace(poll_of(entry("e")), validators=first, at=NOW + 5 * HOUR))
+    store.settle("china", "rss another", NOW)
+    assert known() is None

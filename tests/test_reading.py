@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archive.records import Entry, Failure, Kind, Listing
-from crawler.reading import KNOWN_PAGES, Next, Reading, read_page
+from archive.records import Entry, Failure, Kind, Listing, Validators
+from crawler.reading import KNOWN_PAGES, Next, Reading, read_only_page, read_page
 
 AT = datetime(2026, 9, 30, 2, tzinfo=UTC)
 URL = "https://finance.sina.com.cn/a/doc-i{}.shtml"
@@ -138,3 +138,26 @@ def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
         taken |= {found.docid for found in reading.poll(ground=True).entries}
         known |= taken
     assert taken == listed
+
+
+@pytest.mark.parametrize(
+    ("page", "known", "met"),
+    [
+        ("abcdef", "f", True),
+        ("abcdef", "d", True),  # its end may hold one out of its order
+        ("abcdef", "a", False),  # pinned on top: it proves nothing
+        ("abcdef", "", False),
+        ("ab", "ab", True),
+    ],
+)
+def test_a_list_of_one_page_meets_what_was_known_at_its_end(page: str, known: str, met: bool) -> None:
+    after = read_only_page(Reading("china", AT), listing(page), set(known))
+    poll = after.poll(ground=True)
+    assert (poll.met, poll.pages, [each.docid for each in poll.entries]) == (met, 1, list(page))
+
+
+def test_what_vouches_for_a_list_goes_with_its_entries() -> None:
+    validators = Validators('"1"', None)
+    after = read_only_page(Reading("china", AT, validators=validators), listing("aab"), set())
+    assert after.poll(ground=True).validators == validators
+    assert [each.docid for each in after.poll(ground=True).entries] == ["a", "b"]

@@ -18,9 +18,9 @@ from tests.conftest import NEWEST, Home
 
 TABLES = (
     "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "feeds", "sources", "spans",
-    "gaps", "rhythms", "rests", "journal",
+    "gaps", "rhythms", "rests", "journal", "addresses",
 )  # fmt: skip
-RECORD = TABLES[:7]  # what was observed; the rest is how far lists were read
+RECORD = (*TABLES[:7], "addresses")  # what was observed; the rest is how far lists were read
 NUMBERED = ("changes", "observations", "gaps")
 
 

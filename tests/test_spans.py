@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -147,3 +148,9 @@ def test_a_later_poll_knows_whole_from_where_the_one_before_ended() -> None:
     assert span_read(poll_of(-1, when=300), at(0), Gap("china", at(50), at(100))) == span(100, 300)
     assert span_read(poll_of(-1, when=300, ground=False), at(0), None) is None
     assert span_read(poll_of(-1, when=-300), at(0), None) is None, "the clock has jumped back"
+
+
+def test_a_list_of_one_page_that_ends_in_what_was_known_has_missed_nothing() -> None:
+    poll = poll_of(-1, -2, -3, -40)
+    assert gap_left(poll, at(-30)) is not None
+    assert gap_left(replace(poll, met=True), at(-30)) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.records import Entry, Failure, Kind, Listing, Span, Stretch
-from crawler.walking import BACK, MARGIN, Leg, Onward, Question, Walk, begin, question, take
+from crawler.walking import BACK, MARGIN, Leg, Onward, Question, Walk, begin, question, take, take_only_page
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -595,3 +595,54 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
     assert journal.last.what is Onward.DONE
     assert len(journal.legs) <= quiet + 3
     assert journal.docids >= {str(n) for n in range(701)}
+
+
+# Lists of one page
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "covered", "floor"),
+    [
+        (30, 10, (30, 10), None),  # all of it is on the page
+        (90, 10, (45, 10), 45),  # a quarter of the page may be pinned or out of order
+        (90, 70, None, 45),
+    ],
+)
+def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
+    start: float, end: float, covered: tuple[float, float] | None, floor: float | None
+) -> None:
+    shelf = Shelf.of(61)
+    page = shelf.listing([*shelf.items, shelf.items[0]], None)
+    walk = begin("rss", ago(start), ago(end), NOW, meets_ground=True, history=False, most_pages=9)
+
+    leg = take_only_page(walk, page)
+
+    low = ago(45) + timedelta(seconds=1)
+    expected = Span(max(ago(start), low), ago(end)) if covered else None
+    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (Onward.DONE, expected, low if floor else None)
+    assert [entry.docid for entry in leg.stretch.entries] == [str(n) for n in range(61)]
+    assert bool(leg.reason) is bool(floor)
+
+
+def test_a_list_of_one_page_without_times_tells_nothing_of_the_past() -> None:
+    walk = begin("rss", ago(9), ago(1), NOW, meets_ground=True, history=False, most_pages=9)
+    leg = take_only_page(walk, Listing((entry("a", None),)))
+    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (Onward.FAILED, None, None)
+    assert "no article with a time" in leg.reason
+
+
+def test_a_short_page_of_a_list_that_may_cut_its_pages_ends_nothing() -> None:
+    """A telegraph may give ten items to who asks for fifty: that is not where it ends."""
+    shelf = Shelf.of(200, tells_total=False)
+    walk = begin("live", ago(150), ago(1), NOW, meets_ground=False, history=False, most_pages=40)
+    for _ in range(40):
+        asked = question(walk)
+        first = (asked.page - 1) * 10
+        listing = replace(shelf.listing(shelf.items[first : first + 10], None), is_open=True)
+        leg = take(walk, listing, set())
+        assert leg.stretch.floor is None
+        walk = leg.walk
+        if leg.what is not Onward.ON:
+            break
+    assert leg.what is Onward.FAILED
+    assert walk.covered is None or walk.covered.start >= ago(12)

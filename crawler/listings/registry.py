@@ -8,7 +8,7 @@ from typing import Protocol
 
 from archive.records import Listing, Span
 from config.model import Feed
-from crawler.listings import roll
+from crawler.listings import column, live, roll, rss, usstock
 
 
 class PageUrl(Protocol):
@@ -34,10 +34,15 @@ class Reader:
     # The part of an answer that says what the list holds: where it is the same, so is the page.
     essence: Callable[[bytes], bytes]
     history_url: HistoryUrl | None = None  # None: the list cannot be asked for a stretch of time
+    has_pages: bool = True  # False: all that the list shows is on one page
 
 
 READERS: dict[str, Reader] = {
     "roll": Reader(roll.page_url, roll.read, roll.essence, roll.history_url),
+    "live": Reader(live.page_url, live.read, live.essence),
+    "column": Reader(column.page_url, column.read, column.essence, has_pages=False),
+    "usstock": Reader(usstock.page_url, usstock.read, usstock.essence, has_pages=False),
+    "rss": Reader(rss.page_url, rss.read, rss.essence, has_pages=False),
 }
 
 

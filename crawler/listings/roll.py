@@ -11,14 +11,13 @@ import math
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from archive.records import Entry, Listing, Span
 from config.model import Feed
 from crawler.charset import decode
 from crawler.errors import ListingError
 from crawler.listings.fields import image, line, result_of, string, time, understood, words
-from crawler.urls import docid, is_web
+from crawler.urls import docid, is_web, with_query
 
 PAGE_SIZE = 50  # the most that the API gives; more is silently 50
 _NUMBER = re.compile(r"\d+")
@@ -39,12 +38,8 @@ def history_url(feed: Feed, page: int, window: Span, size: int = PAGE_SIZE) -> s
 
 
 def _url(feed: Feed, asked: dict[str, int]) -> str:
-    parts = urlsplit(str(feed.endpoint))
-    ours = {"pageid": feed.pageid, "lid": feed.lid, **asked}
-    if feed.pageid is None:
-        del ours["pageid"]
-    own = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in ours]
-    return urlunsplit(parts._replace(query=urlencode([*own, *ours.items()])))
+    page = {} if feed.pageid is None else {"pageid": feed.pageid}
+    return with_query(feed.endpoint, {**page, "lid": feed.lid, **asked})
 
 
 def essence(body: bytes) -> bytes:

@@ -1,0 +1,64 @@
+"""The news of the US stock page: https://interface.sina.cn/pc_api/public_news_data.d.json?cids=57045&...
+
+Claimed by public code: ``data`` is a list of {title, url, ctime, media, ...}, ctime in seconds since 1970, and a
+``pageSize`` of up to 1,000 is in use. How to ask for what is older is not known: the list has one page, a large one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archive.records import Entry, Listing
+from config.model import Feed
+from crawler.charset import decode
+from crawler.errors import ListingError
+from crawler.extract import parse_time
+from crawler.listings.fields import answer_of, image, line, string, time, understood, words
+from crawler.urls import docid, is_web, with_query
+
+PAGE_SIZE = 100  # US stocks bring some ten articles an hour: a night's
+# What the page itself asks with, unless the feed's address says otherwise.
+_ASKED = {
+    "cids": "57045", "type": "std_news,std_slide,std_video", "editLevel": "0,1,2,3", "cTime": "1483200000",
+    "up": "0", "action": "0",
+}  # fmt: skip
+
+
+def page_url(feed: Feed, page: int, size: int = 0) -> str:
+    """Where the list is; it has one page."""
+    del page, size
+    return with_query(feed.endpoint, {"pageSize": PAGE_SIZE}, defaults=_ASKED)
+
+
+def essence(body: bytes) -> bytes:
+    """The items of an answer, unread."""
+    return body[max(body.find(b'"data"'), 0) :]
+
+
+def read(body: bytes, content_type: str, feed: Feed) -> Listing:
+    """The list.
+
+    :raises ListingError: it is not an answer of this interface
+    """
+    answer = answer_of(decode(body, content_type))
+    items = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(items, list):
+        raise ListingError("the answer has no data, or one that is no list")
+    return Listing(*understood(items, _entry, feed))
+
+
+def _entry(item: dict[str, Any]) -> Entry | str:
+    url = next(filter(is_web, (line(item.get("url")), line(item.get("pcurl")))), None)
+    if url is None:
+        return f"no usable address (url: {line(item.get('url'))[:100]!r})"
+    return Entry(
+        docid=docid(item.get("docid"), url),
+        url=url,
+        title=string(item.get("title")),
+        published=time(item.get("ctime")) or parse_time(line(item.get("ctime"))),
+        modified=time(item.get("mtime")),
+        entered=None,
+        media=line(item.get("media")) or None,
+        image=image(item),
+        keywords=words(item.get("keywords")),
+    )

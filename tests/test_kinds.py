@@ -1,0 +1,233 @@
+"""Lists of every kind, crawled end to end: telegraphs, columns, the US stock page, other sites' feeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from html import escape
+from typing import Any
+
+import pytest
+
+from archive import post
+from replica.server import Replica
+from replica.story import CHINA, Story, make_stories
+from tests.conftest import NEWEST, Home
+from tests.test_rebuild import index, lose, run, tree
+
+LIVE, COLUMN, USSTOCK, RSS = "/api/zhibo/feed", "/roll/c/56589.shtml", "/pc_api/public_news_data.d.json", "/feed.xml"
+TEXT = "样例央行今日宣布，自下月十五日起下调存款准备金率零点五个百分点。"
+
+
+def configure(home: Home, replica: Replica, kind: str, path: str, more: str = "") -> None:
+    home.config.write_text(
+        f"[network]\ndelay = 0\nallow_private = true\n[schedule]\nrecheck = []\n{more}\n"
+        f'[[feeds]]\nid = "it"\nkind = "{kind}"\nendpoint = "{replica.url}{path}"\n'
+        'categories = ["金融", "样例", "栏目"]\n',
+        encoding="utf-8",
+    )
+
+
+def crawl(home: Home) -> Any:
+    outcome = home.run("crawl", "--json")
+    assert outcome.status == 0, outcome.err
+    return outcome.json
+
+
+def item(number: int, text: str, minute: int = 0, **more: Any) -> dict[str, Any]:
+    """An item of the telegraph."""
+    at = f"2026-09-30 10:{minute:02}:00"
+    ext = {"stocks": more.pop("stocks", []), "docurl": more.pop("docurl", "")}
+    fixed = {"id": number, "rich_text": text, "create_time": at, "update_time": at, "is_delete": 0, "tag": []}
+    return {**fixed, "ext": json.dumps(ext), "creator": "who@staff.example", **more}
+
+
+def telegraph(replica: Replica, *items: dict[str, Any]) -> None:
+    """Have the replica's telegraph show these items, on one page."""
+    answer = {"result": {"status": {"code": 0}, "data": {"feed": {"list": list(items)}}}}
+    empty = {"result": {"status": {"code": 0}, "data": {"feed": {"list": []}}}}
+    replica.site.pages[LIVE] = json.dumps(empty).encode()
+    first = f"{LIVE}?zhibo_id=152&tag_id=0&page=1&page_size=50&dire=f&dpc=1"
+    replica.site.pages[first] = json.dumps(answer, ensure_ascii=False).encode()
+
+
+def facts(home: Home, docid: str, *options: str) -> Any:
+    outcome = home.run("show", docid, "--json", *options)
+    assert outcome.status == 0, outcome.err
+    return outcome.json
+
+
+def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, replica: Replica) -> None:
+    configure(home, replica, "live", LIVE)
+    stocks = [{"market": "cn", "symbol": "sh600999", "key": "样例"}]
+    telegraph(replica, item(2, f"【降准】{TEXT}", 1, stocks=stocks), item(1, "样例原油涨2%。现报70美元。"))
+
+    assert crawl(home)["archived"] == 2
+
+    home.assert_whole()
+    assert [hit.path.partition("?")[0] for hit in replica.hits] == ["/robots.txt", LIVE, LIVE], "no page is fetched"
+    matter, body = post.load(next(path for path in home.files() if "降准" in path.name).read_bytes())
+    assert (matter["title"], matter["date"]) == ("降准", "Wed, 30 Sep 2026 02:01:00 GMT")
+    assert TEXT in body
+    shown = facts(home, "live2")
+    assert shown["revisions"][0]["symbols"] == ["sh600999"]
+    assert b"staff.example" not in b"".join(
+        path.read_bytes() for path in home.root.rglob("*") if path.is_file() and path.suffix != ".gz"
+    )
+
+
+def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_history(
+    home: Home, replica: Replica
+) -> None:
+    configure(home, replica, "live", LIVE)
+    telegraph(replica, item(1, f"【降准】{TEXT}"))
+    crawl(home)
+    before = datetime.now(UTC).isoformat()
+    page = "https://finance.sina.com.cn/7x24/2026-09-30/doc-ikzxtest0000001.shtml"
+
+    telegraph(replica, item(1, f"【降准】{TEXT}", docurl=page))
+    assert crawl(home)["revised"] == 0, "an address that is filled in is no other text"
+    assert (facts(home, "live1")["url"], len(home.files())) == (page, 1)
+    assert facts(home, "live1", "--as-of", before)["url"] == "https://finance.sina.com.cn/7x24/#1"
+
+    telegraph(replica, item(1, f"【更正：降准】{TEXT}更正。", docurl=page, update_time="2026-09-30 10:30:00"))
+    assert crawl(home)["revised"] == 1
+    telegraph(replica, item(1, f"【更正：降准】{TEXT}更正。", docurl=page, is_delete=1))
+    crawl(home)
+
+    shown = facts(home, "live1")
+    assert [each["number"] for each in shown["revisions"]] == [1, 2]
+    assert shown["gone"]
+    assert [each["outcome"] for each in shown["observations"]] == ["first", "revised", "gone"]
+    home.assert_whole()
+    files, rows = tree(home), index(home)
+    lose(home)
+    run(home, "rebuild")
+    assert (tree(home), index(home)) == (files, rows)
+
+
+def test_items_of_a_telegraph_are_read_on_until_known_ground(home: Home, replica: Replica) -> None:
+    configure(home, replica, "live", LIVE)
+    telegraph(replica)
+    for number in range(4):
+        page = [item(400 - 50 * number - n, f"第{400 - 50 * number - n}条。", n) for n in range(50)]
+        answer = {"result": {"status": {"code": 0}, "data": {"feed": {"list": page}}}}
+        target = f"{LIVE}?zhibo_id=152&tag_id=0&page={number + 1}&page_size=50&dire=f&dpc=1"
+        replica.site.pages[target] = json.dumps(answer).encode()
+    told = crawl(home)
+    assert (told["feeds"][0]["pages"], told["archived"]) == (5, 200)
+    assert crawl(home)["feeds"][0]["pages"] == 2
+
+
+def column(replica: Replica, stories: Sequence[Story]) -> None:
+    items = "".join(
+        f'<li><a href="{replica.url}{story.path}">{escape(story.title)}</a>'
+        f"<span>({datetime.fromtimestamp(story.ctime, CHINA):%m月%d日 %H:%M})</span></li>"
+        for story in stories
+    )
+    replica.site.pages[COLUMN] = f'<html><meta charset="utf-8"><ul id="listcontent">{items}</ul></html>'.encode()
+
+
+def test_a_column_page_and_the_us_stock_page_bring_the_articles_they_link_to(home: Home, replica: Replica) -> None:
+    stories = replica.site.stories
+    column(replica, stories)
+    configure(home, replica, "column", COLUMN)
+    assert crawl(home)["archived"] == 12
+    assert crawl(home) | {"requests": 0} == {
+        "feeds": [{"id": "it", "pages": 1, "listed": 12, "new": 0, "error": None}],
+        "archived": 0, "revised": 0, "failed": 0, "pending": 0, "requests": 0,
+    }  # fmt: skip
+    home.assert_whole()
+
+    [more] = make_stories(1, newest=NEWEST, seed=9)
+    replica.site.add(more)
+    replica.clock += 600
+    items = [{"title": more.title, "url": replica.url + more.path, "ctime": str(more.ctime), "media": more.media}]
+    replica.site.pages[USSTOCK] = json.dumps({"data": items}).encode()
+    configure(home, replica, "usstock", USSTOCK)
+    assert crawl(home)["archived"] == 1
+    assert facts(home, more.docid)["media"] == more.media
+
+
+def rss(stories: Sequence[Story], base: str, text: str | None = None) -> bytes:
+    carried = f"<content:encoded><![CDATA[<p>{text}</p>]]></content:encoded>" if text else ""
+    items = "".join(
+        f"<item><title>{escape(story.title)}</title><link>{base}{story.path}</link>"
+        f"<pubDate>{format_datetime(datetime.fromtimestamp(story.ctime, UTC))}</pubDate>{carried}</item>"
+        for story in stories
+    )
+    return (
+        '<?xml version="1.0"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/">'
+        f"<channel><title>样例网</title>{items}</channel></rss>"
+    ).encode()
+
+
+def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, replica: Replica) -> None:
+    replica.site.has_etags = True
+    stories = replica.site.stories
+    replica.site.pages[RSS] = rss(stories[2:], replica.url)
+    configure(home, replica, "rss", RSS)
+    assert crawl(home)["archived"] == 10
+    replica.clear_hits()
+
+    assert crawl(home)["feeds"] == [{"id": "it", "pages": 1, "listed": 0, "new": 0, "error": None}]
+    assert [hit.status for hit in replica.hits if hit.path == RSS] == [304]
+
+    replica.site.pages[RSS] = rss(stories, replica.url)
+    assert crawl(home)["archived"] == 2
+    home.assert_whole()
+
+
+def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, replica: Replica) -> None:
+    """The validator is stored with the entries, or they would never be asked for again."""
+    replica.site.has_etags = True
+    replica.site.pages[RSS] = b"<html>a page in the place of the feed</html>"
+    configure(home, replica, "rss", RSS)
+    assert home.run("crawl").status == 3
+    assert home.rows("SELECT etag FROM feeds") == [(None,)]
+    replica.site.pages[RSS] = rss(replica.site.stories, replica.url)
+    assert crawl(home)["archived"] == 12
+    assert home.rows("SELECT etag FROM feeds")[0][0]
+
+
+def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, replica: Replica) -> None:
+    stories = replica.site.stories[:3]
+    replica.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10)
+    configure(home, replica, "rss", RSS)
+    assert crawl(home)["archived"] == 3
+    assert [hit.path for hit in replica.hits] == ["/robots.txt", RSS]
+    replica.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10 + "更正。")
+    assert crawl(home)["revised"] == 3
+    home.assert_whole()
+
+
+def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, replica: Replica) -> None:
+    stories = make_stories(60, newest=NEWEST, every=600, seed=5)
+    for story in stories:
+        replica.site.add(story)
+    replica.site.pages[RSS] = rss(stories[40:], replica.url)
+    configure(home, replica, "rss", RSS)
+    crawl(home)
+    replica.site.pages[RSS] = rss(stories[22:42], replica.url)
+    crawl(home)
+    assert home.run("status", "--json").json["gaps"] == [], "it overlaps with what was known"
+
+    replica.site.pages[RSS] = rss(stories[:20], replica.url)
+    crawl(home)
+
+    [gap] = home.run("status", "--json").json["gaps"]
+    start, end = (datetime.fromtimestamp(stories[n].ctime, UTC) for n in (22, 19))
+    assert (gap["from"], gap["to"]) == (start.isoformat(), end.isoformat())
+    outcome = home.run("backfill", "it", "--from", start.isoformat(), "--to", end.isoformat())
+    assert "reaches back" in outcome.out + outcome.err
+    assert "cannot be had" in home.run("status").out
+
+
+@pytest.mark.parametrize(("kind", "path"), [("live", LIVE), ("column", COLUMN), ("usstock", USSTOCK), ("rss", RSS)])
+def test_a_list_that_is_gone_says_so(home: Home, replica: Replica, kind: str, path: str) -> None:
+    configure(home, replica, kind, path)
+    outcome = home.run("crawl", "--json")
+    assert outcome.status == 3
+    assert "404" in outcome.json["feeds"][0]["error"]
