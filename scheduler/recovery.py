@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from archive.archive import Archive, journal_path
 from archive.journal import Event, events
-from archive.looks import Look, Outcome
+from archive.looks import Outcome, Place
 from archive.notebook import LOOKS, OTHERS, order
 from archive.seal import seal
 from archive.warc_records import digest
@@ -17,6 +17,8 @@ from crawler.understand import understand
 from scheduler.verdicts import judge
 
 logger = logging.getLogger("finarchive")
+
+BATCH = 64  # events done together: as many as the writer takes at once
 
 
 def recover(archive: Archive, settings: Settings, now: datetime) -> None:
@@ -29,36 +31,52 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
     if len(done) < len((LOOKS, OTHERS)):
         start = None  # one of them has nothing applied yet
     again = 0
-    for event in events(journal_path(archive.root), start):
-        position = done.get(LOOKS if event.look else OTHERS)
-        if position is None or order(event.place) > order(position):
-            _do_again(archive, event, settings.network.max_body)
-            again += 1
+    news = (event for event in events(journal_path(archive.root), start) if _is_news(event, done))
+    for batch in _batches(news):
+        _do_again(archive, batch, settings.network.max_body)
+        again += len(batch)
     if again:
         logger.warning("recovered records=%d", again)
     seal(archive.root, archive.store, now)
     archive.begin()
 
 
-def _do_again(archive: Archive, event: Event, most: int) -> None:
-    if event.look is None:
-        archive.store.apply([event])
-    else:
-        look_again(archive, [(event, event.look)], most)
+def _is_news(event: Event, done: Mapping[str, Place]) -> bool:
+    position = done.get(LOOKS if event.look else OTHERS)
+    return position is None or order(event.place) > order(position)
 
 
-def look_again(archive: Archive, looks: Iterable[tuple[Event, Look]], most: int) -> None:
-    """Write what looks of the journal have brought: files, then rows.
+def _batches(news: Iterable[Event]) -> Iterator[list[Event]]:
+    """Events that can be done together, in their order: looks at different articles, or what is no look."""
+    batch: list[Event] = []
+    docids: set[str] = set()
+    for event in news:
+        docid = event.look.pending.entry.docid if event.look else ""
+        together = bool(batch) and (batch[0].look is None) == (event.look is None)
+        if batch and (not together or docid in docids or len(batch) >= BATCH):
+            yield batch
+            batch, docids = [], set()
+        batch.append(event)
+        docids |= {docid} - {""}
+    if batch:
+        yield batch
+
+
+def _do_again(archive: Archive, batch: Sequence[Event], most: int) -> None:
+    """What live work does: files, then rows.
 
     :param most: bytes that a page may unpack to
     """
-    for event, look in looks:
-        docid = look.pending.entry.docid
-        known = archive.store.versions.newest([docid]).get(docid)
+    looks = [(event, event.look) for event in batch if event.look]
+    if not looks:
+        archive.store.apply(batch)
+        return
+    known = archive.store.versions.newest([look.pending.entry.docid for _, look in looks])
+    verdicts = []
+    for _, look in looks:
         body = digest(look.answer.body) if look.answer else None
-        verdict = judge(look, understand(look, most), known, body)
-        if verdict.outcome is Outcome.FIRST and verdict.revision:
-            archive.store.commit_paths({docid: verdict.revision.path})
-        if verdict.post:
-            archive.write([verdict.post])
-        archive.store.versions.commit([verdict], [event.place])
+        verdicts.append(judge(look, understand(look, most), known.get(look.pending.entry.docid), body))
+    first = [each.revision for each in verdicts if each.outcome is Outcome.FIRST and each.revision]
+    archive.store.commit_paths({revision.docid: revision.path for revision in first})
+    archive.write([verdict.post for verdict in verdicts if verdict.post])
+    archive.store.versions.commit(verdicts, [event.place for event, _ in looks])
