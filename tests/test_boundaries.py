@@ -28,7 +28,8 @@ HOMES = {
     "scrapy": _SCRAPY,
     "twisted": (*_SCRAPY, "scheduler/health.py"),
     "zope": _SCRAPY,
-    "selectolax": ("crawler/body.py", "crawler/extract.py"),
+    "selectolax": tuple(f"crawler/{name}.py" for name in ("body", "extract", "plain", "scripted", "unknown")),
+    "trafilatura": ("crawler/unknown.py",),
     "w3lib": ("crawler/charset.py",),
     "sqlite_utils": tuple(
         f"archive/{name}.py"
