@@ -21,9 +21,10 @@ _PARAGRAPHS = "p, div, li, h1, h2, h3, h4, h5, h6, td, th, dd, dt, blockquote, s
 _BESIDE_THE_TEXT = ", ".join(
     (
         ".article-editor", ".show_author", "[class*=recommend]", "[id*=recommend]", "[class*=related]",
-        "[id*=related]", "[class*=most-read]", "[class*=cardlist]", ".article-bottom", ".article-bottom-tg", ".blk-wxfollow",
-        ".wx-qr", "[class*=appendQr]", "[class*=qrcode i]", ".new_style_article", ".keywords", ".page-tools", ".blk-comment",
-        ".sina-comment-wrap", ".video-2017", ".play-video-area", ".video-info", "noscript", "template",
+        "[id*=related]", "[class*=most-read]", "[class*=cardlist]", ".article-bottom", ".article-bottom-tg",
+        ".blk-wxfollow", ".wx-qr", "[class*=appendQr]", "[class*=qrcode i]", ".new_style_article", ".keywords",
+        ".page-tools", ".blk-comment", ".sina-comment-wrap", ".video-2017", ".play-video-area", ".video-info",
+        "noscript", "template",
     )
 )  # fmt: skip
 # After these comments stand notices and rails, and now and then a last picture or paragraph.
