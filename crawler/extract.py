@@ -30,7 +30,6 @@ _STOCK_SPAN = re.compile(r"(?:stock|usstock|hkstock|forex|futures)_([\w.]+)")
 _ORIGINAL_TITLE = re.compile(r"[（(]?原标题\s*[:：]\s*(.{1,200}?)[）)]?\s*$")
 _PLAUSIBLE_YEARS = range(1980, 2100)  # beyond, it is a slip of the page, and conversions may overflow
 _SEPARATOR = re.compile(r"\s*[,，、;；]\s*")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WHITE = re.compile(r"\s+")
 
 
@@ -41,7 +40,7 @@ class _Source:
     inner: str  # HTML of the text
     element: LexborNode | None = None  # that holds it
     title: str = ""
-    published: str = ""
+    published: datetime | None = None
     medium: str = ""
 
 
@@ -57,7 +56,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
     text = decode(page.body, page.content_type)
     tree = LexborHTMLParser(text)
     source, body = _find(page, entry, text, tree, clean=clean)
-    published = _time(tree, layouts.PUBLISHED) or _moment(source.published, tree)
+    published = _time(tree, layouts.PUBLISHED) or source.published
     image = body.image or entry.image
     title = entry.title or source.title or _text(tree, layouts.TITLE) or ""
     return Article(
@@ -86,9 +85,9 @@ def _find(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean:
             return _Source(inner, element), body
         # Of two titles the page's is the article's; the other is its video's.
         title = _text(tree, layouts.TITLE) or scripted.title
-        source = _Source(inner + scripted.html, element, title, scripted.published)
+        source = _Source(inner + scripted.html, element, title, parse_time(scripted.published))
     elif scripted := _scripted(page, tree):
-        source = _Source(scripted.html, None, scripted.title, scripted.published, scripted.medium)
+        source = _Source(scripted.html, None, scripted.title, parse_time(scripted.published), scripted.medium)
     elif layouts.GONE in text:
         raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
     # Sina's errors come with status 200 too; and who is sent elsewhere by Sina is sent to a form to fill in.
@@ -111,7 +110,21 @@ def _elsewhere(text: str, page: Page, tree: LexborHTMLParser) -> _Source:
         found = unknown.find(text, page.url, page.fetched_at)
     except ExtractionError as error:
         raise ExtractionError(f"{_what_it_is(text, tree)}; {error}") from error
-    return _Source(found.html, None, found.title or "", found.day or "", found.medium or "")
+    published = _time_shown(found.day, tree, page.fetched_at)
+    return _Source(found.html, None, found.title or "", published, found.medium or "")
+
+
+def _time_shown(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -> datetime | None:
+    """The first time that a page shows.
+
+    :param day: that it must be of, YYYY-MM-DD in China; the day alone stands in for a time that is not shown
+    """
+    text = tree.body.text() if tree.body is not None else ""
+    for match in _TIME.finditer(text):
+        time = parse_time(match[0])
+        if time and time <= fetched_at and (not day or f"{time.astimezone(CHINA):%Y-%m-%d}" == day):
+            return time
+    return parse_time(f"{day} 00:00") if day else None
 
 
 def extract_carried(entry: Entry, at: datetime, *, clean: bool = False) -> Article:
@@ -202,16 +215,6 @@ def _text(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> str | None:
 def _time(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> datetime | None:
     stated = _text(tree, selectors)
     return parse_time(stated) if stated else None
-
-
-def _moment(stated: str, tree: LexborHTMLParser) -> datetime | None:
-    """A time as stated, or, of a mere day (YYYY-MM-DD), the first time of that day which the page shows."""
-    if not _DAY.fullmatch(stated):
-        return parse_time(stated)
-    shown = tree.body.text() if tree.body is not None else ""
-    times = (parse_time(match[0]) for match in _TIME.finditer(shown))
-    of_the_day = (time for time in times if time and f"{time.astimezone(CHINA):%Y-%m-%d}" == stated)
-    return next(of_the_day, parse_time(f"{stated} 00:00"))
 
 
 def _keywords(tree: LexborHTMLParser, title: str) -> tuple[str, ...]:

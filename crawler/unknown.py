@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -11,7 +12,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from crawler.errors import ExtractionError
 
-# So short a text, links aside, is what remains of an error page, a form or a list of links.
+# So short a text, links aside, is what remains of an error page, a form or a list of links. Trafilatura's own measure
+# (250) is one for English: under it the whole page is taken, and a Chinese notice says much in 100 characters.
 LEAST = 60  # characters
 _NO_ARTICLE = re.compile(
     r"^\W*(?:HTTP\s*)?[45]\d\d\b|not found|access denied|forbidden|just a moment|attention required|captcha"
@@ -44,10 +46,13 @@ def find(html: str, url: str, fetched_at: datetime) -> Found:
     import trafilatura  # noqa: PLC0415  # takes a quarter of a second, and few archives ever need it
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is a failure, and told as one
+    config = deepcopy(trafilatura.settings.DEFAULT_CONFIG)
+    config["DEFAULT"]["MIN_EXTRACTED_SIZE"] = str(LEAST)
     try:
         document = trafilatura.extract_with_metadata(
             html,
             url=url,
+            config=config,
             output_format="html",
             include_comments=False,
             include_formatting=True,
@@ -67,12 +72,11 @@ def find(html: str, url: str, fetched_at: datetime) -> Found:
 
 
 def _is_article(page: str, found: str) -> bool:
-    title = LexborHTMLParser(page).css_first("title")
-    if title is not None and _NO_ARTICLE.search(title.text()):
+    tree, text = LexborHTMLParser(page), LexborHTMLParser(found).body
+    title = tree.css_first("title")
+    if text is None or (title is not None and _NO_ARTICLE.search(title.text())):
         return False
-    tree = LexborHTMLParser(found)
-    if tree.body is None:
-        return False
-    for link in tree.body.css("a"):
-        link.decompose()
-    return len(_WHITE.sub("", tree.body.text())) >= LEAST
+    rest = _WHITE.sub("", text.text())
+    for link in tree.css("a"):  # of the page: what was found may have lost its own
+        rest = rest.replace(_WHITE.sub("", link.text()) or " ", "", 1)
+    return len(rest) >= LEAST
