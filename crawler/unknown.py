@@ -7,6 +7,7 @@ import re
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -21,6 +22,7 @@ _NO_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 _CHINA = timezone(timedelta(hours=8))
+_NEARLY_ALL = 0.95  # of the text must be there, or it is taken without its pictures
 _WHITE = re.compile(r"\s+")
 
 
@@ -48,35 +50,54 @@ def find(html: str, url: str, fetched_at: datetime) -> Found:
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is a failure, and told as one
     config = deepcopy(trafilatura.settings.DEFAULT_CONFIG)
     config["DEFAULT"]["MIN_EXTRACTED_SIZE"] = str(LEAST)
+    dates = {
+        "original_date": True,
+        "extensive_search": False,  # it reads "three days ago" against today
+        "max_date": f"{fetched_at.astimezone(_CHINA):%Y-%m-%d}",
+    }
+    common: dict[str, Any] = {"url": url, "config": config, "output_format": "html"}
+    common |= {"include_comments": False, "include_links": True}
     try:
-        document = trafilatura.extract_with_metadata(
-            html,
-            url=url,
-            config=config,
-            output_format="html",
-            include_comments=False,
-            include_formatting=True,
-            include_images=True,
-            include_links=True,
-            date_extraction_params={
-                "original_date": True,
-                "extensive_search": False,  # it reads "three days ago" against today
-                "max_date": fetched_at.astimezone(_CHINA).strftime("%Y-%m-%d"),
-            },
-        )
+        document = trafilatura.extract_with_metadata(html, date_extraction_params=dates, **common)
+        pictured = trafilatura.extract(html, include_images=True, **common)
     except Exception as error:  # whatever a strange page does to it: the page is at fault, not the archive
         raise ExtractionError(f"trafilatura failed with {type(error).__name__}: {error}") from error
     if document is None or not document.text or not _is_article(html, document.text):
         raise ExtractionError("no article was found on the page")
-    return Found(document.text, document.title or None, document.sitename or None, document.date or None)
+    text = _with_pictures(document.text, pictured or "")
+    return Found(text, document.title or None, document.sitename or None, document.date or None)
+
+
+def _with_pictures(text: str, pictured: str) -> str:
+    """The text with its pictures, as far as they can be told from others.
+
+    Asked for pictures, trafilatura lets through all that holds one: every rail of other articles. So of what it finds
+    then, only what it finds without them too is taken, and the pictures that do not come after all of that.
+    """
+    wanted = _folded(text)
+    tree = LexborHTMLParser(pictured)
+    if tree.body is None:
+        return text
+    parts = list(tree.body.iter(include_text=True))
+    said = [_WHITE.sub("", part.text()) for part in parts]
+    last = max((place for place, words in enumerate(said) if words and words in wanted), default=-1)
+    kept = [part for place, part in enumerate(parts) if place <= last and said[place] in wanted]
+    if sum(len(_WHITE.sub("", part.text())) for part in kept) < _NEARLY_ALL * len(wanted):
+        return text
+    return "\n".join(part.html or "" for part in kept)
+
+
+def _folded(html: str) -> str:
+    body = LexborHTMLParser(html).body
+    return _WHITE.sub("", body.text()) if body is not None else ""
 
 
 def _is_article(page: str, found: str) -> bool:
-    tree, text = LexborHTMLParser(page), LexborHTMLParser(found).body
+    tree = LexborHTMLParser(page)
     title = tree.css_first("title")
-    if text is None or (title is not None and _NO_ARTICLE.search(title.text())):
+    if title is not None and _NO_ARTICLE.search(title.text()):
         return False
-    rest = _WHITE.sub("", text.text())
+    rest = _folded(found)
     for link in tree.css("a"):  # of the page: what was found may have lost its own
         rest = rest.replace(_WHITE.sub("", link.text()) or " ", "", 1)
     return len(rest) >= LEAST

@@ -235,27 +235,3 @@ def test_a_time_is_chinas_unless_it_names_a_zone(text: str, expected: str | None
 @pytest.mark.parametrize("text", ["0001-01-01 00:00:00", "9999-12-31 23:59:59-12:00"])
 def test_a_time_at_the_calendars_end_is_none(text: str) -> None:
     assert parse_time(text) is None
-
-
-# Real pages
-
-REAL = [
-    # file, (title, medium, published, symbols), first words, last words
-    ("finance-2026-excerpt.html", ("奥多比预测今年美国假日季线上购物将创历史新高", "环球市场播报",
-     datetime(2026, 9, 28, 15, 20, 25, tzinfo=UTC), ("AMZN",)), "<p>　　奥多比数据分析部门", "责任编辑：郭明煜"),
-    ("news-2019.html", ("中国人习以为常的地方 为何老外却说“了不得”？", "参考消息",
-     datetime(2019, 11, 25, 10, 57, 38, tzinfo=UTC), ()), "<p>　　原标题：视界丨", "责任编辑：张迪"),
-    ("finance-2018.html", ('60万"12306账号"外泄? 中铁总辟谣称消息不实', "新京报",
-     datetime(2018, 12, 28, 11, 55, 10, tzinfo=UTC), ()), "<p>　　新京报快讯（记者 裴剑飞）", "责任编辑：霍琦"),
-    ("ent-2009-gb2312.html", ("爱戴掀起红盖头 庆东南劲爆音乐颁奖七周年(图)", "新浪娱乐",
-     datetime(2009, 11, 9, 5, 48, tzinfo=UTC), ()), "<center><img", "上手机新浪网娱乐频道 ent.sina.cn"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "facts", "first", "last"), REAL)
-def test_a_real_page_is_understood(shared: Path, name: str, facts: tuple[Any, ...], first: str, last: str) -> None:
-    article = article_of((shared / "realdata/pages" / name).read_bytes())
-    assert (article.title, article.media, article.published, article.symbols) == facts
-    assert article.body.lstrip().startswith(first)
-    assert last in article.body[-250:]
-    assert "\ufffd" not in article.body
