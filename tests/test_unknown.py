@@ -70,7 +70,9 @@ def test_the_article_is_found_and_goes_by_the_rules_of_every_body() -> None:
 
 
 def test_pictures_of_other_articles_are_not_taken() -> None:
-    rail = "".join(f'<div><a href="/n/{n}"><img src="/t/{n}.jpg"><h4>另一篇文章第{n}篇</h4></a></div>' for n in range(9))
+    rail = "".join(
+        f'<div><a href="/n/{n}"><img src="/t/{n}.jpg"><h4>另一篇文章第{n}篇</h4></a></div>' for n in range(9)
+    )
     article = article_of(HTML.replace("</main>", f'</main><div class="more">{rail}</div>'))
     assert [picture.url for picture in article.pictures] == ["https://www.example.com/img/metro.jpg"]
     assert "另一篇文章" not in article.body
