@@ -15,7 +15,8 @@ from selectolax.lexbor import LexborNode
 from archive.records import Picture
 
 _BREAKS = "p, div, br, tr, li, h1, h2, h3, h4, h5, h6, table, ul, ol, blockquote, section, figure, figcaption, dt, dd"
-_PARAGRAPHS = "p, div, li, h1, h2, h3, h4, h5, h6, td, th, dd, dt, blockquote, section, center"
+_PARAGRAPH = "p, div, li, h1, h2, h3, h4, h5, h6, td, th, dd, dt, blockquote, section, center"
+_PARAGRAPHS = frozenset(_PARAGRAPH.split(", "))
 # Beside the text: the editor's line, rails of other articles, promotions with their QR codes, players (as a browser
 # has filled them), comments, tools, tags.
 _BESIDE_THE_TEXT = ", ".join(
@@ -61,7 +62,7 @@ def read(root: LexborNode) -> Plain:
     """What the body below ``root`` tells. The tree is used up."""
     editor = _editor(root)
     remove(root, _BESIDE_THE_TEXT)
-    if root.css_first("a") is not None:
+    if any(_is_linked_whole(link, root) for link in root.css("a")):  # rare: looking at each paragraph costs
         _drop_rails(root)
     pictures = tuple(_pictures(root))
     return Plain("\n".join(line for line in lines(root) if not _NOT_TEXT.fullmatch(line)), pictures, editor)
@@ -88,7 +89,7 @@ def _drop_rails(root: LexborNode) -> None:
     found: list[LexborNode] = []
     after = in_rail = False
     heading: LexborNode | None = None
-    paragraphs = {node.mem_id: node for node in root.css(_PARAGRAPHS) if len(node.css(_PARAGRAPHS)) == 1}
+    paragraphs = {node.mem_id: node for node in root.css(_PARAGRAPH) if len(node.css(_PARAGRAPH)) == 1}
     for node in root.traverse(include_text=True):
         if node.is_comment_node:
             said = (node.comment_content or "").strip()
@@ -108,6 +109,14 @@ def _drop_rails(root: LexborNode) -> None:
     if dropped < len(_bare(root.text())):  # else it is an article of links
         for node in found:
             node.decompose()
+
+
+def _is_linked_whole(link: LexborNode, root: LexborNode) -> bool:
+    paragraph = next((around for around in _ancestors(link, root) if around.tag in _PARAGRAPHS), None)
+    if paragraph is None:
+        return False
+    label = _RAIL.match(paragraph.text().strip())
+    return _is_all_links(paragraph, label[0] if label else "")
 
 
 def _is_all_links(paragraph: LexborNode, label: str) -> bool:
