@@ -81,34 +81,41 @@ def _find(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean:
     if element is not None:
         inner = element.inner_html or ""
         body = render_body(inner, page.url, clean=clean)
-        if body.text or body.pictures or not (scripted := _scripted(page, tree)):
+        if body.text or body.pictures or not (scripted := slides(tree) or _video(tree)):
             return _Source(inner, element), body
         # Of two titles the page's is the article's; the other is its video's.
         title = _text(tree, layouts.TITLE) or scripted.title
         source = _Source(inner + scripted.html, element, title, parse_time(scripted.published))
-    elif scripted := _scripted(page, tree):
-        source = _Source(scripted.html, None, scripted.title, parse_time(scripted.published), scripted.medium)
-    elif layouts.GONE in text:
-        raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
-    # Sina's errors come with status 200 too; and who is sent elsewhere by Sina is sent to a form to fill in.
-    elif not text.strip() or is_sinas(page.url) or is_sinas(entry.url):
-        raise ExtractionError(_what_it_is(text, tree))
     else:
-        source = _elsewhere(text, page, tree)
+        # Who is sent elsewhere by Sina is sent to a form to fill in: such a page is Sina's too.
+        ours = is_sinas(page.url) or is_sinas(entry.url)
+        scripted = slides(tree) or (_video(tree) if ours else None)
+        source = _of_scripts(scripted) if scripted else _elsewhere(page, text, tree, ours=ours)
     return source, render_body(source.inner, page.url, clean=clean)
 
 
-def _scripted(page: Page, tree: LexborHTMLParser) -> Scripted | None:
-    if not is_sinas(page.url):  # others may mean something else by these names
-        return None
-    return slides(tree) or video(tree, _text(tree, (layouts.POSTER,)) or "")
+def _video(tree: LexborHTMLParser) -> Scripted | None:
+    return video(tree, _text(tree, (layouts.POSTER,)) or "")
 
 
-def _elsewhere(text: str, page: Page, tree: LexborHTMLParser) -> _Source:
-    """An article from another site than Sina."""
+def _of_scripts(found: Scripted) -> _Source:
+    return _Source(found.html, None, found.title, parse_time(found.published), found.medium)
+
+
+def _elsewhere(page: Page, text: str, tree: LexborHTMLParser, *, ours: bool) -> _Source:
+    """An article on a page of no known layout, which only other sites than Sina may have.
+
+    :param ours: it is one of Sina's: then it is an error page, which comes with status 200 too
+    """
+    if layouts.GONE in text:
+        raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
+    if ours or not text.strip():
+        raise ExtractionError(_what_it_is(text, tree))
     try:
         found = unknown.find(text, page.url, page.fetched_at)
     except ExtractionError as error:
+        if scripted := _video(tree):  # last: by these names other sites' scripts may mean something else
+            return _of_scripts(scripted)
         raise ExtractionError(f"{_what_it_is(text, tree)}; {error}") from error
     published = _time_shown(found.day, tree, page.fetched_at)
     return _Source(found.html, None, found.title or "", published, found.medium or "")

@@ -22,6 +22,7 @@ _NO_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 _CHINA = timezone(timedelta(hours=8))
+_MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
 _NEARLY_ALL = 0.95  # of the text must be there, or it is taken without its pictures
 _WHITE = re.compile(r"\s+")
 
@@ -45,6 +46,8 @@ def find(html: str, url: str, fetched_at: datetime) -> Found:
     :param fetched_at: no later day is taken for that of publication
     :raises ExtractionError: there is none
     """
+    if not _MARKUP.search(html):
+        raise ExtractionError("it is no page of HTML")
     import trafilatura  # noqa: PLC0415  # takes a quarter of a second, and few archives ever need it
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is a failure, and told as one
@@ -55,6 +58,7 @@ def find(html: str, url: str, fetched_at: datetime) -> Found:
         "extensive_search": False,  # it reads "three days ago" against today
         "max_date": f"{fetched_at.astimezone(_CHINA):%Y-%m-%d}",
     }
+    html = LexborHTMLParser(html).html or ""  # whole, as a browser has it: of a page without <body> lxml sees half
     common: dict[str, Any] = {"url": url, "config": config, "output_format": "html"}
     common |= {"include_comments": False, "include_links": True}
     try:

@@ -130,15 +130,31 @@ def test_the_pages_update_goes_before_the_listings() -> None:
         ("<span id=hkstock_hk00700></span><span id=forex_fx_susdcny></span><span id=futures_AU0></span>",
          ("hk00700", "fx_susdcny", "AU0")),
         ("<span id=quote_sh600519></span>", ()),
+        ("<span id=usstock_BRK.A>a</span>", ("BRK.A",)),
+        ("<!-- news_keyword_pub,usstock,MSFT&amp;AMZN -->", ("MSFT", "AMZN")),
+        ("<!-- news_keyword_pub,hkstock,hk00700 --><span id=hkstock_hk00700></span>", ("hk00700",)),
     ],
 )  # fmt: skip
 def test_symbols_are_those_of_the_comment_and_the_spans_each_once(comment: str, symbols: tuple[str, ...]) -> None:
     assert article_of(f'<div id="artibody"><p>a</p>{comment}</div>').symbols == symbols
 
 
-def test_keywords_are_found_however_the_metas_name_is_written() -> None:
-    html = '<meta name="Keywords" content="样例桥, 通车"><div id="artibody"><p>a</p></div>'
-    assert article_of(html).keywords == ("样例桥", "通车")
+@pytest.mark.parametrize(
+    ("html", "keywords"),
+    [
+        ('<meta name="Keywords" content="样例桥, 通车">', ("样例桥", "通车")),
+        ('<meta name="keywords" content="样例桥 通车">', ("样例桥", "通车")),
+        ('<meta name="keywords" content="Cyber Monday,网络　一；黑五、黑五">', ("Cyber Monday", "网络 一", "黑五")),
+        ('<meta name="keywords" content="a"><div id=keywords data-wbkey="公园,甲"><a>b</a></div>', ("公园", "甲")),
+        ('<meta name="keywords" content="a"><div id=keywords class=keywords data-wbkey=""></div>', ("a",)),
+        ('<meta name="keywords" content="a"><div class=keywords><label>关键字</label><a>辟谣</a> <a>外泄</a></div>',
+         ("辟谣", "外泄")),
+        ('<h1 class=main-title>大桥通车 居民喜迎</h1><meta name="keywords" content="大桥通车  居民喜迎">', ()),
+        ('<meta name="keywords" content=""><meta name="keywords" content=" , ">', ()),
+    ],
+)  # fmt: skip
+def test_keywords_are_those_the_page_is_tagged_with(html: str, keywords: tuple[str, ...]) -> None:
+    assert article_of(html + '<div id="artibody"><p>a</p></div>').keywords == keywords
 
 
 # Pages that are no article

@@ -163,10 +163,15 @@ def test_a_page_that_says_it_is_not_there_is_gone_though_it_has_scripts() -> Non
         read("<title>页面没有找到</title><script>var slide_data = null, video_id = 1;</script>")
 
 
-def test_scripts_of_other_sites_mean_something_else() -> None:
-    for html in (slides({"images": [IMAGE]}), video("video_id: 313, title: '题'")):
-        with pytest.raises(ExtractionError):
-            read(html, "https://www.example.com/a.html")
+def test_of_another_site_a_text_goes_before_a_video() -> None:
+    text = (
+        "样例市今日宣布，自下月起全市公共交通票价下调一成，预计每天有三百万人次受益，财政为此每年多支出二亿元。" * 2
+    )
+    html = video("video_id: 313, title: '题'")
+    elsewhere = "https://www.example.com/a.html"
+    assert read(html, elsewhere).text == "题"
+    assert read(f"{html}<article><p>{text}</p></article>", elsewhere).text == text
+    assert read(slides({"images": [IMAGE]}), elsewhere).text == "图说"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -67,6 +68,11 @@ def test_the_article_is_found_and_goes_by_the_rules_of_every_body() -> None:
     assert [
         word for word in ("alert", "热点新闻", "版权所有", "首页", "<html", "<head", "<meta") if word in article.body
     ] == []
+
+
+def test_a_page_without_html_and_body_tags_is_read_as_a_browser_reads_it() -> None:
+    bare = re.sub("</?(html|head|body)[^>]*>", "", HTML)
+    assert article_of(bare).body == article_of(HTML).body
 
 
 def test_pictures_of_other_articles_are_not_taken() -> None:
