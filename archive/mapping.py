@@ -41,6 +41,7 @@ def entry_row(entry: Entry, host: str, first_seen: datetime) -> dict[str, Any]:
         "content": entry.content,
         "symbols": json.dumps(entry.symbols),
         "withdrawn": int(entry.withdrawn),
+        "foreign_site": int(entry.foreign),
         "first_seen": to_text(first_seen),
         "due": to_text(first_seen),
     }
@@ -62,6 +63,7 @@ def pending(row: Row) -> Pending:
         content=row["content"],
         symbols=tuple(json.loads(row["symbols"])),
         withdrawn=bool(row["withdrawn"]),
+        foreign=bool(row["foreign_site"]),
     )
     return Pending(
         entry,

@@ -48,6 +48,7 @@ class Entry:
     content: str | None = None  # HTML of the whole text, where the listing itself carries it; None: it is on the page
     symbols: tuple[str, ...] = ()  # stocks that the listing names, in Sina's notation
     withdrawn: bool = False  # the listing says that the site has deleted it
+    foreign: bool = False  # its page is another site's, and has no layout that is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,7 @@ def m004_validators_and_addresses(db: Database) -> None:
     feeds = db.table("feeds")
     feeds.add_column("etag", str)
     feeds.add_column("last_modified", str)  # as sent
+    db.table("entries").add_column("foreign_site", int, not_null_default=0)  # 1: its page has no layout that is known
     db.table("addresses").create(
         {"docid": str, "until": str, "url": str}, pk=("docid", "until"), not_null={"url"}, strict=True
     )

@@ -18,15 +18,15 @@ Row = sqlite3.Row
 
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
-                         content, symbols, withdrawn, first_seen, due, status)
+                         content, symbols, withdrawn, foreign_site, first_seen, due, status)
     VALUES (:docid, :url, :host, :title, :published, :modified, :entered, :media, :image, :keywords, :lids,
-            :content, :symbols, :withdrawn, :first_seen, :due, 'pending')
+            :content, :symbols, :withdrawn, :foreign_site, :first_seen, :due, 'pending')
     ON CONFLICT (docid) DO UPDATE SET
         url = excluded.url, host = excluded.host, title = excluded.title, published = excluded.published,
         modified = excluded.modified, entered = excluded.entered, media = excluded.media, image = excluded.image,
         keywords = excluded.keywords, lids = excluded.lids, content = excluded.content, symbols = excluded.symbols,
-        withdrawn = excluded.withdrawn, due = excluded.due, status = 'pending', attempts = 0,
-        failure_kind = NULL, failure = NULL
+        withdrawn = excluded.withdrawn, foreign_site = excluded.foreign_site, due = excluded.due, status = 'pending',
+        attempts = 0, failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
 """  # an item that could not be read before and can be now
 
@@ -124,7 +124,7 @@ _PENDING = """
                     title) AS title,
            coalesce((SELECT c.modified FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
                     modified) AS modified,
-           published, entered, media, image, keywords, lids, content, symbols, withdrawn,
+           published, entered, media, image, keywords, lids, content, symbols, withdrawn, foreign_site,
            attempts, first_seen, path, revision,
            (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.records import Picture
+from crawler import plain
 from crawler.urls import PADDING, absolute
 
 _PICTURE = re.compile(r"\.(?:gif|png|jpg|webp)", re.IGNORECASE)
-# What stands inside the article element beside the text, and comes and goes with each load.
-_BESIDE_THE_TEXT = ".article-editor, [class*='recommend'], [class*='related'], noscript, template"
-_BLOCKS = "p, div, br, tr, li, h1, h2, h3, h4, h5, h6, table, ul, ol, blockquote, section, figure, figcaption, dt, dd"
-_EDITOR = re.compile(r"[（(]?\s*(?:责任编辑|责编|编辑)\s*[:：]\s*([^）)\n]{1,40})")
 # Serialised HTML: `<` is escaped everywhere but in tags, comments and these elements, whose text stands raw.
 _RAW_OR_NBSP = re.compile(
     r"<!--.*?-->|<(style|script|xmp|iframe|noembed|noframes)\b.*?</\1>|<plaintext\b.*|&nbsp;", re.DOTALL
@@ -45,7 +42,6 @@ _AD_LIST = re.compile(r"<!--\s*article_adlist\[.*?\]article_adlist\s*-->", re.DO
 _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _KEPT_COMMENT = "news_keyword_pub"  # the comment that names the article's stocks
 _TRACKING = ("data-sudaclick", "suda-uatrack", "data-mcesrc", "data-mceselected", "data-mce-attachid")
-_WHITE = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"(<pre\b.*?</pre>)|\n\s*\n+", re.DOTALL)
 
 
@@ -84,12 +80,10 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     if clean:
         html = _BLANK_LINES.sub(lambda m: m[1] or "\n", _COMMENT.sub(_kept_comment, html))
     html = _drop_controls(html).replace("{", "&#123;").replace("}", "&#125;")  # Hexo would read them as template code
-    editor = _editor(root)
     if not clean:
         _remove_furniture(root)
-    for node in root.css(_BESIDE_THE_TEXT):
-        node.decompose()
-    return Body(html, image, _text(root), tuple(_pictures(root)), editor)
+    told = plain.read(root)
+    return Body(html, image, _drop_controls(told.text), told.pictures, told.editor)
 
 
 def _trees(root: LexborNode) -> Iterator[LexborNode]:
@@ -144,8 +138,7 @@ def _lazy_source(attributes: dict[str, str | None]) -> str | None:
 
 
 def _remove_furniture(root: LexborNode) -> None:
-    for node in root.css(_FURNITURE):
-        node.decompose()
+    plain.remove(root, _FURNITURE)
     for paragraph in root.css("p[cms-style]"):
         if not paragraph.text().strip() and paragraph.css_first("img") is None:
             paragraph.decompose()
@@ -193,33 +186,5 @@ def plain_text(html: str) -> str:
     tree = LexborHTMLParser(html)
     if tree.body is None:
         return ""
-    for node in tree.body.css("style, script"):
-        node.decompose()
-    return _text(tree.body)
-
-
-def _text(root: LexborNode) -> str:
-    for block in root.css(_BLOCKS):
-        block.insert_before("\n")
-        block.insert_after("\n")
-    lines = map(str.strip, _drop_controls(root.text(separator="")).split("\n"))
-    return "\n".join(line for line in lines if line)
-
-
-def _pictures(root: LexborNode) -> Iterator[Picture]:
-    for picture in root.css("img"):
-        if not (address := picture.attributes.get("src")):
-            continue
-        around = picture.parent
-        while (
-            around is not None and around is not root and "img_wrapper" not in (around.attributes.get("class") or "")
-        ):
-            around = around.parent
-        caption = around.css_first(".img_descr") if around is not None else None
-        yield Picture(address, _WHITE.sub(" ", caption.text()).strip() if caption is not None else "")
-
-
-def _editor(root: LexborNode) -> str | None:
-    line = root.css_first(".article-editor")
-    found = _EDITOR.search(line.text() if line is not None else (root.text() or "")[-200:])
-    return found[1].strip() or None if found else None
+    plain.remove(tree.body, "style, script")
+    return _drop_controls("\n".join(plain.lines(tree.body)))

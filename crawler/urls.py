@@ -23,6 +23,11 @@ def host(url: str) -> str:
         return ""
 
 
+def is_sinas(url: str) -> bool:
+    """Whether an address is one of Sina's own."""
+    return f".{host(url)}".endswith((".sina.com.cn", ".sina.cn"))
+
+
 def is_web(url: str) -> bool:
     """Whether an address is an absolute http or https one."""
     try:

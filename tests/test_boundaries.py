@@ -28,8 +28,12 @@ HOMES = {
     "scrapy": _SCRAPY,
     "twisted": (*_SCRAPY, "scheduler/health.py"),
     "zope": _SCRAPY,
-    "selectolax": ("crawler/body.py", "crawler/extract.py", "crawler/listings/column.py"),
+    "selectolax": (
+        *(f"crawler/{name}.py" for name in ("body", "extract", "plain", "scripted", "unknown")),
+        "crawler/listings/column.py",
+    ),
     "feedparser": ("crawler/listings/rss.py",),
+    "trafilatura": ("crawler/unknown.py",),
     "w3lib": ("crawler/charset.py",),
     "sqlite_utils": tuple(
         f"archive/{name}.py"

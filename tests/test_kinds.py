@@ -203,6 +203,23 @@ def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, replica: R
     home.assert_whole()
 
 
+def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, replica: Replica) -> None:
+    story = replica.site.stories[0]
+    paragraphs = "".join(f"<p>{n}、{TEXT}</p>" for n in "甲乙丙丁")
+    page = f"<html><head><title>样例网</title></head><body><main><h1>题</h1>{paragraphs}</main></body></html>"
+    replica.site.pages[story.path] = page.encode()
+    configure(home, replica, "rss", RSS)
+    replica.site.pages[RSS] = rss([story], replica.url)
+    assert crawl(home)["archived"] == 1
+    assert facts(home, story.docid)["text"].count(TEXT) == 4
+
+    column(replica, [replica.site.stories[1]])
+    replica.site.pages[replica.site.stories[1].path] = page.encode()
+    configure(home, replica, "column", COLUMN)
+    outcome = home.run("crawl", "--json")
+    assert (outcome.status, outcome.json["failed"]) == (1, 1), "of a list of Sina's it is an error page"
+
+
 def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, replica: Replica) -> None:
     stories = make_stories(60, newest=NEWEST, every=600, seed=5)
     for story in stories:

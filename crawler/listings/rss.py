@@ -21,7 +21,7 @@ from archive.records import Entry, Failure, Kind, Listing
 from config.model import Feed
 from crawler.body import plain_text
 from crawler.errors import ListingError
-from crawler.urls import absolute, digest, docid, host, is_web
+from crawler.urls import absolute, digest, docid, host, is_sinas, is_web
 
 _REDIRECT = "go.rss.sina.com.cn"
 # A content element shorter than this, and no longer than the summary beside it, is an excerpt (characters of text).
@@ -84,7 +84,9 @@ def _entry(item: Any, url: str, medium: str | None) -> Entry:
         media=_line(item.get("source", {}).get("title")) or medium,
         image=next(filter(None, _images(item)), None),
         keywords=tuple(dict.fromkeys(filter(None, (_line(tag.get("term")) for tag in item.get("tags", ()))))),
-        content=None if _is_sina(url) else _whole_text(item),
+        # Sina's pages say more than a feed does, and other lists have them too.
+        content=None if is_sinas(url) else _whole_text(item),
+        foreign=not is_sinas(url),
     )
 
 
@@ -114,11 +116,6 @@ def _whole_text(item: Any) -> str | None:
     if len(text) >= _SHORTEST_TEXT or (text and summary != html and len(text) > len(plain_text(summary))):
         return str(html)
     return None
-
-
-def _is_sina(url: str) -> bool:
-    """Pages of a known layout say more than a feed does, and other lists have them too."""
-    return host(url).endswith((".sina.com.cn", ".sina.cn"))
 
 
 def _images(item: Any) -> Iterable[str]:

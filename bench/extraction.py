@@ -1,0 +1,125 @@
+"""How much of an article's text is found, and how much else: against what a person selected on real pages.
+
+    python -m bench.extraction [FOLDER]
+
+The pages are other people's and stand outside the project (../shared/realdata/pages), and so do their texts: a
+selection is kept as digests of its paragraphs (bench/selections.json), by which they are found on the page again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+import trafilatura
+from selectolax.lexbor import LexborHTMLParser
+
+from archive.records import Article, Entry, Page
+from crawler import unknown
+from crawler.body import render_body
+from crawler.charset import decode
+from crawler.extract import extract
+
+SELECTIONS = Path(__file__).with_name("selections.json")
+PAGES = Path(__file__).parents[2] / "shared/realdata/pages"
+URL = "https://finance.sina.com.cn/china/2026-09-30/doc-ikzxbench000001.shtml"
+FETCHED = datetime(2026, 10, 1, tzinfo=UTC)
+_BLANK = re.compile(r"[\s\u200b\ufeff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Shares of characters, white space apart."""
+
+    precision: float  # of what was found: how much a person had selected
+    recall: float  # of what a person had selected: how much was found
+
+
+def fold(text: str) -> str:
+    """A text without its white space, which says nothing."""
+    return _BLANK.sub("", text)
+
+
+def digest(text: str) -> str:
+    """What stands for a text in a selection: 16 digits of its SHA-256, folded, and how many characters it has."""
+    text = fold(text)
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}:{len(text)}"
+
+
+def selections() -> dict[str, dict[str, Any]]:
+    """By the page's file name: the paragraphs that are the article's text, and texts that have a place of their own.
+
+    Captions and the original title's line are ``beside``: a text with them is as good as one without.
+    """
+    found: dict[str, dict[str, Any]] = json.loads(SELECTIONS.read_text(encoding="utf-8"))
+    return found
+
+
+def selected(html: str, digests: list[str]) -> list[str]:
+    """The texts on a page that digests stand for, folded.
+
+    :raises LookupError: one is not on the page
+    """
+    texts = {digest(text): fold(text) for text in _texts(html)}
+    return [texts[stated] for stated in digests]
+
+
+def _texts(html: str) -> Iterator[str]:
+    tree = LexborHTMLParser(html)
+    for node in tree.root.traverse(include_text=True) if tree.root else ():
+        if node.is_text_node or node.tag in ("p", "span", "div", "li", "td", "blockquote"):
+            yield node.text() or ""
+
+
+def score(found: str, paragraphs: list[str], beside: list[str]) -> Score:
+    """How well a text fits a selection."""
+    text, wanted = fold(found), "".join(paragraphs)
+    for other in beside:
+        text = text.replace(other, "", 1)
+    matcher = SequenceMatcher(None, text, wanted, autojunk=False)
+    common = sum(block.size for block in matcher.get_matching_blocks())
+    return Score(common / max(1, len(text)), common / max(1, len(wanted)))
+
+
+def article_of(body: bytes) -> Article:
+    """The article on a page, of which no listing said anything."""
+    entry = Entry("kzxbench000001", URL, "", published=None, modified=None, entered=None, media=None, image=None)
+    return extract(Page(URL, body, "text/html", FETCHED), entry)
+
+
+def compared(page: Path) -> tuple[Score, ...]:
+    """Ours; trafilatura's on the same page; ours were the page another site's, which we leave to trafilatura."""
+    body = page.read_bytes()
+    html, selection = decode(body), selections()[page.name]
+    paragraphs, beside = selected(html, selection["paragraphs"]), selected(html, selection["beside"])
+    # Readers' comments are no part of an article, and it need not be told that these pages have them.
+    theirs = trafilatura.extract(html, include_comments=False) or ""
+    fallback = render_body(unknown.find(html, URL, FETCHED).html, URL)
+    return tuple(score(text, paragraphs, beside) for text in (article_of(body).text, theirs, fallback.text))
+
+
+def main(folder: Path) -> int:
+    """Print a table."""
+    pages = [folder / name for name in selections()]
+    if not all(page.is_file() for page in pages):
+        print(f"the pages are not in {folder}", file=sys.stderr)
+        return 2
+    print("| page | characters | by its layout | trafilatura | as another site's page |")
+    print("|---|---|---|---|---|")
+    for page in pages:
+        length = sum(int(stated.partition(":")[2]) for stated in selections()[page.name]["paragraphs"])
+        figures = (f"{one.precision:.3f} / {one.recall:.3f}" for one in compared(page))
+        print(f"| {page.stem} | {length} | {' | '.join(figures)} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else PAGES))
