@@ -64,7 +64,8 @@ def test_an_edit_below_what_ends_the_text_is_one_too(kind: str) -> None:
 def test_an_article_of_links_keeps_its_text() -> None:
     links = "".join(f'<p><a href="/{n}">第{n}条要闻</a></p>' for n in range(3))
     assert read(links + END).text.splitlines() == ["第0条要闻", "第1条要闻", "第2条要闻"]
-    assert read(END + links).text.splitlines() == ["第0条要闻", "第1条要闻", "第2条要闻"]
+    assert read(f"<p></p>{END}{links}").text.splitlines() == ["第0条要闻", "第1条要闻", "第2条要闻"]
+    assert read("<h3>相关新闻</h3>" + links).text.splitlines()[-1] == "第2条要闻"
     assert read("<p>今日要闻：</p>" + links).text.splitlines()[-1] == "第2条要闻"
 
 
