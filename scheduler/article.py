@@ -22,7 +22,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     :param as_of: what was known then, and nothing of later; None: what is known now
     :return: None when the archive knows no such article, or did not know it then
     """
-    row = store.versions.find(ident) or store.versions.find(_inside(root, ident))
+    row = find_entry(store, root, ident)
     if row is None:
         return None
     if as_of:
@@ -49,6 +49,11 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     if revisions:
         _add_text(facts, root / row["path"])
     return facts
+
+
+def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
+    """What the index knows of the entry that people mean by ``ident``; None when it knows none."""
+    return store.versions.find(ident) or store.versions.find(_inside(root, ident))
 
 
 def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dict[str, Any] | None:

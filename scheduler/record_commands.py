@@ -8,11 +8,60 @@ from dataclasses import asdict
 import click
 
 from archive.archive import index_path
+from archive.records import Revision
+from archive.store import Store
 from archive.verify import verify
-from scheduler import record_screen
+from scheduler import difference_screen, record_screen
+from scheduler.article import find_entry
 from scheduler.cli import Refusal, Session
+from scheduler.difference import differ, difference_json
 from scheduler.exits import Exit
 from scheduler.rebuild import mend, rebuild
+
+
+@click.command()
+@click.argument("id")
+@click.argument("rev", nargs=-1, type=click.IntRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
+@click.pass_obj
+def diff(session: Session, id: str, rev: tuple[int, ...], as_json: bool) -> Exit:  # noqa: A002 - its name there
+    """Show what changed between two versions of an article: the two newest, or those of the numbers REV REV.
+
+    ID is a docid or a path. What went is red or stands in [-...-], what came is green or stands in {+...+}.
+
+    Example: finarchive diff mcwiwss7730811 1 3
+    """
+    if rev and len(rev) != 2:
+        raise click.UsageError("name two versions, or none for the two newest")
+    root = session.settings.archive.root
+    store = Store.open_for_reading(index_path(root))
+    entry = find_entry(store, root, id)
+    if entry is None:
+        raise Refusal(f"the archive {root} has no article {id}")
+    old, new = _two_versions(store.versions.revisions(entry["docid"]), rev, entry["docid"])
+    found = differ(store, root, old, new) if old else None
+    if as_json:
+        click.echo(json.dumps(difference_json(entry["path"], old, new, found), ensure_ascii=False))
+    elif found:
+        difference_screen.show_difference(found)
+    else:
+        difference_screen.show_lone_version(new)
+    return Exit.DONE
+
+
+def _two_versions(
+    revisions: list[Revision], numbers: tuple[int, ...], docid: str
+) -> tuple[Revision | None, Revision]:
+    """Those to compare; the first is None where there is one only and none was asked for by its number."""
+    by_number = {revision.number: revision for revision in revisions}
+    if not revisions:
+        raise Refusal(f"{docid} is not archived yet: it has no version")
+    if unknown := [number for number in numbers if number not in by_number]:
+        have = "one version only" if len(revisions) == 1 else f"the versions 1 to {len(revisions)}"
+        raise Refusal(f"{docid} has no version {', '.join(map(str, unknown))}: it has {have}")
+    if numbers:
+        return by_number[numbers[0]], by_number[numbers[1]]
+    return (revisions[-2] if len(revisions) > 1 else None), revisions[-1]
 
 
 @click.command("rebuild")
