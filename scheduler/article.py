@@ -14,6 +14,8 @@ from archive.store import Store
 from crawler.body import plain_text
 from scheduler.reports import plain
 
+_EVER = datetime.max.replace(tzinfo=UTC)
+
 
 def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> dict[str, Any] | None:
     """What is known of an article, with the text of its newest version.
@@ -27,7 +29,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         return None
     if as_of:
         return _as_of(store, root, row, as_of)
-    known = store.past.as_of(row["docid"], datetime.max.replace(tzinfo=UTC)) or {}
+    known = store.past.as_of(row["docid"], _EVER) or {}
     revisions = store.versions.revisions(row["docid"])
     facts: dict[str, Any] = {
         "docid": row["docid"],
@@ -44,6 +46,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "revisions": [plain(asdict(revision)) for revision in revisions],
         "gone": known.get("gone"),
         "observations": known.get("observations", []),
+        "same_story": store.past.same_story(row["docid"], _EVER),
         "text": None,
     }
     if revisions:
@@ -61,7 +64,11 @@ def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dic
     if facts is None:
         return None
     revisions = facts["revisions"]
-    facts |= {"revisions": [plain(asdict(revision)) for revision in revisions], "text": None}
+    facts |= {
+        "revisions": [plain(asdict(revision)) for revision in revisions],
+        "same_story": store.past.same_story(row["docid"], time),
+        "text": None,
+    }
     if revisions:
         path, number = revisions[-1].path, revisions[-1].number
         _add_text(facts, root / (path if number == row["revision"] else history_path(path, number)))
