@@ -45,7 +45,7 @@ HOMES = {
             "index",
         )
     ),
-    "sqlite3": ("archive/index.py", "archive/sql.py", "archive/takeover.py"),
+    "sqlite3": ("archive/index.py", "archive/sql.py", "archive/takeover.py", "archive/disagreement.py"),
     "frontmatter": ("archive/post.py",),
     "yaml": ("archive/post.py",),
     "apscheduler": ("config/cron.py", "scheduler/timetable.py"),
