@@ -172,22 +172,29 @@ def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
     assert "4 more rows" in report.problems[-1].detail
 
 
-def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(archive: Home, tmp_path: Path) -> None:
+def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(home: Home, replica: Replica, tmp_path: Path) -> None:
     """The index of an earlier moment, as after a kill: the next start brings it up to date."""
-    index = archive.root / INDEX
-    earlier = tmp_path / "earlier.db"
+    home.configure(replica.endpoint)
+    assert home.run("crawl").status == 0
+    index, earlier = home.root / INDEX, tmp_path / "earlier.db"
     shutil.copy(index, earlier)
-    with Replica(make_stories(9, newest=NEWEST)) as replica:
-        archive.configure(replica.endpoint)
-        replica.clock += 120
-        assert archive.run("crawl").status == 1, "the articles that waited are not on this site"
-        assert archive.rows("SELECT count(*) FROM revisions")[0][0] > 6
-    assert named(archive) == []
-    for name in (f"{index.name}-wal", f"{index.name}-shm"):
-        (index.parent / name).unlink(missing_ok=True)
+    for story in make_stories(3, newest=NEWEST + 900, seed=3):
+        replica.site.add(story)
+    replica.clock += 2000
+    replica.site.edit(replica.site.stories[-1].docid, replica.clock - 9, title="改题")
+    assert home.run("crawl").status == 0
+    assert home.rows("SELECT count(*) FROM revisions") == [(16,)]
+    assert named(home) == []
+
     shutil.copy(earlier, index)
-    details = archive.run("verify", "--deep", "--json").json["problems"]
-    assert [problem for problem in details if problem["kind"] == "index"] == []
+    assert home.rows("SELECT count(*) FROM revisions") == [(12,)]
+    found = home.run("verify", "--deep", "--json").json["problems"]
+    assert {problem["kind"] for problem in found} == {"extra", "tampered"}, "files that it does not know of yet"
+    home.execute("UPDATE texts SET text = 'x' WHERE docid = 'nreplica0000004'")
+    found = home.run("verify", "--deep", "--json").json["problems"]
+    assert [problem["detail"] for problem in found if problem["kind"] == "index"] == [
+        "texts docid=nreplica0000004 number=1: text is not what the raw pages say"
+    ]
 
 
 def test_where_raw_pages_are_damaged_rows_are_not_compared(archive: Home) -> None:
