@@ -16,6 +16,15 @@ from archive.sql import to_text
 # Of looks that have seen the article, or seen that it is gone.
 _SEEN = ("first", "revised", "same")
 
+_SELECT_SAME_STORY = """
+    SELECT r.docid, r.title, r.path, r.published, r.media FROM revisions AS r JOIN entries USING (docid)
+    WHERE r.story = (SELECT story FROM revisions WHERE docid = :docid AND fetched_at <= :now
+                     ORDER BY number DESC LIMIT 1)
+        AND r.fetched_at <= :now AND entries.first_seen <= :now
+        AND r.number = (SELECT max(number) FROM revisions AS n WHERE n.docid = r.docid AND n.fetched_at <= :now)
+    ORDER BY r.published, entries.first_seen, r.docid
+"""
+
 
 class Past:
     """The index as it stood: a part of :class:`~archive.store.Store`, whose promises it keeps."""
@@ -59,6 +68,18 @@ class Past:
             ],
         }
 
+    def same_story(self, docid: str, time: datetime) -> list[dict[str, Any]]:
+        """The entries whose newest versions told the same story as this one's then, the first to publish it first.
+
+        :param time: aware; what was observed later does not count
+        :return: docid, title, path, published (as the index has times), media and first (whether it published the
+            story first) of each, this one's too; empty when no other told it
+        """
+        rows = self._rows(_SELECT_SAME_STORY, {"docid": docid, "now": to_text(time)})
+        if len(rows) < 2:
+            return []
+        return [dict(row) | {"first": place == 0} for place, row in enumerate(rows)]
+
     def _revisions(self, docid: str, time: datetime) -> list[Revision]:
         rows = self._rows(
             "SELECT * FROM revisions WHERE docid = ? AND fetched_at <= ? ORDER BY number", [docid, to_text(time)]
@@ -90,9 +111,9 @@ class Past:
         )
         return [row["feed"] for row in rows]
 
-    def _rows(self, query: str, parameters: Sequence[Any]) -> list[sql.Row]:
+    def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[sql.Row]:
         with sql.told(self._path):
-            return self._db.execute(query, list(parameters)).fetchall()
+            return self._db.execute(query, parameters).fetchall()
 
 
 def _gone_since(looks: Sequence[sql.Row]) -> str | None:

@@ -82,11 +82,27 @@ def _extended(article: Article, categories: Sequence[str], author: str) -> str:
             f"keywords: {_flow(article.keywords)}",
             f"symbols: {_flow(article.symbols)}",
             f"sha256: {quoted(_digest(article.body))}",
+            *_page_facts(article),
         ),
     )
 
 
+def _page_facts(article: Article) -> list[str]:
+    """Lines of what only some pages say; each key stands there only where the page says it."""
+    lines = []
+    if article.editor is not None:
+        lines.append(f"editor: {quoted(article.editor)}")
+    if article.original_title is not None:
+        lines.append(f"original_title: {quoted(article.original_title)}")
+    if article.pictures:
+        lines.append("pictures:")
+    for picture in article.pictures:
+        lines += [f"  - url: {quoted(picture.url)}", f"    caption: {quoted(picture.caption)}"]
+    return lines
+
+
 def _hugo(article: Article, categories: Sequence[str], author: str) -> str:
+    facts = _page_facts(article)
     head = [
         f"title: {quoted(article.title)}",
         f"date: {article.published.astimezone(CHINA).isoformat()}",
@@ -101,6 +117,8 @@ def _hugo(article: Article, categories: Sequence[str], author: str) -> str:
         f"media: {quoted(article.media or '')}",
         f"symbols: {_flow(article.symbols)}",
         f"sha256: {quoted(_digest(article.body))}",
+        # Hugo keeps names of its own at the top; what it does not know of is to stand here.
+        *(["params:", *(f"  {line}" for line in facts)] if facts else []),
     ]
     return "---\n" + "\n".join(head) + "\n---\n\n" + _wrapped(article.body)
 

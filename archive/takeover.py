@@ -25,18 +25,18 @@ def take_over(old: Path, new: Path) -> int:
 
     :return: how many entries were taken over; 0 when there is no old index that can be read
     """
-    with _both(old, new) as connection:
+    with attached(old, new) as connection:
         if connection is None:
             return 0
         missing = "docid NOT IN (SELECT docid FROM main.entries)"
         count = connection.execute(f"SELECT count(*) FROM old.entries WHERE {missing}").fetchone()[0]  # noqa: S608
         for table in _OF_ENTRIES:  # entries come last
-            columns = ", ".join(_columns(connection, table, but_id=table in _NUMBERED))
+            columns = ", ".join(columns_of(connection, table, but_id=table in _NUMBERED))
             connection.execute(
                 f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table} WHERE {missing}"  # noqa: S608
             )
         for table in _LEDGER:
-            columns = ", ".join(_columns(connection, table))
+            columns = ", ".join(columns_of(connection, table))
             connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
             connection.execute(
                 f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
@@ -47,12 +47,12 @@ def take_over(old: Path, new: Path) -> int:
 
 def index_differences(old: Path, new: Path) -> dict[str, int]:
     """How many rows two indexes do not have in common, by table; tables that agree are left out."""
-    with _both(old, new) as connection:
+    with attached(old, new) as connection:
         if connection is None:
             return {}
         found = {}
         for table in (*_OF_ENTRIES, *_LEDGER):
-            columns = ", ".join(_columns(connection, table, but_id=table in _NUMBERED))
+            columns = ", ".join(columns_of(connection, table, but_id=table in _NUMBERED))
             differing = 0
             for one, other in (("main", "old"), ("old", "main")):
                 differing += connection.execute(
@@ -65,7 +65,8 @@ def index_differences(old: Path, new: Path) -> dict[str, int]:
 
 
 @contextmanager
-def _both(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
+def attached(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
+    """A connection to ``new``, as ``main``, and ``old``; None when there is no old one with the same tables."""
     connection = sqlite3.connect(new)
     try:
         if not old.exists():
@@ -73,7 +74,7 @@ def _both(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
             return
         try:
             connection.execute("ATTACH ? AS old", [str(old)])
-            same = _columns(connection, "entries") == _columns(connection, "entries", of="old")
+            same = columns_of(connection, "entries") == columns_of(connection, "entries", of="old")
         except sqlite3.DatabaseError:  # a damaged one is why one rebuilds
             same = False
         if not same:
@@ -85,6 +86,7 @@ def _both(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
         connection.close()
 
 
-def _columns(connection: sqlite3.Connection, table: str, *, but_id: bool = False, of: str = "main") -> list[str]:
+def columns_of(connection: sqlite3.Connection, table: str, *, but_id: bool = False, of: str = "main") -> list[str]:
+    """Names of a table's columns, quoted."""
     rows = connection.execute(f"PRAGMA {of}.table_info({table})").fetchall()
     return [f'"{row[1]}"' for row in rows if not (but_id and row[1] == "id")]

@@ -39,6 +39,11 @@ class Versions:
         rows = self._rows("SELECT * FROM revisions WHERE docid = ? ORDER BY number", [docid])
         return [mapping.revision(row) for row in rows]
 
+    def text(self, docid: str, number: int) -> str | None:
+        """A version's plain text; None when the index has none, as of versions of before it kept any."""
+        rows = self._rows("SELECT text FROM texts WHERE docid = ? AND number = ?", [docid, number])
+        return str(rows[0]["text"]) if rows else None
+
     def find(self, ident: str) -> dict[str, Any] | None:
         """All that is known of an entry, by its docid or its file's path, with its feeds; None when unknown."""
         rows = self._rows(sql.SELECT_FOUND, [ident, ident])

@@ -14,6 +14,8 @@ from archive.store import Store
 from crawler.body import plain_text
 from scheduler.reports import plain
 
+_EVER = datetime.max.replace(tzinfo=UTC)
+
 
 def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> dict[str, Any] | None:
     """What is known of an article, with the text of its newest version.
@@ -22,12 +24,12 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     :param as_of: what was known then, and nothing of later; None: what is known now
     :return: None when the archive knows no such article, or did not know it then
     """
-    row = store.versions.find(ident) or store.versions.find(_inside(root, ident))
+    row = find_entry(store, root, ident)
     if row is None:
         return None
     if as_of:
         return _as_of(store, root, row, as_of)
-    known = store.past.as_of(row["docid"], datetime.max.replace(tzinfo=UTC)) or {}
+    known = store.past.as_of(row["docid"], _EVER) or {}
     revisions = store.versions.revisions(row["docid"])
     facts: dict[str, Any] = {
         "docid": row["docid"],
@@ -44,6 +46,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "revisions": [plain(asdict(revision)) for revision in revisions],
         "gone": known.get("gone"),
         "observations": known.get("observations", []),
+        "same_story": store.past.same_story(row["docid"], _EVER),
         "text": None,
     }
     if revisions:
@@ -51,12 +54,21 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     return facts
 
 
+def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
+    """What the index knows of the entry that people mean by ``ident``; None when it knows none."""
+    return store.versions.find(ident) or store.versions.find(_inside(root, ident))
+
+
 def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dict[str, Any] | None:
     facts = store.past.as_of(row["docid"], time)
     if facts is None:
         return None
     revisions = facts["revisions"]
-    facts |= {"revisions": [plain(asdict(revision)) for revision in revisions], "text": None}
+    facts |= {
+        "revisions": [plain(asdict(revision)) for revision in revisions],
+        "same_story": store.past.same_story(row["docid"], time),
+        "text": None,
+    }
     if revisions:
         path, number = revisions[-1].path, revisions[-1].number
         _add_text(facts, root / (path if number == row["revision"] else history_path(path, number)))

@@ -19,7 +19,7 @@ from scheduler.coverage import read_day
 from scheduler.doctor import examine
 from scheduler.exits import Exit
 from scheduler.handover import runs
-from scheduler.record_commands import rebuild_command, verify_command
+from scheduler.record_commands import diff, rebuild_command, verify_command
 from scheduler.reports import coverage_json, plain, report_coverage, report_feeds, report_gaps, status_json
 from scheduler.service_commands import service
 from scheduler.work_commands import aware_time, backfill, crawl_command, retry, run
@@ -32,7 +32,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def register(group: click.Group) -> None:
     """Add all commands to the command line."""
     for command in (
-        crawl_command, run, feeds, status, coverage, backfill, retry, show, verify_command, rebuild_command,
+        crawl_command, run, feeds, status, coverage, backfill, retry, show, diff, verify_command, rebuild_command,
         service, init, doctor, demo,
     ):  # fmt: skip
         group.add_command(command)

@@ -18,7 +18,8 @@ from archive import files
 from archive.archive import INNER, index_path, journal_path
 from archive.journal import Event, event_of
 from archive.lock import Lock
-from archive.looks import Verdict
+from archive.looks import Place, Verdict
+from archive.notebook import LOOKS, OTHERS, order
 from archive.records import Article, Failure, Post
 from archive.seal import adopt
 from archive.store import Store
@@ -75,8 +76,8 @@ def rebuild(
     :raises ArchiveError: the journal or the disk does not allow it; the archive is as it was
     """
     root = root.absolute()
-    with _aside(root, "rebuild", now) as aside:
-        return _rebuild(root, aside, _Reading(most, processes or os.cpu_count() or 1, on_progress), dry_run)
+    with made_aside(root, "rebuild", now) as aside:
+        return _rebuild(root, aside, Reading(most, processes or os.cpu_count() or 1, on_progress), dry_run)
 
 
 def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> list[str]:
@@ -88,11 +89,11 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
     :raises ArchiveError: the journal or the disk does not allow it
     """
     root = root.absolute()
-    with _aside(root, "verify", now) as aside:
+    with made_aside(root, "verify", now) as aside:
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
             with store.in_one_go():
-                _replay(journal_path(root), store, tree, _Reading(most, os.cpu_count() or 1, _no_word), Rebuilt())
+                replay(journal_path(root), store, tree, Reading(most, os.cpu_count() or 1, _no_word), Rebuilt())
         finally:
             store.close()
         mended = []
@@ -114,7 +115,7 @@ def _no_word(done: int, whole: int) -> None:
 
 
 @contextmanager
-def _aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
+def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
     """A folder for what is made, while the archive is locked; removed afterwards."""
     with Lock(root / INNER / "lock", command, now):
         aside = root / INNER / "rebuild"
@@ -128,18 +129,21 @@ def _aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    most: int
-    processes: int
-    on_progress: Callable[[int, int], None]
+class Reading:
+    """How a journal is read."""
+
+    most: int  # bytes that a page may unpack to
+    processes: int  # that read pages
+    on_progress: Callable[[int, int], None]  # told how many bytes of how many are done
+    until: Mapping[str, Place] | None = None  # up to where, of each that writes the journal; None: all of it
 
 
-def _rebuild(root: Path, aside: Path, reading: _Reading, dry_run: bool) -> Rebuilt:
+def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuilt:
     result, tree = Rebuilt(), aside / "tree"
     store = Store.open(aside / "index.db")
     try:
         with store.in_one_go():
-            _replay(journal_path(root), store, tree, reading, result)
+            replay(journal_path(root), store, tree, reading, result)
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
         result.taken_over = take_over(index_path(root), aside / "index.db")
         result.rows = index_differences(index_path(root), aside / "index.db")
@@ -151,12 +155,18 @@ def _rebuild(root: Path, aside: Path, reading: _Reading, dry_run: bool) -> Rebui
     return result
 
 
-def _replay(folder: Path, store: Store, tree: Path, reading: _Reading, result: Rebuilt) -> None:
+def replay(folder: Path, store: Store, tree: Path | None, reading: Reading, result: Rebuilt) -> None:
+    """Do again what the journal in a folder says was done.
+
+    :param tree: where files are made; None: only the index is
+    """
     batch: list[_Understood] = []
     in_batch: set[str] = set()
     for understood in _understood(folder, reading, result):
-        result.events += 1
         look = understood.event.look
+        if not _is_within(understood.event, reading.until):
+            continue
+        result.events += 1
         if batch and (look is None or _docid(understood) in in_batch or len(batch) >= BATCH):
             _record(batch, store, tree, result)
             batch, in_batch = [], set()
@@ -168,19 +178,24 @@ def _replay(folder: Path, store: Store, tree: Path, reading: _Reading, result: R
     _record(batch, store, tree, result)
 
 
+def _is_within(event: Event, until: Mapping[str, Place] | None) -> bool:
+    end = event.place if until is None else until.get(LOOKS if event.look else OTHERS)
+    return end is not None and order(event.place) <= order(end)
+
+
 def _docid(understood: _Understood) -> str:
     look = understood.event.look
     return look.pending.entry.docid if look else ""
 
 
-def _record(batch: Sequence[_Understood], store: Store, tree: Path, result: Rebuilt) -> None:
+def _record(batch: Sequence[_Understood], store: Store, tree: Path | None, result: Rebuilt) -> None:
     known = store.versions.newest([_docid(each) for each in batch])
     verdicts: list[Verdict] = []
     for each in batch:
         if each.event.look and each.read:
             verdicts.append(judge(each.event.look, each.read, known.get(_docid(each)), each.digest))
     for verdict in verdicts:
-        if verdict.post:
+        if verdict.post and tree:
             result.articles += 1
             _stage(tree, verdict.post)
     store.versions.commit(verdicts, [each.event.place for each in batch])
@@ -203,7 +218,7 @@ def _stage(tree: Path, post: Post) -> None:
 # Reading on all cores
 
 
-def _understood(folder: Path, reading: _Reading, result: Rebuilt) -> Iterator[_Understood]:
+def _understood(folder: Path, reading: Reading, result: Rebuilt) -> Iterator[_Understood]:
     """The journal's events in their order, their pages understood by other processes."""
     todo = deque(parts(folder, PART))
     whole = sum(path.stat().st_size for path in {part.path for part in todo})

@@ -63,8 +63,11 @@ def files_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], N
         yield lambda done, whole: bar.update(task, completed=done, total=whole)
 
 
-def show_verified(report: Report, left: Sequence[Problem], mended: Sequence[str]) -> None:
-    """What a look at the whole archive has found."""
+def show_verified(report: Report, left: Sequence[Problem], mended: Sequence[str], unproven: int = 0) -> None:
+    """What a look at the whole archive has found.
+
+    :param unproven: articles that the raw pages know nothing of
+    """
     console = console_here()
     console.print(f"{many(report.articles, 'article')} in the index, {many(report.files, 'file')} read")
     for path in mended:
@@ -73,6 +76,8 @@ def show_verified(report: Report, left: Sequence[Problem], mended: Sequence[str]
         console.print("What stood there before is in .finarchive/quarantine.")
     for problem in left:
         console.print(f"{problem.kind:<9} {visible(problem.path)}: {visible(problem.detail)}")
+    if unproven:
+        console.print(f"Archived without raw pages, so that nothing proves their rows: {many(unproven, 'article')}")
     console.print(f"{many(len(left), 'problem')}." if left else "All is as it was recorded.")
 
 

@@ -234,6 +234,10 @@ def show_article(found: dict[str, Any]) -> None:
         if found[name]:
             console.print(Text(f"{name:>10}  {visible(str(found[name]))}"))
     console.print(Text(f"{'feeds':>10}  {', '.join(found['feeds'])}"))
+    if found["same_story"]:
+        first = found["same_story"][0]
+        who = f"{first['media'] or ''} {first['docid']} at {first['published']}".strip()
+        console.print(Text(f"same story  {len(found['same_story'])} docids, first {visible(who)}"))
     if found["text"]:
         console.print(Text("\n" + found["text"]))
 

@@ -50,18 +50,19 @@ HOMES = {
             "index",
         )
     ),
-    "sqlite3": ("archive/index.py", "archive/sql.py", "archive/takeover.py"),
+    "sqlite3": ("archive/index.py", "archive/sql.py", "archive/takeover.py", "archive/disagreement.py"),
     "frontmatter": ("archive/post.py",),
     "yaml": ("archive/post.py",),
     "apscheduler": ("config/cron.py", "scheduler/timetable.py"),
     "prometheus_client": ("scheduler/metrics.py",),
     "pydantic": ("config/", "archive/codec.py"),
+    "rapidfuzz": ("archive/compare.py",),
     "warcio": ("archive/warc_records.py",),
     "pydantic_core": ("config/",),
     "click": tuple(
         f"scheduler/{name}.py" for name in ("cli", "commands", "work_commands", "service_commands", "record_commands")
     ),
-    "rich": ("scheduler/screen.py", "scheduler/record_screen.py"),
+    "rich": ("scheduler/screen.py", "scheduler/record_screen.py", "scheduler/difference_screen.py"),
 }
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40  # lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.post import PROFILES, load, quoted, render, scalar
-from archive.records import Article, Entry, Page, Post
+from archive.records import Article, Entry, Page, Picture, Post
 from config.model import Feed
 from crawler.extract import extract
 from crawler.listings import roll
@@ -157,6 +157,60 @@ def test_the_hugo_profile_loads_to_the_exact_values() -> None:
     assert b"\ndate: 2026-09-30T10:03:04+08:00\n" in data
 
 
+PICTURED = replace(
+    ARTICLE,
+    editor="张三",
+    original_title="降息0.25%：'稳'字当头",
+    pictures=(Picture("https://n.sinaimg.cn/a.png", "央行大楼"), Picture("https://n.sinaimg.cn/b.png")),
+)
+PAGE_FACTS = {
+    "editor": "张三",
+    "original_title": "降息0.25%：'稳'字当头",
+    "pictures": [
+        {"url": "https://n.sinaimg.cn/a.png", "caption": "央行大楼"},
+        {"url": "https://n.sinaimg.cn/b.png", "caption": ""},
+    ],
+}
+
+
+def test_what_only_some_pages_say_follows_in_the_extended_profile() -> None:
+    bare = frontmatter.loads(render(ARTICLE, CATEGORIES, "作者", "extended").data.decode()).metadata
+    data = render(PICTURED, CATEGORIES, "作者", "extended").data.decode()
+    head = frontmatter.loads(data).metadata
+    assert head == bare | PAGE_FACTS
+    assert list(head) == [*bare, "editor", "original_title", "pictures"]
+    assert (
+        "\neditor: '张三'\n"
+        "original_title: '降息0.25%：''稳''字当头'\n"
+        "pictures:\n"
+        "  - url: 'https://n.sinaimg.cn/a.png'\n"
+        "    caption: '央行大楼'\n"
+        "  - url: 'https://n.sinaimg.cn/b.png'\n"
+        "    caption: ''\n"
+        "---\n"
+    ) in data
+
+
+def test_hugo_has_it_among_its_params() -> None:
+    bare = frontmatter.loads(render(ARTICLE, CATEGORIES, "作者", "hugo").data.decode()).metadata
+    head = frontmatter.loads(render(PICTURED, CATEGORIES, "作者", "hugo").data.decode()).metadata
+    assert head == bare | {"params": PAGE_FACTS}
+    assert list(head) == [*bare, "params"]
+
+
+def test_the_sample_profile_does_not_know_of_it() -> None:
+    assert render(PICTURED, CATEGORIES, "新浪财经").data.decode() == EXPECTED
+
+
+@pytest.mark.parametrize("name", ["editor", "original_title", "pictures"])
+@pytest.mark.parametrize("profile", ["extended", "hugo"])
+def test_a_key_stands_there_only_where_the_page_says_it(name: str, profile: str) -> None:
+    some = replace(ARTICLE, **{name: getattr(PICTURED, name)})
+    head, bare = (load(render(each, CATEGORIES, "作者", profile).data)[0] for each in (some, ARTICLE))
+    facts = {name: PAGE_FACTS[name]}
+    assert head == bare | ({"params": facts} if profile == "hugo" else facts)
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [
@@ -213,7 +267,9 @@ def as_utf8(value: Any) -> Any:
     """What is left of a value in UTF-8: halves of surrogate pairs become U+FFFD."""
     if isinstance(value, str):
         return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in value)
-    return [as_utf8(part) for part in value]
+    if isinstance(value, dict):
+        return {key: as_utf8(part) for key, part in value.items()}
+    return value if value is None else [as_utf8(part) for part in value]
 
 
 @settings(max_examples=150, deadline=None)
@@ -231,6 +287,9 @@ def as_utf8(value: Any) -> Any:
         media=st.none() | ANY_TEXT,
         keywords=WORDS,
         symbols=WORDS,
+        editor=st.none() | ANY_TEXT,
+        original_title=st.none() | ANY_TEXT,
+        pictures=st.lists(st.builds(Picture, url=ANY_TEXT, caption=ANY_TEXT), max_size=3).map(tuple),
     ),
     categories=st.lists(ANY_TEXT, min_size=1, max_size=3),
     author=ANY_TEXT,
@@ -244,6 +303,9 @@ def test_whatever_goes_in_loads_back(article: Article, categories: list[str], au
         words = "tags" if profile == "hugo" else "keywords"
         assert [head[words], head["symbols"]] == as_utf8([article.keywords, article.symbols])
         assert [head["source"], head["media"]] == as_utf8([article.url, article.media or ""])
+        facts = head.get("params", {}) if profile == "hugo" else head
+        assert [facts.get("editor"), facts.get("original_title")] == as_utf8([article.editor, article.original_title])
+        assert facts.get("pictures", []) == as_utf8([asdict(picture) for picture in article.pictures])
     if profile == "hugo":
         assert head["date"] == article.published
     else:
