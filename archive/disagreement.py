@@ -75,8 +75,7 @@ def _of_table(
     where = " AND ".join(f'"{name}" IS ?' for name in key)
     for values in connection.execute(f"{differing} ORDER BY {listed} LIMIT {MOST_ROWS}").fetchall():
         found, given = (
-            connection.execute(f"SELECT * FROM ({side}) WHERE {where}", values).fetchall()  # noqa: S608
-            for side in (ours, theirs)
+            connection.execute(_rows_of(side, table, names, where), values).fetchall() for side in ("old", "main")
         )
         told = " ".join(f"{name}={value}" for name, value in zip(key, values, strict=True))
         yield f"{table} {told}: {_what(found, given, names)}"
@@ -84,15 +83,17 @@ def _of_table(
         yield f"{table}: {count - MOST_ROWS} more rows are not what the raw pages say"
 
 
-def _rows_of(side: str, table: str, names: list[str]) -> str:
-    """A query for all rows that can be compared, each with how often it is there."""
+def _rows_of(side: str, table: str, names: list[str], where: str = "TRUE") -> str:
+    """A query for the rows that can be compared, each with how often it is there."""
     listed = ", ".join(
         # Where a file is about to be written is noted before it is, and no event of its own.
         'iif(revision = 0, NULL, path) AS "path"' if (table, name) == ("entries", '"path"') else name
         for name in names
     )
-    proven = "WHERE docid NOT IN (SELECT docid FROM temp.unproven)" if '"docid"' in names else ""
-    return f"SELECT {listed}, count(*) AS times FROM {side}.{table} {proven} GROUP BY {', '.join(names)}"  # noqa: S608
+    if '"docid"' in names:
+        where += " AND docid NOT IN (SELECT docid FROM temp.unproven)"
+    grouped = ", ".join(names)
+    return f"SELECT {listed}, count(*) AS times FROM {side}.{table} WHERE {where} GROUP BY {grouped}"  # noqa: S608
 
 
 def _what(found: list[tuple[object, ...]], given: list[tuple[object, ...]], names: list[str]) -> str:

@@ -55,7 +55,15 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
     number = known.revision.number if known else 0
     if outcome == "version" or (outcome == "same" and known is None):
         revision = Revision(
-            docid, number + 1, f"a/{docid}.md", "0" * 64, f"版{step}", BEGAN, at(step), fingerprint=f"{step}"
+            docid,
+            number + 1,
+            f"a/{docid}.md",
+            "0" * 64,
+            f"版{step}",
+            BEGAN,
+            at(step),
+            fingerprint=f"{step}",
+            story=f"{step % 2}",
         )
         commit_revisions(store, [revision])
     elif outcome == "same":
@@ -82,6 +90,7 @@ def test_as_of_a_time_is_as_if_nothing_had_happened_since(
                 happen(part, step, what)
         time = at(last) + timedelta(seconds=1)
         for docid in DOCIDS:
+            assert whole.past.same_story(docid, time) == part.past.same_story(docid, at(1000))
             assert whole.past.as_of(docid, time) == part.past.as_of(docid, time) == part.past.as_of(docid, at(1000))
     finally:
         whole.close()

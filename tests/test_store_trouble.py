@@ -60,6 +60,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "seals.sealed": lambda store: store.seals.sealed("2026-09-29"),
     "seals.raw_files": lambda store: store.seals.raw_files(),
     "past.as_of": lambda store: store.past.as_of("a", NOW),
+    "past.same_story": lambda store: store.past.same_story("b", NOW),
+    "versions.text": lambda store: store.versions.text("b", 1),
     "versions.all_files": lambda store: list(store.versions.all_files()),
     "versions.contradictions": lambda store: store.versions.contradictions(),
     "versions.places_by_file": lambda store: store.versions.places_by_file(),
