@@ -54,6 +54,7 @@ HOMES = {
     "apscheduler": ("config/cron.py", "scheduler/timetable.py"),
     "prometheus_client": ("scheduler/metrics.py",),
     "pydantic": ("config/", "archive/codec.py"),
+    "nh3": ("archive/view.py",),
     "warcio": ("archive/warc_records.py",),
     "pydantic_core": ("config/",),
     "click": tuple(
