@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
 from archive import files
@@ -77,6 +77,15 @@ class Archive:
 
         :raises ArchiveError: some file could not be written
         """
+        files.write_posts(self.root, self._aside, posts)
+
+    def write_pictures(self, pictures: Mapping[PurePosixPath, bytes]) -> None:
+        """Put files of pictures on the disk.
+
+        :param pictures: their bytes, by their paths
+        :raises ArchiveError: some file could not be written
+        """
+        posts = [Post(path, data) for path, data in pictures.items()]
         files.write_posts(self.root, self._aside, posts)
 
     def close(self) -> None:

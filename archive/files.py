@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 from archive.errors import ArchiveError, DiskFullError, NotWritableError
 from archive.records import Post
 
+_NUMBERS = itertools.count()  # of files not yet whole: several threads write
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_PLACE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP,
@@ -28,9 +30,9 @@ def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
     """
     folders: dict[Path, None] = {}  # those to sync; a dict for its order
     renames: list[tuple[Path, Path]] = []
-    for number, post in enumerate(posts):
+    for post in posts:
         target = root / post.path
-        temporary = aside / f"{os.getpid()}-{number}.md"
+        temporary = aside / f"{os.getpid()}-{next(_NUMBERS)}"
         with told(target):
             _write_synced(temporary, post.data)
             if target.parent not in folders:

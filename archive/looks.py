@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -37,6 +38,7 @@ class Rules:
     clean: bool  # archive.body is "clean"
     recheck: tuple[timedelta, ...]  # schedule.recheck
     least_retry: timedelta  # before an article that could not be had is tried again
+    images: bool = False  # archive.images; the journal's records of before there was one do not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Verdict:
     revision: Revision | None = None  # its row
     digest: str | None = None  # of the answer's body as sent, as in the WARC; None: there was none
     due: datetime | None = None  # when an entry that has no version yet is tried again; None: it is given up
+    pictures: Mapping[str, str] = field(default_factory=dict)  # that are to be kept: address -> host
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Daily manifests: what was observed on a day, with its hashes, chained to the manifest before. Pure.
 
 A manifest is text that sha256sum and cut can work with: three lines of comment, then a line for each version observed
-that day and for each file of raw pages that was finished by then: sha256, path, docid, revision, time, tabs between.
-The hash of a manifest's own bytes stands in the next one.
+that day, for each picture first kept that day, and for each file of raw pages that was finished by then: sha256,
+path, docid, revision, time, tabs between. The hash of a manifest's own bytes stands in the next one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Line:
 
     sha256: str
     path: str  # relative to the archive's root; of a version, that of its article
-    docid: str = "-"  # "-": a file of raw pages
+    docid: str = "-"  # "-": a file of raw pages, or a picture
     revision: str = "-"
     observed: str = "-"  # ISO 8601, UTC
 

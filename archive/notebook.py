@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archive import sql
+from archive import gallery, sql
 from archive.codec import dump, load
 from archive.errors import ArchiveError
 from archive.journal import Event, Journal
 from archive.ledger import Ledger
 from archive.looks import Place
+from archive.pictures import KeptPicture, MissedPicture
 from archive.records import Entry, Failure, Poll, Stretch
 from archive.sightings import Belonging, Sighted, Sightings
 
@@ -92,7 +93,13 @@ def replay(event: Event, database: Database, sightings: Sightings, ledger: Ledge
         case "released":
             sql.release(database, event.at, parked=document["parked"])
         case "brought-to-date":
-            database.execute(sql.BRING_TO_DATE, document)
+            sql.bring_to_date(database, document)
+        case "images":
+            gallery.record(
+                database,
+                [load(KeptPicture, each) for each in document["kept"]],
+                [load(MissedPicture, each) for each in document["missed"]],
+            )
         case "ledger":
             ledger.restore(document)
         case _:

@@ -25,8 +25,8 @@ def manifests_path(root: Path) -> Path:
 def seal(root: Path, store: Store, now: datetime) -> list[str]:
     """Write the manifests of days that are over.
 
-    What is found late, of a day that is sealed, goes into the next one. Where there is nothing to seal this costs two
-    questions to the index and a look into a folder.
+    What is found late, of a day that is sealed, goes into the next one. Where there is nothing to seal this costs
+    three questions to the index and a look into a folder.
 
     :return: the days that were sealed
     :raises ArchiveError: a manifest cannot be written
@@ -40,6 +40,8 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
         day = _day_for(revision.fetched_at.astimezone(CHINA).date(), last)
         observed = to_text(revision.fetched_at) or "-"
         lines[day].append(Line(revision.sha256, revision.path, revision.docid, str(revision.number), observed))
+    for at, name, sha256 in store.gallery.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
+        lines[_day_for(at.astimezone(CHINA).date(), last)].append(Line(sha256, name))
     known = store.seals.raw_files()
     for path in warc_files(journal_path(root)):
         stated = path.name.split("-")[1]

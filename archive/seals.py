@@ -1,4 +1,4 @@
-"""Which versions and files of raw pages are sealed in which day's manifest, in the index."""
+"""Which versions, files of raw pages and pictures are sealed in which day's manifest, in the index."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archive import mapping, sql
+from archive import gallery, mapping, sql
 from archive.manifest import Line
+from archive.pictures import FOLDER
 from archive.records import Revision
 from archive.sql import to_text
 
@@ -57,10 +58,16 @@ class Seals:
             )
             self._db.conn.executemany(
                 "INSERT OR IGNORE INTO sealed_files (file, day) VALUES (?, ?)",
-                [(Path(each.path).name, day) for each in lines if each.docid == "-"],
+                [(Path(each.path).name, day) for each in lines if each.docid == "-" and not is_picture(each)],
             )
+            gallery.seal(self._db, day, [each.sha256 for each in lines if is_picture(each)])
         return root
 
     def _rows(self, query: str, parameters: Sequence[Any]) -> list[sql.Row]:
         with sql.told(self._path):
             return self._db.execute(query, list(parameters)).fetchall()
+
+
+def is_picture(line: Line) -> bool:
+    """Whether a manifest's line is that of a picture's file."""
+    return line.docid == "-" and line.path.startswith(f"{FOLDER}/")

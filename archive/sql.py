@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archive.errors import ArchiveError, DamagedIndexError, DiskFullError, LockedError, NotWritableError
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 Row = sqlite3.Row
+
+# What is fetched and may have to wait: tables, and what they call it.
+_WAITING = {"entries": "pending", "images": "wanted"}
 
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
@@ -112,9 +115,9 @@ COUNT_LISTINGS = """
     FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) GROUP BY feed
 """
 
-BRING_TO_DATE = """
-    UPDATE entries SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
-    WHERE status = 'pending' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
+_BRING_TO_DATE = """
+    UPDATE {table} SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
+    WHERE status = '{waiting}' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
 """
 
 # What listings say by now: of title and mtime, what was said last.
@@ -177,17 +180,31 @@ def to_time(text: str | None) -> datetime | None:
 
 
 def release(database: Database, now: datetime, *, parked: bool) -> int:
-    """Make what waits due, and with ``parked`` what was given up too; return how many entries that were."""
-    released = database.execute(
-        "UPDATE entries SET due = ?, tried = NULL WHERE status = 'pending' AND due > ?", [to_text(now)] * 2
-    ).rowcount
-    if parked:
+    """Make what waits due, and with ``parked`` what was given up too.
+
+    :return: how many entries and pictures that were
+    """
+    released = 0
+    for table, waiting in _WAITING.items():
         released += database.execute(
-            """UPDATE entries SET status = 'pending', attempts = 0, due = ?, tried = NULL
-               WHERE status = 'parked' AND url IS NOT NULL""",
-            [to_text(now)],
+            f"UPDATE {table} SET due = ?, tried = NULL WHERE status = '{waiting}' AND due > ?",  # noqa: S608 - of ours
+            [to_text(now)] * 2,
         ).rowcount
+        if parked:
+            released += database.execute(
+                f"""UPDATE {table} SET status = '{waiting}', attempts = 0, due = ?, tried = NULL
+                   WHERE status = 'parked' AND url IS NOT NULL""",  # noqa: S608 - of ours
+                [to_text(now)],
+            ).rowcount
     return int(released)
+
+
+def bring_to_date(database: Database, times: Mapping[str, Any]) -> int:
+    """Let nothing that waits be tried later than ``now``, or due later than ``latest``; return how much did."""
+    return sum(
+        int(database.execute(_BRING_TO_DATE.format(table=table, waiting=waiting), dict(times)).rowcount)
+        for table, waiting in _WAITING.items()
+    )
 
 
 @contextmanager

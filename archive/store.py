@@ -12,6 +12,7 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from archive import mapping, sql
+from archive.gallery import Gallery
 from archive.index import open_index, open_index_for_reading
 from archive.journal import Event, Journal
 from archive.ledger import Ledger
@@ -28,8 +29,9 @@ from archive.versions import Versions
 class Store:
     """The index, opened.
 
-    ``versions`` has what is known of articles, ``past`` what was known, ``seals`` what manifests vouch for. Every
-    public method, there too, does all of what it says or nothing, and raises an ArchiveError for what is wrong.
+    ``versions`` has what is known of articles, ``past`` what was known, ``seals`` what manifests vouch for,
+    ``gallery`` the pictures. Every public method, there too, does all of what it says or nothing, and raises an
+    ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -38,6 +40,7 @@ class Store:
         self._journal = Notebook(database)
         self.versions = Versions(database, path, self._journal)
         self.past, self.seals = Past(database, path), Seals(database, path)
+        self.gallery = Gallery(database, path, self._journal)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -202,11 +205,14 @@ class Store:
         """
         times = {"now": to_text(now), "latest": to_text(now + longest)}
         with sql.told(self._path), self._db.atomic():
-            if self._db.execute(sql.BRING_TO_DATE, times).rowcount > 0:
+            if sql.bring_to_date(self._db, times):
                 self._journal.note("brought-to-date", now, times)
 
     def release(self, now: datetime, *, parked: bool) -> int:
-        """Make what waits due now, and with ``parked`` what was given up too; return how many entries that were."""
+        """Make what waits due now, and with ``parked`` what was given up too.
+
+        :return: how many entries and pictures that were
+        """
         with sql.told(self._path), self._db.atomic():
             released = sql.release(self._db, now, parked=parked)
             if released:

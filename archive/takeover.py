@@ -41,8 +41,20 @@ def take_over(old: Path, new: Path) -> int:
             connection.execute(
                 f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
             )
+        if columns_of(connection, "images", of="old"):
+            _take_over_pictures(connection)
         connection.commit()
         return int(count)
+
+
+def _take_over_pictures(connection: sqlite3.Connection) -> None:
+    """Those of such articles; and what was kept of others when no journal was."""
+    columns = ", ".join(columns_of(connection, "images"))
+    connection.execute(
+        f"""INSERT OR REPLACE INTO main.images ({columns}) SELECT {columns} FROM old.images
+            WHERE url NOT IN (SELECT url FROM main.images)
+               OR (status = 'kept' AND url IN (SELECT url FROM main.images WHERE status != 'kept'))"""  # noqa: S608
+    )
 
 
 def index_differences(old: Path, new: Path) -> dict[str, int]:
@@ -51,7 +63,8 @@ def index_differences(old: Path, new: Path) -> dict[str, int]:
         if connection is None:
             return {}
         found = {}
-        for table in (*_OF_ENTRIES, *_LEDGER):
+        of_pictures = ("images",) if columns_of(connection, "images", of="old") else ()
+        for table in (*_OF_ENTRIES, *_LEDGER, *of_pictures):
             columns = ", ".join(columns_of(connection, table, but_id=table in _NUMBERED))
             differing = 0
             for one, other in (("main", "old"), ("old", "main")):

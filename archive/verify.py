@@ -1,4 +1,4 @@
-"""Whether an archive is as it was recorded: files, history, raw pages, index."""
+"""Whether an archive is as it was recorded: files, history, pictures, raw pages, index."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from archive.archive import INNER, index_path, journal_path
 from archive.members import members
 from archive.paths import history_path
+from archive.pictures import FOLDER
 from archive.store import Store
 from archive.vouched import Problem, of_manifests
 from archive.warc import warc_files
@@ -40,17 +41,17 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
     """
     store = Store.open_for_reading(index_path(root))
     try:
-        recorded = _recorded(store)
+        recorded, pictures = _recorded(store), dict(store.gallery.files())
         problems = list(_of_the_index(root, store))
-        read = _digests(root, sorted(recorded), on_progress)
-        problems += _of_files(root, recorded, read)
+        read = _digests(root, sorted(recorded | pictures), on_progress)
+        problems += _of_files(root, recorded | pictures, read)
         late = {problem.path for problem in problems if problem.kind in ("missing", "tampered", "extra")}
         if late:  # a daemon may have written meanwhile
-            again = _recorded(store)
-            moved = {path for path in late if again.get(path) != recorded.get(path)}
+            again, before = _recorded(store) | dict(store.gallery.files()), recorded | pictures
+            moved = {path for path in late if again.get(path) != before.get(path)}
             problems = [problem for problem in problems if problem.path not in moved]
         problems += _of_raw_pages(root, store)
-        problems += of_manifests(root, store, {problem.path for problem in problems})
+        problems += of_manifests(root, store, {problem.path for problem in problems}, read)
         articles = sum(not path.startswith(f"{HISTORY}/") for path in recorded)
         return Report(articles, len(read), tuple(problems), recorded)
     finally:
@@ -103,7 +104,7 @@ def _files(root: Path) -> set[str]:
     found: set[str] = set()
     for folder, folders, names in os.walk(root):
         if Path(folder) == root / INNER:
-            folders[:] = [name for name in folders if name == "history"]
+            folders[:] = [name for name in folders if name in ("history", Path(FOLDER).name)]
             continue
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         found.update((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))

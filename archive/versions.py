@@ -12,6 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archive import mapping, sql
+from archive.gallery import want
 from archive.looks import Known, Outcome, Place, Verdict
 from archive.notebook import LOOKS, Notebook, order
 from archive.records import Pending, Revision
@@ -116,6 +117,8 @@ class Versions:
             self._add_revision(verdict, verdict.revision)
         elif verdict.article and known and not known.revision.fingerprint:
             self._complete(verdict, known.revision)
+        if verdict.pictures:
+            want(self._db, verdict.pictures, verdict.look.at)
         if known is None:
             self._settle_first(verdict)
         else:

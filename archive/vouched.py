@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,11 @@ class Problem:
     detail: str  # in words
 
 
-def of_manifests(root: Path, store: Store, named: Set[str]) -> Iterator[Problem]:
+def of_manifests(root: Path, store: Store, named: Set[str], read: Mapping[str, str | None]) -> Iterator[Problem]:
     """What is wrong with the manifests, their chain, and what they vouch for.
 
     :param named: paths that have a problem already
+    :param read: the sha256 of files that were read already, by their paths
     """
     folder, roots = manifests_path(root), store.seals.roots()
     previous: tuple[str, str] | None = None
@@ -38,7 +39,7 @@ def of_manifests(root: Path, store: Store, named: Set[str]) -> Iterator[Problem]
         elif (found := hashlib.sha256(data := path.read_bytes()).hexdigest()) != roots[day]:
             yield Problem("tampered", name, f"its sha256 is {found}, recorded is {roots[day]}")
         else:
-            yield from _of_one(root, store, path, data, previous=previous, named=named)
+            yield from _of_one(root, store, path, data, previous=previous, named=named, read=read)
         previous = day, roots[day]
     known = {f"{day}.tsv" for day in roots}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -47,7 +48,14 @@ def of_manifests(root: Path, store: Store, named: Set[str]) -> Iterator[Problem]
 
 
 def _of_one(
-    root: Path, store: Store, path: Path, data: bytes, *, previous: tuple[str, str] | None, named: Set[str]
+    root: Path,
+    store: Store,
+    path: Path,
+    data: bytes,
+    *,
+    previous: tuple[str, str] | None,
+    named: Set[str],
+    read: Mapping[str, str | None],
 ) -> Iterator[Problem]:
     name = path.relative_to(root).as_posix()
     day, stated, lines = read_manifest(data)
@@ -69,7 +77,7 @@ def _of_one(
         file = root / line.path
         if not file.is_file():
             yield Problem("missing", line.path, f"{name} vouches for it, and it is not there")
-        elif (found := _sha256(file)) != line.sha256:
+        elif (found := read.get(line.path) or _sha256(file)) != line.sha256:
             yield Problem("tampered", line.path, f"its sha256 is {found}, {name} says {line.sha256}")
 
 

@@ -114,6 +114,7 @@ class ArchiveSettings(BaseModel):
     profile: Literal["sample", "extended", "hugo"] = "sample"  # the format that existing blogs were built on
     body: Literal["faithful", "clean"] = "faithful"  # an archive leaves nothing out unless asked to
     raw: Literal["warc", "none"] = "warc"  # bytes not kept today cannot be had again
+    images: StrictBool = False  # one picture takes more room than its whole article: asked for, not assumed
 
 
 class NetworkSettings(BaseModel):

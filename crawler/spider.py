@@ -22,6 +22,7 @@ from crawler import failures, urls
 from crawler.download import ANSWER
 from crawler.failures import ClosingError
 from crawler.lists import Lists
+from crawler.pictures import Pictures
 from crawler.rest import HostRestsError, Rests
 from crawler.walking import Walk
 from crawler.work import Work
@@ -57,6 +58,14 @@ class FeedSpider(Spider):
         self.transferring = 0  # requests on the wire
         self._config, self._work, self._now, self._on_crash = config, work, now, on_crash
         self._lists = Lists(work.lists, now, self._send, self.crash, config.schedule.pages)
+        self._pictures = Pictures(
+            work.pictures,
+            self._send,
+            self.crash,
+            is_excused=self._is_excused,
+            refill=self.refill,
+            most=config.network.concurrency,
+        )
         self._on_the_wire: Counter[str] = Counter()  # articles handed to Scrapy, by host
         self._waiting: dict[str, asyncio.TimerHandle] = {}  # hosts to be asked again after their rest
         self._charged: dict[str, BaseException | None] = {}  # by host: the last miss that an article was charged with
@@ -103,7 +112,8 @@ class FeedSpider(Spider):
     def refill(self, host: str | None = None) -> None:
         """Hand Scrapy as many articles as keep its slots busy, and not many more: of one host, or of all."""
         try:
-            for each in [host] if host else list(self._work.articles.hosts()):
+            hosts = [host] if host else [*self._work.articles.hosts(), *self._work.pictures.hosts()]
+            for each in dict.fromkeys(hosts):
                 self._refill_host(each)
         except Exception as error:
             self.crash(error)
@@ -123,6 +133,8 @@ class FeedSpider(Spider):
             else:
                 self._on_the_wire[host] += 1
                 self._send(request)
+        if not self._on_the_wire[host]:
+            self._pictures.refill(host)
 
     def _let_rest(self, host: str) -> bool:
         """Whether a host must not be asked now; it is called again when its rest is worth waiting for."""
@@ -161,13 +173,7 @@ class FeedSpider(Spider):
         entry, host = request.cb_kwargs["entry"], request.cb_kwargs["host"]
         try:
             self._on_the_wire[host] -= 1
-            if isinstance(failure.value, ClosingError):
-                self._work.articles.give_back(entry)
-            elif isinstance(failure.value, HostRestsError) and self.rests.current(host):
-                self._work.articles.give_back(
-                    entry
-                )  # not so when it is a redirect's host that rests: this one may be asked
-            elif self._is_charged(host, failure.value):
+            if self._is_excused(host, failure.value):
                 self._work.articles.give_back(entry)
             else:
                 self._work.articles.failed(
@@ -176,6 +182,12 @@ class FeedSpider(Spider):
         except Exception as error:
             self.crash(error)
         self.refill(host)
+
+    def _is_excused(self, host: str, error: BaseException | None) -> bool:
+        """Whether it says nothing of what was asked for that a request to a host failed with this."""
+        if isinstance(error, HostRestsError) and self.rests.current(host):
+            return True  # not so when it is a redirect's host that rests: this one may be asked
+        return isinstance(error, ClosingError) or self._is_charged(host, error)
 
     def _is_charged(self, host: str, error: BaseException | None) -> bool:
         """Whether another article was charged with this very miss: many may have waited for one robots.txt."""

@@ -51,7 +51,7 @@ def _read(look: Look, entry: Entry, most: int) -> Article | Failure:
         return Failure(entry.docid, Kind.GONE, "the listing says that it was deleted")
     if answer is None or entry.content is not None:
         return extract_carried(entry, look.at, clean=look.rules.clean)
-    if failure := of_status(answer.status, entry.docid, _header(answer, "location")):
+    if failure := of_status(answer.status, entry.docid, header(answer, "location")):
         return failure
     if urlsplit(answer.url).path != urlsplit(entry.url).path and _is_front(answer.url) and not _is_front(entry.url):
         return Failure(entry.docid, Kind.GONE, f"a redirect to a front page, {one_line(answer.url)[:200]}")
@@ -68,8 +68,8 @@ def page_of(answer: Answer, fetched_at: datetime, most: int) -> Page:
     :raises TooLargeError: it unpacks to more
     :raises ExtractionError: its content coding cannot be undone
     """
-    page = Page(answer.url, answer.body, _header(answer, "content-type"), fetched_at)
-    if _header(answer, "content-encoding").strip().lower() in _ZLIB_CODINGS and answer.body:
+    page = Page(answer.url, answer.body, header(answer, "content-type"), fetched_at)
+    if header(answer, "content-encoding").strip().lower() in _ZLIB_CODINGS and answer.body:
         return replace(page, body=_unpacked(answer.body, most))
     return page
 
@@ -91,5 +91,6 @@ def _is_front(url: str) -> bool:
     return bool(_FRONT.fullmatch(urlsplit(url).path))
 
 
-def _header(answer: Answer, name: str) -> str:
+def header(answer: Answer, name: str) -> str:
+    """A header of an answer, named in small letters; "" when it has none."""
     return next((value for key, value in answer.headers if key.lower() == name), "")

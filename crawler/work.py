@@ -68,6 +68,25 @@ class ArticleWork(Protocol):
         """Seconds until a resting host may be asked again; None when it is not worth waiting for."""
 
 
+class PictureWork(Protocol):
+    """Which pictures to fetch, and what becomes of them. Any method may raise: the spider then stops."""
+
+    def hosts(self) -> Iterable[str]:
+        """The hosts that pictures may be waiting for; empty until pictures may be fetched."""
+
+    def take(self, host: str, most: int) -> list[str]:
+        """The addresses of at most so many pictures of a host to fetch now, none of them handed out already."""
+
+    def give_back(self, url: str) -> None:
+        """A picture was not asked for after all: its host wants rest, or the spider closes."""
+
+    def answered(self, url: str, answer: Answer, milliseconds: int) -> None:
+        """An answer came to the request for a picture, whatever it is; it took so long."""
+
+    def failed(self, url: str, failure: Failure) -> None:
+        """No answer came, or none that could be taken in."""
+
+
 class Work(Protocol):
     """Where work comes from and its outcomes go."""
 
@@ -78,6 +97,10 @@ class Work(Protocol):
     @property
     def articles(self) -> ArticleWork:
         """Of articles."""
+
+    @property
+    def pictures(self) -> PictureWork:
+        """Of their pictures."""
 
     def start(self, fetching: Fetching) -> None:
         """A spider has opened. It takes the place of any that there was."""

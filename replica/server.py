@@ -17,6 +17,7 @@ from typing import Self, cast
 from urllib.parse import parse_qsl
 
 from replica.faults import Fault, FaultLine, FaultName, spoil
+from replica.pictures import is_refused
 from replica.site import Site, Story
 from replica.wire import Answer, Delivery, Request, gzipped, read_request, whole
 
@@ -157,7 +158,8 @@ class Replica:
         if path in ("/robots.txt", "/rss.xml"):
             return Answer(200, _XML, site.rss()) if path == "/rss.xml" else Answer(200, _TEXT, site.robots())
         if path.endswith((".png", ".jpg")):
-            return Answer(200, "image/png", site.image(path))
+            refused = is_refused(path, request.headers.get("referer", ""), site.base_url)
+            return Answer(403, _HTML, b"<h1>403</h1>") if refused else Answer(200, "image/png", site.image(path))
         page = site.article(path)
         if page is None:
             return Answer(404, _HTML, "<html><body><h1>404</h1>页面没有找到</body></html>".encode())

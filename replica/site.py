@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +10,7 @@ from typing import TypeVar
 
 from replica.listings import jsonp, roll_answer, rss_feed
 from replica.page import render_page
+from replica.pictures import png
 from replica.story import CHINA, Edit, Story, load_stories, make_stories
 
 __all__ = ["Edit", "Site", "Story", "load_stories", "make_stories"]
@@ -23,19 +22,6 @@ LARGEST_PAGE = 50
 CACHED = 4096
 
 _Key = TypeVar("_Key")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-# One red pixel: 1 x 1, 8 bits, RGB.
-_PNG = (
-    b"\x89PNG\r\n\x1a\n"
-    + _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
-    + _chunk(b"IDAT", zlib.compress(b"\x00\xd0\x20\x20"))
-    + _chunk(b"IEND", b"")
-)
 
 
 class Site:
@@ -115,9 +101,8 @@ class Site:
         return self.robots_text.encode()
 
     def image(self, path: str) -> bytes:
-        """A PNG of one pixel: every picture of the site looks the same, whatever its `path`."""
-        del path
-        return _PNG
+        """The picture at `path`: those of the same file name are the same, wherever they stand."""
+        return png(path.rpartition("/")[2])
 
     def _roll(self, params: Mapping[str, str]) -> bytes:
         now, lid = self.now(), params.get("lid", "")

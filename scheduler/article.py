@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from archive.errors import ArchiveError
 from archive.paths import history_path
 from archive.post import load
 from archive.store import Store
+from archive.view import render_view
 from crawler.body import plain_text
 from scheduler.reports import plain
 
@@ -57,6 +59,33 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
 def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
     """What the index knows of the entry that people mean by ``ident``; None when it knows none."""
     return store.versions.find(ident) or store.versions.find(_inside(root, ident))
+
+
+def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> str | None:
+    """The newest version of an article as a page to read; its pictures are the archive's own files.
+
+    The arguments are those of :func:`find_article`. As of a time, pictures that were kept later are left out too.
+
+    :return: None when the archive has no version of such an article, or had none then
+    :raises ArchiveError: its file cannot be read
+    """
+    row = find_entry(store, root, ident)
+    known = store.versions.revisions(row["docid"]) if row else []
+    revisions = [each for each in known if as_of is None or each.fetched_at <= as_of]
+    if not revisions:
+        return None
+    shown = revisions[-1]
+    path = root / (shown.path if shown == known[-1] else history_path(shown.path, shown.number))
+    try:
+        body = load(path.read_bytes())[1]
+    except (OSError, ValueError) as error:
+        raise ArchiveError(f"{path} cannot be read: {error}; finarchive verify --repair may mend it") from error
+
+    def local(url: str) -> str | None:
+        kept = store.gallery.path_of(url, as_of)
+        return (root.absolute() / kept).as_uri() if kept and (root / kept).is_file() else None
+
+    return render_view(shown, body, local)
 
 
 def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dict[str, Any] | None:

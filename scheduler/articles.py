@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from archive.looks import Answer, Look, Outcome, Verdict
@@ -21,10 +21,13 @@ MOST_CARRIED = 4 * BATCH  # articles that come with their listing and are handed
 
 
 class Articles:
-    """The articles side of a :class:`~crawler.work.Work`. Gives none out until :meth:`open`."""
+    """The articles side of a :class:`~crawler.work.Work`. Gives none out until :meth:`open`.
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._store = run, run.store
+    :param on_pictures: told of pictures of articles that are to be kept: their hosts, by their addresses
+    """
+
+    def __init__(self, run: Run, on_pictures: Callable[[Mapping[str, str]], None]) -> None:
+        self._run, self._store, self._on_pictures = run, run.store, on_pictures
         self._open, self._left = False, math.inf  # whether articles may be fetched, and how many more
         self._hosts: set[str] = set()  # that articles may be waiting for
         self._next_due: datetime | None = None  # of those that are not due yet
@@ -216,6 +219,8 @@ class Articles:
                 self._left -= verdict.outcome is Outcome.FIRST
                 self._run.ended()
                 self._tell(verdict, pending, unwritten.milliseconds)
+                if verdict.pictures:
+                    self._on_pictures(verdict.pictures)
         self._file_carried()
         self._run.tell_change()
 

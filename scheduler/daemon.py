@@ -106,7 +106,7 @@ class Daemon:
         self._desk.run.listeners.append(self)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        self._desk.articles.open()
+        self._desk.open()
         self._timetable.start(self._feeds())
         logger.info("started feeds=%d root=%s", len(self._feeds()), self._archive.root)
         self._notifier.ready(self._status())
@@ -161,7 +161,7 @@ class Daemon:
                 self._mender.clock_moved()
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
-            self._desk.articles.tick()
+            self._desk.tick()
             if (today := self._clock.now().astimezone(CHINA).date()) != day:
                 day = today
                 await self._seal()

@@ -10,6 +10,7 @@ from config.model import Settings
 from crawler.work import Fetching
 from scheduler.articles import Articles
 from scheduler.lists import Lists
+from scheduler.pictures import Pictures
 from scheduler.run import Manner, Run
 
 
@@ -18,8 +19,32 @@ class Desk:
 
     def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: Manner) -> None:
         self.run = Run(archive, settings, now, manner)
-        self.articles = Articles(self.run)
+        self.pictures = Pictures(self.run)
+        self.articles = Articles(self.run, self.pictures.expect)
         self.lists = Lists(self.run, self.articles.expect)
+
+    def open(self, limit: int | None = None) -> None:
+        """Let articles be fetched from now on, and their pictures.
+
+        :param limit: the most articles to archive, and then no pictures but theirs; None for all
+        """
+        self.pictures.open(all_due=limit is None)
+        self.articles.open(limit)
+
+    def look(self) -> None:
+        """Look again what is due."""
+        self.articles.look()
+        self.pictures.look()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is with the spider or on its way to the disk."""
+        return self.articles.busy or self.pictures.busy
+
+    def tick(self) -> None:
+        """Time has passed: something may have become due."""
+        self.articles.tick()
+        self.pictures.tick()
 
     def reconfigure(self, settings: Settings) -> None:
         """Go on under other settings."""
@@ -30,13 +55,15 @@ class Desk:
         """See Work."""
         self.run.open(fetching)
         self.lists.ask_again()
-        self.articles.look()
+        self.look()
 
     def closed(self) -> None:
         """See Work."""
         self.run.fetching = None
         self.articles.let_go()
+        self.pictures.let_go()
 
     async def stop(self) -> None:
         """See Work."""
         await self.articles.drain()
+        await self.pictures.drain()

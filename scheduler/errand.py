@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from archive.looks import Outcome, Verdict
@@ -14,7 +14,9 @@ from config.model import Feed
 from crawler.walking import Leg
 from scheduler.desk import Desk
 from scheduler.run import PATIENCE
-from scheduler.tally import CrawlResult, FeedTally, Tally
+from scheduler.tally import CrawlResult, FeedTally, PictureTally, Tally
+
+LOOK = 1.0  # seconds without news after which an errand looks for what has become due
 
 
 class Errand:
@@ -38,6 +40,8 @@ class Errand:
         self.tally = Tally({feed.id: FeedTally(feed.id) for feed in feeds})
         self._desk, self._feeds, self._limit, self._stretch, self._on_change = desk, feeds, limit, stretch, on_change
         self._began = desk.run.now()
+        self._pictures_before = (desk.pictures.kept, desk.pictures.missed)
+        self._is_alone = True  # no daemon goes on with what is left
         self._changed = asyncio.Event()
 
     async def carry_out(self, *, open_articles: bool = True) -> None:
@@ -51,14 +55,23 @@ class Errand:
                 await asyncio.gather(*(self._poll(feed) for feed in self._feeds))
             else:
                 await self._walk(self._feeds[0], self._stretch)
+            self._is_alone = open_articles
             if open_articles:
-                self._desk.articles.open(self._limit)
+                self._desk.open(self._limit)
             self._count()
             while not self._is_done():
                 self._changed.clear()
-                await self._changed.wait()
+                await self._wait()
         finally:
             self._desk.run.listeners.remove(self)
+
+    async def _wait(self) -> None:
+        """Wait until something has changed, or may have become due: nobody else looks at the clock for us."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), LOOK)
+        except TimeoutError:
+            if self._is_alone and not self._desk.busy:
+                self._desk.look()
 
     def result(self, requests: int, *, interrupted: bool = False) -> CrawlResult:
         """What came of it.
@@ -79,6 +92,7 @@ class Errand:
             left=tally.waiting if limit is None or tally.archived < limit else 0,
             resting=tuple(sorted(tally.resting)),
             interrupted=interrupted,
+            pictures=self._pictures(),
         )
 
     # Lists
@@ -124,6 +138,9 @@ class Errand:
     # Articles
 
     def _is_done(self) -> bool:
+        return self._has_articles() and self._has_pictures()
+
+    def _has_articles(self) -> bool:
         if self._limit is not None and self.tally.archived >= self._limit:
             return True
         if self.tally.waiting > 0 and self._desk.articles.busy:
@@ -133,11 +150,36 @@ class Errand:
     def _count(self) -> int:
         """Count what is due, anew; return how much of it is worth waiting for."""
         waiting = self._desk.articles.waiting(self._began)
-        patience = timedelta(seconds=PATIENCE)
-        self.tally.resting = {host for host in waiting if self._desk.articles.resting(host) > patience}
+        self.tally.resting = self._resting(waiting)
         self.tally.waiting = sum(waiting.values())
         self._on_change(self.tally)
         return sum(number for host, number in waiting.items() if host not in self.tally.resting)
+
+    def _resting(self, hosts: Iterable[str]) -> set[str]:
+        """Those of the hosts that rest for longer than they are waited for."""
+        patience = timedelta(seconds=PATIENCE)
+        return {host for host in hosts if self._desk.articles.resting(host) > patience}
+
+    # Pictures
+
+    def _has_pictures(self) -> bool:
+        if self._limit is not None and not self._is_alone:
+            return True  # the daemon goes on with them, as with the articles beyond the limit
+        if self._desk.pictures.busy:
+            return False
+        waiting = self._desk.pictures.waiting(self._began)
+        resting = self._resting(waiting)
+        self.tally.resting |= resting
+        return not waiting.keys() - resting
+
+    def _pictures(self) -> PictureTally | None:
+        pictures, (kept, failed) = self._desk.pictures, self._pictures_before
+        if not pictures.on:
+            return None
+        waiting = self._desk.run.store.gallery.counts().waiting
+        return PictureTally(pictures.kept - kept, pictures.missed - failed, waiting)
+
+    # What others say
 
     def archived(self, entry: Entry, revision: Revision) -> None:
         """See Listener."""
@@ -162,4 +204,7 @@ class Errand:
 
     def changed(self) -> None:
         """See Listener."""
+        if (kept := self._desk.pictures.kept - self._pictures_before[0]) != self.tally.pictures:
+            self.tally.pictures = kept
+            self._on_change(self.tally)
         self._changed.set()

@@ -49,7 +49,7 @@ class Porter:
                 return await self._errand(self._chosen([name]), send, stretch=_stretch(start, end))
             case {"command": "retry", "parked": bool(parked)}:
                 released = self._desk.run.store.release(self._desk.run.now(), parked=parked)
-                self._desk.articles.look()
+                self._desk.look()
                 return {"released": released}
         raise RefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 

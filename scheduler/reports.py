@@ -89,7 +89,7 @@ def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, An
         "parked": counts.parked,
         "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
         "gaps": [{"feed": g.feed, "from": iso(g.start), "to": iso(g.end)} for g in store.gaps()],
-    }
+    } | ({"pictures": asdict(store.gallery.counts())} if settings.archive.images else {})
 
 
 def coverage_json(days: Sequence[FeedDay]) -> list[dict[str, Any]]:

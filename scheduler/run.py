@@ -86,7 +86,8 @@ class Run:
     def rules(self) -> Rules:
         """How articles are understood and written now."""
         archive, schedule = self.settings.archive, self.settings.schedule
-        return Rules(archive.profile, archive.body == "clean", schedule.recheck, self.manner.least_retry)
+        clean = archive.body == "clean"
+        return Rules(archive.profile, clean, schedule.recheck, self.manner.least_retry, archive.images)
 
     def filing(self, feed: Feed) -> Filing:
         """Under what a configured feed files its articles; remembered, for when it is configured no more."""

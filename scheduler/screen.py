@@ -85,7 +85,8 @@ def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
                 return
             done = tally.archived + tally.failed
             failed = f", {tally.failed} failed" if tally.failed else ""
-            bar.update(task, completed=done, total=done + tally.waiting, description=f"articles{failed}")
+            pictures = f", {many(tally.pictures, 'picture')}" if tally.pictures else ""
+            bar.update(task, completed=done, total=done + tally.waiting, description=f"articles{failed}{pictures}")
 
         yield show
 
@@ -104,6 +105,8 @@ def summarise(result: CrawlResult, seconds: float) -> None:
     style = "green" if not result.failed else "yellow"
     line = f"{many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
     console.print(Text(f"{line}; {many(result.requests, 'request')} in {seconds:.1f} s", style=style))
+    if kept := result.pictures:
+        console.print(f"{many(kept.kept, 'picture')} kept, {kept.failed} failed, {kept.waiting} waiting")
     for feed in result.feeds:
         if feed.floor:
             reach = f"the list of {feed.id} reaches back to {feed.floor} only, China time"
@@ -173,9 +176,23 @@ def show_status(
             str(report.parked),
         )
     console.print(table)
+    if settings.archive.images:
+        _show_pictures(console, store)
     _show_troubles(console, reports)
     _show_waiting(console, store, counts, now)
     _show_gaps(console, gaps)
+
+
+def _show_pictures(console: Console, store: Store) -> None:
+    pictures, reasons = store.gallery.counts(), store.gallery.failures()
+    stored = f"{many(pictures.files, 'file')} of {pictures.size / 1e6:,.1f} MB"
+    console.print(
+        f"{many(pictures.kept, 'picture')} kept in {stored}; {pictures.waiting:,} waiting, {pictures.parked:,} parked"
+    )
+    for reason, number in reasons[:MOST_REASONS]:
+        console.print(Text(f"  {number} × {reason}"))
+    if len(reasons) > MOST_REASONS:
+        console.print(f"  … and {len(reasons) - MOST_REASONS} reasons more")
 
 
 def _show_troubles(console: Console, reports: Sequence[FeedReport]) -> None:

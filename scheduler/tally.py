@@ -21,6 +21,15 @@ class FeedTally:
     floor: str | None = None  # the list ends here, later than a walk was to come: China time, in words
 
 
+@dataclass(frozen=True, slots=True)
+class PictureTally:
+    """What was done about pictures."""
+
+    kept: int
+    failed: int
+    waiting: int  # in the whole archive, afterwards
+
+
 @dataclass(slots=True)
 class Tally:
     """What an errand has done so far."""
@@ -31,6 +40,7 @@ class Tally:
     failed: int = 0
     waiting: int = 0  # articles that are due and not fetched yet
     resting: set[str] = field(default_factory=set)  # hosts given up on, for they want rest
+    pictures: int = 0  # kept
     walking: str | None = None  # how far a walk through the past has come, in words
 
     def as_json(self) -> dict[str, Any]:
@@ -57,6 +67,7 @@ class CrawlResult:
     left: int  # articles that were due and were not tried, although no limit kept them from it
     resting: tuple[str, ...]  # hosts left alone because they want rest
     interrupted: bool = False
+    pictures: PictureTally | None = None  # None: none are kept
 
     def as_json(self) -> dict[str, Any]:
         """The document that ``crawl --json`` prints."""
@@ -64,7 +75,8 @@ class CrawlResult:
             {"id": f.id, "pages": f.pages, "listed": f.listed, "new": f.new, "error": f.error} for f in self.feeds
         ]
         names = ("archived", "revised", "failed", "pending", "requests")
-        return {"feeds": feeds} | {name: getattr(self, name) for name in names}
+        pictures = {"pictures": asdict(self.pictures)} if self.pictures else {}
+        return {"feeds": feeds} | {name: getattr(self, name) for name in names} | pictures
 
     def exit_status(self) -> Exit:
         """The exit status that says the same in one number."""
@@ -83,4 +95,5 @@ class CrawlResult:
     def from_whole(cls, document: dict[str, Any]) -> Self:
         """The reverse of :meth:`whole`."""
         feeds = tuple(FeedTally(**feed) for feed in document["feeds"])
-        return cls(**(document | {"feeds": feeds, "resting": tuple(document["resting"])}))
+        pictures = PictureTally(**document["pictures"]) if document.get("pictures") else None
+        return cls(**(document | {"feeds": feeds, "resting": tuple(document["resting"]), "pictures": pictures}))

@@ -11,6 +11,7 @@ from archive.looks import Known, Look, Outcome, Verdict
 from archive.paths import history_path
 from archive.post import render
 from archive.records import Article, Failure, Kind, Post, Revision
+from crawler import urls
 from scheduler.plan import retry_delay
 
 # Of one article. Live blogs were seen with dozens; what has more changes by itself, and would fill the disk.
@@ -27,7 +28,17 @@ def judge(look: Look, read: Article | Failure, known: Known | None, digest: str 
     :param known: its newest version; None when it has none
     :param digest: of the answer's body
     """
-    return replace(_judge(look, read, known), digest=digest)
+    verdict = _judge(look, read, known)
+    return replace(verdict, digest=digest, pictures=_pictures(verdict, known))
+
+
+def _pictures(verdict: Verdict, known: Known | None) -> dict[str, str]:
+    """The pictures that are to be kept: of the newest version, so that those of before they were wanted come too."""
+    if verdict.article is None or not verdict.look.rules.images:
+        return {}
+    # Where nothing is new the page may name the same pictures on other hosts: those of the version are meant.
+    version = verdict.revision or (known.revision if known and known.revision.fingerprint else verdict.article)
+    return {each.url: urls.host(each.url) for each in version.pictures if urls.is_web(each.url)}
 
 
 def _judge(look: Look, read: Article | Failure, known: Known | None) -> Verdict:

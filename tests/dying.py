@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from archive import files
+from archive import files, gallery
+from archive.archive import Archive
+from archive.gallery import Gallery
 from archive.sightings import Sightings
 from archive.store import Store
 from archive.versions import Versions
@@ -74,6 +76,9 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
     "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
     "before the rows": lambda countdown: around(Versions, "commit", countdown, nothing),
+    "before the pictures' files": lambda countdown: around(Archive, "write_pictures", countdown, nothing),
+    "before the pictures' rows": lambda countdown: around(Gallery, "commit", countdown, nothing),
+    "after the pictures' note": lambda countdown: around(gallery, "record", countdown, nothing),
     "after the rows": lambda countdown: around(Versions, "commit", nothing, countdown),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -39,9 +39,9 @@ def failed(failure: Failure, at: datetime, due: datetime | None) -> Verdict:
     return Verdict(look_at(failure.subject, at), outcome, failure.reason, failure.kind, due=due)
 
 
-def commit_revisions(store: Store, revisions: Iterable[Revision]) -> None:
-    """Record versions of articles."""
-    verdicts = [version(each) for each in revisions]
+def commit_revisions(store: Store, revisions: Iterable[Revision], pictures: Mapping[str, str] | None = None) -> None:
+    """Record versions of articles, and that these pictures of theirs are to be kept: address -> host."""
+    verdicts = [replace(version(each), pictures=pictures or {}) for each in revisions]
     store.versions.commit(verdicts, [None] * len(verdicts))
 
 

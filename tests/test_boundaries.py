@@ -23,7 +23,9 @@ OURS = {
 OURS_BESIDES = {"scheduler/demo.py": ("replica",)}
 
 # Library -> the files or packages that may import it. One that is not in this table may be imported nowhere.
-_SCRAPY = tuple(f"crawler/{name}.py" for name in ("spider", "lists", "download", "guard", "failures", "engine"))
+_SCRAPY = tuple(
+    f"crawler/{name}.py" for name in ("spider", "lists", "download", "guard", "failures", "engine", "pictures")
+)
 HOMES = {
     "scrapy": _SCRAPY,
     "twisted": (*_SCRAPY, "scheduler/health.py"),
@@ -44,6 +46,7 @@ HOMES = {
             "versions",
             "past",
             "seals",
+            "gallery",
             "notebook",
             "sql",
             "schema",
@@ -56,6 +59,7 @@ HOMES = {
     "apscheduler": ("config/cron.py", "scheduler/timetable.py"),
     "prometheus_client": ("scheduler/metrics.py",),
     "pydantic": ("config/", "archive/codec.py"),
+    "nh3": ("archive/view.py",),
     "rapidfuzz": ("archive/compare.py",),
     "warcio": ("archive/warc_records.py",),
     "pydantic_core": ("config/",),

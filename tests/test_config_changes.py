@@ -12,7 +12,7 @@ FEEDS = builtin_feeds()
 
 # Another value than the default, for every setting.
 OTHER: dict[str, dict[str, Any]] = {
-    "archive": {"root": "elsewhere", "profile": "hugo", "body": "clean", "raw": "none"},
+    "archive": {"root": "elsewhere", "profile": "hugo", "body": "clean", "raw": "none", "images": True},
     "network": {
         "delay": 2.0, "concurrency": 3, "timeout": 5.0, "max_body": 2048, "allow_private": True,
         "obey_robots": False, "user_agent": "x/1", "rest": "1m",

@@ -18,6 +18,7 @@ def told(env: dict[str, str]) -> list[str]:
 def test_every_setting_can_be_set_by_its_variable() -> None:
     texts = {
         "ARCHIVE_ROOT": "/srv/n", "ARCHIVE_PROFILE": "hugo", "ARCHIVE_BODY": "clean", "ARCHIVE_RAW": "none",
+            "ARCHIVE_IMAGES": "true",
         "NETWORK_DELAY": "0", "NETWORK_CONCURRENCY": "4", "NETWORK_TIMEOUT": "2.5", "NETWORK_MAX_BODY": "2_048",
         "NETWORK_ALLOW_PRIVATE": "true", "NETWORK_OBEY_ROBOTS": "no", "NETWORK_USER_AGENT": "x/1",
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
@@ -26,7 +27,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
     }  # fmt: skip
     assert {f"FINARCHIVE_{name}" for name in texts} == {name for name in variables() if "__" not in name}
     expected: dict[str, dict[str, object]] = {
-        "archive": {"root": Path("/srv/n"), "profile": "hugo", "body": "clean", "raw": "none"},
+        "archive": {"root": Path("/srv/n"), "profile": "hugo", "body": "clean", "raw": "none", "images": True},
         "network": {
             "delay": 0.0, "concurrency": 4, "timeout": 2.5, "max_body": 2048, "allow_private": True,
             "obey_robots": False, "user_agent": "x/1", "rest": timedelta(seconds=1),

@@ -119,6 +119,14 @@ CHANGES = {
         "DELETE FROM changes WHERE docid = 'nreplica0000001'",
         f"changes docid=nreplica0000001 feed=feed1 seen={{seen}}: {MISSING}",
     ),
+    "an address added": (
+        "INSERT INTO addresses VALUES ('nreplica0000002', '2026', 'https://a.cn/x')",
+        "addresses docid=nreplica0000002 until=2026: the raw pages know nothing of this row",
+    ),
+    "a picture added": (
+        "INSERT INTO images (url, host, status, attempts, due, first_seen) VALUES ('x', 'a', 'parked', 1, '', '')",
+        "images url=x: the raw pages know nothing of this row",
+    ),
     "up to where looks are applied": (
         'UPDATE journal SET "offset" = "offset" + 1 WHERE writer = \'looks\'',
         "journal writer=looks: offset is not what the raw pages say",

@@ -20,7 +20,7 @@ def now():
     return datetime.now(UTC)
 
 class Work:
-    lists, articles = None, SimpleNamespace(hosts=tuple)
+    lists, articles, pictures = None, SimpleNamespace(hosts=tuple), SimpleNamespace(hosts=tuple)
     def start(self, fetching):
         raise ValueError("no work can be had")
     def closed(self):

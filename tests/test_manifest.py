@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
@@ -13,10 +14,11 @@ import pytest
 from archive.archive import Archive
 from archive.manifest import Line, read_manifest, write_manifest
 from archive.paths import history_path
+from archive.pictures import KeptPicture
 from archive.records import Entry, Filing, Poll, Post, Revision
-from archive.seal import manifests_path, seal
+from archive.seal import adopt, manifests_path, seal
 from archive.verify import verify
-from tests.looking import version
+from tests.looking import again, version
 
 DAY = datetime(2026, 9, 28, 4, tzinfo=UTC)  # noon in China
 DOCUMENT = Path(__file__).parents[1] / "docs" / "proof.md"
@@ -35,6 +37,19 @@ def add(archive: Archive, docid: str, at: datetime, number: int = 1) -> None:
     sha256 = hashlib.sha256(data).hexdigest()
     revision = Revision(docid, number, path, sha256, docid, at, at, fingerprint=f"{number}")
     archive.store.versions.commit([version(revision)], [None])
+
+
+def add_picture(archive: Archive, docid: str, at: datetime, data: bytes) -> Path:
+    """Keep a picture of an article that is archived; return where its file is."""
+    url = f"https://p.cn/{docid}-{data[:4].hex()}-{at:%H%M}.png"
+    picture = KeptPicture(url, at, hashlib.sha256(data).hexdigest(), "image/png", len(data))
+    revision = archive.store.versions.revisions(docid)[-1]
+    archive.store.versions.commit(
+        [replace(again(version(replace(revision, number=1))), revision=None, pictures={url: "p.cn"})], [None]
+    )
+    archive.write_pictures({picture.path: data})
+    archive.store.gallery.commit([picture], [], at)
+    return archive.root / picture.path
 
 
 @pytest.fixture
@@ -117,6 +132,49 @@ def test_a_row_that_is_not_what_the_manifest_says_is_named(root: Path) -> None:
             "UPDATE revisions SET fetched_at = '2026-09-28T00:00:00.000+00:00' WHERE docid = 'bbbb'"
         )
     assert set(named(root)) == {("index", ".finarchive/index.db")}
+
+
+def test_a_picture_is_vouched_for_by_the_day_it_was_kept_on_and_by_no_other(root: Path) -> None:
+    with Archive(root, "test", DAY) as archive:
+        late = DAY + timedelta(days=3)
+        path = add_picture(archive, "bbbb", late, b"a picture")
+        assert seal(archive.root, archive.store, late) == ["2026-09-30"], "its own day is not over"
+        assert seal(archive.root, archive.store, late + timedelta(days=1)) == ["2026-10-01"]
+        add_picture(archive, "bbbb", late + timedelta(days=1), b"a picture")
+        assert seal(archive.root, archive.store, late + timedelta(days=2)) == [], "the same bytes are the same file"
+    name = path.relative_to(root).as_posix()
+    _, _, lines = read_manifest((manifests_path(root) / "2026-10-01.tsv").read_bytes())
+    assert lines == [Line(path.stem, name)]
+    assert named(root) == []
+    assert told(root, 1) == (0, "")
+
+    path.write_bytes(b"A picture")
+    assert named(root) == [("tampered", name)]
+    assert f"{name}: FAILED" in told(root, 1)[1]
+
+
+def test_a_manifest_vouches_for_a_picture_of_which_the_index_knows_nothing(root: Path) -> None:
+    with Archive(root, "test", DAY) as archive:
+        path = add_picture(archive, "bbbb", DAY + timedelta(days=3), b"a picture")
+        seal(archive.root, archive.store, DAY + timedelta(days=4))
+        archive.store._db.execute("DELETE FROM images")
+    name = path.relative_to(root).as_posix()
+    assert named(root) == [("extra", name)]
+    path.unlink()
+    assert named(root) == [("missing", name)]
+
+
+def test_a_rebuilt_index_learns_from_the_manifests_which_pictures_are_sealed(root: Path) -> None:
+    with Archive(root, "test", DAY) as archive:
+        add_picture(archive, "bbbb", DAY + timedelta(days=3), b"a picture")
+        add_picture(archive, "cccc", DAY + timedelta(days=3, minutes=1), b"a picture")
+        seal(archive.root, archive.store, DAY + timedelta(days=4))
+        rows = archive.store._db.execute("SELECT * FROM images").fetchall()
+        archive.store._db.execute("UPDATE images SET sealed = NULL")
+        archive.store._db.execute("DELETE FROM manifests")
+        adopt(archive.root, archive.store)
+        assert archive.store._db.execute("SELECT * FROM images").fetchall() == rows
+        assert [row["sealed"] for row in rows] == ["2026-10-01"] * 2
 
 
 def commands() -> list[str]:

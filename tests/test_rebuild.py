@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import pytest
 from replica.server import Replica
 from replica.story import make_stories
 from tests.conftest import NEWEST, Home
+from tests.picturing import ON, local_pictures, stored
 
 TABLES = (
-    "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "feeds", "sources", "spans",
-    "gaps", "rhythms", "rests", "journal", "addresses",
+    "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "feeds", "sources",
+    "spans", "gaps", "rhythms", "rests", "journal", "addresses",
 )  # fmt: skip
-RECORD = (*TABLES[:7], "addresses")  # what was observed; the rest is how far lists were read
+RECORD = (*TABLES[:8], "addresses")  # what was observed; the rest is how far lists were read
 NUMBERED = ("changes", "observations", "gaps")
 
 
@@ -44,12 +46,12 @@ def index(home: Home, tables: tuple[str, ...] = TABLES) -> dict[str, list[tuple[
 
 
 def lose(home: Home) -> None:
-    """Take everything away but the raw pages."""
+    """Take everything away but the raw pages, and the pictures, which are in no page."""
     for path in home.root.iterdir():
         if path.name != ".finarchive":
             shutil.rmtree(path)
     for path in (home.root / ".finarchive").iterdir():
-        if path.name != "warc":
+        if path.name not in ("warc", "images"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -60,10 +62,18 @@ def run(home: Home, *arguments: str) -> str:
 
 
 @pytest.fixture
+def replica() -> Iterator[Replica]:
+    """One that has its pictures itself."""
+    with Replica(local_pictures(make_stories(12, newest=NEWEST))) as running:
+        yield running
+
+
+@pytest.fixture
 def lived(home: Home, replica: Replica) -> Home:
     """An archive to which something has happened."""
-    home.configure(replica.endpoint)
+    home.configure(replica.endpoint, more=ON)
     site = replica.site
+    replica.fault("status", match=r"\.jpg", status=404)
     replica.fault("status", match=site.stories[5].path, status=503, times=1)
     assert home.run("crawl").status == 1
     replica.clock += 60
@@ -72,7 +82,7 @@ def lived(home: Home, replica: Replica) -> Home:
     site.edit(site.stories[2].docid, replica.clock)
     replica.fault("status", match=site.stories[3].path, status=404)
     site.edit(site.stories[3].docid, replica.clock)
-    for story in make_stories(5, newest=NEWEST + 900, seed=3):
+    for story in local_pictures(make_stories(5, newest=NEWEST + 900, seed=3)):
         site.add(story)
     replica.clock += 2000
     site.pages[site.stories[0].path] = b"<html><body>no article</body></html>"
@@ -86,6 +96,8 @@ def lived(home: Home, replica: Replica) -> Home:
 def test_what_is_lost_comes_back_byte_for_byte_and_row_for_row(lived: Home) -> None:
     files, rows = tree(lived), index(lived)
     assert len([path for path in files if path.startswith(".finarchive/history/")]) == 2
+    assert len(stored(lived)) > 1
+    assert {row[2] for row in rows["images"]} == {"kept", "wanted"}
     lose(lived)
 
     run(lived, "rebuild")

@@ -13,9 +13,11 @@ import pytest
 
 import archive.index
 from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
+from archive.gallery import Gallery
 from archive.journal import Event
 from archive.looks import Place
 from archive.past import Past
+from archive.pictures import KeptPicture, MissedPicture
 from archive.records import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
 from archive.seals import Seals
 from archive.store import Store
@@ -24,6 +26,7 @@ from tests.looking import commit_failure, commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 
 STRETCH = Stretch("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
+MISS = Failure("https://p.cn/missed.png", Kind.GONE, "status 404")
 DAYS = iter(range(1, 31))
 WRITES: dict[str, Callable[[Store], object]] = {
     "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
@@ -36,6 +39,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "versions.commit": lambda store: commit_revisions(store, [revision("a")]),
     "come_to_date": lambda store: store.come_to_date(NOW - timedelta(days=9), timedelta(0)),
     "release": lambda store: store.release(NOW, parked=True),
+    "gallery.commit": lambda store: store.gallery.commit([], [MissedPicture(MISS, NOW, None)], NOW),
     "commit_rest": lambda store: store.commit_rest(Rest("b.cn", NOW, 1, stated=True, reason="x")),
     "end_rest": lambda store: store.end_rest("a.cn"),
 }
@@ -69,6 +73,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "versions.hosts": lambda store: store.versions.hosts(NOW, NOW),
     "versions.due": lambda store: store.versions.due(HOST, 9, NOW, NOW, []),
     "versions.looked_again": lambda store: store.versions.looked_again(NOW),
+    "gallery.hosts": lambda store: store.gallery.hosts(NOW + HOUR, NOW + HOUR),
+    "gallery.due": lambda store: store.gallery.due("p.cn", 9, NOW, NOW, in_hand=[]),
+    "gallery.next_due": lambda store: store.gallery.next_due(NOW - HOUR),
+    "gallery.path_of": lambda store: store.gallery.path_of("https://p.cn/kept.png"),
+    "gallery.files": lambda store: list(store.gallery.files()),
+    "gallery.unsealed": lambda store: list(store.gallery.unsealed(NOW + HOUR)),
+    "gallery.counts": lambda store: store.gallery.counts(),
+    "gallery.failures": lambda store: store.gallery.failures(),
     "journal_positions": lambda store: store.journal_positions(),
     "versions.revisions": lambda store: store.versions.revisions("a"),
 }
@@ -86,7 +98,8 @@ def path(tmp_path: Path) -> Path:
     store = Store.open(path)
     store.settle("china", "roll https://a.cn/", NOW)
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
-    commit_revisions(store, [revision("b")])
+    commit_revisions(store, [revision("b")], {"https://p.cn/kept.png": "p.cn", MISS.subject: "p.cn"})
+    store.gallery.commit([KeptPicture("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
     commit_failure(store, Failure("c", Kind.GONE, "x"), NOW, None)
     store.commit_rest(Rest("a.cn", NOW, 1, stated=False, reason="x"))
     store.close()
@@ -112,6 +125,7 @@ def test_every_public_method_is_tried_here() -> None:
     public = {name for name, value in vars(Store).items() if name[0] != "_" and callable(value)}
     public |= {f"versions.{name}" for name, value in vars(Versions).items() if name[0] != "_" and callable(value)}
     public |= {f"seals.{name}" for name, value in vars(Seals).items() if name[0] != "_" and callable(value)}
+    public |= {f"gallery.{name}" for name, value in vars(Gallery).items() if name[0] != "_" and callable(value)}
     public |= {f"past.{name}" for name, value in vars(Past).items() if name[0] != "_" and callable(value)}
     assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
