@@ -20,6 +20,7 @@ _KEYS = {
     "changes": ("docid", "feed", "seen"),
     "observations": ("docid", "at"),
     "addresses": ("docid", "until"),
+    "images": ("url",),
     "journal": ("writer",),
 }
 _NUMBERED = ("changes", "observations")
@@ -92,6 +93,8 @@ def _rows_of(side: str, table: str, names: list[str], where: str = "TRUE") -> st
     )
     if '"docid"' in names:
         where += " AND docid NOT IN (SELECT docid FROM temp.unproven)"
+    if table == "images":  # they know no docid: such an entry may have brought those that the journal does not know
+        where += " AND (url IN (SELECT url FROM main.images) OR NOT EXISTS (SELECT 1 FROM temp.unproven))"
     grouped = ", ".join(names)
     return f"SELECT {listed}, count(*) AS times FROM {side}.{table} WHERE {where} GROUP BY {grouped}"  # noqa: S608
 
