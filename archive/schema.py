@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from archive.fulltext import add_missing_words
+
 migrations = Migrations("finarchive")
 
 
@@ -245,3 +247,27 @@ def _create_observations(db: Database) -> None:
     db.table("observations").create_index(["docid", "at"])
     db.execute("CREATE INDEX observations_again ON observations(at) WHERE again = 1")
     db.execute("CREATE INDEX observations_digest ON observations(digest) WHERE digest IS NOT NULL")
+
+
+@migrations()
+def m004_search(db: Database) -> None:
+    """The words of every version, and when each was the newest one known."""
+    db.table("searchable").create(  # the versions that can be searched, by the number that they have in words
+        {
+            "id": int,
+            "docid": str,
+            "number": int,
+            "published": str,
+            "since": str,  # from when on it is known: observed, and the entry seen
+            "until": str,  # when a later version was observed; null: there is none
+        },
+        pk="id",
+        not_null={"docid", "number", "published", "since"},
+        strict=True,
+    )
+    db.table("searchable").create_index(["docid", "number"], unique=True)
+    db.table("searchable").create_index(["published", "docid"])
+    # Without a copy of the text, which stands in texts. The text comes first: each word of a later column costs two
+    # bytes more. Its words come ready (archive/cjk.py), with nothing but ASCII spaces to be told apart by.
+    db.execute("CREATE VIRTUAL TABLE words USING fts5(text, title, media, content='', tokenize='ascii')")
+    add_missing_words(db)

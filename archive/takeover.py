@@ -15,7 +15,9 @@ _OF_ENTRIES = {
     "observations": "docid", "entries": "docid",
 }  # fmt: skip
 # Numbered as they came: what a row says counts, and not its number.
-_NUMBERED = ("changes", "observations", "gaps")
+_NUMBERED = ("changes", "observations", "gaps", "searchable")
+# Made again from the versions, and not taken over.
+_DERIVED = ("searchable",)
 # How far lists were read: what the old index knows is never older than the journal's last word on it.
 _LEDGER = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
@@ -51,8 +53,10 @@ def index_differences(old: Path, new: Path) -> dict[str, int]:
         if connection is None:
             return {}
         found = {}
-        for table in (*_OF_ENTRIES, *_LEDGER):
+        for table in (*_OF_ENTRIES, *_DERIVED, *_LEDGER):
             columns = ", ".join(_columns(connection, table, but_id=table in _NUMBERED))
+            if not _columns(connection, table, of="old"):  # an older program's index, which had no such table
+                continue
             differing = 0
             for one, other in (("main", "old"), ("old", "main")):
                 differing += connection.execute(

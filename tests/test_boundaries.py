@@ -38,6 +38,8 @@ HOMES = {
             "sightings",
             "versions",
             "past",
+            "search",
+            "fulltext",
             "seals",
             "notebook",
             "sql",
@@ -54,9 +56,10 @@ HOMES = {
     "warcio": ("archive/warc_records.py",),
     "pydantic_core": ("config/",),
     "click": tuple(
-        f"scheduler/{name}.py" for name in ("cli", "commands", "work_commands", "service_commands", "record_commands")
+        f"scheduler/{name}.py"
+        for name in ("cli", "commands", "work_commands", "service_commands", "record_commands", "find_commands")
     ),
-    "rich": ("scheduler/screen.py", "scheduler/record_screen.py"),
+    "rich": ("scheduler/screen.py", "scheduler/record_screen.py", "scheduler/find_screen.py"),
 }
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40  # lines
