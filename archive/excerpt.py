@@ -54,10 +54,12 @@ def term(asked: Text, having: int, of: int) -> Term:
 def look(title: str, text: str, terms: Sequence[Term]) -> Seen:
     """Find the terms in a version."""
     seen = Seen(title, text, _marks(title, terms), _marks(text, terms))
-    if not all(map(add, seen.in_title, seen.in_text)):  # a term stands in neither, as it is written
-        title, text = plain(title), plain(text)
-        seen = Seen(title, text, _marks(title, terms), _marks(text, terms))
-    return seen
+    if all(map(add, seen.in_title, seen.in_text)):
+        return seen
+    plainer = plain(title), plain(text)  # a term stands in neither, as they are written
+    if plainer == (title, text):
+        return seen
+    return Seen(*plainer, *(_marks(each, terms) for each in plainer))
 
 
 def score(seen: Seen, terms: Sequence[Term], usual: float) -> float:
@@ -104,4 +106,7 @@ def merged(marks: Sequence[Mark]) -> tuple[Mark, ...]:
 
 
 def _marks(text: str, terms: Sequence[Term]) -> tuple[tuple[Mark, ...], ...]:
-    return tuple(tuple(found.span() for found in each.pattern.finditer(text)) for each in terms)
+    small = text.lower()
+    if len(small) != len(text):  # the Turkish İ is two small letters: nothing must move
+        small = text
+    return tuple(tuple(found.span() for found in each.pattern.finditer(small)) for each in terms)

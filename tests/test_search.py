@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 import archive.search
 from archive.cjk import CJK, fold, phrase
+from archive.looks import Outcome, Verdict
 from archive.query import All, Any, Not, OfFeed, Published, Query, Symbol, Text, parse
 from archive.store import Store
-from tests.finding import NOW, Story, answers, invented, put, scan
+from tests.finding import NOW, Story, answers, invented, put, revision_of, scan
+from tests.looking import look_at, version
 
 MANY, FEW = 3000, 500
 STORIES = invented(MANY)
@@ -248,3 +250,26 @@ def test_a_version_that_was_replaced_is_not_found(store: Store) -> None:
     assert store.search.find(parse("新"), 9, then) == []
     assert store.search.find(parse("旧"), 9, NOW - timedelta(seconds=1)) == []
     assert [record.revision for record in store.search.each(All(()), then)] == [1]
+
+
+def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store: Store) -> None:
+    """A version of before m003, at the first look that finds it unchanged."""
+    put(store, [Story("aaaa", "题", "别的")])
+    store._db.execute(
+        """INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, media)
+           SELECT 'old', 1, path, sha256, '茅台', published, fetched_at, '旧社' FROM revisions"""
+    )
+    columns = [row["name"] for row in store._db.execute("PRAGMA table_info(entries)")]
+    chosen = ", ".join("'old'" if name == "docid" else name for name in columns)
+    store._db.execute(f"INSERT INTO entries SELECT {chosen} FROM entries")
+    store.search.add_missing()
+    assert found(store, "茅台") == found(store, "media:旧社") == ["old"]
+    assert [record.text for record in store.search.each(parse("茅台"))] == [None]
+
+    told = version(revision_of(Story("old", "茅台", "", "新社"), NOW), "业绩")
+    assert told.article
+    article = replace(told.article, media="新社")
+    store.versions.commit([Verdict(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
+    assert found(store, "茅台 业绩") == found(store, "media:新社") == ["old"]
+    assert found(store, "media:旧社") == []
+    store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
