@@ -42,7 +42,7 @@ class Conditions:
             found.parameters["match"] = found.match
         return found
 
-    def _sql(self, query: Query) -> str:  # noqa: PLR0911 - one for each kind of query
+    def _sql(self, query: Query) -> str:
         if matched := expression(query):
             return f"v.id IN (SELECT rowid FROM words WHERE words MATCH {self._bound(matched)})"  # noqa: S608 - bound
         match query:
@@ -52,13 +52,6 @@ class Conditions:
                 return "(" + (" AND ".join(map(self._sql, of)) or "1") + ")"
             case Any(of):
                 return "(" + " OR ".join(map(self._sql, of)) + ")"
-            case Symbol(symbol):
-                # Sina writes sh600519 and MSFT; people write either as they like.
-                spelt = ", ".join(self._bound(each) for each in (symbol, symbol.lower(), symbol.upper()))
-                return (
-                    "v.id IN (SELECT s.id FROM symbols JOIN searchable s USING (docid, number) "  # noqa: S608 - names
-                    f"WHERE symbol IN ({spelt}))"
-                )
             case OfFeed(feed):
                 return (
                     f"EXISTS (SELECT 1 FROM listings WHERE feed = {self._bound(feed)} "  # noqa: S608 - of names
@@ -76,13 +69,15 @@ class Conditions:
         return f":{name}"
 
 
-def expression(query: Query) -> str | None:
+def expression(query: Query) -> str | None:  # noqa: PLR0911 - one for each kind of query
     """A query as an expression of FTS5; None where it needs more than words, or only says what is not to be."""
     match query:
         case Text(_, phrase):
             return TEXT + phrase
         case Medium(phrase):
             return "media : " + phrase
+        case Symbol(phrase):
+            return "symbols : " + phrase
         case Any(of):
             some = [expression(part) for part in of]
             return None if None in some else "(" + " OR ".join(filter(None, some)) + ")"

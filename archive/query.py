@@ -44,9 +44,9 @@ class Medium:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """Names a stock."""
+    """Names a stock: one whose symbol is this, or has it as its letters or its figures."""
 
-    symbol: str
+    phrase: str  # of FTS5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,14 @@ def moment(text: str, *, is_end: bool = False) -> datetime:
     return time
 
 
+def symbol(text: str) -> Query:
+    """Names a stock.
+
+    :raises QueryError: it is no symbol
+    """
+    return _term("symbol", text, f"symbol:{text}", exact=True)
+
+
 def texts(query: Query) -> Iterator[Text]:
     """What is asked to be in the title or the text, without what is asked not to be."""
     match query:
@@ -162,20 +170,20 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 def _term(field: str | None, value: str, said: str, *, exact: bool) -> Query:
     match field:
-        case "symbol":
-            return Symbol(value)
         case "feed":
             return OfFeed(value)
         case "since":
             return Published(since=moment(value))
         case "until":
             return Published(until=moment(value, is_end=True))
-        case None | "media":
+        case None | "media" | "symbol":
             prefix = not exact and value.endswith("*")
             asked = phrase(value, prefix=prefix)
             if asked is None:
                 raise QueryError(f"{said!r} has no word to search for")
-            return Medium(asked) if field else Text(value.rstrip("*") if prefix else value, asked)
+            if field:
+                return Medium(asked) if field == "media" else Symbol(asked)
+            return Text(value.rstrip("*") if prefix else value, asked)
     raise QueryError(
         f"there is no {field}: to search by, only symbol: feed: media: since: until: "
         f"(in quotation marks it is searched for as it stands)"

@@ -269,5 +269,5 @@ def m004_search(db: Database) -> None:
     db.table("searchable").create_index(["published", "docid"])
     # Without a copy of the text, which stands in texts. The text comes first: each word of a later column costs two
     # bytes more. Its words come ready (archive/cjk.py), with nothing but ASCII spaces to be told apart by.
-    db.execute("CREATE VIRTUAL TABLE words USING fts5(text, title, media, content='', tokenize='ascii')")
+    db.execute("CREATE VIRTUAL TABLE words USING fts5(text, title, media, symbols, content='', tokenize='ascii')")
     add_missing_words(db)

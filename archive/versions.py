@@ -161,7 +161,7 @@ class Versions:
         row = facts_row(article) | {"fingerprint": article.fingerprint, "story": article.story or None}
         self._db.table("revisions").update((revision.docid, revision.number), row)
         self._add_text(revision, article.text)
-        complete_words(self._db, revision, article.media, article.text)
+        complete_words(self._db, revision, article)
 
     def _settle_first(self, verdict: Verdict) -> None:
         """What becomes of an entry that had no version."""

@@ -15,7 +15,7 @@ import click
 from archive.archive import index_path
 from archive.errors import QueryError
 from archive.outputs.registry import OUTPUTS
-from archive.query import All, Any, OfFeed, Query, Symbol, parse, published
+from archive.query import All, Any, OfFeed, Query, parse, published, symbol
 from archive.store import Store
 from scheduler import find_screen
 from scheduler.cli import Refusal, Session
@@ -102,7 +102,7 @@ def export_command(
     with _asked(" ".join(query)):
         wanted: list[Query] = [parse(" ".join(query))] if query else []
         wanted += [published(since, until)]
-    wanted += [Any(tuple(map(Symbol, symbols)))] if symbols else []
+        wanted += [Any(tuple(map(symbol, symbols)))] if symbols else []
     wanted += [Any(tuple(map(OfFeed, feeds)))] if feeds else []
     records = _reading(session).search.each(All(tuple(wanted)), time)
     with _opened(output) as file:

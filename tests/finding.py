@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from archive.cjk import fold
+from archive.cjk import fold, phrase
 from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
 from archive.records import Entry, Filing, Poll, Revision
 from archive.store import Store
@@ -98,10 +98,10 @@ def answers(story: Story, query: Query) -> bool:  # noqa: PLR0911 - one for each
     match query:
         case Text(text, _):
             return bool(scan([story], text))
-        case Medium(phrase):
-            raise AssertionError(phrase)
-        case Symbol(symbol):
-            return symbol.lower() in {each.lower() for each in story.symbols}
+        case Medium():
+            raise AssertionError(query)
+        case Symbol(asked):
+            return asked in {phrase(each) for each in story.symbols}
         case OfFeed(feed):
             return feed in story.feeds
         case Published(since, until):

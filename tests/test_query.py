@@ -34,7 +34,7 @@ def text(asked: str, said: str | None = None) -> Text:
         ('"cp*"', Text("cp*", '"cp"')),
         ("14:30", text("14:30")),
         ("IPO：募资", text("IPO：募资")),
-        ("symbol:SH600519", Symbol("SH600519")),
+        ("symbol:SH600519", Symbol('"sh 600519"')),
         ("feed：china", OfFeed("china")),
         ('media:"样例 社"', Medium('"样例 例 社"*')),
         ("since:2026-09-30", Published(since=datetime(2026, 9, 29, 16, tzinfo=UTC))),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import archive.search
 from archive.cjk import CJK, fold, phrase
 from archive.looks import Outcome, Verdict
-from archive.query import All, Any, Not, OfFeed, Published, Query, Symbol, Text, parse
+from archive.query import All, Any, Not, OfFeed, Published, Query, Text, parse, symbol
 from archive.store import Store
 from tests.finding import NOW, Story, answers, invented, put, revision_of, scan
 from tests.looking import look_at, version
@@ -85,7 +85,7 @@ chinese = st.text("贵州茅台降准的在", min_size=1, max_size=3).map(lambda
 leaves = (
     chinese
     | st.sampled_from(("china", "stock", "none")).map(OfFeed)
-    | st.sampled_from(("sh600519", "SZ000001", "msft", "none")).map(Symbol)
+    | st.sampled_from(("sh600519", "SZ000001", "msft", "none")).map(symbol)
     | st.integers(0, 100_000).map(lambda minutes: Published(since=NOW - timedelta(minutes=minutes)))
     | st.integers(0, 100_000).map(lambda minutes: Published(until=NOW - timedelta(minutes=minutes)))
 )
@@ -165,6 +165,14 @@ def test_a_medium_is_found_by_a_part_of_its_name_and_by_nothing_else(store: Stor
     assert found(store, "media:样例社") == ["aaaa"]
     assert found(store, "新媒体") == ["cccc"]
     assert sorted(found(store, "样例社 NOT media:新媒体")) == ["bbbb"]
+
+
+def test_a_stock_is_found_by_its_symbol_in_either_case_or_by_its_figures(store: Store) -> None:
+    stocks = (("sh600519", "hk00700"), ("MSFT",), ("sz300519",))
+    put(store, [Story(f"doc{number}", "题", "SH600519", symbols=each) for number, each in enumerate(stocks)])
+    assert found(store, "symbol:SH600519") == found(store, "symbol:600519") == ["doc0"]
+    assert found(store, "symbol:msft") == ["doc1"]
+    assert found(store, "symbol:00519") == []
 
 
 def test_the_title_counts_for_more_and_what_is_said_often_for_more_than_once(store: Store) -> None:
@@ -268,8 +276,8 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
 
     told = version(revision_of(Story("old", "茅台", "", "新社"), NOW), "业绩")
     assert told.article
-    article = replace(told.article, media="新社")
+    article = replace(told.article, media="新社", symbols=("sh600519",))
     store.versions.commit([Verdict(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
-    assert found(store, "茅台 业绩") == found(store, "media:新社") == ["old"]
+    assert found(store, "茅台 业绩") == found(store, "media:新社") == found(store, "symbol:sh600519") == ["old"]
     assert found(store, "media:旧社") == []
     store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
