@@ -21,5 +21,9 @@ class DamagedIndexError(ArchiveError):
     """The index is not a database that can be read."""
 
 
+class QueryError(ArchiveError):
+    """What is asked for cannot be understood."""
+
+
 class DiskFullError(ArchiveError):
     """There was no room to write."""

@@ -10,6 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archive import mapping, sql
+from archive.conditions import LISTED
 from archive.records import Revision
 from archive.sql import to_text
 
@@ -55,7 +56,7 @@ class Past:
             "url": self._address(docid, entry["url"], time),
             "published": entry["published"],
             "media": entry["media"],
-            "feeds": self._feeds(docid, time),
+            "feeds": self.feeds(docid, time),
             "status": "archived" if newest else "parked" if failed and failed[-1]["given_up"] else "pending",
             "attempts": 0 if newest else len(failed),
             "failure": None if newest or not failed else failed[-1]["evidence"],
@@ -87,6 +88,10 @@ class Past:
         # Which day's manifest vouches for a version became known later than the version itself.
         return [mapping.revision(row) for row in rows]
 
+    def gone(self, docid: str, time: datetime) -> str | None:
+        """Since when an article was known to be gone, as the index has times; None: it was not."""
+        return _gone_since(self._looks(docid, time))
+
     def _looks(self, docid: str, time: datetime) -> list[sql.Row]:
         return self._rows(
             "SELECT * FROM observations WHERE docid = ? AND at <= ? ORDER BY at, id", [docid, to_text(time)]
@@ -104,10 +109,11 @@ class Past:
         )
         return rows[0]["url"] if rows else last
 
-    def _feeds(self, docid: str, time: datetime) -> list[str]:
+    def feeds(self, docid: str, time: datetime) -> list[str]:
+        """The feeds that an article was known to belong to, by id."""
         rows = self._rows(
-            "SELECT feed FROM listings WHERE docid = ? AND coalesce(seen, '') <= ? ORDER BY feed",
-            [docid, to_text(time)],
+            f"SELECT feed FROM listings WHERE docid = :docid AND {LISTED} ORDER BY feed",  # noqa: S608 - a constant
+            {"docid": docid, "time": to_text(time)},
         )
         return [row["feed"] for row in rows]
 

@@ -21,6 +21,7 @@ from archive.notebook import OTHERS, Notebook, replay
 from archive.past import Past
 from archive.records import Counts, FeedHistory, Filing, Gap, Pending, Poll, Rest, Rhythm, Seen, Span, Stretch
 from archive.seals import Seals
+from archive.search import Search
 from archive.sightings import Sighted, Sightings
 from archive.sql import to_text, to_time
 from archive.versions import Versions
@@ -29,9 +30,9 @@ from archive.versions import Versions
 class Store:
     """The index, opened.
 
-    ``versions`` has what is known of articles, ``past`` what was known, ``seals`` what manifests vouch for,
-    ``gallery`` the pictures. Every public method, there too, does all of what it says or nothing, and raises an
-    ArchiveError for what is wrong.
+    ``versions`` has what is known of articles, ``past`` what was known, ``search`` finds them by their words,
+    ``seals`` has what manifests vouch for, ``gallery`` pictures. Every public method, there too, does all of
+    what it says or nothing, and raises an ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -41,6 +42,7 @@ class Store:
         self.versions = Versions(database, path, self._journal)
         self.past, self.seals = Past(database, path), Seals(database, path)
         self.gallery = Gallery(database, path, self._journal)
+        self.search = Search(database, path, self.past)
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -15,7 +15,9 @@ _OF_ENTRIES = {
     "observations": "docid", "addresses": "docid", "entries": "docid",
 }  # fmt: skip
 # Numbered as they came: what a row says counts, and not its number.
-_NUMBERED = ("changes", "observations", "gaps")
+_NUMBERED = ("changes", "observations", "gaps", "searchable")
+# Made again from the versions, and not taken over.
+_DERIVED = ("searchable",)
 # How far lists were read: what the old index knows is never older than the journal's last word on it.
 _LEDGER = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
@@ -64,8 +66,10 @@ def index_differences(old: Path, new: Path) -> dict[str, int]:
             return {}
         found = {}
         of_pictures = ("images",) if columns_of(connection, "images", of="old") else ()
-        for table in (*_OF_ENTRIES, *_LEDGER, *of_pictures):
+        for table in (*_OF_ENTRIES, *_DERIVED, *_LEDGER, *of_pictures):
             columns = ", ".join(columns_of(connection, table, but_id=table in _NUMBERED))
+            if not columns_of(connection, table, of="old"):  # an older program's index, which had no such table
+                continue
             differing = 0
             for one, other in (("main", "old"), ("old", "main")):
                 differing += connection.execute(

@@ -12,6 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archive import mapping, sql
+from archive.fulltext import add_words, complete_words
 from archive.gallery import want
 from archive.looks import Known, Outcome, Place, Verdict
 from archive.notebook import LOOKS, Notebook, order
@@ -147,11 +148,13 @@ class Versions:
         )
 
     def _add_revision(self, verdict: Verdict, revision: Revision) -> None:
-        self._db.execute(sql.INSERT_REVISION, revision_row(revision))
-        self._add_text(verdict, revision)
-
-    def _add_text(self, verdict: Verdict, revision: Revision) -> None:
+        row = revision_row(revision)
+        self._db.execute(sql.INSERT_REVISION, row)
         text = verdict.article.text if verdict.article else ""
+        self._add_text(revision, text)
+        add_words(self._db, row, text)
+
+    def _add_text(self, revision: Revision, text: str) -> None:
         self._db.execute("INSERT INTO texts VALUES (?, ?, ?)", [revision.docid, revision.number, text])
         self._db.conn.executemany(
             "INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)",
@@ -165,7 +168,8 @@ class Versions:
             return
         row = facts_row(article) | {"fingerprint": article.fingerprint, "story": article.story or None}
         self._db.table("revisions").update((revision.docid, revision.number), row)
-        self._add_text(verdict, revision)
+        self._add_text(revision, article.text)
+        complete_words(self._db, revision, article)
 
     def _settle_first(self, verdict: Verdict) -> None:
         """What becomes of an entry that had no version."""

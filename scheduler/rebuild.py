@@ -146,6 +146,7 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
             replay(journal_path(root), store, tree, reading, result)
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
         result.taken_over = take_over(index_path(root), aside / "index.db")
+        store.search.add_missing()
         result.rows = index_differences(index_path(root), aside / "index.db")
     finally:
         store.close()

@@ -15,7 +15,7 @@ from archive.records import Entry, Failure, Filing, Kind, Poll, Revision
 from archive.store import Store
 from replica.server import Replica
 from tests.conftest import Home
-from tests.looking import commit_revisions, failed, look_at
+from tests.looking import failed, look_at, version
 
 BEGAN = datetime(2026, 9, 29, tzinfo=UTC)
 FILING = Filing(("金融", "新浪财经"), "新浪财经")
@@ -55,17 +55,10 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
     number = known.revision.number if known else 0
     if outcome == "version" or (outcome == "same" and known is None):
         revision = Revision(
-            docid,
-            number + 1,
-            f"a/{docid}.md",
-            "0" * 64,
-            f"版{step}",
-            BEGAN,
-            at(step),
-            fingerprint=f"{step}",
-            story=f"{step % 2}",
-        )
-        commit_revisions(store, [revision])
+            docid, number + 1, f"a/{docid}.md", "0" * 64, f"版{step}", BEGAN, at(step), fingerprint=f"{step}",
+            story=f"{step % 2}", media=("甲社", "乙社")[step % 2], symbols=("sh600519",)[: step % 2],
+        )  # fmt: skip
+        store.versions.commit([version(revision, ("茅台提价", "央行降准", "茅台降价")[step % 3])], [None])
     elif outcome == "same":
         store.versions.commit([Verdict(look_at(docid, at(step), number), Outcome.SAME)], [None])
     else:

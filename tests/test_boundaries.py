@@ -45,11 +45,14 @@ HOMES = {
             "sightings",
             "versions",
             "past",
+            "search",
+            "fulltext",
             "seals",
             "gallery",
             "notebook",
             "sql",
             "schema",
+            "schema_first",
             "index",
         )
     ),
@@ -64,9 +67,10 @@ HOMES = {
     "warcio": ("archive/warc_records.py",),
     "pydantic_core": ("config/",),
     "click": tuple(
-        f"scheduler/{name}.py" for name in ("cli", "commands", "work_commands", "service_commands", "record_commands")
+        f"scheduler/{name}.py"
+        for name in ("cli", "commands", "work_commands", "service_commands", "record_commands", "find_commands")
     ),
-    "rich": ("scheduler/screen.py", "scheduler/record_screen.py", "scheduler/difference_screen.py"),
+    "rich": tuple(f"scheduler/{name}.py" for name in ("screen", "record_screen", "difference_screen", "find_screen")),
 }
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40  # lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ from tests.conftest import NEWEST, Home
 from tests.picturing import ON, local_pictures, stored
 
 TABLES = (
-    "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "feeds", "sources",
-    "spans", "gaps", "rhythms", "rests", "journal", "addresses",
+    "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "searchable",
+    "addresses", "feeds", "sources", "spans", "gaps", "rhythms", "rests", "journal",
 )  # fmt: skip
-RECORD = (*TABLES[:8], "addresses")  # what was observed; the rest is how far lists were read
-NUMBERED = ("changes", "observations", "gaps")
+RECORD = TABLES[:10]  # what was observed; the rest is how far lists were read
+NUMBERED = ("changes", "observations", "gaps", "searchable")
 
 
 def tree(home: Home) -> dict[str, bytes]:
@@ -43,6 +44,20 @@ def index(home: Home, tables: tuple[str, ...] = TABLES) -> dict[str, list[tuple[
         )
         for table in tables
     }
+
+
+def vocabulary(home: Home) -> set[tuple[Any, ...]]:
+    """Every word that can be searched for, with the version that it stands in, the column and the place there."""
+    connection = sqlite3.connect(home.root / ".finarchive" / "index.db")
+    try:
+        connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, instance)")
+        return set(
+            connection.execute(
+                "SELECT term, docid, number, col, offset FROM temp.vocabulary JOIN searchable ON searchable.id = doc"
+            )
+        )
+    finally:
+        connection.close()
 
 
 def lose(home: Home) -> None:
@@ -94,16 +109,20 @@ def lived(home: Home, replica: Replica) -> Home:
 
 @pytest.mark.slow
 def test_what_is_lost_comes_back_byte_for_byte_and_row_for_row(lived: Home) -> None:
-    files, rows = tree(lived), index(lived)
+    files, rows, words = tree(lived), index(lived), vocabulary(lived)
     assert len([path for path in files if path.startswith(".finarchive/history/")]) == 2
     assert len(stored(lived)) > 1
     assert {row[2] for row in rows["images"]} == {"kept", "wanted"}
+    assert {"新标", "标题", "题", "新的", "正文", "文"} <= {word[0] for word in words}
+    found = run(lived, "search", "--json", "新标题 OR 服务 OR 正文")
     lose(lived)
 
     run(lived, "rebuild")
 
     assert tree(lived) == files
     assert index(lived) == rows
+    assert vocabulary(lived) == words
+    assert run(lived, "search", "--json", "新标题 OR 服务 OR 正文") == found
     told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
     assert (told["articles"], told["made"], told["changed"], told["rows"]) == (len(files), [], [], {})
     assert lived.run("crawl", "--json").json["archived"] == 0, "and it goes on as if nothing had been"
@@ -134,11 +153,12 @@ def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: Repli
     home.configure(replica.endpoint, more='[archive]\nraw = "none"')
     run(home, "crawl")
     assert not (home.root / ".finarchive" / "warc").exists()
-    files, rows = tree(home), index(home)
+    files, rows, words = tree(home), index(home), vocabulary(home)
 
     assert json.loads(run(home, "rebuild", "--json"))["taken_over"] == 12
     assert tree(home) == files
     assert index(home) == rows
+    assert vocabulary(home) == words
 
 
 @pytest.mark.slow
@@ -202,12 +222,13 @@ def test_five_thousand_articles_with_edits_deletions_and_kills_come_out_the_same
             replica.site.edit(story.docid, replica.clock, title=f"改题 {story.docid}")
         assert home.run("crawl", timeout=200).status in (0, 1)
 
-    files, rows = tree(home), index(home, RECORD)
+    files, rows, words = tree(home), index(home, RECORD), vocabulary(home)
     assert len(home.files()) > 4900
     lose(home)
     run(home, "rebuild")
     assert tree(home) == files
     assert index(home, RECORD) == rows
+    assert vocabulary(home) == words
     first = home.folder / "first"
     shutil.copytree(home.root, first)
     lose(home)

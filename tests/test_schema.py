@@ -99,7 +99,11 @@ def columns(path: Path) -> dict[str, list[tuple[object, ...]]]:
     connection = sqlite3.connect(path)
     tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql IS NOT NULL")]
     found = {name: connection.execute(f"PRAGMA table_xinfo('{name}')").fetchall() for name in tables}
-    strict = {name: bool(strict) for _, name, _, _, _, strict in connection.execute("PRAGMA table_list")}
+    strict = {
+        name: bool(strict)
+        for _, name, kind, _, _, strict in connection.execute("PRAGMA table_list")
+        if kind == "table"  # FTS5 makes its own
+    }
     connection.close()
     assert all(strict[name] for name in tables if name in strict and name[0] != "_")
     return found

@@ -18,8 +18,10 @@ from archive.journal import Event
 from archive.looks import Place
 from archive.past import Past
 from archive.pictures import KeptPicture, MissedPicture
+from archive.query import All, parse
 from archive.records import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
 from archive.seals import Seals
+from archive.search import Search
 from archive.store import Store
 from archive.versions import Versions
 from tests.looking import commit_failure, commit_revisions
@@ -40,6 +42,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "come_to_date": lambda store: store.come_to_date(NOW - timedelta(days=9), timedelta(0)),
     "release": lambda store: store.release(NOW, parked=True),
     "gallery.commit": lambda store: store.gallery.commit([], [MissedPicture(MISS, NOW, None)], NOW),
+    "search.add_missing": lambda store: store.search.add_missing(),
     "commit_rest": lambda store: store.commit_rest(Rest("b.cn", NOW, 1, stated=True, reason="x")),
     "end_rest": lambda store: store.end_rest("a.cn"),
 }
@@ -82,6 +85,10 @@ READS: dict[str, Callable[[Store], object]] = {
     "gallery.counts": lambda store: store.gallery.counts(),
     "gallery.failures": lambda store: store.gallery.failures(),
     "journal_positions": lambda store: store.journal_positions(),
+    "search.find": lambda store: store.search.find(parse("题b"), 9),
+    "search.each": lambda store: list(store.search.each(All(()))),
+    "past.feeds": lambda store: store.past.feeds("a", NOW),
+    "past.gone": lambda store: store.past.gone("b", NOW),
     "versions.revisions": lambda store: store.versions.revisions("a"),
 }
 
@@ -93,7 +100,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """An index with an entry of each status and a rest."""
+    """An index with an entry of each status and a rest, and a version that search does not know."""
     path = tmp_path / "index.db"
     store = Store.open(path)
     store.settle("china", "roll https://a.cn/", NOW)
@@ -103,6 +110,13 @@ def path(tmp_path: Path) -> Path:
     commit_failure(store, Failure("c", Kind.GONE, "x"), NOW, None)
     store.commit_rest(Rest("a.cn", NOW, 1, stated=False, reason="x"))
     store.close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(
+            """INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at)
+               SELECT 'taken over', 1, path, sha256, title, published, fetched_at FROM revisions"""
+        )
+    connection.close()
     return path
 
 
@@ -126,6 +140,7 @@ def test_every_public_method_is_tried_here() -> None:
     public |= {f"versions.{name}" for name, value in vars(Versions).items() if name[0] != "_" and callable(value)}
     public |= {f"seals.{name}" for name, value in vars(Seals).items() if name[0] != "_" and callable(value)}
     public |= {f"gallery.{name}" for name, value in vars(Gallery).items() if name[0] != "_" and callable(value)}
+    public |= {f"search.{name}" for name, value in vars(Search).items() if name[0] != "_" and callable(value)}
     public |= {f"past.{name}" for name, value in vars(Past).items() if name[0] != "_" and callable(value)}
     assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))

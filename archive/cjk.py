@@ -1,0 +1,103 @@
+"""Texts and what is asked for, as the words that the search index knows. Pure.
+
+Chinese has no spaces between words, so each pair of neighbouring characters is one: 贵州茅台 is 贵州, 州茅, 茅台, and
+台 for the run's end, by which its last character is found alone. A text of two characters or more is found where
+its pairs stand one after the other, which is where it stands itself. Latin words and numbers stand whole, and apart
+from each other: SH600519 is sh and 600519, so that either finds it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from operator import add
+
+# Han with its extensions and 々〇, Kana without its middle dot, Bopomofo, Hangul.
+CJK = (
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u318f\u31a0-\u31bf"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_LETTER = rf"[^\W\d_{CJK}]"
+_SEGMENT = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+|\d+")
+_A_CJK = re.compile(f"[{CJK}]")
+# Zero-width characters, byte order marks, soft hyphens: editors' systems sprinkle them in the middle of words.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+# Letters and figures of which there is a plainer form, the most of them.
+_WRITTEN_OTHERWISE = re.compile(
+    "[\u00aa\u00ad\u00b2-\u00be\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u24ff\u2e80-\u2fdf\u3099\u309a"
+    "\u3130-\u318f\u3200-\u33ff\uf900-\ufaff\ufeff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]"
+)
+# What every line has and no word: taken out first, because normalising a text that needs it takes ten times as long.
+_PUNCTUATION = re.compile("[\u2010-\u2027\u3000-\u3003\u3008-\u301d！-／：-＠［-｀｛-～]+")
+
+
+def fold(text: str) -> str:
+    """A text with what makes no difference to a search taken away: NFKC, case, zero width, what punctuation it is."""
+    plain = _PUNCTUATION.sub(" ", text)
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", plain))
+    return plain.casefold()
+
+
+def segments(folded: str) -> list[str]:
+    """The runs of Chinese (Japanese, Korean) characters, the Latin words and the numbers of a folded text."""
+    return _SEGMENT.findall(folded)
+
+
+def words(text: str) -> str:
+    """The words of a text, as the index takes them: with spaces between, one or more."""
+    found: list[str] = []
+    for segment in segments(fold(text)):
+        if is_cjk(segment):
+            found += map(add, segment, segment[1:] + " ")
+        else:
+            found.append(segment)
+    return " ".join(found)
+
+
+def phrase(text: str, *, prefix: bool = False) -> str | None:
+    """What is asked for as a phrase of FTS5: the words that stand one after the other where it stands.
+
+    :param prefix: its last word may be the beginning of a longer one
+    :return: None when there is no word in it
+    """
+    parts = segments(fold(text))
+    if not parts:
+        return None
+    asked = words(" ".join(parts)).split()
+    if is_cjk(parts[-1]):
+        # Nothing is said of what follows: the run may go on, and a character alone is how any pair may begin.
+        prefix = len(parts[-1]) == 1
+        if not prefix:
+            asked.pop()
+    return f'"{" ".join(asked)}"' + ("*" if prefix else "")
+
+
+def pattern(text: str, *, prefix: bool = False) -> re.Pattern[str]:
+    """What finds in a text in small letters the places at which the index finds what is asked for.
+
+    Where it is written in full width, or with zero-width characters, only :func:`plain` shows them.
+
+    :param prefix: the last word may be the beginning of a longer one
+    """
+    parts = segments(fold(text))
+    written = []
+    for number, part in enumerate(parts, start=1):
+        alike = rf"[{CJK}]" if is_cjk(part) else r"\d" if part.isdecimal() else _LETTER
+        # What must not stand before it is said after it: a pattern that begins with letters is found much faster.
+        begins = "" if is_cjk(part) and number == 1 else f"(?<!{alike}{part})"
+        ends = "" if number == len(parts) and (prefix or is_cjk(part)) else f"(?!{alike})"
+        written.append(part + begins + ends)
+    return re.compile(r"[\W_]*".join(written))
+
+
+def plain(text: str) -> str:
+    """A text as people would type it: no full width, no zero width."""
+    if _WRITTEN_OTHERWISE.search(text) is None:  # costs a tenth of making it so
+        return text
+    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+
+
+def is_cjk(segment: str) -> bool:
+    """Whether a segment is a run of Chinese (Japanese, Korean) characters."""
+    return segment >= "\u2e80" and _A_CJK.match(segment) is not None

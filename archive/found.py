@@ -1,0 +1,46 @@
+"""What a search and an export give: frozen records, as those of archive.records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+Mark = tuple[int, int]  # from where to where, in characters, something stands that was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An article that a search has found, as it was known at the time that was asked about."""
+
+    docid: str
+    title: str
+    path: str  # relative to the archive's root, of the article's newest version
+    published: datetime
+    feeds: tuple[str, ...]  # ids of those that it belongs to
+    snippet: str  # a line from its text
+    title_marks: tuple[Mark, ...] = ()
+    snippet_marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An article as an export has it: all that was known of it at the time that was asked about."""
+
+    docid: str
+    title: str
+    url: str
+    path: str  # relative to the archive's root, of the article's newest version
+    published: datetime
+    first_seen: datetime | None  # when a list first named it
+    observed: datetime  # when this version was
+    revision: int  # its number, 1 for the first
+    updated: datetime | None  # the page's own word on its last change
+    media: str | None
+    feeds: tuple[str, ...]
+    keywords: tuple[str, ...]
+    symbols: tuple[str, ...]
+    editor: str | None
+    original_title: str | None
+    gone: datetime | None  # since when the site has it no more
+    sha256: str  # of this version's file
+    text: str | None  # plain; None: archived by a version of the program that did not keep it

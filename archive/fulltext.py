@@ -1,0 +1,67 @@
+"""The words of every version, for search: written whenever a version is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlite_utils import Database
+
+from archive import sql
+from archive.cjk import words
+from archive.records import Article, Revision
+
+_INSERT = """
+    INSERT INTO searchable (docid, number, published, since, until)
+    VALUES (:docid, :number, :published,
+            max(:at, coalesce((SELECT first_seen FROM entries WHERE docid = :docid), '')), NULL)
+"""
+_SUPERSEDE = """
+    UPDATE searchable SET until = min(coalesce(until, :at), :at) WHERE docid = :docid AND number < :number
+"""
+_WRITE = "INSERT INTO words (rowid, text, title, media, symbols) VALUES (?, ?, ?, ?, ?)"
+_FORGET = "INSERT INTO words (words, rowid, text, title, media, symbols) VALUES ('delete', ?, ?, ?, ?, ?)"
+_MISSING = """
+    SELECT r.docid, r.number, r.published, r.fetched_at, r.title, r.media, r.symbols, texts.text
+    FROM revisions r LEFT JOIN texts USING (docid, number)
+    WHERE NOT EXISTS (SELECT 1 FROM searchable s WHERE s.docid = r.docid AND s.number = r.number)
+    ORDER BY r.docid, r.number
+"""
+
+
+def add_words(database: Database, row: dict[str, Any] | sql.Row, text: str | None) -> None:
+    """Make a version searchable, and those before it only as of times before it was observed.
+
+    :param row: of ``revisions``, with docid, number, published, fetched_at, title, media and symbols
+    :param text: plain; None when it is not kept
+    """
+    names = {"docid": row["docid"], "number": row["number"], "at": row["fetched_at"]}
+    id_ = database.execute(_INSERT, {**names, "published": row["published"]}).lastrowid
+    if row["number"] != 1:
+        database.execute(_SUPERSEDE, names)
+    database.execute(_WRITE, [id_, *_columns(text, row["title"], row["media"], json.loads(row["symbols"]))])
+
+
+def complete_words(database: Database, known: Revision, article: Article) -> None:
+    """Add what was not drawn from a version's page when it was made searchable.
+
+    :param known: the version as it was made searchable, without a text
+    """
+    id_ = database.execute(
+        "SELECT id FROM searchable WHERE docid = ? AND number = ?", [known.docid, known.number]
+    ).fetchone()["id"]
+    # An index of words alone must be told what it is to forget.
+    database.execute(_FORGET, [id_, *_columns(None, known.title, known.media, known.symbols)])
+    database.execute(_WRITE, [id_, *_columns(article.text, known.title, article.media, article.symbols)])
+
+
+def add_missing_words(database: Database) -> None:
+    """Make every version searchable that is not: of an older index, or taken over from another."""
+    missing: Iterable[sql.Row] = database.execute(_MISSING)
+    for row in missing:
+        add_words(database, row, row["text"])
+
+
+def _columns(text: str | None, title: str, media: str | None, symbols: Iterable[str]) -> list[str]:
+    return [words(each) if each else "" for each in (text, title, media, "\n".join(symbols))]

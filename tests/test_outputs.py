@@ -1,0 +1,81 @@
+"""The formats of exports, read back by what reads them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from archive.found import Record
+from archive.outputs.registry import OUTPUTS
+from archive.outputs.spreadsheet import to_csv
+from archive.outputs.stream import to_jsonl
+
+NOW = datetime(2026, 9, 30, 1, 30, tzinfo=UTC)
+RECORD = Record(
+    "mcwiwss7730811", "茅台“提价”, 涨4.8%", "https://a.cn/x", "金融/x.md", NOW, NOW, NOW, 2, None, "样例社",
+    ("china", "stock"), ("白酒", "提价"), ("sh600519",), None, None, NOW, "0" * 64, '第一段，"引"\n第二段',
+)  # fmt: skip
+COLUMNS = [
+    "docid", "title", "url", "path", "published", "first_seen", "observed", "revision", "updated", "media", "feeds",
+    "keywords", "symbols", "editor", "original_title", "gone", "sha256", "text",
+]  # fmt: skip
+
+
+def rows(data: bytes) -> list[dict[str, str]]:
+    assert data.startswith(b"\xef\xbb\xbf"), "Excel takes it for UTF-8 by this"
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def test_an_export_has_the_columns_of_the_contract() -> None:
+    assert [column.name for column in fields(Record)] == COLUMNS
+    assert list(json.loads(b"".join(to_jsonl([RECORD])))) == COLUMNS
+    assert list(rows(b"".join(to_csv([RECORD])))[0]) == COLUMNS
+
+
+def test_json_lines_say_everything_as_it_is() -> None:
+    (line,) = b"".join(to_jsonl([RECORD])).decode().splitlines()
+    time = "2026-09-30T01:30:00.000+00:00"
+    expected = asdict(RECORD) | dict.fromkeys(("published", "first_seen", "observed", "gone"), time)
+    assert json.loads(line) == json.loads(json.dumps(expected))
+    assert "茅台" in line
+
+
+def test_a_table_says_the_same_in_cells() -> None:
+    (row,) = rows(b"".join(to_csv([RECORD])))
+    assert (row["title"], row["text"], row["revision"]) == (RECORD.title, RECORD.text, "2")
+    assert (row["feeds"], row["keywords"], row["updated"]) == ("china; stock", "白酒; 提价", "")
+    assert row["published"] == row["gone"] == "2026-09-30T01:30:00.000+00:00"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", '=HYPERLINK("http://a.cn")'])
+def test_a_spreadsheet_finds_no_formula(text: str) -> None:
+    record = replace(RECORD, title=text, text=text, media=text, keywords=(text,))
+    (row,) = rows(b"".join(to_csv([record])))
+    assert {row[name] for name in ("title", "text", "media", "keywords")} == {f"'{text}"}
+    assert json.loads(b"".join(to_jsonl([record])))["title"] == text, "where nobody computes it stays as it is"
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_records_are_written_as_they_are_read(output: str) -> None:
+    """However many there are, no more than two are in hand."""
+    read: list[int] = []
+
+    def records() -> object:
+        for number in range(1000):
+            read.append(number)
+            yield RECORD
+
+    written = OUTPUTS[output](records())  # type: ignore[arg-type]
+    for _ in range(10):
+        assert next(written)
+    assert len(read) <= 11
+
+
+def test_a_table_of_nothing_has_a_head() -> None:
+    assert b"".join(to_csv([])).decode("utf-8-sig") == ",".join(COLUMNS) + "\r\n"
+    assert b"".join(to_jsonl([])) == b""

@@ -1,0 +1,78 @@
+"""What people type, understood; and what cannot be, refused with a reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from archive.cjk import phrase
+from archive.errors import QueryError
+from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text, parse
+
+
+def text(asked: str, said: str | None = None) -> Text:
+    return Text(said or asked, phrase(asked) or "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("茅台", text("茅台")),
+        ("茅台 业绩", All((text("茅台"), text("业绩")))),
+        ("茅台 AND 业绩", All((text("茅台"), text("业绩")))),
+        ("茅台\u3000OR 业绩 降准", Any((text("茅台"), All((text("业绩"), text("降准")))))),
+        ("茅台 （业绩 OR 降准）", All((text("茅台"), Any((text("业绩"), text("降准")))))),
+        ("NOT 茅台 业绩", All((Not(text("茅台")), text("业绩")))),
+        ("NOT NOT 茅台", text("茅台")),
+        ("NOT (茅台 业绩)", Not(All((text("茅台"), text("业绩"))))),
+        ('"M2 增长"', text("M2 增长")),
+        ("“M2 增长”", text("M2 增长")),
+        ('"AND"', text("AND")),
+        ("and", text("and")),
+        ("cp*", Text("cp", '"cp"*')),
+        ('"cp*"', Text("cp*", '"cp"')),
+        ("14:30", text("14:30")),
+        ("IPO：募资", text("IPO：募资")),
+        ("symbol:SH600519", Symbol('"sh 600519"')),
+        ("feed：china", OfFeed("china")),
+        ('media:"样例 社"', Medium('"样例 例 社"*')),
+        ("since:2026-09-30", Published(since=datetime(2026, 9, 29, 16, tzinfo=UTC))),
+        ("until:2026-09-30", Published(until=datetime(2026, 9, 30, 15, 59, 59, 999000, tzinfo=UTC))),
+        ("until:2026-09-30T09:30+08:00", Published(until=datetime(2026, 9, 30, 1, 30, tzinfo=UTC))),
+    ],
+)
+def test_a_query_means(asked: str, expected: Query) -> None:
+    assert parse(asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("", "nothing to search for"),
+        ("  ", "nothing to search for"),
+        ("茅台 %", "'%' has no word"),
+        ("*", "has no word"),
+        ('"', "quotation mark"),
+        ("茅台 “业绩", "quotation mark opens or closes nothing: “业绩"),
+        ("茅台”", "quotation mark"),
+        ("(茅台", "not closed"),
+        ("茅台)", "closes nothing"),
+        ("()", "missing before )"),
+        ("茅台 OR", "missing at its end"),
+        ("OR 茅台", "missing before OR"),
+        ("茅台 AND OR 业绩", "missing before OR"),
+        ("NOT", "missing at its end"),
+        ("symbl:sh600519", "there is no symbl:"),
+        ("symbol: sh600519", "symbol: needs what it is to be"),
+        ("since:yesterday", "'yesterday' is neither a day"),
+        ("until:2026-09-30T09:30", "neither a day"),
+        ("media:%", "has no word"),
+        ("(" * 21 + "茅" + ")" * 21, "more than 20 parentheses"),
+        ("茅 " * 101, "101 words"),
+    ],
+)
+def test_what_cannot_be_understood_is_said(asked: str, told: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        parse(asked)
+    assert told in str(refused.value)

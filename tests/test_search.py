@@ -1,0 +1,283 @@
+"""A search finds what a reading of every article would find, and the best of it first."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import archive.search
+from archive.cjk import CJK, fold, phrase
+from archive.looks import Outcome, Verdict
+from archive.query import All, Any, Not, OfFeed, Published, Query, Text, parse, symbol
+from archive.store import Store
+from tests.finding import NOW, Story, answers, invented, put, revision_of, scan
+from tests.looking import look_at, version
+
+MANY, FEW = 3000, 500
+STORIES = invented(MANY)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Some thousand articles."""
+    store = Store.open(tmp_path_factory.mktemp("large") / "index.db")
+    for start in range(0, MANY, 500):
+        put(store, STORIES[start : start + 500])
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The first of them."""
+    store = Store.open(tmp_path_factory.mktemp("small") / "index.db")
+    put(store, STORIES[:FEW])
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "index.db")
+    yield opened
+    opened.close()
+
+
+def found(store: Store, asked: str | Query, limit: int = MANY, *, by_time: bool = False) -> list[str]:
+    query = parse(asked) if isinstance(asked, str) else asked
+    return [hit.docid for hit in store.search.find(query, limit, by_time=by_time)]
+
+
+def test_any_part_of_a_chinese_text_finds_the_articles_that_it_stands_in(large: Store) -> None:
+    dice = random.Random(7)
+    runs = [run for story in STORIES for run in re.findall(f"[{CJK}]+", fold(f"{story.title}，{story.text}"))]
+    asked = set()
+    while len(asked) < 500:
+        run = dice.choice(runs)
+        start = dice.randrange(len(run))
+        asked.add(run[start : start + dice.choice((2, 2, 2, 3, 4, 8, 8))])
+    asked |= set("茅台降洪荒")
+    sizes = set()
+    for needle in asked:
+        docids = found(large, f'"{needle}"')
+        assert len(docids) == len(set(docids))
+        assert set(docids) == scan(STORIES, needle), needle
+        sizes.add(len(docids))
+    assert min(sizes) == 1, "rare ones were among them"
+    assert max(sizes) > MANY / 3, "and frequent ones"
+
+
+@pytest.mark.parametrize("needle", ["的贵的贵的贵的贵", "鑫", "鑫茅", "台鑫", "不一不一不一不一不一不一"])
+def test_what_stands_nowhere_is_not_found(large: Store, needle: str) -> None:
+    assert scan(STORIES, needle) == set()
+    assert found(large, needle) == []
+
+
+chinese = st.text("贵州茅台降准的在", min_size=1, max_size=3).map(lambda text: Text(text, phrase(text) or ""))
+leaves = (
+    chinese
+    | st.sampled_from(("china", "stock", "none")).map(OfFeed)
+    | st.sampled_from(("sh600519", "SZ000001", "msft", "none")).map(symbol)
+    | st.integers(0, 100_000).map(lambda minutes: Published(since=NOW - timedelta(minutes=minutes)))
+    | st.integers(0, 100_000).map(lambda minutes: Published(until=NOW - timedelta(minutes=minutes)))
+)
+queries: st.SearchStrategy[Query] = st.recursive(
+    leaves,
+    lambda inner: (
+        inner.map(Not)
+        | st.lists(inner, min_size=1, max_size=3).map(lambda of: All(tuple(of)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda of: Any(tuple(of)))
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=queries)
+def test_any_query_finds_what_answers_it(small: Store, query: Query) -> None:
+    expected = {story.docid for story in STORIES[:FEW] if answers(story, query)}
+    assert set(found(small, query)) == expected
+    assert {record.docid for record in small.search.each(query)} == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("M2", "广义货币（Ｍ２）余额"),
+        ("m2", "M2增速"),
+        ('"M2 增速"', "M2增速回落"),
+        ("M2增速", "M2 增速回落"),
+        ("600519", "贵州茅台（SH600519）涨"),
+        ("sh600519", "贵州茅台（600519.SH，SH600519）涨"),
+        ("cpi", "9月CPI同比"),
+        ("4.8%", "同比增长4.8％"),
+        ("tesl*", "特斯拉（Tesla）"),
+        ("6005*", "600519涨停"),
+        ("台，涨", "茅台。涨停"),
+        ("ﾊﾞﾝｸ", "みずほバンク"),
+        ("一带一路", "“一带一路”倡议"),
+        ("贵州", "贵\u200b州"),
+    ],
+)
+def test_latin_words_numbers_and_what_is_written_otherwise_are_found(store: Store, asked: str, text: str) -> None:
+    put(store, [Story("aaaa", "题", text), Story("bbbb", "题", "别的")])
+    assert found(store, asked) == ["aaaa"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("M2", "M20和AM2"),
+        ("60051", "600519"),
+        ("tesl", "Tesla"),
+        ("4.8", "4.85或14.8"),
+        ("茅台涨", "茅台，涨停"),
+        ("CPI PPI", "CPI"),
+    ],
+)
+def test_what_does_not_stand_there_is_not_found(store: Store, asked: str, text: str) -> None:
+    put(store, [Story("aaaa", "题", text)])
+    assert found(store, asked) == []
+
+
+def test_a_phrase_does_not_begin_in_the_title_and_end_in_the_text(store: Store) -> None:
+    put(store, [Story("aaaa", "CPI", "PPI"), Story("bbbb", "贵州", "茅台")])
+    assert found(store, '"CPI PPI"') == []
+    assert found(store, "州茅") == []
+    assert found(store, "CPI PPI") == ["aaaa"]
+
+
+def test_a_medium_is_found_by_a_part_of_its_name_and_by_nothing_else(store: Store) -> None:
+    stories = [
+        Story("aaaa", "样例社说", "x", "样例社新媒体"),
+        Story("bbbb", "样例社说", "x"),
+        Story("cccc", "别", "新媒体"),
+    ]
+    put(store, stories)
+    assert found(store, "media:样例社") == ["aaaa"]
+    assert found(store, "新媒体") == ["cccc"]
+    assert sorted(found(store, "样例社 NOT media:新媒体")) == ["bbbb"]
+
+
+def test_a_stock_is_found_by_its_symbol_in_either_case_or_by_its_figures(store: Store) -> None:
+    stocks = (("sh600519", "hk00700"), ("MSFT",), ("sz300519",))
+    put(store, [Story(f"doc{number}", "题", "SH600519", symbols=each) for number, each in enumerate(stocks)])
+    assert found(store, "symbol:SH600519") == found(store, "symbol:600519") == ["doc0"]
+    assert found(store, "symbol:msft") == ["doc1"]
+    assert found(store, "symbol:00519") == []
+
+
+def test_the_title_counts_for_more_and_what_is_said_often_for_more_than_once(store: Store) -> None:
+    filler = "大盘震荡。" * 20
+    put(
+        store,
+        [
+            Story("once", "大盘", f"茅台。{filler}", published=NOW),
+            Story("often", "大盘", f"茅台。茅台。茅台。茅台。{filler}", published=NOW - timedelta(days=1)),
+            Story("title", "茅台", f"茅台。{filler}", published=NOW - timedelta(days=2)),
+        ],
+    )
+    assert found(store, "茅台") == ["title", "often", "once"]
+    assert found(store, "茅台", by_time=True) == ["once", "often", "title"]
+    assert found(store, "茅台", 1) == ["title"]
+
+
+def test_of_two_words_the_rarer_counts_for_more(store: Store) -> None:
+    common = [Story(f"doc{number:03}", "题", "大盘。大盘。大盘震荡") for number in range(50)]
+    put(store, [*common, Story("rare", "题", "降准的消息", published=NOW - timedelta(days=9))])
+    assert found(store, "大盘 OR 降准", 1) == ["rare"]
+
+
+def test_of_what_answers_equally_well_the_newest_comes_first(store: Store) -> None:
+    stories = [
+        Story(f"doc{number}", "题", "茅台", published=NOW + timedelta(hours=number % 4)) for number in range(8)
+    ]
+    put(store, stories)
+    expected = [story.docid for story in sorted(stories, key=lambda s: (-s.published.timestamp(), s.docid))]
+    assert found(store, "茅台") == found(store, "茅台", by_time=True) == expected
+
+
+def test_where_very_many_match_those_observed_last_are_looked_at(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive.search, "MOST_MATCHES", 6)
+    monkeypatch.setattr(archive.search, "MOST_RANKED", 2)
+    published = [NOW + timedelta(hours=hours) for hours in (9, 8, 3, 7, 1, 2, 4, 5)]
+    stories = [Story(f"doc{number}", "大盘", "茅台", published=when) for number, when in enumerate(published)]
+    stories[4] = replace(stories[4], title="茅台")
+    put(store, stories)
+    assert found(store, "茅台", 2, by_time=True) == ["doc3", "doc7"], "the first two were observed too long ago"
+    assert found(store, "茅台", 2) == ["doc4", "doc3"], "the title makes up for its age"
+    assert len(list(store.search.each(parse("茅台")))) == 8, "an export leaves nothing out"
+
+
+def test_a_snippet_shows_where_it_stands(store: Store) -> None:
+    before, after = "大盘震荡，" * 30, "成交清淡，" * 30
+    put(store, [Story("aaaa", "茅台提价", f"茅台\n{before}\n茅台的业绩超出预期，{after}")])
+    (hit,) = store.search.find(parse("茅台 业绩"), 9)
+    assert hit.snippet.startswith("…")
+    assert hit.snippet.endswith("…")
+    assert "\n" not in hit.snippet
+    assert [hit.snippet[start:end] for start, end in hit.snippet_marks] == ["茅台", "业绩"]
+    assert [hit.title[start:end] for start, end in hit.title_marks] == ["茅台"]
+    assert len(hit.snippet) <= 82
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    text=st.text("茅台，Ｍ２ab\u200b\n", max_size=200), asked=st.sampled_from(("茅台", "台", "M2", "ab", "台，茅"))
+)
+def test_marks_lie_inside_of_what_they_mark(tmp_path_factory: pytest.TempPathFactory, text: str, asked: str) -> None:
+    store = Store.open(tmp_path_factory.mktemp("marks") / "index.db")
+    try:
+        put(store, [Story("aaaa", "题", text)])
+        for hit in store.search.find(parse(asked), 1):
+            marked = [hit.snippet[start:end] for start, end in hit.snippet_marks]
+            assert marked
+            assert all(set(fold(part)) <= set(fold(asked)) | set(" \n") for part in marked)
+    finally:
+        store.close()
+
+
+def test_a_version_that_was_replaced_is_not_found(store: Store) -> None:
+    story = Story("aaaa", "旧题", "旧的正文")
+    put(store, [story])
+    put(store, [replace(story, title="新题", text="新的正文")], NOW + timedelta(hours=1), number=2)
+    assert found(store, "旧") == []
+    assert [hit.title for hit in store.search.find(parse("新的"), 9)] == ["新题"]
+    then = NOW + timedelta(minutes=59)
+    assert [hit.title for hit in store.search.find(parse("旧"), 9, then)] == ["旧题"]
+    assert store.search.find(parse("新"), 9, then) == []
+    assert store.search.find(parse("旧"), 9, NOW - timedelta(seconds=1)) == []
+    assert [record.revision for record in store.search.each(All(()), then)] == [1]
+
+
+def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store: Store) -> None:
+    """A version of before m003, at the first look that finds it unchanged."""
+    put(store, [Story("aaaa", "题", "别的")])
+    store._db.execute(
+        """INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, media)
+           SELECT 'old', 1, path, sha256, '茅台', published, fetched_at, '旧社' FROM revisions"""
+    )
+    columns = [row["name"] for row in store._db.execute("PRAGMA table_info(entries)")]
+    chosen = ", ".join("'old'" if name == "docid" else name for name in columns)
+    store._db.execute(f"INSERT INTO entries SELECT {chosen} FROM entries")
+    store.search.add_missing()
+    assert found(store, "茅台") == found(store, "media:旧社") == ["old"]
+    assert [record.text for record in store.search.each(parse("茅台"))] == [None]
+
+    told = version(revision_of(Story("old", "茅台", "", "新社"), NOW), "业绩")
+    assert told.article
+    article = replace(told.article, media="新社", symbols=("sh600519",))
+    store.versions.commit([Verdict(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
+    assert found(store, "茅台 业绩") == found(store, "media:新社") == found(store, "symbol:sh600519") == ["old"]
+    assert found(store, "media:旧社") == []
+    store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
