@@ -95,6 +95,11 @@ class Observation:
     digest: str | None  # of the body as sent, "sha1:..." as in the WARC; None: there was none
 
 
+def rule_of(fingerprint: str) -> str:
+    """The number of the rule that a fingerprint was made by: of another rule it says nothing of a change."""
+    return fingerprint.partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the index knows of an article that is looked at again."""

@@ -14,9 +14,9 @@ from sqlite_utils import Database
 from archive import mapping, sql
 from archive.fulltext import add_words, complete_words
 from archive.gallery import want
-from archive.looks import Known, Outcome, Place, Verdict
+from archive.looks import Known, Outcome, Place, Verdict, rule_of
 from archive.notebook import LOOKS, Notebook, order
-from archive.records import Pending, Revision
+from archive.records import Article, Pending, Revision
 from archive.sql import to_text
 
 # After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
@@ -118,6 +118,8 @@ class Versions:
             self._add_revision(verdict, verdict.revision)
         elif verdict.article and known and not known.revision.fingerprint:
             self._complete(verdict, known.revision)
+        elif verdict.article and known and _by_another_rule(verdict.article, known.revision):
+            self._state_anew(verdict.article, known.revision)
         if verdict.pictures:
             want(self._db, verdict.pictures, verdict.look.at)
         if known is None:
@@ -170,6 +172,11 @@ class Versions:
         self._db.table("revisions").update((revision.docid, revision.number), row)
         self._add_text(revision, article.text)
         complete_words(self._db, revision, article)
+
+    def _state_anew(self, article: Article, revision: Revision) -> None:
+        """Give a version that was compared by an older rule what stands for it by today's."""
+        told = {"fingerprint": article.fingerprint, "story": article.story or None}
+        self._db.table("revisions").update((revision.docid, revision.number), told)
 
     def _settle_first(self, verdict: Verdict) -> None:
         """What becomes of an entry that had no version."""
@@ -258,6 +265,10 @@ def facts_row(stated: Any) -> dict[str, Any]:
         "editor": stated.editor,
         "original_title": stated.original_title,
     }
+
+
+def _by_another_rule(article: Article, revision: Revision) -> bool:
+    return rule_of(article.fingerprint) != rule_of(revision.fingerprint)
 
 
 def _patience(idle: int) -> timedelta:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from archive.looks import Known, Look, Outcome, Verdict
+from archive.looks import Known, Look, Outcome, Verdict, rule_of
 from archive.paths import history_path
 from archive.post import render
 from archive.records import Article, Failure, Kind, Post, Revision
@@ -47,8 +47,9 @@ def _judge(look: Look, read: Article | Failure, known: Known | None) -> Verdict:
     if known is None:
         return _version(look, read, Outcome.FIRST, 1, None)
     newest = known.revision
-    # A version of before there were fingerprints is compared by its title alone, and given one.
-    same = read.fingerprint == newest.fingerprint or (not newest.fingerprint and read.title == newest.title)
+    # A version whose fingerprint was made by another rule, or never, is compared by its title alone, and given one.
+    comparable = rule_of(newest.fingerprint) == rule_of(read.fingerprint)
+    same = read.fingerprint == newest.fingerprint if comparable else read.title == newest.title
     if same or newest.number >= MOST_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
         return Verdict(look, Outcome.SAME, evidence, article=read)

@@ -142,3 +142,20 @@ def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Hom
     done = archived.run("crawl", "--json", "--limit", "1")
     assert (done.status, done.json["revised"]) == (0, 0)
     assert crawled(archived).json["revised"] == 1
+
+
+def test_a_fingerprint_by_an_older_rule_makes_no_version_and_gives_way_to_todays(
+    archived: Home, replica: Replica
+) -> None:
+    """Else the first look after an update would make a version of every article."""
+    docid = replica.site.stories[0].docid
+    [(today,)] = archived.rows(f"SELECT fingerprint FROM revisions WHERE docid = '{docid}'")
+    archived.execute("UPDATE revisions SET fingerprint = '0:ab', story = 'x'")
+    replica.site.edit(docid, replica.clock)  # its mtime alone
+
+    assert crawled(archived).json["revised"] == 0
+    assert outcomes(archived, docid) == [("first", 1), ("same", 1)]
+    assert archived.rows(f"SELECT fingerprint FROM revisions WHERE docid = '{docid}'") == [(today,)]
+    replica.clock += 60
+    replica.site.edit(docid, replica.clock, body="<p>　　另一个正文，与前面的不同。</p>")
+    assert crawled(archived).json["revised"] == 1
