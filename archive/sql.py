@@ -64,6 +64,9 @@ SELECT_CONTRADICTIONS = """
     UNION ALL
     SELECT docid, 'its versions have another path than it' FROM entries
     WHERE EXISTS (SELECT 1 FROM revisions AS r WHERE r.docid = entries.docid AND r.path IS NOT entries.path)
+    UNION ALL
+    SELECT docid, 'its version ' || number || ' cannot be searched for' FROM revisions AS r
+    WHERE NOT EXISTS (SELECT 1 FROM searchable AS s WHERE s.docid = r.docid AND s.number = r.number)
 """
 
 UPSERT_POLLED_FEED = """

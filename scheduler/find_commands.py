@@ -115,7 +115,7 @@ def _asked(query: str) -> Iterator[None]:
     try:
         yield
     except QueryError as error:
-        raise Refusal(f"cannot search for {query!r}: {error}") from error
+        raise Refusal(f"cannot search for {query!r}: {error}" if query else str(error)) from error
 
 
 @contextmanager

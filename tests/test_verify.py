@@ -113,6 +113,11 @@ def test_an_index_that_contradicts_itself_is_named(archive: Home) -> None:
     assert ("index", ".finarchive/index.db") in problems(archive)
 
 
+def test_a_version_that_search_does_not_know_is_named(archive: Home) -> None:
+    archive.execute("DELETE FROM searchable WHERE number = 1 AND docid = 'nreplica0000000'")
+    assert problems(archive) == [("index", ".finarchive/index.db")]
+
+
 def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: Home) -> None:
     before = {path: path.read_bytes() for path in files(archive)}
     spoilt, lost = archive.files()[:2]
