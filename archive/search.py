@@ -19,8 +19,8 @@ from archive.past import Past
 from archive.query import Query, Text, texts
 from archive.sql import to_text, to_time
 
-# Where more articles have the words than this, those are looked at that were observed last: some 6 ms' worth.
-MOST_MATCHES = 4_000
+# Where more articles have the words than this, those are looked at that were observed last: some 3 ms' worth.
+MOST_MATCHES = 2_000
 # Of these, so many of the newest, and of the newest that have them in their title, are read and ranked: 6 ms' worth.
 MOST_RANKED = 60
 # How rare a word is, is told by so many of the articles that were observed last: a millisecond's worth.
