@@ -106,13 +106,17 @@ class Versions:
         :param places: where the journal has the looks, in their order; None where there is none
         """
         with sql.told(self._path), self._db.atomic():
+            before = self.newest([verdict.look.pending.entry.docid for verdict in verdicts])
+            done: set[str] = set()
             for verdict, place in zip(verdicts, places, strict=True):
-                self._record(verdict, place)
+                docid = verdict.look.pending.entry.docid
+                # Of a second look in the same batch, the first one has changed what is known.
+                known = self.newest([docid]).get(docid) if docid in done else before.get(docid)
+                self._record(verdict, place, known)
+                done.add(docid)
             self._journal.mark(LOOKS, max((place for place in places if place), default=None, key=order))
 
-    def _record(self, verdict: Verdict, place: Place | None) -> None:
-        docid = verdict.look.pending.entry.docid
-        known = self.newest([docid]).get(docid)
+    def _record(self, verdict: Verdict, place: Place | None, known: Known | None) -> None:
         self._add_observation(verdict, place, known)
         if verdict.revision:
             self._add_revision(verdict, verdict.revision)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +27,7 @@ from archive.takeover import index_differences, take_over
 from archive.warc import Part, parts, read_part
 from archive.warc_records import digest
 from crawler.understand import understand
+from scheduler.placing import compare, place_files, place_index
 from scheduler.verdicts import judge
 
 # Bytes of the journal, packed, that one process reads at a time: some hundred pages, about half a second's work.
@@ -106,7 +107,7 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 target.replace(kept)
             mended.append(path)
-        _place(root, tree, mended)
+        place_files(root, tree, mended)
         return mended
 
 
@@ -150,9 +151,10 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
         result.rows = index_differences(index_path(root), aside / "index.db")
     finally:
         store.close()
-    _compare(root, tree, result)
+    result.made, result.changed, result.unknown = compare(root, tree)
     if not dry_run:
-        _put_in_place(root, tree, aside / "index.db", [*result.made, *result.changed])
+        place_files(root, tree, [*result.made, *result.changed])
+        place_index(root, aside / "index.db")
     return result
 
 
@@ -255,45 +257,3 @@ def _understand_part(part: Part, most: int) -> tuple[list[_Understood], list[str
             event = replace(event, look=replace(look, answer=replace(look.answer, body=b"", headers=())))
         found.append(_Understood(event, read, body))
     return found, damaged
-
-
-# What is there, and what was made
-
-
-def _files(root: Path) -> Iterator[str]:
-    for folder, folders, names in os.walk(root):
-        if Path(folder) == root / INNER:
-            folders[:] = [name for name in folders if name == "history"]
-            continue
-        for name in names:
-            yield (Path(folder) / name).relative_to(root).as_posix()
-
-
-def _compare(root: Path, tree: Path, result: Rebuilt) -> None:
-    made = set(_files(tree))
-    for path in sorted(made):
-        target = root / path
-        if not target.exists():
-            result.made.append(path)
-        elif target.read_bytes() != (tree / path).read_bytes():
-            result.changed.append(path)
-    result.unknown = sorted(path for path in _files(root) if path not in made)
-
-
-def _put_in_place(root: Path, tree: Path, index: Path, paths: Sequence[str]) -> None:
-    _place(root, tree, paths)
-    old = index_path(root)
-    with files.told(old):
-        for name in (f"{old.name}-wal", f"{old.name}-shm"):
-            (old.parent / name).unlink(missing_ok=True)
-        index.replace(old)
-    os.sync()
-
-
-def _place(root: Path, tree: Path, paths: Iterable[str]) -> None:
-    os.sync()  # all that was made is on the disk before the first file is replaced
-    for path in paths:
-        target = root / path
-        with files.told(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).replace(target)

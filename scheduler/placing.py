@@ -1,0 +1,65 @@
+"""Files that were made aside: compared with those that are there, and put in their place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from archive import files
+from archive.archive import INNER, index_path
+
+
+def files_of(root: Path) -> Iterator[str]:
+    """Paths of the articles and their history below ``root``, relative to it."""
+    inner, cut = str(root / INNER), len(str(root)) + 1
+    for folder, folders, names in os.walk(root):
+        if folder == inner:
+            folders[:] = [name for name in folders if name == "history"]
+            continue
+        for name in names:
+            yield f"{folder}/{name}"[cut:]
+
+
+def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
+    """What differs between the files of an archive and those that were made in ``tree``.
+
+    :return: paths of those that are not there yet, of those that are others, and of those that were not made
+    """
+    made, there = set(files_of(tree)), set(files_of(root))
+    missing, changed = [], []
+    for path in sorted(made):
+        if path not in there or not (root / path).exists():
+            missing.append(path)
+        elif (root / path).read_bytes() != (tree / path).read_bytes():
+            changed.append(path)
+    return missing, changed, sorted(there - made)
+
+
+def place_files(root: Path, tree: Path, paths: Iterable[str]) -> None:
+    """Put files of ``tree`` where they belong.
+
+    :raises ArchiveError: one cannot be put there
+    """
+    os.sync()  # all that was made is on the disk before the first file is replaced
+    folders: set[str] = set()
+    for path in paths:
+        target = root / path
+        with files.told(target):
+            if (folder := path.rpartition("/")[0]) not in folders:
+                folders.add(folder)
+                (root / folder).mkdir(parents=True, exist_ok=True)
+            (tree / path).replace(target)
+
+
+def place_index(root: Path, index: Path) -> None:
+    """Put an index that was made aside in the place of the archive's.
+
+    :raises ArchiveError: it cannot be put there
+    """
+    old = index_path(root)
+    with files.told(old):
+        for name in (f"{old.name}-wal", f"{old.name}-shm"):
+            (old.parent / name).unlink(missing_ok=True)
+        index.replace(old)
+    os.sync()
