@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _MAGIC = b"\x1f\x8b\x08"
-_CHUNK = 1 << 18  # bytes read at a time
+# Bytes read at a time: what is left of them behind each member is copied, so that more would cost more.
+_CHUNK = 1 << 16
 _FIRST_LOOK = (
     1 << 20
 )  # bytes of a file's end that are searched for a record's start; four times as many each next time

@@ -18,7 +18,7 @@ from archive import files
 from archive.archive import INNER, index_path, journal_path
 from archive.journal import Event, event_of
 from archive.lock import Lock
-from archive.looks import Place, Verdict
+from archive.looks import Answer, Place, Verdict
 from archive.notebook import LOOKS, OTHERS, order
 from archive.records import Article, Failure, Post
 from archive.seal import adopt
@@ -254,6 +254,7 @@ def _understand_part(part: Part, most: int) -> tuple[list[_Understood], list[str
         body = digest(look.answer.body) if look.answer else None
         read = understand(look, most)
         if look.answer:
-            event = replace(event, look=replace(look, answer=replace(look.answer, body=b"", headers=())))
+            bare = Answer(look.answer.url, look.answer.status, (), b"")  # what is sent to another process costs
+            event = Event(event.place, event.kind, event.at, replace(look, answer=bare))
         found.append(_Understood(event, read, body))
     return found, damaged
