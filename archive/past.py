@@ -26,6 +26,12 @@ _SELECT_SAME_STORY = """
     ORDER BY r.published, entries.first_seen, r.docid
 """
 
+# Of an entry whose listing's item could not be read, nothing is known but this.
+_UNREADABLE: dict[str, Any] = {
+    "title": None, "path": None, "url": None, "published": None, "media": None, "status": "parked", "attempts": 0,
+    "revisions": [], "gone": None, "observations": [],
+}  # fmt: skip
+
 
 class Past:
     """The index as it stood: a part of :class:`~archive.store.Store`, whose promises it keeps."""
@@ -40,20 +46,25 @@ class Past:
         :return: docid, title, path, url, published, media, feeds, status, attempts, failure, first_seen, revisions (a
             list of Revision), gone (since when, as the index has times) and observations; None when nothing was known
         """
-        now = to_text(time)
-        found = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, now])
-        if not found:
+        rows = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, to_text(time)])
+        if not rows:
             return None
-        entry = found[0]
+        [entry] = rows
         revisions = self._revisions(docid, time)
         looks = self._looks(docid, time)
         newest = revisions[-1] if revisions else None
         failed = [look for look in looks if look["revision"] == 0]
+        url, unreadable = self._address(docid, entry, time)
+        if not url:
+            return _UNREADABLE | {
+                "docid": docid, "feeds": self.feeds(docid, time), "failure": unreadable,
+                "first_seen": entry["first_seen"],
+            }  # fmt: skip
         return {
             "docid": docid,
             "title": newest.title if newest else self._listed_title(docid, entry["title"], time),
             "path": newest.path if newest else None,
-            "url": self._address(docid, entry["url"], time),
+            "url": url,
             "published": entry["published"],
             "media": entry["media"],
             "feeds": self.feeds(docid, time),
@@ -103,11 +114,14 @@ class Past:
         )
         return rows[0]["title"] if rows else first
 
-    def _address(self, docid: str, last: str | None, time: datetime) -> str | None:
+    def _address(self, docid: str, entry: sql.Row, time: datetime) -> tuple[str | None, str | None]:
+        """The address that an entry had; without one, why its listing's item could not be read."""
         rows = self._rows(
-            "SELECT url FROM addresses WHERE docid = ? AND until > ? ORDER BY until LIMIT 1", [docid, to_text(time)]
+            "SELECT url, failure FROM addresses WHERE docid = ? AND until > ? ORDER BY until LIMIT 1",
+            [docid, to_text(time)],
         )
-        return rows[0]["url"] if rows else last
+        known = rows[0] if rows else entry
+        return known["url"], known["failure"]
 
     def feeds(self, docid: str, time: datetime) -> list[str]:
         """The feeds that an article was known to belong to, by id."""

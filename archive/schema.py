@@ -101,7 +101,14 @@ def m004_validators_and_addresses(db: Database) -> None:
     feeds.add_column("last_modified", str)  # as sent
     db.table("entries").add_column("foreign_site", int, not_null_default=0)  # 1: its page has no layout that is known
     db.table("addresses").create(
-        {"docid": str, "until": str, "url": str}, pk=("docid", "until"), not_null={"url"}, strict=True
+        {
+            "docid": str,
+            "until": str,
+            "url": str,  # null: the listing's item could not be read until then
+            "failure": str,  # why it could not
+        },
+        pk=("docid", "until"),
+        strict=True,
     )
 
 

@@ -52,6 +52,11 @@ class Sightings:
             if entry.docid not in known or known[entry.docid]["url"] is None
         ]
         self._db.conn.executemany(sql.INSERT_ENTRY, rows)
+        readable_now = [(row["docid"], known[row["docid"]]["failure"]) for row in rows if row["docid"] in known]
+        self._db.conn.executemany(
+            "INSERT OR REPLACE INTO addresses (docid, until, failure) VALUES (?, ?, ?)",
+            [(docid, to_text(at), failure) for docid, failure in readable_now],
+        )
         new = [row["docid"] for row in rows if row["docid"] not in known]
         broken = {f.subject: f for f in failures[::-1] if f.subject not in known and f.subject not in new}
         self._db.conn.executemany(
@@ -72,7 +77,7 @@ class Sightings:
 
     def _known(self, docids: Collection[str]) -> dict[str, sql.Row]:
         found = self._db.execute(
-            """SELECT docid, url, status, title, modified, content, symbols, withdrawn
+            """SELECT docid, url, status, title, modified, content, symbols, withdrawn, failure
                FROM json_each(?) AS asked
                CROSS JOIN entries ON docid = asked.value""",
             [json.dumps(list(docids))],

@@ -28,7 +28,9 @@ polls = st.tuples(
 looks = st.tuples(
     st.just("look"), st.sampled_from(DOCIDS), st.sampled_from(("version", "same", "gone", "failed", "given up"))
 )
-histories = st.lists(polls | looks, min_size=1, max_size=14)
+broken = st.tuples(st.just("broken"), st.sampled_from(("china", "stock")), st.sampled_from(DOCIDS))
+carried = st.tuples(st.just("carried"), st.sampled_from(DOCIDS), st.integers(0, 2), st.booleans())
+histories = st.lists(polls | looks | broken | carried, min_size=1, max_size=14)
 
 
 def at(step: int) -> datetime:
@@ -46,6 +48,19 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         poll = Poll(str(feed), at(step), 1, entries, (), ground=True)
         ids = [entry.docid for entry in entries]
         store.commit_poll(poll, FILING, {key: [str(feed)] for key in ids}, dict.fromkeys(ids, "a.cn"))
+        return
+    if what[0] == "broken":
+        failure = Failure(str(what[2]), Kind.UNREADABLE, f"unlesbar {step}")
+        store.commit_poll(Poll(str(what[1]), at(step), 1, (), (failure,), ground=True), FILING, {}, {})
+        return
+    if what[0] == "carried":
+        _, docid, page, withdrawn = what
+        entry = Entry(
+            str(docid), f"https://a.cn/{docid}/{page}", f"电{docid}", BEGAN, None, None, None, None,
+            content=f"<p>{page}</p>", withdrawn=bool(withdrawn),
+        )  # fmt: skip
+        poll = Poll("live", at(step), 1, (entry,), (), ground=True)
+        store.commit_poll(poll, FILING, {entry.docid: ["live"]}, {entry.docid: ""})
         return
     _, docid, outcome = what
     docid = str(docid)
@@ -68,7 +83,7 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         store.versions.commit([replace(verdict, look=look_at(docid, at(step), number))], [None])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(history=histories, data=st.data())
 def test_as_of_a_time_is_as_if_nothing_had_happened_since(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
