@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from archive import mapping, sql
 from archive.records import FeedHistory, Filing, Gap, Poll, Rhythm, Span, Stretch
-from archive.spans import gap_left, holes, known_to, merged, span_read, without
+from archive.spans import gap_left, gap_untold, holes, known_to, merged, span_read, without
 from archive.sql import to_text, to_time
 
 # All of them small: they grow with the feeds, and with the gaps that these ever had.
@@ -66,7 +66,7 @@ class Ledger:
         """
         found = self._db.execute("SELECT ground, complete_to FROM feeds WHERE id = ?", [poll.feed]).fetchone()
         ground, complete_to = (to_time(found["ground"]), to_time(found["complete_to"])) if found else (None, None)
-        gap = gap_left(poll, ground)
+        gap = gap_left(poll, ground) or gap_untold(poll, complete_to)
         if gap:
             self._open_gap(gap, poll.at)
         if span := span_read(poll, complete_to, gap):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +25,11 @@ from archive.records import (
 from archive.sql import Row, to_text, to_time
 
 
-def entry_row(entry: Entry, host: str, first_seen: datetime) -> dict[str, Any]:
-    """A new row of ``entries``."""
+def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[str, Any]:
+    """A new row of ``entries``.
+
+    :param feed: whose listing named it first
+    """
     return {
         "docid": entry.docid,
         "url": entry.url,
@@ -42,6 +46,7 @@ def entry_row(entry: Entry, host: str, first_seen: datetime) -> dict[str, Any]:
         "symbols": json.dumps(entry.symbols),
         "withdrawn": int(entry.withdrawn),
         "foreign_site": int(entry.foreign),
+        "carrier": feed if entry.content is not None else None,
         "first_seen": to_text(first_seen),
         "due": to_text(first_seen),
     }
@@ -151,3 +156,35 @@ def counts(row: Row) -> Counts:
     """A row with how many entries there are, wait and are parked."""
     entries, pending, parked = row["entries"], row["pending"], row["parked"]
     return Counts(entries, entries - pending - parked, pending, parked)
+
+
+def revision_row(revision: Revision) -> dict[str, Any]:
+    """A new row of ``revisions``."""
+    return {
+        "docid": revision.docid,
+        "number": revision.number,
+        "path": revision.path,
+        "sha256": revision.sha256,
+        "published": to_text(revision.published),
+        "fetched_at": to_text(revision.fetched_at),
+        "title": revision.title,
+        "modified": to_text(revision.modified),
+        "fingerprint": revision.fingerprint,
+        "story": revision.story or None,
+        "sealed": revision.sealed,
+        **facts_row(revision),
+    }
+
+
+def facts_row(stated: Any) -> dict[str, Any]:
+    """The columns of ``revisions`` that hold what a page says: of an Article or a Revision."""
+    return {
+        "url": stated.url,
+        "updated": to_text(stated.updated),
+        "media": stated.media,
+        "keywords": json.dumps(stated.keywords, ensure_ascii=False),
+        "symbols": json.dumps(stated.symbols),
+        "pictures": json.dumps([asdict(picture) for picture in stated.pictures], ensure_ascii=False),
+        "editor": stated.editor,
+        "original_title": stated.original_title,
+    }

@@ -52,6 +52,7 @@ class Notebook:
             "entries": [dump(entry) for entry in found.news],
             "failures": [dump(failure) for failure in found.broken],
             "hosts": {entry.docid: hosts[entry.docid] for entry in found.news},
+            "moved": list(found.moved),
             "listings": [list(row) for row in listings],
         }
         self.note("sighted", read.at, document)
@@ -84,7 +85,8 @@ def replay(event: Event, database: Database, sightings: Sightings, ledger: Ledge
         case "sighted":
             entries = [load(Entry, each) for each in document["entries"]]
             failures = [load(Failure, each) for each in document["failures"]]
-            sightings.add_entries(document["feed"], event.at, entries, failures, document["hosts"])
+            moved = document.get("moved")  # journals of before there was such a word say nothing of it
+            sightings.add_entries(document["feed"], event.at, entries, failures, document["hosts"], moved=moved)
             sightings.insert_listings(
                 [(feed, docid, ground) for feed, docid, ground in document["listings"]], event.at
             )

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from archive.cjk import phrase
+from archive.cjk import fold, phrase, segments
 from archive.errors import QueryError
 from archive.paths import CHINA
 
 # More than anybody types; FTS5 and SQLite have limits of their own on how deep and long an expression may be.
 MOST_TERMS, DEEPEST = 100, 20
+_YEARS = range(1970, 9999)  # whose times have one in every zone
 
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _PIECE = re.compile(
@@ -116,6 +117,8 @@ def moment(text: str, *, is_end: bool = False) -> datetime:
     """
     try:
         time = datetime.fromisoformat(text)
+        if time.year not in _YEARS:
+            raise ValueError
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             # The index has times to the millisecond.
             return time.replace(tzinfo=CHINA) + (timedelta(days=1, milliseconds=-1) if is_end else timedelta(0))
@@ -177,6 +180,8 @@ def _term(field: str | None, value: str, said: str, *, exact: bool) -> Query:
         case "until":
             return Published(until=moment(value, is_end=True))
         case None | "media" | "symbol":
+            if (parts := len(segments(fold(value)))) > MOST_TERMS:
+                raise QueryError(f"{said[:40]!r}… has {parts} words and numbers; {MOST_TERMS} are the most")
             prefix = not exact and value.endswith("*")
             asked = phrase(value, prefix=prefix)
             if asked is None:

@@ -81,7 +81,7 @@ class Poll:
     ground: bool  # later polls may stop here: it met known ground, the list's end or its page limit
     error: Failure | None = None  # why it broke off
     unmoved: bool = False  # the list was as it had been at the poll before: it has nothing to tell but that
-    met: bool = False  # the list has one page, and at its end stands known ground: nothing can have been missed
+    met: bool | None = None  # of a list of one page: at its end stands what was known; None: it has further pages
     validators: Validators | None = None  # of the answer; they vouch for the entries, and are stored with them
 
 

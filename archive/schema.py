@@ -99,7 +99,9 @@ def m004_validators_and_addresses(db: Database) -> None:
     feeds = db.table("feeds")
     feeds.add_column("etag", str)
     feeds.add_column("last_modified", str)  # as sent
-    db.table("entries").add_column("foreign_site", int, not_null_default=0)  # 1: its page has no layout that is known
+    entries = db.table("entries")
+    entries.add_column("foreign_site", int, not_null_default=0)  # 1: its page has no layout that is known
+    entries.add_column("carrier", str)  # the feed whose listing carries the text; null: it is on the page
     db.table("addresses").create(
         {
             "docid": str,

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -29,6 +30,7 @@ class Sighted:
     broken: tuple[Failure, ...]  # items that could not be understood
     changes: tuple[Change, ...]  # of what was known
     news: tuple[Entry, ...]  # all that were new, or are said something else of: the others have left no trace
+    moved: tuple[str, ...]  # docids of those whose address is another now
 
 
 class Sightings:
@@ -38,16 +40,56 @@ class Sightings:
         self._db = database
 
     def add_entries(
-        self, feed: str, at: datetime, entries: Sequence[Entry], failures: Sequence[Failure], hosts: Mapping[str, str]
+        self,
+        feed: str,
+        at: datetime,
+        entries: Sequence[Entry],
+        failures: Sequence[Failure],
+        hosts: Mapping[str, str],
+        *,
+        moved: Collection[str] | None = None,
     ) -> Sighted:
         """Record what a feed's listing says of articles.
 
         :param failures: of the items that could not be understood: a row for each, parked, unless it is known
         :param hosts: for each entry's docid, the host it is to be fetched from
+        :param moved: docids of those whose address becomes the listing's, where that was decided before: it hangs on
+            how far each had come then, which the journal does not tell
         """
         known = self._known([*(e.docid for e in entries), *(f.subject for f in failures)])
+        rows = self._add_new(feed, at, entries, known, hosts)
+        new = [row["docid"] for row in rows if row["docid"] not in known]
+        broken = {f.subject: f for f in failures[::-1] if f.subject not in known and f.subject not in new}
+        self._db.conn.executemany(
+            """INSERT INTO entries (docid, first_seen, status, failure_kind, failure)
+               VALUES (?, ?, 'parked', ?, ?)""",
+            [(f.subject, to_text(at), f.kind, f.reason) for f in broken.values()],
+        )
+        met = [(entry, known[entry.docid]) for entry in entries if entry.docid in known]
+        if moved is None:
+            moved = [entry.docid for entry, row in met if _moves(entry, row, feed)]
+        self._update_addresses([(entry, row) for entry, row in met if entry.docid in moved], hosts, at)
+        news = {row["docid"] for row in rows} | set(moved) | self._update_texts(feed, met, at)
+        changes = self._add_changes(feed, at, met)
+        news.update(change.docid for change, _ in changes)
+        edits = tuple(change for change, edit in changes if edit)
+        self._db.conn.executemany(
+            "UPDATE entries SET changed = ? WHERE docid = ?", [(to_text(at), change.docid) for change in edits]
+        )
+        told = tuple(entry for entry in entries if entry.docid in news)
+        return Sighted(len(new), tuple(broken.values()), edits, told, tuple(moved))
+
+    def _add_new(
+        self,
+        feed: str,
+        at: datetime,
+        entries: Sequence[Entry],
+        known: Mapping[str, sql.Row],
+        hosts: Mapping[str, str],
+    ) -> list[dict[str, Any]]:
+        """Record the entries that are new, or could not be read before; return their rows."""
         rows = [
-            mapping.entry_row(entry, hosts[entry.docid], at)
+            mapping.entry_row(entry, feed, hosts[entry.docid], at)
             for entry in entries
             if entry.docid not in known or known[entry.docid]["url"] is None
         ]
@@ -57,27 +99,11 @@ class Sightings:
             "INSERT OR REPLACE INTO addresses (docid, until, failure) VALUES (?, ?, ?)",
             [(docid, to_text(at), failure) for docid, failure in readable_now],
         )
-        new = [row["docid"] for row in rows if row["docid"] not in known]
-        broken = {f.subject: f for f in failures[::-1] if f.subject not in known and f.subject not in new}
-        self._db.conn.executemany(
-            """INSERT INTO entries (docid, first_seen, status, failure_kind, failure)
-               VALUES (?, ?, 'parked', ?, ?)""",
-            [(f.subject, to_text(at), f.kind, f.reason) for f in broken.values()],
-        )
-        met = [(entry, known[entry.docid]) for entry in entries if entry.docid in known]
-        news = {row["docid"] for row in rows} | self._update_addresses(met, hosts, at) | self._update_texts(met, at)
-        changes = self._add_changes(feed, at, met)
-        news.update(change.docid for change, _ in changes)
-        edits = tuple(change for change, edit in changes if edit)
-        self._db.conn.executemany(
-            "UPDATE entries SET changed = ? WHERE docid = ?", [(to_text(at), change.docid) for change in edits]
-        )
-        told = tuple(entry for entry in entries if entry.docid in news)
-        return Sighted(len(new), tuple(broken.values()), edits, told)
+        return rows
 
     def _known(self, docids: Collection[str]) -> dict[str, sql.Row]:
         found = self._db.execute(
-            """SELECT docid, url, status, title, modified, content, symbols, withdrawn, failure
+            """SELECT docid, url, status, title, modified, content, symbols, withdrawn, failure, carrier
                FROM json_each(?) AS asked
                CROSS JOIN entries ON docid = asked.value""",
             [json.dumps(list(docids))],
@@ -85,41 +111,30 @@ class Sightings:
         return {row["docid"]: row for row in found}
 
     def _update_addresses(
-        self, met: Iterable[tuple[Entry, sql.Row]], hosts: Mapping[str, str], at: datetime
-    ) -> set[str]:
-        """A later sight of an entry that still waits may know a better address; all else stays as first seen.
-
-        So may one of an item whose text the listing carries: the page that it became.
-        """
-        moved = [
-            (entry, row["url"])
-            for entry, row in met
-            if (row["status"] == "pending" or _carries(entry, row)) and row["url"] not in (None, entry.url)
-        ]
+        self, moved: Sequence[tuple[Entry, sql.Row]], hosts: Mapping[str, str], at: datetime
+    ) -> None:
         self._db.conn.executemany(
             "INSERT OR REPLACE INTO addresses (docid, until, url) VALUES (?, ?, ?)",
-            [(entry.docid, to_text(at), before) for entry, before in moved],
+            [(entry.docid, to_text(at), row["url"]) for entry, row in moved],
         )
         self._db.conn.executemany(
             "UPDATE entries SET url = ?, host = ? WHERE docid = ?",
             [(entry.url, hosts[entry.docid], entry.docid) for entry, _ in moved],
         )
-        return {entry.docid for entry, _ in moved}
 
-    def _update_texts(self, met: Iterable[tuple[Entry, sql.Row]], at: datetime) -> set[str]:
+    def _update_texts(self, feed: str, met: Iterable[tuple[Entry, sql.Row]], at: datetime) -> set[str]:
         """What a listing carries itself is as it says now: the text, its stocks, whether it was deleted."""
         updated = []
         for entry, row in met:
-            if row["url"] is None or not _carries(entry, row):
-                continue
             now = (entry.content, json.dumps(entry.symbols), int(entry.withdrawn))
             before = (row["content"], row["symbols"], row["withdrawn"])
-            if now != before:
-                is_edit = (now[0], now[2]) != (before[0], before[2])
-                updated.append((*now, to_text(at) if is_edit else None, entry.docid))
+            if row["url"] is not None and row["carrier"] == feed and now != before:
+                updated.append((*now, to_text(at), to_text(at), entry.docid))
+        # One that was given up, since it was deleted when it was first seen, is looked at once more too.
         self._db.conn.executemany(
-            """UPDATE entries SET content = ?, symbols = ?, withdrawn = ?,
-               changed = coalesce(?, changed) WHERE docid = ?""",
+            """UPDATE entries SET content = ?, symbols = ?, withdrawn = ?, changed = ?,
+               due = iif(status = 'parked', ?, due), attempts = iif(status = 'parked', 0, attempts),
+               status = iif(status = 'parked', 'pending', status) WHERE docid = ?""",
             updated,
         )
         return {row[-1] for row in updated}
@@ -194,12 +209,17 @@ class Sightings:
         )
 
 
-def _carries(entry: Entry, row: sql.Row) -> bool:
-    """Whether an entry's text is its listing's to carry.
+def _moves(entry: Entry, row: sql.Row, feed: str) -> bool:
+    """Whether a later sight of an entry brings a better address; all else stays as first seen.
 
-    What was fetched from its page stays so, though another feed may carry a text of it: the two would take turns.
+    Of one that still waits for its page it does, and of an item whose text the listing carries: the page that it
+    became. How the text is had, and from which feed, is settled when an entry is first seen: two would take turns.
     """
-    return entry.withdrawn or (entry.content is not None and row["content"] is not None)
+    if row["url"] in (None, entry.url):
+        return False
+    if row["carrier"] is not None:
+        return bool(row["carrier"] == feed)
+    return bool(row["status"] == "pending" and entry.content is None)
 
 
 def _says(entry: Entry, row: sql.Row) -> bool:

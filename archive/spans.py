@@ -65,6 +65,17 @@ def gap_left(poll: Poll, known_to: datetime | None) -> Gap | None:
     return Gap(poll.feed, known_to, min(time for time in last if time > known_to))
 
 
+def gap_untold(poll: Poll, complete_to: datetime | None) -> Gap | None:
+    """What a list of one page whose articles have no times may have missed: when, nobody can say but by our clock.
+
+    :param complete_to: when an earlier poll last left nothing unread; None at a feed's first
+    """
+    is_untold = poll.met is False and bool(poll.entries) and not _last_read(poll)
+    if not is_untold or not poll.ground or complete_to is None or complete_to >= poll.at:
+        return None
+    return Gap(poll.feed, complete_to, poll.at)
+
+
 def span_read(poll: Poll, complete_to: datetime | None, gap: Gap | None) -> Span | None:
     """The stretch that is known whole by a poll; None when it is none.
 

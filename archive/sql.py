@@ -21,15 +21,15 @@ _WAITING = {"entries": "pending", "images": "wanted"}
 
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
-                         content, symbols, withdrawn, foreign_site, first_seen, due, status)
+                         content, symbols, withdrawn, foreign_site, carrier, first_seen, due, status)
     VALUES (:docid, :url, :host, :title, :published, :modified, :entered, :media, :image, :keywords, :lids,
-            :content, :symbols, :withdrawn, :foreign_site, :first_seen, :due, 'pending')
+            :content, :symbols, :withdrawn, :foreign_site, :carrier, :first_seen, :due, 'pending')
     ON CONFLICT (docid) DO UPDATE SET
         url = excluded.url, host = excluded.host, title = excluded.title, published = excluded.published,
         modified = excluded.modified, entered = excluded.entered, media = excluded.media, image = excluded.image,
         keywords = excluded.keywords, lids = excluded.lids, content = excluded.content, symbols = excluded.symbols,
-        withdrawn = excluded.withdrawn, foreign_site = excluded.foreign_site, due = excluded.due, status = 'pending',
-        attempts = 0, failure_kind = NULL, failure = NULL
+        withdrawn = excluded.withdrawn, foreign_site = excluded.foreign_site, carrier = excluded.carrier,
+        due = excluded.due, status = 'pending', attempts = 0, failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
 """  # an item that could not be read before and can be now
 
@@ -68,6 +68,29 @@ SELECT_CONTRADICTIONS = """
     SELECT docid, 'its version ' || number || ' cannot be searched for' FROM revisions AS r
     WHERE NOT EXISTS (SELECT 1 FROM searchable AS s WHERE s.docid = r.docid AND s.number = r.number)
 """
+
+# When a listing last said something else: nothing more, where that is what the look has just seen. It is compared and
+# not told by the clock: between a look and its commit another poll may have come.
+STILL_CHANGED = """iif(
+    changed IS NULL OR (
+        content IS :content AND withdrawn = :withdrawn AND symbols = :listed_symbols
+        AND coalesce((SELECT c.title FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                     title) IS :listed_title
+        AND coalesce((SELECT c.modified FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                     modified) IS :listed_modified
+    ), NULL, changed)
+"""
+
+# One whose listing carries the text, and says something else by now, is not given up.
+SETTLE_FAILED = f"""
+    UPDATE entries SET tried = :at, failure_kind = :kind, failure = :evidence,
+        (status, attempts, due) = (
+            SELECT iif(is_news, 'pending', iif(:parks, 'parked', 'pending')), iif(is_news, 0, attempts + 1),
+                   iif(is_news, changed, :due)
+            FROM (SELECT :parks AND carrier IS NOT NULL AND {STILL_CHANGED} IS NOT NULL AS is_news)
+        )
+    WHERE docid = :docid AND status = 'pending'
+"""  # noqa: S608 - of constants
 
 UPSERT_POLLED_FEED = """
     INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, error_kind,

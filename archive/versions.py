@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from sqlite_utils import Database
 from archive import mapping, sql
 from archive.fulltext import add_words, complete_words
 from archive.gallery import want
-from archive.looks import Known, Outcome, Place, Verdict, rule_of
+from archive.looks import Known, Look, Outcome, Place, Verdict, rule_of
 from archive.notebook import LOOKS, Notebook, order
 from archive.records import Article, Pending, Revision
 from archive.sql import to_text
@@ -94,8 +93,9 @@ class Versions:
         return [mapping.pending(row) for row in self._rows(sql.SELECT_LOOKS, asked)]
 
     def looked_again(self, since: datetime) -> int:
-        """How many looks at articles that had a version were made since."""
-        query = "SELECT count(*) AS n FROM observations WHERE again = 1 AND at > ?"
+        """How many requests were made since for pages of articles that had a version."""
+        query = """SELECT count(*) AS n FROM observations JOIN entries USING (docid)
+                   WHERE again = 1 AND at > ? AND host != ''"""
         return int(self._rows(query, [to_text(since)])[0]["n"])
 
     # Looks that were made
@@ -154,7 +154,7 @@ class Versions:
         )
 
     def _add_revision(self, verdict: Verdict, revision: Revision) -> None:
-        row = revision_row(revision)
+        row = mapping.revision_row(revision)
         self._db.execute(sql.INSERT_REVISION, row)
         text = verdict.article.text if verdict.article else ""
         self._add_text(revision, text)
@@ -172,7 +172,7 @@ class Versions:
         article = verdict.article
         if article is None:
             return
-        row = facts_row(article) | {"fingerprint": article.fingerprint, "story": article.story or None}
+        row = mapping.facts_row(article) | {"fingerprint": article.fingerprint, "story": article.story or None}
         self._db.table("revisions").update((revision.docid, revision.number), row)
         self._add_text(revision, article.text)
         complete_words(self._db, revision, article)
@@ -187,22 +187,23 @@ class Versions:
         look, revision = verdict.look, verdict.revision
         if revision:
             self._db.execute(
-                """UPDATE entries SET status = 'archived', path = :path, tried = :at, failure_kind = NULL,
+                f"""UPDATE entries SET status = 'archived', path = :path, tried = :at, failure_kind = NULL,
                    failure = NULL, revision = :number, recheck = :recheck, attempts = 0,
-                   changed = iif(changed <= :at, NULL, changed) WHERE docid = :docid""",
+                   changed = {sql.STILL_CHANGED} WHERE docid = :docid""",  # noqa: S608 - a constant
                 {
                     "docid": revision.docid, "path": revision.path, "number": revision.number,
                     "at": to_text(look.at), "recheck": to_text(_recheck(verdict, look.at)),
+                    **_listed(look),
                 },
             )  # fmt: skip
             return
         self._db.execute(
-            """UPDATE entries SET attempts = attempts + 1, tried = ?, due = ?, status = ?, failure_kind = ?,
-               failure = ? WHERE docid = ? AND status = 'pending'""",
-            [
-                to_text(look.at), to_text(verdict.due), "pending" if verdict.due else "parked", verdict.kind,
-                verdict.evidence, look.pending.entry.docid,
-            ],
+            sql.SETTLE_FAILED,
+            {
+                "docid": look.pending.entry.docid, "at": to_text(look.at), "due": to_text(verdict.due),
+                "parks": int(verdict.due is None), "kind": verdict.kind, "evidence": verdict.evidence,
+                **_listed(look),
+            },
         )  # fmt: skip
 
     def _settle_again(self, verdict: Verdict, known: Known) -> None:
@@ -218,9 +219,9 @@ class Versions:
         base = gone or (look.at if known.gone and not failed else known.archived_at)
         due = verdict.due or (look.at + _patience(idle) if idle >= IDLE else None)
         self._db.execute(
-            """UPDATE entries SET tried = :at, due = coalesce(:due, due), idle = :idle, attempts = :attempts,
+            f"""UPDATE entries SET tried = :at, due = coalesce(:due, due), idle = :idle, attempts = :attempts,
                gone = :gone, revision = coalesce(:number, revision), recheck = :recheck,
-               changed = iif(changed <= :at AND NOT :again, NULL, changed) WHERE docid = :docid""",
+               changed = iif(:again, changed, {sql.STILL_CHANGED}) WHERE docid = :docid""",  # noqa: S608 - a constant
             {
                 "docid": known.revision.docid,
                 "at": to_text(look.at),
@@ -231,6 +232,7 @@ class Versions:
                 "number": verdict.revision.number if verdict.revision else None,
                 "recheck": row["recheck"] if again else to_text(_recheck(verdict, base)),
                 "again": int(again),
+                **_listed(look),
             },
         )
 
@@ -239,40 +241,20 @@ class Versions:
             return self._db.execute(query, parameters).fetchall()
 
 
-def revision_row(revision: Revision) -> dict[str, Any]:
-    """A new row of ``revisions``."""
-    return {
-        "docid": revision.docid,
-        "number": revision.number,
-        "path": revision.path,
-        "sha256": revision.sha256,
-        "published": to_text(revision.published),
-        "fetched_at": to_text(revision.fetched_at),
-        "title": revision.title,
-        "modified": to_text(revision.modified),
-        "fingerprint": revision.fingerprint,
-        "story": revision.story or None,
-        "sealed": revision.sealed,
-        **facts_row(revision),
-    }
-
-
-def facts_row(stated: Any) -> dict[str, Any]:
-    """The columns of ``revisions`` that hold what a page says: of an Article or a Revision."""
-    return {
-        "url": stated.url,
-        "updated": to_text(stated.updated),
-        "media": stated.media,
-        "keywords": json.dumps(stated.keywords, ensure_ascii=False),
-        "symbols": json.dumps(stated.symbols),
-        "pictures": json.dumps([asdict(picture) for picture in stated.pictures], ensure_ascii=False),
-        "editor": stated.editor,
-        "original_title": stated.original_title,
-    }
-
-
 def _by_another_rule(article: Article, revision: Revision) -> bool:
     return rule_of(article.fingerprint) != rule_of(revision.fingerprint)
+
+
+def _listed(look: Look) -> dict[str, Any]:
+    """What listings had said when a look was begun, for :data:`archive.sql.STILL_CHANGED`."""
+    entry = look.pending.entry
+    return {
+        "content": entry.content,
+        "withdrawn": int(entry.withdrawn),
+        "listed_symbols": json.dumps(entry.symbols),
+        "listed_title": entry.title,
+        "listed_modified": to_text(entry.modified),
+    }
 
 
 def _patience(idle: int) -> timedelta:

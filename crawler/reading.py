@@ -46,7 +46,7 @@ class Reading:
     digest: bytes = b""  # of the first page
     validators: Validators | None = None  # of the first page
     is_conditional: bool = False  # the first page is asked for only if it has changed
-    met: bool = False  # see Poll
+    met: bool | None = None  # see Poll
 
     def unmoved(self, first_page: tuple[Entry, ...]) -> Poll:
         """The poll of a list whose first page is, to the last word, what it was at the poll before.

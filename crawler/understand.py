@@ -49,8 +49,10 @@ def _read(look: Look, entry: Entry, most: int) -> Article | Failure:
     answer = look.answer
     if entry.withdrawn:
         return Failure(entry.docid, Kind.GONE, "the listing says that it was deleted")
-    if answer is None or entry.content is not None:
+    if entry.content is not None:
         return extract_carried(entry, look.at, clean=look.rules.clean)
+    if answer is None:
+        raise ExtractionError("no page was asked for, and the listing carries no text")
     if failure := of_status(answer.status, entry.docid, header(answer, "location")):
         return failure
     if urlsplit(answer.url).path != urlsplit(entry.url).path and _is_front(answer.url) and not _is_front(entry.url):

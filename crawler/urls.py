@@ -61,7 +61,14 @@ def docid(stated: object, url: str) -> str:
         return match[1]
     if match := _DOCID_IN_PATH.search(url):
         return match[1].lower()
-    return digest(url.partition("#")[0].partition("://")[2] or url)
+    return address_digest(url)
+
+
+def address_digest(url: str) -> str:
+    """What stands for an address: the same for http and https, and without an anchor on the page."""
+    page, _, anchor = url.partition("#")
+    whole = url if anchor.startswith(("/", "!")) else page  # what a script shows by it is a page of its own
+    return digest(whole.partition("://")[2] or whole)
 
 
 def digest(text: str) -> str:

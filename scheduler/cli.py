@@ -110,6 +110,8 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        if strange := next((word for word in sys.argv if not _is_text(word)), None):
+            raise Refusal(f"the argument {strange!r} is not UTF-8")
         # A command returns its exit status.
         return int(cli.main(standalone_mode=False) or Exit.DONE)
     except click.UsageError as error:
@@ -123,6 +125,15 @@ def _run() -> int:
         return _refuse(str(error), _status(error))
     except (OSError, SystemExit) as error:
         return _output_lost(error)
+
+
+def _is_text(word: str) -> bool:
+    """Whether an argument is text; the system hands over bytes."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse(told: str, status: int) -> int:

@@ -27,7 +27,7 @@ _AS_OF = "As the archive knew it then, and nothing of later, such as 2026-09-30T
 
 @click.command("search")
 @click.argument("query", nargs=-1, required=True)
-@click.option("--limit", type=click.IntRange(min=1), default=20, metavar="N", help="Show at most N articles.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, metavar="N", help="Show at most N articles.")
 @click.option(
     "--sort", type=click.Choice(["relevance", "time"]), default="relevance", help="The best first, or the newest."
 )

@@ -246,7 +246,7 @@ def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime)
 def show_article(found: dict[str, Any]) -> None:
     """An article: facts, then text."""
     console = console_here()
-    console.print(Text(visible(found["title"]), style="bold"))
+    console.print(Text(visible(found["title"] or ""), style="bold"))
     for name in ("docid", "published", "media", "url", "path", "status", "failure", "first_seen"):
         if found[name]:
             console.print(Text(f"{name:>10}  {visible(str(found[name]))}"))
@@ -256,7 +256,7 @@ def show_article(found: dict[str, Any]) -> None:
         who = f"{first['media'] or ''} {first['docid']} at {first['published']}".strip()
         console.print(Text(f"same story  {len(found['same_story'])} docids, first {visible(who)}"))
     if found["text"]:
-        console.print(Text("\n" + found["text"]))
+        console.print(Text("\n" + "\n".join(map(visible, found["text"].split("\n")))))
 
 
 def show_checks(checks: Sequence[Check]) -> None:

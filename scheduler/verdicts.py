@@ -50,6 +50,8 @@ def _judge(look: Look, read: Article | Failure, known: Known | None) -> Verdict:
     # A version whose fingerprint was made by another rule, or never, is compared by its title alone, and given one.
     comparable = rule_of(newest.fingerprint) == rule_of(read.fingerprint)
     same = read.fingerprint == newest.fingerprint if comparable else read.title == newest.title
+    if look.pending.entry.content is not None:  # of the telegraph, which names the stocks of an item later
+        same = same and set(read.symbols) == set(newest.symbols)
     if same or newest.number >= MOST_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
         return Verdict(look, Outcome.SAME, evidence, article=read)

@@ -32,7 +32,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 
 @click.command("crawl")
 @click.argument("feed", nargs=-1)
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Archive at most N articles; the rest waits.")
+@click.option(
+    "--limit", type=click.IntRange(0, 1_000_000_000), metavar="N", help="Archive at most N articles; the rest waits."
+)
 @_json
 @click.pass_obj
 def crawl_command(session: Session, feed: tuple[str, ...], limit: int | None, as_json: bool) -> Exit:
@@ -159,6 +161,8 @@ def aware_time(text: str) -> datetime:
     """A moment as given on the command line: ISO 8601, with its zone."""
     try:
         time = datetime.fromisoformat(text)
+        if time.year not in range(1970, 9999):  # others have no time in every zone
+            raise ValueError
     except ValueError:
         raise Refusal(f"{text!r} is no time such as 2026-09-30T09:30+08:00") from None
     if time.tzinfo is None:

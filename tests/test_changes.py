@@ -11,7 +11,7 @@ import pytest
 
 from archive.records import Change, Entry, Failure, Kind, Poll, Seen, Stretch
 from archive.store import Store
-from tests.looking import commit_revisions
+from tests.looking import commit_revisions, look_at, version
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, entry, path, poll_of, revision, store
 
 __all__ = ["path", "store"]  # fixtures
@@ -151,3 +151,34 @@ def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_o
     found = store.versions.find("a")
     assert found
     assert (found["content"], found["url"], found["changed"]) == (None, FIRST.url, None)
+
+
+def test_what_a_listing_says_between_a_look_and_its_commit_is_looked_at_again(
+    store: Store, hours: Iterator[int]
+) -> None:
+    """Whatever the clock says: a poll is dated by its beginning."""
+    listed(store, hours, CARRIED)
+    later, after = NOW + 100 * HOUR, NOW + 101 * HOUR
+    [taken] = store.due(HOST, 9, later, later, ())
+    listed(store, hours, replace(CARRIED, content="<p>corrected</p>"))
+    seen = version(replace(revision("a"), fetched_at=later))
+    look = replace(look_at("a", later), pending=taken)
+    store.versions.commit([replace(seen, look=look)], [None])
+    assert [pending.entry.content for pending in store.versions.due(HOST, 9, after, after, ())] == [
+        "<p>corrected</p>"
+    ]
+
+    [taken] = store.versions.due(HOST, 9, after, after, ())
+    again = version(replace(revision("a"), number=2, fetched_at=later))
+    store.versions.commit([replace(again, look=replace(look, pending=taken))], [None])
+    assert store.versions.due(HOST, 9, after, after, ()) == [], "it has been looked at"
+
+
+def test_one_feed_carries_a_text_and_others_that_carry_it_too_do_not_take_turns(
+    store: Store, hours: Iterator[int]
+) -> None:
+    listed(store, hours, CARRIED)
+    listed(store, hours, replace(CARRIED, content="<p>theirs</p>", url="https://b.cn/1"), feed="other")
+    found = store.versions.find("a")
+    assert found
+    assert (found["content"], found["url"], found["carrier"]) == (CARRIED.content, CARRIED.url, "china")

@@ -14,7 +14,7 @@ from typing import Any
 from archive.records import Entry, Failure, Kind
 from config.model import Feed
 from crawler.errors import ListingError
-from crawler.urls import docid
+from crawler.urls import digest, docid
 
 # fn({...}) and try{fn({...});}catch(e){};
 _JSONP = re.compile(
@@ -63,12 +63,21 @@ def result_of(text: str) -> dict[str, Any]:
     return result
 
 
+def stated_docid(item: dict[str, Any]) -> str | None:
+    """The docid that an item of the roll API states; None where it does not."""
+    return docid(item["docid"], "") if item.get("docid") else None
+
+
 def understood(
-    items: Iterable[Any], entry: Callable[[dict[str, Any]], Entry | str], feed: Feed
+    items: Iterable[Any],
+    entry: Callable[[dict[str, Any]], Entry | str],
+    feed: Feed,
+    known_by: Callable[[dict[str, Any]], str | None] = stated_docid,
 ) -> tuple[tuple[Entry, ...], tuple[Failure, ...]]:
     """The entries of a list's items, and a failure for each item that cannot be understood.
 
     :param entry: an item's entry, or what is wrong with it
+    :param known_by: an item's docid, as its entry has it once it can be understood
     """
     entries: list[Entry] = []
     failures: list[Failure] = []
@@ -78,7 +87,7 @@ def understood(
             entries.append(read)
         else:
             raw = json.dumps(item, ensure_ascii=True, sort_keys=True, default=str)
-            subject = docid(item.get("docid") if isinstance(item, dict) else None, raw)
+            subject = (known_by(item) if isinstance(item, dict) else None) or digest(raw)
             failures.append(Failure(subject, Kind.UNREADABLE, f"item {place} of list {feed.id}: {read}"))
     return tuple(entries), tuple(failures)
 

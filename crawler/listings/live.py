@@ -28,6 +28,7 @@ _CHANNEL = {"zhibo_id": "152", "tag_id": "0"}  # 财经, all of it: unless the f
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _HEADLINE = re.compile(r"\s*【\s*(.{2,120}?)\s*】", re.DOTALL)
 _SENTENCE = re.compile(r".{1,80}?(?=[。！？；\n]|$)|.{80}", re.DOTALL)
+_ID = re.compile(r"\d{1,20}", re.ASCII)  # of seven digits so far
 _LONGEST_TITLE = 80  # characters, of an item without a headline whose first sentence is longer
 
 
@@ -52,18 +53,18 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
     items = items.get("list") if isinstance(items, dict) else None
     if not isinstance(items, list):
         raise ListingError("the answer has no result.data.feed.list")
-    return Listing(*understood(items, _entry, feed), is_open=True)
+    return Listing(*understood(items, _entry, feed, _docid), is_open=True)
 
 
 def _entry(item: dict[str, Any]) -> Entry | str:
     number, text = line(item.get("id")), string(item.get("rich_text")).strip()
-    if not (number.isascii() and number.isdecimal()):
+    if not _ID.fullmatch(number):
         return f"no id (id: {number[:100]!r})"
     if not text and not _flag(item.get("is_delete")):
         return f"item {number} has no text"
     ext, pictures = _object(item.get("ext")), _pictures(item.get("multimedia"))
     return Entry(
-        docid=f"live{number}",
+        docid=_docid(item) or "",
         url=next(filter(is_web, (line(ext.get("docurl")), line(item.get("docurl")))), f"{HOME}#{number}"),
         title=_title(text),
         published=parse_time(line(item.get("create_time"))),
@@ -76,6 +77,12 @@ def _entry(item: dict[str, Any]) -> Entry | str:
         symbols=tuple(dict.fromkeys(filter(None, map(_symbol, _list(ext.get("stocks")))))),
         withdrawn=_flag(item.get("is_delete")),
     )
+
+
+def _docid(item: dict[str, Any]) -> str | None:
+    """What an item is known by; None where it has no number."""
+    number = line(item.get("id"))
+    return f"live{number}" if _ID.fullmatch(number) else None
 
 
 def _title(text: str) -> str:
@@ -115,7 +122,8 @@ def _name(tag: Any) -> str:
 
 
 def _flag(stated: Any) -> bool:
-    return line(stated) not in ("", "0", "False")
+    """Whether a flag is set: 1, "1" or true. What is anything else deletes nothing."""
+    return line(stated).lower() in ("1", "true")
 
 
 def _list(stated: Any) -> list[Any]:

@@ -7,6 +7,7 @@ An item whose feed carries the whole text is not fetched; of others the page is.
 from __future__ import annotations
 
 import calendar
+import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,11 +22,14 @@ from archive.records import Entry, Failure, Kind, Listing
 from config.model import Feed
 from crawler.body import plain_text
 from crawler.errors import ListingError
-from crawler.urls import absolute, digest, docid, host, is_sinas, is_web
+from crawler.urls import absolute, address_digest, digest, docid, host, is_sinas, is_web
 
 _REDIRECT = "go.rss.sina.com.cn"
 # A content element shorter than this, and no longer than the summary beside it, is an excerpt (characters of text).
 _SHORTEST_TEXT = 200
+# A text of so many bytes is whole, whatever the summary says, and to count its words would hold up everything else.
+_LONG_TEXT = 100_000
+_REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]{1,12}|[0-9]{1,12});")
 _YEARS = range(1980, 2100)
 
 
@@ -46,6 +50,7 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
     :raises ListingError: it is neither RSS nor Atom
     """
+    body = _REFERENCE.sub(_readable, body)
     # Always bytes: a text that looks like a path would be opened. Faithful: what is unsafe is taken out of the file.
     parsed = feedparser.parse(
         BytesIO(body),
@@ -60,14 +65,34 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
     entries: list[Entry] = []
     failures: list[Failure] = []
     for place, item in enumerate(parsed.entries, start=1):
-        url = next((address for address in _addresses(item, feed.endpoint) if is_web(address)), None)
-        if url is None:
-            subject = digest(f"{item.get('id', '')}{item.get('title', '')}{item.get('link', '')}")
-            reason = f"item {place} of list {feed.id}: no usable address ({_line(item.get('link'))[:100]!r})"
-            failures.append(Failure(subject, Kind.UNREADABLE, reason))
+        try:
+            read_item = _read_item(item, feed, medium)
+        except (TypeError, AttributeError, ValueError, LookupError) as error:  # of elements where none should be
+            read_item = f"it cannot be understood ({type(error).__name__}: {error})"
+        if isinstance(read_item, Entry):
+            entries.append(read_item)
         else:
-            entries.append(_entry(item, url, medium))
+            subject = digest("".join(str(dict.get(item, name, "")) for name in ("id", "title", "link")))
+            reason = f"item {place} of list {feed.id}: {read_item}"
+            failures.append(Failure(subject, Kind.UNREADABLE, reason[:300]))
     return Listing(tuple(entries), tuple(failures))
+
+
+def _read_item(item: Any, feed: Feed, medium: str | None) -> Entry | str:
+    """An item's entry, or what is wrong with it."""
+    url = next((address for address in _addresses(item, feed.endpoint) if is_web(address)), None)
+    if url is None and _whole_text(item):  # it needs no address, and has a place in the feed
+        url = f"{feed.endpoint}#!{digest(str(item.get('id') or item.get('title')))}"
+    if url is None:
+        return f"no usable address ({_line(item.get('link'))[:100]!r})"
+    return _entry(item, url, medium)
+
+
+def _readable(reference: re.Match[bytes]) -> bytes:
+    """A character by its number, as HTML takes it: what is none is U+FFFD."""
+    digits = reference[1].lower()
+    number = int(digits[1:], 16) if digits.startswith(b"x") else int(digits)
+    return reference[0] if 0 < number < 0xD800 or 0xDFFF < number <= 0x10FFFF else b"&#xFFFD;"
 
 
 def _entry(item: Any, url: str, medium: str | None) -> Entry:
@@ -75,7 +100,7 @@ def _entry(item: Any, url: str, medium: str | None) -> Entry:
     updated = _time(dict.get(item, "updated_parsed"))
     published = _time(item.get("published_parsed")) or updated
     return Entry(
-        docid=docid(None, url),
+        docid=docid(None, url) if is_sinas(url) else address_digest(url),
         url=url,
         title=_title(item),
         published=published,
@@ -111,6 +136,8 @@ def _title(item: Any) -> str:
 def _whole_text(item: Any) -> str | None:
     """The item's text as HTML, where the feed carries all of it (content:encoded, Atom's content)."""
     html = max((content.get("value", "") for content in item.get("content", ())), key=len, default="")
+    if len(html) > _LONG_TEXT:
+        return str(html)
     text = plain_text(html) if html else ""
     summary = item.get("summary", "")
     if len(text) >= _SHORTEST_TEXT or (text and summary != html and len(text) > len(plain_text(summary))):
