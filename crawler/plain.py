@@ -81,6 +81,8 @@ def lines(root: LexborNode) -> list[str]:
     for block in root.css(_BREAKS):
         block.insert_before("\n")
         block.insert_after("\n")
+    for cell in root.css("td, th"):  # numbers of two cells are not one
+        cell.insert_after(" ")
     return [line for line in map(str.strip, root.text(separator="").split("\n")) if line]
 
 
