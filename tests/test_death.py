@@ -208,16 +208,15 @@ def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, replica: Repl
 
 
 def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replica: Replica) -> None:
-    """A robots.txt that forbids the list, and a kind of list that cannot be read yet."""
+    """A robots.txt that forbids the list."""
     port = urlsplit(replica.url).port
     robots = f"http://127.1:{port}/robots.txt"
     replica.site.pages[robots] = b"User-agent: *\nDisallow: /api\n"
-    live = 'kind = "live"\nendpoint = "http://127.0.0.1/feed"'
-    feeds = {"well": roll(replica, WELL), "forbidden": roll(replica, 1, "127.1"), "live": live}
+    feeds = {"well": roll(replica, WELL), "forbidden": roll(replica, 1, "127.1")}
     write_feeds(home, feeds)
 
     with Running(home) as daemon:
-        daemon.wait_for("poll-failed feed=forbidden ", "poll-failed feed=live ", "archived feed=well ")
+        daemon.wait_for("poll-failed feed=forbidden ", "archived feed=well ")
         told = states(home)
         daemon.wait_for("polled feed=well .*new=0", times=2)
         # The rules of a robots.txt hold for a day; a reload with another network setting asks for them anew.
@@ -227,13 +226,10 @@ def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replic
         daemon.wait_for("polled feed=forbidden ")
         after = states(home)
 
-    assert {name: feed["state"] for name, feed in told.items()} == {
-        "well": "ok", "forbidden": "failing", "live": "failing",
-    }  # fmt: skip
+    assert {name: feed["state"] for name, feed in told.items()} == {"well": "ok", "forbidden": "failing"}
     assert "the host's robots.txt forbids it" in told["forbidden"]["reason"]
-    assert "this version cannot read lists of kind live yet" in told["live"]["reason"]
-    assert told["live"]["since"]
-    assert (after["well"]["state"], after["forbidden"]["state"], after["live"]["state"]) == ("ok", "ok", "failing")
+    assert told["forbidden"]["since"]
+    assert (after["well"]["state"], after["forbidden"]["state"]) == ("ok", "ok")
 
 
 def test_a_time_out_sets_a_list_back_less_than_a_404(home: Home, replica: Replica) -> None:

@@ -120,7 +120,7 @@ CHANGES = {
         f"changes docid=nreplica0000001 feed=feed1 seen={{seen}}: {MISSING}",
     ),
     "an address added": (
-        "INSERT INTO addresses VALUES ('nreplica0000002', '2026', 'https://a.cn/x')",
+        "INSERT INTO addresses (docid, until, url) VALUES ('nreplica0000002', '2026', 'https://a.cn/x')",
         "addresses docid=nreplica0000002 until=2026: the raw pages know nothing of this row",
     ),
     "a picture added": (
