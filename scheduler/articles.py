@@ -75,7 +75,7 @@ class Articles:
         waiting = Counter(self._store.pending_hosts(now, began))
         granted = self._granted(now) + self._looking_again()
         for host, number in self._store.versions.hosts(now, began).items():
-            again = min(number, max(self._granted(now, host) if host == "" else granted, 0))
+            again = min(number, max(granted if host else self._granted_here(), 0))
             waiting[host] += again
             granted -= again if host else 0
         return {host: number for host, number in waiting.items() if number}
@@ -115,7 +115,7 @@ class Articles:
         tried_before = self._run.manner.tried_before or now
         taken = self._store.due(host, most, now, tried_before, ours)
         # Looking again comes after looking for the first time, and costs no more than was granted.
-        if (more := min(most - len(taken), self._granted(now, host))) > 0:
+        if (more := min(most - len(taken), self._granted(now) if host else self._granted_here())) > 0:
             taken += self._store.versions.due(host, more, now, tried_before, ours)
         for pending in taken:
             self._in_hand[pending.entry.docid] = pending
@@ -125,15 +125,14 @@ class Articles:
             self._next_due = self._store.next_due(now)  # the clock may have been set since it was asked
         return taken
 
-    def _granted(self, now: datetime, host: str = "?") -> int:
-        """How many articles more may be looked at again, within the budget of an hour.
+    def _granted_here(self) -> int:
+        """How many articles more whose text is here already may be looked at again: it costs no request."""
+        return 0 if self._left != math.inf else MOST_CARRIED
 
-        :param host: that they are asked for from; those whose text is here already ("") cost no request
-        """
+    def _granted(self, now: datetime) -> int:
+        """How many articles more may be asked for again, within the budget of an hour."""
         if self._left != math.inf:  # so many articles were asked for, and no other
             return 0
-        if host == "":
-            return MOST_CARRIED
         done = self._store.versions.looked_again(now - timedelta(hours=1))
         return self._run.settings.schedule.rechecks - done - self._looking_again()
 
