@@ -10,7 +10,7 @@ from archive.journal import Journal, events
 from archive.records import Entry
 from archive.store import Store
 from tests.looking import look_at, version
-from tests.test_store import HOUR, NOW, commit, entry, poll_of, revision
+from tests.test_store import HOST, HOUR, NOW, commit, entry, poll_of, revision
 
 
 def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -34,7 +34,8 @@ def live(folder: Path, first: Entry, carried: Entry, said: Entry) -> None:
     store.keep_journal(journal)
     commit(store, poll_of(first, carried))
     later = NOW + 9 * HOUR
-    taken = {pending.entry.docid: pending for pending in store.due("a.cn", 9, later, later, ())}
+    taken = {pending.entry.docid: pending for pending in store.due(HOST, 9, later, later, ())}
+    assert len(taken) == 2
     verdicts = [
         replace(
             version(replace(revision(docid), fetched_at=later)), look=replace(look_at(docid, later), pending=each)
