@@ -162,8 +162,12 @@ def answer_of(request: bytes, response: bytes) -> tuple[Answer, Place | None]:
 
 
 def _pairs(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    split = (line.partition(":") for line in lines if line)
-    return tuple((name, value.strip()) for name, _, value in split)
+    found = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        if line:
+            found.append((name, value.strip()))
+    return tuple(found)
 
 
 def headers_of(head: bytes) -> dict[str, str]:

@@ -85,7 +85,8 @@ def story(title: str, text: str) -> str:
 
     Numbers count, and so does every word; datelines, credits, the site's notices and labels of titles do not.
     """
-    lines = list(filter(None, map(_of_the_story, text.splitlines())))
+    notices = any(word in text for word in _NOTICE_WORDS)
+    lines = [kept for line in text.splitlines() if (kept := _of_the_story(line, notices=notices))]
     if lines:
         dateline = _DATELINE.match(lines[0])
         lines[0] = lines[0][dateline.end() :] if dateline else lines[0]
@@ -95,12 +96,15 @@ def story(title: str, text: str) -> str:
     return _hash("" if len(words) >= _TELLS_BY_ITSELF else _words(_without_labels(title)), words)
 
 
-def _of_the_story(line: str) -> str:
-    """What of a line belongs to the story."""
+def _of_the_story(line: str, *, notices: bool) -> str:
+    """What of a line belongs to the story.
+
+    :param notices: the text may hold what the site says of itself
+    """
     line = line.strip()
     if _CREDIT.match(line) or _NOTICE.match(line):
         return ""
-    if any(word in line for word in _NOTICE_WORDS) and _NOTICE_SENTENCE.search(line):
+    if notices and _NOTICE_SENTENCE.search(line):
         line = "".join(part for part in _SENTENCES.split(line) if not _NOTICE_SENTENCE.search(part))
     return _CREDIT_AT_THE_END.sub("", line) if line.endswith(_CLOSING) else line
 

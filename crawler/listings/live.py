@@ -21,7 +21,7 @@ from crawler.extract import parse_time
 from crawler.listings.fields import line, result_of, string, understood
 from crawler.urls import is_web, with_query
 
-PAGE_SIZE = 50
+PAGE_SIZE = 50  # as many as a page of a roll list; fewer come where a page may have fewer, and the poll reads on
 # Where people read the telegraph; an item that has no page of its own has a place there.
 HOME = "https://finance.sina.com.cn/7x24/"
 _CHANNEL = {"zhibo_id": "152", "tag_id": "0"}  # 财经, all of it: unless the feed's address names others
