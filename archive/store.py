@@ -171,11 +171,7 @@ class Store:
 
     def pending_hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
         """Hosts that entries due at ``now`` and not tried since ``tried_before`` wait for, and how many."""
-        rows = self._rows(
-            """SELECT host, count(*) AS n FROM entries
-               WHERE status = 'pending' AND due <= ? AND (tried IS NULL OR tried < ?) GROUP BY host""",
-            [to_text(now), to_text(tried_before)],
-        )
+        rows = self._rows(sql.COUNT_DUE, [to_text(now), to_text(tried_before)])
         return {row["host"]: row["n"] for row in rows}
 
     def due(
@@ -247,20 +243,18 @@ class Store:
 
     def rests(self) -> list[Rest]:
         """The hosts that asked for rest and have not answered since."""
-        return [mapping.rest(row) for row in self._rows("SELECT * FROM rests")]
+        with sql.told(self._path):
+            return self._ledger.rests()
 
     def commit_rest(self, rest: Rest) -> None:
         """Remember that a host wants rest."""
         with sql.told(self._path), self._db.atomic():
-            self._db.execute(
-                "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason, kind) VALUES (?, ?, ?, ?, ?, ?)",
-                [rest.host, to_text(rest.until), rest.strikes, int(rest.stated), rest.reason, rest.kind],
-            )
+            self._ledger.record_rest(rest)
 
     def end_rest(self, host: str) -> None:
         """Forget a host's rest: it has answered."""
         with sql.told(self._path), self._db.atomic():
-            self._db.execute("DELETE FROM rests WHERE host = ?", [host])
+            self._ledger.end_rest(host)
 
     # Reports
 
@@ -274,11 +268,7 @@ class Store:
 
     def failures(self, status: str) -> list[tuple[str, int]]:
         """Why entries of a status (``pending``, ``parked``) are not archived, and how many for each reason."""
-        rows = self._rows(
-            """SELECT failure, count(*) AS n FROM entries WHERE status = ? AND failure IS NOT NULL
-               GROUP BY failure ORDER BY n DESC, failure""",
-            [status],
-        )
+        rows = self._rows(sql.COUNT_FAILURES, [status])
         return [(row["failure"], row["n"]) for row in rows]
 
     def next_due(self, after: datetime | None = None) -> datetime | None:
