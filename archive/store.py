@@ -12,8 +12,9 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from archive import mapping, sql
+from archive.arrivals import Arrivals
 from archive.gallery import Gallery
-from archive.index import open_index, open_index_for_reading
+from archive.index import open_index, open_index_for_following, open_index_for_reading
 from archive.journal import Event, Journal
 from archive.ledger import Ledger
 from archive.looks import Place
@@ -31,8 +32,8 @@ class Store:
     """The index, opened.
 
     ``versions`` has what is known of articles, ``past`` what was known, ``search`` finds them by their words,
-    ``seals`` has what manifests vouch for, ``gallery`` pictures. Every public method, there too, does all of
-    what it says or nothing, and raises an ArchiveError for what is wrong.
+    ``arrivals`` has them as they came, ``seals`` what manifests vouch for, ``gallery`` pictures. Every public
+    method, there too, does all of what it says or nothing, and raises an ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -42,7 +43,7 @@ class Store:
         self.versions = Versions(database, path, self._journal)
         self.past, self.seals = Past(database, path), Seals(database, path)
         self.gallery = Gallery(database, path, self._journal)
-        self.search = Search(database, path, self.past)
+        self.search, self.arrivals = Search(database, path, self.past), Arrivals(database, path, self.past)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -53,6 +54,12 @@ class Store:
     def open_for_reading(cls, path: Path) -> Self:
         """Open the index without ever writing to it; an archive not yet begun reads as an empty one."""
         return cls(open_index_for_reading(path), path)
+
+    @classmethod
+    def open_for_following(cls, path: Path) -> Self | None:
+        """Open the index to see it grow; None while it cannot be; see :mod:`archive.index`."""
+        database = open_index_for_following(path)
+        return cls(database, path) if database else None
 
     def keep_journal(self, journal: Journal) -> None:
         """Write what is recorded from now on into a journal too, before it counts."""

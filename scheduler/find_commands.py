@@ -46,9 +46,9 @@ def search_command(
     Example: finarchive search '茅台 (业绩 OR "M2 增长") NOT 传闻 symbol:sh600519 since:2026-09-01'
     """
     time = aware_time(as_of) if as_of else None
-    with _asked(" ".join(query)):
-        asked = parse(" ".join(query))
-    hits = _reading(session).search.find(asked, limit, time, by_time=sort == "time")
+    with asked(" ".join(query)):
+        wanted = parse(" ".join(query))
+    hits = _reading(session).search.find(wanted, limit, time, by_time=sort == "time")
     if as_json:
         rows = [
             {
@@ -99,7 +99,7 @@ def export_command(
     Example: finarchive export jsonl 茅台 --since 2026-09-01 --as-of 2026-09-30T09:30+08:00 -o known.jsonl
     """
     time = aware_time(as_of) if as_of else None
-    with _asked(" ".join(query)):
+    with asked(" ".join(query)):
         wanted: list[Query] = [parse(" ".join(query))] if query else []
         wanted += [published(since, until)]
         wanted += [Any(tuple(map(symbol, symbols)))] if symbols else []
@@ -111,7 +111,11 @@ def export_command(
 
 
 @contextmanager
-def _asked(query: str) -> Iterator[None]:
+def asked(query: str) -> Iterator[None]:
+    """A query is being understood.
+
+    :raises Refusal: it cannot be
+    """
     try:
         yield
     except QueryError as error:

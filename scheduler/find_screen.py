@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from archive.found import Hit, Mark
+from archive.found import Hit, Mark, News
 from archive.paths import CHINA
 from scheduler.screen import console_here, many, visible
 
@@ -26,6 +26,31 @@ def show_hits(hits: Sequence[Hit], limit: int) -> None:
         console.print("Nothing was found.")
     elif len(hits) == limit:
         console.print(f"These are the first {many(limit, 'article')}; --limit shows more.")
+
+
+def show_news(news: Iterable[News]) -> None:
+    """What has come in: on a terminal two lines for each, elsewhere one, its fields parted by tabs."""
+    console = console_here()
+    for each in news:
+        if console.is_terminal:
+            console.print(_headline(each))
+            console.print(Text("  ") + _marked(each.snippet, each.snippet_marks, "dim"))
+        else:  # not by way of rich, which makes spaces of tabs
+            fields = (
+                f"{each.published.astimezone(CHINA):%Y-%m-%d %H:%M}", ",".join(each.feeds), each.docid,
+                str(each.revision), each.title, ",".join(each.symbols), each.snippet,
+            )  # fmt: skip
+            print("\t".join(map(visible, fields)), flush=True)
+
+
+def _headline(news: News) -> Text:
+    line = Text(f"{news.published.astimezone(CHINA):%m-%d %H:%M}", "cyan")
+    line.append(f"  {visible(' '.join(news.feeds))}  ", "green")
+    if news.revision > 1:
+        line.append(f"version {news.revision}  ", "yellow")
+    line.append_text(_marked(news.title, news.title_marks, "bold"))
+    line.append(f"  {visible(' '.join((*news.symbols, '')))}", "magenta")
+    return line.append(visible(news.docid), "dim")
 
 
 def _marked(text: str, marks: Sequence[Mark], style: str) -> Text:
