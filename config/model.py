@@ -23,7 +23,18 @@ from pydantic_core import PydanticCustomError
 
 from config.durations import format_duration
 from config.values import (
-    CHECKED, HOUR, Category, Count, Cron, Folder, HeaderText, Interval, ListNumber, Name, Rest, Seconds,
+    CHECKED,
+    HOUR,
+    Category,
+    Count,
+    Cron,
+    Folder,
+    HeaderText,
+    Interval,
+    ListNumber,
+    Name,
+    Rest,
+    Seconds,
 )  # fmt: skip
 
 ROLL_ENDPOINT = "https://feed.mix.sina.com.cn/api/roll/get"
