@@ -58,9 +58,9 @@ class Arrivals:
         """
         return self._read(query, self._ids(query, after, upto, f"LIMIT {most}", every))
 
-    def last(self, query: Query, upto: int, most: int, *, every: bool = False) -> list[News]:
-        """The last of what has come up to a position and is as asked for, the first to come first."""
-        return self._read(query, self._ids(query, 0, upto, f"DESC LIMIT {most}", every))
+    def last(self, query: Query, after: int, upto: int, most: int, *, every: bool = False) -> list[News]:
+        """The same, but the last of them."""
+        return self._read(query, self._ids(query, after, upto, f"DESC LIMIT {most}", every))
 
     def count(self, query: Query, after: int, upto: int) -> int:
         """How many articles of a stretch are as asked for."""

@@ -45,7 +45,7 @@ class Follower:
             return []
         arrivals = self._store.arrivals
         self._position = arrivals.newest()
-        return arrivals.last(self._query, self._position, most, every=self._every) if most else []
+        return arrivals.last(self._query, 0, self._position, most, every=self._every) if most else []
 
     def look(self) -> Iterator[News]:
         """What has come since the last look.

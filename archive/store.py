@@ -12,6 +12,7 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from archive import mapping, sql
+from archive.alerts import Alerts
 from archive.arrivals import Arrivals
 from archive.gallery import Gallery
 from archive.index import open_index, open_index_for_following, open_index_for_reading
@@ -32,8 +33,9 @@ class Store:
     """The index, opened.
 
     ``versions`` has what is known of articles, ``past`` what was known, ``search`` finds them by their words,
-    ``arrivals`` has them as they came, ``seals`` what manifests vouch for, ``gallery`` pictures. Every public
-    method, there too, does all of what it says or nothing, and raises an ArchiveError for what is wrong.
+    ``arrivals`` has them as they came, ``seals`` what manifests vouch for, ``gallery`` pictures, ``alerts`` how far
+    they are told. Every public method, there too, does all of what it says or nothing, and raises an ArchiveError
+    for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -43,6 +45,7 @@ class Store:
         self.versions = Versions(database, path, self._journal)
         self.past, self.seals = Past(database, path), Seals(database, path)
         self.gallery = Gallery(database, path, self._journal)
+        self.alerts = Alerts(database, path)
         self.search, self.arrivals = Search(database, path, self.past), Arrivals(database, path, self.past)
 
     @classmethod

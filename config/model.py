@@ -4,6 +4,7 @@ Pure: loading is `config.load`. Every value is checked here, so that what a `Set
 wherever it goes. Mistakes are raised as pydantic's ValidationError (a ValueError).
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,6 +36,7 @@ from config.values import (
     Name,
     Rest,
     Seconds,
+    SecretAddress,
 )  # fmt: skip
 
 ROLL_ENDPOINT = "https://feed.mix.sina.com.cn/api/roll/get"
@@ -203,6 +205,34 @@ class Feed(BaseModel):
         return self.author or self.categories[:2][-1]
 
 
+class Alert(BaseModel):
+    """What somebody wants to be told of as soon as it is archived."""
+
+    model_config = CHECKED
+
+    name: Name
+    query: StrictStr
+    urls: tuple[SecretAddress, ...]  # where to, in apprise's notation; secret
+    # The most messages in an hour to one address, evenly apart: one in five minutes. What buzzes more often is
+    # switched off. More than 360 would be less than the time that articles are gathered for.
+    at_most: Annotated[Count, Field(ge=1, le=360)] = 12
+
+    @field_validator("query")
+    @classmethod
+    def _understood(cls, value: str, info: ValidationInfo) -> str:
+        check: Callable[[str], None] | None = (info.context or {}).get("check_query")
+        if check:
+            check(value)
+        return value
+
+    @field_validator("urls")
+    @classmethod
+    def _some(cls, value: tuple[SecretAddress, ...]) -> tuple[SecretAddress, ...]:
+        if not value:  # a bound on the length would be told of addresses with mistakes too
+            raise ValueError("must not be empty")
+        return value
+
+
 class Settings(BaseModel):
     """Everything the configuration says."""
 
@@ -212,13 +242,15 @@ class Settings(BaseModel):
     network: NetworkSettings = NetworkSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     health: HealthSettings = HealthSettings()
+    alerts: tuple[Alert, ...] = ()
     feeds: tuple[Feed, ...] = ()  # `config.load` puts the built-in list here; a test may want none
 
-    @field_validator("feeds")
+    @field_validator("alerts", "feeds")
     @classmethod
-    def _ids_once(cls, feeds: tuple[Feed, ...]) -> tuple[Feed, ...]:
-        ids = [feed.id for feed in feeds]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
-        if repeated:
-            raise PydanticCustomError("repeated_id", f"feed ids must be unique, not twice {', '.join(repeated)}")
-        return feeds
+    def _names_once(cls, tables: tuple[Alert | Feed, ...], info: ValidationInfo) -> tuple[Alert | Feed, ...]:
+        names = [table.id if isinstance(table, Feed) else table.name for table in tables]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            told = "feed ids" if info.field_name == "feeds" else "names of alerts"
+            text = f"{told} must be unique, not twice {', '.join(repeated)}"
+            raise PydanticCustomError("repeated_id", "{text}", {"text": text})
+        return tables

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, StrictStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, Strict, StrictStr
 
 from config.cron import check_cron
 from config.durations import format_duration, parse_duration
@@ -63,6 +63,13 @@ def _category(value: str) -> str:
     return value
 
 
+def _address(value: SecretStr) -> SecretStr:
+    # What is wrong is said without the value: half of such an address is a password.
+    if not re.fullmatch(r"[a-zA-Z0-9+.-]+://\S+", value.get_secret_value()):
+        raise ValueError("must be an address that apprise knows, such as tgram://TOKEN/CHAT or mailto://…")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # nothing here is meant to spin
 Rest = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # back-off doubles to an hour and stops
@@ -73,4 +80,5 @@ Category = Annotated[StrictStr, AfterValidator(_category)]
 ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
 HeaderText = Annotated[StrictStr, AfterValidator(_header_text)]
+SecretAddress = Annotated[SecretStr, AfterValidator(_address)]
 Cron = Annotated[StrictStr, AfterValidator(check_cron)]

@@ -23,7 +23,7 @@ from archive.notebook import LOOKS, OTHERS, order
 from archive.records import Article, Failure, Post
 from archive.seal import adopt
 from archive.store import Store
-from archive.takeover import index_differences, take_over
+from archive.takeover import index_differences, take_over, take_over_alerts
 from archive.warc import Part, parts, read_part
 from archive.warc_records import digest
 from crawler.understand import understand
@@ -148,6 +148,7 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
         result.taken_over = take_over(index_path(root), aside / "index.db")
         store.search.add_missing()
+        take_over_alerts(index_path(root), aside / "index.db")
         result.rows = index_differences(index_path(root), aside / "index.db")
     finally:
         store.close()

@@ -46,6 +46,7 @@ HOMES = {
             "versions",
             "past",
             "arrivals",
+            "alerts",
             "search",
             "fulltext",
             "seals",
