@@ -20,7 +20,6 @@ from archive.records import Entry, Failure, Poll, Revision
 from archive.seal import seal
 from config.changes import changed, needs_restart
 from config.cron import next_time
-from config.load import ConfigError
 from config.model import Feed, Settings
 from crawler import urls
 from crawler.engine import Engine
@@ -35,6 +34,7 @@ from scheduler.notify import Notifier, watchdog_interval
 from scheduler.plan import next_poll, pace
 from scheduler.porter import Porter
 from scheduler.recovery import recover
+from scheduler.reloading import Reloading
 from scheduler.reports import report_feeds
 from scheduler.run import STANDING
 from scheduler.timetable import Timetable
@@ -71,7 +71,7 @@ class Daemon:
     def __init__(
         self, archive: Archive, settings: Settings, load: Callable[[], Settings], surroundings: Surroundings
     ) -> None:
-        self._archive, self._settings, self._load = archive, settings, load
+        self._archive, self._settings = archive, settings
         self._clock, self._notifier = surroundings.clock, surroundings.notifier
         self._watchdog = surroundings.watchdog
         self._began = self._clock.now()
@@ -81,8 +81,13 @@ class Daemon:
         self._mender = Mender(self._desk, self._clock)
         self._metrics = Metrics()
         self._polled_at: dict[str, datetime] = {}
-        self._reloading: asyncio.Task[None] | None = None
-        self._reload_again = False  # SIGHUP came while it was reloading
+        self._reloading = Reloading(
+            load,
+            self._adopt,
+            on_begun=lambda: self._notifier.reloading(self._clock.ticks()),
+            on_ended=lambda: self._notifier.ready(self._status()),
+            on_crash=self._desk.run.crash,
+        )
 
     def run(self) -> Exit:
         """Run until SIGTERM or SIGINT.
@@ -104,7 +109,7 @@ class Daemon:
             health.listen()
         await reception.open()
         self._desk.run.listeners.append(self)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        loop.add_signal_handler(signal.SIGHUP, self._reloading.ask)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._desk.open()
         self._timetable.start(self._feeds())
@@ -192,32 +197,6 @@ class Daemon:
         return f"{len(self._feeds())} feeds, {waiting} articles waiting, {self._engine.requests} requests sent"
 
     # The configuration
-
-    def _reload_soon(self) -> None:
-        self._reload_again = self._reloading is not None and not self._reloading.done()
-        if not self._reload_again:
-            self._reloading = asyncio.ensure_future(self._reload())
-            self._reloading.add_done_callback(self._reloaded)
-
-    def _reloaded(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        if error := task.exception():
-            self._desk.run.crash(error)
-        elif self._reload_again:
-            self._reload_soon()
-
-    async def _reload(self) -> None:
-        self._notifier.reloading(self._clock.ticks())
-        try:
-            new = self._load()
-        except ConfigError as error:
-            for mistake in error.mistakes:
-                logger.error("configuration-refused mistake=%r", str(mistake))
-            logger.error("configuration-kept reason=%r", "the new one has mistakes; the old one goes on")
-        else:
-            await self._adopt(new)
-        self._notifier.ready(self._status())
 
     async def _adopt(self, new: Settings) -> None:
         names = changed(self._settings, new)
