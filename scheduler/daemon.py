@@ -23,6 +23,7 @@ from config.cron import next_time
 from config.model import Feed, Settings
 from crawler import urls
 from crawler.engine import Engine
+from scheduler.alerts import Alerts
 from scheduler.clock import Clock, Watch
 from scheduler.desk import Desk
 from scheduler.exits import Exit
@@ -80,6 +81,7 @@ class Daemon:
         self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._desk.run.crash)
         self._mender = Mender(self._desk, self._clock)
         self._metrics = Metrics()
+        self._alerts = Alerts(self._desk.run, self._clock, self._metrics.alerted)
         self._polled_at: dict[str, datetime] = {}
         self._reloading = Reloading(
             load,
@@ -116,7 +118,8 @@ class Daemon:
         logger.info("started feeds=%d root=%s", len(self._feeds()), self._archive.root)
         self._notifier.ready(self._status())
         try:
-            await asyncio.gather(self._beat(), self._mender.run())
+            async with self._alerts.on_duty():
+                await asyncio.gather(self._beat(), self._mender.run())
         finally:
             self._notifier.stopping("stopping: finishing what is under way")
             logger.info("stopping")
@@ -207,6 +210,7 @@ class Daemon:
             return
         self._settings = new
         self._desk.reconfigure(new)
+        self._alerts.reconfigure()
         self._timetable.replan(self._feeds())
         if names:
             await self._engine.renew(new)
@@ -258,6 +262,7 @@ class Daemon:
             parked=store.counts().parked,
             resting=sum(rest.until > now for rest in store.rests()),
             requests=self._engine.requests,
+            alerts=tuple(alert.name for alert in self._settings.alerts),
         )
         return self._metrics.render(snapshot, now)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.table import Table
 from rich.text import Text
 
 from archive.found import Hit, Mark, News
 from archive.paths import CHINA
+from scheduler.reports import AlertReport
 from scheduler.screen import console_here, many, visible
 
 _FOUND = "bold red"
@@ -41,6 +43,24 @@ def show_news(news: Iterable[News]) -> None:
                 str(each.revision), each.title, ",".join(each.symbols), each.snippet,
             )  # fmt: skip
             print("\t".join(map(visible, fields)), flush=True)
+
+
+def show_alerts(reports: Sequence[AlertReport]) -> None:
+    """How the alerts are doing."""
+    console = console_here()
+    table = Table("alert", "query", "to", "last sent", "waiting", "", caption="times are China's")
+    for each in reports:
+        told = each.told
+        trouble = told.failure if told and told.failure else "" if told else "begins with the next run or crawl"
+        table.add_row(
+            each.alert.name, Text(visible(each.alert.query)), f"{each.address} {each.service}",
+            f"{told.sent.astimezone(CHINA):%m-%d %H:%M}" if told and told.sent else "-", str(each.waiting),
+            Text(trouble, "yellow"),
+        )  # fmt: skip
+    if reports:
+        console.print(table)
+    else:
+        console.print("No alert is configured; docs/configuration.md says how.")
 
 
 def _headline(news: News) -> Text:

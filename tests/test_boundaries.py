@@ -61,6 +61,7 @@ HOMES = {
     "sqlite3": ("archive/index.py", "archive/sql.py", "archive/takeover.py", "archive/disagreement.py"),
     "frontmatter": ("archive/post.py",),
     "yaml": ("archive/post.py",),
+    "apprise": ("scheduler/messenger.py",),
     "apscheduler": ("config/cron.py", "scheduler/timetable.py"),
     "prometheus_client": ("scheduler/metrics.py",),
     "pydantic": ("config/", "archive/codec.py"),
