@@ -63,7 +63,7 @@ def timeline(
 def days(counts: Sequence[tuple[date, Mark]], *, described: str) -> Markup:
     """A bar for each day."""
     most = max((mark.value for _, mark in counts), default=0)
-    step = max(4, min(28, 720 // max(len(counts), 1)))
+    step = max(4, min(28, 1_000 // max(len(counts), 1)))
     left, width = 34, 34 + step * len(counts) + 8
     parts = [_scale(most, left, width - 8)]
     for place, (day, mark) in enumerate(counts):
@@ -77,9 +77,11 @@ def days(counts: Sequence[tuple[date, Mark]], *, described: str) -> Markup:
     return _svg(width, _BARS + _AXIS, described, parts, "days")
 
 
-def rhythm(rates: Sequence[float], *, described: str) -> Markup:
-    """24 bars, for the hours of the day."""
-    most = max(rates, default=0)
+def rhythm(rates: Sequence[float], *, most: float, described: str) -> Markup:
+    """24 bars, for the hours of the day.
+
+    :param most: what the highest bar stands for, here or in another chart beside it
+    """
     step, height = 8, 34
     parts = []
     for hour, rate in enumerate(rates):

@@ -29,6 +29,11 @@ def symbol(name: str, **args: object) -> str:
     return link(f"/symbol/{quote(name, safe='')}", args)
 
 
+def china(time: datetime) -> str:
+    """A time in China."""
+    return f"{time.astimezone(CHINA):%Y-%m-%d %H:%M}"
+
+
 def term(field: str, value: str) -> str:
     """A condition as it is typed: ``feed:china``, ``media:"the name"``."""
     return f"{field}:{value}" if _PLAIN.fullmatch(value) else f'{field}:"{value.replace(chr(34), " ")}"'

@@ -11,14 +11,20 @@ from datasette import Response, hookimpl
 from datasette.app import Datasette
 from datasette.utils.asgi import Base400, Request
 from datasette.views.base import DatasetteError
+from markupsafe import Markup
 
 from archive.errors import ArchiveError
+from archive.questions import QUESTIONS
+from reader import links
 from reader.article import article
 from reader.asked import Asked, File, Library, MissingError, UnclearError, View
+from reader.changes import changes
+from reader.feeds import feeds
 from reader.finding import found, search
 from reader.front import front
 from reader.index import Index
 from reader.raw import picture, raw
+from reader.symbol import symbol
 
 logger = logging.getLogger("finarchive")
 
@@ -28,7 +34,10 @@ ROUTES: dict[str, View] = {
     r"/": front,
     r"/search": search,
     r"/search\.json": found,
+    r"/feeds": feeds,
+    r"/symbol/(?P<symbol>[^/]+)": symbol,
     _ARTICLE: article,
+    rf"{_ARTICLE}/diff": changes,
     rf"{_ARTICLE}/raw/(?P<file>[A-Za-z0-9.-]+)/(?P<offset>[0-9]{{1,18}})": raw,
     r"/picture/(?P<sha256>[0-9a-f]{64})": picture,
 }
@@ -46,6 +55,21 @@ def furnish(datasette: Datasette, index: Index, library: Library) -> None:
 def register_routes(datasette: Datasette) -> list[tuple[str, Any]]:
     """Our pages."""
     return [(rf"^{path}$", _served(view)) for path, view in ROUTES.items()]
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def canned_queries(database: str) -> dict[str, dict[str, str]]:
+    """What is often asked of the index."""
+    return {each.name: {"title": each.title, "description": each.description, "sql": each.sql} for each in QUESTIONS}
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def render_cell(value: Any, column: str) -> Markup | None:
+    """A docid and a stock lead to their pages, in whatever table they stand."""
+    if column not in ("docid", "symbol") or not isinstance(value, str) or not value:
+        return None
+    address = links.article(value) if column == "docid" else links.symbol(value)
+    return Markup('<a href="{}">{}</a>').format(address, value)
 
 
 @hookimpl  # type: ignore[untyped-decorator]

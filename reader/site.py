@@ -29,6 +29,8 @@ SETTINGS = {
     "allow_download": False,
     # What is shown is as it stands now: a crawl may have changed it.
     "default_cache_ttl": 0,
+    # A whole table, of however many megabytes: it is streamed, a page of it at a time.
+    "max_csv_mb": 0,
     # It costs a count of each column for each page of a table, which is long in a table of a million rows.
     "suggest_facets": False,
 }
@@ -63,7 +65,8 @@ def application(index: Path, library: Library, names: Iterable[str] = ()) -> App
     opened = Index(datasette, index)
     datasette.add_database(opened, name="index")
     datasette.jinja_env.filters.update(china=_china, day=_day, marked=_marked, thousands=_thousands)
-    datasette.jinja_env.globals["style"] = f"/style/reader.css?{_digest(HERE / 'static' / 'reader.css')}"
+    for name, file in (("style", "reader.css"), ("data_style", "data.css")):
+        datasette.jinja_env.globals[name] = f"/style/{file}?{_digest(HERE / 'static' / file)}"
     plugin.furnish(datasette, opened, library)
     return guarded(datasette.app(), names)
 
