@@ -20,6 +20,7 @@ from archive.journal import Event, Journal
 from archive.ledger import Ledger
 from archive.looks import Place
 from archive.notebook import OTHERS, Notebook, replay
+from archive.overview import Overview
 from archive.past import Past
 from archive.records import Counts, FeedHistory, Filing, Gap, Pending, Poll, Rest, Rhythm, Seen, Span, Stretch
 from archive.seals import Seals
@@ -33,9 +34,9 @@ class Store:
     """The index, opened.
 
     ``versions`` has what is known of articles, ``past`` what was known, ``search`` finds them by their words,
-    ``arrivals`` has them as they came, ``seals`` what manifests vouch for, ``gallery`` pictures, ``alerts`` how far
-    they are told. Every public method, there too, does all of what it says or nothing, and raises an ArchiveError
-    for what is wrong.
+    ``overview`` counts them, ``arrivals`` has them as they came, ``seals`` what manifests vouch for, ``gallery``
+    pictures, ``alerts`` how far they are told. Every public method, there too, does all of what it says or nothing,
+    and raises an ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -47,6 +48,7 @@ class Store:
         self.gallery = Gallery(database, path, self._journal)
         self.alerts = Alerts(database, path)
         self.search, self.arrivals = Search(database, path, self.past), Arrivals(database, path, self.past)
+        self.overview = Overview(database, path, self.search)
 
     @classmethod
     def open(cls, path: Path) -> Self:

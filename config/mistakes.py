@@ -8,13 +8,23 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from config.lines import KeyPath
-from config.model import Alert, ArchiveSettings, Feed, HealthSettings, NetworkSettings, ScheduleSettings, Settings
+from config.model import (
+    Alert,
+    ArchiveSettings,
+    Feed,
+    HealthSettings,
+    NetworkSettings,
+    ScheduleSettings,
+    ServeSettings,
+    Settings,
+)
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "archive": ArchiveSettings,
     "network": NetworkSettings,
     "schedule": ScheduleSettings,
     "health": HealthSettings,
+    "serve": ServeSettings,
 }
 # Arrays of tables, and by which key each table of one is known.
 TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts": (Alert, "name")}

@@ -31,6 +31,7 @@ from config.values import (
     Cron,
     Folder,
     HeaderText,
+    HostName,
     Interval,
     ListNumber,
     Name,
@@ -132,6 +133,19 @@ class HealthSettings(BaseModel):
     model_config = CHECKED
 
     port: Annotated[Count, Field(ge=0, le=65_535)] = 0  # 0 for off: who watches it knows which port is free
+
+
+class ServeSettings(BaseModel):
+    """The reader in the browser (finarchive serve); on 127.0.0.1 alone, since it asks nobody who they are."""
+
+    model_config = CHECKED
+
+    # Datasette's own: who knows it looks there. 0 takes any that is free.
+    port: Annotated[Count, Field(ge=0, le=65_535)] = 8001
+    images: StrictBool = True  # those that are kept: nothing is ever loaded from elsewhere
+    # Names that a request may call it by, beside localhost and 127.0.0.1: those of a proxy in front of it. Any other
+    # is refused, because a page on the web can have its own name resolve to this machine.
+    names: tuple[HostName, ...] = ()
 
 
 class Feed(BaseModel):
@@ -242,6 +256,7 @@ class Settings(BaseModel):
     network: NetworkSettings = NetworkSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     health: HealthSettings = HealthSettings()
+    serve: ServeSettings = ServeSettings()
     alerts: tuple[Alert, ...] = ()
     feeds: tuple[Feed, ...] = ()  # `config.load` puts the built-in list here; a test may want none
 

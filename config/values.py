@@ -48,6 +48,13 @@ def _header_text(value: str) -> str:
     return value
 
 
+def _host_name(value: str) -> str:
+    # As a Host header has it; the port is left out, for a proxy has its own.
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
+        raise ValueError(f'must be a host\'s name in small letters, such as "news.example.org", not {value!r}')
+    return value
+
+
 def _name(value: str) -> str:
     # Names are typed on the command line and stand in log lines as feed=NAME.
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
@@ -80,5 +87,6 @@ Category = Annotated[StrictStr, AfterValidator(_category)]
 ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
 HeaderText = Annotated[StrictStr, AfterValidator(_header_text)]
+HostName = Annotated[StrictStr, AfterValidator(_host_name)]
 SecretAddress = Annotated[SecretStr, AfterValidator(_address)]
 Cron = Annotated[StrictStr, AfterValidator(check_cron)]

@@ -179,7 +179,7 @@ categories = []
         "finarchive.toml:20: feeds[a].endpoint: is missing: a feed of kind rss needs the address of its list",
         "finarchive.toml:21: feeds[#2].id: must be unique, but feed 1 is 'a' too",
         "finarchive.toml:23: feeds[a].categories: must not be empty",
-        "finarchive.toml:24: nonsense: unknown key; known are archive, network, schedule, health, alerts, feeds",
+        f"finarchive.toml:24: nonsense: unknown key; known are {', '.join(Settings.model_fields)}",
         "FINARCHIVE_ARCHIVE_RAW: archive.raw: must be 'warc' or 'none', not 'zip'",
         "FINARCHIVE_NETWORK_DELY: unknown variable; did you mean FINARCHIVE_NETWORK_DELAY?",
     ]
