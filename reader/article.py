@@ -93,16 +93,12 @@ def _of_version(shown: Revision, newest: Revision, kept: dict[str, Any]) -> dict
     return {
         "newest": shown.number == newest.number,
         "symbols": [(each, links.symbol(each, **kept)) for each in shown.symbols],
-        "keywords": [(each, links.link("/search", q=_phrase(each), **kept)) for each in shown.keywords],
+        "keywords": [(each, links.link("/search", q=links.quoted(each), **kept)) for each in shown.keywords],
         "media": (shown.media, links.link("/search", q=links.term("media", shown.media), **kept))
         if shown.media
         else None,
         "origin": shown.url if shown.url.startswith(("http://", "https://")) else None,
     }
-
-
-def _phrase(text: str) -> str:
-    return f'"{text.replace(chr(34), " ")}"'
 
 
 def _body(shown: Revision, store: Store, library: Library, asked: Asked) -> dict[str, Any]:

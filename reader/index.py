@@ -26,6 +26,14 @@ PATIENCE = 2_000
 _LONGEST = 16 << 20
 
 
+# What is asked may read the index, which is opened for reading only, and not look beyond it: other files, or where
+# files lie. These PRAGMAs tell of tables; SQLite's index of words asks for one.
+_PRAGMAS = {
+    "data_version", "foreign_key_list", "index_info", "index_list", "index_xinfo", "schema_version", "table_info",
+    "table_xinfo",
+}  # fmt: skip
+
+
 class Index(Database):  # type: ignore[misc] # Datasette has no types
     """The index at ``path``, opened in each thread that reads it as all our readers open it.
 
@@ -60,6 +68,10 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
         """Datasette's way of asking."""
         return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._opened()[1]))
 
+    async def attached_databases(self) -> list[Any]:
+        """None: the index is all there is."""
+        return []
+
     def _opened(self) -> tuple[Store, sqlite3.Connection]:
         try:
             status = self._file.stat()
@@ -70,7 +82,18 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
             database = open_index_for_reading(self._file)
             self.ds._prepare_connection(database.conn, self.name)
             database.conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-            database.conn.execute("PRAGMA query_only = ON")
+            database.conn.set_authorizer(_authorized)
             self._here.store, self._here.connection = Store(database, self._file), database.conn
             self._here.which = which
         return self._here.store, self._here.connection
+
+
+def _authorized(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    match action:
+        case sqlite3.SQLITE_PRAGMA:
+            refused = first not in _PRAGMAS or (second is not None and first.endswith("_version"))
+        case sqlite3.SQLITE_FUNCTION:
+            refused = second == "load_extension"
+        case _:
+            refused = action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
+    return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK

@@ -11,6 +11,7 @@ from archive.paths import CHINA
 
 # A value that stands in a query as it is; others stand in quotation marks.
 _PLAIN = re.compile(r"[^\s()（）\"“”「」*]+")
+_END_OF_QUOTATION = re.compile('["”」]')
 
 
 def link(path: str, args: Mapping[str, object] | None = None, /, **more: object) -> str:
@@ -36,7 +37,12 @@ def china(time: datetime) -> str:
 
 def term(field: str, value: str) -> str:
     """A condition as it is typed: ``feed:china``, ``media:"the name"``."""
-    return f"{field}:{value}" if _PLAIN.fullmatch(value) else f'{field}:"{value.replace(chr(34), " ")}"'
+    return f"{field}:{value}" if _PLAIN.fullmatch(value) else f"{field}:{quoted(value)}"
+
+
+def quoted(value: str) -> str:
+    """A phrase as it is typed. What would end the quotation is no part of any word."""
+    return f'"{_END_OF_QUOTATION.sub(" ", value)}"'
 
 
 def day(value: str) -> str:

@@ -15,14 +15,14 @@ from reader.asked import Asked, Library, MissingError, Page
 SIZE = 30  # articles to a page
 DAYS = 90  # that are drawn: a quarter, a day of which is wide enough to be pointed at
 MOST_PAGES = 1_000
-LONGEST = 60  # characters of a symbol: the longest of Sina's have a dozen
+SHOWN = 60  # characters of a symbol that there is not: Sina's longest have a dozen
 
 
 def symbol(asked: Asked, store: Store, library: Library) -> Page:
     """The page of a stock."""
     name = asked.path["symbol"]
     number = asked.number("page", 1, MOST_PAGES)
-    hits = store.overview.of_symbol(name, SIZE + 1, (number - 1) * SIZE, asked.time) if len(name) <= LONGEST else []
+    hits = store.overview.of_symbol(name, SIZE + 1, (number - 1) * SIZE, asked.time)
     if not hits:
         raise MissingError(_none(name) if number == 1 else f"没有第 {number} 页")
     counts = store.overview.days_of_symbol(name, asked.time)
@@ -51,8 +51,8 @@ def _none(name: str) -> str:
     try:
         asked_symbol(name)
     except QueryError:
-        return f"档案中没有文章提及 {name[:LONGEST]}"
-    return f"档案中没有文章提及 {name[:LONGEST]}；可以试试搜索 {links.term('symbol', name)[: LONGEST + 10]}"
+        return f"档案中没有文章提及 {name[:SHOWN]}"
+    return f"档案中没有文章提及 {name[:SHOWN]}；可以试试搜索 {links.term('symbol', name)[: SHOWN + 10]}"
 
 
 def _chart(counts: list[tuple[str, int]], query: str, kept: dict[str, str | None]) -> Markup:
