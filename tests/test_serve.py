@@ -264,6 +264,7 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/search.json?q=(", 400, "something is missing"),
         ("/?as_of=yesterday", 400, "不是时间"),
         (f"/article/{EDITED}?as_of=0001-01-01T00:00", 400, "不是时间"),
+        ("/index/revisions?_sort=nothing", 400, "Cannot sort table by nothing"),
         ("/index?sql=delete+from+entries", 400, "Statement must be a SELECT"),
         ("/index?sql=select+hex(zeroblob(900000000))", 400, "too big"),
     ],
