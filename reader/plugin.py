@@ -101,7 +101,7 @@ def _served(view: View) -> Callable[[Request, Datasette], Awaitable[Response]]:
         made = await index.read(lambda store: view(asked, store, library))
         if isinstance(made, File):
             return Response(made.body, 200, {**_FRESH, **made.headers}, made.content_type)
-        context = {"as_of": asked.args.get("as_of", ""), **made.context}
+        context = {"as_of": asked.args.get("as_of", ""), "then": asked.as_of, **made.context}
         html = await datasette.render_template(made.template, context, request=request)
         return Response(html, made.status, _FRESH, "text/html; charset=utf-8")
 

@@ -127,6 +127,8 @@ def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Ho
     assert "改过的标题" not in served.page(f"/?as_of={then}")
     assert EDITED not in docids(served.page(f"/search?q=改过的标题&as_of={then}"))
     assert EDITED in docids(served.page("/search?q=改过的标题"))
+    assert "这是档案在" in page
+    assert "这是档案在" not in served.page(f"/feeds?as_of={then}")  # which are shown as they are
     for address in ("/?", "/search?q=feed:feed1"):
         assert docids(served.page(address + AS_OF)) == []
     assert served.get(f"/article/{EDITED}?{AS_OF}").status_code == 404
