@@ -13,7 +13,10 @@ from markupsafe import Markup
 
 from archive.paths import CHINA
 
-_LABEL = 84  # units for the names of rows, left of the marks: a feed's id of twelve letters
+# Units for names and numbers, right of the marks, where the latest are: a feed's id of twelve letters. On a narrow
+# screen both are seen first.
+_LABEL = 84
+_SCALE = 34  # the same, of a number alone
 _CELL = 15  # of an hour
 _ROW = 19
 _BARS = 74  # height of the tallest bar
@@ -38,43 +41,43 @@ def timeline(
     :param hours: those that are shown, the first first
     :param rows: of each feed, by name
     """
-    width = _LABEL + _CELL * len(hours) + 8
+    plot = _CELL * len(hours)
     top = _BARS + _AXIS
     height = top + _ROW * len(rows) + 6
     most = max((mark.value for mark in totals.values()), default=0)
-    parts = [_scale(most, _LABEL, width - 8)]
+    parts = [_scale(most, plot)]
     for place, hour in enumerate(hours):
-        left = _LABEL + place * _CELL
+        left = place * _CELL
         parts += _tick(hour, left, height - 6)
         if mark := totals.get(hour):
             parts.append(_bar(mark, left, _CELL - 2, most, _BARS))
     for number, (name, marks) in enumerate(rows.items()):
         y = top + number * _ROW
-        parts.append(Markup('<text class="label" x="{}" y="{}">{}</text>').format(_LABEL - 8, y + 12, name))
-        parts.append(_rect("s0", _LABEL, y, _CELL * len(hours) - 2, _ROW - 3))
+        parts.append(Markup('<text class="label" x="{}" y="{}">{}</text>').format(plot + 6, y + 12, name))
+        parts.append(_rect("s0", 0, y, plot - 2, _ROW - 3))
         highest = max((mark.value for mark in marks.values()), default=0)
         for place, hour in enumerate(hours):
             if mark := marks.get(hour):
-                shape = _rect(f"s{_level(mark.value, highest)}", _LABEL + place * _CELL, y, _CELL - 2, _ROW - 3)
+                shape = _rect(f"s{_level(mark.value, highest)}", place * _CELL, y, _CELL - 2, _ROW - 3)
                 parts.append(_linked(mark, shape))
-    return _svg(width, height, "每小时、每个订阅源的文章数", parts, "timeline")
+    return _svg(plot + _LABEL, height, "每小时、每个订阅源的文章数", parts, "timeline")
 
 
 def days(counts: Sequence[tuple[date, Mark]], *, described: str) -> Markup:
     """A bar for each day."""
     most = max((mark.value for _, mark in counts), default=0)
     step = max(4, min(28, 1_000 // max(len(counts), 1)))
-    left, width = 34, 34 + step * len(counts) + 8
-    parts = [_scale(most, left, width - 8)]
+    plot = step * len(counts)
+    parts = [_scale(most, plot)]
     for place, (day, mark) in enumerate(counts):
-        x = left + place * step
-        if day.day == 1 or place == 0 or (len(counts) <= 31 and (len(counts) - 1 - place) % 7 == 0):
+        x = place * step
+        if day.day == 1 or (place == 0 and day.day < 25):  # else the next first of a month stands too near
             parts.append(
                 Markup('<text class="tick" x="{}" y="{}">{}</text>').format(x, _BARS + 14, f"{day.month}-{day.day}")
             )
         if mark.value:
             parts.append(_bar(mark, x, step - max(1, step // 6), most, _BARS))
-    return _svg(width, _BARS + _AXIS, described, parts, "days")
+    return _svg(plot + _SCALE, _BARS + _AXIS, described, parts, "days")
 
 
 def rhythm(rates: Sequence[float], *, most: float, described: str) -> Markup:
@@ -119,15 +122,15 @@ def _svg(width: float, height: float, described: str, parts: Sequence[Markup], k
     return head + Markup("").join(parts) + Markup("</svg>")
 
 
-def _scale(most: float, left: float, right: float) -> Markup:
+def _scale(most: float, right: float) -> Markup:
     """The line at the bottom, and how much the tallest bar is."""
-    line = Markup('<line class="axis" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>').format(left, right, _BARS + 0.5)
+    line = Markup('<line class="axis" x1="0" x2="{0}" y1="{1}" y2="{1}"/>').format(right, _BARS + 0.5)
     if not most:
         return line
     return (
-        Markup('<line class="grid" x1="{0}" x2="{1}" y1="4.5" y2="4.5"/>').format(left, right)
+        Markup('<line class="grid" x1="0" x2="{}" y1="4.5" y2="4.5"/>').format(right)
         + line
-        + Markup('<text class="label" x="{}" y="10">{:,.0f}</text>').format(left - 6, most)
+        + Markup('<text class="label" x="{}" y="10">{:,.0f}</text>').format(right + 6, most)
     )
 
 

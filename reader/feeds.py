@@ -19,6 +19,8 @@ def feeds(asked: Asked, store: Store, library: Library) -> Page:
     return Page(
         "feeds.html",
         {
+            "as_of": "",
+            "then": None,
             "feeds": [_shown(each) for each in found],
             "sums": [
                 (_STATES[state], state, count) for state, count in Counter(each.state for each in found).items()

@@ -101,7 +101,7 @@ def _served(view: View) -> Callable[[Request, Datasette], Awaitable[Response]]:
         made = await index.read(lambda store: view(asked, store, library))
         if isinstance(made, File):
             return Response(made.body, 200, {**_FRESH, **made.headers}, made.content_type)
-        context = {"as_of": asked.args.get("as_of", ""), **made.context}
+        context = {"as_of": asked.args.get("as_of", ""), "then": asked.as_of, **made.context}
         html = await datasette.render_template(made.template, context, request=request)
         return Response(html, made.status, _FRESH, "text/html; charset=utf-8")
 
@@ -119,8 +119,9 @@ def _told(error: Exception) -> tuple[int, str, str]:
         case ArchiveError():
             status, text = 503, str(error)
         case DatasetteError():
-            # Some of its messages are HTML.
-            status, text = error.status, str((error.title if error.message_is_html else error.message) or "")
+            # Of what cannot be asked for in that way; it says 500 of some. Some of its messages are HTML.
+            status = 400 if error.status == 500 else error.status
+            text = str((error.title if error.message_is_html else error.message) or "")
         case Base400():
             status, text = error.status, str(error)
     return status, _HEADINGS.get(status, "无法完成"), text

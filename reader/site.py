@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -42,14 +41,15 @@ def application(index: Path, library: Library, names: Iterable[str] = ()) -> App
     :param index: the file of its index
     :param names: that a request may call it by, beside localhost and 127.0.0.1
     """
-    # Plugins that happen to be installed beside us would be served too, with whatever they can.
-    os.environ["DATASETTE_LOAD_PLUGINS"] = ""
-    from datasette.app import Datasette  # noqa: PLC0415 - it takes the time of a whole command, and asks for plugins
+    from datasette.app import Datasette  # noqa: PLC0415 - it takes the time of a whole command
     from datasette.plugins import pm  # noqa: PLC0415
 
     from reader import plugin  # noqa: PLC0415
     from reader.index import Index  # noqa: PLC0415
 
+    # Plugins that happen to be installed beside us would be served too, with whatever they can.
+    for other, _ in pm.list_plugin_distinfo():
+        pm.unregister(other)
     if not pm.is_registered(plugin):
         pm.register(plugin, "finarchive")
         # Its own prints whatever stood in memory to the terminal.

@@ -29,6 +29,7 @@ def served(served_home: Home) -> Iterator[Serving]:
         story = replica.site.stories[0]
         replica.clock += 60
         replica.site.edit(story.docid, replica.clock, "改过的标题", story.body.replace("两成", "三成"))
+        replica.site.edit(replica.site.stories[1].docid, replica.clock)  # only the time of change moves
         assert served_home.run("crawl", "--json").json["revised"] == 1
     with Serving(served_home) as serving:
         yield serving
@@ -127,6 +128,8 @@ def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Ho
     assert "改过的标题" not in served.page(f"/?as_of={then}")
     assert EDITED not in docids(served.page(f"/search?q=改过的标题&as_of={then}"))
     assert EDITED in docids(served.page("/search?q=改过的标题"))
+    assert "这是档案在" in page
+    assert "这是档案在" not in served.page(f"/feeds?as_of={then}")  # which are shown as they are
     for address in ("/?", "/search?q=feed:feed1"):
         assert docids(served.page(address + AS_OF)) == []
     assert served.get(f"/article/{EDITED}?{AS_OF}").status_code == 404
@@ -179,6 +182,35 @@ def test_the_feeds_are_shown_as_status_and_coverage_know_them(served: Serving, s
     assert chart.count("<title>") == len(days)
     whole = sum(day["complete"] == 1 for day in days)
     assert re.search(rf"覆盖，{whole} / \d+ 天完整", page)
+
+
+def test_gaps_are_named_with_what_closes_them(served: Serving, served_home: Home) -> None:
+    served_home.execute(
+        """INSERT INTO gaps (feed, start, "end", noticed) VALUES ('feed1', '2026-09-20T00:00:00.000+00:00',
+           '2026-09-21T02:30:00.000+00:00', '2026-09-21T02:30:00.000+00:00')"""
+    )
+    (gap,) = served_home.run("status", "--json").json["gaps"]
+
+    page = served.page("/feeds")
+
+    assert gap["from"] == "2026-09-20T00:00:00+00:00"
+    assert "1 段缺口" in page
+    assert "2026-09-20 08:00 至 2026-09-21 10:30" in page
+    assert "finarchive backfill feed1 --from 2026-09-20T08:00+08:00 --to 2026-09-21T10:30+08:00" in page
+    served_home.execute("DELETE FROM gaps")
+    assert "段缺口" not in served.page("/feeds")
+
+
+def test_what_each_look_was_answered_can_be_seen(served: Serving) -> None:
+    page = served.page("/article/nreplica0000001")
+    second, first = [each for each in links(page) if "/raw/" in each and "download" not in each][-2:]
+
+    assert "没有变化" in page
+    before, after = served.get(first).text, served.get(second).text
+    assert before != after  # the time of change, which the page tells
+    title = re.search("<title>(.*?)</title>", before)
+    assert title
+    assert title[0] in after
 
 
 def test_pictures_come_from_the_archive_alone(served: Serving, served_home: Home) -> None:
@@ -264,6 +296,7 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/search.json?q=(", 400, "something is missing"),
         ("/?as_of=yesterday", 400, "不是时间"),
         (f"/article/{EDITED}?as_of=0001-01-01T00:00", 400, "不是时间"),
+        ("/index/revisions?_sort=nothing", 400, "Cannot sort table by nothing"),
         ("/index?sql=delete+from+entries", 400, "Statement must be a SELECT"),
         ("/index?sql=select+hex(zeroblob(900000000))", 400, "too big"),
     ],

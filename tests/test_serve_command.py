@@ -154,6 +154,24 @@ def test_no_other_command_loads_a_server(archived: Home) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_other_plugins_of_datasette_have_no_part_in_it(archived: Home, tmp_path: Path) -> None:
+    installed = tmp_path / "installed"
+    (installed / "other-1.dist-info").mkdir(parents=True)
+    (installed / "other-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    (installed / "other-1.dist-info" / "entry_points.txt").write_text("[datasette]\nother = other\n")
+    (installed / "other.py").write_text(
+        "import pathlib\n"
+        "from datasette import hookimpl, Response\n"
+        "pathlib.Path(__file__).with_name('loaded').touch()\n"
+        "@hookimpl\n"
+        "def register_routes():\n"
+        "    return [(r'^/other$', lambda: Response.text('other'))]\n"
+    )
+    with Serving(archived, PYTHONPATH=str(installed)) as serving:
+        assert serving.get("/other").status_code == 404
+    assert (installed / "loaded").exists()  # it was there to be found
+
+
 def test_requests_are_logged_when_asked_for(archived: Home) -> None:
     archived.command = lambda *arguments: [sys.executable, "-m", "scheduler", "-v", *arguments]  # type: ignore[method-assign]
     with Serving(archived) as serving:
