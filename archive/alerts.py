@@ -45,17 +45,19 @@ class Alerts:
 
         Those that are not there any more are forgotten.
 
-        :param alerts: the query of each, and how many addresses it has, by its name
+        :param alerts: the query of each, and how many addresses it has, by its name; without any, what is known of
+            them stays: somebody else may know them
         """
         rows = [
             {"name": name, "address": address, "query": query}
             for name, (query, addresses) in alerts.items()
             for address in range(1, addresses + 1)
         ]
+        known_elsewhere = {name for name, (_, addresses) in alerts.items() if not addresses}
         wanted = {(row["name"], row["address"]) for row in rows}
         with sql.told(self._path), self._db.atomic():
             for told in self._all():
-                if (told.alert, told.address) not in wanted:
+                if (told.alert, told.address) not in wanted and told.alert not in known_elsewhere:
                     self._db.execute("DELETE FROM alerts WHERE name = ? AND address = ?", [told.alert, told.address])
             for row in rows:
                 self._db.execute(_INSERT, row)

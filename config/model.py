@@ -226,7 +226,9 @@ class Alert(BaseModel):
 
     name: Name
     query: StrictStr
-    urls: tuple[SecretAddress, ...]  # where to, in apprise's notation; secret
+    # Where to, in apprise's notation; secret. None: they stand in the environment of whoever sends, who need not be
+    # who reads the archive.
+    urls: tuple[SecretAddress, ...] = ()
     # The most messages in an hour to one address, evenly apart: one in five minutes. What buzzes more often is
     # switched off. More than 360 would be less than the time that articles are gathered for.
     at_most: Annotated[Count, Field(ge=1, le=360)] = 12
@@ -237,13 +239,6 @@ class Alert(BaseModel):
         check: Callable[[str], None] | None = (info.context or {}).get("check_query")
         if check:
             check(value)
-        return value
-
-    @field_validator("urls")
-    @classmethod
-    def _some(cls, value: tuple[SecretAddress, ...]) -> tuple[SecretAddress, ...]:
-        if not value:  # a bound on the length would be told of addresses with mistakes too
-            raise ValueError("must not be empty")
         return value
 
 

@@ -54,6 +54,7 @@ class Alerts:
         self._run, self._clock, self._on_outcome = run, clock, on_outcome
         self._channels: list[_Channel] = []
         self._changed = asyncio.Event()
+        self._is_settled = False  # the index knows of them
         self._under_way: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -79,13 +80,22 @@ class Alerts:
 
     def _open(self) -> None:
         store, alerts = self._run.store, self._run.settings.alerts
-        store.alerts.settle({alert.name: (alert.query, len(alert.urls)) for alert in alerts})
-        told = {(each.alert, each.address): each for each in store.alerts.all()}
+        try:
+            store.alerts.settle({alert.name: (alert.query, len(alert.urls)) for alert in alerts})
+            told = {(each.alert, each.address): each for each in store.alerts.all()}
+        except PASSES as refusal:
+            self._is_settled = False
+            logger.error("alerts-put-off reason=%r", str(refusal))
+            return
+        self._is_settled = True
         self._channels = [
             _Channel(alert, parse(alert.query), url.get_secret_value(), told[alert.name, address])
             for alert in alerts
             for address, url in enumerate(alert.urls, start=1)
         ]
+        for alert in alerts:
+            if not alert.urls:
+                logger.warning("alert-nowhere alert=%s reason=%r", alert.name, "neither urls nor its variable is set")
         self._wake()
 
     async def _serve_on(self) -> None:
@@ -93,8 +103,9 @@ class Alerts:
             self._changed.clear()
             serving = [asyncio.ensure_future(self._serve(channel)) for channel in self._channels]
             waiting = [*serving, asyncio.ensure_future(self._changed.wait())]
+            patience = None if self._is_settled else self._clock.seconds(PAUSE)
             try:
-                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()  # a bug is nobody's to hide
             finally:

@@ -99,6 +99,10 @@ def _index(root: Path) -> Check:
 def _alerts(settings: Settings) -> Iterator[Check]:
     """Whether there are such addresses; nothing is sent."""
     for alert in settings.alerts:
+        if not alert.urls:
+            yield Check(
+                "alert", True, f"{alert.name}: it has no addresses here; they may stand where the daemon runs"
+            )
         for number, url in enumerate(alert.urls, start=1):
             wrong = asyncio.run(courier.check(url.get_secret_value()))
             told = f"{alert.name}, address {number}: {wrong or f'finarchive alerts --test {alert.name} sends to it'}"

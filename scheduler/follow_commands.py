@@ -15,6 +15,7 @@ from archive.follower import Follower
 from archive.found import News
 from archive.query import All, parse
 from archive.store import Store
+from config.environment import address_variable
 from config.model import Alert
 from scheduler import courier
 from scheduler.alerting import Message
@@ -94,6 +95,8 @@ def alerts_command(session: Session, *, tested: str | None, as_json: bool) -> Ex
         if not chosen:
             known = ", ".join(alert.name for alert in alerts) or "none"
             raise Refusal(f"no alert is called {tested}; those configured are: {known}")
+        if not chosen[0].urls:
+            raise Refusal(f"the alert {tested} has no addresses here: set urls, or {address_variable(tested)}")
         return _test(chosen[0], as_json)
     store = Store.open_for_reading(index_path(session.settings.archive.root))
     shown = report_alerts(alerts, store, session.now())

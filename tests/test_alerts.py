@@ -219,6 +219,15 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
     assert_refused(home.run("alerts", "--test", "al"), 2, "no alert is called al", "all")
 
 
+def test_an_alert_whose_addresses_stand_elsewhere_keeps_nobody_from_reading(home: Home, service: Service) -> None:
+    home.configure("http://127.0.0.1:9/", more='[[alerts]]\nname = "all"\nquery = "x"\n')
+    assert home.run("status").status == 0
+    assert home.run("alerts", "--json").json == []
+    assert_refused(home.run("alerts", "--test", "all"), 2, "has no addresses here", "FINARCHIVE_ALERT_ALL_URLS")
+    assert "alert-nowhere alert=all" in home.run("crawl").err
+    assert home.run("alerts", "--test", "all", FINARCHIVE_ALERT_ALL_URLS=service.url).status == 0
+
+
 def test_without_alerts_it_says_so(home: Home) -> None:
     home.configure("http://127.0.0.1:9/")
     assert home.run("alerts", "--json").json == []

@@ -52,6 +52,14 @@ def test_another_query_begins_anew_another_address_too_and_what_is_gone_is_forgo
     assert store.alerts.all() == []
 
 
+def test_who_does_not_know_the_addresses_changes_nothing(store: Store) -> None:
+    store.alerts.settle({"x": ("茅台", 2)})
+    put(store, named("a"))
+    store.alerts.settle({"x": ("茅台", 0)})
+    store.alerts.settle({"x": ("茅台", 2)})
+    assert positions(store) == {("x", 1): 0, ("x", 2): 0}
+
+
 def test_how_far_one_is_told_is_kept(store: Store) -> None:
     store.alerts.settle({"x": ("茅台", 2)})
     told = Told("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")

@@ -121,6 +121,7 @@ def test_an_article_is_set_for_reading(page: Page, tmp_path: Path) -> None:
     page.locator(".hits a").first.click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.wait_for_load_state()  # with its style
     paragraph = page.locator(".body p").first
     size, leading = paragraph.evaluate(
         "p => [getComputedStyle(p).fontSize, getComputedStyle(p).lineHeight].map(parseFloat)"
@@ -139,6 +140,7 @@ def test_versions_stand_side_by_side_with_what_went_and_came(page: Page, tmp_pat
     page.get_by_role("link", name="与前一版比较").click()
 
     expect(page.locator("h1 ins")).to_have_text("更正：")
+    page.wait_for_load_state()  # with its style
     changed = page.locator(".sides .changed").first
     old, new = changed.locator(".old").bounding_box(), changed.locator(".new").bounding_box()
     assert old

@@ -309,12 +309,8 @@ def test_mistakes_in_alerts_are_told_with_their_lines_and_without_what_is_secret
     at_most = 0
     [[alerts]]
     name = "Ä b"
-    urls = ["json://x", 77]
+    urls = ["json://x", 77007700]
     url = "y://z"
-    [[alerts]]
-    name = "none"
-    query = "q"
-    urls = []
     """
     with pytest.raises(ConfigError) as caught:
         load(write(text), {"FINARCHIVE_ALERT_OTHER_URLS": "json://TOKEN"}, refuse_red)
@@ -329,10 +325,9 @@ def test_mistakes_in_alerts_are_told_with_their_lines_and_without_what_is_secret
         "12: alerts[#3].name: must be of a-z, 0-9, _ and -, and start with a letter or digit, not 'Ä b'",
         "13: alerts[Ä b].urls: must be a text in quotes, not what is there",
         '14: alerts[Ä b].url: unknown key; did you mean "urls"?',
-        "18: alerts[none].urls: must not be empty",
         "FINARCHIVE_ALERT_OTHER_URLS: belongs to no alert: none of [[alerts]] has such a name",
     ]
-    assert "77" not in str(caught.value)
+    assert "77007700" not in str(caught.value)
     assert "json" not in str(caught.value)
 
 
