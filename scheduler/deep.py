@@ -16,7 +16,8 @@ from archive.store import Store
 from archive.verify import Report, verify
 from archive.vouched import Problem
 from archive.warc import warc_files
-from scheduler.rebuild import Reading, Rebuilt, made_aside, replay
+from scheduler.rebuild import Rebuilt, made_aside, replay
+from scheduler.understanding import Reading
 
 
 def verify_deep(

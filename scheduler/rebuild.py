@@ -5,33 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 from archive import files
 from archive.archive import INNER, index_path, journal_path
-from archive.journal import Event, event_of
+from archive.journal import Event
 from archive.lock import Lock
-from archive.looks import Answer, Place, Verdict
+from archive.looks import Place, Verdict
 from archive.notebook import LOOKS, OTHERS, order
-from archive.records import Article, Failure, Post
+from archive.records import Post
 from archive.seal import adopt
 from archive.store import Store
 from archive.takeover import index_differences, take_over
-from archive.warc import Part, parts, read_part
-from archive.warc_records import digest
-from crawler.understand import understand
 from scheduler.placing import compare, place_files, place_index
+from scheduler.understanding import Reading, Understood, read_journal
 from scheduler.verdicts import judge
 
-# Bytes of the journal, packed, that one process reads at a time: some hundred pages, about half a second's work.
-PART = 4 << 20
 BATCH = 200  # looks whose rows are written together
 
 
@@ -47,13 +40,6 @@ class Rebuilt:
     unknown: list[str] = field(default_factory=list)  # paths of files of which the journal knows nothing
     taken_over: int = 0  # entries of the index of which the journal knows nothing
     rows: dict[str, int] = field(default_factory=dict)  # rows of the index that differ, by table
-
-
-@dataclass(frozen=True, slots=True)
-class _Understood:
-    event: Event  # without the body of its answer
-    read: Article | Failure | None
-    digest: str | None
 
 
 def rebuild(
@@ -129,16 +115,6 @@ def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How a journal is read."""
-
-    most: int  # bytes that a page may unpack to
-    processes: int  # that read pages
-    on_progress: Callable[[int, int], None]  # told how many bytes of how many are done
-    until: Mapping[str, Place] | None = None  # up to where, of each that writes the journal; None: all of it
-
-
 def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuilt:
     result, tree = Rebuilt(), aside / "tree"
     store = Store.open(aside / "index.db")
@@ -163,9 +139,9 @@ def replay(folder: Path, store: Store, tree: Path | None, reading: Reading, resu
 
     :param tree: where files are made; None: only the index is
     """
-    batch: list[_Understood] = []
+    batch: list[Understood] = []
     in_batch: set[str] = set()
-    for understood in _understood(folder, reading, result):
+    for understood in read_journal(folder, reading, result.damaged.append):
         look = understood.event.look
         if not _is_within(understood.event, reading.until):
             continue
@@ -186,12 +162,12 @@ def _is_within(event: Event, until: Mapping[str, Place] | None) -> bool:
     return end is not None and order(event.place) <= order(end)
 
 
-def _docid(understood: _Understood) -> str:
+def _docid(understood: Understood) -> str:
     look = understood.event.look
     return look.pending.entry.docid if look else ""
 
 
-def _record(batch: Sequence[_Understood], store: Store, tree: Path | None, result: Rebuilt) -> None:
+def _record(batch: Sequence[Understood], store: Store, tree: Path | None, result: Rebuilt) -> None:
     known = store.versions.newest([_docid(each) for each in batch])
     verdicts: list[Verdict] = []
     for each in batch:
@@ -216,45 +192,3 @@ def _stage(tree: Path, post: Post) -> None:
         except FileNotFoundError:  # the first of its folder
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(post.data)
-
-
-# Reading on all cores
-
-
-def _understood(folder: Path, reading: Reading, result: Rebuilt) -> Iterator[_Understood]:
-    """The journal's events in their order, their pages understood by other processes."""
-    todo = deque(parts(folder, PART))
-    whole = sum(path.stat().st_size for path in {part.path for part in todo})
-    done = 0
-    # Started anew and not forked: the progress display has a thread, and a copy of half a lock never opens.
-    with ProcessPoolExecutor(reading.processes, mp_context=get_context("spawn")) as pool:
-        waiting: deque[tuple[Part, Future[tuple[list[_Understood], list[str]]]]] = deque()
-        while todo or waiting:
-            while todo and len(waiting) < 2 * reading.processes:
-                part = todo.popleft()
-                waiting.append((part, pool.submit(_understand_part, part, reading.most)))
-            part, future = waiting.popleft()
-            understood, damaged = future.result()
-            result.damaged += damaged
-            yield from understood
-            done += min(part.end, part.path.stat().st_size) - part.start
-            reading.on_progress(done, whole)
-
-
-def _understand_part(part: Part, most: int) -> tuple[list[_Understood], list[str]]:
-    damaged: list[str] = []
-    found = []
-    told = f"{part.path.name} cannot be read at byte "
-    for place, group in read_part(part, lambda offset: damaged.append(f"{told}{offset}")):
-        event = event_of(place, group)
-        look = event.look
-        if look is None:
-            found.append(_Understood(event, None, None))
-            continue
-        body = digest(look.answer.body) if look.answer else None
-        read = understand(look, most)
-        if look.answer:
-            bare = Answer(look.answer.url, look.answer.status, (), b"")  # what is sent to another process costs
-            event = Event(event.place, event.kind, event.at, replace(look, answer=bare))
-        found.append(_Understood(event, read, body))
-    return found, damaged
