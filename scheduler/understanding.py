@@ -6,7 +6,7 @@ A module of its own because each process that reads imports it: what only the wr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from multiprocessing import get_context
@@ -33,7 +33,6 @@ class Reading:
     most: int  # bytes that a page may unpack to
     processes: int  # that read pages
     on_progress: Callable[[int, int], None]  # told how many bytes of how many are done
-    until: Mapping[str, Place] | None = None  # up to where, of each that writes the journal; None: all of it
 
 
 @dataclass(frozen=True, slots=True)
