@@ -20,6 +20,29 @@ class Hit:
     snippet: str  # a line from its text
     title_marks: tuple[Mark, ...] = ()
     snippet_marks: tuple[Mark, ...] = ()
+    media: str | None = None
+    symbols: tuple[str, ...] = ()  # stocks that it names, in Sina's notation
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """How many articles were published in an hour."""
+
+    hour: datetime  # when it begins
+    feed: str | None  # that they belong to; None: of all feeds, each article once
+    articles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What the articles that a search has found have in common; the most frequent values first, and how often."""
+
+    articles: int  # that were counted
+    complete: bool  # False: there may be more; those were counted that were observed last
+    feeds: tuple[tuple[str, int], ...]
+    media: tuple[tuple[str, int], ...]
+    symbols: tuple[tuple[str, int], ...]
+    days: tuple[tuple[str, int], ...]  # in China, YYYY-MM-DD; the latest first
 
 
 @dataclass(frozen=True, slots=True)

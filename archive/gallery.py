@@ -92,6 +92,13 @@ class Gallery:
         )
         return str(picture_path(rows[0]["sha256"], rows[0]["media_type"])) if rows else None
 
+    def media_type(self, sha256: str) -> str | None:
+        """What the kept picture of these bytes is, such as ``image/jpeg``; None when none is kept."""
+        rows = self._rows(
+            "SELECT media_type FROM images WHERE sha256 = :sha256 AND status = 'kept' LIMIT 1", {"sha256": sha256}
+        )
+        return str(rows[0]["media_type"]) if rows else None
+
     def files(self) -> Iterator[tuple[str, str]]:
         """Each file that holds a picture: its path, and its sha256."""
         for row in self._rows("SELECT DISTINCT sha256, media_type FROM images WHERE status = 'kept'", {}):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from archive.looks import Known
+from archive.looks import Known, Observation, Outcome, Place
 from archive.records import (
     Counts,
     Entry,
@@ -110,6 +110,21 @@ def known(row: Row) -> Known:
     """A row of :data:`SELECT_KNOWN`."""
     archived_at = datetime.fromisoformat(row["archived_at"])
     return Known(revision(row), archived_at, bool(row["has_text"]), row["attempts"], to_time(row["gone"]))
+
+
+def observation(row: Row) -> Observation:
+    """A row of ``observations``."""
+    return Observation(
+        docid=row["docid"],
+        at=datetime.fromisoformat(row["at"]),
+        outcome=Outcome(row["outcome"]),
+        revision=row["revision"],
+        evidence=row["evidence"],
+        returned=bool(row["returned"]),
+        status=row["status"],
+        place=Place(row["file"], row["offset"]) if row["file"] is not None else None,
+        digest=row["digest"],
+    )
 
 
 def feed_history(row: Row) -> FeedHistory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ _MATCHES = """
     SELECT v.id, v.docid, v.published FROM words CROSS JOIN searchable v ON v.id = words.rowid
     WHERE words MATCH :match AND words.rowid >= :least AND {where} ORDER BY words.rowid DESC LIMIT {most}
 """
-_NEWEST = "ORDER BY published DESC, docid LIMIT :limit"
+_NEWEST = "ORDER BY published DESC, docid LIMIT :limit OFFSET :offset"
 _SELECT_MATCHES = """
     WITH found AS MATERIALIZED ({matches})
     SELECT id, (SELECT min(id) FROM found) AS least FROM found {newest}
@@ -43,7 +43,7 @@ _COUNT_SAMPLED = f"""
     WHERE words MATCH :match AND words.rowid >= :least AND {CURRENT}
 """  # noqa: S608 - of constants
 _SELECT_READ = """
-    SELECT v.published, r.docid, r.title, r.path, t.text
+    SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
     FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
@@ -64,21 +64,37 @@ class Search:
     def __init__(self, database: Database, path: Path, past: Past) -> None:
         self._db, self._path, self._past = database, path, past
 
-    def find(self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False) -> list[Hit]:
+    def find(
+        self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False, offset: int = 0
+    ) -> list[Hit]:
         """Articles whose newest version is as asked for, the best first.
 
         :param by_time: the newest first
+        :param offset: how many of the newest to leave out; the best are ranked among as many as are asked for, so
+            that of them the first have to be asked for too
         """
         time = time or datetime.max.replace(tzinfo=UTC)
         asked = list(texts(query))
         conditions = Conditions.of(query, to_text(time) or "")
         with sql.told(self._path):
             if conditions.match is None or not asked or by_time:
-                found = self._read(self._newest(conditions, limit), [term(each, 0, 0) for each in asked])
+                rows = self._newest(conditions, limit, offset)
+                found = self._read((row["id"] for row in rows), [term(each, 0, 0) for each in asked])
             else:
                 terms = self._weighted(asked, conditions.parameters["time"])
                 found = self._ranked(conditions, asked, terms, limit)
             return [self._hit(row, seen, time) for row, seen in found]
+
+    def numbers(self, query: Query, limit: int, time: datetime) -> list[int]:
+        """The newest articles whose newest version is as asked for: their numbers in the index of words."""
+        conditions = Conditions.of(query, to_text(time) or "")
+        with sql.told(self._path):
+            return [row["id"] for row in self._newest(conditions, limit)]
+
+    def hits(self, numbers: Sequence[int], time: datetime) -> list[Hit]:
+        """Versions by their numbers in the index of words, the newest first."""
+        with sql.told(self._path):
+            return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
 
     def each(self, query: Query, time: datetime | None = None) -> Iterator[Record]:
         """All articles whose newest version is as asked for, by the time of their publication, read one by one."""
@@ -98,18 +114,21 @@ class Search:
         with sql.told(self._path), self._db.atomic():
             add_missing_words(self._db)
 
-    def _newest(self, conditions: Conditions, limit: int) -> list[sql.Row]:
+    def _newest(self, conditions: Conditions, limit: int, offset: int = 0) -> list[sql.Row]:
         where = " AND ".join(conditions.where)
         if conditions.match is None:
             statement = _SELECT_OTHERS.format(where=where, newest=_NEWEST)
-            return self._rows(statement, conditions.parameters | {"limit": limit})
-        return self._matches(conditions, conditions.match, limit)
+            return self._rows(statement, conditions.parameters | {"limit": limit, "offset": offset})
+        return self._matches(conditions, conditions.match, limit, offset=offset)
 
-    def _matches(self, conditions: Conditions, match: str, limit: int, least: int = 0) -> list[sql.Row]:
+    def _matches(
+        self, conditions: Conditions, match: str, limit: int, least: int = 0, offset: int = 0
+    ) -> list[sql.Row]:
         """Of those that match, the ones published last."""
-        matches = _MATCHES.format(where=" AND ".join(conditions.where), most=max(MOST_MATCHES, limit))
+        matches = _MATCHES.format(where=" AND ".join(conditions.where), most=max(MOST_MATCHES, limit + offset))
         statement = _SELECT_MATCHES.format(matches=matches, newest=_NEWEST)
-        return self._rows(statement, conditions.parameters | {"match": match, "limit": limit, "least": least})
+        asked = {"match": match, "limit": limit, "offset": offset, "least": least}
+        return self._rows(statement, conditions.parameters | asked)
 
     def _ranked(
         self, conditions: Conditions, asked: Sequence[Text], terms: Sequence[Term], limit: int
@@ -120,7 +139,7 @@ class Search:
             titled = " OR ".join(f"title : {each.phrase}" for each in asked)
             match = f"({conditions.match}) AND ({titled})"
             rows += self._matches(conditions, match, most, rows[0]["least"])
-        seen = self._read(rows, terms)
+        seen = self._read((row["id"] for row in rows), terms)
         usual = sum(len(each.text) for _, each in seen) / max(len(seen), 1)
         # The newest of what answers equally well stays first.
         return sorted(seen, key=lambda each: -score(each[1], terms, usual))[:limit]
@@ -136,9 +155,9 @@ class Search:
             terms.append(term(each, self._rows(_COUNT_SAMPLED, parameters)[0]["n"], len(sampled)))
         return terms
 
-    def _read(self, rows: Sequence[sql.Row], terms: Sequence[Term]) -> list[tuple[sql.Row, Seen]]:
+    def _read(self, numbers: Iterable[int], terms: Sequence[Term]) -> list[tuple[sql.Row, Seen]]:
         """Versions, each once, the newest first, and what of the terms stands in them."""
-        read = self._rows(_SELECT_READ, [json.dumps(sorted({row["id"] for row in rows}))])
+        read = self._rows(_SELECT_READ, [json.dumps(sorted(set(numbers)))])
         return [(row, look(row["title"], row["text"] or "", terms)) for row in read]
 
     def _version(self, row: sql.Row) -> sql.Row:
@@ -156,6 +175,8 @@ class Search:
             snippet=snippet,
             title_marks=merged(marked) if seen.title == version["title"] else (),
             snippet_marks=marks,
+            media=version["media"],
+            symbols=tuple(json.loads(version["symbols"])),
         )
 
     def _record(self, version: sql.Row, time: datetime) -> Record:

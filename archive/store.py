@@ -18,6 +18,7 @@ from archive.journal import Event, Journal
 from archive.ledger import Ledger
 from archive.looks import Place
 from archive.notebook import OTHERS, Notebook, replay
+from archive.overview import Overview
 from archive.past import Past
 from archive.records import Counts, FeedHistory, Filing, Gap, Pending, Poll, Rest, Rhythm, Seen, Span, Stretch
 from archive.seals import Seals
@@ -31,8 +32,8 @@ class Store:
     """The index, opened.
 
     ``versions`` has what is known of articles, ``past`` what was known, ``search`` finds them by their words,
-    ``seals`` has what manifests vouch for, ``gallery`` pictures. Every public method, there too, does all of
-    what it says or nothing, and raises an ArchiveError for what is wrong.
+    ``overview`` counts them, ``seals`` has what manifests vouch for, ``gallery`` pictures. Every public method, there
+    too, does all of what it says or nothing, and raises an ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -43,6 +44,7 @@ class Store:
         self.past, self.seals = Past(database, path), Seals(database, path)
         self.gallery = Gallery(database, path, self._journal)
         self.search = Search(database, path, self.past)
+        self.overview = Overview(database, path, self.search)
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -202,7 +202,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = options.index or Path(folder, "index.db")
         store = Store.open(path)
-        done, size = store._db.execute("SELECT count(*), coalesce(sum(length(CAST(text AS BLOB))), 0) FROM texts").fetchone()
+        done, size = store._db.execute(
+            "SELECT count(*), coalesce(sum(length(CAST(text AS BLOB))), 0) FROM texts"
+        ).fetchone()
         for count in sorted(options.articles):
             size += fill(store, language, dice, range(done, count))[1]
             done = max(done, count)

@@ -8,13 +8,22 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from config.lines import KeyPath
-from config.model import ArchiveSettings, Feed, HealthSettings, NetworkSettings, ScheduleSettings, Settings
+from config.model import (
+    ArchiveSettings,
+    Feed,
+    HealthSettings,
+    NetworkSettings,
+    ScheduleSettings,
+    ServeSettings,
+    Settings,
+)
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "archive": ArchiveSettings,
     "network": NetworkSettings,
     "schedule": ScheduleSettings,
     "health": HealthSettings,
+    "serve": ServeSettings,
 }
 
 

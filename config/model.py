@@ -69,6 +69,13 @@ def _header_text(value: str) -> str:
     return value
 
 
+def _host_name(value: str) -> str:
+    # As a Host header has it; the port is left out, for a proxy has its own.
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
+        raise ValueError(f'must be a host\'s name in small letters, such as "news.example.org", not {value!r}')
+    return value
+
+
 def _feed_id(value: str) -> str:
     # Ids are typed on the command line and stand in log lines as feed=ID.
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
@@ -185,6 +192,19 @@ class HealthSettings(BaseModel):
     port: Annotated[Count, Field(ge=0, le=65_535)] = 0  # 0 for off: who watches it knows which port is free
 
 
+class ServeSettings(BaseModel):
+    """The reader in the browser (finarchive serve); on 127.0.0.1 alone, since it asks nobody who they are."""
+
+    model_config = _CHECKED
+
+    # Datasette's own: who knows it looks there. 0 takes any that is free.
+    port: Annotated[Count, Field(ge=0, le=65_535)] = 8001
+    images: StrictBool = True  # those that are kept: nothing is ever loaded from elsewhere
+    # Names that a request may call it by, beside localhost and 127.0.0.1: those of a proxy in front of it. Any other
+    # is refused, because a page on the web can have its own name resolve to this machine.
+    names: tuple[Annotated[StrictStr, AfterValidator(_host_name)], ...] = ()
+
+
 class Feed(BaseModel):
     """One list to watch. The order of feeds matters: an article is filed under the first that claims it."""
 
@@ -265,6 +285,7 @@ class Settings(BaseModel):
     network: NetworkSettings = NetworkSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     health: HealthSettings = HealthSettings()
+    serve: ServeSettings = ServeSettings()
     feeds: tuple[Feed, ...] = ()  # `config.load` puts the built-in list here; a test may want none
 
     @field_validator("feeds")

@@ -22,6 +22,7 @@ from scheduler.find_commands import export_command, search_command
 from scheduler.handover import runs
 from scheduler.record_commands import diff, rebuild_command, verify_command
 from scheduler.reports import coverage_json, plain, report_coverage, report_feeds, report_gaps, status_json
+from scheduler.serve_commands import serve
 from scheduler.service_commands import service
 from scheduler.work_commands import aware_time, backfill, crawl_command, retry, run
 
@@ -34,7 +35,7 @@ def register(group: click.Group) -> None:
     """Add all commands to the command line."""
     for command in (
         crawl_command, run, feeds, status, coverage, backfill, retry, search_command, show, diff, export_command,
-        verify_command, rebuild_command, service, init, doctor, demo,
+        verify_command, rebuild_command, serve, service, init, doctor, demo,
     ):  # fmt: skip
         group.add_command(command)
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from archive.compare import Part, Piece, folded
+from archive.difference import Difference
 from archive.paths import CHINA
 from archive.records import Picture, Revision
-from scheduler.difference import Difference
 from scheduler.screen import console_here
 
 # Characters of what stayed that are shown before and after a change: a sentence, or two short ones.

@@ -9,14 +9,16 @@ from pathlib import Path
 import click
 
 from archive.archive import index_path
+from archive.difference import differ
 from archive.records import Revision
 from archive.store import Store
 from archive.verify import Report, verify
+from crawler.body import plain_text
 from scheduler import difference_screen, record_screen
 from scheduler.article import find_entry
 from scheduler.cli import Refusal, Session
 from scheduler.deep import verify_deep
-from scheduler.difference import differ, difference_json
+from scheduler.difference import difference_json
 from scheduler.exits import Exit
 from scheduler.rebuild import mend, rebuild
 
@@ -41,7 +43,7 @@ def diff(session: Session, id: str, rev: tuple[int, ...], as_json: bool) -> Exit
     if entry is None:
         raise Refusal(f"the archive {root} has no article {id}")
     old, new = _two_versions(store.versions.revisions(entry["docid"]), rev, entry["docid"])
-    found = differ(store, root, old, new) if old else None
+    found = differ(store, root, old, new, plain_text) if old else None
     if as_json:
         click.echo(json.dumps(difference_json(entry["path"], old, new, found), ensure_ascii=False))
     elif found:

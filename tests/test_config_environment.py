@@ -24,6 +24,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
         "SCHEDULE_RECHECK": "1h, 1d", "SCHEDULE_RECHECKS": "5",
         "SCHEDULE_PAGES": "3", "HEALTH_PORT": "9464",
+        "SERVE_PORT": "0", "SERVE_IMAGES": "no", "SERVE_NAMES": "news.example.org, news",
     }  # fmt: skip
     assert {f"FINARCHIVE_{name}" for name in texts} == {name for name in variables() if "__" not in name}
     expected: dict[str, dict[str, object]] = {
@@ -37,6 +38,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
             "recheck": (timedelta(hours=1), timedelta(days=1)), "rechecks": 5, "pages": 3,
         },
         "health": {"port": 9464},
+        "serve": {"port": 0, "images": False, "names": ("news.example.org", "news")},
     }  # fmt: skip
     for joint in ("_", "__"):
         env = {f"FINARCHIVE_{name.replace('_', joint, 1)}": text for name, text in texts.items()}

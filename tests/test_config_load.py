@@ -179,7 +179,7 @@ categories = []
         "finarchive.toml:20: feeds[a].endpoint: is missing: a feed of kind rss needs the address of its list",
         "finarchive.toml:21: feeds[#2].id: must be unique, but feed 1 is 'a' too",
         "finarchive.toml:23: feeds[a].categories: must not be empty",
-        "finarchive.toml:24: nonsense: unknown key; known are archive, network, schedule, health, feeds",
+        "finarchive.toml:24: nonsense: unknown key; known are archive, network, schedule, health, serve, feeds",
         "FINARCHIVE_ARCHIVE_RAW: archive.raw: must be 'warc' or 'none', not 'zip'",
         "FINARCHIVE_NETWORK_DELY: unknown variable; did you mean FINARCHIVE_NETWORK_DELAY?",
     ]
@@ -266,6 +266,10 @@ def test_one_list_may_be_read_under_two_ids(write: Any) -> None:
 def test_port_of_the_file_is_checked(write: Any) -> None:
     assert load(write("[health]\nport = 9464"), {}).health.port == 9464
     assert told(write("[health]\nport = -1")) == ["finarchive.toml:2: health.port: must be at least 0, not -1"]
+    assert load(write('[serve]\nnames = ["news.example.org"]'), {}).serve.names == ("news.example.org",)
+    for name in ("News", "a:80", "http://a", "", "a b", ".a", "a."):
+        (line,) = told(write(f'[serve]\nnames = ["{name}"]'))
+        assert line.startswith("finarchive.toml:2: serve.names: must be a host's name in small letters"), line
     assert told(write("port = 9464")) == ["finarchive.toml:1: port: unknown key; it belongs under [health]"]
 
 

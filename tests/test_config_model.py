@@ -70,6 +70,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert schedule.recheck == (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
     assert schedule.pages == 20
     assert settings.health.port == 0
+    assert (settings.serve.port, settings.serve.images, settings.serve.names) == (8001, True, ())
     assert settings.feeds == ()
 
 

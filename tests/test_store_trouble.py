@@ -16,6 +16,7 @@ from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIn
 from archive.gallery import Gallery
 from archive.journal import Event
 from archive.looks import Place
+from archive.overview import Overview
 from archive.past import Past
 from archive.pictures import KeptPicture, MissedPicture
 from archive.query import All, parse
@@ -66,6 +67,16 @@ READS: dict[str, Callable[[Store], object]] = {
     "seals.unsealed": lambda store: store.seals.unsealed(NOW),
     "seals.sealed": lambda store: store.seals.sealed("2026-09-29"),
     "seals.raw_files": lambda store: store.seals.raw_files(),
+    "overview.latest": lambda store: store.overview.latest(NOW),
+    "overview.hours": lambda store: store.overview.hours(NOW - HOUR, NOW + HOUR, NOW),
+    "overview.named": lambda store: store.overview.named(NOW - HOUR, NOW + HOUR, NOW, 5),
+    "overview.of_symbol": lambda store: store.overview.of_symbol("sh600519", 9, 0, NOW),
+    "overview.days_of_symbol": lambda store: store.overview.days_of_symbol("sh600519", NOW),
+    "overview.facets": lambda store: store.overview.facets(parse("茅台"), NOW),
+    "overview.looks": lambda store: store.overview.looks("b", NOW),
+    "search.numbers": lambda store: store.search.numbers(parse("茅台"), 9, NOW),
+    "search.hits": lambda store: store.search.hits([1], NOW),
+    "gallery.media_type": lambda store: store.gallery.media_type("0" * 64),
     "past.as_of": lambda store: store.past.as_of("a", NOW),
     "past.same_story": lambda store: store.past.same_story("b", NOW),
     "versions.text": lambda store: store.versions.text("b", 1),
@@ -142,6 +153,7 @@ def test_every_public_method_is_tried_here() -> None:
     public |= {f"gallery.{name}" for name, value in vars(Gallery).items() if name[0] != "_" and callable(value)}
     public |= {f"search.{name}" for name, value in vars(Search).items() if name[0] != "_" and callable(value)}
     public |= {f"past.{name}" for name, value in vars(Past).items() if name[0] != "_" and callable(value)}
+    public |= {f"overview.{name}" for name, value in vars(Overview).items() if name[0] != "_" and callable(value)}
     assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 

@@ -1,0 +1,65 @@
+"""Addresses of the reader's pages, and the queries in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archive.cjk import phrase
+from archive.errors import QueryError
+from archive.query import All, Any, Medium, OfFeed, Published, parse
+from reader import links
+
+
+def test_arguments_that_are_empty_are_left_out() -> None:
+    assert links.link("/search", {"q": "茅台 a&b", "as_of": None}, sort="", page=2) == (
+        "/search?q=%E8%8C%85%E5%8F%B0+a%26b&page=2"
+    )
+
+
+@pytest.mark.parametrize("name", ["sh600519", "BRK/A", "a?b#c", "../..", "茅台", '"><script>'])
+def test_whatever_a_stock_or_a_docid_is_called_it_is_one_part_of_a_path(name: str) -> None:
+    for address, start in ((links.symbol(name), "/symbol/"), (links.article(name), "/article/")):
+        assert urlsplit(address).path == address
+        assert address.startswith(start)
+        assert not set(address.removeprefix(start)) & set('/?#"<> ')
+
+
+@given(st.text('茅台新华社aB1 "“”「」()（）*:：-.，\u3000', min_size=1, max_size=12))
+def test_a_condition_is_read_as_one(value: str) -> None:
+    words = phrase(value)
+
+    if words is None:
+        with pytest.raises(QueryError, match="no word"):
+            parse(links.term("media", value))
+    else:
+        assert parse(links.term("media", value)) == Medium(words)
+
+
+def test_a_condition_more_holds_for_all_of_a_query() -> None:
+    assert parse(links.narrowed("茅台 OR 五粮液", "feed:a")) == All((parse("茅台 OR 五粮液"), OfFeed("a")))
+    assert isinstance(parse("茅台 OR 五粮液"), Any)
+    found = parse(links.narrowed("茅台 NOT 传闻", 'media:"新华社 客户端"'))
+    assert isinstance(found, All)
+    assert isinstance(found.of[-1], Medium)
+    assert links.narrowed("", "feed:a") == "feed:a"
+
+
+def test_an_hour_ends_before_the_next_begins() -> None:
+    query = parse(links.hour(datetime(2026, 9, 30, 1, tzinfo=UTC)))
+
+    assert query == All(
+        (
+            Published(since=datetime(2026, 9, 30, 1, tzinfo=UTC)),
+            Published(until=datetime(2026, 9, 30, 1, 59, 59, 999000, tzinfo=UTC)),
+        )
+    )
+
+
+def test_addresses_survive_being_parsed() -> None:
+    address = links.link("/search", {"q": 'media:"甲 乙" & c=d'}, sort="time")
+    assert parse_qs(urlsplit(address).query) == {"q": ['media:"甲 乙" & c=d'], "sort": ["time"]}

@@ -1,0 +1,82 @@
+"""The reader's charts: marks as high as what they stand for, and words that are words."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reader.charts import Mark, cover, days, rhythm, spread, timeline
+
+START = datetime(2026, 9, 28, 16, tzinfo=UTC)  # midnight in China
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = "\"'></text><script>alert(1)</script>&amp;"
+
+
+def parsed(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)  # noqa: S314 - what was just made here
+
+
+def heights(svg: str, kind: str) -> list[float]:
+    return [float(each.attrib["height"]) for each in parsed(svg).iter(f"{SVG}rect") if each.attrib["class"] == kind]
+
+
+@given(st.lists(st.integers(1, 10_000), min_size=1, max_size=48))
+def test_bars_are_as_high_as_what_they_stand_for(values: list[int]) -> None:
+    shown = [(date(2026, 9, 1) + timedelta(days=n), Mark(value, f"{value} 篇")) for n, value in enumerate(values)]
+
+    found = heights(days(shown, described="x"), "bar")
+
+    assert len(found) == len(values)
+    highest = max(found)
+    for height, value in zip(found, values, strict=True):
+        # What is there is seen; else to a tenth of a unit.
+        assert height == pytest.approx(max(value / max(values) * highest, 1.5), abs=0.11)
+
+
+def test_each_feed_has_its_row_and_each_hour_its_shade() -> None:
+    hours = spread(START, 48)
+    marks = {"china": {hours[0]: Mark(1, "一"), hours[47]: Mark(10, "十", "/x?a=1&b=2")}, "empty": {}}
+
+    svg = timeline(hours, {hours[0]: Mark(11, "总")}, marks)
+
+    shades = [each.attrib["class"] for each in parsed(svg).iter(f"{SVG}rect")]
+    assert [each for each in shades if each in ("s1", "s5")] == ["s1", "s5"]
+    assert {each.text for each in parsed(svg).iter(f"{SVG}text")} >= {"china", "empty", "9月29日", "6时", "11"}
+    (leading,) = parsed(svg).iter(f"{SVG}a")
+    assert leading.attrib["href"] == "/x?a=1&b=2"
+
+
+def test_words_are_words() -> None:
+    hour = spread(START, 1)
+    svg = timeline(hour, {hour[0]: Mark(1, HOSTILE, HOSTILE)}, {HOSTILE: {hour[0]: Mark(1, HOSTILE, HOSTILE)}})
+
+    assert not list(parsed(svg).iter(f"{SVG}script"))
+    assert [each.text for each in parsed(svg).iter(f"{SVG}title")] == [HOSTILE, HOSTILE]
+    assert HOSTILE in [each.text for each in parsed(svg).iter(f"{SVG}text")]
+
+
+def test_a_day_that_is_not_whole_does_not_look_so() -> None:
+    svg = cover(
+        [(Mark(share, ""), True) for share in (1.0, 0.9999, 0.5, 0.0)] + [(Mark(0, ""), False)], described="x"
+    )
+
+    whole, nearly, half, nothing = heights(svg, "whole")
+    assert whole > nearly > half > nothing == 0
+    assert (len(heights(svg, "open")), len(heights(svg, "before"))) == (4, 1)
+
+
+def test_two_rhythms_have_one_scale() -> None:
+    low, high = (max(heights(rhythm([rate] * 24, most=10, described="x"), "bar")) for rate in (5, 10))
+
+    assert low == pytest.approx(high / 2)
+    assert re.search("每小时约 5.0 篇", rhythm([5] * 24, most=10, described="x"))
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert heights(timeline(spread(START, 2), {}, {}), "bar") == []
+    assert heights(days([(date(2026, 9, 1), Mark(0, ""))], described="x"), "bar") == []

@@ -1,0 +1,62 @@
+"""Two versions side by side: each column is its text, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archive.compare import Part, Piece, compare
+from reader.sides import Row, _paired, rows
+
+texts = st.lists(st.text("茅台降准一二三，。4.8%ab", max_size=12), max_size=12).map("\n".join)
+
+
+def column(found: Sequence[Row], side: str) -> list[str]:
+    lines = (getattr(row, side) for row in found)
+    return ["".join(piece.text for piece in line) for line in lines if line is not None]
+
+
+def lines(text: str) -> list[str]:
+    """A last line feed ends the last line, and begins none."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+@given(texts, texts)
+def test_each_column_has_the_lines_of_its_text(old: str, new: str) -> None:
+    found = list(_paired(compare(old, new)))
+
+    assert column(found, "old") == lines(old)
+    assert column(found, "new") == lines(new)
+    for row in found:
+        assert Part.ADDED not in {piece.part for piece in row.old or ()}
+        assert Part.REMOVED not in {piece.part for piece in row.new or ()}
+
+
+@given(texts, texts)
+def test_what_is_left_out_stayed_and_is_counted(old: str, new: str) -> None:
+    whole, found = list(_paired(compare(old, new))), rows(compare(old, new))
+
+    assert [row for row in found if row.changed] == [row for row in whole if row.changed]
+    assert sum(row.stayed or 1 for row in found) == len(whole)
+
+
+def test_a_line_that_was_edited_stands_beside_what_it_became() -> None:
+    found = rows(compare("一\n二三四五六\n七\n八\n九\n", "一\n二三肆五六\n七\n八\n九\n"))
+
+    assert found == [
+        Row((Piece(Part.SAME, "一"),), (Piece(Part.SAME, "一"),)),
+        Row(
+            (Piece(Part.SAME, "二三"), Piece(Part.REMOVED, "四"), Piece(Part.SAME, "五六")),
+            (Piece(Part.SAME, "二三"), Piece(Part.ADDED, "肆"), Piece(Part.SAME, "五六")),
+        ),
+        Row((Piece(Part.SAME, "七"),), (Piece(Part.SAME, "七"),)),
+        Row(None, None, 2),
+    ]
+
+
+def test_a_line_that_went_has_nothing_beside_it() -> None:
+    found = rows(compare("一\n二\n三", "一\n三"))
+
+    assert [(row.old is None, row.new is None) for row in found] == [(False, False), (False, True), (False, False)]
