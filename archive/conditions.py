@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from archive.cjk import alone
 from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
 from archive.sql import to_text
 
@@ -25,6 +26,7 @@ class Conditions:
     """A query, in the terms of SQL."""
 
     match: str | None = None  # what the words must match, of FTS5; None: they need not
+    character: str | None = None  # that is all that the words must match
     where: list[str] = field(default_factory=lambda: [CURRENT])
     parameters: dict[str, str] = field(default_factory=dict)
 
@@ -40,6 +42,8 @@ class Conditions:
                 found.where.append(found._sql(part))
         if found.match:
             found.parameters["match"] = found.match
+        if len(worded) == 1 and isinstance(worded[0], Text):
+            found.character = alone(worded[0].text)
         return found
 
     def _sql(self, query: Query) -> str:

@@ -219,6 +219,33 @@ def test_where_very_many_match_those_observed_last_are_looked_at(
     assert len(list(store.search.each(parse("茅台")))) == 8, "an export leaves nothing out"
 
 
+@pytest.mark.parametrize("window", [1, 20, 4000])  # observed last, that are read for it
+@pytest.mark.parametrize("asked", ["金", "株", "金 NOT 银", "金 feed:stock"])
+def test_a_character_alone_is_found_wherever_it_stands(
+    store: Store, monkeypatch: pytest.MonkeyPatch, window: int, asked: str
+) -> None:
+    monkeypatch.setattr(archive.search, "WINDOW", 1)
+    monkeypatch.setattr(archive.search, "LEAST_WINDOW", window)
+    written = ["金融", "黄金", "⾦", "日立㈱", "株式", "金银", "㊎", "无", "銀", "今天"]
+    stories = [
+        Story(
+            f"doc{number:02}", word if number % 3 else "题", "文" if number % 3 else word,
+            published=NOW + timedelta(minutes=number * 7 % 40), feeds=("stock",) if number % 2 else ("china",),
+        )
+        for number, word in enumerate(written * 4)
+    ]  # fmt: skip
+    put(store, stories)
+    expected = [
+        story.docid
+        for story in sorted(stories, key=lambda story: (-story.published.timestamp(), story.docid))
+        if answers(story, parse(asked))
+    ]
+    assert len(expected) >= 8
+    assert found(store, asked, 50, by_time=True) == expected
+    assert found(store, asked, 4, by_time=True) == expected[:4]
+    assert set(found(store, asked, 50)) == set(expected)
+
+
 def test_a_snippet_shows_where_it_stands(store: Store) -> None:
     before, after = "大盘震荡，" * 30, "成交清淡，" * 30
     put(store, [Story("aaaa", "茅台提价", f"茅台\n{before}\n茅台的业绩超出预期，{after}")])
