@@ -29,6 +29,8 @@ class Conditions:
     character: str | None = None  # that is all that the words must match
     where: list[str] = field(default_factory=lambda: [CURRENT])
     parameters: dict[str, str] = field(default_factory=dict)
+    since: str = ""  # published since then, all of them, and until then
+    until: str = "~"
 
     @classmethod
     def of(cls, query: Query, time: str) -> Conditions:
@@ -38,6 +40,9 @@ class Conditions:
         worded = [part for part in parts if expression(part if not isinstance(part, Not) else part.what)]
         found.match = expression(All(tuple(worded)))
         for part in parts:
+            if isinstance(part, Published):
+                found.since = max(found.since, to_text(part.since) or "")
+                found.until = min(found.until, to_text(part.until) or "~")
             if found.match is None or part not in worded:
                 found.where.append(found._sql(part))
         if found.match:

@@ -27,13 +27,22 @@ MOST_RANKED = 60
 # A character alone stands in so many words, and in so many articles, that reading articles is faster than asking the
 # index of words: of the newest, so many for each that is wanted, and no fewer than these, 20 ms' worth.
 WINDOW, LEAST_WINDOW = 10, 4_000
+# Of the days that are asked for, it is looked up where so many articles are in the index of words: 5 ms' worth.
+MOST_SPANNED = 50_000
+_END = (1 << 63) - 1  # no row has a higher number
 # How rare a word is, is told by so many of the articles that were observed last: a millisecond's worth.
 SAMPLE = 1_000
 
 # Straight through the index of words, backwards, to where there are enough: the cost does not grow with what matches.
 _MATCHES = """
     SELECT v.id, v.docid, v.published FROM words CROSS JOIN searchable v ON v.id = words.rowid
-    WHERE words MATCH :match AND words.rowid >= :least AND {where} ORDER BY words.rowid DESC LIMIT {most}
+    WHERE words MATCH :match AND words.rowid BETWEEN :least AND :last AND v.published > :after AND {where}
+    ORDER BY words.rowid DESC LIMIT {most}
+"""
+_SELECT_SPAN = """
+    SELECT count(*) AS n, min(id) AS least, max(id) AS last, min(published) AS since
+    FROM (SELECT id, published FROM searchable WHERE published BETWEEN :since AND :until
+          ORDER BY published DESC LIMIT :most)
 """
 _STANDING = """
     SELECT v.id FROM searchable v
@@ -139,11 +148,32 @@ class Search:
     def _matches(
         self, conditions: Conditions, match: str, limit: int, least: int = 0, offset: int = 0
     ) -> list[sql.Row]:
-        """Of those that match, the ones published last."""
+        """Of those that match, the ones published last.
+
+        Where days are asked for, only what was observed with the articles of these days is gone through.
+        """
         matches = _MATCHES.format(where=" AND ".join(conditions.where), most=max(MOST_MATCHES, limit + offset))
         statement = _SELECT_MATCHES.format(matches=matches, newest=_NEWEST)
-        asked = {"match": match, "limit": limit, "offset": offset, "least": least}
-        return self._rows(statement, conditions.parameters | asked)
+        asked = conditions.parameters | {"match": match, "limit": limit, "offset": offset}
+        for span in self._spans(conditions):
+            rows = self._rows(statement, asked | span | {"least": max(span["least"], least)})
+            if not span["after"] or len(rows) == limit:
+                break
+        return rows
+
+    def _spans(self, conditions: Conditions) -> Iterator[dict[str, Any]]:
+        """From where to where in the index of words all is that was published in the days that are asked for.
+
+        Of a span that begins after some time, only what was published then is meant.
+        """
+        if (conditions.since, conditions.until) != ("", "~"):
+            days = {"since": conditions.since, "until": conditions.until, "most": MOST_SPANNED}
+            row = self._rows(_SELECT_SPAN, days)[0]
+            whole = row["n"] < MOST_SPANNED
+            yield {"least": row["least"] or 0, "last": row["last"] or 0, "after": "" if whole else row["since"]}
+            if whole:
+                return
+        yield {"least": 0, "last": _END, "after": ""}
 
     def _standing(
         self, conditions: Conditions, character: str, limit: int, offset: int = 0, *, titled: bool = False

@@ -308,3 +308,40 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
     assert found(store, "茅台 业绩") == found(store, "media:新社") == found(store, "symbol:sh600519") == ["old"]
     assert found(store, "media:旧社") == []
     store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+
+
+@pytest.mark.parametrize("most", [1, 5, 1000])  # articles of the days that are asked for, whose places are looked up
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "茅台 since:2026-09-10",
+        "茅台 until:2026-09-05",
+        "茅台 since:2026-09-03 until:2026-09-04",
+        "茅台 since:2026-09-03 until:2026-09-20 feed:stock",
+        "茅台 since:2030-01-01",
+        "茅台 (until:2026-09-02 OR since:2026-09-28)",
+    ],
+)
+def test_days_long_past_are_found_whenever_they_were_observed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
+) -> None:
+    monkeypatch.setattr(archive.search, "MOST_SPANNED", most)
+    days = list(range(30)) * 2
+    random.Random(1).shuffle(days)
+    stories = [
+        Story(
+            f"doc{number:02}", "题", "茅台" if number % 3 else "五粮液",
+            feeds=("stock",) if number % 2 else ("china",), published=NOW - timedelta(days=day, minutes=number),
+        )
+        for number, day in enumerate(days)
+    ]  # fmt: skip
+    for story in stories:
+        put(store, [story])
+    expected = [
+        story.docid
+        for story in sorted(stories, key=lambda story: story.published, reverse=True)
+        if answers(story, parse(asked))
+    ]
+    assert found(store, asked, 60, by_time=True) == expected
+    assert found(store, asked, 2, by_time=True) == expected[:2]
+    assert set(found(store, asked, 60)) == set(expected)
