@@ -68,7 +68,15 @@ HOMES = {
     "pydantic_core": ("config/",),
     "click": tuple(
         f"scheduler/{name}.py"
-        for name in ("cli", "commands", "work_commands", "service_commands", "record_commands", "find_commands")
+        for name in (
+            "cli",
+            "commands",
+            "work_commands",
+            "service_commands",
+            "record_commands",
+            "find_commands",
+            "export_commands",
+        )
     ),
     "rich": tuple(f"scheduler/{name}.py" for name in ("screen", "record_screen", "difference_screen", "find_screen")),
 }
