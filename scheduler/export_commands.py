@@ -50,7 +50,8 @@ def export_command(
 ) -> None:
     """Write articles out, each with all that is known of it: all of them, or those that a QUERY finds.
 
-    FORMAT is jsonl (JSON Lines) or csv (for spreadsheets); QUERY is as in finarchive search.
+    FORMAT is jsonl (JSON Lines), csv (for spreadsheets) or parquet (typed, with the exchanges' parts of the day; an
+    extra); QUERY is as in finarchive search.
 
     Example: finarchive export jsonl 茅台 --since 2026-09-01 --as-of 2026-09-30T09:30+08:00 -o known.jsonl
     """

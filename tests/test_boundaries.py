@@ -63,6 +63,8 @@ HOMES = {
     "prometheus_client": ("scheduler/metrics.py",),
     "pydantic": ("config/", "archive/codec.py"),
     "nh3": ("archive/view.py",),
+    "pyarrow": ("archive/outputs/parquet.py",),
+    "exchange_calendars": ("archive/outputs/calendars.py",),
     "rapidfuzz": ("archive/compare.py",),
     "warcio": ("archive/warc_records.py",),
     "pydantic_core": ("config/",),

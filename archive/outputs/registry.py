@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from archive.found import Record
+from archive.outputs.parquet import to_parquet
 from archive.outputs.spreadsheet import to_csv
 from archive.outputs.stream import to_jsonl
 
@@ -13,4 +14,5 @@ Output = Callable[[Iterable[Record]], Iterator[bytes]]  # reads records one by o
 OUTPUTS: dict[str, Output] = {
     "jsonl": to_jsonl,
     "csv": to_csv,
+    "parquet": to_parquet,
 }
