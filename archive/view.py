@@ -83,7 +83,7 @@ def render_view(
 <h1>{title}</h1>
 <p>{_facts(revision)}</p>
 </header>
-{_cleaned(body, local)}
+{cleaned(body, local)}
 </article>
 <footer>{_origin(revision)}</footer>
 </body>
@@ -104,14 +104,20 @@ def _origin(revision: Revision) -> str:
     return f'{told} · <a href="{escape(revision.url)}" rel="noopener noreferrer">原文</a>'
 
 
-def _cleaned(body: str, local: Callable[[str], str | None]) -> str:
+def cleaned(body: str, local: Callable[[str], str | None]) -> str:
+    """The HTML of an article with only what may stay: no script, style or form, no address but links to the web.
+
+    :param body: as in its file
+    :param local: as of :func:`render_view`
+    """
+
     def relocated(tag: str, attribute: str, value: str) -> str | None:
         if (tag, attribute) == ("img", "src"):
             return local(value)
         # One without a scheme would lead to wherever this page lies.
         return value if attribute != "href" or value.startswith(("http://", "https://")) else None
 
-    cleaned = nh3.clean(
+    kept = nh3.clean(
         body,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
@@ -120,7 +126,7 @@ def _cleaned(body: str, local: Callable[[str], str | None]) -> str:
         url_schemes={"http", "https"},
         link_rel="noopener noreferrer",
     )
-    return _PICTURE.sub(_kept_or_described, cleaned)
+    return _PICTURE.sub(_kept_or_described, kept)
 
 
 def _kept_or_described(picture: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from archive.found import Record
+from archive.outputs.atom import MOST, NEWEST, to_atom
 from archive.outputs.export import Output, Stream
 from archive.outputs.parquet import to_parquet
 from archive.outputs.spreadsheet import to_csv
@@ -20,4 +21,5 @@ OUTPUTS: dict[str, Output] = {
     "jsonl": _of_records(to_jsonl),
     "csv": _of_records(to_csv),
     "parquet": _of_records(to_parquet),
+    "atom": Stream(to_atom, NEWEST, MOST),
 }
