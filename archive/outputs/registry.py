@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from archive.found import Record
 from archive.outputs.atom import MOST, NEWEST, to_atom
-from archive.outputs.export import Output, Stream
+from archive.outputs.export import Folder, Output, Stream
 from archive.outputs.parquet import to_parquet
+from archive.outputs.sites import to_hexo, to_hugo
 from archive.outputs.spreadsheet import to_csv
 from archive.outputs.stream import to_jsonl
 
@@ -22,4 +23,6 @@ OUTPUTS: dict[str, Output] = {
     "csv": _of_records(to_csv),
     "parquet": _of_records(to_parquet),
     "atom": Stream(to_atom, NEWEST, MOST),
+    "hugo": Folder(to_hugo),
+    "hexo": Folder(to_hexo),
 }
