@@ -15,6 +15,10 @@ from archive.records import Article, Post
 # its full-width twin, that looks the same. Names stay as different as they were, for each holds its docid.
 _UNSEEN_BY_HUGO = re.compile(r"^#")
 _UNSEEN_BY_HEXO = re.compile(r"^_|%")
+# In Markdown HTML ends at a blank line, and what stands four spaces in after one is code.
+_BLANK = re.compile(r"\n(?:[ \t]*\n)+")
+_BLANK_IN_PRE = re.compile(r"\n(?=[ \t]*\n)")
+_PRE = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
 _FULL_WIDTH = {ord(each): ord(each) + 0xFEE0 for each in "#_%"}
 
 
@@ -41,7 +45,7 @@ def _post(archived: Archived, profile: str) -> Post:
         url=told.url,
         title=told.title,
         published=told.published,
-        body=filed.body,
+        body=unbroken(filed.body),
         image=filed.image,
         fetched_at=told.fetched_at,
         updated=told.updated,
@@ -53,6 +57,14 @@ def _post(archived: Archived, profile: str) -> Post:
         pictures=told.pictures,
     )
     return render(article, filed.categories, filed.author, profile)
+
+
+def unbroken(body: str) -> str:
+    """HTML without blank lines, of which Markdown takes nothing for its own; what a browser shows stays the same."""
+    parts = _PRE.split(body)
+    parts[::2] = [_BLANK.sub("\n", part) for part in parts[::2]]
+    parts[1::2] = [_BLANK_IN_PRE.sub("&#10;", part) for part in parts[1::2]]
+    return "".join(parts).strip("\n")
 
 
 def _path(path: str, unseen: re.Pattern[str]) -> PurePosixPath:
