@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from archive.errors import ArchiveError, NotWritableError
 from archive.outputs.folder import LIST, fill
 from archive.outputs.sites import unbroken
-from archive.post import body_of
+from archive.post import body_of, load
 from archive.records import Post
 from replica.server import Replica
 from tests.conftest import NEWEST, Home, Outcome
@@ -56,6 +56,9 @@ def test_a_folder_is_what_an_archive_of_its_profile_has(home: Home, crawl: Crawl
         made = files_of(home.folder / f"out-{output}")
         assert {path: in_parts(data) for path, data in made.items()} == expected
         assert len(expected) == 12
+        # Obsidian and others read properties only where the file begins with them.
+        assert all(data.startswith(b"---\n") for data in made.values()) is (output == "hugo")
+        assert all(load(data)[0]["docid"] for data in made.values())
         assert not any("\n\n" in body_of(data) for data in made.values())
 
 
