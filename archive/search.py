@@ -64,6 +64,13 @@ _COUNT_SAMPLED = f"""
     SELECT count(*) AS n FROM words CROSS JOIN searchable v ON v.id = words.rowid
     WHERE words MATCH :match AND words.rowid >= :least AND {CURRENT}
 """  # noqa: S608 - of constants
+_SELECT_EACH = "SELECT v.docid, v.number FROM searchable v WHERE {where} ORDER BY v.published, v.docid"
+_SELECT_LAST = """
+    SELECT docid, number FROM (
+        SELECT v.docid, v.number, v.published FROM searchable v WHERE {where}
+        ORDER BY v.published DESC, v.docid DESC LIMIT :newest
+    ) ORDER BY published, docid
+"""
 _SELECT_READ = """
     SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
     FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
@@ -118,17 +125,19 @@ class Search:
         with sql.told(self._path):
             return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
 
-    def each(self, query: Query, time: datetime | None = None) -> Iterator[Record]:
-        """All articles whose newest version is as asked for, by the time of their publication, read one by one."""
+    def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
+        """All articles whose newest version is as asked for, by the time of their publication, read one by one.
+
+        :param newest: only so many of them, those published last
+        """
         time = time or datetime.max.replace(tzinfo=UTC)
         conditions = Conditions.of(query, to_text(time) or "")
         where = list(conditions.where)
         if conditions.match:
             where.append("v.id IN (SELECT rowid FROM words WHERE words MATCH :match)")
-        statement = f"""SELECT v.docid, v.number FROM searchable v WHERE {" AND ".join(where)}
-                        ORDER BY v.published, v.docid"""  # noqa: S608 - what was typed is bound
+        statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=" AND ".join(where))
         with sql.told(self._path):
-            for row in self._db.execute(statement, conditions.parameters):
+            for row in self._db.execute(statement, conditions.parameters | {"newest": newest}):
                 yield self._record(self._version(row), time)
 
     def add_missing(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from archive.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
+from archive.errors import ArchiveError, DiskFullError, LockedError, MissingExtraError, NotWritableError
 from config.load import ConfigError, Mistake, find, load
 from config.model import Feed, Settings
 from scheduler import logs
@@ -159,7 +159,7 @@ def _status(error: Exception) -> Exit:
     match error:
         case RefusedError():
             return error.status
-        case ConfigError() | NotWritableError():
+        case ConfigError() | NotWritableError() | MissingExtraError():
             return Exit.USAGE
         case LockedError():
             return Exit.LOCKED
