@@ -27,15 +27,18 @@ class Conditions:
 
     match: str | None = None  # what the words must match, of FTS5; None: they need not
     character: str | None = None  # that is all that the words must match
-    where: list[str] = field(default_factory=lambda: [CURRENT])
+    where: list[str] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
     since: str = ""  # published since then, all of them, and until then
     until: str = "~"
 
     @classmethod
-    def of(cls, query: Query, time: str) -> Conditions:
-        """The conditions on versions that were the newest ones known at a time, as the index has times."""
-        found = cls(parameters={"time": time})
+    def of(cls, query: Query, time: str, versions: str = CURRENT) -> Conditions:
+        """The conditions on versions that were the newest ones known at a time, as the index has times.
+
+        :param versions: a condition on which versions, in the place of that one
+        """
+        found = cls(where=[versions], parameters={"time": time})
         parts = query.of if isinstance(query, All) else (query,)
         worded = [part for part in parts if expression(part if not isinstance(part, Not) else part.what)]
         found.match = expression(All(tuple(worded)))

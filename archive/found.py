@@ -1,4 +1,4 @@
-"""What a search and an export give: frozen records, as those of archive.records."""
+"""What a search, an export and a follower give: frozen records, as those of archive.records."""
 
 from __future__ import annotations
 
@@ -67,3 +67,23 @@ class Record:
     gone: datetime | None  # since when the site has it no more
     sha256: str  # of this version's file
     text: str | None  # plain; None: archived by a version of the program that did not keep it
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A version of an article that has come into the index, as whoever follows it is told."""
+
+    position: int  # among all versions, in the order of their commits
+    docid: str
+    revision: int  # its number, 1 for the first
+    title: str
+    url: str
+    path: str  # relative to the archive's root, of the article's newest version
+    published: datetime
+    observed: datetime
+    media: str | None
+    feeds: tuple[str, ...]  # ids of those that it belongs to
+    symbols: tuple[str, ...]
+    snippet: str  # a line from its text
+    title_marks: tuple[Mark, ...] = ()
+    snippet_marks: tuple[Mark, ...] = ()

@@ -55,6 +55,23 @@ def open_index_for_reading(path: Path) -> Database:
         return _brought_up_to_date(database) if migrations.pending(database) else database
 
 
+def open_index_for_following(path: Path) -> Database | None:
+    """Open the index to see again and again what another process writes into it, without ever writing.
+
+    :return: None while that cannot be: it is not there, or it is as an older program has left it
+    :raises ArchiveError: as :func:`open_index`
+    """
+    if not path.exists():
+        return None
+    with sql.told(path):
+        database = _for_reading(path)
+        _refuse_newer(database, path)
+        if migrations.pending(database):  # a copy that is brought up to date would stay as it is
+            database.close()
+            return None
+    return database
+
+
 def _for_reading(path: Path) -> Database:
     address = f"{path.absolute().as_uri()}?mode=ro"
     database = _database(sqlite3.connect(address, uri=True, timeout=PATIENCE))

@@ -1,4 +1,4 @@
-"""How far each feed is known: its polls, the stretches it is known whole in, the gaps, its rhythm."""
+"""How far each feed is known: its polls, the stretches it is known whole in, the gaps, its rhythm; hosts at rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archive import mapping, sql
-from archive.records import FeedHistory, Filing, Gap, Poll, Rhythm, Span, Stretch
+from archive.records import FeedHistory, Filing, Gap, Poll, Rest, Rhythm, Span, Stretch
 from archive.spans import gap_left, gap_untold, holes, known_to, merged, span_read, without
 from archive.sql import to_text, to_time
 
@@ -204,6 +204,23 @@ class Ledger:
             "INSERT OR REPLACE INTO rhythms (feed, seconds, arrivals, until) VALUES (?, ?, ?, ?)",
             [feed, json.dumps(rhythm.seconds), json.dumps(rhythm.arrivals), to_text(rhythm.until)],
         )
+
+    # Hosts
+
+    def rests(self) -> list[Rest]:
+        """The hosts that asked for rest and have not answered since."""
+        return [mapping.rest(row) for row in self._db.execute("SELECT * FROM rests")]
+
+    def record_rest(self, rest: Rest) -> None:
+        """Remember that a host wants rest."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason, kind) VALUES (?, ?, ?, ?, ?, ?)",
+            [rest.host, to_text(rest.until), rest.strikes, int(rest.stated), rest.reason, rest.kind],
+        )
+
+    def end_rest(self, host: str) -> None:
+        """Forget a host's rest."""
+        self._db.execute("DELETE FROM rests WHERE host = ?", [host])
 
     # Snapshots
 

@@ -48,6 +48,14 @@ INSERT_REVISION = """
             :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed)
 """
 
+COUNT_DUE = """
+    SELECT host, count(*) AS n FROM entries
+    WHERE status = 'pending' AND due <= ? AND (tried IS NULL OR tried < ?) GROUP BY host
+"""
+COUNT_FAILURES = """
+    SELECT failure, count(*) AS n FROM entries WHERE status = ? AND failure IS NOT NULL
+    GROUP BY failure ORDER BY n DESC, failure
+"""
 SELECT_FILES = """
     SELECT path, number, sha256, max(number) OVER (PARTITION BY docid) AS newest FROM revisions
 """

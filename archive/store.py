@@ -12,8 +12,10 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from archive import mapping, sql
+from archive.alerts import Alerts
+from archive.arrivals import Arrivals
 from archive.gallery import Gallery
-from archive.index import open_index, open_index_for_reading
+from archive.index import open_index, open_index_for_following, open_index_for_reading
 from archive.journal import Event, Journal
 from archive.ledger import Ledger
 from archive.looks import Place
@@ -32,8 +34,9 @@ class Store:
     """The index, opened.
 
     ``versions`` has what is known of articles, ``past`` what was known, ``search`` finds them by their words,
-    ``overview`` counts them, ``seals`` has what manifests vouch for, ``gallery`` pictures. Every public method, there
-    too, does all of what it says or nothing, and raises an ArchiveError for what is wrong.
+    ``overview`` counts them, ``arrivals`` has them as they came, ``seals`` what manifests vouch for, ``gallery``
+    pictures, ``alerts`` how far they are told. Every public method, there too, does all of what it says or nothing,
+    and raises an ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -43,7 +46,8 @@ class Store:
         self.versions = Versions(database, path, self._journal)
         self.past, self.seals = Past(database, path), Seals(database, path)
         self.gallery = Gallery(database, path, self._journal)
-        self.search = Search(database, path, self.past)
+        self.alerts = Alerts(database, path)
+        self.search, self.arrivals = Search(database, path, self.past), Arrivals(database, path, self.past)
         self.overview = Overview(database, path, self.search)
 
     @classmethod
@@ -55,6 +59,12 @@ class Store:
     def open_for_reading(cls, path: Path) -> Self:
         """Open the index without ever writing to it; an archive not yet begun reads as an empty one."""
         return cls(open_index_for_reading(path), path)
+
+    @classmethod
+    def open_for_following(cls, path: Path) -> Self | None:
+        """Open the index to see it grow; None while it cannot be; see :mod:`archive.index`."""
+        database = open_index_for_following(path)
+        return cls(database, path) if database else None
 
     def keep_journal(self, journal: Journal) -> None:
         """Write what is recorded from now on into a journal too, before it counts."""
@@ -173,11 +183,7 @@ class Store:
 
     def pending_hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
         """Hosts that entries due at ``now`` and not tried since ``tried_before`` wait for, and how many."""
-        rows = self._rows(
-            """SELECT host, count(*) AS n FROM entries
-               WHERE status = 'pending' AND due <= ? AND (tried IS NULL OR tried < ?) GROUP BY host""",
-            [to_text(now), to_text(tried_before)],
-        )
+        rows = self._rows(sql.COUNT_DUE, [to_text(now), to_text(tried_before)])
         return {row["host"]: row["n"] for row in rows}
 
     def due(
@@ -249,20 +255,18 @@ class Store:
 
     def rests(self) -> list[Rest]:
         """The hosts that asked for rest and have not answered since."""
-        return [mapping.rest(row) for row in self._rows("SELECT * FROM rests")]
+        with sql.told(self._path):
+            return self._ledger.rests()
 
     def commit_rest(self, rest: Rest) -> None:
         """Remember that a host wants rest."""
         with sql.told(self._path), self._db.atomic():
-            self._db.execute(
-                "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason, kind) VALUES (?, ?, ?, ?, ?, ?)",
-                [rest.host, to_text(rest.until), rest.strikes, int(rest.stated), rest.reason, rest.kind],
-            )
+            self._ledger.record_rest(rest)
 
     def end_rest(self, host: str) -> None:
         """Forget a host's rest: it has answered."""
         with sql.told(self._path), self._db.atomic():
-            self._db.execute("DELETE FROM rests WHERE host = ?", [host])
+            self._ledger.end_rest(host)
 
     # Reports
 
@@ -276,11 +280,7 @@ class Store:
 
     def failures(self, status: str) -> list[tuple[str, int]]:
         """Why entries of a status (``pending``, ``parked``) are not archived, and how many for each reason."""
-        rows = self._rows(
-            """SELECT failure, count(*) AS n FROM entries WHERE status = ? AND failure IS NOT NULL
-               GROUP BY failure ORDER BY n DESC, failure""",
-            [status],
-        )
+        rows = self._rows(sql.COUNT_FAILURES, [status])
         return [(row["failure"], row["n"]) for row in rows]
 
     def next_due(self, after: datetime | None = None) -> datetime | None:

@@ -92,6 +92,27 @@ def take_over(old: Path, new: Path) -> int:
         return int(count)
 
 
+def take_over_alerts(old: Path, new: Path) -> None:
+    """Put into an index how far alerts are told, once all its versions are searchable.
+
+    Versions may have other numbers there: what was not told yet is told later. Where what was told has come among
+    that, it is told again, rather than any not at all.
+    """
+    with attached(old, new) as connection:
+        if connection is None or not columns_of(connection, "alerts", of="old"):
+            return
+        columns = columns_of(connection, "alerts")
+        others = ", ".join(name for name in columns if name != '"position"')
+        connection.execute(
+            f"""INSERT OR REPLACE INTO main.alerts ({others}, position) SELECT {others}, coalesce(
+                    (SELECT min(made.id) - 1 FROM old.searchable AS untold JOIN main.searchable AS made
+                     USING (docid, number) WHERE untold.id > alerts.position),
+                    (SELECT max(id) FROM main.searchable), 0)
+                FROM old.alerts"""  # noqa: S608 - of names of columns
+        )
+        connection.commit()
+
+
 def _take_over_pictures(connection: sqlite3.Connection) -> None:
     """Those of such articles; and what was kept of others when no journal was."""
     columns = ", ".join(columns_of(connection, "images"))

@@ -1,6 +1,7 @@
 """Settings from environment variables: FINARCHIVE_<SECTION>_<KEY>. Pure: the environment is an argument."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_origin
@@ -8,6 +9,8 @@ from typing import get_origin
 from config.mistakes import SECTIONS, Mistake
 
 PREFIX = "FINARCHIVE_"
+# The addresses of an alert hold passwords, which are kept elsewhere than a file of settings.
+_ADDRESSES = re.compile(f"{PREFIX}ALERT_([A-Z0-9_]+)_URLS")
 FILE_VARIABLE = "FINARCHIVE_CONFIG"  # names the file; `config.load.find` reads it
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -20,6 +23,7 @@ class Overrides:
     values: dict[tuple[str, str], object]  # as a TOML file would give them, for the model to check
     names: dict[tuple[str, str], str]  # the variable each came from
     mistakes: tuple[Mistake, ...]  # variables that mean nothing, or the same thing twice
+    addresses: dict[str, list[str]]  # of alerts, by the variable that they came from
 
 
 def variables() -> dict[str, tuple[str, str]]:
@@ -38,18 +42,26 @@ def read_environment(env: Mapping[str, str]) -> Overrides:
     values: dict[tuple[str, str], object] = {}
     names: dict[tuple[str, str], str] = {}
     mistakes: list[Mistake] = []
+    addresses: dict[str, list[str]] = {}
     for name in sorted(env):
         if not name.startswith(PREFIX) or name == FILE_VARIABLE:
             continue
         setting = known.get(name)
-        if setting is None:
+        if _ADDRESSES.fullmatch(name):
+            addresses[name] = env[name].split()
+        elif setting is None:
             mistakes.append(Mistake(name, None, "", f"unknown variable; {_advice(name, list(known))}"))
         elif setting in names:
             mistakes.append(Mistake(name, None, "", f"sets the same as {names[setting]}: leave one of them out"))
         else:
             names[setting] = name
             values[setting] = _typed(env[name], *setting)
-    return Overrides(values, names, tuple(mistakes))
+    return Overrides(values, names, tuple(mistakes), addresses)
+
+
+def address_variable(alert: str) -> str:
+    """The variable that gives the addresses of the alert of this name."""
+    return f"{PREFIX}ALERT_{alert.upper().replace('-', '_')}_URLS"
 
 
 def _typed(text: str, section: str, key: str) -> object:

@@ -5,7 +5,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from config.environment import FILE_VARIABLE, Overrides, read_environment
+from config.environment import FILE_VARIABLE, Overrides, address_variable, read_environment
 from config.lines import KeyPath, key_lines, line_of
-from config.mistakes import ConfigError, Mistake, describe, shown
+from config.mistakes import HIDDEN, TABLES, ConfigError, Mistake, describe, shown
 from config.model import Feed, Settings
 
 __all__ = ["ConfigError", "Mistake", "builtin_feeds", "find", "load", "sample_text"]
@@ -41,11 +41,14 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: 
     return next((path for path in (cwd / LOCAL_NAME, system_file) if _is_there(path)), None)
 
 
-def load(path: Path | None, env: Mapping[str, str]) -> Settings:
+def load(
+    path: Path | None, env: Mapping[str, str], check_query: Callable[[str], None] = lambda query: None
+) -> Settings:
     """The settings of the file at `path` (None: the built-in ones), overridden by FINARCHIVE_* variables.
 
     A relative archive.root is relative to the current directory; `~` is the home directory. A file without
-    [[feeds]] gets the built-in ones. Raises ConfigError with every mistake in the file and the environment.
+    [[feeds]] gets the built-in ones. `check_query` raises ValueError for a query that nobody understands. Raises
+    ConfigError with every mistake in the file and the environment.
     """
     overrides = read_environment(env)
     source = str(path) if path is not None else "built-in settings"
@@ -61,11 +64,12 @@ def load(path: Path | None, env: Mapping[str, str]) -> Settings:
     ]
     settings = None
     try:
-        settings = Settings.model_validate(_merged(document, overrides, env))
+        settings = Settings.model_validate(_merged(document, overrides, env), context={"check_query": check_query})
     except ValidationError as error:
         for details in error.errors():
             if details["type"] != "repeated_id":  # told above, with its line
                 mistakes.append(_mistake(details, document, overrides, source, lines))
+    mistakes += _of_no_alert(overrides, document)
     if settings is None or mistakes or overrides.mistakes:
         in_file = sorted((m for m in mistakes if m.source == source), key=lambda m: m.line or 0)
         elsewhere = sorted((m for m in mistakes if m.source != source), key=lambda m: m.source)
@@ -128,17 +132,21 @@ def _parse(text: str, source: str) -> dict[str, Any]:
 
 
 def _beyond_the_model(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Mistakes of the list of feeds as a whole: the model tells of them only once every feed is right."""
-    feeds = document.get("feeds")
-    if not isinstance(feeds, list):
-        return
-    if not feeds:
+    """Mistakes of a list of tables as a whole: the model tells of them only once each of these is right."""
+    if document.get("feeds") == []:
         yield ("feeds",), "names no feed; leave it out to get the built-in feeds"
-    seen: dict[str, int] = {}
-    for index, feed in enumerate(feeds):
-        name = feed.get("id") if isinstance(feed, dict) else None
-        if isinstance(name, str) and seen.setdefault(name, index) != index:
-            yield ("feeds", index, "id"), f"must be unique, but feed {seen[name] + 1} is {shown(name)} too"
+    for table, (_, key) in TABLES.items():
+        seen: dict[str, int] = {}
+        for index, row in enumerate(_rows(document, table)):
+            name = row.get(key) if isinstance(row, dict) else None
+            if isinstance(name, str) and seen.setdefault(name, index) != index:
+                told = f"must be unique, but {table.removesuffix('s')} {seen[name] + 1} is {shown(name)} too"
+                yield (table, index, key), told
+
+
+def _rows(document: Mapping[str, Any], table: str) -> list[Any]:
+    rows = document.get(table)
+    return rows if isinstance(rows, list) else []
 
 
 def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str, str]) -> dict[str, Any]:
@@ -147,11 +155,28 @@ def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str,
         table = merged.setdefault(section, {})
         if isinstance(table, dict):  # else a mistake that the model tells of
             table[key] = value
+    if addresses := overrides.addresses:
+        merged["alerts"] = [
+            row | {HIDDEN: addresses[variable]} if (variable := _variable(row)) in addresses else row
+            for row in _rows(document, "alerts")
+        ]
     archive = merged.get("archive")
     if isinstance(archive, dict) and isinstance(archive.get("root"), str):
         archive["root"] = _at_home(archive["root"], env)
     merged.setdefault("feeds", builtin_feeds())
     return merged
+
+
+def _variable(alert: Any) -> str | None:
+    """The variable that may give the addresses of an alert."""
+    name = alert.get("name") if isinstance(alert, dict) else None
+    return address_variable(name) if isinstance(name, str) else None
+
+
+def _of_no_alert(overrides: Overrides, document: Mapping[str, Any]) -> list[Mistake]:
+    used = {_variable(row) for row in _rows(document, "alerts")}
+    told = "belongs to no alert: none of [[alerts]] has such a name"
+    return [Mistake(name, None, "", told) for name in overrides.addresses.keys() - used]
 
 
 def _at_home(root: str, env: Mapping[str, str]) -> str:
@@ -175,6 +200,8 @@ def _mistake(
     if details["type"] == "disorder" and not _is_set(place, document, overrides):
         place = (place[0], details["ctx"]["other"])  # of the two, the one that was written down
     variable = overrides.names.get((str(place[0]), str(place[1]))) if len(place) > 1 else None
+    if place[0] == "alerts" and HIDDEN in place and (given := _variable(document["alerts"][place[1]])):
+        variable = given if given in overrides.addresses else None
     if variable is not None:
         return Mistake(variable, None, _name(place, document), describe(details))
     return Mistake(source, line_of(lines, place), _name(place, document), describe(details))
@@ -187,10 +214,11 @@ def _is_set(place: KeyPath, document: Mapping[str, Any], overrides: Overrides) -
 
 def _name(place: KeyPath, document: Mapping[str, Any]) -> str:
     """A path as a person says it: network.delay, feeds[china].lid, or feeds[#2].id where the id is no help."""
-    if place[0] != "feeds" or len(place) == 1:
+    table = str(place[0])
+    if table not in TABLES or len(place) == 1:
         return ".".join(part for part in place if isinstance(part, str))
-    index = int(place[1])
-    feed = document["feeds"][index]
-    name = feed.get("id") if isinstance(feed, dict) and place[2:] != ("id",) else None
+    key, index = TABLES[table][1], int(place[1])
+    row = document[table][index]
+    name = row.get(key) if isinstance(row, dict) and place[2:] != (key,) else None
     label = name if isinstance(name, str) and name.isprintable() else f"#{index + 1}"
-    return ".".join([f"feeds[{label}]", *(part for part in place[2:] if isinstance(part, str))])
+    return ".".join([f"{table}[{label}]", *(part for part in place[2:] if isinstance(part, str))])

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from config.lines import KeyPath
 from config.model import (
+    Alert,
     ArchiveSettings,
     Feed,
     HealthSettings,
@@ -25,6 +26,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "health": HealthSettings,
     "serve": ServeSettings,
 }
+# Arrays of tables, and by which key each table of one is known.
+TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts": (Alert, "name")}
+# Keys whose values may be secret: no message shows them.
+HIDDEN = "urls"
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,14 @@ def describe(error: ErrorDetails) -> str:
         return error["msg"]
     given = shown(error["input"])
     typed = f"the text {given}" if isinstance(error["input"], str) else given  # so that "1" is not taken for 1
-    return wording.format(given=given, typed=typed, **context)
+    if HIDDEN in error["loc"]:
+        given = typed = "what is there"
+    return wording.format(given=given, typed=typed, owner=str(error["loc"][0]).removesuffix("s"), **context)
 
 
 # By pydantic's name of the error; the names in braces are those of its context.
 _WORDINGS = {
-    "missing": "is missing, and every feed needs it",
+    "missing": "is missing, and every {owner} needs it",
     "value_error": "{error}",
     "greater_than_equal": "must be at least {ge:.10g}, not {given}",
     "less_than_equal": "must be at most {le:.10g}, not {given}",
@@ -108,5 +115,5 @@ def _advice(path: KeyPath) -> str:
     if len(path) == 1:
         at_home = [section for section, model in SECTIONS.items() if name in model.model_fields]
         return f"it belongs under [{at_home[0]}]" if at_home else suggestion(name, [*Settings.model_fields])
-    model = Feed if path[0] == "feeds" else SECTIONS[str(path[0])]
+    model = TABLES[str(path[0])][0] if path[0] in TABLES else SECTIONS[str(path[0])]
     return suggestion(name, [*model.model_fields])

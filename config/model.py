@@ -4,8 +4,6 @@ Pure: loading is `config.load`. Every value is checked here, so that what a `Set
 wherever it goes. Mistakes are raised as pydantic's ValidationError (a ValueError).
 """
 
-import re
-import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -14,12 +12,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    Strict,
     StrictBool,
     StrictStr,
     ValidationInfo,
@@ -28,67 +22,25 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from config.cron import check_cron
-from config.durations import format_duration, parse_duration
-
-# Defaults are checked as well, because some are only right beside others (a roll feed without a lid).
-_CHECKED = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+from config.durations import format_duration
+from config.values import (
+    CHECKED,
+    HOUR,
+    Category,
+    Count,
+    Cron,
+    Folder,
+    HeaderText,
+    HostName,
+    Interval,
+    ListNumber,
+    Name,
+    Rest,
+    Seconds,
+    SecretAddress,
+)  # fmt: skip
 
 ROLL_ENDPOINT = "https://feed.mix.sina.com.cn/api/roll/get"
-
-# Sina's list numbers have three to five digits; 32 bits leave room and fit any database.
-_LIST_NUMBER_MAX = 2**31 - 1
-
-_SECOND = timedelta(seconds=1)
-_HOUR = timedelta(hours=1)
-
-
-def _bounded(least: timedelta, most: timedelta | None = None) -> Callable[[timedelta], timedelta]:
-    def check(value: timedelta) -> timedelta:
-        if value < least:
-            raise ValueError(f"must be at least {format_duration(least)}, not {format_duration(value)}")
-        if most is not None and value > most:
-            raise ValueError(f"must be at most {format_duration(most)}, not {format_duration(value)}")
-        return value
-
-    return check
-
-
-def _folder(value: object) -> Path:
-    if isinstance(value, Path):
-        return value
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError(f'must be the path of a folder, as text such as "./news", not {value!r}')
-    return Path(value)
-
-
-def _header_text(value: str) -> str:
-    # It is sent in a header: a line break would let it add headers, and servers mangle what is not ASCII.
-    if not value.strip() or not value.isascii() or not value.isprintable():
-        raise ValueError(f"must be one line of visible ASCII characters, not {value!r}")
-    return value
-
-
-def _host_name(value: str) -> str:
-    # As a Host header has it; the port is left out, for a proxy has its own.
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
-        raise ValueError(f'must be a host\'s name in small letters, such as "news.example.org", not {value!r}')
-    return value
-
-
-def _feed_id(value: str) -> str:
-    # Ids are typed on the command line and stand in log lines as feed=ID.
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
-        raise ValueError(f"must be of a-z, 0-9, _ and -, and start with a letter or digit, not {value!r}")
-    return value
-
-
-def _category(value: str) -> str:
-    # A category becomes a folder; one of which nothing is left would move its articles a level up.
-    kept = (c for c in value if c not in '/\\:*?"<>|' and unicodedata.category(c) != "Cc")
-    if not " ".join("".join(kept).split()).strip(". "):
-        raise ValueError(f"must keep a character that a folder's name can have, which {value!r} does not")
-    return value
 
 
 def _user_agent() -> str:
@@ -100,22 +52,13 @@ def _user_agent() -> str:
     return f"finarchive/{release} (the finarchive project; archives public news pages)"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # nothing here is meant to spin
-Rest = Annotated[Duration, AfterValidator(_bounded(_SECOND, _HOUR))]  # back-off doubles to an hour and stops
-Folder = Annotated[Path, BeforeValidator(_folder)]
-Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Count = Annotated[int, Strict()]
-Category = Annotated[StrictStr, AfterValidator(_category)]
-ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
-Cron = Annotated[StrictStr, AfterValidator(check_cron)]
 Kind = Literal["roll", "live", "column", "usstock", "rss"]
 
 
 class ArchiveSettings(BaseModel):
     """Where articles go and what their files look like."""
 
-    model_config = _CHECKED
+    model_config = CHECKED
 
     root: Folder = Path("./news")  # beside the caller: needs no rights, and is easily seen and removed
     profile: Literal["sample", "extended", "hugo"] = "sample"  # the format that existing blogs were built on
@@ -127,7 +70,7 @@ class ArchiveSettings(BaseModel):
 class NetworkSettings(BaseModel):
     """How the web is asked: politely, within bounds, and never inside the own network."""
 
-    model_config = _CHECKED
+    model_config = CHECKED
 
     # Seconds between two requests to one host. One a second drains the busiest hour measured (50 articles) in
     # a minute; fast polling is answered with 403. More than an hour would be a stop, not a delay.
@@ -141,7 +84,7 @@ class NetworkSettings(BaseModel):
     max_body: Annotated[Count, Field(ge=1024)] = 8_388_608
     allow_private: StrictBool = False  # a link in a page must not reach the machines around us
     obey_robots: StrictBool = True  # what a site asks of robots holds unless its owner is asked
-    user_agent: Annotated[StrictStr, AfterValidator(_header_text)] = Field(default_factory=_user_agent)
+    user_agent: HeaderText = Field(default_factory=_user_agent)
     # First rest of a host that refused (403, 418, 429, 456) without a Retry-After; it doubles to an hour. Ten
     # seconds cost little if the refusal was a hiccup, and nine doublings reach the hour.
     rest: Rest = timedelta(seconds=10)
@@ -150,16 +93,16 @@ class NetworkSettings(BaseModel):
 class ScheduleSettings(BaseModel):
     """When lists are read, how far, and when archived articles are looked at again."""
 
-    model_config = _CHECKED
+    model_config = CHECKED
 
     # Before `every`, because each is checked against those above it. Under a minute polls cost more than they
     # find: items enter a list up to eight minutes after the time they show.
     min: Interval = timedelta(minutes=1)
     # A busy hour brings 50 articles, a whole page: a list read less often takes as many requests, only later.
-    max: Interval = _HOUR
+    max: Interval = HOUR
     every: Interval = timedelta(minutes=5)  # a busy list brings about four items in it, far from a page
     # Ages at which an archived article is fetched again: most corrections come at once, deletions in days.
-    recheck: tuple[Interval, ...] = (_HOUR, timedelta(days=1), timedelta(days=7))
+    recheck: tuple[Interval, ...] = (HOUR, timedelta(days=1), timedelta(days=7))
     # The most requests in an hour that are spent on looking at archived articles again. A busy day brings 1,500
     # articles and 4,500 looks: 600 leave room for what lists say has changed, at one in six seconds.
     rechecks: Annotated[Count, Field(ge=0)] = 600
@@ -187,7 +130,7 @@ def _disorder(name: str | None, value: timedelta, bound: str, other: str, limit:
 class HealthSettings(BaseModel):
     """Whether the daemon tells over HTTP how it is doing; on 127.0.0.1 alone, since it tells whoever asks."""
 
-    model_config = _CHECKED
+    model_config = CHECKED
 
     port: Annotated[Count, Field(ge=0, le=65_535)] = 0  # 0 for off: who watches it knows which port is free
 
@@ -195,22 +138,22 @@ class HealthSettings(BaseModel):
 class ServeSettings(BaseModel):
     """The reader in the browser (finarchive serve); on 127.0.0.1 alone, since it asks nobody who they are."""
 
-    model_config = _CHECKED
+    model_config = CHECKED
 
     # Datasette's own: who knows it looks there. 0 takes any that is free.
     port: Annotated[Count, Field(ge=0, le=65_535)] = 8001
     images: StrictBool = True  # those that are kept: nothing is ever loaded from elsewhere
     # Names that a request may call it by, beside localhost and 127.0.0.1: those of a proxy in front of it. Any other
     # is refused, because a page on the web can have its own name resolve to this machine.
-    names: tuple[Annotated[StrictStr, AfterValidator(_host_name)], ...] = ()
+    names: tuple[HostName, ...] = ()
 
 
 class Feed(BaseModel):
     """One list to watch. The order of feeds matters: an article is filed under the first that claims it."""
 
-    model_config = _CHECKED
+    model_config = CHECKED
 
-    id: Annotated[StrictStr, AfterValidator(_feed_id)]
+    id: Name
     kind: Kind
     # Folders, outermost first. Eight is more than any sensible tree, and keeps paths within system limits.
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=8)]
@@ -276,23 +219,53 @@ class Feed(BaseModel):
         return self.author or self.categories[:2][-1]
 
 
+class Alert(BaseModel):
+    """What somebody wants to be told of as soon as it is archived."""
+
+    model_config = CHECKED
+
+    name: Name
+    query: StrictStr
+    urls: tuple[SecretAddress, ...]  # where to, in apprise's notation; secret
+    # The most messages in an hour to one address, evenly apart: one in five minutes. What buzzes more often is
+    # switched off. More than 360 would be less than the time that articles are gathered for.
+    at_most: Annotated[Count, Field(ge=1, le=360)] = 12
+
+    @field_validator("query")
+    @classmethod
+    def _understood(cls, value: str, info: ValidationInfo) -> str:
+        check: Callable[[str], None] | None = (info.context or {}).get("check_query")
+        if check:
+            check(value)
+        return value
+
+    @field_validator("urls")
+    @classmethod
+    def _some(cls, value: tuple[SecretAddress, ...]) -> tuple[SecretAddress, ...]:
+        if not value:  # a bound on the length would be told of addresses with mistakes too
+            raise ValueError("must not be empty")
+        return value
+
+
 class Settings(BaseModel):
     """Everything the configuration says."""
 
-    model_config = _CHECKED
+    model_config = CHECKED
 
     archive: ArchiveSettings = ArchiveSettings()
     network: NetworkSettings = NetworkSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     health: HealthSettings = HealthSettings()
     serve: ServeSettings = ServeSettings()
+    alerts: tuple[Alert, ...] = ()
     feeds: tuple[Feed, ...] = ()  # `config.load` puts the built-in list here; a test may want none
 
-    @field_validator("feeds")
+    @field_validator("alerts", "feeds")
     @classmethod
-    def _ids_once(cls, feeds: tuple[Feed, ...]) -> tuple[Feed, ...]:
-        ids = [feed.id for feed in feeds]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
-        if repeated:
-            raise PydanticCustomError("repeated_id", f"feed ids must be unique, not twice {', '.join(repeated)}")
-        return feeds
+    def _names_once(cls, tables: tuple[Alert | Feed, ...], info: ValidationInfo) -> tuple[Alert | Feed, ...]:
+        names = [table.id if isinstance(table, Feed) else table.name for table in tables]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            told = "feed ids" if info.field_name == "feeds" else "names of alerts"
+            text = f"{told} must be unique, not twice {', '.join(repeated)}"
+            raise PydanticCustomError("repeated_id", "{text}", {"text": text})
+        return tables

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from archive.errors import ArchiveError, DiskFullError, LockedError, MissingExtraError, NotWritableError
+from archive.errors import ArchiveError, DiskFullError, LockedError, MissingExtraError, NotWritableError, QueryError
+from archive.query import parse
 from config.load import ConfigError, Mistake, find, load
 from config.model import Feed, Settings
 from scheduler import logs
@@ -43,7 +45,7 @@ class Session:
 
         :raises ConfigError: with every mistake in them
         """
-        return load(self.config_path, os.environ)
+        return _with_what_it_needs(load(self.config_path, os.environ, _understood), self.config_path)
 
     def reload(self) -> Settings:
         """The settings as they are now: from the file that they came from, or one that has appeared since.
@@ -53,7 +55,7 @@ class Session:
         path = self.config_path or find(self.config, os.environ, Path())
         if path and path.exists() and not path.is_file():  # reading a pipe may take for ever
             raise ConfigError([Mistake(str(path), None, "", "is no regular file; it is read again at each SIGHUP")])
-        return load(path, os.environ)
+        return _with_what_it_needs(load(path, os.environ, _understood), path)
 
     def chosen(self, names: tuple[str, ...]) -> list[Feed]:
         """The feeds of these ids, else all that are on.
@@ -77,6 +79,20 @@ class Refusal(click.ClickException):
     """A command cannot do what it was asked; said in one line, without the usage that click prints with its own."""
 
     exit_code = Exit.USAGE
+
+
+def _understood(query: str) -> None:
+    try:
+        parse(query)
+    except QueryError as error:
+        raise ValueError(f"cannot be understood: {error}") from error
+
+
+def _with_what_it_needs(settings: Settings, path: Path | None) -> Settings:
+    if settings.alerts and find_spec("apprise") is None:
+        told = "need a library that is not installed: pip install 'finarchive[alerts]'"
+        raise ConfigError([Mistake(str(path or "built-in settings"), None, "alerts", told)])
+    return settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -20,6 +20,7 @@ from scheduler.doctor import examine
 from scheduler.exits import Exit
 from scheduler.export_commands import export_command
 from scheduler.find_commands import search_command
+from scheduler.follow_commands import alerts_command, tail
 from scheduler.handover import runs
 from scheduler.record_commands import diff, rebuild_command, verify_command
 from scheduler.reports import coverage_json, plain, report_coverage, report_feeds, report_gaps, status_json
@@ -35,8 +36,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def register(group: click.Group) -> None:
     """Add all commands to the command line."""
     for command in (
-        crawl_command, run, feeds, status, coverage, backfill, retry, search_command, show, diff, export_command,
-        verify_command, rebuild_command, serve, service, init, doctor, demo,
+        crawl_command, run, feeds, status, coverage, backfill, retry, search_command, tail, alerts_command, show,
+        diff, export_command, verify_command, rebuild_command, serve, service, init, doctor, demo,
     ):  # fmt: skip
         group.add_command(command)
 

@@ -9,6 +9,8 @@ from archive.archive import Archive
 from archive.records import Span
 from config.model import Feed, Settings
 from crawler.engine import Engine
+from scheduler.alerts import Alerts
+from scheduler.clock import Clock
 from scheduler.desk import Desk
 from scheduler.errand import Errand
 from scheduler.recovery import recover
@@ -38,6 +40,11 @@ def crawl(
         recover(archive, settings, now())
         desk = Desk(archive, settings, now, one_off(now()))
         errand = Errand(desk, feeds, limit=limit, stretch=stretch, on_change=on_change)
-        engine = Engine(settings, desk, desk.articles.rests, now, errand.carry_out)
+
+        async def carry_out() -> None:
+            async with Alerts(desk.run, Clock(now)).on_duty():
+                await errand.carry_out()
+
+        engine = Engine(settings, desk, desk.articles.rests, now, carry_out)
         engine.run()
         return errand.result(engine.requests, interrupted=engine.interrupted is not None)

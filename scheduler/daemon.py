@@ -20,10 +20,10 @@ from archive.records import Entry, Failure, Poll, Revision
 from archive.seal import seal
 from config.changes import changed, needs_restart
 from config.cron import next_time
-from config.load import ConfigError
 from config.model import Feed, Settings
 from crawler import urls
 from crawler.engine import Engine
+from scheduler.alerts import Alerts
 from scheduler.clock import Clock, Watch
 from scheduler.desk import Desk
 from scheduler.exits import Exit
@@ -35,6 +35,7 @@ from scheduler.notify import Notifier, watchdog_interval
 from scheduler.plan import next_poll, pace
 from scheduler.porter import Porter
 from scheduler.recovery import recover
+from scheduler.reloading import Reloading
 from scheduler.reports import report_feeds
 from scheduler.run import STANDING
 from scheduler.timetable import Timetable
@@ -71,7 +72,7 @@ class Daemon:
     def __init__(
         self, archive: Archive, settings: Settings, load: Callable[[], Settings], surroundings: Surroundings
     ) -> None:
-        self._archive, self._settings, self._load = archive, settings, load
+        self._archive, self._settings = archive, settings
         self._clock, self._notifier = surroundings.clock, surroundings.notifier
         self._watchdog = surroundings.watchdog
         self._began = self._clock.now()
@@ -80,9 +81,15 @@ class Daemon:
         self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._desk.run.crash)
         self._mender = Mender(self._desk, self._clock)
         self._metrics = Metrics()
+        self._alerts = Alerts(self._desk.run, self._clock, self._metrics.alerted)
         self._polled_at: dict[str, datetime] = {}
-        self._reloading: asyncio.Task[None] | None = None
-        self._reload_again = False  # SIGHUP came while it was reloading
+        self._reloading = Reloading(
+            load,
+            self._adopt,
+            on_begun=lambda: self._notifier.reloading(self._clock.ticks()),
+            on_ended=lambda: self._notifier.ready(self._status()),
+            on_crash=self._desk.run.crash,
+        )
 
     def run(self) -> Exit:
         """Run until SIGTERM or SIGINT.
@@ -104,14 +111,15 @@ class Daemon:
             health.listen()
         await reception.open()
         self._desk.run.listeners.append(self)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        loop.add_signal_handler(signal.SIGHUP, self._reloading.ask)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._desk.open()
         self._timetable.start(self._feeds())
         logger.info("started feeds=%d root=%s", len(self._feeds()), self._archive.root)
         self._notifier.ready(self._status())
         try:
-            await asyncio.gather(self._beat(), self._mender.run())
+            async with self._alerts.on_duty():
+                await asyncio.gather(self._beat(), self._mender.run())
         finally:
             self._notifier.stopping("stopping: finishing what is under way")
             logger.info("stopping")
@@ -193,32 +201,6 @@ class Daemon:
 
     # The configuration
 
-    def _reload_soon(self) -> None:
-        self._reload_again = self._reloading is not None and not self._reloading.done()
-        if not self._reload_again:
-            self._reloading = asyncio.ensure_future(self._reload())
-            self._reloading.add_done_callback(self._reloaded)
-
-    def _reloaded(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        if error := task.exception():
-            self._desk.run.crash(error)
-        elif self._reload_again:
-            self._reload_soon()
-
-    async def _reload(self) -> None:
-        self._notifier.reloading(self._clock.ticks())
-        try:
-            new = self._load()
-        except ConfigError as error:
-            for mistake in error.mistakes:
-                logger.error("configuration-refused mistake=%r", str(mistake))
-            logger.error("configuration-kept reason=%r", "the new one has mistakes; the old one goes on")
-        else:
-            await self._adopt(new)
-        self._notifier.ready(self._status())
-
     async def _adopt(self, new: Settings) -> None:
         names = changed(self._settings, new)
         if held := needs_restart(names):
@@ -228,6 +210,7 @@ class Daemon:
             return
         self._settings = new
         self._desk.reconfigure(new)
+        self._alerts.reconfigure()
         self._timetable.replan(self._feeds())
         if names:
             await self._engine.renew(new)
@@ -279,6 +262,7 @@ class Daemon:
             parked=store.counts().parked,
             resting=sum(rest.until > now for rest in store.rests()),
             requests=self._engine.requests,
+            alerts=tuple(alert.name for alert in self._settings.alerts),
         )
         return self._metrics.render(snapshot, now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import ssl
@@ -18,6 +19,7 @@ from archive.errors import ArchiveError
 from archive.store import Store
 from config.load import ConfigError
 from config.model import Settings
+from scheduler import courier
 from scheduler.cli import Session
 from scheduler.exits import Exit
 from scheduler.handover import runs
@@ -59,6 +61,7 @@ def examine(session: Session) -> list[Check]:
     checks += [_folder(root), _room(root), _index(root)]
     checks.append(Check("daemon", True, "runs" if runs(root / INNER) else "none runs: finarchive run, or a service"))
     checks += _network(settings)
+    checks += _alerts(settings)
     return checks
 
 
@@ -91,6 +94,15 @@ def _index(root: Path) -> Check:
     if problem:
         return Check("index", False, f"{index_path(root)} is damaged ({problem}): put a copy of it back")
     return Check("index", True, f"{counts.archived} articles, {counts.pending} wait, {counts.parked} parked")
+
+
+def _alerts(settings: Settings) -> Iterator[Check]:
+    """Whether there are such addresses; nothing is sent."""
+    for alert in settings.alerts:
+        for number, url in enumerate(alert.urls, start=1):
+            wrong = asyncio.run(courier.check(url.get_secret_value()))
+            told = f"{alert.name}, address {number}: {wrong or f'finarchive alerts --test {alert.name} sends to it'}"
+            yield Check("alert", wrong is None, told, Exit.USAGE)
 
 
 def _network(settings: Settings) -> Iterator[Check]:

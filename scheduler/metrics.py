@@ -45,6 +45,7 @@ class Snapshot:
     parked: int  # entries that were given up
     resting: int  # hosts that are left alone at present
     requests: int  # sent since the process started
+    alerts: tuple[str, ...] = ()  # names of those that are configured
 
 
 class Metrics:
@@ -78,6 +79,12 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        self._alerts = Counter(
+            "finarchive_alert_messages",
+            "Messages of an alert, by what came of them: sent, or failed and tried again.",
+            ("alert", "outcome"),
+            registry=self._registry,
+        )
         build = Info("finarchive_build", "What is running.", registry=self._registry)
         build.info({"version": version("finarchive")})
         _Process(registry=self._registry)
@@ -109,6 +116,10 @@ class Metrics:
         """An attempt on an article failed."""
         self._failures.labels(kind).inc()
 
+    def alerted(self, alert: str, taken: bool) -> None:
+        """A message of the alert of this name was taken, or was not."""
+        self._alerts.labels(alert, "sent" if taken else "failed").inc()
+
     def render(self, snapshot: Snapshot, now: datetime) -> bytes:
         """Everything, as text of :data:`CONTENT_TYPE`.
 
@@ -117,6 +128,9 @@ class Metrics:
         for feed in snapshot.feeds:
             for outcome in OUTCOMES:
                 self._polls.labels(feed.id, outcome)  # at 0, as above
+        for alert in snapshot.alerts:
+            for outcome in ("sent", "failed"):
+                self._alerts.labels(alert, outcome)
         shown = _Shown(snapshot, now)
         self._registry.register(shown)
         try:

@@ -19,7 +19,7 @@ from archive.looks import Place, Verdict
 from archive.notebook import LOOKS, OTHERS, order
 from archive.seal import adopt
 from archive.store import Store
-from archive.takeover import Unproven, index_differences, take_over, unproven
+from archive.takeover import Unproven, index_differences, take_over, take_over_alerts, unproven
 from scheduler.placing import Tree, compare, place_files, place_index
 from scheduler.understanding import Reading, Understood, read_journal
 from scheduler.verdicts import judge
@@ -120,6 +120,7 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
         store.search.add_missing()
         with store.in_one_go():
             replay(later, store, tree, result)
+        take_over_alerts(old, new)
         result.rows = index_differences(old, new)
     finally:
         store.close()

@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from archive.alerts import Told
+from archive.query import parse
 from archive.records import Counts
 from archive.store import Store
-from config.model import Settings
+from config.model import Alert, Settings
 from crawler import urls
+from scheduler.alerting import fresh
 from scheduler.coverage import FeedDay, coverage, recent_days
 from scheduler.judgement import OpenGap, close_gap, judge
 from scheduler.plan import pace
@@ -32,6 +35,17 @@ class FeedReport:
     archived: int
     pending: int
     parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReport:
+    """How an address of an alert is doing."""
+
+    alert: Alert
+    address: int  # which of the alert's, from 1
+    service: str  # the scheme of the address: the rest is secret
+    waiting: int  # articles that it is still to be told of
+    told: Told | None  # None: neither the daemon nor a crawl has run since it was configured
 
 
 def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bool = True) -> list[FeedReport]:
@@ -78,6 +92,20 @@ def report_coverage(store: Store, feeds: Sequence[str], days: Sequence[date], no
     spans = store.spans()
     shown = {feed: spans.get(feed, []) for feed in feeds}
     return coverage(shown, store.gaps(), feeds, days or recent_days(shown.values(), now), now)
+
+
+def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[AlertReport]:
+    """How each address of the configured alerts is doing."""
+    told = {(each.alert, each.address): each for each in store.alerts.all()}
+    upto, found = store.arrivals.newest(), []
+    for alert in alerts:
+        query = fresh(parse(alert.query), now)
+        for address, url in enumerate(alert.urls, start=1):
+            each = told.get((alert.name, address))
+            waiting = store.arrivals.count(query, each.position, upto) if each else 0
+            service = url.get_secret_value().partition("://")[0].lower()
+            found.append(AlertReport(alert, address, service, waiting, each))
+    return found
 
 
 def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:

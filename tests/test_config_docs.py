@@ -5,11 +5,11 @@ from pydantic import BaseModel
 
 from config.lines import key_lines
 from config.load import builtin_feeds, load, sample_text
-from config.mistakes import SECTIONS
-from config.model import Feed, Settings
+from config.mistakes import SECTIONS, TABLES
+from config.model import Alert, Settings
 
 DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
-MODELS: list[type[BaseModel]] = [*SECTIONS.values(), Feed]
+MODELS: list[type[BaseModel]] = [*SECTIONS.values(), *(model for model, _ in TABLES.values())]
 
 
 def written_to(folder: Path, text: str) -> Path:
@@ -28,7 +28,9 @@ def test_sample_with_every_line_in_force_says_the_defaults(tmp_path: Path) -> No
     agent = Settings().network.user_agent
     assert settings.network.user_agent == agent.replace(agent.split()[0], "finarchive/VERSION")
     network = settings.network.model_copy(update={"user_agent": agent})
-    assert settings.model_copy(update={"network": network, "feeds": ()}) == Settings()
+    assert settings.model_copy(update={"network": network, "alerts": (), "feeds": ()}) == Settings()
+    [alert] = settings.alerts
+    assert alert.at_most == Alert.model_fields["at_most"].default
     example, timed = settings.feeds
     china, banking = (feed for name in ("china", "banking") for feed in builtin_feeds() if feed.id == name)
     assert example.model_copy(update={"every": None, "author": None}) == china
@@ -45,8 +47,9 @@ def test_every_setting_variable_and_built_in_feed_is_documented() -> None:
         for key in model.model_fields:
             assert f"| `{key}` |" in chapters[f"[{section}]"]
             assert f"`FINARCHIVE_{section.upper()}_{key.upper()}`" in chapters[f"[{section}]"]
-    for key in Feed.model_fields:
-        assert f"| `{key}` |" in chapters["[[feeds]]"]
+    for table, (model, _) in TABLES.items():
+        for key in model.model_fields:
+            assert f"| `{key}` |" in chapters[f"[[{table}]]"]
     for feed in builtin_feeds():
         on = "yes" if feed.enabled else "no: "
         number = re.findall(r"\d+", feed.endpoint)

@@ -179,7 +179,7 @@ categories = []
         "finarchive.toml:20: feeds[a].endpoint: is missing: a feed of kind rss needs the address of its list",
         "finarchive.toml:21: feeds[#2].id: must be unique, but feed 1 is 'a' too",
         "finarchive.toml:23: feeds[a].categories: must not be empty",
-        "finarchive.toml:24: nonsense: unknown key; known are archive, network, schedule, health, serve, feeds",
+        f"finarchive.toml:24: nonsense: unknown key; known are {', '.join(Settings.model_fields)}",
         "FINARCHIVE_ARCHIVE_RAW: archive.raw: must be 'warc' or 'none', not 'zip'",
         "FINARCHIVE_NETWORK_DELY: unknown variable; did you mean FINARCHIVE_NETWORK_DELAY?",
     ]
@@ -275,3 +275,76 @@ def test_port_of_the_file_is_checked(write: Any) -> None:
 
 def test_long_values_do_not_flood_the_message(write: Any) -> None:
     assert len(told(write(f'[network]\ndelay = "{"x" * 10_000}"'))[0]) < 200
+
+
+# Alerts
+
+ALERT = '[[alerts]]\nname = "maotai"\nquery = "茅台"\nurls = ["json://user:pass@127.0.0.1:9/a"]\n'
+
+
+def refuse_red(query: str) -> None:
+    if query == "red":
+        raise ValueError("is no query: red")
+
+
+def test_alerts_are_read_and_what_is_secret_is_not_shown(write: Any) -> None:
+    settings = load(write(ALERT), {}, refuse_red)
+    [alert] = settings.alerts
+    assert (alert.name, alert.query, alert.at_most) == ("maotai", "茅台", 12)
+    assert [url.get_secret_value() for url in alert.urls] == ["json://user:pass@127.0.0.1:9/a"]
+    assert "pass" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+    assert len(settings.feeds) == len(builtin_feeds())
+
+
+def test_mistakes_in_alerts_are_told_with_their_lines_and_without_what_is_secret(write: Any) -> None:
+    text = """
+    [[alerts]]
+    name = "a"
+    query = "red"
+    urls = "tgram://TOKEN/1"
+    [[alerts]]
+    name = "a"
+    query = ""
+    urls = ["TOKEN"]
+    at_most = 0
+    [[alerts]]
+    name = "Ä b"
+    urls = ["json://x", 77]
+    url = "y://z"
+    [[alerts]]
+    name = "none"
+    query = "q"
+    urls = []
+    """
+    with pytest.raises(ConfigError) as caught:
+        load(write(text), {"FINARCHIVE_ALERT_OTHER_URLS": "json://TOKEN"}, refuse_red)
+    lines = [str(mistake).rpartition("finarchive.toml:")[2] for mistake in caught.value.mistakes]
+    assert lines == [
+        "4: alerts[a].query: is no query: red",
+        "5: alerts[a].urls: must be a list, not what is there",
+        "7: alerts[#2].name: must be unique, but alert 1 is 'a' too",
+        "9: alerts[a].urls: must be an address that apprise knows, such as tgram://TOKEN/CHAT or mailto://…",
+        "10: alerts[a].at_most: must be at least 1, not 0",
+        "11: alerts[Ä b].query: is missing, and every alert needs it",
+        "12: alerts[#3].name: must be of a-z, 0-9, _ and -, and start with a letter or digit, not 'Ä b'",
+        "13: alerts[Ä b].urls: must be a text in quotes, not what is there",
+        '14: alerts[Ä b].url: unknown key; did you mean "urls"?',
+        "18: alerts[none].urls: must not be empty",
+        "FINARCHIVE_ALERT_OTHER_URLS: belongs to no alert: none of [[alerts]] has such a name",
+    ]
+    assert "77" not in str(caught.value)
+    assert "json" not in str(caught.value)
+
+
+def test_addresses_of_an_alert_may_stand_in_the_environment(write: Any) -> None:
+    env = {"FINARCHIVE_ALERT_TWO_WORDS_URLS": "json://a  json://b?x=1,2"}
+    [alert] = load(write('[[alerts]]\nname = "two-words"\nquery = "q"\n'), env).alerts
+    assert [url.get_secret_value() for url in alert.urls] == ["json://a", "json://b?x=1,2"]
+
+    env["FINARCHIVE_ALERT_TWO_WORDS_URLS"] = "TOKEN"
+    assert told(write('[[alerts]]\nname = "two-words"\nquery = "q"\n'), env) == [
+        (
+            "FINARCHIVE_ALERT_TWO_WORDS_URLS: alerts[two-words].urls: must be an address that apprise knows, "
+            "such as tgram://TOKEN/CHAT or mailto://…"
+        )
+    ]

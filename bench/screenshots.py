@@ -1,0 +1,104 @@
+"""The README's pictures of the reader: an invented archive, served, as Debian's Chromium shows it.
+
+    python -m bench.screenshots            # writes docs/images/*.png
+
+It needs chromium and fonts-noto-cjk: .ci/tools installs both.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from playwright.sync_api import Page, ViewportSize
+
+from archive.paths import CHINA
+from replica.server import Replica
+from replica.story import LONGEST_LAG, Story, make_stories
+from tests.browsing import browser, watched
+from tests.conftest import NEWEST, Home
+from tests.serving import Serving
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+MOST = 250_000  # bytes of a picture: four of them should not make the repository heavy
+HOURS = 48  # as many as the first page draws
+FEEDS = (("usstock", "美股", 2672), ("macro", "宏观经济", 1687), ("china", "新浪财经－国內", 1686))
+DESK, PHONE = ViewportSize(width=1180, height=820), ViewportSize(width=390, height=820)
+EDITED = "nreplica0000007"
+
+
+@contextmanager
+def archive(folder: Path) -> Iterator[Serving]:
+    """An archive in use: lists of three feeds, an article that was corrected."""
+    home = Home(folder)
+    with Replica(_two_days()) as replica:
+        feeds = "".join(
+            f'[[feeds]]\nid = "{name}"\nkind = "roll"\ncategories = ["金融", "新浪财经", "{title}"]\n'
+            f'endpoint = "{replica.endpoint}"\nlid = {lid}\n'
+            for name, title, lid in FEEDS
+        )
+        home.config.write_text(
+            f"[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\n{feeds}", encoding="utf-8"
+        )
+        _crawl(home)
+        replica.clock += 60
+        story = next(story for story in replica.site.stories if story.docid == EDITED)
+        first, _, rest = story.body.partition("。")
+        replica.site.edit(
+            EDITED, replica.clock, title=f"更正：{story.title}",
+            body=f"{first}，更正后的数据以统计公报为准。{rest}<p>　　更正：本文前一版的数字有误，特此说明。</p>",
+        )  # fmt: skip
+        _crawl(home)
+    with Serving(home) as serving:
+        yield serving
+
+
+def _two_days() -> list[Story]:
+    """Articles as they come: few at night, most when the markets are open."""
+    times = []
+    for hour in range(HOURS):
+        until = NEWEST - 3600 * hour
+        in_china = datetime.fromtimestamp(until, CHINA).hour
+        number = 1 if in_china < 7 else 9 if 9 <= in_china < 16 else 5
+        times += [until - 3600 * part // number for part in range(number - hour % 3 % number)]
+    return [
+        replace(story, ctime=time, mtime=time, intime=time + LONGEST_LAG)
+        for story, time in zip(make_stories(len(times), newest=NEWEST), times, strict=True)
+    ]
+
+
+def _crawl(home: Home) -> None:
+    outcome = home.run("crawl", "--json", timeout=300)
+    if outcome.status:
+        raise SystemExit(outcome.err)
+
+
+def main() -> None:
+    """Make them all."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, archive(Path(folder)) as served, browser() as chrome:
+        for name, place, size, scheme in (
+            ("front", "/", DESK, "light"),
+            ("search", "/search?q=增长 OR 茅台", DESK, "light"),
+            ("diff", f"/article/{EDITED}/diff?old=1&new=2", DESK, "light"),
+            ("phone", f"/article/{EDITED}", PHONE, "dark"),
+        ):
+            with watched(chrome, base_url=served.address, viewport=size, color_scheme=scheme) as (page, _):
+                page.goto(place, wait_until="networkidle")
+                _keep(page, IMAGES / f"{name}.png")
+
+
+def _keep(page: Page, path: Path) -> None:
+    path.write_bytes(page.screenshot())
+    size = path.stat().st_size
+    print(f"{path.relative_to(IMAGES.parents[1])}: {size:,} bytes")
+    if size > MOST:
+        raise SystemExit(f"{path} is larger than {MOST:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What single values of the configuration have to be like, whichever setting they stand in. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, Strict, StrictStr
+
+from config.cron import check_cron
+from config.durations import format_duration, parse_duration
+
+# Defaults are checked as well, because some are only right beside others (a roll feed without a lid).
+CHECKED = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+# Sina's list numbers have three to five digits; 32 bits leave room and fit any database.
+_LIST_NUMBER_MAX = 2**31 - 1
+
+_SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+
+def _bounded(least: timedelta, most: timedelta | None = None) -> Callable[[timedelta], timedelta]:
+    def check(value: timedelta) -> timedelta:
+        if value < least:
+            raise ValueError(f"must be at least {format_duration(least)}, not {format_duration(value)}")
+        if most is not None and value > most:
+            raise ValueError(f"must be at most {format_duration(most)}, not {format_duration(value)}")
+        return value
+
+    return check
+
+
+def _folder(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f'must be the path of a folder, as text such as "./news", not {value!r}')
+    return Path(value)
+
+
+def _header_text(value: str) -> str:
+    # It is sent in a header: a line break would let it add headers, and servers mangle what is not ASCII.
+    if not value.strip() or not value.isascii() or not value.isprintable():
+        raise ValueError(f"must be one line of visible ASCII characters, not {value!r}")
+    return value
+
+
+def _host_name(value: str) -> str:
+    # As a Host header has it; the port is left out, for a proxy has its own.
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
+        raise ValueError(f'must be a host\'s name in small letters, such as "news.example.org", not {value!r}')
+    return value
+
+
+def _name(value: str) -> str:
+    # Names are typed on the command line and stand in log lines as feed=NAME.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+        raise ValueError(f"must be of a-z, 0-9, _ and -, and start with a letter or digit, not {value!r}")
+    return value
+
+
+def _category(value: str) -> str:
+    # A category becomes a folder; one of which nothing is left would move its articles a level up.
+    kept = (c for c in value if c not in '/\\:*?"<>|' and unicodedata.category(c) != "Cc")
+    if not " ".join("".join(kept).split()).strip(". "):
+        raise ValueError(f"must keep a character that a folder's name can have, which {value!r} does not")
+    return value
+
+
+def _address(value: SecretStr) -> SecretStr:
+    # What is wrong is said without the value: half of such an address is a password.
+    if not re.fullmatch(r"[a-zA-Z0-9+.-]+://\S+", value.get_secret_value()):
+        raise ValueError("must be an address that apprise knows, such as tgram://TOKEN/CHAT or mailto://…")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # nothing here is meant to spin
+Rest = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # back-off doubles to an hour and stops
+Folder = Annotated[Path, BeforeValidator(_folder)]
+Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Count = Annotated[int, Strict()]
+Category = Annotated[StrictStr, AfterValidator(_category)]
+ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
+Name = Annotated[StrictStr, AfterValidator(_name)]
+HeaderText = Annotated[StrictStr, AfterValidator(_header_text)]
+HostName = Annotated[StrictStr, AfterValidator(_host_name)]
+SecretAddress = Annotated[SecretStr, AfterValidator(_address)]
+Cron = Annotated[StrictStr, AfterValidator(check_cron)]

@@ -1,0 +1,128 @@
+"""Debian's Chromium, driven by Playwright, and a canary that hears whatever it asks of anywhere else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwright
+
+# Where screenshots are kept; a folder of the test's own where it is not set.
+ARTEFACTS = "ARTEFACTS"
+OUTSIDE = "evil.test"  # every name but loopback's leads to the canary
+PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
+# Chromium asks its makers for this and that when it starts: nothing here may.
+_FLAGS = (
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-domain-reliability", "--no-pings",
+)  # fmt: skip
+
+
+def chromium() -> str:
+    """The browser's path; without it the test is left out, or fails where it must be there."""
+    found = shutil.which("chromium")
+    if found is None:
+        told = "Chromium is not installed: .ci/tools installs it"
+        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
+    return found
+
+
+@contextmanager
+def browser(canary: Canary | None = None) -> Iterator[Browser]:
+    """A browser for which every name but loopback's leads to the canary, or, without one, nowhere."""
+    path = chromium()
+    elsewhere = f"127.0.0.1:{canary.port}" if canary else "~NOTFOUND"
+    with sync_playwright() as playwright:
+        flags = [*_FLAGS, f"--host-resolver-rules=MAP * {elsewhere}, EXCLUDE 127.0.0.1, EXCLUDE localhost"]
+        running = playwright.chromium.launch(executable_path=path, args=flags)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+class Canary:
+    """Listens on loopback, answers nothing, and remembers what it was asked by the name of elsewhere."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.heard: list[str] = []
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            with connection:
+                connection.settimeout(5)
+                try:
+                    head = connection.recv(4096)  # a request with its Host, or a TLS greeting with the name in it
+                except OSError:
+                    continue
+            if OUTSIDE.encode() in head:
+                self.heard.append(head.decode("latin-1").partition("\r\n")[0])
+
+
+@dataclass
+class Watch:
+    """What a page does that nobody asked it for."""
+
+    dialogs: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def elsewhere(self, origin: str) -> list[str]:
+        """Requests to anywhere but an origin; what stands in an address itself (data:) is none."""
+        return [url for url in self.requests if not url.startswith((f"{origin}/", "data:"))]
+
+
+@contextmanager
+def watched(running: Browser, **options: Any) -> Iterator[tuple[Page, Watch]]:
+    """A page of its own, and what it does.
+
+    :param options: of its context, such as ``viewport`` and ``color_scheme``
+    """
+    context = running.new_context(**options)
+    page, watch = context.new_page(), Watch()
+
+    def dismissed(dialog: Dialog) -> None:
+        watch.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismissed)
+    page.on("console", lambda message: watch.console.append(message.text))
+    page.on("pageerror", lambda error: watch.errors.append(str(error)))
+    page.on("request", lambda request: watch.requests.append(request.url))
+    try:
+        yield page, watch
+    finally:
+        context.close()
+
+
+def shot(page: Page, name: str, folder: Path) -> None:
+    """Keep a picture of what is seen: where $ARTEFACTS says, else in a folder of the test's own."""
+    kept = Path(os.environ.get(ARTEFACTS) or folder)
+    kept.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=kept / f"{name}.png")

@@ -1,0 +1,59 @@
+"""A notification service on loopback: it takes apprise's json:// messages, or does not."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Empty, Queue
+from types import TracebackType
+from typing import Any, Self
+
+
+class Service:
+    """Answers with ``status``; what it took stands in ``taken``, in its order."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.taken: Queue[dict[str, Any]] = Queue()
+        self.asked = threading.Semaphore(0)  # once for each request, before it is answered
+        self.goes_on = threading.Event()  # cleared: requests hang
+        self.goes_on.set()
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                service.asked.release()
+                service.goes_on.wait()
+                if service.status == 200:
+                    service.taken.put(told)
+                self.send_response(service.status)
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"json://name:hush@127.0.0.1:{self._server.server_port}/token-hush"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.goes_on.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What was taken since the last call."""
+        found = []
+        while True:
+            try:
+                found.append(self.taken.get_nowait())
+            except Empty:
+                return found

@@ -1,0 +1,71 @@
+"""What alerts say, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from archive.alerts import Told
+from archive.found import News
+from archive.query import All, Not, OfFeed, Published, parse
+from scheduler.alerting import FRESH, MOST_NAMED, failed, fresh, may_send, message, sent
+
+NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def news(number: int, title: str = "茅台提价", url: str = "https://a.cn/a", symbols: tuple[str, ...] = ()) -> News:
+    return News(number, f"d{number}", 1, title, url, "a.md", NOW, NOW, None, ("china",), symbols, "…")
+
+
+def test_one_article_is_the_title_and_its_address_the_text() -> None:
+    told = message("maotai", [news(1, symbols=("sh600519",))], 1)
+    assert told.title == "maotai: 茅台提价"
+    assert told.body == "10:00 茅台提价 sh600519\nhttps://a.cn/a"
+
+
+def test_what_is_over_the_bound_is_summed_up() -> None:
+    told = message("maotai", [news(n) for n in range(MOST_NAMED)], MOST_NAMED + 37)
+    assert told.title == "maotai: 47 articles"
+    assert told.body.count("茅台提价") == MOST_NAMED
+    assert told.body.endswith("\n\nand 37 more: finarchive alerts, finarchive search")
+
+
+def test_other_peoples_words_call_nobody_and_stay_on_their_line() -> None:
+    long = "长" * 500
+    told = message("a", [news(1, "x\n@everyone\x1b[0m <@U1>"), news(2, long), news(3, url="https://a.cn/" + long)], 3)
+    first, second = told.body.split("\n")[0], told.body.split("\n")[3]
+    assert first == "10:00 x ＠everyone [0m <＠U1>"
+    assert len(second) == len("10:00 ") + 100
+    assert told.body.count("https://") == 2  # an address that is a text of its own is left out
+
+
+def test_messages_stand_evenly_apart() -> None:
+    told = sent(Told("a", 1, 5), 7, NOW)
+    assert (told.position, told.sent, told.attempts) == (7, NOW, 0)
+    assert may_send(told, 12, NOW) == NOW + 5 * MINUTE
+    assert may_send(told, 12, NOW + 6 * MINUTE) == NOW + 6 * MINUTE
+    assert may_send(told, 60, NOW) == NOW + MINUTE
+    assert may_send(Told("a", 1, 5), 12, NOW) == NOW
+
+
+def test_what_failed_is_tried_again_after_twice_the_time_up_to_an_hour() -> None:
+    told, waits = Told("a", 1, 5, NOW - timedelta(days=1)), []
+    for _ in range(9):
+        told = failed(told, "no", NOW)
+        waits.append((may_send(told, 12, NOW) - NOW) / MINUTE)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert (told.attempts, told.failure, told.position) == (9, "no", 5)
+    again = sent(told, 9, NOW)
+    assert (again.attempts, again.due, again.failure) == (0, None, None)
+
+
+def test_a_clock_that_was_ahead_silences_nothing() -> None:
+    told = Told("a", 1, 5, sent=NOW + timedelta(days=3), due=NOW + timedelta(days=3), attempts=1)
+    assert may_send(told, 12, NOW) == NOW
+
+
+def test_only_what_was_published_within_a_day_is_news() -> None:
+    since = Published(since=NOW - FRESH)
+    assert fresh(parse("茅台"), NOW) == All((parse("茅台"), since))
+    # What stands beside each other stays so: only then the index of words is gone through from where one was.
+    assert fresh(All((OfFeed("a"), Not(OfFeed("b")))), NOW) == All((OfFeed("a"), Not(OfFeed("b")), since))
