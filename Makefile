@@ -28,6 +28,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m bench.rebuild
 	$(BIN)/python -m bench.search
 	$(BIN)/python -m bench.pages
+	$(BIN)/python -m bench.exporting
 
 # A day and a morning of the daemon's life in twelve minutes, with all that can go wrong. As root it fills a disk too.
 soak: $(VENV)/ready

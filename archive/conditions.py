@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from archive.cjk import alone
 from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
 from archive.sql import to_text
 
@@ -25,8 +26,11 @@ class Conditions:
     """A query, in the terms of SQL."""
 
     match: str | None = None  # what the words must match, of FTS5; None: they need not
+    character: str | None = None  # that is all that the words must match
     where: list[str] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
+    since: str = ""  # published since then, all of them, and until then
+    until: str = "~"
 
     @classmethod
     def of(cls, query: Query, time: str, versions: str = CURRENT) -> Conditions:
@@ -39,10 +43,15 @@ class Conditions:
         worded = [part for part in parts if expression(part if not isinstance(part, Not) else part.what)]
         found.match = expression(All(tuple(worded)))
         for part in parts:
+            if isinstance(part, Published):
+                found.since = max(found.since, to_text(part.since) or "")
+                found.until = min(found.until, to_text(part.until) or "~")
             if found.match is None or part not in worded:
                 found.where.append(found._sql(part))
         if found.match:
             found.parameters["match"] = found.match
+        if len(worded) == 1 and isinstance(worded[0], Text):
+            found.character = alone(worded[0].text)
         return found
 
     def _sql(self, query: Query) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.takeover import attached, columns_of
+from archive.takeover import UNPROVEN, attached, columns_of
 
 # What a row is known by in each table of what was observed. Rows of changes and observations are numbered as they
 # came: they are known by what they are of, and their number does not count.
@@ -26,14 +26,14 @@ _KEYS = {
 _NUMBERED = ("changes", "observations")
 # What manifests add to it.
 _SEALS = {"manifests": ("day",), "sealed_files": ("file",)}
-# Archived with raw = "none": an entry of which the journal knows nothing, and which a look without a journal has
-# seen, or one of before there were looks.
-_UNPROVEN = """
-    SELECT docid FROM old.entries AS e WHERE docid NOT IN (SELECT docid FROM main.entries) AND (
-        EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.file IS NULL)
-        OR (revision > 0 AND NOT EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid))
-    )
+# Looks that the journal has at articles of which it does not know all: it can be asked that they are known, no more.
+_LOOKS_UNKNOWN = """
+    SELECT docid, at FROM main.observations AS o WHERE docid IN (SELECT docid FROM temp.unproven)
+    AND NOT EXISTS (SELECT 1 FROM old.observations AS k WHERE k.docid = o.docid AND k.file = o.file
+                    AND k."offset" = o."offset" AND k.at = o.at)
+    ORDER BY docid, at LIMIT ?
 """
+_NOT_THERE = "the raw pages say that there is such a row, and it is not there"
 MOST_ROWS = 100  # of a table that are named; after an update that understands pages otherwise all may differ
 
 
@@ -42,7 +42,7 @@ class Disagreement:
     """What of an index is not borne out by its journal."""
 
     rows: tuple[str, ...]  # in words, each with its table and key
-    unproven: int  # entries that were archived without a journal: nothing can be said of them
+    unproven: int  # entries that were archived without a journal, now and then or always: little can be said of them
 
 
 def disagreement(old: Path, new: Path, *, seals: bool) -> Disagreement | None:
@@ -54,9 +54,12 @@ def disagreement(old: Path, new: Path, *, seals: bool) -> Disagreement | None:
     with attached(old, new) as connection:
         if connection is None:
             return None
-        connection.execute(f"CREATE TEMP TABLE unproven AS {_UNPROVEN}")
+        connection.execute(f"CREATE TEMP TABLE unproven AS {UNPROVEN}")
         unproven = connection.execute("SELECT count(*) FROM unproven").fetchone()[0]
-        rows: list[str] = []
+        rows = [
+            f"observations docid={docid} at={at}: {_NOT_THERE}"
+            for docid, at in connection.execute(_LOOKS_UNKNOWN, [MOST_ROWS])
+        ]
         for table, key in (_KEYS | (_SEALS if seals else {})).items():
             rows += _of_table(connection, table, key, ignored=() if seals else ("sealed",))
         return Disagreement(tuple(rows), unproven)
@@ -103,7 +106,7 @@ def _what(found: list[tuple[object, ...]], given: list[tuple[object, ...]], name
     if not given:
         return "the raw pages know nothing of this row"
     if not found:
-        return "the raw pages say that there is such a row, and it is not there"
+        return _NOT_THERE
     if len(found) > 1 or len(given) > 1:
         return "there are other rows of this than the raw pages say"
     others = [name.strip('"') for name, one, other in zip(names, found[0], given[0], strict=False) if one != other]

@@ -27,3 +27,7 @@ class QueryError(ArchiveError):
 
 class DiskFullError(ArchiveError):
     """There was no room to write."""
+
+
+class MissingExtraError(ArchiveError):
+    """A library is not installed that only some people need; the message says how to have it."""

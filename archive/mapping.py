@@ -22,7 +22,7 @@ from archive.records import (
     Span,
     Validators,
 )
-from archive.sql import Row, to_text, to_time
+from archive.sql import Row, to_json, to_text, to_time
 
 
 def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[str, Any]:
@@ -40,10 +40,10 @@ def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[
         "entered": to_text(entry.entered),
         "media": entry.media,
         "image": entry.image,
-        "keywords": json.dumps(entry.keywords, ensure_ascii=False),
-        "lids": json.dumps(entry.lids),
+        "keywords": to_json(entry.keywords, ascii_only=False),
+        "lids": to_json(entry.lids),
         "content": entry.content,
-        "symbols": json.dumps(entry.symbols),
+        "symbols": to_json(entry.symbols),
         "withdrawn": int(entry.withdrawn),
         "foreign_site": int(entry.foreign),
         "carrier": feed if entry.content is not None else None,
@@ -197,9 +197,9 @@ def facts_row(stated: Any) -> dict[str, Any]:
         "url": stated.url,
         "updated": to_text(stated.updated),
         "media": stated.media,
-        "keywords": json.dumps(stated.keywords, ensure_ascii=False),
-        "symbols": json.dumps(stated.symbols),
-        "pictures": json.dumps([asdict(picture) for picture in stated.pictures], ensure_ascii=False),
+        "keywords": to_json(stated.keywords, ascii_only=False),
+        "symbols": to_json(stated.symbols),
+        "pictures": to_json([asdict(picture) for picture in stated.pictures], ascii_only=False),
         "editor": stated.editor,
         "original_title": stated.original_title,
     }

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 CHINA = timezone(timedelta(hours=8))  # the day in a path is the reader's; China has one zone and no summer time
@@ -21,10 +22,15 @@ def post_path(categories: Sequence[str], published: datetime, title: str, docid:
     :param published: aware; its day in China time names the folders
     """
     day = published.astimezone(CHINA)
-    folders = [file_name(category) for category in categories]
+    folders = map(_folder, categories)
     dates = (f"{day:%Y}", f"{day:%m}", f"{day:%d}")
     # strftime's %Y does not pad years below 1000 everywhere; Sina has none.
     return PurePosixPath(*folders, *dates, article_name(title, docid))
+
+
+@lru_cache(maxsize=256)  # the few categories of the configuration, again and again
+def _folder(category: str) -> str:
+    return file_name(category)
 
 
 def article_name(title: str, docid: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,8 @@ from archive.records import Article, Post
 # What may not stand raw in a quoted YAML scalar on one line: controls, line separators, a byte order mark, and
 # what YAML calls not printable.
 _NEEDS_ESCAPE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# The white space is the sample's: three spaces, two, and twelve without a newline at the end.
+_BEFORE, _AFTER = "<div>   \n", "  \n</div>\n            "
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # A scalar that can stand without quotes: begins with a letter (Chinese too), holds no indicator and no edge space.
 _PLAIN = re.compile(r"[^\W\d_](?:[^\x00-\x1f:#{}\[\],&*!|>'\"%@`\s]| (?=\S))*")
@@ -50,6 +53,35 @@ def load(data: bytes) -> tuple[dict[str, Any], str]:
     if not post.metadata:
         raise ValueError("not a front-matter file: it does not begin with ---")
     return post.metadata, post.content
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What a file says that the index does not."""
+
+    categories: tuple[str, ...]  # of the feed that it was filed under
+    author: str
+    image: str | None  # address of its picture
+    body: str  # HTML, without the ``<div>`` around it
+
+
+def read_back(data: bytes) -> Filed:
+    """What was filed with an article, from its file in any profile.
+
+    :raises ValueError: it is no such file
+    """
+    told, _ = load(data)
+    images = told.get("images") or [told.get("headimg")]
+    return Filed(
+        tuple(map(str, told.get("categories") or ())), str(told.get("author") or ""), images[0] or None, body_of(data)
+    )
+
+
+def body_of(data: bytes) -> str:
+    """The HTML of an article, from its file in any profile; the whole text where it is no such file."""
+    text = data.decode(errors="replace")
+    _, found, body = text.partition(f"\n---\n\n{_BEFORE}")
+    return body.removesuffix(_AFTER) if found else text
 
 
 def _sample(article: Article, categories: Sequence[str], author: str, more: Sequence[str] = ()) -> str:
@@ -152,8 +184,7 @@ def _flow(items: Sequence[str]) -> str:
 
 
 def _wrapped(body: str) -> str:
-    # The white space is the sample's: three spaces, two, and twelve without a newline at the end.
-    return f"<div>   \n{body}  \n</div>\n            "
+    return f"{_BEFORE}{body}{_AFTER}"
 
 
 def _digest(body: str) -> str:

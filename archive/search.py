@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archive import sql
+from archive.cjk import writings
 from archive.conditions import CURRENT, TEXT, Conditions
 from archive.excerpt import Seen, Term, excerpt, look, merged, score, term
 from archive.found import Hit, Record
@@ -23,13 +24,34 @@ from archive.sql import to_text, to_time
 MOST_MATCHES = 2_000
 # Of these, so many of the newest, and of the newest that have them in their title, are read and ranked: 6 ms' worth.
 MOST_RANKED = 60
+# A character alone stands in so many words, and in so many articles, that reading articles is faster than asking the
+# index of words: of the newest, so many for each that is wanted, and no fewer than these, 20 ms' worth.
+WINDOW, LEAST_WINDOW = 10, 4_000
+# Of the days that are asked for, it is looked up where so many articles are in the index of words: 5 ms' worth.
+MOST_SPANNED = 50_000
+_END = (1 << 63) - 1  # no row has a higher number
 # How rare a word is, is told by so many of the articles that were observed last: a millisecond's worth.
 SAMPLE = 1_000
 
 # Straight through the index of words, backwards, to where there are enough: the cost does not grow with what matches.
 _MATCHES = """
     SELECT v.id, v.docid, v.published FROM words CROSS JOIN searchable v ON v.id = words.rowid
-    WHERE words MATCH :match AND words.rowid >= :least AND {where} ORDER BY words.rowid DESC LIMIT {most}
+    WHERE words MATCH :match AND words.rowid BETWEEN :least AND :last AND v.published > :after AND {where}
+    ORDER BY words.rowid DESC LIMIT {most}
+"""
+_SELECT_SPAN = """
+    SELECT count(*) AS n, min(id) AS least, max(id) AS last, min(published) AS since
+    FROM (SELECT id, published FROM searchable WHERE published BETWEEN :since AND :until
+          ORDER BY published DESC LIMIT :most)
+"""
+_STANDING = """
+    SELECT v.id FROM searchable v
+    CROSS JOIN revisions r ON r.docid = v.docid AND r.number = v.number
+    LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
+    WHERE v.published >= coalesce(
+            (SELECT published FROM searchable ORDER BY published DESC LIMIT 1 OFFSET :window), '')
+        AND {where} AND ({stands})
+    ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset
 """
 _NEWEST = "ORDER BY published DESC, docid LIMIT :limit OFFSET :offset"
 _SELECT_MATCHES = """
@@ -42,6 +64,13 @@ _COUNT_SAMPLED = f"""
     SELECT count(*) AS n FROM words CROSS JOIN searchable v ON v.id = words.rowid
     WHERE words MATCH :match AND words.rowid >= :least AND {CURRENT}
 """  # noqa: S608 - of constants
+_SELECT_EACH = "SELECT v.docid, v.number FROM searchable v WHERE {where} ORDER BY v.published, v.docid"
+_SELECT_LAST = """
+    SELECT docid, number FROM (
+        SELECT v.docid, v.number, v.published FROM searchable v WHERE {where}
+        ORDER BY v.published DESC, v.docid DESC LIMIT :newest
+    ) ORDER BY published, docid
+"""
 _SELECT_READ = """
     SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
     FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
@@ -96,17 +125,19 @@ class Search:
         with sql.told(self._path):
             return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
 
-    def each(self, query: Query, time: datetime | None = None) -> Iterator[Record]:
-        """All articles whose newest version is as asked for, by the time of their publication, read one by one."""
+    def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
+        """All articles whose newest version is as asked for, by the time of their publication, read one by one.
+
+        :param newest: only so many of them, those published last
+        """
         time = time or datetime.max.replace(tzinfo=UTC)
         conditions = Conditions.of(query, to_text(time) or "")
         where = list(conditions.where)
         if conditions.match:
             where.append("v.id IN (SELECT rowid FROM words WHERE words MATCH :match)")
-        statement = f"""SELECT v.docid, v.number FROM searchable v WHERE {" AND ".join(where)}
-                        ORDER BY v.published, v.docid"""  # noqa: S608 - what was typed is bound
+        statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=" AND ".join(where))
         with sql.told(self._path):
-            for row in self._db.execute(statement, conditions.parameters):
+            for row in self._db.execute(statement, conditions.parameters | {"newest": newest}):
                 yield self._record(self._version(row), time)
 
     def add_missing(self) -> None:
@@ -119,23 +150,67 @@ class Search:
         if conditions.match is None:
             statement = _SELECT_OTHERS.format(where=where, newest=_NEWEST)
             return self._rows(statement, conditions.parameters | {"limit": limit, "offset": offset})
+        if conditions.character and (rows := self._standing(conditions, conditions.character, limit, offset)):
+            return rows
         return self._matches(conditions, conditions.match, limit, offset=offset)
 
     def _matches(
         self, conditions: Conditions, match: str, limit: int, least: int = 0, offset: int = 0
     ) -> list[sql.Row]:
-        """Of those that match, the ones published last."""
+        """Of those that match, the ones published last.
+
+        Where days are asked for, only what was observed with the articles of these days is gone through.
+        """
         matches = _MATCHES.format(where=" AND ".join(conditions.where), most=max(MOST_MATCHES, limit + offset))
         statement = _SELECT_MATCHES.format(matches=matches, newest=_NEWEST)
-        asked = {"match": match, "limit": limit, "offset": offset, "least": least}
-        return self._rows(statement, conditions.parameters | asked)
+        asked = conditions.parameters | {"match": match, "limit": limit, "offset": offset}
+        for span in self._spans(conditions):
+            rows = self._rows(statement, asked | span | {"least": max(span["least"], least)})
+            if not span["after"] or len(rows) == limit:
+                break
+        return rows
+
+    def _spans(self, conditions: Conditions) -> Iterator[dict[str, Any]]:
+        """From where to where in the index of words all is that was published in the days that are asked for.
+
+        Of a span that begins after some time, only what was published then is meant.
+        """
+        if (conditions.since, conditions.until) != ("", "~"):
+            days = {"since": conditions.since, "until": conditions.until, "most": MOST_SPANNED}
+            row = self._rows(_SELECT_SPAN, days)[0]
+            whole = row["n"] < MOST_SPANNED
+            yield {"least": row["least"] or 0, "last": row["last"] or 0, "after": "" if whole else row["since"]}
+            if whole:
+                return
+        yield {"least": 0, "last": _END, "after": ""}
+
+    def _standing(
+        self, conditions: Conditions, character: str, limit: int, offset: int = 0, *, titled: bool = False
+    ) -> list[sql.Row]:
+        """What :meth:`_matches` gives for a character alone; nothing when the newest do not have it often.
+
+        :param titled: in the title
+        """
+        written = {f"w{number}": writing for number, writing in enumerate(writings(character))}
+        columns = ("r.title",) if titled else ("t.text", "r.title")
+        statement = _STANDING.format(
+            where=" AND ".join(conditions.where),
+            stands=" OR ".join(f"instr({column}, :{name})" for column in columns for name in written),
+        )
+        window = max(WINDOW * (limit + offset), LEAST_WINDOW)
+        asked = {"window": window, "limit": limit, "offset": offset}
+        rows = self._rows(statement, conditions.parameters | written | asked)
+        return rows if titled or len(rows) == limit else []
 
     def _ranked(
         self, conditions: Conditions, asked: Sequence[Text], terms: Sequence[Term], limit: int
     ) -> list[tuple[sql.Row, Seen]]:
         most = max(MOST_RANKED, limit)
-        rows = self._matches(conditions, conditions.match or "", most)
-        if len(rows) == most:  # there are more: those that have it in their title are the likelier ones
+        rows = self._newest(conditions, most)
+        # When there are more, those that have it in their title are the likelier ones.
+        if len(rows) == most and conditions.character:
+            rows += self._standing(conditions, conditions.character, most, titled=True)
+        elif len(rows) == most:
             titled = " OR ".join(f"title : {each.phrase}" for each in asked)
             match = f"({conditions.match}) AND ({titled})"
             rows += self._matches(conditions, match, most, rows[0]["least"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,9 +205,15 @@ SELECT_FOUND = """
 """
 
 
+@lru_cache(maxsize=256)  # a row's times are often each other's, and a poll's those of all its entries
 def to_text(time: datetime | None) -> str | None:
     """A time as the index has it: fixed width, so that text sorts as time does."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds") if time else None
+
+
+def to_json(values: Sequence[object], *, ascii_only: bool = True) -> str:
+    """A list as the index has it."""
+    return json.dumps(values, ensure_ascii=ascii_only) if values else "[]"  # most are empty, and dumps is slow
 
 
 def to_time(text: str | None) -> datetime | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from archive import sql
+from archive.looks import Place
 
 # By the columns that an entry is known by in each.
 _OF_ENTRIES = {
@@ -21,22 +23,63 @@ _DERIVED = ("searchable",)
 # How far lists were read: what the old index knows is never older than the journal's last word on it.
 _LEDGER = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
+# Archived with raw = "none": entries of which some look has no place in the journal, or that have a version and no
+# first look, which is of before there were looks. The journal does not know all of them, and what it knows of them
+# (looks that came later, and found something to compare with) means something else without the rest.
+UNPROVEN = """
+    SELECT docid FROM old.entries AS e
+    WHERE EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.file IS NULL)
+       OR (revision > 0
+           AND NOT EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.outcome = 'first'))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """What of an index its journal cannot bear out."""
+
+    docids: frozenset[str]  # of articles that were archived without it, now and then or always
+    positions: Mapping[str, Place]  # up to where the journal's records are applied in it, by their writer
+
+
+def unproven(old: Path, new: Path) -> Unproven:
+    """What only the old index knows: nothing where there is none that can be read."""
+    with attached(old, new) as connection:
+        if connection is None:
+            return Unproven(frozenset(), {})
+        return Unproven(
+            frozenset(docid for (docid,) in connection.execute(UNPROVEN)),
+            {
+                writer: Place(file, offset)
+                for writer, file, offset in connection.execute('SELECT writer, file, "offset" FROM old.journal')
+            },
+        )
+
 
 def take_over(old: Path, new: Path) -> int:
     """Put into an index what the journal cannot know: articles archived without it, and how far lists were read.
 
+    :param new: to which the journal was applied up to where it is applied in the old one, but for looks at what is
+        :func:`unproven`; where nothing is, to which all of it was
     :return: how many entries were taken over; 0 when there is no old index that can be read
     """
     with attached(old, new) as connection:
         if connection is None:
             return 0
-        missing = "docid NOT IN (SELECT docid FROM main.entries)"
-        count = connection.execute(f"SELECT count(*) FROM old.entries WHERE {missing}").fetchone()[0]  # noqa: S608
-        for table in _OF_ENTRIES:  # entries come last
+        connection.execute(
+            f"""CREATE TEMP TABLE taken AS SELECT docid FROM ({UNPROVEN})
+                UNION SELECT docid FROM old.entries WHERE docid NOT IN (SELECT docid FROM main.entries)"""  # noqa: S608
+        )
+        [(count,)] = connection.execute("SELECT count(*) FROM taken")
+        for table in _OF_ENTRIES:
             columns = ", ".join(columns_of(connection, table, but_id=table in _NUMBERED))
+            connection.execute(f"DELETE FROM main.{table} WHERE docid IN (SELECT docid FROM taken)")  # noqa: S608
             connection.execute(
-                f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table} WHERE {missing}"  # noqa: S608
+                f"""INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}
+                    WHERE docid IN (SELECT docid FROM taken)"""  # noqa: S608
             )
+        if connection.execute(f"SELECT 1 FROM ({UNPROVEN}) LIMIT 1").fetchone():  # noqa: S608
+            connection.execute("INSERT OR REPLACE INTO main.journal SELECT * FROM old.journal")
         for table in _LEDGER:
             columns = ", ".join(columns_of(connection, table))
             connection.execute(f"DELETE FROM main.{table}")  # noqa: S608

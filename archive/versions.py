@@ -16,7 +16,7 @@ from archive.gallery import want
 from archive.looks import Known, Look, Outcome, Place, Verdict, rule_of
 from archive.notebook import LOOKS, Notebook, order
 from archive.records import Article, Pending, Revision
-from archive.sql import to_text
+from archive.sql import to_json, to_text
 
 # After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
 # every poll.
@@ -251,7 +251,7 @@ def _listed(look: Look) -> dict[str, Any]:
     return {
         "content": entry.content,
         "withdrawn": int(entry.withdrawn),
-        "listed_symbols": json.dumps(entry.symbols),
+        "listed_symbols": to_json(entry.symbols),
         "listed_title": entry.title,
         "listed_modified": to_text(entry.modified),
     }

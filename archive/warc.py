@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -138,7 +138,7 @@ def read_file(
 
     :param on_damage: told where something cannot be read
     """
-    begin, request, response = start, b"", b""
+    begin, request, response = start, b"", None
     for offset, _, record in members(path, start, on_damage):
         head, _, block = record.partition(b"\r\n\r\n")
         headers = headers_of(head)
@@ -147,16 +147,16 @@ def read_file(
         if kind == "request" or lone:
             if end is not None and offset >= end:
                 return
-            begin, request, response = offset, b"" if lone else block, b""
+            begin, request, response = offset, b"" if lone else block, None
         if kind in ("response", "revisit"):
-            response = record
+            response = headers, block
         elif lone or (kind == "metadata" and request and response):
             size = int(headers["content-length"])
-            answer = None if lone else _whole_answer(path.parent, request, response)
+            answer = _whole_answer(path.parent, request, *response) if response else None
             stated = headers["warc-target-uri"].removeprefix("urn:finarchive:")
             at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
             yield Place(path.name, begin), Group(stated, at, block[:size], answer)
-            request = response = b""
+            request, response = b"", None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +207,8 @@ def original_at(folder: Path, place: Place) -> Original | None:
     return None
 
 
-def _whole_answer(folder: Path, request: bytes, response: bytes) -> Answer:
-    answer, elsewhere = answer_of(request, response)
+def _whole_answer(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> Answer:
+    answer, elsewhere = answer_of(request, headers, block)
     if elsewhere is None:
         return answer
     group = read_at(folder, elsewhere)

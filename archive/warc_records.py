@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -139,13 +139,13 @@ def _date(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def answer_of(request: bytes, response: bytes) -> tuple[Answer, Place | None]:
+def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple[Answer, Place | None]:
     """The answer that a request's block and a response's record hold.
 
+    :param headers: of the response's record
+    :param block: the response's, and what may follow it
     :return: with it, of a ``revisit``, where the body is
     """
-    head, _, block = response.partition(b"\r\n\r\n")
-    headers = headers_of(head)
     http, _, body = block[: int(headers["content-length"])].partition(b"\r\n\r\n")
     file, _, offset = headers.get(_ORIGINAL.lower(), "").rpartition(":")
     status, *lines = http.decode("latin-1").split("\r\n")
@@ -162,12 +162,8 @@ def answer_of(request: bytes, response: bytes) -> tuple[Answer, Place | None]:
 
 
 def _pairs(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    found = []
-    for line in lines:
-        name, _, value = line.partition(":")
-        if line:
-            found.append((name, value.strip()))
-    return tuple(found)
+    parted = (line.partition(":") for line in lines if line)
+    return tuple((name, value.strip()) for name, _, value in parted)
 
 
 def headers_of(head: bytes) -> dict[str, str]:

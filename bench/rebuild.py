@@ -10,17 +10,19 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.crawl import write_config
-from replica.server import Replica
-from replica.story import make_stories
+# As little as in the command itself: each process that reads imports this module too, and is charged for it.
 from scheduler.rebuild import rebuild
-from tests.conftest import NEWEST, Home
 
 MOST = 8_388_608  # bytes a page may unpack to, as in the configuration
 
 
 def main() -> None:
     """Measure and print."""
+    from bench.crawl import write_config  # noqa: PLC0415 - see above
+    from replica.server import Replica  # noqa: PLC0415
+    from replica.story import make_stories  # noqa: PLC0415
+    from tests.conftest import NEWEST, Home  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, nargs="+", default=[2_000, 4_000, 8_000])
     chosen = parser.parse_args()

@@ -2,7 +2,7 @@
 
     python -m bench.screenshots            # writes docs/images/*.png
 
-It needs chromium and fonts-noto-cjk: .ci/browser installs both.
+It needs chromium and fonts-noto-cjk: .ci/tools installs both.
 """
 
 from __future__ import annotations

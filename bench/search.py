@@ -193,16 +193,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, nargs="+", default=[25_000, 50_000, 100_000])
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--index", type=Path, help="a file that is kept, and gone on with the next time")
     options = parser.parse_args()
-    cost(4_000)
+    if options.index is None:
+        cost(4_000)
     dice = random.Random(1)
     language = Language(dice)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "index.db")
-        store, done, size = Store.open(path), 0, 0
+        path = options.index or Path(folder, "index.db")
+        store = Store.open(path)
+        done, size = store._db.execute(
+            "SELECT count(*), coalesce(sum(length(CAST(text AS BLOB))), 0) FROM texts"
+        ).fetchone()
         for count in sorted(options.articles):
             size += fill(store, language, dice, range(done, count))[1]
-            done = count
+            done = max(done, count)
             report(path, count, size, measure(path, language, dice, options.rounds))
         began, number = time.perf_counter(), 0
         for _ in store.search.each(All(())):

@@ -55,7 +55,7 @@ def _read(look: Look, entry: Entry, most: int) -> Article | Failure:
         raise ExtractionError("no page was asked for, and the listing carries no text")
     if failure := of_status(answer.status, entry.docid, header(answer, "location")):
         return failure
-    if urlsplit(answer.url).path != urlsplit(entry.url).path and _is_front(answer.url) and not _is_front(entry.url):
+    if answer.url != entry.url and _is_sent_to_the_front(entry.url, answer.url):
         return Failure(entry.docid, Kind.GONE, f"a redirect to a front page, {one_line(answer.url)[:200]}")
     page = page_of(answer, look.at, most)
     if not answer.stated_length and not is_whole(page):
@@ -89,8 +89,9 @@ def _unpacked(body: bytes, most: int) -> bytes:
     raise ExtractionError("its content coding cannot be undone")
 
 
-def _is_front(url: str) -> bool:
-    return bool(_FRONT.fullmatch(urlsplit(url).path))
+def _is_sent_to_the_front(asked: str, answered: str) -> bool:
+    before, after = urlsplit(asked).path, urlsplit(answered).path
+    return before != after and bool(_FRONT.fullmatch(after)) and not _FRONT.fullmatch(before)
 
 
 def header(answer: Answer, name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from archive.errors import ArchiveError, DiskFullError, LockedError, NotWritableError, QueryError
+from archive.errors import ArchiveError, DiskFullError, LockedError, MissingExtraError, NotWritableError, QueryError
 from archive.query import parse
 from config.load import ConfigError, Mistake, find, load
 from config.model import Feed, Settings
@@ -175,7 +175,7 @@ def _status(error: Exception) -> Exit:
     match error:
         case RefusedError():
             return error.status
-        case ConfigError() | NotWritableError():
+        case ConfigError() | NotWritableError() | MissingExtraError():
             return Exit.USAGE
         case LockedError():
             return Exit.LOCKED

@@ -18,7 +18,8 @@ from scheduler.cli import Refusal, Session
 from scheduler.coverage import read_day
 from scheduler.doctor import examine
 from scheduler.exits import Exit
-from scheduler.find_commands import export_command, search_command
+from scheduler.export_commands import export_command
+from scheduler.find_commands import search_command
 from scheduler.follow_commands import alerts_command, tail
 from scheduler.handover import runs
 from scheduler.record_commands import diff, rebuild_command, verify_command

@@ -16,7 +16,8 @@ from archive.store import Store
 from archive.verify import Report, verify
 from archive.vouched import Problem
 from archive.warc import warc_files
-from scheduler.rebuild import Reading, Rebuilt, made_aside, replay
+from scheduler.rebuild import is_within, made_aside, replay
+from scheduler.understanding import Reading, read_journal
 
 
 def verify_deep(
@@ -43,8 +44,9 @@ def verify_deep(
         store = Store.open(aside / "index.db")
         try:
             with store.in_one_go():
-                reading = Reading(most, os.cpu_count() or 1, on_progress, _applied(root))
-                replay(journal_path(root), store, None, reading, Rebuilt())
+                applied, reading = _applied(root), Reading(most, os.cpu_count() or 1, on_progress)
+                journal = read_journal(journal_path(root), reading, lambda damage: None)
+                replay((each for each in journal if is_within(each, applied)), store, None)
             seals = not any(
                 problem.path.startswith(_inside(root, manifests_path(root))) for problem in report.problems
             )

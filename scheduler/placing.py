@@ -3,11 +3,45 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from archive import files
 from archive.archive import INNER, index_path
+from archive.records import Post
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Where the files of an archive are made before they are put in their place."""
+
+    root: Path  # of the archive
+    folder: Path
+
+    def write(self, post: Post) -> None:
+        """Make an article's file, and keep the one that it supersedes.
+
+        :raises ArchiveError: it cannot be written
+        """
+        path = self.folder / post.path
+        with files.told(path):
+            if post.supersedes:
+                self._set_aside(path, post, str(post.supersedes))
+            try:
+                path.write_bytes(post.data)
+            except FileNotFoundError:  # the first of its folder
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(post.data)
+
+    def _set_aside(self, path: Path, post: Post, history: str) -> None:
+        kept = self.folder / history
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.rename(kept)
+        elif not (self.root / history).exists() and (self.root / post.path).exists():
+            shutil.copyfile(self.root / post.path, kept)  # it was archived without a journal
 
 
 def files_of(root: Path) -> Iterator[str]:
@@ -36,9 +70,10 @@ def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
     return missing, changed, sorted(there - made)
 
 
-def place_files(root: Path, tree: Path, paths: Iterable[str]) -> None:
+def place_files(root: Path, tree: Path, paths: Iterable[str], *, set_aside: bool) -> None:
     """Put files of ``tree`` where they belong.
 
+    :param set_aside: keep what stands there in ``.finarchive/quarantine``
     :raises ArchiveError: one cannot be put there
     """
     os.sync()  # all that was made is on the disk before the first file is replaced
@@ -49,6 +84,10 @@ def place_files(root: Path, tree: Path, paths: Iterable[str]) -> None:
             if (folder := path.rpartition("/")[0]) not in folders:
                 folders.add(folder)
                 (root / folder).mkdir(parents=True, exist_ok=True)
+            if set_aside and target.exists():
+                kept = root / INNER / "quarantine" / path
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                target.replace(kept)
             (tree / path).replace(target)
 
 

@@ -6,32 +6,24 @@ import hashlib
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 from archive import files
 from archive.archive import INNER, index_path, journal_path
-from archive.journal import Event, event_of
 from archive.lock import Lock
-from archive.looks import Answer, Place, Verdict
+from archive.looks import Place, Verdict
 from archive.notebook import LOOKS, OTHERS, order
-from archive.records import Article, Failure, Post
 from archive.seal import adopt
 from archive.store import Store
-from archive.takeover import index_differences, take_over, take_over_alerts
-from archive.warc import Part, parts, read_part
-from archive.warc_records import digest
-from crawler.understand import understand
-from scheduler.placing import compare, place_files, place_index
+from archive.takeover import Unproven, index_differences, take_over, take_over_alerts, unproven
+from scheduler.placing import Tree, compare, place_files, place_index
+from scheduler.understanding import Reading, Understood, read_journal
 from scheduler.verdicts import judge
 
-# Bytes of the journal, packed, that one process reads at a time: some hundred pages, about half a second's work.
-PART = 4 << 20
 BATCH = 200  # looks whose rows are written together
 
 
@@ -47,13 +39,6 @@ class Rebuilt:
     unknown: list[str] = field(default_factory=list)  # paths of files of which the journal knows nothing
     taken_over: int = 0  # entries of the index of which the journal knows nothing
     rows: dict[str, int] = field(default_factory=dict)  # rows of the index that differ, by table
-
-
-@dataclass(frozen=True, slots=True)
-class _Understood:
-    event: Event  # without the body of its answer
-    read: Article | Failure | None
-    digest: str | None
 
 
 def rebuild(
@@ -94,25 +79,17 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
             with store.in_one_go():
-                replay(journal_path(root), store, tree, Reading(most, os.cpu_count() or 1, _no_word), Rebuilt())
+                reading = Reading(most, os.cpu_count() or 1, lambda done, whole: None)
+                replay(read_journal(journal_path(root), reading, lambda damage: None), store, Tree(root, tree))
         finally:
             store.close()
-        mended = []
-        for path, sha256 in wanted.items():
-            made, target = tree / path, root / path
-            if not made.is_file() or hashlib.sha256(made.read_bytes()).hexdigest() != sha256:
-                continue
-            if target.exists():
-                kept = root / INNER / "quarantine" / path
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                target.replace(kept)
-            mended.append(path)
-        place_files(root, tree, mended)
+        mended = [path for path, sha256 in wanted.items() if _sha256(tree / path) == sha256]
+        place_files(root, tree, mended, set_aside=True)
         return mended
 
 
-def _no_word(done: int, whole: int) -> None:
-    """Nobody watches."""
+def _sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 @contextmanager
@@ -129,47 +106,57 @@ def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How a journal is read."""
-
-    most: int  # bytes that a page may unpack to
-    processes: int  # that read pages
-    on_progress: Callable[[int, int], None]  # told how many bytes of how many are done
-    until: Mapping[str, Place] | None = None  # up to where, of each that writes the journal; None: all of it
-
-
 def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuilt:
-    result, tree = Rebuilt(), aside / "tree"
-    store = Store.open(aside / "index.db")
+    result, tree = Rebuilt(), Tree(root, aside / "tree")
+    old, new = index_path(root), aside / "index.db"
+    store = Store.open(new)
     try:
+        apart, later = unproven(old, new), deque[Understood]()
+        journal = read_journal(journal_path(root), reading, result.damaged.append)
         with store.in_one_go():
-            replay(journal_path(root), store, tree, reading, result)
+            replay(_known_to_all(journal, apart, later) if apart.docids else journal, store, tree, result)
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
-        result.taken_over = take_over(index_path(root), aside / "index.db")
+        result.taken_over = take_over(old, new)
         store.search.add_missing()
-        take_over_alerts(index_path(root), aside / "index.db")
-        result.rows = index_differences(index_path(root), aside / "index.db")
+        with store.in_one_go():
+            replay(later, store, tree, result)
+        take_over_alerts(old, new)
+        result.rows = index_differences(old, new)
     finally:
         store.close()
-    result.made, result.changed, result.unknown = compare(root, tree)
+    result.made, result.changed, result.unknown = compare(root, tree.folder)
     if not dry_run:
-        place_files(root, tree, [*result.made, *result.changed])
+        # Without an index nothing says what was archived without a journal: it may be what stands there.
+        place_files(root, tree.folder, [*result.made, *result.changed], set_aside=not old.exists())
         place_index(root, aside / "index.db")
     return result
 
 
-def replay(folder: Path, store: Store, tree: Path | None, reading: Reading, result: Rebuilt) -> None:
-    """Do again what the journal in a folder says was done.
+def _known_to_all(
+    journal: Iterable[Understood], apart: Unproven, later: MutableSequence[Understood]
+) -> Iterator[Understood]:
+    """What the old index has applied, without looks at what it alone knows: their rows are taken over.
+
+    :param later: is given what it has not applied, to be done when they are
+    """
+    for each in journal:
+        if not is_within(each, apart.positions):
+            later.append(each)
+        elif _docid(each) not in apart.docids:
+            yield each
+
+
+def replay(journal: Iterable[Understood], store: Store, tree: Tree | None, result: Rebuilt | None = None) -> None:
+    """Do again what a journal says was done.
 
     :param tree: where files are made; None: only the index is
+    :param result: counts
     """
-    batch: list[_Understood] = []
+    result = result or Rebuilt()
+    batch: list[Understood] = []
     in_batch: set[str] = set()
-    for understood in _understood(folder, reading, result):
+    for understood in journal:
         look = understood.event.look
-        if not _is_within(understood.event, reading.until):
-            continue
         result.events += 1
         if batch and (look is None or _docid(understood) in in_batch or len(batch) >= BATCH):
             _record(batch, store, tree, result)
@@ -182,17 +169,22 @@ def replay(folder: Path, store: Store, tree: Path | None, reading: Reading, resu
     _record(batch, store, tree, result)
 
 
-def _is_within(event: Event, until: Mapping[str, Place] | None) -> bool:
-    end = event.place if until is None else until.get(LOOKS if event.look else OTHERS)
+def is_within(understood: Understood, positions: Mapping[str, Place]) -> bool:
+    """Whether an event is applied in an index.
+
+    :param positions: up to where events are, by who wrote them
+    """
+    event = understood.event
+    end = positions.get(LOOKS if event.look else OTHERS)
     return end is not None and order(event.place) <= order(end)
 
 
-def _docid(understood: _Understood) -> str:
+def _docid(understood: Understood) -> str:
     look = understood.event.look
     return look.pending.entry.docid if look else ""
 
 
-def _record(batch: Sequence[_Understood], store: Store, tree: Path | None, result: Rebuilt) -> None:
+def _record(batch: Sequence[Understood], store: Store, tree: Tree | None, result: Rebuilt) -> None:
     known = store.versions.newest([_docid(each) for each in batch])
     verdicts: list[Verdict] = []
     for each in batch:
@@ -201,61 +193,5 @@ def _record(batch: Sequence[_Understood], store: Store, tree: Path | None, resul
     for verdict in verdicts:
         if verdict.post and tree:
             result.articles += 1
-            _stage(tree, verdict.post)
+            tree.write(verdict.post)
     store.versions.commit(verdicts, [each.event.place for each in batch])
-
-
-def _stage(tree: Path, post: Post) -> None:
-    path = tree / post.path
-    with files.told(path):
-        if post.supersedes:
-            history = tree / post.supersedes
-            history.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(history)
-        try:
-            path.write_bytes(post.data)
-        except FileNotFoundError:  # the first of its folder
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(post.data)
-
-
-# Reading on all cores
-
-
-def _understood(folder: Path, reading: Reading, result: Rebuilt) -> Iterator[_Understood]:
-    """The journal's events in their order, their pages understood by other processes."""
-    todo = deque(parts(folder, PART))
-    whole = sum(path.stat().st_size for path in {part.path for part in todo})
-    done = 0
-    # Started anew and not forked: the progress display has a thread, and a copy of half a lock never opens.
-    with ProcessPoolExecutor(reading.processes, mp_context=get_context("spawn")) as pool:
-        waiting: deque[tuple[Part, Future[tuple[list[_Understood], list[str]]]]] = deque()
-        while todo or waiting:
-            while todo and len(waiting) < 2 * reading.processes:
-                part = todo.popleft()
-                waiting.append((part, pool.submit(_understand_part, part, reading.most)))
-            part, future = waiting.popleft()
-            understood, damaged = future.result()
-            result.damaged += damaged
-            yield from understood
-            done += min(part.end, part.path.stat().st_size) - part.start
-            reading.on_progress(done, whole)
-
-
-def _understand_part(part: Part, most: int) -> tuple[list[_Understood], list[str]]:
-    damaged: list[str] = []
-    found = []
-    told = f"{part.path.name} cannot be read at byte "
-    for place, group in read_part(part, lambda offset: damaged.append(f"{told}{offset}")):
-        event = event_of(place, group)
-        look = event.look
-        if look is None:
-            found.append(_Understood(event, None, None))
-            continue
-        body = digest(look.answer.body) if look.answer else None
-        read = understand(look, most)
-        if look.answer:
-            bare = Answer(look.answer.url, look.answer.status, (), b"")  # what is sent to another process costs
-            event = Event(event.place, event.kind, event.at, replace(look, answer=bare))
-        found.append(_Understood(event, read, body))
-    return found, damaged

@@ -66,7 +66,7 @@ def files_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], N
 def show_verified(report: Report, left: Sequence[Problem], mended: Sequence[str], unproven: int = 0) -> None:
     """What a look at the whole archive has found.
 
-    :param unproven: articles that the raw pages know nothing of
+    :param unproven: articles of which the raw pages do not know all
     """
     console = console_here()
     console.print(f"{many(report.articles, 'article')} in the index, {many(report.files, 'file')} read")

@@ -74,6 +74,8 @@ HOMES = {
     "prometheus_client": ("scheduler/metrics.py",),
     "pydantic": ("config/", "archive/codec.py"),
     "nh3": ("archive/view.py",),
+    "pyarrow": ("archive/outputs/parquet.py",),
+    "exchange_calendars": ("archive/outputs/calendars.py",),
     "rapidfuzz": ("archive/compare.py",),
     "datasette": ("reader/plugin.py", "reader/index.py", "reader/site.py"),
     "markupsafe": ("reader/",),
@@ -91,6 +93,7 @@ HOMES = {
             "find_commands",
             "follow_commands",
             "serve_commands",
+            "export_commands",
         )
     ),
     "rich": tuple(f"scheduler/{name}.py" for name in ("screen", "record_screen", "difference_screen", "find_screen")),

@@ -134,6 +134,9 @@ def test_export_writes_all_that_is_known_by_the_time_of_publication(filled: Home
         (("茅台 OR 降准", "--feed", "china", "--until", "2026-09-29"), ["bbbb"]),
         (("增速", "--as-of", "2026-09-30T02:00Z"), ["bbbb"]),
         (("增速",), []),
+        (("--limit", "2"), ["cccc", "aaaa"]),
+        (("--limit", "1", "--feed", "china", "--as-of", "2026-09-30T02:00Z"), ["aaaa"]),
+        (("宣布", "--limit", "1"), ["aaaa"]),
     ],
 )
 def test_export_chooses(filled: Home, chosen: tuple[str, ...], expected: list[str]) -> None:

@@ -161,6 +161,64 @@ def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: Repli
     assert vocabulary(home) == words
 
 
+@pytest.fixture
+def mixed(home: Home, replica: Replica) -> Home:
+    """An archive whose first versions were archived without raw pages, and later ones with them."""
+    stories = replica.site.stories
+    home.configure(replica.endpoint, more='[archive]\nraw = "none"')
+    run(home, "crawl")
+    home.configure(replica.endpoint)
+    for number in (2, 3):
+        replica.clock += 60
+        replica.site.edit(stories[0].docid, replica.clock, title=f"第{number}个标题", body=f"<p>{number}</p>")
+        for story in local_pictures(make_stories(3, newest=NEWEST + 600 * number, seed=number)):
+            replica.site.add(story)
+        if number == 3:
+            shutil.copy(home.root / ".finarchive" / "index.db", home.folder / "before.db")
+        run(home, "crawl")
+    return home
+
+
+@pytest.mark.slow
+def test_what_was_archived_without_raw_pages_stays_with_what_came_of_it_later(mixed: Home) -> None:
+    files, rows, words = tree(mixed), index(mixed), vocabulary(mixed)
+    assert len([path for path in files if path.startswith(".finarchive/history/")]) == 2
+    assert mixed.run("verify", "--deep", "--json").json["problems"] == []
+
+    assert json.loads(run(mixed, "rebuild", "--json"))["taken_over"] == 12
+    assert tree(mixed) == files
+    assert index(mixed) == rows
+    assert vocabulary(mixed) == words
+
+
+@pytest.mark.slow
+def test_what_a_crash_left_to_the_journal_is_done_again_with_what_it_does_not_know(mixed: Home) -> None:
+    files, rows, words = tree(mixed), index(mixed, RECORD), vocabulary(mixed)
+    shutil.copy(mixed.folder / "before.db", mixed.root / ".finarchive" / "index.db")
+    [second] = [path for path in files if path.endswith(".2.md")]
+    newest = second.removeprefix(".finarchive/history/").removesuffix(".2.md") + ".md"
+    (mixed.root / newest).write_bytes(files[second])  # as it was before the crash
+    (mixed.root / second).unlink()
+
+    run(mixed, "rebuild")
+    assert tree(mixed) == files
+    assert index(mixed, RECORD) == rows
+    assert vocabulary(mixed) == words
+
+
+@pytest.mark.slow
+def test_without_an_index_nothing_that_stood_there_is_lost(mixed: Home) -> None:
+    """The journal knows the later versions alone, and would number them from 1."""
+    before = set(tree(mixed).values())
+    for path in (mixed.root / ".finarchive").glob("index.db*"):
+        path.unlink()
+
+    told = json.loads(run(mixed, "rebuild", "--json"))
+    assert told["changed"]
+    assert before <= set(tree(mixed).values())
+    assert (mixed.root / ".finarchive" / "quarantine" / told["changed"][0]).exists()
+
+
 @pytest.mark.slow
 def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> None:
     [(offset, docid)] = lived.rows("SELECT \"offset\", docid FROM observations WHERE outcome = 'first' LIMIT 1")

@@ -219,6 +219,33 @@ def test_where_very_many_match_those_observed_last_are_looked_at(
     assert len(list(store.search.each(parse("茅台")))) == 8, "an export leaves nothing out"
 
 
+@pytest.mark.parametrize("window", [1, 20, 4000])  # observed last, that are read for it
+@pytest.mark.parametrize("asked", ["金", "株", "金 NOT 银", "金 feed:stock"])
+def test_a_character_alone_is_found_wherever_it_stands(
+    store: Store, monkeypatch: pytest.MonkeyPatch, window: int, asked: str
+) -> None:
+    monkeypatch.setattr(archive.search, "WINDOW", 1)
+    monkeypatch.setattr(archive.search, "LEAST_WINDOW", window)
+    written = ["金融", "黄金", "⾦", "日立㈱", "株式", "金银", "㊎", "无", "銀", "今天"]
+    stories = [
+        Story(
+            f"doc{number:02}", word if number % 3 else "题", "文" if number % 3 else word,
+            published=NOW + timedelta(minutes=number * 7 % 40), feeds=("stock",) if number % 2 else ("china",),
+        )
+        for number, word in enumerate(written * 4)
+    ]  # fmt: skip
+    put(store, stories)
+    expected = [
+        story.docid
+        for story in sorted(stories, key=lambda story: (-story.published.timestamp(), story.docid))
+        if answers(story, parse(asked))
+    ]
+    assert len(expected) >= 8
+    assert found(store, asked, 50, by_time=True) == expected
+    assert found(store, asked, 4, by_time=True) == expected[:4]
+    assert set(found(store, asked, 50)) == set(expected)
+
+
 def test_a_snippet_shows_where_it_stands(store: Store) -> None:
     before, after = "大盘震荡，" * 30, "成交清淡，" * 30
     put(store, [Story("aaaa", "茅台提价", f"茅台\n{before}\n茅台的业绩超出预期，{after}")])
@@ -281,3 +308,40 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
     assert found(store, "茅台 业绩") == found(store, "media:新社") == found(store, "symbol:sh600519") == ["old"]
     assert found(store, "media:旧社") == []
     store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+
+
+@pytest.mark.parametrize("most", [1, 5, 1000])  # articles of the days that are asked for, whose places are looked up
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "茅台 since:2026-09-10",
+        "茅台 until:2026-09-05",
+        "茅台 since:2026-09-03 until:2026-09-04",
+        "茅台 since:2026-09-03 until:2026-09-20 feed:stock",
+        "茅台 since:2030-01-01",
+        "茅台 (until:2026-09-02 OR since:2026-09-28)",
+    ],
+)
+def test_days_long_past_are_found_whenever_they_were_observed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
+) -> None:
+    monkeypatch.setattr(archive.search, "MOST_SPANNED", most)
+    days = list(range(30)) * 2
+    random.Random(1).shuffle(days)
+    stories = [
+        Story(
+            f"doc{number:02}", "题", "茅台" if number % 3 else "五粮液",
+            feeds=("stock",) if number % 2 else ("china",), published=NOW - timedelta(days=day, minutes=number),
+        )
+        for number, day in enumerate(days)
+    ]  # fmt: skip
+    for story in stories:
+        put(store, [story])
+    expected = [
+        story.docid
+        for story in sorted(stories, key=lambda story: story.published, reverse=True)
+        if answers(story, parse(asked))
+    ]
+    assert found(store, asked, 60, by_time=True) == expected
+    assert found(store, asked, 2, by_time=True) == expected[:2]
+    assert set(found(store, asked, 60)) == set(expected)

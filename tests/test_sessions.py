@@ -1,0 +1,124 @@
+"""Parts of an exchange's day: at their edges, on half days, in hours of the past, and where nobody knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from archive.outputs.calendars import exchanges
+from archive.paths import CHINA
+from archive.sessions import HONG_KONG, SHANGHAI, Days, Exchange, Part, part_of
+
+DAY, HALF, SUNDAY = date(2026, 9, 30), date(2026, 12, 24), date(2026, 9, 27)
+DAYS = Days(date(2000, 1, 1), date(2026, 12, 31), frozenset({DAY, HALF}), frozenset({HALF}))
+LAST_MOMENT = timedelta(microseconds=1)
+
+
+def at(day: date, clock: str) -> datetime:
+    return datetime.combine(day, time.fromisoformat(clock), CHINA).astimezone(UTC)
+
+
+SHANGHAI_EDGES = [
+    ("00:00", None, Part.PRE_OPEN),
+    ("09:15", Part.PRE_OPEN, Part.PRE_OPEN),  # the opening auction begins
+    ("09:25", Part.PRE_OPEN, Part.PRE_OPEN),  # and ends
+    ("09:30", Part.PRE_OPEN, Part.MORNING),
+    ("11:30", Part.MORNING, Part.NOON),
+    ("13:00", Part.NOON, Part.AFTERNOON),
+    ("14:57", Part.AFTERNOON, Part.AFTERNOON),  # the closing auction begins
+    ("15:00", Part.AFTERNOON, Part.AFTER_CLOSE),
+    ("23:59", Part.AFTER_CLOSE, Part.AFTER_CLOSE),
+]
+HONG_KONG_EDGES = [
+    ("09:00", Part.PRE_OPEN, Part.PRE_OPEN),
+    ("09:30", Part.PRE_OPEN, Part.MORNING),
+    ("12:00", Part.MORNING, Part.NOON),
+    ("13:00", Part.NOON, Part.AFTERNOON),
+    ("16:00", Part.AFTERNOON, Part.AFTER_CLOSE),
+    ("16:10", Part.AFTER_CLOSE, Part.AFTER_CLOSE),  # the closing auction has ended
+]
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock", "before", "since"),
+    [(SHANGHAI, *edge) for edge in SHANGHAI_EDGES] + [(HONG_KONG, *edge) for edge in HONG_KONG_EDGES],
+)
+def test_a_part_begins_with_its_first_minute(hours: tuple, clock: str, before: Part | None, since: Part) -> None:
+    exchange = Exchange(hours, DAYS)
+    assert part_of(at(DAY, clock), exchange) is since
+    if before:
+        assert part_of(at(DAY, clock) - LAST_MOMENT, exchange) is before
+
+
+def test_a_half_day_ends_with_its_morning() -> None:
+    exchange = Exchange(HONG_KONG, DAYS)
+    parts = [part_of(at(HALF, clock), exchange) for clock in ("09:29", "09:30", "11:59", "12:00", "13:00", "17:00")]
+    assert parts == [Part.PRE_OPEN, Part.MORNING, Part.MORNING, *[Part.AFTER_CLOSE] * 3]
+
+
+def test_a_day_without_trading_is_one_from_midnight_to_midnight() -> None:
+    exchange = Exchange(SHANGHAI, DAYS)
+    assert part_of(at(SUNDAY, "00:00"), exchange) is Part.NON_TRADING
+    assert part_of(at(SUNDAY, "23:59"), exchange) is Part.NON_TRADING
+    # In China it is already Wednesday.
+    assert part_of(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is Part.PRE_OPEN
+
+
+def test_where_nobody_knows_nothing_is_said() -> None:
+    exchange = Exchange(SHANGHAI, DAYS)
+    assert part_of(at(date(1999, 12, 31), "10:00"), exchange) is None
+    assert part_of(at(date(2026, 12, 31), "10:00"), exchange) is Part.NON_TRADING
+    assert part_of(at(date(2027, 1, 1), "00:00"), exchange) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "expected"),
+    [
+        (date(2011, 3, 4), "09:59", Part.PRE_OPEN),
+        (date(2011, 3, 4), "10:00", Part.MORNING),
+        (date(2011, 3, 4), "12:29", Part.MORNING),
+        (date(2011, 3, 4), "14:29", Part.NOON),
+        (date(2011, 3, 4), "14:30", Part.AFTERNOON),
+        (date(2011, 3, 7), "09:30", Part.MORNING),
+        (date(2011, 3, 7), "12:00", Part.NOON),
+        (date(2012, 3, 2), "13:29", Part.NOON),
+        (date(2012, 3, 2), "13:30", Part.AFTERNOON),
+        (date(2012, 3, 5), "13:00", Part.AFTERNOON),
+        (date(2010, 12, 24), "12:29", Part.MORNING),
+        (date(2010, 12, 24), "12:30", Part.AFTER_CLOSE),
+    ],
+)
+def test_hong_kong_had_other_hours(day: date, clock: str, expected: Part) -> None:
+    assert part_of(at(day, clock), exchanges()["hong_kong"]) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "clock", "expected"),
+    [
+        ("shanghai", "2026-10-01", "10:00", Part.NON_TRADING),  # the National Day's week
+        ("shanghai", "2026-10-08", "10:00", Part.MORNING),
+        ("hong_kong", "2026-10-01", "10:00", Part.NON_TRADING),
+        ("hong_kong", "2026-10-02", "10:00", Part.MORNING),  # one day off, not a week
+        ("shanghai", "2026-02-16", "13:30", Part.NON_TRADING),  # the eve of the Lunar New Year
+        ("hong_kong", "2026-02-16", "11:59", Part.MORNING),
+        ("hong_kong", "2026-02-16", "12:00", Part.AFTER_CLOSE),
+        ("hong_kong", "2026-12-24", "12:00", Part.AFTER_CLOSE),
+        ("hong_kong", "2026-12-31", "12:00", Part.AFTER_CLOSE),
+        ("hong_kong", "2026-12-30", "12:00", Part.NOON),
+        ("shanghai", "2026-12-31", "13:00", Part.AFTERNOON),
+        ("hong_kong", "2023-07-17", "10:00", Part.NON_TRADING),  # a typhoon
+        ("shanghai", "2026-10-10", "10:00", Part.NON_TRADING),  # a Saturday of work; not at the exchange
+        ("shanghai", "1999-12-31", "10:00", None),
+    ],
+)
+def test_the_exchanges_days_are_known(name: str, day: str, clock: str, expected: Part | None) -> None:
+    assert part_of(at(date.fromisoformat(day), clock), exchanges()[name]) is expected
+
+
+def test_beyond_its_last_day_a_calendar_says_nothing() -> None:
+    for exchange in exchanges().values():
+        last = exchange.days.last
+        assert last >= date(2026, 12, 31)
+        assert part_of(at(last, "10:00"), exchange) is not None
+        assert part_of(at(last, "10:00") + timedelta(days=1), exchange) is None
