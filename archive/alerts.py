@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archive import sql
+from archive.database import Database
 from archive.sql import to_text, to_time
 
 _INSERT = """

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import sql
 from archive.conditions import Conditions
+from archive.database import Database
 from archive.excerpt import Term, excerpt, look, merged, term
 from archive.found import News
 from archive.past import Past

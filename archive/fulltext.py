@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import sql
 from archive.cjk import words
+from archive.database import Database
 from archive.records import Article, Revision
 
 _INSERT = """

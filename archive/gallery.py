@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database
-
 from archive import sql
 from archive.codec import dump
+from archive.database import Database
 from archive.pictures import KeptPicture, MissedPicture, PictureCounts, WantedPicture, picture_path
 from archive.sql import to_text, to_time
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archive import sql
+from archive.database import Database
 from archive.errors import NewerIndexError
 from archive.schema import migrations
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import mapping, sql
+from archive.database import Database
 from archive.records import FeedHistory, Filing, Gap, Poll, Rest, Rhythm, Span, Stretch
 from archive.spans import gap_left, gap_untold, holes, known_to, merged, span_read, without
 from archive.sql import to_text, to_time

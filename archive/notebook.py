@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import gallery, sql
 from archive.codec import dump, load
+from archive.database import Database
 from archive.errors import ArchiveError
 from archive.journal import Event, Journal
 from archive.ledger import Ledger

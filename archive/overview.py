@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import mapping, sql
 from archive.conditions import CURRENT, LISTED
+from archive.database import Database
 from archive.found import Facets, Hit, HourCount
 from archive.looks import Observation
 from archive.query import Query

@@ -7,10 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import mapping, sql
 from archive.conditions import LISTED
+from archive.database import Database
 from archive.records import Revision
 from archive.sql import to_text
 

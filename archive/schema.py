@@ -6,8 +6,7 @@ migrations are in archive.schema_first.
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-
+from archive.database import Database
 from archive.fulltext import add_missing_words
 from archive.schema_first import migrations
 

@@ -8,9 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import gallery, mapping, sql
+from archive.database import Database
 from archive.manifest import Line
 from archive.pictures import FOLDER
 from archive.records import Revision

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import sql
 from archive.cjk import writings
 from archive.conditions import CURRENT, TEXT, Conditions
+from archive.database import Database
 from archive.excerpt import Seen, Term, excerpt, look, merged, score, term
 from archive.found import Hit, Record
 from archive.fulltext import add_missing_words

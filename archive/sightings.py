@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import mapping, sql
 from archive.changes import Said, change, is_edit
+from archive.database import Database
 from archive.records import Change, Entry, Failure
 from archive.sql import to_text, to_time
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archive.errors import ArchiveError, DamagedIndexError, DiskFullError, LockedError, NotWritableError
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from archive.database import Database
 
 Row = sqlite3.Row
 

@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from archive import mapping, sql
 from archive.alerts import Alerts
 from archive.arrivals import Arrivals
+from archive.database import Database
 from archive.gallery import Gallery
 from archive.index import open_index, open_index_for_following, open_index_for_reading
 from archive.journal import Event, Journal

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archive import mapping, sql
+from archive.database import Database
 from archive.fulltext import add_words, complete_words
 from archive.gallery import want
 from archive.looks import Known, Look, Outcome, Place, Verdict, rule_of

@@ -5,11 +5,13 @@ A module of its own because each process that reads imports it: what only the wr
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.reduction import ForkingPickler
 from operator import attrgetter
 from pathlib import Path
@@ -53,7 +55,7 @@ def read_journal(folder: Path, reading: Reading, on_damage: Callable[[str], None
     whole = sum(path.stat().st_size for path in {part.path for part in todo})
     done = 0
     # Started anew and not forked: the progress display has a thread, and a copy of half a lock never opens.
-    with ProcessPoolExecutor(reading.processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(reading.processes, get_context("spawn"), initializer=_end_with_the_parent) as pool:
         waiting: deque[tuple[Part, Future[tuple[list[Understood], list[str]]]]] = deque()
         while todo or waiting:
             while todo and len(waiting) < 2 * reading.processes:
@@ -66,6 +68,17 @@ def read_journal(folder: Path, reading: Reading, on_damage: Callable[[str], None
             yield from found
             done += min(part.end, part.path.stat().st_size) - part.start
             reading.on_progress(done, whole)
+
+
+def _end_with_the_parent() -> None:
+    """Have this process end when the one that it reads for is killed: else it would wait for more, for ever."""
+
+    def wait_and_end() -> None:
+        if parent := parent_process():
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
 
 
 def _understand_part(part: Part, most: int) -> tuple[list[Understood], list[str]]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from sqlite_utils import Database
 
+from archive.database import Database
 from replica.server import Replica
 from replica.story import make_stories
 

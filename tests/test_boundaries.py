@@ -38,28 +38,7 @@ HOMES = {
     "feedparser": ("crawler/listings/rss.py",),
     "trafilatura": ("crawler/unknown.py",),
     "w3lib": ("crawler/charset.py",),
-    "sqlite_utils": tuple(
-        f"archive/{name}.py"
-        for name in (
-            "store",
-            "ledger",
-            "sightings",
-            "versions",
-            "past",
-            "arrivals",
-            "alerts",
-            "overview",
-            "search",
-            "fulltext",
-            "seals",
-            "gallery",
-            "notebook",
-            "sql",
-            "schema",
-            "schema_first",
-            "index",
-        )
-    ),
+    "sqlite_utils": ("archive/database.py",),
     "sqlite3": (
         "archive/index.py",
         "archive/sql.py",

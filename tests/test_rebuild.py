@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shutil
@@ -126,6 +127,29 @@ def test_what_is_lost_comes_back_byte_for_byte_and_row_for_row(lived: Home) -> N
     told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
     assert (told["articles"], told["made"], told["changed"], told["rows"]) == (len(files), [], [], {})
     assert lived.run("crawl", "--json").json["archived"] == 0, "and it goes on as if nothing had been"
+
+
+@pytest.mark.slow
+def test_a_rebuild_that_is_killed_leaves_no_process_behind(lived: Home) -> None:
+    marked = lived.env | {"MARKED": str(lived.folder)}
+    killed = subprocess.Popen(lived.command("rebuild"), cwd=lived.folder, env=marked, stderr=subprocess.DEVNULL)
+    while len(marked_processes(lived)) < 3 and killed.poll() is None:
+        time.sleep(0.01)  # a moment is waited for, not a time
+    assert killed.poll() is None, "it was over before its readers were seen"
+    killed.kill()
+    killed.wait()
+    while marked_processes(lived):
+        time.sleep(0.01)  # the test's own time-out ends this
+
+
+def marked_processes(home: Home) -> list[Path]:
+    """Processes that were given a mark, and what they have started."""
+    mark, found = f"MARKED={home.folder}".encode(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(process)
+    return found
 
 
 @pytest.mark.slow

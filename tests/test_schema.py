@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
+from archive.database import Database
 from archive.errors import NotWritableError
 from archive.records import Counts, FeedHistory, Gap, Kind, Rest, Span
 from archive.schema import migrations

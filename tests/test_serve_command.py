@@ -138,13 +138,13 @@ def test_an_archive_that_takes_no_writes_is_served(read_only: Home) -> None:
         assert serving.get("/index/revisions.csv").status_code == 200
 
 
-def test_no_other_command_loads_a_server(archived: Home) -> None:
+def test_no_other_command_loads_a_server_or_what_only_exports_need(archived: Home) -> None:
     code = (
         "import sys; from scheduler.cli import cli; from scheduler import commands; commands.register(cli)\n"
         "for arguments in (['--help'], ['serve', '--help'], ['status']):\n"
         "    try: cli.main(arguments, standalone_mode=False)\n"
         "    except SystemExit: pass\n"
-        "print(sorted({'datasette', 'uvicorn', 'jinja2', 'httpx'} & set(sys.modules)))"
+        "print(sorted({'datasette', 'uvicorn', 'jinja2', 'httpx', 'pandas', 'numpy', 'pyarrow'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=archived.folder, env=archived.env | {"PYTHONPATH": str(Path.cwd())},
