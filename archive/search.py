@@ -70,6 +70,9 @@ _SELECT_LAST = """
         ORDER BY v.published DESC, v.docid DESC LIMIT :newest
     ) ORDER BY published, docid
 """
+_SELECT_NUMBERED = """
+    SELECT docid, number FROM json_each(?) AS asked JOIN searchable v ON v.id = asked.value ORDER BY asked.key
+"""
 _SELECT_READ = """
     SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
     FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
@@ -123,6 +126,14 @@ class Search:
         """Versions by their numbers in the index of words, the newest first."""
         with sql.told(self._path):
             return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
+
+    def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
+        """The articles published last of those whose newest version is as asked for, in the order of publication."""
+        time = time or datetime.max.replace(tzinfo=UTC)
+        numbers = self.numbers(query, limit, time)[::-1]
+        with sql.told(self._path):
+            found = self._rows(_SELECT_NUMBERED, [json.dumps(numbers)])
+            return [self._record(self._version(row), time) for row in found]
 
     def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
         """All articles whose newest version is as asked for, by the time of their publication, read one by one.

@@ -36,6 +36,7 @@ def _shown(standing: Standing) -> dict[str, Any]:
         "state": _STATES[standing.state],
         "search": links.link("/search", q=links.term("feed", standing.id), sort="time"),
         "data": links.link("/index/listings", feed__exact=standing.id),
+        "feed": links.feed(links.term("feed", standing.id)),
         "rhythm": [
             (name, charts.rhythm(rates, most=max(standing.rhythm), described=f"{name}每小时的文章数"), sum(rates))
             for name, rates in (("工作日", weekday), ("周末", weekend))

@@ -7,8 +7,11 @@ from typing import Any
 
 from archive.errors import QueryError
 from archive.found import Facets, Hit
-from archive.query import Query, parse
+from archive.outputs.atom import NEWEST, to_atom
+from archive.outputs.export import Export
+from archive.query import All, Query, parse
 from archive.search import MOST_MATCHES
+from archive.shelf import Shelf
 from archive.store import Store
 from reader import links
 from reader.asked import Asked, File, Library, Page, UnclearError
@@ -45,6 +48,7 @@ def search(asked: Asked, store: Store, library: Library) -> Page:
         "relevance": links.link("/search", kept, sort=""),
         "newest": links.link("/search", kept, sort="time"),
         "data": links.link("/search.json", kept),
+        "feed": links.feed(query),
     }
     return Page("search.html", context)
 
@@ -65,6 +69,18 @@ def found(asked: Asked, store: Store, library: Library) -> File:
         for hit in hits[:SIZE]
     ]  # fmt: skip
     return File(json.dumps(rows, ensure_ascii=False).encode(), "application/json; charset=utf-8")
+
+
+def feed(asked: Asked, store: Store, library: Library) -> File:
+    """The newest of what a search finds, as an Atom feed with whole texts; without a query, of everything."""
+    query = _query(asked)
+    try:
+        wanted = parse(query) if query else All(())
+    except QueryError as error:
+        raise UnclearError(f"{query!r}: {error}") from error
+    shelf = Shelf(store, library.root, lambda record: None)  # of a file that is not as recorded the text is there
+    export = Export(store.search.latest(wanted, NEWEST, asked.as_of), shelf.take, query, asked.as_of or asked.now)
+    return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
 
 
 def _query(asked: Asked) -> str:

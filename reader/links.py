@@ -30,6 +30,11 @@ def symbol(name: str, **args: object) -> str:
     return link(f"/symbol/{quote(name, safe='')}", args)
 
 
+def feed(query: str) -> str:
+    """Of the Atom feed of what a query finds."""
+    return link("/search.atom", {"q": query})
+
+
 def china(time: datetime) -> str:
     """A time in China."""
     return f"{time.astimezone(CHINA):%Y-%m-%d %H:%M}"

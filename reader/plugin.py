@@ -20,7 +20,7 @@ from reader.article import article
 from reader.asked import Asked, File, Library, MissingError, UnclearError, View
 from reader.changes import changes
 from reader.feeds import feeds
-from reader.finding import found, search
+from reader.finding import feed, found, search
 from reader.front import front
 from reader.index import Index
 from reader.raw import picture, raw
@@ -34,6 +34,7 @@ ROUTES: dict[str, View] = {
     r"/": front,
     r"/search": search,
     r"/search\.json": found,
+    r"/search\.atom": feed,
     r"/feeds": feeds,
     r"/symbol/(?P<symbol>[^/]+)": symbol,
     _ARTICLE: article,

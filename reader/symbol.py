@@ -43,6 +43,7 @@ def symbol(asked: Asked, store: Store, library: Library) -> Page:
             "before": links.link(here, kept, page=number - 1) if number > 1 else None,
             "after": links.link(here, kept, page=number + 1) if len(hits) > SIZE and number < MOST_PAGES else None,
             "data": links.link("/index/symbols", symbol__exact=name),
+            "feed": links.feed(links.term("symbol", name)),
         },
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from io import BytesIO
 
+import feedparser
 import pytest
 
 from replica.server import Replica
@@ -53,6 +55,27 @@ def test_each_mark_of_the_timeline_leads_to_the_articles_it_stands_for(served: S
     assert len(marks) >= 2
     for address, count in marks:
         assert f"找到 {count} 篇" in served.page(unescape(address))
+
+
+def test_what_a_search_finds_can_be_followed_in_a_feed_reader(served: Serving, served_home: Home) -> None:
+    page = served.page("/search?q=茅台")
+    [address] = re.findall(r'<link rel="alternate" type="application/atom\+xml"[^>]* href="([^"]+)"', page)
+
+    answer = served.get(unescape(address))
+    read = feedparser.parse(BytesIO(answer.content))
+    assert answer.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    assert not read.bozo
+    assert [entry.title for entry in read.entries] == [
+        hit["title"] for hit in served_home.run("search", "茅台", "--json", "--sort", "time", "--limit", "100").json
+    ]
+    assert read.feed.title == "finarchive: 茅台"
+    assert "茅台" in read.entries[0].content[0].value
+    everything = feedparser.parse(BytesIO(served.get("/search.atom").content))
+    assert (len(everything.entries), everything.feed.title) == (40, "finarchive")
+    of_then = feedparser.parse(BytesIO(served.get(f"/search.atom?q=茅台{AS_OF}").content))
+    assert of_then.entries == []
+    assert served.get("/search.atom?q=(").status_code == 400
+    assert "/search.atom?q=feed%3Afeed1" in served.page("/feeds")
 
 
 def test_a_search_finds_what_the_command_finds(served: Serving, served_home: Home) -> None:
