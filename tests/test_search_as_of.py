@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archive.found import Hit
-from archive.outputs.registry import OUTPUTS
+from archive.found import Hit, Record
 from archive.query import All, parse
 from archive.store import Store
 from tests.finding import NOW, Story, put, revision_of
@@ -33,11 +32,16 @@ def hits(store: Store, time: datetime | None) -> list[list[Hit]]:
     return [store.search.find(parse(asked), 9, time, by_time=by_time) for asked in ASKED for by_time in (False, True)]
 
 
-def exported(store: Store, time: datetime | None) -> list[bytes]:
+def exported(store: Store, time: datetime | None) -> list[list[Record]]:
+    """What every export is made from."""
     return [
-        b"".join(output(store.search.each(query, time)))
-        for output in OUTPUTS.values()
+        list(records)
         for query in (All(()), *map(parse, ASKED))
+        for records in (
+            store.search.each(query, time),
+            store.search.each(query, time, newest=1),
+            store.search.latest(query, 9, time),
+        )
     ]
 
 
