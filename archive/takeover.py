@@ -42,11 +42,11 @@ class Unproven:
     positions: Mapping[str, Place]  # up to where the journal's records are applied in it, by their writer
 
 
-def unproven(old: Path, new: Path) -> Unproven:
-    """What only the old index knows: nothing where there is none that can be read."""
+def unproven(old: Path, new: Path) -> Unproven | None:
+    """What only the old index knows; None where there is none that can be read."""
     with attached(old, new) as connection:
         if connection is None:
-            return Unproven(frozenset(), {})
+            return None
         return Unproven(
             frozenset(docid for (docid,) in connection.execute(UNPROVEN)),
             {

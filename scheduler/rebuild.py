@@ -114,7 +114,9 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
         apart, later = unproven(old, new), deque[Understood]()
         journal = read_journal(journal_path(root), reading, result.damaged.append)
         with store.in_one_go():
-            replay(_known_to_all(journal, apart, later) if apart.docids else journal, store, tree, result)
+            if apart and apart.docids:
+                journal = _known_to_all(journal, apart, later)
+            replay(journal, store, tree, result)
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
         result.taken_over = take_over(old, new)
         store.search.add_missing()
@@ -126,9 +128,9 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
         store.close()
     result.made, result.changed, result.unknown = compare(root, tree.folder)
     if not dry_run:
-        # Without an index nothing says what was archived without a journal: it may be what stands there.
-        place_files(root, tree.folder, [*result.made, *result.changed], set_aside=not old.exists())
-        place_index(root, aside / "index.db")
+        # Where no index says what was archived without a journal, it may be what stands there.
+        place_files(root, tree.folder, [*result.made, *result.changed], set_aside=apart is None)
+        place_index(root, new)
     return result
 
 

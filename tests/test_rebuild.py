@@ -231,11 +231,14 @@ def test_what_a_crash_left_to_the_journal_is_done_again_with_what_it_does_not_kn
 
 
 @pytest.mark.slow
-def test_without_an_index_nothing_that_stood_there_is_lost(mixed: Home) -> None:
+@pytest.mark.parametrize("damaged", [False, True])
+def test_without_an_index_that_can_be_read_nothing_that_stood_there_is_lost(mixed: Home, damaged: bool) -> None:
     """The journal knows the later versions alone, and would number them from 1."""
     before = set(tree(mixed).values())
     for path in (mixed.root / ".finarchive").glob("index.db*"):
         path.unlink()
+    if damaged:
+        (mixed.root / ".finarchive" / "index.db").write_bytes(b"no database" * 1000)
 
     told = json.loads(run(mixed, "rebuild", "--json"))
     assert told["changed"]

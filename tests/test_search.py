@@ -21,7 +21,7 @@ from archive.store import Store
 from tests.finding import NOW, Story, answers, invented, put, revision_of, scan
 from tests.looking import look_at, version
 
-MANY, FEW = 3000, 500
+MANY, FEW = 5000, 500
 STORIES = invented(MANY)
 
 
