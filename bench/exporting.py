@@ -17,9 +17,8 @@ from archive.archive import index_path
 from archive.outputs.registry import OUTPUTS
 from archive.post import render
 from archive.records import Article, Picture, Revision
-from archive.sql import to_text
 from archive.store import Store
-from bench.search import BATCH, BEGAN, FEEDS, LENGTH, Language
+from bench.search import BATCH, BEGAN, LENGTH, Language, list_articles
 from tests.looking import version
 
 # The command, and at its end what it has taken: the most memory (KiB), and seconds of CPU.
@@ -39,15 +38,7 @@ def fill(root: Path, numbers: range, language: Language, dice: random.Random) ->
     store = Store.open(index_path(root))
     for start in range(numbers.start, numbers.stop, BATCH):
         made = [_made(root, number, language, dice) for number in range(start, min(start + BATCH, numbers.stop))]
-        with store._db.atomic():  # the rows that polls would have made
-            store._db.conn.executemany(
-                "INSERT INTO entries (docid, first_seen, status, revision) VALUES (?, ?, 'archived', 1)",
-                [(revision.docid, to_text(revision.published)) for revision, _ in made],
-            )
-            store._db.conn.executemany(
-                "INSERT INTO listings (feed, docid, ground) VALUES (?, ?, 1)",
-                [(dice.choice(FEEDS), revision.docid) for revision, _ in made],
-            )
+        list_articles(store, [revision for revision, _ in made], dice)
         store.versions.commit([version(*each) for each in made], [None] * len(made))
     store.close()
 

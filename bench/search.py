@@ -8,7 +8,7 @@ import random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,20 +75,25 @@ def fill(store: Store, language: Language, dice: random.Random, numbers: range) 
     for batch in _batches(numbers):
         articles = [(_revision(number, language), language.write(_length(dice))) for number in batch]
         size += sum(len(text.encode()) for _, text in articles)
-        with store._db.atomic():  # the rows that polls would have made
-            store._db.conn.executemany(
-                "INSERT INTO entries (docid, first_seen, status, revision) VALUES (?, ?, 'archived', 1)",
-                [(revision.docid, to_text(revision.published)) for revision, _ in articles],
-            )
-            store._db.conn.executemany(
-                "INSERT INTO listings (feed, docid, ground) VALUES (?, ?, 1)",
-                [(dice.choice(FEEDS), revision.docid) for revision, _ in articles],
-            )
+        list_articles(store, [revision for revision, _ in articles], dice)
         verdicts = [version(*each) for each in articles]
         began = time.process_time()
         store.versions.commit(verdicts, [None] * len(verdicts))
         cpu += time.process_time() - began
     return cpu, size
+
+
+def list_articles(store: Store, revisions: Sequence[Revision], dice: random.Random) -> None:
+    """Make the rows that polls would have made."""
+    with store._db.atomic():
+        store._db.conn.executemany(
+            "INSERT INTO entries (docid, first_seen, status, revision) VALUES (?, ?, 'archived', 1)",
+            [(revision.docid, to_text(revision.published)) for revision in revisions],
+        )
+        store._db.conn.executemany(
+            "INSERT INTO listings (feed, docid, ground) VALUES (?, ?, 1)",
+            [(dice.choice(FEEDS), revision.docid) for revision in revisions],
+        )
 
 
 def _batches(numbers: range) -> Iterator[range]:
