@@ -345,3 +345,19 @@ def test_days_long_past_are_found_whenever_they_were_observed(
     assert found(store, asked, 60, by_time=True) == expected
     assert found(store, asked, 2, by_time=True) == expected[:2]
     assert set(found(store, asked, 60)) == set(expected)
+
+
+def test_what_was_observed_among_the_newest_and_is_older_does_not_take_the_place_of_what_is_newer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive.search, "MOST_SPANNED", 3)
+    observed = {
+        "before": (4, "茅台"),
+        "first": (1, "茅台"),
+        "older": (5, "茅台"),
+        "other": (2, "无"),
+        "another": (3, "无"),
+    }
+    for docid, (hours, text) in observed.items():
+        put(store, [Story(docid, "题", text, published=NOW - timedelta(hours=hours))])
+    assert found(store, "茅台 until:2026-12-31", 2, by_time=True) == ["first", "before"]
