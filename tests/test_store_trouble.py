@@ -76,6 +76,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "overview.looks": lambda store: store.overview.looks("b", NOW),
     "search.numbers": lambda store: store.search.numbers(parse("茅台"), 9, NOW),
     "search.hits": lambda store: store.search.hits([1], NOW),
+    "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
     "gallery.media_type": lambda store: store.gallery.media_type("0" * 64),
     "past.as_of": lambda store: store.past.as_of("a", NOW),
     "past.same_story": lambda store: store.past.same_story("b", NOW),
