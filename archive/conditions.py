@@ -5,9 +5,10 @@ No word that somebody typed becomes a part of either: phrases hold letters and d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from archive.cjk import alone
+from archive.cjk import before_character, phrase
 from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
 from archive.sql import to_text
 
@@ -26,7 +27,10 @@ class Conditions:
     """A query, in the terms of SQL."""
 
     match: str | None = None  # what the words must match, of FTS5; None: they need not
-    character: str | None = None  # that is all that the words must match
+    # Of these, what ends with a character alone, which FTS5 must put together from all words that begin with it; and
+    # what the words match wherever all is there, without it. None: anything may.
+    ending: list[Text] = field(default_factory=list)
+    wider: str | None = None
     where: list[str] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
     since: str = ""  # published since then, all of them, and until then
@@ -50,9 +54,16 @@ class Conditions:
                 found.where.append(found._sql(part))
         if found.match:
             found.parameters["match"] = found.match
-        if len(worded) == 1 and isinstance(worded[0], Text):
-            found.character = alone(worded[0].text)
+        found._widen(worded)
         return found
+
+    def _widen(self, worded: Sequence[Query]) -> None:
+        ending = [part for part in worded if isinstance(part, Text) and before_character(part.text) is not None]
+        others = [part for part in worded if part not in ending]
+        before = [before_character(part.text) or "" for part in ending]
+        wider = expression(All((*others, *(Text(text, phrase(text) or "") for text in before if text))))
+        if wider or not others:  # else only what must not match is left
+            self.ending, self.wider = ending, wider
 
     def _sql(self, query: Query) -> str:
         if matched := expression(query):

@@ -51,6 +51,16 @@ def term(asked: Text, having: int, of: int) -> Term:
     return Term(pattern(asked.text, prefix=prefix), weight)
 
 
+def stands(title: str, text: str, sought: Sequence[re.Pattern[str]]) -> bool:
+    """Whether everything stands in a version's title or its text: what :func:`look` finds, without where."""
+    written = title, text
+    missing = [each for each in sought if not any(each.search(part.lower()) for part in written)]
+    plainer = tuple(map(plain, written)) if missing else written
+    return not missing or (
+        plainer != written and all(any(each.search(part.lower()) for part in plainer) for each in missing)
+    )
+
+
 def look(title: str, text: str, terms: Sequence[Term]) -> Seen:
     """Find the terms in a version."""
     seen = Seen(title, text, _marks(title, terms), _marks(text, terms))

@@ -14,9 +14,11 @@ from archive.database import Database
 from archive.found import Facets, Hit, HourCount
 from archive.looks import Observation
 from archive.query import Query
-from archive.search import MOST_MATCHES, Search
+from archive.search import Search
 from archive.sql import to_text, to_time
 
+# Articles that are counted for facets.
+MOST_COUNTED = 2_000
 # Values of a facet that are told: more than a page shows, and nobody chooses from more.
 MOST_VALUES = 12
 # Seconds and zone are cut off: hours begin at the same moments in China and in UTC.
@@ -104,14 +106,14 @@ class Overview:
         return [(row["day"], row["n"]) for row in rows]
 
     def facets(self, query: Query, time: datetime) -> Facets:
-        """What the articles that a search finds have in common; of many, those observed last are counted."""
-        numbers = self._search.numbers(query, MOST_MATCHES, time)
+        """What the articles that a search finds have in common; of many, the newest are counted."""
+        numbers = self._search.numbers(query, MOST_COUNTED, time)
         asked = {"numbers": json.dumps(numbers), "time": to_text(time), "most": MOST_VALUES}
         found = {
             name: tuple((str(row["value"]), int(row["n"])) for row in self._rows(statement, asked))
             for name, statement in _FACETS.items()
         }
-        return Facets(len(numbers), len(numbers) < MOST_MATCHES, **found)
+        return Facets(len(numbers), len(numbers) < MOST_COUNTED, **found)
 
     def looks(self, docid: str, time: datetime) -> list[Observation]:
         """The looks at an article, the first first, and where the journal has them."""

@@ -10,7 +10,9 @@ from archive.database import Database
 from archive.fulltext import add_missing_words
 from archive.schema_first import migrations
 
-__all__ = ["migrations"]
+__all__ = ["BLOCK", "migrations"]
+
+BLOCK = 1024  # numbers of a block of ``days``
 
 
 @migrations()
@@ -187,3 +189,28 @@ def m007_alerts(db: Database) -> None:
         not_null={"query", "position", "attempts"},
         strict=True,
     )
+
+
+@migrations()
+def m008_days(db: Database) -> None:
+    """Where in ``searchable`` the versions are that were published on a day."""
+    db.table("days").create(
+        {
+            "day": str,  # in UTC
+            "block": int,  # of so many numbers: BLOCK
+            "versions": int,  # of that day in that block
+            "since": str,  # from when on the first of them is known
+        },
+        pk=("day", "block"),
+        not_null={"versions", "since"},
+        strict=True,
+    )
+    add = """
+        INSERT INTO days (day, block, versions, since)
+        {} ON CONFLICT (day, block) DO UPDATE SET
+            versions = versions + excluded.versions, since = min(since, excluded.since)
+    """
+    counted = f"SELECT substr(published, 1, 10), id / {BLOCK}, count(*), min(since) FROM searchable GROUP BY 1, 2"  # noqa: S608
+    one = f"VALUES (substr(new.published, 1, 10), new.id / {BLOCK}, 1, new.since)"
+    db.execute(add.format(f"SELECT * FROM ({counted}) WHERE true"))  # noqa: S608 - of constants
+    db.execute(f"CREATE TRIGGER searchable_days AFTER INSERT ON searchable BEGIN {add.format(one)}; END")

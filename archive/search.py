@@ -3,61 +3,46 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from archive import sql
-from archive.cjk import writings
 from archive.conditions import CURRENT, TEXT, Conditions
 from archive.database import Database
-from archive.excerpt import Seen, Term, excerpt, look, merged, score, term
+from archive.excerpt import Seen, Term, excerpt, look, merged, score, stands, term
 from archive.found import Hit, Record
 from archive.fulltext import add_missing_words
 from archive.past import Past
 from archive.query import Query, Text, texts
 from archive.sql import to_text, to_time
+from archive.windows import Windows
 
-# Where more articles have the words than this, those are looked at that were observed last: some 3 ms' worth.
-MOST_MATCHES = 2_000
-# Of these, so many of the newest, and of the newest that have them in their title, are read and ranked: 6 ms' worth.
-MOST_RANKED = 60
-# A character alone stands in so many words, and in so many articles, that reading articles is faster than asking the
-# index of words: of the newest, so many for each that is wanted, and no fewer than these, 20 ms' worth.
-WINDOW, LEAST_WINDOW = 10, 4_000
-# Of the days that are asked for, it is looked up where so many articles are in the index of words: 5 ms' worth.
-MOST_SPANNED = 50_000
-_END = (1 << 63) - 1  # no row has a higher number
+# So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth. The
+# latter are looked for among so many.
+MOST_RANKED, MOST_TITLED = 60, 50_000
+# A search goes back in windows. The first has so many versions; each next one as many as should be enough, going by
+# what those before had, and not more than so many times theirs.
+FIRST_WINDOW, GROWTH = 1_000, 4
+# So many of the newest are read for a character alone, which FTS5 must put together from all words that begin with
+# it: where not enough of them have it, that is quick enough.
+MOST_READ, READ_TOGETHER = 1_500, 64
 # How rare a word is, is told by so many of the articles that were observed last: a millisecond's worth.
 SAMPLE = 1_000
 
-# Straight through the index of words, backwards, to where there are enough: the cost does not grow with what matches.
 _MATCHES = """
-    SELECT v.id, v.docid, v.published FROM words CROSS JOIN searchable v ON v.id = words.rowid
-    WHERE words MATCH :match AND words.rowid BETWEEN :least AND :last AND v.published > :after AND {where}
-    ORDER BY words.rowid DESC LIMIT {most}
+    SELECT v.id, v.docid, v.published FROM json_each(:stretches) AS stretch
+    CROSS JOIN words ON words MATCH :match
+        AND words.rowid BETWEEN stretch.value ->> 0 AND stretch.value ->> 1
+    CROSS JOIN searchable v ON v.id = words.rowid
+    WHERE v.published BETWEEN :first AND :last AND {where}
+    ORDER BY v.published DESC, v.docid LIMIT :limit
 """
-_SELECT_SPAN = """
-    SELECT count(*) AS n, min(id) AS least, max(id) AS last, min(published) AS since
-    FROM (SELECT id, published FROM searchable WHERE published BETWEEN :since AND :until
-          ORDER BY published DESC LIMIT :most)
+_SELECT_OTHERS = """
+    SELECT v.id FROM searchable v WHERE {where} ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset
 """
-_STANDING = """
-    SELECT v.id FROM searchable v
-    CROSS JOIN revisions r ON r.docid = v.docid AND r.number = v.number
-    LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
-    WHERE v.published >= coalesce(
-            (SELECT published FROM searchable ORDER BY published DESC LIMIT 1 OFFSET :window), '')
-        AND {where} AND ({stands})
-    ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset
-"""
-_NEWEST = "ORDER BY published DESC, docid LIMIT :limit OFFSET :offset"
-_SELECT_MATCHES = """
-    WITH found AS MATERIALIZED ({matches})
-    SELECT id, (SELECT min(id) FROM found) AS least FROM found {newest}
-"""
-_SELECT_OTHERS = "SELECT v.id FROM searchable v WHERE {where} {newest}"
 _SAMPLED = f"SELECT id FROM searchable v WHERE {CURRENT} ORDER BY id DESC LIMIT {SAMPLE}"  # noqa: S608 - of constants
 _COUNT_SAMPLED = f"""
     SELECT count(*) AS n FROM words CROSS JOIN searchable v ON v.id = words.rowid
@@ -74,7 +59,7 @@ _SELECT_NUMBERED = """
     SELECT docid, number FROM json_each(?) AS asked JOIN searchable v ON v.id = asked.value ORDER BY asked.key
 """
 _SELECT_READ = """
-    SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
+    SELECT v.id, v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
     FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
@@ -155,75 +140,80 @@ class Search:
         with sql.told(self._path), self._db.atomic():
             add_missing_words(self._db)
 
-    def _newest(self, conditions: Conditions, limit: int, offset: int = 0) -> list[sql.Row]:
-        where = " AND ".join(conditions.where)
+    def _newest(
+        self, conditions: Conditions, limit: int, offset: int = 0, enough: int | None = None
+    ) -> Sequence[sql.Row]:
+        """Of what is as asked for, the numbers of those published last.
+
+        :param enough: so many are, where all cannot be had as quickly
+        """
         if conditions.match is None:
-            statement = _SELECT_OTHERS.format(where=where, newest=_NEWEST)
-            return self._rows(statement, conditions.parameters | {"limit": limit, "offset": offset})
-        if conditions.character and (rows := self._standing(conditions, conditions.character, limit, offset)):
-            return rows
-        return self._matches(conditions, conditions.match, limit, offset=offset)
+            return self._others(conditions, limit, offset)
+        if conditions.ending:
+            rows, whole = self._by_reading(conditions, limit + offset)
+            if whole or len(rows) >= (limit if enough is None else enough) + offset:
+                return rows[offset:]
+        return self._matches(conditions, conditions.match, limit, offset)
+
+    def _others(self, conditions: Conditions, limit: int, offset: int = 0) -> list[sql.Row]:
+        statement = _SELECT_OTHERS.format(where=" AND ".join(conditions.where))
+        return self._rows(statement, conditions.parameters | {"limit": limit, "offset": offset})
 
     def _matches(
-        self, conditions: Conditions, match: str, limit: int, least: int = 0, offset: int = 0
+        self, conditions: Conditions, match: str, limit: int, offset: int = 0, most: int | None = None
     ) -> list[sql.Row]:
         """Of those that match, the ones published last.
 
-        Where days are asked for, only what was observed with the articles of these days is gone through.
+        :param most: versions among which they are looked for, or some more: those published last
         """
-        matches = _MATCHES.format(where=" AND ".join(conditions.where), most=max(MOST_MATCHES, limit + offset))
-        statement = _SELECT_MATCHES.format(matches=matches, newest=_NEWEST)
-        asked = conditions.parameters | {"match": match, "limit": limit, "offset": offset}
-        for span in self._spans(conditions):
-            rows = self._rows(statement, asked | span | {"least": max(span["least"], least)})
-            if not span["after"] or len(rows) == limit:
+        statement = _MATCHES.format(where=" AND ".join(conditions.where))
+        asked = conditions.parameters | {"match": match}
+        windows = Windows(self._db, conditions.since, conditions.until, conditions.parameters["time"])
+        # FTS5 puts all words with that beginning together first, however few of the articles are meant.
+        window = windows.rest() if "*" in match else windows.take(FIRST_WINDOW)
+        rows: list[sql.Row] = []
+        while window:
+            wanted = limit + offset - len(rows)
+            rows += self._rows(statement, asked | window.parameters() | {"limit": wanted})
+            if len(rows) >= limit + offset or windows.passed >= (most or math.inf):
                 break
-        return rows
+            need = 1.5 * windows.passed * (limit + offset - len(rows)) / max(len(rows), 1)
+            window = windows.take(min(int(need), GROWTH * windows.passed))
+        return rows[offset:]
 
-    def _spans(self, conditions: Conditions) -> Iterator[dict[str, Any]]:
-        """From where to where in the index of words all is that was published in the days that are asked for.
-
-        Of a span that begins after some time, only what was published then is meant.
-        """
-        if (conditions.since, conditions.until) != ("", "~"):
-            days = {"since": conditions.since, "until": conditions.until, "most": MOST_SPANNED}
-            row = self._rows(_SELECT_SPAN, days)[0]
-            whole = row["n"] < MOST_SPANNED
-            yield {"least": row["least"] or 0, "last": row["last"] or 0, "after": "" if whole else row["since"]}
-            if whole:
-                return
-        yield {"least": 0, "last": _END, "after": ""}
-
-    def _standing(
-        self, conditions: Conditions, character: str, limit: int, offset: int = 0, *, titled: bool = False
-    ) -> list[sql.Row]:
-        """What :meth:`_matches` gives for a character alone; nothing when the newest do not have it often.
+    def _by_reading(self, conditions: Conditions, limit: int, *, titled: bool = False) -> tuple[list[sql.Row], bool]:
+        """What :meth:`_matches` gives where a character stands alone, as far as the newest show it.
 
         :param titled: in the title
+        :return: these, and whether there are no others before them
         """
-        written = {f"w{number}": writing for number, writing in enumerate(writings(character))}
-        columns = ("r.title",) if titled else ("t.text", "r.title")
-        statement = _STANDING.format(
-            where=" AND ".join(conditions.where),
-            stands=" OR ".join(f"instr({column}, :{name})" for column in columns for name in written),
-        )
-        window = max(WINDOW * (limit + offset), LEAST_WINDOW)
-        asked = {"window": window, "limit": limit, "offset": offset}
-        rows = self._rows(statement, conditions.parameters | written | asked)
-        return rows if titled or len(rows) == limit else []
+        if conditions.wider:
+            candidates = self._matches(conditions, conditions.wider, MOST_READ)
+        else:
+            candidates = self._others(conditions, MOST_READ)
+        sought = [term(each, 0, 0).pattern for each in conditions.ending]
+        found: list[sql.Row] = []
+        for start in range(0, len(candidates), READ_TOGETHER):
+            numbers = [row["id"] for row in candidates[start : start + READ_TOGETHER]]
+            for row in self._rows(_SELECT_READ, [json.dumps(numbers)]):
+                if stands(row["title"], "" if titled else row["text"] or "", sought):
+                    found.append(row)
+            if len(found) >= limit:
+                return found[:limit], True
+        return found, len(candidates) < MOST_READ
 
     def _ranked(
         self, conditions: Conditions, asked: Sequence[Text], terms: Sequence[Term], limit: int
     ) -> list[tuple[sql.Row, Seen]]:
         most = max(MOST_RANKED, limit)
-        rows = self._newest(conditions, most)
+        rows = [*self._newest(conditions, most, enough=limit)]
         # When there are more, those that have it in their title are the likelier ones.
-        if len(rows) == most and conditions.character:
-            rows += self._standing(conditions, conditions.character, most, titled=True)
+        if len(rows) == most and conditions.ending:
+            rows += self._by_reading(conditions, most, titled=True)[0]
         elif len(rows) == most:
             titled = " OR ".join(f"title : {each.phrase}" for each in asked)
             match = f"({conditions.match}) AND ({titled})"
-            rows += self._matches(conditions, match, most, rows[0]["least"])
+            rows += self._matches(conditions, match, most, most=MOST_TITLED)
         seen = self._read((row["id"] for row in rows), terms)
         usual = sum(len(each.text) for _, each in seen) / max(len(seen), 1)
         # The newest of what answers equally well stays first.

@@ -9,8 +9,8 @@ from archive.errors import QueryError
 from archive.found import Facets, Hit
 from archive.outputs.atom import NEWEST, to_atom
 from archive.outputs.export import Export
+from archive.overview import MOST_COUNTED
 from archive.query import All, Query, parse
-from archive.search import MOST_MATCHES
 from archive.shelf import Shelf
 from archive.store import Store
 from reader import links
@@ -95,7 +95,7 @@ def _page(asked: Asked, store: Store, wanted: Query, *, by_time: bool) -> tuple[
 
     More than :data:`SIZE` are found where there is another page.
     """
-    most = (MOST_MATCHES if by_time else RANKED) // SIZE
+    most = (MOST_COUNTED if by_time else RANKED) // SIZE
     number = asked.number("page", 1, most)
     if by_time:
         return number, most, store.search.find(wanted, SIZE + 1, asked.time, by_time=True, offset=(number - 1) * SIZE)

@@ -139,6 +139,7 @@ def test_an_index_of_an_older_program_is_followed_once_it_is_brought_up_to_date(
         index.execute("DROP TABLE words")
         index.execute("DROP TABLE searchable")
         index.execute("DROP TABLE alerts")
+        index.execute("DROP TABLE days")
         index.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
     index.close()
     follower = Follower(index_path(root), EVERYTHING)
