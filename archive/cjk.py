@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from itertools import chain
 from operator import add
 
 # Han with its extensions and 々〇, Kana without its middle dot, Bopomofo, Hangul.
@@ -20,6 +22,12 @@ CJK = (
 _LETTER = rf"[^\W\d_{CJK}]"
 _SEGMENT = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+|\d+")
 _A_CJK = re.compile(f"[{CJK}]")
+_A_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
+# Radicals, signs that hold characters, those that are there for the sake of older sets.
+_OTHER_HAN = (
+    range(0x2E80, 0x3000), range(0x3190, 0x31A0), range(0x3200, 0x3400), range(0xF900, 0xFB00),
+    range(0x1F200, 0x1F300), range(0x2F800, 0x2FA20),
+)  # fmt: skip
 # Zero-width characters, byte order marks, soft hyphens: editors' systems sprinkle them in the middle of words.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 # Letters and figures of which there is a plainer form, the most of them.
@@ -98,16 +106,30 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
 
 
-def before_character(text: str) -> str | None:
-    """What stands before the one Chinese (Japanese, Korean) character that a text ends with, or those.
+def divided(text: str) -> tuple[str, list[str]] | None:
+    """The Chinese characters, each alone, that a text ends with, as the index knows them, after what stands before.
 
-    :return: "" where nothing does; None where the text ends otherwise, as with two of them together
+    :return: None where the text ends otherwise, as with two of them together
     """
     parts = segments(fold(text))
-    kept = parts[:]
-    while kept and len(kept[-1]) == 1 and is_cjk(kept[-1]):
-        kept.pop()
-    return " ".join(kept) if len(kept) < len(parts) else None
+    last = len(parts)
+    while last and _A_HAN.fullmatch(parts[last - 1]):
+        last -= 1
+    return (" ".join(parts[:last]), parts[last:]) if last < len(parts) else None
+
+
+def writings(character: str) -> tuple[str, ...]:
+    """A Chinese character, and all that the index takes for it, or that hold it: 金 and the radical ⾦, 株 and ㈱."""
+    return character, *_written_otherwise().get(character, ())
+
+
+@cache
+def _written_otherwise() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for other in map(chr, chain.from_iterable(_OTHER_HAN)):
+        for character in filter(_A_HAN.fullmatch, set(fold(other)) - {other}):
+            found[character] = (*found.get(character, ()), other)
+    return found
 
 
 def is_cjk(segment: str) -> bool:

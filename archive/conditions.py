@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from archive.cjk import before_character, phrase
+from archive.cjk import divided, phrase
 from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
 from archive.sql import to_text
 
@@ -27,10 +27,12 @@ class Conditions:
     """A query, in the terms of SQL."""
 
     match: str | None = None  # what the words must match, of FTS5; None: they need not
-    # Of these, what ends with a character alone, which FTS5 must put together from all words that begin with it; and
-    # what the words match wherever all is there, without it. None: anything may.
-    ending: list[Text] = field(default_factory=list)
+    is_text: bool = False  # it is one text, and nothing else
+    # Of these, what ends with characters alone, which FTS5 must put together from all words that begin with them:
+    # what stands before these, and each of them. And what the words match wherever all is there; None: anything may.
+    ending: dict[Text, tuple[str, list[str]]] = field(default_factory=dict)
     wider: str | None = None
+    feeds: list[str] = field(default_factory=list)  # to all of which they belong
     where: list[str] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
     since: str = ""  # published since then, all of them, and until then
@@ -50,18 +52,21 @@ class Conditions:
             if isinstance(part, Published):
                 found.since = max(found.since, to_text(part.since) or "")
                 found.until = min(found.until, to_text(part.until) or "~")
+            if isinstance(part, OfFeed):
+                found.feeds.append(part.feed)
             if found.match is None or part not in worded:
                 found.where.append(found._sql(part))
         if found.match:
             found.parameters["match"] = found.match
+        found.is_text = len(worded) == 1 and isinstance(worded[0], Text)
         found._widen(worded)
         return found
 
     def _widen(self, worded: Sequence[Query]) -> None:
-        ending = [part for part in worded if isinstance(part, Text) and before_character(part.text) is not None]
+        ending = {part: both for part in worded if isinstance(part, Text) and (both := divided(part.text))}
         others = [part for part in worded if part not in ending]
-        before = [before_character(part.text) or "" for part in ending]
-        wider = expression(All((*others, *(Text(text, phrase(text) or "") for text in before if text))))
+        before = [Text(text, phrase(text) or "") for text, _ in ending.values() if text]
+        wider = expression(All((*others, *before)))
         if wider or not others:  # else only what must not match is left
             self.ending, self.wider = ending, wider
 

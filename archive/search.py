@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from archive import sql
-from archive.conditions import CURRENT, TEXT, Conditions
+from archive.conditions import Conditions
 from archive.database import Database
 from archive.excerpt import Seen, Term, excerpt, look, merged, score, stands, term
 from archive.found import Hit, Record
 from archive.fulltext import add_missing_words
+from archive.newest import Newest
 from archive.past import Past
 from archive.query import Query, Text, texts
 from archive.sql import to_text, to_time
-from archive.windows import Windows
 
-# So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth. The
-# latter are looked for among so many.
-MOST_RANKED, MOST_TITLED = 60, 50_000
-# A search goes back in windows. The first has so many versions; each next one as many as should be enough, going by
-# what those before had, and not more than so many times theirs.
-FIRST_WINDOW, GROWTH = 1_000, 4
-# So many of the newest are read for a character alone, which FTS5 must put together from all words that begin with
-# it: where not enough of them have it, that is quick enough.
-MOST_READ, READ_TOGETHER = 1_500, 64
-# How rare a word is, is told by so many of the articles that were observed last: a millisecond's worth.
-SAMPLE = 1_000
+# So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth.
+MOST_RANKED = 60
+# How rare a word is, is told by so many of the newest articles.
+SAMPLE = 100
 
-_MATCHES = """
-    SELECT v.id, v.docid, v.published FROM json_each(:stretches) AS stretch
-    CROSS JOIN words ON words MATCH :match
-        AND words.rowid BETWEEN stretch.value ->> 0 AND stretch.value ->> 1
-    CROSS JOIN searchable v ON v.id = words.rowid
-    WHERE v.published BETWEEN :first AND :last AND {where}
-    ORDER BY v.published DESC, v.docid LIMIT :limit
-"""
-_SELECT_OTHERS = """
-    SELECT v.id FROM searchable v WHERE {where} ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset
-"""
-_SAMPLED = f"SELECT id FROM searchable v WHERE {CURRENT} ORDER BY id DESC LIMIT {SAMPLE}"  # noqa: S608 - of constants
-_COUNT_SAMPLED = f"""
-    SELECT count(*) AS n FROM words CROSS JOIN searchable v ON v.id = words.rowid
-    WHERE words MATCH :match AND words.rowid >= :least AND {CURRENT}
-"""  # noqa: S608 - of constants
 _SELECT_EACH = "SELECT v.docid, v.number FROM searchable v WHERE {where} ORDER BY v.published, v.docid"
 _SELECT_LAST = """
     SELECT docid, number FROM (
@@ -79,6 +55,7 @@ class Search:
 
     def __init__(self, database: Database, path: Path, past: Past) -> None:
         self._db, self._path, self._past = database, path, past
+        self._versions = Newest(database)
 
     def find(
         self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False, offset: int = 0
@@ -94,8 +71,8 @@ class Search:
         conditions = Conditions.of(query, to_text(time) or "")
         with sql.told(self._path):
             if conditions.match is None or not asked or by_time:
-                rows = self._newest(conditions, limit, offset)
-                found = self._read((row["id"] for row in rows), [term(each, 0, 0) for each in asked])
+                numbers = self._versions.of(conditions, limit, offset)
+                found = self._read(numbers, [term(each, 0, 0) for each in asked])
             else:
                 terms = self._weighted(asked, conditions.parameters["time"])
                 found = self._ranked(conditions, asked, terms, limit)
@@ -105,7 +82,7 @@ class Search:
         """The newest articles whose newest version is as asked for: their numbers in the index of words."""
         conditions = Conditions.of(query, to_text(time) or "")
         with sql.told(self._path):
-            return [row["id"] for row in self._newest(conditions, limit)]
+            return self._versions.of(conditions, limit)
 
     def hits(self, numbers: Sequence[int], time: datetime) -> list[Hit]:
         """Versions by their numbers in the index of words, the newest first."""
@@ -140,95 +117,27 @@ class Search:
         with sql.told(self._path), self._db.atomic():
             add_missing_words(self._db)
 
-    def _newest(
-        self, conditions: Conditions, limit: int, offset: int = 0, enough: int | None = None
-    ) -> Sequence[sql.Row]:
-        """Of what is as asked for, the numbers of those published last.
-
-        :param enough: so many are, where all cannot be had as quickly
-        """
-        if conditions.match is None:
-            return self._others(conditions, limit, offset)
-        if conditions.ending:
-            rows, whole = self._by_reading(conditions, limit + offset)
-            if whole or len(rows) >= (limit if enough is None else enough) + offset:
-                return rows[offset:]
-        return self._matches(conditions, conditions.match, limit, offset)
-
-    def _others(self, conditions: Conditions, limit: int, offset: int = 0) -> list[sql.Row]:
-        statement = _SELECT_OTHERS.format(where=" AND ".join(conditions.where))
-        return self._rows(statement, conditions.parameters | {"limit": limit, "offset": offset})
-
-    def _matches(
-        self, conditions: Conditions, match: str, limit: int, offset: int = 0, most: int | None = None
-    ) -> list[sql.Row]:
-        """Of those that match, the ones published last.
-
-        :param most: versions among which they are looked for, or some more: those published last
-        """
-        statement = _MATCHES.format(where=" AND ".join(conditions.where))
-        asked = conditions.parameters | {"match": match}
-        windows = Windows(self._db, conditions.since, conditions.until, conditions.parameters["time"])
-        # FTS5 puts all words with that beginning together first, however few of the articles are meant.
-        window = windows.rest() if "*" in match else windows.take(FIRST_WINDOW)
-        rows: list[sql.Row] = []
-        while window:
-            wanted = limit + offset - len(rows)
-            rows += self._rows(statement, asked | window.parameters() | {"limit": wanted})
-            if len(rows) >= limit + offset or windows.passed >= (most or math.inf):
-                break
-            need = 1.5 * windows.passed * (limit + offset - len(rows)) / max(len(rows), 1)
-            window = windows.take(min(int(need), GROWTH * windows.passed))
-        return rows[offset:]
-
-    def _by_reading(self, conditions: Conditions, limit: int, *, titled: bool = False) -> tuple[list[sql.Row], bool]:
-        """What :meth:`_matches` gives where a character stands alone, as far as the newest show it.
-
-        :param titled: in the title
-        :return: these, and whether there are no others before them
-        """
-        if conditions.wider:
-            candidates = self._matches(conditions, conditions.wider, MOST_READ)
-        else:
-            candidates = self._others(conditions, MOST_READ)
-        sought = [term(each, 0, 0).pattern for each in conditions.ending]
-        found: list[sql.Row] = []
-        for start in range(0, len(candidates), READ_TOGETHER):
-            numbers = [row["id"] for row in candidates[start : start + READ_TOGETHER]]
-            for row in self._rows(_SELECT_READ, [json.dumps(numbers)]):
-                if stands(row["title"], "" if titled else row["text"] or "", sought):
-                    found.append(row)
-            if len(found) >= limit:
-                return found[:limit], True
-        return found, len(candidates) < MOST_READ
-
     def _ranked(
         self, conditions: Conditions, asked: Sequence[Text], terms: Sequence[Term], limit: int
     ) -> list[tuple[sql.Row, Seen]]:
         most = max(MOST_RANKED, limit)
-        rows = [*self._newest(conditions, most, enough=limit)]
+        numbers = self._versions.of(conditions, most, enough=limit)
         # When there are more, those that have it in their title are the likelier ones.
-        if len(rows) == most and conditions.ending:
-            rows += self._by_reading(conditions, most, titled=True)[0]
-        elif len(rows) == most:
-            titled = " OR ".join(f"title : {each.phrase}" for each in asked)
-            match = f"({conditions.match}) AND ({titled})"
-            rows += self._matches(conditions, match, most, most=MOST_TITLED)
-        seen = self._read((row["id"] for row in rows), terms)
+        if len(numbers) == most:
+            numbers += self._versions.titled(conditions, asked, most)
+        seen = self._read(numbers, terms)
         usual = sum(len(each.text) for _, each in seen) / max(len(seen), 1)
         # The newest of what answers equally well stays first.
         return sorted(seen, key=lambda each: -score(each[1], terms, usual))[:limit]
 
     def _weighted(self, asked: Sequence[Text], time: str) -> list[Term]:
+        """What is asked for, the rarer the weightier."""
+        terms = [term(each, 0, 0) for each in asked]
         if len(asked) == 1:
-            return [term(asked[0], 0, 0)]
-        sampled = [row["id"] for row in self._rows(_SAMPLED, {"time": time})]
-        least = min(sampled, default=0)
-        terms = []
-        for each in asked:
-            parameters = {"match": TEXT + each.phrase, "least": least, "time": time}
-            terms.append(term(each, self._rows(_COUNT_SAMPLED, parameters)[0]["n"], len(sampled)))
-        return terms
+            return terms
+        newest = self._rows(_SELECT_READ, [json.dumps(self._versions.sample(time, SAMPLE))])
+        having = [sum(stands(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms]
+        return [term(each, n, len(newest)) for each, n in zip(asked, having, strict=True)]
 
     def _read(self, numbers: Iterable[int], terms: Sequence[Term]) -> list[tuple[sql.Row, Seen]]:
         """Versions, each once, the newest first, and what of the terms stands in them."""

@@ -17,7 +17,6 @@ from archive.schema import BLOCK
 # Stretches of a window: each costs a search of its own. Where there would be more, some reach across what is not
 # meant.
 _MOST_STRETCHES = 8
-_END = (1 << 63) - 1  # no row has a higher number
 
 # What was observed after the time that is asked about is not known then.
 _DAYS = """
@@ -66,13 +65,6 @@ class Windows:
             self.passed += self._ahead["versions"]
             self._ahead = next(self._days, None)
         return Window(first, f"{last}~", _stretches(sorted(blocks)))
-
-    def rest(self) -> Window | None:
-        """All that is left, wherever it is."""
-        if self._ahead is None:
-            return None
-        last, self._ahead = self._ahead["day"], None
-        return Window("", f"{last}~", [(0, _END)])
 
 
 def _stretches(blocks: Sequence[int]) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import archive.versions
 from archive.query import All, parse
@@ -113,26 +114,28 @@ def _revision(number: int, language: Language) -> Revision:
     )  # fmt: skip
 
 
-def queries(language: Language, dice: random.Random) -> Iterator[tuple[str, str, bool]]:
-    """One of each kind: what kind, the query, whether the newest come first."""
+def queries(language: Language, dice: random.Random) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """One of each kind: what kind, the query, and what else is asked for."""
     whole = [name for name in language.words if len(name) > 1]
     frequent, middling, rare, other = (
         dice.choice(whole[start:end]) for start, end in ((0, 30), (200, 2000), (5000, 40_000), (0, 2000))
     )
-    yield "a frequent word", frequent, False
-    yield "a middling word", middling, False
-    yield "a rare word", rare, False
-    yield "two words", f"{middling} {other}", False
-    yield "two frequent words", f"{frequent} {dice.choice(whole[:30])}", False
-    yield "one of two", f"{rare} OR {frequent}", False
-    yield "one and not another", f"{middling} NOT {frequent}", False
-    yield "a phrase", f'"{frequent}{middling}"', False
-    yield "a stock's number", str(dice.randrange(600000, 603000)), False
-    yield "Latin words", "CPI M2", False
-    yield "the newest", frequent, True
-    yield "a feed and a month", f"{middling} feed:china since:2020-01-05 until:2020-02-04", False
-    yield "a stock by its symbol", f"symbol:sh600519 {frequent}", False
-    yield "a character alone", dice.choice(whole[:3000])[0], False
+    yield "a frequent word", frequent, {}
+    yield "a middling word", middling, {}
+    yield "a rare word", rare, {}
+    yield "two words", f"{middling} {other}", {}
+    yield "two frequent words", f"{frequent} {dice.choice(whole[:30])}", {}
+    yield "one of two", f"{rare} OR {frequent}", {}
+    yield "one and not another", f"{middling} NOT {frequent}", {}
+    yield "a phrase", f'"{frequent}{middling}"', {}
+    yield "a stock's number", str(dice.randrange(600000, 603000)), {}
+    yield "Latin words", "CPI M2", {}
+    yield "the newest", frequent, {"by_time": True}
+    yield "a feed and a month", f"{middling} feed:china since:2020-01-05 until:2020-02-04", {}
+    yield "a stock by its symbol", f"symbol:sh600519 {frequent}", {}
+    yield "a character alone", dice.choice(whole[:3000])[0], {}
+    yield "a year with its sign", f"{dice.randrange(2000, 2030)}年", {}
+    yield "as of long ago", frequent, {"time": BEGAN + timedelta(days=30)}
 
 
 def measure(path: Path, language: Language, dice: random.Random, rounds: int) -> dict[str, list[Taken]]:
@@ -142,9 +145,9 @@ def measure(path: Path, language: Language, dice: random.Random, rounds: int) ->
     try:
         store.search.find(parse("茅台"), 20)
         for _ in range(rounds):
-            for kind, asked, by_time in queries(language, dice):
+            for kind, asked, more in queries(language, dice):
                 began, cpu = time.perf_counter(), time.process_time()
-                store.search.find(parse(asked), 20, by_time=by_time)
+                store.search.find(parse(asked), 20, **more)
                 taken[kind].append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - cpu)))
     finally:
         store.close()

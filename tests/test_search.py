@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import archive.newest
 import archive.schema
 import archive.search
 import archive.windows
@@ -211,7 +212,7 @@ def test_of_what_answers_equally_well_the_newest_comes_first(store: Store) -> No
 def test_however_many_match_the_newest_are_found_and_the_best_among_them(
     store: Store, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
-    monkeypatch.setattr(archive.search, "FIRST_WINDOW", first)
+    monkeypatch.setattr(archive.newest, "FIRST_WINDOW", first)
     monkeypatch.setattr(archive.search, "MOST_RANKED", 2)
     published = [NOW + timedelta(days=days) for days in (9, 8, 3, 7, 1, 2, 4, 5)]
     stories = [Story(f"doc{number}", "大盘", "茅台", published=when) for number, when in enumerate(published)]
@@ -224,7 +225,7 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
         "doc6",
     ]
     assert found(store, "茅台", 2) == ["doc4", "doc0"], "the title makes up for its age"
-    monkeypatch.setattr(archive.search, "MOST_TITLED", 1)
+    monkeypatch.setattr(archive.newest, "ENOUGH_VERSIONS", 1)
     if first == 1:
         assert found(store, "茅台", 2) == ["doc0", "doc1"], "too many are newer"
     assert len(list(store.search.each(parse("茅台")))) == 8, "an export leaves nothing out"
@@ -238,9 +239,10 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
 def test_a_character_alone_is_found_wherever_it_stands(
     store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
 ) -> None:
-    monkeypatch.setattr(archive.search, "MOST_READ", most)
-    monkeypatch.setattr(archive.search, "READ_TOGETHER", 3)
-    monkeypatch.setattr(archive.search, "FIRST_WINDOW", 5)
+    monkeypatch.setattr(archive.newest, "LEAST_READ", most)
+    monkeypatch.setattr(archive.newest, "READ", 1)
+    monkeypatch.setattr(archive.newest, "TOGETHER", 3)
+    monkeypatch.setattr(archive.newest, "FIRST_WINDOW", 5)
     written = [
         "金融", "黄金", "⾦", "日立㈱", "株式", "金银", "㊎", "无", "銀", "今天", "2026年金",
         "２０２６年报金融。金", "2025年金融", "在年2026金", "约2026年",
@@ -262,6 +264,27 @@ def test_a_character_alone_is_found_wherever_it_stands(
     assert found(store, asked, 60, by_time=True) == expected
     assert found(store, asked, 4, by_time=True) == expected[:4]
     assert set(found(store, asked, 60)) == set(expected)
+
+
+@pytest.mark.parametrize("few", [1, 5000])  # a feed with fewer articles has few
+def test_the_newest_of_a_feed_are_found_however_many_it_has(
+    store: Store, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(archive.newest, "FEW", few)
+    stories = [
+        Story(
+            f"doc{number}", "题", "文", feeds=("china", "stock") if number % 3 == 0 else ("china",),
+            published=NOW - timedelta(minutes=number * 7 % 40),
+        )
+        for number in range(40)
+    ]  # fmt: skip
+    put(store, stories)
+    newest = sorted(stories, key=lambda story: story.published, reverse=True)
+    expected = [story.docid for story in newest if "stock" in story.feeds]
+    assert found(store, "feed:stock") == found(store, "feed:stock feed:china") == expected
+    assert found(store, "feed:stock", 3) == expected[:3]
+    assert found(store, "feed:stock feed:other") == []
+    assert found(store, "NOT feed:stock", 2) == [s.docid for s in newest if "stock" not in s.feeds][:2]
 
 
 def test_a_snippet_shows_where_it_stands(store: Store) -> None:
@@ -287,7 +310,7 @@ def test_marks_lie_inside_of_what_they_mark(tmp_path_factory: pytest.TempPathFac
         for hit in store.search.find(parse(asked), 1):
             marked = [hit.snippet[start:end] for start, end in hit.snippet_marks]
             assert marked
-            assert all(set(fold(part)) <= set(fold(asked)) | set(" \n") for part in marked)
+            assert all(set(fold(part)) <= set(fold(asked)) | set(" \n,") for part in marked)
     finally:
         store.close()
 
@@ -345,7 +368,7 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
 def test_days_long_past_are_found_whenever_they_were_observed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, block: int, asked: str
 ) -> None:
-    monkeypatch.setattr(archive.search, "FIRST_WINDOW", first)
+    monkeypatch.setattr(archive.newest, "FIRST_WINDOW", first)
     for module in (archive.schema, archive.windows):
         monkeypatch.setattr(module, "BLOCK", block)
     store = Store.open(tmp_path / "index.db")
