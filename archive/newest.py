@@ -15,10 +15,11 @@ from archive.excerpt import stands, term
 from archive.query import Text
 from archive.windows import Windows
 
-# A search goes back in windows. The first has so many versions, or a whole day's; each next one as many as should be
-# enough, going by what those before had: at most the larger of so many, and so many times theirs.
-FIRST_WINDOW, GROWTH = 200, 4
+# A search goes back in windows. The first has so many versions, or a whole day's, and more for what stands in titles;
+# each next one as many as should be enough, going by what those before had, and at most so many times theirs.
+FIRST_WINDOW, FIRST_TITLED, GROWTH = 200, 1_000, 4
 # Where enough are found, but not as many as are wanted, no more than so many versions are gone through for them.
+# Windows up to there cost little more than their beginning.
 ENOUGH_VERSIONS = 20_000
 # For each that is wanted so many of the newest are read for a character alone, and no fewer than these, some
 # together. Where too few of them have it, FTS5 is quick.
@@ -72,7 +73,7 @@ class Newest:
             return self._by_reading(conditions, limit, titled=True)[0]
         titled = " OR ".join(f"title : {each.phrase}" for each in asked)
         match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
-        return self._matching(conditions, match, limit, enough=0, first=ENOUGH_VERSIONS // 20)
+        return self._matching(conditions, match, limit, enough=0, first=FIRST_TITLED)
 
     def sample(self, time: str, limit: int) -> list[int]:
         """Of all that was known at a time, the newest."""
