@@ -72,6 +72,7 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     _remove_scripts(root)
     if clean:
         _remove_furniture(root)
+        _remove_tracking(root)
     written = root.inner_html or ""
     if _ACTIVE.search(written) or _JAVASCRIPT in _plain_scheme(written):  # rare: looking at each costs
         _remove_active_attributes(root)
@@ -142,6 +143,9 @@ def _remove_furniture(root: LexborNode) -> None:
     for paragraph in root.css("p[cms-style]"):
         if not paragraph.text().strip() and paragraph.css_first("img") is None:
             paragraph.decompose()
+
+
+def _remove_tracking(root: LexborNode) -> None:
     for name in _TRACKING:
         for node in root.css(f"[{name}]"):
             del node.attrs[name]
