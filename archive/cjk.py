@@ -20,7 +20,7 @@ CJK = (
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _LETTER = rf"[^\W\d_{CJK}]"
-_SEGMENT = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+|\d+")
+_SEGMENT = re.compile(rf"([{CJK}]+)|([0-9]+|[^\W\d_{CJK}]+|\d+)")  # a run of Chinese, or a word or a number
 _A_CJK = re.compile(f"[{CJK}]")
 _A_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 # Radicals, signs that hold characters, those that are there for the sake of older sets.
@@ -49,17 +49,17 @@ def fold(text: str) -> str:
 
 def segments(folded: str) -> list[str]:
     """The runs of Chinese (Japanese, Korean) characters, the Latin words and the numbers of a folded text."""
-    return _SEGMENT.findall(folded)
+    return [run or word for run, word in _SEGMENT.findall(folded)]
 
 
 def words(text: str) -> str:
     """The words of a text, as the index takes them: with spaces between, one or more."""
     found: list[str] = []
-    for segment in segments(fold(text)):
-        if is_cjk(segment):
-            found += map(add, segment, segment[1:] + " ")
+    for run, word in _SEGMENT.findall(fold(text)):
+        if run:
+            found += map(add, run, run[1:] + " ")
         else:
-            found.append(segment)
+            found.append(word)
     return " ".join(found)
 
 

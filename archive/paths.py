@@ -23,9 +23,8 @@ def post_path(categories: Sequence[str], published: datetime, title: str, docid:
     """
     day = published.astimezone(CHINA)
     folders = map(_folder, categories)
-    dates = (f"{day:%Y}", f"{day:%m}", f"{day:%d}")
     # strftime's %Y does not pad years below 1000 everywhere; Sina has none.
-    return PurePosixPath(*folders, *dates, article_name(title, docid))
+    return PurePosixPath(*folders, f"{day:%Y/%m/%d}", article_name(title, docid))
 
 
 @lru_cache(maxsize=256)  # the few categories of the configuration, again and again

@@ -38,7 +38,7 @@ def render(article: Article, categories: Sequence[str], author: str, profile: st
     """
     text = PROFILES[profile](article, categories, author)
     path = post_path(categories, article.published, article.title, article.docid)
-    return Post(path, _SURROGATE.sub("\ufffd", text).encode())
+    return Post(path, _encoded(text))
 
 
 def load(data: bytes) -> tuple[dict[str, Any], str]:
@@ -188,4 +188,11 @@ def _wrapped(body: str) -> str:
 
 
 def _digest(body: str) -> str:
-    return hashlib.sha256(_SURROGATE.sub("\ufffd", body).encode()).hexdigest()
+    return hashlib.sha256(_encoded(body)).hexdigest()
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # rare: looking for surrogates in each text costs more than all else of it
+        return _SURROGATE.sub("\ufffd", text).encode()

@@ -131,14 +131,16 @@ def index_differences(old: Path, new: Path) -> dict[str, int]:
         found = {}
         of_pictures = ("images",) if columns_of(connection, "images", of="old") else ()
         for table in (*_OF_ENTRIES, *_DERIVED, *_LEDGER, *of_pictures):
-            columns = ", ".join(columns_of(connection, table, but_id=table in _NUMBERED))
             if not columns_of(connection, table, of="old"):  # an older program's index, which had no such table
                 continue
+            # Each row by its key: EXCEPT would put all of both into tables of their own, texts and all.
+            columns = columns_of(connection, table, but_id=table in _NUMBERED)
+            alike = " AND ".join(f"theirs.{column} IS ours.{column}" for column in columns)
             differing = 0
             for one, other in (("main", "old"), ("old", "main")):
                 differing += connection.execute(
-                    f"""SELECT count(*) FROM (SELECT {columns} FROM {one}.{table}
-                        EXCEPT SELECT {columns} FROM {other}.{table})"""  # noqa: S608
+                    f"""SELECT count(*) FROM {one}.{table} AS ours
+                        LEFT JOIN {other}.{table} AS theirs ON {alike} WHERE theirs.rowid IS NULL"""  # noqa: S608
                 ).fetchone()[0]
             if differing:
                 found[table] = differing

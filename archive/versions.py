@@ -10,7 +10,7 @@ from typing import Any
 
 from archive import mapping, sql
 from archive.database import Database
-from archive.fulltext import add_words, complete_words
+from archive.fulltext import Version, add_words, complete_words
 from archive.gallery import want
 from archive.looks import Known, Look, Outcome, Place, Verdict, rule_of
 from archive.notebook import LOOKS, Notebook, order
@@ -107,18 +107,20 @@ class Versions:
         with sql.told(self._path), self._db.atomic():
             before = self.newest([verdict.look.pending.entry.docid for verdict in verdicts])
             done: set[str] = set()
+            made: list[Version] = []
             for verdict, place in zip(verdicts, places, strict=True):
                 docid = verdict.look.pending.entry.docid
                 # Of a second look in the same batch, the first one has changed what is known.
                 known = self.newest([docid]).get(docid) if docid in done else before.get(docid)
-                self._record(verdict, place, known)
+                self._record(verdict, place, known, made)
                 done.add(docid)
+            add_words(self._db, made)
             self._journal.mark(LOOKS, max((place for place in places if place), default=None, key=order))
 
-    def _record(self, verdict: Verdict, place: Place | None, known: Known | None) -> None:
+    def _record(self, verdict: Verdict, place: Place | None, known: Known | None, made: list[Version]) -> None:
         self._add_observation(verdict, place, known)
         if verdict.revision:
-            self._add_revision(verdict, verdict.revision)
+            made.append(self._add_revision(verdict, verdict.revision))
         elif verdict.article and known and not known.revision.fingerprint:
             self._complete(verdict, known.revision)
         elif verdict.article and known and _by_another_rule(verdict.article, known.revision):
@@ -152,12 +154,12 @@ class Versions:
             },
         )
 
-    def _add_revision(self, verdict: Verdict, revision: Revision) -> None:
+    def _add_revision(self, verdict: Verdict, revision: Revision) -> Version:
         row = mapping.revision_row(revision)
         self._db.execute(sql.INSERT_REVISION, row)
         text = verdict.article.text if verdict.article else ""
         self._add_text(revision, text)
-        add_words(self._db, row, text)
+        return row, text
 
     def _add_text(self, revision: Revision, text: str) -> None:
         self._db.execute("INSERT INTO texts VALUES (?, ?, ?)", [revision.docid, revision.number, text])

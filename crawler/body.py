@@ -22,6 +22,8 @@ _RAW_OR_NBSP = re.compile(
 )
 # An event handler, or a whole page in an attribute, as the serialiser writes it: small letters, double quotes.
 _ACTIVE = re.compile(r" (?:on[^\s\"=<>]*|srcdoc)=\"")
+# What may be a script's address: browsers pass over white space and controls before it.
+_MAYBE_JAVASCRIPT = re.compile(r"=\"[\x00-\x20\x7f-\x9f]*[jJ]")
 # Controls but the line feed, as bytes of UTF-8: those of one byte, and the mark of the two-byte ones (U+0080-U+009F).
 _CONTROL_BYTES = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x0A)
 _CONTROL_BYTES_BUT_TAB = _CONTROL_BYTES.replace(b"\t", b"")
@@ -72,8 +74,9 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     _remove_scripts(root)
     if clean:
         _remove_furniture(root)
+        _remove_tracking(root)
     written = root.inner_html or ""
-    if _ACTIVE.search(written) or _JAVASCRIPT in _plain_scheme(written):  # rare: looking at each costs
+    if _ACTIVE.search(written) or _MAYBE_JAVASCRIPT.search(written):  # rare: looking at each costs
         _remove_active_attributes(root)
     image = _make_absolute(root, page_url)
     html = _unescape_nbsp(root.inner_html or "")
@@ -142,6 +145,9 @@ def _remove_furniture(root: LexborNode) -> None:
     for paragraph in root.css("p[cms-style]"):
         if not paragraph.text().strip() and paragraph.css_first("img") is None:
             paragraph.decompose()
+
+
+def _remove_tracking(root: LexborNode) -> None:
     for name in _TRACKING:
         for node in root.css(f"[{name}]"):
             del node.attrs[name]

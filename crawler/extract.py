@@ -56,14 +56,14 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
     text = decode(page.body, page.content_type)
     tree = LexborHTMLParser(text)
     source, body = _find(page, entry, text, tree, clean=clean)
-    published = _time(tree, layouts.PUBLISHED) or source.published
+    published = entry.published or _time(tree, layouts.PUBLISHED) or source.published
     image = body.image or entry.image
     title = entry.title or source.title or _text(tree, layouts.TITLE) or ""
     return Article(
         docid=entry.docid,
         url=page.url,
         title=title,
-        published=entry.published or published or entry.entered or page.fetched_at,
+        published=published or entry.entered or page.fetched_at,
         body=body.html,
         image=absolute(page.url, image) if image else None,
         fetched_at=page.fetched_at,

@@ -14,8 +14,7 @@ RULE = "2"
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _WHITE = re.compile(r"\s+")
 # What is no word. A number keeps its point and its minus, and two numbers what parts them: 4.8 is not 48, nor 4 8.
-_NOT_A_WORD = re.compile(r"[^\w.\- ]+|_+|\.(?!(?<=\d\.)\d)|-(?!(?<![0-9a-z年月日%.)]-)\d)| (?!(?<=\d )\d)")
-_GROUPING = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")  # 1,000
+_NOT_A_WORD = re.compile(r"[\W_](?<!(?<=\d)[. ](?=\d))(?<!(?<![0-9a-z年月日%.)])-(?=\d))")
 # What NFKC makes of the marks that every Chinese line has: without them most lines need none, and it is quick.
 _PUNCTUATION = tuple(zip("，（）：；？！％\u3000", ",():;?!% ", strict=True))
 _MINUSES = "\u2212\u2013"
@@ -120,7 +119,7 @@ def _without_labels(title: str) -> str:
 
 
 def _bare(text: str) -> str:
-    return _WHITE.sub("", _INVISIBLE.sub("", text))
+    return "".join(_INVISIBLE.sub("", text).split())
 
 
 def _words(text: str) -> str:
@@ -131,7 +130,7 @@ def _words(text: str) -> str:
     for minus in _MINUSES:
         text = text.replace(minus, "-")
     text = text.casefold()
-    return _NOT_A_WORD.sub("", _GROUPING.sub("", _WHITE.sub(" ", text)))
+    return _NOT_A_WORD.sub("", " ".join(text.split()))
 
 
 def _hash(*parts: str) -> str:

@@ -70,7 +70,8 @@ def read(root: LexborNode) -> Plain:
 
 def remove(root: LexborNode, selector: str) -> None:
     """Take out of the tree below ``root`` what a selector finds."""
-    found = {node.mem_id: node for node in root.css(selector) if node != root}
+    found = {node.mem_id: node for node in root.css(selector)}
+    found.pop(root.mem_id, None)
     # What stands in another of them goes with it, and must not be touched afterwards: its memory is gone.
     for node in [node for node in found.values() if not any(a.mem_id in found for a in _ancestors(node, root))]:
         node.decompose()
@@ -160,7 +161,7 @@ def _caption(picture: LexborNode, root: LexborNode) -> str:
 
 def _ancestors(node: LexborNode, root: LexborNode) -> Iterator[LexborNode]:
     around = node.parent
-    while around is not None and around != root:
+    while around is not None and around.mem_id != root.mem_id:  # == would compare what they are written as
         yield around
         around = around.parent
 

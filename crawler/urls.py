@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 _DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})\.", re.IGNORECASE | re.ASCII)
 _DOCID = re.compile(r"(?:comos:)?([A-Za-z0-9]{4,40})")
 PADDING = "".join(map(chr, range(0x21)))  # what a browser strips from both ends of an address, and no more
+# As Sina writes nearly all addresses of pictures: a host and a path. Nothing of it changes when it becomes absolute.
+_WITHOUT_SCHEME = re.compile(r"//[a-z0-9.-]+/[\w./-]*", re.ASCII)
 _LINE_BREAKS = re.compile(r"[\t\r\n]")
 
 
@@ -81,6 +83,8 @@ def absolute(base: str, link: str) -> str:
     link = _LINE_BREAKS.sub("", link).strip(PADDING)
     if link.startswith(("https://", "http://")):
         return link
+    if base.startswith(("https://", "http://")) and _WITHOUT_SCHEME.fullmatch(link):
+        return f"{base.partition(':')[0]}:{link}"
     try:
         return urljoin(base, link)
     except ValueError:

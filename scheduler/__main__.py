@@ -1,5 +1,17 @@
-"""``python -m scheduler``: the command line without the installed script."""
+"""The command, as it is installed and as ``python -m scheduler``: no more of it than the way to it.
 
-from scheduler.cli import main
+Each process that reads for a rebuild begins by importing what its parent was begun with.
+"""
 
-main()
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line; ends with its exit status."""
+    from scheduler.cli import main as run  # noqa: PLC0415 - see above
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

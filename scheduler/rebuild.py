@@ -24,7 +24,7 @@ from scheduler.placing import Tree, compare, place_files, place_index
 from scheduler.understanding import Reading, Understood, read_journal
 from scheduler.verdicts import judge
 
-BATCH = 200  # looks whose rows are written together
+BATCH = 400  # looks whose rows are written together: at each such time FTS5 writes out the words that it has gathered
 
 
 @dataclass(slots=True)

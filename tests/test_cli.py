@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -263,3 +264,8 @@ def test_every_command_has_an_example_and_stands_in_the_documentation(name: str)
         for option in parameter.opts:
             if option.startswith("--"):
                 assert option in text, f"{name} {option}"
+
+
+def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:
+    code = "import sys, scheduler.__main__; sys.exit(any(name in sys.modules for name in ('scheduler.cli', 'click')))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0

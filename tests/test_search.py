@@ -213,6 +213,7 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
     store: Store, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
     monkeypatch.setattr(archive.newest, "FIRST_WINDOW", first)
+    monkeypatch.setattr(archive.newest, "FIRST_TITLED", first)
     monkeypatch.setattr(archive.search, "MOST_RANKED", 2)
     published = [NOW + timedelta(days=days) for days in (9, 8, 3, 7, 1, 2, 4, 5)]
     stories = [Story(f"doc{number}", "大盘", "茅台", published=when) for number, when in enumerate(published)]

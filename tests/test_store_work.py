@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from archive.database import Database
 from archive.records import Counts, Failure, Kind, Rest
 from archive.store import Store
+from tests.finding import invented, put
 from tests.looking import commit_failure, commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, due, dump, entry, path, poll_of, revision, store
 
@@ -170,3 +172,12 @@ def test_rests_come_back_until_they_end(store: Store) -> None:
     store.end_rest("a.cn")
     store.end_rest("unknown.cn")
     assert store.rests() == [other]
+
+
+def test_the_words_of_versions_that_are_committed_together_are_written_together(store: Store, path: Path) -> None:
+    put(store, invented(50))
+    store.close()
+    database = Database(path)
+    segments = database.execute("SELECT count(DISTINCT segid) FROM words_idx").fetchone()[0]
+    database.close()
+    assert segments == 1
