@@ -56,7 +56,7 @@ def clear(aside: Path) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path | str) -> Iterator[None]:
     """The system's errors about ``path``, as ours.
 
     :raises ArchiveError: one that says what to do
