@@ -28,7 +28,7 @@ READ, LEAST_READ, TOGETHER = 10, 2_000, 50
 FEW = 5_000
 
 _MATCHES = """
-    SELECT v.id, v.docid, v.published FROM json_each(:stretches) AS stretch
+    SELECT v.id FROM json_each(:stretches) AS stretch
     CROSS JOIN words ON words MATCH :match
         AND words.rowid BETWEEN stretch.value ->> 0 AND stretch.value ->> 1
     CROSS JOIN searchable v ON v.id = words.rowid
@@ -65,7 +65,7 @@ class Newest:
             found, whole = self._by_reading(conditions, limit + offset)
             if whole or len(found) >= (enough or limit) + offset:
                 return found[offset:]
-        return self._matching(conditions, conditions.match, limit + offset, enough)[offset:]
+        return list(self._matching(conditions, conditions.match, limit + offset, enough))[offset:]
 
     def titled(self, conditions: Conditions, asked: Sequence[Text], limit: int) -> list[int]:
         """Those that have some of it in the title, among the newest."""
@@ -73,7 +73,7 @@ class Newest:
             return self._by_reading(conditions, limit, titled=True)[0]
         titled = " OR ".join(f"title : {each.phrase}" for each in asked)
         match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
-        return self._matching(conditions, match, limit, enough=0, first=FIRST_TITLED)
+        return list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLED))
 
     def sample(self, time: str, limit: int) -> list[int]:
         """Of all that was known at a time, the newest."""
@@ -96,21 +96,21 @@ class Newest:
 
     def _matching(
         self, conditions: Conditions, match: str, limit: int, enough: int | None = None, first: int = FIRST_WINDOW
-    ) -> list[int]:
+    ) -> Iterator[int]:
         statement = _MATCHES.format(where=" AND ".join(conditions.where))
         asked = conditions.parameters | {"match": match}
         windows = Windows(self._db, conditions.since, conditions.until, conditions.parameters["time"])
         window = windows.take(first)
-        found: list[int] = []
+        found = 0
         while window:
-            rows = self._rows(statement, asked | window.parameters() | {"limit": limit - len(found)})
-            found += [row["id"] for row in rows]
+            rows = self._rows(statement, asked | window.parameters() | {"limit": limit - found})
+            yield from (row["id"] for row in rows)
+            found += len(rows)
             wanted = limit if enough is None or windows.passed < ENOUGH_VERSIONS else enough
-            if len(found) >= wanted:
+            if found >= wanted:
                 break
-            need = 1.5 * windows.passed * (wanted - len(found)) / max(len(found), 1)
+            need = 1.5 * windows.passed * (wanted - found) / max(found, 1)
             window = windows.take(min(int(need), max(GROWTH * windows.passed, ENOUGH_VERSIONS)))
-        return found
 
     def _by_reading(self, conditions: Conditions, limit: int, *, titled: bool = False) -> tuple[list[int], bool]:
         """What :meth:`_matching` gives where a character stands alone, as far as the newest show it.
@@ -119,10 +119,10 @@ class Newest:
         :return: these, and whether there are no others before them
         """
         most = LEAST_READ // 4 if titled else max(READ * limit, LEAST_READ)
-        if conditions.wider:
-            candidates = iter(self._matching(conditions, conditions.wider, most))
-        else:
-            candidates = self._others(conditions, most)
+        # One by one, for often the first of them are enough.
+        candidates = (
+            self._matching(conditions, conditions.wider, most) if conditions.wider else self._others(conditions, most)
+        )
         endings = conditions.ending.items()
         having, written = _having({each for _, (_, last) in endings for each in last}, titled=titled)
         # Where a character is all, it is enough that it stands there.

@@ -35,7 +35,7 @@ _SELECT_NUMBERED = """
     SELECT docid, number FROM json_each(?) AS asked JOIN searchable v ON v.id = asked.value ORDER BY asked.key
 """
 _SELECT_READ = """
-    SELECT v.id, v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
+    SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
     FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
