@@ -396,3 +396,18 @@ def test_days_long_past_are_found_whenever_they_were_observed(
             assert [hit.docid for hit in hits] == expected[:limit]
         assert {hit.docid for hit in store.search.find(parse(asked), 60, then)} == set(expected)
     store.close()
+
+
+def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (archive.schema, archive.windows):
+        monkeypatch.setattr(module, "BLOCK", 1)
+    store = Store.open(tmp_path / "index.db")
+    for hour in range(6):
+        put(store, [Story(f"doc{hour}", "题", "茅台", published=NOW)], NOW + timedelta(hours=hour))
+    then = (NOW + timedelta(hours=1)).isoformat(timespec="milliseconds")
+    windows = archive.windows.Windows(store._db, "", "~", then)
+    assert windows.take(1000)
+    assert (windows.passed, windows.take(1000)) == (2, None)
+    store.close()
