@@ -58,7 +58,7 @@ def serve(
     if not index.exists():
         raise ServeError(f"there is no archive at {root} yet: finarchive crawl begins one")
     open_index_for_reading(index).close()  # says so now if it cannot be read, and not on every page
-    with _listening(port) as listening:
+    with listen(port) as listening:
         import uvicorn  # noqa: PLC0415 - it and Datasette take half a second that no other command should
 
         from reader.site import application  # noqa: PLC0415
@@ -80,6 +80,31 @@ def serve(
             uvicorn.Server(config).run([listening])
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback that takes connections.
+
+    :param port: 0 takes any that is free
+    :raises ServeError: it cannot be had
+    """
+    # asyncio asks of connections that say they are TCP, and of no others, that nothing waits: else the end of a page
+    # does, until the browser has acknowledged its beginning, 40 ms later.
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
+    try:
+        # As servers do: the port of one that has just ended is free.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((LOOPBACK, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        what = f"cannot listen on {LOOPBACK}:{port}"
+        if error.errno == errno.EADDRINUSE:
+            raise ServeError(f"{what}: another program does. Choose another with --port, or 0 for any") from error
+        if error.errno == errno.EACCES:
+            raise ServeError(f"{what}: not allowed to. Choose a port of 1024 or above") from error
+        raise ServeError(f"{what}: {error.strerror}") from error
+    return listening
 
 
 def library(settings: Settings, now: Callable[[], datetime]) -> Library:
@@ -147,21 +172,3 @@ def _unpacked(answer: Answer, most: int) -> bytes:
         return page_of(answer, datetime.now(UTC), most).body
     except (ExtractionError, TooLargeError) as error:
         raise ValueError(str(error)) from error
-
-
-def _listening(port: int) -> socket.socket:
-    listening = socket.socket()
-    try:
-        # As servers do: the port of one that has just ended is free.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((LOOPBACK, port))
-        listening.listen()
-    except OSError as error:
-        listening.close()
-        what = f"cannot listen on {LOOPBACK}:{port}"
-        if error.errno == errno.EADDRINUSE:
-            raise ServeError(f"{what}: another program does. Choose another with --port, or 0 for any") from error
-        if error.errno == errno.EACCES:
-            raise ServeError(f"{what}: not allowed to. Choose a port of 1024 or above") from error
-        raise ServeError(f"{what}: {error.strerror}") from error
-    return listening

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import pytest
 
 from replica.server import Replica
 from replica.story import make_stories
+from scheduler.serving import listen
 from tests.conftest import NEWEST, Home
 from tests.running import Running
 from tests.serving import PATIENCE, Serving, docids
@@ -46,6 +48,25 @@ def test_it_listens_on_loopback_alone_and_says_where(archived: Home) -> None:
         port = int(serving.address.rpartition(":")[2])
         listening = [line.split()[1] for line in table.splitlines()[1:] if line.split()[3] == "0A"]
         assert [each for each in listening if each.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
+
+
+def test_no_page_waits_until_the_browser_has_acknowledged_its_beginning() -> None:
+    async def without_delay() -> int:
+        taken: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+        with listen(0) as listening:
+            where = listening.getsockname()
+            server = await asyncio.start_server(lambda _, writer: taken.put_nowait(writer), sock=listening)
+            async with server:
+                _, browser = await asyncio.open_connection(*where)
+                server_side = await taken.get()
+                connection = server_side.get_extra_info("socket")
+                found: int = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                for each in (browser, server_side):
+                    each.close()
+                    await each.wait_closed()
+                return found
+
+    assert asyncio.run(without_delay())
 
 
 def test_a_port_that_is_taken_is_refused(archived: Home) -> None:
