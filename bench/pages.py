@@ -62,6 +62,7 @@ def main() -> None:
     language = Language(dice)
     with tempfile.TemporaryDirectory() as aside:
         home = Home(options.folder or Path(aside))
+        home.folder.mkdir(parents=True, exist_ok=True)
         home.config.write_text(
             "".join(f'[[feeds]]\nid = "{feed}"\nkind = "roll"\ncategories = ["a"]\nlid = 1\n' for feed in FEEDS)
         )
