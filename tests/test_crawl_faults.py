@@ -72,22 +72,21 @@ def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
 
 
 @pytest.mark.parametrize(
-    ("name", "network", "reason"),
+    ("name", "bound", "reason"),
     [
-        ("huge", "max_body = 1_000_000", "larger than network.max_body"),
-        ("bomb", "max_body = 1_000_000", "unpacks to more than network.max_body"),
-        ("drip", "", "no whole answer within network.timeout"),
-        ("stall", "", "no whole answer within network.timeout"),
+        ("huge", {"FINARCHIVE_NETWORK_MAX_BODY": "1000000"}, "larger than network.max_body"),
+        ("bomb", {"FINARCHIVE_NETWORK_MAX_BODY": "1000000"}, "unpacks to more than network.max_body"),
+        ("drip", {"FINARCHIVE_NETWORK_TIMEOUT": "3.0"}, "no whole answer within network.timeout"),
+        ("stall", {"FINARCHIVE_NETWORK_TIMEOUT": "3.0"}, "no whole answer within network.timeout"),
     ],
 )
 def test_an_answer_beyond_its_bounds_is_cut_off(
-    home: Home, replica: Replica, name: str, network: str, reason: str
+    home: Home, replica: Replica, name: str, bound: dict[str, str], reason: str
 ) -> None:
-    home.configure(replica.endpoint, network=network)
-    home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 1.5"))
+    home.configure(replica.endpoint)
     replica.fault(name, match=ARTICLE)
 
-    first = home.run("crawl", "--json")
+    first = home.run("crawl", "--json", **bound)
 
     assert numbers(first) == {"archived": 11, "revised": 0, "failed": 1, "pending": 1}
     assert first.status == 1

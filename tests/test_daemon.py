@@ -55,6 +55,22 @@ def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, replica: R
     assert not (home.root / ".finarchive" / "daemon.sock").exists()
 
 
+def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, replica: Replica) -> None:
+    """Scrapy would: a console over telnet, and a port that runs code."""
+    home.configure(replica.endpoint, more=HOURLY)
+
+    with Running(home) as daemon:
+        daemon.wait_for("archived ")
+        process = Path(f"/proc/{daemon.process.pid}")
+        sockets = {str(each.readlink()) for each in (process / "fd").iterdir()}
+        rows = [
+            line.split() for name in ("tcp", "tcp6") for line in (process / "net" / name).read_text().splitlines()
+        ]
+        listening = [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
+
+    assert listening == []
+
+
 def test_it_finds_what_is_published_while_it_runs(home: Home, replica: Replica) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
