@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from archive.archive import index_path
+from archive.archive import INNER, index_path
 from archive.difference import differ
 from archive.records import Revision
 from archive.store import Store
@@ -81,6 +81,7 @@ def rebuild_command(session: Session, dry_run: bool, as_json: bool) -> Exit:
     Example: finarchive rebuild --dry-run
     """
     settings = session.settings
+    _archive(settings.archive.root)
     with record_screen.bytes_progress("reading raw pages", quiet=as_json or session.verbosity == -1) as on_progress:
         result = rebuild(
             settings.archive.root,
@@ -109,9 +110,9 @@ def verify_command(session: Session, repair: bool, deep: bool, as_json: bool) ->
 
     Example: finarchive verify --repair
     """
-    settings, root = session.settings, session.settings.archive.root.absolute()
+    settings, root = session.settings, _archive(session.settings.archive.root)
     if not index_path(root).exists():
-        raise Refusal(f"{root} holds no archive: there is no {index_path(root)}")
+        raise Refusal(f"there is no {index_path(root)}: finarchive rebuild makes it anew from the raw pages")
     report, unproven = _verified(session, root, deep=deep, quiet=as_json or session.verbosity == -1)
     mended: list[str] = []
     wanted = {each.path: report.recorded[each.path] for each in report.problems if each.path in report.recorded}
@@ -125,6 +126,17 @@ def verify_command(session: Session, repair: bool, deep: bool, as_json: bool) ->
     else:
         record_screen.show_verified(report, left, mended, unproven)
     return Exit.PROBLEMS if left else Exit.DONE
+
+
+def _archive(root: Path) -> Path:
+    """The folder of an archive, absolute.
+
+    :raises Refusal: there is none
+    """
+    root = root.absolute()
+    if not (root / INNER).exists():
+        raise Refusal(f"{root} holds no archive: there is no {root / INNER}")
+    return root
 
 
 def _verified(session: Session, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:

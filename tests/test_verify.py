@@ -140,7 +140,18 @@ def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: 
     assert problems(archive) == []
 
 
-def test_where_there_is_no_archive_it_says_so(home: Home) -> None:
-    done = home.run("verify")
+@pytest.mark.parametrize("command", ["verify", "rebuild"])
+def test_where_there_is_no_archive_it_says_so(home: Home, command: str) -> None:
+    done = home.run(command)
     assert done.status == 2
-    assert "holds no archive" in done.err
+    assert f"{home.root} holds no archive: there is no {home.root / '.finarchive'}" in done.err
+    assert not home.root.exists()
+
+
+def test_where_the_index_is_lost_it_says_what_to_do(archive: Home) -> None:
+    (archive.root / ".finarchive" / "index.db").unlink()
+    done = archive.run("verify")
+    assert done.status == 2
+    assert "index.db: finarchive rebuild makes it anew" in done.err
+    assert archive.run("rebuild").status == 0
+    assert problems(archive) == []
