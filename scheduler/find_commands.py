@@ -70,5 +70,8 @@ def asked(query: str) -> Iterator[None]:
 
 
 def reading(session: Session) -> Store:
-    """The index of the archive, to be read."""
-    return Store.open_for_reading(index_path(session.settings.archive.root))
+    """The index of the archive, to be read; where there is none, somebody may look in the wrong place."""
+    root = session.settings.archive.root.absolute()
+    if not (index := index_path(root)).exists():
+        click.echo(f"There is no archive at {root} yet: finarchive crawl begins one.", err=True)
+    return Store.open_for_reading(index)

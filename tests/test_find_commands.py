@@ -178,3 +178,11 @@ def test_a_reader_may_have_read_enough(filled: Home) -> None:
         ["bash", "-o", "pipefail", "-c", command], cwd=filled.folder, env=filled.env, capture_output=True, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == (b"{", b"", 0)
+
+
+@pytest.mark.parametrize("command", [("search", "茅台"), ("export", "jsonl")])
+def test_whoever_looks_where_there_is_no_archive_is_told(home: Home, command: tuple[str, ...]) -> None:
+    done = home.run(*command)
+    assert done.status == 0
+    assert done.err == f"There is no archive at {home.root} yet: finarchive crawl begins one.\n"
+    assert not home.root.exists()
