@@ -13,6 +13,7 @@ from archive.errors import ArchiveError
 from archive.journal import Journal
 from archive.lock import Lock
 from archive.looks import Look, Place
+from archive.notebook import order
 from archive.records import Post
 from archive.store import Store
 
@@ -59,7 +60,8 @@ class Archive:
         :raises ArchiveError: it cannot be written
         """
         if self._raw:
-            self._journal = Journal(journal_path(self.root))
+            known = max(self.store.journal_positions().values(), key=order, default=None)
+            self._journal = Journal(journal_path(self.root), known)
             self.store.keep_journal(self._journal)
 
     def keep(self, looks: Sequence[Look], bodies: Mapping[str, Place]) -> list[Place | None]:

@@ -36,12 +36,13 @@ class Event:
 class Journal:
     """The journal in a folder, opened for writing; to be used by several threads.
 
+    :param known: the place of the last event that is known to have been written, though it may be lost
     :raises ArchiveError: it cannot be written
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, known: Place | None = None) -> None:
         self._folder = folder
-        self._writer = WarcWriter(folder, _software())
+        self._writer = WarcWriter(folder, _software(), known=known)
         self._lock = threading.Lock()
         self._originals: dict[str, Original] = {}
 
@@ -74,7 +75,7 @@ class Journal:
             return None
         name = digest(look.answer.body)
         known = name in self._originals or name not in bodies
-        if not known and (found := original_at(self._folder, bodies[name])):
+        if not known and (found := original_at(self._folder, bodies[name], name)):
             if len(self._originals) >= _REMEMBERED:
                 del self._originals[next(iter(self._originals))]
             self._originals[name] = found

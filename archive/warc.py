@@ -17,7 +17,7 @@ from archive.files import sync_folder, told
 from archive.looks import Answer, Place
 from archive.members import first_member, last_whole, members
 from archive.paths import CHINA
-from archive.warc_records import Group, Original, answer_of, encoded, headers_of, information
+from archive.warc_records import Group, Original, answer_of, digest, encoded, headers_of, information
 
 # Beyond it a new file is begun: large enough that a year is some dozens, small enough to be copied and checked alone.
 LARGEST = 1 << 30
@@ -31,21 +31,25 @@ def warc_files(folder: Path) -> list[Path]:
 class WarcWriter:
     """Appends groups to the newest file of a folder, which is made where there is none.
 
-    What a crash has left behind the file's last whole record is cut off; of a file that is damaged before it nothing
-    is touched, and another one is begun. Opening reads the end of one file.
+    What a crash has left behind the file's last whole record is cut off; of a file that is damaged before it, or does
+    not go as far as is known, nothing is touched, and another one is begun. Opening reads the end of one file.
 
     :param software: what writes, with its version
     :param largest: bytes, after which another file is begun
+    :param known: the place of the last group that is known to have been written, though it may be lost
     :raises ArchiveError: the folder or the file cannot be written
     """
 
-    def __init__(self, folder: Path, software: str, largest: int = LARGEST) -> None:
+    def __init__(self, folder: Path, software: str, largest: int = LARGEST, known: Place | None = None) -> None:
         self._folder, self._software, self._largest = folder, software, largest
         self._file: io.FileIO | None = None
         self._path = folder
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        if existing := warc_files(folder):
+        existing = warc_files(folder)
+        if known and (not existing or existing[-1].name <= known.file) and read_at(folder, known) is None:
+            self._path = folder / known.file  # no other file may have its name, or others be where it was
+        elif existing:
             with told(existing[-1]):
                 self._carry_on(existing[-1])
 
@@ -134,7 +138,8 @@ def read_file(
 ) -> Iterator[tuple[Place, Group]]:
     """The groups of a file that begin at ``start``, where a record does, or later, and before ``end``.
 
-    A response without its metadata, which a crash can leave, is passed over, and so is what cannot be read.
+    A response without its metadata, which a crash can leave, is passed over, and so is what cannot be read, or whose
+    body is elsewhere and cannot.
 
     :param on_damage: told where something cannot be read
     """
@@ -153,9 +158,12 @@ def read_file(
         elif lone or (kind == "metadata" and request and response):
             size = int(headers["content-length"])
             answer = _whole_answer(path.parent, request, *response) if response else None
-            stated = headers["warc-target-uri"].removeprefix("urn:finarchive:")
-            at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
-            yield Place(path.name, begin), Group(stated, at, block[:size], answer)
+            if response and answer is None:
+                on_damage(begin)
+            else:
+                stated = headers["warc-target-uri"].removeprefix("urn:finarchive:")
+                at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
+                yield Place(path.name, begin), Group(stated, at, block[:size], answer)
             request, response = b"", None
 
 
@@ -185,31 +193,47 @@ def read_part(part: Part, on_damage: Callable[[int], None] = lambda offset: None
 
 
 def read_at(folder: Path, place: Place) -> Group | None:
-    """The group at a place; None when there is none."""
+    """The group at a place; None when there is none, or it cannot be read."""
     path = folder / place.file
-    if not path.exists():
+    if not path.is_file():
         return None
-    return next((group for found, group in read_file(path, place.offset) if found == place), None)
+    return next((group for found, group in read_file(path, place.offset, place.offset + 1) if found == place), None)
 
 
-def original_at(folder: Path, place: Place) -> Original | None:
-    """The response at a place, to be referred to; None when there is none."""
+def original_at(folder: Path, place: Place, name: str) -> Original | None:
+    """The response at a place, to be referred to; None when none is there that has the body.
+
+    :param name: the body's digest
+    """
+    if found := _response_at(folder, place, name):
+        _, headers, _ = found
+        return Original(place, headers["warc-record-id"], headers["warc-target-uri"], headers["warc-date"])
+    return None
+
+
+def _response_at(folder: Path, place: Place, name: str) -> tuple[bytes, Mapping[str, str], bytes] | None:
+    """A request's block, and the headers and the block of its response, of the group that begins at a place."""
     path = folder / place.file
-    if not path.exists():
+    if not path.is_file():
         return None
-    for _, _, record in members(path, place.offset):
-        headers = headers_of(record.partition(b"\r\n\r\n")[0])
-        if headers.get("warc-type") == "response":
-            url = headers["warc-target-uri"]
-            return Original(place, headers["warc-record-id"], url, headers["warc-date"])
-        if headers.get("warc-type") != "request":
+    request = None
+    for offset, _, record in members(path, place.offset):
+        head, _, block = record.partition(b"\r\n\r\n")
+        headers = headers_of(head)
+        if headers.get("warc-type") == "request" and offset == place.offset:
+            request = block
+        elif headers.get("warc-type") == "response" and request is not None:
+            answer, _ = answer_of(request, headers, block)
+            return (request, headers, block) if digest(answer.body) == name else None
+        else:
             return None
     return None
 
 
-def _whole_answer(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> Answer:
+def _whole_answer(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> Answer | None:
+    """The answer with its body, wherever that is; None when it is not there any more."""
     answer, elsewhere = answer_of(request, headers, block)
     if elsewhere is None:
         return answer
-    group = read_at(folder, elsewhere)
-    return replace(answer, body=group.answer.body if group and group.answer else b"")
+    found = _response_at(folder, elsewhere, headers["warc-payload-digest"])
+    return replace(answer, body=answer_of(*found)[0].body) if found else None

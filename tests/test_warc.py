@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -15,7 +17,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from archive.looks import Answer, Place
 from archive.members import last_whole, members
-from archive.warc import WarcWriter, original_at, parts, read, read_at, read_part, warc_files
+from archive.warc import WarcWriter, original_at, parts, read, read_at, read_file, read_part, warc_files
 from archive.warc_records import Group, Original, digest
 
 AT = datetime(2026, 9, 29, 3, 4, 5, 678901, tzinfo=UTC)
@@ -33,8 +35,10 @@ def group(body: bytes = b"<p>page</p>", at: datetime = AT) -> Group:
 NOTE = Group("sighted", AT, '{"标题": "题"}'.encode())
 
 
-def write(folder: Path, *groups: Group, original: Original | None = None, **options: int) -> list[Place]:
-    writer = WarcWriter(folder, "finarchive/test", **options)
+def write(
+    folder: Path, *groups: Group, original: Original | None = None, known: Place | None = None, **options: int
+) -> list[Place]:
+    writer = WarcWriter(folder, "finarchive/test", known=known, **options)
     try:
         return writer.append([(each, original) for each in groups])
     finally:
@@ -82,15 +86,52 @@ def test_an_identical_body_is_written_once(tmp_path: Path) -> None:
     body = bytes(range(256)) * 400
     [place] = write(tmp_path, group(body))
     size = warc_files(tmp_path)[0].stat().st_size
-    original = original_at(tmp_path, place)
+    original = original_at(tmp_path, place, digest(body))
     assert original is not None
     [second] = write(tmp_path, group(body, AT + timedelta(hours=1)), original=original)
     assert warc_files(tmp_path)[0].stat().st_size - size < 3000
     again = read_at(tmp_path, second)
     assert again is not None
     assert again.answer == answer(body), "the body comes from where it is"
-    assert original_at(tmp_path, second) is None, "a revisit is no original"
+    assert original_at(tmp_path, second, digest(body)) is None, "a revisit is no original"
     checked(tmp_path)
+
+
+def test_no_body_is_taken_from_where_another_stands(tmp_path: Path) -> None:
+    one, two = write(tmp_path, group(b"one"), group(b"two"))
+    assert original_at(tmp_path, one, digest(b"one")) is not None
+    assert original_at(tmp_path, one, digest(b"two")) is None
+    assert original_at(tmp_path, replace(two, offset=one.offset + 1), digest(b"two")) is None
+    assert original_at(tmp_path, replace(one, offset=1 << 20), digest(b"one")) is None
+    assert read_at(tmp_path, replace(two, offset=one.offset + 1)) is None
+
+
+def test_a_look_whose_body_is_lost_is_told_and_passed_over(tmp_path: Path) -> None:
+    one, _ = write(tmp_path, group(b"one"), group(b"two"))
+    original = original_at(tmp_path, one, digest(b"one"))
+    [path] = warc_files(tmp_path)
+    begun = path.stat().st_size
+    itself = replace(original, place=Place(path.name, begun)) if original else None
+    [again] = write(tmp_path, group(b"one"), original=itself)  # as where another file had the name
+    assert again.offset == begun
+    damaged: list[int] = []
+    assert [each.answer.body for _, each in read_file(path, on_damage=damaged.append) if each.answer] == [
+        b"one", b"two",
+    ]  # fmt: skip
+    assert damaged == [begun]
+    assert read_at(tmp_path, again) is None
+
+
+@pytest.mark.parametrize("lost", ["the last look", "the last look's end", "the file"])
+def test_where_what_is_known_is_lost_another_file_is_begun(tmp_path: Path, lost: str) -> None:
+    _, known = write(tmp_path, group(b"one"), group(b"two"))
+    [path] = warc_files(tmp_path)
+    ends = [end for begin, end, _ in members(path) if begin >= known.offset]
+    size = known.offset if lost == "the last look" else ends[-2]
+    path.unlink() if lost == "the file" else os.truncate(path, size)
+    [after] = write(tmp_path, group(b"three"), known=known)
+    assert (known.file, after.file) == ("finarchive-20260929-0001.warc.gz", "finarchive-20260929-0002.warc.gz")
+    assert lost == "the file" or path.stat().st_size == size, "what is left stays as evidence"
 
 
 def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: Path) -> None:
