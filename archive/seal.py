@@ -65,13 +65,16 @@ def adopt(root: Path, store: Store) -> None:
     folder = manifests_path(root)
     known = store.seals.roots()
     for path in sorted(folder.glob("*.tsv")) if folder.is_dir() else ():
-        if path.stem not in known:
-            data = path.read_bytes()
-            try:
-                _, _, lines = read_manifest(data)
-            except (ValueError, TypeError):
-                continue
-            store.seals.commit(path.stem, data, lines)
+        if path.stem in known or not path.is_file():
+            continue
+        data = path.read_bytes()
+        try:
+            date.fromisoformat(path.stem)
+            day, _, lines = read_manifest(data)
+        except (ValueError, TypeError):
+            continue
+        if day == path.stem:  # else it is somebody's copy
+            store.seals.commit(day, data, lines)
 
 
 def _day_for(day: date, last: str) -> str:

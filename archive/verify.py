@@ -127,6 +127,8 @@ def _of_raw_pages(root: Path, store: Store) -> Iterator[Problem]:
         begins[path.name] = set()
         for offset, detail in damage(path, begins[path.name]):
             yield Problem("warc", name, f"at byte {offset}: {detail}")
+    for path in sorted({*folder.glob("*"), *folder.glob(".*")} - {*warc_files(folder)}):
+        yield Problem("extra", path.relative_to(root).as_posix(), "it has no name of a file of raw pages")
     for file, offsets in store.versions.places_by_file().items():
         name = (folder / file).relative_to(root).as_posix()
         if file not in begins:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,11 +22,12 @@ from archive.warc_records import Group, Original, answer_of, digest, encoded, he
 
 # Beyond it a new file is begun: large enough that a year is some dozens, small enough to be copied and checked alone.
 LARGEST = 1 << 30
+_NAME = re.compile(r"finarchive-\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])-\d{4,}\.warc\.gz")
 
 
 def warc_files(folder: Path) -> list[Path]:
-    """The files of a folder, in the order they were written."""
-    return sorted(folder.glob("finarchive-*.warc.gz"))
+    """The files of a folder, in the order they were written; what has no name that we give is none of them."""
+    return sorted(path for path in folder.glob("finarchive-*.warc.gz") if _NAME.fullmatch(path.name))
 
 
 class WarcWriter:

@@ -11,13 +11,15 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from archive.archive import Archive
+from archive.archive import Archive, journal_path
 from archive.manifest import Line, read_manifest, write_manifest
 from archive.paths import history_path
 from archive.pictures import KeptPicture
 from archive.records import Entry, Filing, Poll, Post, Revision
 from archive.seal import adopt, manifests_path, seal
 from archive.verify import verify
+from config.model import Settings
+from scheduler.recovery import recover
 from tests.looking import again, version
 
 DAY = datetime(2026, 9, 28, 4, tzinfo=UTC)  # noon in China
@@ -124,6 +126,30 @@ def test_a_manifest_that_is_missing_or_too_many_is_named(root: Path) -> None:
     assert named(root) == [
         ("missing", ".finarchive/manifests/2026-09-28.tsv"), ("extra", ".finarchive/manifests/2026-09-27.tsv"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["backup.tsv", "2026-09-29 (copy).tsv", "2026-10-09.tsv", "folder.tsv"])
+def test_what_is_no_manifest_of_its_name_is_named_and_disturbs_nothing(root: Path, name: str) -> None:
+    stray = manifests_path(root) / name
+    if name == "folder.tsv":
+        stray.mkdir()
+    else:
+        stray.write_bytes((manifests_path(root) / "2026-09-29.tsv").read_bytes())
+    with Archive(root, "test", DAY) as archive:
+        assert seal(root, archive.store, DAY + timedelta(days=3)) == ["2026-09-30"]
+    assert [problem.path for problem in verify(root).problems] == [f".finarchive/manifests/{name}"]
+
+
+@pytest.mark.parametrize("name", ["finarchive-copy.warc.gz", "finarchive-20261001-copy.warc.gz", "notes.txt"])
+def test_what_is_no_file_of_raw_pages_is_named_and_disturbs_nothing(root: Path, name: str) -> None:
+    stray = journal_path(root) / name
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"somebody's")
+    with Archive(root, "test", DAY) as archive:
+        recover(archive, Settings(), DAY + timedelta(days=3))
+    assert [(problem.kind, problem.path) for problem in verify(root).problems] == [
+        ("extra", f".finarchive/warc/{name}")
+    ]
 
 
 def test_a_row_that_is_not_what_the_manifest_says_is_named(root: Path) -> None:
