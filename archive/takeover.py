@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,15 @@ UNPROVEN = """
            AND NOT EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.outcome = 'first'))
 """
 
+# Looks that the old index has at places where the journal has none: it is damaged there, or its file is lost.
+_LOST = """
+    SELECT DISTINCT docid, file FROM old.observations AS o
+    WHERE file IS NOT NULL AND docid NOT IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
+        SELECT 1 FROM main.observations AS made
+        WHERE made.docid = o.docid AND made.at = o.at AND made.file = o.file AND made."offset" = o."offset"
+    )
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
@@ -42,13 +52,29 @@ class Unproven:
     positions: Mapping[str, Place]  # up to where the journal's records are applied in it, by their writer
 
 
-def unproven(old: Path, new: Path) -> Unproven | None:
-    """What only the old index knows; None where there is none that can be read."""
+def lost_looks(old: Path, new: Path, but: Collection[str] = ()) -> dict[str, set[str]]:
+    """Of which articles the journal has lost looks, by the name of the file that they were in.
+
+    :param new: to which the journal was applied
+    :param but: articles to which it was not
+    """
+    found: dict[str, set[str]] = {}
+    with attached(old, new) as connection:
+        for docid, file in connection.execute(_LOST, [json.dumps(list(but))]) if connection else ():
+            found.setdefault(file, set()).add(docid)
+    return found
+
+
+def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> Unproven | None:
+    """What only the old index knows; None where there is none that can be read.
+
+    :param lost: articles of which the journal has lost looks
+    """
     with attached(old, new) as connection:
         if connection is None:
             return None
         return Unproven(
-            frozenset(docid for (docid,) in connection.execute(UNPROVEN)),
+            frozenset(docid for (docid,) in connection.execute(UNPROVEN)) | frozenset(lost),
             {
                 writer: Place(file, offset)
                 for writer, file, offset in connection.execute('SELECT writer, file, "offset" FROM old.journal')
@@ -56,11 +82,12 @@ def unproven(old: Path, new: Path) -> Unproven | None:
         )
 
 
-def take_over(old: Path, new: Path) -> int:
+def take_over(old: Path, new: Path, lost: Collection[str] = ()) -> int:
     """Put into an index what the journal cannot know: articles archived without it, and how far lists were read.
 
     :param new: to which the journal was applied up to where it is applied in the old one, but for looks at what is
         :func:`unproven`; where nothing is, to which all of it was
+    :param lost: articles of which the journal has lost looks
     :return: how many entries were taken over; 0 when there is no old index that can be read
     """
     with attached(old, new) as connection:
@@ -68,7 +95,9 @@ def take_over(old: Path, new: Path) -> int:
             return 0
         connection.execute(
             f"""CREATE TEMP TABLE taken AS SELECT docid FROM ({UNPROVEN})
-                UNION SELECT docid FROM old.entries WHERE docid NOT IN (SELECT docid FROM main.entries)"""  # noqa: S608
+                UNION SELECT docid FROM old.entries WHERE docid NOT IN (SELECT docid FROM main.entries)
+                UNION SELECT value FROM json_each(?)""",  # noqa: S608
+            [json.dumps(list(lost))],
         )
         [(count,)] = connection.execute("SELECT count(*) FROM taken")
         for table in _OF_ENTRIES:
@@ -78,7 +107,7 @@ def take_over(old: Path, new: Path) -> int:
                 f"""INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}
                     WHERE docid IN (SELECT docid FROM taken)"""  # noqa: S608
             )
-        if connection.execute(f"SELECT 1 FROM ({UNPROVEN}) LIMIT 1").fetchone():  # noqa: S608
+        if lost or connection.execute(f"SELECT 1 FROM ({UNPROVEN}) LIMIT 1").fetchone():  # noqa: S608
             connection.execute("INSERT OR REPLACE INTO main.journal SELECT * FROM old.journal")
         for table in _LEDGER:
             columns = ", ".join(columns_of(connection, table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -70,7 +71,7 @@ def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
     for path in sorted(made):
         if path not in there or not (root / path).exists():
             missing.append(path)
-        elif (root / path).read_bytes() != (tree / path).read_bytes():
+        elif not (root / path).is_file() or (root / path).read_bytes() != (tree / path).read_bytes():
             changed.append(path)
     return missing, changed, sorted(there - made)
 
@@ -89,11 +90,20 @@ def place_files(root: Path, tree: Path, paths: Iterable[str], *, set_aside: bool
             if (folder := path.rpartition("/")[0]) not in folders:
                 folders.add(folder)
                 (root / folder).mkdir(parents=True, exist_ok=True)
-            if set_aside and (there := Path(target)).exists():
-                kept = root / INNER / "quarantine" / path
+            if os.path.lexists(target) and (set_aside or Path(target).is_dir()):
+                kept = _free(root / INNER / "quarantine" / path)
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                there.replace(kept)
+                Path(target).rename(kept)
             os.replace(f"{tree}/{path}", target)  # noqa: PTH105 - a Path costs as much as the renaming
+
+
+def _free(path: Path) -> Path:
+    """The path, or one beside it: what is in quarantine already stays there."""
+    numbers = itertools.count(2)
+    found = path
+    while os.path.lexists(found):
+        found = path.with_name(f"{path.stem}.{next(numbers)}{path.suffix}")
+    return found
 
 
 def place_index(root: Path, index: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from archive.looks import Place, Verdict
 from archive.notebook import LOOKS, OTHERS, order
 from archive.seal import adopt
 from archive.store import Store
-from archive.takeover import Unproven, index_differences, take_over, take_over_alerts, unproven
+from archive.takeover import Unproven, index_differences, lost_looks, take_over, take_over_alerts, unproven
 from scheduler.placing import Tree, compare, place_files, place_index
 from scheduler.understanding import Reading, Understood, read_journal
 from scheduler.verdicts import judge
@@ -107,18 +107,50 @@ def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
 
 
 def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuilt:
-    result, tree = Rebuilt(), Tree(root, aside / "tree")
-    old, new = index_path(root), aside / "index.db"
-    store = Store.open(new)
+    tree, new = Tree(root, aside / "tree"), aside / "index.db"
+    made = _make(root, tree, new, reading)
+    if lost := made.lost:
+        # What the journal has lost of an article must not make something else of it: once more, without these.
+        shutil.rmtree(tree.folder, ignore_errors=True)
+        new.unlink()
+        made = _make(root, tree, new, reading, frozenset[str]().union(*lost.values()))
+    result = made.result
+    result.damaged += [f"{file} has lost looks; articles concerned: {len(lost[file])}" for file in sorted(lost)]
+    result.made, result.changed, result.unknown = compare(root, tree.folder)
+    if not dry_run:
+        # Where no index says what was archived without a journal, or what is lost of it, what stands there may be all
+        # that there is.
+        doubtful = not made.has_old or bool(result.damaged)
+        place_files(root, tree.folder, [*result.made, *result.changed], set_aside=doubtful)
+        place_index(root, new)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Files and an index, made aside."""
+
+    result: Rebuilt
+    has_old: bool  # there is an index that can be read
+    lost: Mapping[str, Set[str]]  # articles of which the journal has lost looks, by the file that they were in
+
+
+def _make(root: Path, tree: Tree, new: Path, reading: Reading, lost: Set[str] = frozenset()) -> _Made:
+    """Make files and index aside.
+
+    :param lost: articles of which the journal has lost looks: they stay as they are
+    """
+    old, store, result = index_path(root), Store.open(new), Rebuilt()
     try:
-        apart, later = unproven(old, new), deque[Understood]()
+        apart, later = unproven(old, new, lost), deque[Understood]()
         journal = read_journal(journal_path(root), reading, result.damaged.append)
         with store.in_one_go():
             if apart and apart.docids:
                 journal = _known_to_all(journal, apart, later)
             replay(journal, store, tree, result)
+        found = lost_looks(old, new, apart.docids) if apart else {}
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
-        result.taken_over = take_over(old, new)
+        result.taken_over = take_over(old, new, lost)
         store.search.add_missing()
         with store.in_one_go():
             replay(later, store, tree, result)
@@ -126,12 +158,7 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
         result.rows = index_differences(old, new)
     finally:
         store.close()
-    result.made, result.changed, result.unknown = compare(root, tree.folder)
-    if not dry_run:
-        # Where no index says what was archived without a journal, it may be what stands there.
-        place_files(root, tree.folder, [*result.made, *result.changed], set_aside=apart is None)
-        place_index(root, new)
-    return result
+    return _Made(result, apart is not None, found)
 
 
 def _known_to_all(

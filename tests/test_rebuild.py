@@ -263,6 +263,34 @@ def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("harm", ["a bit", "the end", "the file"])
+def test_what_the_raw_pages_have_lost_stays_as_it_is(lived: Home, harm: str) -> None:
+    """The first version of an article, or all after it: what is left would make other versions of it."""
+    [(offset,)] = lived.rows(
+        "SELECT \"offset\" FROM observations WHERE outcome = 'first' AND docid IN "
+        "(SELECT docid FROM revisions WHERE number = 2) LIMIT 1"
+    )
+    files, rows = tree(lived), index(lived, RECORD)
+    [path] = (lived.root / ".finarchive" / "warc").iterdir()
+    data = bytearray(path.read_bytes())
+    data[offset + 60] ^= 4
+    if harm == "the file":
+        path.unlink()
+    else:
+        path.write_bytes(data if harm == "a bit" else data[:offset])
+
+    for _ in range(2):
+        done = lived.run("rebuild", "--json")
+        assert done.status == 4
+        assert any(path.name in words for words in done.json["damaged"]), done.json["damaged"]
+        assert tree(lived) == files
+        after = index(lived, RECORD)
+        assert {table for table in RECORD if after[table] != rows[table]} <= {"listings", "changes"}
+    assert not (lived.root / ".finarchive" / "quarantine").exists()
+    assert lived.run("crawl", "--json").json["feeds"][0]["error"] is None
+
+
+@pytest.mark.slow
 def test_a_crawl_after_the_index_was_lost_begins_with_what_the_raw_pages_say(lived: Home) -> None:
     files, rows = tree(lived), index(lived, RECORD)
     lose(lived)

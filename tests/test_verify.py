@@ -140,6 +140,23 @@ def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: 
     assert problems(archive) == []
 
 
+@pytest.mark.parametrize("command", [("verify", "--repair"), ("rebuild",)])
+def test_all_that_stood_in_an_articles_place_is_kept(archive: Home, command: tuple[str, ...]) -> None:
+    path, other = archive.files()[:2]
+    kept = archive.root / ".finarchive" / "quarantine"
+    for note in (b"one", b"two", b"three"):
+        path.write_bytes(note)
+        other.unlink()
+        other.mkdir()
+        if command == ("rebuild",):  # which keeps what stands there only where no index says what should
+            (archive.root / ".finarchive" / "index.db").unlink()
+        assert archive.run(*command).status == 0
+    found = [each.read_bytes() for each in kept.rglob("*.md") if each.is_file()]
+    assert sorted(found) == [b"one", b"three", b"two"]
+    assert len([each for each in kept.rglob("*.md") if each.is_dir()]) == 3
+    assert problems(archive) == []
+
+
 @pytest.mark.parametrize("command", ["verify", "rebuild"])
 def test_where_there_is_no_archive_it_says_so(home: Home, command: str) -> None:
     done = home.run(command)
