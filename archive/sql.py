@@ -272,5 +272,5 @@ def _in_words(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | None:
         case sqlite3.SQLITE_IOERR:
             return DiskFullError(f"the disk refused a write or read of the index {path} ({error}): check its space")
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return DamagedIndexError(f"the index {path} is damaged ({error}): put a copy of it back, or move it away")
+            return DamagedIndexError(f"the index {path} is damaged ({error}): finarchive rebuild makes it anew")
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,17 @@ class Unproven:
 
     docids: frozenset[str]  # of articles that were archived without it, now and then or always
     positions: Mapping[str, Place]  # up to where the journal's records are applied in it, by their writer
+
+
+def is_sound(path: Path) -> bool:
+    """Whether an index is there, and can be read to its end."""
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+    except sqlite3.DatabaseError:
+        return False
 
 
 def lost_looks(old: Path, new: Path, but: Collection[str] = ()) -> dict[str, set[str]]:
@@ -187,7 +198,7 @@ def attached(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
         try:
             connection.execute("ATTACH ? AS old", [str(old)])
             same = columns_of(connection, "entries") == columns_of(connection, "entries", of="old")
-        except sqlite3.DatabaseError:  # a damaged one is why one rebuilds
+        except sqlite3.DatabaseError:
             same = False
         if not same:
             yield None

@@ -114,7 +114,7 @@ def _files(root: Path) -> set[str]:
 def _of_the_index(root: Path, store: Store) -> Iterator[Problem]:
     name = index_path(root).relative_to(root).as_posix()
     if damage := store.damage():
-        yield Problem("index", name, damage)
+        yield Problem("index", name, f"it is damaged ({damage}): finarchive rebuild makes it anew")
     for docid, detail in store.versions.contradictions():
         yield Problem("index", name, f"{docid}: {detail}")
 

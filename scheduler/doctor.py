@@ -92,7 +92,7 @@ def _index(root: Path) -> Check:
     except ArchiveError as error:
         return Check("index", False, str(error))
     if problem:
-        return Check("index", False, f"{index_path(root)} is damaged ({problem}): put a copy of it back")
+        return Check("index", False, f"{index_path(root)} is damaged ({problem}): finarchive rebuild makes it anew")
     return Check("index", True, f"{counts.archived} articles, {counts.pending} wait, {counts.parked} parked")
 
 

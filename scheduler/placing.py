@@ -106,13 +106,18 @@ def _free(path: Path) -> Path:
     return found
 
 
-def place_index(root: Path, index: Path) -> None:
+def place_index(root: Path, index: Path, *, set_aside: bool) -> None:
     """Put an index that was made aside in the place of the archive's.
 
+    :param set_aside: keep what stands there in ``.finarchive/quarantine``
     :raises ArchiveError: it cannot be put there
     """
     old = index_path(root)
     with files.told(old):
+        if set_aside and old.exists():
+            kept = _free(root / INNER / "quarantine" / old.name)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            old.rename(kept)
         for name in (f"{old.name}-wal", f"{old.name}-shm"):
             (old.parent / name).unlink(missing_ok=True)
         index.replace(old)

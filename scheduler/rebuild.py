@@ -19,7 +19,7 @@ from archive.looks import Place, Verdict
 from archive.notebook import LOOKS, OTHERS, order
 from archive.seal import adopt
 from archive.store import Store
-from archive.takeover import Unproven, index_differences, lost_looks, take_over, take_over_alerts, unproven
+from archive.takeover import Unproven, index_differences, is_sound, lost_looks, take_over, take_over_alerts, unproven
 from scheduler.placing import Tree, compare, place_files, place_index
 from scheduler.understanding import Reading, Understood, read_journal
 from scheduler.verdicts import judge
@@ -108,12 +108,14 @@ def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
 
 def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuilt:
     tree, new = Tree(root, aside / "tree"), aside / "index.db"
-    made = _make(root, tree, new, reading)
+    # A damaged one is why one rebuilds: then it is as if there were none.
+    old = index_path(root) if is_sound(index_path(root)) else aside / "none.db"
+    made = _make(root, tree, (old, new), reading)
     if lost := made.lost:
         # What the journal has lost of an article must not make something else of it: once more, without these.
         shutil.rmtree(tree.folder, ignore_errors=True)
         new.unlink()
-        made = _make(root, tree, new, reading, frozenset[str]().union(*lost.values()))
+        made = _make(root, tree, (old, new), reading, frozenset[str]().union(*lost.values()))
     result = made.result
     result.damaged += [f"{file} has lost looks; articles concerned: {len(lost[file])}" for file in sorted(lost)]
     result.made, result.changed, result.unknown = compare(root, tree.folder)
@@ -122,7 +124,7 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
         # that there is.
         doubtful = not made.has_old or bool(result.damaged)
         place_files(root, tree.folder, [*result.made, *result.changed], set_aside=doubtful)
-        place_index(root, new)
+        place_index(root, new, set_aside=not made.has_old)
     return result
 
 
@@ -135,12 +137,16 @@ class _Made:
     lost: Mapping[str, Set[str]]  # articles of which the journal has lost looks, by the file that they were in
 
 
-def _make(root: Path, tree: Tree, new: Path, reading: Reading, lost: Set[str] = frozenset()) -> _Made:
+def _make(
+    root: Path, tree: Tree, indexes: tuple[Path, Path], reading: Reading, lost: Set[str] = frozenset()
+) -> _Made:
     """Make files and index aside.
 
+    :param indexes: the one that is there, and where the new one is made
     :param lost: articles of which the journal has lost looks: they stay as they are
     """
-    old, store, result = index_path(root), Store.open(new), Rebuilt()
+    old, new = indexes
+    store, result = Store.open(new), Rebuilt()
     try:
         apart, later = unproven(old, new, lost), deque[Understood]()
         journal = read_journal(journal_path(root), reading, result.damaged.append)

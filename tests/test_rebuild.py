@@ -263,6 +263,22 @@ def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("table", ["texts", "observations", "feeds"])
+def test_an_index_with_a_damaged_page_is_made_anew(lived: Home, table: str) -> None:
+    files, rows = tree(lived), index(lived, RECORD)
+    [(page,)] = lived.rows(f"SELECT max(pageno) FROM dbstat WHERE name = '{table}'")
+    with (lived.root / ".finarchive" / "index.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    told = lived.run("verify")
+    assert "finarchive rebuild makes it anew" in told.out + told.err
+    run(lived, "rebuild")
+    assert tree(lived) == files
+    assert index(lived, RECORD) == rows
+    assert (lived.root / ".finarchive" / "quarantine" / "index.db").exists(), "somebody may find something in it"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["a bit", "the end", "the file"])
 def test_what_the_raw_pages_have_lost_stays_as_it_is(lived: Home, harm: str) -> None:
     """The first version of an article, or all after it: what is left would make other versions of it."""

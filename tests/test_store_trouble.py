@@ -218,7 +218,9 @@ def test_damage_to_some_page_is_found(path: Path) -> None:
 def test_a_file_that_is_no_database_is_damaged(tmp_path: Path, open_index: Callable[[Path], Store]) -> None:
     path = tmp_path / "index.db"
     path.write_bytes(b"this is no database at all, " * 100)
-    with pytest.raises(DamagedIndexError, match=r"index\.db is damaged \(file is not a database\): put a copy of it"):
+    with pytest.raises(
+        DamagedIndexError, match=r"index\.db is damaged \(file is not a database\): finarchive rebuild"
+    ):
         open_index(path)
     assert path.read_bytes() == b"this is no database at all, " * 100
 
