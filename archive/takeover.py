@@ -132,6 +132,24 @@ def take_over(old: Path, new: Path, lost: Collection[str] = ()) -> int:
         return int(count)
 
 
+def take_over_seals(old: Path, new: Path) -> None:
+    """Put into an index what each manifest was when it was written: the one on the disk may be another by now."""
+    with attached(old, new) as connection:
+        if connection is None:
+            return
+        for table in ("manifests", "sealed_files"):
+            columns = ", ".join(columns_of(connection, table))
+            connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}")  # noqa: S608
+        for table, same in (("revisions", ("docid", "number", "sha256")), ("images", ("url", "sha256"))):
+            if columns_of(connection, table, of="old"):
+                alike = " AND ".join(f"o.{column} = main.{table}.{column}" for column in same)
+                connection.execute(
+                    f"""UPDATE main.{table} SET sealed = (SELECT sealed FROM old.{table} AS o WHERE {alike})
+                        WHERE sealed IS NULL"""  # noqa: S608
+                )
+        connection.commit()
+
+
 def take_over_alerts(old: Path, new: Path) -> None:
     """Put into an index how far alerts are told, once all its versions are searchable.
 

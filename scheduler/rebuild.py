@@ -19,7 +19,16 @@ from archive.looks import Place, Verdict
 from archive.notebook import LOOKS, OTHERS, order
 from archive.seal import adopt
 from archive.store import Store
-from archive.takeover import Unproven, index_differences, is_sound, lost_looks, take_over, take_over_alerts, unproven
+from archive.takeover import (
+    Unproven,
+    index_differences,
+    is_sound,
+    lost_looks,
+    take_over,
+    take_over_alerts,
+    take_over_seals,
+    unproven,
+)
 from scheduler.placing import Tree, compare, place_files, place_index
 from scheduler.understanding import Reading, Understood, read_journal
 from scheduler.verdicts import judge
@@ -155,6 +164,7 @@ def _make(
                 journal = _known_to_all(journal, apart, later)
             replay(journal, store, tree, result)
         found = lost_looks(old, new, apart.docids) if apart else {}
+        take_over_seals(old, new)
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
         result.taken_over = take_over(old, new, lost)
         store.search.add_missing()

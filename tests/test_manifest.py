@@ -19,6 +19,7 @@ from archive.records import Entry, Filing, Poll, Post, Revision
 from archive.seal import adopt, manifests_path, seal
 from archive.verify import verify
 from config.model import Settings
+from scheduler.rebuild import rebuild
 from scheduler.recovery import recover
 from tests.looking import again, version
 
@@ -211,6 +212,22 @@ def commands() -> list[str]:
 def told(root: Path, number: int) -> tuple[int, str]:
     done = subprocess.run(["bash", "-c", commands()[number]], cwd=root, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("harm", ["a line less", "no file", "another file"])
+def test_a_rebuild_does_not_take_a_manifest_for_what_it_was(root: Path, harm: str) -> None:
+    path = manifests_path(root) / "2026-09-29.tsv"
+    data = path.read_bytes()
+    if harm == "no file":
+        path.unlink()
+    else:
+        path.write_bytes(b"no manifest" if harm == "another file" else data[: data[:-1].rindex(b"\n") + 1])
+    before = verify(root).problems
+    assert [problem.path for problem in before] == [".finarchive/manifests/2026-09-29.tsv"]
+    rebuild(root, 1 << 20, DAY)
+    assert verify(root).problems == before
+    path.write_bytes(data)
+    assert verify(root).problems == ()
 
 
 def test_the_documented_commands_find_nothing_wrong_with_a_good_archive(root: Path) -> None:
