@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ class UnclearError(Exception):
     """What was asked cannot be understood; the message says why."""
 
     status = 400
+
+
+_SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class Asked:
         if not text:
             return None
         try:
-            time = datetime.fromisoformat(text)
+            # A plus sign that is typed into an address comes as a space.
+            time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
             # What a browser's field gives has no zone: readers are in China's.
             return moment((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
         except (ValueError, OverflowError, QueryError):

@@ -102,7 +102,10 @@ def _served(view: View) -> Callable[[Request, Datasette], Awaitable[Response]]:
         made = await index.read(lambda store: view(asked, store, library))
         if isinstance(made, File):
             return Response(made.body, 200, {**_FRESH, **made.headers}, made.content_type)
-        context = {"as_of": asked.args.get("as_of", ""), "then": asked.as_of, **made.context}
+        # The number of a version, or of a page, may be another one now.
+        lasting = {name: value for name, value in args.items() if name in ("q", "sort")}
+        to_now = links.link(request.path, lasting)
+        context = {"as_of": asked.args.get("as_of", ""), "then": asked.as_of, "to_now": to_now, **made.context}
         html = await datasette.render_template(made.template, context, request=request)
         return Response(html, made.status, _FRESH, "text/html; charset=utf-8")
 

@@ -39,6 +39,7 @@ def symbol(asked: Asked, store: Store, library: Library) -> Page:
             "chart": _chart(counts, links.term("symbol", name), kept),
             "days": DAYS,
             "query": links.term("symbol", name),
+            "search": links.link("/search", kept, q=links.term("symbol", name), sort="time"),
             "number": number,
             "before": links.link(here, kept, page=number - 1) if number > 1 else None,
             "after": links.link(here, kept, page=number + 1) if len(hits) > SIZE and number < MOST_PAGES else None,

@@ -62,16 +62,18 @@ class Alerts:
         """Tell while the block is worked at; a run that ends tells at its end what may be told then."""
         self._run.listeners.append(self)
         self._open()
-        serving = asyncio.ensure_future(self._serve_on())
-        serving.add_done_callback(self._served)
+        serving = None
+        if self._run.manner.steadfast:
+            serving = asyncio.ensure_future(self._serve_on())
+            serving.add_done_callback(self._served)
         try:
             yield
-            if not self._run.manner.steadfast:
-                await self._stop(serving, courier.TIMEOUT)
+            if serving is None:
                 await asyncio.gather(*map(self._tell_now, self._channels))
         finally:
             self._run.listeners.remove(self)
-            await self._stop(serving, FAREWELL)
+            if serving:
+                await self._stop(serving, FAREWELL)
             self._keep([channel.told for channel in self._channels])
 
     def reconfigure(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from config.model import ArchiveSettings, Feed, NetworkSettings, Settings
+from config.model import ArchiveSettings, Feed, NetworkSettings, ScheduleSettings, Settings
 from replica.server import Replica
 from replica.story import LONGEST_LAG, make_stories
 from scheduler import screen
@@ -28,6 +28,8 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
             archive=ArchiveSettings(root=folder),
             # The replica is ours: it may be private, and asked without a pause.
             network=NetworkSettings(delay=0, concurrency=8, allow_private=True),
+            # Those that an earlier demo has left in the folder came from a replica that is gone.
+            schedule=ScheduleSettings(rechecks=0),
             feeds=tuple(
                 Feed(
                     id=feed,

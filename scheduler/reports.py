@@ -139,5 +139,5 @@ def plain(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def iso(time: datetime) -> str:
-    """A time in JSON: ISO 8601, UTC."""
-    return time.astimezone(UTC).isoformat(timespec="seconds")
+    """A time in JSON: ISO 8601, UTC; as exact as the index has it, so that what is told can be asked for again."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds" if time.microsecond else "seconds")

@@ -161,12 +161,14 @@ def aware_time(text: str) -> datetime:
     """A moment as given on the command line: ISO 8601, with its zone."""
     try:
         time = datetime.fromisoformat(text)
-        if time.year not in range(1970, 9999):  # others have no time in every zone
+        # Others have no time in every zone; and the sign of a zone, behind a day, is taken for a T.
+        if time.year not in range(1970, 9999) or text[10:11] in ("+", "-"):
             raise ValueError
     except ValueError:
         raise Refusal(f"{text!r} is no time such as 2026-09-30T09:30+08:00") from None
     if time.tzinfo is None:
-        raise Refusal(f"{text!r} needs its zone, such as {text}+08:00")
+        moment = text if len(text) > len("2026-09-30") else f"{text}T00:00"
+        raise Refusal(f"{text!r} needs its zone, such as {moment}+08:00")
     return time
 
 

@@ -86,6 +86,16 @@ def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, replica: Replica,
 
 
 @pytest.mark.slow
+def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, replica: Replica, service: Service) -> None:
+    home.configure(replica.endpoint, network="", more=alert(service))
+    home.config.write_text(
+        home.config.read_text().replace("delay = 0\nconcurrency = 8", "delay = 0.8\nconcurrency = 1")
+    )
+    crawled(home)
+    assert [told["title"] for told in service.messages()] == ["all: 12 articles"]
+
+
+@pytest.mark.slow
 def test_an_alert_on_an_archive_that_is_there_tells_nothing_of_the_past(
     home: Home, replica: Replica, service: Service
 ) -> None:

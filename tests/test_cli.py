@@ -269,3 +269,23 @@ def test_every_command_has_an_example_and_stands_in_the_documentation(name: str)
 def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:
     code = "import sys, scheduler.__main__; sys.exit(any(name in sys.modules for name in ('scheduler.cli', 'click')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
+
+
+def test_the_demo_may_be_run_again(home: Home) -> None:
+    for archived in (60, 0):
+        done = home.run("demo", "demo-archive")
+        assert done.status == 0, done.err
+        assert f"{archived} articles archived, 0 failed, 0 waiting" in done.out
+        assert "60 files under demo-archive" in done.out
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("2026-11-29", "needs its zone, such as 2026-11-29T00:00+08:00"),
+        ("2026-11-29T09:30", "needs its zone, such as 2026-11-29T09:30+08:00"),
+        ("2026-11-29+08:00", "is no time such as 2026-09-30T09:30+08:00"),
+    ],
+)
+def test_a_time_without_its_zone_is_refused_with_advice_that_works(home: Home, given: str, told: str) -> None:
+    assert_refused(home.run("search", "茅台", "--as-of", given), 2, f"{given!r} {told}")

@@ -157,9 +157,16 @@ def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Ho
         assert docids(served.page(address + AS_OF)) == []
     assert served.get(f"/article/{EDITED}?{AS_OF}").status_code == 404
     assert served.get(f"/symbol/sh600519?{AS_OF}").status_code == 404
-    for address in links(served.page(f"/search?q=feed:feed1&as_of={then}")):
-        if address.startswith(("/article/", "/search?")):
-            assert "as_of=" in address, address
+    for address, now in (
+        ("/?", "/"), ("/search?q=feed:feed1&page=1&", "/search?q=feed%3Afeed1"),
+        ("/symbol/sh600519?", "/symbol/sh600519"), (f"/article/{EDITED}?version=1&", f"/article/{EDITED}"),
+    ):  # fmt: skip
+        page = served.page(f"{address}as_of={then}")
+        assert f'<a href="{now}">回到现在</a>' in page
+        for link in links(page):
+            if link.startswith(("/article/", "/search?", "/symbol/")) and link != now and "/raw/" not in link:
+                assert "as_of=" in link, (address, link)
+    assert "这是档案在" in served.page("/?as_of=2099-01-01T00:00+08:00"), "typed without %2B"
 
 
 def test_two_versions_stand_side_by_side(served: Serving) -> None:
