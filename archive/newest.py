@@ -69,21 +69,29 @@ class Newest:
 
     def titled(self, conditions: Conditions, asked: Sequence[Text], limit: int) -> list[int]:
         """Those that have some of it in the title, among the newest."""
-        if conditions.ending:
-            return self._by_reading(conditions, limit, titled=True)[0]
-        titled = " OR ".join(f"title : {each.phrase}" for each in asked)
-        match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
-        return list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLED))
+        ending = conditions.ending
+        titled = " OR ".join(f"title : {each.phrase}" for each in asked if each not in ending)
+        if not ending:
+            match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
+            return list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLED))
+        found = self._by_reading(conditions, limit, titled=True)[0]
+        if titled:
+            match = f"({conditions.wider}) AND ({titled})" if conditions.wider else titled
+            candidates = self._matching(conditions, match, LEAST_READ // 4, enough=0, first=FIRST_TITLED)
+            found += self._read(conditions, candidates, limit)[0]
+        return found
 
     def sample(self, time: str, limit: int) -> list[int]:
         """Of all that was known at a time, the newest."""
-        window = Windows(self._db, "", "~", time).take(limit)
-        if window is None:
-            return []
-        newest = Conditions(
-            where=["v.published >= :first", CURRENT], parameters={"first": window.first, "time": time}
-        )
-        return list(self._others(newest, limit))
+        windows, found = Windows(self._db, "", "~", time), list[int]()
+        # Of a window's versions some are older ones of their articles, or were not known then.
+        while len(found) < limit and (window := windows.take(max(limit, windows.passed))):
+            some = Conditions(
+                where=["v.published BETWEEN :first AND :last", CURRENT],
+                parameters={"first": window.first, "last": window.last, "time": time},
+            )
+            found += self._others(some, limit - len(found))
+        return found
 
     def _others(self, conditions: Conditions, limit: int, offset: int = 0) -> Iterator[int]:
         asked = conditions.parameters | {"limit": limit, "offset": offset}
@@ -123,32 +131,50 @@ class Newest:
         candidates = (
             self._matching(conditions, conditions.wider, most) if conditions.wider else self._others(conditions, most)
         )
-        endings = conditions.ending.items()
-        having, written = _having({each for _, (_, last) in endings for each in last}, titled=titled)
+        found, read = self._read(conditions, candidates, limit, titled=titled)
+        return found, len(found) == limit or read < most
+
+    def _read(
+        self, conditions: Conditions, candidates: Iterator[int], limit: int, *, titled: bool = False
+    ) -> tuple[list[int], int]:
+        """Those of some candidates in which all that ends with a character alone stands, and how many were read."""
+        having, written = _having([last for _, last in conditions.ending.values()], titled=titled)
+        patterns = {each: term(each, 0, 0).pattern for each in conditions.ending}
         # Where a character is all, it is enough that it stands there.
-        sought = [term(each, 0, 0).pattern for each, (before, last) in endings if before or len(last) > 1]
+        sought = [patterns[each] for each, (before, last) in conditions.ending.items() if before or len(last) > 1]
         found: list[int] = []
         read = 0
-        while numbers := list(islice(candidates, TOGETHER)):
+        while len(found) < limit and (numbers := list(islice(candidates, TOGETHER))):
             read += len(numbers)
             for row in self._rows(having, written | {"numbers": json.dumps(numbers)}):
-                if stands(row["title"], "" if titled else row["text"] or "", sought):
+                title, text = row["title"], row["text"] or ""
+                if stands(title, text, sought) and (
+                    not titled or any(stands(title, "", [each]) for each in patterns.values())
+                ):
                     found.append(row["id"])
-            if len(found) >= limit:
-                return found[:limit], True
-        return found, read < most
+        return found[:limit], read
 
     def _rows(self, statement: str, parameters: dict[str, Any]) -> list[sql.Row]:
         return self._db.execute(statement, parameters).fetchall()
 
 
-def _having(characters: Iterable[str], *, titled: bool) -> tuple[str, dict[str, str]]:
-    """A statement for versions with all of some characters in their texts or titles, and what it needs to know."""
-    columns = ("r.title",) if titled else ("t.text", "r.title")
-    conditions: list[str] = []
+def _having(endings: Sequence[Sequence[str]], *, titled: bool) -> tuple[str, dict[str, str]]:
+    """A statement for versions with all of some characters, and what it needs to know.
+
+    :param titled: those of some ending in the title
+    """
     parameters: dict[str, str] = {}
-    for first, character in enumerate(characters):
-        written = {f"w{first}_{second}": each for second, each in enumerate(writings(character))}
-        conditions.append(" OR ".join(f"instr({column}, :{name})" for column in columns for name in written))
-        parameters |= written
-    return _HAVING.format(stands=" AND ".join(f"({each})" for each in conditions)), parameters
+
+    def stands_in(character: str, *columns: str) -> str:
+        named = {f"w{len(parameters) + place}": each for place, each in enumerate(writings(character))}
+        parameters.update(named)
+        return " OR ".join(f"instr({column}, :{name})" for column in columns for name in named)
+
+    def all_in(characters: Iterable[str], *columns: str) -> str:
+        return " AND ".join(f"({stands_in(each, *columns)})" for each in characters)
+
+    # Titles first: most have it not, and their texts need not be read.
+    wanted = [" OR ".join(f"({all_in(last, 'r.title')})" for last in endings)] if titled else []
+    if not titled or len(endings) > 1:
+        wanted += [all_in({each for last in endings for each in last}, "t.text", "r.title")]
+    return _HAVING.format(stands=" AND ".join(f"({each})" for each in wanted)), parameters

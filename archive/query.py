@@ -13,7 +13,7 @@ from archive.errors import QueryError
 from archive.paths import CHINA
 
 # More than anybody types; FTS5 and SQLite have limits of their own on how deep and long an expression may be.
-MOST_TERMS, DEEPEST = 100, 20
+MOST_TERMS, DEEPEST = 100, 10
 _YEARS = range(1970, 9999)  # whose times have one in every zone
 
 _QUOTES = {'"': '"', "“": "”", "「": "」"}

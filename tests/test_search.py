@@ -19,7 +19,7 @@ import archive.search
 import archive.windows
 from archive.cjk import CJK, fold, phrase
 from archive.looks import Outcome, Verdict
-from archive.query import All, Any, Not, OfFeed, Published, Query, Text, parse, symbol
+from archive.query import DEEPEST, All, Any, Not, OfFeed, Published, Query, Text, parse, symbol
 from archive.store import Store
 from tests.finding import NOW, Story, answers, invented, put, revision_of, scan
 from tests.looking import look_at, version
@@ -109,6 +109,17 @@ def test_any_query_finds_what_answers_it(small: Store, query: Query) -> None:
     expected = {story.docid for story in STORIES[:FEW] if answers(story, query)}
     assert set(found(small, query)) == expected
     assert {record.docid for record in small.search.each(query)} == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [("茅台 9月", "茅台提价"), ("茅台 9月", "9月的事"), ("金 银", "金价"), ("金 银", "银价"), ("金", "金价")],
+)
+def test_who_has_any_of_the_words_in_the_title_is_ranked_however_old(store: Store, asked: str, title: str) -> None:
+    text = "银在金和9月茅台提价"
+    put(store, [Story(f"new{n}", "某题", text) for n in range(archive.search.MOST_RANKED)])
+    put(store, [Story("old", title, text, published=NOW - timedelta(days=9))])
+    assert store.search.find(parse(asked), 3)[0].docid == "old"
 
 
 @pytest.mark.parametrize(
@@ -411,3 +422,11 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
     assert windows.take(1000)
     assert (windows.passed, windows.take(1000)) == (2, None)
     store.close()
+
+
+def test_a_query_as_deep_as_may_be_is_answered(store: Store) -> None:
+    put(store, [Story("aaaa", "题", "b")])
+    query = "b OR feed:china"
+    for _ in range(DEEPEST):
+        query = f"NOT (a OR {query})"
+    assert [hit.docid for hit in store.search.find(parse(query), 3)] == ["aaaa"]

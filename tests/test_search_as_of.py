@@ -124,3 +124,27 @@ def test_an_index_of_before_there_was_search_is_searched_like_another(tmp_path: 
     assert [hit.title for hit in writer.search.find(parse("茅台"), 9, NOW)] == ["茅台提价"]
     for store in (reader, writer, new):
         store.close()
+
+
+def test_what_comes_later_does_not_change_how_rare_a_word_was(tmp_path: Path) -> None:
+    """Many of the same day, and many versions of one article."""
+    store = Store.open(tmp_path / "index.db")
+    common = [
+        Story(f"d{n:03d}", "某题", "大盘。大盘。大盘震荡", published=NOW - timedelta(days=1)) for n in range(50)
+    ]
+    put(
+        store,
+        [*common, Story("rare", "某题", "降准的消息", published=NOW - timedelta(days=9)), Story("day", "题", "无")],
+    )
+
+    def found(time: datetime | None) -> list[str]:
+        return [hit.docid for hit in store.search.find(parse("大盘 OR 降准"), 3, time)]
+
+    then = NOW + timedelta(minutes=1)
+    assert found(then)[0] == "rare"
+    for number in range(2, 104):
+        changed = version(revision_of(Story("day", f"题{number}", "无"), NOW + timedelta(hours=number), number), "无")
+        store.versions.commit([changed], [None])
+    assert found(None)[0] == "rare"
+    put(store, [Story(f"later{n}", "某题", "无关") for n in range(100)], NOW + timedelta(hours=1))
+    assert found(then)[0] == "rare"
