@@ -59,6 +59,7 @@ COUNT_FAILURES = """
 SELECT_FILES = """
     SELECT path, number, sha256, max(number) OVER (PARTITION BY docid) AS newest FROM revisions
 """
+SELECT_PROMISED = "SELECT path FROM entries WHERE status = 'pending' AND path IS NOT NULL AND revision = 0"
 SELECT_CONTRADICTIONS = """
     SELECT docid, 'it counts as archived, and has no version' AS wrong FROM entries
     WHERE status = 'archived' AND docid NOT IN (SELECT docid FROM revisions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,12 @@ from archive.pictures import FOLDER
 from archive.store import Store
 from archive.vouched import Problem, of_manifests
 from archive.warc import warc_files
-from archive.warc_records import headers_of
+from archive.warc_records import OURS, headers_of
 
 HISTORY = f"{INNER}/history"
+_GROUP = ("request", "response or revisit", "metadata")
+_UNREADABLE = "no record can be read here"
+_KINDS = {"warcinfo", "request", "response", "revisit", "metadata"}
 AT_ONCE = 256  # files handed to the threads together: what is read ahead must not fill the memory
 
 
@@ -41,16 +44,18 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
     """
     store = Store.open_for_reading(index_path(root))
     try:
-        recorded, pictures = _recorded(store), dict(store.gallery.files())
+        recorded, pictures, events = _recorded(store), dict(store.gallery.files()), _events(store)
         problems = list(_of_the_index(root, store))
         read = _digests(root, sorted(recorded | pictures), on_progress)
         problems += _of_files(root, recorded | pictures, read)
         late = {problem.path for problem in problems if problem.kind in ("missing", "tampered", "extra")}
         if late:  # a daemon may have written meanwhile
+            late -= store.versions.promised()
+            problems = [problem for problem in problems if problem.kind != "extra" or problem.path in late]
             again, before = _recorded(store) | dict(store.gallery.files()), recorded | pictures
             moved = {path for path in late if again.get(path) != before.get(path)}
             problems = [problem for problem in problems if problem.path not in moved]
-        problems += _of_raw_pages(root, store)
+        problems += _of_raw_pages(root, events)
         problems += of_manifests(root, store, {problem.path for problem in problems}, read)
         articles = sum(not path.startswith(f"{HISTORY}/") for path in recorded)
         return Report(articles, len(read), tuple(problems), recorded)
@@ -64,6 +69,14 @@ def _recorded(store: Store) -> dict[str, str]:
     for path, number, newest, sha256 in store.versions.all_files():
         recorded[path if number == newest else str(history_path(path, number))] = sha256
     return recorded
+
+
+def _events(store: Store) -> dict[str, set[int]]:
+    """Where the index has events of the journal: their offsets, by the file's name."""
+    found = store.versions.places_by_file()
+    for place in store.journal_positions().values():
+        found.setdefault(place.file, set()).add(place.offset)
+    return found
 
 
 def _digests(root: Path, paths: list[str], on_progress: Callable[[int, int], None]) -> dict[str, str | None]:
@@ -119,38 +132,59 @@ def _of_the_index(root: Path, store: Store) -> Iterator[Problem]:
         yield Problem("index", name, f"{docid}: {detail}")
 
 
-def _of_raw_pages(root: Path, store: Store) -> Iterator[Problem]:
+def _of_raw_pages(root: Path, recorded: Mapping[str, Set[int]]) -> Iterator[Problem]:
+    """What is wrong with the raw pages.
+
+    :param recorded: where the index has events, by the file's name: as it was before the first file is read, so that
+        what is written meanwhile is not missed
+    """
     folder = journal_path(root)
-    begins: dict[str, set[int]] = {}
+    whole: dict[str, set[int]] = {}
     for path in warc_files(folder):
         name = path.relative_to(root).as_posix()
-        begins[path.name] = set()
-        for offset, detail in damage(path, begins[path.name]):
+        found = whole[path.name] = set[int]()
+        harm = list(_harm(path, found))
+        # What cannot be read at the end, behind all that is recorded, is being written, or a crash has left it.
+        at, detail = harm[-1] if harm else (0, "")
+        if detail == _UNREADABLE and at > max(found, default=0) and recorded.get(path.name, set()) <= found:
+            harm.pop()
+        for offset, detail in harm:
             yield Problem("warc", name, f"at byte {offset}: {detail}")
     for path in sorted({*folder.glob("*"), *folder.glob(".*")} - {*warc_files(folder)}):
         yield Problem("extra", path.relative_to(root).as_posix(), "it has no name of a file of raw pages")
-    for file, offsets in store.versions.places_by_file().items():
+    for file, offsets in recorded.items():
         name = (folder / file).relative_to(root).as_posix()
-        if file not in begins:
-            yield Problem("missing", name, f"{len(offsets)} looks are recorded in this file, and it is not there")
-        elif lost := offsets - begins[file]:
-            yield Problem("warc", name, f"{len(lost)} looks are recorded where no record begins")
+        if file not in whole:
+            yield Problem("missing", name, f"{len(offsets)} events are recorded in this file, and it is not there")
+        elif lost := offsets - whole[file]:
+            yield Problem("warc", name, f"{len(lost)} events are recorded where none is whole")
 
 
-def damage(path: Path, begins: set[int]) -> Iterator[tuple[int, str]]:
-    """What of a file of raw pages cannot be read, or is not what was written: where, and what.
+def _harm(path: Path, whole: set[int]) -> Iterator[tuple[int, str]]:
+    """What of a file of raw pages cannot be read, or is not what was written: where, and what; as it comes.
 
-    :param begins: takes the places where records begin that can be read
+    :param whole: takes the places where events begin that are whole
     """
     unreadable: list[int] = []
-    for begin, _, record in members(path, on_damage=unreadable.append):
-        begins.add(begin)
+    begin, kinds = 0, list[str]()
+    for offset, _, record in members(path, on_damage=unreadable.append):
+        yield from ((each, _UNREADABLE) for each in unreadable)
+        unreadable.clear()
         head, _, block = record.partition(b"\r\n\r\n")
         headers = headers_of(head)
-        stated = headers.get("warc-block-digest")
+        kind, stated = headers.get("warc-type", ""), headers.get("warc-block-digest")
         body = block[: int(headers.get("content-length", "0") or 0)]
         told = "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
         if stated and stated != told:
-            yield begin, f"its block has the digest {told}, recorded is {stated}"
-    for offset in unreadable:
-        yield offset, "no record can be read here"
+            yield offset, f"its block has the digest {told}, recorded is {stated}"
+        if kind == "warcinfo" and headers.get("warc-filename") != path.name:
+            yield offset, f"it is a copy of {headers.get('warc-filename')}, or was renamed"
+        if kind not in _KINDS or (kind == "metadata" and not headers.get("warc-target-uri", "").startswith(OURS)):
+            yield offset, f"it is no record of ours: {kind} {headers.get('warc-target-uri', '')}"
+            continue
+        if kind == "request" or (kind == "metadata" and "warc-concurrent-to" not in headers):
+            begin, kinds = offset, []
+        kinds.append(kind)
+        if kind == "metadata" and (kinds == ["metadata"] or len(kinds) == len(_GROUP)):
+            whole.add(begin)
+    yield from ((each, _UNREADABLE) for each in unreadable)

@@ -58,6 +58,10 @@ class Versions:
         """What of the index does not fit together: docid, and what is wrong."""
         return [(row["docid"], row["wrong"]) for row in self._rows(sql.SELECT_CONTRADICTIONS, [])]
 
+    def promised(self) -> set[str]:
+        """Paths at which first versions are about to be written, or were when a run was cut off."""
+        return {row["path"] for row in self._rows(sql.SELECT_PROMISED, [])}
+
     def places_by_file(self) -> dict[str, set[int]]:
         """Where in the journal looks are recorded: the offsets, by the file's name."""
         found: dict[str, set[int]] = {}

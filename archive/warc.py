@@ -18,7 +18,7 @@ from archive.files import sync_folder, told
 from archive.looks import Answer, Place
 from archive.members import first_member, last_whole, members
 from archive.paths import CHINA
-from archive.warc_records import Group, Original, answer_of, digest, encoded, headers_of, information
+from archive.warc_records import OURS, Group, Original, answer_of, digest, encoded, headers_of, information
 
 # Beyond it a new file is begun: large enough that a year is some dozens, small enough to be copied and checked alone.
 LARGEST = 1 << 30
@@ -150,6 +150,8 @@ def read_file(
         head, _, block = record.partition(b"\r\n\r\n")
         headers = headers_of(head)
         kind = headers.get("warc-type", "")
+        if kind == "metadata" and not headers["warc-target-uri"].startswith(OURS):
+            continue  # somebody's note
         lone = kind == "metadata" and "warc-concurrent-to" not in headers
         if kind == "request" or lone:
             if end is not None and offset >= end:
@@ -163,7 +165,7 @@ def read_file(
             if response and answer is None:
                 on_damage(begin)
             else:
-                stated = headers["warc-target-uri"].removeprefix("urn:finarchive:")
+                stated = headers["warc-target-uri"].removeprefix(OURS)
                 at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
                 yield Place(path.name, begin), Group(stated, at, block[:size], answer)
             request, response = b"", None

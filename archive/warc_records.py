@@ -16,6 +16,7 @@ from warcio.warcwriter import WARCWriter
 
 from archive.looks import Answer, Place
 
+OURS = "urn:finarchive:"  # what a metadata record is of; the kind of the event follows
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _LENGTH = "WARC-Finarchive-Length"
 _ORIGINAL = "WARC-Finarchive-Original"  # FILE:OFFSET of the group that has the body
@@ -56,7 +57,7 @@ def encoded(group: Group, original: Original | None) -> bytes:
     date = _date(group.at)
     answer = group.answer
     if answer is None:
-        name = f"urn:finarchive:{group.kind}"
+        name = f"{OURS}{group.kind}"
         _add(writer, name, "metadata", group.document, {"WARC-Date": date}, of="application/json")
         return buffer.getvalue()
     asked = {"WARC-Date": date}
@@ -77,7 +78,7 @@ def encoded(group: Group, original: Original | None) -> bytes:
     response = _add(writer, answer.url, kind, block, about, of="application/http; msgtype=response")
     about = {"WARC-Date": date, "WARC-Concurrent-To": response}
     # Not under the page's address: replay tools index it, and would show it in the page's place.
-    _add(writer, f"urn:finarchive:{group.kind}", "metadata", group.document, about, of="application/json")
+    _add(writer, f"{OURS}{group.kind}", "metadata", group.document, about, of="application/json")
     return buffer.getvalue()
 
 

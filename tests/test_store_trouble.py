@@ -84,6 +84,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "versions.all_files": lambda store: list(store.versions.all_files()),
     "versions.contradictions": lambda store: store.versions.contradictions(),
     "versions.places_by_file": lambda store: store.versions.places_by_file(),
+    "versions.promised": lambda store: store.versions.promised(),
     "versions.places": lambda store: store.versions.places(["sha1:X"]),
     "versions.hosts": lambda store: store.versions.hosts(NOW, NOW),
     "versions.due": lambda store: store.versions.due(HOST, 9, NOW, NOW, []),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from archive.members import members
+from archive.verify import verify
 from replica.server import Replica
 from replica.story import make_stories
 from tests.conftest import NEWEST, Home
@@ -69,6 +72,67 @@ def test_one_bit_flipped_in_any_file_is_named_and_nothing_else(archive: Home, nu
     flip(path)
     kind = "warc" if path.suffix == ".gz" else "tampered"
     assert set(problems(archive)) == {(kind, name(archive, path))}
+
+
+def raw_pages(home: Home) -> Path:
+    [path] = (home.root / ".finarchive" / "warc").iterdir()
+    return path
+
+
+def record(kind: str, url: str) -> bytes:
+    """One that somebody else's tool has written."""
+    headers = (
+        f"WARC-Type: {kind}",
+        f"WARC-Target-URI: {url}",
+        "WARC-Date: 2026-09-30T00:00:00Z",
+        "Content-Length: 2",
+    )
+    return gzip.compress("\r\n".join(("WARC/1.1", *headers, "", "{}", "", "")).encode())
+
+
+def test_raw_pages_that_end_before_what_is_recorded_are_named_wherever_they_do(archive: Home) -> None:
+    path = raw_pages(archive)
+    ends = [end for _, end, _ in members(path)]
+    for size in (each + more for each in reversed(ends[-12:-1]) for more in (3, 0)):
+        os.truncate(path, size)
+        assert {(each.kind, each.path) for each in verify(archive.root).problems} == {("warc", name(archive, path))}
+
+
+def test_what_is_torn_behind_all_that_is_recorded_is_no_problem(archive: Home) -> None:
+    """It is being written, or a crash has left it: the next start cuts it off."""
+    path = raw_pages(archive)
+    begin, end, _ = list(members(path))[-1]
+    path.write_bytes(path.read_bytes() + path.read_bytes()[begin : (begin + end) // 2])
+    assert verify(archive.root).problems == ()
+
+
+@pytest.mark.parametrize("kind", ["metadata", "resource"])
+def test_a_record_of_somebody_elses_is_named_and_passed_over(archive: Home, kind: str) -> None:
+    path = raw_pages(archive)
+    path.write_bytes(path.read_bytes() + record(kind, "urn:note"))
+    [problem] = verify(archive.root).problems
+    assert (problem.kind, problem.path) == ("warc", name(archive, path))
+    assert f"no record of ours: {kind} urn:note" in problem.detail
+    assert archive.run("rebuild").status == 0
+
+
+def test_a_copy_of_raw_pages_is_named(archive: Home) -> None:
+    path = raw_pages(archive)
+    copy = path.with_name(path.name.replace("-0001", "-0002"))
+    copy.write_bytes(path.read_bytes())
+    [problem] = verify(archive.root).problems
+    assert (problem.kind, problem.path) == ("warc", name(archive, copy))
+    assert f"a copy of {path.name}" in problem.detail
+
+
+def test_a_file_whose_row_is_about_to_be_written_is_no_problem(archive: Home) -> None:
+    archive.execute(
+        "INSERT INTO entries (docid, first_seen, status, path) VALUES ('late', '2026-09-30', 'pending', 'a/late.md')"
+    )
+    late = archive.root / "a" / "late.md"
+    late.parent.mkdir()
+    late.write_text("news")
+    assert verify(archive.root).problems == ()
 
 
 @pytest.mark.parametrize("number", range(8))
