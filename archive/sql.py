@@ -175,14 +175,14 @@ SELECT_DUE = f"""{_PENDING}
     ORDER BY attempts, published DESC LIMIT ?
 """  # noqa: S608 - of constants
 
-# Of those that are due for their age or because a list has news of them. Two searches, for each has an index.
-_LOOKS = """
-    SELECT docid FROM entries
-    WHERE status = 'archived' AND changed IS NOT NULL AND due <= :now AND (tried IS NULL OR tried < :tried){host}
+# Of those that are due for their age or because a list has news of them. Two searches, for each has an index. One
+# that was tried later than now was tried, and put off, under a clock that was ahead.
+_MAY_BE_TRIED = "(due <= :now AND (tried IS NULL OR tried < :tried) OR tried > :now)"
+_LOOKS = f"""
+    SELECT docid FROM entries WHERE status = 'archived' AND changed IS NOT NULL AND {_MAY_BE_TRIED}{{host}}
     UNION
-    SELECT docid FROM entries
-    WHERE status = 'archived' AND recheck <= :now AND due <= :now AND (tried IS NULL OR tried < :tried){host}
-"""
+    SELECT docid FROM entries WHERE status = 'archived' AND recheck <= :now AND {_MAY_BE_TRIED}{{host}}
+"""  # noqa: S608 - of constants
 COUNT_LOOKS = f"""
     SELECT host, count(*) AS n FROM entries WHERE docid IN ({_LOOKS.format(host="")}) GROUP BY host
 """  # noqa: S608 - of constants

@@ -74,6 +74,20 @@ def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archive
     assert archived.run("show", docid, "--json").json["title"] == "换了一个标题"
 
 
+def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_looked_at_again(
+    archived: Home, replica: Replica
+) -> None:
+    docid = replica.site.stories[0].docid
+    archived.execute(
+        "UPDATE entries SET tried = '2099-01-01T00:00:00.000+00:00', due = '2099-01-02T00:00:00.000+00:00'"
+    )
+    replica.site.edit(docid, replica.clock, title="换了一个标题")
+    assert crawled(archived).json["revised"] == 1
+    replica.clock += 60
+    assert crawled(archived).json["revised"] == 0
+    assert len(outcomes(archived, docid)) == 2, "once"
+
+
 def test_a_changed_mtime_with_nothing_new_behind_it_is_no_version(archived: Home, replica: Replica) -> None:
     docid = replica.site.stories[2].docid
     files = {path: path.read_bytes() for path in archived.files()}
