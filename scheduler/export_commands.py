@@ -106,7 +106,7 @@ def _in_words(
 def _write(kind: Output, export: Export, output: Path | None, root: Path) -> None:
     match kind:
         case Stream(write):
-            with _opened(output) as file:
+            with _opened(output, root) as file:
                 for written in write(export):
                     file.write(written)
         case Folder(write):
@@ -138,7 +138,7 @@ class _Missing:
 
 
 @contextmanager
-def _opened(path: Path | None) -> Iterator[BinaryIO]:
+def _opened(path: Path | None, root: Path) -> Iterator[BinaryIO]:
     """Where to write to: stdout, or a file that takes its name when all is written."""
     if path is None:
         yield sys.stdout.buffer
@@ -146,6 +146,8 @@ def _opened(path: Path | None) -> Iterator[BinaryIO]:
         return
     if path.is_dir():
         raise Refusal(f"{path} is a folder: name a file")
+    if root.resolve() in path.resolve().parents:
+        raise Refusal(f"{path} lies in the archive, which has nothing but articles: name a file elsewhere")
     aside = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.unfinished")
     try:
         file = aside.open("wb")

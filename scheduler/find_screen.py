@@ -9,6 +9,7 @@ from rich.text import Text
 
 from archive.found import Hit, Mark, News
 from archive.paths import CHINA
+from config.environment import address_variable
 from scheduler.reports import AlertReport
 from scheduler.screen import console_here, many, visible
 
@@ -52,8 +53,11 @@ def show_alerts(reports: Sequence[AlertReport]) -> None:
     for each in reports:
         told = each.told
         trouble = told.failure if told and told.failure else "" if told else "begins with the next run or crawl"
+        if each.address is None:
+            trouble = f"no addresses here: set urls, or {address_variable(each.alert.name)}"
         table.add_row(
-            each.alert.name, Text(visible(each.alert.query)), f"{each.address} {each.service}",
+            each.alert.name, Text(visible(each.alert.query)),
+            f"{each.address} {each.service}" if each.address else "-",
             f"{told.sent.astimezone(CHINA):%m-%d %H:%M}" if told and told.sent else "-", str(each.waiting),
             Text(trouble, "yellow"),
         )  # fmt: skip

@@ -42,8 +42,8 @@ class AlertReport:
     """How an address of an alert is doing."""
 
     alert: Alert
-    address: int  # which of the alert's, from 1
-    service: str  # the scheme of the address: the rest is secret
+    address: int | None  # which of the alert's, from 1; None: none is known here
+    service: str | None  # the scheme of the address: the rest is secret
     waiting: int  # articles that it is still to be told of
     told: Told | None  # None: neither the daemon nor a crawl has run since it was configured
 
@@ -105,6 +105,8 @@ def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[
             waiting = store.arrivals.count(query, each.position, upto) if each else 0
             service = url.get_secret_value().partition("://")[0].lower()
             found.append(AlertReport(alert, address, service, waiting, each))
+        if not alert.urls:
+            found.append(AlertReport(alert, None, None, 0, None))
     return found
 
 

@@ -232,7 +232,9 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
 def test_an_alert_whose_addresses_stand_elsewhere_keeps_nobody_from_reading(home: Home, service: Service) -> None:
     home.configure("http://127.0.0.1:9/", more='[[alerts]]\nname = "all"\nquery = "x"\n')
     assert home.run("status").status == 0
-    assert home.run("alerts", "--json").json == []
+    [shown] = home.run("alerts", "--json").json
+    assert (shown["name"], shown["address"], shown["service"], shown["waiting"]) == ("all", None, None, 0)
+    assert "no addresses here: set urls, or FINARCHIVE_ALERT_ALL_URLS" in " ".join(home.run("alerts").out.split())
     assert_refused(home.run("alerts", "--test", "all"), 2, "has no addresses here", "FINARCHIVE_ALERT_ALL_URLS")
     assert "alert-nowhere alert=all" in home.run("crawl").err
     assert home.run("alerts", "--test", "all", FINARCHIVE_ALERT_ALL_URLS=service.url).status == 0

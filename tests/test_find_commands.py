@@ -186,3 +186,13 @@ def test_whoever_looks_where_there_is_no_archive_is_told(home: Home, command: tu
     assert done.status == 0
     assert done.err == f"There is no archive at {home.root} yet: finarchive crawl begins one.\n"
     assert not home.root.exists()
+
+
+@pytest.mark.parametrize("place", ["news/known.jsonl", "news/金融/known.jsonl", "link/known.jsonl"])
+def test_no_export_is_put_among_the_articles(filled: Home, place: str) -> None:
+    (filled.root / "金融").mkdir(exist_ok=True)
+    (filled.folder / "link").symlink_to(filled.root)
+    done = filled.run("export", "jsonl", "-o", place)
+    assert done.status == 2
+    assert f"{place} lies in the archive, which has nothing but articles: name a file elsewhere" in done.err
+    assert not (filled.folder / place).exists()
