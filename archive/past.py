@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from archive import mapping, sql
 from archive.conditions import LISTED
 from archive.database import Database
+from archive.paths import CHINA
 from archive.records import Revision
 from archive.sql import to_text
 
@@ -95,8 +97,11 @@ class Past:
         rows = self._rows(
             "SELECT * FROM revisions WHERE docid = ? AND fetched_at <= ? ORDER BY number", [docid, to_text(time)]
         )
-        # Which day's manifest vouches for a version became known later than the version itself.
-        return [mapping.revision(row) for row in rows]
+        # A day's manifest is written when the day is over.
+        versions = [mapping.revision(row) for row in rows]
+        return [
+            each if each.sealed and _is_over(each.sealed, time) else replace(each, sealed=None) for each in versions
+        ]
 
     def gone(self, docid: str, time: datetime) -> str | None:
         """Since when an article was known to be gone, as the index has times; None: it was not."""
@@ -144,3 +149,7 @@ def _gone_since(looks: Sequence[sql.Row]) -> str | None:
         elif look["outcome"] == "gone" and look["revision"]:
             since = since or look["at"]
     return since
+
+
+def _is_over(day: str, time: datetime) -> bool:
+    return datetime.fromisoformat(day).replace(tzinfo=CHINA) + timedelta(days=1) <= time

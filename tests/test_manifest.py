@@ -92,6 +92,14 @@ def test_a_sealed_archive_has_no_problem(root: Path) -> None:
     assert sorted(path.name for path in manifests_path(root).iterdir()) == ["2026-09-28.tsv", "2026-09-29.tsv"]
 
 
+def test_as_of_a_day_that_is_not_over_nothing_is_sealed(root: Path) -> None:
+    with Archive(root, "test", DAY) as archive:
+        for hours, sealed in ((11, [None]), (12, ["2026-09-28"]), (35, ["2026-09-28", None])):
+            known = archive.store.past.as_of("aaaa", DAY + timedelta(hours=hours))
+            assert known is not None
+            assert [revision.sealed for revision in known["revisions"]] == sealed
+
+
 def test_what_is_observed_late_goes_into_the_next_manifest(root: Path) -> None:
     before = (manifests_path(root) / "2026-09-28.tsv").read_bytes()
     with Archive(root, "test", DAY) as archive:
