@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -132,6 +133,9 @@ def show_folder(folder: Path) -> None:
         console.print(f"\nThe first lines of {files[0].name}:")
         for line in files[0].read_text(encoding="utf-8").splitlines()[:14]:
             console.print(Text("  " + line[:100], style="dim"))
+    console.print(
+        f"\nIn a browser: FINARCHIVE_ARCHIVE_ROOT={shlex.quote(str(folder))} finarchive serve", soft_wrap=True
+    )
 
 
 def show_feeds(settings: Settings, source: Path | None) -> None:

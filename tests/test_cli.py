@@ -277,6 +277,7 @@ def test_the_demo_may_be_run_again(home: Home) -> None:
         assert done.status == 0, done.err
         assert f"{archived} articles archived, 0 failed, 0 waiting" in done.out
         assert "60 files under demo-archive" in done.out
+        assert "FINARCHIVE_ARCHIVE_ROOT=demo-archive finarchive serve" in done.out
 
 
 @pytest.mark.parametrize(
