@@ -172,7 +172,7 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
     take_over(index_path(root), aside)
     made.search.add_missing()
     made.close()
-    place_index(root, aside)
+    place_index(root, aside, set_aside=False)
     return Store.open(index_path(root))
 
 
