@@ -25,14 +25,20 @@ _A_CJK = re.compile(f"[{CJK}]")
 _A_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 # Radicals, signs that hold characters, those that are there for the sake of older sets.
 _OTHER_HAN = (
-    range(0x2E80, 0x3000), range(0x3190, 0x31A0), range(0x3200, 0x3400), range(0xF900, 0xFB00),
+    range(0x2E80, 0x3000), range(0x3038, 0x303B), range(0x3190, 0x31A0), range(0x3200, 0x3400), range(0xF900, 0xFB00),
     range(0x1F200, 0x1F300), range(0x2F800, 0x2FA20),
 )  # fmt: skip
-# Zero-width characters, byte order marks, soft hyphens: editors' systems sprinkle them in the middle of words.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+# Zero-width characters, byte order marks, soft hyphens, marks of direction and of how an emoji is drawn: editors'
+# systems sprinkle them in the middle of words.
+INVISIBLE_LATER = "\u061c\u180e\u2061-\u2064\u2066-\u206f\ufe00-\ufe0f\U000e0100-\U000e01ef"  # since m009
+_INVISIBLE = re.compile(f"[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff{INVISIBLE_LATER}]")
+# Numbers in circles, in brackets, with a full stop, raised and lowered: ①2026年 is no 12026年.
+ENCLOSED = "\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"
+_ENCLOSED = re.compile(f"([{ENCLOSED}])")
 # Letters and figures of which there is a plainer form, the most of them.
 _WRITTEN_OTHERWISE = re.compile(
-    "[\u00aa\u00ad\u00b2-\u00be\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u24ff\u2e80-\u2fdf\u3099\u309a"
+    f"[{INVISIBLE_LATER}{ENCLOSED}"
+    "\u00aa\u00ad\u00b2-\u00be\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u24ff\u2e80-\u2fdf\u3099\u309a"
     "\u3130-\u318f\u3200-\u33ff\uf900-\ufaff\ufeff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]"
 )
 # What every line has and no word: taken out first, because normalising a text that needs it takes ten times as long.
@@ -43,7 +49,7 @@ def fold(text: str) -> str:
     """A text with what makes no difference to a search taken away: NFKC, case, zero width, what punctuation it is."""
     plain = _PUNCTUATION.sub(" ", text)
     if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", plain))
+        plain = _normal(plain)
     return plain.casefold()
 
 
@@ -103,7 +109,11 @@ def plain(text: str) -> str:
     """A text as people would type it: no full width, no zero width."""
     if _WRITTEN_OTHERWISE.search(text) is None:  # costs a tenth of making it so
         return text
-    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    return _normal(text)
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFKC", _ENCLOSED.sub(r" \1 ", _INVISIBLE.sub("", text)))
 
 
 def divided(text: str) -> tuple[str, list[str]] | None:

@@ -6,8 +6,12 @@ migrations are in archive.schema_first.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
+from archive.cjk import ENCLOSED, INVISIBLE_LATER
 from archive.database import Database
-from archive.fulltext import add_missing_words
+from archive.fulltext import add_missing_words, rewrite_words
 from archive.schema_first import migrations
 
 __all__ = ["BLOCK", "migrations"]
@@ -168,7 +172,6 @@ def m006_search(db: Database) -> None:
     # Without a copy of the text, which stands in texts. The text comes first: each word of a later column costs two
     # bytes more. Its words come ready (archive/cjk.py), with nothing but ASCII spaces to be told apart by.
     db.execute("CREATE VIRTUAL TABLE words USING fts5(text, title, media, symbols, content='', tokenize='ascii')")
-    add_missing_words(db)
 
 
 @migrations()
@@ -214,3 +217,16 @@ def m008_days(db: Database) -> None:
     one = f"VALUES (substr(new.published, 1, 10), new.id / {BLOCK}, 1, new.since)"
     db.execute(add.format(f"SELECT * FROM ({counted}) WHERE true"))  # noqa: S608 - of constants
     db.execute(f"CREATE TRIGGER searchable_days AFTER INSERT ON searchable BEGIN {add.format(one)}; END")
+
+
+@migrations()
+def m009_enclosed_numbers(db: Database) -> None:
+    """Numbers in circles stand apart from those beside them; more characters that nobody sees count for nothing."""
+    joined = re.compile(f"[{ENCLOSED}]")
+    parting = re.compile(f"[{INVISIBLE_LATER}]")
+
+    def before(text: str) -> str:
+        return joined.sub(lambda found: unicodedata.normalize("NFKC", found[0]), parting.sub(" ", text))
+
+    rewrite_words(db, ENCLOSED + INVISIBLE_LATER, before)
+    add_missing_words(db)  # of an index that had no words at all until now

@@ -10,9 +10,11 @@ import pytest
 
 from archive.database import Database
 from archive.errors import NotWritableError
+from archive.query import parse
 from archive.records import Counts, FeedHistory, Gap, Kind, Rest, Span
 from archive.schema import migrations
 from archive.store import Store
+from tests.finding import Story, put
 from tests.test_store import FILING, HOUR, NOW, commit, due, dump, entry, poll_of
 
 MINUTE = timedelta(minutes=1)
@@ -124,3 +126,24 @@ def test_an_index_without_tables_reads_as_an_empty_one(tmp_path: Path) -> None:
         assert store.counts() == Counts()
     finally:
         store.close()
+
+
+def test_numbers_in_circles_were_a_part_of_those_beside_them(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "index.db")
+    put(store, [Story("aaaa", "①2026年", "②30亿元，贵\u2066州"), Story("bbbb", "2026年", "30亿元")])
+    database = store._db
+    # The words of before, and those of one that has none of these characters.
+    database.execute("INSERT INTO words (words) VALUES ('delete-all')")
+    for before in ((1, "230 亿元 元 贵 州", "12026 年"), (2, "30 亿元 元", "2026 年")):
+        database.execute("INSERT INTO words (rowid, text, title, media, symbols) VALUES (?, ?, ?, '', '')", before)
+    database.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_enclosed_numbers'")
+    store.close()
+
+    store = Store.open(tmp_path / "index.db")
+    asked = ("2026", "30亿", "贵州", "230")
+    found = [sorted(hit.docid for hit in store.search.find(parse(each), 9)) for each in asked]
+    assert found == [["aaaa", "bbbb"], ["aaaa", "bbbb"], ["aaaa"], []]
+    store._db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, row)")
+    terms = {row["term"] for row in store._db.execute("SELECT term FROM temp.vocabulary")}
+    assert terms == {"1", "2", "2026", "30", "亿元", "元", "年", "贵州", "州"}
+    store.close()

@@ -139,6 +139,11 @@ def test_who_has_any_of_the_words_in_the_title_is_ranked_however_old(store: Stor
         ("ﾊﾞﾝｸ", "みずほバンク"),
         ("一带一路", "“一带一路”倡议"),
         ("贵州", "贵\u200b州"),
+        ("贵州", "贵\u2066州"),
+        ("葛城", "葛\U000e0100城"),
+        ("2026年", "①2026年公司营收增长"),
+        ("2026年9月", "⒈2026年9月"),
+        ("十", "〸月"),
     ],
 )
 def test_latin_words_numbers_and_what_is_written_otherwise_are_found(store: Store, asked: str, text: str) -> None:
