@@ -12,6 +12,7 @@ from pathlib import Path
 
 from archive.archive import INNER, index_path, journal_path
 from archive.members import members
+from archive.notebook import OTHERS
 from archive.paths import history_path
 from archive.pictures import FOLDER
 from archive.store import Store
@@ -72,9 +73,9 @@ def _recorded(store: Store) -> dict[str, str]:
 
 
 def _events(store: Store) -> dict[str, set[int]]:
-    """Where the index has events of the journal: their offsets, by the file's name."""
+    """Where the index has events of the journal, its looks and the last note: their offsets, by the file's name."""
     found = store.versions.places_by_file()
-    for place in store.journal_positions().values():
+    if place := store.journal_positions().get(OTHERS):
         found.setdefault(place.file, set()).add(place.offset)
     return found
 

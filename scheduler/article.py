@@ -45,7 +45,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "attempts": row["attempts"],
         "failure": row["failure"],
         "first_seen": row["first_seen"],
-        "revisions": [plain(asdict(revision)) for revision in revisions],
+        "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "gone": known.get("gone"),
         "observations": known.get("observations", []),
         "same_story": store.past.same_story(row["docid"], _EVER),
@@ -94,7 +94,7 @@ def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dic
         return None
     revisions = facts["revisions"]
     facts |= {
-        "revisions": [plain(asdict(revision)) for revision in revisions],
+        "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "same_story": store.past.same_story(row["docid"], time),
         "text": None,
     }

@@ -38,7 +38,7 @@ def _told(revision: Revision) -> dict[str, Any]:
     return {
         "number": revision.number,
         "title": revision.title,
-        "fetched_at": iso(revision.fetched_at),
+        "fetched_at": iso(revision.fetched_at, exact=True),
         "sha256": revision.sha256,
     }
 

@@ -63,7 +63,7 @@ def _print(news: Iterable[News]) -> None:
     for each in news:
         told = {
             "docid": each.docid, "revision": each.revision, "title": each.title, "url": each.url, "path": each.path,
-            "published": iso(each.published), "observed": iso(each.observed), "media": each.media,
+            "published": iso(each.published), "observed": iso(each.observed, exact=True), "media": each.media,
             "feeds": each.feeds, "symbols": each.symbols, "snippet": each.snippet,
         }  # fmt: skip
         click.echo(json.dumps(told, ensure_ascii=False))

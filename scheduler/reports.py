@@ -135,11 +135,14 @@ def coverage_json(days: Sequence[FeedDay]) -> list[dict[str, Any]]:
     ]
 
 
-def plain(record: dict[str, Any]) -> dict[str, Any]:
+def plain(record: dict[str, Any], *, exact: bool = False) -> dict[str, Any]:
     """A record with its times as text, for JSON."""
-    return {key: iso(value) if isinstance(value, datetime) else value for key, value in record.items()}
+    return {key: iso(value, exact=exact) if isinstance(value, datetime) else value for key, value in record.items()}
 
 
-def iso(time: datetime) -> str:
-    """A time in JSON: ISO 8601, UTC; as exact as the index has it, so that what is told can be asked for again."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds" if time.microsecond else "seconds")
+def iso(time: datetime, *, exact: bool = False) -> str:
+    """A time in JSON: ISO 8601, UTC.
+
+    :param exact: to the millisecond, as the index has it: what was observed then is known as of it
+    """
+    return time.astimezone(UTC).isoformat(timespec="milliseconds" if exact and time.microsecond else "seconds")
