@@ -73,7 +73,7 @@ def test_a_value_cannot_fill_the_memory(index: Index) -> None:
 
 def test_an_index_of_an_older_program_is_read_as_it_is_now(index: Index, path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name IN ('m006_search', 'm008_days')")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm008' OR name = 'm006_search'")
         connection.executescript("DROP TABLE searchable; DROP TABLE words; DROP TABLE days")
     connection.close()
 
