@@ -81,7 +81,7 @@ def rewrite_words(database: Database, characters: str, before: Callable[[str], s
     :param characters: as they stand in brackets in a pattern
     :param before: makes of a text one that has the words now that it had by the old rule
     """
-    for row in database.execute(_HAVING, {"pattern": f"*[{characters}]*"}).fetchall():
+    for row in database.execute(_HAVING, {"pattern": f"*[{characters}]*"}):
         given = {name: row[name] for name in ("text", "title", "media")}
         old = {name: before(each) if each else each for name, each in given.items()}
         symbols = json.loads(row["symbols"])

@@ -24,6 +24,8 @@ ENOUGH_VERSIONS = 20_000
 # For each that is wanted so many of the newest are read for a character alone, and no fewer than these, some
 # together. Where too few of them have it, FTS5 is quick.
 READ, LEAST_READ, TOGETHER = 10, 2_000, 50
+# For titles, so many: they come on top of those, and most have nothing of it.
+READ_FOR_TITLES = 500
 # Of a feed with fewer articles, these are gone through, and not all from the newest on.
 FEW = 5_000
 
@@ -77,7 +79,7 @@ class Newest:
         found = self._by_reading(conditions, limit, titled=True)[0]
         if titled:
             match = f"({conditions.wider}) AND ({titled})" if conditions.wider else titled
-            candidates = self._matching(conditions, match, LEAST_READ // 4, enough=0, first=FIRST_TITLED)
+            candidates = self._matching(conditions, match, READ_FOR_TITLES, enough=0, first=FIRST_TITLED)
             found += self._read(conditions, candidates, limit)[0]
         return found
 
@@ -126,7 +128,7 @@ class Newest:
         :param titled: in the title
         :return: these, and whether there are no others before them
         """
-        most = LEAST_READ // 4 if titled else max(READ * limit, LEAST_READ)
+        most = READ_FOR_TITLES if titled else max(READ * limit, LEAST_READ)
         # One by one, for often the first of them are enough.
         candidates = (
             self._matching(conditions, conditions.wider, most) if conditions.wider else self._others(conditions, most)

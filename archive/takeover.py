@@ -53,14 +53,20 @@ class Unproven:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether an index is there, and can be read to its end."""
+    """Whether an index is there, and can be read to its end.
+
+    :raises ArchiveError: it cannot be told, as while another program has it locked
+    """
     if not path.is_file():
         return False
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
-    except sqlite3.DatabaseError:
-        return False
+    with sql.told(path):
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            return False
 
 
 def lost_looks(old: Path, new: Path, but: Collection[str] = ()) -> dict[str, set[str]]:

@@ -279,6 +279,21 @@ def test_an_index_with_a_damaged_page_is_made_anew(lived: Home, table: str) -> N
 
 
 @pytest.mark.slow
+def test_an_index_that_another_program_holds_is_not_taken_for_a_damaged_one(lived: Home) -> None:
+    files = tree(lived)
+    holder = sqlite3.connect(lived.root / ".finarchive" / "index.db")
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    done = lived.run("rebuild")
+    holder.rollback()
+    holder.close()
+    assert done.status == 5
+    assert "index.db is locked by another program" in done.err
+    assert tree(lived) == files
+    assert not (lived.root / ".finarchive" / "quarantine").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["a bit", "the end", "the file"])
 def test_what_the_raw_pages_have_lost_stays_as_it_is(lived: Home, harm: str) -> None:
     """The first version of an article, or all after it: what is left would make other versions of it."""
