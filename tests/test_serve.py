@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -169,7 +168,7 @@ def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Ho
                 assert "as_of=" in link, (address, link)
     [within] = re.findall(r'<a href="([^"]*)">在其中搜索', served.page(f"/symbol/sh600519?as_of={then}"))
     assert "as_of=" in within
-    assert docids(served.page(html.unescape(within)))
+    assert docids(served.page(unescape(within)))
     assert "这是档案在" in served.page("/?as_of=2099-01-01T00:00+08:00"), "typed without %2B"
 
 
