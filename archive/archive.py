@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from archive import files
-from archive.errors import ArchiveError
-from archive.journal import Journal
-from archive.lock import Lock
-from archive.looks import Look, Place
-from archive.notebook import order
-from archive.records import Post
+from archive.files import atomic
+from archive.files.lock import Lock
+from archive.index.log import order
+from archive.journal.journal import Journal
+from archive.model.article import Post
+from archive.model.errors import ArchiveError
+from archive.model.fetch import Look, Place
 from archive.store import Store
 
 INNER = ".finarchive"  # all that is not an article lives below it, so that the folder can be handed to Hexo as it is
@@ -43,11 +43,11 @@ class Archive:
         self._aside = self.root / INNER / "unfinished"
         self._journal: Journal | None = None
         self._now = now
-        with files.told(self.root):
+        with atomic.told(self.root):
             self._aside.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(self.root / INNER / "lock", command, now)
         try:
-            files.clear(self._aside)
+            atomic.clear(self._aside)
             self.store = Store.open(index_path(self.root))
         except BaseException:
             self._lock.release()
@@ -79,7 +79,7 @@ class Archive:
 
         :raises ArchiveError: some file could not be written
         """
-        files.write_posts(self.root, self._aside, posts)
+        atomic.write_posts(self.root, self._aside, posts)
 
     def write_pictures(self, pictures: Mapping[PurePosixPath, bytes]) -> None:
         """Put files of pictures on the disk.
@@ -88,7 +88,7 @@ class Archive:
         :raises ArchiveError: some file could not be written
         """
         posts = [Post(path, data) for path, data in pictures.items()]
-        files.write_posts(self.root, self._aside, posts)
+        atomic.write_posts(self.root, self._aside, posts)
 
     def close(self) -> None:
         """Close the index and the journal, and give the lock back."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import count, groupby
 from pathlib import Path
 
-from archive.arrivals import Arrivals
-from archive.found import News
-from archive.query import Query
+from archive.model.results import News
+from archive.query.parser import Query
+from archive.search.changefeed import Arrivals
 from archive.store import Store
 
 MOST = 100  # articles that are read at once; their texts are in memory meanwhile

@@ -9,24 +9,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from archive import mapping, sql
-from archive.alerts import Alerts
-from archive.arrivals import Arrivals
-from archive.database import Database
-from archive.gallery import Gallery
-from archive.index import open_index, open_index_for_following, open_index_for_reading
-from archive.journal import Event, Journal
-from archive.ledger import Ledger
-from archive.looks import Place
-from archive.notebook import OTHERS, Notebook, replay
-from archive.overview import Overview
-from archive.past import Past
-from archive.records import Counts, FeedHistory, Filing, Gap, Pending, Poll, Rest, Rhythm, Seen, Span, Stretch
-from archive.seals import Seals
-from archive.search import Search
-from archive.sightings import Sighted, Sightings
-from archive.sql import to_text, to_time
-from archive.versions import Versions
+from archive.index import row_mapping, statements
+from archive.index.alerts import Alerts
+from archive.index.articles import Versions
+from archive.index.connection import open_index, open_index_for_following, open_index_for_reading
+from archive.index.database import Database
+from archive.index.entries import Sighted, Sightings
+from archive.index.errors import told
+from archive.index.feeds import Ledger
+from archive.index.images import Gallery
+from archive.index.log import OTHERS, Notebook
+from archive.index.manifests import Seals
+from archive.index.replay import replay
+from archive.journal.journal import Event, Journal
+from archive.model.feed import Counts, FeedHistory, Filing, Gap, Pending, Poll, Rest, Rhythm, Seen, Span, Stretch
+from archive.model.fetch import Place
+from archive.model.times import to_text, to_time
+from archive.search.changefeed import Arrivals
+from archive.search.history import Past
+from archive.search.search import Search
+from archive.search.stats import Overview
 
 
 class Store:
@@ -51,7 +53,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open or make the index at ``path`` for writing; see :func:`archive.index.open_index`."""
+        """Open or make the index at ``path`` for writing; see :func:`archive.index.connection.open_index`."""
         return cls(open_index(path), path)
 
     @classmethod
@@ -61,7 +63,7 @@ class Store:
 
     @classmethod
     def open_for_following(cls, path: Path) -> Self | None:
-        """Open the index to see it grow; None while it cannot be; see :mod:`archive.index`."""
+        """Open the index to see it grow; None while it cannot be; see :mod:`archive.index.connection`."""
         database = open_index_for_following(path)
         return cls(database, path) if database else None
 
@@ -72,7 +74,7 @@ class Store:
     @contextmanager
     def in_one_go(self) -> Iterator[None]:
         """Record much at once, for an index that can be made again: nothing is sure until all is done."""
-        with sql.told(self._path):
+        with told(self._path):
             self._db.execute("PRAGMA synchronous = OFF")
             with self._db.atomic():
                 yield
@@ -100,7 +102,7 @@ class Store:
         :param source: the list, in words that change when it does: "roll https://... lid=1686"
         :return: whether it stood for another before
         """
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             if not self._ledger.settle(feed, source):
                 return False
             self._journal.note("settled", at, {"feed": feed, "source": source})
@@ -122,7 +124,7 @@ class Store:
         :param trouble: the weight of the poll's error, added to that of the failed polls before it
         :return: what was not known before
         """
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
             # came to its page limit is ground, for its gap is on record.
             found = self._add_sightings(poll, feeds, hosts, ground=poll.ground)
@@ -137,7 +139,7 @@ class Store:
         What it held is no known ground: between it and the newest articles there may be what nobody has read. The
         other arguments and what is returned are as those of :meth:`commit_poll`.
         """
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             found = self._add_sightings(stretch, feeds, hosts, ground=False)
             self._ledger.record_stretch(stretch, filing)
             return Seen(found.new, len(found.broken), found.changes)
@@ -155,34 +157,34 @@ class Store:
 
     def spans(self, feed: str | None = None) -> dict[str, list[Span]]:
         """The stretches in which feeds are known whole, the earliest first; of one feed, or of all that have any."""
-        with sql.told(self._path):
+        with told(self._path):
             return self._ledger.spans(feed)
 
     def gaps(self) -> list[Gap]:
         """The stretches that are still open, by feed and time; of a gap that is filled in part, what is left."""
-        with sql.told(self._path):
+        with told(self._path):
             return self._ledger.gaps()
 
     def rhythms(self) -> dict[str, Rhythm]:
         """What was learned of each feed's rhythm."""
-        with sql.told(self._path):
+        with told(self._path):
             return self._ledger.rhythms()
 
     def commit_rhythm(self, feed: str, rhythm: Rhythm) -> None:
         """Keep what was learned of a feed's rhythm."""
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             self._ledger.record_rhythm(feed, rhythm)
 
     def feed_histories(self) -> dict[str, FeedHistory]:
         """How each feed whose list was ever read has done."""
-        with sql.told(self._path):
+        with told(self._path):
             return self._ledger.histories()
 
     # Fetching
 
     def pending_hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
         """Hosts that entries due at ``now`` and not tried since ``tried_before`` wait for, and how many."""
-        rows = self._rows(sql.COUNT_DUE, [to_text(now), to_text(tried_before)])
+        rows = self._rows(statements.COUNT_DUE, [to_text(now), to_text(tried_before)])
         return {row["host"]: row["n"] for row in rows}
 
     def due(
@@ -193,16 +195,16 @@ class Store:
         :param in_hand: docids to leave out
         """
         rows = self._rows(
-            sql.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_hand)), most]
+            statements.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_hand)), most]
         )
-        return [mapping.pending(row) for row in rows]
+        return [row_mapping.pending(row) for row in rows]
 
     def commit_paths(self, paths: Mapping[str, str]) -> None:
         """Record where the files of articles are about to be written.
 
         :param paths: docid -> path, relative to the archive's root
         """
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             self._db.conn.executemany(
                 "UPDATE entries SET path = ? WHERE docid = ?", [(path, docid) for docid, path in paths.items()]
             )
@@ -213,8 +215,8 @@ class Store:
         Such times are of a clock that was ahead.
         """
         times = {"now": to_text(now), "latest": to_text(now + longest)}
-        with sql.told(self._path), self._db.atomic():
-            if sql.bring_to_date(self._db, times):
+        with told(self._path), self._db.atomic():
+            if statements.bring_to_date(self._db, times):
                 self._journal.note("brought-to-date", now, times)
 
     def release(self, now: datetime, *, parked: bool) -> int:
@@ -222,8 +224,8 @@ class Store:
 
         :return: how many entries and pictures that were
         """
-        with sql.told(self._path), self._db.atomic():
-            released = sql.release(self._db, now, parked=parked)
+        with told(self._path), self._db.atomic():
+            released = statements.release(self._db, now, parked=parked)
             if released:
                 self._journal.note("released", now, {"parked": parked})
             return released
@@ -232,12 +234,12 @@ class Store:
 
     def journal_positions(self) -> dict[str, Place]:
         """Up to where the journal's records are applied: those of looks, and those of everything else."""
-        with sql.told(self._path):
+        with told(self._path):
             return self._journal.positions()
 
     def note_ledger(self, now: datetime) -> None:
         """Write into the journal how far the lists were read."""
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             self._journal.note("ledger", now, self._ledger.snapshot())
 
     def apply(self, events: Iterable[Event]) -> None:
@@ -245,7 +247,7 @@ class Store:
 
         :raises JournalError: it says what this program does not know
         """
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             for event in events:
                 replay(event, self._db, self._sightings, self._ledger)
                 self._journal.mark(OTHERS, event.place)
@@ -254,32 +256,32 @@ class Store:
 
     def rests(self) -> list[Rest]:
         """The hosts that asked for rest and have not answered since."""
-        with sql.told(self._path):
+        with told(self._path):
             return self._ledger.rests()
 
     def commit_rest(self, rest: Rest) -> None:
         """Remember that a host wants rest."""
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             self._ledger.record_rest(rest)
 
     def end_rest(self, host: str) -> None:
         """Forget a host's rest: it has answered."""
-        with sql.told(self._path), self._db.atomic():
+        with told(self._path), self._db.atomic():
             self._ledger.end_rest(host)
 
     # Reports
 
     def counts(self) -> Counts:
         """Of the whole archive; at a cost that grows only with what waits and what was given up."""
-        return mapping.counts(self._rows(sql.COUNT_ENTRIES)[0])
+        return row_mapping.counts(self._rows(statements.COUNT_ENTRIES)[0])
 
     def feed_counts(self) -> dict[str, Counts]:
         """Of each feed; an entry counts in every feed it belongs to."""
-        return {row["feed"]: mapping.counts(row) for row in self._rows(sql.COUNT_LISTINGS)}
+        return {row["feed"]: row_mapping.counts(row) for row in self._rows(statements.COUNT_LISTINGS)}
 
     def failures(self, status: str) -> list[tuple[str, int]]:
         """Why entries of a status (``pending``, ``parked``) are not archived, and how many for each reason."""
-        rows = self._rows(sql.COUNT_FAILURES, [status])
+        rows = self._rows(statements.COUNT_FAILURES, [status])
         return [(row["failure"], row["n"]) for row in rows]
 
     def next_due(self, after: datetime | None = None) -> datetime | None:
@@ -294,6 +296,6 @@ class Store:
         found = str(self._rows("PRAGMA quick_check(1)")[0][0])
         return None if found == "ok" else found
 
-    def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sql.Row]:
-        with sql.told(self._path):
+    def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[statements.Row]:
+        with told(self._path):
             return self._db.execute(query, list(parameters)).fetchall()

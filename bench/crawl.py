@@ -65,7 +65,7 @@ def ours(endpoint: str, articles: int) -> Run:
     """`finarchive crawl` into a new archive, which must then hold every article."""
     with tempfile.TemporaryDirectory() as folder:
         write_config(Path(folder), endpoint)
-        run = measure([sys.executable, "-m", "scheduler", "-q", "crawl"], Path(folder))
+        run = measure([sys.executable, "-m", "cli", "-q", "crawl"], Path(folder))
         filed = sum(1 for _ in Path(folder, "news").rglob("*.md"))
         if filed != articles:
             raise SystemExit(f"{filed} files for {articles} articles")
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     replica = subprocess.Popen(
-        [sys.executable, "-m", "replica", "--articles", str(options.articles)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mocksite", "--articles", str(options.articles)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert replica.stdout is not None

@@ -14,9 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from archive.archive import index_path
-from archive.outputs.registry import OUTPUTS
-from archive.post import render
-from archive.records import Article, Picture, Revision
+from archive.export.registry import OUTPUTS
+from archive.files.post import render
+from archive.model.article import Article, Picture, Revision
 from archive.store import Store
 from bench.search import BATCH, BEGAN, LENGTH, Language, list_articles
 from tests.looking import version
@@ -24,7 +24,7 @@ from tests.looking import version
 # The command, and at its end what it has taken: the most memory (KiB), and seconds of CPU.
 _MEASURED = """
 import resource, sys
-from scheduler.cli import main
+from cli.context import main
 try:
     main()
 finally:

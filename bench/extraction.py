@@ -22,11 +22,12 @@ from typing import Any
 import trafilatura
 from selectolax.lexbor import LexborHTMLParser
 
-from archive.records import Article, Entry, Page
-from crawler import unknown
-from crawler.body import render_body
-from crawler.charset import decode
-from crawler.extract import extract
+from archive.model.article import Article, Page
+from archive.model.feed import Entry
+from crawler.extract import fallback as fallback_module
+from crawler.extract.article import extract
+from crawler.extract.body import render_body
+from crawler.extract.charset import decode
 
 SELECTIONS = Path(__file__).with_name("selections.json")
 PAGES = Path(__file__).parents[2] / "shared/realdata/pages"
@@ -102,7 +103,7 @@ def compared(page: Path) -> tuple[Score, ...]:
     paragraphs, beside = selected(html, selection["paragraphs"]), selected(html, selection["beside"])
     # Readers' comments are no part of an article, and it need not be told that these pages have them.
     theirs = trafilatura.extract(html, include_comments=False) or ""
-    fallback = render_body(unknown.find(html, URL, FETCHED).html, URL)
+    fallback = render_body(fallback_module.find(html, URL, FETCHED).html, URL)
     return tuple(score(text, paragraphs, beside) for text in (article_of(body).text, theirs, fallback.text))
 
 

@@ -14,7 +14,7 @@ from statistics import fmean, quantiles
 from bench.keeping import Kept, Sample
 from bench.soaking import Record, Soak, rows
 from bench.weather import BEGIN, MINUTE, Day, hour_of, hourly, rough
-from replica.site import Story
+from mocksite.site import Story
 
 # Minutes that a story must have stood in a list, all being well, for the daemon to have no excuse: a quiet list is
 # polled once an hour, and a tenth later by chance.

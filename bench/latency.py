@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config.load import builtin_feeds
-from replica.server import Replica
-from replica.story import LONGEST_LAG, SHORTEST_LAG, Story, make_stories
+from mocksite.server import Replica
+from mocksite.story import LONGEST_LAG, SHORTEST_LAG, Story, make_stories
 
 REPOSITORY = Path(__file__).parents[1]
 NINE = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: a busy hour of a weekday begins

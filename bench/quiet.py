@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from archive.archive import Archive
-from archive.records import Entry, Filing, Poll, Revision
+from archive.model.article import Revision
+from archive.model.feed import Entry, Filing, Poll
 from bench.crawl import measure, write_config
 from tests.looking import commit_revisions
 
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--known", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     options = parser.parse_args()
     replica = subprocess.Popen(
-        [sys.executable, "-m", "replica", "--articles", str(LIST)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mocksite", "--articles", str(LIST)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert replica.stdout is not None
@@ -57,7 +58,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 write_config(Path(folder), endpoint)
                 fill(Path(folder, "news"), known)
-                command = [sys.executable, "-m", "scheduler", "-q", "crawl"]
+                command = [sys.executable, "-m", "cli", "-q", "crawl"]
                 measure(command, Path(folder))
                 runs = sorted(measure(command, Path(folder)).cpu for _ in range(ROUNDS))
                 size = Path(folder, "news", ".finarchive", "index.db").stat().st_size

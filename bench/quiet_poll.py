@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.quiet import fill
-from replica.server import Replica
-from replica.story import LONGEST_LAG, Story, make_stories
+from mocksite.server import Replica
+from mocksite.story import LONGEST_LAG, Story, make_stories
 
 ARTICLES = 350  # of the replica; 150 in each of its lists
 FIRST_LID = 2000
@@ -54,7 +54,7 @@ def cpu_of(process: int) -> float:
 
 def watch(folder: Path, replica: Replica, seconds: float, until: int) -> Cost:
     """Run a daemon there; once it has sent ``until`` requests, watch it for so long."""
-    daemon = subprocess.Popen([sys.executable, "-m", "scheduler", "-q", "run"], cwd=folder, stderr=subprocess.DEVNULL)
+    daemon = subprocess.Popen([sys.executable, "-m", "cli", "-q", "run"], cwd=folder, stderr=subprocess.DEVNULL)
     try:
         socket = folder / "news" / ".finarchive" / "daemon.sock"
         while len(replica.hits) < until or not socket.exists():

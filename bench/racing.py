@@ -14,11 +14,12 @@ from pathlib import Path
 
 import apscheduler.schedulers.base
 
-from scheduler import timetable
-from scheduler.articles import Articles
-from scheduler.cli import Session, main
+from cli.context import Session
+from cli.main import main
 from scheduler.clock import Clock
-from scheduler.daemon import Surroundings
+from scheduler.crawl.articles import Articles
+from scheduler.daemon import timetable
+from scheduler.daemon.daemon import Surroundings
 
 
 def race(speed: float, begin: float, at: float, jump: Path | None) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 # Each process that reads imports this module too, and is charged for it: so no more stands here than in
-# scheduler/__main__.py, with which those of the command begin.
+# cli/__main__.py, with which those of the command begin.
 # ruff: noqa: PLC0415
 MOST = 8_388_608  # bytes a page may unpack to, as in the configuration
 
@@ -20,8 +20,8 @@ MOST = 8_388_608  # bytes a page may unpack to, as in the configuration
 def main() -> None:
     """Measure and print."""
     from bench.crawl import write_config
-    from replica.server import Replica
-    from replica.story import make_stories
+    from mocksite.server import Replica
+    from mocksite.story import make_stories
     from tests.conftest import NEWEST, Home
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -65,7 +65,7 @@ def lose(files: Iterable[Path], aside: Path) -> None:
 
 def measure(root: Path, processes: int, articles: int) -> tuple[float, float]:
     """One rebuild of an archive whose files are lost: seconds by the clock, and of CPU."""
-    from scheduler.rebuild import rebuild
+    from pipeline.rebuild import rebuild
 
     before = cpu()
     began = time.monotonic()

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize
 
-from archive.paths import CHINA
-from replica.server import Replica
-from replica.story import LONGEST_LAG, Story, make_stories
+from archive.files.paths import CHINA
+from mocksite.server import Replica
+from mocksite.story import LONGEST_LAG, Story, make_stories
 from tests.browsing import browser, watched
 from tests.conftest import NEWEST, Home
 from tests.serving import Serving

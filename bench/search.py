@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import archive.versions
-from archive.query import All, parse
-from archive.records import Revision
-from archive.sql import to_text
+import archive.index.articles
+from archive.model.article import Revision
+from archive.model.times import to_text
+from archive.query.parser import All, parse
 from archive.store import Store
 from tests.looking import version
 
@@ -182,14 +182,14 @@ def cost(count: int) -> None:
     """Print what the words add to the writing of versions, in CPU."""
     for words in (True, False, True, False):
         dice = random.Random(1)
-        before = archive.versions.add_words
+        before = archive.index.articles.add_words
         if not words:
-            archive.versions.add_words = lambda *_: None
+            archive.index.articles.add_words = lambda *_: None
         with tempfile.TemporaryDirectory() as folder:
             store = Store.open(Path(folder, "index.db"))
             cpu, _ = fill(store, Language(dice), dice, range(count))
             store.close()
-        archive.versions.add_words = before
+        archive.index.articles.add_words = before
         print(
             f"a version's rows {'with' if words else 'without'} its words: {1000 * cpu / count:.2f} ms CPU",
             flush=True,

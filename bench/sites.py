@@ -22,11 +22,11 @@ from pathlib import Path
 from selectolax.lexbor import LexborHTMLParser
 
 from archive.archive import index_path
-from archive.found import Record
-from archive.query import All
+from archive.model.results import Record
+from archive.query.parser import All
 from archive.store import Store
-from replica.server import Replica
-from replica.story import Story, make_stories
+from mocksite.server import Replica
+from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 
 HEXO = Path(__file__).with_name("hexo")  # package.json, and what .ci/tools has npm put there

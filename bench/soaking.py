@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from bench.keeping import LOOK, PATIENCE, Kept
 from bench.weather import BEGIN, FAULTS, LISTS, MINUTE, Day, Event, make_day
-from replica.server import Replica
+from mocksite.server import Replica
 
 REPOSITORY = Path(__file__).parents[1]
 DISK = 64  # MB: the archive of a soak takes some 25

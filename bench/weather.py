@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replica.faults import FaultName
-from replica.site import Edit, Story, make_stories
-from replica.story import LONGEST_LAG, SHORTEST_LAG
+from mocksite.faults import FaultName
+from mocksite.site import Edit, Story, make_stories
+from mocksite.story import LONGEST_LAG, SHORTEST_LAG
 
 BEGIN = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: the newsroom's day begins
 MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_origin
 
-from config.mistakes import SECTIONS, Mistake
+from config.errors import SECTIONS, Mistake
 
 PREFIX = "FINARCHIVE_"
 # The addresses of an alert hold passwords, which are kept elsewhere than a file of settings.

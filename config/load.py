@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.environment import FILE_VARIABLE, Overrides, address_variable, read_environment
-from config.lines import KeyPath, key_lines, line_of
-from config.mistakes import HIDDEN, TABLES, ConfigError, Mistake, describe, shown
+from config.errors import HIDDEN, TABLES, ConfigError, Mistake, describe, shown
 from config.model import Feed, Settings
+from config.toml_lines import KeyPath, key_lines, line_of
 
 __all__ = ["ConfigError", "Mistake", "builtin_feeds", "find", "load", "sample_text"]
 

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from config.durations import format_duration
-from config.values import (
+from config.types import (  # fmt: skip
     CHECKED,
     HOUR,
     Category,
@@ -38,7 +38,7 @@ from config.values import (
     Rest,
     Seconds,
     SecretAddress,
-)  # fmt: skip
+)
 
 ROLL_ENDPOINT = "https://feed.mix.sina.com.cn/api/roll/get"
 

@@ -13,10 +13,10 @@ from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import Settings as ScrapySettings
 
 from config.model import Settings
-from crawler.rest import Rests
-from crawler.settings import scrapy_settings
+from crawler.http.backoff import Rests
+from crawler.http.settings import scrapy_settings
+from crawler.interfaces import Work
 from crawler.spider import FeedSpider
-from crawler.work import Work
 
 logger = logging.getLogger("finarchive")
 

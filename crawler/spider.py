@@ -16,22 +16,23 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.records import Entry, Failure, Kind
+from archive.model.feed import Entry, Failure, Kind
 from config.model import Feed, Settings
-from crawler import failures, urls
-from crawler.download import ANSWER
-from crawler.failures import ClosingError
-from crawler.lists import Lists
-from crawler.pictures import Pictures
-from crawler.rest import HostRestsError, Rests
-from crawler.walking import Walk
-from crawler.work import Work
+from crawler import urls
+from crawler.feeds import Lists
+from crawler.http import failures
+from crawler.http.backoff import HostRestsError, Rests
+from crawler.http.failures import ClosingError
+from crawler.http.middleware import ANSWER
+from crawler.images import Pictures
+from crawler.interfaces import Work
+from crawler.paging.backfill import Walk
 
 logger = logging.getLogger("finarchive")
 
 
 class FeedSpider(Spider):
-    """Polls feeds and fetches articles; a :class:`~crawler.work.Fetching`.
+    """Polls feeds and fetches articles; a :class:`~crawler.interfaces.Fetching`.
 
     :param work: where work comes from and outcomes go
     :param rests: which hosts want rest

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from archive.database import Database
-from replica.server import Replica
-from replica.story import make_stories
+from archive.index.database import Database
+from mocksite.server import Replica
+from mocksite.story import make_stories
 
 # A machine that is busy is no failure: what must be fast is measured in bench/.
 settings.register_profile("finarchive", deadline=None)
@@ -82,7 +82,7 @@ class Home:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a run."""
-        return [sys.executable, "-m", "scheduler", *arguments]
+        return [sys.executable, "-m", "cli", *arguments]
 
     def run(self, *arguments: str, timeout: float = 60, **env: str) -> Outcome:
         """Run ``finarchive`` here, to its end."""

@@ -14,14 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from archive import files, gallery
 from archive.archive import Archive
-from archive.gallery import Gallery
-from archive.sightings import Sightings
+from archive.files import atomic
+from archive.index import images
+from archive.index.articles import Versions
+from archive.index.entries import Sightings
+from archive.index.images import Gallery
 from archive.store import Store
-from archive.versions import Versions
-from scheduler import desk
-from scheduler.cli import main
+from cli.main import main
+from scheduler.crawl import work_queue
 
 
 def die() -> None:
@@ -57,14 +58,14 @@ def nothing() -> None:
 
 
 def half_a_file(countdown: Countdown) -> None:
-    whole = files._write_synced
+    whole = atomic._write_synced
 
     def write(path: Path, data: bytes) -> None:
         path.write_bytes(data[: len(data) // 2])
         countdown()
         whole(path, data)
 
-    files._write_synced = write
+    atomic._write_synced = write
 
 
 STEPS: dict[str, Callable[[Countdown], None]] = {
@@ -78,14 +79,14 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "before the rows": lambda countdown: around(Versions, "commit", countdown, nothing),
     "before the pictures' files": lambda countdown: around(Archive, "write_pictures", countdown, nothing),
     "before the pictures' rows": lambda countdown: around(Gallery, "commit", countdown, nothing),
-    "after the pictures' note": lambda countdown: around(gallery, "record", countdown, nothing),
+    "after the pictures' note": lambda countdown: around(images, "record", countdown, nothing),
     "after the rows": lambda countdown: around(Versions, "commit", nothing, countdown),
 }
 
 
 def rows_before_files() -> None:
     """A row is committed before its file is written."""
-    write_posts, commit = files.write_posts, Versions.commit
+    write_posts, commit = atomic.write_posts, Versions.commit
     unwritten: list[tuple[Any, ...]] = []
 
     def commit_then_write(versions: Versions, *verdicts: Any) -> None:
@@ -93,7 +94,7 @@ def rows_before_files() -> None:
         time.sleep(0.05)  # a slow disk: rows alone must be met by some of the kills
         write_posts(*unwritten.pop())
 
-    files.write_posts = lambda *arguments: unwritten.append(arguments)
+    atomic.write_posts = lambda *arguments: unwritten.append(arguments)
     Versions.commit = commit_then_write
 
 
@@ -111,7 +112,7 @@ def ground_before_entries() -> None:
 
 def little_room() -> None:
     """Nearly always too many articles are on their way to the disk: not a wrong order, but one rarely come by."""
-    desk.MOST_UNWRITTEN, desk.BATCH = 0, 1
+    work_queue.MOST_UNWRITTEN, work_queue.BATCH = 0, 1
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from archive.cjk import fold, phrase
-from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
-from archive.records import Entry, Filing, Poll, Revision
+from archive.model.article import Revision
+from archive.model.feed import Entry, Filing, Poll
+from archive.query.parser import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
+from archive.query.tokenizer import fold, phrase
 from archive.store import Store
 from tests.looking import version
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from archive.archive import INNER
-from scheduler.handover import NAME, hand_over
+from scheduler.daemon.control_socket import NAME, hand_over
 from tests.conftest import Home
 from tests.running import Running
 

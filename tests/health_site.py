@@ -19,7 +19,7 @@ LOOP = asyncio.new_event_loop()
 asyncio.set_event_loop(LOOP)
 asyncioreactor.install(LOOP)  # the one that Scrapy uses
 
-from scheduler.health import Health, HealthError, Verdict  # noqa: E402 - after the reactor
+from scheduler.monitoring.health import Health, HealthError, Verdict  # noqa: E402 - after the reactor
 
 
 def check() -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from replica.story import Story
+from mocksite.story import Story
 from tests.browsing import OUTSIDE
 
 EVIL = f"http://{OUTSIDE}"

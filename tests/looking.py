@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from archive.looks import Look, Outcome, Rules, Verdict
-from archive.records import Article, Entry, Failure, Filing, Kind, Pending, Post, Revision
+from archive.model.article import Article, Post, Revision
+from archive.model.feed import Entry, Failure, Filing, Kind, Pending
+from archive.model.fetch import Look, Outcome, Rules, Verdict
 from archive.store import Store
 
 RULES = Rules("sample", clean=False, recheck=(), least_retry=timedelta(0))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from replica.server import Replica
-from replica.story import Story, make_stories
+from mocksite.server import Replica
+from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 
 ON = "[archive]\nimages = true\n"

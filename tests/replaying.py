@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from replica.story import Edit, Story, make_stories
+from mocksite.story import Edit, Story, make_stories
 
 LAG = 60  # seconds from an article's ctime to the poll that shows it on top; 6 to 469 were measured to its intime
 APART = 70  # seconds between two articles of the first poll, and the mean of the three days

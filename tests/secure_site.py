@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from replica.server import Replica
-from replica.story import LONGEST_LAG, make_stories
+from mocksite.server import Replica
+from mocksite.story import LONGEST_LAG, make_stories
 
 HOST, ARTICLES = "news.test", 20
 _A, _IN, _HEADER = 1, 1, 12  # of DNS: an address, the internet, octets before the question

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from archive.alerts import Told
-from archive.found import News
-from archive.query import All, Not, OfFeed, Published, parse
-from scheduler.alerting import FRESH, MOST_NAMED, failed, fresh, may_send, message, sent
+from archive.index.alerts import Told
+from archive.model.results import News
+from archive.query.parser import All, Not, OfFeed, Published, parse
+from scheduler.alerts.message import FRESH, MOST_NAMED, failed, fresh, may_send, message, sent
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

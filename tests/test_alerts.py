@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
-from scheduler.alerting import MOST_NAMED
+from mocksite.server import Replica
+from mocksite.story import make_stories
+from scheduler.alerts.message import MOST_NAMED
 from tests.conftest import Home, Outcome
 from tests.listening import Service
 from tests.running import Running
@@ -45,7 +45,7 @@ def add(replica: Replica, number: int, *, old: bool = False) -> None:
     """Publish so many more: just now, or long ago."""
     newest = int(time.time()) - (10 * 86400 if old else 300)
     for story in make_stories(number, newest=newest, seed=1000 + len(replica.site.stories)):
-        replica.site.add(replace(story, docid=f"ntold{len(replica.site.stories):07d}", intime=int(time.time())))
+        replica.site.add(replace(story, docid=f"ntold{len(mocksite.site.stories):07d}", intime=int(time.time())))
     replica.clock = int(time.time())
 
 
@@ -329,7 +329,7 @@ def test_a_service_that_hangs_holds_up_nothing_and_its_process_ends_with_ours(
 
 def _runs(pid: str) -> bool:
     try:
-        return "scheduler.messenger" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+        return "scheduler.alerts.apprise_process" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
     except OSError:
         return False
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from archive.alerts import Told
 from archive.archive import index_path
-from archive.errors import LockedError
-from archive.query import parse
+from archive.index.alerts import Told
+from archive.integrity.carry_over import take_over, take_over_alerts
+from archive.model.errors import LockedError
+from archive.query.parser import parse
 from archive.store import Store
-from archive.takeover import take_over, take_over_alerts
 from tests.finding import NOW, Story, put
 
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archive.looks import Outcome, Verdict
-from archive.records import Entry, Failure, Filing, Kind, Poll, Revision
+from archive.model.article import Revision
+from archive.model.feed import Entry, Failure, Filing, Kind, Poll
+from archive.model.fetch import Outcome, Verdict
 from archive.store import Store
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import Home
 from tests.looking import failed, look_at, version
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.paths import CHINA
-from replica.server import Hit, Replica
-from replica.story import Story, make_stories
+from archive.files.paths import CHINA
+from mocksite.server import Hit, Replica
+from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
 from tests.test_daemon import HOURLY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.body import Body, plain_text, render_body
+from crawler.extract.body import Body, plain_text, render_body
 
 PAGE = "https://finance.sina.com.cn/china/2026-09-30/doc-ikzxtest0000001.shtml"
 

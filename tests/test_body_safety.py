@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from crawler.body import render_body
+from crawler.extract.body import render_body
 from tests.test_body import PAGE, rendered
 
 RAW_TEXT = "iframe, noembed, noframes, noscript, plaintext, style, xmp"  # elements whose text is not markup

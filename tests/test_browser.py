@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.browsing import DESK, PHONE, browser, shot, watched
 from tests.conftest import NEWEST, Home
 from tests.serving import Serving, served_home

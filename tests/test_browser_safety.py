@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.browsing import Canary, browser, watched
 from tests.conftest import NEWEST, Home
 from tests.hostile import BODY, MARK, PAGE, WORDS, hostile

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.records import Change, Entry, Failure, Kind, Poll, Seen, Stretch
+from archive.model.feed import Change, Entry, Failure, Kind, Poll, Seen, Stretch
 from archive.store import Store
 from tests.looking import commit_revisions, look_at, version
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, entry, path, poll_of, revision, store

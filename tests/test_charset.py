@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.charset import decode
+from crawler.extract.charset import decode
 
 TEXT = "<p>　　新浪财经讯：“两会”召开，上证指数收涨1.2%。</p>"
 UTF8, GBK = TEXT.encode(), TEXT.encode("gb18030")

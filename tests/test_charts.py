@@ -7,9 +7,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from archive.records import Gap, Span
-from scheduler.charts import LEGEND, MOST_OPEN, day_chart, mark, percent, recent_chart
-from scheduler.coverage import Cover, FeedDay, coverage
+from archive.model.feed import Gap, Span
+from cli.output.coverage_chart import LEGEND, MOST_OPEN, day_chart, mark, percent, recent_chart
+from scheduler.policy.coverage import Cover, FeedDay, coverage
 from tests.test_coverage import DAY, LATER, at, cover, span
 
 DAYS = [DAY + timedelta(days=number) for number in (-2, -1, 0)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.cjk import ENCLOSED, INVISIBLE_LATER, fold, pattern, phrase, segments, words
+from archive.query.tokenizer import ENCLOSED, INVISIBLE_LATER, fold, pattern, phrase, segments, words
 
 
 @pytest.mark.parametrize(

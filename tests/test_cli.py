@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
-from scheduler.cli import cli
-from scheduler.commands import register
+from cli.commands.registry import register
+from cli.main import cli
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home, Outcome
 
 Crawl = Callable[..., Outcome]
@@ -267,7 +267,7 @@ def test_every_command_has_an_example_and_stands_in_the_documentation(name: str)
 
 
 def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:
-    code = "import sys, scheduler.__main__; sys.exit(any(name in sys.modules for name in ('scheduler.cli', 'click')))"
+    code = "import sys, cli.__main__; sys.exit(any(name in sys.modules for name in ('cli.context', 'click')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 

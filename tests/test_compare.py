@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.compare import Part, Piece, compare, folded
+from archive.diff.text import Part, Piece, compare, folded
 
 MARKS = {Part.SAME: "{}", Part.REMOVED: "[-{}-]", Part.ADDED: "{{+{}+}}", Part.SKIPPED: "<{}>"}
 

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from config.changes import HELD, changed, needs_restart
+from config.errors import SECTIONS
 from config.load import builtin_feeds, load
-from config.mistakes import SECTIONS
 from config.model import Feed, Settings
+from config.reload import HELD, changed, needs_restart
 
 FEEDS = builtin_feeds()
 

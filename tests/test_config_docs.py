@@ -3,10 +3,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from config.lines import key_lines
+from config.errors import SECTIONS, TABLES
 from config.load import builtin_feeds, load, sample_text
-from config.mistakes import SECTIONS, TABLES
 from config.model import Alert, Settings
+from config.toml_lines import key_lines
 
 DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
 MODELS: list[type[BaseModel]] = [*SECTIONS.values(), *(model for model, _ in TABLES.values())]

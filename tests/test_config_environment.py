@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from config.environment import variables
+from config.errors import SECTIONS
 from config.load import ConfigError, load
-from config.mistakes import SECTIONS
 
 
 def told(env: dict[str, str]) -> list[str]:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.lines import key_lines, line_of
+from config.toml_lines import key_lines, line_of
 
 
 def test_lines_of_every_way_to_write_a_key() -> None:

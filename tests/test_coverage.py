@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.paths import CHINA
-from archive.records import Gap, Span
-from scheduler.coverage import RECENT, Cover, coverage, day_span, read_day, recent_days, today
+from archive.files.paths import CHINA
+from archive.model.feed import Gap, Span
+from scheduler.policy.coverage import RECENT, Cover, coverage, day_span, read_day, recent_days, today
 
 DAY = date(2026, 9, 28)
 START = datetime(2026, 9, 27, 16, tzinfo=UTC)  # midnight in China

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from archive import post
-from replica.server import Replica
-from replica.story import make_stories
+from archive.files import post
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home, Outcome
 
 Crawl = Callable[..., Outcome]

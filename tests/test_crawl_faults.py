@@ -10,8 +10,8 @@ from typing import get_args
 
 import pytest
 
-from replica.faults import FaultName
-from replica.server import Replica
+from mocksite.faults import FaultName
+from mocksite.server import Replica
 from tests.conftest import Home, Outcome
 
 pytestmark = pytest.mark.slow

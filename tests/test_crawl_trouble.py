@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.test_kill import REPOSITORY, dying
 

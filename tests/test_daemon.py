@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from replica.server import Hit, Replica
-from replica.story import make_stories
+from mocksite.server import Hit, Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
 from tests.test_daemon import EVERY_SECOND, HOURLY, REPOSITORY, add_stories, waiting_for

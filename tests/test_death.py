@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import Home
 from tests.running import Running
 

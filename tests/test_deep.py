@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from archive.archive import Archive
-from archive.seal import seal
-from replica.server import Replica
-from replica.story import make_stories
-from scheduler.deep import verify_deep
+from archive.integrity.seal import seal
+from mocksite.server import Replica
+from mocksite.story import make_stories
+from pipeline.deep_verify import verify_deep
 from tests.conftest import NEWEST, Home
 
 pytestmark = pytest.mark.slow  # each test reads the raw pages anew, in processes of their own
@@ -169,9 +169,9 @@ def test_a_text_that_was_taken_away_is_named(archive: Home) -> None:
 def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
     archive: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archive import disagreement
+    from archive.integrity import index_diff
 
-    monkeypatch.setattr(disagreement, "MOST_ROWS", 2)
+    monkeypatch.setattr(index_diff, "MOST_ROWS", 2)
     archive.execute("UPDATE texts SET text = 'x'")
     report, _ = verify_deep(archive.root, 8 << 20, datetime.now(UTC))
     assert [problem.detail.partition(":")[0] for problem in report.problems] == [

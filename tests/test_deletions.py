@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import Home
 
 MODES: dict[str, tuple[Callable[[Replica, str, str], None], str]] = {

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from archive.archive import Archive
-from archive.looks import Outcome, Verdict
-from archive.paths import history_path
-from archive.records import Entry, Failure, Filing, Kind, Picture, Poll, Revision
+from archive.files.paths import history_path
+from archive.model.article import Picture, Revision
+from archive.model.feed import Entry, Failure, Filing, Kind, Poll
+from archive.model.fetch import Outcome, Verdict
 from tests.conftest import Home
 from tests.looking import again, commit_revisions, failed, look_at, version
 

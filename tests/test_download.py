@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from crawler.download import ends
+from crawler.http.middleware import ends
 
 TEXT = "财经要闻，市场观察。".encode() * 5000
 BARE = zlib.compressobj(wbits=-zlib.MAX_WBITS)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import Home
 from tests.test_kinds import RSS, configure
 from tests.test_rebuild import index, lose, run, tree

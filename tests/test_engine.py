@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from config.model import Settings
 from crawler.engine import Engine
-from crawler.rest import Rests
+from crawler.http.backoff import Rests
 
 def now():
     return datetime.now(UTC)

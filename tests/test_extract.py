@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from archive.records import Article, Entry, Page
-from crawler import layouts
-from crawler.charset import decode
+from archive.model.article import Article, Page
+from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
-from crawler.extract import extract, is_whole, parse_time
+from crawler.extract import layouts
+from crawler.extract.article import extract, is_whole, parse_time
+from crawler.extract.charset import decode
 
 PAGES = Path(__file__).parent / "pages"
 NAMES = sorted(path.stem for path in PAGES.glob("*.html"))

@@ -13,11 +13,11 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 
-from archive.records import Failure, Kind
-from crawler import guard
+from archive.model.feed import Failure, Kind
 from crawler.errors import ExtractionError, GoneError, ListingError
-from crawler.failures import RefusedError, of_exception
-from crawler.statuses import of_status
+from crawler.http import ssrf
+from crawler.http.failures import RefusedError, of_exception
+from crawler.http.status import of_status
 
 HOST = "finance.sina.com.cn"
 
@@ -55,7 +55,7 @@ def test_a_reason_is_bounded() -> None:
 
 
 def test_a_name_that_was_refused_for_its_address_is_told_from_one_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(guard.refused, "intern.example.com", "10.0.0.1")
+    monkeypatch.setitem(ssrf.refused, "intern.example.com", "10.0.0.1")
     failure = of_exception(CannotResolveHostError(), "doc1", "intern.example.com")
     assert failure.kind is Kind.REFUSED
     assert failure.reason == (

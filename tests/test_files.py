@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from archive.errors import ArchiveError, DiskFullError, NotWritableError
-from archive.files import clear, told, write_posts
-from archive.records import Post
+from archive.files.atomic import clear, told, write_posts
+from archive.model.article import Post
+from archive.model.errors import ArchiveError, DiskFullError, NotWritableError
 
 
 @pytest.fixture
@@ -115,9 +115,9 @@ def test_no_room_says_so_and_leaves_every_name_whole(root: Path, aside: Path) ->
     script = (
         "import resource, signal, sys\n"
         "from pathlib import Path, PurePosixPath\n"
-        "from archive.errors import DiskFullError\n"
-        "from archive.files import write_posts\n"
-        "from archive.records import Post\n"
+        "from archive.model.errors import DiskFullError\n"
+        "from archive.files.atomic import write_posts\n"
+        "from archive.model.article import Post\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "root, aside = Path(sys.argv[1]), Path(sys.argv[2])\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.fold import fingerprint, story
+from crawler.extract.fingerprint import fingerprint, story
 
 TEXT = "　　第一段，成交额100亿元。\n第二段。" + "后面还有很长的一段文字，足够辨认这个故事。" * 4
 PICTURES = ["https://n.sinaimg.cn/finance/1/w550h315/20260929/ab12-x.png"]

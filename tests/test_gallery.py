@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from archive.codec import load
-from archive.journal import Journal, events
-from archive.looks import Rules
-from archive.pictures import KeptPicture, MissedPicture, PictureCounts, picture_path
-from archive.records import Failure, Kind
+from archive.journal.documents import load
+from archive.journal.journal import Journal, events
+from archive.model.feed import Failure, Kind
+from archive.model.fetch import Rules
+from archive.model.image import KeptPicture, MissedPicture, PictureCounts, picture_path
 from archive.store import Store
 from tests.looking import commit_revisions
 from tests.test_store import HOUR, NOW, commit, dump, entry, poll_of, revision
@@ -91,7 +91,7 @@ def test_a_kept_picture_is_found_as_of_when_it_was_kept(store: Store) -> None:
 
 
 def test_a_file_is_sealed_once_whichever_address_it_came_from(store: Store) -> None:
-    from archive.manifest import Line
+    from archive.files.manifest import Line
 
     store.gallery.commit([kept(A)], [], NOW)
     [(at, path, sha256)] = store.gallery.unsealed(LATER)

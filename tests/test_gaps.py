@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from replica.server import Hit, Replica
-from replica.story import make_stories
+from mocksite.server import Hit, Replica
+from mocksite.story import make_stories
 from tests.conftest import Home
 from tests.running import Running
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 
-from crawler import guard
-from crawler.guard import GuardedResolver, is_public, names_private
+from crawler.http import ssrf
+from crawler.http.ssrf import GuardedResolver, is_public, names_private
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ LOOPBACK6 = IPv6Address("TCP", "::1", 80)
 
 
 def test_only_public_addresses_of_a_name_are_passed_on_and_the_others_remembered() -> None:
-    guard.refused.pop("mixed.example.com", None)
+    ssrf.refused.pop("mixed.example.com", None)
     assert resolved("Mixed.Example.com", PUBLIC, PRIVATE, LOOPBACK6) == ["1.1.1.1"]
-    assert guard.refused.pop("mixed.example.com") in {"10.0.0.1", "::1"}
+    assert ssrf.refused.pop("mixed.example.com") in {"10.0.0.1", "::1"}
 
 
 def test_a_name_with_private_addresses_only_resolves_to_nothing() -> None:
     assert resolved("private.example.com", PRIVATE, LOOPBACK6) == []
-    del guard.refused["private.example.com"]
+    del ssrf.refused["private.example.com"]
 
 
 def test_all_addresses_are_passed_on_when_private_ones_are_allowed() -> None:
@@ -131,4 +131,4 @@ def test_a_proxy_that_the_user_has_set_may_be_private(monkeypatch: pytest.Monkey
     monkeypatch.setenv("http_proxy", "http://proxy.example.com:3128")
     assert resolved("proxy.example.com", PRIVATE, port=3128) == ["10.0.0.1"]
     assert resolved("proxy.example.com", PRIVATE, port=80) == []
-    guard.refused.pop("proxy.example.com", None)
+    ssrf.refused.pop("proxy.example.com", None)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import Home, Outcome
 from tests.handing import CRAWL, RETRY, ask, connect, files_open, settled
 from tests.running import Running
@@ -51,7 +51,7 @@ def three_crawls(home: Home, replica: Replica) -> list[Outcome]:
     """Of a list with two new articles, with two of which one is faulty, of a list that is gone; one in words."""
     add_stories(replica, 2)
     outcomes = [home.run("crawl", "--json")]
-    replica.fault("status", status=500, match=f"doc-i{replica.site.stories[0].docid[:1]}", times=1)
+    replica.fault("status", status=500, match=f"doc-i{mocksite.site.stories[0].docid[:1]}", times=1)
     add_stories(replica, 2)
     outcomes.append(home.run("crawl", "--json"))
     replica.mend()

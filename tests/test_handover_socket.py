@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from archive.archive import INNER
-from replica.server import Replica
+from mocksite.server import Replica
+from scheduler.daemon.control_socket import NAME, RefusedError, runs
 from scheduler.exits import Exit
-from scheduler.handover import NAME, RefusedError, runs
 from tests.conftest import Home
 from tests.handing import CRAWL, RETRY, ask, connect, files_open, locked_index, settled
 from tests.running import Running

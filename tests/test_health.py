@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.health import MOST_CONNECTIONS
-from scheduler.metrics import CONTENT_TYPE
+from scheduler.monitoring.health import MOST_CONNECTIONS
+from scheduler.monitoring.metrics import CONTENT_TYPE
 
 ROOT = Path(__file__).parents[1]
 UNHURRIED = 30.0  # seconds of patience: never felt

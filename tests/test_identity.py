@@ -8,7 +8,7 @@ import pytest
 
 from crawler.listings import live
 from crawler.listings import rss as rss_list
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import Home
 from tests.test_kinds import LIVE, RSS, TEXT, configure, crawl, item, rss, telegraph
 from tests.test_kinds_trouble import channel, feed_of, feeds_config

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.looks import Answer
-from archive.pictures import ENDINGS
-from archive.records import Failure, Kind
-from crawler.image import Image, media_type_of, read_image
-from replica.pictures import png
+from archive.model.feed import Failure, Kind
+from archive.model.fetch import Answer
+from archive.model.image import ENDINGS
+from crawler.extract.image import Image, media_type_of, read_image
+from mocksite.images import png
 
 AT, URL, MOST = datetime(2026, 9, 29, tzinfo=UTC), "https://n.sinaimg.cn/x.jpg", 100_000
 PNG = png("x")

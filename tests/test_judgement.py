@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archive.records import FeedHistory, Filing, Gap, Kind, Rest, Rhythm
-from scheduler.judgement import NEGLECT, close_gap, judge
-from scheduler.rhythm import EMPTY
+from archive.model.feed import FeedHistory, Filing, Gap, Kind, Rest, Rhythm
+from scheduler.policy.arrival_rate import EMPTY
+from scheduler.policy.feed_state import NEGLECT, close_gap, judge
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from archive import post
-from replica.server import Replica
-from replica.story import CHINA, Story, make_stories
+from archive.files import post
+from mocksite.server import Replica
+from mocksite.story import CHINA, Story, make_stories
 from tests.conftest import NEWEST, Home
 from tests.test_rebuild import index, lose, run, tree
 

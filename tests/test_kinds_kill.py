@@ -11,8 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from crawler.listings import rss as rss_list
-from crawler.walking import begin, take_only_page
-from replica.server import Replica
+from crawler.paging.backfill import begin, take_only_page
+from mocksite.server import Replica
 from tests.conftest import Home
 from tests.running import Running
 from tests.test_kinds import LIVE, RSS, TEXT, configure, crawl, item, rss, telegraph

@@ -10,7 +10,7 @@ import pytest
 from config.model import Feed
 from crawler.listings import column
 from crawler.listings import rss as rss_list
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import NEWEST, Home
 from tests.test_kinds import LIVE, RSS, TEXT, USSTOCK, configure, crawl, facts, item, rss, telegraph
 from tests.test_rebuild import index, lose, run, tree
@@ -286,7 +286,7 @@ def test_no_traceback(grown: Home, arguments: tuple[str, ...]) -> None:
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    from replica.story import make_stories
+    from mocksite.story import make_stories
 
     home = Home(tmp_path_factory.mktemp("grown"))
     with Replica(make_stories(3, newest=NEWEST)) as replica:

@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archive.records import Counts, Entry, Failure, Gap, Kind, Poll, Rhythm, Seen, Span, Stretch, Validators
-from archive.spans import holes, merged, without
+from archive.index.spans import holes, merged, without
+from archive.model.feed import Counts, Entry, Failure, Gap, Kind, Poll, Rhythm, Seen, Span, Stretch, Validators
 from archive.store import Store
 from tests.looking import commit_failure
 from tests.test_store import ERROR, FILING, HOST, HOUR, NOW, commit, due, dump, entry, path, poll_of, store

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.cjk import phrase
-from archive.errors import QueryError
-from archive.query import All, Any, Medium, OfFeed, Published, parse
-from reader import links
+from archive.model.errors import QueryError
+from archive.query.parser import All, Any, Medium, OfFeed, Published, parse
+from archive.query.tokenizer import phrase
+from web import links
 
 
 def test_arguments_that_are_empty_are_left_out() -> None:

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pytest
 
-from archive.codec import dump
-from archive.records import Listing
+from archive.journal.documents import dump
+from archive.model.feed import Listing
 from config.model import Feed, Kind
 from crawler.errors import CrawlerError, GoneError, ListingError
 from crawler.listings.registry import READERS

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from archive.errors import ArchiveError, LockedError
-from archive.lock import Lock
+from archive.files.lock import Lock
+from archive.model.errors import ArchiveError, LockedError
 
 NOW = datetime(2026, 9, 30, 2, 3, 4, 567, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ HOLD = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from archive.lock import Lock
+from archive.files.lock import Lock
 lock = Lock(Path(sys.argv[1]), "run", datetime(2026, 9, 30, tzinfo=UTC))
 print("held", flush=True)
 sys.stdin.readline()

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.lines import Lines, as_json, bare, priority, stamped
-from scheduler.logs import is_journal
+from scheduler.monitoring.log_lines import Lines, as_json, bare, priority, stamped
+from scheduler.monitoring.logs import is_journal
 
 # Runs in a process of its own: what `set_up` changes is the whole process's.
 PROGRAM = """

@@ -12,15 +12,16 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from archive.archive import Archive, journal_path
-from archive.manifest import Line, read_manifest, write_manifest
-from archive.paths import history_path
-from archive.pictures import KeptPicture
-from archive.records import Entry, Filing, Poll, Post, Revision
-from archive.seal import adopt, manifests_path, seal
-from archive.verify import verify
+from archive.files.manifest import Line, read_manifest, write_manifest
+from archive.files.paths import history_path
+from archive.integrity.seal import adopt, manifests_path, seal
+from archive.integrity.verify import verify
+from archive.model.article import Post, Revision
+from archive.model.feed import Entry, Filing, Poll
+from archive.model.image import KeptPicture
 from config.model import Settings
-from scheduler.rebuild import rebuild
-from scheduler.recovery import recover
+from pipeline.rebuild import rebuild
+from pipeline.recovery import recover
 from tests.looking import again, version
 
 DAY = datetime(2026, 9, 28, 4, tzinfo=UTC)  # noon in China

@@ -17,9 +17,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from archive.records import Failure, Gap, Kind
-from scheduler.metrics import BUCKETS, OUTCOMES, STATES, Metrics, Snapshot
-from scheduler.reports import FeedReport
+from archive.model.feed import Failure, Gap, Kind
+from scheduler.monitoring.metrics import BUCKETS, OUTCOMES, STATES, Metrics, Snapshot
+from scheduler.monitoring.reports import FeedReport
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "health.md").read_text(encoding="utf-8")
@@ -207,7 +207,7 @@ def test_the_process_is_measured_where_only_processes_can_be_seen() -> None:
     if not shutil.which("unshare") or subprocess.run([*unshare, mount], capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount, and Linux 5.8")
     program = (
-        "from datetime import UTC, datetime; from scheduler.metrics import Metrics, Snapshot;"
+        "from datetime import UTC, datetime; from scheduler.monitoring.metrics import Metrics, Snapshot;"
         "print(Metrics().render(Snapshot((), (), 0, 0, 0, 0), datetime.now(UTC)).decode())"
     )
     done = subprocess.run(

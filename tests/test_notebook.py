@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archive.journal import Journal, events
-from archive.records import Entry
+from archive.journal.journal import Journal, events
+from archive.model.feed import Entry
 from archive.store import Store
 from tests.looking import look_at, version
 from tests.test_store import HOST, HOUR, NOW, commit, entry, poll_of, revision

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.found import Record
-from archive.outputs.export import Export, Stream
-from archive.outputs.registry import OUTPUTS
-from archive.outputs.spreadsheet import to_csv
-from archive.outputs.stream import to_jsonl
+from archive.export.csv import to_csv
+from archive.export.formats import Export, Stream
+from archive.export.jsonl import to_jsonl
+from archive.export.registry import OUTPUTS
+from archive.model.results import Record
 
 NOW = datetime(2026, 9, 30, 1, 30, tzinfo=UTC)
 RECORD = Record(

@@ -13,8 +13,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from archive.found import Record
-from archive.outputs.parquet import to_parquet
+from archive.export.parquet import to_parquet
+from archive.model.results import Record
 from tests.conftest import Home
 from tests.test_cli import assert_refused
 from tests.test_outputs import COLUMNS, NOW, RECORD
@@ -88,7 +88,7 @@ def test_the_same_articles_give_the_same_bytes() -> None:
 @pytest.mark.parametrize("missing", ["pyarrow", "exchange_calendars"])
 def test_without_the_extra_it_is_said_how_to_have_it(home: Home, missing: str) -> None:
     """In a process that finds no such library."""
-    code = f"import sys; sys.modules[{missing!r}] = None; from scheduler.cli import main; main()"
+    code = f"import sys; sys.modules[{missing!r}] = None; from cli.context import main; main()"
     home.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
     outcome = home.run("export", "parquet", "-o", "out.parquet")
     assert_refused(outcome, 2, "pip install 'finarchive[parquet]'", missing)

@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from archive.errors import ArchiveError, NotWritableError
-from archive.outputs.folder import LIST, fill
-from archive.outputs.sites import unbroken
-from archive.post import body_of, load
-from archive.records import Post
-from replica.server import Replica
+from archive.export.folder import LIST, fill
+from archive.export.sites import unbroken
+from archive.files.post import body_of, load
+from archive.model.article import Post
+from archive.model.errors import ArchiveError, NotWritableError
+from mocksite.server import Replica
 from tests.conftest import NEWEST, Home, Outcome
 from tests.test_cli import assert_refused
 

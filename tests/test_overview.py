@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import archive.overview
-from archive.looks import Outcome, Place
-from archive.paths import CHINA
-from archive.query import parse
-from archive.records import Failure, Kind
+import archive.search.stats
+from archive.files.paths import CHINA
+from archive.model.feed import Failure, Kind
+from archive.model.fetch import Outcome, Place
+from archive.query.parser import parse
 from archive.store import Store
 from tests.finding import NOW, Story, invented, put
 from tests.looking import failed
@@ -97,7 +97,7 @@ def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], as
     assert dict(facets.media) == Counter(story.media for story in found if story.media)
     assert dict(facets.symbols) == Counter(symbol for story in found for symbol in story.symbols)
     days = Counter(map(china_day, found))
-    assert facets.days == tuple(sorted(days.items(), reverse=True)[: archive.overview.MOST_VALUES])
+    assert facets.days == tuple(sorted(days.items(), reverse=True)[: archive.search.stats.MOST_VALUES])
 
 
 def test_of_many_the_last_ones_are_counted(

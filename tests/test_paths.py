@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archive.paths import MOST_BYTES, article_name, file_name, post_path
+from archive.files.paths import MOST_BYTES, article_name, file_name, post_path
 from crawler.urls import docid
 
 DOCID = "mcwiwss7730811"

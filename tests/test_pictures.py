@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from replica.pictures import png
-from replica.server import Replica
+from mocksite.images import png
+from mocksite.server import Replica
 from tests.conftest import Home
 from tests.picturing import ON, TIMELESS, asked, illustrated, stored
 from tests.running import Running

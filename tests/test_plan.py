@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.paths import CHINA
-from archive.records import Kind, Rhythm
+from archive.files.paths import CHINA
+from archive.model.feed import Kind, Rhythm
 from config.model import Feed, ScheduleSettings
-from scheduler.plan import Pace, Silence, find_silence, next_poll, pace, retry_delay, weight
-from scheduler.rhythm import EMPTY, first_look, learn
+from scheduler.policy.arrival_rate import EMPTY, first_look, learn
+from scheduler.policy.intervals import Pace, Silence, find_silence, next_poll, pace, retry_delay, weight
 
 SECOND, MINUTE, HOUR, DAY, WEEK = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400, 604_800))
 PACE = Pace(least=MINUTE, most=HOUR, base=5 * MINUTE)

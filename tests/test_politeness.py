@@ -17,8 +17,8 @@ from itertools import pairwise
 
 import pytest
 
-from replica.server import Hit, Replica
-from replica.story import Story, make_stories
+from mocksite.server import Hit, Replica
+from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
 

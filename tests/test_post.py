@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.post import PROFILES, load, quoted, render, scalar
-from archive.records import Article, Entry, Page, Picture, Post
+from archive.files.post import PROFILES, load, quoted, render, scalar
+from archive.model.article import Article, Page, Picture, Post
+from archive.model.feed import Entry
 from config.model import Feed
-from crawler.extract import extract
+from crawler.extract.article import extract
 from crawler.listings import roll
 
 CATEGORIES = ("金融", "新浪财经", "新浪财经－国內")

@@ -12,7 +12,7 @@ from urllib.error import URLError
 
 import pytest
 
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import Home
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.cjk import phrase
-from archive.errors import QueryError
-from archive.query import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text, parse
+from archive.model.errors import QueryError
+from archive.query.parser import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text, parse
+from archive.query.tokenizer import phrase
 
 
 def text(asked: str, said: str | None = None) -> Text:

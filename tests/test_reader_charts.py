@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader.charts import Mark, cover, days, rhythm, spread, timeline
+from web.charts import Mark, cover, days, rhythm, spread, timeline
 
 START = datetime(2026, 9, 28, 16, tzinfo=UTC)  # midnight in China
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from datasette.app import Datasette
 
-import reader.index
-from archive.errors import ArchiveError
+from archive.model.errors import ArchiveError
 from archive.store import Store
-from reader.index import Index
 from tests.finding import NOW, Story, put
+from web.database import Index
 
 SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archive.records import Entry, Failure, Kind, Listing, Validators
-from crawler.reading import KNOWN_PAGES, Next, Reading, read_only_page, read_page
+from archive.model.feed import Entry, Failure, Kind, Listing, Validators
+from crawler.paging.poll import KNOWN_PAGES, Next, Reading, read_only_page, read_page
 
 AT = datetime(2026, 9, 30, 2, tzinfo=UTC)
 URL = "https://finance.sina.com.cn/a/doc-i{}.shtml"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.extraction import article_of, compared, digest, score, selected, selections
-from crawler.charset import decode
+from crawler.extract.charset import decode
 
 # title, medium, published, editor
 FACTS = {

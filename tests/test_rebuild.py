@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.picturing import ON, local_pictures, stored
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from archive.archive import INNER
-from archive.paths import CHINA, post_path
-from replica.server import Replica
-from replica.story import Story
-from scheduler.handover import hand_over
+from archive.files.paths import CHINA, post_path
+from mocksite.server import Replica
+from mocksite.story import Story
+from scheduler.daemon.control_socket import hand_over
 from tests.conftest import Home
 from tests.replaying import Row, Shown, ran_over, retitlings, stories_of
 from tests.running import Running

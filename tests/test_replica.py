@@ -21,9 +21,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from replica.faults import _FAULTS, BOMB, HUGE, Fault, FaultName
-from replica.server import Replica
-from replica.site import Edit, Site, Story, load_stories, make_stories
+from mocksite.faults import _FAULTS, BOMB, HUGE, Fault, FaultName
+from mocksite.server import Replica
+from mocksite.site import Edit, Site, Story, load_stories, make_stories
 
 NEWEST = 1_790_613_243  # 2026-09-29 00:34:03 in China
 
@@ -355,7 +355,7 @@ def test_closing_cuts_stalled_and_dripping_connections() -> None:
 
 
 def test_the_program_prints_its_address_and_stops_on_sigterm() -> None:
-    command = [sys.executable, "-m", "replica", "--articles", "3"]
+    command = [sys.executable, "-m", "mocksite", "--articles", "3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         url = urlsplit(program.stdout.readline().strip())

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from archive.archive import index_path
-from archive.paths import CHINA
-from archive.records import Failure, Filing, Kind, Poll, Rest, Span, Stretch
+from archive.files.paths import CHINA
+from archive.model.feed import Failure, Filing, Kind, Poll, Rest, Span, Stretch
 from archive.store import Store
-from scheduler.reports import report_feeds
+from scheduler.monitoring.reports import report_feeds
 from tests.conftest import Home
 from tests.test_store import entry as entry_at_noon
 
@@ -245,7 +245,7 @@ def test_without_a_stdout_a_command_does_its_work(home: Home) -> None:
 def test_an_error_that_is_not_the_outputs_still_crashes(home: Home) -> None:
     """Only what a write says of its own output is taken for that: a bug must show itself."""
     code = (
-        "import scheduler.cli as cli\n"
+        "import cli.context as cli\n"
         "@cli.cli.command()\n"
         "def bug(): raise FileNotFoundError(2, 'No such file', 'missing')\n"
         "cli.main()"

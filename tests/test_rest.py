@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.records import Rest
-from crawler.rest import LONGEST, LONGEST_STATED, HostRestsError, Rests
+from archive.model.feed import Rest
+from crawler.http.backoff import LONGEST, LONGEST_STATED, HostRestsError, Rests
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
 FIRST = timedelta(seconds=10)

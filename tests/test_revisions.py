@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import Home, Outcome
 
 HISTORY = ".finarchive/history"

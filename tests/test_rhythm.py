@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.paths import CHINA
-from archive.records import Rhythm
-from scheduler.rhythm import EMPTY, WANTED, expected, first_look, interval, is_known, learn, time_of
+from archive.files.paths import CHINA
+from archive.model.feed import Rhythm
+from scheduler.policy.arrival_rate import EMPTY, WANTED, expected, first_look, interval, is_known, learn, time_of
 
 BASE = timedelta(minutes=5)  # half an article in it: six an hour
 SECOND, MINUTE, HOUR, DAY, WEEK = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400, 604_800))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.records import Entry, Listing, Span
+from archive.model.feed import Entry, Listing, Span
 from config.model import ROLL_ENDPOINT, Feed
 from crawler.errors import ListingError
 from crawler.listings.registry import READERS

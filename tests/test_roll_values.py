@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archive.records import Entry, Failure, Kind
+from archive.model.feed import Entry, Failure, Kind
 from tests.test_roll import ENTRY, ITEM, URL, listing_of
 
 MISSING = object()

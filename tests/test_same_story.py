@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from archive.archive import Archive
-from archive.records import Entry, Filing, Poll, Revision
+from archive.model.article import Revision
+from archive.model.feed import Entry, Filing, Poll
 from archive.store import Store
-from replica.server import Replica
+from mocksite.server import Replica
 from tests.conftest import Home
 from tests.looking import commit_revisions
 
@@ -88,9 +89,11 @@ def test_texts_too_short_to_tell_are_no_story(store: Store) -> None:
 
 
 def test_the_question_costs_no_scan(store: Store) -> None:
-    from archive import past
+    from archive.search import history
 
-    plan = store._db.execute(f"EXPLAIN QUERY PLAN {past._SELECT_SAME_STORY}", {"docid": "a", "now": "x"}).fetchall()
+    plan = store._db.execute(
+        f"EXPLAIN QUERY PLAN {history._SELECT_SAME_STORY}", {"docid": "a", "now": "x"}
+    ).fetchall()
     assert [row["detail"] for row in plan if row["detail"].startswith("SCAN")] == []
     assert any("revisions_story" in row["detail"] for row in plan)
 

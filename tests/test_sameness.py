@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from archive.records import Article
+from archive.model.article import Article
 from bench.extraction import article_of
-from crawler.charset import decode
+from crawler.extract.charset import decode
 
 PAIRS = Path(__file__).parent / "pairs"
 TEXT = "<p>　　样例银行今日宣布上调存款利率。</p><p>　　分析人士称，影响有限。</p>"

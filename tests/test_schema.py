@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from archive.database import Database
-from archive.errors import NotWritableError
-from archive.query import parse
-from archive.records import Counts, FeedHistory, Gap, Kind, Rest, Span
-from archive.schema import migrations
+from archive.index.database import Database
+from archive.index.schema import migrations
+from archive.model.errors import NotWritableError
+from archive.model.feed import Counts, FeedHistory, Gap, Kind, Rest, Span
+from archive.query.parser import parse
 from archive.store import Store
 from tests.finding import Story, put
 from tests.test_store import FILING, HOUR, NOW, commit, due, dump, entry, poll_of

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from archive.records import Article, Entry, Page
+from archive.model.article import Article, Page
+from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
-from crawler.extract import extract
+from crawler.extract.article import extract
 from crawler.urls import is_sinas
 
 SLIDES = "http://slide.tech.sina.com.cn/slide_5_453_87654.html"

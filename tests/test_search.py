@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import archive.newest
-import archive.schema
-import archive.search
-import archive.windows
-from archive.cjk import CJK, fold, phrase
-from archive.looks import Outcome, Verdict
-from archive.query import DEEPEST, All, Any, Not, OfFeed, Published, Query, Text, parse, symbol
+import archive.index.schema
+import archive.search.candidates
+import archive.search.search
+import archive.search.windows
+from archive.model.fetch import Outcome, Verdict
+from archive.query.parser import DEEPEST, All, Any, Not, OfFeed, Published, Query, Text, parse, symbol
+from archive.query.tokenizer import CJK, fold, phrase
 from archive.store import Store
 from tests.finding import NOW, Story, answers, invented, put, revision_of, scan
 from tests.looking import look_at, version
@@ -117,7 +117,7 @@ def test_any_query_finds_what_answers_it(small: Store, query: Query) -> None:
 )
 def test_who_has_any_of_the_words_in_the_title_is_ranked_however_old(store: Store, asked: str, title: str) -> None:
     text = "银在金和9月茅台提价"
-    put(store, [Story(f"new{n}", "某题", text) for n in range(archive.search.MOST_RANKED)])
+    put(store, [Story(f"new{n}", "某题", text) for n in range(archive.search.search.MOST_RANKED)])
     put(store, [Story("old", title, text, published=NOW - timedelta(days=9))])
     assert store.search.find(parse(asked), 3)[0].docid == "old"
 
@@ -423,7 +423,7 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
     for hour in range(6):
         put(store, [Story(f"doc{hour}", "题", "茅台", published=NOW)], NOW + timedelta(hours=hour))
     then = (NOW + timedelta(hours=1)).isoformat(timespec="milliseconds")
-    windows = archive.windows.Windows(store._db, "", "~", then)
+    windows = archive.search.search.windows.Windows(store._db, "", "~", then)
     assert windows.take(1000)
     assert (windows.passed, windows.take(1000)) == (2, None)
     store.close()

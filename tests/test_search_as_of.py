@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archive.found import Hit, Record
-from archive.query import All, parse
+from archive.model.results import Hit, Record
+from archive.query.parser import All, parse
 from archive.store import Store
 from tests.finding import NOW, Story, put, revision_of
 from tests.looking import version

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.listings.roll import PAGE_SIZE
-from crawler.seeking import CLOSE, Search, found_above, is_close, next_probe
+from crawler.paging.bisect import CLOSE, Search, found_above, is_close, next_probe
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from io import BytesIO
 import feedparser
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.picturing import ON, local_pictures, stored
 from tests.serving import Serving, docids, links, served_home

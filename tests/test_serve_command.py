@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from replica.server import Replica
-from replica.story import make_stories
-from scheduler.serving import listen
+from cli.web_server import listen
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
 from tests.serving import PATIENCE, Serving, docids
@@ -161,7 +161,7 @@ def test_an_archive_that_takes_no_writes_is_served(read_only: Home) -> None:
 
 def test_no_other_command_loads_a_server_or_what_only_exports_need(archived: Home) -> None:
     code = (
-        "import sys; from scheduler.cli import cli; from scheduler import commands; commands.register(cli)\n"
+        "import sys; from cli.context import cli; from scheduler import commands; commands.register(cli)\n"
         "for arguments in (['--help'], ['serve', '--help'], ['status']):\n"
         "    try: cli.main(arguments, standalone_mode=False)\n"
         "    except SystemExit: pass\n"
@@ -194,7 +194,7 @@ def test_other_plugins_of_datasette_have_no_part_in_it(archived: Home, tmp_path:
 
 
 def test_requests_are_logged_when_asked_for(archived: Home) -> None:
-    archived.command = lambda *arguments: [sys.executable, "-m", "scheduler", "-v", *arguments]  # type: ignore[method-assign]
+    archived.command = lambda *arguments: [sys.executable, "-m", "cli", "-v", *arguments]  # type: ignore[method-assign]
     with Serving(archived) as serving:
         serving.page("/search?q=a")
     assert any(re.search(r'"GET /search\?q=a HTTP/1.1" 200', line) for line in serving.log), serving.log

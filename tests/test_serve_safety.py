@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from archive.archive import journal_path
-from reader.guard import POLICY, POLICY_OF_DATA, POLICY_OF_RAW
-from replica.server import Replica
-from replica.story import make_stories
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.serving import Serving, docids, links, served_home
 from tests.test_view import Elements
+from web.security import POLICY, POLICY_OF_DATA, POLICY_OF_RAW
 
 __all__ = ["served_home"]
 

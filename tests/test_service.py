@@ -10,9 +10,9 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from scheduler import unit
+from cli import systemd_unit
+from cli.commands.service import service
 from scheduler.exits import Exit
-from scheduler.service_commands import service
 from tests.booted import boot
 from tests.conftest import Home
 
@@ -32,7 +32,7 @@ def setting(text: str, name: str) -> list[str]:
 def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
     """As installed, with a program that is there: any other complaint is one of the unit's own."""
     path = tmp_path / "finarchive.service"
-    path.write_text(unit.fill(TEMPLATE, PurePath("/bin/true"), None))
+    path.write_text(systemd_unit.fill(TEMPLATE, PurePath("/bin/true"), None))
 
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
 
@@ -60,8 +60,8 @@ def test_only_what_a_restart_cannot_mend_keeps_it_down() -> None:
 def test_what_the_units_folders_hide_is_known() -> None:
     for name in ("ProtectHome", "PrivateTmp"):
         assert setting(TEMPLATE, name) == ["yes"]
-    assert setting(TEMPLATE, "User") == [unit.USER]
-    assert unit.archive_root(TEMPLATE) == "/var/lib/" + setting(TEMPLATE, "StateDirectory")[0]
+    assert setting(TEMPLATE, "User") == [systemd_unit.USER]
+    assert systemd_unit.archive_root(TEMPLATE) == "/var/lib/" + setting(TEMPLATE, "StateDirectory")[0]
 
 
 @pytest.mark.parametrize(
@@ -70,22 +70,22 @@ def test_what_the_units_folders_hide_is_known() -> None:
      ("/opt/finarchive", None), ("/homes/x", None), ("/srv/home/x", None)],
 )  # fmt: skip
 def test_folders_that_the_service_cannot_see_are_known(path: str, folder: str | None) -> None:
-    assert unit.hidden(PurePath(path)) == (PurePath(folder) if folder else None)
+    assert systemd_unit.hidden(PurePath(path)) == (PurePath(folder) if folder else None)
 
 
 def test_the_program_and_its_configuration_stand_in_the_command_line() -> None:
-    assert setting(unit.fill(TEMPLATE, PROGRAM, None), "ExecStart") == [f"{PROGRAM} run"]
-    text = unit.fill(TEMPLATE, PROGRAM, PurePath('/etc/my "own" $1 100%/é.toml'))
+    assert setting(systemd_unit.fill(TEMPLATE, PROGRAM, None), "ExecStart") == [f"{PROGRAM} run"]
+    text = systemd_unit.fill(TEMPLATE, PROGRAM, PurePath('/etc/my "own" $1 100%/é.toml'))
     assert setting(text, "ExecStart") == [f'{PROGRAM} -c "/etc/my \\"own\\" $$1 100%%/é.toml" run']
 
 
 def test_a_unit_that_was_edited_is_told_from_one_that_was_not() -> None:
-    text = unit.fill(TEMPLATE, PROGRAM, None)
-    assert unit.is_untouched(text)
+    text = systemd_unit.fill(TEMPLATE, PROGRAM, None)
+    assert systemd_unit.is_untouched(text)
     for other in (TEMPLATE, "", text.replace("Nice=5", "Nice=6"), text + "\n", text.partition("\n")[2]):
-        assert not unit.is_untouched(other)
-    older = unit.fill("[Service]\nExecStart=x\n", PROGRAM, None)  # of some other version
-    assert unit.is_untouched(older)
+        assert not systemd_unit.is_untouched(other)
+    older = systemd_unit.fill("[Service]\nExecStart=x\n", PROGRAM, None)  # of some other version
+    assert systemd_unit.is_untouched(older)
 
 
 def test_every_command_of_the_group_has_an_example_and_stands_in_the_documentation() -> None:
@@ -105,13 +105,13 @@ def test_print_shows_the_unit_of_this_installation(home: Home) -> None:
     assert outcome.status == 0, outcome.err
     program = Path(sys.executable).parent / "finarchive"
     assert setting(outcome.out, "ExecStart") == [f"{program} -c {home.config} run"]
-    assert unit.is_untouched(outcome.out)
+    assert systemd_unit.is_untouched(outcome.out)
 
 
 def test_install_to_a_folder_writes_the_unit_and_nothing_else(home: Home) -> None:
     package = home.folder / "package" / "systemd"
 
-    assert home.run("service", "install", "--to", str(package)).out == f"Wrote {package / unit.NAME}\n"
+    assert home.run("service", "install", "--to", str(package)).out == f"Wrote {package / systemd_unit.NAME}\n"
     (path,) = package.iterdir()
     assert path.stat().st_mode & 0o777 == 0o644
     assert path.read_text() == home.run("service", "print").out
@@ -119,7 +119,7 @@ def test_install_to_a_folder_writes_the_unit_and_nothing_else(home: Home) -> Non
 
 
 def test_a_unit_that_somebody_edited_is_not_overwritten_unasked(home: Home) -> None:
-    path = home.folder / unit.NAME
+    path = home.folder / systemd_unit.NAME
     path.write_text("[Service]\nExecStart=/bin/mine\n")
 
     outcome = home.run("service", "install", "--to", str(home.folder))
@@ -128,7 +128,7 @@ def test_a_unit_that_somebody_edited_is_not_overwritten_unasked(home: Home) -> N
     assert "was edited, or is not ours: --force drops it" in outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert home.run("service", "install", "--to", str(home.folder), "--force").status == 0
-    assert unit.is_untouched(path.read_text())
+    assert systemd_unit.is_untouched(path.read_text())
 
 
 def test_a_folder_that_cannot_be_written_is_refused(home: Home) -> None:
@@ -143,7 +143,7 @@ def test_without_systemd_nothing_is_installed(home: Home) -> None:
         outcome = home.run("service", command)
         assert outcome.status == 2
         assert outcome.err.startswith("finarchive: systemd does not run this machine")
-    assert not Path("/etc/systemd/system", unit.NAME).exists()
+    assert not Path("/etc/systemd/system", systemd_unit.NAME).exists()
 
 
 # --- Under a real systemd
@@ -200,7 +200,7 @@ INSTALL = """
 refused setpriv --reuid=nobody --clear-groups $finarchive service install | grep 'sudo /opt/finarchive/bin/finarchive'
 mkdir /home/finarchive
 cp -a /opt/finarchive/{bin,lib,pyvenv.cfg} /home/finarchive
-refused /home/finarchive/bin/python -m scheduler service install | grep 'may not look into /home'
+refused /home/finarchive/bin/python -m cli service install | grep 'may not look into /home'
 echo 'sped = 2' >/srv/wrong.toml
 refused $finarchive -c /srv/wrong.toml service install | grep 'wrong.toml:1: sped'
 refused $finarchive service uninstall | grep 'not installed'

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from archive.outputs.calendars import exchanges
-from archive.paths import CHINA
-from archive.sessions import HONG_KONG, SHANGHAI, Days, Exchange, Part, part_of
+from archive.export.calendars import exchanges
+from archive.export.trading_sessions import HONG_KONG, SHANGHAI, Days, Exchange, Part, part_of
+from archive.files.paths import CHINA
 
 DAY, HALF, SUNDAY = date(2026, 9, 30), date(2026, 12, 24), date(2026, 9, 27)
 DAYS = Days(date(2000, 1, 1), date(2026, 12, 31), frozenset({DAY, HALF}), frozenset({HALF}))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.compare import Part, Piece, compare
-from reader.sides import Row, _paired, rows
+from archive.diff.text import Part, Piece, compare
+from web.diff_rows import Row, _paired, rows
 
 texts = st.lists(st.text("茅台降准一二三，。4.8%ab", max_size=12), max_size=12).map("\n".join)
 

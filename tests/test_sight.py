@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archive.records import Entry, Failure, Kind, Listing
-from crawler.sight import Sight, sight
+from archive.model.feed import Entry, Failure, Kind, Listing
+from crawler.paging.page import Sight, sight
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

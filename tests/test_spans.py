@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.records import Entry, Failure, Gap, Kind, Poll, Span
-from archive.spans import gap_left, holes, merged, span_read, without
+from archive.index.spans import gap_left, holes, merged, span_read, without
+from archive.model.feed import Entry, Failure, Gap, Kind, Poll, Span
 
 NOON = datetime(2026, 9, 30, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archive.records import Counts, Entry, Failure, FeedHistory, Filing, Gap, Kind, Poll, Revision, Seen
+from archive.model.article import Revision
+from archive.model.feed import Counts, Entry, Failure, FeedHistory, Filing, Gap, Kind, Poll, Seen
 from archive.store import Store
 from tests.looking import commit_revisions
 

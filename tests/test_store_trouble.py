@@ -10,21 +10,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from archive.index.connection.articles import Versions
+from archive.index.connection.images import Gallery
+from archive.index.connection.manifests import Seals
 
-import archive.index
-from archive.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
-from archive.gallery import Gallery
-from archive.journal import Event
-from archive.looks import Place
-from archive.overview import Overview
-from archive.past import Past
-from archive.pictures import KeptPicture, MissedPicture
-from archive.query import All, parse
-from archive.records import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
-from archive.seals import Seals
-from archive.search import Search
+import archive.index.connection
+from archive.journal.journal import Event
+from archive.model.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
+from archive.model.feed import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
+from archive.model.fetch import Place
+from archive.model.image import KeptPicture, MissedPicture
+from archive.query.parser import All, parse
+from archive.search.history import Past
+from archive.search.search import Search
+from archive.search.stats import Overview
 from archive.store import Store
-from archive.versions import Versions
 from tests.looking import commit_failure, commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 

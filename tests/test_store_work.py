@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from archive.database import Database
-from archive.records import Counts, Failure, Kind, Rest
+from archive.index.database import Database
+from archive.model.feed import Counts, Failure, Kind, Rest
 from archive.store import Store
 from tests.finding import invented, put
 from tests.looking import commit_failure, commit_revisions

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from crawler.fold import story
+from crawler.extract.fingerprint import story
 
 TITLE = "前三季度社会消费品零售总额增长4.8%"
 LEAD = "国家统计局发布的数据显示，前三季度，社会消费品零售总额同比增长4.8%，比上半年加快0.3个百分点。"

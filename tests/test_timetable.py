@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from scheduler.clock import Clock
-from scheduler.timetable import Timetable
+from scheduler.daemon.timetable import Timetable
 
 
 def run(timetable: Timetable, feeds: list[str], until: asyncio.Event) -> None:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.looks import Answer, Look
-from archive.records import Article, Entry, Failure, Kind
-from crawler.understand import understand
+from archive.model.article import Article
+from archive.model.feed import Entry, Failure, Kind
+from archive.model.fetch import Answer, Look
+from crawler.extract.response import understand
 from tests.looking import look_at
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)

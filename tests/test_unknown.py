@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from archive.records import Article, Entry, Page
-from crawler import unknown
+from archive.model.article import Article, Page
+from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
-from crawler.extract import extract
+from crawler.extract import fallback
+from crawler.extract.article import extract
 
 ROOT = Path(__file__).parents[1]
 FETCHED = datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC)
@@ -209,9 +210,9 @@ def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_
         )
         assert done.returncode == 0, done.stderr
         told.add(done.stdout)
-    assert told == {repr(unknown.find(html, URL, FETCHED))}
+    assert told == {repr(fallback.find(html, URL, FETCHED))}
 
 
 def test_commands_start_without_loading_trafilatura() -> None:
-    code = "import sys, scheduler.cli, crawler.spider; sys.exit('trafilatura' in sys.modules)"
+    code = "import sys, cli.context, crawler.spider; sys.exit('trafilatura' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

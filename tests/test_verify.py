@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from archive.members import members
-from archive.verify import verify
-from replica.server import Replica
-from replica.story import make_stories
+from archive.integrity.verify import verify
+from archive.journal.gzip_members import members
+from mocksite.server import Replica
+from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 
 pytestmark = pytest.mark.slow  # each test runs the program a few times

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.records import Revision
-from archive.view import render_view
-from replica.server import Replica
+from archive.export.html import render_view
+from archive.model.article import Revision
+from mocksite.server import Replica
 from tests.conftest import Home
 from tests.picturing import ON, illustrated, stored
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.records import Entry, Failure, Kind, Listing, Span, Stretch
-from crawler.walking import BACK, MARGIN, Leg, Onward, Question, Walk, begin, question, take, take_only_page
+from archive.model.feed import Entry, Failure, Kind, Listing, Span, Stretch
+from crawler.paging.backfill import BACK, MARGIN, Leg, Onward, Question, Walk, begin, question, take, take_only_page
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

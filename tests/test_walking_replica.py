@@ -9,13 +9,13 @@ from urllib.request import urlopen
 
 import pytest
 
-from archive.records import Listing, Span
+from archive.model.feed import Listing, Span
 from config.model import Feed
 from crawler.listings.registry import READERS
-from crawler.walking import Leg, Onward, Walk, begin, question, take
-from replica.server import Replica
-from replica.site import Site
-from replica.story import make_stories
+from crawler.paging.backfill import Leg, Onward, Walk, begin, question, take
+from mocksite.server import Replica
+from mocksite.site import Site
+from mocksite.story import make_stories
 from tests.conftest import NEWEST
 
 FEED = Feed(id="china", kind="roll", categories=("金融",), lid=1686, pageid=155)

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from archive.looks import Answer, Place
-from archive.members import last_whole, members
-from archive.warc import WarcWriter, original_at, parts, read, read_at, read_file, read_part, warc_files
-from archive.warc_records import Group, Original, digest
+from archive.journal.gzip_members import last_whole, members
+from archive.journal.warc import WarcWriter, original_at, parts, read, read_at, read_file, read_part, warc_files
+from archive.journal.warc_records import Group, Original, digest
+from archive.model.fetch import Answer, Place
 
 AT = datetime(2026, 9, 29, 3, 4, 5, 678901, tzinfo=UTC)
 HEADERS = (("Content-Type", "text/html; charset=utf-8"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))
@@ -192,14 +192,14 @@ FILL = """
 import sys
 from pathlib import Path
 from tests.test_warc import group, NOTE, write
-from archive.errors import DiskFullError
+from archive.model.errors import DiskFullError
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder = Path(sys.argv[1])
 write(folder, group(b"kept"))
 size = sum(path.stat().st_size for path in folder.iterdir())
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, size + 1000))
-from archive.warc import WarcWriter
+from archive.journal.warc import WarcWriter
 writer = WarcWriter(folder, "test")
 import random
 try:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from archive.archive import Archive
-from scheduler import writer
-from scheduler.writer import Answering, Unwritten, Writer
+from pipeline import writer
+from pipeline.writer import Answering, Unwritten, Writer
 from tests.looking import look_at
 
 NOW = datetime(2026, 9, 29, tzinfo=UTC)

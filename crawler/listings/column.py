@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from archive.records import Entry, Failure, Kind, Listing
+from archive.model.feed import Entry, Failure, Kind, Listing
 from config.model import Feed
-from crawler import layouts
-from crawler.charset import decode
 from crawler.errors import GoneError, ListingError
-from crawler.extract import CHINA
+from crawler.extract import layouts
+from crawler.extract.article import CHINA
+from crawler.extract.charset import decode
 from crawler.urls import absolute, digest, docid, is_web
 
 _ITEMS = "#listcontent li"

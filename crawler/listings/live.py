@@ -13,12 +13,12 @@ import re
 from html import escape
 from typing import Any
 
-from archive.records import Entry, Listing
+from archive.model.feed import Entry, Listing
 from config.model import Feed
-from crawler.charset import decode
 from crawler.errors import ListingError
-from crawler.extract import parse_time
-from crawler.listings.fields import line, result_of, string, understood
+from crawler.extract.article import parse_time
+from crawler.extract.charset import decode
+from crawler.listings.sina_json import line, result_of, string, understood
 from crawler.urls import is_web, with_query
 
 PAGE_SIZE = 50  # as many as a page of a roll list; fewer come where a page may have fewer, and the poll reads on

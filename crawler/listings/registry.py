@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive.records import Listing, Span
+from archive.model.feed import Listing, Span
 from config.model import Feed
 from crawler.listings import column, live, roll, rss, usstock
 

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from archive.records import Entry, Listing, Span
+from archive.model.feed import Entry, Listing, Span
 from config.model import Feed
-from crawler.charset import decode
 from crawler.errors import ListingError
-from crawler.listings.fields import image, line, result_of, string, time, understood, words
+from crawler.extract.charset import decode
+from crawler.listings.sina_json import image, line, result_of, string, time, understood, words
 from crawler.urls import docid, is_web, with_query
 
 PAGE_SIZE = 50  # the most that the API gives; more is silently 50

@@ -18,10 +18,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import feedparser
 
-from archive.records import Entry, Failure, Kind, Listing
+from archive.model.feed import Entry, Failure, Kind, Listing
 from config.model import Feed
-from crawler.body import plain_text
 from crawler.errors import ListingError
+from crawler.extract.body import plain_text
 from crawler.urls import absolute, address_digest, digest, docid, host, is_sinas, is_web
 
 _REDIRECT = "go.rss.sina.com.cn"

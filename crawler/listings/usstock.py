@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from archive.records import Entry, Listing
+from archive.model.feed import Entry, Listing
 from config.model import Feed
-from crawler.charset import decode
 from crawler.errors import ListingError
-from crawler.extract import parse_time
-from crawler.listings.fields import answer_of, image, line, string, time, understood, words
+from crawler.extract.article import parse_time
+from crawler.extract.charset import decode
+from crawler.listings.sina_json import answer_of, image, line, string, time, understood, words
 from crawler.urls import docid, is_web, with_query
 
 PAGE_SIZE = 100  # US stocks bring some ten articles an hour: a night's

@@ -1,0 +1,94 @@
+"""What changed between two versions of an article."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from archive.diff.text import Piece, compare
+from archive.files.paths import history_path
+from archive.files.post import load
+from archive.model.article import Revision
+from archive.store import Store
+
+# What a page says beside its title and text, in the order it is shown.
+FACTS = ("published", "updated", "media", "url", "editor", "original_title", "keywords", "symbols", "pictures")
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A stretch of time in which the site did not have an article."""
+
+    gone: str  # when it was first found gone, as the index has times
+    back: str | None  # when it was seen again
+    evidence: str | None  # that it was gone, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed."""
+
+    old: Revision
+    new: Revision
+    title: tuple[Piece, ...]
+    facts: dict[str, tuple[Any, Any]]  # those that changed, of FACTS: before and after
+    text: tuple[Piece, ...] | None  # None: it cannot be read
+    absences: tuple[Absence, ...]  # between the two
+    failure: str | None = None  # why a text cannot be read
+
+
+def differ(store: Store, root: Path, old: Revision, new: Revision, plain_text: Callable[[str], str]) -> Difference:
+    """Compare two versions of an article.
+
+    :param root: of the archive
+    :param plain_text: of an article's HTML, for versions whose text the index does not have
+    """
+    known = store.past.as_of(new.docid, datetime.max.replace(tzinfo=UTC)) or {}
+    start, end = sorted((old.fetched_at, new.fetched_at))
+    newest = max((revision.number for revision in known.get("revisions", ())), default=0)
+
+    def text_of(revision: Revision) -> str:
+        kept = store.versions.text(revision.docid, revision.number)
+        return kept if kept is not None else plain_text(_body(root, revision, newest))
+
+    text, failure = None, None
+    try:
+        text = tuple(compare(text_of(old), text_of(new)))
+    except (OSError, ValueError) as error:
+        failure = f"its text cannot be read: {error}"
+    return Difference(
+        old,
+        new,
+        tuple(compare(old.title, new.title)),
+        {
+            name: (getattr(old, name), getattr(new, name))
+            for name in FACTS
+            if getattr(old, name) != getattr(new, name)
+        },
+        text,
+        tuple(_absences(known.get("observations", ()), start, end)),
+        failure,
+    )
+
+
+def _body(root: Path, revision: Revision, newest: int) -> str:
+    path, number = revision.path, revision.number
+    file = root / (path if number == newest else history_path(path, number))
+    return load(file.read_bytes())[1]
+
+
+def _absences(looks: Sequence[Mapping[str, Any]], start: datetime, end: datetime) -> Iterator[Absence]:
+    gone: Mapping[str, Any] | None = None
+    for look in looks:
+        if not start < datetime.fromisoformat(look["at"]) <= end:
+            continue
+        if look["outcome"] == "gone":
+            gone = gone or look
+        elif gone and look["outcome"] != "failed":
+            yield Absence(gone["at"], look["at"], gone["evidence"])
+            gone = None
+    if gone:
+        yield Absence(gone["at"], None, gone["evidence"])

@@ -1,0 +1,137 @@
+"""A version of an article as a page to read, that loads nothing from elsewhere. Pure.
+
+What is archived is other people's HTML: it is cleaned by nh3, and the page's policy forbids scripts and every address
+but those of local pictures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape, unescape
+
+import nh3
+
+from archive.files.paths import CHINA
+from archive.model.article import Revision
+
+_TAGS = {
+    "a", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em", "figcaption",
+    "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre", "s", "small", "span",
+    "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "a": {"href"},
+    "img": {"src", "alt"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "ol": {"start"},
+}
+_CLASSES = {"div": {"img_wrapper"}, "span": {"img_descr"}, "p": {"article-editor"}}
+# A picture as nh3 writes it: attributes in double quotes, in which none stand.
+_PICTURE = re.compile(r'<img((?: [a-z]+="[^"]*")*)>')
+_ALT = re.compile(r' alt="([^"]*)"')
+
+_STYLE = """
+:root { color-scheme: light dark }
+body { margin: 2.5rem auto; max-width: 40em; padding: 0 1.2em; line-height: 1.8; text-align: justify;
+  overflow-wrap: break-word;
+  font-family: "Noto Serif CJK SC", "Source Han Serif SC", "Songti SC", SimSun, serif }
+h1 { font-size: 1.6em; line-height: 1.4; text-align: left; margin: 0 0 .5em }
+header p, .article-editor, .img_descr, .absent, footer { font-size: .85em; opacity: .7 }
+header { border-bottom: 1px solid; margin-bottom: 1.5em }
+footer { border-top: 1px solid; margin-top: 2.5em; padding-top: .5em }
+img { display: block; height: auto; margin: 1em auto .4em; max-width: 100% }
+.img_wrapper { text-align: center }
+.img_descr, .absent { display: block; text-align: center }
+table { border-collapse: collapse; display: block; font-size: .9em; margin: 1em 0; overflow-x: auto }
+td, th { border: 1px solid; padding: .2em .6em }
+blockquote { border-left: 3px solid; margin-left: 0; padding-left: 1em }
+pre { overflow-x: auto }
+"""
+
+
+def render_view(
+    revision: Revision, body: str, local: Callable[[str], str | None], *, images_from: str = "file: data:"
+) -> str:
+    """A page of a version of an article.
+
+    :param body: its HTML, as in its file
+    :param local: the address in this archive of the picture that the article has at an address; None where there is
+        none: its description stands in its place
+    :param images_from: where these addresses lead, as a Content-Security-Policy names it
+    """
+    policy = (
+        f"default-src 'none'; img-src {images_from}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    )
+    title = escape(revision.title)
+    return f"""<!DOCTYPE html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<article>
+<header>
+<h1>{title}</h1>
+<p>{_facts(revision)}</p>
+</header>
+{cleaned(body, local)}
+</article>
+<footer>{_origin(revision)}</footer>
+</body>
+</html>
+"""
+
+
+def _facts(revision: Revision) -> str:
+    published = f"{revision.published.astimezone(CHINA):%Y-%m-%d %H:%M}"
+    return escape(" · ".join(filter(None, (published, revision.media))))
+
+
+def _origin(revision: Revision) -> str:
+    observed = f"{revision.fetched_at.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+    told = f"{escape(revision.docid)} · 第 {revision.number} 版，{observed} 存档"
+    if not revision.url.startswith(("http://", "https://")):
+        return told
+    return f'{told} · <a href="{escape(revision.url)}" rel="noopener noreferrer">原文</a>'
+
+
+def cleaned(body: str, local: Callable[[str], str | None]) -> str:
+    """The HTML of an article with only what may stay: no script, style or form, no address but links to the web.
+
+    :param body: as in its file
+    :param local: as of :func:`render_view`
+    """
+
+    def relocated(tag: str, attribute: str, value: str) -> str | None:
+        if (tag, attribute) == ("img", "src"):
+            return local(value)
+        # One without a scheme would lead to wherever this page lies.
+        return value if attribute != "href" or value.startswith(("http://", "https://")) else None
+
+    kept = nh3.clean(
+        body,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        allowed_classes=_CLASSES,
+        attribute_filter=relocated,
+        url_schemes={"http", "https"},
+        link_rel="noopener noreferrer",
+    )
+    return _PICTURE.sub(_kept_or_described, kept)
+
+
+def _kept_or_described(picture: re.Match[str]) -> str:
+    if ' src="' in picture[1]:
+        return picture[0]
+    described = _ALT.search(picture[1])
+    words = unescape(described[1]).strip() if described else ""
+    return f'<span class="absent">{escape(words)}</span>' if words else ""

@@ -1,0 +1,198 @@
+"""An article as a front-matter Markdown file, and back. Pure.
+
+The format is the user's own sample, byte for byte (docs/format.md): YAML by hand, because no YAML library writes
+`` - `` under ``categories: `` or single quotes around a title; python-frontmatter reads it back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import Any
+
+import frontmatter
+import yaml
+
+from archive.files.paths import CHINA, post_path
+from archive.model.article import Article, Post
+
+# What may not stand raw in a quoted YAML scalar on one line: controls, line separators, a byte order mark, and
+# what YAML calls not printable.
+_NEEDS_ESCAPE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# The white space is the sample's: three spaces, two, and twelve without a newline at the end.
+_BEFORE, _AFTER = "<div>   \n", "  \n</div>\n            "
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# A scalar that can stand without quotes: begins with a letter (Chinese too), holds no indicator and no edge space.
+_PLAIN = re.compile(r"[^\W\d_](?:[^\x00-\x1f:#{}\[\],&*!|>'\"%@`\s]| (?=\S))*")
+
+
+def render(article: Article, categories: Sequence[str], author: str, profile: str = "sample") -> Post:
+    """The file of an article.
+
+    :param categories: the feed's, outermost first; they make the path too
+    :param profile: ``sample`` (the eight keys of the sample), ``extended`` (more facts after them) or ``hugo``
+    """
+    text = PROFILES[profile](article, categories, author)
+    path = post_path(categories, article.published, article.title, article.docid)
+    return Post(path, _encoded(text))
+
+
+def load(data: bytes) -> tuple[dict[str, Any], str]:
+    """Front matter and body of a file.
+
+    :raises ValueError: it has no front matter that can be read
+    """
+    try:
+        post = frontmatter.loads(data.decode())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a front-matter file: {error}") from error
+    if not post.metadata:
+        raise ValueError("not a front-matter file: it does not begin with ---")
+    return post.metadata, post.content
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What a file says that the index does not."""
+
+    categories: tuple[str, ...]  # of the feed that it was filed under
+    author: str
+    image: str | None  # address of its picture
+    body: str  # HTML, without the ``<div>`` around it
+
+
+def read_back(data: bytes) -> Filed:
+    """What was filed with an article, from its file in any profile.
+
+    :raises ValueError: it is no such file
+    """
+    told, _ = load(data)
+    images = told.get("images") or [told.get("headimg")]
+    return Filed(
+        tuple(map(str, told.get("categories") or ())), str(told.get("author") or ""), images[0] or None, body_of(data)
+    )
+
+
+def body_of(data: bytes) -> str:
+    """The HTML of an article, from its file in any profile; the whole text where it is no such file."""
+    text = data.decode(errors="replace")
+    _, found, body = text.partition(f"\n---\n\n{_BEFORE}")
+    return body.removesuffix(_AFTER) if found else text
+
+
+def _sample(article: Article, categories: Sequence[str], author: str, more: Sequence[str] = ()) -> str:
+    image = quoted(article.image or "")
+    head = [
+        f"title: {quoted(article.title)}",
+        "categories: ",
+        *(f" - {scalar(category)}" for category in categories),
+        f"headimg: {image}",
+        f"author: {scalar(author)}",
+        "comments: false",
+        f"date: {format_datetime(article.published, usegmt=True)}",
+        f"thumbnail: {image}",
+        *more,
+    ]
+    return "\n---\n" + "\n".join(head) + "\n---\n\n" + _wrapped(article.body)
+
+
+def _extended(article: Article, categories: Sequence[str], author: str) -> str:
+    updated = format_datetime(article.updated, usegmt=True) if article.updated else ""
+    return _sample(
+        article,
+        categories,
+        author,
+        more=(
+            f"source: {quoted(article.url)}",
+            f"docid: {quoted(article.docid)}",
+            f"media: {quoted(article.media or '')}",
+            f"updated: {updated}".rstrip(),
+            f"keywords: {_flow(article.keywords)}",
+            f"symbols: {_flow(article.symbols)}",
+            f"sha256: {quoted(_digest(article.body))}",
+            *_page_facts(article),
+        ),
+    )
+
+
+def _page_facts(article: Article) -> list[str]:
+    """Lines of what only some pages say; each key stands there only where the page says it."""
+    lines = []
+    if article.editor is not None:
+        lines.append(f"editor: {quoted(article.editor)}")
+    if article.original_title is not None:
+        lines.append(f"original_title: {quoted(article.original_title)}")
+    if article.pictures:
+        lines.append("pictures:")
+    for picture in article.pictures:
+        lines += [f"  - url: {quoted(picture.url)}", f"    caption: {quoted(picture.caption)}"]
+    return lines
+
+
+def _hugo(article: Article, categories: Sequence[str], author: str) -> str:
+    facts = _page_facts(article)
+    head = [
+        f"title: {quoted(article.title)}",
+        f"date: {article.published.astimezone(CHINA).isoformat()}",
+        *([f"lastmod: {article.updated.astimezone(CHINA).isoformat()}"] if article.updated else []),
+        "draft: false",
+        f"categories: {_flow(categories)}",
+        f"tags: {_flow(article.keywords)}",
+        f"author: {quoted(author)}",
+        f"images: {_flow((article.image,) if article.image else ())}",
+        f"source: {quoted(article.url)}",
+        f"docid: {quoted(article.docid)}",
+        f"media: {quoted(article.media or '')}",
+        f"symbols: {_flow(article.symbols)}",
+        f"sha256: {quoted(_digest(article.body))}",
+        # Hugo keeps names of its own at the top; what it does not know of is to stand here.
+        *(["params:", *(f"  {line}" for line in facts)] if facts else []),
+    ]
+    return "---\n" + "\n".join(head) + "\n---\n\n" + _wrapped(article.body)
+
+
+PROFILES: dict[str, Callable[[Article, Sequence[str], str], str]] = {
+    "sample": _sample,
+    "extended": _extended,
+    "hugo": _hugo,
+}
+
+
+def quoted(text: str) -> str:
+    """A YAML scalar in single quotes; in double quotes with escapes where a character forces it."""
+    text = _SURROGATE.sub("\ufffd", text)
+    if not _NEEDS_ESCAPE.search(text):
+        return "'" + text.replace("'", "''") + "'"
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + _NEEDS_ESCAPE.sub(lambda match: f"\\U{ord(match[0]):08X}", plain) + '"'
+
+
+@lru_cache(maxsize=1024)  # the few categories and authors of the configuration, again and again
+def scalar(text: str) -> str:
+    """A YAML scalar without quotes where it reads back as itself, else quoted."""
+    if _PLAIN.fullmatch(text) and not _NEEDS_ESCAPE.search(text) and yaml.safe_load(text) == text:
+        return text
+    return quoted(text)
+
+
+def _flow(items: Sequence[str]) -> str:
+    return "[" + ", ".join(map(quoted, items)) + "]"
+
+
+def _wrapped(body: str) -> str:
+    return f"{_BEFORE}{body}{_AFTER}"
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(_encoded(body)).hexdigest()
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # rare: looking for surrogates in each text costs more than all else of it
+        return _SURROGATE.sub("\ufffd", text).encode()

@@ -1,0 +1,41 @@
+"""SQLite's errors as errors of the archive."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archive.model.errors import ArchiveError, DamagedIndexError, DiskFullError, LockedError, NotWritableError
+
+if TYPE_CHECKING:
+    pass
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """SQLite's errors about the index at ``path``, as ours; what can only be a bug stays as it is.
+
+    :raises ArchiveError: one that names the file and what to do
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _in_words(error, path) or error from error
+
+
+def _in_words(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | None:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return LockedError(f"the index {path} is locked by another program: close it there, then run this again")
+        case sqlite3.SQLITE_FULL:
+            return DiskFullError(f"no room to write the index {path}: free some space, then run this again")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return NotWritableError(f"the index {path} cannot be opened for writing: check its owner and permissions")
+        case sqlite3.SQLITE_IOERR:
+            return DiskFullError(f"the disk refused a write or read of the index {path} ({error}): check its space")
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return DamagedIndexError(f"the index {path} is damaged ({error}): finarchive rebuild makes it anew")
+    return None

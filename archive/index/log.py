@@ -1,0 +1,70 @@
+"""Between the index and the journal: what the index records goes into the journal first, and comes back from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from archive.index.database import Database
+from archive.index.entries import Belonging, Sighted
+from archive.journal.documents import dump
+from archive.journal.journal import Journal
+from archive.model.feed import Poll, Stretch
+from archive.model.fetch import Place
+
+# Who writes the journal: looks are written by a thread, and committed later than what was written in between. Each
+# has a position of its own, up to which its records are applied.
+LOOKS, OTHERS = "looks", "others"
+
+
+class Notebook:
+    """Takes notes of what a transaction does, so that it can be done again. Without a journal it takes none.
+
+    A note is on the disk before its transaction is committed; what a crash leaves between the two is applied when the
+    archive is opened again.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._journal: Journal | None = None
+
+    def open(self, journal: Journal) -> None:
+        """Take notes from now on."""
+        self._journal = journal
+
+    def note(self, kind: str, at: datetime, document: Mapping[str, Any]) -> None:
+        """Note what the transaction under way does."""
+        if self._journal:
+            self.mark(OTHERS, self._journal.append(kind, at, dict(document)))
+
+    def note_sightings(
+        self, read: Poll | Stretch, found: Sighted, hosts: Mapping[str, str], listings: Sequence[Belonging]
+    ) -> None:
+        """Note what a list said that was new."""
+        document = {
+            "feed": read.feed,
+            "entries": [dump(entry) for entry in found.news],
+            "failures": [dump(failure) for failure in found.broken],
+            "hosts": {entry.docid: hosts[entry.docid] for entry in found.news},
+            "moved": list(found.moved),
+            "listings": [list(row) for row in listings],
+        }
+        self.note("sighted", read.at, document)
+
+    def mark(self, writer: str, place: Place | None) -> None:
+        """Note up to where a writer's records are applied."""
+        if place:
+            self._db.execute(
+                'INSERT OR REPLACE INTO journal (writer, file, "offset") VALUES (?, ?, ?)',
+                [writer, place.file, place.offset],
+            )
+
+    def positions(self) -> dict[str, Place]:
+        """Up to where each writer's records are applied."""
+        return {row["writer"]: Place(row["file"], row["offset"]) for row in self._db.execute("SELECT * FROM journal")}
+
+
+def order(place: Place) -> tuple[str, int]:
+    """What places sort by: the order in which they were written."""
+    return place.file, place.offset

@@ -1,0 +1,194 @@
+"""Rows of the index to records, and back. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from archive.index.statements import Row, to_json
+from archive.model.article import Picture, Revision
+from archive.model.feed import Counts, Entry, FeedHistory, Filing, Kind, Pending, Rest, Rhythm, Span, Validators
+from archive.model.fetch import Known, Observation, Outcome, Place
+from archive.model.times import to_text, to_time
+
+
+def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[str, Any]:
+    """A new row of ``entries``.
+
+    :param feed: whose listing named it first
+    """
+    return {
+        "docid": entry.docid,
+        "url": entry.url,
+        "host": host,
+        "title": entry.title,
+        "published": to_text(entry.published),
+        "modified": to_text(entry.modified),
+        "entered": to_text(entry.entered),
+        "media": entry.media,
+        "image": entry.image,
+        "keywords": to_json(entry.keywords, ascii_only=False),
+        "lids": to_json(entry.lids),
+        "content": entry.content,
+        "symbols": to_json(entry.symbols),
+        "withdrawn": int(entry.withdrawn),
+        "foreign_site": int(entry.foreign),
+        "carrier": feed if entry.content is not None else None,
+        "first_seen": to_text(first_seen),
+        "due": to_text(first_seen),
+    }
+
+
+def pending(row: Row) -> Pending:
+    """A row of ``entries`` with its ``feeds`` as a JSON list and what listings say by now."""
+    entry = Entry(
+        docid=row["docid"],
+        url=row["url"],
+        title=row["title"],
+        published=to_time(row["published"]),
+        modified=to_time(row["modified"]),
+        entered=to_time(row["entered"]),
+        media=row["media"],
+        image=row["image"],
+        keywords=tuple(json.loads(row["keywords"])),
+        lids=tuple(json.loads(row["lids"])),
+        content=row["content"],
+        symbols=tuple(json.loads(row["symbols"])),
+        withdrawn=bool(row["withdrawn"]),
+        foreign=bool(row["foreign_site"]),
+    )
+    return Pending(
+        entry,
+        row["host"],
+        tuple(json.loads(row["feeds"])),
+        row["attempts"],
+        datetime.fromisoformat(row["first_seen"]),
+        row["path"],
+        row["revision"],
+    )
+
+
+def revision(row: Row) -> Revision:
+    """A row of ``revisions``."""
+    return Revision(
+        docid=row["docid"],
+        number=row["number"],
+        path=row["path"],
+        sha256=row["sha256"],
+        title=row["title"],
+        published=datetime.fromisoformat(row["published"]),
+        fetched_at=datetime.fromisoformat(row["fetched_at"]),
+        url=row["url"] or "",
+        modified=to_time(row["modified"]),
+        updated=to_time(row["updated"]),
+        media=row["media"],
+        keywords=tuple(json.loads(row["keywords"])),
+        symbols=tuple(json.loads(row["symbols"])),
+        editor=row["editor"],
+        original_title=row["original_title"],
+        pictures=tuple(Picture(**picture) for picture in json.loads(row["pictures"])),
+        fingerprint=row["fingerprint"] or "",
+        story=row["story"] or "",
+        sealed=row["sealed"],
+    )
+
+
+def known(row: Row) -> Known:
+    """A row of :data:`SELECT_KNOWN`."""
+    archived_at = datetime.fromisoformat(row["archived_at"])
+    return Known(revision(row), archived_at, bool(row["has_text"]), row["attempts"], to_time(row["gone"]))
+
+
+def observation(row: Row) -> Observation:
+    """A row of ``observations``."""
+    return Observation(
+        docid=row["docid"],
+        at=datetime.fromisoformat(row["at"]),
+        outcome=Outcome(row["outcome"]),
+        revision=row["revision"],
+        evidence=row["evidence"],
+        returned=bool(row["returned"]),
+        status=row["status"],
+        place=Place(row["file"], row["offset"]) if row["file"] is not None else None,
+        digest=row["digest"],
+    )
+
+
+def feed_history(row: Row) -> FeedHistory:
+    """A row of ``feeds``."""
+    return FeedHistory(
+        feed=row["id"],
+        filing=Filing(tuple(json.loads(row["categories"])), row["author"]),
+        last_poll=to_time(row["last_poll"]),
+        last_success=to_time(row["last_success"]),
+        newest=to_time(row["newest"]),
+        error=row["error"],
+        kind=Kind(row["error_kind"]) if row["error_kind"] else None,
+        complete_to=to_time(row["complete_to"]),
+        failing_since=to_time(row["failing_since"]),
+        trouble=row["trouble"],
+        floor=to_time(row["floor"]),
+        validators=Validators(row["etag"], row["last_modified"]) if row["etag"] or row["last_modified"] else None,
+    )
+
+
+def rest(row: Row) -> Rest:
+    """A row of ``rests``."""
+    return Rest(
+        row["host"],
+        datetime.fromisoformat(row["until"]),
+        row["strikes"],
+        bool(row["stated"]),
+        row["reason"],
+        Kind(row["kind"]),
+    )
+
+
+def span(row: Row) -> Span:
+    """A row of ``spans``, or of another table with a start and an end."""
+    return Span(datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
+
+
+def rhythm(row: Row) -> Rhythm:
+    """A row of ``rhythms``."""
+    return Rhythm(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
+
+
+def counts(row: Row) -> Counts:
+    """A row with how many entries there are, wait and are parked."""
+    entries, pending, parked = row["entries"], row["pending"], row["parked"]
+    return Counts(entries, entries - pending - parked, pending, parked)
+
+
+def revision_row(revision: Revision) -> dict[str, Any]:
+    """A new row of ``revisions``."""
+    return {
+        "docid": revision.docid,
+        "number": revision.number,
+        "path": revision.path,
+        "sha256": revision.sha256,
+        "published": to_text(revision.published),
+        "fetched_at": to_text(revision.fetched_at),
+        "title": revision.title,
+        "modified": to_text(revision.modified),
+        "fingerprint": revision.fingerprint,
+        "story": revision.story or None,
+        "sealed": revision.sealed,
+        **facts_row(revision),
+    }
+
+
+def facts_row(stated: Any) -> dict[str, Any]:
+    """The columns of ``revisions`` that hold what a page says: of an Article or a Revision."""
+    return {
+        "url": stated.url,
+        "updated": to_text(stated.updated),
+        "media": stated.media,
+        "keywords": to_json(stated.keywords, ascii_only=False),
+        "symbols": to_json(stated.symbols),
+        "pictures": to_json([asdict(picture) for picture in stated.pictures], ascii_only=False),
+        "editor": stated.editor,
+        "original_title": stated.original_title,
+    }

@@ -1,0 +1,221 @@
+"""The longer statements, times as the index has them, and the index's errors in words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archive.index.database import Database
+from archive.model.times import to_text
+
+Row = sqlite3.Row
+# What is fetched and may have to wait: tables, and what they call it.
+_WAITING = {"entries": "pending", "images": "wanted"}
+INSERT_ENTRY = """
+    INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
+                         content, symbols, withdrawn, foreign_site, carrier, first_seen, due, status)
+    VALUES (:docid, :url, :host, :title, :published, :modified, :entered, :media, :image, :keywords, :lids,
+            :content, :symbols, :withdrawn, :foreign_site, :carrier, :first_seen, :due, 'pending')
+    ON CONFLICT (docid) DO UPDATE SET
+        url = excluded.url, host = excluded.host, title = excluded.title, published = excluded.published,
+        modified = excluded.modified, entered = excluded.entered, media = excluded.media, image = excluded.image,
+        keywords = excluded.keywords, lids = excluded.lids, content = excluded.content, symbols = excluded.symbols,
+        withdrawn = excluded.withdrawn, foreign_site = excluded.foreign_site, carrier = excluded.carrier,
+        due = excluded.due, status = 'pending', attempts = 0, failure_kind = NULL, failure = NULL
+    WHERE entries.url IS NULL
+"""  # an item that could not be read before and can be now
+INSERT_OBSERVATION = """
+    INSERT INTO observations (docid, at, outcome, revision, again, returned, given_up, kind, evidence, status,
+                              digest, file, "offset")
+    VALUES (:docid, :at, :outcome, :revision, :again, :returned, :given_up, :kind, :evidence, :status,
+            :digest, :file, :offset)
+"""
+INSERT_REVISION = """
+    INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, url, modified, updated, media,
+                           keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed)
+    VALUES (:docid, :number, :path, :sha256, :title, :published, :fetched_at, :url, :modified, :updated, :media,
+            :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed)
+"""
+COUNT_DUE = """
+    SELECT host, count(*) AS n FROM entries
+    WHERE status = 'pending' AND due <= ? AND (tried IS NULL OR tried < ?) GROUP BY host
+"""
+COUNT_FAILURES = """
+    SELECT failure, count(*) AS n FROM entries WHERE status = ? AND failure IS NOT NULL
+    GROUP BY failure ORDER BY n DESC, failure
+"""
+SELECT_FILES = """
+    SELECT path, number, sha256, max(number) OVER (PARTITION BY docid) AS newest FROM revisions
+"""
+SELECT_PROMISED = "SELECT path FROM entries WHERE status = 'pending' AND path IS NOT NULL AND revision = 0"
+SELECT_CONTRADICTIONS = """
+    SELECT docid, 'it counts as archived, and has no version' AS wrong FROM entries
+    WHERE status = 'archived' AND docid NOT IN (SELECT docid FROM revisions)
+    UNION ALL
+    SELECT docid, 'it has a version, and is not known' FROM revisions
+    WHERE number = 1 AND docid NOT IN (SELECT docid FROM entries)
+    UNION ALL
+    SELECT docid, 'its versions are not numbered from 1 on' FROM revisions
+    GROUP BY docid HAVING max(number) != count(*) OR min(number) != 1
+    UNION ALL
+    SELECT docid, 'its newest version is not the one that is noted' FROM entries
+    WHERE status = 'archived' AND revision != (SELECT max(number) FROM revisions AS r WHERE r.docid = entries.docid)
+    UNION ALL
+    SELECT docid, 'its versions have another path than it' FROM entries
+    WHERE EXISTS (SELECT 1 FROM revisions AS r WHERE r.docid = entries.docid AND r.path IS NOT entries.path)
+    UNION ALL
+    SELECT docid, 'its version ' || number || ' cannot be searched for' FROM revisions AS r
+    WHERE NOT EXISTS (SELECT 1 FROM searchable AS s WHERE s.docid = r.docid AND s.number = r.number)
+"""
+# When a listing last said something else: nothing more, where that is what the look has just seen. It is compared and
+# not told by the clock: between a look and its commit another poll may have come.
+STILL_CHANGED = """iif(
+    changed IS NULL OR (
+        content IS :content AND withdrawn = :withdrawn AND symbols = :listed_symbols
+        AND coalesce((SELECT c.title FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                     title) IS :listed_title
+        AND coalesce((SELECT c.modified FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                     modified) IS :listed_modified
+    ), NULL, changed)
+"""
+# One whose listing carries the text, and says something else by now, is not given up.
+SETTLE_FAILED = f"""
+    UPDATE entries SET tried = :at, failure_kind = :kind, failure = :evidence,
+        (status, attempts, due) = (
+            SELECT iif(is_news, 'pending', iif(:parks, 'parked', 'pending')), iif(is_news, 0, attempts + 1),
+                   iif(is_news, changed, :due)
+            FROM (SELECT :parks AND carrier IS NOT NULL AND {STILL_CHANGED} IS NOT NULL AS is_news)
+        )
+    WHERE docid = :docid AND status = 'pending'
+"""  # noqa: S608 - of constants
+UPSERT_POLLED_FEED = """
+    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, error_kind,
+                       error, failing_since, trouble, last_pages, last_new, etag, last_modified)
+    VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :complete_to, :kind, :error,
+            iif(:error IS NULL, NULL, :at), :trouble, :pages, :new, :etag, :last_modified)
+    ON CONFLICT (id) DO UPDATE SET
+        categories = :categories, author = :author, last_poll = :at,
+        last_success = coalesce(:success, last_success),
+        newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
+        ground = nullif(max(coalesce(ground, ''), coalesce(:ground, '')), ''),
+        complete_to = coalesce(:complete_to, complete_to),
+        error_kind = :kind, error = :error,
+        failing_since = iif(:error IS NULL, NULL, coalesce(failing_since, :at)),
+        trouble = iif(:error IS NULL, 0.0, trouble + :trouble),
+        last_pages = :pages, last_new = :new,
+        etag = iif(:is_read, :etag, etag), last_modified = iif(:is_read, :last_modified, last_modified)
+"""
+UPSERT_WALKED_FEED = """
+    INSERT INTO feeds (id, categories, author, newest, floor) VALUES (:id, :categories, :author, :newest, :floor)
+    ON CONFLICT (id) DO UPDATE SET
+        categories = :categories, author = :author,
+        newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
+        floor = coalesce(:floor, floor)
+"""
+UPSERT_SPAN = """
+    INSERT INTO spans (feed, start, "end") VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "end" = excluded."end"
+"""
+# An entry that neither waits nor is parked is archived; and those two are few, with indexes of their own. Rows are
+# never deleted, so that the last rowid is their number.
+COUNT_ENTRIES = """
+    SELECT (SELECT coalesce(max(rowid), 0) FROM entries) AS entries,
+           (SELECT count(*) FROM entries WHERE status = 'pending') AS pending,
+           (SELECT count(*) FROM entries WHERE status = 'parked') AS parked
+"""
+COUNT_LISTINGS = """
+    WITH pending AS (
+        SELECT feed, count(*) AS n FROM entries CROSS JOIN listings USING (docid)
+        WHERE status = 'pending' GROUP BY feed
+    ), parked AS (
+        SELECT feed, count(*) AS n FROM entries CROSS JOIN listings USING (docid)
+        WHERE status = 'parked' GROUP BY feed
+    )
+    SELECT feed, count(*) AS entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked
+    FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) GROUP BY feed
+"""
+_BRING_TO_DATE = """
+    UPDATE {table} SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
+    WHERE status = '{waiting}' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
+"""
+# What listings say by now: of title and mtime, what was said last.
+_PENDING = """
+    SELECT docid, url, host,
+           coalesce((SELECT c.title FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                    title) AS title,
+           coalesce((SELECT c.modified FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
+                    modified) AS modified,
+           published, entered, media, image, keywords, lids, content, symbols, withdrawn, foreign_site,
+           attempts, first_seen, path, revision,
+           (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
+    FROM entries
+"""
+SELECT_DUE = f"""{_PENDING}
+    WHERE status = 'pending' AND host = ? AND due <= ? AND (tried IS NULL OR tried < ?)
+        AND docid NOT IN (SELECT value FROM json_each(?))
+    ORDER BY attempts, published DESC LIMIT ?
+"""  # noqa: S608 - of constants
+# Of those that are due for their age or because a list has news of them. Two searches, for each has an index. One
+# that was tried later than now was tried, and put off, under a clock that was ahead.
+_MAY_BE_TRIED = "(due <= :now AND (tried IS NULL OR tried < :tried) OR tried > :now)"
+_LOOKS = f"""
+    SELECT docid FROM entries WHERE status = 'archived' AND changed IS NOT NULL AND {_MAY_BE_TRIED}{{host}}
+    UNION
+    SELECT docid FROM entries WHERE status = 'archived' AND recheck <= :now AND {_MAY_BE_TRIED}{{host}}
+"""  # noqa: S608 - of constants
+COUNT_LOOKS = f"""
+    SELECT host, count(*) AS n FROM entries WHERE docid IN ({_LOOKS.format(host="")}) GROUP BY host
+"""  # noqa: S608 - of constants
+SELECT_LOOKS = f"""{_PENDING}
+    WHERE docid IN ({_LOOKS.format(host=" AND host = :host")})
+        AND docid NOT IN (SELECT value FROM json_each(:in_hand))
+    ORDER BY changed IS NULL, idle, published DESC LIMIT :most
+"""  # noqa: S608 - of constants
+SELECT_KNOWN = """
+    SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone,
+           coalesce(texts.text, 'not kept') != '' AS has_text
+    FROM json_each(?) AS asked CROSS JOIN entries ON entries.docid = asked.value
+    JOIN revisions r ON r.docid = entries.docid AND r.number = entries.revision
+    JOIN revisions first ON first.docid = entries.docid AND first.number = 1
+    LEFT JOIN texts ON texts.docid = r.docid AND texts.number = r.number
+"""
+SELECT_FOUND = """
+    SELECT entries.*, (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
+    FROM entries WHERE docid = ? OR docid = (SELECT docid FROM revisions WHERE path = ?)
+"""
+
+
+def to_json(values: Sequence[object], *, ascii_only: bool = True) -> str:
+    """A list as the index has it."""
+    return json.dumps(values, ensure_ascii=ascii_only) if values else "[]"  # most are empty, and dumps is slow
+
+
+def release(database: Database, now: datetime, *, parked: bool) -> int:
+    """Make what waits due, and with ``parked`` what was given up too.
+
+    :return: how many entries and pictures that were
+    """
+    released = 0
+    for table, waiting in _WAITING.items():
+        released += database.execute(
+            f"UPDATE {table} SET due = ?, tried = NULL WHERE status = '{waiting}' AND due > ?",  # noqa: S608 - of ours
+            [to_text(now)] * 2,
+        ).rowcount
+        if parked:
+            released += database.execute(
+                f"""UPDATE {table} SET status = '{waiting}', attempts = 0, due = ?, tried = NULL
+                   WHERE status = 'parked' AND url IS NOT NULL""",  # noqa: S608 - of ours
+                [to_text(now)],
+            ).rowcount
+    return int(released)
+
+
+def bring_to_date(database: Database, times: Mapping[str, Any]) -> int:
+    """Let nothing that waits be tried later than ``now``, or due later than ``latest``; return how much did."""
+    return sum(
+        int(database.execute(_BRING_TO_DATE.format(table=table, waiting=waiting), dict(times)).rowcount)
+        for table, waiting in _WAITING.items()
+    )

@@ -1,0 +1,101 @@
+"""Seals each day that is over: writes its manifest, which nobody changes afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from archive.archive import INNER, journal_path
+from archive.files import atomic
+from archive.files.manifest import Line, read_manifest, write_manifest
+from archive.files.paths import CHINA
+from archive.journal.warc import warc_files
+from archive.model.times import to_text
+from archive.store import Store
+
+
+def manifests_path(root: Path) -> Path:
+    """Where the manifests of the archive at ``root`` are."""
+    return root / INNER / "manifests"
+
+
+def seal(root: Path, store: Store, now: datetime) -> list[str]:
+    """Write the manifests of days that are over.
+
+    What is found late, of a day that is sealed, goes into the next one. Where there is nothing to seal this costs
+    three questions to the index and a look into a folder.
+
+    :return: the days that were sealed
+    :raises ArchiveError: a manifest cannot be written
+    """
+    adopt(root, store)
+    sealed = store.seals.roots()
+    last = max(sealed, default="")
+    lines: defaultdict[str, list[Line]] = defaultdict(list)
+    today = now.astimezone(CHINA).date()
+    for revision in store.seals.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
+        day = _day_for(revision.fetched_at.astimezone(CHINA).date(), last)
+        observed = to_text(revision.fetched_at) or "-"
+        lines[day].append(Line(revision.sha256, revision.path, revision.docid, str(revision.number), observed))
+    for at, name, sha256 in store.gallery.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
+        lines[_day_for(at.astimezone(CHINA).date(), last)].append(Line(sha256, name))
+    known = store.seals.raw_files()
+    for path in warc_files(journal_path(root)):
+        stated = path.name.split("-")[1]
+        finished = date(int(stated[:4]), int(stated[4:6]), int(stated[6:]))
+        if path.name not in known and finished < today:
+            lines[_day_for(finished, last)].append(Line(_sha256(path), path.relative_to(root).as_posix()))
+    done = sorted(day for day in lines if day < today.isoformat())
+    for day in done:
+        data = write_manifest(day, (last, sealed[last]) if last else None, lines[day])
+        _write(manifests_path(root) / f"{day}.tsv", data)
+        sealed[day] = store.seals.commit(day, data, lines[day])
+        last = day
+    return done
+
+
+def adopt(root: Path, store: Store) -> None:
+    """Take note of manifests that the index knows nothing of: of a crash, or of a rebuild.
+
+    What is in them is believed where the index has the very same; ``verify`` tells of the rest.
+    """
+    folder = manifests_path(root)
+    known = store.seals.roots()
+    for path in sorted(folder.glob("*.tsv")) if folder.is_dir() else ():
+        if path.stem in known or not path.is_file():
+            continue
+        data = path.read_bytes()
+        try:
+            date.fromisoformat(path.stem)
+            day, _, lines = read_manifest(data)
+        except (ValueError, TypeError):
+            continue
+        if day == path.stem:  # else it is somebody's copy
+            store.seals.commit(day, data, lines)
+
+
+def _day_for(day: date, last: str) -> str:
+    """The manifest that something of a day goes into."""
+    if last and day.isoformat() <= last:
+        return (date.fromisoformat(last) + timedelta(days=1)).isoformat()
+    return day.isoformat()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic.told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".new")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        atomic.sync_folder(path.parent)

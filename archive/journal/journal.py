@@ -1,0 +1,122 @@
+"""The journal: all that was ever seen, in the order it was seen, so that index and files can be made from it anew."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from archive.journal.documents import dump, load
+from archive.journal.warc import WarcWriter, original_at, read
+from archive.journal.warc_records import Group, Original, digest
+from archive.model.errors import ArchiveError
+from archive.model.fetch import Look, Place
+
+# Of the documents. A program that finds a higher one does not know what it means.
+VERSION = 1
+_REMEMBERED = 256  # bodies of this run that identical ones are referred to without asking the index
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One record of the journal."""
+
+    place: Place
+    kind: str  # "look", or what the index records of its own: see archive.index.log
+    at: datetime
+    look: Look | None = None
+    document: dict[str, Any] | None = None  # of all but looks
+
+
+class Journal:
+    """The journal in a folder, opened for writing; to be used by several threads.
+
+    :param known: the place of the last event that is known to have been written, though it may be lost
+    :raises ArchiveError: it cannot be written
+    """
+
+    def __init__(self, folder: Path, known: Place | None = None) -> None:
+        self._folder = folder
+        self._writer = WarcWriter(folder, _software(), known=known)
+        self._lock = threading.Lock()
+        self._originals: dict[str, Original] = {}
+
+    def append(self, kind: str, at: datetime, document: Mapping[str, Any]) -> Place:
+        """Write an event; when this returns it is on the disk.
+
+        :param document: what JSON can hold
+        """
+        data = json.dumps({"version": VERSION, kind: document}, ensure_ascii=False).encode("utf-8", "replace")
+        with self._lock:
+            return self._writer.append([(Group(kind, at, data), None)])[0]
+
+    def append_looks(self, looks: Sequence[Look], bodies: Mapping[str, Place]) -> list[Place]:
+        """Write looks; when this returns they are on the disk.
+
+        :param bodies: where the journal has bodies already, by their digest
+        :return: where each of them is
+        """
+        groups = [(_group(look), self._original(look, bodies)) for look in looks]
+        with self._lock:
+            return self._writer.append(groups)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._writer.close()
+
+    def _original(self, look: Look, bodies: Mapping[str, Place]) -> Original | None:
+        if look.answer is None or not look.answer.body:
+            return None
+        name = digest(look.answer.body)
+        known = name in self._originals or name not in bodies
+        if not known and (found := original_at(self._folder, bodies[name], name)):
+            if len(self._originals) >= _REMEMBERED:
+                del self._originals[next(iter(self._originals))]
+            self._originals[name] = found
+        return self._originals.get(name)
+
+
+def events(folder: Path, since: Place | None = None) -> Iterator[Event]:
+    """What the journal in a folder holds, in the order it was written.
+
+    :param since: the place of the last event to leave out; None for all
+    :raises ArchiveError: a newer program has written it
+    """
+    for place, group in read(folder, since):
+        yield event_of(place, group)
+
+
+def event_of(place: Place, group: Group) -> Event:
+    """A group of records as an event.
+
+    :raises ArchiveError: a newer program has written it, or it is none of ours
+    """
+    try:
+        document = json.loads(group.document)
+        if document["version"] != VERSION:
+            raise ArchiveError(f"the journal {place.file} was written by a newer finarchive: upgrade finarchive")
+        stated = document[group.kind]
+        if group.kind != "look":
+            return Event(place, group.kind, group.at, document=stated)
+        return Event(place, group.kind, group.at, replace(load(Look, stated), answer=group.answer))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArchiveError(f"the record at {place.offset} of {place.file} cannot be understood: {error}") from error
+
+
+def _group(look: Look) -> Group:
+    document = {"version": VERSION, "look": dump(replace(look, answer=None))}
+    data = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return Group("look", look.at, data, look.answer)
+
+
+def _software() -> str:
+    try:
+        return f"finarchive/{version('finarchive')}"
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "finarchive/0"

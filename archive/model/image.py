@@ -1,0 +1,71 @@
+"""Pictures of articles that are kept: what is wanted, what came of it, and where the files go. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from archive.model.feed import Failure
+
+FOLDER = ".finarchive/images"
+# What is kept, and how its files end. Not SVG: it can carry a script, and is shown where archived pages are.
+ENDINGS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/avif": "avif",
+    "image/bmp": "bmp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPicture:
+    """A picture that is to be fetched."""
+
+    url: str  # absolute, as the article has it
+    host: str
+    attempts: int  # failed ones so far
+    first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPicture:
+    """A picture whose file is on the disk."""
+
+    url: str
+    at: datetime  # when it had come
+    sha256: str  # of its bytes, hex
+    media_type: str  # one of ENDINGS, told by its first bytes
+    size: int  # bytes
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Of its file."""
+        return picture_path(self.sha256, self.media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class MissedPicture:
+    """A picture that could not be had."""
+
+    failure: Failure  # its subject is the address
+    at: datetime
+    due: datetime | None  # when it is tried again; None: it is given up
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCounts:
+    """How many pictures stand where, by their addresses."""
+
+    kept: int = 0
+    files: int = 0  # that hold those kept: the same bytes are one file
+    size: int = 0  # bytes of these files
+    waiting: int = 0
+    parked: int = 0
+
+
+def picture_path(sha256: str, media_type: str) -> PurePosixPath:
+    """Where a picture's file is, relative to the archive's root: a function of its bytes alone."""
+    return PurePosixPath(FOLDER, sha256[:2], f"{sha256}.{ENDINGS[media_type]}")

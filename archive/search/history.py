@@ -1,0 +1,156 @@
+"""What was known of an article at some time, and nothing of later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from archive.files.paths import CHINA
+from archive.index import row_mapping, statements
+from archive.index.database import Database
+from archive.index.errors import told
+from archive.model.article import Revision
+from archive.model.times import to_text
+from archive.query.compiler import LISTED
+
+# Of looks that have seen the article, or seen that it is gone.
+_SEEN = ("first", "revised", "same")
+
+_SELECT_SAME_STORY = """
+    SELECT r.docid, r.title, r.path, r.published, r.media FROM revisions AS r JOIN entries USING (docid)
+    WHERE r.story = (SELECT story FROM revisions WHERE docid = :docid AND fetched_at <= :now
+                     ORDER BY number DESC LIMIT 1)
+        AND r.fetched_at <= :now AND entries.first_seen <= :now
+        AND r.number = (SELECT max(number) FROM revisions AS n WHERE n.docid = r.docid AND n.fetched_at <= :now)
+    ORDER BY r.published, entries.first_seen, r.docid
+"""
+
+# Of an entry whose listing's item could not be read, nothing is known but this.
+_UNREADABLE: dict[str, Any] = {
+    "title": None, "path": None, "url": None, "published": None, "media": None, "status": "parked", "attempts": 0,
+    "revisions": [], "gone": None, "observations": [],
+}  # fmt: skip
+
+
+class Past:
+    """The index as it stood: a part of :class:`~archive.store.Store`, whose promises it keeps."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self._db, self._path = database, path
+
+    def as_of(self, docid: str, time: datetime) -> dict[str, Any] | None:
+        """What was known of an article.
+
+        :param time: aware; what was observed later does not count
+        :return: docid, title, path, url, published, media, feeds, status, attempts, failure, first_seen, revisions (a
+            list of Revision), gone (since when, as the index has times) and observations; None when nothing was known
+        """
+        rows = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, to_text(time)])
+        if not rows:
+            return None
+        [entry] = rows
+        revisions = self._revisions(docid, time)
+        looks = self._looks(docid, time)
+        newest = revisions[-1] if revisions else None
+        failed = [look for look in looks if look["revision"] == 0]
+        url, unreadable = self._address(docid, entry, time)
+        if not url:
+            return _UNREADABLE | {
+                "docid": docid, "feeds": self.feeds(docid, time), "failure": unreadable,
+                "first_seen": entry["first_seen"],
+            }  # fmt: skip
+        return {
+            "docid": docid,
+            "title": newest.title if newest else self._listed_title(docid, entry["title"], time),
+            "path": newest.path if newest else None,
+            "url": url,
+            "published": entry["published"],
+            "media": entry["media"],
+            "feeds": self.feeds(docid, time),
+            "status": "archived" if newest else "parked" if failed and failed[-1]["given_up"] else "pending",
+            "attempts": 0 if newest else len(failed),
+            "failure": None if newest or not failed else failed[-1]["evidence"],
+            "first_seen": entry["first_seen"],
+            "revisions": revisions,
+            "gone": _gone_since(looks),
+            "observations": [
+                {name: look[name] for name in ("at", "outcome", "revision", "status", "evidence", "returned")}
+                for look in looks
+            ],
+        }
+
+    def same_story(self, docid: str, time: datetime) -> list[dict[str, Any]]:
+        """The entries whose newest versions told the same story as this one's then, the first to publish it first.
+
+        :param time: aware; what was observed later does not count
+        :return: docid, title, path, published (as the index has times), media and first (whether it published the
+            story first) of each, this one's too; empty when no other told it
+        """
+        rows = self._rows(_SELECT_SAME_STORY, {"docid": docid, "now": to_text(time)})
+        if len(rows) < 2:
+            return []
+        return [dict(row) | {"first": place == 0} for place, row in enumerate(rows)]
+
+    def _revisions(self, docid: str, time: datetime) -> list[Revision]:
+        rows = self._rows(
+            "SELECT * FROM revisions WHERE docid = ? AND fetched_at <= ? ORDER BY number", [docid, to_text(time)]
+        )
+        # A day's manifest is written when the day is over.
+        versions = [row_mapping.revision(row) for row in rows]
+        return [
+            each if each.sealed and _is_over(each.sealed, time) else replace(each, sealed=None) for each in versions
+        ]
+
+    def gone(self, docid: str, time: datetime) -> str | None:
+        """Since when an article was known to be gone, as the index has times; None: it was not."""
+        return _gone_since(self._looks(docid, time))
+
+    def _looks(self, docid: str, time: datetime) -> list[statements.Row]:
+        return self._rows(
+            "SELECT * FROM observations WHERE docid = ? AND at <= ? ORDER BY at, id", [docid, to_text(time)]
+        )
+
+    def _listed_title(self, docid: str, first: str | None, time: datetime) -> str | None:
+        rows = self._rows(
+            "SELECT title FROM changes WHERE docid = ? AND seen <= ? ORDER BY id DESC LIMIT 1", [docid, to_text(time)]
+        )
+        return rows[0]["title"] if rows else first
+
+    def _address(self, docid: str, entry: statements.Row, time: datetime) -> tuple[str | None, str | None]:
+        """The address that an entry had; without one, why its listing's item could not be read."""
+        rows = self._rows(
+            "SELECT url, failure FROM addresses WHERE docid = ? AND until > ? ORDER BY until LIMIT 1",
+            [docid, to_text(time)],
+        )
+        known = rows[0] if rows else entry
+        return known["url"], known["failure"]
+
+    def feeds(self, docid: str, time: datetime) -> list[str]:
+        """The feeds that an article was known to belong to, by id."""
+        rows = self._rows(
+            f"SELECT feed FROM listings WHERE docid = :docid AND {LISTED} ORDER BY feed",  # noqa: S608 - a constant
+            {"docid": docid, "time": to_text(time)},
+        )
+        return [row["feed"] for row in rows]
+
+    def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
+        with told(self._path):
+            return self._db.execute(query, parameters).fetchall()
+
+
+def _gone_since(looks: Sequence[statements.Row]) -> str | None:
+    """When an article was first found gone, of those looks that nothing has seen it after."""
+    since: str | None = None
+    for look in looks:
+        if look["outcome"] in _SEEN:
+            since = None
+        elif look["outcome"] == "gone" and look["revision"]:
+            since = since or look["at"]
+    return since
+
+
+def _is_over(day: str, time: datetime) -> bool:
+    return datetime.fromisoformat(day).replace(tzinfo=CHINA) + timedelta(days=1) <= time

@@ -1,0 +1,53 @@
+"""``finarchive coverage``."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+
+import click
+
+from archive.store import Store
+from cli.context import Refusal, Session
+from cli.options import json_option, open_index_if_any
+from cli.output import console
+from cli.output.coverage_chart import day_chart, recent_chart
+from scheduler.monitoring.reports import coverage_json, report_coverage
+from scheduler.policy.coverage import read_day
+
+
+@click.command()
+@click.option("--feed", "names", multiple=True, metavar="ID", help="Show this feed; may be given more than once.")
+@click.option("--day", "days", multiple=True, metavar="YYYY-MM-DD", help="Show the hours of this day in China.")
+@json_option
+@click.pass_obj
+def coverage(session: Session, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
+    """Show how much of each day is known complete, for each feed that is on: of the last 14 days, or by the hour.
+
+    Example: finarchive coverage --feed china --day 2026-09-30
+    """
+    store, now = open_index_if_any(session), session.now()
+    shown = sorted({_day(text, now) for text in days})
+    found = report_coverage(store, _in_the_index(session, store, names), shown, now)
+    if as_json:
+        click.echo(json.dumps(coverage_json(found), ensure_ascii=False))
+    elif shown:
+        for day in shown:
+            console.show_coverage(day_chart([f for f in found if f.day == day], now))
+    else:
+        console.show_coverage(recent_chart(found))
+
+
+def _in_the_index(session: Session, store: Store, names: tuple[str, ...]) -> list[str]:
+    """Ids of the feeds of these names, configured or not, else of all that are on."""
+    unknown = set(names) - store.feed_histories().keys()
+    if unknown - {feed.id for feed in session.settings.feeds}:
+        session.chosen(tuple(sorted(unknown)))  # refuses, and names those there are
+    return list(dict.fromkeys(names)) or [feed.id for feed in session.chosen(())]
+
+
+def _day(text: str, now: datetime) -> date:
+    try:
+        return read_day(text, now)
+    except ValueError as error:
+        raise Refusal(f"--day {text}: {error}") from error

@@ -1,0 +1,26 @@
+"""``finarchive feeds``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from cli.context import Session
+from cli.options import json_option
+from cli.output import console
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def feeds(session: Session, as_json: bool) -> None:
+    """Show which feeds are configured, and which of them are on.
+
+    Example: finarchive feeds
+    """
+    if as_json:
+        rows = [feed.model_dump(mode="json") | {"author": feed.author_name} for feed in session.settings.feeds]
+        click.echo(json.dumps(rows, ensure_ascii=False))
+    else:
+        console.show_feeds(session.settings, session.config_path)

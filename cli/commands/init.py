@@ -1,0 +1,32 @@
+"""``finarchive init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.context import Refusal
+from config.load import sample_text
+from scheduler.exits import Exit
+
+CONFIG_NAME = "finarchive.toml"
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path(CONFIG_NAME))
+def init(path: Path) -> Exit:
+    """Write a configuration file with every setting, its default and what it means.
+
+    Example: finarchive init
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(sample_text())
+    except FileExistsError as error:
+        raise Refusal(f"{path} is there already; it was left as it is") from error
+    except OSError as error:
+        raise Refusal(f"{path} cannot be written: {error.strerror}") from error
+    command = "finarchive crawl" if path == Path(CONFIG_NAME) else f"finarchive -c {path} crawl"
+    click.echo(f"Wrote {path}: it holds every setting with its default. Edit it, then run: {command}")
+    return Exit.DONE

@@ -1,0 +1,42 @@
+"""``finarchive retry``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from archive.archive import Archive
+from cli.context import Session
+from pipeline.recovery import recover
+
+if TYPE_CHECKING:
+    pass
+from cli.commands.crawl import json_option
+from cli.daemon_client import here_or_there, send_to_daemon
+
+
+@click.command()
+@click.option("--parked", is_flag=True, help="Release also what was given up.")
+@json_option
+@click.pass_obj
+def retry(session: Session, parked: bool, as_json: bool) -> None:
+    """Release what waits, for the next crawl, or the daemon, to try again.
+
+    Example: finarchive retry --parked && finarchive crawl
+    """
+
+    def here() -> int:
+        settings = session.settings
+        raw = settings.archive.raw == "warc"
+        with Archive(settings.archive.root, "retry", session.now(), raw=raw) as archive:
+            recover(archive, settings, session.now())
+            return archive.store.release(session.now(), parked=parked)
+
+    def there() -> int:
+        return int(send_to_daemon(session, {"command": "retry", "parked": parked}, lambda tally: None)["released"])
+
+    released = here_or_there(here, there)
+    told = f"Released {released}: they are tried next." if released else "Nothing waits for a later time."
+    click.echo(json.dumps({"released": released}) if as_json else told)

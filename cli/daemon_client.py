@@ -1,0 +1,35 @@
+"""Send work to the daemon that holds the archive, or do it here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archive.archive import INNER
+from cli.context import Session
+from scheduler.crawl.progress import Tally
+from scheduler.daemon.control_socket import NoDaemonError, hand_over
+
+if TYPE_CHECKING:
+    pass
+
+T = TypeVar("T")
+
+
+def here_or_there(here: Callable[[], T], there: Callable[[], T]) -> T:
+    """Have the daemon that holds the archive do it; where there is none, do it in this process."""
+    try:
+        return there()
+    except NoDaemonError:
+        return here()
+
+
+def send_to_daemon(session: Session, request: dict[str, Any], on_tally: Callable[[Tally], None]) -> dict[str, Any]:
+    inner = session.settings.archive.root.absolute() / INNER
+    try:
+        return hand_over(inner, request, lambda document: on_tally(Tally.from_json(document)))
+    except KeyboardInterrupt:
+        click.echo("Interrupted: the daemon goes on with what was found.", err=True)
+        raise

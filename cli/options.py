@@ -1,0 +1,80 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archive.archive import INNER, index_path
+from archive.store import Store
+from cli.context import Refusal, Session
+
+if TYPE_CHECKING:
+    pass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from archive.archive import index_path
+from archive.model.errors import QueryError
+
+pass
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout."
+)
+
+
+def open_index_if_any(session: Session) -> Store:
+    return Store.open_for_reading(index_path(session.settings.archive.root))
+
+
+def aware_time(text: str) -> datetime:
+    """A moment as given on the command line: ISO 8601, with its zone."""
+    try:
+        time = datetime.fromisoformat(text)
+        # Others have no time in every zone; and the sign of a zone, behind a day, is taken for a T.
+        if time.year not in range(1970, 9999) or text[10:11] in ("+", "-"):
+            raise ValueError
+    except ValueError:
+        raise Refusal(f"{text!r} is no time such as 2026-09-30T09:30+08:00") from None
+    if time.tzinfo is None:
+        moment = text if len(text) > len("2026-09-30") else f"{text}T00:00"
+        raise Refusal(f"{text!r} needs its zone, such as {moment}+08:00")
+    return time
+
+
+def archive_root(root: Path) -> Path:
+    """The folder of an archive, absolute.
+
+    :raises Refusal: there is none
+    """
+    root = root.absolute()
+    if not (root / INNER).exists():
+        raise Refusal(f"{root} holds no archive: there is no {root / INNER}")
+    return root
+
+
+AS_OF = "As the archive knew it then, and nothing of later, such as 2026-09-30T09:30+08:00."
+
+
+@contextmanager
+def asked(query: str) -> Iterator[None]:
+    """Around the understanding of what somebody typed.
+
+    :raises Refusal: it cannot be understood
+    """
+    try:
+        yield
+    except QueryError as error:
+        raise Refusal(f"cannot search for {query!r}: {error}" if query else str(error)) from error
+
+
+def reading(session: Session) -> Store:
+    """The index of the archive, to be read; where there is none, somebody may look in the wrong place."""
+    root = session.settings.archive.root.absolute()
+    if not (index := index_path(root)).exists():
+        click.echo(f"There is no archive at {root} yet: finarchive crawl begins one.", err=True)
+    return Store.open_for_reading(index)

@@ -1,0 +1,119 @@
+"""Mistakes in a configuration, and how they are told: where, which key, what is wrong, what would be right."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from config.model import (
+    Alert,
+    ArchiveSettings,
+    Feed,
+    HealthSettings,
+    NetworkSettings,
+    ScheduleSettings,
+    ServeSettings,
+    Settings,
+)
+from config.toml_lines import KeyPath
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "archive": ArchiveSettings,
+    "network": NetworkSettings,
+    "schedule": ScheduleSettings,
+    "health": HealthSettings,
+    "serve": ServeSettings,
+}
+# Arrays of tables, and by which key each table of one is known.
+TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts": (Alert, "name")}
+# Keys whose values may be secret: no message shows them.
+HIDDEN = "urls"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing to put right."""
+
+    source: str  # path of the file, or name of the environment variable
+    line: int | None  # from 1; None where there are no lines, or the whole file is meant
+    key: str  # "network.delay", "feeds[china].lid"; "" where no key is meant
+    message: str  # one line
+
+    def __str__(self) -> str:
+        place = self.source if self.line is None else f"{self.source}:{self.line}"
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `mistakes` holds everything found, and str() gives a line for each."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__(self.mistakes)
+
+    def __str__(self) -> str:
+        return "\n".join(str(mistake) for mistake in self.mistakes)
+
+
+def shown(value: object) -> str:
+    """`value` as a message shows it: as TOML writes it, on one line, and short."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        text = repr(value)
+    except ValueError:  # a hexadecimal number with more digits than Python writes out
+        return "so large a number"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """'did you mean "delay"?' when something known is near, else what there is."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
+
+
+def describe(error: ErrorDetails) -> str:
+    """What is wrong with one value and what is accepted instead, in the words of the configuration."""
+    context = error.get("ctx", {})
+    if error["type"] == "extra_forbidden":
+        return f"unknown key; {_advice(error['loc'])}"
+    wording = _WORDINGS.get(error["type"])
+    if wording is None:
+        return error["msg"]
+    given = shown(error["input"])
+    typed = f"the text {given}" if isinstance(error["input"], str) else given  # so that "1" is not taken for 1
+    if HIDDEN in error["loc"]:
+        given = typed = "what is there"
+    return wording.format(given=given, typed=typed, owner=str(error["loc"][0]).removesuffix("s"), **context)
+
+
+# By pydantic's name of the error; the names in braces are those of its context.
+_WORDINGS = {
+    "missing": "is missing, and every {owner} needs it",
+    "value_error": "{error}",
+    "greater_than_equal": "must be at least {ge:.10g}, not {given}",
+    "less_than_equal": "must be at most {le:.10g}, not {given}",
+    "greater_than": "must be more than {gt:.10g}, not {given}",
+    "literal_error": "must be {expected}, not {given}",
+    "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} entries, not {actual_length}",
+    "float_type": "must be a number, not {typed}",
+    "finite_number": "must be a finite number, not {given}",
+    "int_type": "must be a whole number, not {typed}",
+    "bool_type": "must be true or false, not {typed}",
+    "string_type": "must be a text in quotes, not {given}",
+    "string_too_short": "must be a text that is not empty; leave it out for the usual one",
+    "tuple_type": "must be a list, not {given}",
+    "model_type": "must be a table, not {given}",
+}
+
+
+def _advice(path: KeyPath) -> str:
+    name = str(path[-1])
+    if len(path) == 1:
+        at_home = [section for section, model in SECTIONS.items() if name in model.model_fields]
+        return f"it belongs under [{at_home[0]}]" if at_home else suggestion(name, [*Settings.model_fields])
+    model = TABLES[str(path[0])][0] if path[0] in TABLES else SECTIONS[str(path[0])]
+    return suggestion(name, [*model.model_fields])

@@ -1,0 +1,67 @@
+"""What Sina's article pages have looked like, and look like now: where each fact stands.
+
+Every list is tried in its order and the first that is not empty wins, so a layout of the past keeps working when
+a new one is put before it. Each layout has a page under tests/pages, with the record it must give beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One of the forms that article pages have had. All but its name are selectors."""
+
+    name: str  # its page is tests/pages/NAME.html
+    body: str | None  # the article element; None: the article is in the page's scripts (crawler/extract/embedded.py)
+    title: str | None = None  # None: it has no element of its own for this, as below; the page's metas may tell
+    medium: str | None = None
+    published: str | None = None
+
+
+# The newest first. finance, tech, sports, ent and cj.sina.com.cn use #artibody, news and mil.news #article.
+LAYOUTS = (
+    Layout("finance-2026", "#artibody", "h1.main-title", ".date-source .source", ".date-source .date"),
+    Layout("news-article", "#article", "h1.main-title", ".date-source .source", ".date-source .date"),
+    Layout("cj", "#artibody", "h1.main-title", ".date-source .source", ".date-source .date"),
+    Layout("finance-2015", ".article_16", "h1#main_title", "span[data-sudaclick=media_name]", ".time-source"),
+    Layout("finance-2014", "#artibody", "h1#artibodyTitle", "span[data-sudaclick=media_name]", "#navtimeSource"),
+    Layout("before-2014-gb2312", ".blkContainerSblkCon", "h1#artibodyTitle", "#media_name", "#pub_date"),
+    Layout("mobile", ".art_content", "h1.art_tit_h1", None, "time.art_time"),
+    Layout("slides", None),
+    Layout("video", None),
+)
+
+
+def _each(*selectors: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(selector for selector in selectors if selector))
+
+
+BODY = _each(*(layout.body for layout in LAYOUTS))
+
+TITLE = _each(*(layout.title for layout in LAYOUTS), 'meta[property="og:title"]', "h1")
+
+MEDIUM = _each(
+    *(layout.medium for layout in LAYOUTS),
+    "#art_source",  # before 2014; where there is a #media_name it is the address the medium was found at
+    'meta[name="mediaid"]',
+    'meta[property="article:author"]',
+)
+
+# span.date always equals create_at and the list's ctime; article:published_time can differ by hours.
+PUBLISHED = _each(
+    'meta[name="weibo: article:create_at"]',
+    *(layout.published for layout in LAYOUTS),
+    'meta[property="article:published_time"]',
+)
+
+UPDATED = ('meta[name="weibo: article:update_at"]', 'meta[property="bytedance:updated_time"]')
+
+# The words that the page is tagged with, all of them in the attribute; as links; "Keywords" before 2014.
+KEYWORDS = ("#keywords[data-wbkey]", ".keywords a", 'meta[name="keywords" i]')
+
+POSTER = 'meta[property="og:image"]'
+
+# What Sina answers with status 200 where there is no such article.
+GONE = "页面没有找到"

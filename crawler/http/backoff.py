@@ -1,0 +1,131 @@
+"""Hosts that are left alone: those that ask for rest, and those that cannot be reached. Pure.
+
+403, 418, 429 and 456 put the whole host to rest, twice as long each time; so do, for less long, requests in a row
+that did not get through to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from archive.model.feed import Kind, Rest
+from crawler.errors import CrawlerError
+
+# What Sina's hosts answer to who asks too fast (456 is Sina's own); the host's other pages would get the same.
+REFUSALS = frozenset({403, 418, 429, 456})
+LONGEST = timedelta(hours=1)  # a ban that is over is noticed within the hour
+LONGEST_STATED = timedelta(days=1)  # a Retry-After beyond it is a slip of the server's
+# A network that is back is to be noticed soon, and trying costs its host nothing.
+LONGEST_OUTAGE = timedelta(minutes=5)
+# Failures in a row after which a host counts as out of reach (weights: see failures.is_out_of_reach). Fewer could be
+# chance; more would spend the attempts of articles that are not to blame.
+OUT_OF_REACH = 5.0
+
+
+class HostRestsError(CrawlerError):
+    """The request was not sent: its host wants rest."""
+
+    def __init__(self, rest: Rest) -> None:
+        what = "wants rest" if rest.kind is Kind.BLOCKED else "is left alone"
+        super().__init__(f"{rest.host} {what} until {rest.until:%Y-%m-%d %H:%M:%S} UTC ({rest.reason})")
+        self.rest = rest
+
+
+class Rests:
+    """Which hosts rest, and until when.
+
+    :param first: the first rest of a host that did not say how long
+    :param now: the clock, aware
+    :param past: rests of earlier runs. What a host stated is kept to; of our own guesses only the count is, so
+        that a new run may ask once whether the host answers again.
+    :param on_rest: told of each new rest
+    :param on_answer: told of each host that answers after a rest
+    """
+
+    def __init__(
+        self,
+        first: timedelta,
+        now: Callable[[], datetime],
+        past: Iterable[Rest] = (),
+        on_rest: Callable[[Rest], None] = lambda rest: None,
+        on_answer: Callable[[str], None] = lambda host: None,
+    ) -> None:
+        self.first, self._now = first, now
+        self._on_rest, self._on_answer = on_rest, on_answer
+        self._rests: dict[str, Rest] = {}
+        self._until: dict[str, datetime] = {}
+        self._misses: dict[str, float] = {}  # requests in a row that did not get through, by weight
+        for rest in past:
+            self._rests[rest.host] = rest
+            # Not longer than one can be: it may have been written under a clock that was wrong.
+            self._until[rest.host] = min(rest.until, now() + LONGEST_STATED) if rest.stated else now()
+
+    def current(self, host: str) -> Rest | None:
+        """The rest that a host has now; None when it may be asked."""
+        rest = self._rests.get(host)
+        return rest if rest is not None and self._until[host] > self._now() else None
+
+    def clock_moved(self, by: timedelta) -> None:
+        """The clock was set forward by so much, or back: rests are spans, and do not change with it."""
+        self._until = {host: until + by for host, until in self._until.items()}
+
+    def check(self, host: str) -> None:
+        """Raise :class:`HostRestsError` when a host has rest now."""
+        if rest := self.current(host):
+            raise HostRestsError(rest)
+
+    def refused(self, host: str, status: int, retry_after: str | None) -> None:
+        """A host answered with one of the :data:`REFUSALS`.
+
+        :param retry_after: its Retry-After header: seconds or an HTTP date
+        """
+        if self.current(host):
+            return  # sent before the rest began: the same refusal, not another
+        before, now = self._rests.get(host), self._now()
+        strikes = before.strikes + 1 if before else 1
+        stated = _stated(retry_after, now)
+        guess = min(self.first * 2 ** min(strikes - 1, 30), LONGEST)
+        # A host that goes on refusing after the rest it stated did not mean it.
+        span = guess if stated is None else stated if strikes == 1 else max(stated, guess)
+        self._begin(Rest(host, now + span, strikes, stated is not None, f"it answered {status}"))
+
+    def missed(self, host: str, weight: float, reason: str) -> None:
+        """A request did not get through to its host.
+
+        :param weight: how much that says of the host, from 0 to 1
+        """
+        misses = self._misses[host] = self._misses.get(host, 0.0) + weight
+        if not weight or misses < OUT_OF_REACH or self.current(host):
+            return
+        before = self._rests.get(host)
+        strikes = before.strikes + 1 if before else 1
+        span = min(self.first * 2 ** min(strikes - 1, 30), LONGEST_OUTAGE)
+        self._begin(Rest(host, self._now() + span, strikes, False, f"out of reach: {reason}", Kind.TEMPORARY))
+
+    def _begin(self, rest: Rest) -> None:
+        self._rests[rest.host], self._until[rest.host] = rest, rest.until
+        self._on_rest(rest)
+
+    def answered(self, host: str) -> None:
+        """A host answered as it should."""
+        self._misses.pop(host, None)
+        if host in self._rests and not self.current(host):  # not: sent before the rest began, come after
+            del self._rests[host], self._until[host]
+            self._on_answer(host)
+
+
+def _stated(retry_after: str | None, now: datetime) -> timedelta | None:
+    """How long a Retry-After header asks to wait; None when it says nothing that can be understood."""
+    if not retry_after:
+        return None
+    try:
+        if retry_after.strip().isdigit():
+            span = timedelta(seconds=int(retry_after))
+        else:
+            when = parsedate_to_datetime(retry_after)
+            span = (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return min(max(span, timedelta(0)), LONGEST_STATED)

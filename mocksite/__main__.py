@@ -1,0 +1,31 @@
+"""`python -m mocksite`: serve until SIGTERM or SIGINT; the first line on stdout is the base URL."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+import time
+
+from mocksite.server import Replica
+from mocksite.story import LONGEST_LAG, make_stories
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m mocksite", description=__doc__)
+    parser.add_argument("--articles", type=int, default=200, metavar="N", help="how many (default: 200)")
+    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--no-gzip", action="store_true", help="never compress an answer")
+    options = parser.parse_args()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    # With this newest ctime every article is in the lists from the start.
+    stories = make_stories(options.articles, newest=int(time.time()) - LONGEST_LAG)
+    with Replica(stories, now=lambda: int(time.time()), port=options.port, gzip=not options.no_gzip) as replica:
+        print(replica.url, flush=True)
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

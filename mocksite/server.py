@@ -1,0 +1,279 @@
+"""The replica on a socket: an asyncio HTTP/1.1 server on 127.0.0.1, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import struct
+import threading
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Self, cast
+from urllib.parse import parse_qsl
+
+from mocksite.faults import Fault, FaultLine, FaultName, spoil
+from mocksite.images import is_refused
+from mocksite.site import Site, Story
+from mocksite.wire import Answer, Delivery, Request, gzipped, read_request, whole
+
+_JSON, _SCRIPT = "application/json; charset=utf-8", "application/javascript; charset=utf-8"
+_HTML, _XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+
+# Bytes: a request head beyond this is none of ours; a body below that is not worth compressing.
+_LARGEST_HEAD, _SMALLEST_GZIP = 65_536, 1_024
+
+# Requests remembered, about half a kilobyte each: a benchmark's worth.
+_LARGEST_LOG = 100_000
+
+
+@dataclass(slots=True)
+class Hit:
+    """One request as the replica saw it; times are those of time.monotonic()."""
+
+    began: float  # its head was read
+    ended: float  # its answer was handed to the kernel or cut off; inf while that goes on
+    method: str
+    path: str  # with the query; without the host, also when the request line had a whole address
+    host: str
+    status: int  # 0: none was sent
+    headers: dict[str, str]  # by lower-case name
+
+    @property
+    def at(self) -> float:
+        return self.began
+
+
+class Replica:
+    """A running replica: `with Replica(make_stories(20, newest=...)) as replica: fetch(replica.endpoint)`."""
+
+    def __init__(
+        self,
+        stories: Iterable[Story],
+        now: Callable[[], int] | None = None,
+        *,
+        port: int = 0,
+        gzip: bool = True,
+    ) -> None:
+        stories = list(stories)
+        # Unix seconds, for tests to move; what `now` reads unless another clock is given.
+        self.clock = max((story.intime for story in stories), default=0)
+        self.gzip = gzip
+        self.site = Site(stories, "", now or (lambda: self.clock))
+        self.url = ""  # "http://127.0.0.1:PORT" once started
+        # Called in the server's thread with each request, before it is answered.
+        self.on_hit: Callable[[Hit], None] = lambda hit: None
+        self._port = port
+        self._faults = FaultLine()
+        self._hits: deque[Hit] = deque(maxlen=_LARGEST_LOG)
+        self._connections: set[_Connection] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.site.base_url = self.url
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listener, started)), name="replica", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the roll API."""
+        return f"{self.url}/api/roll/get"
+
+    @property
+    def hits(self) -> list[Hit]:
+        """A copy of the log, in the order the requests came."""
+        if self._loop is None or self._thread is None or not self._thread.is_alive():
+            return self._copied_hits()
+        # Taken by the server's own thread: an answer whose end the client has seen has ended in the log too.
+        copied: Future[list[Hit]] = Future()
+        self._loop.call_soon_threadsafe(lambda: copied.set_result(self._copied_hits()))
+        return copied.result()
+
+    def clear_hits(self) -> None:
+        self._hits.clear()
+
+    def fault(
+        self,
+        name: FaultName,
+        *,
+        match: str,
+        times: int | None = None,
+        skip: int = 0,
+        status: int | None = None,
+        retry_after: int | str | None = None,
+        to: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """From now on, spoil the answers to matching requests; the arguments are those of `Fault`."""
+        self._faults.add(Fault(name, match, times, skip, status, retry_after, to, seconds))
+
+    def mend(self) -> None:
+        """Drop all faults; deliveries under way go on."""
+        self._faults.clear()
+
+    def _copied_hits(self) -> list[Hit]:
+        return [replace(hit) for hit in self._hits.copy()]
+
+    async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        server = await self._loop.create_server(lambda: _Connection(self), sock=listener)
+        started.set()
+        await self._stop.wait()
+        server.close()
+        for connection in tuple(self._connections):
+            connection.abort()
+        await server.wait_closed()
+        await asyncio.sleep(0)  # the aborted connections learn of their end
+
+    def answer(self, request: Request) -> Answer:
+        """What the site says to `request`, without faults and not yet compressed."""
+        site, path = self.site, request.path
+        host_path = f"http://{request.host}{path}"
+        for key in (request.address, host_path, request.target, path) if site.pages else ():
+            if key in site.pages:
+                return Answer(200, _kind(site.pages[key]), site.pages[key])
+        if path == "/api/roll/get":
+            query = request.target.partition("?")[2]
+            body = site.roll(dict(parse_qsl(query, keep_blank_values=True)))
+            return Answer(200, _SCRIPT if body.startswith(b"try{") else _JSON, body)
+        if path in ("/robots.txt", "/rss.xml"):
+            return Answer(200, _XML, site.rss()) if path == "/rss.xml" else Answer(200, _TEXT, site.robots())
+        if path.endswith((".png", ".jpg")):
+            refused = is_refused(path, request.headers.get("referer", ""), site.base_url)
+            return Answer(403, _HTML, b"<h1>403</h1>") if refused else Answer(200, "image/png", site.image(path))
+        page = site.article(path)
+        if page is None:
+            return Answer(404, _HTML, "<html><body><h1>404</h1>页面没有找到</body></html>".encode())
+        return Answer(200, _HTML, page)
+
+
+class _Connection(asyncio.Protocol):
+    """One client's connection. Plain answers go out at once; spoilt ones are carried out by a task."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._buffer = bytearray()
+        self._task: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._replica._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._replica._connections.discard(self)
+        self._writable.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._answer_buffered()
+
+    def _answer_buffered(self) -> None:
+        while self._task is None and not self._transport.is_closing():
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._buffer) > _LARGEST_HEAD:
+                    self._transport.close()
+                return
+            head = bytes(self._buffer[:end])
+            del self._buffer[: end + 4]
+            self._respond(read_request(head))
+
+    def _respond(self, request: Request | None) -> None:
+        began = monotonic()
+        if request is None or request.method not in ("GET", "HEAD"):
+            # A body may follow, which nobody reads here: the connection cannot be used again.
+            refusal = Answer(400 if request is None else 405, "text/plain", b"")
+            self._transport.write(whole(refusal, keep_alive=False))
+            self._transport.close()
+            return
+        replica = self._replica
+        answer = replica.answer(request)
+        if replica.site.has_etags:
+            answer = _tagged(answer, request)
+        hit = Hit(began, math.inf, request.method, request.target, request.host, answer.status, request.headers)
+        replica._hits.append(hit)
+        replica.on_hit(hit)
+        fault = replica._faults.pick(request.target)
+        if fault is not None:
+            delivery = spoil(fault, answer, request)
+            hit.status = delivery.status
+            self._task = asyncio.get_running_loop().create_task(self._carry_out(delivery, request, hit))
+            return
+        accepts = request.headers.get("accept-encoding", "")
+        if replica.gzip and len(answer.body) > _SMALLEST_GZIP and "gzip" in accepts:
+            answer = gzipped(answer)
+        with_body = request.method == "GET"
+        self._transport.write(whole(answer, keep_alive=request.keep_alive, with_body=with_body))
+        hit.ended = monotonic()
+        if not request.keep_alive:
+            self._transport.close()
+
+    async def _carry_out(self, delivery: Delivery, request: Request, hit: Hit) -> None:
+        try:
+            # No buffer of ours: what was written is with the kernel, as the ends below need it.
+            self._transport.set_write_buffer_limits(high=0)
+            for step in delivery.steps:
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                else:
+                    self._transport.write(step)
+                    await self._writable.wait()
+        finally:
+            hit.ended = monotonic()
+        if delivery.end == "reset":
+            # Lingering for no time makes close() send RST in place of FIN.
+            peer = cast(socket.socket, self._transport.get_extra_info("socket"))
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+        elif delivery.end == "close" or not request.keep_alive:
+            self._transport.close()
+        self._task = None
+        self._answer_buffered()
+
+
+def _tagged(answer: Answer, request: Request) -> Answer:
+    """The answer with an ETag; 304 where the request names that very one."""
+    tag = f'"{zlib.crc32(answer.body):08x}"'
+    if request.headers.get("if-none-match") == tag:
+        return Answer(304, answer.content_type, b"", (("ETag", tag),))
+    return replace(answer, headers=(*answer.headers, ("ETag", tag)))
+
+
+def _kind(body: bytes) -> str:
+    """The Content-Type of a page given as bytes. HTML goes without a charset: it may be in any."""
+    opening = body.lstrip()[:5]
+    kinds = {b"{": _JSON, b"[": _JSON, b"try{": _SCRIPT, b"<?xml": _XML}
+    return next((kind for start, kind in kinds.items() if opening.startswith(start)), "text/html")

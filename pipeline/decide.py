@@ -1,0 +1,105 @@
+"""What a look says of an article, beside what is known of it. Pure: live work, recovery and rebuild judge alike."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from archive.files.paths import history_path
+from archive.files.post import render
+from archive.model.article import Article, Post, Revision
+from archive.model.feed import Failure, Kind
+from archive.model.fetch import Known, Look, Outcome, Verdict, rule_of
+from crawler import urls
+from scheduler.policy.intervals import retry_delay
+
+# Of one article. Live blogs were seen with dozens; what has more changes by itself, and would fill the disk.
+MOST_REVISIONS = 200
+# An article that is archived is not asked for again at once when it could not be had: nothing is lost meanwhile.
+LEAST_PATIENCE = timedelta(minutes=1)
+EMPTIED = "its text is gone: the page is there, and empty"
+
+
+def judge(look: Look, read: Article | Failure, known: Known | None, digest: str | None) -> Verdict:
+    """What becomes of an article.
+
+    :param read: what the look's answer says
+    :param known: its newest version; None when it has none
+    :param digest: of the answer's body
+    """
+    verdict = _judge(look, read, known)
+    return replace(verdict, digest=digest, pictures=_pictures(verdict, known))
+
+
+def _pictures(verdict: Verdict, known: Known | None) -> dict[str, str]:
+    """The pictures that are to be kept: of the newest version, so that those of before they were wanted come too."""
+    if verdict.article is None or not verdict.look.rules.images:
+        return {}
+    # Where nothing is new the page may name the same pictures on other hosts: those of the version are meant.
+    version = verdict.revision or (known.revision if known and known.revision.fingerprint else verdict.article)
+    return {each.url: urls.host(each.url) for each in version.pictures if urls.is_web(each.url)}
+
+
+def _judge(look: Look, read: Article | Failure, known: Known | None) -> Verdict:
+    if isinstance(read, Failure):
+        return _unseen(look, read, known)
+    if known is None:
+        return _version(look, read, Outcome.FIRST, 1, None)
+    newest = known.revision
+    # A version whose fingerprint was made by another rule, or never, is compared by its title alone, and given one.
+    comparable = rule_of(newest.fingerprint) == rule_of(read.fingerprint)
+    same = read.fingerprint == newest.fingerprint if comparable else read.title == newest.title
+    if look.pending.entry.content is not None:  # of the telegraph, which names the stocks of an item later
+        same = same and set(read.symbols) == set(newest.symbols)
+    if same or newest.number >= MOST_REVISIONS:
+        evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
+        return Verdict(look, Outcome.SAME, evidence, article=read)
+    if known.has_text and not read.text:
+        return Verdict(look, Outcome.GONE, EMPTIED, Kind.GONE)
+    return _version(look, read, Outcome.REVISED, newest.number + 1, newest)
+
+
+def _unseen(look: Look, failure: Failure, known: Known | None) -> Verdict:
+    gone = failure.kind is Kind.GONE
+    if known and gone:
+        return Verdict(look, Outcome.GONE, failure.reason, Kind.GONE)
+    pending = look.pending
+    attempts = (known.attempts if known else pending.attempts) + 1
+    delay = retry_delay(failure.kind, attempts, look.at - (known.archived_at if known else pending.first_seen))
+    due: datetime | None = None
+    if delay is not None:
+        due = look.at + max(delay, look.rules.least_retry, LEAST_PATIENCE if known else timedelta(0))
+    return Verdict(look, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
+
+
+def _version(look: Look, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Verdict:
+    post = render(article, look.filing.categories, look.filing.author, look.rules.profile)
+    path = newest.path if newest else look.pending.path
+    if path:  # the first version has decided it
+        post = Post(PurePosixPath(path), post.data, history_path(path, newest.number) if newest else None)
+    return Verdict(look, outcome, article=article, post=post, revision=_revision(look, article, post, number))
+
+
+def _revision(look: Look, article: Article, post: Post, number: int) -> Revision:
+    return Revision(
+        docid=article.docid,
+        number=number,
+        path=str(post.path),
+        sha256=hashlib.sha256(post.data).hexdigest(),
+        title=article.title,
+        published=article.published,
+        fetched_at=look.at,
+        url=article.url,
+        modified=look.pending.entry.modified,
+        updated=article.updated,
+        media=article.media,
+        keywords=article.keywords,
+        symbols=article.symbols,
+        editor=article.editor,
+        original_title=article.original_title,
+        pictures=article.pictures,
+        fingerprint=article.fingerprint,
+        story=article.story,
+    )

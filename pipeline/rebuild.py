@@ -1,0 +1,242 @@
+"""Make everything that is derived anew: the files and the index, from the journal alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from archive.archive import INNER, index_path, journal_path
+from archive.files import atomic
+from archive.files.lock import Lock
+from archive.index.log import LOOKS, OTHERS, order
+from archive.integrity.carry_over import (
+    Unproven,
+    index_differences,
+    is_sound,
+    lost_looks,
+    take_over,
+    take_over_alerts,
+    take_over_seals,
+    unproven,
+)
+from archive.integrity.seal import adopt
+from archive.model.fetch import Place, Verdict
+from archive.store import Store
+from pipeline.decide import judge
+from pipeline.reparse import Reading, Understood, read_journal
+from pipeline.staging import Tree, compare, place_files, place_index
+
+BATCH = 400  # looks whose rows are written together: at each such time FTS5 writes out the words that it has gathered
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild did, or would do."""
+
+    events: int = 0  # records of the journal
+    articles: int = 0  # versions of articles made
+    damaged: list[str] = field(default_factory=list)  # what of the journal cannot be read, in words
+    made: list[str] = field(default_factory=list)  # paths of files that were not there
+    changed: list[str] = field(default_factory=list)  # paths of files that were there and were others
+    unknown: list[str] = field(default_factory=list)  # paths of files of which the journal knows nothing
+    taken_over: int = 0  # entries of the index of which the journal knows nothing
+    rows: dict[str, int] = field(default_factory=dict)  # rows of the index that differ, by table
+
+
+def rebuild(
+    root: Path,
+    most: int,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    processes: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, whole: None,
+) -> Rebuilt:
+    """Make files and index of the archive at ``root`` from its journal.
+
+    Nothing of what is there is touched before everything is made. Files that the journal knows nothing of stay,
+    and so do the rows of articles that were archived without a journal.
+
+    :param most: bytes that a page may unpack to
+    :param dry_run: only tell what would change
+    :param processes: that read pages; None for one on each core
+    :param on_progress: told how many bytes of how many of the journal are done
+    :raises ArchiveError: the journal or the disk does not allow it; the archive is as it was
+    """
+    root = root.absolute()
+    with made_aside(root, "rebuild", now) as aside:
+        return _rebuild(root, aside, Reading(most, processes or os.cpu_count() or 1, on_progress), dry_run)
+
+
+def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> list[str]:
+    """Put files back as they were recorded, as far as the journal gives the very same bytes.
+
+    :param most: bytes that a page may unpack to
+    :param wanted: the recorded sha256 of each file to mend, by its path
+    :return: paths of those that were mended; what stood there is in ``.finarchive/quarantine``
+    :raises ArchiveError: the journal or the disk does not allow it
+    """
+    root = root.absolute()
+    with made_aside(root, "verify", now) as aside:
+        tree, store = aside / "tree", Store.open(aside / "index.db")
+        try:
+            with store.in_one_go():
+                reading = Reading(most, os.cpu_count() or 1, lambda done, whole: None)
+                replay(read_journal(journal_path(root), reading, lambda damage: None), store, Tree(root, tree))
+        finally:
+            store.close()
+        mended = [path for path, sha256 in wanted.items() if _sha256(tree / path) == sha256]
+        place_files(root, tree, mended, set_aside=True)
+        return mended
+
+
+def _sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+@contextmanager
+def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
+    """A folder for what is made, while the archive is locked; removed afterwards."""
+    with Lock(root / INNER / "lock", command, now):
+        aside = root / INNER / "rebuild"
+        shutil.rmtree(aside, ignore_errors=True)
+        with atomic.told(aside):
+            aside.mkdir(parents=True)
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuilt:
+    tree, new = Tree(root, aside / "tree"), aside / "index.db"
+    # A damaged one is why one rebuilds: then it is as if there were none.
+    old = index_path(root) if is_sound(index_path(root)) else aside / "none.db"
+    made = _make(root, tree, (old, new), reading)
+    if lost := made.lost:
+        # What the journal has lost of an article must not make something else of it: once more, without these.
+        shutil.rmtree(tree.folder, ignore_errors=True)
+        new.unlink()
+        made = _make(root, tree, (old, new), reading, frozenset[str]().union(*lost.values()))
+    result = made.result
+    result.damaged += [f"{file} has lost looks; articles concerned: {len(lost[file])}" for file in sorted(lost)]
+    result.made, result.changed, result.unknown = compare(root, tree.folder)
+    if not dry_run:
+        # Where no index says what was archived without a journal, or what is lost of it, what stands there may be all
+        # that there is.
+        doubtful = not made.has_old or bool(result.damaged)
+        place_files(root, tree.folder, [*result.made, *result.changed], set_aside=doubtful)
+        place_index(root, new, set_aside=not made.has_old)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Files and an index, made aside."""
+
+    result: Rebuilt
+    has_old: bool  # there is an index that can be read
+    lost: Mapping[str, Set[str]]  # articles of which the journal has lost looks, by the file that they were in
+
+
+def _make(
+    root: Path, tree: Tree, indexes: tuple[Path, Path], reading: Reading, lost: Set[str] = frozenset()
+) -> _Made:
+    """Make files and index aside.
+
+    :param indexes: the one that is there, and where the new one is made
+    :param lost: articles of which the journal has lost looks: they stay as they are
+    """
+    old, new = indexes
+    store, result = Store.open(new), Rebuilt()
+    try:
+        apart, later = unproven(old, new, lost), deque[Understood]()
+        journal = read_journal(journal_path(root), reading, result.damaged.append)
+        with store.in_one_go():
+            if apart and apart.docids:
+                journal = _known_to_all(journal, apart, later)
+            replay(journal, store, tree, result)
+        found = lost_looks(old, new, apart.docids) if apart else {}
+        take_over_seals(old, new)
+        adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
+        result.taken_over = take_over(old, new, lost)
+        store.search.add_missing()
+        with store.in_one_go():
+            replay(later, store, tree, result)
+        take_over_alerts(old, new)
+        result.rows = index_differences(old, new)
+    finally:
+        store.close()
+    return _Made(result, apart is not None, found)
+
+
+def _known_to_all(
+    journal: Iterable[Understood], apart: Unproven, later: MutableSequence[Understood]
+) -> Iterator[Understood]:
+    """What the old index has applied, without looks at what it alone knows: their rows are taken over.
+
+    :param later: is given what it has not applied, to be done when they are
+    """
+    for each in journal:
+        if not is_within(each, apart.positions):
+            later.append(each)
+        elif _docid(each) not in apart.docids:
+            yield each
+
+
+def replay(journal: Iterable[Understood], store: Store, tree: Tree | None, result: Rebuilt | None = None) -> None:
+    """Do again what a journal says was done.
+
+    :param tree: where files are made; None: only the index is
+    :param result: counts
+    """
+    result = result or Rebuilt()
+    batch: list[Understood] = []
+    in_batch: set[str] = set()
+    for understood in journal:
+        look = understood.event.look
+        result.events += 1
+        if batch and (look is None or _docid(understood) in in_batch or len(batch) >= BATCH):
+            _record(batch, store, tree, result)
+            batch, in_batch = [], set()
+        if look is None:
+            store.apply([understood.event])
+        else:
+            batch.append(understood)
+            in_batch.add(_docid(understood))
+    _record(batch, store, tree, result)
+
+
+def is_within(understood: Understood, positions: Mapping[str, Place]) -> bool:
+    """Whether an event is applied in an index.
+
+    :param positions: up to where events are, by who wrote them
+    """
+    event = understood.event
+    end = positions.get(LOOKS if event.look else OTHERS)
+    return end is not None and order(event.place) <= order(end)
+
+
+def _docid(understood: Understood) -> str:
+    look = understood.event.look
+    return look.pending.entry.docid if look else ""
+
+
+def _record(batch: Sequence[Understood], store: Store, tree: Tree | None, result: Rebuilt) -> None:
+    known = store.versions.newest([_docid(each) for each in batch])
+    verdicts: list[Verdict] = []
+    for each in batch:
+        if each.event.look and each.read:
+            verdicts.append(judge(each.event.look, each.read, known.get(_docid(each)), each.digest))
+    for verdict in verdicts:
+        if verdict.post and tree:
+            result.articles += 1
+            tree.write(verdict.post)
+    store.versions.commit(verdicts, [each.event.place for each in batch])

@@ -1,0 +1,287 @@
+"""Articles: handed to the spider, filed, brought to the disk, tried again."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from archive.model.feed import Entry, Failure, Filing, Kind, Pending, Rest
+from archive.model.fetch import Answer, Look, Outcome, Verdict
+from crawler.http.backoff import Rests
+from pipeline.writer import BATCH, PASSES, Answering, Unwritten, Writer
+from scheduler.crawl.context import Run
+from scheduler.policy.intervals import LONGEST_DELAY
+
+logger = logging.getLogger("finarchive")
+
+MOST_CARRIED = 4 * BATCH  # articles that come with their listing and are handed to the writer at once
+
+
+class Articles:
+    """The articles side of a :class:`~crawler.interfaces.Work`. Gives none out until :meth:`open`.
+
+    :param on_pictures: told of pictures of articles that are to be kept: their hosts, by their addresses
+    """
+
+    def __init__(self, run: Run, on_pictures: Callable[[Mapping[str, str]], None]) -> None:
+        self._run, self._store, self._on_pictures = run, run.store, on_pictures
+        self._open, self._left = False, math.inf  # whether articles may be fetched, and how many more
+        self._hosts: set[str] = set()  # that articles may be waiting for
+        self._next_due: datetime | None = None  # of those that are not due yet
+        self._in_hand: dict[str, Pending] = {}
+        self._with_writer: set[str] = set()  # docids of those in hand that are on their way to the disk
+        self._writer = Writer(
+            run.archive,
+            lambda: run.settings.network.max_body,
+            Answering(self._written, run.crash, self._has_room, self._refused),
+            steadfast=run.manner.steadfast,
+        )
+        self.rests = Rests(
+            run.settings.network.rest, run.now, self._store.rests(), self._remember_rest, self._forget_rest
+        )
+
+    def open(self, limit: int | None = None) -> None:
+        """Let articles be fetched from now on.
+
+        :param limit: the most to archive; None for all
+        """
+        self._open, self._left = True, math.inf if limit is None else limit
+        self.come_to_date()
+
+    def look(self) -> None:
+        """Look again which hosts articles wait for, and have them fetched."""
+        if self._open and self._run.fetching:
+            now = self._run.now()
+            tried_before = self._run.manner.tried_before or now
+            again = self._store.versions.hosts(now, tried_before)
+            self._hosts = {*self._store.pending_hosts(now, tried_before), *again}
+            self._next_due = self._store.next_due(now)
+            self._file_carried()
+            self._run.fetching.refill()
+
+    def tick(self) -> None:
+        """Time has passed: something may have become due."""
+        if self._next_due and self._next_due <= self._run.now():
+            self.look()
+        elif self._open and self._run.fetching:
+            self._run.fetching.refill()  # for what was put off by a disk that refused
+
+    def waiting(self, began: datetime) -> dict[str, int]:
+        """Hosts that articles are due from which were not tried since ``began``, and how many."""
+        now = self._run.now()
+        waiting = Counter(self._store.pending_hosts(now, began))
+        granted = self._granted(now) + self._looking_again()
+        for host, number in self._store.versions.hosts(now, began).items():
+            again = min(number, max(granted if host else self._granted_here(), 0))
+            waiting[host] += again
+            granted -= again if host else 0
+        return {host: number for host, number in waiting.items() if number}
+
+    @property
+    def busy(self) -> bool:
+        """Whether any article is with the spider or on its way to the disk."""
+        return bool(self._in_hand)
+
+    @property
+    def disk_refuses(self) -> bool:
+        """Whether the disk did not take what was tried last."""
+        return self._writer.stuck
+
+    # Work
+
+    def expect(self, hosts: Collection[str]) -> None:
+        """Articles of these hosts may have come to be waiting."""
+        self._hosts.update(hosts)
+        if "" in hosts:
+            self._file_carried()
+
+    def hosts(self) -> Iterable[str]:
+        """See Work."""
+        return self._hosts - {""} if self._open else ()
+
+    def take(self, host: str, most: int) -> list[Entry]:
+        """See Work."""
+        return [pending.entry for pending in self._take(host, most)]
+
+    def _take(self, host: str, most: int) -> list[Pending]:
+        most = int(min(most, self._left - len(self._in_hand)))
+        if most <= 0 or self._writer.full() or self._run.suspended():
+            return []
+        ours = [docid for docid, pending in self._in_hand.items() if pending.host == host]
+        now = self._run.now()
+        tried_before = self._run.manner.tried_before or now
+        taken = self._store.due(host, most, now, tried_before, ours)
+        # Looking again comes after looking for the first time, and costs no more than was granted.
+        if (more := min(most - len(taken), self._granted(now) if host else self._granted_here())) > 0:
+            taken += self._store.versions.due(host, more, now, tried_before, ours)
+        for pending in taken:
+            self._in_hand[pending.entry.docid] = pending
+            self._run.began()
+        if not taken and not ours:
+            self._hosts.discard(host)
+            self._next_due = self._store.next_due(now)  # the clock may have been set since it was asked
+        return taken
+
+    def _granted_here(self) -> int:
+        """How many articles more whose text is here already may be looked at again: it costs no request."""
+        return 0 if self._left != math.inf else MOST_CARRIED
+
+    def _granted(self, now: datetime) -> int:
+        """How many articles more may be asked for again, within the budget of an hour."""
+        if self._left != math.inf:  # so many articles were asked for, and no other
+            return 0
+        done = self._store.versions.looked_again(now - timedelta(hours=1))
+        return self._run.settings.schedule.rechecks - done - self._looking_again()
+
+    def _looking_again(self) -> int:
+        return sum(pending.revision > 0 and pending.host != "" for pending in self._in_hand.values())
+
+    def give_back(self, entry: Entry) -> None:
+        """See Work."""
+        if self._in_hand.pop(entry.docid, None):
+            self._run.ended()
+        self._run.tell_change()
+
+    def answered(self, entry: Entry, answer: Answer, milliseconds: int) -> None:
+        """See Work. What the answer says, the writer finds out."""
+        self._put(entry, milliseconds, answer=answer)
+
+    def failed(self, entry: Entry, failure: Failure) -> None:
+        """See Work."""
+        self._put(entry, 0, failure=failure)
+
+    def _put(
+        self, entry: Entry, milliseconds: int, *, answer: Answer | None = None, failure: Failure | None = None
+    ) -> None:
+        if entry.docid not in self._in_hand or entry.docid in self._with_writer:  # it came when all was over
+            return
+        pending = self._in_hand[entry.docid]
+        feed, filing = self._filing(pending)
+        look = Look(self._run.now(), pending, feed, filing, self._run.rules, answer, failure)
+        self._with_writer.add(entry.docid)
+        self._writer.put(Unwritten(look, milliseconds))
+
+    def _file_carried(self) -> None:
+        """Have those articles written whose text their listing carries: nothing is to be asked for them."""
+        if not self._open:
+            return
+        for pending in self._take("", MOST_CARRIED):
+            self._put(pending.entry, 0)
+
+    def patience(self, host: str) -> float | None:
+        """See Work."""
+        seconds = self.resting(host).total_seconds()
+        if seconds <= self._run.manner.patience:
+            return seconds
+        self._hosts.discard(host)
+        self._run.tell_change()
+        return None
+
+    def resting(self, host: str) -> timedelta:
+        """How long a host is still to be left alone."""
+        rest = self.rests.current(host)
+        return max(rest.until - self._run.now(), timedelta(0)) if rest else timedelta(0)
+
+    def let_go(self) -> None:
+        """The spider is closed: what it had not fetched is no longer in hand."""
+        for docid in self._in_hand.keys() - self._with_writer:
+            del self._in_hand[docid]
+            self._run.ended()
+
+    async def drain(self) -> None:
+        """Bring what has been fetched to the disk."""
+        await self._writer.drain()
+
+    def clock_moved(self, by: timedelta) -> None:
+        """The clock was set forward by so much, or back."""
+        self.rests.clock_moved(by)
+        self.come_to_date()
+
+    def come_to_date(self) -> None:
+        """Take nothing for tried in the future, or due later than it can be: some clock was wrong."""
+        try:
+            self._store.come_to_date(self._run.now(), LONGEST_DELAY)
+        except PASSES as refusal:
+            self._run.excuse(refusal)
+        self.look()
+
+    def _filing(self, pending: Pending) -> tuple[str, Filing]:
+        """The feed that an entry is filed under: the first configured one it belongs to, else one of the past."""
+        for feed in self._run.feeds:
+            if feed.id in pending.feeds or feed.lid in pending.entry.lids:
+                return feed.id, Filing(feed.categories, feed.author_name)
+        return self._run.past_filing(pending.feeds)
+
+    def _written(self, batch: Sequence[Unwritten]) -> None:
+        for unwritten in batch:
+            if verdict := unwritten.verdict:
+                pending = self._in_hand.pop(verdict.look.pending.entry.docid)
+                self._with_writer.discard(pending.entry.docid)
+                self._left -= verdict.outcome is Outcome.FIRST
+                self._run.ended()
+                self._tell(verdict, pending, unwritten.milliseconds)
+                if verdict.pictures:
+                    self._on_pictures(verdict.pictures)
+        self._file_carried()
+        self._run.tell_change()
+
+    def _tell(self, verdict: Verdict, pending: Pending, milliseconds: int) -> None:
+        log(verdict, pending, milliseconds)
+        for listener in list(self._run.listeners):
+            if verdict.outcome is Outcome.FIRST and verdict.revision:
+                listener.archived(pending.entry, verdict.revision)
+            elif pending.revision and verdict.outcome is not Outcome.FAILED:
+                listener.looked_again(verdict)
+            else:
+                kind = verdict.kind or Kind.UNREADABLE
+                listener.failed(Failure(pending.entry.docid, kind, verdict.evidence))
+        if verdict.due:
+            self._next_due = min(verdict.due, self._next_due or verdict.due)
+
+    def _refused(self, unwritten: Unwritten, reason: str) -> None:
+        """A file cannot be written: that article is tried again."""
+        entry = unwritten.look.pending.entry
+        self._with_writer.discard(entry.docid)
+        self.failed(entry, Failure(entry.docid, Kind.TEMPORARY, reason))
+
+    def _has_room(self) -> None:
+        if self._run.fetching:
+            self._run.fetching.refill()
+
+    def _remember_rest(self, rest: Rest) -> None:
+        try:
+            self._store.commit_rest(rest)
+        except PASSES as refusal:
+            self._run.excuse(refusal)
+        seconds = (rest.until - self._run.now()).total_seconds()
+        logger.warning("resting host=%s seconds=%d reason=%r", rest.host, round(seconds), rest.reason)
+
+    def _forget_rest(self, host: str) -> None:
+        logger.info("answers-again host=%s", host)
+        try:
+            self._store.end_rest(host)
+        except PASSES as refusal:
+            self._run.excuse(refusal)
+
+
+def log(verdict: Verdict, pending: Pending, milliseconds: int) -> None:
+    """The one line of a look."""
+    docid, revision = pending.entry.docid, verdict.revision
+    if revision:
+        what = "archived" if verdict.outcome is Outcome.FIRST else "revised"
+        logger.info(
+            "%s feed=%s docid=%s revision=%d ms=%d", what, verdict.look.feed, docid, revision.number, milliseconds
+        )
+    elif verdict.outcome is Outcome.SAME:
+        logger.info("same feed=%s docid=%s ms=%d", verdict.look.feed, docid, milliseconds)
+    elif pending.revision and verdict.outcome is Outcome.GONE:
+        logger.warning("gone feed=%s docid=%s reason=%r", verdict.look.feed, docid, verdict.evidence)
+    else:
+        what = "failed" if verdict.due else "parked" if not pending.revision else "given-up"
+        logger.warning(
+            "%s feed=%s docid=%s attempt=%d reason=%r",
+            what, verdict.look.feed, docid, pending.attempts + 1, verdict.evidence,
+        )  # fmt: skip

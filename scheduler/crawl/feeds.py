@@ -1,0 +1,238 @@
+"""Polls and walks: asked for here, read by the spider, recorded in the archive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from archive.model.feed import Entry, Failure, Kind, Poll, Rhythm, Seen, Span, Validators
+from config.model import Feed
+from crawler import urls
+from crawler.listings.registry import knows_history
+from crawler.paging.backfill import Leg, Onward, Walk, begin
+from pipeline.writer import PASSES
+from scheduler.crawl.context import Run
+from scheduler.crawl.progress import FeedTally
+from scheduler.policy.arrival_rate import EMPTY, first_look, learn
+from scheduler.policy.intervals import weight
+
+logger = logging.getLogger("finarchive")
+
+# Of one walk. A roll list was seen to reach back 100,350 articles: 2,007 pages, and some more for their overlap.
+MOST_PAGES = 4000
+OnLeg = Callable[[Leg, Seen], None]
+
+
+@dataclass(slots=True)
+class _Walking:
+    feed: Feed
+    walk: Walk  # as far as it has come
+    on_leg: OnLeg
+    ended: asyncio.Future[str | None]
+
+
+class Lists:
+    """The lists side of a :class:`~crawler.interfaces.Work`.
+
+    :param on_hosts: told of the hosts that listed articles are to be fetched from
+    """
+
+    def __init__(self, run: Run, on_hosts: Callable[[Collection[str]], None]) -> None:
+        self.gap_noticed = asyncio.Event()
+        self._run, self._store, self._on_hosts = run, run.store, on_hosts
+        self._rhythms = run.store.rhythms()
+        self._polls: dict[str, tuple[Feed, asyncio.Future[tuple[FeedTally, int]]]] = {}  # under way, by feed
+        self._walks: dict[str, _Walking] = {}
+        self._one_walk = asyncio.Lock()
+
+    def ask_again(self) -> None:
+        """Ask a new spider for what the one before it left undone."""
+        if fetching := self._run.fetching:
+            for feed, _ in list(self._polls.values()):
+                fetching.poll(feed)
+            for walking in list(self._walks.values()):
+                fetching.walk(walking.feed, walking.walk)
+
+    # Polls
+
+    def rhythm(self, feed: str) -> Rhythm:
+        """How a feed brings articles, as far as it is known."""
+        return self._rhythms.get(feed, EMPTY)
+
+    async def poll(self, feed: Feed) -> tuple[FeedTally, int]:
+        """Read a feed's list; one that is being read already is not read twice.
+
+        :return: what was seen, and how many items could not be understood and were not known before
+        """
+        if under_way := self._polls.get(feed.id):
+            return await asyncio.shield(under_way[1])
+        if refusal := self._settle(feed):  # it would be read against the record of another list
+            return self._refused(feed, refusal), 0
+        ended: asyncio.Future[tuple[FeedTally, int]] = asyncio.get_running_loop().create_future()
+        self._polls[feed.id] = feed, ended
+        self._run.began()
+        if self._run.fetching:
+            self._run.fetching.poll(feed)
+        return await asyncio.shield(ended)  # others may come to wait for the same poll
+
+    def _refused(self, feed: Feed, reason: str) -> FeedTally:
+        failure = Failure(feed.id, Kind.TEMPORARY, reason)
+        poll = Poll(feed.id, self._run.now(), 0, (), (), ground=False, error=failure)
+        for listener in list(self._run.listeners):
+            listener.polled(poll)
+        return FeedTally(feed.id, error=reason, polled=True)
+
+    def _settle(self, feed: Feed) -> str | None:
+        """Begin a new record where a feed reads another list than before; return why that could not be done."""
+        try:
+            if self._store.settle(feed.id, feed.source, self._run.now()):
+                self._rhythms.pop(feed.id, None)
+                logger.warning("another-list feed=%s reason=%r", feed.id, "its record begins anew")
+        except PASSES as error:
+            self._run.excuse(error)
+            return str(error)
+        return None
+
+    def known(self, feed: str, docids: Collection[str]) -> set[str]:
+        """See Work."""
+        self._run.outcome()
+        return self._store.known(feed, docids)
+
+    def validators(self, feed: str) -> Validators | None:
+        """See Work."""
+        history = self._store.feed_histories().get(feed)
+        return history.validators if history else None
+
+    def polled(self, poll: Poll) -> bool:
+        """See Work."""
+        feed, future = self._polls.pop(poll.feed)
+        self._run.ended()
+        error = poll.error.reason if poll.error else None
+        trouble = weight(poll.error.kind) if poll.error else 0.0
+        seen, is_recorded = Seen(0, 0), False
+        try:
+            told = replace(poll, entries=()) if poll.unmoved else poll
+            belongs, hosts = self._places(feed, told.entries)
+            seen = self._store.commit_poll(told, self._run.filing(feed), belongs, hosts, trouble)
+            is_recorded = True
+            self._learn(poll, seen)
+        except PASSES as refusal:  # nothing of it is recorded: the next poll reads it all again
+            self._run.excuse(refusal)
+            error = str(refusal)
+        tally = FeedTally(feed.id, poll.pages, len(poll.entries), seen.new, error, polled=True)
+        self._log(poll, tally, seen)
+        if not future.done():
+            future.set_result((tally, seen.broken))
+        for listener in list(self._run.listeners):
+            listener.polled(poll)
+        self._go_on(told.entries)
+        return is_recorded
+
+    def _learn(self, poll: Poll, seen: Seen) -> None:
+        if not poll.ground or not seen.new:  # a silence is learned when it ends
+            return
+        times = [entered for entry in poll.entries if (entered := entry.entered or entry.published)]
+        known = self._rhythms.get(poll.feed)
+        if known is None or known.until is None:
+            learned = first_look(times, poll.at)
+        else:
+            # What lies in a gap was not watched.
+            since = max(known.until, seen.gap.end) if seen.gap else known.until
+            learned = learn(known, since, poll.at, [time for time in times if time > since])
+        self._rhythms[poll.feed] = learned
+        self._store.commit_rhythm(poll.feed, learned)
+
+    def _log(self, poll: Poll, tally: FeedTally, seen: Seen) -> None:
+        for failure in poll.failures if seen.broken else ():
+            logger.warning("unreadable feed=%s docid=%s reason=%r", tally.id, failure.subject, failure.reason)
+        _log_changes(tally.id, seen)
+        if seen.gap:
+            logger.warning("gap feed=%s from=%s to=%s", tally.id, seen.gap.start, seen.gap.end)
+            self.gap_noticed.set()
+        if tally.error:
+            logger.warning("poll-failed feed=%s pages=%d reason=%r", tally.id, tally.pages, tally.error)
+        else:
+            logger.info("polled feed=%s pages=%d listed=%d new=%d", tally.id, tally.pages, tally.listed, tally.new)
+
+    # Walks
+
+    async def walk(self, feed: Feed, stretch: Span, on_leg: OnLeg, *, meets_ground: bool) -> str | None:
+        """Read a stretch of a list's past. One such walk at a time.
+
+        :param on_leg: told of each page that was read and recorded
+        :param meets_ground: the stretch ends in what is known, and counts as read only when it is met
+        :return: why it could not be read to its end; None when it was
+        """
+        async with self._one_walk:
+            at = self._run.now()
+            if stretch.start >= at:
+                return "it lies in the future, by this machine's clock"
+            walk = begin(
+                feed.id, stretch.start, stretch.end, at,
+                meets_ground=meets_ground, history=knows_history(feed.kind), most_pages=MOST_PAGES,
+            )  # fmt: skip
+            walking = _Walking(feed, walk, on_leg, asyncio.get_running_loop().create_future())
+            self._walks[feed.id] = walking
+            self._run.began()
+            try:
+                if refusal := self._settle(feed):
+                    return refusal
+                if self._run.fetching:
+                    self._run.fetching.walk(feed, walk)
+                return await walking.ended
+            finally:
+                del self._walks[feed.id]
+                self._run.ended()
+
+    def walked(self, leg: Leg) -> bool:
+        """See Work."""
+        stretch = leg.stretch
+        walking = self._walks.get(stretch.feed)
+        if walking is None or walking.ended.done() or stretch.at != walking.walk.at:
+            return False  # nobody waits for it any more
+        walking.walk, seen = leg.walk, Seen(0, 0)
+        self._run.outcome()
+        try:
+            if stretch.entries or stretch.failures or stretch.covered or stretch.floor:
+                belongs, hosts = self._places(walking.feed, stretch.entries)
+                seen = self._store.commit_stretch(stretch, self._run.filing(walking.feed), belongs, hosts)
+        except PASSES as refusal:
+            self._run.excuse(refusal)
+            walking.ended.set_result(str(refusal))
+            return False
+        _log_changes(stretch.feed, seen)
+        walking.on_leg(leg, seen)
+        if leg.what is not Onward.ON:
+            walking.ended.set_result(leg.reason or None)
+        self._go_on(stretch.entries)
+        return leg.what is Onward.ON
+
+    # Both
+
+    def _places(self, feed: Feed, entries: Sequence[Entry]) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """The feeds that entries belong to, and the hosts they are to be fetched from; by docid."""
+        feeds = self._run.feeds
+        belongs = {
+            entry.docid: [each.id for each in feeds if each.id == feed.id or each.lid in entry.lids] or [feed.id]
+            for entry in entries
+        }
+        return belongs, {entry.docid: _host(entry) for entry in entries}
+
+    def _go_on(self, entries: Sequence[Entry]) -> None:
+        self._on_hosts({_host(entry) for entry in entries})
+        if self._run.fetching:
+            self._run.fetching.refill()
+        self._run.tell_change()
+
+
+def _host(entry: Entry) -> str:
+    """The host that an entry's page is asked from; "" where its listing carries the text."""
+    return urls.host(entry.url) if entry.content is None else ""
+
+
+def _log_changes(feed: str, seen: Seen) -> None:
+    for change in seen.changes:
+        if change.retitled:
+            logger.info("retitled feed=%s docid=%s title=%r", feed, change.docid, change.title)

@@ -1,0 +1,69 @@
+"""The desk: a :class:`~crawler.interfaces.Work`, done with an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from archive.archive import Archive
+from config.model import Settings
+from crawler.interfaces import Fetching
+from scheduler.crawl.articles import Articles
+from scheduler.crawl.context import Manner, Run
+from scheduler.crawl.feeds import Lists
+from scheduler.crawl.images import Pictures
+
+
+class Desk:
+    """Between the spider and the archive: what is to be done, and what came of it."""
+
+    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: Manner) -> None:
+        self.run = Run(archive, settings, now, manner)
+        self.pictures = Pictures(self.run)
+        self.articles = Articles(self.run, self.pictures.expect)
+        self.lists = Lists(self.run, self.articles.expect)
+
+    def open(self, limit: int | None = None) -> None:
+        """Let articles be fetched from now on, and their pictures.
+
+        :param limit: the most articles to archive, and then no pictures but theirs; None for all
+        """
+        self.pictures.open(all_due=limit is None)
+        self.articles.open(limit)
+
+    def look(self) -> None:
+        """Look again what is due."""
+        self.articles.look()
+        self.pictures.look()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is with the spider or on its way to the disk."""
+        return self.articles.busy or self.pictures.busy
+
+    def tick(self) -> None:
+        """Time has passed: something may have become due."""
+        self.articles.tick()
+        self.pictures.tick()
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Go on under other settings."""
+        self.run.settings = settings
+        self.articles.rests.first = settings.network.rest
+
+    def start(self, fetching: Fetching) -> None:
+        """See Work."""
+        self.run.open(fetching)
+        self.lists.ask_again()
+        self.look()
+
+    def closed(self) -> None:
+        """See Work."""
+        self.run.fetching = None
+        self.articles.let_go()
+        self.pictures.let_go()
+
+    async def stop(self) -> None:
+        """See Work."""
+        await self.articles.drain()
+        await self.pictures.drain()
