@@ -14,7 +14,7 @@ from archive.index.log import order
 from archive.journal.journal import Journal
 from archive.model.article import Post
 from archive.model.errors import ArchiveError
-from archive.model.fetch import Look, Place
+from archive.model.fetch import Fetch, JournalPosition
 from archive.store import Store
 
 INNER = ".finarchive"  # all that is not an article lives below it, so that the folder can be handed to Hexo as it is
@@ -43,7 +43,7 @@ class Archive:
         self._aside = self.root / INNER / "unfinished"
         self._journal: Journal | None = None
         self._now = now
-        with atomic.told(self.root):
+        with atomic.wrap_errors(self.root):
             self._aside.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(self.root / INNER / "lock", command, now)
         try:
@@ -64,7 +64,7 @@ class Archive:
             self._journal = Journal(journal_path(self.root), known)
             self.store.keep_journal(self._journal)
 
-    def keep(self, looks: Sequence[Look], bodies: Mapping[str, Place]) -> list[Place | None]:
+    def keep(self, looks: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition | None]:
         """Put looks into the journal; when this returns they are on the disk.
 
         :param bodies: where the journal has bodies already, by their digest

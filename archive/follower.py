@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import count, groupby
 from pathlib import Path
 
-from archive.model.results import News
+from archive.model.results import Change
 from archive.query.parser import Query
-from archive.search.changefeed import Arrivals
+from archive.search.changefeed import Changefeed
 from archive.store import Store
 
 MOST = 100  # articles that are read at once; their texts are in memory meanwhile
@@ -34,7 +34,7 @@ class Follower:
         """Whether there is nothing to follow yet."""
         return self._store is None
 
-    def begin(self, most: int) -> list[News]:
+    def begin(self, most: int) -> list[Change]:
         """Take the index as it stands for known.
 
         :return: the last of it, at most so much; nothing of an index that is not there yet: all of it will be new
@@ -47,7 +47,7 @@ class Follower:
         self._position = arrivals.newest()
         return arrivals.last(self._query, 0, self._position, most, every=self._every) if most else []
 
-    def look(self) -> Iterator[News]:
+    def look(self) -> Iterator[Change]:
         """What has come since the last look.
 
         :raises ArchiveError: the index cannot be read
@@ -86,19 +86,19 @@ class Follower:
             self._stamp = after if not _shared(self._path).exists() else after[:2]
         return store
 
-    def _news(self, arrivals: Arrivals) -> Iterator[News]:
+    def _news(self, arrivals: Changefeed) -> Iterator[Change]:
         version = arrivals.version()
         if version != self._version:
             newest = arrivals.newest()
             yield from self._told(arrivals, self._position, newest)
             self._position, self._version = newest, version
 
-    def _told(self, arrivals: Arrivals, after: int, upto: int) -> Iterator[News]:
+    def _told(self, arrivals: Changefeed, after: int, upto: int) -> Iterator[Change]:
         while news := arrivals.between(self._query, after, upto, MOST, every=self._every):
             yield from news
             after = news[-1].position
 
-    def _changed_over(self, old: Arrivals, new: Arrivals) -> Iterator[News]:
+    def _changed_over(self, old: Changefeed, new: Changefeed) -> Iterator[Change]:
         """The new one may number what the old one had otherwise: new is what the old one had not."""
         self._position = new.newest()
         unknown = sorted(each for each in _unknown(old.keys(), new.keys()) if each <= self._position)

@@ -13,7 +13,7 @@ from archive.model.results import Record
 from archive.store import Store
 
 
-class Shelf:
+class RevisionFiles:
     """Takes versions from the archive at ``root``; it may be written to meanwhile.
 
     :param on_missing: told of each version whose file is missing, or not as recorded

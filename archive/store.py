@@ -10,25 +10,37 @@ from pathlib import Path
 from typing import Any, Self
 
 from archive.index import row_mapping, statements
-from archive.index.alerts import Alerts
-from archive.index.articles import Versions
+from archive.index.alerts import AlertIndex
+from archive.index.articles import ArticleIndex
 from archive.index.connection import open_index, open_index_for_following, open_index_for_reading
 from archive.index.database import Database
-from archive.index.entries import Sighted, Sightings
-from archive.index.errors import told
-from archive.index.feeds import Ledger
-from archive.index.images import Gallery
-from archive.index.log import OTHERS, Notebook
-from archive.index.manifests import Seals
+from archive.index.entries import EntryChanges, EntryIndex
+from archive.index.errors import wrap_errors
+from archive.index.feeds import FeedIndex
+from archive.index.images import ImageIndex
+from archive.index.log import OTHERS, ChangeLog
+from archive.index.manifests import ManifestIndex
 from archive.index.replay import replay
 from archive.journal.journal import Event, Journal
-from archive.model.feed import Counts, FeedHistory, Filing, Gap, Pending, Poll, Rest, Rhythm, Seen, Span, Stretch
-from archive.model.fetch import Place
+from archive.model.feed import (
+    ArrivalRate,
+    BackfillPage,
+    Counts,
+    FeedHistory,
+    Filing,
+    Gap,
+    HostBackoff,
+    ListingResult,
+    PendingEntry,
+    Poll,
+    Span,
+)
+from archive.model.fetch import JournalPosition
 from archive.model.times import to_text, to_time
-from archive.search.changefeed import Arrivals
-from archive.search.history import Past
+from archive.search.changefeed import Changefeed
+from archive.search.history import History
 from archive.search.search import Search
-from archive.search.stats import Overview
+from archive.search.stats import Stats
 
 
 class Store:
@@ -42,14 +54,14 @@ class Store:
 
     def __init__(self, database: Database, path: Path) -> None:
         self._db, self._path = database, path
-        self._sightings, self._ledger = Sightings(database), Ledger(database)
-        self._journal = Notebook(database)
-        self.versions = Versions(database, path, self._journal)
-        self.past, self.seals = Past(database, path), Seals(database, path)
-        self.gallery = Gallery(database, path, self._journal)
-        self.alerts = Alerts(database, path)
-        self.search, self.arrivals = Search(database, path, self.past), Arrivals(database, path, self.past)
-        self.overview = Overview(database, path, self.search)
+        self._sightings, self._ledger = EntryIndex(database), FeedIndex(database)
+        self._journal = ChangeLog(database)
+        self.versions = ArticleIndex(database, path, self._journal)
+        self.past, self.seals = History(database, path), ManifestIndex(database, path)
+        self.gallery = ImageIndex(database, path, self._journal)
+        self.alerts = AlertIndex(database, path)
+        self.search, self.arrivals = Search(database, path, self.past), Changefeed(database, path, self.past)
+        self.overview = Stats(database, path, self.search)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -74,7 +86,7 @@ class Store:
     @contextmanager
     def in_one_go(self) -> Iterator[None]:
         """Record much at once, for an index that can be made again: nothing is sure until all is done."""
-        with told(self._path):
+        with wrap_errors(self._path):
             self._db.execute("PRAGMA synchronous = OFF")
             with self._db.atomic():
                 yield
@@ -102,7 +114,7 @@ class Store:
         :param source: the list, in words that change when it does: "roll https://... lid=1686"
         :return: whether it stood for another before
         """
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             if not self._ledger.settle(feed, source):
                 return False
             self._journal.note("settled", at, {"feed": feed, "source": source})
@@ -115,7 +127,7 @@ class Store:
         feeds: Mapping[str, Collection[str]],
         hosts: Mapping[str, str],
         trouble: float = 1.0,
-    ) -> Seen:
+    ) -> ListingResult:
         """Record what a poll saw, all in one transaction: entries, what they belong to, the gap it left.
 
         :param filing: of the polled feed, kept for entries that outlive its configuration
@@ -124,29 +136,34 @@ class Store:
         :param trouble: the weight of the poll's error, added to that of the failed polls before it
         :return: what was not known before
         """
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
             # came to its page limit is ground, for its gap is on record.
             found = self._add_sightings(poll, feeds, hosts, ground=poll.ground)
             gap = self._ledger.record_poll(poll, filing, trouble, found.new)
-            return Seen(found.new, len(found.broken), found.changes, gap)
+            return ListingResult(found.new, len(found.broken), found.changes, gap)
 
     def commit_stretch(
-        self, stretch: Stretch, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
-    ) -> Seen:
+        self, stretch: BackfillPage, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
+    ) -> ListingResult:
         """Record what a page of a walk through the past held, and how far the walk has come, in one transaction.
 
         What it held is no known ground: between it and the newest articles there may be what nobody has read. The
         other arguments and what is returned are as those of :meth:`commit_poll`.
         """
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             found = self._add_sightings(stretch, feeds, hosts, ground=False)
             self._ledger.record_stretch(stretch, filing)
-            return Seen(found.new, len(found.broken), found.changes)
+            return ListingResult(found.new, len(found.broken), found.changes)
 
     def _add_sightings(
-        self, read: Poll | Stretch, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str], *, ground: bool
-    ) -> Sighted:
+        self,
+        read: Poll | BackfillPage,
+        feeds: Mapping[str, Collection[str]],
+        hosts: Mapping[str, str],
+        *,
+        ground: bool,
+    ) -> EntryChanges:
         found = self._sightings.add_entries(read.feed, read.at, read.entries, read.failures, hosts)
         listings = self._sightings.add_listings(read.feed, read.at, feeds, read.failures, ground=ground)
         if found.news or found.broken or listings:
@@ -157,27 +174,27 @@ class Store:
 
     def spans(self, feed: str | None = None) -> dict[str, list[Span]]:
         """The stretches in which feeds are known whole, the earliest first; of one feed, or of all that have any."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._ledger.spans(feed)
 
     def gaps(self) -> list[Gap]:
         """The stretches that are still open, by feed and time; of a gap that is filled in part, what is left."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._ledger.gaps()
 
-    def rhythms(self) -> dict[str, Rhythm]:
+    def rhythms(self) -> dict[str, ArrivalRate]:
         """What was learned of each feed's rhythm."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._ledger.rhythms()
 
-    def commit_rhythm(self, feed: str, rhythm: Rhythm) -> None:
+    def commit_rhythm(self, feed: str, rhythm: ArrivalRate) -> None:
         """Keep what was learned of a feed's rhythm."""
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._ledger.record_rhythm(feed, rhythm)
 
     def feed_histories(self) -> dict[str, FeedHistory]:
         """How each feed whose list was ever read has done."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._ledger.histories()
 
     # Fetching
@@ -189,7 +206,7 @@ class Store:
 
     def due(
         self, host: str, most: int, now: datetime, tried_before: datetime, in_hand: Collection[str]
-    ) -> list[Pending]:
+    ) -> list[PendingEntry]:
         """At most so many entries to fetch from a host: the least tried first, of those the newest.
 
         :param in_hand: docids to leave out
@@ -204,7 +221,7 @@ class Store:
 
         :param paths: docid -> path, relative to the archive's root
         """
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._db.conn.executemany(
                 "UPDATE entries SET path = ? WHERE docid = ?", [(path, docid) for docid, path in paths.items()]
             )
@@ -215,7 +232,7 @@ class Store:
         Such times are of a clock that was ahead.
         """
         times = {"now": to_text(now), "latest": to_text(now + longest)}
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             if statements.bring_to_date(self._db, times):
                 self._journal.note("brought-to-date", now, times)
 
@@ -224,7 +241,7 @@ class Store:
 
         :return: how many entries and pictures that were
         """
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             released = statements.release(self._db, now, parked=parked)
             if released:
                 self._journal.note("released", now, {"parked": parked})
@@ -232,14 +249,14 @@ class Store:
 
     # Journal
 
-    def journal_positions(self) -> dict[str, Place]:
+    def journal_positions(self) -> dict[str, JournalPosition]:
         """Up to where the journal's records are applied: those of looks, and those of everything else."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._journal.positions()
 
     def note_ledger(self, now: datetime) -> None:
         """Write into the journal how far the lists were read."""
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._journal.note("ledger", now, self._ledger.snapshot())
 
     def apply(self, events: Iterable[Event]) -> None:
@@ -247,26 +264,26 @@ class Store:
 
         :raises JournalError: it says what this program does not know
         """
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             for event in events:
                 replay(event, self._db, self._sightings, self._ledger)
                 self._journal.mark(OTHERS, event.place)
 
     # Hosts
 
-    def rests(self) -> list[Rest]:
+    def rests(self) -> list[HostBackoff]:
         """The hosts that asked for rest and have not answered since."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._ledger.rests()
 
-    def commit_rest(self, rest: Rest) -> None:
+    def commit_rest(self, rest: HostBackoff) -> None:
         """Remember that a host wants rest."""
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._ledger.record_rest(rest)
 
     def end_rest(self, host: str) -> None:
         """Forget a host's rest: it has answered."""
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._ledger.end_rest(host)
 
     # Reports
@@ -297,5 +314,5 @@ class Store:
         return None if found == "ok" else found
 
     def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[statements.Row]:
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._db.execute(query, list(parameters)).fetchall()

@@ -16,7 +16,7 @@ from pathlib import Path
 from archive.archive import index_path
 from archive.export.registry import OUTPUTS
 from archive.files.post import render
-from archive.model.article import Article, Picture, Revision
+from archive.model.article import Article, ArticleImage, Revision
 from archive.store import Store
 from bench.search import BATCH, BEGAN, LENGTH, Language, list_articles
 from tests.looking import version
@@ -46,7 +46,7 @@ def fill(root: Path, numbers: range, language: Language, dice: random.Random) ->
 def _made(root: Path, number: int, language: Language, dice: random.Random) -> tuple[Revision, str]:
     published, docid = BEGAN + timedelta(minutes=number), f"bench{number:08d}"
     title, text = language.write(22).replace("\n", ""), language.write(dice.randrange(LENGTH // 2, LENGTH * 3 // 2))
-    url, picture = f"https://a.cn/{docid}", Picture("https://a.cn/p.png", "图")
+    url, picture = f"https://a.cn/{docid}", ArticleImage("https://a.cn/p.png", "图")
     body = "\n\n".join(f"<p>　　{line}</p>" for line in text.split("\n"))
     facts = {"media": "样例社", "keywords": ("一", "二"), "symbols": ("sh600519",), "pictures": (picture,)}
     article = Article(docid, url, title, published, body, picture.url, published, **facts)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config.load import builtin_feeds
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import LONGEST_LAG, SHORTEST_LAG, Story, make_stories
 
 REPOSITORY = Path(__file__).parents[1]
@@ -89,7 +89,7 @@ def measure(speed: float, hours: float, only: str | None) -> Result:
         return NINE + (time.time() - begin) * speed
 
     stories, archived = publish(end), dict[str, float]()
-    with tempfile.TemporaryDirectory() as folder, Replica(stories, now=lambda: int(now())) as replica:
+    with tempfile.TemporaryDirectory() as folder, MockSite(stories, now=lambda: int(now())) as replica:
         replica.site.base_url = replica.url.replace("127.0.0.1", "localhost")
         lids = write_config(Path(folder), replica.endpoint, speed, only)
         command = [sys.executable, "-m", "bench.racing", str(speed), str(begin), str(NINE), "run"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.quiet import fill
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import LONGEST_LAG, Story, make_stories
 
 ARTICLES = 350  # of the replica; 150 in each of its lists
@@ -52,7 +52,7 @@ def cpu_of(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def watch(folder: Path, replica: Replica, seconds: float, until: int) -> Cost:
+def watch(folder: Path, replica: MockSite, seconds: float, until: int) -> Cost:
     """Run a daemon there; once it has sent ``until`` requests, watch it for so long."""
     daemon = subprocess.Popen([sys.executable, "-m", "cli", "-q", "run"], cwd=folder, stderr=subprocess.DEVNULL)
     try:
@@ -72,7 +72,7 @@ def watch(folder: Path, replica: Replica, seconds: float, until: int) -> Cost:
         replica.clear_hits()
 
 
-def measure(folder: Path, replica: Replica, feeds: int, seconds: float) -> tuple[Cost, Cost]:
+def measure(folder: Path, replica: MockSite, feeds: int, seconds: float) -> tuple[Cost, Cost]:
     """A daemon that polls every second, and one that has nothing to do until the next hour."""
     path = urlsplit(replica.endpoint).path
     write_config(folder, f"{replica.url}{path}", feeds, 'min = "1s"\nevery = "1s"\nmax = "1s"')
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--feeds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=30.0)
     options = parser.parse_args()
-    with Replica(make_lists(options.feeds)) as replica:
+    with MockSite(make_lists(options.feeds)) as replica:
         for known in options.known:
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import apscheduler.schedulers.base
 
-from cli.context import Session
+from cli.context import CommandContext
 from cli.main import main
 from scheduler.clock import Clock
-from scheduler.crawl.articles import Articles
+from scheduler.crawl.articles import ArticleQueue
 from scheduler.daemon import timetable
-from scheduler.daemon.daemon import Surroundings
+from scheduler.daemon.daemon import Environment
 
 
 def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
@@ -40,19 +40,19 @@ def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
 
     if jump:
         apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
-    of_the_system, patience = Surroundings.of_the_system, Articles.patience
+    of_the_system, patience = Environment.of_the_system, ArticleQueue.patience
 
-    def surroundings() -> Surroundings:
+    def surroundings() -> Environment:
         ours = of_the_system()
-        return Surroundings(Clock(now, speed), ours.notifier, ours.watchdog)
+        return Environment(Clock(now, speed), ours.notifier, ours.watchdog)
 
-    def shortened(articles: Articles, host: str) -> float | None:
+    def shortened(articles: ArticleQueue, host: str) -> float | None:
         """The spider waits for a host's rest by the system's clock."""
         seconds = patience(articles, host)
         return None if seconds is None else seconds / speed
 
-    Surroundings.of_the_system, Articles.patience = surroundings, shortened
-    Session.now = staticmethod(now)
+    Environment.of_the_system, ArticleQueue.patience = surroundings, shortened
+    CommandContext.now = staticmethod(now)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ MOST = 8_388_608  # bytes a page may unpack to, as in the configuration
 def main() -> None:
     """Measure and print."""
     from bench.crawl import write_config
-    from mocksite.server import Replica
+    from mocksite.server import MockSite
     from mocksite.story import make_stories
     from tests.conftest import NEWEST, Home
 
@@ -33,7 +33,7 @@ def main() -> None:
         for articles in chosen.articles:
             home = Home(Path(folder, str(articles)))
             home.folder.mkdir()
-            with Replica(make_stories(articles, newest=NEWEST)) as replica:
+            with MockSite(make_stories(articles, newest=NEWEST)) as replica:
                 write_config(home.folder, replica.endpoint)
                 assert home.run("crawl", timeout=600).status == 0
             raw = sum(path.stat().st_size for path in (home.root / ".finarchive" / "warc").iterdir())

@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import Page, ViewportSize
 
 from archive.files.paths import CHINA
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import LONGEST_LAG, Story, make_stories
 from tests.browsing import browser, watched
 from tests.conftest import NEWEST, Home
@@ -35,7 +35,7 @@ EDITED = "nreplica0000007"
 def archive(folder: Path) -> Iterator[Serving]:
     """An archive in use: lists of three feeds, an article that was corrected."""
     home = Home(folder)
-    with Replica(_two_days()) as replica:
+    with MockSite(_two_days()) as replica:
         feeds = "".join(
             f'[[feeds]]\nid = "{name}"\nkind = "roll"\ncategories = ["金融", "新浪财经", "{title}"]\n'
             f'endpoint = "{replica.endpoint}"\nlid = {lid}\n'

@@ -16,7 +16,7 @@ from typing import Any
 import archive.index.articles
 from archive.model.article import Revision
 from archive.model.times import to_text
-from archive.query.parser import All, parse
+from archive.query.parser import And, parse
 from archive.store import Store
 from tests.looking import version
 
@@ -218,7 +218,7 @@ def main() -> None:
             done = max(done, count)
             report(path, count, size, measure(path, language, dice, options.rounds))
         began, number = time.perf_counter(), 0
-        for _ in store.search.each(All(())):
+        for _ in store.search.each(And(())):
             number += 1
         print(f"an export reads {number / (time.perf_counter() - began):,.0f} articles/s")
         store.close()

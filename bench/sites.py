@@ -23,9 +23,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from archive.archive import index_path
 from archive.model.results import Record
-from archive.query.parser import All
+from archive.query.parser import And
 from archive.store import Store
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 
@@ -162,7 +162,7 @@ def make_archives(home: Home, count: int, titles: tuple[str, ...] = TITLES) -> N
     stories = [
         replace(story, title=title) for story, title in zip(stories, titles, strict=False)
     ] + stories[len(titles) :]  # fmt: skip
-    with Replica(stories) as replica:
+    with MockSite(stories) as replica:
         home.configure(replica.endpoint)
         for profile in ("sample", "extended", "hugo"):
             made = {"FINARCHIVE_ARCHIVE_PROFILE": profile, "FINARCHIVE_ARCHIVE_ROOT": profile}
@@ -191,7 +191,7 @@ def attempt(trial: Trial, home: Home, site: Path) -> Built:
 
 def _records(home: Home) -> Iterator[Record]:
     store = Store.open_for_reading(index_path(home.folder / "sample"))
-    yield from store.search.each(All(()))
+    yield from store.search.each(And(()))
     store.close()
 
 

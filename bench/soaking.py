@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from bench.keeping import LOOK, PATIENCE, Kept
 from bench.weather import BEGIN, FAULTS, LISTS, MINUTE, Day, Event, make_day
-from mocksite.server import Replica
+from mocksite.server import MockSite
 
 REPOSITORY = Path(__file__).parents[1]
 DISK = 64  # MB: the archive of a soak takes some 25
@@ -62,7 +62,7 @@ class Soak:
         mounted = subprocess.run(mount, capture_output=True, check=False)
         self.record.disk = mounted.returncode == 0
         self._jump.write_text("0")
-        self._replica = Replica(self.stories, self.now).__enter__()
+        self._replica = MockSite(self.stories, self.now).__enter__()
         self._site, self._address = self._replica.site, self._replica.url
         self.configure()
         return self
@@ -152,7 +152,7 @@ class Soak:
     def on_port_again(self, _: str) -> None:
         """It is open."""
         port = int(self._address.rpartition(":")[2])
-        self._replica = Replica([], port=port).__enter__()
+        self._replica = MockSite([], port=port).__enter__()
         self._replica.site = self._site
 
     def on_disk(self, _: str) -> None:

@@ -21,7 +21,7 @@ from scheduler.exits import Exit
 
 
 @dataclass
-class Session:
+class CommandContext:
     """What a command works with."""
 
     config: Path | None  # as given with -c
@@ -57,9 +57,9 @@ class Session:
         """
         by_id = {feed.id: feed for feed in self.settings.feeds}
         if unknown := [name for name in names if name not in by_id]:
-            raise Refusal(f"no feed is called {', '.join(unknown)}; those configured are: {', '.join(by_id)}")
+            raise CommandError(f"no feed is called {', '.join(unknown)}; those configured are: {', '.join(by_id)}")
         if off := [name for name in names if not by_id[name].enabled]:
-            raise Refusal(f"the feed {', '.join(off)} is off: set enabled = true in the configuration")
+            raise CommandError(f"the feed {', '.join(off)} is off: set enabled = true in the configuration")
         return [by_id[name] for name in dict.fromkeys(names)] or [f for f in by_id.values() if f.enabled]
 
     @staticmethod
@@ -68,7 +68,7 @@ class Session:
         return datetime.now(UTC)
 
 
-class Refusal(click.ClickException):
+class CommandError(click.ClickException):
     """A command cannot do what it was asked; said in one line, without the usage that click prints with its own."""
 
     exit_code = Exit.USAGE

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archive.archive import INNER
-from cli.context import Session
-from scheduler.crawl.progress import Tally
+from cli.context import CommandContext
+from scheduler.crawl.progress import CrawlProgress
 from scheduler.daemon.control_socket import NoDaemonError, hand_over
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ def here_or_there(here: Callable[[], T], there: Callable[[], T]) -> T:
         return here()
 
 
-def send_to_daemon(session: Session, request: dict[str, Any], on_tally: Callable[[Tally], None]) -> dict[str, Any]:
+def send_to_daemon(
+    session: CommandContext, request: dict[str, Any], on_tally: Callable[[CrawlProgress], None]
+) -> dict[str, Any]:
     inner = session.settings.archive.root.absolute() / INNER
     try:
-        return hand_over(inner, request, lambda document: on_tally(Tally.from_json(document)))
+        return hand_over(inner, request, lambda document: on_tally(CrawlProgress.from_json(document)))
     except KeyboardInterrupt:
         click.echo("Interrupted: the daemon goes on with what was found.", err=True)
         raise

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.output import console
 from config.model import ArchiveSettings, Feed, NetworkSettings, ScheduleSettings, Settings
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import LONGEST_LAG, make_stories
 from scheduler.exits import Exit
 from scheduler.one_off import crawl
@@ -23,7 +23,7 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
     :raises ArchiveError: the folder cannot be written
     """
     stories = make_stories(ARTICLES, newest=int(now().timestamp()) - LONGEST_LAG)
-    with Replica(stories, now=lambda: int(now().timestamp())) as replica:
+    with MockSite(stories, now=lambda: int(now().timestamp())) as replica:
         settings = Settings(
             archive=ArchiveSettings(root=folder),
             # The replica is ours: it may be private, and asked without a pause.

@@ -17,7 +17,7 @@ from urllib.request import getproxies
 from archive.archive import INNER, index_path
 from archive.model.errors import ArchiveError
 from archive.store import Store
-from cli.context import Session
+from cli.context import CommandContext
 from config.load import ConfigError
 from config.model import Settings
 from scheduler.alerts import sender
@@ -48,7 +48,7 @@ class Check:
         return {"name": self.name, "ok": self.ok, "told": self.told}
 
 
-def examine(session: Session) -> list[Check]:
+def examine(session: CommandContext) -> list[Check]:
     """Look at everything; what cannot be looked at without a configuration is left out."""
     try:
         settings = session.settings

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from archive.diff.revisions import Difference
-from archive.diff.text import Piece
+from archive.diff.text import DiffPiece
 from archive.model.article import Revision
 from scheduler.monitoring.reports import iso
 
@@ -43,7 +43,7 @@ def _told(revision: Revision) -> dict[str, Any]:
     }
 
 
-def _pieces(pieces: Sequence[Piece]) -> list[dict[str, str]]:
+def _pieces(pieces: Sequence[DiffPiece]) -> list[dict[str, str]]:
     return [asdict(piece) for piece in pieces]
 
 

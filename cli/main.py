@@ -17,9 +17,9 @@ from archive.model.errors import (
     MissingExtraError,
     NotWritableError,
 )
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from config.load import ConfigError
-from scheduler.daemon.control_socket import RefusedError
+from scheduler.daemon.control_socket import RequestRefusedError
 from scheduler.exits import Exit
 from scheduler.monitoring import logs
 
@@ -41,7 +41,7 @@ def cli(context: click.Context, config: Path | None, verbose: bool, quiet: bool)
     """
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other")
-    session = Session(config, 2 if verbose else -1 if quiet else None)
+    session = CommandContext(config, 2 if verbose else -1 if quiet else None)
     # On a terminal the progress bar says what happens; elsewhere each article gets its line.
     logs.set_up(session.verbosity if session.verbosity is not None else 0 if sys.stderr.isatty() else 1)
     context.obj = session
@@ -60,7 +60,7 @@ def main() -> None:
 def _run() -> int:
     try:
         if strange := next((word for word in sys.argv if not _is_text(word)), None):
-            raise Refusal(f"the argument {strange!r} is not UTF-8")
+            raise CommandError(f"the argument {strange!r} is not UTF-8")
         # A command returns its exit status.
         return int(cli.main(standalone_mode=False) or Exit.DONE)
     except click.UsageError as error:
@@ -70,7 +70,7 @@ def _run() -> int:
         return _refuse(error.message, error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except (ConfigError, ArchiveError, RefusedError) as error:
+    except (ConfigError, ArchiveError, RequestRefusedError) as error:
         return _refuse(str(error), _status(error))
     except (OSError, SystemExit) as error:
         return _output_lost(error)
@@ -106,7 +106,7 @@ def _output_lost(error: OSError | SystemExit) -> int:
 
 def _status(error: Exception) -> Exit:
     match error:
-        case RefusedError():
+        case RequestRefusedError():
             return error.status
         case ConfigError() | NotWritableError() | MissingExtraError():
             return Exit.USAGE

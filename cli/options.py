@@ -10,24 +10,21 @@ import click
 
 from archive.archive import INNER, index_path
 from archive.store import Store
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 
 if TYPE_CHECKING:
     pass
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from archive.archive import index_path
 from archive.model.errors import QueryError
-
-pass
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout."
 )
 
 
-def open_index_if_any(session: Session) -> Store:
+def open_index_if_any(session: CommandContext) -> Store:
     return Store.open_for_reading(index_path(session.settings.archive.root))
 
 
@@ -39,10 +36,10 @@ def aware_time(text: str) -> datetime:
         if time.year not in range(1970, 9999) or text[10:11] in ("+", "-"):
             raise ValueError
     except ValueError:
-        raise Refusal(f"{text!r} is no time such as 2026-09-30T09:30+08:00") from None
+        raise CommandError(f"{text!r} is no time such as 2026-09-30T09:30+08:00") from None
     if time.tzinfo is None:
         moment = text if len(text) > len("2026-09-30") else f"{text}T00:00"
-        raise Refusal(f"{text!r} needs its zone, such as {moment}+08:00")
+        raise CommandError(f"{text!r} needs its zone, such as {moment}+08:00")
     return time
 
 
@@ -53,7 +50,7 @@ def archive_root(root: Path) -> Path:
     """
     root = root.absolute()
     if not (root / INNER).exists():
-        raise Refusal(f"{root} holds no archive: there is no {root / INNER}")
+        raise CommandError(f"{root} holds no archive: there is no {root / INNER}")
     return root
 
 
@@ -69,10 +66,10 @@ def asked(query: str) -> Iterator[None]:
     try:
         yield
     except QueryError as error:
-        raise Refusal(f"cannot search for {query!r}: {error}" if query else str(error)) from error
+        raise CommandError(f"cannot search for {query!r}: {error}" if query else str(error)) from error
 
 
-def reading(session: Session) -> Store:
+def reading(session: CommandContext) -> Store:
     """The index of the archive, to be read; where there is none, somebody may look in the wrong place."""
     root = session.settings.archive.root.absolute()
     if not (index := index_path(root)).exists():

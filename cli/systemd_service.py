@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from cli import systemd_unit
-from cli.context import Refusal
+from cli.context import CommandError
 from config.load import find, load
 
 UNITS = Path("/etc/systemd/system")  # where an administrator's units are
@@ -46,7 +46,7 @@ def write_unit(config: Path | None, folder: Path, *, force: bool) -> Path:
         unfinished.chmod(0o644)
         unfinished.replace(path)
     except OSError as error:
-        raise Refusal(f"{path} cannot be written ({error.strerror})") from error
+        raise CommandError(f"{path} cannot be written ({error.strerror})") from error
     return path
 
 
@@ -77,7 +77,7 @@ def uninstall(*, force: bool) -> str:
     """
     systemctl, path = _manager("uninstall"), UNITS / systemd_unit.NAME
     if not path.exists():
-        raise Refusal(f"there is no {path}: the service is not installed")
+        raise CommandError(f"there is no {path}: the service is not installed")
     _refuse_to_lose(path, force=force)
     root = systemd_unit.archive_root(path.read_text(encoding="utf-8"))
     _call(systemctl, "disable", "--now", systemd_unit.NAME)
@@ -89,7 +89,7 @@ def uninstall(*, force: bool) -> str:
 def _executable() -> Path:
     path = Path(sysconfig.get_path("scripts")) / "finarchive"
     if not path.is_file():
-        raise Refusal(f"there is no {path}: install finarchive with pip, into a virtual environment of its own")
+        raise CommandError(f"there is no {path}: install finarchive with pip, into a virtual environment of its own")
     return path
 
 
@@ -98,9 +98,9 @@ def _manager(command: str) -> str:
     systemctl = shutil.which("systemctl")
     if systemctl is None or not _BOOTED.is_dir():
         advice = "; --to DIR writes the unit only" if command == "install" else ""
-        raise Refusal(f"systemd does not run this machine{advice}")
+        raise CommandError(f"systemd does not run this machine{advice}")
     if os.geteuid() != 0:
-        raise Refusal(f"services are root's to {command}: sudo {_executable()} service {command}")
+        raise CommandError(f"services are root's to {command}: sudo {_executable()} service {command}")
     return systemctl
 
 
@@ -110,7 +110,7 @@ def _refuse_what_is_hidden(config: Path | None) -> None:
         for place in (path.absolute(), path.resolve()):
             if folder := systemd_unit.hidden(place):
                 advice = "keep it in /etc/finarchive" if path == config else "install finarchive into /opt/finarchive"
-                raise Refusal(f"the service may not look into {folder}, and needs {place}: {advice}")
+                raise CommandError(f"the service may not look into {folder}, and needs {place}: {advice}")
 
 
 def _refuse_to_lose(path: Path, *, force: bool) -> None:
@@ -119,9 +119,11 @@ def _refuse_to_lose(path: Path, *, force: bool) -> None:
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError) as error:
-        raise Refusal(f"{path} cannot be read ({error})") from error
+        raise CommandError(f"{path} cannot be read ({error})") from error
     if not force and not systemd_unit.is_untouched(text):
-        raise Refusal(f"{path} was edited, or is not ours: --force drops it; `systemctl edit` keeps changes apart")
+        raise CommandError(
+            f"{path} was edited, or is not ours: --force drops it; `systemctl edit` keeps changes apart"
+        )
 
 
 def _make_user() -> None:
@@ -136,6 +138,6 @@ def _call(*command: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refusal(f"{' '.join(command)} failed: {error}") from error
+        raise CommandError(f"{' '.join(command)} failed: {error}") from error
     if done.returncode:
-        raise Refusal(f"{' '.join(command)} failed: {done.stderr.strip() or done.returncode}")
+        raise CommandError(f"{' '.join(command)} failed: {done.stderr.strip() or done.returncode}")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from archive.archive import index_path
 from archive.files.paths import CHINA
 from archive.index.connection import open_index_for_reading
-from archive.model.feed import Rhythm
-from archive.model.fetch import Answer
+from archive.model.feed import ArrivalRate
+from archive.model.fetch import RawResponse
 from archive.store import Store
 from config.model import Feed, Settings
 from crawler.extract.body import plain_text
@@ -22,8 +22,8 @@ from scheduler.monitoring.reports import report_coverage, report_feeds, report_g
 from scheduler.policy.arrival_rate import EMPTY, expected, is_known
 from scheduler.policy.feed_state import OpenGap
 from scheduler.policy.intervals import pace
-from web.feed_status import Day, Hole, Standing
-from web.request import Library
+from web.feed_status import DayCoverage, FeedStatus, GapStatus
+from web.request import SiteContext
 
 if TYPE_CHECKING:
     from scheduler.monitoring.reports import FeedReport
@@ -110,9 +110,9 @@ def listen(port: int) -> socket.socket:
     return listening
 
 
-def library(settings: Settings, now: Callable[[], datetime]) -> Library:
+def library(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
     """What the reader's pages are made from."""
-    return Library(
+    return SiteContext(
         root=settings.archive.root.absolute(),
         images=settings.serve.images,
         now=now,
@@ -122,7 +122,7 @@ def library(settings: Settings, now: Callable[[], datetime]) -> Library:
     )
 
 
-def standings(settings: Settings, store: Store, now: datetime) -> list[Standing]:
+def standings(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
     """How each feed that is on is doing, in the order of the configuration."""
     feeds = {feed.id: feed for feed in settings.feeds if feed.enabled}
     covers, rhythms = report_coverage(store, list(feeds), [], now), store.rhythms()
@@ -141,8 +141,8 @@ def standings(settings: Settings, store: Store, now: datetime) -> list[Standing]
 
 def _standing(
     report: FeedReport, feed: Feed, rates: tuple[float, ...], days: Sequence[FeedDay], gaps: Sequence[OpenGap]
-) -> Standing:
-    return Standing(
+) -> FeedStatus:
+    return FeedStatus(
         id=report.id,
         name=feed.categories[-1],
         state=report.state,
@@ -154,12 +154,12 @@ def _standing(
         pending=report.pending,
         parked=report.parked,
         rhythm=rates,
-        days=tuple(Day(each.day, each.cover.share, not each.cover.before) for each in days),
-        holes=tuple(Hole(gap.gap.start, gap.gap.end, gap.command, gap.why_not) for gap in gaps),
+        days=tuple(DayCoverage(each.day, each.cover.share, not each.cover.before) for each in days),
+        holes=tuple(GapStatus(gap.gap.start, gap.gap.end, gap.command, gap.why_not) for gap in gaps),
     )
 
 
-def _rates(rhythm: Rhythm, base: timedelta) -> tuple[float, ...]:
+def _rates(rhythm: ArrivalRate, base: timedelta) -> tuple[float, ...]:
     """Articles to be expected in each hour of a weekday, then of a day of a weekend; none where nothing is known."""
     if not is_known(rhythm):
         return ()
@@ -167,7 +167,7 @@ def _rates(rhythm: Rhythm, base: timedelta) -> tuple[float, ...]:
     return tuple(expected(rhythm, hour, hour + _HOUR, base) for hour in hours)
 
 
-def _unpacked(answer: Answer, most: int) -> bytes:
+def _unpacked(answer: RawResponse, most: int) -> bytes:
     from crawler.errors import ExtractionError, TooLargeError  # noqa: PLC0415 - what reads pages takes long to load
     from crawler.extract.response import page_of  # noqa: PLC0415
 

@@ -52,7 +52,7 @@ def _user_agent() -> str:
     return f"finarchive/{release} (the finarchive project; archives public news pages)"
 
 
-Kind = Literal["roll", "live", "column", "usstock", "rss"]
+FeedKind = Literal["roll", "live", "column", "usstock", "rss"]
 
 
 class ArchiveSettings(BaseModel):
@@ -154,7 +154,7 @@ class Feed(BaseModel):
     model_config = CHECKED
 
     id: Name
-    kind: Kind
+    kind: FeedKind
     # Folders, outermost first. Eight is more than any sensible tree, and keeps paths within system limits.
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=8)]
     endpoint: StrictStr = ""  # address of the list; a roll feed's is filled in

@@ -13,9 +13,9 @@ from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import Settings as ScrapySettings
 
 from config.model import Settings
-from crawler.http.backoff import Rests
+from crawler.http.backoff import HostBackoffs
 from crawler.http.settings import scrapy_settings
-from crawler.interfaces import Work
+from crawler.interfaces import WorkQueue
 from crawler.spider import FeedSpider
 
 logger = logging.getLogger("finarchive")
@@ -37,8 +37,8 @@ class Engine:
     def __init__(
         self,
         config: Settings,
-        work: Work,
-        rests: Rests,
+        work: WorkQueue,
+        rests: HostBackoffs,
         now: Callable[[], datetime],
         main: Callable[[], Awaitable[None]],
     ) -> None:

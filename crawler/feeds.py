@@ -12,17 +12,17 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.model.feed import Entry, Failure, Kind, Listing, Stretch, Validators
+from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Validators
 from config.model import Feed
 from crawler import urls
 from crawler.errors import GoneError, ListingError
 from crawler.http import failures
 from crawler.http.failures import ClosingError
 from crawler.http.status import of_status
-from crawler.interfaces import ListWork
+from crawler.interfaces import FeedTasks
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Leg, Onward, Walk, question, take, take_only_page
-from crawler.paging.poll import Next, Reading, read_only_page, read_page
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, question, take, take_only_page
+from crawler.paging.poll import NextPage, PollState, read_only_page, read_page
 
 logger = logging.getLogger("finarchive")
 
@@ -32,7 +32,7 @@ POLL_PRIORITY, WALK_PRIORITY = 10, 5
 _NOT_MODIFIED = 304
 
 
-class Lists:
+class FeedFetcher:
     """The polls and walks of one spider.
 
     :param send: hands a request to Scrapy
@@ -42,7 +42,7 @@ class Lists:
 
     def __init__(
         self,
-        work: ListWork,
+        work: FeedTasks,
         now: Callable[[], datetime],
         send: Callable[[Request], None],
         crash: Callable[[BaseException], None],
@@ -58,9 +58,9 @@ class Lists:
     def poll(self, feed: Feed) -> None:
         """See Fetching."""
         validators = self._work.validators(feed.id)
-        self._ask(feed, Reading(feed.id, self._now(), is_conditional=validators is not None), validators)
+        self._ask(feed, PollState(feed.id, self._now(), is_conditional=validators is not None), validators)
 
-    def _ask(self, feed: Feed, reading: Reading, validators: Validators | None = None) -> None:
+    def _ask(self, feed: Feed, reading: PollState, validators: Validators | None = None) -> None:
         self._send(
             Request(
                 READERS[feed.kind].page_url(feed, reading.pages + 1),
@@ -72,7 +72,7 @@ class Lists:
             )
         )
 
-    def _read(self, response: Response, feed: Feed, reading: Reading) -> None:
+    def _read(self, response: Response, feed: Feed, reading: PollState) -> None:
         try:
             if response.status == _NOT_MODIFIED and reading.is_conditional and not reading.pages:
                 self._work.polled(reading.unmoved(()))
@@ -93,10 +93,10 @@ class Lists:
                 self._end_poll(feed, read_only_page(reading, listing, known), ground=True)
                 return
             reading, what = read_page(reading, listing, known, self._most_pages)
-            if what is Next.READ_ON or (what is Next.HOLE and reading.holes == 1):
+            if what is NextPage.READ_ON or (what is NextPage.HOLE and reading.holes == 1):
                 self._ask(feed, reading)
             else:
-                self._end_poll(feed, reading, ground=what is not Next.HOLE)
+                self._end_poll(feed, reading, ground=what is not NextPage.HOLE)
         except Exception as error:
             self._crash(error)
 
@@ -107,7 +107,9 @@ class Lists:
             return  # whoever wanted the poll asks again once another spider is open
         self._end_poll(feed, reading, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
 
-    def _end_poll(self, feed: Feed, reading: Reading, error: Failure | None = None, *, ground: bool = False) -> None:
+    def _end_poll(
+        self, feed: Feed, reading: PollState, error: Failure | None = None, *, ground: bool = False
+    ) -> None:
         try:
             self._first_pages.pop((feed.id, feed.source), None)
             if self._work.polled(reading.poll(ground=ground, error=error)) and ground:
@@ -117,7 +119,7 @@ class Lists:
 
     # Walks
 
-    def walk(self, feed: Feed, walk: Walk) -> None:
+    def walk(self, feed: Feed, walk: Backfill) -> None:
         """See Fetching."""
         asked, reader = question(walk), READERS[feed.kind]
         if asked.window and reader.history_url:
@@ -134,7 +136,7 @@ class Lists:
             )
         )
 
-    def _read_past(self, response: Response, feed: Feed, walk: Walk) -> None:
+    def _read_past(self, response: Response, feed: Feed, walk: Backfill) -> None:
         try:
             listing = _understand(response, feed, must_hold=False)
             if isinstance(listing, Failure):
@@ -144,7 +146,7 @@ class Lists:
                 leg = take(walk, listing, self._work.known(feed.id, [entry.docid for entry in listing.entries]))
             else:
                 leg = take_only_page(walk, listing)
-            if self._work.walked(leg) and leg.what is Onward.ON:
+            if self._work.walked(leg) and leg.what is NextStep.ON:
                 self.walk(feed, leg.walk)
         except Exception as error:
             self._crash(error)
@@ -156,9 +158,9 @@ class Lists:
             return
         self._end_walk(walk, failures.of_exception(failure.value, feed.id, urls.host(request.url)).reason)
 
-    def _end_walk(self, walk: Walk, reason: str) -> None:
+    def _end_walk(self, walk: Backfill, reason: str) -> None:
         try:
-            self._work.walked(Leg(walk, Stretch(walk.feed, walk.at, ()), Onward.FAILED, reason))
+            self._work.walked(BackfillStep(walk, BackfillPage(walk.feed, walk.at, ()), NextStep.FAILED, reason))
         except Exception as error:
             self._crash(error)
 
@@ -188,5 +190,5 @@ def _understand(response: Response, feed: Feed, *, must_hold: bool) -> Listing |
         return failures.of_exception(error, feed.id, urls.host(response.url))
     except Exception as error:  # a bug, in code that only reads: other lists must not suffer from it
         logger.exception("bug feed=%s url=%s", feed.id, response.url)
-        return Failure(feed.id, Kind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
+        return Failure(feed.id, FailureKind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
     return listing

@@ -10,18 +10,18 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.model.feed import Failure, Kind
+from archive.model.feed import Failure, FailureKind
 from crawler import urls
 from crawler.http import failures
 from crawler.http.middleware import ANSWER
-from crawler.interfaces import PictureWork
+from crawler.interfaces import ImageTasks
 
 PRIORITY = -5  # behind articles, which have 0
 # In Scrapy's hands at once, of all hosts: far fewer than it has room for, so that no poll waits for want of it.
 MOST = 16
 
 
-class Pictures:
+class ImageFetcher:
     """The pictures of one spider.
 
     :param send: hands a request to Scrapy
@@ -33,7 +33,7 @@ class Pictures:
 
     def __init__(
         self,
-        work: PictureWork,
+        work: ImageTasks,
         send: Callable[[Request], None],
         crash: Callable[[BaseException], None],
         *,
@@ -53,7 +53,7 @@ class Pictures:
                 request = self._request(url, host)
             except ValueError as error:  # Scrapy will not have the address
                 reason = f"the address {url[:100]!r} cannot be asked for: {error}"
-                self._work.failed(url, Failure(url, Kind.UNREADABLE, reason))
+                self._work.failed(url, Failure(url, FailureKind.UNREADABLE, reason))
             else:
                 self._on_the_wire[host] += 1
                 self._send(request)

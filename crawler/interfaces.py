@@ -6,19 +6,19 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from archive.model.feed import Entry, Failure, Poll, Validators
-from archive.model.fetch import Answer
+from archive.model.fetch import RawResponse
 from config.model import Feed
-from crawler.paging.backfill import Leg, Walk
+from crawler.paging.backfill import Backfill, BackfillStep
 
 
-class Fetching(Protocol):
+class Fetcher(Protocol):
     """A spider that is open, as those see it who have work for it."""
 
     def poll(self, feed: Feed) -> None:
-        """Read a feed's list; :meth:`Work.polled` is told what came of it."""
+        """Read a feed's list; :meth:`WorkQueue.polled` is told what came of it."""
 
-    def walk(self, feed: Feed, walk: Walk) -> None:
-        """Read a stretch of a list's past; :meth:`Work.walked` is told of each page."""
+    def walk(self, feed: Feed, walk: Backfill) -> None:
+        """Read a stretch of a list's past; :meth:`WorkQueue.walked` is told of each page."""
 
     def refill(self, host: str | None = None) -> None:
         """Look for articles to fetch: from one host, or from all."""
@@ -27,7 +27,7 @@ class Fetching(Protocol):
         """Stop: what cannot be recorded must not go on being fetched."""
 
 
-class ListWork(Protocol):
+class FeedTasks(Protocol):
     """What becomes of lists that are read. Any method may raise: the spider then stops."""
 
     def known(self, feed: str, docids: Collection[str]) -> set[str]:
@@ -39,11 +39,11 @@ class ListWork(Protocol):
     def polled(self, poll: Poll) -> bool:
         """A poll has ended: record what it saw; return whether that could be done."""
 
-    def walked(self, leg: Leg) -> bool:
+    def walked(self, leg: BackfillStep) -> bool:
         """A page of a walk was read: record it; return whether to go on."""
 
 
-class ArticleWork(Protocol):
+class ArticleTasks(Protocol):
     """Which articles to fetch, and what becomes of them. Any method may raise: the spider then stops."""
 
     def hosts(self) -> Iterable[str]:
@@ -58,7 +58,7 @@ class ArticleWork(Protocol):
     def give_back(self, entry: Entry) -> None:
         """An entry was not asked for after all: its host wants rest, or the spider closes."""
 
-    def answered(self, entry: Entry, answer: Answer, milliseconds: int) -> None:
+    def answered(self, entry: Entry, answer: RawResponse, milliseconds: int) -> None:
         """An answer came to the request for an entry's page, whatever it is; it took so long."""
 
     def failed(self, entry: Entry, failure: Failure) -> None:
@@ -68,7 +68,7 @@ class ArticleWork(Protocol):
         """Seconds until a resting host may be asked again; None when it is not worth waiting for."""
 
 
-class PictureWork(Protocol):
+class ImageTasks(Protocol):
     """Which pictures to fetch, and what becomes of them. Any method may raise: the spider then stops."""
 
     def hosts(self) -> Iterable[str]:
@@ -80,29 +80,29 @@ class PictureWork(Protocol):
     def give_back(self, url: str) -> None:
         """A picture was not asked for after all: its host wants rest, or the spider closes."""
 
-    def answered(self, url: str, answer: Answer, milliseconds: int) -> None:
+    def answered(self, url: str, answer: RawResponse, milliseconds: int) -> None:
         """An answer came to the request for a picture, whatever it is; it took so long."""
 
     def failed(self, url: str, failure: Failure) -> None:
         """No answer came, or none that could be taken in."""
 
 
-class Work(Protocol):
+class WorkQueue(Protocol):
     """Where work comes from and its outcomes go."""
 
     @property
-    def lists(self) -> ListWork:
+    def lists(self) -> FeedTasks:
         """Of lists."""
 
     @property
-    def articles(self) -> ArticleWork:
+    def articles(self) -> ArticleTasks:
         """Of articles."""
 
     @property
-    def pictures(self) -> PictureWork:
+    def pictures(self) -> ImageTasks:
         """Of their pictures."""
 
-    def start(self, fetching: Fetching) -> None:
+    def start(self, fetching: Fetcher) -> None:
         """A spider has opened. It takes the place of any that there was."""
 
     def closed(self) -> None:

@@ -16,23 +16,23 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.model.feed import Entry, Failure, Kind
+from archive.model.feed import Entry, Failure, FailureKind
 from config.model import Feed, Settings
 from crawler import urls
-from crawler.feeds import Lists
+from crawler.feeds import FeedFetcher
 from crawler.http import failures
-from crawler.http.backoff import HostRestsError, Rests
+from crawler.http.backoff import HostBackedOffError, HostBackoffs
 from crawler.http.failures import ClosingError
 from crawler.http.middleware import ANSWER
-from crawler.images import Pictures
-from crawler.interfaces import Work
-from crawler.paging.backfill import Walk
+from crawler.images import ImageFetcher
+from crawler.interfaces import WorkQueue
+from crawler.paging.backfill import Backfill
 
 logger = logging.getLogger("finarchive")
 
 
 class FeedSpider(Spider):
-    """Polls feeds and fetches articles; a :class:`~crawler.interfaces.Fetching`.
+    """Polls feeds and fetches articles; a :class:`~crawler.interfaces.Fetcher`.
 
     :param work: where work comes from and outcomes go
     :param rests: which hosts want rest
@@ -47,8 +47,8 @@ class FeedSpider(Spider):
         self,
         *,
         config: Settings,
-        work: Work,
-        rests: Rests,
+        work: WorkQueue,
+        rests: HostBackoffs,
         now: Callable[[], datetime],
         on_crash: Callable[[BaseException], None],
         asked: dict[str, float],
@@ -58,8 +58,8 @@ class FeedSpider(Spider):
         self.closing = False  # nothing more may be sent
         self.transferring = 0  # requests on the wire
         self._config, self._work, self._now, self._on_crash = config, work, now, on_crash
-        self._lists = Lists(work.lists, now, self._send, self.crash, config.schedule.pages)
-        self._pictures = Pictures(
+        self._lists = FeedFetcher(work.lists, now, self._send, self.crash, config.schedule.pages)
+        self._pictures = ImageFetcher(
             work.pictures,
             self._send,
             self.crash,
@@ -106,7 +106,7 @@ class FeedSpider(Spider):
         """See Fetching."""
         self._lists.poll(feed)
 
-    def walk(self, feed: Feed, walk: Walk) -> None:
+    def walk(self, feed: Feed, walk: Backfill) -> None:
         """See Fetching."""
         self._lists.walk(feed, walk)
 
@@ -130,7 +130,7 @@ class FeedSpider(Spider):
                 request = self._article_request(entry, host)
             except ValueError as error:  # Scrapy will not have the address
                 reason = f"the address {entry.url[:100]!r} cannot be asked for: {error}"
-                self._work.articles.failed(entry, Failure(entry.docid, Kind.UNREADABLE, reason))
+                self._work.articles.failed(entry, Failure(entry.docid, FailureKind.UNREADABLE, reason))
             else:
                 self._on_the_wire[host] += 1
                 self._send(request)
@@ -186,7 +186,7 @@ class FeedSpider(Spider):
 
     def _is_excused(self, host: str, error: BaseException | None) -> bool:
         """Whether it says nothing of what was asked for that a request to a host failed with this."""
-        if isinstance(error, HostRestsError) and self.rests.current(host):
+        if isinstance(error, HostBackedOffError) and self.rests.current(host):
             return True  # not so when it is a redirect's host that rests: this one may be asked
         return isinstance(error, ClosingError) or self._is_charged(host, error)
 

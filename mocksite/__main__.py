@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import LONGEST_LAG, make_stories
 
 
@@ -22,7 +22,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     # With this newest ctime every article is in the lists from the start.
     stories = make_stories(options.articles, newest=int(time.time()) - LONGEST_LAG)
-    with Replica(stories, now=lambda: int(time.time()), port=options.port, gzip=not options.no_gzip) as replica:
+    with MockSite(stories, now=lambda: int(time.time()), port=options.port, gzip=not options.no_gzip) as replica:
         print(replica.url, flush=True)
         stop.wait()
 

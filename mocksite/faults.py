@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from mocksite.listings import changed_roll
-from mocksite.wire import Answer, Delivery, Request, gzipped, head_of, packed_spaces, whole
+from mocksite.wire import Delivery, MockRequest, MockResponse, gzipped, head_of, packed_spaces, whole
 
 FaultName = Literal[
     "status", "reset", "close",
@@ -78,11 +78,11 @@ class FaultLine:
         return None
 
 
-_Spoil = Callable[[Fault, Answer, Request], Delivery]
+_Spoil = Callable[[Fault, MockResponse, MockRequest], Delivery]
 _FAULTS: dict[str, _Spoil] = {}
 
 
-def spoil(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def spoil(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """The delivery of `answer` (not yet gzip-encoded) as `fault` has it."""
     return _FAULTS[fault.name](fault, answer, request)
 
@@ -95,25 +95,25 @@ def _fault(name: FaultName) -> Callable[[_Spoil], _Spoil]:
     return register
 
 
-def _deliver(answer: Answer) -> Delivery:
+def _deliver(answer: MockResponse) -> Delivery:
     return Delivery(answer.status, (whole(answer),))
 
 
-def _page(title: str, status: int = 200) -> Answer:
+def _page(title: str, status: int = 200) -> MockResponse:
     text = f'<html><head><meta charset="utf-8"><title>{title}</title></head><body><h1>{title}</h1></body></html>'
-    return Answer(status, "text/html", text.encode())
+    return MockResponse(status, "text/html", text.encode())
 
 
-def _half(answer: Answer) -> bytes:
+def _half(answer: MockResponse) -> bytes:
     return answer.body[: len(answer.body) // 2]
 
 
-def _length(answer: Answer) -> tuple[str, str]:
+def _length(answer: MockResponse) -> tuple[str, str]:
     return ("Content-Length", str(len(answer.body)))
 
 
 @_fault("status")
-def _status(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _status(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """Any status with a small HTML body; optionally Retry-After."""
     status = fault.status or 503
     extra = () if fault.retry_after is None else (("Retry-After", str(fault.retry_after)),)
@@ -121,39 +121,39 @@ def _status(fault: Fault, answer: Answer, request: Request) -> Delivery:
 
 
 @_fault("reset")
-def _reset(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _reset(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """Half the body, then a TCP reset."""
     return Delivery(answer.status, (head_of(answer, _length(answer)), _half(answer)), end="reset")
 
 
 @_fault("close")
-def _close(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _close(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """The connection closes before any byte."""
     return Delivery(0, (), end="close")
 
 
 @_fault("truncate")
-def _truncate(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _truncate(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """Content-Length tells the whole length; half the body comes, then the connection closes."""
     return Delivery(answer.status, (head_of(answer, _length(answer)), _half(answer)), end="close")
 
 
 @_fault("truncate-chunked")
-def _truncate_chunked(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _truncate_chunked(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """Chunked: half the body in one whole chunk, then the connection closes without the last chunk."""
     head = head_of(answer, ("Transfer-Encoding", "chunked"))
     return Delivery(answer.status, (head, _chunk(_half(answer))), end="close")
 
 
 @_fault("truncate-silent")
-def _truncate_silent(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _truncate_silent(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """No length at all, `Connection: close`, half the body: nothing in HTTP tells that the rest is missing."""
     head = head_of(answer, ("Connection", "close"))
     return Delivery(answer.status, (head, _half(answer)), end="close")
 
 
 @_fault("drip")
-def _drip(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _drip(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """The headers, then one byte of the body every `seconds` (default 0.05)."""
 
     def steps() -> Iterator[bytes | float]:
@@ -166,21 +166,21 @@ def _drip(fault: Fault, answer: Answer, request: Request) -> Delivery:
 
 
 @_fault("stall")
-def _stall(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _stall(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """The headers, then nothing for `seconds` (default 60), then the body."""
     seconds = 60.0 if fault.seconds is None else float(fault.seconds)
     return Delivery(answer.status, (head_of(answer, _length(answer)), seconds, answer.body))
 
 
 @_fault("charset")
-def _charset(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _charset(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """The right UTF-8 body under a Content-Type that says utf-16."""
     kind = answer.content_type.partition(";")[0]
     return _deliver(replace(answer, content_type=f"{kind}; charset=utf-16"))
 
 
 @_fault("gbk")
-def _gbk(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _gbk(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """The body in GBK with no charset anywhere, neither in the headers nor in a meta."""
     text = re.sub(r'<meta charset="?[\w-]+"?\s*/?>', "", answer.body.decode("utf-8", "replace"))
     kind = answer.content_type.partition(";")[0]
@@ -189,43 +189,43 @@ def _gbk(fault: Fault, answer: Answer, request: Request) -> Delivery:
 
 
 @_fault("empty")
-def _empty(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _empty(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """200 with no body."""
-    return _deliver(Answer(200, answer.content_type, b""))
+    return _deliver(MockResponse(200, answer.content_type, b""))
 
 
 @_fault("html")
-def _html(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _html(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """200 with a small HTML error page, whatever was asked."""
     return _deliver(_page("系统繁忙，请稍后再试"))
 
 
 @_fault("soft-404")
-def _soft_404(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _soft_404(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """200 with an HTML page that says 页面没有找到."""
     return _deliver(_page("页面没有找到"))
 
 
 @_fault("empty-list")
-def _empty_list(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _empty_list(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """A roll answer whose data is []; other answers as they are."""
     return _relisted(answer, lambda result: result | {"total": 0, "data": []})
 
 
 @_fault("empty-page")
-def _empty_page(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _empty_page(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """A roll answer whose data is [], though its total says that there is more; other answers as they are."""
     return _relisted(answer, lambda result: result | {"data": []})
 
 
 @_fault("error-list")
-def _error_list(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _error_list(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """A roll answer whose status.code is 11, with a msg and no data; other answers as they are."""
     return _relisted(answer, lambda result: result | {"status": {"code": 11, "msg": "system busy"}, "data": []})
 
 
 @_fault("broken-item")
-def _broken_item(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _broken_item(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """A roll answer whose third item has no docid, url or title, and wrong types; other answers as they are."""
     garbage: dict[str, Any] = {
         "ctime": [],
@@ -243,13 +243,13 @@ def _broken_item(fault: Fault, answer: Answer, request: Request) -> Delivery:
 
 
 @_fault("not-json")
-def _not_json(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _not_json(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """200 and the right length, but the body is cut in the middle."""
     return _deliver(replace(answer, body=_half(answer)))
 
 
 @_fault("huge")
-def _huge(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _huge(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """64 MiB of text, chunked, in place of the body."""
     piece = _chunk("　　没完没了的正文。\n".encode() * 2048)
 
@@ -263,31 +263,31 @@ def _huge(fault: Fault, answer: Answer, request: Request) -> Delivery:
 
 
 @_fault("bomb")
-def _bomb(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _bomb(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """A valid gzip body of half a megabyte that unpacks to 512 MiB of spaces."""
     return _deliver(replace(answer, body=packed_spaces(BOMB), headers=(("Content-Encoding", "gzip"),)))
 
 
 @_fault("bad-gzip")
-def _bad_gzip(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _bad_gzip(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """Content-Encoding says gzip; the body is plain."""
     return _deliver(replace(answer, headers=(("Content-Encoding", "gzip"),)))
 
 
 @_fault("cut-gzip")
-def _cut_gzip(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _cut_gzip(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """The first half of a gzip body, with the right length for that half."""
     return _deliver(replace(answer, body=_half(gzipped(answer)), headers=(("Content-Encoding", "gzip"),)))
 
 
 @_fault("redirect")
-def _redirect(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _redirect(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """302 to the fault's `to`."""
     return _deliver(replace(_page("302 Found", 302), headers=(("Location", fault.to or "/"),)))
 
 
 @_fault("redirect-loop")
-def _redirect_loop(fault: Fault, answer: Answer, request: Request) -> Delivery:
+def _redirect_loop(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
     """302 to the very address that was asked for."""
     return _deliver(replace(_page("302 Found", 302), headers=(("Location", request.address),)))
 
@@ -296,5 +296,5 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def _relisted(answer: Answer, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Delivery:
+def _relisted(answer: MockResponse, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Delivery:
     return _deliver(replace(answer, body=changed_roll(answer.body, change)))

@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl
 
 from mocksite.faults import Fault, FaultLine, FaultName, spoil
 from mocksite.images import is_refused
-from mocksite.site import Site, Story
-from mocksite.wire import Answer, Delivery, Request, gzipped, read_request, whole
+from mocksite.site import SiteState, Story
+from mocksite.wire import Delivery, MockRequest, MockResponse, gzipped, read_request, whole
 
 _JSON, _SCRIPT = "application/json; charset=utf-8", "application/javascript; charset=utf-8"
 _HTML, _XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
@@ -33,7 +33,7 @@ _LARGEST_LOG = 100_000
 
 
 @dataclass(slots=True)
-class Hit:
+class RequestLogEntry:
     """One request as the replica saw it; times are those of time.monotonic()."""
 
     began: float  # its head was read
@@ -49,7 +49,7 @@ class Hit:
         return self.began
 
 
-class Replica:
+class MockSite:
     """A running replica: `with Replica(make_stories(20, newest=...)) as replica: fetch(replica.endpoint)`."""
 
     def __init__(
@@ -64,13 +64,13 @@ class Replica:
         # Unix seconds, for tests to move; what `now` reads unless another clock is given.
         self.clock = max((story.intime for story in stories), default=0)
         self.gzip = gzip
-        self.site = Site(stories, "", now or (lambda: self.clock))
+        self.site = SiteState(stories, "", now or (lambda: self.clock))
         self.url = ""  # "http://127.0.0.1:PORT" once started
         # Called in the server's thread with each request, before it is answered.
-        self.on_hit: Callable[[Hit], None] = lambda hit: None
+        self.on_hit: Callable[[RequestLogEntry], None] = lambda hit: None
         self._port = port
         self._faults = FaultLine()
-        self._hits: deque[Hit] = deque(maxlen=_LARGEST_LOG)
+        self._hits: deque[RequestLogEntry] = deque(maxlen=_LARGEST_LOG)
         self._connections: set[_Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
@@ -99,12 +99,12 @@ class Replica:
         return f"{self.url}/api/roll/get"
 
     @property
-    def hits(self) -> list[Hit]:
+    def hits(self) -> list[RequestLogEntry]:
         """A copy of the log, in the order the requests came."""
         if self._loop is None or self._thread is None or not self._thread.is_alive():
             return self._copied_hits()
         # Taken by the server's own thread: an answer whose end the client has seen has ended in the log too.
-        copied: Future[list[Hit]] = Future()
+        copied: Future[list[RequestLogEntry]] = Future()
         self._loop.call_soon_threadsafe(lambda: copied.set_result(self._copied_hits()))
         return copied.result()
 
@@ -130,7 +130,7 @@ class Replica:
         """Drop all faults; deliveries under way go on."""
         self._faults.clear()
 
-    def _copied_hits(self) -> list[Hit]:
+    def _copied_hits(self) -> list[RequestLogEntry]:
         return [replace(hit) for hit in self._hits.copy()]
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
@@ -144,32 +144,38 @@ class Replica:
         await server.wait_closed()
         await asyncio.sleep(0)  # the aborted connections learn of their end
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: MockRequest) -> MockResponse:
         """What the site says to `request`, without faults and not yet compressed."""
         site, path = self.site, request.path
         host_path = f"http://{request.host}{path}"
         for key in (request.address, host_path, request.target, path) if site.pages else ():
             if key in site.pages:
-                return Answer(200, _kind(site.pages[key]), site.pages[key])
+                return MockResponse(200, _kind(site.pages[key]), site.pages[key])
         if path == "/api/roll/get":
             query = request.target.partition("?")[2]
             body = site.roll(dict(parse_qsl(query, keep_blank_values=True)))
-            return Answer(200, _SCRIPT if body.startswith(b"try{") else _JSON, body)
+            return MockResponse(200, _SCRIPT if body.startswith(b"try{") else _JSON, body)
         if path in ("/robots.txt", "/rss.xml"):
-            return Answer(200, _XML, site.rss()) if path == "/rss.xml" else Answer(200, _TEXT, site.robots())
+            return (
+                MockResponse(200, _XML, site.rss()) if path == "/rss.xml" else MockResponse(200, _TEXT, site.robots())
+            )
         if path.endswith((".png", ".jpg")):
             refused = is_refused(path, request.headers.get("referer", ""), site.base_url)
-            return Answer(403, _HTML, b"<h1>403</h1>") if refused else Answer(200, "image/png", site.image(path))
+            return (
+                MockResponse(403, _HTML, b"<h1>403</h1>")
+                if refused
+                else MockResponse(200, "image/png", site.image(path))
+            )
         page = site.article(path)
         if page is None:
-            return Answer(404, _HTML, "<html><body><h1>404</h1>页面没有找到</body></html>".encode())
-        return Answer(200, _HTML, page)
+            return MockResponse(404, _HTML, "<html><body><h1>404</h1>页面没有找到</body></html>".encode())
+        return MockResponse(200, _HTML, page)
 
 
 class _Connection(asyncio.Protocol):
     """One client's connection. Plain answers go out at once; spoilt ones are carried out by a task."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: MockSite) -> None:
         self._replica = replica
         self._buffer = bytearray()
         self._task: asyncio.Task[None] | None = None
@@ -211,11 +217,11 @@ class _Connection(asyncio.Protocol):
             del self._buffer[: end + 4]
             self._respond(read_request(head))
 
-    def _respond(self, request: Request | None) -> None:
+    def _respond(self, request: MockRequest | None) -> None:
         began = monotonic()
         if request is None or request.method not in ("GET", "HEAD"):
             # A body may follow, which nobody reads here: the connection cannot be used again.
-            refusal = Answer(400 if request is None else 405, "text/plain", b"")
+            refusal = MockResponse(400 if request is None else 405, "text/plain", b"")
             self._transport.write(whole(refusal, keep_alive=False))
             self._transport.close()
             return
@@ -223,7 +229,9 @@ class _Connection(asyncio.Protocol):
         answer = replica.answer(request)
         if replica.site.has_etags:
             answer = _tagged(answer, request)
-        hit = Hit(began, math.inf, request.method, request.target, request.host, answer.status, request.headers)
+        hit = RequestLogEntry(
+            began, math.inf, request.method, request.target, request.host, answer.status, request.headers
+        )
         replica._hits.append(hit)
         replica.on_hit(hit)
         fault = replica._faults.pick(request.target)
@@ -241,7 +249,7 @@ class _Connection(asyncio.Protocol):
         if not request.keep_alive:
             self._transport.close()
 
-    async def _carry_out(self, delivery: Delivery, request: Request, hit: Hit) -> None:
+    async def _carry_out(self, delivery: Delivery, request: MockRequest, hit: RequestLogEntry) -> None:
         try:
             # No buffer of ours: what was written is with the kernel, as the ends below need it.
             self._transport.set_write_buffer_limits(high=0)
@@ -264,11 +272,11 @@ class _Connection(asyncio.Protocol):
         self._answer_buffered()
 
 
-def _tagged(answer: Answer, request: Request) -> Answer:
+def _tagged(answer: MockResponse, request: MockRequest) -> MockResponse:
     """The answer with an ETag; 304 where the request names that very one."""
     tag = f'"{zlib.crc32(answer.body):08x}"'
     if request.headers.get("if-none-match") == tag:
-        return Answer(304, answer.content_type, b"", (("ETag", tag),))
+        return MockResponse(304, answer.content_type, b"", (("ETag", tag),))
     return replace(answer, headers=(*answer.headers, ("ETag", tag)))
 
 

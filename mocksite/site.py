@@ -13,7 +13,7 @@ from mocksite.listings import jsonp, roll_answer, rss_feed
 from mocksite.page import render_page
 from mocksite.story import CHINA, Edit, Story, load_stories, make_stories
 
-__all__ = ["Edit", "Site", "Story", "load_stories", "make_stories"]
+__all__ = ["Edit", "SiteState", "Story", "load_stories", "make_stories"]
 
 # The API answers with this many items at most, whatever was asked.
 LARGEST_PAGE = 50
@@ -24,7 +24,7 @@ CACHED = 4096
 _Key = TypeVar("_Key")
 
 
-class Site:
+class SiteState:
     """A news site whose whole content follows from its stories and from `now()` (Unix seconds)."""
 
     def __init__(self, stories: Iterable[Story], base_url: str, now: Callable[[], int]) -> None:

@@ -21,7 +21,7 @@ SHORTEST_LAG, LONGEST_LAG = 6, 469
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class StoryText:
     """One hand-written article of stories.toml: a story that has neither an id nor a time yet."""
 
     title: str
@@ -87,7 +87,7 @@ class Story:
 
 
 @lru_cache(maxsize=1)
-def load_stories() -> tuple[Text, ...]:
+def load_stories() -> tuple[StoryText, ...]:
     """The hand-written texts of stories.toml, in their order."""
     source = Path(__file__).with_name("stories.toml").read_text(encoding="utf-8")
     return tuple(_text(row) for row in tomllib.loads(source)["stories"])
@@ -128,9 +128,9 @@ def make_stories(
     return stories
 
 
-def _text(row: dict[str, Any]) -> Text:
+def _text(row: dict[str, Any]) -> StoryText:
     blocks = tuple(block.strip() for block in row["body"].split("\n\n"))
-    return Text(
+    return StoryText(
         title=row["title"],
         section=row["section"],
         media=row["media"],
@@ -142,7 +142,7 @@ def _text(row: dict[str, Any]) -> Text:
     )
 
 
-def _recombined(texts: tuple[Text, ...], index: int, dice: random.Random) -> Text:
+def _recombined(texts: tuple[StoryText, ...], index: int, dice: random.Random) -> StoryText:
     base, other = dice.choice(texts), dice.choice(texts)
     paragraphs, others = _pool()
     blocks = dice.sample(paragraphs, dice.randint(4, 11))
@@ -152,7 +152,7 @@ def _recombined(texts: tuple[Text, ...], index: int, dice: random.Random) -> Tex
     turnover, change = dice.randint(100, 99999) / 10, dice.randint(-95, 95) / 10
     blocks.insert(1, f"<p>　　第{index}号统计显示，当日成交额{turnover}亿元，较前一日变动{change}%。</p>")
     blocks += _symbols_comment(blocks)
-    return Text(
+    return StoryText(
         # The number keeps titles apart: the pieces give some two hundred combinations only.
         title=f"{_halves(base.title)[0]}：{_halves(other.title)[1]}（{index}）",
         section=base.section,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class MockRequest:
     method: str
     target: str  # path and query, also where the request line had a whole address: "/api/roll/get?lid=1686"
     host: str  # of the request line's address, else of the Host header
@@ -30,7 +30,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class MockResponse:
     status: int
     content_type: str
     body: bytes
@@ -46,7 +46,7 @@ class Delivery:
     end: Literal["keep", "close", "reset"] = "keep"
 
 
-def read_request(head: bytes) -> Request | None:
+def read_request(head: bytes) -> MockRequest | None:
     """A request's head, without the empty line that ends it; None when it is none."""
     lines = head.decode("latin-1").split("\r\n")
     words = lines[0].split(" ")
@@ -68,10 +68,10 @@ def read_request(head: bytes) -> Request | None:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = headers.get("connection", "").lower()
     keep_alive = connection == "keep-alive" if version == "HTTP/1.0" else connection != "close"
-    return Request(method, target, host, headers, keep_alive)
+    return MockRequest(method, target, host, headers, keep_alive)
 
 
-def head_of(answer: Answer, *headers: tuple[str, str]) -> bytes:
+def head_of(answer: MockResponse, *headers: tuple[str, str]) -> bytes:
     """Status line, the answer's headers and these further ones, and the empty line; lengths are the caller's."""
     lines = [f"HTTP/1.1 {answer.status} {_phrase(answer.status)}", "Server: nginx"]
     if answer.content_type:
@@ -80,17 +80,17 @@ def head_of(answer: Answer, *headers: tuple[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def whole(answer: Answer, *, keep_alive: bool = True, with_body: bool = True) -> bytes:
+def whole(answer: MockResponse, *, keep_alive: bool = True, with_body: bool = True) -> bytes:
     """The complete answer with its right length."""
     connection = "keep-alive" if keep_alive else "close"
     head = head_of(answer, ("Content-Length", str(len(answer.body))), ("Connection", connection))
     return head + answer.body if with_body else head
 
 
-def gzipped(answer: Answer) -> Answer:
+def gzipped(answer: MockResponse) -> MockResponse:
     """The same answer, gzip-encoded."""
     extra = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
-    return Answer(answer.status, answer.content_type, _gzip(answer.body), (*answer.headers, *extra))
+    return MockResponse(answer.status, answer.content_type, _gzip(answer.body), (*answer.headers, *extra))
 
 
 # A body's hash is kept inside the bytes object, and the site hands out the same object again: a hit costs nothing.

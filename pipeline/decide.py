@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from archive.files.paths import history_path
 from archive.files.post import render
 from archive.model.article import Article, Post, Revision
-from archive.model.feed import Failure, Kind
-from archive.model.fetch import Known, Look, Outcome, Verdict, rule_of
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, rule_of
 from crawler import urls
 from scheduler.policy.intervals import retry_delay
 
@@ -22,7 +22,7 @@ LEAST_PATIENCE = timedelta(minutes=1)
 EMPTIED = "its text is gone: the page is there, and empty"
 
 
-def judge(look: Look, read: Article | Failure, known: Known | None, digest: str | None) -> Verdict:
+def judge(look: Fetch, read: Article | Failure, known: ArticleState | None, digest: str | None) -> Decision:
     """What becomes of an article.
 
     :param read: what the look's answer says
@@ -33,7 +33,7 @@ def judge(look: Look, read: Article | Failure, known: Known | None, digest: str 
     return replace(verdict, digest=digest, pictures=_pictures(verdict, known))
 
 
-def _pictures(verdict: Verdict, known: Known | None) -> dict[str, str]:
+def _pictures(verdict: Decision, known: ArticleState | None) -> dict[str, str]:
     """The pictures that are to be kept: of the newest version, so that those of before they were wanted come too."""
     if verdict.article is None or not verdict.look.rules.images:
         return {}
@@ -42,7 +42,7 @@ def _pictures(verdict: Verdict, known: Known | None) -> dict[str, str]:
     return {each.url: urls.host(each.url) for each in version.pictures if urls.is_web(each.url)}
 
 
-def _judge(look: Look, read: Article | Failure, known: Known | None) -> Verdict:
+def _judge(look: Fetch, read: Article | Failure, known: ArticleState | None) -> Decision:
     if isinstance(read, Failure):
         return _unseen(look, read, known)
     if known is None:
@@ -55,34 +55,34 @@ def _judge(look: Look, read: Article | Failure, known: Known | None) -> Verdict:
         same = same and set(read.symbols) == set(newest.symbols)
     if same or newest.number >= MOST_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
-        return Verdict(look, Outcome.SAME, evidence, article=read)
+        return Decision(look, Outcome.SAME, evidence, article=read)
     if known.has_text and not read.text:
-        return Verdict(look, Outcome.GONE, EMPTIED, Kind.GONE)
+        return Decision(look, Outcome.GONE, EMPTIED, FailureKind.GONE)
     return _version(look, read, Outcome.REVISED, newest.number + 1, newest)
 
 
-def _unseen(look: Look, failure: Failure, known: Known | None) -> Verdict:
-    gone = failure.kind is Kind.GONE
+def _unseen(look: Fetch, failure: Failure, known: ArticleState | None) -> Decision:
+    gone = failure.kind is FailureKind.GONE
     if known and gone:
-        return Verdict(look, Outcome.GONE, failure.reason, Kind.GONE)
+        return Decision(look, Outcome.GONE, failure.reason, FailureKind.GONE)
     pending = look.pending
     attempts = (known.attempts if known else pending.attempts) + 1
     delay = retry_delay(failure.kind, attempts, look.at - (known.archived_at if known else pending.first_seen))
     due: datetime | None = None
     if delay is not None:
         due = look.at + max(delay, look.rules.least_retry, LEAST_PATIENCE if known else timedelta(0))
-    return Verdict(look, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
+    return Decision(look, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
 
 
-def _version(look: Look, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Verdict:
+def _version(look: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:
     post = render(article, look.filing.categories, look.filing.author, look.rules.profile)
     path = newest.path if newest else look.pending.path
     if path:  # the first version has decided it
         post = Post(PurePosixPath(path), post.data, history_path(path, newest.number) if newest else None)
-    return Verdict(look, outcome, article=article, post=post, revision=_revision(look, article, post, number))
+    return Decision(look, outcome, article=article, post=post, revision=_revision(look, article, post, number))
 
 
-def _revision(look: Look, article: Article, post: Post, number: int) -> Revision:
+def _revision(look: Fetch, article: Article, post: Post, number: int) -> Revision:
     return Revision(
         docid=article.docid,
         number=number,

@@ -14,10 +14,10 @@ from archive.integrity.manifest_check import Problem
 from archive.integrity.seal import adopt, manifests_path
 from archive.integrity.verify import Report, verify
 from archive.journal.warc import warc_files
-from archive.model.fetch import Place
+from archive.model.fetch import JournalPosition
 from archive.store import Store
 from pipeline.rebuild import is_within, made_aside, replay
-from pipeline.reparse import Reading, read_journal
+from pipeline.reparse import ReparseOptions, read_journal
 
 
 def verify_deep(
@@ -44,7 +44,7 @@ def verify_deep(
         store = Store.open(aside / "index.db")
         try:
             with store.in_one_go():
-                applied, reading = _applied(root), Reading(most, os.cpu_count() or 1, on_progress)
+                applied, reading = _applied(root), ReparseOptions(most, os.cpu_count() or 1, on_progress)
                 journal = read_journal(journal_path(root), reading, lambda damage: None)
                 replay((each for each in journal if is_within(each, applied)), store, None)
             seals = not any(
@@ -70,7 +70,7 @@ def _unfit(root: Path, problems: Sequence[Problem]) -> str | None:
     return None
 
 
-def _applied(root: Path) -> dict[str, Place]:
+def _applied(root: Path) -> dict[str, JournalPosition]:
     store = Store.open_for_reading(index_path(root))
     try:
         return store.journal_positions()

@@ -17,7 +17,7 @@ from archive.files import atomic
 from archive.files.lock import Lock
 from archive.index.log import LOOKS, OTHERS, order
 from archive.integrity.carry_over import (
-    Unproven,
+    UnprovenRows,
     index_differences,
     is_sound,
     lost_looks,
@@ -27,17 +27,17 @@ from archive.integrity.carry_over import (
     unproven,
 )
 from archive.integrity.seal import adopt
-from archive.model.fetch import Place, Verdict
+from archive.model.fetch import Decision, JournalPosition
 from archive.store import Store
 from pipeline.decide import judge
-from pipeline.reparse import Reading, Understood, read_journal
-from pipeline.staging import Tree, compare, place_files, place_index
+from pipeline.reparse import ParsedEvent, ReparseOptions, read_journal
+from pipeline.staging import StagingTree, compare, place_files, place_index
 
 BATCH = 400  # looks whose rows are written together: at each such time FTS5 writes out the words that it has gathered
 
 
 @dataclass(slots=True)
-class Rebuilt:
+class RebuildResult:
     """What a rebuild did, or would do."""
 
     events: int = 0  # records of the journal
@@ -58,7 +58,7 @@ def rebuild(
     dry_run: bool = False,
     processes: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, whole: None,
-) -> Rebuilt:
+) -> RebuildResult:
     """Make files and index of the archive at ``root`` from its journal.
 
     Nothing of what is there is touched before everything is made. Files that the journal knows nothing of stay,
@@ -72,7 +72,7 @@ def rebuild(
     """
     root = root.absolute()
     with made_aside(root, "rebuild", now) as aside:
-        return _rebuild(root, aside, Reading(most, processes or os.cpu_count() or 1, on_progress), dry_run)
+        return _rebuild(root, aside, ReparseOptions(most, processes or os.cpu_count() or 1, on_progress), dry_run)
 
 
 def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> list[str]:
@@ -88,8 +88,8 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
             with store.in_one_go():
-                reading = Reading(most, os.cpu_count() or 1, lambda done, whole: None)
-                replay(read_journal(journal_path(root), reading, lambda damage: None), store, Tree(root, tree))
+                reading = ReparseOptions(most, os.cpu_count() or 1, lambda done, whole: None)
+                replay(read_journal(journal_path(root), reading, lambda damage: None), store, StagingTree(root, tree))
         finally:
             store.close()
         mended = [path for path, sha256 in wanted.items() if _sha256(tree / path) == sha256]
@@ -107,7 +107,7 @@ def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
     with Lock(root / INNER / "lock", command, now):
         aside = root / INNER / "rebuild"
         shutil.rmtree(aside, ignore_errors=True)
-        with atomic.told(aside):
+        with atomic.wrap_errors(aside):
             aside.mkdir(parents=True)
         try:
             yield aside
@@ -115,8 +115,8 @@ def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuilt:
-    tree, new = Tree(root, aside / "tree"), aside / "index.db"
+def _rebuild(root: Path, aside: Path, reading: ReparseOptions, dry_run: bool) -> RebuildResult:
+    tree, new = StagingTree(root, aside / "tree"), aside / "index.db"
     # A damaged one is why one rebuilds: then it is as if there were none.
     old = index_path(root) if is_sound(index_path(root)) else aside / "none.db"
     made = _make(root, tree, (old, new), reading)
@@ -138,26 +138,26 @@ def _rebuild(root: Path, aside: Path, reading: Reading, dry_run: bool) -> Rebuil
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _StagedArchive:
     """Files and an index, made aside."""
 
-    result: Rebuilt
+    result: RebuildResult
     has_old: bool  # there is an index that can be read
     lost: Mapping[str, Set[str]]  # articles of which the journal has lost looks, by the file that they were in
 
 
 def _make(
-    root: Path, tree: Tree, indexes: tuple[Path, Path], reading: Reading, lost: Set[str] = frozenset()
-) -> _Made:
+    root: Path, tree: StagingTree, indexes: tuple[Path, Path], reading: ReparseOptions, lost: Set[str] = frozenset()
+) -> _StagedArchive:
     """Make files and index aside.
 
     :param indexes: the one that is there, and where the new one is made
     :param lost: articles of which the journal has lost looks: they stay as they are
     """
     old, new = indexes
-    store, result = Store.open(new), Rebuilt()
+    store, result = Store.open(new), RebuildResult()
     try:
-        apart, later = unproven(old, new, lost), deque[Understood]()
+        apart, later = unproven(old, new, lost), deque[ParsedEvent]()
         journal = read_journal(journal_path(root), reading, result.damaged.append)
         with store.in_one_go():
             if apart and apart.docids:
@@ -174,12 +174,12 @@ def _make(
         result.rows = index_differences(old, new)
     finally:
         store.close()
-    return _Made(result, apart is not None, found)
+    return _StagedArchive(result, apart is not None, found)
 
 
 def _known_to_all(
-    journal: Iterable[Understood], apart: Unproven, later: MutableSequence[Understood]
-) -> Iterator[Understood]:
+    journal: Iterable[ParsedEvent], apart: UnprovenRows, later: MutableSequence[ParsedEvent]
+) -> Iterator[ParsedEvent]:
     """What the old index has applied, without looks at what it alone knows: their rows are taken over.
 
     :param later: is given what it has not applied, to be done when they are
@@ -191,14 +191,16 @@ def _known_to_all(
             yield each
 
 
-def replay(journal: Iterable[Understood], store: Store, tree: Tree | None, result: Rebuilt | None = None) -> None:
+def replay(
+    journal: Iterable[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult | None = None
+) -> None:
     """Do again what a journal says was done.
 
     :param tree: where files are made; None: only the index is
     :param result: counts
     """
-    result = result or Rebuilt()
-    batch: list[Understood] = []
+    result = result or RebuildResult()
+    batch: list[ParsedEvent] = []
     in_batch: set[str] = set()
     for understood in journal:
         look = understood.event.look
@@ -214,7 +216,7 @@ def replay(journal: Iterable[Understood], store: Store, tree: Tree | None, resul
     _record(batch, store, tree, result)
 
 
-def is_within(understood: Understood, positions: Mapping[str, Place]) -> bool:
+def is_within(understood: ParsedEvent, positions: Mapping[str, JournalPosition]) -> bool:
     """Whether an event is applied in an index.
 
     :param positions: up to where events are, by who wrote them
@@ -224,14 +226,14 @@ def is_within(understood: Understood, positions: Mapping[str, Place]) -> bool:
     return end is not None and order(event.place) <= order(end)
 
 
-def _docid(understood: Understood) -> str:
+def _docid(understood: ParsedEvent) -> str:
     look = understood.event.look
     return look.pending.entry.docid if look else ""
 
 
-def _record(batch: Sequence[Understood], store: Store, tree: Tree | None, result: Rebuilt) -> None:
+def _record(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult) -> None:
     known = store.versions.newest([_docid(each) for each in batch])
-    verdicts: list[Verdict] = []
+    verdicts: list[Decision] = []
     for each in batch:
         if each.event.look and each.read:
             verdicts.append(judge(each.event.look, each.read, known.get(_docid(each)), each.digest))

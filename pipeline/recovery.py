@@ -11,7 +11,7 @@ from archive.index.log import LOOKS, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
-from archive.model.fetch import Outcome, Place
+from archive.model.fetch import JournalPosition, Outcome
 from config.model import Settings
 from crawler.extract.response import understand
 from pipeline.decide import judge
@@ -41,7 +41,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
     archive.begin()
 
 
-def _is_news(event: Event, done: Mapping[str, Place]) -> bool:
+def _is_news(event: Event, done: Mapping[str, JournalPosition]) -> bool:
     position = done.get(LOOKS if event.look else OTHERS)
     return position is None or order(event.place) > order(position)
 

@@ -17,11 +17,11 @@ from operator import attrgetter
 from pathlib import Path
 
 from archive.journal.journal import Event, event_of
-from archive.journal.warc import Part, parts, read_part
+from archive.journal.warc import WarcPart, parts, read_part
 from archive.journal.warc_records import digest
-from archive.model.article import Article, Picture
-from archive.model.feed import Entry, Failure, Filing, Pending
-from archive.model.fetch import Answer, Look, Place, Rules
+from archive.model.article import Article, ArticleImage
+from archive.model.feed import Entry, Failure, Filing, PendingEntry
+from archive.model.fetch import ArchiveRules, Fetch, JournalPosition, RawResponse
 from crawler.extract.response import understand
 
 # Bytes of the journal, packed, that one process reads at a time: some hundred pages, a fifth of a second's work. Of
@@ -30,7 +30,7 @@ PART = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReparseOptions:
     """How a journal is read."""
 
     most: int  # bytes that a page may unpack to
@@ -39,7 +39,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ParsedEvent:
     """An event of the journal, and what a look has brought."""
 
     event: Event  # without the body of its answer
@@ -47,7 +47,7 @@ class Understood:
     digest: str | None = None  # of the body of its answer
 
 
-def read_journal(folder: Path, reading: Reading, on_damage: Callable[[str], None]) -> Iterator[Understood]:
+def read_journal(folder: Path, reading: ReparseOptions, on_damage: Callable[[str], None]) -> Iterator[ParsedEvent]:
     """The journal's events in their order, their pages understood by other processes.
 
     :param on_damage: told, in words, what of the journal cannot be read
@@ -57,7 +57,7 @@ def read_journal(folder: Path, reading: Reading, on_damage: Callable[[str], None
     done = 0
     # Started anew and not forked: the progress display has a thread, and a copy of half a lock never opens.
     with ProcessPoolExecutor(reading.processes, get_context("spawn"), initializer=_end_with_the_parent) as pool:
-        waiting: deque[tuple[Part, Future[tuple[list[Understood], list[str]]]]] = deque()
+        waiting: deque[tuple[WarcPart, Future[tuple[list[ParsedEvent], list[str]]]]] = deque()
         while todo or waiting:
             while todo and len(waiting) < 2 * reading.processes:
                 part = todo.popleft()
@@ -82,7 +82,7 @@ def _end_with_the_parent() -> None:
     threading.Thread(target=wait_and_end, daemon=True).start()
 
 
-def _understand_part(part: Part, most: int) -> tuple[list[Understood], list[str]]:
+def _understand_part(part: WarcPart, most: int) -> tuple[list[ParsedEvent], list[str]]:
     damaged: list[str] = []
     found = []
     told = f"{part.path.name} cannot be read at byte "
@@ -90,14 +90,14 @@ def _understand_part(part: Part, most: int) -> tuple[list[Understood], list[str]
         event = event_of(place, group)
         look = event.look
         if look is None:
-            found.append(Understood(event))
+            found.append(ParsedEvent(event))
             continue
         body = digest(look.answer.body) if look.answer else None
         read = understand(look, most)
         if look.answer:
-            bare = Answer(look.answer.url, look.answer.status, (), b"")  # what is sent to another process costs
+            bare = RawResponse(look.answer.url, look.answer.status, (), b"")  # what is sent to another process costs
             event = Event(event.place, event.kind, event.at, replace(look, answer=bare))
-        found.append(Understood(event, read, body))
+        found.append(ParsedEvent(event, read, body))
     return found, damaged
 
 
@@ -107,5 +107,18 @@ def _send_by_fields(kind: type) -> None:
     ForkingPickler.register(kind, lambda record: (kind, stated(record)))
 
 
-for _kind in (Understood, Event, Place, Look, Pending, Entry, Filing, Rules, Answer, Article, Picture, Failure):
+for _kind in (
+    ParsedEvent,
+    Event,
+    JournalPosition,
+    Fetch,
+    PendingEntry,
+    Entry,
+    Filing,
+    ArchiveRules,
+    RawResponse,
+    Article,
+    ArticleImage,
+    Failure,
+):
     _send_by_fields(_kind)

@@ -15,7 +15,7 @@ from archive.model.article import Post
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class StagingTree:
     """Where the files of an archive are made before they are put in their place."""
 
     root: Path  # of the archive
@@ -27,7 +27,7 @@ class Tree:
         :raises ArchiveError: it cannot be written
         """
         path = f"{self.folder}/{post.path}"
-        with atomic.told(path):
+        with atomic.wrap_errors(path):
             if post.supersedes:
                 self._set_aside(Path(path), post, str(post.supersedes))
             try:
@@ -86,7 +86,7 @@ def place_files(root: Path, tree: Path, paths: Iterable[str], *, set_aside: bool
     folders: set[str] = set()
     for path in paths:
         target = f"{root}/{path}"
-        with atomic.told(target):
+        with atomic.wrap_errors(target):
             if (folder := path.rpartition("/")[0]) not in folders:
                 folders.add(folder)
                 (root / folder).mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def place_index(root: Path, index: Path, *, set_aside: bool) -> None:
     :raises ArchiveError: it cannot be put there
     """
     old = index_path(root)
-    with atomic.told(old):
+    with atomic.wrap_errors(old):
         if set_aside and old.exists():
             kept = _free(root / INNER / "quarantine" / old.name)
             kept.parent.mkdir(parents=True, exist_ok=True)

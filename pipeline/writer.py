@@ -12,7 +12,7 @@ from archive.journal.warc_records import digest
 from archive.model.article import Article
 from archive.model.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
 from archive.model.feed import Failure
-from archive.model.fetch import Look, Outcome, Place, Verdict
+from archive.model.fetch import Decision, Fetch, JournalPosition, Outcome
 from crawler.extract.response import understand
 from pipeline.decide import judge
 
@@ -28,26 +28,26 @@ PASSES = (DiskFullError, LockedError, NotWritableError)
 
 
 @dataclass(slots=True)
-class Unwritten:
+class WriteItem:
     """A look on its way to the disk, and how far it has come."""
 
-    look: Look
+    look: Fetch
     milliseconds: int  # that it took
     digest: str | None = None  # of the answer's body
     is_kept: bool = False  # in the journal, if there is one
-    place: Place | None = None  # where it is there
+    place: JournalPosition | None = None  # where it is there
     read: Article | Failure | None = None
-    verdict: Verdict | None = None
+    verdict: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
+class WriterCallbacks:
     """Whom a writer tells."""
 
-    on_written: Callable[[Sequence[Unwritten]], None]  # with each batch whose verdicts are on the disk
+    on_written: Callable[[Sequence[WriteItem]], None]  # with each batch whose verdicts are on the disk
     on_crash: Callable[[BaseException], None]  # with an error that ends the writing
     on_room: Callable[[], None]  # when it was full and is no longer
-    on_refused: Callable[[Unwritten, str], None]  # with an article whose path cannot be written, and why
+    on_refused: Callable[[WriteItem, str], None]  # with an article whose path cannot be written, and why
 
 
 class Writer:
@@ -61,17 +61,17 @@ class Writer:
         self,
         archive: Archive,
         most: Callable[[], int],
-        answering: Answering,
+        answering: WriterCallbacks,
         *,
         steadfast: bool,
     ) -> None:
         self._archive, self._most, self._answering, self._steadfast = archive, most, answering, steadfast
-        self._queue: asyncio.Queue[Unwritten] = asyncio.Queue()
+        self._queue: asyncio.Queue[WriteItem] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._was_full = False
         self.stuck = False  # the disk did not take what was tried last
 
-    def put(self, unwritten: Unwritten) -> None:
+    def put(self, unwritten: WriteItem) -> None:
         """Have a look written."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._write_on())
@@ -107,7 +107,7 @@ class Writer:
         except Exception as error:
             self._answering.on_crash(error)
 
-    async def _write_somehow(self, batch: Sequence[Unwritten]) -> None:
+    async def _write_somehow(self, batch: Sequence[WriteItem]) -> None:
         while True:
             try:
                 await self._write(batch)
@@ -135,7 +135,7 @@ class Writer:
             self._was_full = False
             self._answering.on_room()
 
-    async def _write_apart(self, batch: Sequence[Unwritten], error: NotWritableError) -> None:
+    async def _write_apart(self, batch: Sequence[WriteItem], error: NotWritableError) -> None:
         """Some path of a batch cannot be written: that must not keep the others from the disk."""
         if len(batch) == 1:
             self._answering.on_refused(batch[0], str(error))
@@ -149,7 +149,7 @@ class Writer:
             logger.error("disk-refuses reason=%r", f"{error}; trying again every {PAUSE:.0f} s")
         self.stuck = True
 
-    async def _write(self, batch: Sequence[Unwritten]) -> None:
+    async def _write(self, batch: Sequence[WriteItem]) -> None:
         # What was answered goes into the journal before anybody tries to understand it. Where a file is to be is
         # committed before the file is written, so that a run after a crash writes it there and nowhere else, however
         # the feeds are configured by then. Then the files; then the rows, each a promise that its file is there.
@@ -172,7 +172,7 @@ class Writer:
         await asyncio.to_thread(self._archive.write, [verdict.post for verdict in verdicts if verdict.post])
         versions.commit(verdicts, [each.place for each in batch])
 
-    def _keep_and_understand(self, batch: Sequence[Unwritten], bodies: Mapping[str, Place]) -> None:
+    def _keep_and_understand(self, batch: Sequence[WriteItem], bodies: Mapping[str, JournalPosition]) -> None:
         new = [each for each in batch if not each.is_kept]
         places = self._archive.keep([each.look for each in new], bodies)
         for each, place in zip(new, places, strict=True):

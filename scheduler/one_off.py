@@ -10,12 +10,12 @@ from archive.model.feed import Span
 from config.model import Feed, Settings
 from crawler.engine import Engine
 from pipeline.recovery import recover
-from scheduler.alerts.dispatcher import Alerts
+from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.clock import Clock
 from scheduler.crawl.context import one_off
-from scheduler.crawl.job import Errand
-from scheduler.crawl.progress import CrawlResult, Tally
-from scheduler.crawl.work_queue import Desk
+from scheduler.crawl.job import CrawlJob
+from scheduler.crawl.progress import CrawlProgress, CrawlResult
+from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 
 def crawl(
@@ -25,7 +25,7 @@ def crawl(
     *,
     limit: int | None = None,
     stretch: Span | None = None,
-    on_change: Callable[[Tally], None] = lambda tally: None,
+    on_change: Callable[[CrawlProgress], None] = lambda tally: None,
 ) -> CrawlResult:
     """Poll ``feeds``, or walk through a stretch of one, and archive everything due.
 
@@ -38,11 +38,11 @@ def crawl(
     command, raw = "backfill" if stretch else "crawl", settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive:
         recover(archive, settings, now())
-        desk = Desk(archive, settings, now, one_off(now()))
-        errand = Errand(desk, feeds, limit=limit, stretch=stretch, on_change=on_change)
+        desk = ArchiveWorkQueue(archive, settings, now, one_off(now()))
+        errand = CrawlJob(desk, feeds, limit=limit, stretch=stretch, on_change=on_change)
 
         async def carry_out() -> None:
-            async with Alerts(desk.run, Clock(now)).on_duty():
+            async with AlertDispatcher(desk.run, Clock(now)).on_duty():
                 await errand.carry_out()
 
         engine = Engine(settings, desk, desk.articles.rests, now, carry_out)

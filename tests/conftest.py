@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from archive.index.database import Database
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 
 # A machine that is busy is no failure: what must be fast is measured in bench/.
@@ -37,9 +37,9 @@ def shared() -> Path:
 
 
 @pytest.fixture
-def replica() -> Iterator[Replica]:
+def replica() -> Iterator[MockSite]:
     """A running replica with twelve articles."""
-    with Replica(make_stories(12, newest=NEWEST)) as running:
+    with MockSite(make_stories(12, newest=NEWEST)) as running:
         yield running
 
 
@@ -140,7 +140,7 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def crawl(home: Home, replica: Replica) -> Callable[..., Outcome]:
+def crawl(home: Home, replica: MockSite) -> Callable[..., Outcome]:
     """``finarchive crawl --json`` of the replica's national list, in ``home``."""
     home.configure(replica.endpoint)
     return lambda *arguments, **env: home.run("crawl", "--json", *arguments, **env)

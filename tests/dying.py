@@ -17,9 +17,9 @@ from typing import Any
 from archive.archive import Archive
 from archive.files import atomic
 from archive.index import images
-from archive.index.articles import Versions
-from archive.index.entries import Sightings
-from archive.index.images import Gallery
+from archive.index.articles import ArticleIndex
+from archive.index.entries import EntryIndex
+from archive.index.images import ImageIndex
 from archive.store import Store
 from cli.main import main
 from scheduler.crawl import work_queue
@@ -71,31 +71,31 @@ def half_a_file(countdown: Countdown) -> None:
 STEPS: dict[str, Callable[[Countdown], None]] = {
     "-": lambda countdown: None,
     "before the poll's commit": lambda countdown: around(Store, "commit_poll", countdown, nothing),
-    "inside the poll's commit": lambda countdown: around(Sightings, "add_listings", nothing, countdown),
+    "inside the poll's commit": lambda countdown: around(EntryIndex, "add_listings", nothing, countdown),
     "after the poll's commit": lambda countdown: around(Store, "commit_poll", nothing, countdown),
     "half a file": half_a_file,
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
     "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
-    "before the rows": lambda countdown: around(Versions, "commit", countdown, nothing),
+    "before the rows": lambda countdown: around(ArticleIndex, "commit", countdown, nothing),
     "before the pictures' files": lambda countdown: around(Archive, "write_pictures", countdown, nothing),
-    "before the pictures' rows": lambda countdown: around(Gallery, "commit", countdown, nothing),
+    "before the pictures' rows": lambda countdown: around(ImageIndex, "commit", countdown, nothing),
     "after the pictures' note": lambda countdown: around(images, "record", countdown, nothing),
-    "after the rows": lambda countdown: around(Versions, "commit", nothing, countdown),
+    "after the rows": lambda countdown: around(ArticleIndex, "commit", nothing, countdown),
 }
 
 
 def rows_before_files() -> None:
     """A row is committed before its file is written."""
-    write_posts, commit = atomic.write_posts, Versions.commit
+    write_posts, commit = atomic.write_posts, ArticleIndex.commit
     unwritten: list[tuple[Any, ...]] = []
 
-    def commit_then_write(versions: Versions, *verdicts: Any) -> None:
+    def commit_then_write(versions: ArticleIndex, *verdicts: Any) -> None:
         commit(versions, *verdicts)
         time.sleep(0.05)  # a slow disk: rows alone must be met by some of the kills
         write_posts(*unwritten.pop())
 
     atomic.write_posts = lambda *arguments: unwritten.append(arguments)
-    Versions.commit = commit_then_write
+    ArticleIndex.commit = commit_then_write
 
 
 def ground_before_entries() -> None:

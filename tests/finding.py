@@ -10,7 +10,7 @@ from functools import cache
 
 from archive.model.article import Revision
 from archive.model.feed import Entry, Filing, Poll
-from archive.query.parser import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
+from archive.query.parser import And, DateFilter, FeedFilter, MediaFilter, Not, Or, Query, SymbolFilter, Term
 from archive.query.tokenizer import fold, phrase
 from archive.store import Store
 from tests.looking import version
@@ -97,19 +97,19 @@ def _folded(text: str) -> str:
 def answers(story: Story, query: Query) -> bool:  # noqa: PLR0911 - one for each kind of query
     """Whether it is as asked for."""
     match query:
-        case Text(text, _):
+        case Term(text, _):
             return bool(scan([story], text))
-        case Medium():
+        case MediaFilter():
             raise AssertionError(query)
-        case Symbol(asked):
+        case SymbolFilter(asked):
             return asked in {phrase(each) for each in story.symbols}
-        case OfFeed(feed):
+        case FeedFilter(feed):
             return feed in story.feeds
-        case Published(since, until):
+        case DateFilter(since, until):
             return (since is None or since <= story.published) and (until is None or story.published <= until)
         case Not(what):
             return not answers(story, what)
-        case All(of):
+        case And(of):
             return all(answers(story, part) for part in of)
-        case Any(of):
+        case Or(of):
             return any(answers(story, part) for part in of)

@@ -19,14 +19,14 @@ LOOP = asyncio.new_event_loop()
 asyncio.set_event_loop(LOOP)
 asyncioreactor.install(LOOP)  # the one that Scrapy uses
 
-from scheduler.monitoring.health import Health, HealthError, Verdict  # noqa: E402 - after the reactor
+from scheduler.monitoring.health import Health, HealthError, HealthStatus  # noqa: E402 - after the reactor
 
 
-def check() -> Verdict:
+def check() -> HealthStatus:
     """See above."""
     if Path("broken").exists():
         raise RuntimeError("the index is locked")
-    return Verdict(Path("well").exists(), {"feeds": {"china": "一切正常"}, "loop_age": 0.5})
+    return HealthStatus(Path("well").exists(), {"feeds": {"china": "一切正常"}, "loop_age": 0.5})
 
 
 def metrics() -> bytes:

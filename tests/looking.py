@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from archive.model.article import Article, Post, Revision
-from archive.model.feed import Entry, Failure, Filing, Kind, Pending
-from archive.model.fetch import Look, Outcome, Rules, Verdict
+from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.fetch import ArchiveRules, Decision, Fetch, Outcome
 from archive.store import Store
 
-RULES = Rules("sample", clean=False, recheck=(), least_retry=timedelta(0))
+RULES = ArchiveRules("sample", clean=False, recheck=(), least_retry=timedelta(0))
 
 
-def look_at(docid: str, at: datetime, revision: int = 0, rules: Rules = RULES) -> Look:
+def look_at(docid: str, at: datetime, revision: int = 0, rules: ArchiveRules = RULES) -> Fetch:
     """A look at an article that was seen at ``at``."""
     entry = Entry(docid, f"https://a.cn/{docid}", docid, at, None, None, None, None)
-    pending = Pending(entry, "a.cn", ("china",), 0, at, revision=revision)
-    return Look(at, pending, "china", Filing(("a", "b"), "b"), rules)
+    pending = PendingEntry(entry, "a.cn", ("china",), 0, at, revision=revision)
+    return Fetch(at, pending, "china", Filing(("a", "b"), "b"), rules)
 
 
-def version(revision: Revision, text: str = "x", rules: Rules = RULES) -> Verdict:
+def version(revision: Revision, text: str = "x", rules: ArchiveRules = RULES) -> Decision:
     """The verdict that an article has this version now."""
     look = look_at(revision.docid, revision.fetched_at, revision.number - 1, rules)
     article = Article(
@@ -31,13 +31,13 @@ def version(revision: Revision, text: str = "x", rules: Rules = RULES) -> Verdic
     )  # fmt: skip
     outcome = Outcome.FIRST if revision.number == 1 else Outcome.REVISED
     post = Post(PurePosixPath(revision.path), b"")
-    return Verdict(look, outcome, article=article, post=post, revision=revision)
+    return Decision(look, outcome, article=article, post=post, revision=revision)
 
 
-def failed(failure: Failure, at: datetime, due: datetime | None) -> Verdict:
+def failed(failure: Failure, at: datetime, due: datetime | None) -> Decision:
     """The verdict that an article could not be had."""
-    outcome = Outcome.GONE if failure.kind is Kind.GONE else Outcome.FAILED
-    return Verdict(look_at(failure.subject, at), outcome, failure.reason, failure.kind, due=due)
+    outcome = Outcome.GONE if failure.kind is FailureKind.GONE else Outcome.FAILED
+    return Decision(look_at(failure.subject, at), outcome, failure.reason, failure.kind, due=due)
 
 
 def commit_revisions(store: Store, revisions: Iterable[Revision], pictures: Mapping[str, str] | None = None) -> None:
@@ -51,7 +51,7 @@ def commit_failure(store: Store, failure: Failure, tried: datetime, due: datetim
     store.versions.commit([failed(failure, tried, due)], [None])
 
 
-def again(verdict: Verdict) -> Verdict:
+def again(verdict: Decision) -> Decision:
     """The same, of an article that has a version."""
     look = verdict.look
     return replace(verdict, look=replace(look, pending=replace(look.pending, revision=1)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 
@@ -37,7 +37,7 @@ def local_pictures(stories: Sequence[Story]) -> list[Story]:
     return [replace(story, image=None, body=story.body.replace("//n.sinaimg.cn/", "/")) for story in stories]
 
 
-def asked(replica: Replica) -> list[str]:
+def asked(replica: MockSite) -> list[str]:
     """The pictures that were asked for, in order."""
     return [hit.path for hit in replica.hits if hit.path.endswith((".png", ".jpg", ".svg"))]
 

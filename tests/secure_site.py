@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import LONGEST_LAG, make_stories
 
 HOST, ARTICLES = "news.test", 20
@@ -73,7 +73,7 @@ def main() -> None:
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     threading.Thread(target=name_server, daemon=True).start()
     with (
-        Replica(
+        MockSite(
             make_stories(ARTICLES, newest=int(time.time()) - LONGEST_LAG), now=lambda: int(time.time())
         ) as replica,
         socket.create_server(("127.0.0.1", 443)) as server,

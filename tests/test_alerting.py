@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from archive.index.alerts import Told
-from archive.model.results import News
-from archive.query.parser import All, Not, OfFeed, Published, parse
+from archive.index.alerts import AlertProgress
+from archive.model.results import Change
+from archive.query.parser import And, DateFilter, FeedFilter, Not, parse
 from scheduler.alerts.message import FRESH, MOST_NAMED, failed, fresh, may_send, message, sent
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def news(number: int, title: str = "茅台提价", url: str = "https://a.cn/a", symbols: tuple[str, ...] = ()) -> News:
-    return News(number, f"d{number}", 1, title, url, "a.md", NOW, NOW, None, ("china",), symbols, "…")
+def news(number: int, title: str = "茅台提价", url: str = "https://a.cn/a", symbols: tuple[str, ...] = ()) -> Change:
+    return Change(number, f"d{number}", 1, title, url, "a.md", NOW, NOW, None, ("china",), symbols, "…")
 
 
 def test_one_article_is_the_title_and_its_address_the_text() -> None:
@@ -40,16 +40,16 @@ def test_other_peoples_words_call_nobody_and_stay_on_their_line() -> None:
 
 
 def test_messages_stand_evenly_apart() -> None:
-    told = sent(Told("a", 1, 5), 7, NOW)
+    told = sent(AlertProgress("a", 1, 5), 7, NOW)
     assert (told.position, told.sent, told.attempts) == (7, NOW, 0)
     assert may_send(told, 12, NOW) == NOW + 5 * MINUTE
     assert may_send(told, 12, NOW + 6 * MINUTE) == NOW + 6 * MINUTE
     assert may_send(told, 60, NOW) == NOW + MINUTE
-    assert may_send(Told("a", 1, 5), 12, NOW) == NOW
+    assert may_send(AlertProgress("a", 1, 5), 12, NOW) == NOW
 
 
 def test_what_failed_is_tried_again_after_twice_the_time_up_to_an_hour() -> None:
-    told, waits = Told("a", 1, 5, NOW - timedelta(days=1)), []
+    told, waits = AlertProgress("a", 1, 5, NOW - timedelta(days=1)), []
     for _ in range(9):
         told = failed(told, "no", NOW)
         waits.append((may_send(told, 12, NOW) - NOW) / MINUTE)
@@ -60,12 +60,14 @@ def test_what_failed_is_tried_again_after_twice_the_time_up_to_an_hour() -> None
 
 
 def test_a_clock_that_was_ahead_silences_nothing() -> None:
-    told = Told("a", 1, 5, sent=NOW + timedelta(days=3), due=NOW + timedelta(days=3), attempts=1)
+    told = AlertProgress("a", 1, 5, sent=NOW + timedelta(days=3), due=NOW + timedelta(days=3), attempts=1)
     assert may_send(told, 12, NOW) == NOW
 
 
 def test_only_what_was_published_within_a_day_is_news() -> None:
-    since = Published(since=NOW - FRESH)
-    assert fresh(parse("茅台"), NOW) == All((parse("茅台"), since))
+    since = DateFilter(since=NOW - FRESH)
+    assert fresh(parse("茅台"), NOW) == And((parse("茅台"), since))
     # What stands beside each other stays so: only then the index of words is gone through from where one was.
-    assert fresh(All((OfFeed("a"), Not(OfFeed("b")))), NOW) == All((OfFeed("a"), Not(OfFeed("b")), since))
+    assert fresh(And((FeedFilter("a"), Not(FeedFilter("b")))), NOW) == And(
+        (FeedFilter("a"), Not(FeedFilter("b")), since)
+    )

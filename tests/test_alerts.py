@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from scheduler.alerts.message import MOST_NAMED
 from tests.conftest import Home, Outcome
@@ -31,9 +31,9 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def replica() -> Iterator[Replica]:
+def replica() -> Iterator[MockSite]:
     """Twelve articles of the last hours: what is older is no news."""
-    with Replica(make_stories(12, newest=int(time.time()) - 600)) as running:
+    with MockSite(make_stories(12, newest=int(time.time()) - 600)) as running:
         yield running
 
 
@@ -41,11 +41,11 @@ def alert(service: Service, query: str = "feed:feed1", *more: str, name: str = "
     return "\n".join(["[[alerts]]", f'name = "{name}"', f"query = '{query}'", f'urls = ["{service.url}"]', *more, ""])
 
 
-def add(replica: Replica, number: int, *, old: bool = False) -> None:
+def add(replica: MockSite, number: int, *, old: bool = False) -> None:
     """Publish so many more: just now, or long ago."""
     newest = int(time.time()) - (10 * 86400 if old else 300)
     for story in make_stories(number, newest=newest, seed=1000 + len(replica.site.stories)):
-        replica.site.add(replace(story, docid=f"ntold{len(mocksite.site.stories):07d}", intime=int(time.time())))
+        replica.site.add(replace(story, docid=f"ntold{len(replica.site.stories):07d}", intime=int(time.time())))
     replica.clock = int(time.time())
 
 
@@ -64,7 +64,7 @@ def crawled(home: Home) -> Outcome:
 # One-off crawls
 
 
-def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, replica: Replica, service: Service) -> None:
+def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, replica: MockSite, service: Service) -> None:
     home.configure(replica.endpoint, more=alert(service))
 
     first = crawled(home)
@@ -86,7 +86,7 @@ def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, replica: Replica,
 
 
 @pytest.mark.slow
-def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, replica: Replica, service: Service) -> None:
+def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, replica: MockSite, service: Service) -> None:
     home.configure(replica.endpoint, network="", more=alert(service))
     home.config.write_text(
         home.config.read_text().replace("delay = 0\nconcurrency = 8", "delay = 0.8\nconcurrency = 1")
@@ -97,7 +97,7 @@ def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, replica: Repli
 
 @pytest.mark.slow
 def test_an_alert_on_an_archive_that_is_there_tells_nothing_of_the_past(
-    home: Home, replica: Replica, service: Service
+    home: Home, replica: MockSite, service: Service
 ) -> None:
     home.configure(replica.endpoint)
     crawled(home)
@@ -110,7 +110,7 @@ def test_an_alert_on_an_archive_that_is_there_tells_nothing_of_the_past(
 
 
 @pytest.mark.slow
-def test_what_was_published_long_ago_is_no_news(home: Home, replica: Replica, service: Service) -> None:
+def test_what_was_published_long_ago_is_no_news(home: Home, replica: MockSite, service: Service) -> None:
     home.configure(replica.endpoint, more=alert(service))
     crawled(home)
     let_send(home)
@@ -122,7 +122,7 @@ def test_what_was_published_long_ago_is_no_news(home: Home, replica: Replica, se
 
 
 def test_a_service_that_is_down_costs_no_article_and_is_told_later(
-    home: Home, replica: Replica, service: Service
+    home: Home, replica: MockSite, service: Service
 ) -> None:
     home.configure(replica.endpoint, more=alert(service))
     service.status = 503
@@ -148,7 +148,7 @@ def test_a_service_that_is_down_costs_no_article_and_is_told_later(
 
 @pytest.mark.slow
 def test_the_rate_is_kept_and_what_is_over_it_comes_in_one_message(
-    home: Home, replica: Replica, service: Service
+    home: Home, replica: MockSite, service: Service
 ) -> None:
     home.configure(replica.endpoint, more=alert(service, "feed:feed1", "at_most = 1"))
     crawled(home)
@@ -164,7 +164,7 @@ def test_the_rate_is_kept_and_what_is_over_it_comes_in_one_message(
 
 
 @pytest.mark.slow
-def test_each_address_has_its_own_account(home: Home, replica: Replica, service: Service) -> None:
+def test_each_address_has_its_own_account(home: Home, replica: MockSite, service: Service) -> None:
     with Service() as broken:
         broken.status = 500
         home.configure(replica.endpoint, more='[[alerts]]\nname = "both"\nquery = "feed:feed1"\n')
@@ -178,7 +178,7 @@ def test_each_address_has_its_own_account(home: Home, replica: Replica, service:
 
 
 @pytest.mark.slow
-def test_only_what_a_query_finds_is_told(home: Home, replica: Replica, service: Service) -> None:
+def test_only_what_a_query_finds_is_told(home: Home, replica: MockSite, service: Service) -> None:
     word = next(iter(replica.site.stories)).title[:2]
     home.configure(
         replica.endpoint,
@@ -191,7 +191,7 @@ def test_only_what_a_query_finds_is_told(home: Home, replica: Replica, service: 
 
 
 @pytest.mark.slow
-def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, replica: Replica, service: Service) -> None:
+def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, replica: MockSite, service: Service) -> None:
     home.configure(replica.endpoint, more=alert(service, "feed:feed1", "at_most = 1"))
     crawled(home)
     add(replica, 2)
@@ -205,7 +205,7 @@ def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, replica: Replic
 
 
 @pytest.mark.slow
-def test_alerts_of_which_the_index_knows_nothing_begin_anew(home: Home, replica: Replica, service: Service) -> None:
+def test_alerts_of_which_the_index_knows_nothing_begin_anew(home: Home, replica: MockSite, service: Service) -> None:
     home.configure(replica.endpoint, more=alert(service))
     crawled(home)
     home.execute("DELETE FROM alerts")
@@ -279,7 +279,7 @@ def test_the_doctor_knows_addresses_that_are_none(home: Home, service: Service) 
 
 @pytest.mark.slow
 def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_loses(
-    home: Home, replica: Replica, service: Service
+    home: Home, replica: MockSite, service: Service
 ) -> None:
     home.configure(
         replica.endpoint, more=EVERY_SECOND + "[health]\nport = 0\n" + alert(service, "feed:feed1", "at_most = 360")
@@ -308,7 +308,7 @@ def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_los
 
 @pytest.mark.slow
 def test_a_service_that_hangs_holds_up_nothing_and_its_process_ends_with_ours(
-    home: Home, replica: Replica, service: Service
+    home: Home, replica: MockSite, service: Service
 ) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND + alert(service))
     service.goes_on.clear()
@@ -335,7 +335,7 @@ def _runs(pid: str) -> bool:
 
 
 @pytest.mark.slow
-def test_sighup_takes_up_an_alert_which_begins_then(home: Home, replica: Replica, service: Service) -> None:
+def test_sighup_takes_up_an_alert_which_begins_then(home: Home, replica: MockSite, service: Service) -> None:
     port = free_port()
     health = f"[health]\nport = {port}\n"
     home.configure(replica.endpoint, more=EVERY_SECOND + health)

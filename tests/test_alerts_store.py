@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive.archive import index_path
-from archive.index.alerts import Told
+from archive.index.alerts import AlertProgress
 from archive.integrity.carry_over import take_over, take_over_alerts
 from archive.model.errors import LockedError
 from archive.query.parser import parse
@@ -62,17 +62,17 @@ def test_who_does_not_know_the_addresses_changes_nothing(store: Store) -> None:
 
 def test_how_far_one_is_told_is_kept(store: Store) -> None:
     store.alerts.settle({"x": ("茅台", 2)})
-    told = Told("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
+    told = AlertProgress("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
     store.alerts.record([told])
-    assert store.alerts.all() == [Told("x", 1, 0), told]
-    store.alerts.record([Told("forgotten", 1, 7)])
+    assert store.alerts.all() == [AlertProgress("x", 1, 0), told]
+    store.alerts.record([AlertProgress("forgotten", 1, 7)])
     assert len(store.alerts.all()) == 2
 
 
 def test_an_older_copy_of_the_index_silences_nothing(store: Store) -> None:
     put(store, named("a"))
     store.alerts.settle({"x": ("茅台", 1)})
-    store.alerts.record([Told("x", 1, 4000)])
+    store.alerts.record([AlertProgress("x", 1, 4000)])
     store.alerts.settle({"x": ("茅台", 1)})
     assert positions(store) == {("x", 1): 1}
 
@@ -81,7 +81,10 @@ def test_a_locked_index_is_told_and_nothing_is_half_done(store: Store, tmp_path:
     other = Store.open(index_path(tmp_path))
     other._db.execute("BEGIN IMMEDIATE")
     store._db.execute("PRAGMA busy_timeout = 0")
-    for write in (lambda: store.alerts.settle({"x": ("茅台", 1)}), lambda: store.alerts.record([Told("x", 1, 2)])):
+    for write in (
+        lambda: store.alerts.settle({"x": ("茅台", 1)}),
+        lambda: store.alerts.record([AlertProgress("x", 1, 2)]),
+    ):
         with pytest.raises(LockedError):
             write()
     other.close()
@@ -108,7 +111,7 @@ def untold(store: Store) -> list[str]:
 def test_a_rebuild_neither_repeats_nor_loses_what_was_to_be_told(store: Store, tmp_path: Path, left: int) -> None:
     put(store, named("a", "b", "c"))
     store.alerts.settle({"x": ("茅台", 1)})
-    store.alerts.record([Told("x", 1, 3 - left, NOW)])
+    store.alerts.record([AlertProgress("x", 1, 3 - left, NOW)])
 
     made = rebuilt(tmp_path, named("found", "a"), named("b", "c"))
 

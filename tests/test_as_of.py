@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, Filing, Kind, Poll
-from archive.model.fetch import Outcome, Verdict
+from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
+from archive.model.fetch import Decision, Outcome
 from archive.store import Store
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.looking import failed, look_at, version
 
@@ -51,7 +51,7 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         store.commit_poll(poll, FILING, {key: [str(feed)] for key in ids}, dict.fromkeys(ids, "a.cn"))
         return
     if what[0] == "broken":
-        failure = Failure(str(what[2]), Kind.UNREADABLE, f"unlesbar {step}")
+        failure = Failure(str(what[2]), FailureKind.UNREADABLE, f"unlesbar {step}")
         store.commit_poll(Poll(str(what[1]), at(step), 1, (), (failure,), ground=True), FILING, {}, {})
         return
     if what[0] == "carried":
@@ -76,9 +76,9 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         )  # fmt: skip
         store.versions.commit([version(revision, ("茅台提价", "央行降准", "茅台降价")[step % 3])], [None])
     elif outcome == "same":
-        store.versions.commit([Verdict(look_at(docid, at(step), number), Outcome.SAME)], [None])
+        store.versions.commit([Decision(look_at(docid, at(step), number), Outcome.SAME)], [None])
     else:
-        kind = Kind.GONE if outcome == "gone" else Kind.TEMPORARY
+        kind = FailureKind.GONE if outcome == "gone" else FailureKind.TEMPORARY
         due = None if outcome == "given up" else at(step)
         verdict = failed(Failure(docid, kind, f"原因{step}"), at(step), due)
         store.versions.commit([replace(verdict, look=look_at(docid, at(step), number))], [None])
@@ -107,7 +107,7 @@ def test_as_of_a_time_is_as_if_nothing_had_happened_since(
 
 
 @pytest.mark.slow
-def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, replica: Replica) -> None:
+def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     docid, story = replica.site.stories[0].docid, replica.site.stories[0]
 

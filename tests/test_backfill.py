@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from archive.files.paths import CHINA
-from mocksite.server import Hit, Replica
+from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
@@ -38,12 +38,12 @@ STRETCH = ["backfill", "feed1", "--from", iso(START), "--to", iso(END)]
 
 
 @pytest.fixture
-def replica() -> Iterator[Replica]:
-    with Replica(make_stories(ARTICLES, newest=NEWEST, every=EVERY, lids=(1686,))) as running:
+def replica() -> Iterator[MockSite]:
+    with MockSite(make_stories(ARTICLES, newest=NEWEST, every=EVERY, lids=(1686,))) as running:
         yield running
 
 
-def ignore_history(replica: Replica) -> None:
+def ignore_history(replica: MockSite) -> None:
     """As a site that does not know the history parameters."""
     heeding = replica.site.roll
 
@@ -53,7 +53,7 @@ def ignore_history(replica: Replica) -> None:
     replica.site.roll = roll
 
 
-def within(replica: Replica) -> set[str]:
+def within(replica: MockSite) -> set[str]:
     return {story.docid for story in replica.site.stories if START <= story.ctime <= END}
 
 
@@ -61,7 +61,7 @@ def archived(home: Home) -> set[str]:
     return {path.stem.rpartition("_")[2] for path in home.files()}
 
 
-def assert_done(home: Home, replica: Replica) -> None:
+def assert_done(home: Home, replica: MockSite) -> None:
     """Everything of the stretch is archived, and of the rest no more than what stood on the same pages.
 
     For lists that know the history parameters; else the search for the stretch reads a few pages more.
@@ -74,15 +74,15 @@ def assert_done(home: Home, replica: Replica) -> None:
     home.assert_whole()
 
 
-def list_requests(replica: Replica) -> list[Hit]:
+def list_requests(replica: MockSite) -> list[RequestLogEntry]:
     return [hit for hit in replica.hits if LISTS in hit.path]
 
 
-def after(replica: Replica, number: int, part: str) -> threading.Event:
+def after(replica: MockSite, number: int, part: str) -> threading.Event:
     """Set once so many requests with this part in their address have come."""
     come, left = threading.Event(), iter(range(number, 0, -1))
 
-    def look(hit: Hit) -> None:
+    def look(hit: RequestLogEntry) -> None:
         if part in hit.path and next(left, 0) == 1:
             come.set()
 
@@ -92,7 +92,7 @@ def after(replica: Replica, number: int, part: str) -> threading.Event:
 
 @pytest.mark.parametrize(("heeds", "by_daemon"), [(True, False), (False, False), (True, True)])
 def test_a_stretch_is_archived_and_a_second_run_does_nothing(
-    home: Home, replica: Replica, heeds: bool, by_daemon: bool
+    home: Home, replica: MockSite, heeds: bool, by_daemon: bool
 ) -> None:
     home.configure(replica.endpoint, more=HOURLY.replace("[schedule]", "[schedule]\npages = 1"))
     if not heeds:
@@ -128,7 +128,7 @@ def test_a_stretch_is_archived_and_a_second_run_does_nothing(
     [(signal.SIGINT, LISTS, 3), (signal.SIGKILL, LISTS, 3), (signal.SIGKILL, "doc-i", 60)],
 )
 def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
-    home: Home, replica: Replica, number: signal.Signals, part: str, requests: int
+    home: Home, replica: MockSite, number: signal.Signals, part: str, requests: int
 ) -> None:
     home.configure(replica.endpoint)
     middle = after(replica, requests, part)
@@ -154,7 +154,7 @@ def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
 
 @pytest.mark.parametrize("heeds", [True, False])
 def test_a_list_that_ends_later_is_archived_to_its_end_and_that_is_said(
-    home: Home, replica: Replica, heeds: bool
+    home: Home, replica: MockSite, heeds: bool
 ) -> None:
     if not heeds:
         ignore_history(replica)
@@ -174,7 +174,7 @@ def test_a_list_that_ends_later_is_archived_to_its_end_and_that_is_said(
     assert replica.hits == []
 
 
-def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(home: Home, replica: Replica) -> None:
+def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     replica.fault("status", status=500, match=LISTS, skip=3)
 
@@ -203,7 +203,7 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
         (["feed1"], "--from"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_asked(home: Home, replica: Replica, arguments: list[str], told: str) -> None:
+def test_a_mistake_is_told_and_nothing_asked(home: Home, replica: MockSite, arguments: list[str], told: str) -> None:
     home.configure(replica.endpoint)
 
     refused = home.run("backfill", *arguments)
@@ -214,7 +214,7 @@ def test_a_mistake_is_told_and_nothing_asked(home: Home, replica: Replica, argum
     assert replica.hits == []
 
 
-def test_a_terminal_shows_how_far_it_has_come(home: Home, replica: Replica) -> None:
+def test_a_terminal_shows_how_far_it_has_come(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     replica.fault("stall", match=LISTS, skip=3, times=1, seconds=1)
     ours, theirs = pty.openpty()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.browsing import DESK, PHONE, browser, shot, watched
 from tests.conftest import NEWEST, Home
@@ -42,7 +42,7 @@ CONTRAST = """element => {
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
     """Forty articles of two lists, one of them edited since."""
-    with Replica(make_stories(40, newest=NEWEST)) as replica:
+    with MockSite(make_stories(40, newest=NEWEST)) as replica:
         served_home.configure(replica.endpoint, replica.endpoint)
         assert served_home.run("crawl", "--json").json["archived"] == 40
         replica.clock += 60

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.browsing import Canary, browser, watched
 from tests.conftest import NEWEST, Home
@@ -43,7 +43,7 @@ def chrome(canary: Canary) -> Iterator[Browser]:
 def served(served_home: Home) -> Iterator[Serving]:
     """Four articles, one of them hostile in two versions; its files are as bad as somebody could make them."""
     first, *others = make_stories(4, newest=NEWEST)
-    with Replica([hostile(first), *others]) as replica:
+    with MockSite([hostile(first), *others]) as replica:
         served_home.configure(replica.endpoint)
         assert served_home.run("crawl", "--json").json["archived"] == 4
         replica.clock += 60

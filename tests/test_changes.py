@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.model.feed import Change, Entry, Failure, Kind, Poll, Seen, Stretch
+from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, ListingChange, ListingResult, Poll
 from archive.store import Store
 from tests.looking import commit_revisions, look_at, version
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, entry, path, poll_of, revision, store
@@ -26,7 +26,7 @@ def hours() -> Iterator[int]:
     return iter(range(1, 1000))
 
 
-def listed(store: Store, hours: Iterator[int], *entries: Entry, feed: str = "china") -> tuple[Change, ...]:
+def listed(store: Store, hours: Iterator[int], *entries: Entry, feed: str = "china") -> tuple[ListingChange, ...]:
     """What one more poll, an hour later, finds changed."""
     return commit(store, poll_of(*entries, feed=feed, at=NOW + next(hours) * HOUR)).changes
 
@@ -43,13 +43,13 @@ def on_record(path: Path) -> list[tuple[str, str, str, int]]:
 def test_a_new_title_is_a_change_once(store: Store, hours: Iterator[int]) -> None:
     assert listed(store, hours, FIRST) == ()
     assert listed(store, hours, FIRST) == ()
-    assert listed(store, hours, SECOND) == (Change("a", NOW + 2 * HOUR + HOUR, "second", NOW, retitled=True),)
+    assert listed(store, hours, SECOND) == (ListingChange("a", NOW + 2 * HOUR + HOUR, "second", NOW, retitled=True),)
     assert listed(store, hours, SECOND) == ()
 
 
 def test_a_new_mtime_is_a_change_that_is_no_new_title(store: Store, hours: Iterator[int]) -> None:
     listed(store, hours, FIRST)
-    assert listed(store, hours, TOUCHED) == (Change("a", NOW + 2 * HOUR, "first", NOW + HOUR, retitled=False),)
+    assert listed(store, hours, TOUCHED) == (ListingChange("a", NOW + 2 * HOUR, "first", NOW + HOUR, retitled=False),)
     assert listed(store, hours, TOUCHED) == ()
 
 
@@ -102,11 +102,11 @@ def test_lists_that_never_agree_do_not_take_turns(store: Store, hours: Iterator[
 
 def test_a_broken_poll_and_a_walk_notice_changes_too(store: Store, hours: Iterator[int]) -> None:
     listed(store, hours, FIRST)
-    broken = Poll("china", NOW, 1, (SECOND,), (), ground=False, error=Failure("china", Kind.TEMPORARY, "x"))
+    broken = Poll("china", NOW, 1, (SECOND,), (), ground=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
     assert len(commit(store, broken).changes) == 1
-    stretch = Stretch("china", NOW + HOUR, (TOUCHED,))
+    stretch = BackfillPage("china", NOW + HOUR, (TOUCHED,))
     seen = store.commit_stretch(stretch, FILING, {"a": ["china"]}, {"a": HOST})
-    assert seen == Seen(0, 0, (Change("a", NOW + HOUR, "first", NOW + HOUR, retitled=True),))
+    assert seen == ListingResult(0, 0, (ListingChange("a", NOW + HOUR, "first", NOW + HOUR, retitled=True),))
 
 
 def test_the_entry_stays_as_first_seen_and_the_changes_are_on_record(
@@ -122,7 +122,7 @@ def test_the_entry_stays_as_first_seen_and_the_changes_are_on_record(
 
 
 def test_an_item_that_becomes_readable_has_not_changed(store: Store, path: Path, hours: Iterator[int]) -> None:
-    commit(store, poll_of(failures=(Failure("a", Kind.UNREADABLE, "no usable address"),)))
+    commit(store, poll_of(failures=(Failure("a", FailureKind.UNREADABLE, "no usable address"),)))
     assert listed(store, hours, FIRST) == ()
     assert on_record(path) == []
     assert len(listed(store, hours, SECOND)) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from archive.model.feed import Gap, Span
 from cli.output.coverage_chart import LEGEND, MOST_OPEN, day_chart, mark, percent, recent_chart
-from scheduler.policy.coverage import Cover, FeedDay, coverage
+from scheduler.policy.coverage import CoverageState, FeedDay, coverage
 from tests.test_coverage import DAY, LATER, at, cover, span
 
 DAYS = [DAY + timedelta(days=number) for number in (-2, -1, 0)]
@@ -39,7 +39,7 @@ def days(
         (cover(span(0, 60), now=at(0)), " "),
     ],
 )
-def test_a_character_says_how_much_is_known(found: Cover, character: str) -> None:
+def test_a_character_says_how_much_is_known(found: CoverageState, character: str) -> None:
     assert mark(found) == character
 
 

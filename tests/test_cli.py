@@ -17,7 +17,7 @@ import pytest
 
 from cli.commands.registry import register
 from cli.main import cli
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home, Outcome
 
@@ -169,7 +169,7 @@ def test_an_index_that_another_program_writes_to_is_waited_for_and_then_refused(
         index.close()
 
 
-def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home: Home, replica: Replica) -> None:
+def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     replica.fault("stall", match="doc-i", seconds=60)
     first = subprocess.Popen(
@@ -224,7 +224,7 @@ def test_a_read_only_disk_is_refused(home: Home, small_disk: Path) -> None:
 
 
 def test_a_full_disk_ends_the_crawl_and_loses_nothing(home: Home, small_disk: Path) -> None:
-    with Replica(make_stories(150, newest=NEWEST)) as replica:
+    with MockSite(make_stories(150, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         home.root = small_disk
         home.env["FINARCHIVE_ARCHIVE_ROOT"] = str(small_disk)
@@ -241,7 +241,7 @@ def test_a_full_disk_ends_the_crawl_and_loses_nothing(home: Home, small_disk: Pa
         assert len(home.files()) == 150
 
 
-def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, replica: Replica) -> None:
+def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     done = subprocess.run(
         home.command("crawl"), cwd=home.folder, env=home.env, capture_output=True, text=True, check=False,

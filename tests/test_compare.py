@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.diff.text import Part, Piece, compare, folded
+from archive.diff.text import DiffPart, DiffPiece, compare, folded
 
-MARKS = {Part.SAME: "{}", Part.REMOVED: "[-{}-]", Part.ADDED: "{{+{}+}}", Part.SKIPPED: "<{}>"}
+MARKS = {DiffPart.SAME: "{}", DiffPart.REMOVED: "[-{}-]", DiffPart.ADDED: "{{+{}+}}", DiffPart.SKIPPED: "<{}>"}
 
 
-def marked(pieces: list[Piece]) -> str:
+def marked(pieces: list[DiffPiece]) -> str:
     return "".join(MARKS[piece.part].format(piece.text) for piece in pieces)
 
 
-def before(pieces: list[Piece]) -> str:
-    return "".join(piece.text for piece in pieces if piece.part is not Part.ADDED)
+def before(pieces: list[DiffPiece]) -> str:
+    return "".join(piece.text for piece in pieces if piece.part is not DiffPart.ADDED)
 
 
-def after(pieces: list[Piece]) -> str:
-    return "".join(piece.text for piece in pieces if piece.part is not Part.REMOVED)
+def after(pieces: list[DiffPiece]) -> str:
+    return "".join(piece.text for piece in pieces if piece.part is not DiffPart.REMOVED)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_both_texts_can_be_read_from_what_is_told(old: str, new: str) -> None:
     pieces = compare(old, new)
     assert (before(pieces), after(pieces)) == (old, new)
     assert all(piece.text for piece in pieces)
-    allowed = {(Part.SAME, Part.REMOVED), (Part.SAME, Part.ADDED), (Part.REMOVED, Part.ADDED),
-               (Part.REMOVED, Part.SAME), (Part.ADDED, Part.SAME)}  # fmt: skip
+    allowed = {(DiffPart.SAME, DiffPart.REMOVED), (DiffPart.SAME, DiffPart.ADDED), (DiffPart.REMOVED, DiffPart.ADDED),
+               (DiffPart.REMOVED, DiffPart.SAME), (DiffPart.ADDED, DiffPart.SAME)}  # fmt: skip
     assert {(one.part, other.part) for one, other in pairwise(pieces)} <= allowed
     if old == new:
-        assert [piece.part for piece in pieces] == [Part.SAME] * bool(old)
+        assert [piece.part for piece in pieces] == [DiffPart.SAME] * bool(old)
     assert before(folded(pieces, 3)) == old, "folding only names what it leaves out"
 
 
@@ -92,7 +92,7 @@ def test_long_stretches_that_stayed_are_folded_around_the_changes() -> None:
     pieces = compare(f"{same}涨{same}", f"{same}跌{same}")
     shown = folded(pieces, 8)
     assert [piece.part for piece in shown] == [
-        Part.SKIPPED, Part.SAME, Part.REMOVED, Part.ADDED, Part.SAME, Part.SKIPPED,
+        DiffPart.SKIPPED, DiffPart.SAME, DiffPart.REMOVED, DiffPart.ADDED, DiffPart.SAME, DiffPart.SKIPPED,
     ]  # fmt: skip
     assert (shown[1].text, shown[4].text) == (same[-8:], same[:8])
     assert folded(compare("一二三四五", "一二三四六"), 2) == compare("一二三四五", "一二三四六"), (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from archive.files.paths import CHINA
 from archive.model.feed import Gap, Span
-from scheduler.policy.coverage import RECENT, Cover, coverage, day_span, read_day, recent_days, today
+from scheduler.policy.coverage import RECENT, CoverageState, coverage, day_span, read_day, recent_days, today
 
 DAY = date(2026, 9, 28)
 START = datetime(2026, 9, 27, 16, tzinfo=UTC)  # midnight in China
@@ -32,7 +32,7 @@ def gap(start: float, end: float) -> Gap:
     return Gap("china", at(start), at(end))
 
 
-def cover(*spans: Span, gaps: tuple[Gap, ...] = (), now: datetime = LATER) -> Cover:
+def cover(*spans: Span, gaps: tuple[Gap, ...] = (), now: datetime = LATER) -> CoverageState:
     (found,) = coverage({"china": spans}, gaps, ["china"], [DAY], now)
     assert (found.feed, found.day) == ("china", DAY)
     return found.cover

@@ -9,18 +9,18 @@ from itertools import pairwise
 from pathlib import Path
 
 from archive.files import post
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home, Outcome
 
 Crawl = Callable[..., Outcome]
 
 
-def article_hits(replica: Replica) -> list[str]:
+def article_hits(replica: MockSite) -> list[str]:
     return [hit.path for hit in replica.hits if "doc-i" in hit.path]
 
 
-def test_every_listed_article_becomes_a_file_that_loads(home: Home, replica: Replica, crawl: Crawl) -> None:
+def test_every_listed_article_becomes_a_file_that_loads(home: Home, replica: MockSite, crawl: Crawl) -> None:
     outcome = crawl()
 
     assert outcome.status == 0
@@ -40,7 +40,7 @@ def test_every_listed_article_becomes_a_file_that_loads(home: Home, replica: Rep
     }
 
 
-def test_a_second_crawl_with_nothing_new_fetches_no_article(home: Home, replica: Replica, crawl: Crawl) -> None:
+def test_a_second_crawl_with_nothing_new_fetches_no_article(home: Home, replica: MockSite, crawl: Crawl) -> None:
     crawl()
     before = {path: path.stat().st_mtime_ns for path in home.files()}
     replica.clear_hits()
@@ -56,7 +56,7 @@ def test_a_second_crawl_with_nothing_new_fetches_no_article(home: Home, replica:
 def test_an_article_that_arrives_below_known_ones_is_found(home: Home) -> None:
     stories = make_stories(130, newest=NEWEST)
     late = stories[60]
-    with Replica([story for story in stories if story is not late]) as replica:
+    with MockSite([story for story in stories if story is not late]) as replica:
         home.configure(replica.endpoint)
         assert home.run("crawl", "--json").json["archived"] == 129
         replica.site.add(late)  # sixty known ones stand above it: on the second page
@@ -69,7 +69,7 @@ def test_an_article_that_arrives_below_known_ones_is_found(home: Home) -> None:
 
 
 def test_a_poll_stops_two_pages_into_known_ground(home: Home) -> None:
-    with Replica(make_stories(400, newest=NEWEST)) as replica:
+    with MockSite(make_stories(400, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         home.run("crawl", "--limit", "0")
         replica.clear_hits()
@@ -81,7 +81,7 @@ def test_a_poll_stops_two_pages_into_known_ground(home: Home) -> None:
 
 
 def test_a_poll_that_broke_off_is_read_again_to_its_end(home: Home) -> None:
-    with Replica(make_stories(200, newest=NEWEST)) as replica:
+    with MockSite(make_stories(200, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         replica.fault("status", match="page=4", status=502)
         first = home.run("crawl", "--json").json
@@ -93,7 +93,7 @@ def test_a_poll_that_broke_off_is_read_again_to_its_end(home: Home) -> None:
 
 def test_a_poll_at_its_page_limit_leaves_a_gap(home: Home) -> None:
     stories = make_stories(400, newest=NEWEST)
-    with Replica(stories[300:]) as replica:
+    with MockSite(stories[300:]) as replica:
         home.configure(replica.endpoint, more="[schedule]\npages = 3")
         home.run("crawl", "--limit", "0")
         for story in stories[:300]:
@@ -108,7 +108,7 @@ def test_a_poll_at_its_page_limit_leaves_a_gap(home: Home) -> None:
     assert "may hold articles nobody saw" in home.run("status").out
 
 
-def test_an_article_in_two_lists_is_one_file_under_the_first_configured(home: Home, replica: Replica) -> None:
+def test_an_article_in_two_lists_is_one_file_under_the_first_configured(home: Home, replica: MockSite) -> None:
     # Both lists name lid 1686: the first feed claims every article, whichever list answers first.
     home.configure(replica.endpoint + "?slow=1", replica.endpoint)
     replica.fault("stall", match="slow=1", seconds=0.3)
@@ -128,7 +128,7 @@ def test_a_limit_leaves_the_rest_waiting(home: Home, crawl: Crawl) -> None:
     assert crawl().json["archived"] == 7
 
 
-def test_only_the_named_feeds_are_polled(home: Home, replica: Replica) -> None:
+def test_only_the_named_feeds_are_polled(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, replica.endpoint + "?other=1")
 
     outcome = home.run("crawl", "feed2", "--json")
@@ -137,7 +137,7 @@ def test_only_the_named_feeds_are_polled(home: Home, replica: Replica) -> None:
     assert not [hit for hit in replica.hits if "roll/get?lid" in hit.path]
 
 
-def test_requests_to_a_host_keep_their_distance_and_number(home: Home, replica: Replica) -> None:
+def test_requests_to_a_host_keep_their_distance_and_number(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     text = home.config.read_text().replace("delay = 0", "delay = 0.1").replace("concurrency = 8", "concurrency = 2")
     home.config.write_text(text)
@@ -152,7 +152,7 @@ def test_requests_to_a_host_keep_their_distance_and_number(home: Home, replica: 
     assert max(at_once) == 2
 
 
-def test_requests_say_who_asks_and_where_from(replica: Replica, crawl: Crawl) -> None:
+def test_requests_say_who_asks_and_where_from(replica: MockSite, crawl: Crawl) -> None:
     crawl()
 
     for hit in replica.hits:
@@ -161,7 +161,7 @@ def test_requests_say_who_asks_and_where_from(replica: Replica, crawl: Crawl) ->
         assert "cookie" not in hit.headers
 
 
-def test_private_addresses_are_refused_by_default(home: Home, replica: Replica) -> None:
+def test_private_addresses_are_refused_by_default(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     home.config.write_text(home.config.read_text().replace("allow_private = true", "allow_private = false"))
 
@@ -175,7 +175,7 @@ def test_private_addresses_are_refused_by_default(home: Home, replica: Replica) 
 
 
 def test_the_sample_comes_out_byte_for_byte_through_a_proxy(home: Home, shared: Path) -> None:
-    with Replica([]) as replica:
+    with MockSite([]) as replica:
         replica.site.rolls["1686"] = (shared / "sample" / "roll.json").read_bytes()
         address = "http://finance.sina.com.cn/jjxw/2022-03-23/doc-imcwiwss7730811.shtml"
         replica.site.pages[address] = (shared / "sample" / "article.html").read_bytes()
@@ -194,7 +194,7 @@ def test_the_sample_comes_out_byte_for_byte_through_a_proxy(home: Home, shared: 
     )
 
 
-def test_a_proxy_is_not_asked_for_private_addresses(home: Home, replica: Replica) -> None:
+def test_a_proxy_is_not_asked_for_private_addresses(home: Home, replica: MockSite) -> None:
     home.configure("http://127.0.0.1:9/api/roll/get", "http://localhost:9/api/roll/get")
     home.config.write_text(home.config.read_text().replace("allow_private = true", ""))
 
@@ -206,7 +206,7 @@ def test_a_proxy_is_not_asked_for_private_addresses(home: Home, replica: Replica
 
 
 def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
-    with Replica(make_stories(60, newest=NEWEST)) as replica:
+    with MockSite(make_stories(60, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
         replica.fault("stall", match="doc-i", seconds=0.05)

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from mocksite.faults import FaultName
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home, Outcome
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ ARTICLE_FAULTS = [
 
 @pytest.mark.parametrize(("name", "parameters", "reason"), ARTICLE_FAULTS)
 def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
-    home: Home, replica: Replica, crawl: Crawl, *, name: str, parameters: dict, reason: str
+    home: Home, replica: MockSite, crawl: Crawl, *, name: str, parameters: dict, reason: str
 ) -> None:
     replica.fault(name, match=ARTICLE, **parameters)
 
@@ -81,7 +81,7 @@ def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
     ],
 )
 def test_an_answer_beyond_its_bounds_is_cut_off(
-    home: Home, replica: Replica, name: str, bound: dict[str, str], reason: str
+    home: Home, replica: MockSite, name: str, bound: dict[str, str], reason: str
 ) -> None:
     home.configure(replica.endpoint)
     replica.fault(name, match=ARTICLE)
@@ -97,7 +97,7 @@ def test_an_answer_beyond_its_bounds_is_cut_off(
 
 
 @pytest.mark.parametrize("name", ["charset", "gbk"])
-def test_a_wrong_charset_is_seen_through(home: Home, replica: Replica, crawl: Crawl, name: str) -> None:
+def test_a_wrong_charset_is_seen_through(home: Home, replica: MockSite, crawl: Crawl, name: str) -> None:
     crawl()
     right = {path.name: path.read_bytes() for path in home.files()}
     (home.root / ".finarchive" / "index.db").unlink()
@@ -127,7 +127,7 @@ LIST_FAULTS = [
 
 @pytest.mark.parametrize(("name", "parameters", "error"), LIST_FAULTS)
 def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
-    home: Home, replica: Replica, crawl: Crawl, *, name: str, parameters: dict, error: str
+    home: Home, replica: MockSite, crawl: Crawl, *, name: str, parameters: dict, error: str
 ) -> None:
     replica.fault(name, match=LIST, **parameters)
 
@@ -148,7 +148,7 @@ def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
     home.assert_whole()
 
 
-def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, replica: Replica) -> None:
+def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint + "?broken=1", replica.endpoint)
     replica.fault("status", match="broken", status=503)
 
@@ -159,7 +159,7 @@ def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, repl
     assert outcome.status == 1
 
 
-def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, replica: Replica, crawl: Crawl) -> None:
+def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, replica: MockSite, crawl: Crawl) -> None:
     replica.fault("broken-item", match=LIST)
 
     first = crawl()
@@ -178,7 +178,7 @@ def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, replica: 
 
 
 def test_an_article_that_never_comes_back_is_parked_with_its_reason(
-    home: Home, replica: Replica, crawl: Crawl
+    home: Home, replica: MockSite, crawl: Crawl
 ) -> None:
     replica.fault("status", match=ARTICLE, status=404)
 
@@ -201,7 +201,7 @@ def test_an_article_that_never_comes_back_is_parked_with_its_reason(
     assert crawl().json["archived"] == 1
 
 
-def test_what_failed_is_not_tried_again_before_its_time(home: Home, replica: Replica, crawl: Crawl) -> None:
+def test_what_failed_is_not_tried_again_before_its_time(home: Home, replica: MockSite, crawl: Crawl) -> None:
     replica.fault("status", match=ARTICLE, status=500)
     crawl()
     crawl()  # the first retry is due at once, the second after a minute
@@ -213,7 +213,7 @@ def test_what_failed_is_not_tried_again_before_its_time(home: Home, replica: Rep
     assert (third.status, third.json["pending"]) == (0, 1)
 
 
-def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, replica: Replica) -> None:
+def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, network='rest = "1s"')
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
     replica.fault("status", match=r"doc-i", status=429, skip=3, times=1)
@@ -228,7 +228,7 @@ def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, rep
     assert max(later) > 0.95
 
 
-def test_a_stated_rest_is_kept_across_runs(home: Home, replica: Replica, crawl: Crawl) -> None:
+def test_a_stated_rest_is_kept_across_runs(home: Home, replica: MockSite, crawl: Crawl) -> None:
     replica.fault("status", match=r"doc-i", status=403, retry_after="600")
 
     began = time.monotonic()
@@ -247,7 +247,7 @@ def test_a_stated_rest_is_kept_across_runs(home: Home, replica: Replica, crawl: 
     assert {hit.path for hit in replica.hits} <= {"/robots.txt"}
 
 
-def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, replica: Replica) -> None:
+def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, replica: MockSite) -> None:
     replica.site.robots_text = "User-agent: *\nDisallow: /stock/\n"
     home.configure(replica.endpoint)
 

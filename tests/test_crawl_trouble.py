@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.test_kill import REPOSITORY, dying
@@ -15,12 +15,12 @@ from tests.test_kill import REPOSITORY, dying
 pytestmark = pytest.mark.slow
 
 
-def listed(replica: Replica) -> dict[str, bytes]:
+def listed(replica: MockSite) -> dict[str, bytes]:
     """The answer of the replica's list, to be changed and given back to it."""
     return {"1686": replica.site.roll({"lid": "1686", "num": "50"})}
 
 
-def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(home: Home, replica: Replica) -> None:
+def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(home: Home, replica: MockSite) -> None:
     (answer,) = listed(replica).values()
     address = replica.site.address("nreplica0000003")
     bad = b"http://u:c\\\\@127.0.0.1/x"
@@ -37,7 +37,7 @@ def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(h
 
 
 def test_a_redirect_to_a_host_that_rests_fails_and_is_not_asked_for_again_and_again(home: Home) -> None:
-    with Replica(make_stories(3, newest=NEWEST)) as first, Replica([]) as second:
+    with MockSite(make_stories(3, newest=NEWEST)) as first, MockSite([]) as second:
         # The same machine under another name is another host.
         elsewhere = second.url.replace("127.0.0.1", "localhost")
         first.fault("redirect", match="doc-i", to=f"{elsewhere}/x.shtml")
@@ -52,7 +52,7 @@ def test_a_redirect_to_a_host_that_rests_fails_and_is_not_asked_for_again_and_ag
         assert sum("x.shtml" in hit.path for hit in second.hits) <= 2
 
 
-def test_a_compressed_page_that_is_cut_off_is_not_taken_for_whole(home: Home, replica: Replica) -> None:
+def test_a_compressed_page_that_is_cut_off_is_not_taken_for_whole(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     replica.fault("cut-gzip", match="doc-inreplica0000003")
 
@@ -65,7 +65,7 @@ def test_a_compressed_page_that_is_cut_off_is_not_taken_for_whole(home: Home, re
 
 
 def test_an_empty_page_before_the_lists_end_is_asked_for_again(home: Home) -> None:
-    with Replica(make_stories(200, newest=NEWEST)) as replica:
+    with MockSite(make_stories(200, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         replica.fault("empty-page", match="page=3", times=1)
 
@@ -73,7 +73,7 @@ def test_an_empty_page_before_the_lists_end_is_asked_for_again(home: Home) -> No
 
 
 def test_a_list_that_stays_empty_before_its_end_is_read_again_by_the_next_poll(home: Home) -> None:
-    with Replica(make_stories(200, newest=NEWEST)) as replica:
+    with MockSite(make_stories(200, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         replica.fault("empty-page", match="page=3")
         first = home.run("crawl", "--json", "--limit", "0").json["feeds"][0]
@@ -85,7 +85,7 @@ def test_a_list_that_stays_empty_before_its_end_is_read_again_by_the_next_poll(h
 
 def test_an_old_article_pinned_to_a_list_does_not_hide_a_gap(home: Home) -> None:
     stories = make_stories(400, newest=NEWEST)
-    with Replica(stories[300:]) as replica:
+    with MockSite(stories[300:]) as replica:
         home.configure(replica.endpoint, more="[schedule]\npages = 3")
         home.run("crawl", "--limit", "0")
         for story in stories[:300]:
@@ -103,7 +103,7 @@ def test_an_old_article_pinned_to_a_list_does_not_hide_a_gap(home: Home) -> None
 
 
 def test_an_article_is_written_where_an_interrupted_run_meant_to_however_the_feeds_are_by_then(home: Home) -> None:
-    with Replica(make_stories(12, newest=NEWEST)) as replica:
+    with MockSite(make_stories(12, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         env = home.env | {"PYTHONPATH": str(REPOSITORY)}
         subprocess.run(dying("before the rows", 2, "-"), cwd=home.folder, env=env, capture_output=True, check=False)
@@ -116,7 +116,7 @@ def test_an_article_is_written_where_an_interrupted_run_meant_to_however_the_fee
     assert len(home.files()) == 12
 
 
-def test_a_later_address_of_an_article_that_waits_is_taken(home: Home, replica: Replica) -> None:
+def test_a_later_address_of_an_article_that_waits_is_taken(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     answer = listed(replica)["1686"]
     replica.site.rolls["1686"] = answer.replace(b"doc-inreplica0000003", b"moved-inreplica0000003")
@@ -127,7 +127,7 @@ def test_a_later_address_of_an_article_that_waits_is_taken(home: Home, replica: 
 
 
 def test_a_rest_is_not_success_because_there_is_a_limit(home: Home) -> None:
-    with Replica(make_stories(5, newest=NEWEST)) as replica:
+    with MockSite(make_stories(5, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         replica.fault("status", match="doc-i", status=429, retry_after=3600)
 
@@ -136,7 +136,7 @@ def test_a_rest_is_not_success_because_there_is_a_limit(home: Home) -> None:
         assert (outcome.status, outcome.json["archived"]) == (1, 0)
 
 
-def test_what_waits_is_fetched_even_when_all_feeds_are_off(home: Home, replica: Replica) -> None:
+def test_what_waits_is_fetched_even_when_all_feeds_are_off(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     home.run("crawl", "--limit", "7")
     home.config.write_text(home.config.read_text() + "enabled = false\n")
@@ -147,7 +147,7 @@ def test_what_waits_is_fetched_even_when_all_feeds_are_off(home: Home, replica: 
 
 
 @pytest.mark.parametrize("name", ["reset", "stall", "close"])
-def test_a_robots_txt_that_cannot_be_had_allows_nothing(home: Home, replica: Replica, name: str) -> None:
+def test_a_robots_txt_that_cannot_be_had_allows_nothing(home: Home, replica: MockSite, name: str) -> None:
     replica.fault(name, match="robots.txt")
     home.configure(replica.endpoint)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 1.0"))
@@ -159,7 +159,7 @@ def test_a_robots_txt_that_cannot_be_had_allows_nothing(home: Home, replica: Rep
     assert home.run("crawl", "--json").json["archived"] == 12
 
 
-def test_what_a_site_says_cannot_steer_the_terminal(home: Home, replica: Replica) -> None:
+def test_what_a_site_says_cannot_steer_the_terminal(home: Home, replica: MockSite) -> None:
     replica.site.rolls["1686"] = b'{"result": {"status": {"code": 7, "msg": "\\u001b]0;x\\u0007\\u009b31m"}}}'
     home.configure(replica.endpoint)
 
@@ -169,7 +169,7 @@ def test_what_a_site_says_cannot_steer_the_terminal(home: Home, replica: Replica
     assert not {"\x1b", "\x07", "\x9b"} & set(shown)
 
 
-def test_rests_double_from_run_to_run_though_robots_txt_answers(home: Home, replica: Replica) -> None:
+def test_rests_double_from_run_to_run_though_robots_txt_answers(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     replica.fault("status", match="robots.txt", status=404)
     replica.fault("status", match="roll", status=429)
@@ -182,7 +182,7 @@ def test_rests_double_from_run_to_run_though_robots_txt_answers(home: Home, repl
 
 @pytest.mark.slow
 def test_a_crawl_ends_when_the_host_of_what_waits_is_out_of_reach(home: Home) -> None:
-    with Replica(make_stories(60, newest=NEWEST)) as replica:
+    with MockSite(make_stories(60, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         home.run("crawl", "--limit", "0")
 
@@ -193,8 +193,8 @@ def test_a_crawl_ends_when_the_host_of_what_waits_is_out_of_reach(home: Home) ->
 
 
 @pytest.mark.slow
-def test_a_crawl_of_two_hosts_ends_when_one_of_them_wants_rest(home: Home, replica: Replica) -> None:
-    with Replica(make_stories(20, newest=NEWEST, seed=2)) as other:
+def test_a_crawl_of_two_hosts_ends_when_one_of_them_wants_rest(home: Home, replica: MockSite) -> None:
+    with MockSite(make_stories(20, newest=NEWEST, seed=2)) as other:
         home.configure(replica.endpoint, other.endpoint.replace("127.0.0.1", "localhost"))
         other.site.base_url = other.url.replace("127.0.0.1", "localhost")
         other.fault("status", match="doc-i", status=429, retry_after=3600)

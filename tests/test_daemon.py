@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mocksite.server import Hit, Replica
+from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
@@ -23,18 +23,18 @@ HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
 
 
-def add_stories(replica: Replica, number: int) -> None:
+def add_stories(replica: MockSite, number: int) -> None:
     """Publish so many more, newer than what is there."""
     for story in make_stories(number, newest=replica.clock + 600, seed=len(replica.site.stories)):
         replica.site.add(story)
     replica.clock += 1200
 
 
-def waiting_for(replica: Replica, part: str, times: int = 1) -> threading.Event:
+def waiting_for(replica: MockSite, part: str, times: int = 1) -> threading.Event:
     """Set once so many requests whose address has this part have come."""
     come, left = threading.Event(), iter(range(times, 0, -1))
 
-    def look(hit: Hit) -> None:
+    def look(hit: RequestLogEntry) -> None:
         if part in hit.path and next(left, 0) == 1:
             come.set()
 
@@ -42,7 +42,7 @@ def waiting_for(replica: Replica, part: str, times: int = 1) -> threading.Event:
     return come
 
 
-def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, replica: Replica) -> None:
+def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
 
     with Running(home) as daemon:
@@ -55,7 +55,7 @@ def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, replica: R
     assert not (home.root / ".finarchive" / "daemon.sock").exists()
 
 
-def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, replica: Replica) -> None:
+def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, replica: MockSite) -> None:
     """Scrapy would: a console over telnet, and a port that runs code."""
     home.configure(replica.endpoint, more=HOURLY)
 
@@ -71,7 +71,7 @@ def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, replica: Replic
     assert listening == []
 
 
-def test_it_finds_what_is_published_while_it_runs(home: Home, replica: Replica) -> None:
+def test_it_finds_what_is_published_while_it_runs(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
@@ -82,7 +82,7 @@ def test_it_finds_what_is_published_while_it_runs(home: Home, replica: Replica) 
     assert len(home.files()) == 15
 
 
-def test_a_quiet_poll_costs_one_request(home: Home, replica: Replica) -> None:
+def test_a_quiet_poll_costs_one_request(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
@@ -93,7 +93,7 @@ def test_a_quiet_poll_costs_one_request(home: Home, replica: Replica) -> None:
     assert {hit.path.partition("&page=")[2] for hit in replica.hits} == {"1"}
 
 
-def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, replica: Replica) -> None:
+def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
@@ -105,7 +105,7 @@ def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, replica: Rep
     assert replica.hits == []
 
 
-def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, replica: Replica) -> None:
+def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
     replica.fault("stall", match="doc-i", times=1, seconds=2)
@@ -122,7 +122,7 @@ def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, replica: Rep
 
 
 @pytest.mark.slow
-def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: Replica) -> None:
+def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 60.0"))
     replica.fault("stall", match="doc-i", skip=3)
@@ -139,7 +139,7 @@ def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: Replic
 
 
 @pytest.mark.slow
-def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: Replica) -> None:
+def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
 
     with Running(home) as daemon:
@@ -152,7 +152,7 @@ def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: Replica
 
 
 @pytest.mark.slow
-def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, replica: Replica) -> None:
+def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     with Running(home) as daemon:
         daemon.process.kill()
@@ -171,7 +171,7 @@ def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Ho
 # The configuration
 
 
-def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: Replica) -> None:
+def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
 
     with Running(home) as daemon:
@@ -184,7 +184,7 @@ def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: Replica) -> 
     assert [notice[:7] for notice in daemon.notified] == ["READY=1", "RELOADI", "READY=1", "STOPPIN"]
 
 
-def test_sighup_before_it_is_ready_is_obeyed_once_it_is(home: Home, replica: Replica) -> None:
+def test_sighup_before_it_is_ready_is_obeyed_once_it_is(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     locked = home.root / ".finarchive" / "lock"
     daemon = Running(home).start()
@@ -200,7 +200,7 @@ def test_sighup_before_it_is_ready_is_obeyed_once_it_is(home: Home, replica: Rep
 
 
 @pytest.mark.slow
-def test_sighup_takes_up_network_settings(home: Home, replica: Replica) -> None:
+def test_sighup_takes_up_network_settings(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
@@ -215,7 +215,7 @@ def test_sighup_takes_up_network_settings(home: Home, replica: Replica) -> None:
     assert {hit.headers["user-agent"] for hit in replica.hits} == {"another"}
 
 
-def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: Home, replica: Replica) -> None:
+def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
     good = home.config.read_text()
 
@@ -233,7 +233,7 @@ def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: 
 
 
 @pytest.mark.slow
-def test_a_configuration_that_is_gone_is_refused(home: Home, replica: Replica) -> None:
+def test_a_configuration_that_is_gone_is_refused(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
@@ -244,7 +244,7 @@ def test_a_configuration_that_is_gone_is_refused(home: Home, replica: Replica) -
 
 
 @pytest.mark.slow
-def test_what_cannot_change_while_it_runs_is_refused_as_a_whole(home: Home, replica: Replica) -> None:
+def test_what_cannot_change_while_it_runs_is_refused_as_a_whole(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
@@ -265,7 +265,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_a_port_in_use_is_a_clear_error(home: Home, replica: Replica) -> None:
+def test_a_port_in_use_is_a_clear_error(home: Home, replica: MockSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         home.configure(replica.endpoint, more=f"[health]\nport = {port}\n")
@@ -278,7 +278,7 @@ def test_a_port_in_use_is_a_clear_error(home: Home, replica: Replica) -> None:
 
 
 @pytest.mark.slow
-def test_the_watchdog_is_fed(home: Home, replica: Replica) -> None:
+def test_the_watchdog_is_fed(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
 
     with Running(home, WATCHDOG_USEC="4000000") as daemon:
@@ -302,7 +302,7 @@ def jumping(home: Home, tmp_path: Path) -> tuple[Running, Callable[[int], None]]
 @pytest.mark.slow
 @pytest.mark.parametrize("hours", [-5, 5])
 def test_a_clock_that_is_set_by_hours_stops_nothing(
-    home: Home, replica: Replica, jumping: tuple[Running, Callable[[int], None]], hours: int
+    home: Home, replica: MockSite, jumping: tuple[Running, Callable[[int], None]], hours: int
 ) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
     running, set_clock = jumping
@@ -326,7 +326,7 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
 
 
 @pytest.mark.slow
-def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, replica: Replica) -> None:
+def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text() + 'cron = "*/5 * * * *"\n')
     command = [sys.executable, "-m", "bench.racing", "150", str(time.time()), str(NEWEST), "run"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
@@ -30,7 +30,7 @@ def under_a_clock(home: Home, days: int) -> Running:
 def test_an_article_dated_years_ahead_hides_no_gap(home: Home) -> None:
     stories = make_stories(30, newest=NEWEST, lids=[1686])
     stories[-1] = replace(stories[-1], ctime=NEWEST + 4 * 365 * 86400, intime=NEWEST)
-    with Replica(stories) as replica:
+    with MockSite(stories) as replica:
         home.configure(replica.endpoint, more="[schedule]\npages = 1\n")
         home.run("crawl", "--limit", "0")
         for story in make_stories(200, newest=NEWEST + 86400, seed=77, lids=[1686]):
@@ -42,7 +42,7 @@ def test_an_article_dated_years_ahead_hides_no_gap(home: Home) -> None:
     assert len(home.run("status", "--json").json["gaps"]) == 1
 
 
-def test_a_list_that_is_changed_during_a_poll_begins_a_record_with_ground(home: Home, replica: Replica) -> None:
+def test_a_list_that_is_changed_during_a_poll_begins_a_record_with_ground(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, network="obey_robots = false", more=EVERY_SECOND)
 
     with Running(home) as daemon:
@@ -62,7 +62,7 @@ def test_a_list_that_is_changed_during_a_poll_begins_a_record_with_ground(home: 
 
 
 def test_a_poll_whose_list_could_not_be_taken_note_of_is_not_read_against_the_old_record(
-    home: Home, replica: Replica
+    home: Home, replica: MockSite
 ) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     home.run("crawl")
@@ -84,7 +84,7 @@ def test_a_poll_whose_list_could_not_be_taken_note_of_is_not_read_against_the_ol
     assert ground is not None
 
 
-def leave_a_gap(home: Home, replica: Replica) -> None:
+def leave_a_gap(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=EVERY_SECOND + "pages = 1\n")
     home.run("crawl", "--limit", "0")
     for story in make_stories(200, newest=NEWEST + 86400, seed=77, lids=[1686]):
@@ -93,7 +93,7 @@ def leave_a_gap(home: Home, replica: Replica) -> None:
     home.run("crawl", "--limit", "0")
 
 
-def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, replica: Replica) -> None:
+def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, replica: MockSite) -> None:
     leave_a_gap(home, replica)
     before = home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL")
 
@@ -104,7 +104,7 @@ def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, replica: Replic
     assert before == [(1,)]
 
 
-def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(home: Home, replica: Replica) -> None:
+def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     replica.fault("status", match="doc-i", status=404)
     with under_a_clock(home, 365) as daemon:
@@ -120,7 +120,7 @@ def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(hom
 
 
 @pytest.fixture
-def blocked(home: Home, replica: Replica) -> Callable[[], None]:
+def blocked(home: Home, replica: MockSite) -> Callable[[], None]:
     """A file stands where the folder of the first feed should be; to be called to take it away."""
     home.configure(replica.endpoint, replica.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text().replace("lid = 1686", "lid = 1687", 1))
@@ -131,7 +131,7 @@ def blocked(home: Home, replica: Replica) -> Callable[[], None]:
 
 
 def test_a_path_that_cannot_be_written_keeps_no_other_article_from_the_disk(
-    home: Home, replica: Replica, blocked: Callable[[], None]
+    home: Home, replica: MockSite, blocked: Callable[[], None]
 ) -> None:
     with Running(home) as daemon:
         daemon.wait_for("archived feed=feed2")
@@ -144,7 +144,7 @@ def test_a_path_that_cannot_be_written_keeps_no_other_article_from_the_disk(
         assert daemon.stop() == 0
 
 
-def test_sigterm_while_an_article_cannot_be_committed_ends_with_0(home: Home, replica: Replica) -> None:
+def test_sigterm_while_an_article_cannot_be_committed_ends_with_0(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more=HOURLY)
     replica.fault("stall", match="doc-i", seconds=2)
     asked = waiting_for(replica, "doc-i", times=8)

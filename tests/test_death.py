@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import Home
 from tests.running import Running
@@ -69,12 +69,12 @@ def now() -> int:
 
 
 @pytest.fixture
-def replica() -> Iterator[Replica]:
+def replica() -> Iterator[MockSite]:
     """One whose clock is the true one: each list has twelve articles of today, but for an old one."""
     lids = (WELL, *(ill.lid for ill in ILLS))
     stories = make_stories(12, newest=now() - 900, lids=lids)
     stories += make_stories(12, newest=now() - 60 * DAY, lids=(OLD,), seed=1)
-    with Replica(stories, now) as running:
+    with MockSite(stories, now) as running:
         yield running
 
 
@@ -88,12 +88,12 @@ def write_feeds(home: Home, feeds: dict[str, str], *, network: str = "", schedul
     )
 
 
-def roll(replica: Replica, lid: int, host: str = "127.0.0.1") -> str:
+def roll(replica: MockSite, lid: int, host: str = "127.0.0.1") -> str:
     port = urlsplit(replica.url).port
     return f'kind = "roll"\nlid = {lid}\nendpoint = "http://{host}:{port}/api/roll/get"'
 
 
-def fall_ill(replica: Replica) -> None:
+def fall_ill(replica: MockSite) -> None:
     for ill in ILLS:
         replica.fault(ill.fault, match=rf"lid={ill.lid}&", **ill.more)
 
@@ -106,7 +106,7 @@ def lid_of(path: str) -> int:
     return int(parse_qs(urlsplit(path).query).get("lid", ["0"])[0])
 
 
-def longest_wait(replica: Replica, lid: int) -> float:
+def longest_wait(replica: MockSite, lid: int) -> float:
     """The longest time between two requests for a list, in seconds."""
     times = [hit.began for hit in replica.hits if lid_of(hit.path) == lid]
     return max(after - before for before, after in pairwise(times))
@@ -117,7 +117,7 @@ def racing(speed: int) -> list[str]:
     return [sys.executable, "-m", "bench.racing", str(speed), str(time.time()), str(time.time()), "run"]
 
 
-def test_every_way_to_be_ill_is_told_disturbs_nobody_and_passes(home: Home, replica: Replica) -> None:
+def test_every_way_to_be_ill_is_told_disturbs_nobody_and_passes(home: Home, replica: MockSite) -> None:
     write_feeds(home, {"well": roll(replica, WELL)} | {ill.id: roll(replica, ill.lid, ill.host) for ill in ILLS})
 
     with Running(home) as daemon:
@@ -141,7 +141,7 @@ def test_every_way_to_be_ill_is_told_disturbs_nobody_and_passes(home: Home, repl
         assert began - 2 <= since <= time.time()
 
 
-def test_a_crawl_tells_the_same_of_every_illness(home: Home, replica: Replica) -> None:
+def test_a_crawl_tells_the_same_of_every_illness(home: Home, replica: MockSite) -> None:
     write_feeds(home, {"well": roll(replica, WELL)} | {ill.id: roll(replica, ill.lid, ill.host) for ill in ILLS})
     fall_ill(replica)
 
@@ -160,7 +160,7 @@ def test_a_crawl_tells_the_same_of_every_illness(home: Home, replica: Replica) -
 
 
 def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones(
-    home: Home, replica: Replica
+    home: Home, replica: MockSite
 ) -> None:
     write_feeds(home, {"well": roll(replica, WELL), "old": roll(replica, OLD)})
 
@@ -179,7 +179,7 @@ def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones
     assert after["old"]["state"] == "ok"
 
 
-def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, replica: Replica) -> None:
+def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, replica: MockSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     away = f'kind = "roll"\nlid = {WELL}\nendpoint = "http://127.0.1:{port}/api/roll/get"'
@@ -190,7 +190,7 @@ def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, replica: Repl
         daemon.wait_for("poll-failed feed=nowhere ", times=2)
         daemon.wait_for("resting host=127.0.1 ")
         told = states(home)
-        with Replica(make_stories(3, newest=now() - 900, lids=(WELL,), seed=3), now, port=port):
+        with MockSite(make_stories(3, newest=now() - 900, lids=(WELL,), seed=3), now, port=port):
             daemon.wait_for("answers-again host=127.0.1")
             daemon.wait_for("polled feed=away ")
             after = states(home)
@@ -207,7 +207,7 @@ def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, replica: Repl
     assert (after["well"]["state"], after["away"]["state"]) == ("ok", "ok")
 
 
-def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replica: Replica) -> None:
+def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replica: MockSite) -> None:
     """A robots.txt that forbids the list."""
     port = urlsplit(replica.url).port
     robots = f"http://127.1:{port}/robots.txt"
@@ -232,7 +232,7 @@ def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replic
     assert (after["well"]["state"], after["forbidden"]["state"]) == ("ok", "ok")
 
 
-def test_a_time_out_sets_a_list_back_less_than_a_404(home: Home, replica: Replica) -> None:
+def test_a_time_out_sets_a_list_back_less_than_a_404(home: Home, replica: MockSite) -> None:
     """By the daemon's clock, which runs four times as fast: a second and eight."""
     write_feeds(home, {"slow": roll(replica, 6), "gone": roll(replica, 404)})
     with Running(home, command=racing(4), PYTHONPATH=str(REPOSITORY)) as daemon:

@@ -11,7 +11,7 @@ import pytest
 
 from archive.archive import Archive
 from archive.integrity.seal import seal
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from pipeline.deep_verify import verify_deep
 from tests.conftest import NEWEST, Home
@@ -26,7 +26,7 @@ MISSING = "the raw pages say that there is such a row, and it is not there"
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """An archive with an edit, a deletion, an article that waits, and a day that is sealed; tests copy it."""
     home = Home(tmp_path_factory.mktemp("lived"))
-    with Replica(make_stories(6, newest=NEWEST)) as replica:
+    with MockSite(make_stories(6, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         stories = replica.site.stories
         replica.fault("status", match=stories[5].path, status=503)
@@ -180,7 +180,9 @@ def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
     assert "4 more rows" in report.problems[-1].detail
 
 
-def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(home: Home, replica: Replica, tmp_path: Path) -> None:
+def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(
+    home: Home, replica: MockSite, tmp_path: Path
+) -> None:
     """The index of an earlier moment, as after a kill: the next start brings it up to date."""
     home.configure(replica.endpoint)
     assert home.run("crawl").status == 0
@@ -217,7 +219,7 @@ def test_where_raw_pages_are_damaged_rows_are_not_compared(archive: Home) -> Non
     ]
 
 
-def test_articles_archived_without_raw_pages_are_counted_and_no_problem(home: Home, replica: Replica) -> None:
+def test_articles_archived_without_raw_pages_are_counted_and_no_problem(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more='[archive]\nraw = "none"')
     assert home.run("crawl").status == 0
     none = home.run("verify", "--deep", "--json")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 
-MODES: dict[str, tuple[Callable[[Replica, str, str], None], str]] = {
+MODES: dict[str, tuple[Callable[[MockSite, str, str], None], str]] = {
     "404": (lambda replica, path, docid: replica.fault("status", match=path, status=404), "status 404"),
     "410": (lambda replica, path, docid: replica.fault("status", match=path, status=410), "status 410"),
     "200, not found": (lambda replica, path, docid: page(replica, path, "utf-8"), "页面没有找到"),
@@ -22,7 +22,7 @@ MODES: dict[str, tuple[Callable[[Replica, str, str], None], str]] = {
 pytestmark = pytest.mark.slow  # each test crawls a few times
 
 
-def page(replica: Replica, path: str, charset: str) -> None:
+def page(replica: MockSite, path: str, charset: str) -> None:
     text = f'<html><head><meta charset="{charset}"><title>页面没有找到</title></head><body>页面没有找到</body></html>'
     replica.site.pages[path] = text.encode(charset)
 
@@ -34,7 +34,7 @@ def looked(home: Home, docid: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_deleted_article_is_recorded_as_gone_and_its_file_stays(home: Home, replica: Replica, mode: str) -> None:
+def test_a_deleted_article_is_recorded_as_gone_and_its_file_stays(home: Home, replica: MockSite, mode: str) -> None:
     replica.site.pages["/"] = "<html><body><h1>首页</h1></body></html>".encode()
     home.configure(replica.endpoint)
     assert home.run("crawl", "--json").status == 0
@@ -57,7 +57,7 @@ def test_a_deleted_article_is_recorded_as_gone_and_its_file_stays(home: Home, re
     assert home.rows(f"SELECT status, gone IS NOT NULL FROM entries WHERE docid = '{docid}'") == [("archived", 1)]
 
 
-def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, replica: Replica) -> None:
+def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     home.run("crawl")
     docid, path = replica.site.stories[0].docid, replica.site.stories[0].path
@@ -74,7 +74,7 @@ def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, replica:
     assert home.rows(f"SELECT gone FROM entries WHERE docid = '{docid}'") == [(None,)]
 
 
-def test_an_article_that_was_never_there_is_given_up_as_before(home: Home, replica: Replica) -> None:
+def test_an_article_that_was_never_there_is_given_up_as_before(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     docid, path = replica.site.stories[0].docid, replica.site.stories[0].path
     replica.fault("status", match=path, status=404)
@@ -83,7 +83,7 @@ def test_an_article_that_was_never_there_is_given_up_as_before(home: Home, repli
     assert home.rows(f"SELECT status, attempts FROM entries WHERE docid = '{docid}'") == [("pending", 1)]
 
 
-def test_a_look_that_fails_loses_nothing_and_is_made_again(home: Home, replica: Replica) -> None:
+def test_a_look_that_fails_loses_nothing_and_is_made_again(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     home.run("crawl")
     replica.clock += 60

@@ -13,16 +13,16 @@ import pytest
 
 from archive.archive import Archive
 from archive.files.paths import history_path
-from archive.model.article import Picture, Revision
-from archive.model.feed import Entry, Failure, Filing, Kind, Poll
-from archive.model.fetch import Outcome, Verdict
+from archive.model.article import ArticleImage, Revision
+from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
+from archive.model.fetch import Decision, Outcome
 from tests.conftest import Home
 from tests.looking import again, commit_revisions, failed, look_at, version
 
 BEGAN = datetime(2026, 9, 29, 2, tzinfo=UTC)
 FIRST = Revision(
     "aaaa", 1, "金融/题_aaaa.md", "0" * 64, "社零增长4.8%", BEGAN, BEGAN, media="新华社", keywords=("消费", "社零"),
-    symbols=("sh600519",), pictures=(Picture("https://n.sinaimg.cn/a.png", "图甲"),), fingerprint="1",
+    symbols=("sh600519",), pictures=(ArticleImage("https://n.sinaimg.cn/a.png", "图甲"),), fingerprint="1",
 )  # fmt: skip
 SECOND = replace(
     FIRST, number=2, title="社零增长4.9%", fetched_at=BEGAN + timedelta(hours=3), updated=BEGAN + timedelta(hours=2),
@@ -49,10 +49,10 @@ def archived(home: Home) -> Home:
         store.commit_poll(
             poll, Filing(("金融",), "金融"), {d: ["china"] for d in docids}, dict.fromkeys(docids, "a.cn")
         )
-        gone = Failure("aaaa", Kind.GONE, "it answers 404")
+        gone = Failure("aaaa", FailureKind.GONE, "it answers 404")
         store.versions.commit([version(FIRST, TEXTS[1])], [None])
         store.versions.commit([again(failed(gone, BEGAN + timedelta(hours=1), None))], [None])
-        store.versions.commit([Verdict(look_at("aaaa", BEGAN + timedelta(hours=2), 1), Outcome.SAME)], [None])
+        store.versions.commit([Decision(look_at("aaaa", BEGAN + timedelta(hours=2), 1), Outcome.SAME)], [None])
         store.versions.commit([version(SECOND, TEXTS[2]), version(THIRD, TEXTS[3])], [None, None])
         commit_revisions(store, [replace(FIRST, docid="bbbb", path="金融/题_bbbb.md")])
     return home

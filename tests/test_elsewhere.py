@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.test_kinds import RSS, configure
 from tests.test_rebuild import index, lose, run, tree
@@ -28,7 +28,7 @@ def feed(base: str, paths: Sequence[str], minute: int) -> bytes:
     ).encode()
 
 
-def test_it_is_filed_looked_at_again_and_comes_back_byte_for_byte(home: Home, replica: Replica) -> None:
+def test_it_is_filed_looked_at_again_and_comes_back_byte_for_byte(home: Home, replica: MockSite) -> None:
     configure(home, replica, "rss", RSS)
     site, good, broken = replica.site, "/news/1.html", "/news/2.html"
     site.pages[RSS] = feed(replica.url, [good, broken], 0)

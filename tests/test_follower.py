@@ -15,14 +15,14 @@ import pytest
 from archive.archive import index_path
 from archive.follower import Follower
 from archive.integrity.carry_over import take_over
-from archive.query.parser import All, parse
+from archive.query.parser import And, parse
 from archive.store import Store
 from pipeline.staging import place_index
 from tests.finding import NOW, Story, invented, put, revision_of
 from tests.looking import commit_revisions
 from tests.test_cli import small_disk  # noqa: F401 - a fixture
 
-EVERYTHING = All(())
+EVERYTHING = And(())
 LATER = NOW + timedelta(hours=1)
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from archive.journal.documents import load
 from archive.journal.journal import Journal, events
-from archive.model.feed import Failure, Kind
-from archive.model.fetch import Rules
-from archive.model.image import KeptPicture, MissedPicture, PictureCounts, picture_path
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import ArchiveRules
+from archive.model.image import FailedImage, ImageCounts, StoredImage, picture_path
 from archive.store import Store
 from tests.looking import commit_revisions
 from tests.test_store import HOUR, NOW, commit, dump, entry, poll_of, revision
@@ -37,19 +37,21 @@ def due(store: Store, host: str = "p.cn", **more: list[str]) -> list[str]:
     return [picture.url for picture in found]
 
 
-def kept(url: str, sha256: str = "ab" + "0" * 62) -> KeptPicture:
-    return KeptPicture(url, NOW, sha256, "image/png", 7)
+def kept(url: str, sha256: str = "ab" + "0" * 62) -> StoredImage:
+    return StoredImage(url, NOW, sha256, "image/png", 7)
 
 
-def missed(url: str, due_in: timedelta | None = HOUR) -> MissedPicture:
-    return MissedPicture(Failure(url, Kind.TEMPORARY, "status 503"), NOW, None if due_in is None else NOW + due_in)
+def missed(url: str, due_in: timedelta | None = HOUR) -> FailedImage:
+    return FailedImage(
+        Failure(url, FailureKind.TEMPORARY, "status 503"), NOW, None if due_in is None else NOW + due_in
+    )
 
 
 def test_a_picture_that_is_known_is_not_wanted_anew(store: Store) -> None:
     store.gallery.commit([kept(A)], [missed(B, None)], NOW)
     commit_revisions(store, [revision("b")], HOSTS)
     assert (due(store), due(store, "q.cn")) == ([], [C])
-    assert store.gallery.counts() == PictureCounts(kept=1, files=1, size=7, waiting=1, parked=1)
+    assert store.gallery.counts() == ImageCounts(kept=1, files=1, size=7, waiting=1, parked=1)
 
 
 def test_the_least_tried_come_first_then_the_newest(store: Store) -> None:
@@ -127,4 +129,6 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
 
 def test_rules_of_before_there_were_pictures_want_none() -> None:
     old = {"profile": "sample", "clean": False, "recheck": [], "least_retry": "PT0S"}
-    assert load(Rules, old) == Rules("sample", clean=False, recheck=(), least_retry=timedelta(0), images=False)
+    assert load(ArchiveRules, old) == ArchiveRules(
+        "sample", clean=False, recheck=(), least_retry=timedelta(0), images=False
+    )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mocksite.server import Hit, Replica
+from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import make_stories
 from tests.conftest import Home
 from tests.running import Running
@@ -36,7 +36,7 @@ def iso(seconds: int) -> str:
 class Outage:
     """A list of sixty articles, known to an archive, that has brought many since."""
 
-    def __init__(self, home: Home, replica: Replica, articles: int) -> None:
+    def __init__(self, home: Home, replica: MockSite, articles: int) -> None:
         self.home, self.replica = home, replica
         home.configure(replica.endpoint, more=TWO_PAGES)
         assert home.run("crawl", "--json").json["archived"] == 60
@@ -52,7 +52,7 @@ class Outage:
         """What a poll of two pages leaves unread."""
         return iso(self.known), iso(self.missed[POLLED - 1].ctime)
 
-    def is_walk(self, hit: Hit) -> bool:
+    def is_walk(self, hit: RequestLogEntry) -> bool:
         """Whether it asked for a page that no poll asks for."""
         if "/api/roll/get" not in hit.path:
             return False
@@ -67,7 +67,7 @@ class Outage:
         """Set once a walk has asked for so many pages."""
         come, left = threading.Event(), iter(range(pages, 0, -1))
 
-        def look(hit: Hit) -> None:
+        def look(hit: RequestLogEntry) -> None:
             if self.is_walk(hit) and next(left, 0) == 1:
                 come.set()
 
@@ -83,17 +83,17 @@ class Outage:
 
 
 @pytest.fixture
-def replica() -> Iterator[Replica]:
-    with Replica(make_stories(60, newest=now() - 3 * 86_400, every=MINUTE, lids=(1686,), seed=2), now) as running:
+def replica() -> Iterator[MockSite]:
+    with MockSite(make_stories(60, newest=now() - 3 * 86_400, every=MINUTE, lids=(1686,), seed=2), now) as running:
         yield running
 
 
 @pytest.fixture
-def outage(home: Home, replica: Replica) -> Outage:
+def outage(home: Home, replica: MockSite) -> Outage:
     return Outage(home, replica, SHORT)
 
 
-def ignore_history(replica: Replica) -> None:
+def ignore_history(replica: MockSite) -> None:
     """As a site that does not know the history parameters."""
     heeding = replica.site.roll
 
@@ -103,7 +103,7 @@ def ignore_history(replica: Replica) -> None:
     replica.site.roll = roll
 
 
-def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, replica: Replica) -> None:
+def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, replica: MockSite) -> None:
     """By the history parameters."""
     outage = Outage(home, replica, LONG)
     with Running(home) as daemon:
@@ -139,7 +139,7 @@ def test_a_gap_is_closed_by_page_numbers_where_the_list_knows_no_history(home: H
 
 
 @pytest.mark.parametrize("heeds", [True, False])
-def test_a_walk_that_was_killed_is_gone_on_with(home: Home, replica: Replica, heeds: bool) -> None:
+def test_a_walk_that_was_killed_is_gone_on_with(home: Home, replica: MockSite, heeds: bool) -> None:
     outage = Outage(home, replica, 1500)
     if not heeds:
         ignore_history(replica)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import Home, Outcome
 from tests.handing import CRAWL, RETRY, ask, connect, files_open, settled
@@ -24,7 +24,7 @@ LIST = "/api/roll/get"
 
 
 @pytest.fixture
-def daemon(home: Home, replica: Replica) -> Iterator[Running]:
+def daemon(home: Home, replica: MockSite) -> Iterator[Running]:
     """A daemon that has archived the twelve articles and polls again in an hour."""
     home.configure(replica.endpoint, more=HOURLY)
     with Running(home) as running:
@@ -47,11 +47,11 @@ def ended(client: subprocess.Popen[str]) -> Outcome:
 # The same as alone
 
 
-def three_crawls(home: Home, replica: Replica) -> list[Outcome]:
+def three_crawls(home: Home, replica: MockSite) -> list[Outcome]:
     """Of a list with two new articles, with two of which one is faulty, of a list that is gone; one in words."""
     add_stories(replica, 2)
     outcomes = [home.run("crawl", "--json")]
-    replica.fault("status", status=500, match=f"doc-i{mocksite.site.stories[0].docid[:1]}", times=1)
+    replica.fault("status", status=500, match=f"doc-i{replica.site.stories[0].docid[:1]}", times=1)
     add_stories(replica, 2)
     outcomes.append(home.run("crawl", "--json"))
     replica.mend()
@@ -63,12 +63,12 @@ def three_crawls(home: Home, replica: Replica) -> list[Outcome]:
 
 
 def test_a_crawl_tells_and_ends_as_it_does_alone(
-    home: Home, replica: Replica, daemon: Running, tmp_path: Path
+    home: Home, replica: MockSite, daemon: Running, tmp_path: Path
 ) -> None:
     theirs = three_crawls(home, replica)
     tmp_path.joinpath("alone").mkdir()
     alone = Home(tmp_path / "alone")
-    with Replica(make_stories(12, newest=replica.clock)) as another:
+    with MockSite(make_stories(12, newest=replica.clock)) as another:
         alone.configure(another.endpoint, more=HOURLY)
         assert alone.run("crawl").status == 0
         ours = three_crawls(alone, another)
@@ -90,7 +90,7 @@ def test_a_crawl_tells_and_ends_as_it_does_alone(
     home.assert_whole()
 
 
-def test_limits_backfills_and_retries_are_handed_over_too(home: Home, replica: Replica, daemon: Running) -> None:
+def test_limits_backfills_and_retries_are_handed_over_too(home: Home, replica: MockSite, daemon: Running) -> None:
     add_stories(replica, 3)
     limited = home.run("crawl", "--limit", "1", "--json")
     stretch = ["backfill", "feed1", "--from", "2026-09-01", "--to", "2026-09-29T00:30+08:00"]
@@ -109,7 +109,9 @@ def test_limits_backfills_and_retries_are_handed_over_too(home: Home, replica: R
     assert len(home.files()) == 15
 
 
-def test_a_feed_that_only_the_new_configuration_has_is_refused(home: Home, replica: Replica, daemon: Running) -> None:
+def test_a_feed_that_only_the_new_configuration_has_is_refused(
+    home: Home, replica: MockSite, daemon: Running
+) -> None:
     assert home.run("crawl", "nobody").status == 2
     home.configure(replica.endpoint, replica.endpoint, more=HOURLY)
 
@@ -124,7 +126,7 @@ def test_a_feed_that_only_the_new_configuration_has_is_refused(home: Home, repli
 # Who goes away
 
 
-def test_clients_that_come_and_go_leave_nothing_behind(home: Home, replica: Replica, daemon: Running) -> None:
+def test_clients_that_come_and_go_leave_nothing_behind(home: Home, replica: MockSite, daemon: Running) -> None:
     ask(home, RETRY)
     before = files_open(daemon)
     for _ in range(50):
@@ -140,7 +142,7 @@ def test_clients_that_come_and_go_leave_nothing_behind(home: Home, replica: Repl
     assert "Traceback" not in "\n".join(daemon.log)
 
 
-def test_twenty_crawls_at_once_poll_a_list_once(home: Home, replica: Replica, daemon: Running) -> None:
+def test_twenty_crawls_at_once_poll_a_list_once(home: Home, replica: MockSite, daemon: Running) -> None:
     add_stories(replica, 1)
     replica.clear_hits()
     replica.fault("stall", match=LIST, times=1, seconds=2)  # while all of them come
@@ -152,7 +154,7 @@ def test_twenty_crawls_at_once_poll_a_list_once(home: Home, replica: Replica, da
     assert len(home.files()) == 13
 
 
-def test_a_client_that_is_killed_is_not_missed(home: Home, replica: Replica, daemon: Running) -> None:
+def test_a_client_that_is_killed_is_not_missed(home: Home, replica: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
     add_stories(replica, 3)
     replica.fault("stall", match="doc-i", seconds=1)
@@ -170,7 +172,9 @@ def test_a_client_that_is_killed_is_not_missed(home: Home, replica: Replica, dae
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_daemon_that_goes_is_told_of(home: Home, replica: Replica, daemon: Running, number: signal.Signals) -> None:
+def test_a_daemon_that_goes_is_told_of(
+    home: Home, replica: MockSite, daemon: Running, number: signal.Signals
+) -> None:
     add_stories(replica, 3)
     replica.fault("stall", match="doc-i|etime=", seconds=4)
     asked = waiting_for(replica, "doc-i")

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from archive.archive import INNER
-from mocksite.server import Replica
-from scheduler.daemon.control_socket import NAME, RefusedError, runs
+from mocksite.server import MockSite
+from scheduler.daemon.control_socket import NAME, RequestRefusedError, runs
 from scheduler.exits import Exit
 from tests.conftest import Home
 from tests.handing import CRAWL, RETRY, ask, connect, files_open, locked_index, settled
@@ -31,7 +31,7 @@ NOBODY = 65_534
 
 
 @pytest.fixture
-def daemon(home: Home, replica: Replica) -> Iterator[Running]:
+def daemon(home: Home, replica: MockSite) -> Iterator[Running]:
     """A daemon that has archived the twelve articles and polls again in an hour."""
     home.configure(replica.endpoint, more=HOURLY)
     with Running(home) as running:
@@ -60,7 +60,7 @@ GARBAGE = [
 ]
 
 
-def test_garbage_is_refused_and_harms_nobody(home: Home, replica: Replica, daemon: Running) -> None:
+def test_garbage_is_refused_and_harms_nobody(home: Home, replica: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
     for garbage in GARBAGE:
         with connect(home) as client:
@@ -84,7 +84,7 @@ def test_garbage_is_refused_and_harms_nobody(home: Home, replica: Replica, daemo
 
 
 def test_an_index_that_is_locked_is_told_of_and_the_daemon_goes_on(
-    home: Home, replica: Replica, daemon: Running
+    home: Home, replica: MockSite, daemon: Running
 ) -> None:
     with locked_index(home):
         refused = home.run("retry")
@@ -94,7 +94,7 @@ def test_an_index_that_is_locked_is_told_of_and_the_daemon_goes_on(
     assert home.run("retry").status == 0
 
 
-def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, replica: Replica, daemon: Running) -> None:
+def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, replica: MockSite, daemon: Running) -> None:
     silent = [connect(home) for _ in range(30)]
     assert ask(home, CRAWL)["feeds"][0]["listed"] == 12
     began = time.monotonic()
@@ -107,7 +107,7 @@ def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, replica: Repli
 # The socket
 
 
-def test_only_the_owner_may_hand_over(replica: Replica) -> None:
+def test_only_the_owner_may_hand_over(replica: MockSite) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         folder.chmod(0o755)  # pytest's own folders are closed to others themselves
@@ -138,7 +138,7 @@ class as_nobody:  # noqa: N801 - it is read as a word
         os.setegid(0)
 
 
-def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, replica: Replica) -> None:
+def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, replica: MockSite) -> None:
     folder = tmp_path / ("深" * 60) / "home"
     folder.mkdir(parents=True)
     home = Home(folder)
@@ -154,7 +154,7 @@ def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, repli
 # Reading
 
 
-def test_what_only_reads_never_waits(home: Home, replica: Replica, daemon: Running) -> None:
+def test_what_only_reads_never_waits(home: Home, replica: MockSite, daemon: Running) -> None:
     """For a writer in the middle of a commit, or a daemon that is stuck and has not taken a connection for days."""
     readers = [["status"], ["status", "--json"], ["coverage"], ["feeds"], ["show", "nreplica0000003"]]
     daemon.signal(signal.SIGSTOP)
@@ -171,7 +171,7 @@ def test_what_only_reads_never_waits(home: Home, replica: Replica, daemon: Runni
     assert ask(home, RETRY) == {"released": 0}
 
 
-def test_a_refusal_is_an_error_with_its_status(home: Home, replica: Replica, daemon: Running) -> None:
-    with pytest.raises(RefusedError, match="of another version") as refusal:
+def test_a_refusal_is_an_error_with_its_status(home: Home, replica: MockSite, daemon: Running) -> None:
+    with pytest.raises(RequestRefusedError, match="of another version") as refusal:
         ask(home, {"command": "dance"})
     assert refusal.value.status is Exit.USAGE

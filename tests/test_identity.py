@@ -8,7 +8,7 @@ import pytest
 
 from crawler.listings import live
 from crawler.listings import rss as rss_list
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.test_kinds import LIVE, RSS, TEXT, configure, crawl, item, rss, telegraph
 from tests.test_kinds_trouble import channel, feed_of, feeds_config
@@ -22,7 +22,7 @@ def test_pages_of_two_other_sites_are_two_articles() -> None:
     assert len(docids) == 2
 
 
-def test_another_sites_feed_does_not_take_over_an_article_of_sinas_that_waits(home: Home, replica: Replica) -> None:
+def test_another_sites_feed_does_not_take_over_an_article_of_sinas_that_waits(home: Home, replica: MockSite) -> None:
     story = replica.site.stories[0]
     replica.fault("status", match=story.path, status=503)
     column_page = f'<ul id="listcontent"><li><a href="{replica.url}{story.path}">题</a></li></ul>'
@@ -45,7 +45,7 @@ def test_what_is_no_deletion_is_none(stated: object) -> None:
 
 
 @pytest.mark.parametrize("command", [("search", "茅台"), ("show", "live1"), ("diff", "live1")])
-def test_no_bidi_on_a_terminal(home: Home, replica: Replica, command: tuple[str, ...]) -> None:
+def test_no_bidi_on_a_terminal(home: Home, replica: MockSite, command: tuple[str, ...]) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(1, "【茅\u202e台[red]】茅台\u2066\u2028\x9b31m正文"))
     crawl(home)
@@ -56,7 +56,7 @@ def test_no_bidi_on_a_terminal(home: Home, replica: Replica, command: tuple[str,
 
 
 def test_an_article_of_a_list_of_pages_and_of_a_feed_that_carries_it_is_never_empty(
-    home: Home, replica: Replica
+    home: Home, replica: MockSite
 ) -> None:
     """Two feeds of another site: one lists pages, the other carries the text, http and https."""
     story = replica.site.stories[0]
@@ -68,7 +68,7 @@ def test_an_article_of_a_list_of_pages_and_of_a_feed_that_carries_it_is_never_em
 
 
 def test_a_page_that_waits_and_a_feed_that_carries_its_text_make_no_empty_article(
-    home: Home, replica: Replica
+    home: Home, replica: MockSite
 ) -> None:
     story = replica.site.stories[0]
     replica.site.pages["/a.xml"] = rss([story], replica.url)
@@ -82,7 +82,7 @@ def test_a_page_that_waits_and_a_feed_that_carries_its_text_make_no_empty_articl
 
 
 @pytest.mark.slow
-def test_a_crawl_ends_when_the_hours_rechecks_are_spent(home: Home, replica: Replica) -> None:
+def test_a_crawl_ends_when_the_hours_rechecks_are_spent(home: Home, replica: MockSite) -> None:
     """With the default budget of 600."""
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(1, f"【降准】{TEXT}"))

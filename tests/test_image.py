@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.model.feed import Failure, Kind
-from archive.model.fetch import Answer
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import RawResponse
 from archive.model.image import ENDINGS
 from crawler.extract.image import Image, media_type_of, read_image
 from mocksite.images import png
@@ -36,9 +36,9 @@ NONE = [
 ]
 
 
-def answer(body: bytes, status: int = 200, stated_length: bool = True, **headers: str) -> Answer:
+def answer(body: bytes, status: int = 200, stated_length: bool = True, **headers: str) -> RawResponse:
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Answer(URL, status, named, body, stated_length=stated_length)
+    return RawResponse(URL, status, named, body, stated_length=stated_length)
 
 
 def read(*args: object, **named: object) -> Image | Failure:
@@ -59,15 +59,21 @@ def test_all_that_are_kept_are_tried_here() -> None:
 def test_what_is_no_image_is_unreadable(body: bytes) -> None:
     assert media_type_of(body) is None
     assert read(body, Content_Type="image/svg+xml\x1b[2J") == Failure(
-        URL, Kind.UNREADABLE, "no image that is kept (stated: image/svg+xml [2J)"
+        URL, FailureKind.UNREADABLE, "no image that is kept (stated: image/svg+xml [2J)"
     )
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(404, Kind.GONE), (403, Kind.BLOCKED), (503, Kind.TEMPORARY), (302, Kind.UNREADABLE), (206, Kind.UNREADABLE)],
+    [
+        (404, FailureKind.GONE),
+        (403, FailureKind.BLOCKED),
+        (503, FailureKind.TEMPORARY),
+        (302, FailureKind.UNREADABLE),
+        (206, FailureKind.UNREADABLE),
+    ],
 )
-def test_a_status_is_a_failure_whatever_comes_with_it(status: int, kind: Kind) -> None:
+def test_a_status_is_a_failure_whatever_comes_with_it(status: int, kind: FailureKind) -> None:
     found = read(PNG, status)
     assert isinstance(found, Failure)
     assert (found.subject, found.kind) == (URL, kind)
@@ -77,15 +83,17 @@ def test_the_content_coding_is_undone_within_bounds() -> None:
     assert read(gzip.compress(PNG), Content_Encoding="gzip") == Image("image/png", PNG)
     bomb = read(gzip.compress(PNG + bytes(MOST)), Content_Encoding="gzip")
     assert isinstance(bomb, Failure)
-    assert bomb.kind is Kind.REFUSED
+    assert bomb.kind is FailureKind.REFUSED
     spoilt = read(PNG, Content_Encoding="gzip")
     assert isinstance(spoilt, Failure)
-    assert spoilt.kind is Kind.UNREADABLE
+    assert spoilt.kind is FailureKind.UNREADABLE
 
 
 @pytest.mark.parametrize("media_type", [each for each in IMAGES if each != "image/avif"])
 def test_one_that_came_without_its_length_must_come_to_its_end(media_type: str) -> None:
     body = IMAGES[media_type]
     assert read(body, stated_length=False) == Image(media_type, body)
-    assert read(body[:-3], stated_length=False) == Failure(URL, Kind.TEMPORARY, "the picture ends in the middle")
+    assert read(body[:-3], stated_length=False) == Failure(
+        URL, FailureKind.TEMPORARY, "the picture ends in the middle"
+    )
     assert isinstance(read(body[:-3]), Image), "with its length it is what the site has"

@@ -7,28 +7,31 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archive.model.feed import FeedHistory, Filing, Gap, Kind, Rest, Rhythm
+from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Filing, Gap, HostBackoff
 from scheduler.policy.arrival_rate import EMPTY
 from scheduler.policy.feed_state import NEGLECT, close_gap, judge
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BASE = timedelta(minutes=5)
-BUSY = Rhythm((36_000.0,) * 48, (200.0,) * 48, NOW - DAY)  # twenty articles an hour
-RARE = Rhythm((36_000.0,) * 48, (0.05,) * 48, NOW - 9 * DAY)  # about one a week
+BUSY = ArrivalRate((36_000.0,) * 48, (200.0,) * 48, NOW - DAY)  # twenty articles an hour
+RARE = ArrivalRate((36_000.0,) * 48, (0.05,) * 48, NOW - 9 * DAY)  # about one a week
 FINE = FeedHistory("china", Filing(("金融",), "新浪财经"), NOW - HOUR, NOW - HOUR, NOW - 2 * HOUR, None, None)
 BROKEN = replace(FINE, last_success=NOW - DAY, failing_since=NOW - 5 * HOUR, trouble=1.25)
-BAN = Rest("feed.cn", NOW + HOUR, 3, stated=False, reason="status 456")
-OUTAGE = replace(BAN, kind=Kind.TEMPORARY, reason="the name feed.cn could not be resolved")
+BAN = HostBackoff("feed.cn", NOW + HOUR, 3, stated=False, reason="status 456")
+OUTAGE = replace(BAN, kind=FailureKind.TEMPORARY, reason="the name feed.cn could not be resolved")
 
 
-def failing(kind: Kind, error: str) -> FeedHistory:
+def failing(kind: FailureKind, error: str) -> FeedHistory:
     return replace(BROKEN, kind=kind, error=error)
 
 
-TIMED_OUT, GONE = failing(Kind.TEMPORARY, "timed out"), failing(Kind.GONE, "status 404")
-REFUSED = failing(Kind.REFUSED, "robots.txt forbids it")
-UNREADABLE, BANNED = failing(Kind.UNREADABLE, "HTML in place of a list"), failing(Kind.BLOCKED, "status 456")
+TIMED_OUT, GONE = failing(FailureKind.TEMPORARY, "timed out"), failing(FailureKind.GONE, "status 404")
+REFUSED = failing(FailureKind.REFUSED, "robots.txt forbids it")
+UNREADABLE, BANNED = (
+    failing(FailureKind.UNREADABLE, "HTML in place of a list"),
+    failing(FailureKind.BLOCKED, "status 456"),
+)
 WALKED = replace(FINE, last_poll=None, last_success=None)
 LEFT, DEAD = replace(FINE, last_poll=NOW - NEGLECT), replace(FINE, newest=NOW - 12 * HOUR)
 OLD = replace(FINE, newest=NOW - 4 * DAY)
@@ -77,8 +80,8 @@ UNTIL = "feed.cn is left alone until 2026-09-30 11:00 China time and then asked 
 )  # fmt: skip
 def test_a_feed_is_in_the_state_that_its_record_shows(
     history: FeedHistory | None,
-    rest: Rest | None,
-    rhythm: Rhythm,
+    rest: HostBackoff | None,
+    rhythm: ArrivalRate,
     expected: tuple[str, datetime | None],
     words: list[str],
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mocksite.server import Hit, Replica
+from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 
@@ -37,8 +37,8 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Replica]:
-    with Replica(make_stories(ARTICLES, newest=NEWEST)) as running:
+def site() -> Iterator[MockSite]:
+    with MockSite(make_stories(ARTICLES, newest=NEWEST)) as running:
         yield running
 
 
@@ -67,7 +67,7 @@ def die_at(home: Home, step: str, nth: int, sabotage: str = "-") -> int:
     ).returncode
 
 
-def killed_at(home: Home, site: Replica, moment: int, delay: float, sabotage: str = "-") -> bool:
+def killed_at(home: Home, site: MockSite, moment: int, delay: float, sabotage: str = "-") -> bool:
     """Kill a run a little after it has asked for its nth page; False when it had ended before."""
     process = subprocess.Popen(
         dying("-", 1, sabotage),
@@ -79,7 +79,7 @@ def killed_at(home: Home, site: Replica, moment: int, delay: float, sabotage: st
     left = iter(range(moment, 0, -1))
     kills: list[threading.Timer] = []
 
-    def kill(hit: Hit) -> None:
+    def kill(hit: RequestLogEntry) -> None:
         if next(left, None) == 1:
             kills.append(threading.Timer(delay, process.send_signal, (signal.SIGKILL,)))
             kills[0].start()
@@ -93,7 +93,7 @@ def killed_at(home: Home, site: Replica, moment: int, delay: float, sabotage: st
             timer.join()
 
 
-def kill_again_and_again(new_home: Callable[[], Home], site: Replica, sabotage: str = "-") -> None:
+def kill_again_and_again(new_home: Callable[[], Home], site: MockSite, sabotage: str = "-") -> None:
     """Kill runs at random moments, :data:`KILLS` times in all and twice to an archive, and check each archive."""
     moments = random.Random(20260928)
     kills = 0
@@ -119,20 +119,20 @@ def new_home(tmp_path: Path) -> Callable[[], Home]:
 
 
 def test_a_crawl_killed_at_random_moments_archives_every_article_once(
-    new_home: Callable[[], Home], site: Replica
+    new_home: Callable[[], Home], site: MockSite
 ) -> None:
     kill_again_and_again(new_home, site)
 
 
 def test_the_random_kills_would_notice_rows_committed_before_their_files(
-    new_home: Callable[[], Home], site: Replica
+    new_home: Callable[[], Home], site: MockSite
 ) -> None:
     with pytest.raises(AssertionError):
         kill_again_and_again(new_home, site, "rows before files")
 
 
 @pytest.mark.parametrize(("step", "nth"), STEPS)
-def test_a_crawl_killed_at_a_step_is_carried_on_by_the_next(home: Home, site: Replica, step: str, nth: int) -> None:
+def test_a_crawl_killed_at_a_step_is_carried_on_by_the_next(home: Home, site: MockSite, step: str, nth: int) -> None:
     home.configure(site.endpoint)
     assert die_at(home, step, nth) == -signal.SIGKILL
     assert_complete(home)
@@ -146,7 +146,7 @@ def test_a_crawl_killed_at_a_step_is_carried_on_by_the_next(home: Home, site: Re
     ],
 )
 def test_a_kill_between_commits_in_the_wrong_order_would_be_noticed(
-    home: Home, site: Replica, step: str, nth: int, sabotage: str
+    home: Home, site: MockSite, step: str, nth: int, sabotage: str
 ) -> None:
     home.configure(site.endpoint)
     assert die_at(home, step, nth, sabotage) == -signal.SIGKILL
@@ -154,7 +154,7 @@ def test_a_kill_between_commits_in_the_wrong_order_would_be_noticed(
         assert_complete(home)
 
 
-def test_a_disk_slower_than_the_network_stops_nothing(home: Home, site: Replica) -> None:
+def test_a_disk_slower_than_the_network_stops_nothing(home: Home, site: MockSite) -> None:
     home.configure(site.endpoint)
     assert die_at(home, "-", 1, "little room") == 0
     home.assert_whole()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from archive.files import post
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import CHINA, Story, make_stories
 from tests.conftest import NEWEST, Home
 from tests.test_rebuild import index, lose, run, tree
@@ -21,7 +21,7 @@ LIVE, COLUMN, USSTOCK, RSS = "/api/zhibo/feed", "/roll/c/56589.shtml", "/pc_api/
 TEXT = "样例央行今日宣布，自下月十五日起下调存款准备金率零点五个百分点。"
 
 
-def configure(home: Home, replica: Replica, kind: str, path: str, more: str = "") -> None:
+def configure(home: Home, replica: MockSite, kind: str, path: str, more: str = "") -> None:
     home.config.write_text(
         f"[network]\ndelay = 0\nallow_private = true\n[schedule]\nrecheck = []\n{more}\n"
         f'[[feeds]]\nid = "it"\nkind = "{kind}"\nendpoint = "{replica.url}{path}"\n'
@@ -44,7 +44,7 @@ def item(number: int, text: str, minute: int = 0, **more: Any) -> dict[str, Any]
     return {**fixed, "ext": json.dumps(ext), "creator": "who@staff.example", **more}
 
 
-def telegraph(replica: Replica, *items: dict[str, Any]) -> None:
+def telegraph(replica: MockSite, *items: dict[str, Any]) -> None:
     """Have the replica's telegraph show these items, on one page."""
     answer = {"result": {"status": {"code": 0}, "data": {"feed": {"list": list(items)}}}}
     empty = {"result": {"status": {"code": 0}, "data": {"feed": {"list": []}}}}
@@ -59,7 +59,7 @@ def facts(home: Home, docid: str, *options: str) -> Any:
     return outcome.json
 
 
-def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, replica: Replica) -> None:
+def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     stocks = [{"market": "cn", "symbol": "sh600999", "key": "样例"}]
     telegraph(replica, item(2, f"【降准】{TEXT}", 1, stocks=stocks), item(1, "样例原油涨2%。现报70美元。"))
@@ -79,7 +79,7 @@ def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, repl
 
 
 def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_history(
-    home: Home, replica: Replica
+    home: Home, replica: MockSite
 ) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(1, f"【降准】{TEXT}"))
@@ -108,7 +108,7 @@ def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_hi
     assert (tree(home), index(home)) == (files, rows)
 
 
-def test_items_of_a_telegraph_are_read_on_until_known_ground(home: Home, replica: Replica) -> None:
+def test_items_of_a_telegraph_are_read_on_until_known_ground(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica)
     for number in range(4):
@@ -121,7 +121,7 @@ def test_items_of_a_telegraph_are_read_on_until_known_ground(home: Home, replica
     assert crawl(home)["feeds"][0]["pages"] == 2
 
 
-def column(replica: Replica, stories: Sequence[Story]) -> None:
+def column(replica: MockSite, stories: Sequence[Story]) -> None:
     items = "".join(
         f'<li><a href="{replica.url}{story.path}">{escape(story.title)}</a>'
         f"<span>({datetime.fromtimestamp(story.ctime, CHINA):%m月%d日 %H:%M})</span></li>"
@@ -130,7 +130,7 @@ def column(replica: Replica, stories: Sequence[Story]) -> None:
     replica.site.pages[COLUMN] = f'<html><meta charset="utf-8"><ul id="listcontent">{items}</ul></html>'.encode()
 
 
-def test_a_column_page_and_the_us_stock_page_bring_the_articles_they_link_to(home: Home, replica: Replica) -> None:
+def test_a_column_page_and_the_us_stock_page_bring_the_articles_they_link_to(home: Home, replica: MockSite) -> None:
     stories = replica.site.stories
     column(replica, stories)
     configure(home, replica, "column", COLUMN)
@@ -164,7 +164,7 @@ def rss(stories: Sequence[Story], base: str, text: str | None = None) -> bytes:
     ).encode()
 
 
-def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, replica: Replica) -> None:
+def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, replica: MockSite) -> None:
     replica.site.has_etags = True
     stories = replica.site.stories
     replica.site.pages[RSS] = rss(stories[2:], replica.url)
@@ -180,7 +180,7 @@ def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, repli
     home.assert_whole()
 
 
-def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, replica: Replica) -> None:
+def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, replica: MockSite) -> None:
     """The validator is stored with the entries, or they would never be asked for again."""
     replica.site.has_etags = True
     replica.site.pages[RSS] = b"<html>a page in the place of the feed</html>"
@@ -192,7 +192,7 @@ def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, re
     assert home.rows("SELECT etag FROM feeds")[0][0]
 
 
-def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, replica: Replica) -> None:
+def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, replica: MockSite) -> None:
     stories = replica.site.stories[:3]
     replica.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10)
     configure(home, replica, "rss", RSS)
@@ -203,7 +203,7 @@ def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, replica: R
     home.assert_whole()
 
 
-def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, replica: Replica) -> None:
+def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, replica: MockSite) -> None:
     story = replica.site.stories[0]
     paragraphs = "".join(f"<p>{n}、{TEXT}</p>" for n in "甲乙丙丁")
     page = f"<html><head><title>样例网</title></head><body><main><h1>题</h1>{paragraphs}</main></body></html>"
@@ -222,7 +222,7 @@ def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, replic
     assert (outcome.status, outcome.json["failed"]) == (1, 1), "of a list of Sina's it is an error page"
 
 
-def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, replica: Replica) -> None:
+def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, replica: MockSite) -> None:
     stories = make_stories(60, newest=NEWEST, every=600, seed=5)
     for story in stories:
         replica.site.add(story)
@@ -245,7 +245,7 @@ def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, 
 
 
 @pytest.mark.parametrize(("kind", "path"), [("live", LIVE), ("column", COLUMN), ("usstock", USSTOCK), ("rss", RSS)])
-def test_a_list_that_is_gone_says_so(home: Home, replica: Replica, kind: str, path: str) -> None:
+def test_a_list_that_is_gone_says_so(home: Home, replica: MockSite, kind: str, path: str) -> None:
     configure(home, replica, kind, path)
     outcome = home.run("crawl", "--json")
     assert outcome.status == 3

@@ -12,7 +12,7 @@ import pytest
 
 from crawler.listings import rss as rss_list
 from crawler.paging.backfill import begin, take_only_page
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.running import Running
 from tests.test_kinds import LIVE, RSS, TEXT, configure, crawl, item, rss, telegraph
@@ -36,7 +36,7 @@ def test_a_pinned_old_item_does_not_make_a_months_history_of_a_one_page_list_com
         assert leg.walk.covered is None or leg.walk.covered.start > now - timedelta(days=1)
 
 
-def test_a_feed_without_times_that_ran_over_does_not_pass_for_complete(home: Home, replica: Replica) -> None:
+def test_a_feed_without_times_that_ran_over_does_not_pass_for_complete(home: Home, replica: MockSite) -> None:
     def feed(numbers: range) -> bytes:
         return channel(
             *(
@@ -55,7 +55,7 @@ def test_a_feed_without_times_that_ran_over_does_not_pass_for_complete(home: Hom
 
 
 @pytest.mark.slow
-def test_kills_at_any_moment_leave_what_the_journal_says(home: Home, replica: Replica) -> None:
+def test_kills_at_any_moment_leave_what_the_journal_says(home: Home, replica: MockSite) -> None:
     rng = random.Random(7)
     stories = replica.site.stories
     feeds_config(

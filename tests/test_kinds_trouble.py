@@ -10,7 +10,7 @@ import pytest
 from config.model import Feed
 from crawler.listings import column
 from crawler.listings import rss as rss_list
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import NEWEST, Home
 from tests.test_kinds import LIVE, RSS, TEXT, USSTOCK, configure, crawl, facts, item, rss, telegraph
 from tests.test_rebuild import index, lose, run, tree
@@ -20,7 +20,7 @@ def feed_of(kind: str, endpoint: str = "https://x.example/f") -> Feed:
     return Feed(id="it", kind=kind, endpoint=endpoint, categories=("a", "b", "c"))
 
 
-def feeds_config(home: Home, replica: Replica, *feeds: tuple[str, str, str], more: str = "") -> None:
+def feeds_config(home: Home, replica: MockSite, *feeds: tuple[str, str, str], more: str = "") -> None:
     body = f"[network]\ndelay = 0\nallow_private = true\n[schedule]\nrecheck = []\n{more}\n"
     for id_, kind, path in feeds:
         body += (
@@ -31,7 +31,7 @@ def feeds_config(home: Home, replica: Replica, *feeds: tuple[str, str, str], mor
 
 
 def test_an_entry_that_waits_is_not_archived_empty_when_its_feed_begins_to_carry_text(
-    home: Home, replica: Replica
+    home: Home, replica: MockSite
 ) -> None:
     story = replica.site.stories[0]
     replica.site.pages[RSS] = rss([story], replica.url)
@@ -46,7 +46,7 @@ def test_an_entry_that_waits_is_not_archived_empty_when_its_feed_begins_to_carry
     assert [text for (text,) in home.rows("SELECT text FROM texts")] != [""], out.out
 
 
-def test_crawl_with_no_rechecks_ends_when_a_telegraph_item_is_edited(home: Home, replica: Replica) -> None:
+def test_crawl_with_no_rechecks_ends_when_a_telegraph_item_is_edited(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE, "rechecks = 0")
     telegraph(replica, item(1, f"【降准】{TEXT}"))
     crawl(home)
@@ -56,7 +56,7 @@ def test_crawl_with_no_rechecks_ends_when_a_telegraph_item_is_edited(home: Home,
     assert done.json["revised"] == 1
 
 
-def test_crawl_limit_ends_when_a_telegraph_item_is_edited(home: Home, replica: Replica) -> None:
+def test_crawl_limit_ends_when_a_telegraph_item_is_edited(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(1, f"【降准】{TEXT}"))
     crawl(home)
@@ -156,7 +156,7 @@ def test_an_item_without_a_link_that_carries_its_text_is_not_lost() -> None:
     assert len(listing.entries) == 1
 
 
-def test_a_telegraph_item_with_a_very_long_id_does_not_stop_the_others(home: Home, replica: Replica) -> None:
+def test_a_telegraph_item_with_a_very_long_id_does_not_stop_the_others(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(2, "样例甲。"), {**item(1, "样例乙。"), "id": "9" * 300})
     done = home.run("crawl", "--json")
@@ -164,7 +164,7 @@ def test_a_telegraph_item_with_a_very_long_id_does_not_stop_the_others(home: Hom
     assert "live2" in [row[0] for row in home.rows("SELECT docid FROM entries WHERE status = 'archived'")], done.err
 
 
-def test_an_item_without_text_is_one_unreadable_item_however_often(home: Home, replica: Replica) -> None:
+def test_an_item_without_text_is_one_unreadable_item_however_often(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     for likes in range(3):
         telegraph(replica, item(2, "样例甲。"), {**item(1, ""), "like_nums": likes})
@@ -172,7 +172,7 @@ def test_an_item_without_text_is_one_unreadable_item_however_often(home: Home, r
     assert home.rows("SELECT count(*) FROM entries WHERE status = 'parked'") == [(1,)]
 
 
-def test_an_unreadable_telegraph_item_puts_no_other_article_into_its_feed(home: Home, replica: Replica) -> None:
+def test_an_unreadable_telegraph_item_puts_no_other_article_into_its_feed(home: Home, replica: MockSite) -> None:
     story = replica.site.stories[0]
     replica.site.pages[RSS] = rss([story], replica.url)
     feeds_config(home, replica, ("tele", "live", LIVE), ("site", "rss", RSS))
@@ -185,7 +185,7 @@ def test_an_unreadable_telegraph_item_puts_no_other_article_into_its_feed(home: 
     }
 
 
-def test_an_item_first_seen_deleted_and_restored_later_is_archived(home: Home, replica: Replica) -> None:
+def test_an_item_first_seen_deleted_and_restored_later_is_archived(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(1, f"【降准】{TEXT}", is_delete=1))
     for _ in range(3):
@@ -196,7 +196,7 @@ def test_an_item_first_seen_deleted_and_restored_later_is_archived(home: Home, r
     assert home.rows("SELECT status FROM entries") == [("archived",)]
 
 
-def test_two_feeds_that_carry_one_item_do_not_take_turns(home: Home, replica: Replica) -> None:
+def test_two_feeds_that_carry_one_item_do_not_take_turns(home: Home, replica: MockSite) -> None:
     story = replica.site.stories[0]
     feeds_config(home, replica, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
     replica.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10 + "甲频道出品。")
@@ -205,7 +205,7 @@ def test_two_feeds_that_carry_one_item_do_not_take_turns(home: Home, replica: Re
     assert results[1:] == [0, 0, 0]
 
 
-def test_two_feeds_that_carry_one_item_under_two_addresses_do_not_take_turns(home: Home, replica: Replica) -> None:
+def test_two_feeds_that_carry_one_item_under_two_addresses_do_not_take_turns(home: Home, replica: MockSite) -> None:
     story = replica.site.stories[0]
     feeds_config(home, replica, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
     replica.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10)
@@ -215,7 +215,7 @@ def test_two_feeds_that_carry_one_item_under_two_addresses_do_not_take_turns(hom
     assert home.rows("SELECT count(*) FROM addresses")[0][0] <= 1
 
 
-def test_as_of_shows_nothing_of_an_item_that_could_not_be_read_then(home: Home, replica: Replica) -> None:
+def test_as_of_shows_nothing_of_an_item_that_could_not_be_read_then(home: Home, replica: MockSite) -> None:
     story = replica.site.stories[0]
     configure(home, replica, "usstock", USSTOCK)
     bad = {"docid": f"comos:{story.docid}", "title": "", "url": "", "ctime": "1"}
@@ -229,7 +229,7 @@ def test_as_of_shows_nothing_of_an_item_that_could_not_be_read_then(home: Home, 
     assert (known["url"], known["title"], known["published"], known["media"]) == (None, None, None, None), known
 
 
-def test_stocks_that_are_named_later_can_be_searched_for(home: Home, replica: Replica) -> None:
+def test_stocks_that_are_named_later_can_be_searched_for(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(1, f"【降准】{TEXT}"))
     crawl(home)
@@ -289,14 +289,14 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Home:
     from mocksite.story import make_stories
 
     home = Home(tmp_path_factory.mktemp("grown"))
-    with Replica(make_stories(3, newest=NEWEST)) as replica:
+    with MockSite(make_stories(3, newest=NEWEST)) as replica:
         configure(home, replica, "live", LIVE)
         telegraph(replica, item(1, f"【茅台】{TEXT}", stocks=[{"market": "cn", "symbol": "sh600519"}]))
         crawl(home)
     return home
 
 
-def test_an_item_parked_as_deleted_and_restored_later_is_archived(home: Home, replica: Replica) -> None:
+def test_an_item_parked_as_deleted_and_restored_later_is_archived(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     telegraph(replica, item(1, f"【降准】{TEXT}", is_delete=1))
     home.run("crawl", "--json")
@@ -307,7 +307,7 @@ def test_an_item_parked_as_deleted_and_restored_later_is_archived(home: Home, re
 
 
 def test_two_feeds_that_carry_one_item_do_not_take_turns_when_polled_one_after_the_other(
-    home: Home, replica: Replica
+    home: Home, replica: MockSite
 ) -> None:
     story = replica.site.stories[0]
     feeds_config(home, replica, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
@@ -318,7 +318,7 @@ def test_two_feeds_that_carry_one_item_do_not_take_turns_when_polled_one_after_t
 
 
 @pytest.mark.slow
-def test_mixed_history_comes_back_from_the_journal(home: Home, replica: Replica) -> None:
+def test_mixed_history_comes_back_from_the_journal(home: Home, replica: MockSite) -> None:
     story, other = replica.site.stories[:2]
     feeds_config(
         home,
@@ -356,7 +356,7 @@ def test_mixed_history_comes_back_from_the_journal(home: Home, replica: Replica)
         assert now[table] == rows[table], table
 
 
-def test_an_export_and_a_search_show_no_control_characters_on_a_terminal(home: Home, replica: Replica) -> None:
+def test_an_export_and_a_search_show_no_control_characters_on_a_terminal(home: Home, replica: MockSite) -> None:
     configure(home, replica, "live", LIVE)
     evil = "【\x1b]0;x\x07\x9b31m\u202e[red]茅台[/red]】茅台\x1b[2J\u2066\u2028\x85\x00正文 [bold]x[/bold] =1+1"
     telegraph(replica, item(1, evil))

@@ -11,7 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archive.index.spans import holes, merged, without
-from archive.model.feed import Counts, Entry, Failure, Gap, Kind, Poll, Rhythm, Seen, Span, Stretch, Validators
+from archive.model.feed import (
+    ArrivalRate,
+    BackfillPage,
+    Counts,
+    Entry,
+    Failure,
+    FailureKind,
+    Gap,
+    ListingResult,
+    Poll,
+    Span,
+    Validators,
+)
 from archive.store import Store
 from tests.looking import commit_failure
 from tests.test_store import ERROR, FILING, HOST, HOUR, NOW, commit, due, dump, entry, path, poll_of, store
@@ -19,7 +31,7 @@ from tests.test_store import ERROR, FILING, HOST, HOUR, NOW, commit, due, dump, 
 __all__ = ["path", "store"]  # fixtures
 
 MINUTE = timedelta(minutes=1)
-RHYTHM = Rhythm(tuple(n / 3 for n in range(48)), tuple(float(n) for n in range(48)), NOW)
+RHYTHM = ArrivalRate(tuple(n / 3 for n in range(48)), tuple(float(n) for n in range(48)), NOW)
 
 
 def at(minutes: float) -> datetime:
@@ -31,9 +43,9 @@ def span(start: float, end: float) -> Span:
 
 
 def walk(store: Store, *entries: Entry, covered: Span | None = None, floor: datetime | None = None,
-         when: float = 100, failures: tuple[Failure, ...] = ()) -> Seen:  # fmt: skip
+         when: float = 100, failures: tuple[Failure, ...] = ()) -> ListingResult:  # fmt: skip
     docids = [found.docid for found in entries]
-    stretch = Stretch("china", at(when), entries, failures, covered, floor)
+    stretch = BackfillPage("china", at(when), entries, failures, covered, floor)
     return store.commit_stretch(stretch, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST))
 
 
@@ -155,7 +167,7 @@ def test_gaps_come_by_feed_and_time(store: Store) -> None:
 
 def test_what_fills_another_feeds_gap_fills_no_other(store: Store) -> None:
     leave_a_gap(store)
-    store.commit_stretch(Stretch("stock", NOW, (), covered=span(-60, 60)), FILING, {}, {})
+    store.commit_stretch(BackfillPage("stock", NOW, (), covered=span(-60, 60)), FILING, {}, {})
     assert store.gaps() == [Gap("china", at(0), at(30))]
 
 
@@ -189,9 +201,9 @@ def test_the_ledger_says_what_spans_and_gaps_say(store: Store, steps: list[Span 
 
 def test_what_a_walk_finds_is_to_be_fetched_and_is_no_known_ground(store: Store) -> None:
     commit(store, poll_of(entry("a")))
-    bad = Failure("bad", Kind.UNREADABLE, "no usable address")
-    assert walk(store, entry("a"), entry("b", -60), failures=(bad,)) == Seen(1, 1)
-    assert walk(store, entry("a"), entry("b", -60), failures=(bad,)) == Seen(0, 0)
+    bad = Failure("bad", FailureKind.UNREADABLE, "no usable address")
+    assert walk(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(1, 1)
+    assert walk(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(0, 0)
     assert sorted(due(store, at(100))) == ["a", "b"]
     assert store.known("china", ["a", "b", "bad"]) == {"a"}, "what was ground before stays it"
     assert store.feed_counts() == {"china": Counts(entries=3, pending=2, parked=1)}
@@ -265,7 +277,7 @@ def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
 
 def test_rhythms_come_back_as_they_were_learned(store: Store) -> None:
     assert store.rhythms() == {}
-    store.commit_rhythm("china", Rhythm((0.0,) * 48, (0.0,) * 48, None))
+    store.commit_rhythm("china", ArrivalRate((0.0,) * 48, (0.0,) * 48, None))
     store.commit_rhythm("china", RHYTHM)
     store.commit_rhythm("stock", replace(RHYTHM, until=None))
     assert store.rhythms() == {"china": RHYTHM, "stock": replace(RHYTHM, until=None)}
@@ -273,8 +285,8 @@ def test_rhythms_come_back_as_they_were_learned(store: Store) -> None:
 
 def test_the_next_due_after_a_time_passes_over_what_is_due(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
-    commit_failure(store, Failure("b", Kind.TEMPORARY, "x"), NOW, NOW + HOUR)
-    commit_failure(store, Failure("c", Kind.TEMPORARY, "x"), NOW, NOW + 2 * HOUR)
+    commit_failure(store, Failure("b", FailureKind.TEMPORARY, "x"), NOW, NOW + HOUR)
+    commit_failure(store, Failure("c", FailureKind.TEMPORARY, "x"), NOW, NOW + 2 * HOUR)
     assert store.next_due() == NOW
     assert store.next_due(NOW) == NOW + HOUR
     assert store.next_due(NOW + HOUR) == NOW + 2 * HOUR
@@ -285,7 +297,7 @@ def test_the_next_due_after_a_time_passes_over_what_is_due(store: Store) -> None
 
 
 def test_a_quiet_poll_writes_its_feed_and_its_span_only(store: Store, path: Path) -> None:
-    unreadable = (Failure("bad", Kind.UNREADABLE, "x"),)
+    unreadable = (Failure("bad", FailureKind.UNREADABLE, "x"),)
     entries = [entry(f"doc{n}", -n) for n in range(100)]
     commit(store, poll_of(*entries, failures=unreadable), "china", "stock")
     before = dump(path)
@@ -296,7 +308,7 @@ def test_a_quiet_poll_writes_its_feed_and_its_span_only(store: Store, path: Path
 
 def test_what_is_known_already_is_not_written_again(store: Store) -> None:
     """Not even with the same values, which a dump would not show."""
-    unreadable = (Failure("bad", Kind.UNREADABLE, "x"),)
+    unreadable = (Failure("bad", FailureKind.UNREADABLE, "x"),)
     entries = [entry(f"doc{n}", -n) for n in range(100)]
     commit(store, poll_of(*entries, failures=unreadable), "china", "stock")
     changed = store._db.conn.total_changes
@@ -314,7 +326,7 @@ def test_what_vouches_for_a_list_is_kept_with_what_it_vouches_for(store: Store) 
     assert known() == first
     commit(store, replace(poll_of(), unmoved=True, at=NOW + HOUR))
     assert known() == first, "it has not changed since"
-    broken = Failure("china", Kind.TEMPORARY, "x")
+    broken = Failure("china", FailureKind.TEMPORARY, "x")
     commit(store, replace(poll_of(entry("b")), ground=False, error=broken, validators=second, at=NOW + 2 * HOUR))
     assert known() == first, "what was read is not all"
     commit(store, replace(poll_of(entry("c")), validators=second, at=NOW + 3 * HOUR))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.model.errors import QueryError
-from archive.query.parser import All, Any, Medium, OfFeed, Published, parse
+from archive.query.parser import And, DateFilter, FeedFilter, MediaFilter, Or, parse
 from archive.query.tokenizer import phrase
 from web import links
 
@@ -37,25 +37,25 @@ def test_a_condition_is_read_as_one(value: str) -> None:
         with pytest.raises(QueryError, match="no word"):
             parse(links.term("media", value))
     else:
-        assert parse(links.term("media", value)) == Medium(words)
+        assert parse(links.term("media", value)) == MediaFilter(words)
 
 
 def test_a_condition_more_holds_for_all_of_a_query() -> None:
-    assert parse(links.narrowed("茅台 OR 五粮液", "feed:a")) == All((parse("茅台 OR 五粮液"), OfFeed("a")))
-    assert isinstance(parse("茅台 OR 五粮液"), Any)
+    assert parse(links.narrowed("茅台 OR 五粮液", "feed:a")) == And((parse("茅台 OR 五粮液"), FeedFilter("a")))
+    assert isinstance(parse("茅台 OR 五粮液"), Or)
     found = parse(links.narrowed("茅台 NOT 传闻", 'media:"新华社 客户端"'))
-    assert isinstance(found, All)
-    assert isinstance(found.of[-1], Medium)
+    assert isinstance(found, And)
+    assert isinstance(found.of[-1], MediaFilter)
     assert links.narrowed("", "feed:a") == "feed:a"
 
 
 def test_an_hour_ends_before_the_next_begins() -> None:
     query = parse(links.hour(datetime(2026, 9, 30, 1, tzinfo=UTC)))
 
-    assert query == All(
+    assert query == And(
         (
-            Published(since=datetime(2026, 9, 30, 1, tzinfo=UTC)),
-            Published(until=datetime(2026, 9, 30, 1, 59, 59, 999000, tzinfo=UTC)),
+            DateFilter(since=datetime(2026, 9, 30, 1, tzinfo=UTC)),
+            DateFilter(until=datetime(2026, 9, 30, 1, 59, 59, 999000, tzinfo=UTC)),
         )
     )
 

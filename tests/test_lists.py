@@ -10,7 +10,7 @@ import pytest
 
 from archive.journal.documents import dump
 from archive.model.feed import Listing
-from config.model import Feed, Kind
+from config.model import Feed, FeedKind
 from crawler.errors import CrawlerError, GoneError, ListingError
 from crawler.listings.registry import READERS
 
@@ -49,7 +49,7 @@ def test_a_page_of_each_kind_gives_the_record_beside_it(page: Path) -> None:
 
 
 def test_every_kind_that_can_be_configured_has_a_reader_and_a_page() -> None:
-    assert set(get_args(Kind)) == READERS.keys() == {page.stem.partition("-")[0] for page in PAGES}
+    assert set(get_args(FeedKind)) == READERS.keys() == {page.stem.partition("-")[0] for page in PAGES}
 
 
 @pytest.mark.parametrize("kind", READERS)

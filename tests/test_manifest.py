@@ -18,7 +18,7 @@ from archive.integrity.seal import adopt, manifests_path, seal
 from archive.integrity.verify import verify
 from archive.model.article import Post, Revision
 from archive.model.feed import Entry, Filing, Poll
-from archive.model.image import KeptPicture
+from archive.model.image import StoredImage
 from config.model import Settings
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
@@ -46,7 +46,7 @@ def add(archive: Archive, docid: str, at: datetime, number: int = 1) -> None:
 def add_picture(archive: Archive, docid: str, at: datetime, data: bytes) -> Path:
     """Keep a picture of an article that is archived; return where its file is."""
     url = f"https://p.cn/{docid}-{data[:4].hex()}-{at:%H%M}.png"
-    picture = KeptPicture(url, at, hashlib.sha256(data).hexdigest(), "image/png", len(data))
+    picture = StoredImage(url, at, hashlib.sha256(data).hexdigest(), "image/png", len(data))
     revision = archive.store.versions.revisions(docid)[-1]
     archive.store.versions.commit(
         [replace(again(version(replace(revision, number=1))), revision=None, pictures={url: "p.cn"})], [None]

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from archive.model.feed import Failure, Gap, Kind
+from archive.model.feed import Failure, FailureKind, Gap
 from scheduler.monitoring.metrics import BUCKETS, OUTCOMES, STATES, Metrics, Snapshot
 from scheduler.monitoring.reports import FeedReport
 
@@ -64,8 +64,8 @@ def test_polls_are_counted_by_feed_and_outcome() -> None:
     metrics = Metrics()
     metrics.polled("china", None)
     metrics.polled("china", None)
-    metrics.polled("china", Failure("china", Kind.UNREADABLE, "no JSON"))
-    metrics.polled("stock", Failure("stock", Kind.BLOCKED, "403"))
+    metrics.polled("china", Failure("china", FailureKind.UNREADABLE, "no JSON"))
+    metrics.polled("stock", Failure("stock", FailureKind.BLOCKED, "403"))
     samples = read(metrics)
     assert value(samples, "polls_total", feed="china", outcome="ok") == 2
     assert value(samples, "polls_total", feed="china", outcome="unreadable") == 1
@@ -75,12 +75,12 @@ def test_polls_are_counted_by_feed_and_outcome() -> None:
 
 def test_failures_are_counted_by_kind() -> None:
     metrics = Metrics()
-    metrics.failed(Kind.GONE)
-    metrics.failed(Kind.GONE)
+    metrics.failed(FailureKind.GONE)
+    metrics.failed(FailureKind.GONE)
     samples = read(metrics)
-    assert {kind: value(samples, "failures_total", kind=kind) for kind in Kind} == dict.fromkeys(Kind, 0) | {
-        Kind.GONE: 2
-    }
+    assert {kind: value(samples, "failures_total", kind=kind) for kind in FailureKind} == dict.fromkeys(
+        FailureKind, 0
+    ) | {FailureKind.GONE: 2}
 
 
 def test_every_series_of_a_counter_is_there_before_its_first_event() -> None:
@@ -89,7 +89,7 @@ def test_every_series_of_a_counter_is_there_before_its_first_event() -> None:
     assert [value(samples, "polls_total", feed="china", outcome=outcome) for outcome in OUTCOMES] == [0] * len(
         OUTCOMES
     )
-    assert [value(samples, "failures_total", kind=kind) for kind in Kind] == [0] * len(Kind)
+    assert [value(samples, "failures_total", kind=kind) for kind in FailureKind] == [0] * len(FailureKind)
     assert value(samples, "articles_archived_total") == 0
     assert value(samples, "archive_latency_seconds_count") == 0
 

@@ -117,6 +117,9 @@ def test_systemds_own_program_and_we_say_the_same(manager: Manager) -> None:
     except FileNotFoundError:
         pytest.skip("there is no systemd-notify here")
     theirs = sorted(manager.heard())
-    program = "import os; from scheduler.daemon.systemd import Notifier; Notifier.from_environment(os.environ).ready('14 feeds')"
+    program = (
+        "import os; from scheduler.daemon.systemd import Notifier; "
+        "Notifier.from_environment(os.environ).ready('14 feeds')"
+    )
     subprocess.run([sys.executable, "-c", program], env=os.environ | manager.environ, check=True)
     assert sorted(line for line in theirs if not line.startswith("MAINPID=")) == sorted(manager.heard())

@@ -17,7 +17,7 @@ from archive.export.formats import Archived, Export
 from archive.files.post import render
 from archive.model.article import Article, Revision
 from archive.model.results import Record
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home, Outcome
 from tests.test_cli import assert_refused
 from tests.test_outputs import NOW, RECORD
@@ -123,7 +123,7 @@ def test_a_feed_of_nothing_is_one() -> None:
 
 
 def test_the_command_writes_a_feed_of_what_is_asked_for(
-    home: Home, crawl: Callable[..., Outcome], replica: Replica
+    home: Home, crawl: Callable[..., Outcome], replica: MockSite
 ) -> None:
     crawl()
     whole = parsed(home.run("export", "atom").out.encode())
@@ -139,7 +139,7 @@ def test_the_command_writes_a_feed_of_what_is_asked_for(
     spoilt.write_bytes(b"other")
     outcome = home.run("export", "atom", "-o", "feed.xml")
     assert_refused(outcome, 4, "1 files are missing", "verify --repair")
-    assert f"docid={mocksite.site.stories[0].docid}" in outcome.err
+    assert f"docid={replica.site.stories[0].docid}" in outcome.err
     kinds = [entry.content[0].type for entry in parsed((home.folder / "feed.xml").read_bytes()).entries]
     assert sorted(kinds) == ["text/html"] * 11 + ["text/plain"]
 

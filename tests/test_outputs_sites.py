@@ -15,7 +15,7 @@ from archive.export.sites import unbroken
 from archive.files.post import body_of, load
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, NotWritableError
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import NEWEST, Home, Outcome
 from tests.test_cli import assert_refused
 
@@ -77,7 +77,7 @@ def test_a_body_has_nothing_that_markdown_takes_for_its_own(body: str, expected:
     assert [each.text() for each in pre_before] == [each.text() for each in pre_after]
 
 
-def test_as_of_a_time_the_file_is_that_of_then(home: Home, replica: Replica) -> None:
+def test_as_of_a_time_the_file_is_that_of_then(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     story = replica.site.stories[0]
     home.run("crawl")

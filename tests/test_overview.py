@@ -12,8 +12,8 @@ import pytest
 
 import archive.search.stats
 from archive.files.paths import CHINA
-from archive.model.feed import Failure, Kind
-from archive.model.fetch import Outcome, Place
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import JournalPosition, Outcome
 from archive.query.parser import parse
 from archive.store import Store
 from tests.finding import NOW, Story, invented, put
@@ -143,12 +143,12 @@ def test_as_of_a_time_nothing_of_later_counts(store: Store) -> None:
 
 def test_looks_are_told_with_their_places(store: Store) -> None:
     put(store, [Story("a", "题", "文")], at=NOW)
-    gone = failed(Failure("a", Kind.GONE, "status 404"), NOW + HOUR, None)
-    store.versions.commit([gone], [Place("finarchive-20260930-0001.warc.gz", 77)])
+    gone = failed(Failure("a", FailureKind.GONE, "status 404"), NOW + HOUR, None)
+    store.versions.commit([gone], [JournalPosition("finarchive-20260930-0001.warc.gz", 77)])
 
     first, second = store.overview.looks("a", EVER)
 
     assert (first.outcome, first.revision, first.place) == (Outcome.FIRST, 1, None)
     assert (second.outcome, second.evidence) == (Outcome.GONE, "status 404")
-    assert second.place == Place("finarchive-20260930-0001.warc.gz", 77)
+    assert second.place == JournalPosition("finarchive-20260930-0001.warc.gz", 77)
     assert store.overview.looks("a", NOW) == [first]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mocksite.images import png
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.picturing import ON, TIMELESS, asked, illustrated, stored
 from tests.running import Running
@@ -24,17 +24,17 @@ SHARED_PICTURE = ["/pictures/a.png", "/pictures/both.png"], ["/pictures/both.png
 
 
 @pytest.fixture
-def site() -> Iterator[Replica]:
+def site() -> Iterator[MockSite]:
     """Three articles: two share a picture, and one of them has it at another address too."""
-    with Replica(illustrated(*SHARED_PICTURE)) as running:
+    with MockSite(illustrated(*SHARED_PICTURE)) as running:
         yield running
 
 
-def configure(home: Home, site: Replica, more: str = ON, network: str = "") -> None:
+def configure(home: Home, site: MockSite, more: str = ON, network: str = "") -> None:
     home.configure(site.endpoint, more=more, network=network)
 
 
-def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(home: Home, site: Replica) -> None:
+def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(home: Home, site: MockSite) -> None:
     configure(home, site)
 
     done = home.run("crawl", "--json")
@@ -55,7 +55,7 @@ def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(h
     assert asked(site) == []
 
 
-def test_off_nothing_is_asked_stored_or_told(home: Home, site: Replica) -> None:
+def test_off_nothing_is_asked_stored_or_told(home: Home, site: MockSite) -> None:
     configure(home, site, more="")
     done = home.run("crawl", "--json")
     assert (done.status, done.json["requests"], "pictures" in done.json) == (0, 6, False)
@@ -65,7 +65,7 @@ def test_off_nothing_is_asked_stored_or_told(home: Home, site: Replica) -> None:
     assert not (home.root / ".finarchive" / "images").exists()
 
 
-def test_articles_go_first_and_each_request_says_where_it_comes_from(home: Home, site: Replica) -> None:
+def test_articles_go_first_and_each_request_says_where_it_comes_from(home: Home, site: MockSite) -> None:
     configure(home, site)
     home.run("crawl")
     paths = [hit.path for hit in site.hits]
@@ -76,7 +76,7 @@ def test_articles_go_first_and_each_request_says_where_it_comes_from(home: Home,
 
 
 def test_a_picture_host_that_refuses_a_foreign_referer_serves_us(home: Home) -> None:
-    with Replica(illustrated(["/guarded/x.png"])) as site:
+    with MockSite(illustrated(["/guarded/x.png"])) as site:
         configure(home, site)
         assert home.run("crawl", "--json").json["pictures"]["kept"] == 1
     assert [path.read_bytes() for path in stored(home)] == [png("x.png")]
@@ -95,7 +95,7 @@ BAD = {
 
 @pytest.mark.slow
 def test_what_is_no_picture_is_told_tried_again_and_given_up(home: Home) -> None:
-    with Replica(illustrated([*BAD, "/pictures/good.png"])) as site:
+    with MockSite(illustrated([*BAD, "/pictures/good.png"])) as site:
         site.site.pages["/pictures/drawing.svg"] = b'<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'
         site.fault("html", match="page.png")
         site.fault("status", match="gone.png", status=404)
@@ -132,7 +132,7 @@ def test_what_is_no_picture_is_told_tried_again_and_given_up(home: Home) -> None
     assert len(stored(home)) == 6
 
 
-def test_status_tells_of_pictures_when_they_are_kept(home: Home, site: Replica) -> None:
+def test_status_tells_of_pictures_when_they_are_kept(home: Home, site: MockSite) -> None:
     site.fault("status", match=r"a\.png", status=404)
     configure(home, site)
     assert "2 pictures kept, 1 failed, 1 waiting" in home.run("crawl").out
@@ -146,7 +146,7 @@ def test_status_tells_of_pictures_when_they_are_kept(home: Home, site: Replica) 
 
 
 def test_a_limited_crawl_fetches_the_pictures_of_its_articles_alone(home: Home) -> None:
-    with Replica(illustrated(["/pictures/1.png"], ["/pictures/2.png", "/pictures/1.png"])) as site:
+    with MockSite(illustrated(["/pictures/1.png"], ["/pictures/2.png", "/pictures/1.png"])) as site:
         site.fault("status", match=r"1\.png", status=503, times=1)
         configure(home, site)
         assert home.run("crawl", "--json", "--limit", "1").json["pictures"] == {"kept": 0, "failed": 1, "waiting": 1}
@@ -159,7 +159,7 @@ def test_a_limited_crawl_fetches_the_pictures_of_its_articles_alone(home: Home) 
 
 @pytest.mark.slow
 def test_switched_on_later_articles_get_their_pictures_when_they_are_looked_at_again(
-    home: Home, site: Replica
+    home: Home, site: MockSite
 ) -> None:
     configure(home, site, more="")
     home.run("crawl")
@@ -171,7 +171,7 @@ def test_switched_on_later_articles_get_their_pictures_when_they_are_looked_at_a
     assert len(asked(site)) == 3
 
 
-def test_a_picture_of_a_private_address_is_refused(home: Home, site: Replica) -> None:
+def test_a_picture_of_a_private_address_is_refused(home: Home, site: MockSite) -> None:
     """The articles were had while it was allowed; their pictures are asked for when it is not any more."""
     site.fault("status", match=r"\.png", status=503)
     configure(home, site)
@@ -191,7 +191,7 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
-def test_verify_names_what_became_of_pictures(home: Home, site: Replica) -> None:
+def test_verify_names_what_became_of_pictures(home: Home, site: MockSite) -> None:
     configure(home, site)
     home.run("crawl")
     one, other = stored(home)
@@ -208,7 +208,7 @@ def test_verify_names_what_became_of_pictures(home: Home, site: Replica) -> None
 
 
 def test_the_daemon_fetches_pictures_by_itself_and_for_a_crawl_that_is_handed_to_it(
-    home: Home, site: Replica
+    home: Home, site: MockSite
 ) -> None:
     configure(home, site)
     with Running(home) as daemon:
@@ -223,7 +223,7 @@ def test_the_daemon_fetches_pictures_by_itself_and_for_a_crawl_that_is_handed_to
 
 @pytest.mark.slow
 def test_what_becomes_due_while_pictures_are_fetched_is_fetched_too(home: Home) -> None:
-    with Replica([]) as site:
+    with MockSite([]) as site:
         elsewhere = site.url.replace("127.0.0.1", "localhost")
         for story in illustrated([f"{elsewhere}/slow.png"], []):
             site.site.add(story)
@@ -243,7 +243,7 @@ def test_what_becomes_due_while_pictures_are_fetched_is_fetched_too(home: Home) 
 @pytest.mark.slow
 def test_polls_wait_for_no_backlog_of_pictures(home: Home) -> None:
     pictures = [f"/pictures/{number}.png" for number in range(150)]
-    with Replica(illustrated(pictures, [])) as site:
+    with MockSite(illustrated(pictures, [])) as site:
         schedule = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
         configure(home, site, more=ON + schedule)
         home.config.write_text(
@@ -273,7 +273,7 @@ def dying(home: Home, step: str) -> int:
 @pytest.mark.parametrize(
     "step", ["before the pictures' files", "before the pictures' rows", "after the pictures' note"]
 )
-def test_a_crawl_killed_on_the_way_of_a_picture_is_carried_on(home: Home, site: Replica, step: str) -> None:
+def test_a_crawl_killed_on_the_way_of_a_picture_is_carried_on(home: Home, site: MockSite, step: str) -> None:
     configure(home, site)
     assert dying(home, step) == -signal.SIGKILL
     kept = "SELECT count(*) FROM images WHERE status = 'kept'"
@@ -290,7 +290,7 @@ def test_a_crawl_killed_on_the_way_of_a_picture_is_carried_on(home: Home, site: 
 
 
 @pytest.mark.slow
-def test_rebuild_brings_the_rows_back_and_leaves_the_files_alone(home: Home, site: Replica) -> None:
+def test_rebuild_brings_the_rows_back_and_leaves_the_files_alone(home: Home, site: MockSite) -> None:
     site.fault("status", match=r"a\.png", status=404)
     configure(home, site)
     home.run("crawl")
@@ -312,7 +312,7 @@ def test_rebuild_brings_the_rows_back_and_leaves_the_files_alone(home: Home, sit
 
 @pytest.mark.slow
 @pytest.mark.parametrize("raw", ["warc", "none"])
-def test_what_was_kept_without_a_journal_outlives_a_rebuild(home: Home, site: Replica, raw: str) -> None:
+def test_what_was_kept_without_a_journal_outlives_a_rebuild(home: Home, site: MockSite, raw: str) -> None:
     configure(home, site, more=ON + 'raw = "none"\n')
     home.run("crawl")
     configure(home, site, more=f'{ON}raw = "{raw}"\n')

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.files.paths import CHINA
-from archive.model.feed import Kind, Rhythm
+from archive.model.feed import ArrivalRate, FailureKind
 from config.model import Feed, ScheduleSettings
 from scheduler.policy.arrival_rate import EMPTY, first_look, learn
 from scheduler.policy.intervals import Pace, Silence, find_silence, next_poll, pace, retry_delay, weight
@@ -27,7 +27,7 @@ troubles = st.floats(0, 1e6)
 hours = (st.floats(-3, 1) | st.floats(-24 * 400, 24 * 400)).map(lambda number: NOW + number * HOUR)
 paces = st.tuples(*[st.floats(1, 200_000)] * 3).map(lambda three: Pace(*(n * SECOND for n in _middle_last(three))))
 rhythms = st.builds(
-    Rhythm,
+    ArrivalRate,
     seconds=st.lists(st.floats(0, 50_000), min_size=48, max_size=48).map(tuple),
     arrivals=st.lists(st.floats(0, 500), min_size=48, max_size=48).map(tuple),
     until=st.none() | hours,
@@ -39,7 +39,7 @@ def _middle_last(three: tuple[float, ...]) -> tuple[float, float, float]:
     return least, most, base
 
 
-def delays(kind: Kind) -> list[timedelta]:
+def delays(kind: FailureKind) -> list[timedelta]:
     """All waits until an entry is parked."""
     found: list[timedelta] = []
     while (delay := retry_delay(kind, len(found) + 1, sum(found, timedelta(0)))) is not None:
@@ -48,8 +48,8 @@ def delays(kind: Kind) -> list[timedelta]:
     return found
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_of_failure_is_tried_again_at_once_then_ever_later_then_parked(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_every_kind_of_failure_is_tried_again_at_once_then_ever_later_then_parked(kind: FailureKind) -> None:
     found = delays(kind)
     assert found[0] == timedelta(0)
     assert found == sorted(found)
@@ -58,38 +58,40 @@ def test_every_kind_of_failure_is_tried_again_at_once_then_ever_later_then_parke
     assert retry_delay(kind, len(found) + 50, 30 * DAY) is None
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_failures_of_other_kinds_in_the_first_minutes_park_nothing(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_failures_of_other_kinds_in_the_first_minutes_park_nothing(kind: FailureKind) -> None:
     """Three resets, and then a 404: that says no more than the first 404 of any article."""
     assert delays(kind)[1] <= (retry_delay(kind, 9, 12 * MINUTE) or timedelta(0)) <= HOUR
     assert retry_delay(kind, 9, 20 * HOUR) == DAY
     assert retry_delay(kind, 9, 40 * HOUR) is None
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_a_clock_that_was_set_back_leaves_the_attempts_to_count(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_a_clock_that_was_set_back_leaves_the_attempts_to_count(kind: FailureKind) -> None:
     waits = [retry_delay(kind, attempts, -HOUR) for attempts in range(1, 9)]
     assert [wait for wait in waits if wait is not None] == delays(kind)
 
 
 def test_what_mends_by_itself_is_tried_more_often_than_what_hardly_does() -> None:
-    assert len(delays(Kind.TEMPORARY)) == len(delays(Kind.BLOCKED)) == 7
-    assert len(delays(Kind.GONE)) == len(delays(Kind.REFUSED)) == len(delays(Kind.UNREADABLE)) == 3
+    assert len(delays(FailureKind.TEMPORARY)) == len(delays(FailureKind.BLOCKED)) == 7
+    assert (
+        len(delays(FailureKind.GONE)) == len(delays(FailureKind.REFUSED)) == len(delays(FailureKind.UNREADABLE)) == 3
+    )
 
 
 def test_a_network_that_is_down_for_a_day_parks_nothing() -> None:
-    assert sum(delays(Kind.TEMPORARY), timedelta(0)) > timedelta(days=1)
+    assert sum(delays(FailureKind.TEMPORARY), timedelta(0)) > timedelta(days=1)
 
 
 # -- the next poll ------------------------------------------------------------------------------------------------
 
 
-def steady(an_hour: float, until: datetime | None = NOW) -> Rhythm:
+def steady(an_hour: float, until: datetime | None = NOW) -> ArrivalRate:
     """The rhythm of a feed that has brought so many articles in every hour, for long."""
-    return Rhythm(seconds=(50_000.0,) * 48, arrivals=(an_hour * 50_000 / 3600,) * 48, until=until)
+    return ArrivalRate(seconds=(50_000.0,) * 48, arrivals=(an_hour * 50_000 / 3600,) * 48, until=until)
 
 
-def wait(rhythm: Rhythm, trouble: float = 0.0, silent: timedelta = timedelta(0), **changed: Any) -> timedelta:
+def wait(rhythm: ArrivalRate, trouble: float = 0.0, silent: timedelta = timedelta(0), **changed: Any) -> timedelta:
     """From one poll to the next, of a feed last polled now that has been silent for so long."""
     arguments: dict[str, Any] = {"last_poll": NOW, "last_success": NOW, "trouble": trouble} | changed
     return next_poll(replace(rhythm, until=NOW - silent), PACE, NOW, **arguments) - NOW
@@ -143,19 +145,19 @@ def test_a_feed_of_which_nothing_is_known_is_polled_at_its_base_interval_and_a_d
     ("failures", "expected"),
     [
         ([], 1),
-        ([Kind.TEMPORARY], 1),
-        ([Kind.TEMPORARY] * 2, 2),
-        ([Kind.TEMPORARY] * 5, 16),
-        ([Kind.TEMPORARY] * 7, 60),
-        ([Kind.UNREADABLE], 2),
-        ([Kind.GONE], 8),
-        ([Kind.REFUSED, Kind.TEMPORARY], 16),
-        ([Kind.GONE] * 2, 60),
-        ([Kind.GONE] * 100_000, 60),
-        ([Kind.BLOCKED] * 9, 1),  # the host's rest keeps it
+        ([FailureKind.TEMPORARY], 1),
+        ([FailureKind.TEMPORARY] * 2, 2),
+        ([FailureKind.TEMPORARY] * 5, 16),
+        ([FailureKind.TEMPORARY] * 7, 60),
+        ([FailureKind.UNREADABLE], 2),
+        ([FailureKind.GONE], 8),
+        ([FailureKind.REFUSED, FailureKind.TEMPORARY], 16),
+        ([FailureKind.GONE] * 2, 60),
+        ([FailureKind.GONE] * 100_000, 60),
+        ([FailureKind.BLOCKED] * 9, 1),  # the host's rest keeps it
     ],
 )
-def test_failed_polls_put_the_next_one_off_each_by_its_weight(failures: list[Kind], expected: float) -> None:
+def test_failed_polls_put_the_next_one_off_each_by_its_weight(failures: list[FailureKind], expected: float) -> None:
     trouble = sum(weight(kind) for kind in failures)
     assert minutes(wait(steady(40), trouble)) == expected
     assert wait(steady(0.1), trouble) == HOUR, "a failing feed is not polled more often than a healthy one"
@@ -194,7 +196,7 @@ def test_a_cron_expression_overrules_rhythm_and_trouble_but_not_the_present() ->
 @settings(deadline=None)
 @given(rhythms, paces, st.tuples(st.none() | hours, st.none() | hours), troubles, spreads)
 def test_the_next_poll_is_never_past_and_always_within_bounds(
-    rhythm: Rhythm, pace: Pace, polls: tuple[datetime | None, datetime | None], trouble: float, spread: float
+    rhythm: ArrivalRate, pace: Pace, polls: tuple[datetime | None, datetime | None], trouble: float, spread: float
 ) -> None:
     last, heard = polls
     found = next_poll(rhythm, pace, NOW, last_poll=last, last_success=heard, trouble=trouble, spread=spread)
@@ -208,7 +210,7 @@ def test_the_next_poll_is_never_past_and_always_within_bounds(
 @settings(deadline=None)
 @given(rhythms, paces, troubles, troubles, spreads)
 def test_more_trouble_never_makes_a_poll_come_sooner(
-    rhythm: Rhythm, pace: Pace, one: float, other: float, spread: float
+    rhythm: ArrivalRate, pace: Pace, one: float, other: float, spread: float
 ) -> None:
     less, more = (
         next_poll(rhythm, pace, NOW, last_poll=NOW, last_success=NOW, trouble=trouble, spread=spread)
@@ -219,7 +221,9 @@ def test_more_trouble_never_makes_a_poll_come_sooner(
 
 @settings(deadline=None)
 @given(rhythms, st.timedeltas(min_value=timedelta(0), max_value=300 * DAY), spreads)
-def test_a_longer_silence_never_makes_a_poll_come_sooner(rhythm: Rhythm, silent: timedelta, spread: float) -> None:
+def test_a_longer_silence_never_makes_a_poll_come_sooner(
+    rhythm: ArrivalRate, silent: timedelta, spread: float
+) -> None:
     assert wait(rhythm, silent=silent, spread=spread) <= wait(rhythm, silent=silent + HOUR, spread=spread)
 
 
@@ -256,7 +260,7 @@ def test_a_feeds_own_interval_is_its_base_within_the_bounds(every: timedelta | N
     ],
 )
 def test_a_list_is_dead_when_its_own_rhythm_misses_thirty_articles(
-    rhythm: Rhythm, age: timedelta, dead: bool
+    rhythm: ArrivalRate, age: timedelta, dead: bool
 ) -> None:
     found = find_silence(rhythm, NOW - age, NOW, PACE.base)
     assert (found is not None) is dead

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import pytest
 
-from mocksite.server import Hit, Replica
+from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
@@ -40,7 +40,7 @@ def set_network(home: Home, **settings: float | str) -> None:
     home.config.write_text("\n".join([*kept[:place], *lines, *kept[place:]]) + f"\n[[feeds]]{rest}")
 
 
-def most_at_once(hits: list[Hit]) -> int:
+def most_at_once(hits: list[RequestLogEntry]) -> int:
     """How many requests were being answered at the same time, at most."""
     edges = sorted([(hit.began, 1) for hit in hits] + [(hit.ended, -1) for hit in hits])  # an end before a beginning
     most = now = 0
@@ -50,12 +50,12 @@ def most_at_once(hits: list[Hit]) -> int:
     return most
 
 
-def pauses(hits: list[Hit]) -> list[float]:
+def pauses(hits: list[RequestLogEntry]) -> list[float]:
     """Seconds between each two starts."""
     return [later - earlier for earlier, later in pairwise(sorted(hit.began for hit in hits))]
 
 
-def assert_paced(hits: list[Hit], delay: float) -> None:
+def assert_paced(hits: list[RequestLogEntry], delay: float) -> None:
     """Never less than ``delay`` between two of these requests."""
     kept = pauses(hits)
     assert kept, "there is nothing to measure"
@@ -65,7 +65,7 @@ def assert_paced(hits: list[Hit], delay: float) -> None:
     assert sum(kept) >= delay * len(kept) - SLACK
 
 
-def assert_rests(hits: list[Hit], refusals: list[Hit], seconds: float) -> None:
+def assert_rests(hits: list[RequestLogEntry], refusals: list[RequestLogEntry], seconds: float) -> None:
     """Nothing was asked for so long after each of these refusals was sent."""
     for refusal in refusals:
         early = [hit.began - refusal.ended for hit in hits if 0 < hit.began - refusal.ended < seconds - 0.01]
@@ -81,7 +81,7 @@ def stories(number: int, *lids: int) -> list[Story]:
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
 def test_without_a_delay_no_more_than_concurrency_are_asked_at_once(home: Home, concurrency: int) -> None:
-    with Replica(stories(60)) as replica:
+    with MockSite(stories(60)) as replica:
         replica.fault("stall", match="doc-i", seconds=0.03)
         home.configure(replica.endpoint, replica.endpoint)
         set_network(home, concurrency=concurrency)
@@ -94,7 +94,7 @@ def test_without_a_delay_no_more_than_concurrency_are_asked_at_once(home: Home, 
 
 def test_a_host_that_answers_slowly_gets_no_more_requests_at_once(home: Home) -> None:
     """Also when its answers take longer than the delay: the queue must not build up on the wire."""
-    with Replica(stories(12)) as replica:
+    with MockSite(stories(12)) as replica:
         replica.fault("stall", match="doc-i", seconds=0.7)
         home.configure(replica.endpoint)
         set_network(home, concurrency=2, delay=0.1)
@@ -110,7 +110,7 @@ def test_a_host_that_answers_slowly_gets_no_more_requests_at_once(home: Home) ->
 
 
 def test_those_that_wait_for_robots_txt_together_all_keep_to_it(home: Home) -> None:
-    with Replica(stories(12)) as lists, Replica(stories(12)) as articles:
+    with MockSite(stories(12)) as lists, MockSite(stories(12)) as articles:
         lists.site.base_url = articles.url.replace("127.0.0.1", "localhost")
         articles.site.robots_text = "User-agent: *\nDisallow: /\n"
         articles.fault("stall", match="robots.txt", seconds=0.3)
@@ -126,7 +126,7 @@ def test_those_that_wait_for_robots_txt_together_all_keep_to_it(home: Home) -> N
 
 
 def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(home: Home) -> None:
-    with Replica(stories(30, 1686, 1687, 1690) + make_stories(60, newest=NEWEST - 86400, seed=1)) as replica:
+    with MockSite(stories(30, 1686, 1687, 1690) + make_stories(60, newest=NEWEST - 86400, seed=1)) as replica:
         replica.fault("stall", match="doc-i.*[37].shtml", seconds=0.9)
         replica.fault("stall", match="page=2", seconds=0.5)
         home.configure(*[replica.endpoint] * 3, more=EVERY_SECOND)
@@ -155,7 +155,7 @@ def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(ho
 
 def test_redirects_keep_to_the_delay_of_the_host_they_lead_to(home: Home) -> None:
     """One that has requests of its own meanwhile."""
-    with Replica(stories(12)) as first, Replica(make_stories(12, newest=NEWEST, lids=[1686], seed=1)) as second:
+    with MockSite(stories(12)) as first, MockSite(make_stories(12, newest=NEWEST, lids=[1686], seed=1)) as second:
         elsewhere = second.url.replace("127.0.0.1", "localhost")  # under another name it is another host
         second.site.base_url = elsewhere
         first.fault("redirect", match="doc-i.*[0-6].shtml", to=f"{elsewhere}/x.shtml")
@@ -174,7 +174,7 @@ def test_redirects_keep_to_the_delay_of_the_host_they_lead_to(home: Home) -> Non
 
 
 def test_another_delay_is_kept_from_the_reload_on(home: Home) -> None:
-    with Replica(stories(40)) as replica:
+    with MockSite(stories(40)) as replica:
         home.configure(replica.endpoint, more=EVERY_SECOND)
         set_network(home, delay=0.1, concurrency=2)
         with Running(home) as daemon:
@@ -191,7 +191,7 @@ def test_another_delay_is_kept_from_the_reload_on(home: Home) -> None:
 
 def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
     """The next spider goes on with the pauses of the one before it."""
-    with Replica(stories(1)) as replica:
+    with MockSite(stories(1)) as replica:
         home.configure(replica.endpoint, more=HOURLY)
         set_network(home, delay=4.0, concurrency=2)
         with Running(home) as daemon:
@@ -211,7 +211,7 @@ def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_rests_double_while_a_host_refuses_everything_and_it_recovers_by_itself(home: Home, status: int) -> None:
-    with Replica(stories(12)) as replica:
+    with MockSite(stories(12)) as replica:
         replica.fault("status", match="doc-i|roll", status=status, times=4)
         home.configure(replica.endpoint, more=EVERY_SECOND)
         set_network(home, rest="1s", concurrency=1)
@@ -228,7 +228,7 @@ def test_rests_double_while_a_host_refuses_everything_and_it_recovers_by_itself(
 
 
 def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
-    with Replica(stories(30)) as replica:
+    with MockSite(stories(30)) as replica:
         replica.fault("status", match="doc-i", status=429, retry_after=3, skip=5, times=1)
         replica.fault("status", match="doc-i", status=429, retry_after=2, skip=10, times=1)
         home.configure(replica.endpoint, replica.endpoint, more=EVERY_SECOND)
@@ -244,7 +244,7 @@ def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
 
 
 def test_a_rest_that_was_stated_holds_over_a_kill(home: Home) -> None:
-    with Replica(stories(12)) as replica:
+    with MockSite(stories(12)) as replica:
         replica.fault("status", match="doc-i", status=429, retry_after=12, skip=3, times=1)
         home.configure(replica.endpoint, more=EVERY_SECOND)
         set_network(home, concurrency=1)
@@ -275,7 +275,7 @@ def free_port() -> int:
     ids=["refuses", "no name"],
 )
 def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[[int], str]) -> None:
-    with Replica(stories(40)) as replica:
+    with MockSite(stories(40)) as replica:
         replica.site.base_url = elsewhere(free_port())
         home.configure(replica.endpoint, more=EVERY_SECOND)
         set_network(home, rest="1s", concurrency=2)
@@ -291,13 +291,13 @@ def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[
 
 def test_a_host_that_comes_back_is_found_without_anybody_asking(home: Home) -> None:
     port = free_port()
-    with Replica(stories(40)) as replica:
+    with MockSite(stories(40)) as replica:
         replica.site.base_url = f"http://localhost:{port}"
         home.configure(replica.endpoint, more=EVERY_SECOND)
         set_network(home, rest="1s", concurrency=2)
         with Running(home) as daemon:
             daemon.wait_for("resting host=localhost", times=2)
-            with Replica(stories(40), port=port) as back:
+            with MockSite(stories(40), port=port) as back:
                 daemon.wait_for("answers-again host=localhost")
                 daemon.wait_for("archived ", times=20)  # those that were tried are for later
                 assert daemon.stop() == 0

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.files.post import PROFILES, load, quoted, render, scalar
-from archive.model.article import Article, Page, Picture, Post
+from archive.model.article import Article, ArticleImage, Page, Post
 from archive.model.feed import Entry
 from config.model import Feed
 from crawler.extract.article import extract
@@ -162,7 +162,7 @@ PICTURED = replace(
     ARTICLE,
     editor="张三",
     original_title="降息0.25%：'稳'字当头",
-    pictures=(Picture("https://n.sinaimg.cn/a.png", "央行大楼"), Picture("https://n.sinaimg.cn/b.png")),
+    pictures=(ArticleImage("https://n.sinaimg.cn/a.png", "央行大楼"), ArticleImage("https://n.sinaimg.cn/b.png")),
 )
 PAGE_FACTS = {
     "editor": "张三",
@@ -290,7 +290,7 @@ def as_utf8(value: Any) -> Any:
         symbols=WORDS,
         editor=st.none() | ANY_TEXT,
         original_title=st.none() | ANY_TEXT,
-        pictures=st.lists(st.builds(Picture, url=ANY_TEXT, caption=ANY_TEXT), max_size=3).map(tuple),
+        pictures=st.lists(st.builds(ArticleImage, url=ANY_TEXT, caption=ANY_TEXT), max_size=3).map(tuple),
     ),
     categories=st.lists(ANY_TEXT, min_size=1, max_size=3),
     author=ANY_TEXT,

@@ -12,14 +12,14 @@ from urllib.error import URLError
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.skipif(not Path(sys.executable).with_name("wayback").exists(), reason="pywb is not installed")
-def test_pywb_replays_a_page_as_the_site_sent_it(home: Home, replica: Replica, tmp_path: Path) -> None:
+def test_pywb_replays_a_page_as_the_site_sent_it(home: Home, replica: MockSite, tmp_path: Path) -> None:
     home.configure(replica.endpoint)
     assert home.run("crawl").status == 0
     url = replica.site.address(replica.site.stories[0].docid)

@@ -7,39 +7,39 @@ from datetime import UTC, datetime
 import pytest
 
 from archive.model.errors import QueryError
-from archive.query.parser import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text, parse
+from archive.query.parser import And, DateFilter, FeedFilter, MediaFilter, Not, Or, Query, SymbolFilter, Term, parse
 from archive.query.tokenizer import phrase
 
 
-def text(asked: str, said: str | None = None) -> Text:
-    return Text(said or asked, phrase(asked) or "")
+def text(asked: str, said: str | None = None) -> Term:
+    return Term(said or asked, phrase(asked) or "")
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
         ("茅台", text("茅台")),
-        ("茅台 业绩", All((text("茅台"), text("业绩")))),
-        ("茅台 AND 业绩", All((text("茅台"), text("业绩")))),
-        ("茅台\u3000OR 业绩 降准", Any((text("茅台"), All((text("业绩"), text("降准")))))),
-        ("茅台 （业绩 OR 降准）", All((text("茅台"), Any((text("业绩"), text("降准")))))),
-        ("NOT 茅台 业绩", All((Not(text("茅台")), text("业绩")))),
+        ("茅台 业绩", And((text("茅台"), text("业绩")))),
+        ("茅台 AND 业绩", And((text("茅台"), text("业绩")))),
+        ("茅台\u3000OR 业绩 降准", Or((text("茅台"), And((text("业绩"), text("降准")))))),
+        ("茅台 （业绩 OR 降准）", And((text("茅台"), Or((text("业绩"), text("降准")))))),
+        ("NOT 茅台 业绩", And((Not(text("茅台")), text("业绩")))),
         ("NOT NOT 茅台", text("茅台")),
-        ("NOT (茅台 业绩)", Not(All((text("茅台"), text("业绩"))))),
+        ("NOT (茅台 业绩)", Not(And((text("茅台"), text("业绩"))))),
         ('"M2 增长"', text("M2 增长")),
         ("“M2 增长”", text("M2 增长")),
         ('"AND"', text("AND")),
         ("and", text("and")),
-        ("cp*", Text("cp", '"cp"*')),
-        ('"cp*"', Text("cp*", '"cp"')),
+        ("cp*", Term("cp", '"cp"*')),
+        ('"cp*"', Term("cp*", '"cp"')),
         ("14:30", text("14:30")),
         ("IPO：募资", text("IPO：募资")),
-        ("symbol:SH600519", Symbol('"sh 600519"')),
-        ("feed：china", OfFeed("china")),
-        ('media:"样例 社"', Medium('"样例 例 社"*')),
-        ("since:2026-09-30", Published(since=datetime(2026, 9, 29, 16, tzinfo=UTC))),
-        ("until:2026-09-30", Published(until=datetime(2026, 9, 30, 15, 59, 59, 999000, tzinfo=UTC))),
-        ("until:2026-09-30T09:30+08:00", Published(until=datetime(2026, 9, 30, 1, 30, tzinfo=UTC))),
+        ("symbol:SH600519", SymbolFilter('"sh 600519"')),
+        ("feed：china", FeedFilter("china")),
+        ('media:"样例 社"', MediaFilter('"样例 例 社"*')),
+        ("since:2026-09-30", DateFilter(since=datetime(2026, 9, 29, 16, tzinfo=UTC))),
+        ("until:2026-09-30", DateFilter(until=datetime(2026, 9, 30, 15, 59, 59, 999000, tzinfo=UTC))),
+        ("until:2026-09-30T09:30+08:00", DateFilter(until=datetime(2026, 9, 30, 1, 30, tzinfo=UTC))),
     ],
 )
 def test_a_query_means(asked: str, expected: Query) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.charts import Mark, cover, days, rhythm, spread, timeline
+from web.charts import ChartMark, cover, days, rhythm, spread, timeline
 
 START = datetime(2026, 9, 28, 16, tzinfo=UTC)  # midnight in China
 SVG = "{http://www.w3.org/2000/svg}"
@@ -27,7 +27,9 @@ def heights(svg: str, kind: str) -> list[float]:
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=48))
 def test_bars_are_as_high_as_what_they_stand_for(values: list[int]) -> None:
-    shown = [(date(2026, 9, 1) + timedelta(days=n), Mark(value, f"{value} 篇")) for n, value in enumerate(values)]
+    shown = [
+        (date(2026, 9, 1) + timedelta(days=n), ChartMark(value, f"{value} 篇")) for n, value in enumerate(values)
+    ]
 
     found = heights(days(shown, described="x"), "bar")
 
@@ -40,9 +42,9 @@ def test_bars_are_as_high_as_what_they_stand_for(values: list[int]) -> None:
 
 def test_each_feed_has_its_row_and_each_hour_its_shade() -> None:
     hours = spread(START, 48)
-    marks = {"china": {hours[0]: Mark(1, "一"), hours[47]: Mark(10, "十", "/x?a=1&b=2")}, "empty": {}}
+    marks = {"china": {hours[0]: ChartMark(1, "一"), hours[47]: ChartMark(10, "十", "/x?a=1&b=2")}, "empty": {}}
 
-    svg = timeline(hours, {hours[0]: Mark(11, "总")}, marks)
+    svg = timeline(hours, {hours[0]: ChartMark(11, "总")}, marks)
 
     shades = [each.attrib["class"] for each in parsed(svg).iter(f"{SVG}rect")]
     assert [each for each in shades if each in ("s1", "s5")] == ["s1", "s5"]
@@ -53,7 +55,9 @@ def test_each_feed_has_its_row_and_each_hour_its_shade() -> None:
 
 def test_words_are_words() -> None:
     hour = spread(START, 1)
-    svg = timeline(hour, {hour[0]: Mark(1, HOSTILE, HOSTILE)}, {HOSTILE: {hour[0]: Mark(1, HOSTILE, HOSTILE)}})
+    svg = timeline(
+        hour, {hour[0]: ChartMark(1, HOSTILE, HOSTILE)}, {HOSTILE: {hour[0]: ChartMark(1, HOSTILE, HOSTILE)}}
+    )
 
     assert not list(parsed(svg).iter(f"{SVG}script"))
     assert [each.text for each in parsed(svg).iter(f"{SVG}title")] == [HOSTILE, HOSTILE]
@@ -62,7 +66,8 @@ def test_words_are_words() -> None:
 
 def test_a_day_that_is_not_whole_does_not_look_so() -> None:
     svg = cover(
-        [(Mark(share, ""), True) for share in (1.0, 0.9999, 0.5, 0.0)] + [(Mark(0, ""), False)], described="x"
+        [(ChartMark(share, ""), True) for share in (1.0, 0.9999, 0.5, 0.0)] + [(ChartMark(0, ""), False)],
+        described="x",
     )
 
     whole, nearly, half, nothing = heights(svg, "whole")
@@ -79,4 +84,4 @@ def test_two_rhythms_have_one_scale() -> None:
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert heights(timeline(spread(START, 2), {}, {}), "bar") == []
-    assert heights(days([(date(2026, 9, 1), Mark(0, ""))], described="x"), "bar") == []
+    assert heights(days([(date(2026, 9, 1), ChartMark(0, ""))], described="x"), "bar") == []

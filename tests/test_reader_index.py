@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from datasette.app import Datasette
 
+import web.database
 from archive.model.errors import ArchiveError
 from archive.store import Store
 from tests.finding import NOW, Story, put
@@ -39,7 +40,7 @@ def index(path: Path) -> Index:
 def test_what_takes_too_long_is_stopped_and_the_next_is_answered(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader.index, "PATIENCE", 30)
+    monkeypatch.setattr(web.database, "PATIENCE", 30)
 
     with pytest.raises(TimeoutError):
         asyncio.run(index.read(lambda store: store._db.execute(SLOW).fetchall()))

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.picturing import ON, local_pictures, stored
@@ -78,14 +78,14 @@ def run(home: Home, *arguments: str) -> str:
 
 
 @pytest.fixture
-def replica() -> Iterator[Replica]:
+def replica() -> Iterator[MockSite]:
     """One that has its pictures itself."""
-    with Replica(local_pictures(make_stories(12, newest=NEWEST))) as running:
+    with MockSite(local_pictures(make_stories(12, newest=NEWEST))) as running:
         yield running
 
 
 @pytest.fixture
-def lived(home: Home, replica: Replica) -> Home:
+def lived(home: Home, replica: MockSite) -> Home:
     """An archive to which something has happened."""
     home.configure(replica.endpoint, more=ON)
     site = replica.site
@@ -173,7 +173,7 @@ def test_a_rebuild_says_first_what_would_change(lived: Home) -> None:
 
 
 @pytest.mark.slow
-def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: Replica) -> None:
+def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more='[archive]\nraw = "none"')
     run(home, "crawl")
     assert not (home.root / ".finarchive" / "warc").exists()
@@ -186,7 +186,7 @@ def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: Repli
 
 
 @pytest.fixture
-def mixed(home: Home, replica: Replica) -> Home:
+def mixed(home: Home, replica: MockSite) -> Home:
     """An archive whose first versions were archived without raw pages, and later ones with them."""
     stories = replica.site.stories
     home.configure(replica.endpoint, more='[archive]\nraw = "none"')
@@ -338,7 +338,7 @@ def test_a_crawl_after_the_index_was_lost_begins_with_what_the_raw_pages_say(liv
 @pytest.mark.slow
 def test_five_thousand_articles_with_edits_deletions_and_kills_come_out_the_same_twice(home: Home) -> None:
     dice = random.Random(20)
-    with Replica(make_stories(5000, newest=NEWEST)) as replica:
+    with MockSite(make_stories(5000, newest=NEWEST)) as replica:
         home.configure(replica.endpoint, more="[schedule]\npages = 150\nrechecks = 100000")
         stories = replica.site.stories
         for round_ in range(3):

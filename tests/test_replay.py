@@ -17,7 +17,7 @@ import pytest
 
 from archive.archive import INNER
 from archive.files.paths import CHINA, post_path
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import Story
 from scheduler.daemon.control_socket import hand_over
 from tests.conftest import Home
@@ -55,7 +55,7 @@ def test_the_polls_are_those_that_were_measured(polls: list[Shown]) -> None:
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_the_replica_shows_at_each_poll_what_was_shown(polls: list[Shown], hidden: bool) -> None:
-    replica = Replica(stories_of(polls, lid=LID, hidden=hidden))
+    replica = MockSite(stories_of(polls, lid=LID, hidden=hidden))
 
     for poll in polls:
         replica.clock = poll.at
@@ -105,7 +105,7 @@ def text(seconds: int) -> str:
 class Replay:
     """A daemon that polls the list once at each poll's time, each time until all it brought is archived."""
 
-    def __init__(self, home: Home, replica: Replica, pages: int) -> None:
+    def __init__(self, home: Home, replica: MockSite, pages: int) -> None:
         home.configure(replica.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\nrecheck = []\n")
         self._home, self._replica = home, replica
         self._jump = home.folder / "jump"
@@ -140,7 +140,7 @@ class Replay:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def report(name: str, replay: Replay, replica: Replica, articles: int) -> None:
+def report(name: str, replay: Replay, replica: MockSite, articles: int) -> None:
     """The figures that docs/performance.md has; ``pytest -s`` shows them."""
     lists = sum("/api/roll/get" in hit.path for hit in replica.hits)
     print(
@@ -172,7 +172,7 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], manner
     polls = polls[: manner.polls]
     stories = stories_of(polls, lid=LID, hidden=manner.hidden)
 
-    with Replica(stories) as replica:
+    with MockSite(stories) as replica:
         replica.site.knows_history = manner.history
         replay = Replay(home, replica, manner.pages)
         replay.play(polls)

@@ -12,7 +12,7 @@ import pytest
 
 from archive.archive import index_path
 from archive.files.paths import CHINA
-from archive.model.feed import Failure, Filing, Kind, Poll, Rest, Span, Stretch
+from archive.model.feed import BackfillPage, Failure, FailureKind, Filing, HostBackoff, Poll, Span
 from archive.store import Store
 from scheduler.monitoring.reports import report_feeds
 from tests.conftest import Home
@@ -49,7 +49,7 @@ NOON = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)  # of tests.test_store
 
 def walk(store: Store, feed: str, start: datetime, end: datetime, floor: datetime | None = None) -> None:
     """Read what a list had from start to end."""
-    store.commit_stretch(Stretch(feed, NOW, (), covered=Span(start, end), floor=floor), FILING, {}, {})
+    store.commit_stretch(BackfillPage(feed, NOW, (), covered=Span(start, end), floor=floor), FILING, {}, {})
 
 
 def leave_gap(store: Store, feed: str, start: datetime, end: datetime) -> None:
@@ -60,9 +60,9 @@ def leave_gap(store: Store, feed: str, start: datetime, end: datetime) -> None:
 def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Store) -> None:
     poll(store, "feed1", NOW - 5 * HOUR, NOW - 6 * HOUR)
     for hours in (4, 3):
-        poll(store, "feed1", NOW - hours * HOUR, NOW, Failure("feed1", Kind.TEMPORARY, "status 502"))
+        poll(store, "feed1", NOW - hours * HOUR, NOW, Failure("feed1", FailureKind.TEMPORARY, "status 502"))
     poll(store, "feed2", NOW - HOUR, NOW - 2 * HOUR)
-    store.commit_rest(Rest("host2.invalid", NOW + HOUR, 1, stated=True, reason="status 456"))
+    store.commit_rest(HostBackoff("host2.invalid", NOW + HOUR, 1, stated=True, reason="status 456"))
 
     feeds = {feed["id"]: feed for feed in home.run("status", "--json").json["feeds"]}
     shown = home.run("status").out

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.model.feed import Rest
-from crawler.http.backoff import LONGEST, LONGEST_STATED, HostRestsError, Rests
+from archive.model.feed import HostBackoff
+from crawler.http.backoff import LONGEST, LONGEST_STATED, HostBackedOffError, HostBackoffs
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
 FIRST = timedelta(seconds=10)
@@ -34,33 +34,33 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def rests(clock: Clock) -> Rests:
-    return Rests(FIRST, clock)
+def rests(clock: Clock) -> HostBackoffs:
+    return HostBackoffs(FIRST, clock)
 
 
 def span_after(retry_after: str | None) -> timedelta:
     """How long a host rests after a first refusal that says this."""
-    told: list[Rest] = []
-    Rests(FIRST, lambda: START, on_rest=told.append).refused(HOST, 429, retry_after)
+    told: list[HostBackoff] = []
+    HostBackoffs(FIRST, lambda: START, on_rest=told.append).refused(HOST, 429, retry_after)
     return told[0].until - START
 
 
-def test_a_host_that_refused_nothing_may_be_asked(rests: Rests) -> None:
+def test_a_host_that_refused_nothing_may_be_asked(rests: HostBackoffs) -> None:
     rests.check(HOST)
     assert rests.current(HOST) is None
 
 
-def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(rests: Rests) -> None:
+def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(rests: HostBackoffs) -> None:
     rests.refused(HOST, 456, None)
-    assert rests.current(HOST) == Rest(HOST, START + FIRST, 1, stated=False, reason="it answered 456")
+    assert rests.current(HOST) == HostBackoff(HOST, START + FIRST, 1, stated=False, reason="it answered 456")
     with pytest.raises(
-        HostRestsError, match=rf"^{HOST} wants rest until 2026-09-30 02:00:10 UTC \(it answered 456\)$"
+        HostBackedOffError, match=rf"^{HOST} wants rest until 2026-09-30 02:00:10 UTC \(it answered 456\)$"
     ):
         rests.check(HOST)
     rests.check("news.sina.com.cn")
 
 
-def test_a_rest_ends_at_its_time(rests: Rests, clock: Clock) -> None:
+def test_a_rest_ends_at_its_time(rests: HostBackoffs, clock: Clock) -> None:
     rests.refused(HOST, 403, None)
     clock.go_on(FIRST - timedelta(milliseconds=1))
     assert rests.current(HOST)
@@ -68,7 +68,7 @@ def test_a_rest_ends_at_its_time(rests: Rests, clock: Clock) -> None:
     rests.check(HOST)
 
 
-def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(rests: Rests, clock: Clock) -> None:
+def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(rests: HostBackoffs, clock: Clock) -> None:
     spans = []
     for _ in range(40):
         rests.refused(HOST, 429, None)
@@ -80,7 +80,7 @@ def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(rests: Rests, 
     assert set(spans[9:]) == {LONGEST}
 
 
-def test_refusals_of_requests_sent_before_the_rest_began_count_once(rests: Rests, clock: Clock) -> None:
+def test_refusals_of_requests_sent_before_the_rest_began_count_once(rests: HostBackoffs, clock: Clock) -> None:
     for status in (429, 429, 403):
         rests.refused(HOST, status, "3600")
         clock.go_on(timedelta(seconds=1))
@@ -89,7 +89,7 @@ def test_refusals_of_requests_sent_before_the_rest_began_count_once(rests: Rests
     assert (rest.strikes, rest.until) == (1, START + timedelta(hours=1))
 
 
-def test_an_answer_sent_before_the_rest_began_does_not_end_it(rests: Rests) -> None:
+def test_an_answer_sent_before_the_rest_began_does_not_end_it(rests: HostBackoffs) -> None:
     rests.refused(HOST, 429, None)
     rests.answered(HOST)
     assert rests.current(HOST)
@@ -97,8 +97,8 @@ def test_an_answer_sent_before_the_rest_began_does_not_end_it(rests: Rests) -> N
 
 def test_an_answer_after_the_rest_ends_it_and_the_count(clock: Clock) -> None:
     answered: list[str] = []
-    told: list[Rest] = []
-    rests = Rests(FIRST, clock, on_rest=told.append, on_answer=answered.append)
+    told: list[HostBackoff] = []
+    rests = HostBackoffs(FIRST, clock, on_rest=told.append, on_answer=answered.append)
     rests.answered(HOST)
     assert answered == [], "a host that did not rest has nothing to end"
     for _ in range(2):
@@ -147,33 +147,33 @@ def test_whatever_a_host_says_its_rest_is_bounded(retry_after: str) -> None:
 
 
 def test_what_a_host_stated_holds_in_later_runs(clock: Clock) -> None:
-    past = Rest(HOST, START + timedelta(hours=3), 4, stated=True, reason="it answered 429")
-    rests = Rests(FIRST, clock, past=[past])
+    past = HostBackoff(HOST, START + timedelta(hours=3), 4, stated=True, reason="it answered 429")
+    rests = HostBackoffs(FIRST, clock, past=[past])
     assert rests.current(HOST) == past
     clock.go_on(timedelta(hours=3))
     assert rests.current(HOST) is None
 
 
 def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None:
-    told: list[Rest] = []
-    past = Rest(HOST, START + timedelta(hours=1), 3, stated=False, reason="it answered 403")
-    rests = Rests(FIRST, clock, past=[past], on_rest=told.append)
+    told: list[HostBackoff] = []
+    past = HostBackoff(HOST, START + timedelta(hours=1), 3, stated=False, reason="it answered 403")
+    rests = HostBackoffs(FIRST, clock, past=[past], on_rest=told.append)
     rests.check(HOST)  # a new run may ask once
     rests.refused(HOST, 403, None)
-    assert told == [Rest(HOST, START + FIRST * 8, 4, stated=False, reason="it answered 403")]
+    assert told == [HostBackoff(HOST, START + FIRST * 8, 4, stated=False, reason="it answered 403")]
 
 
 def test_a_past_rest_is_forgotten_when_the_host_answers(clock: Clock) -> None:
     answered: list[str] = []
-    past = Rest(HOST, START - timedelta(days=1), 7, stated=True, reason="it answered 403")
-    rests = Rests(FIRST, clock, past=[past], on_answer=answered.append)
+    past = HostBackoff(HOST, START - timedelta(days=1), 7, stated=True, reason="it answered 403")
+    rests = HostBackoffs(FIRST, clock, past=[past], on_answer=answered.append)
     rests.answered(HOST)
     assert answered == [HOST]
 
 
 def test_a_host_that_goes_on_refusing_after_the_rest_it_stated_rests_longer(clock: Clock) -> None:
-    told: list[Rest] = []
-    rests = Rests(FIRST, clock, on_rest=told.append)
+    told: list[HostBackoff] = []
+    rests = HostBackoffs(FIRST, clock, on_rest=told.append)
     for _ in range(4):
         rests.refused(HOST, 429, "0")
         clock.go_on(told[-1].until - clock.now)

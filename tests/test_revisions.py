@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home, Outcome
 
 HISTORY = ".finarchive/history"
@@ -35,14 +35,14 @@ def outcomes(home: Home, docid: str) -> list[tuple[str, int]]:
 
 
 @pytest.fixture
-def archived(home: Home, replica: Replica) -> Home:
+def archived(home: Home, replica: MockSite) -> Home:
     home.configure(replica.endpoint)
     crawled(home)
     replica.clock += 60
     return home
 
 
-def test_an_edited_text_is_another_version_and_the_first_one_is_kept(archived: Home, replica: Replica) -> None:
+def test_an_edited_text_is_another_version_and_the_first_one_is_kept(archived: Home, replica: MockSite) -> None:
     docid = replica.site.stories[0].docid
     path = path_of(archived, docid)
     before = path.read_bytes()
@@ -63,7 +63,7 @@ def test_an_edited_text_is_another_version_and_the_first_one_is_kept(archived: H
     assert outcomes(archived, docid) == [("first", 1), ("revised", 2)]
 
 
-def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archived: Home, replica: Replica) -> None:
+def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archived: Home, replica: MockSite) -> None:
     docid = replica.site.stories[1].docid
     path = path_of(archived, docid)
     replica.site.edit(docid, replica.clock, title="换了一个标题")
@@ -75,7 +75,7 @@ def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archive
 
 
 def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_looked_at_again(
-    archived: Home, replica: Replica
+    archived: Home, replica: MockSite
 ) -> None:
     docid = replica.site.stories[0].docid
     archived.execute(
@@ -88,7 +88,7 @@ def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_looked_at
     assert len(outcomes(archived, docid)) == 2, "once"
 
 
-def test_a_changed_mtime_with_nothing_new_behind_it_is_no_version(archived: Home, replica: Replica) -> None:
+def test_a_changed_mtime_with_nothing_new_behind_it_is_no_version(archived: Home, replica: MockSite) -> None:
     docid = replica.site.stories[2].docid
     files = {path: path.read_bytes() for path in archived.files()}
     replica.site.edit(docid, replica.clock)  # only the time of change moves
@@ -111,7 +111,7 @@ FURNITURE = (
 
 
 @pytest.mark.parametrize("furniture", FURNITURE)
-def test_what_changes_at_every_load_is_no_version(archived: Home, replica: Replica, furniture: str) -> None:
+def test_what_changes_at_every_load_is_no_version(archived: Home, replica: MockSite, furniture: str) -> None:
     docid = replica.site.stories[0].docid
     body = "<p>　　正文。</p>"
     for number in (1, 2, 3):
@@ -122,7 +122,7 @@ def test_what_changes_at_every_load_is_no_version(archived: Home, replica: Repli
     assert outcomes(archived, docid) == [("first", 1), ("revised", 2), ("same", 2), ("same", 2)]
 
 
-def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, replica: Replica) -> None:
+def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, replica: MockSite) -> None:
     """Without a word of the list: a silent edit."""
     home.configure(replica.endpoint, more='[schedule]\nrecheck = ["1s"]')
     crawled(home)
@@ -140,7 +140,7 @@ def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, replica
     assert outcomes(home, docid) == [("first", 1), ("revised", 2)]
 
 
-def test_looking_again_keeps_to_its_budget(home: Home, replica: Replica) -> None:
+def test_looking_again_keeps_to_its_budget(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more='[schedule]\nrecheck = ["1s"]\nrechecks = 5')
     crawled(home)
     home.execute("UPDATE entries SET recheck = '2020-01-01T00:00:00.000+00:00'")
@@ -151,7 +151,7 @@ def test_looking_again_keeps_to_its_budget(home: Home, replica: Replica) -> None
     assert sum("/doc-i" in hit.path for hit in replica.hits) == 5
 
 
-def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Home, replica: Replica) -> None:
+def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Home, replica: MockSite) -> None:
     replica.site.edit(replica.site.stories[0].docid, replica.clock, title="新")
     done = archived.run("crawl", "--json", "--limit", "1")
     assert (done.status, done.json["revised"]) == (0, 0)
@@ -159,7 +159,7 @@ def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Hom
 
 
 def test_a_fingerprint_by_an_older_rule_makes_no_version_and_gives_way_to_todays(
-    archived: Home, replica: Replica
+    archived: Home, replica: MockSite
 ) -> None:
     """Else the first look after an update would make a version of every article."""
     docid = replica.site.stories[0].docid

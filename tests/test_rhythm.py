@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.files.paths import CHINA
-from archive.model.feed import Rhythm
+from archive.model.feed import ArrivalRate
 from scheduler.policy.arrival_rate import EMPTY, WANTED, expected, first_look, interval, is_known, learn, time_of
 
 BASE = timedelta(minutes=5)  # half an article in it: six an hour
@@ -23,7 +23,7 @@ spans = st.timedeltas(min_value=timedelta(0), max_value=13 * DAY)
 starts = st.floats(0, 2 * 365 * 24).map(lambda number: MONDAY + number * HOUR)
 numbers = st.floats(0, 1000)
 rhythms = st.builds(
-    Rhythm,
+    ArrivalRate,
     seconds=st.lists(st.floats(0, 50_000), min_size=48, max_size=48).map(tuple),
     arrivals=st.lists(st.floats(0, 500), min_size=48, max_size=48).map(tuple),
     until=st.none(),
@@ -40,13 +40,13 @@ def even(start: datetime, end: datetime, number: int) -> list[datetime]:
     return [start + (n + 0.5) * (end - start) / number for n in range(number)]
 
 
-def touched(rhythm: Rhythm) -> dict[int, tuple[int, float]]:
+def touched(rhythm: ArrivalRate) -> dict[int, tuple[int, float]]:
     """The slots of which something is known: minutes watched, articles."""
     both = enumerate(zip(rhythm.seconds, rhythm.arrivals, strict=True))
     return {slot: (round(seconds / 60), round(arrivals, 1)) for slot, (seconds, arrivals) in both if seconds}
 
 
-def office(weeks: int) -> Rhythm:
+def office(weeks: int) -> ArrivalRate:
     """The rhythm of a feed that brings 40 articles an hour from 9 to 16 on weekdays, and nothing else, ever."""
     rhythm, since = replace(EMPTY, until=MONDAY), MONDAY
     for day in range(7 * weeks):
@@ -208,7 +208,7 @@ def test_the_one_busy_hour_of_a_feed_with_few_articles_is_found() -> None:
 @settings(deadline=None)
 @given(rhythms, starts, st.timedeltas(min_value=timedelta(0), max_value=30 * DAY))
 def test_what_is_expected_adds_up_and_weeks_at_once_are_as_hour_by_hour(
-    rhythm: Rhythm, start: datetime, span: timedelta
+    rhythm: ArrivalRate, start: datetime, span: timedelta
 ) -> None:
     end = start + span
     days = [start + n * DAY for n in range(span.days + 1)] + [end]
@@ -219,7 +219,9 @@ def test_what_is_expected_adds_up_and_weeks_at_once_are_as_hour_by_hour(
 
 @settings(deadline=None)
 @given(rhythms, starts, numbers)
-def test_the_time_of_a_number_is_when_that_number_is_expected(rhythm: Rhythm, start: datetime, number: float) -> None:
+def test_the_time_of_a_number_is_when_that_number_is_expected(
+    rhythm: ArrivalRate, start: datetime, number: float
+) -> None:
     found = time_of(rhythm, start, number, BASE)
     assert start <= found <= start + 52 * WEEK
     if found < start + 52 * WEEK:
@@ -230,7 +232,7 @@ def test_the_time_of_a_number_is_when_that_number_is_expected(rhythm: Rhythm, st
 
 @settings(deadline=None)
 @given(rhythms, starts, numbers, numbers)
-def test_more_is_not_to_be_had_sooner(rhythm: Rhythm, start: datetime, one: float, other: float) -> None:
+def test_more_is_not_to_be_had_sooner(rhythm: ArrivalRate, start: datetime, one: float, other: float) -> None:
     less, more = sorted((one, other))
     assert time_of(rhythm, start, less, BASE) <= time_of(rhythm, start, more, BASE)
     assert interval(rhythm, start, less, BASE) <= interval(rhythm, start, more, BASE)
@@ -239,7 +241,7 @@ def test_more_is_not_to_be_had_sooner(rhythm: Rhythm, start: datetime, one: floa
 @settings(deadline=None)
 @given(rhythms, starts, st.lists(spans, min_size=1, max_size=20), spans)
 def test_more_articles_never_make_the_interval_longer(
-    rhythm: Rhythm, start: datetime, arrivals: list[timedelta], after: timedelta
+    rhythm: ArrivalRate, start: datetime, arrivals: list[timedelta], after: timedelta
 ) -> None:
     def then(times: Iterable[datetime]) -> timedelta:
         learned = learn(rhythm, start, start + 13 * DAY, times)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archive.model.feed import Entry, Failure, Kind
+from archive.model.feed import Entry, Failure, FailureKind
 from tests.test_roll import ENTRY, ITEM, URL, listing_of
 
 MISSING = object()
@@ -110,7 +110,7 @@ def test_an_address_is_the_first_usable_one(url: Any, urls: Any, wapurl: Any, ex
 )
 def test_an_item_without_a_usable_address_is_a_failure_of_its_docid(url: Any) -> None:
     failure = failure_with(url=url, urls=MISSING, wapurl=MISSING)
-    assert (failure.subject, failure.kind) == ("kzxtest0000001", Kind.UNREADABLE)
+    assert (failure.subject, failure.kind) == ("kzxtest0000001", FailureKind.UNREADABLE)
     assert failure.reason.startswith("item 1 of list china: no usable address")
     assert "\n" not in failure.reason
 
@@ -161,4 +161,4 @@ def test_one_broken_item_costs_none_of_the_other_forty_nine(broken: Any) -> None
 
 
 def test_addresses_nested_beyond_reason_cost_that_item_only() -> None:
-    assert failure_with(url="", urls="[" * 5000, wapurl="").kind is Kind.UNREADABLE
+    assert failure_with(url="", urls="[" * 5000, wapurl="").kind is FailureKind.UNREADABLE

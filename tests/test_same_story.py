@@ -14,7 +14,7 @@ from archive.archive import Archive
 from archive.model.article import Revision
 from archive.model.feed import Entry, Filing, Poll
 from archive.store import Store
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.looking import commit_revisions
 
@@ -116,7 +116,7 @@ def test_show_tells_of_it(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_story_that_another_medium_takes_over_is_found(home: Home, replica: Replica) -> None:
+def test_a_story_that_another_medium_takes_over_is_found(home: Home, replica: MockSite) -> None:
     """By the whole way from a page to `show`."""
     home.configure(replica.endpoint)
     one, other = replica.site.stories[0].docid, replica.site.stories[1].docid

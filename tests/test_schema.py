@@ -11,7 +11,7 @@ import pytest
 from archive.index.database import Database
 from archive.index.schema import migrations
 from archive.model.errors import NotWritableError
-from archive.model.feed import Counts, FeedHistory, Gap, Kind, Rest, Span
+from archive.model.feed import Counts, FailureKind, FeedHistory, Gap, HostBackoff, Span
 from archive.query.parser import parse
 from archive.store import Store
 from tests.finding import Story, put
@@ -52,10 +52,14 @@ def assert_as_it_was(store: Store) -> None:
     newest = NOW - MINUTE
     assert store.feed_histories() == {
         "china": FeedHistory("china", FILING, NOW, NOW, newest, None, None),
-        "stock": FeedHistory("stock", FILING, NOW, None, None, "status 502", Kind.TEMPORARY, failing_since=NOW),
+        "stock": FeedHistory(
+            "stock", FILING, NOW, None, None, "status 502", FailureKind.TEMPORARY, failing_since=NOW
+        ),
     }
     assert store.gaps() == [Gap("china", NOW - HOUR, NOW - 30 * MINUTE)]
-    assert store.rests() == [Rest("a.cn", NOW, 1, stated=False, reason="it answered 403", kind=Kind.BLOCKED)]
+    assert store.rests() == [
+        HostBackoff("a.cn", NOW, 1, stated=False, reason="it answered 403", kind=FailureKind.BLOCKED)
+    ]
     assert due(store) == ["a"]
     assert store.known("china", ["a"]) == {"a"}
     assert (store.spans(), store.rhythms()) == ({}, {})

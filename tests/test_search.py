@@ -17,8 +17,8 @@ import archive.index.schema
 import archive.search.candidates
 import archive.search.search
 import archive.search.windows
-from archive.model.fetch import Outcome, Verdict
-from archive.query.parser import DEEPEST, All, Any, Not, OfFeed, Published, Query, Text, parse, symbol
+from archive.model.fetch import Decision, Outcome
+from archive.query.parser import DEEPEST, And, DateFilter, FeedFilter, Not, Or, Query, Term, parse, symbol
 from archive.query.tokenizer import CJK, fold, phrase
 from archive.store import Store
 from tests.finding import NOW, Story, answers, invented, put, revision_of, scan
@@ -84,20 +84,20 @@ def test_what_stands_nowhere_is_not_found(large: Store, needle: str) -> None:
     assert found(large, needle) == []
 
 
-chinese = st.text("贵州茅台降准的在", min_size=1, max_size=3).map(lambda text: Text(text, phrase(text) or ""))
+chinese = st.text("贵州茅台降准的在", min_size=1, max_size=3).map(lambda text: Term(text, phrase(text) or ""))
 leaves = (
     chinese
-    | st.sampled_from(("china", "stock", "none")).map(OfFeed)
+    | st.sampled_from(("china", "stock", "none")).map(FeedFilter)
     | st.sampled_from(("sh600519", "SZ000001", "msft", "none")).map(symbol)
-    | st.integers(0, 100_000).map(lambda minutes: Published(since=NOW - timedelta(minutes=minutes)))
-    | st.integers(0, 100_000).map(lambda minutes: Published(until=NOW - timedelta(minutes=minutes)))
+    | st.integers(0, 100_000).map(lambda minutes: DateFilter(since=NOW - timedelta(minutes=minutes)))
+    | st.integers(0, 100_000).map(lambda minutes: DateFilter(until=NOW - timedelta(minutes=minutes)))
 )
 queries: st.SearchStrategy[Query] = st.recursive(
     leaves,
     lambda inner: (
         inner.map(Not)
-        | st.lists(inner, min_size=1, max_size=3).map(lambda of: All(tuple(of)))
-        | st.lists(inner, min_size=1, max_size=3).map(lambda of: Any(tuple(of)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda of: And(tuple(of)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda of: Or(tuple(of)))
     ),
     max_leaves=6,
 )
@@ -342,7 +342,7 @@ def test_a_version_that_was_replaced_is_not_found(store: Store) -> None:
     assert [hit.title for hit in store.search.find(parse("旧"), 9, then)] == ["旧题"]
     assert store.search.find(parse("新"), 9, then) == []
     assert store.search.find(parse("旧"), 9, NOW - timedelta(seconds=1)) == []
-    assert [record.revision for record in store.search.each(All(()), then)] == [1]
+    assert [record.revision for record in store.search.each(And(()), then)] == [1]
 
 
 def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store: Store) -> None:
@@ -362,7 +362,7 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
     told = version(revision_of(Story("old", "茅台", "", "新社"), NOW), "业绩")
     assert told.article
     article = replace(told.article, media="新社", symbols=("sh600519",))
-    store.versions.commit([Verdict(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
+    store.versions.commit([Decision(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
     assert found(store, "茅台 业绩") == found(store, "media:新社") == found(store, "symbol:sh600519") == ["old"]
     assert found(store, "media:旧社") == []
     store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archive.model.results import Hit, Record
-from archive.query.parser import All, parse
+from archive.query.parser import And, parse
 from archive.store import Store
 from tests.finding import NOW, Story, put, revision_of
 from tests.looking import version
@@ -36,7 +36,7 @@ def exported(store: Store, time: datetime | None) -> list[list[Record]]:
     """What every export is made from."""
     return [
         list(records)
-        for query in (All(()), *map(parse, ASKED))
+        for query in (And(()), *map(parse, ASKED))
         for records in (
             store.search.each(query, time),
             store.search.each(query, time, newest=1),
@@ -69,7 +69,7 @@ def test_as_of_a_time_is_as_if_nothing_had_happened_since(
 
 def assert_as_shown(store: Store, time: datetime) -> None:
     """What is exported is what ``show`` shows."""
-    records = {record.docid: record for record in store.search.each(All(()), time)}
+    records = {record.docid: record for record in store.search.each(And(()), time)}
     for docid in DOCIDS:
         shown = store.past.as_of(docid, time)
         if shown is None or not shown["revisions"]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.listings.roll import PAGE_SIZE
-from crawler.paging.bisect import CLOSE, Search, found_above, is_close, next_probe
+from crawler.paging.bisect import CLOSE, PageBisection, found_above, is_close, next_probe
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 
@@ -25,9 +25,9 @@ def times(rates: list[float], count: int) -> list[datetime]:
     return result
 
 
-def find(published: list[datetime], goal: datetime, *, total: bool) -> tuple[Search, list[int]]:
+def find(published: list[datetime], goal: datetime, *, total: bool) -> tuple[PageBisection, list[int]]:
     """Search a list as the walk does, and the pages that were looked at."""
-    search, probes = Search(goal), [0]
+    search, probes = PageBisection(goal), [0]
     while not is_close(search):
         page = next_probe(search)
         probes.append(page)
@@ -37,7 +37,7 @@ def find(published: list[datetime], goal: datetime, *, total: bool) -> tuple[Sea
         elif page == 1:
             break
         else:
-            search = Search(search.goal, search.near, page, search.newest, search.near_at, search.total)
+            search = PageBisection(search.goal, search.near, page, search.newest, search.near_at, search.total)
     return search, probes[1:]
 
 

@@ -10,7 +10,7 @@ from io import BytesIO
 import feedparser
 import pytest
 
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.picturing import ON, local_pictures, stored
@@ -25,7 +25,7 @@ AS_OF = "&as_of=2020-01-01T00:00"
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
     """The replica's articles with their pictures, one of them in two versions, archived and served."""
-    with Replica(local_pictures(make_stories(40, newest=NEWEST))) as replica:
+    with MockSite(local_pictures(make_stories(40, newest=NEWEST))) as replica:
         served_home.configure(replica.endpoint, more=ON)
         assert served_home.run("crawl", "--json").json["archived"] == 40
         story = replica.site.stories[0]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from cli.web_server import listen
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.running import Running
@@ -25,7 +25,7 @@ from tests.test_cli import assert_refused
 
 
 @pytest.fixture
-def archived(home: Home, replica: Replica) -> Home:
+def archived(home: Home, replica: MockSite) -> Home:
     """A folder with an archive of twelve articles."""
     home.configure(replica.endpoint)
     assert home.run("crawl", "--json").json["archived"] == 12
@@ -88,7 +88,7 @@ def test_an_index_that_is_no_database_is_refused(archived: Home) -> None:
 
 
 @pytest.mark.slow
-def test_it_shows_what_the_daemon_archives_meanwhile(home: Home, replica: Replica) -> None:
+def test_it_shows_what_the_daemon_archives_meanwhile(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint, more='[schedule]\nmin = "1s"\nevery = "1s"\nmax = "2s"\n')
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
@@ -127,7 +127,7 @@ def test_an_index_that_is_gone_is_told_of_and_read_again_when_it_is_back(archive
         assert len(docids(serving.page("/"))) == 12
 
 
-def test_an_archive_in_a_folder_with_any_name_is_served(home: Home, replica: Replica) -> None:
+def test_an_archive_in_a_folder_with_any_name_is_served(home: Home, replica: MockSite) -> None:
     home.configure(replica.endpoint)
     home.env["FINARCHIVE_ARCHIVE_ROOT"] = "what? 100%#1/新 闻"
     assert home.run("crawl", "--json").json["archived"] == 12

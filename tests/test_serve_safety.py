@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from archive.archive import journal_path
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.serving import Serving, docids, links, served_home
@@ -40,7 +40,7 @@ def served(served_home: Home) -> Iterator[Serving]:
     hostile = replace(
         first, title=SCRIPT, media=SCRIPT, keywords=(SCRIPT, "javascript:alert(1)"), body=BODY, page_layout="finance"
     )
-    with Replica([hostile, *others]) as replica:
+    with MockSite([hostile, *others]) as replica:
         served_home.configure(replica.endpoint)
         assert served_home.run("crawl", "--json").json["archived"] == 6
     served_home.execute(f"INSERT INTO symbols VALUES ('{SCRIPT.replace(chr(39), chr(39) * 2)}', '{HOSTILE}', 1)")

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from archive.export.calendars import exchanges
-from archive.export.trading_sessions import HONG_KONG, SHANGHAI, Days, Exchange, Part, part_of
+from archive.export.trading_sessions import HONG_KONG, SHANGHAI, Days, Exchange, SessionPart, part_of
 from archive.files.paths import CHINA
 
 DAY, HALF, SUNDAY = date(2026, 9, 30), date(2026, 12, 24), date(2026, 9, 27)
@@ -20,23 +20,23 @@ def at(day: date, clock: str) -> datetime:
 
 
 SHANGHAI_EDGES = [
-    ("00:00", None, Part.PRE_OPEN),
-    ("09:15", Part.PRE_OPEN, Part.PRE_OPEN),  # the opening auction begins
-    ("09:25", Part.PRE_OPEN, Part.PRE_OPEN),  # and ends
-    ("09:30", Part.PRE_OPEN, Part.MORNING),
-    ("11:30", Part.MORNING, Part.NOON),
-    ("13:00", Part.NOON, Part.AFTERNOON),
-    ("14:57", Part.AFTERNOON, Part.AFTERNOON),  # the closing auction begins
-    ("15:00", Part.AFTERNOON, Part.AFTER_CLOSE),
-    ("23:59", Part.AFTER_CLOSE, Part.AFTER_CLOSE),
+    ("00:00", None, SessionPart.PRE_OPEN),
+    ("09:15", SessionPart.PRE_OPEN, SessionPart.PRE_OPEN),  # the opening auction begins
+    ("09:25", SessionPart.PRE_OPEN, SessionPart.PRE_OPEN),  # and ends
+    ("09:30", SessionPart.PRE_OPEN, SessionPart.MORNING),
+    ("11:30", SessionPart.MORNING, SessionPart.NOON),
+    ("13:00", SessionPart.NOON, SessionPart.AFTERNOON),
+    ("14:57", SessionPart.AFTERNOON, SessionPart.AFTERNOON),  # the closing auction begins
+    ("15:00", SessionPart.AFTERNOON, SessionPart.AFTER_CLOSE),
+    ("23:59", SessionPart.AFTER_CLOSE, SessionPart.AFTER_CLOSE),
 ]
 HONG_KONG_EDGES = [
-    ("09:00", Part.PRE_OPEN, Part.PRE_OPEN),
-    ("09:30", Part.PRE_OPEN, Part.MORNING),
-    ("12:00", Part.MORNING, Part.NOON),
-    ("13:00", Part.NOON, Part.AFTERNOON),
-    ("16:00", Part.AFTERNOON, Part.AFTER_CLOSE),
-    ("16:10", Part.AFTER_CLOSE, Part.AFTER_CLOSE),  # the closing auction has ended
+    ("09:00", SessionPart.PRE_OPEN, SessionPart.PRE_OPEN),
+    ("09:30", SessionPart.PRE_OPEN, SessionPart.MORNING),
+    ("12:00", SessionPart.MORNING, SessionPart.NOON),
+    ("13:00", SessionPart.NOON, SessionPart.AFTERNOON),
+    ("16:00", SessionPart.AFTERNOON, SessionPart.AFTER_CLOSE),
+    ("16:10", SessionPart.AFTER_CLOSE, SessionPart.AFTER_CLOSE),  # the closing auction has ended
 ]
 
 
@@ -44,7 +44,9 @@ HONG_KONG_EDGES = [
     ("hours", "clock", "before", "since"),
     [(SHANGHAI, *edge) for edge in SHANGHAI_EDGES] + [(HONG_KONG, *edge) for edge in HONG_KONG_EDGES],
 )
-def test_a_part_begins_with_its_first_minute(hours: tuple, clock: str, before: Part | None, since: Part) -> None:
+def test_a_part_begins_with_its_first_minute(
+    hours: tuple, clock: str, before: SessionPart | None, since: SessionPart
+) -> None:
     exchange = Exchange(hours, DAYS)
     assert part_of(at(DAY, clock), exchange) is since
     if before:
@@ -54,65 +56,65 @@ def test_a_part_begins_with_its_first_minute(hours: tuple, clock: str, before: P
 def test_a_half_day_ends_with_its_morning() -> None:
     exchange = Exchange(HONG_KONG, DAYS)
     parts = [part_of(at(HALF, clock), exchange) for clock in ("09:29", "09:30", "11:59", "12:00", "13:00", "17:00")]
-    assert parts == [Part.PRE_OPEN, Part.MORNING, Part.MORNING, *[Part.AFTER_CLOSE] * 3]
+    assert parts == [SessionPart.PRE_OPEN, SessionPart.MORNING, SessionPart.MORNING, *[SessionPart.AFTER_CLOSE] * 3]
 
 
 def test_a_day_without_trading_is_one_from_midnight_to_midnight() -> None:
     exchange = Exchange(SHANGHAI, DAYS)
-    assert part_of(at(SUNDAY, "00:00"), exchange) is Part.NON_TRADING
-    assert part_of(at(SUNDAY, "23:59"), exchange) is Part.NON_TRADING
+    assert part_of(at(SUNDAY, "00:00"), exchange) is SessionPart.NON_TRADING
+    assert part_of(at(SUNDAY, "23:59"), exchange) is SessionPart.NON_TRADING
     # In China it is already Wednesday.
-    assert part_of(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is Part.PRE_OPEN
+    assert part_of(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is SessionPart.PRE_OPEN
 
 
 def test_where_nobody_knows_nothing_is_said() -> None:
     exchange = Exchange(SHANGHAI, DAYS)
     assert part_of(at(date(1999, 12, 31), "10:00"), exchange) is None
-    assert part_of(at(date(2026, 12, 31), "10:00"), exchange) is Part.NON_TRADING
+    assert part_of(at(date(2026, 12, 31), "10:00"), exchange) is SessionPart.NON_TRADING
     assert part_of(at(date(2027, 1, 1), "00:00"), exchange) is None
 
 
 @pytest.mark.parametrize(
     ("day", "clock", "expected"),
     [
-        (date(2011, 3, 4), "09:59", Part.PRE_OPEN),
-        (date(2011, 3, 4), "10:00", Part.MORNING),
-        (date(2011, 3, 4), "12:29", Part.MORNING),
-        (date(2011, 3, 4), "14:29", Part.NOON),
-        (date(2011, 3, 4), "14:30", Part.AFTERNOON),
-        (date(2011, 3, 7), "09:30", Part.MORNING),
-        (date(2011, 3, 7), "12:00", Part.NOON),
-        (date(2012, 3, 2), "13:29", Part.NOON),
-        (date(2012, 3, 2), "13:30", Part.AFTERNOON),
-        (date(2012, 3, 5), "13:00", Part.AFTERNOON),
-        (date(2010, 12, 24), "12:29", Part.MORNING),
-        (date(2010, 12, 24), "12:30", Part.AFTER_CLOSE),
+        (date(2011, 3, 4), "09:59", SessionPart.PRE_OPEN),
+        (date(2011, 3, 4), "10:00", SessionPart.MORNING),
+        (date(2011, 3, 4), "12:29", SessionPart.MORNING),
+        (date(2011, 3, 4), "14:29", SessionPart.NOON),
+        (date(2011, 3, 4), "14:30", SessionPart.AFTERNOON),
+        (date(2011, 3, 7), "09:30", SessionPart.MORNING),
+        (date(2011, 3, 7), "12:00", SessionPart.NOON),
+        (date(2012, 3, 2), "13:29", SessionPart.NOON),
+        (date(2012, 3, 2), "13:30", SessionPart.AFTERNOON),
+        (date(2012, 3, 5), "13:00", SessionPart.AFTERNOON),
+        (date(2010, 12, 24), "12:29", SessionPart.MORNING),
+        (date(2010, 12, 24), "12:30", SessionPart.AFTER_CLOSE),
     ],
 )
-def test_hong_kong_had_other_hours(day: date, clock: str, expected: Part) -> None:
+def test_hong_kong_had_other_hours(day: date, clock: str, expected: SessionPart) -> None:
     assert part_of(at(day, clock), exchanges()["hong_kong"]) is expected
 
 
 @pytest.mark.parametrize(
     ("name", "day", "clock", "expected"),
     [
-        ("shanghai", "2026-10-01", "10:00", Part.NON_TRADING),  # the National Day's week
-        ("shanghai", "2026-10-08", "10:00", Part.MORNING),
-        ("hong_kong", "2026-10-01", "10:00", Part.NON_TRADING),
-        ("hong_kong", "2026-10-02", "10:00", Part.MORNING),  # one day off, not a week
-        ("shanghai", "2026-02-16", "13:30", Part.NON_TRADING),  # the eve of the Lunar New Year
-        ("hong_kong", "2026-02-16", "11:59", Part.MORNING),
-        ("hong_kong", "2026-02-16", "12:00", Part.AFTER_CLOSE),
-        ("hong_kong", "2026-12-24", "12:00", Part.AFTER_CLOSE),
-        ("hong_kong", "2026-12-31", "12:00", Part.AFTER_CLOSE),
-        ("hong_kong", "2026-12-30", "12:00", Part.NOON),
-        ("shanghai", "2026-12-31", "13:00", Part.AFTERNOON),
-        ("hong_kong", "2023-07-17", "10:00", Part.NON_TRADING),  # a typhoon
-        ("shanghai", "2026-10-10", "10:00", Part.NON_TRADING),  # a Saturday of work; not at the exchange
+        ("shanghai", "2026-10-01", "10:00", SessionPart.NON_TRADING),  # the National Day's week
+        ("shanghai", "2026-10-08", "10:00", SessionPart.MORNING),
+        ("hong_kong", "2026-10-01", "10:00", SessionPart.NON_TRADING),
+        ("hong_kong", "2026-10-02", "10:00", SessionPart.MORNING),  # one day off, not a week
+        ("shanghai", "2026-02-16", "13:30", SessionPart.NON_TRADING),  # the eve of the Lunar New Year
+        ("hong_kong", "2026-02-16", "11:59", SessionPart.MORNING),
+        ("hong_kong", "2026-02-16", "12:00", SessionPart.AFTER_CLOSE),
+        ("hong_kong", "2026-12-24", "12:00", SessionPart.AFTER_CLOSE),
+        ("hong_kong", "2026-12-31", "12:00", SessionPart.AFTER_CLOSE),
+        ("hong_kong", "2026-12-30", "12:00", SessionPart.NOON),
+        ("shanghai", "2026-12-31", "13:00", SessionPart.AFTERNOON),
+        ("hong_kong", "2023-07-17", "10:00", SessionPart.NON_TRADING),  # a typhoon
+        ("shanghai", "2026-10-10", "10:00", SessionPart.NON_TRADING),  # a Saturday of work; not at the exchange
         ("shanghai", "1999-12-31", "10:00", None),
     ],
 )
-def test_the_exchanges_days_are_known(name: str, day: str, clock: str, expected: Part | None) -> None:
+def test_the_exchanges_days_are_known(name: str, day: str, clock: str, expected: SessionPart | None) -> None:
     assert part_of(at(date.fromisoformat(day), clock), exchanges()[name]) is expected
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.diff.text import Part, Piece, compare
+from archive.diff.text import DiffPart, DiffPiece, compare
 from web.diff_rows import Row, _paired, rows
 
 texts = st.lists(st.text("茅台降准一二三，。4.8%ab", max_size=12), max_size=12).map("\n".join)
@@ -30,8 +30,8 @@ def test_each_column_has_the_lines_of_its_text(old: str, new: str) -> None:
     assert column(found, "old") == lines(old)
     assert column(found, "new") == lines(new)
     for row in found:
-        assert Part.ADDED not in {piece.part for piece in row.old or ()}
-        assert Part.REMOVED not in {piece.part for piece in row.new or ()}
+        assert DiffPart.ADDED not in {piece.part for piece in row.old or ()}
+        assert DiffPart.REMOVED not in {piece.part for piece in row.new or ()}
 
 
 @given(texts, texts)
@@ -46,12 +46,12 @@ def test_a_line_that_was_edited_stands_beside_what_it_became() -> None:
     found = rows(compare("一\n二三四五六\n七\n八\n九\n", "一\n二三肆五六\n七\n八\n九\n"))
 
     assert found == [
-        Row((Piece(Part.SAME, "一"),), (Piece(Part.SAME, "一"),)),
+        Row((DiffPiece(DiffPart.SAME, "一"),), (DiffPiece(DiffPart.SAME, "一"),)),
         Row(
-            (Piece(Part.SAME, "二三"), Piece(Part.REMOVED, "四"), Piece(Part.SAME, "五六")),
-            (Piece(Part.SAME, "二三"), Piece(Part.ADDED, "肆"), Piece(Part.SAME, "五六")),
+            (DiffPiece(DiffPart.SAME, "二三"), DiffPiece(DiffPart.REMOVED, "四"), DiffPiece(DiffPart.SAME, "五六")),
+            (DiffPiece(DiffPart.SAME, "二三"), DiffPiece(DiffPart.ADDED, "肆"), DiffPiece(DiffPart.SAME, "五六")),
         ),
-        Row((Piece(Part.SAME, "七"),), (Piece(Part.SAME, "七"),)),
+        Row((DiffPiece(DiffPart.SAME, "七"),), (DiffPiece(DiffPart.SAME, "七"),)),
         Row(None, None, 2),
     ]
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archive.model.feed import Entry, Failure, Kind, Listing
-from crawler.paging.page import Sight, sight
+from archive.model.feed import Entry, Failure, FailureKind, Listing
+from crawler.paging.page import ListingPage, sight
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def seen(minutes: list[float | None], *, page: int = 1, size: int = 50, total: int | None = None) -> Sight:
+def seen(minutes: list[float | None], *, page: int = 1, size: int = 50, total: int | None = None) -> ListingPage:
     """A page with articles of so many minutes ago; None: without a time."""
     times = [None if ago is None else NOW - timedelta(minutes=ago) for ago in minutes]
     entries = tuple(Entry(str(n), "https://x/", "", time, *[None] * 4) for n, time in enumerate(times))
@@ -74,7 +74,7 @@ def test_a_short_page_ends_a_list_that_says_so_itself(count: int, page: int, tot
 
 
 def test_an_item_that_cannot_be_understood_takes_a_place() -> None:
-    failures = tuple(Failure(f"item{n}", Kind.UNREADABLE, "") for n in range(10))
+    failures = tuple(Failure(f"item{n}", FailureKind.UNREADABLE, "") for n in range(10))
     page = sight(2, 10, Listing((), failures, 20), meets=True)
     assert (page.place, page.count, page.is_short, page.meets) == (10, 10, False, True)
     assert ("item3", None) in page.items

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.index.spans import gap_left, holes, merged, span_read, without
-from archive.model.feed import Entry, Failure, Gap, Kind, Poll, Span
+from archive.model.feed import Entry, Failure, FailureKind, Gap, Poll, Span
 
 NOON = datetime(2026, 9, 30, 12, 0, tzinfo=UTC)
 
@@ -109,7 +109,9 @@ def poll_of(*published: float | None, when: float = 0, ground: bool = True) -> P
         Entry(str(n), "http://a.cn/", "", None if p is None else at(p), None, None, None, None)
         for n, p in enumerate(published)
     )
-    return Poll("china", at(when), 1, entries, (), ground, None if ground else Failure("china", Kind.TEMPORARY, "x"))
+    return Poll(
+        "china", at(when), 1, entries, (), ground, None if ground else Failure("china", FailureKind.TEMPORARY, "x")
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archive.model.article import Revision
-from archive.model.feed import Counts, Entry, Failure, FeedHistory, Filing, Gap, Kind, Poll, Seen
+from archive.model.feed import Counts, Entry, Failure, FailureKind, FeedHistory, Filing, Gap, ListingResult, Poll
 from archive.store import Store
 from tests.looking import commit_revisions
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 HOST = "finance.sina.com.cn"
 FILING = Filing(("金融", "新浪财经"), "新浪财经")
-ERROR = Failure("china", Kind.TEMPORARY, "status 502")
+ERROR = Failure("china", FailureKind.TEMPORARY, "status 502")
 
 
 def entry(docid: str, minutes: float | None = 0) -> Entry:
@@ -43,7 +43,7 @@ def poll_of(*entries: Entry, feed: str = "china", error: Failure | None = None, 
     return Poll(feed, at, 1, entries, failures, error is None, error)
 
 
-def commit(store: Store, poll: Poll, *feeds: str, trouble: float = 1.0) -> Seen:
+def commit(store: Store, poll: Poll, *feeds: str, trouble: float = 1.0) -> ListingResult:
     """Commit a poll whose entries all belong to these feeds, or to the polled one."""
     docids = [found.docid for found in poll.entries]
     belong_to = dict.fromkeys(docids, feeds or (poll.feed,))
@@ -104,9 +104,9 @@ def test_an_entry_comes_back_as_it_was_listed(store: Store) -> None:
 
 
 def test_a_poll_counts_what_was_not_known_before(store: Store) -> None:
-    unreadable = Failure("bad1", Kind.UNREADABLE, "item 3: no usable address")
-    assert commit(store, poll_of(entry("a"), entry("b"), failures=(unreadable,))) == Seen(2, 1)
-    assert commit(store, poll_of(entry("b"), entry("c"), failures=(unreadable,))) == Seen(1, 0)
+    unreadable = Failure("bad1", FailureKind.UNREADABLE, "item 3: no usable address")
+    assert commit(store, poll_of(entry("a"), entry("b"), failures=(unreadable,))) == ListingResult(2, 1)
+    assert commit(store, poll_of(entry("b"), entry("c"), failures=(unreadable,))) == ListingResult(1, 0)
     assert store.counts() == Counts(entries=4, pending=3, parked=1)
 
 
@@ -120,9 +120,9 @@ def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
 
 
 def test_an_entry_that_was_unreadable_and_is_readable_later_is_to_be_fetched(store: Store) -> None:
-    commit(store, poll_of(failures=(Failure("a", Kind.UNREADABLE, "no usable address"),)))
+    commit(store, poll_of(failures=(Failure("a", FailureKind.UNREADABLE, "no usable address"),)))
     assert store.counts() == Counts(entries=1, parked=1)
-    assert commit(store, poll_of(entry("a"), at=NOW + HOUR)) == Seen(0, 0)
+    assert commit(store, poll_of(entry("a"), at=NOW + HOUR)) == ListingResult(0, 0)
     assert store.counts() == Counts(entries=1, pending=1)
     [pending] = store.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
     assert pending.entry == entry("a")
@@ -131,14 +131,14 @@ def test_an_entry_that_was_unreadable_and_is_readable_later_is_to_be_fetched(sto
 
 def test_an_entry_that_is_readable_and_unreadable_later_stays_readable(store: Store) -> None:
     commit(store, poll_of(entry("a")))
-    assert commit(store, poll_of(failures=(Failure("a", Kind.UNREADABLE, "x"),))) == Seen(0, 0)
+    assert commit(store, poll_of(failures=(Failure("a", FailureKind.UNREADABLE, "x"),))) == ListingResult(0, 0)
     assert store.counts() == Counts(entries=1, pending=1)
     assert store.failures("pending") == []
 
 
 def test_an_article_that_one_poll_lists_readable_and_unreadable_is_readable(store: Store) -> None:
-    failures = tuple(Failure(subject, Kind.UNREADABLE, "x") for subject in ("a", "bad", "bad"))
-    assert commit(store, poll_of(entry("a"), failures=failures)) == Seen(1, 1)
+    failures = tuple(Failure(subject, FailureKind.UNREADABLE, "x") for subject in ("a", "bad", "bad"))
+    assert commit(store, poll_of(entry("a"), failures=failures)) == ListingResult(1, 1)
     assert store.counts() == Counts(entries=2, pending=1, parked=1)
 
 
@@ -153,7 +153,7 @@ def test_a_complete_poll_is_known_ground_of_its_feed_only(store: Store) -> None:
 
 
 def test_a_poll_that_broke_off_is_not_known_ground(store: Store) -> None:
-    commit(store, poll_of(entry("a"), error=ERROR, failures=(Failure("bad", Kind.UNREADABLE, ""),)))
+    commit(store, poll_of(entry("a"), error=ERROR, failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
     assert store.known("china", ["a", "bad"]) == set()
     assert due(store) == ["a"], "yet what it saw is kept"
 
@@ -172,7 +172,7 @@ def test_what_a_broken_poll_saw_becomes_known_ground_with_the_next_whole_one(sto
 
 
 def test_an_item_that_cannot_be_understood_is_known_ground_too(store: Store) -> None:
-    commit(store, poll_of(failures=(Failure("bad", Kind.UNREADABLE, ""),)))
+    commit(store, poll_of(failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
     assert store.known("china", ["bad"]) == {"bad"}
 
 
@@ -225,7 +225,7 @@ def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
         good,
         last_poll=NOW + HOUR,
         error="status 502",
-        kind=Kind.TEMPORARY,
+        kind=FailureKind.TEMPORARY,
         failing_since=NOW + HOUR,
         trouble=0.25,
     )
@@ -241,7 +241,7 @@ def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
 def test_a_feed_that_never_succeeded_says_so(store: Store) -> None:
     commit(store, poll_of(error=ERROR))
     assert store.feed_histories()["china"] == FeedHistory(
-        "china", FILING, NOW, None, None, "status 502", Kind.TEMPORARY, failing_since=NOW, trouble=1.0
+        "china", FILING, NOW, None, None, "status 502", FailureKind.TEMPORARY, failing_since=NOW, trouble=1.0
     )
 
 
@@ -254,7 +254,7 @@ def test_a_poll_that_breaks_off_without_an_error_is_no_failure(store: Store) -> 
 
 def test_an_entry_counts_in_every_feed_it_belongs_to(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")), "china", "stock")
-    commit(store, poll_of(entry("c"), feed="stock", failures=(Failure("bad", Kind.UNREADABLE, ""),)))
+    commit(store, poll_of(entry("c"), feed="stock", failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
     commit_revisions(store, [revision("a")])
     assert store.feed_counts() == {
         "china": Counts(entries=2, archived=1, pending=1),
@@ -283,7 +283,7 @@ def test_a_poll_that_cannot_be_recorded_whole_is_not_recorded_at_all(
         store.commit_poll(poll_of(entry("a"), entry("b")), FILING, feeds, hosts)
     assert caught.type is not AssertionError
     assert dump(path) == before
-    assert commit(store, poll_of(entry("a"), entry("b"))) == Seen(2, 0), "and the store still works"
+    assert commit(store, poll_of(entry("a"), entry("b"))) == ListingResult(2, 0), "and the store still works"
 
 
 def test_what_was_committed_is_there_after_opening_again(store: Store, path: Path) -> None:

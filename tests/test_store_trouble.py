@@ -17,34 +17,34 @@ from archive.index.connection.manifests import Seals
 import archive.index.connection
 from archive.journal.journal import Event
 from archive.model.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
-from archive.model.feed import Counts, Failure, Kind, Rest, Rhythm, Span, Stretch
-from archive.model.fetch import Place
-from archive.model.image import KeptPicture, MissedPicture
-from archive.query.parser import All, parse
-from archive.search.history import Past
+from archive.model.feed import ArrivalRate, BackfillPage, Counts, Failure, FailureKind, HostBackoff, Span
+from archive.model.fetch import JournalPosition
+from archive.model.image import FailedImage, StoredImage
+from archive.query.parser import And, parse
+from archive.search.history import History
 from archive.search.search import Search
-from archive.search.stats import Overview
+from archive.search.stats import Stats
 from archive.store import Store
 from tests.looking import commit_failure, commit_revisions
 from tests.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 
-STRETCH = Stretch("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
-MISS = Failure("https://p.cn/missed.png", Kind.GONE, "status 404")
+STRETCH = BackfillPage("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
+MISS = Failure("https://p.cn/missed.png", FailureKind.GONE, "status 404")
 DAYS = iter(range(1, 31))
 WRITES: dict[str, Callable[[Store], object]] = {
     "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
     "commit_stretch": lambda store: store.commit_stretch(STRETCH, FILING, {"new": ["china"]}, {"new": HOST}),
-    "commit_rhythm": lambda store: store.commit_rhythm("china", Rhythm((1.0,), (2.0,), NOW)),
+    "commit_rhythm": lambda store: store.commit_rhythm("china", ArrivalRate((1.0,), (2.0,), NOW)),
     "settle": lambda store: store.settle("china", "roll https://other.cn/", NOW),
     "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
-    "apply": lambda store: store.apply([Event(Place("x", 1), "released", NOW, document={"parked": True})]),
+    "apply": lambda store: store.apply([Event(JournalPosition("x", 1), "released", NOW, document={"parked": True})]),
     "seals.commit": lambda store: store.seals.commit(f"2026-09-{next(DAYS):02d}", b"x", []),
     "versions.commit": lambda store: commit_revisions(store, [revision("a")]),
     "come_to_date": lambda store: store.come_to_date(NOW - timedelta(days=9), timedelta(0)),
     "release": lambda store: store.release(NOW, parked=True),
-    "gallery.commit": lambda store: store.gallery.commit([], [MissedPicture(MISS, NOW, None)], NOW),
+    "gallery.commit": lambda store: store.gallery.commit([], [FailedImage(MISS, NOW, None)], NOW),
     "search.add_missing": lambda store: store.search.add_missing(),
-    "commit_rest": lambda store: store.commit_rest(Rest("b.cn", NOW, 1, stated=True, reason="x")),
+    "commit_rest": lambda store: store.commit_rest(HostBackoff("b.cn", NOW, 1, stated=True, reason="x")),
     "end_rest": lambda store: store.end_rest("a.cn"),
 }
 READS: dict[str, Callable[[Store], object]] = {
@@ -99,7 +99,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "gallery.failures": lambda store: store.gallery.failures(),
     "journal_positions": lambda store: store.journal_positions(),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
-    "search.each": lambda store: list(store.search.each(All(()))),
+    "search.each": lambda store: list(store.search.each(And(()))),
     "past.feeds": lambda store: store.past.feeds("a", NOW),
     "past.gone": lambda store: store.past.gone("b", NOW),
     "versions.revisions": lambda store: store.versions.revisions("a"),
@@ -119,9 +119,9 @@ def path(tmp_path: Path) -> Path:
     store.settle("china", "roll https://a.cn/", NOW)
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
     commit_revisions(store, [revision("b")], {"https://p.cn/kept.png": "p.cn", MISS.subject: "p.cn"})
-    store.gallery.commit([KeptPicture("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
-    commit_failure(store, Failure("c", Kind.GONE, "x"), NOW, None)
-    store.commit_rest(Rest("a.cn", NOW, 1, stated=False, reason="x"))
+    store.gallery.commit([StoredImage("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
+    commit_failure(store, Failure("c", FailureKind.GONE, "x"), NOW, None)
+    store.commit_rest(HostBackoff("a.cn", NOW, 1, stated=False, reason="x"))
     store.close()
     connection = sqlite3.connect(path)
     with connection:
@@ -154,8 +154,8 @@ def test_every_public_method_is_tried_here() -> None:
     public |= {f"seals.{name}" for name, value in vars(Seals).items() if name[0] != "_" and callable(value)}
     public |= {f"gallery.{name}" for name, value in vars(Gallery).items() if name[0] != "_" and callable(value)}
     public |= {f"search.{name}" for name, value in vars(Search).items() if name[0] != "_" and callable(value)}
-    public |= {f"past.{name}" for name, value in vars(Past).items() if name[0] != "_" and callable(value)}
-    public |= {f"overview.{name}" for name, value in vars(Overview).items() if name[0] != "_" and callable(value)}
+    public |= {f"past.{name}" for name, value in vars(History).items() if name[0] != "_" and callable(value)}
+    public |= {f"overview.{name}" for name, value in vars(Stats).items() if name[0] != "_" and callable(value)}
     assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 

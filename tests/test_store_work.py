@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive.index.database import Database
-from archive.model.feed import Counts, Failure, Kind, Rest
+from archive.model.feed import Counts, Failure, FailureKind, HostBackoff
 from archive.store import Store
 from tests.finding import invented, put
 from tests.looking import commit_failure, commit_revisions
@@ -17,13 +17,13 @@ from tests.test_store import FILING, HOST, HOUR, NOW, commit, due, dump, entry, 
 
 __all__ = ["path", "store"]  # fixtures
 
-FAILURE = Failure("a", Kind.TEMPORARY, "status 503")
-UNREADABLE = Failure("bad", Kind.UNREADABLE, "no usable address")
+FAILURE = Failure("a", FailureKind.TEMPORARY, "status 503")
+UNREADABLE = Failure("bad", FailureKind.UNREADABLE, "no usable address")
 
 
 def test_the_least_tried_come_first_and_of_those_the_newest(store: Store) -> None:
     commit(store, poll_of(entry("old", -60), entry("new", 0), entry("never", None), entry("failed", 10)))
-    commit_failure(store, Failure("failed", Kind.TEMPORARY, "x"), NOW - HOUR, NOW)
+    commit_failure(store, Failure("failed", FailureKind.TEMPORARY, "x"), NOW - HOUR, NOW)
     assert due(store) == ["new", "old", "never", "failed"]
     assert due(store, most=2) == ["new", "old"]
     assert due(store, host="other.cn") == []
@@ -37,7 +37,7 @@ def test_what_is_in_hand_is_left_out_and_others_take_its_place(store: Store) -> 
 def test_what_was_tried_in_this_run_or_is_not_due_yet_waits(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
     commit_failure(store, FAILURE, NOW, NOW)  # due at once, but tried in this run
-    commit_failure(store, Failure("b", Kind.TEMPORARY, "x"), NOW - HOUR, NOW + HOUR)
+    commit_failure(store, Failure("b", FailureKind.TEMPORARY, "x"), NOW - HOUR, NOW + HOUR)
     assert due(store) == ["c"]
     assert store.pending_hosts(NOW, NOW) == {HOST: 1}
     assert due(store, tried_before=NOW + timedelta(seconds=1)) == ["c", "a"]
@@ -56,7 +56,7 @@ def test_hosts_are_told_apart(store: Store) -> None:
 def test_a_failed_attempt_counts_and_says_why(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")))
     commit_failure(store, FAILURE, NOW, NOW + HOUR)
-    commit_failure(store, Failure("b", Kind.TEMPORARY, "status 503"), NOW, NOW + HOUR)
+    commit_failure(store, Failure("b", FailureKind.TEMPORARY, "status 503"), NOW, NOW + HOUR)
     [first, _] = store.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
     assert first.attempts == 1
     assert store.failures("pending") == [("status 503", 2)]
@@ -80,14 +80,14 @@ def test_a_failure_of_what_was_given_up_or_is_unknown_changes_no_entry(store: St
     commit(store, poll_of(entry("a"), failures=(UNREADABLE,)))
     before = [store.versions.find(docid) for docid in ("a", "bad")]
     for subject in ("bad", "unknown"):
-        commit_failure(store, Failure(subject, Kind.GONE, "x"), NOW, NOW)
+        commit_failure(store, Failure(subject, FailureKind.GONE, "x"), NOW, NOW)
     assert [store.versions.find(docid) for docid in ("a", "bad")] == before
 
 
 def test_released_is_what_waits_for_a_later_time(store: Store) -> None:
     commit(store, poll_of(entry("now"), entry("later"), entry("parked"), failures=(UNREADABLE,)))
-    commit_failure(store, Failure("later", Kind.TEMPORARY, "x"), NOW, NOW + HOUR)
-    commit_failure(store, Failure("parked", Kind.GONE, "x"), NOW, None)
+    commit_failure(store, Failure("later", FailureKind.TEMPORARY, "x"), NOW, NOW + HOUR)
+    commit_failure(store, Failure("parked", FailureKind.GONE, "x"), NOW, None)
     assert store.release(NOW, parked=False) == 1
     assert sorted(due(store)) == ["later", "now"]
     assert store.counts().pending == 2
@@ -97,7 +97,7 @@ def test_released_is_what_waits_for_a_later_time(store: Store) -> None:
 
 def test_released_with_parked_is_all_that_has_an_address(store: Store) -> None:
     commit(store, poll_of(entry("parked"), failures=(UNREADABLE,)))
-    commit_failure(store, Failure("parked", Kind.GONE, "x"), NOW, None)
+    commit_failure(store, Failure("parked", FailureKind.GONE, "x"), NOW, None)
     assert store.release(NOW, parked=True) == 1
     [pending] = store.due(HOST, 9, NOW, NOW, [])
     assert (pending.entry.docid, pending.attempts) == ("parked", 0)
@@ -154,7 +154,7 @@ def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None
     assert store.versions.find(text) is None
     assert store.known(text, [text]) == set()
     assert store.due(text, 9, NOW, NOW, [text]) == []
-    commit_failure(store, Failure(text, Kind.GONE, text), NOW, None)
+    commit_failure(store, Failure(text, FailureKind.GONE, text), NOW, None)
     store.end_rest(text)
     assert due(store) == ["a"]
 
@@ -163,9 +163,9 @@ def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None
 
 
 def test_rests_come_back_until_they_end(store: Store) -> None:
-    first = Rest("a.cn", NOW + HOUR, 2, stated=True, reason="it answered 429")
-    other = Rest("b.cn", NOW, 1, stated=False, reason="it answered 403")
-    longer = Rest("a.cn", NOW + 2 * HOUR, 3, stated=False, reason="it answered 418")
+    first = HostBackoff("a.cn", NOW + HOUR, 2, stated=True, reason="it answered 429")
+    other = HostBackoff("b.cn", NOW, 1, stated=False, reason="it answered 403")
+    longer = HostBackoff("a.cn", NOW + 2 * HOUR, 3, stated=False, reason="it answered 418")
     for rest in (first, other, longer):
         store.commit_rest(rest)
     assert sorted(store.rests(), key=lambda rest: rest.host) == [longer, other]

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from archive.model.article import Article
-from archive.model.feed import Entry, Failure, Kind
-from archive.model.fetch import Answer, Look
+from archive.model.feed import Entry, Failure, FailureKind
+from archive.model.fetch import Fetch, RawResponse
 from crawler.extract.response import understand
 from tests.looking import look_at
 
@@ -25,15 +25,15 @@ PAGE = (
 MOST = 100_000
 
 
-def look(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Look:
+def look(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Fetch:
     """A look at an article that was answered so."""
     asked = look_at("nabcdef0000001", AT)
     entry = replace(asked.pending.entry, url=URL, title="")
     stated = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return replace(asked, pending=replace(asked.pending, entry=entry), answer=Answer(url, status, stated, body))
+    return replace(asked, pending=replace(asked.pending, entry=entry), answer=RawResponse(url, status, stated, body))
 
 
-def failure(answered: Look) -> tuple[Kind, str]:
+def failure(answered: Fetch) -> tuple[FailureKind, str]:
     found = understand(answered, MOST)
     assert isinstance(found, Failure)
     assert found.subject == "nabcdef0000001"
@@ -64,20 +64,20 @@ def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: byt
 @pytest.mark.parametrize(
     ("answered", "kind", "words"),
     [
-        (look(status=404), Kind.GONE, "status 404"),
-        (look(status=503), Kind.TEMPORARY, "status 503"),
-        (look(status=403), Kind.BLOCKED, "wants rest"),
-        (look(status=302, location="ftp://x/"), Kind.UNREADABLE, "ftp://x/"),
-        (look("<html>页面没有找到</html>".encode()), Kind.GONE, "页面没有找到"),
-        (look("<html><meta charset=gb2312>页面没有找到</html>".encode("gbk")), Kind.GONE, "页面没有找到"),
-        (look(url="https://finance.sina.com.cn/"), Kind.GONE, "front page"),
-        (look(url="https://finance.sina.com.cn/stock/"), Kind.GONE, "front page"),
-        (look(b"<html><title>x</title></html>"), Kind.UNREADABLE, "no article element"),
-        (look(gzip.compress(b"x" * (MOST + 1)), content_encoding="gzip"), Kind.REFUSED, "max_body"),
-        (look(b"no gzip", content_encoding="gzip"), Kind.UNREADABLE, "content coding"),
+        (look(status=404), FailureKind.GONE, "status 404"),
+        (look(status=503), FailureKind.TEMPORARY, "status 503"),
+        (look(status=403), FailureKind.BLOCKED, "wants rest"),
+        (look(status=302, location="ftp://x/"), FailureKind.UNREADABLE, "ftp://x/"),
+        (look("<html>页面没有找到</html>".encode()), FailureKind.GONE, "页面没有找到"),
+        (look("<html><meta charset=gb2312>页面没有找到</html>".encode("gbk")), FailureKind.GONE, "页面没有找到"),
+        (look(url="https://finance.sina.com.cn/"), FailureKind.GONE, "front page"),
+        (look(url="https://finance.sina.com.cn/stock/"), FailureKind.GONE, "front page"),
+        (look(b"<html><title>x</title></html>"), FailureKind.UNREADABLE, "no article element"),
+        (look(gzip.compress(b"x" * (MOST + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
+        (look(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
     ],
 )
-def test_what_is_no_article_is_told_apart(answered: Look, kind: Kind, words: str) -> None:
+def test_what_is_no_article_is_told_apart(answered: Fetch, kind: FailureKind, words: str) -> None:
     found, reason = failure(answered)
     assert found is kind
     assert words in reason
@@ -87,12 +87,12 @@ def test_a_page_without_its_length_must_come_to_its_end() -> None:
     answered = look(PAGE[:-20])
     assert answered.answer is not None
     cut = replace(answered, answer=replace(answered.answer, stated_length=False))
-    assert failure(cut) == (Kind.TEMPORARY, "the page ends in the middle")
+    assert failure(cut) == (FailureKind.TEMPORARY, "the page ends in the middle")
     assert isinstance(understand(answered, MOST), Article)
 
 
 def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
-    refused = Failure("nabcdef0000001", Kind.TEMPORARY, "reset")
+    refused = Failure("nabcdef0000001", FailureKind.TEMPORARY, "reset")
     assert understand(replace(look(), answer=None, failure=refused), MOST) is refused
 
 
@@ -106,5 +106,5 @@ def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
     assert isinstance(article, Article)
     assert (article.title, article.text, article.symbols) == ("快讯", "央行今日开展逆回购。", ("sh600519",))
     gone = replace(carried, pending=replace(carried.pending, entry=replace(entry, withdrawn=True)))
-    assert failure(gone) == (Kind.GONE, "the listing says that it was deleted")
+    assert failure(gone) == (FailureKind.GONE, "the listing says that it was deleted")
     assert isinstance(entry, Entry)

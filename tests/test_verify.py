@@ -11,7 +11,7 @@ import pytest
 
 from archive.integrity.verify import verify
 from archive.journal.gzip_members import members
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # each test runs the program a few times
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """An archive with a history, that tests copy."""
     home = Home(tmp_path_factory.mktemp("lived"))
-    with Replica(make_stories(6, newest=NEWEST)) as replica:
+    with MockSite(make_stories(6, newest=NEWEST)) as replica:
         home.configure(replica.endpoint)
         assert home.run("crawl").status == 0
         replica.clock += 60

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archive.export.html import render_view
 from archive.model.article import Revision
-from mocksite.server import Replica
+from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.picturing import ON, illustrated, stored
 
@@ -144,21 +144,21 @@ def test_nothing_of_any_article_runs_or_loads(body: str) -> None:
 
 
 @pytest.fixture
-def site() -> Iterator[Replica]:
-    with Replica(illustrated(["/pictures/lost.png", "/pictures/kept.png"])) as running:
+def site() -> Iterator[MockSite]:
+    with MockSite(illustrated(["/pictures/lost.png", "/pictures/kept.png"])) as running:
         running.fault("status", match=r"lost\.png", status=404)
         yield running
 
 
 @pytest.fixture
-def show(home: Home, site: Replica) -> Callable[..., str]:
+def show(home: Home, site: MockSite) -> Callable[..., str]:
     """``show --html`` of an article of which one picture is kept, and another could not be had."""
     home.configure(site.endpoint, more=ON)
     home.run("crawl")
     return lambda *options: home.run("show", site.site.stories[0].docid, "--html", *options).out
 
 
-def test_show_html_finds_the_pictures_in_the_archive(home: Home, site: Replica, show: Callable[..., str]) -> None:
+def test_show_html_finds_the_pictures_in_the_archive(home: Home, site: MockSite, show: Callable[..., str]) -> None:
     html = show()
     [picture] = Elements(html).all("img")
     assert picture == {"src": stored(home)[0].as_uri(), "alt": "图 /pictures/kept.png"}
@@ -168,7 +168,7 @@ def test_show_html_finds_the_pictures_in_the_archive(home: Home, site: Replica, 
     assert '<span class="absent">图 /pictures/kept.png</span>' in show()
 
 
-def test_show_html_as_of_a_time_has_nothing_of_later(home: Home, site: Replica, show: Callable[..., str]) -> None:
+def test_show_html_as_of_a_time_has_nothing_of_later(home: Home, site: MockSite, show: Callable[..., str]) -> None:
     [(archived, docid)] = home.rows("SELECT fetched_at, docid FROM revisions")
     site.site.edit(docid, site.clock, title="后来的标题")
     site.clock += 60
@@ -180,7 +180,7 @@ def test_show_html_as_of_a_time_has_nothing_of_later(home: Home, site: Replica, 
     assert "第 1 版" in then
 
 
-def test_show_html_of_what_is_not_archived_yet_is_refused(home: Home, site: Replica) -> None:
+def test_show_html_of_what_is_not_archived_yet_is_refused(home: Home, site: MockSite) -> None:
     home.configure(site.endpoint)
     home.run("crawl", "--limit", "0")
     done = home.run("show", site.site.stories[0].docid, "--html")

@@ -11,8 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.model.feed import Entry, Failure, Kind, Listing, Span, Stretch
-from crawler.paging.backfill import BACK, MARGIN, Leg, Onward, Question, Walk, begin, question, take, take_only_page
+from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Span
+from crawler.paging.backfill import (
+    BACK,
+    MARGIN,
+    Backfill,
+    BackfillStep,
+    NextStep,
+    PageRequest,
+    begin,
+    question,
+    take,
+    take_only_page,
+)
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -34,7 +45,7 @@ class Shelf:
     history: str = "honoured"
     short: int = 100  # of history "short" so many can be had
     tells_total: bool = True
-    asked: list[Question] = field(default_factory=list)
+    asked: list[PageRequest] = field(default_factory=list)
 
     @classmethod
     def of(cls, count: int, every: timedelta = MINUTE, **how: str | bool | int) -> Shelf:
@@ -45,7 +56,7 @@ class Shelf:
         self.items.append((published, docid))
         self.items.sort(reverse=True)
 
-    def answer(self, asked: Question) -> Listing:
+    def answer(self, asked: PageRequest) -> Listing:
         self.asked.append(asked)
         found = self.items
         if asked.window and self.history in {"honoured", "short"}:
@@ -73,14 +84,14 @@ class Shelf:
 class Journal:
     """What came of a walk."""
 
-    legs: list[Leg]
+    legs: list[BackfillStep]
 
     @property
     def docids(self) -> set[str]:
         return {entry.docid for leg in self.legs for entry in leg.stretch.entries}
 
     @property
-    def last(self) -> Leg:
+    def last(self) -> BackfillStep:
         return self.legs[-1]
 
     @property
@@ -90,9 +101,9 @@ class Journal:
 
 def go(
     shelf: Shelf,
-    walk: Walk,
+    walk: Backfill,
     known: Iterable[str] = (),
-    between: Callable[[Walk], None] = lambda walk: None,
+    between: Callable[[Backfill], None] = lambda walk: None,
     legs: int = 1000,
 ) -> Journal:
     """Walk as the spider does; what it lists is known from then on."""
@@ -103,7 +114,7 @@ def go(
         journal.legs.append(take(walk, listing, docids & listed))
         listed |= docids
         walk = journal.last.walk
-        if journal.last.what is not Onward.ON:
+        if journal.last.what is not NextStep.ON:
             break
         between(walk)
     return journal
@@ -116,7 +127,7 @@ def stretch(
     meets_ground: bool = False,
     history: bool = False,
     most_pages: int = 500,
-) -> Walk:
+) -> Backfill:
     """A walk from so many minutes ago back to so many."""
     return begin(
         "china", ago(oldest), ago(newest), NOW, meets_ground=meets_ground, history=history, most_pages=most_pages
@@ -133,7 +144,7 @@ def stretch(
 def test_a_stretch_is_read_whole(newest: float, oldest: float, history: bool) -> None:
     shelf = Shelf.of(3000)
     journal = go(shelf, stretch(newest, oldest, history=history))
-    assert (journal.last.what, journal.last.reason) == (Onward.DONE, "")
+    assert (journal.last.what, journal.last.reason) == (NextStep.DONE, "")
     assert journal.covered == Span(ago(oldest), ago(newest))
     assert journal.docids >= shelf.within(journal.covered)
     assert journal.last.stretch.floor is None
@@ -196,11 +207,11 @@ def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
     shelf = Shelf.of(4000)
     whole = go(shelf, stretch(1000, 2000))
     first = go(shelf, stretch(1000, 2000), legs=20)
-    assert first.last.what is Onward.ON
+    assert first.last.what is NextStep.ON
     assert first.covered
     left = (NOW - first.covered.start) / MINUTE
     second = go(shelf, stretch(left, 2000))
-    assert second.last.what is Onward.DONE
+    assert second.last.what is NextStep.DONE
     assert second.covered == Span(ago(2000), first.covered.start)
     wanted = shelf.within(Span(ago(2000), ago(1000)))
     assert (first.docids | second.docids) & wanted == whole.docids & wanted == wanted
@@ -209,7 +220,7 @@ def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
 def test_a_walk_stops_at_its_page_limit_and_can_go_on() -> None:
     shelf = Shelf.of(4000)
     journal = go(shelf, stretch(0, 2000, most_pages=10))
-    assert (len(journal.legs), journal.last.what) == (10, Onward.LIMIT)
+    assert (len(journal.legs), journal.last.what) == (10, NextStep.LIMIT)
     assert "10 pages" in journal.last.reason
     assert journal.docids >= shelf.within(journal.covered) > set()
     more = go(shelf, journal.last.walk).last.walk
@@ -230,7 +241,7 @@ def known_after(minutes: float, count: int = 3000) -> set[str]:
 def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: bool) -> None:
     known = known_after(oldest) | {str(n) for n in range(int(newest) + 1)}
     journal = go(Shelf.of(3000), stretch(newest, oldest, meets_ground=True, history=history), known)
-    assert (journal.last.what, journal.last.reason) == (Onward.DONE, "")
+    assert (journal.last.what, journal.last.reason) == (NextStep.DONE, "")
     assert journal.covered == Span(ago(oldest), ago(newest))
     assert journal.last.walk.history is history
 
@@ -241,7 +252,7 @@ def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, old
     """What the walk itself has listed is no ground, nor is what polls have known above the gap."""
     known = {str(n) for n in range(int(newest) + 1)}
     journal = go(Shelf.of(3000), stretch(newest, oldest, meets_ground=True, history=history), known)
-    assert journal.last.what is Onward.FAILED
+    assert journal.last.what is NextStep.FAILED
     assert "known" in journal.last.reason
     assert journal.covered
     assert ago(oldest) < journal.covered.start <= ago(oldest - 11)
@@ -250,8 +261,8 @@ def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, old
 
 def test_ground_a_little_above_the_old_end_will_do() -> None:
     journal = go(Shelf.of(3000), stretch(500, 900, meets_ground=True), known={"891"})
-    assert journal.last.what is Onward.DONE
-    assert go(Shelf.of(3000), stretch(500, 900, meets_ground=True), known={"889"}).last.what is Onward.FAILED
+    assert journal.last.what is NextStep.DONE
+    assert go(Shelf.of(3000), stretch(500, 900, meets_ground=True), known={"889"}).last.what is NextStep.FAILED
 
 
 def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
@@ -262,7 +273,7 @@ def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
     journal = go(shelf, stretch(900, 1000, meets_ground=True), known_after(1000))
     first = next(leg for leg in journal.legs if {each.docid for each in leg.stretch.entries} & known_after(1000))
     assert first.walk.search
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
 
 
 # The list's end
@@ -271,7 +282,7 @@ def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
 def test_a_list_that_ends_before_the_start_says_so() -> None:
     shelf = Shelf.of(1234)
     journal = go(shelf, stretch(1000, 5000))
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
     assert journal.last.reason == f"the list of china reaches back to {ago(1233).isoformat()} only"
     assert journal.last.stretch.floor == ago(1233)
     assert journal.covered == Span(ago(1233), ago(1000))
@@ -282,18 +293,18 @@ def test_a_list_that_ends_before_the_start_says_so() -> None:
 def test_short_lists_are_read_to_their_end(count: int) -> None:
     shelf = Shelf.of(count)
     journal = go(shelf, stretch(0, 5000))
-    assert (journal.last.what, journal.last.stretch.floor) == (Onward.DONE, ago(count - 1))
+    assert (journal.last.what, journal.last.stretch.floor) == (NextStep.DONE, ago(count - 1))
     assert len(journal.docids) == count
 
 
 def test_a_list_that_ends_above_the_end_covers_nothing() -> None:
     journal = go(Shelf.of(500), stretch(2000, 3000))
-    assert (journal.last.what, journal.covered, journal.last.stretch.floor) == (Onward.DONE, None, ago(499))
+    assert (journal.last.what, journal.covered, journal.last.stretch.floor) == (NextStep.DONE, None, ago(499))
 
 
 def test_a_list_that_ends_at_known_ground_closes_the_gap() -> None:
     journal = go(Shelf.of(896), stretch(500, 900, meets_ground=True), known_after(890))
-    assert (journal.last.what, journal.covered) == (Onward.DONE, Span(ago(900), ago(500)))
+    assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(900), ago(500)))
     assert journal.last.stretch.floor == ago(895)
 
 
@@ -308,7 +319,7 @@ def test_history_that_leaves_the_first_day_empty_is_not_believed() -> None:
 class Capped(Shelf):
     """It shows the first so many articles only, and goes on to count the others."""
 
-    def answer(self, asked: Question) -> Listing:
+    def answer(self, asked: PageRequest) -> Listing:
         answer = super().answer(asked)
         left = max(0, 700 - (asked.page - 1) * asked.size)
         return Listing(answer.entries[:left], (), len(self.items))
@@ -317,7 +328,7 @@ class Capped(Shelf):
 def test_a_list_that_stops_short_of_its_total_fails_and_is_no_floor() -> None:
     shelf = Capped.of(3000)
     journal = go(shelf, stretch(300, 2000))
-    assert (journal.last.what, journal.last.stretch.floor) == (Onward.FAILED, None)
+    assert (journal.last.what, journal.last.stretch.floor) == (NextStep.FAILED, None)
     assert journal.last.reason == "the list of china brings nothing further from article 699 of 3000 on"
     assert journal.covered
     assert journal.covered.start > ago(700)
@@ -329,7 +340,7 @@ class Hiccup(Shelf):
 
     empty: frozenset[int] = frozenset()
 
-    def answer(self, asked: Question) -> Listing:
+    def answer(self, asked: PageRequest) -> Listing:
         answer = super().answer(asked)
         return Listing((), (), 0) if len(self.asked) - 1 in self.empty else answer
 
@@ -340,14 +351,14 @@ def test_a_single_empty_answer_ends_nothing(request_number: int, history: bool) 
     shelf = Hiccup.of(3000)
     shelf.empty = frozenset({request_number})
     journal = go(shelf, stretch(1000, 2000, history=history))
-    assert (journal.last.what, journal.covered) == (Onward.DONE, Span(ago(2000), ago(1000)))
+    assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(2000), ago(1000)))
     assert len(journal.legs) < 55
 
 
 @pytest.mark.parametrize("history", [True, False])
 def test_a_list_that_is_always_empty_fails_soon(history: bool) -> None:
     journal = go(Shelf(), stretch(1000, 2000, history=history))
-    assert (journal.last.what, journal.covered) == (Onward.FAILED, None)
+    assert (journal.last.what, journal.covered) == (NextStep.FAILED, None)
     assert len(journal.legs) <= 3
     assert "empty" in journal.last.reason
 
@@ -355,15 +366,15 @@ def test_a_list_that_is_always_empty_fails_soon(history: bool) -> None:
 class Stuck(Shelf):
     """It gives one page whatever is asked."""
 
-    def answer(self, asked: Question) -> Listing:
-        return super().answer(Question(1, None, 50))
+    def answer(self, asked: PageRequest) -> Listing:
+        return super().answer(PageRequest(1, None, 50))
 
 
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize(("newest", "oldest"), [(0, 2000), (1000, 2000)])
 def test_a_list_that_repeats_one_page_fails_soon(newest: float, oldest: float, history: bool) -> None:
     journal = go(Stuck.of(3000), stretch(newest, oldest, history=history))
-    assert journal.last.what is Onward.FAILED
+    assert journal.last.what is NextStep.FAILED
     assert len(journal.legs) < 40
     assert not journal.covered or journal.covered.start > ago(50)
 
@@ -371,14 +382,14 @@ def test_a_list_that_repeats_one_page_fails_soon(newest: float, oldest: float, h
 class Fixed(Shelf):
     """It has one size of page, whatever is asked."""
 
-    def answer(self, asked: Question) -> Listing:
-        return super().answer(Question(asked.page, asked.window, 50))
+    def answer(self, asked: PageRequest) -> Listing:
+        return super().answer(PageRequest(asked.page, asked.window, 50))
 
 
 def test_pages_that_do_not_meet_are_not_joined() -> None:
     shelf = Fixed.of(3000)
     journal = go(shelf, stretch(0, 2000))
-    assert journal.last.what is Onward.FAILED
+    assert journal.last.what is NextStep.FAILED
     assert journal.docids >= shelf.within(journal.covered)
 
 
@@ -394,14 +405,14 @@ def test_an_old_article_pinned_on_top_claims_nothing(history: bool) -> None:
     for leg in journal.legs:
         seen |= {entry.docid for entry in leg.stretch.entries}
         assert seen >= shelf.within(leg.stretch.covered)
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
 
 
 def test_a_list_in_another_order_is_not_walked() -> None:
     shelf = Shelf.of(500)
     random.Random(4).shuffle(shelf.items)
     journal = go(shelf, stretch(0, 400))
-    assert (journal.last.what, journal.covered) == (Onward.FAILED, None)
+    assert (journal.last.what, journal.covered) == (NextStep.FAILED, None)
     assert "not ordered by time" in journal.last.reason
 
 
@@ -411,7 +422,7 @@ def test_pages_without_times_claim_nothing() -> None:
             return Listing(tuple(entry(docid, None) for _, docid in page), (), total)
 
     journal = go(Timeless.of(120), stretch(0, 60))
-    assert (journal.last.what, journal.covered) == (Onward.DONE, None)
+    assert (journal.last.what, journal.covered) == (NextStep.DONE, None)
     assert "no time" in journal.last.reason
     assert len(journal.docids) == 120
 
@@ -419,7 +430,7 @@ def test_pages_without_times_claim_nothing() -> None:
 def test_items_that_cannot_be_understood_are_handed_on_and_keep_their_places() -> None:
     class Broken(Shelf):
         def listing(self, page: list[tuple[datetime, str]], total: int | None) -> Listing:
-            bad = tuple(Failure(docid, Kind.UNREADABLE, "") for _, docid in page if int(docid) % 3 == 0)
+            bad = tuple(Failure(docid, FailureKind.UNREADABLE, "") for _, docid in page if int(docid) % 3 == 0)
             good = tuple(entry(docid, published) for published, docid in page if int(docid) % 3)
             return Listing(good, bad, total)
 
@@ -427,7 +438,7 @@ def test_items_that_cannot_be_understood_are_handed_on_and_keep_their_places() -
     shelf.items[100:230] = [(published, str(3 * int(docid))) for published, docid in shelf.items[100:230]]
     journal = go(shelf, stretch(0, 400))
     failed = {failure.subject for leg in journal.legs for failure in leg.stretch.failures}
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
     assert journal.docids | failed >= shelf.within(Span(ago(400), NOW))
 
 
@@ -435,7 +446,7 @@ def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
     walk = stretch(0, 60)
     listing = Listing((entry("a", ago(1)), entry("b", ago(2)), entry("a", ago(3))), (), 3)
     kept = take(walk, listing, set()).stretch
-    assert isinstance(kept, Stretch)
+    assert isinstance(kept, BackfillPage)
     assert [(each.docid, each.published) for each in kept.entries] == [("a", ago(1)), ("b", ago(2))]
 
 
@@ -447,7 +458,7 @@ def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
 def test_where_history_is_odd_page_numbers_do_it(history: str, newest: float, oldest: float) -> None:
     shelf = Shelf.of(4000, history=history)
     journal = go(shelf, stretch(newest, oldest, history=True, meets_ground=True), known_after(oldest, 4000))
-    assert (journal.last.what, journal.covered) == (Onward.DONE, Span(ago(oldest), ago(newest)))
+    assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(oldest), ago(newest)))
     assert journal.docids >= shelf.within(journal.covered)
     assert not journal.last.walk.history
     turns = [leg.reason for leg in journal.legs if leg.reason]
@@ -457,14 +468,14 @@ def test_where_history_is_odd_page_numbers_do_it(history: str, newest: float, ol
 
 def test_history_that_does_not_say_how_much_there_is_is_not_believed_at_its_end() -> None:
     journal = go(Shelf.of(1000, history="short", tells_total=False), stretch(0, 146, history=True))
-    assert (journal.last.what, journal.last.walk.history) == (Onward.DONE, False)
+    assert (journal.last.what, journal.last.walk.history) == (NextStep.DONE, False)
     assert journal.docids >= {str(n) for n in range(147)}
 
 
 def test_what_history_has_covered_is_not_read_again() -> None:
     journal = go(Shelf.of(5000, history="short", short=700), stretch(2500, 3500, history=True))
     turn = next(place for place, leg in enumerate(journal.legs) if leg.reason)
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
     assert len([leg for leg in journal.legs[turn:] if not leg.walk.search]) < 15
 
 
@@ -528,7 +539,7 @@ def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
     walk = stretch(newest, newest + length, history=bool(history), meets_ground=meets_ground, most_pages=120)
     lasting, script = set(shelf.items), iter(changes)
 
-    def between(walk: Walk) -> None:
+    def between(walk: Backfill) -> None:
         for each in next(script, []):
             come_and_go(shelf, each, walk.aim, dice)
         lasting.intersection_update(shelf.items)
@@ -538,7 +549,7 @@ def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
     for leg in journal.legs:
         seen |= {each.docid for each in leg.stretch.entries}
         assert seen >= {docid for published, docid in lasting if _is_in(leg.stretch.covered, published)}
-    if journal.last.what is Onward.DONE:
+    if journal.last.what is NextStep.DONE:
         assert seen >= {docid for published, docid in lasting if walk.start <= published <= walk.end}
 
 
@@ -551,7 +562,7 @@ def test_a_deletion_that_an_arrival_hides_from_every_count_hides_no_article() ->
     shelf = Shelf.of(600)
     turn = iter(range(1000))
 
-    def between(_: Walk) -> None:
+    def between(_: Backfill) -> None:
         number = next(turn)
         if number % 2:
             shelf.add(NOW + number * MINUTE, f"new{number}")
@@ -559,7 +570,7 @@ def test_a_deletion_that_an_arrival_hides_from_every_count_hides_no_article() ->
             del shelf.items[5:10]
 
     journal = go(shelf, stretch(50, 500), between=between)
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
     assert journal.docids >= shelf.within(journal.covered)
 
 
@@ -568,13 +579,13 @@ def test_more_deletions_than_the_overlap_cost_a_page_or_two() -> None:
     quiet = len(go(Shelf.of(900), stretch(0, 500)).legs)
     done: list[int] = []
 
-    def between(walk: Walk) -> None:
+    def between(walk: Backfill) -> None:
         if walk.aim > 200 and not done:
             del shelf.items[20 : 20 + BACK[0]]
             done.append(walk.aim)
 
     journal = go(shelf, stretch(0, 500), between=between)
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
     assert len(journal.legs) <= quiet + 2
     assert journal.docids >= shelf.within(journal.covered)
 
@@ -585,14 +596,14 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
     quiet = len(go(Shelf.of(900), stretch(0, 700)).legs)
     done: list[int] = []
 
-    def between(walk: Walk) -> None:
+    def between(walk: Backfill) -> None:
         if walk.aim > 400 and not done:
             for number in range(120):
                 shelf.add(NOW + number * MINUTE, f"new{number}")
             done.append(walk.aim)
 
     journal = go(shelf, stretch(0, 700), between=between)
-    assert journal.last.what is Onward.DONE
+    assert journal.last.what is NextStep.DONE
     assert len(journal.legs) <= quiet + 3
     assert journal.docids >= {str(n) for n in range(701)}
 
@@ -619,7 +630,7 @@ def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
 
     low = ago(45) + timedelta(seconds=1)
     expected = Span(max(ago(start), low), ago(end)) if covered else None
-    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (Onward.DONE, expected, low if floor else None)
+    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (NextStep.DONE, expected, low if floor else None)
     assert [entry.docid for entry in leg.stretch.entries] == [str(n) for n in range(61)]
     assert bool(leg.reason) is bool(floor)
 
@@ -627,7 +638,7 @@ def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
 def test_a_list_of_one_page_without_times_tells_nothing_of_the_past() -> None:
     walk = begin("rss", ago(9), ago(1), NOW, meets_ground=True, history=False, most_pages=9)
     leg = take_only_page(walk, Listing((entry("a", None),)))
-    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (Onward.FAILED, None, None)
+    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (NextStep.FAILED, None, None)
     assert "no article with a time" in leg.reason
 
 
@@ -642,7 +653,7 @@ def test_a_short_page_of_a_list_that_may_cut_its_pages_ends_nothing() -> None:
         leg = take(walk, listing, set())
         assert leg.stretch.floor is None
         walk = leg.walk
-        if leg.what is not Onward.ON:
+        if leg.what is not NextStep.ON:
             break
-    assert leg.what is Onward.FAILED
+    assert leg.what is NextStep.FAILED
     assert walk.covered is None or walk.covered.start >= ago(12)

@@ -12,9 +12,9 @@ import pytest
 from archive.model.feed import Listing, Span
 from config.model import Feed
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Leg, Onward, Walk, begin, question, take
-from mocksite.server import Replica
-from mocksite.site import Site
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin, question, take
+from mocksite.server import MockSite
+from mocksite.site import SiteState
 from mocksite.story import make_stories
 from tests.conftest import NEWEST
 
@@ -31,23 +31,23 @@ def read(body: bytes) -> Listing:
     return READERS["roll"].read(body, "application/json", FEED)
 
 
-def address(feed: Feed, walk: Walk) -> str:
+def address(feed: Feed, walk: Backfill) -> str:
     asked, reader = question(walk), READERS["roll"]
     if asked.window and reader.history_url:
         return reader.history_url(feed, asked.page, asked.window, asked.size)
     return reader.page_url(feed, asked.page, asked.size)
 
 
-def go(walk: Walk, fetch: Callable[[str], bytes], known: set[str], feed: Feed = FEED) -> list[Leg]:
-    legs: list[Leg] = []
-    while not legs or legs[-1].what is Onward.ON:
+def go(walk: Backfill, fetch: Callable[[str], bytes], known: set[str], feed: Feed = FEED) -> list[BackfillStep]:
+    legs: list[BackfillStep] = []
+    while not legs or legs[-1].what is NextStep.ON:
         listing = read(fetch(address(feed, walk)))
         legs.append(take(walk, listing, known & {entry.docid for entry in listing.entries}))
         walk = legs[-1].walk
     return legs
 
 
-def docids(legs: list[Leg]) -> set[str]:
+def docids(legs: list[BackfillStep]) -> set[str]:
     return {entry.docid for leg in legs for entry in leg.stretch.entries}
 
 
@@ -61,7 +61,7 @@ def test_a_gap_in_a_list_that_moves_is_closed(heeds: bool, history: bool) -> Non
     """Every request takes three minutes: articles arrive all the time, late ones too, and some are deleted."""
     now = NEWEST
     stories = make_stories(4000, newest=NEWEST + 100 * EVERY, every=EVERY, lids=(1686,))
-    site = Site(stories, "https://finance.sina.com.cn", lambda: now)
+    site = SiteState(stories, "https://finance.sina.com.cn", lambda: now)
     for number, story in enumerate(stories):
         if number % 20 == 0:
             site.delete(story.docid, NEWEST + 10 * number)
@@ -76,7 +76,7 @@ def test_a_gap_in_a_list_that_moves_is_closed(heeds: bool, history: bool) -> Non
     known = {story.docid for story in stories if story.ctime <= start.timestamp()}
     walk = begin("china", start, end, at(NEWEST), meets_ground=True, history=history, most_pages=200)
     legs = go(walk, fetch, known)
-    assert (legs[-1].what, legs[-1].stretch.covered) == (Onward.DONE, Span(start, end))
+    assert (legs[-1].what, legs[-1].stretch.covered) == (NextStep.DONE, Span(start, end))
     lasting = {story.docid for story in site.stories if story.visible(NEWEST) and story.visible(now)}
     within = {story.docid for story in stories if start <= at(story.ctime) <= end}
     assert docids(legs) >= lasting & within
@@ -86,7 +86,7 @@ def test_a_gap_in_a_list_that_moves_is_closed(heeds: bool, history: bool) -> Non
 
 def test_a_list_on_the_network_is_walked_to_its_end() -> None:
     stories = make_stories(333, newest=NEWEST, every=EVERY, lids=(1686,))
-    with Replica(stories) as replica:
+    with MockSite(stories) as replica:
         feed = FEED.model_copy(update={"endpoint": replica.endpoint})
 
         def fetch(url: str) -> bytes:
@@ -98,5 +98,5 @@ def test_a_list_on_the_network_is_walked_to_its_end() -> None:
         legs = go(walk, fetch, set(), feed)
     oldest = at(stories[-1].ctime)
     assert docids(legs) == {story.docid for story in stories}
-    assert (legs[-1].what, legs[-1].stretch.floor) == (Onward.DONE, oldest)
+    assert (legs[-1].what, legs[-1].stretch.floor) == (NextStep.DONE, oldest)
     assert legs[-1].stretch.covered == Span(oldest, end)

@@ -18,14 +18,14 @@ from warcio.archiveiterator import ArchiveIterator
 from archive.journal.gzip_members import last_whole, members
 from archive.journal.warc import WarcWriter, original_at, parts, read, read_at, read_file, read_part, warc_files
 from archive.journal.warc_records import Group, Original, digest
-from archive.model.fetch import Answer, Place
+from archive.model.fetch import JournalPosition, RawResponse
 
 AT = datetime(2026, 9, 29, 3, 4, 5, 678901, tzinfo=UTC)
 HEADERS = (("Content-Type", "text/html; charset=utf-8"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))
 
 
-def answer(body: bytes = b"<p>page</p>", url: str = "https://finance.sina.com.cn/a/doc-ia1.shtml?x=1") -> Answer:
-    return Answer(url, 200, HEADERS, body, (("Referer", "https://finance.sina.com.cn/"),))
+def answer(body: bytes = b"<p>page</p>", url: str = "https://finance.sina.com.cn/a/doc-ia1.shtml?x=1") -> RawResponse:
+    return RawResponse(url, 200, HEADERS, body, (("Referer", "https://finance.sina.com.cn/"),))
 
 
 def group(body: bytes = b"<p>page</p>", at: datetime = AT) -> Group:
@@ -36,8 +36,12 @@ NOTE = Group("sighted", AT, '{"标题": "题"}'.encode())
 
 
 def write(
-    folder: Path, *groups: Group, original: Original | None = None, known: Place | None = None, **options: int
-) -> list[Place]:
+    folder: Path,
+    *groups: Group,
+    original: Original | None = None,
+    known: JournalPosition | None = None,
+    **options: int,
+) -> list[JournalPosition]:
     writer = WarcWriter(folder, "finarchive/test", known=known, **options)
     try:
         return writer.append([(each, original) for each in groups])
@@ -111,7 +115,7 @@ def test_a_look_whose_body_is_lost_is_told_and_passed_over(tmp_path: Path) -> No
     original = original_at(tmp_path, one, digest(b"one"))
     [path] = warc_files(tmp_path)
     begun = path.stat().st_size
-    itself = replace(original, place=Place(path.name, begun)) if original else None
+    itself = replace(original, place=JournalPosition(path.name, begun)) if original else None
     [again] = write(tmp_path, group(b"one"), original=itself)  # as where another file had the name
     assert again.offset == begun
     damaged: list[int] = []

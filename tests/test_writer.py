@@ -11,16 +11,16 @@ import pytest
 
 from archive.archive import Archive
 from pipeline import writer
-from pipeline.writer import Answering, Unwritten, Writer
+from pipeline.writer import WriteItem, Writer, WriterCallbacks
 from tests.looking import look_at
 
 NOW = datetime(2026, 9, 29, tzinfo=UTC)
 
 
-def unwritten(docid: str, path: str) -> Unwritten:
+def unwritten(docid: str, path: str) -> WriteItem:
     look = look_at(docid, NOW)
     entry = replace(look.pending.entry, content="<p>x</p>")
-    return Unwritten(replace(look, pending=replace(look.pending, entry=entry, path=path)), 1)
+    return WriteItem(replace(look, pending=replace(look.pending, entry=entry, path=path)), 1)
 
 
 def test_a_writer_that_was_full_takes_more_after_a_path_that_cannot_be_written(
@@ -34,7 +34,7 @@ def test_a_writer_that_was_full_takes_more_after_a_path_that_cannot_be_written(
 
     async def write() -> bool:
         with Archive(tmp_path, "test", NOW) as archive:
-            answering = Answering(
+            answering = WriterCallbacks(
                 lambda batch: written.extend(each.look.pending.entry.docid for each in batch),
                 lambda error: pytest.fail(str(error)),
                 lambda: room.append(True),

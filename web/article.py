@@ -16,12 +16,12 @@ from archive.model.article import Revision
 from archive.model.fetch import Observation
 from archive.store import Store
 from web import links
-from web.request import Asked, Library, MissingError, Page
+from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
 MOST_LOOKS = 40  # that are listed: an article is looked at three or four times, one that flaps a hundred
 
 
-def article(asked: Asked, store: Store, library: Library) -> Page:
+def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The page of an article, in its newest version or in the one of a number."""
     docid = asked.path["docid"]
     known = known_of(docid, asked, store)
@@ -54,21 +54,21 @@ def article(asked: Asked, store: Store, library: Library) -> Page:
         context |= _body(shown, store, library, asked)
         raws = [look for look in looks if look.revision == shown.number and raw_link(look)]
         context["raw"] = raw_link(raws[0]) if raws else None
-    return Page("article.html", context)
+    return HtmlPage("article.html", context)
 
 
-def known_of(docid: str, asked: Asked, store: Store) -> dict[str, Any]:
+def known_of(docid: str, asked: Request, store: Store) -> dict[str, Any]:
     """What was known of an article.
 
     :raises MissingError: nothing was
     """
     known = store.past.as_of(docid, asked.time)
     if known is None:
-        raise MissingError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if asked.as_of else ""))
+        raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if asked.as_of else ""))
     return known
 
 
-def version(asked: Asked, revisions: list[Revision], name: str) -> Revision | None:
+def version(asked: Request, revisions: list[Revision], name: str) -> Revision | None:
     """The version whose number an argument of this name says, else the newest; None when there is none.
 
     :raises MissingError: there is no such version
@@ -78,7 +78,7 @@ def version(asked: Asked, revisions: list[Revision], name: str) -> Revision | No
     number = asked.number(name, 1, 999_999)
     found = next((each for each in revisions if each.number == number), None)
     if found is None:
-        raise MissingError(f"没有第 {number} 版；已知 {len(revisions)} 版")
+        raise NotFoundError(f"没有第 {number} 版；已知 {len(revisions)} 版")
     return found
 
 
@@ -101,7 +101,7 @@ def _of_version(shown: Revision, newest: Revision, kept: dict[str, Any]) -> dict
     }
 
 
-def _body(shown: Revision, store: Store, library: Library, asked: Asked) -> dict[str, Any]:
+def _body(shown: Revision, store: Store, library: SiteContext, asked: Request) -> dict[str, Any]:
     """The HTML of a version's file, cleaned; where it cannot be read, its plain text, and why."""
     newest = max(each.number for each in store.versions.revisions(shown.docid))
     path = library.root / (shown.path if shown.number == newest else history_path(shown.path, shown.number))
@@ -114,7 +114,7 @@ def _body(shown: Revision, store: Store, library: Library, asked: Asked) -> dict
     return {"body": Markup(cleaned(body, _local(store, library, asked.as_of)))}  # noqa: S704 - cleaned
 
 
-def _local(store: Store, library: Library, as_of: datetime | None) -> Any:
+def _local(store: Store, library: SiteContext, as_of: datetime | None) -> Any:
     def local(url: str) -> str | None:
         kept = store.gallery.path_of(url, as_of) if library.images else None
         return f"/picture/{Path(kept).stem}" if kept and (library.root / kept).is_file() else None

@@ -25,7 +25,7 @@ _AXIS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ChartMark:
     """One value of a chart."""
 
     value: float
@@ -34,7 +34,7 @@ class Mark:
 
 
 def timeline(
-    hours: Sequence[datetime], totals: Mapping[datetime, Mark], rows: Mapping[str, Mapping[datetime, Mark]]
+    hours: Sequence[datetime], totals: Mapping[datetime, ChartMark], rows: Mapping[str, Mapping[datetime, ChartMark]]
 ) -> Markup:
     """A bar for each hour above, and below a row for each feed with a shade for each hour.
 
@@ -63,7 +63,7 @@ def timeline(
     return _svg(plot + _LABEL, height, "每小时、每个订阅源的文章数", parts, "timeline")
 
 
-def days(counts: Sequence[tuple[date, Mark]], *, described: str) -> Markup:
+def days(counts: Sequence[tuple[date, ChartMark]], *, described: str) -> Markup:
     """A bar for each day."""
     most = max((mark.value for _, mark in counts), default=0)
     step = max(4, min(28, 1_000 // max(len(counts), 1)))
@@ -89,13 +89,13 @@ def rhythm(rates: Sequence[float], *, most: float, described: str) -> Markup:
     parts = []
     for hour, rate in enumerate(rates):
         told = f"{hour}–{hour + 1} 时：每小时约 {rate:.1f} 篇"
-        parts.append(_bar(Mark(rate, told), hour * step, step - 1, most, height))
+        parts.append(_bar(ChartMark(rate, told), hour * step, step - 1, most, height))
     for hour in (0, 6, 12, 18):
         parts.append(Markup('<text class="tick" x="{}" y="{}">{}</text>').format(hour * step, height + 12, hour))
     return _svg(24 * step, height + 15, described, parts, "rhythm")
 
 
-def cover(shares: Sequence[tuple[Mark, bool]], *, described: str) -> Markup:
+def cover(shares: Sequence[tuple[ChartMark, bool]], *, described: str) -> Markup:
     """A cell for each day, filled as far as the day is known complete.
 
     :param shares: of each day, and whether the feed's record had begun by its end
@@ -143,7 +143,7 @@ def _tick(hour: datetime, x: float, height: float) -> Iterator[Markup]:
         yield Markup('<text class="tick" x="{}" y="{}">{}</text>').format(x, _BARS + 14, told)
 
 
-def _bar(mark: Mark, x: float, width: float, most: float, height: float) -> Markup:
+def _bar(mark: ChartMark, x: float, width: float, most: float, height: float) -> Markup:
     tall = round(max(mark.value / most * (height - 5), 1.5), 1) if most and mark.value else 0.5
     return _linked(mark, _rect("bar", x, round(height - tall, 1), width, tall))
 
@@ -152,7 +152,7 @@ def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
     return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(kind, x, y, width, height)
 
 
-def _linked(mark: Mark, shape: Markup) -> Markup:
+def _linked(mark: ChartMark, shape: Markup) -> Markup:
     inner = Markup("<g><title>{}</title>{}</g>").format(mark.told, shape)
     return Markup('<a href="{}" tabindex="-1">{}</a>').format(mark.link, inner) if mark.link else inner
 

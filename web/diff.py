@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from archive.diff.revisions import differ
-from archive.diff.text import Part
-from archive.model.article import Picture, Revision
+from archive.diff.text import DiffPart
+from archive.model.article import ArticleImage, Revision
 from archive.store import Store
 from web import links
 from web.article import known_of
 from web.diff_rows import rows
-from web.request import Asked, Library, MissingError, Page, UnclearError
+from web.request import BadRequestError, HtmlPage, NotFoundError, Request, SiteContext
 
 # Characters of both texts together, beyond which they are not compared here: a second of a thread is enough.
 LONGEST = 200_000
@@ -22,22 +22,22 @@ _NAMES = {
 }  # fmt: skip
 
 
-def changes(asked: Asked, store: Store, library: Library) -> Page:
+def changes(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The page of two versions side by side: those of the numbers ``old`` and ``new``, else the two newest."""
     docid = asked.path["docid"]
     revisions: list[Revision] = known_of(docid, asked, store)["revisions"]
     if len(revisions) < 2:
-        raise MissingError(f"{docid} 已知的版本不到两个，没有可以比较的")
+        raise NotFoundError(f"{docid} 已知的版本不到两个，没有可以比较的")
     old, new = (
         _numbered(revisions, asked.number(name, default.number, 999_999))
         for name, default in (("old", revisions[-2]), ("new", revisions[-1]))
     )
     size = sum(len(store.versions.text(docid, each.number) or "") for each in (old, new))
     if size > LONGEST:
-        raise UnclearError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
+        raise BadRequestError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
     found = differ(store, library.root, old, new, library.plain_text)
     kept = {"as_of": asked.args.get("as_of")}
-    return Page(
+    return HtmlPage(
         "changes.html",
         {
             "docid": docid,
@@ -47,7 +47,7 @@ def changes(asked: Asked, store: Store, library: Library) -> Page:
             "title": found.title,
             "facts": [(_NAMES[name], _told(before), _told(after)) for name, (before, after) in found.facts.items()],
             "rows": rows(found.text) if found.text is not None else None,
-            "same": found.text is not None and all(piece.part is Part.SAME for piece in found.text),
+            "same": found.text is not None and all(piece.part is DiffPart.SAME for piece in found.text),
             "failure": found.failure,
             "absences": found.absences,
             "back": links.article(docid, **kept),
@@ -59,7 +59,7 @@ def _numbered(revisions: list[Revision], number: int) -> Revision:
     for each in revisions:
         if each.number == number:
             return each
-    raise MissingError(f"没有第 {number} 版；已知 {len(revisions)} 版")
+    raise NotFoundError(f"没有第 {number} 版；已知 {len(revisions)} 版")
 
 
 def _told(value: Any) -> list[str]:
@@ -71,6 +71,7 @@ def _told(value: Any) -> list[str]:
             return [links.china(value)]
         case tuple():
             return [
-                f"{each.url} {each.caption}".rstrip() if isinstance(each, Picture) else str(each) for each in value
+                f"{each.url} {each.caption}".rstrip() if isinstance(each, ArticleImage) else str(each)
+                for each in value
             ]
     return [str(value)]

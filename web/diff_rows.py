@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from archive.diff.text import Part, Piece
+from archive.diff.text import DiffPart, DiffPiece
 
 # Lines of what stayed that are shown before and after a change; of articles, a line is a paragraph.
 AROUND = 1
@@ -16,8 +16,8 @@ AROUND = 1
 class Row:
     """A line of both texts."""
 
-    old: tuple[Piece, ...] | None  # the same and the removed; None: the new text has the line alone
-    new: tuple[Piece, ...] | None  # the same and the added; None: the old text has it alone
+    old: tuple[DiffPiece, ...] | None  # the same and the removed; None: the new text has the line alone
+    new: tuple[DiffPiece, ...] | None  # the same and the added; None: the old text has it alone
     stayed: int = 0  # lines that are left out here, for being the same and far from any change
 
     @property
@@ -26,7 +26,7 @@ class Row:
         return self.old != self.new
 
 
-def rows(pieces: Sequence[Piece]) -> list[Row]:
+def rows(pieces: Sequence[DiffPiece]) -> list[Row]:
     """The lines of two texts, those side by side that were edited into each other.
 
     :param pieces: as of :func:`archive.diff.text.compare`
@@ -38,10 +38,10 @@ def rows(pieces: Sequence[Piece]) -> list[Row]:
 class _Side:
     """Lines that wait for those on the other side."""
 
-    lines: list[tuple[Piece, ...]] = field(default_factory=list)
-    line: list[Piece] = field(default_factory=list)  # that has not ended
+    lines: list[tuple[DiffPiece, ...]] = field(default_factory=list)
+    line: list[DiffPiece] = field(default_factory=list)  # that has not ended
 
-    def add(self, part: Part, text: str) -> None:
+    def add(self, part: DiffPart, text: str) -> None:
         first, *others = text.split("\n")
         self._append(part, first)
         for other in others:
@@ -49,27 +49,27 @@ class _Side:
             self.line = []
             self._append(part, other)
 
-    def take(self) -> list[tuple[Piece, ...]]:
+    def take(self) -> list[tuple[DiffPiece, ...]]:
         taken, self.lines = self.lines, []
         return taken
 
-    def _append(self, part: Part, text: str) -> None:
+    def _append(self, part: DiffPart, text: str) -> None:
         if text:
-            self.line.append(Piece(part, text))
+            self.line.append(DiffPiece(part, text))
 
 
-def _paired(pieces: Iterable[Piece]) -> Iterator[Row]:
+def _paired(pieces: Iterable[DiffPiece]) -> Iterator[Row]:
     left, right = _Side(), _Side()
     for piece in pieces:
-        if piece.part is Part.REMOVED:
+        if piece.part is DiffPart.REMOVED:
             left.add(piece.part, piece.text)
-        elif piece.part is Part.ADDED:
+        elif piece.part is DiffPart.ADDED:
             right.add(piece.part, piece.text)
         else:
             yield from _shared(piece.text, left, right)
     for side in (left, right):
         if side.line:
-            side.add(Part.SAME, "\n")
+            side.add(DiffPart.SAME, "\n")
     yield from _side_by_side(left, right)
 
 
@@ -79,11 +79,11 @@ def _shared(text: str, left: _Side, right: _Side) -> Iterator[Row]:
         yield from _side_by_side(left, right)
     for place, line in enumerate(text.split("\n")):
         for side in (left, right) if place else ():
-            side.add(Part.SAME, "\n")
+            side.add(DiffPart.SAME, "\n")
         if place:
             yield from _side_by_side(left, right)
         for side in (left, right):
-            side.add(Part.SAME, line)
+            side.add(DiffPart.SAME, line)
 
 
 def _side_by_side(left: _Side, right: _Side) -> Iterator[Row]:

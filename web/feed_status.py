@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayCoverage:
     """How much of a day is known complete."""
 
     day: date  # in China
@@ -16,7 +16,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class GapStatus:
     """A stretch in which a feed may have shown articles that nobody saw."""
 
     start: datetime
@@ -26,7 +26,7 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FeedStatus:
     """How a feed is doing, and why."""
 
     id: str
@@ -40,5 +40,5 @@ class Standing:
     pending: int
     parked: int
     rhythm: tuple[float, ...]  # articles an hour to be expected: 24 hours of weekdays, 24 of weekends; () not known
-    days: tuple[Day, ...]  # the last ones, the present one last
-    holes: tuple[Hole, ...]
+    days: tuple[DayCoverage, ...]  # the last ones, the present one last
+    holes: tuple[GapStatus, ...]

@@ -7,16 +7,16 @@ from typing import Any
 
 from archive.store import Store
 from web import charts, links
-from web.feed_status import Day, Standing
-from web.request import Asked, Library, Page
+from web.feed_status import DayCoverage, FeedStatus
+from web.request import HtmlPage, Request, SiteContext
 
 _STATES = {"ok": "正常", "stale": "久无新文", "failing": "读取失败", "blocked": "被要求稍候", "new": "尚未读取"}
 
 
-def feeds(asked: Asked, store: Store, library: Library) -> Page:
+def feeds(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The page of the feeds, as they are now."""
     found = library.standings(store, asked.now)
-    return Page(
+    return HtmlPage(
         "feeds.html",
         {
             "as_of": "",
@@ -29,7 +29,7 @@ def feeds(asked: Asked, store: Store, library: Library) -> Page:
     )
 
 
-def _shown(standing: Standing) -> dict[str, Any]:
+def _shown(standing: FeedStatus) -> dict[str, Any]:
     weekday, weekend = standing.rhythm[:24], standing.rhythm[24:]
     return {
         "standing": standing,
@@ -47,12 +47,12 @@ def _shown(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _cell(day: Day) -> tuple[charts.Mark, bool]:
+def _cell(day: DayCoverage) -> tuple[charts.ChartMark, bool]:
     told = f"{day.day.month}月{day.day.day}日：" + (f"{day.share:.2%} 已知完整" if day.begun else "记录尚未开始")
-    return charts.Mark(day.share, told), day.begun
+    return charts.ChartMark(day.share, told), day.begun
 
 
-def _share(standing: Standing) -> str:
+def _share(standing: FeedStatus) -> str:
     """How many of the days are known whole."""
     begun = [day for day in standing.days if day.begun]
     return f"{sum(day.share == 1 for day in begun)} / {len(begun)} 天完整"

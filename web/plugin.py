@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 from datasette import Response, hookimpl
 from datasette.app import Datasette
-from datasette.utils.asgi import Base400, Request
+from datasette.utils.asgi import Base400
+from datasette.utils.asgi import Request as DatasetteRequest
 from datasette.views.base import DatasetteError
 from markupsafe import Markup
 
@@ -22,7 +23,7 @@ from web.diff import changes
 from web.feeds import feeds
 from web.home import front
 from web.raw import picture, raw
-from web.request import Asked, File, Library, MissingError, UnclearError, View
+from web.request import BadRequestError, File, NotFoundError, Request, SiteContext, View
 from web.search import feed, found, search
 from web.symbol import symbol
 
@@ -47,7 +48,7 @@ _HEADINGS = {400: "无法理解的请求", 404: "没有找到", 500: "出错了"
 _FRESH = {"cache-control": "no-cache"}  # what is shown is as it stands now
 
 
-def furnish(datasette: Datasette, index: Index, library: Library) -> None:
+def furnish(datasette: Datasette, index: Index, library: SiteContext) -> None:
     """Let a Datasette serve our pages."""
     setattr(datasette, _SERVED, (index, library))
 
@@ -75,7 +76,7 @@ def render_cell(value: Any, column: str) -> Markup | None:
 
 @hookimpl  # type: ignore[untyped-decorator]
 def handle_exception(
-    datasette: Datasette, request: Request, exception: Exception
+    datasette: Datasette, request: DatasetteRequest, exception: Exception
 ) -> Callable[[], Awaitable[Response]]:
     """An answer in our words for what went wrong, on our pages and on Datasette's."""
 
@@ -92,13 +93,13 @@ def handle_exception(
     return answer
 
 
-def _served(view: View) -> Callable[[Request, Datasette], Awaitable[Response]]:
-    async def serve(request: Request, datasette: Datasette) -> Response:
+def _served(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Response]]:
+    async def serve(request: DatasetteRequest, datasette: Datasette) -> Response:
         index, library = getattr(datasette, _SERVED)
         # A path comes as it was sent, percent signs and all.
         parts = {name: unquote(value) for name, value in request.url_vars.items()}
         args = {name: request.args[name] for name in request.args}
-        asked = Asked(parts, args, library.now())
+        asked = Request(parts, args, library.now())
         made = await index.read(lambda store: view(asked, store, library))
         if isinstance(made, File):
             return Response(made.body, 200, {**_FRESH, **made.headers}, made.content_type)
@@ -116,7 +117,7 @@ def _told(error: Exception) -> tuple[int, str, str]:
     """The status, and what is said: in short, and in words."""
     status, text = 500, "程序的日志里有详情"
     match error:
-        case MissingError() | UnclearError():
+        case NotFoundError() | BadRequestError():
             status, text = error.status, str(error)
         case TimeoutError():
             status, text = 503, "用时过长，已中止；请缩小范围，例如加上 since: 或 feed:"

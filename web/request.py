@@ -11,19 +11,19 @@ from typing import Any, TypeAlias
 
 from archive.files.paths import CHINA
 from archive.model.errors import QueryError
-from archive.model.fetch import Answer
+from archive.model.fetch import RawResponse
 from archive.query.parser import moment
 from archive.store import Store
-from web.feed_status import Standing
+from web.feed_status import FeedStatus
 
 
-class MissingError(Exception):
+class NotFoundError(Exception):
     """There is no such page; the message says of what."""
 
     status = 404
 
 
-class UnclearError(Exception):
+class BadRequestError(Exception):
     """What was asked cannot be understood; the message says why."""
 
     status = 400
@@ -33,19 +33,21 @@ _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class SiteContext:
     """What pages are made from, beside the index."""
 
     root: Path  # of the archive
     images: bool  # show pictures that are kept
     now: Callable[[], datetime]
-    standings: Callable[[Store, datetime], Sequence[Standing]]  # how each feed is doing
+    standings: Callable[[Store, datetime], Sequence[FeedStatus]]  # how each feed is doing
     plain_text: Callable[[str], str]  # of an article's HTML
-    unpacked: Callable[[Answer], bytes]  # an answer's body with the content coding undone; ValueError: it cannot be
+    unpacked: Callable[
+        [RawResponse], bytes
+    ]  # an answer's body with the content coding undone; ValueError: it cannot be
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A request, as far as pages need it."""
 
     path: Mapping[str, str]  # parts of the path, by name
@@ -67,7 +69,7 @@ class Asked:
             # What a browser's field gives has no zone: readers are in China's.
             return moment((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
         except (ValueError, OverflowError, QueryError):
-            raise UnclearError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
+            raise BadRequestError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
 
     @property
     def time(self) -> datetime:
@@ -81,12 +83,12 @@ class Asked:
         """
         text = self.args.get(name, "") or str(default)
         if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-            raise UnclearError(f"{name} 应为 1 至 {most} 的整数，而不是 {text!r}")
+            raise BadRequestError(f"{name} 应为 1 至 {most} 的整数，而不是 {text!r}")
         return int(text)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HtmlPage:
     """A page, made by a template."""
 
     template: str
@@ -103,4 +105,4 @@ class File:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-View: TypeAlias = Callable[[Asked, Store, Library], Page | File]
+View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File]

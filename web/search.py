@@ -9,12 +9,12 @@ from archive.export.atom import NEWEST, to_atom
 from archive.export.formats import Export
 from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
-from archive.query.parser import All, Query, parse
-from archive.revision_files import Shelf
+from archive.query.parser import And, Query, parse
+from archive.revision_files import RevisionFiles
 from archive.search.stats import MOST_COUNTED
 from archive.store import Store
 from web import links
-from web.request import Asked, File, Library, Page, UnclearError
+from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
 
 SIZE = 20  # articles to a page
 # The best are ranked among so many, on whichever page: else an article could stand on two pages, or on none.
@@ -23,16 +23,16 @@ LONGEST = 1_000  # characters of a query; more than a hundred words cannot be as
 _FIELDS = {"feeds": ("订阅源", "feed"), "media": ("媒体", "media"), "symbols": ("股票", "symbol")}
 
 
-def search(asked: Asked, store: Store, library: Library) -> Page:
+def search(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The page of a search; without a query, what can be asked for."""
     query, by_time = _query(asked), _sorted_by_time(asked)
     context: dict[str, Any] = {"query": query, "by_time": by_time, "hits": None}
     if not query:
-        return Page("search.html", context)
+        return HtmlPage("search.html", context)
     try:
         wanted = parse(query)
     except QueryError as error:
-        return Page("search.html", context | {"mistake": str(error)}, status=400)
+        return HtmlPage("search.html", context | {"mistake": str(error)}, status=400)
     number, most, hits = _page(asked, store, wanted, by_time=by_time)
     facets = store.overview.facets(wanted, asked.time)
     kept = {"q": query, "sort": "time" if by_time else "", "as_of": asked.args.get("as_of")}
@@ -50,16 +50,16 @@ def search(asked: Asked, store: Store, library: Library) -> Page:
         "data": links.link("/search.json", kept),
         "feed": links.feed(query),
     }
-    return Page("search.html", context)
+    return HtmlPage("search.html", context)
 
 
-def found(asked: Asked, store: Store, library: Library) -> File:
+def found(asked: Request, store: Store, library: SiteContext) -> File:
     """A page of what a search finds, as JSON: what ``finarchive search --json`` has of each article."""
     query = _query(asked)
     try:
         wanted = parse(query)
     except QueryError as error:
-        raise UnclearError(f"{query!r}: {error}") from error
+        raise BadRequestError(f"{query!r}: {error}") from error
     _, _, hits = _page(asked, store, wanted, by_time=_sorted_by_time(asked))
     rows = [
         {
@@ -71,26 +71,28 @@ def found(asked: Asked, store: Store, library: Library) -> File:
     return File(json.dumps(rows, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
 
-def feed(asked: Asked, store: Store, library: Library) -> File:
+def feed(asked: Request, store: Store, library: SiteContext) -> File:
     """The newest of what a search finds, as an Atom feed with whole texts; without a query, of everything."""
     query = _query(asked)
     try:
-        wanted = parse(query) if query else All(())
+        wanted = parse(query) if query else And(())
     except QueryError as error:
-        raise UnclearError(f"{query!r}: {error}") from error
-    shelf = Shelf(store, library.root, lambda record: None)  # of a file that is not as recorded the text is there
+        raise BadRequestError(f"{query!r}: {error}") from error
+    shelf = RevisionFiles(
+        store, library.root, lambda record: None
+    )  # of a file that is not as recorded the text is there
     export = Export(store.search.latest(wanted, NEWEST, asked.as_of), shelf.take, query, asked.as_of or asked.now)
     return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
 
 
-def _query(asked: Asked) -> str:
+def _query(asked: Request) -> str:
     query = asked.args.get("q", "").strip()
     if len(query) > LONGEST:
-        raise UnclearError(f"查询有 {len(query)} 个字符，最多 {LONGEST} 个")
+        raise BadRequestError(f"查询有 {len(query)} 个字符，最多 {LONGEST} 个")
     return query
 
 
-def _page(asked: Asked, store: Store, wanted: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
+def _page(asked: Request, store: Store, wanted: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
     """The number of a page, that of the last one that there can be, and what is found from there on.
 
     More than :data:`SIZE` are found where there is another page.
@@ -102,10 +104,10 @@ def _page(asked: Asked, store: Store, wanted: Query, *, by_time: bool) -> tuple[
     return number, most, store.search.find(wanted, RANKED, asked.time)[(number - 1) * SIZE :]
 
 
-def _sorted_by_time(asked: Asked) -> bool:
+def _sorted_by_time(asked: Request) -> bool:
     sort = asked.args.get("sort", "") or "relevance"
     if sort not in ("relevance", "time"):
-        raise UnclearError(f"sort 应为 relevance 或 time，而不是 {sort!r}")
+        raise BadRequestError(f"sort 应为 relevance 或 time，而不是 {sort!r}")
     return sort == "time"
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from archive.files.paths import CHINA
 from archive.model.results import Mark
-from web.request import Library
+from web.request import SiteContext
 from web.security import Application, guarded
 
 HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ SETTINGS = {
 }
 
 
-def application(index: Path, library: Library, names: Iterable[str] = ()) -> Application:
+def application(index: Path, library: SiteContext, names: Iterable[str] = ()) -> Application:
     """What serves the archive.
 
     :param index: the file of its index

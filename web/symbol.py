@@ -10,7 +10,7 @@ from archive.model.errors import QueryError
 from archive.query.parser import symbol as asked_symbol
 from archive.store import Store
 from web import charts, links
-from web.request import Asked, Library, MissingError, Page
+from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
 SIZE = 30  # articles to a page
 DAYS = 90  # that are drawn: a quarter, a day of which is wide enough to be pointed at
@@ -18,17 +18,17 @@ MOST_PAGES = 1_000
 SHOWN = 60  # characters of a symbol that there is not: Sina's longest have a dozen
 
 
-def symbol(asked: Asked, store: Store, library: Library) -> Page:
+def symbol(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The page of a stock."""
     name = asked.path["symbol"]
     number = asked.number("page", 1, MOST_PAGES)
     hits = store.overview.of_symbol(name, SIZE + 1, (number - 1) * SIZE, asked.time)
     if not hits:
-        raise MissingError(_none(name) if number == 1 else f"没有第 {number} 页")
+        raise NotFoundError(_none(name) if number == 1 else f"没有第 {number} 页")
     counts = store.overview.days_of_symbol(name, asked.time)
     kept = {"as_of": asked.args.get("as_of")}
     here = links.symbol(name)
-    return Page(
+    return HtmlPage(
         "symbol.html",
         {
             "symbol": name,
@@ -66,5 +66,5 @@ def _chart(counts: list[tuple[str, int]], query: str, kept: dict[str, str | None
     for day in shown:
         count = of.get(day, 0)
         address = links.link("/search", kept, q=f"{query} {links.day(day.isoformat())}", sort="time")
-        marks.append((day, charts.Mark(count, f"{day.month}月{day.day}日：{count} 篇", address)))
+        marks.append((day, charts.ChartMark(count, f"{day.month}月{day.day}日：{count} 篇", address)))
     return charts.days(marks, described=f"截至 {last} 的 {DAYS} 天里每天的文章数")

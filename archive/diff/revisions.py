@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archive.diff.text import Piece, compare
+from archive.diff.text import DiffPiece, compare
 from archive.files.paths import history_path
 from archive.files.post import load
 from archive.model.article import Revision
@@ -33,9 +33,9 @@ class Difference:
 
     old: Revision
     new: Revision
-    title: tuple[Piece, ...]
+    title: tuple[DiffPiece, ...]
     facts: dict[str, tuple[Any, Any]]  # those that changed, of FACTS: before and after
-    text: tuple[Piece, ...] | None  # None: it cannot be read
+    text: tuple[DiffPiece, ...] | None  # None: it cannot be read
     absences: tuple[Absence, ...]  # between the two
     failure: str | None = None  # why a text cannot be read
 

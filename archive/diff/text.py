@@ -26,7 +26,7 @@ LIKE = 0.4
 MOST_PAIRS = 250_000
 
 
-class Part(StrEnum):
+class DiffPart(StrEnum):
     """What became of a piece of text."""
 
     SAME = "same"
@@ -36,14 +36,14 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class DiffPiece:
     """A stretch of text, and what became of it."""
 
-    part: Part
+    part: DiffPart
     text: str
 
 
-def compare(old: str, new: str) -> list[Piece]:
+def compare(old: str, new: str) -> list[DiffPiece]:
     """What stayed, went and came, in reading order.
 
     Lines are matched first, then what is in lines that were edited. The time it takes grows with the product of the
@@ -56,21 +56,21 @@ def compare(old: str, new: str) -> list[Piece]:
     return list(_joined(_of_lines(_lines(old), _lines(new))))
 
 
-def folded(pieces: Sequence[Piece], around: int) -> list[Piece]:
+def folded(pieces: Sequence[DiffPiece], around: int) -> list[DiffPiece]:
     """The same, with only so many characters of what stayed before and after each change."""
-    found: list[Piece] = []
+    found: list[DiffPiece] = []
     for place, piece in enumerate(pieces):
         before = around if place else 0
         after = around if place + 1 < len(pieces) else 0
         skipped = piece.text[before : len(piece.text) - after]
-        if piece.part is not Part.SAME or len(skipped) <= around:  # a mark is no shorter
+        if piece.part is not DiffPart.SAME or len(skipped) <= around:  # a mark is no shorter
             found.append(piece)
             continue
         if before:
-            found.append(Piece(Part.SAME, piece.text[:before]))
-        found.append(Piece(Part.SKIPPED, skipped))
+            found.append(DiffPiece(DiffPart.SAME, piece.text[:before]))
+        found.append(DiffPiece(DiffPart.SKIPPED, skipped))
         if after:
-            found.append(Piece(Part.SAME, piece.text[-after:]))
+            found.append(DiffPiece(DiffPart.SAME, piece.text[-after:]))
     return found
 
 
@@ -79,11 +79,11 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _of_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+def _of_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
     for block in _blocks(old, new):
         left, right = old[block.old : block.old_end], new[block.new : block.new_end]
         if block.same:
-            yield Piece(Part.SAME, "".join(left))
+            yield DiffPiece(DiffPart.SAME, "".join(left))
             continue
         done, made = 0, 0
         for one, other in _edited(left, right):
@@ -93,17 +93,17 @@ def _of_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
         yield from _replaced(left[done:], right[made:])
 
 
-def _of_tokens(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+def _of_tokens(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
     for block in _readable(_blocks(old, new)):
         left, right = old[block.old : block.old_end], new[block.new : block.new_end]
-        yield from [Piece(Part.SAME, "".join(left))] if block.same else _replaced(left, right)
+        yield from [DiffPiece(DiffPart.SAME, "".join(left))] if block.same else _replaced(left, right)
 
 
-def _replaced(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+def _replaced(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
     if old:
-        yield Piece(Part.REMOVED, "".join(old))
+        yield DiffPiece(DiffPart.REMOVED, "".join(old))
     if new:
-        yield Piece(Part.ADDED, "".join(new))
+        yield DiffPiece(DiffPart.ADDED, "".join(new))
 
 
 class _Block(NamedTuple):
@@ -170,20 +170,20 @@ def _edited(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+def _joined(pieces: Iterable[DiffPiece]) -> Iterator[DiffPiece]:
     """The same, with neighbours of one kind made one, and removed before added."""
-    waiting = {Part.REMOVED: "", Part.ADDED: ""}
+    waiting = {DiffPart.REMOVED: "", DiffPart.ADDED: ""}
     same = ""
     for piece in pieces:
-        if piece.part is Part.SAME:
-            yield from (Piece(part, text) for part, text in waiting.items() if text)
+        if piece.part is DiffPart.SAME:
+            yield from (DiffPiece(part, text) for part, text in waiting.items() if text)
             waiting = dict.fromkeys(waiting, "")
             same += piece.text
             continue
         if same:
-            yield Piece(Part.SAME, same)
+            yield DiffPiece(DiffPart.SAME, same)
             same = ""
         waiting[piece.part] += piece.text
-    yield from (Piece(part, text) for part, text in waiting.items() if text)
+    yield from (DiffPiece(part, text) for part, text in waiting.items() if text)
     if same:
-        yield Piece(Part.SAME, same)
+        yield DiffPiece(DiffPart.SAME, same)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from archive.files.paths import CHINA
 
 
-class Part(StrEnum):
+class SessionPart(StrEnum):
     """A part of the day, as exports name it."""
 
     PRE_OPEN = "pre-open"  # of a trading day, from midnight until continuous trading begins
@@ -62,7 +62,7 @@ HONG_KONG = (
 )
 
 
-def part_of(moment: datetime, exchange: Exchange) -> Part | None:
+def part_of(moment: datetime, exchange: Exchange) -> SessionPart | None:
     """The part of the exchange's day in which a moment lies; None where nobody knows whether it was a trading day.
 
     :param moment: aware
@@ -73,9 +73,9 @@ def part_of(moment: datetime, exchange: Exchange) -> Part | None:
     if not days.first <= day <= days.last:
         return None
     if day not in days.trading:
-        return Part.NON_TRADING
+        return SessionPart.NON_TRADING
     hours = next(each for each in reversed(exchange.hours) if each.since <= day)
-    ends = [(hours.opens, Part.PRE_OPEN), (hours.noon, Part.MORNING)]
+    ends = [(hours.opens, SessionPart.PRE_OPEN), (hours.noon, SessionPart.MORNING)]
     if day not in days.half:
-        ends += [(hours.resumes, Part.NOON), (hours.closes, Part.AFTERNOON)]
-    return next((part for end, part in ends if clock < end), Part.AFTER_CLOSE)
+        ends += [(hours.resumes, SessionPart.NOON), (hours.closes, SessionPart.AFTERNOON)]
+    return next((part for end, part in ends if clock < end), SessionPart.AFTER_CLOSE)

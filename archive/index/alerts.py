@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.model.times import to_text, to_time
 
 _INSERT = """
@@ -21,7 +21,7 @@ _INSERT = """
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertProgress:
     """How far one address of an alert is told."""
 
     alert: str  # its name
@@ -33,7 +33,7 @@ class Told:
     failure: str | None = None  # why the last one failed
 
 
-class Alerts:
+class AlertIndex:
     """The alerts' side of the index: a part of :class:`~archive.store.Store`, whose promises it keeps."""
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -54,21 +54,21 @@ class Alerts:
         ]
         known_elsewhere = {name for name, (_, addresses) in alerts.items() if not addresses}
         wanted = {(row["name"], row["address"]) for row in rows}
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             for told in self._all():
                 if (told.alert, told.address) not in wanted and told.alert not in known_elsewhere:
                     self._db.execute("DELETE FROM alerts WHERE name = ? AND address = ?", [told.alert, told.address])
             for row in rows:
                 self._db.execute(_INSERT, row)
 
-    def all(self) -> list[Told]:
+    def all(self) -> list[AlertProgress]:
         """How far each alert is told, by name and address."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return list(self._all())
 
-    def record(self, told: Iterable[Told]) -> None:
+    def record(self, told: Iterable[AlertProgress]) -> None:
         """Keep how far alerts are told; of one that was forgotten meanwhile, nothing."""
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._db.conn.executemany(
                 """UPDATE alerts SET position = ?, sent = ?, attempts = ?, due = ?, failure = ?
                    WHERE name = ? AND address = ?""",
@@ -79,9 +79,9 @@ class Alerts:
                 ],
             )  # fmt: skip
 
-    def _all(self) -> Iterable[Told]:
+    def _all(self) -> Iterable[AlertProgress]:
         for row in self._db.execute("SELECT * FROM alerts ORDER BY name, address").fetchall():
-            yield Told(
+            yield AlertProgress(
                 row["name"], row["address"], row["position"], to_time(row["sent"]), row["attempts"],
                 to_time(row["due"]), row["failure"],
             )  # fmt: skip

@@ -10,14 +10,14 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.index.fts import Version, add_words, complete_words
 from archive.index.images import want
-from archive.index.log import LOOKS, Notebook, order
+from archive.index.log import LOOKS, ChangeLog, order
 from archive.index.statements import to_json
 from archive.model.article import Article, Revision
-from archive.model.feed import Pending
-from archive.model.fetch import Known, Look, Outcome, Place, Verdict, rule_of
+from archive.model.feed import PendingEntry
+from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, Outcome, rule_of
 from archive.model.times import to_text
 
 # After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
@@ -26,13 +26,13 @@ IDLE = 3
 LONGEST_IDLE = timedelta(days=1)
 
 
-class Versions:
+class ArticleIndex:
     """The articles' side of the index: a part of :class:`~archive.store.Store`, whose promises it keeps."""
 
-    def __init__(self, database: Database, path: Path, journal: Notebook) -> None:
+    def __init__(self, database: Database, path: Path, journal: ChangeLog) -> None:
         self._db, self._path, self._journal = database, path, journal
 
-    def newest(self, docids: Collection[str]) -> dict[str, Known]:
+    def newest(self, docids: Collection[str]) -> dict[str, ArticleState]:
         """What is known of those articles that have a version already."""
         rows = self._rows(statements.SELECT_KNOWN, [json.dumps(list(docids))])
         return {row["docid"]: row_mapping.known(row) for row in rows}
@@ -72,14 +72,14 @@ class Versions:
             found.setdefault(row["file"], set()).add(row["offset"])
         return found
 
-    def places(self, digests: Collection[str]) -> dict[str, Place]:
+    def places(self, digests: Collection[str]) -> dict[str, JournalPosition]:
         """Where the journal has bodies of these digests, of those that it has."""
         rows = self._rows(
             """SELECT digest, min(id), file, "offset" FROM observations
                WHERE digest IN (SELECT value FROM json_each(?)) AND file IS NOT NULL GROUP BY digest""",
             [json.dumps(list(digests))],
         )
-        return {row["digest"]: Place(row["file"], row["offset"]) for row in rows}
+        return {row["digest"]: JournalPosition(row["file"], row["offset"]) for row in rows}
 
     # Looks that are due
 
@@ -90,7 +90,7 @@ class Versions:
 
     def due(
         self, host: str, most: int, now: datetime, tried_before: datetime, in_hand: Collection[str]
-    ) -> list[Pending]:
+    ) -> list[PendingEntry]:
         """Articles of a host to be looked at again: those that a list has news of first, then the youngest."""
         asked = {
             "host": host, "now": to_text(now), "tried": to_text(tried_before), "most": most,
@@ -106,12 +106,12 @@ class Versions:
 
     # Looks that were made
 
-    def commit(self, verdicts: Sequence[Verdict], places: Sequence[Place | None]) -> None:
+    def commit(self, verdicts: Sequence[Decision], places: Sequence[JournalPosition | None]) -> None:
         """Record what came of looks; the files of new versions are on the disk.
 
         :param places: where the journal has the looks, in their order; None where there is none
         """
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             before = self.newest([verdict.look.pending.entry.docid for verdict in verdicts])
             done: set[str] = set()
             made: list[Version] = []
@@ -124,7 +124,9 @@ class Versions:
             add_words(self._db, made)
             self._journal.mark(LOOKS, max((place for place in places if place), default=None, key=order))
 
-    def _record(self, verdict: Verdict, place: Place | None, known: Known | None, made: list[Version]) -> None:
+    def _record(
+        self, verdict: Decision, place: JournalPosition | None, known: ArticleState | None, made: list[Version]
+    ) -> None:
         self._add_observation(verdict, place, known)
         if verdict.revision:
             made.append(self._add_revision(verdict, verdict.revision))
@@ -139,7 +141,7 @@ class Versions:
         else:
             self._settle_again(verdict, known)
 
-    def _add_observation(self, verdict: Verdict, place: Place | None, known: Known | None) -> None:
+    def _add_observation(self, verdict: Decision, place: JournalPosition | None, known: ArticleState | None) -> None:
         look, seen = verdict.look, verdict.article is not None
         number = verdict.revision.number if verdict.revision else known.revision.number if known else 0
         self._db.execute(
@@ -161,7 +163,7 @@ class Versions:
             },
         )
 
-    def _add_revision(self, verdict: Verdict, revision: Revision) -> Version:
+    def _add_revision(self, verdict: Decision, revision: Revision) -> Version:
         row = row_mapping.revision_row(revision)
         self._db.execute(statements.INSERT_REVISION, row)
         text = verdict.article.text if verdict.article else ""
@@ -175,7 +177,7 @@ class Versions:
             [(symbol, revision.docid, revision.number) for symbol in revision.symbols],
         )
 
-    def _complete(self, verdict: Verdict, revision: Revision) -> None:
+    def _complete(self, verdict: Decision, revision: Revision) -> None:
         """Add to a version of before m003 what was not drawn from its page then."""
         article = verdict.article
         if article is None:
@@ -190,7 +192,7 @@ class Versions:
         told = {"fingerprint": article.fingerprint, "story": article.story or None}
         self._db.table("revisions").update((revision.docid, revision.number), told)
 
-    def _settle_first(self, verdict: Verdict) -> None:
+    def _settle_first(self, verdict: Decision) -> None:
         """What becomes of an entry that had no version."""
         look, revision = verdict.look, verdict.revision
         if revision:
@@ -214,7 +216,7 @@ class Versions:
             },
         )  # fmt: skip
 
-    def _settle_again(self, verdict: Verdict, known: Known) -> None:
+    def _settle_again(self, verdict: Decision, known: ArticleState) -> None:
         """What becomes of an entry that had a version before the look."""
         look = verdict.look
         row = self._db.execute(
@@ -245,7 +247,7 @@ class Versions:
         )
 
     def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
 
@@ -253,7 +255,7 @@ def _by_another_rule(article: Article, revision: Revision) -> bool:
     return rule_of(article.fingerprint) != rule_of(revision.fingerprint)
 
 
-def _listed(look: Look) -> dict[str, Any]:
+def _listed(look: Fetch) -> dict[str, Any]:
     """What listings had said when a look was begun, for :data:`archive.index.statements.STILL_CHANGED`."""
     entry = look.pending.entry
     return {
@@ -270,7 +272,7 @@ def _patience(idle: int) -> timedelta:
     return min(timedelta(minutes=2**doublings), LONGEST_IDLE)
 
 
-def _recheck(verdict: Verdict, base: datetime) -> datetime | None:
+def _recheck(verdict: Decision, base: datetime) -> datetime | None:
     """When an article is to be looked at again for its age; None: never again.
 
     :param base: from when its age counts

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.index.schema import migrations
 from archive.model.errors import NewerIndexError
 
@@ -26,7 +26,7 @@ def open_index(path: Path) -> Database:
     :raises NewerIndexError: a newer program has changed its tables
     :raises ArchiveError: it cannot be opened, or is no index
     """
-    with told(path):
+    with wrap_errors(path):
         database = _database(sqlite3.connect(path, timeout=PATIENCE))
         database.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk when it returns: in WAL mode NORMAL would leave the last ones to luck.
@@ -48,7 +48,7 @@ def open_index_for_reading(path: Path) -> Database:
         database = _database(sqlite3.connect(":memory:"))
         migrations.apply(database)
         return database
-    with told(path):
+    with wrap_errors(path):
         database = _for_reading(path)
         _refuse_newer(database, path)
         return _brought_up_to_date(database) if migrations.pending(database) else database
@@ -62,7 +62,7 @@ def open_index_for_following(path: Path) -> Database | None:
     """
     if not path.exists():
         return None
-    with told(path):
+    with wrap_errors(path):
         database = _for_reading(path)
         _refuse_newer(database, path)
         if migrations.pending(database):  # a copy that is brought up to date would stay as it is

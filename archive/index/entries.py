@@ -14,25 +14,25 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.listing_changes import Said, change, is_edit
-from archive.model.feed import Change, Entry, Failure
+from archive.index.listing_changes import ListedFields, change, is_edit
+from archive.model.feed import Entry, Failure, ListingChange
 from archive.model.times import to_text, to_time
 
 Belonging = tuple[str, str, int]  # a feed's id, a docid, and 1 where later polls of the feed may stop there
 
 
 @dataclass(frozen=True, slots=True)
-class Sighted:
+class EntryChanges:
     """What was not known before."""
 
     new: int  # entries
     broken: tuple[Failure, ...]  # items that could not be understood
-    changes: tuple[Change, ...]  # of what was known
+    changes: tuple[ListingChange, ...]  # of what was known
     news: tuple[Entry, ...]  # all that were new, or are said something else of: the others have left no trace
     moved: tuple[str, ...]  # docids of those whose address is another now
 
 
-class Sightings:
+class EntryIndex:
     """The entries' side of the index. Whoever calls its methods has begun a transaction."""
 
     def __init__(self, database: Database) -> None:
@@ -47,7 +47,7 @@ class Sightings:
         hosts: Mapping[str, str],
         *,
         moved: Collection[str] | None = None,
-    ) -> Sighted:
+    ) -> EntryChanges:
         """Record what a feed's listing says of articles.
 
         :param failures: of the items that could not be understood: a row for each, parked, unless it is known
@@ -76,7 +76,7 @@ class Sightings:
             "UPDATE entries SET changed = ? WHERE docid = ?", [(to_text(at), change.docid) for change in edits]
         )
         told = tuple(entry for entry in entries if entry.docid in news)
-        return Sighted(len(new), tuple(broken.values()), edits, told, tuple(moved))
+        return EntryChanges(len(new), tuple(broken.values()), edits, told, tuple(moved))
 
     def _add_new(
         self,
@@ -140,7 +140,7 @@ class Sightings:
 
     def _add_changes(
         self, feed: str, at: datetime, met: Sequence[tuple[Entry, statements.Row]]
-    ) -> list[tuple[Change, bool]]:
+    ) -> list[tuple[ListingChange, bool]]:
         """Record what listings say anew; return it, and whether it is an edit."""
         here, last = self._changed([entry.docid for entry, _ in met], feed)
         changes = []
@@ -227,5 +227,5 @@ def _says(entry: Entry, row: statements.Row) -> bool:
     return bool(row["title"] == entry.title and row["modified"] == to_text(entry.modified))
 
 
-def _said(row: statements.Row) -> Said:
-    return Said(row["title"] or "", to_time(row["modified"]))
+def _said(row: statements.Row) -> ListedFields:
+    return ListedFields(row["title"] or "", to_time(row["modified"]))

@@ -10,14 +10,14 @@ from typing import Any
 from archive.index import row_mapping, statements
 from archive.index.database import Database
 from archive.index.spans import gap_left, gap_untold, holes, known_to, merged, span_read, without
-from archive.model.feed import FeedHistory, Filing, Gap, Poll, Rest, Rhythm, Span, Stretch
+from archive.model.feed import ArrivalRate, BackfillPage, FeedHistory, Filing, Gap, HostBackoff, Poll, Span
 from archive.model.times import to_text, to_time
 
 # All of them small: they grow with the feeds, and with the gaps that these ever had.
 _TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 
-class Ledger:
+class FeedIndex:
     """The feeds' side of the index. Whoever calls a method that records something has begun a transaction."""
 
     def __init__(self, database: Database) -> None:
@@ -82,7 +82,7 @@ class Ledger:
         self._record_feed(poll, filing, complete_to, trouble, new)
         return gap
 
-    def record_stretch(self, stretch: Stretch, filing: Filing) -> None:
+    def record_stretch(self, stretch: BackfillPage, filing: Filing) -> None:
         """Record how far a walk through the past has come, and close the gaps that it has filled."""
         newest = max((entry.published for entry in stretch.entries if entry.published), default=None)
         self._db.execute(
@@ -193,11 +193,11 @@ class Ledger:
 
     # Rhythms
 
-    def rhythms(self) -> dict[str, Rhythm]:
+    def rhythms(self) -> dict[str, ArrivalRate]:
         """What was learned of each feed's rhythm."""
         return {row["feed"]: row_mapping.rhythm(row) for row in self._db.execute("SELECT * FROM rhythms")}
 
-    def record_rhythm(self, feed: str, rhythm: Rhythm) -> None:
+    def record_rhythm(self, feed: str, rhythm: ArrivalRate) -> None:
         """Keep what was learned of a feed's rhythm."""
         self._db.execute(
             "INSERT OR REPLACE INTO rhythms (feed, seconds, arrivals, until) VALUES (?, ?, ?, ?)",
@@ -206,11 +206,11 @@ class Ledger:
 
     # Hosts
 
-    def rests(self) -> list[Rest]:
+    def rests(self) -> list[HostBackoff]:
         """The hosts that asked for rest and have not answered since."""
         return [row_mapping.rest(row) for row in self._db.execute("SELECT * FROM rests")]
 
-    def record_rest(self, rest: Rest) -> None:
+    def record_rest(self, rest: HostBackoff) -> None:
         """Remember that a host wants rest."""
         self._db.execute(
             "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason, kind) VALUES (?, ?, ?, ?, ?, ?)",

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.journal.documents import dump
-from archive.model.image import KeptPicture, MissedPicture, PictureCounts, WantedPicture, picture_path
+from archive.model.image import FailedImage, ImageCounts, QueuedImage, StoredImage, picture_path
 from archive.model.times import to_text, to_time
 
 if TYPE_CHECKING:
-    from archive.index.log import Notebook  # which does again what is recorded here
+    from archive.index.log import ChangeLog  # which does again what is recorded here
 
 _DUE = "status = 'wanted' AND due <= :now AND (tried IS NULL OR tried < :tried)"
 _ONLY = "(:only IS NULL OR url IN (SELECT value FROM json_each(:only)))"
 
 
-class Gallery:
+class ImageIndex:
     """The pictures' side of the index: a part of :class:`~archive.store.Store`, whose promises it keeps."""
 
-    def __init__(self, database: Database, path: Path, journal: Notebook) -> None:
+    def __init__(self, database: Database, path: Path, journal: ChangeLog) -> None:
         self._db, self._path, self._journal = database, path, journal
 
     # Fetching
@@ -47,7 +47,7 @@ class Gallery:
         *,
         in_hand: Collection[str],
         only: Collection[str] | None = None,
-    ) -> list[WantedPicture]:
+    ) -> list[QueuedImage]:
         """At most so many pictures to fetch from a host: the least tried first, of those the newest.
 
         :param in_hand: addresses to leave out
@@ -60,7 +60,7 @@ class Gallery:
             {**_asked(now, tried_before, only), "host": host, "most": most, "in_hand": json.dumps(list(in_hand))},
         )
         return [
-            WantedPicture(row["url"], row["host"], row["attempts"], datetime.fromisoformat(row["first_seen"]))
+            QueuedImage(row["url"], row["host"], row["attempts"], datetime.fromisoformat(row["first_seen"]))
             for row in rows
         ]
 
@@ -71,10 +71,10 @@ class Gallery:
         )
         return to_time(rows[0]["due"])
 
-    def commit(self, kept: Sequence[KeptPicture], missed: Sequence[MissedPicture], at: datetime) -> None:
+    def commit(self, kept: Sequence[StoredImage], missed: Sequence[FailedImage], at: datetime) -> None:
         """Record what came of pictures; the files of those kept are on the disk."""
         document = {"kept": [dump(each) for each in kept], "missed": [dump(each) for each in missed]}
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._journal.note("images", at, document)
             record(self._db, kept, missed)
 
@@ -117,7 +117,7 @@ class Gallery:
 
     # Reports
 
-    def counts(self) -> PictureCounts:
+    def counts(self) -> ImageCounts:
         """Of the whole archive."""
         [waiting, parked] = (
             self._rows(f"SELECT count(*) AS n FROM images WHERE status = '{status}'", {})[0]["n"]  # noqa: S608
@@ -129,7 +129,7 @@ class Gallery:
                )""",
             {},
         )
-        return PictureCounts(row["kept"], row["files"], row["size"], waiting, parked)
+        return ImageCounts(row["kept"], row["files"], row["size"], waiting, parked)
 
     def failures(self) -> list[tuple[str, int]]:
         """Why pictures are not kept, and how many for each reason."""
@@ -141,7 +141,7 @@ class Gallery:
         return [(row["failure"], row["n"]) for row in rows]
 
     def _rows(self, query: str, parameters: Mapping[str, Any]) -> list[statements.Row]:
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._db.execute(query, dict(parameters)).fetchall()
 
 
@@ -158,7 +158,7 @@ def want(database: Database, pictures: Mapping[str, str], at: datetime) -> None:
     )
 
 
-def record(database: Database, kept: Sequence[KeptPicture], missed: Sequence[MissedPicture]) -> None:
+def record(database: Database, kept: Sequence[StoredImage], missed: Sequence[FailedImage]) -> None:
     """Record what came of pictures; the transaction has begun."""
     database.conn.executemany(
         """UPDATE images SET status = 'kept', attempts = 0, tried = :at, failure_kind = NULL, failure = NULL,

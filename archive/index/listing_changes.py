@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from archive.model.feed import Change, Entry
+from archive.model.feed import Entry, ListingChange
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ListedFields:
     """What listings say of an article and may say otherwise later."""
 
     title: str  # "": none has said
     modified: datetime | None
 
 
-def change(entry: Entry, seen: datetime, here: Said, last: Said) -> Change | None:
+def change(entry: Entry, seen: datetime, here: ListedFields, last: ListedFields) -> ListingChange | None:
     """What a listing says anew of an article; None when nothing.
 
     Each feed's listing is compared with itself: two that never agree would else take turns in changing the article,
@@ -31,14 +31,14 @@ def change(entry: Entry, seen: datetime, here: Said, last: Said) -> Change | Non
     now = _heard(entry, last)
     if now == last:
         return None
-    return Change(entry.docid, seen, now.title, now.modified, now.title not in (here.title, last.title))
+    return ListingChange(entry.docid, seen, now.title, now.modified, now.title not in (here.title, last.title))
 
 
-def is_edit(change: Change, last: Said) -> bool:
+def is_edit(change: ListingChange, last: ListedFields) -> bool:
     """Whether a change replaces what was known, and does not only add to it."""
     retitled = bool(last.title) and change.title != last.title
     return retitled or (last.modified is not None and change.modified != last.modified)
 
 
-def _heard(entry: Entry, before: Said) -> Said:
-    return Said(entry.title or before.title, entry.modified or before.modified)
+def _heard(entry: Entry, before: ListedFields) -> ListedFields:
+    return ListedFields(entry.title or before.title, entry.modified or before.modified)

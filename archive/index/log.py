@@ -7,18 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from archive.index.database import Database
-from archive.index.entries import Belonging, Sighted
+from archive.index.entries import Belonging, EntryChanges
 from archive.journal.documents import dump
 from archive.journal.journal import Journal
-from archive.model.feed import Poll, Stretch
-from archive.model.fetch import Place
+from archive.model.feed import BackfillPage, Poll
+from archive.model.fetch import JournalPosition
 
 # Who writes the journal: looks are written by a thread, and committed later than what was written in between. Each
 # has a position of its own, up to which its records are applied.
 LOOKS, OTHERS = "looks", "others"
 
 
-class Notebook:
+class ChangeLog:
     """Takes notes of what a transaction does, so that it can be done again. Without a journal it takes none.
 
     A note is on the disk before its transaction is committed; what a crash leaves between the two is applied when the
@@ -39,7 +39,7 @@ class Notebook:
             self.mark(OTHERS, self._journal.append(kind, at, dict(document)))
 
     def note_sightings(
-        self, read: Poll | Stretch, found: Sighted, hosts: Mapping[str, str], listings: Sequence[Belonging]
+        self, read: Poll | BackfillPage, found: EntryChanges, hosts: Mapping[str, str], listings: Sequence[Belonging]
     ) -> None:
         """Note what a list said that was new."""
         document = {
@@ -52,7 +52,7 @@ class Notebook:
         }
         self.note("sighted", read.at, document)
 
-    def mark(self, writer: str, place: Place | None) -> None:
+    def mark(self, writer: str, place: JournalPosition | None) -> None:
         """Note up to where a writer's records are applied."""
         if place:
             self._db.execute(
@@ -60,11 +60,14 @@ class Notebook:
                 [writer, place.file, place.offset],
             )
 
-    def positions(self) -> dict[str, Place]:
+    def positions(self) -> dict[str, JournalPosition]:
         """Up to where each writer's records are applied."""
-        return {row["writer"]: Place(row["file"], row["offset"]) for row in self._db.execute("SELECT * FROM journal")}
+        return {
+            row["writer"]: JournalPosition(row["file"], row["offset"])
+            for row in self._db.execute("SELECT * FROM journal")
+        }
 
 
-def order(place: Place) -> tuple[str, int]:
+def order(place: JournalPosition) -> tuple[str, int]:
     """What places sort by: the order in which they were written."""
     return place.file, place.offset

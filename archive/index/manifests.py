@@ -11,13 +11,13 @@ from typing import Any
 from archive.files.manifest import Line
 from archive.index import images, row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.model.article import Revision
 from archive.model.image import FOLDER
 from archive.model.times import to_text
 
 
-class Seals:
+class ManifestIndex:
     """The manifests' side of the index: a part of :class:`~archive.store.Store`, whose promises it keeps."""
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -50,7 +50,7 @@ class Seals:
         :return: their sha256
         """
         root, lines = hashlib.sha256(data).hexdigest(), list(lines)
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             self._db.execute("INSERT INTO manifests (day, root) VALUES (?, ?)", [day, root])
             self._db.conn.executemany(
                 "UPDATE revisions SET sealed = ? WHERE docid = ? AND number = ? AND sha256 = ? AND sealed IS NULL",
@@ -64,7 +64,7 @@ class Seals:
         return root
 
     def _rows(self, query: str, parameters: Sequence[Any]) -> list[statements.Row]:
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._db.execute(query, list(parameters)).fetchall()
 
 

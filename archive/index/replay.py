@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from archive.index import images, statements
 from archive.index.database import Database
-from archive.index.entries import Sightings
-from archive.index.feeds import Ledger
+from archive.index.entries import EntryIndex
+from archive.index.feeds import FeedIndex
 from archive.journal.documents import load
 from archive.journal.journal import Event
 from archive.model.errors import ArchiveError
 from archive.model.feed import Entry, Failure
-from archive.model.image import KeptPicture, MissedPicture
+from archive.model.image import FailedImage, StoredImage
 
 
-def replay(event: Event, database: Database, sightings: Sightings, ledger: Ledger) -> None:
+def replay(event: Event, database: Database, sightings: EntryIndex, ledger: FeedIndex) -> None:
     """Do again what an event of the journal says was done; the transaction has begun.
 
     :raises ArchiveError: it is of a kind that this program does not know
@@ -37,8 +37,8 @@ def replay(event: Event, database: Database, sightings: Sightings, ledger: Ledge
         case "images":
             images.record(
                 database,
-                [load(KeptPicture, each) for each in document["kept"]],
-                [load(MissedPicture, each) for each in document["missed"]],
+                [load(StoredImage, each) for each in document["kept"]],
+                [load(FailedImage, each) for each in document["missed"]],
             )
         case "ledger":
             ledger.restore(document)

@@ -8,9 +8,20 @@ from datetime import datetime
 from typing import Any
 
 from archive.index.statements import Row, to_json
-from archive.model.article import Picture, Revision
-from archive.model.feed import Counts, Entry, FeedHistory, Filing, Kind, Pending, Rest, Rhythm, Span, Validators
-from archive.model.fetch import Known, Observation, Outcome, Place
+from archive.model.article import ArticleImage, Revision
+from archive.model.feed import (
+    ArrivalRate,
+    Counts,
+    Entry,
+    FailureKind,
+    FeedHistory,
+    Filing,
+    HostBackoff,
+    PendingEntry,
+    Span,
+    Validators,
+)
+from archive.model.fetch import ArticleState, JournalPosition, Observation, Outcome
 from archive.model.times import to_text, to_time
 
 
@@ -41,7 +52,7 @@ def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[
     }
 
 
-def pending(row: Row) -> Pending:
+def pending(row: Row) -> PendingEntry:
     """A row of ``entries`` with its ``feeds`` as a JSON list and what listings say by now."""
     entry = Entry(
         docid=row["docid"],
@@ -59,7 +70,7 @@ def pending(row: Row) -> Pending:
         withdrawn=bool(row["withdrawn"]),
         foreign=bool(row["foreign_site"]),
     )
-    return Pending(
+    return PendingEntry(
         entry,
         row["host"],
         tuple(json.loads(row["feeds"])),
@@ -88,17 +99,17 @@ def revision(row: Row) -> Revision:
         symbols=tuple(json.loads(row["symbols"])),
         editor=row["editor"],
         original_title=row["original_title"],
-        pictures=tuple(Picture(**picture) for picture in json.loads(row["pictures"])),
+        pictures=tuple(ArticleImage(**picture) for picture in json.loads(row["pictures"])),
         fingerprint=row["fingerprint"] or "",
         story=row["story"] or "",
         sealed=row["sealed"],
     )
 
 
-def known(row: Row) -> Known:
+def known(row: Row) -> ArticleState:
     """A row of :data:`SELECT_KNOWN`."""
     archived_at = datetime.fromisoformat(row["archived_at"])
-    return Known(revision(row), archived_at, bool(row["has_text"]), row["attempts"], to_time(row["gone"]))
+    return ArticleState(revision(row), archived_at, bool(row["has_text"]), row["attempts"], to_time(row["gone"]))
 
 
 def observation(row: Row) -> Observation:
@@ -111,7 +122,7 @@ def observation(row: Row) -> Observation:
         evidence=row["evidence"],
         returned=bool(row["returned"]),
         status=row["status"],
-        place=Place(row["file"], row["offset"]) if row["file"] is not None else None,
+        place=JournalPosition(row["file"], row["offset"]) if row["file"] is not None else None,
         digest=row["digest"],
     )
 
@@ -125,7 +136,7 @@ def feed_history(row: Row) -> FeedHistory:
         last_success=to_time(row["last_success"]),
         newest=to_time(row["newest"]),
         error=row["error"],
-        kind=Kind(row["error_kind"]) if row["error_kind"] else None,
+        kind=FailureKind(row["error_kind"]) if row["error_kind"] else None,
         complete_to=to_time(row["complete_to"]),
         failing_since=to_time(row["failing_since"]),
         trouble=row["trouble"],
@@ -134,15 +145,15 @@ def feed_history(row: Row) -> FeedHistory:
     )
 
 
-def rest(row: Row) -> Rest:
+def rest(row: Row) -> HostBackoff:
     """A row of ``rests``."""
-    return Rest(
+    return HostBackoff(
         row["host"],
         datetime.fromisoformat(row["until"]),
         row["strikes"],
         bool(row["stated"]),
         row["reason"],
-        Kind(row["kind"]),
+        FailureKind(row["kind"]),
     )
 
 
@@ -151,9 +162,9 @@ def span(row: Row) -> Span:
     return Span(datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
 
 
-def rhythm(row: Row) -> Rhythm:
+def rhythm(row: Row) -> ArrivalRate:
     """A row of ``rhythms``."""
-    return Rhythm(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
+    return ArrivalRate(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
 
 
 def counts(row: Row) -> Counts:

@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.index.errors import told
-from archive.model.fetch import Place
+from archive.index.errors import wrap_errors
+from archive.model.fetch import JournalPosition
 
 # By the columns that an entry is known by in each.
 _OF_ENTRIES = {
@@ -45,11 +45,11 @@ _LOST = """
 
 
 @dataclass(frozen=True, slots=True)
-class Unproven:
+class UnprovenRows:
     """What of an index its journal cannot bear out."""
 
     docids: frozenset[str]  # of articles that were archived without it, now and then or always
-    positions: Mapping[str, Place]  # up to where the journal's records are applied in it, by their writer
+    positions: Mapping[str, JournalPosition]  # up to where the journal's records are applied in it, by their writer
 
 
 def is_sound(path: Path) -> bool:
@@ -59,7 +59,7 @@ def is_sound(path: Path) -> bool:
     """
     if not path.is_file():
         return False
-    with told(path):
+    with wrap_errors(path):
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
                 return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
@@ -82,7 +82,7 @@ def lost_looks(old: Path, new: Path, but: Collection[str] = ()) -> dict[str, set
     return found
 
 
-def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> Unproven | None:
+def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows | None:
     """What only the old index knows; None where there is none that can be read.
 
     :param lost: articles of which the journal has lost looks
@@ -90,10 +90,10 @@ def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> Unproven | Non
     with attached(old, new) as connection:
         if connection is None:
             return None
-        return Unproven(
+        return UnprovenRows(
             frozenset(docid for (docid,) in connection.execute(UNPROVEN)) | frozenset(lost),
             {
-                writer: Place(file, offset)
+                writer: JournalPosition(file, offset)
                 for writer, file, offset in connection.execute('SELECT writer, file, "offset" FROM old.journal')
             },
         )
@@ -227,7 +227,7 @@ def attached(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
         if not same:
             yield None
             return
-        with told(new):
+        with wrap_errors(new):
             yield connection
     finally:
         connection.close()

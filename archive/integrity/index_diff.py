@@ -38,14 +38,14 @@ MOST_ROWS = 100  # of a table that are named; after an update that understands p
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class IndexDiff:
     """What of an index is not borne out by its journal."""
 
     rows: tuple[str, ...]  # in words, each with its table and key
     unproven: int  # entries that were archived without a journal, now and then or always: little can be said of them
 
 
-def disagreement(old: Path, new: Path, *, seals: bool) -> Disagreement | None:
+def disagreement(old: Path, new: Path, *, seals: bool) -> IndexDiff | None:
     """Compare an index with one that was made from its journal.
 
     :param seals: compare what manifests vouch for, too
@@ -62,7 +62,7 @@ def disagreement(old: Path, new: Path, *, seals: bool) -> Disagreement | None:
         ]
         for table, key in (_KEYS | (_SEALS if seals else {})).items():
             rows += _of_table(connection, table, key, ignored=() if seals else ("sealed",))
-        return Disagreement(tuple(rows), unproven)
+        return IndexDiff(tuple(rows), unproven)
 
 
 def _of_table(

@@ -90,7 +90,7 @@ def _sha256(path: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with atomic.told(path):
+    with atomic.wrap_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".new")
         with temporary.open("wb") as file:

@@ -15,7 +15,7 @@ from archive.journal.documents import dump, load
 from archive.journal.warc import WarcWriter, original_at, read
 from archive.journal.warc_records import Group, Original, digest
 from archive.model.errors import ArchiveError
-from archive.model.fetch import Look, Place
+from archive.model.fetch import Fetch, JournalPosition
 
 # Of the documents. A program that finds a higher one does not know what it means.
 VERSION = 1
@@ -26,10 +26,10 @@ _REMEMBERED = 256  # bodies of this run that identical ones are referred to with
 class Event:
     """One record of the journal."""
 
-    place: Place
+    place: JournalPosition
     kind: str  # "look", or what the index records of its own: see archive.index.log
     at: datetime
-    look: Look | None = None
+    look: Fetch | None = None
     document: dict[str, Any] | None = None  # of all but looks
 
 
@@ -40,13 +40,13 @@ class Journal:
     :raises ArchiveError: it cannot be written
     """
 
-    def __init__(self, folder: Path, known: Place | None = None) -> None:
+    def __init__(self, folder: Path, known: JournalPosition | None = None) -> None:
         self._folder = folder
         self._writer = WarcWriter(folder, _software(), known=known)
         self._lock = threading.Lock()
         self._originals: dict[str, Original] = {}
 
-    def append(self, kind: str, at: datetime, document: Mapping[str, Any]) -> Place:
+    def append(self, kind: str, at: datetime, document: Mapping[str, Any]) -> JournalPosition:
         """Write an event; when this returns it is on the disk.
 
         :param document: what JSON can hold
@@ -55,7 +55,7 @@ class Journal:
         with self._lock:
             return self._writer.append([(Group(kind, at, data), None)])[0]
 
-    def append_looks(self, looks: Sequence[Look], bodies: Mapping[str, Place]) -> list[Place]:
+    def append_looks(self, looks: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition]:
         """Write looks; when this returns they are on the disk.
 
         :param bodies: where the journal has bodies already, by their digest
@@ -70,7 +70,7 @@ class Journal:
         with self._lock:
             self._writer.close()
 
-    def _original(self, look: Look, bodies: Mapping[str, Place]) -> Original | None:
+    def _original(self, look: Fetch, bodies: Mapping[str, JournalPosition]) -> Original | None:
         if look.answer is None or not look.answer.body:
             return None
         name = digest(look.answer.body)
@@ -82,7 +82,7 @@ class Journal:
         return self._originals.get(name)
 
 
-def events(folder: Path, since: Place | None = None) -> Iterator[Event]:
+def events(folder: Path, since: JournalPosition | None = None) -> Iterator[Event]:
     """What the journal in a folder holds, in the order it was written.
 
     :param since: the place of the last event to leave out; None for all
@@ -92,7 +92,7 @@ def events(folder: Path, since: Place | None = None) -> Iterator[Event]:
         yield event_of(place, group)
 
 
-def event_of(place: Place, group: Group) -> Event:
+def event_of(place: JournalPosition, group: Group) -> Event:
     """A group of records as an event.
 
     :raises ArchiveError: a newer program has written it, or it is none of ours
@@ -104,12 +104,12 @@ def event_of(place: Place, group: Group) -> Event:
         stated = document[group.kind]
         if group.kind != "look":
             return Event(place, group.kind, group.at, document=stated)
-        return Event(place, group.kind, group.at, replace(load(Look, stated), answer=group.answer))
+        return Event(place, group.kind, group.at, replace(load(Fetch, stated), answer=group.answer))
     except (KeyError, TypeError, ValueError) as error:
         raise ArchiveError(f"the record at {place.offset} of {place.file} cannot be understood: {error}") from error
 
 
-def _group(look: Look) -> Group:
+def _group(look: Fetch) -> Group:
     document = {"version": VERSION, "look": dump(replace(look, answer=None))}
     data = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
     return Group("look", look.at, data, look.answer)

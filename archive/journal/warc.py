@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.files.atomic import sync_folder, told
+from archive.files.atomic import sync_folder, wrap_errors
 from archive.files.paths import CHINA
 from archive.journal.gzip_members import first_member, last_whole, members
 from archive.journal.warc_records import OURS, Group, Original, answer_of, digest, encoded, headers_of, information
-from archive.model.fetch import Answer, Place
+from archive.model.fetch import JournalPosition, RawResponse
 
 # Beyond it a new file is begun: large enough that a year is some dozens, small enough to be copied and checked alone.
 LARGEST = 1 << 30
@@ -42,20 +42,22 @@ class WarcWriter:
     :raises ArchiveError: the folder or the file cannot be written
     """
 
-    def __init__(self, folder: Path, software: str, largest: int = LARGEST, known: Place | None = None) -> None:
+    def __init__(
+        self, folder: Path, software: str, largest: int = LARGEST, known: JournalPosition | None = None
+    ) -> None:
         self._folder, self._software, self._largest = folder, software, largest
         self._file: io.FileIO | None = None
         self._path = folder
-        with told(folder):
+        with wrap_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         existing = warc_files(folder)
         if known and (not existing or existing[-1].name <= known.file) and read_at(folder, known) is None:
             self._path = folder / known.file  # no other file may have its name, or others be where it was
         elif existing:
-            with told(existing[-1]):
+            with wrap_errors(existing[-1]):
                 self._carry_on(existing[-1])
 
-    def append(self, groups: Sequence[tuple[Group, Original | None]]) -> list[Place]:
+    def append(self, groups: Sequence[tuple[Group, Original | None]]) -> list[JournalPosition]:
         """Write groups; when this returns they are on the disk.
 
         :param groups: each with an earlier response that has its body, if there is one
@@ -64,10 +66,10 @@ class WarcWriter:
         """
         if not groups:
             return []
-        places: list[Place] = []
+        places: list[JournalPosition] = []
         file, data = self._file_for(groups[-1][0].at), bytearray()
         for group, original in groups:
-            places.append(Place(self._path.name, self._size + len(data)))
+            places.append(JournalPosition(self._path.name, self._size + len(data)))
             data += encoded(group, original)
         self._write(file, bytes(data))
         return places
@@ -100,7 +102,7 @@ class WarcWriter:
         self.close()
         day, number = (newest, number + 1) if day <= newest else (day, 1)
         self._path = self._folder / f"finarchive-{day}-{number:04d}.warc.gz"
-        with told(self._path):
+        with wrap_errors(self._path):
             self._file = io.FileIO(self._path, "ab")
             sync_folder(self._folder)
         self._size = self._path.stat().st_size
@@ -109,7 +111,7 @@ class WarcWriter:
         return self._file
 
     def _write(self, file: io.FileIO, data: bytes) -> None:
-        with told(self._path):
+        with wrap_errors(self._path):
             try:
                 left = memoryview(data)
                 while left:
@@ -121,7 +123,7 @@ class WarcWriter:
         self._size += len(data)
 
 
-def read(folder: Path, since: Place | None = None) -> Iterator[tuple[Place, Group]]:
+def read(folder: Path, since: JournalPosition | None = None) -> Iterator[tuple[JournalPosition, Group]]:
     """The groups of a folder in the order they were written.
 
     :param since: the place of the last group to leave out; None for all
@@ -137,7 +139,7 @@ def read(folder: Path, since: Place | None = None) -> Iterator[tuple[Place, Grou
 
 def read_file(
     path: Path, start: int = 0, end: int | None = None, on_damage: Callable[[int], None] = lambda offset: None
-) -> Iterator[tuple[Place, Group]]:
+) -> Iterator[tuple[JournalPosition, Group]]:
     """The groups of a file that begin at ``start``, where a record does, or later, and before ``end``.
 
     A response without its metadata, which a crash can leave, is passed over, and so is what cannot be read, or whose
@@ -167,12 +169,12 @@ def read_file(
             else:
                 stated = headers["warc-target-uri"].removeprefix(OURS)
                 at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
-                yield Place(path.name, begin), Group(stated, at, block[:size], answer)
+                yield JournalPosition(path.name, begin), Group(stated, at, block[:size], answer)
             request, response = b"", None
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WarcPart:
     """A stretch of a file: the groups that begin in it."""
 
     path: Path
@@ -180,23 +182,25 @@ class Part:
     end: int
 
 
-def parts(folder: Path, size: int) -> list[Part]:
+def parts(folder: Path, size: int) -> list[WarcPart]:
     """All groups of a folder, in stretches of about ``size`` bytes, in the order they were written."""
     return [
-        Part(path, start, start + size)
+        WarcPart(path, start, start + size)
         for path in warc_files(folder)
         for start in range(0, max(path.stat().st_size, 1), size)
     ]
 
 
-def read_part(part: Part, on_damage: Callable[[int], None] = lambda offset: None) -> Iterator[tuple[Place, Group]]:
+def read_part(
+    part: WarcPart, on_damage: Callable[[int], None] = lambda offset: None
+) -> Iterator[tuple[JournalPosition, Group]]:
     """The groups that begin in a part: each of a folder's is in one of its parts."""
     start = first_member(part.path, part.start)
     if start is not None and start < part.end:
         yield from read_file(part.path, start, part.end, on_damage)
 
 
-def read_at(folder: Path, place: Place) -> Group | None:
+def read_at(folder: Path, place: JournalPosition) -> Group | None:
     """The group at a place; None when there is none, or it cannot be read."""
     path = folder / place.file
     if not path.is_file():
@@ -204,7 +208,7 @@ def read_at(folder: Path, place: Place) -> Group | None:
     return next((group for found, group in read_file(path, place.offset, place.offset + 1) if found == place), None)
 
 
-def original_at(folder: Path, place: Place, name: str) -> Original | None:
+def original_at(folder: Path, place: JournalPosition, name: str) -> Original | None:
     """The response at a place, to be referred to; None when none is there that has the body.
 
     :param name: the body's digest
@@ -215,7 +219,7 @@ def original_at(folder: Path, place: Place, name: str) -> Original | None:
     return None
 
 
-def _response_at(folder: Path, place: Place, name: str) -> tuple[bytes, Mapping[str, str], bytes] | None:
+def _response_at(folder: Path, place: JournalPosition, name: str) -> tuple[bytes, Mapping[str, str], bytes] | None:
     """A request's block, and the headers and the block of its response, of the group that begins at a place."""
     path = folder / place.file
     if not path.is_file():
@@ -234,7 +238,7 @@ def _response_at(folder: Path, place: Place, name: str) -> tuple[bytes, Mapping[
     return None
 
 
-def _whole_answer(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> Answer | None:
+def _whole_answer(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> RawResponse | None:
     """The answer with its body, wherever that is; None when it is not there any more."""
     answer, elsewhere = answer_of(request, headers, block)
     if elsewhere is None:

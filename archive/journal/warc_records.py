@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
 from warcio.warcwriter import WARCWriter
 
-from archive.model.fetch import Answer, Place
+from archive.model.fetch import JournalPosition, RawResponse
 
 OURS = "urn:finarchive:"  # what a metadata record is of; the kind of the event follows
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
@@ -29,14 +29,14 @@ class Group:
     kind: str
     at: datetime
     document: bytes  # JSON
-    answer: Answer | None = None
+    answer: RawResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
     """An earlier response with the same body."""
 
-    place: Place  # of its group
+    place: JournalPosition  # of its group
     record: str  # its WARC-Record-ID
     url: str
     date: str  # its WARC-Date
@@ -119,14 +119,14 @@ def information(name: str, software: str, at: datetime) -> bytes:
     return buffer.getvalue()
 
 
-def _request(answer: Answer) -> bytes:
+def _request(answer: RawResponse) -> bytes:
     parts = urlsplit(answer.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = [("Host", parts.netloc.rpartition("@")[2]), *answer.request_headers]
     return _lines(f"GET {target} HTTP/1.1", headers)
 
 
-def _response_head(answer: Answer) -> bytes:
+def _response_head(answer: RawResponse) -> bytes:
     known = {status.value: status.phrase for status in HTTPStatus}
     return _lines(f"HTTP/1.1 {answer.status} {known.get(answer.status, 'Unknown')}", answer.headers)
 
@@ -140,7 +140,7 @@ def _date(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple[Answer, Place | None]:
+def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple[RawResponse, JournalPosition | None]:
     """The answer that a request's block and a response's record hold.
 
     :param headers: of the response's record
@@ -151,7 +151,7 @@ def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple
     file, _, offset = headers.get(_ORIGINAL.lower(), "").rpartition(":")
     status, *lines = http.decode("latin-1").split("\r\n")
     asked = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[2:]  # not its first line and Host
-    answer = Answer(
+    answer = RawResponse(
         url=headers["warc-target-uri"],
         status=int(status.split(" ", 2)[1]),
         headers=_pairs(lines),
@@ -159,7 +159,7 @@ def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple
         request_headers=_pairs(asked),
         stated_length=_LENGTH.lower() not in headers,
     )
-    return answer, Place(file, int(offset)) if file else None
+    return answer, JournalPosition(file, int(offset)) if file else None
 
 
 def _pairs(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:

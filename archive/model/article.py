@@ -38,14 +38,14 @@ class Article:
     symbols: tuple[str, ...] = ()  # stocks the page names, in Sina's notation: "sh600519", "hk00700", "MSFT"
     editor: str | None = None  # 责任编辑
     original_title: str | None = None  # 原标题: under which the medium named as source has it
-    pictures: tuple[Picture, ...] = ()  # of the text, without furniture, in their order
+    pictures: tuple[ArticleImage, ...] = ()  # of the text, without furniture, in their order
     text: str = ""  # plain, a line for each paragraph, without furniture
     fingerprint: str = ""  # of title, text and pictures, folded: two versions that differ only in dress have the same
     story: str = ""  # of title and text alone, folded further: the same story under two docids has the same
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ArticleImage:
     """A picture in an article's text."""
 
     url: str  # absolute
@@ -80,7 +80,7 @@ class Revision:
     symbols: tuple[str, ...] = ()
     editor: str | None = None
     original_title: str | None = None
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[ArticleImage, ...] = ()
     fingerprint: str = ""
     story: str = ""
     sealed: str | None = None  # the day (YYYY-MM-DD) whose manifest vouches for it

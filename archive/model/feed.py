@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """What kind of failure it was; it decides how often it is worth another try."""
 
     TEMPORARY = "temporary"  # the network or the server, likely to mend by itself: time-out, reset, 5xx
@@ -22,7 +22,7 @@ class Failure:
     """Something a site did that kept us from an entry, a listing or an item of one."""
 
     subject: str  # the docid, or the feed's id
-    kind: Kind
+    kind: FailureKind
     reason: str  # one line, for people
 
 
@@ -89,7 +89,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class BackfillPage:
     """One page of a walk through the past of a feed's list."""
 
     feed: str
@@ -101,7 +101,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ListingChange:
     """A listing said something else of an article than it had before."""
 
     docid: str
@@ -112,17 +112,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ListingResult:
     """What the index learned from a poll or a stretch."""
 
     new: int  # entries not known before
     broken: int  # items that could not be understood and were not known before
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ListingChange, ...] = ()
     gap: Gap | None = None  # that the poll left
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class ArrivalRate:
     """How many articles a feed brings at which time of the week, as learned so far.
 
     Slot n is the hour n of the day in China on weekdays (0-23), or the hour n - 24 at weekends (24-47). Both tuples
@@ -135,7 +135,7 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingEntry:
     """An entry whose article is to be fetched: for the first time, or again."""
 
     entry: Entry  # as the listings say by now
@@ -165,7 +165,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class HostBackoff:
     """A host that asked to be left alone."""
 
     host: str
@@ -173,7 +173,9 @@ class Rest:
     strikes: int  # refusals in a row: each doubles the rest
     stated: bool  # the host said until when (Retry-After); else it is our own guess
     reason: str
-    kind: Kind = Kind.BLOCKED  # BLOCKED: it asked for rest; TEMPORARY: it is out of reach, and left alone for a while
+    kind: FailureKind = (
+        FailureKind.BLOCKED
+    )  # BLOCKED: it asked for rest; TEMPORARY: it is out of reach, and left alone for a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class FeedHistory:
     last_success: datetime | None
     newest: datetime | None  # publication time of the newest article it has listed
     error: str | None  # why its last poll broke off
-    kind: Kind | None  # of that error
+    kind: FailureKind | None  # of that error
     complete_to: datetime | None = None  # when a poll last left nothing unread
     failing_since: datetime | None = None  # the first of the failed polls in a row, of which `error` is the last
     trouble: float = 0.0  # the weight of these failures together; see scheduler.policy.intervals

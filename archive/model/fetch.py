@@ -1,4 +1,4 @@
-"""Looks at articles: what was asked and answered, and what it means. Frozen records, as those of archive.model.article."""
+"""Fetches of articles: requests, responses and the decisions that follow. Frozen records."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from archive.model.article import Article, Post, Revision
-from archive.model.feed import Failure, Filing, Kind, Pending
+from archive.model.feed import Failure, FailureKind, Filing, PendingEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RawResponse:
     """What a server answered to a request for a page, as it sent it."""
 
     url: str  # that was asked for in the end, after redirects
@@ -24,7 +24,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JournalPosition:
     """Where a record is in the folder of raw pages."""
 
     file: str  # its name
@@ -32,7 +32,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ArchiveRules:
     """What of the configuration decides over an article's file, and over when it is looked at again."""
 
     profile: str  # of archive.profile
@@ -43,15 +43,15 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Fetch:
     """One attempt to see an article, with all that is needed to understand it once more."""
 
     at: datetime  # when the answer had come, or the attempt failed
-    pending: Pending
+    pending: PendingEntry
     feed: str  # the id of the one it is filed under
     filing: Filing
-    rules: Rules
-    answer: Answer | None = None  # None: none came, or the listing carries the text itself
+    rules: ArchiveRules
+    answer: RawResponse | None = None  # None: none came, or the listing carries the text itself
     failure: Failure | None = None  # why none came
 
 
@@ -66,13 +66,13 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What a look says of an article, beside what was known of it."""
 
-    look: Look
+    look: Fetch
     outcome: Outcome
     evidence: str = ""  # of what is gone or failed: in one line, for people
-    kind: Kind | None = None  # of what is gone or failed
+    kind: FailureKind | None = None  # of what is gone or failed
     article: Article | None = None  # of a first or revised version
     post: Post | None = None  # its file
     revision: Revision | None = None  # its row
@@ -92,7 +92,7 @@ class Observation:
     evidence: str | None  # of what is gone or failed
     returned: bool  # it had been gone, and was seen again
     status: int | None  # the HTTP status; None: no answer came, or none was needed
-    place: Place | None  # of the journal's record of it; None: none is kept
+    place: JournalPosition | None  # of the journal's record of it; None: none is kept
     digest: str | None  # of the body as sent, "sha1:..." as in the WARC; None: there was none
 
 
@@ -102,7 +102,7 @@ def rule_of(fingerprint: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ArticleState:
     """What the index knows of an article that is looked at again."""
 
     revision: Revision  # the newest version

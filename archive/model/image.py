@@ -21,7 +21,7 @@ ENDINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class WantedPicture:
+class QueuedImage:
     """A picture that is to be fetched."""
 
     url: str  # absolute, as the article has it
@@ -31,7 +31,7 @@ class WantedPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPicture:
+class StoredImage:
     """A picture whose file is on the disk."""
 
     url: str
@@ -47,7 +47,7 @@ class KeptPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class MissedPicture:
+class FailedImage:
     """A picture that could not be had."""
 
     failure: Failure  # its subject is the address
@@ -56,7 +56,7 @@ class MissedPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureCounts:
+class ImageCounts:
     """How many pictures stand where, by their addresses."""
 
     kept: int = 0

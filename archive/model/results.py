@@ -70,7 +70,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Change:
     """A version of an article that has come into the index, as whoever follows it is told."""
 
     position: int  # among all versions, in the order of their commits

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from archive.model.times import to_text
-from archive.query.parser import All, Any, Medium, Not, OfFeed, Published, Query, Symbol, Text
+from archive.query.parser import And, DateFilter, FeedFilter, MediaFilter, Not, Or, Query, SymbolFilter, Term
 from archive.query.tokenizer import divided, phrase
 
 # "v" is a row of searchable, :time the time as of which is asked.
@@ -23,14 +23,14 @@ TEXT = "{text title} : "
 
 
 @dataclass(slots=True)
-class Conditions:
+class CompiledQuery:
     """A query, in the terms of SQL."""
 
     match: str | None = None  # what the words must match, of FTS5; None: they need not
     is_text: bool = False  # it is one text, and nothing else
     # Of these, what ends with characters alone, which FTS5 must put together from all words that begin with them:
     # what stands before these, and each of them. And what the words match wherever all is there; None: anything may.
-    ending: dict[Text, tuple[str, list[str]]] = field(default_factory=dict)
+    ending: dict[Term, tuple[str, list[str]]] = field(default_factory=dict)
     wider: str | None = None
     feeds: list[str] = field(default_factory=list)  # to all of which they belong
     where: list[str] = field(default_factory=list)
@@ -39,34 +39,34 @@ class Conditions:
     until: str = "~"
 
     @classmethod
-    def of(cls, query: Query, time: str, versions: str = CURRENT) -> Conditions:
+    def of(cls, query: Query, time: str, versions: str = CURRENT) -> CompiledQuery:
         """The conditions on versions that were the newest ones known at a time, as the index has times.
 
         :param versions: a condition on which versions, in the place of that one
         """
         found = cls(where=[versions], parameters={"time": time})
-        parts = query.of if isinstance(query, All) else (query,)
+        parts = query.of if isinstance(query, And) else (query,)
         worded = [part for part in parts if expression(part if not isinstance(part, Not) else part.what)]
-        found.match = expression(All(tuple(worded)))
+        found.match = expression(And(tuple(worded)))
         for part in parts:
-            if isinstance(part, Published):
+            if isinstance(part, DateFilter):
                 found.since = max(found.since, to_text(part.since) or "")
                 found.until = min(found.until, to_text(part.until) or "~")
-            if isinstance(part, OfFeed):
+            if isinstance(part, FeedFilter):
                 found.feeds.append(part.feed)
             if found.match is None or part not in worded:
                 found.where.append(found._sql(part))
         if found.match:
             found.parameters["match"] = found.match
-        found.is_text = len(worded) == 1 and isinstance(worded[0], Text)
+        found.is_text = len(worded) == 1 and isinstance(worded[0], Term)
         found._widen(worded)
         return found
 
     def _widen(self, worded: Sequence[Query]) -> None:
-        ending = {part: both for part in worded if isinstance(part, Text) and (both := divided(part.text))}
+        ending = {part: both for part in worded if isinstance(part, Term) and (both := divided(part.text))}
         others = [part for part in worded if part not in ending]
-        before = [Text(text, phrase(text) or "") for text, _ in ending.values() if text]
-        wider = expression(All((*others, *before)))
+        before = [Term(text, phrase(text) or "") for text, _ in ending.values() if text]
+        wider = expression(And((*others, *before)))
         if wider or not others:  # else only what must not match is left
             self.ending, self.wider = ending, wider
 
@@ -76,16 +76,16 @@ class Conditions:
         match query:
             case Not(what):
                 return f"NOT ({self._sql(what)})"
-            case All(of):
+            case And(of):
                 return "(" + (" AND ".join(map(self._sql, of)) or "1") + ")"
-            case Any(of):
+            case Or(of):
                 return "(" + " OR ".join(map(self._sql, of)) + ")"
-            case OfFeed(feed):
+            case FeedFilter(feed):
                 return (
                     f"EXISTS (SELECT 1 FROM listings WHERE feed = {self._bound(feed)} "  # noqa: S608 - of names
                     f"AND listings.docid = v.docid AND {LISTED})"
                 )
-            case Published(since, until):
+            case DateFilter(since, until):
                 bounds = [f"v.published >= {self._bound(to_text(since) or '')}"] if since else []
                 bounds += [f"v.published <= {self._bound(to_text(until) or '')}"] if until else []
                 return "(" + (" AND ".join(bounds) or "1") + ")"
@@ -100,16 +100,16 @@ class Conditions:
 def expression(query: Query) -> str | None:  # noqa: PLR0911 - one for each kind of query
     """A query as an expression of FTS5; None where it needs more than words, or only says what is not to be."""
     match query:
-        case Text(_, phrase):
+        case Term(_, phrase):
             return TEXT + phrase
-        case Medium(phrase):
+        case MediaFilter(phrase):
             return "media : " + phrase
-        case Symbol(phrase):
+        case SymbolFilter(phrase):
             return "symbols : " + phrase
-        case Any(of):
+        case Or(of):
             some = [expression(part) for part in of]
             return None if None in some else "(" + " OR ".join(filter(None, some)) + ")"
-        case All(of):
+        case And(of):
             wanted = [expression(part) for part in of if not isinstance(part, Not)]
             unwanted = [expression(part.what) for part in of if isinstance(part, Not)]
             if not wanted or None in wanted or None in unwanted:

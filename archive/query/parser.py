@@ -29,7 +29,7 @@ _OPERATORS = ("AND", "OR", "NOT")
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Term:
     """In the title or the text."""
 
     text: str  # as asked for
@@ -37,28 +37,28 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Medium:
+class MediaFilter:
     """In the name of the medium that is named as source."""
 
     phrase: str  # of FTS5
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
+class SymbolFilter:
     """Names a stock: one whose symbol is this, or has it as its letters or its figures."""
 
     phrase: str  # of FTS5
 
 
 @dataclass(frozen=True, slots=True)
-class OfFeed:
+class FeedFilter:
     """Belongs to a feed."""
 
     feed: str  # its id
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class DateFilter:
     """Published between two times, both included."""
 
     since: datetime | None = None
@@ -73,20 +73,20 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class And:
     """All of it is so; of nothing, always."""
 
     of: tuple[Query, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class Or:
     """Some of it is so."""
 
     of: tuple[Query, ...]
 
 
-Query: TypeAlias = Text | Medium | Symbol | OfFeed | Published | Not | All | Any
+Query: TypeAlias = Term | MediaFilter | SymbolFilter | FeedFilter | DateFilter | Not | And | Or
 
 
 def parse(text: str) -> Query:
@@ -102,12 +102,12 @@ def parse(text: str) -> Query:
     return _Reading(pieces).any(0)
 
 
-def published(since: str | None, until: str | None) -> Published:
+def published(since: str | None, until: str | None) -> DateFilter:
     """Published between two days in China, or times.
 
     :raises QueryError: one is neither
     """
-    return Published(moment(since) if since else None, moment(until, is_end=True) if until else None)
+    return DateFilter(moment(since) if since else None, moment(until, is_end=True) if until else None)
 
 
 def moment(text: str, *, is_end: bool = False) -> datetime:
@@ -137,12 +137,12 @@ def symbol(text: str) -> Query:
     return _term("symbol", text, f"symbol:{text}", exact=True)
 
 
-def texts(query: Query) -> Iterator[Text]:
+def texts(query: Query) -> Iterator[Term]:
     """What is asked to be in the title or the text, without what is asked not to be."""
     match query:
-        case Text():
+        case Term():
             yield query
-        case All(of) | Any(of):
+        case And(of) | Or(of):
             for part in of:
                 yield from texts(part)
 
@@ -174,11 +174,11 @@ def _pieces(text: str) -> Iterator[_Piece]:
 def _term(field: str | None, value: str, said: str, *, exact: bool) -> Query:
     match field:
         case "feed":
-            return OfFeed(value)
+            return FeedFilter(value)
         case "since":
-            return Published(since=moment(value))
+            return DateFilter(since=moment(value))
         case "until":
-            return Published(until=moment(value, is_end=True))
+            return DateFilter(until=moment(value, is_end=True))
         case None | "media" | "symbol":
             if (parts := len(segments(fold(value)))) > MOST_TERMS:
                 raise QueryError(f"{said[:40]!r}… has {parts} words and numbers; {MOST_TERMS} are the most")
@@ -187,8 +187,8 @@ def _term(field: str | None, value: str, said: str, *, exact: bool) -> Query:
             if asked is None:
                 raise QueryError(f"{said!r} has no word to search for")
             if field:
-                return Medium(asked) if field == "media" else Symbol(asked)
-            return Text(value.rstrip("*") if prefix else value, asked)
+                return MediaFilter(asked) if field == "media" else SymbolFilter(asked)
+            return Term(value.rstrip("*") if prefix else value, asked)
     raise QueryError(
         f"there is no {field}: to search by, only symbol: feed: media: since: until: "
         f"(in quotation marks it is searched for as it stands)"
@@ -208,7 +208,7 @@ class _Reading:
             found.append(self._all(depth))
         if depth == 0 and self._peek() is not None:
             raise QueryError("a parenthesis closes nothing")
-        return found[0] if len(found) == 1 else Any(tuple(found))
+        return found[0] if len(found) == 1 else Or(tuple(found))
 
     def _all(self, depth: int) -> Query:
         found = [self._not(depth)]
@@ -216,7 +216,7 @@ class _Reading:
             if self._peek() == "AND":
                 self._next += 1
             found.append(self._not(depth))
-        return found[0] if len(found) == 1 else All(tuple(found))
+        return found[0] if len(found) == 1 else And(tuple(found))
 
     def _not(self, depth: int) -> Query:
         turned = False

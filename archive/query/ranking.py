@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import add
 
 from archive.model.results import Mark
-from archive.query.parser import Text
+from archive.query.parser import Term
 from archive.query.tokenizer import pattern, plain
 
 # BM25's own usual values.
@@ -23,7 +23,7 @@ _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class WeightedTerm:
     """Something to look for, and how much it says that it was found."""
 
     pattern: re.Pattern[str]
@@ -31,7 +31,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TermMatches:
     """Where the terms stand in a version."""
 
     title: str
@@ -40,7 +40,7 @@ class Seen:
     in_text: tuple[tuple[Mark, ...], ...]
 
 
-def term(asked: Text, having: int, of: int) -> Term:
+def term(asked: Term, having: int, of: int) -> WeightedTerm:
     """What is to be looked for.
 
     :param having: articles of a sample that have it
@@ -48,7 +48,7 @@ def term(asked: Text, having: int, of: int) -> Term:
     """
     prefix = asked.phrase.endswith("*")
     weight = math.log(1 + (of - having + 0.5) / (having + 0.5))
-    return Term(pattern(asked.text, prefix=prefix), weight)
+    return WeightedTerm(pattern(asked.text, prefix=prefix), weight)
 
 
 def stands(title: str, text: str, sought: Sequence[re.Pattern[str]]) -> bool:
@@ -61,18 +61,18 @@ def stands(title: str, text: str, sought: Sequence[re.Pattern[str]]) -> bool:
     )
 
 
-def look(title: str, text: str, terms: Sequence[Term]) -> Seen:
+def look(title: str, text: str, terms: Sequence[WeightedTerm]) -> TermMatches:
     """Find the terms in a version."""
-    seen = Seen(title, text, _marks(title, terms), _marks(text, terms))
+    seen = TermMatches(title, text, _marks(title, terms), _marks(text, terms))
     if all(map(add, seen.in_title, seen.in_text)):
         return seen
     plainer = plain(title), plain(text)  # a term stands in neither, as they are written
     if plainer == (title, text):
         return seen
-    return Seen(*plainer, *(_marks(each, terms) for each in plainer))
+    return TermMatches(*plainer, *(_marks(each, terms) for each in plainer))
 
 
-def score(seen: Seen, terms: Sequence[Term], usual: float) -> float:
+def score(seen: TermMatches, terms: Sequence[WeightedTerm], usual: float) -> float:
     """BM25 of a version, its title weighted: the more the better.
 
     :param usual: the mean length of the texts that it is compared with, characters
@@ -85,7 +85,7 @@ def score(seen: Seen, terms: Sequence[Term], usual: float) -> float:
     return total
 
 
-def excerpt(seen: Seen) -> tuple[str, tuple[Mark, ...]]:
+def excerpt(seen: TermMatches) -> tuple[str, tuple[Mark, ...]]:
     """The line of a text in which most of the terms stand, the first of these, and where they stand in it."""
     marks = sorted((mark, number) for number, found in enumerate(seen.in_text) for mark in found)
     starts = [mark[0] for mark, _ in marks]
@@ -115,7 +115,7 @@ def merged(marks: Sequence[Mark]) -> tuple[Mark, ...]:
     return tuple(found)
 
 
-def _marks(text: str, terms: Sequence[Term]) -> tuple[tuple[Mark, ...], ...]:
+def _marks(text: str, terms: Sequence[WeightedTerm]) -> tuple[tuple[Mark, ...], ...]:
     small = text.lower()
     if len(small) != len(text):  # the Turkish İ is two small letters: nothing must move
         small = text

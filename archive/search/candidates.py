@@ -9,8 +9,8 @@ from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.query.compiler import CURRENT, Conditions
-from archive.query.parser import Text
+from archive.query.compiler import CURRENT, CompiledQuery
+from archive.query.parser import Term
 from archive.query.ranking import stands, term
 from archive.query.tokenizer import writings
 from archive.search.windows import Windows
@@ -50,13 +50,13 @@ _HAVING = """
 """
 
 
-class Newest:
+class Candidates:
     """What :class:`~archive.search.search.Search` finds, by the numbers in the index of words, the newest first."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def of(self, conditions: Conditions, limit: int, offset: int = 0, enough: int | None = None) -> list[int]:
+    def of(self, conditions: CompiledQuery, limit: int, offset: int = 0, enough: int | None = None) -> list[int]:
         """Versions that are as asked for.
 
         :param enough: so many are, where more are not soon found
@@ -69,7 +69,7 @@ class Newest:
                 return found[offset:]
         return list(self._matching(conditions, conditions.match, limit + offset, enough))[offset:]
 
-    def titled(self, conditions: Conditions, asked: Sequence[Text], limit: int) -> list[int]:
+    def titled(self, conditions: CompiledQuery, asked: Sequence[Term], limit: int) -> list[int]:
         """Those that have some of it in the title, among the newest."""
         ending = conditions.ending
         titled = " OR ".join(f"title : {each.phrase}" for each in asked if each not in ending)
@@ -88,14 +88,14 @@ class Newest:
         windows, found = Windows(self._db, "", "~", time), list[int]()
         # Of a window's versions some are older ones of their articles, or were not known then.
         while len(found) < limit and (window := windows.take(max(limit, windows.passed))):
-            some = Conditions(
+            some = CompiledQuery(
                 where=["v.published BETWEEN :first AND :last", CURRENT],
                 parameters={"first": window.first, "last": window.last, "time": time},
             )
             found += self._others(some, limit - len(found))
         return found
 
-    def _others(self, conditions: Conditions, limit: int, offset: int = 0) -> Iterator[int]:
+    def _others(self, conditions: CompiledQuery, limit: int, offset: int = 0) -> Iterator[int]:
         asked = conditions.parameters | {"limit": limit, "offset": offset}
         source = "searchable v"
         for feed in conditions.feeds:
@@ -105,7 +105,7 @@ class Newest:
         return (row["id"] for row in self._db.execute(statement, asked))
 
     def _matching(
-        self, conditions: Conditions, match: str, limit: int, enough: int | None = None, first: int = FIRST_WINDOW
+        self, conditions: CompiledQuery, match: str, limit: int, enough: int | None = None, first: int = FIRST_WINDOW
     ) -> Iterator[int]:
         statement = _MATCHES.format(where=" AND ".join(conditions.where))
         asked = conditions.parameters | {"match": match}
@@ -122,7 +122,7 @@ class Newest:
             need = 1.5 * windows.passed * (wanted - found) / max(found, 1)
             window = windows.take(min(int(need), max(GROWTH * windows.passed, ENOUGH_VERSIONS)))
 
-    def _by_reading(self, conditions: Conditions, limit: int, *, titled: bool = False) -> tuple[list[int], bool]:
+    def _by_reading(self, conditions: CompiledQuery, limit: int, *, titled: bool = False) -> tuple[list[int], bool]:
         """What :meth:`_matching` gives where a character stands alone, as far as the newest show it.
 
         :param titled: in the title
@@ -137,7 +137,7 @@ class Newest:
         return found, len(found) == limit or read < most
 
     def _read(
-        self, conditions: Conditions, candidates: Iterator[int], limit: int, *, titled: bool = False
+        self, conditions: CompiledQuery, candidates: Iterator[int], limit: int, *, titled: bool = False
     ) -> tuple[list[int], int]:
         """Those of some candidates in which all that ends with a character alone stands, and how many were read."""
         having, written = _having([last for _, last in conditions.ending.values()], titled=titled)

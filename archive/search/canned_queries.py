@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CannedQuery:
     """A question, asked of the index as it stands now."""
 
     name: str  # stands in its address
@@ -27,7 +27,7 @@ FROM searchable AS v JOIN revisions AS r ON r.docid = v.docid AND r.number = v.n
 """.strip()
 
 QUESTIONS = (
-    Question(
+    CannedQuery(
         "articles_of_day",
         "某日的文章",
         "北京时间某日发布的文章，每篇一行，按最新版；day 如 2026-09-30",
@@ -37,7 +37,7 @@ WHERE v.until IS NULL
   AND v.published < strftime('%Y-%m-%dT%H:%M:%f+00:00', :day || ' 00:00:00', '-8 hours', '+1 day')
 ORDER BY v.published""",
     ),
-    Question(
+    CannedQuery(
         "articles_of_symbol",
         "某股票的文章",
         "提及某只股票的文章，最新的在前；symbol 如 sh600519",
@@ -46,7 +46,7 @@ JOIN symbols AS s ON s.docid = v.docid AND s.number = v.number
 WHERE v.until IS NULL AND s.symbol = :symbol
 ORDER BY v.published DESC""",
     ),
-    Question(
+    CannedQuery(
         "edited_articles",
         "改过的文章",
         "有不止一版的文章，最近改过的在前",
@@ -57,7 +57,7 @@ FROM revisions AS new JOIN revisions AS old ON old.docid = new.docid AND old.num
 WHERE new.number > 1
 ORDER BY new.fetched_at DESC""",
     ),
-    Question(
+    CannedQuery(
         "deleted_articles",
         "已不存在的文章",
         "存档之后网站上已经没有的文章，最近发现的在前",
@@ -66,7 +66,7 @@ FROM entries
 WHERE gone IS NOT NULL
 ORDER BY gone DESC""",
     ),
-    Question(
+    CannedQuery(
         "articles_by_day",
         "每天的文章数",
         "北京时间每天、每个订阅源的文章数，从 since 起；since 如 2026-09-01",

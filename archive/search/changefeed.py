@@ -10,13 +10,13 @@ from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.index.errors import told
-from archive.model.results import News
+from archive.index.errors import wrap_errors
+from archive.model.results import Change
 from archive.model.times import to_text
-from archive.query.compiler import Conditions
+from archive.query.compiler import CompiledQuery
 from archive.query.parser import Query, texts
-from archive.query.ranking import Term, excerpt, look, merged, term
-from archive.search.history import Past
+from archive.query.ranking import WeightedTerm, excerpt, look, merged, term
+from archive.search.history import History
 
 # One writer commits, and numbers versions one after the other: whoever sees a number sees all before it, and what has
 # come since is what has a larger one. None is taken away again.
@@ -36,21 +36,21 @@ _FIRST, _EVERY = "v.number = 1", "v.number >= 1"
 _TIME = datetime.max.replace(tzinfo=UTC)
 
 
-class Arrivals:
+class Changefeed:
     """The index as it grows: a part of :class:`~archive.store.Store`, whose promises it keeps.
 
     A position is the number of a version, and means: all up to it. Articles come with their first version; ``every``
     asks for the later ones too.
     """
 
-    def __init__(self, database: Database, path: Path, past: Past) -> None:
+    def __init__(self, database: Database, path: Path, past: History) -> None:
         self._db, self._path, self._past = database, path, past
 
     def newest(self) -> int:
         """Where the index ends now; 0 when it is empty."""
         return int(self._rows(_NEWEST, [])[0]["id"])
 
-    def between(self, query: Query, after: int, upto: int, most: int, *, every: bool = False) -> list[News]:
+    def between(self, query: Query, after: int, upto: int, most: int, *, every: bool = False) -> list[Change]:
         """What of a stretch is as asked for, at most so much, the first to come first.
 
         :param after: a position; what is up to it does not count
@@ -58,7 +58,7 @@ class Arrivals:
         """
         return self._read(query, self._ids(query, after, upto, f"LIMIT {most}", every))
 
-    def last(self, query: Query, after: int, upto: int, most: int, *, every: bool = False) -> list[News]:
+    def last(self, query: Query, after: int, upto: int, most: int, *, every: bool = False) -> list[Change]:
         """The same, but the last of them."""
         return self._read(query, self._ids(query, after, upto, f"DESC LIMIT {most}", every))
 
@@ -68,7 +68,7 @@ class Arrivals:
 
     def keys(self) -> Iterator[tuple[str, int, int]]:
         """Docid, number and position of every version, by docid and number, read one by one."""
-        with told(self._path):
+        with wrap_errors(self._path):
             for row in self._db.execute("SELECT docid, number, id FROM searchable ORDER BY docid, number"):
                 yield row["docid"], row["number"], row["id"]
 
@@ -77,7 +77,7 @@ class Arrivals:
         return int(self._rows("PRAGMA data_version", [])[0][0])
 
     def _ids(self, query: Query, after: int, upto: int, limit: str, every: bool) -> list[int]:
-        conditions = Conditions.of(query, to_text(_TIME) or "", _EVERY if every else _FIRST)
+        conditions = CompiledQuery.of(query, to_text(_TIME) or "", _EVERY if every else _FIRST)
         parameters: dict[str, Any] = conditions.parameters | {"after": after, "upto": upto}
         statement = _SELECT.format(
             source=_OF_WORDS if conditions.match else _OF_ALL,
@@ -87,14 +87,14 @@ class Arrivals:
         )
         return [row["id"] for row in self._rows(statement, parameters)]
 
-    def _read(self, query: Query, ids: Sequence[int]) -> list[News]:
+    def _read(self, query: Query, ids: Sequence[int]) -> list[Change]:
         terms = [term(each, 0, 0) for each in texts(query)]
         return [self._news(row, terms) for row in self._rows(_SELECT_NEWS, [json.dumps(ids)])]
 
-    def _news(self, row: statements.Row, terms: Sequence[Term]) -> News:
+    def _news(self, row: statements.Row, terms: Sequence[WeightedTerm]) -> Change:
         seen = look(row["title"], row["text"] or "", terms)
         snippet, marks = excerpt(seen)
-        return News(
+        return Change(
             position=row["position"],
             docid=row["docid"],
             revision=row["number"],
@@ -114,5 +114,5 @@ class Arrivals:
         )
 
     def _rows(self, query: str, parameters: Any) -> list[statements.Row]:
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._db.execute(query, parameters).fetchall()

@@ -11,7 +11,7 @@ from typing import Any
 from archive.files.paths import CHINA
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.model.article import Revision
 from archive.model.times import to_text
 from archive.query.compiler import LISTED
@@ -35,7 +35,7 @@ _UNREADABLE: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Past:
+class History:
     """The index as it stood: a part of :class:`~archive.store.Store`, whose promises it keeps."""
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -137,7 +137,7 @@ class Past:
         return [row["feed"] for row in rows]
 
     def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.index.fts import add_missing_words
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
-from archive.query.compiler import Conditions
-from archive.query.parser import Query, Text, texts
-from archive.query.ranking import Seen, Term, excerpt, look, merged, score, stands, term
-from archive.search.candidates import Newest
-from archive.search.history import Past
+from archive.query.compiler import CompiledQuery
+from archive.query.parser import Query, Term, texts
+from archive.query.ranking import TermMatches, WeightedTerm, excerpt, look, merged, score, stands, term
+from archive.search.candidates import Candidates
+from archive.search.history import History
 
 # So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth.
 MOST_RANKED = 60
@@ -54,9 +54,9 @@ class Search:
     A time is aware; what was observed later does not count. None: all that is known counts.
     """
 
-    def __init__(self, database: Database, path: Path, past: Past) -> None:
+    def __init__(self, database: Database, path: Path, past: History) -> None:
         self._db, self._path, self._past = database, path, past
-        self._versions = Newest(database)
+        self._versions = Candidates(database)
 
     def find(
         self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False, offset: int = 0
@@ -69,8 +69,8 @@ class Search:
         """
         time = time or datetime.max.replace(tzinfo=UTC)
         asked = list(texts(query))
-        conditions = Conditions.of(query, to_text(time) or "")
-        with told(self._path):
+        conditions = CompiledQuery.of(query, to_text(time) or "")
+        with wrap_errors(self._path):
             if conditions.match is None or not asked or by_time:
                 numbers = self._versions.of(conditions, limit, offset)
                 found = self._read(numbers, [term(each, 0, 0) for each in asked])
@@ -81,20 +81,20 @@ class Search:
 
     def numbers(self, query: Query, limit: int, time: datetime) -> list[int]:
         """The newest articles whose newest version is as asked for: their numbers in the index of words."""
-        conditions = Conditions.of(query, to_text(time) or "")
-        with told(self._path):
+        conditions = CompiledQuery.of(query, to_text(time) or "")
+        with wrap_errors(self._path):
             return self._versions.of(conditions, limit)
 
     def hits(self, numbers: Sequence[int], time: datetime) -> list[Hit]:
         """Versions by their numbers in the index of words, the newest first."""
-        with told(self._path):
+        with wrap_errors(self._path):
             return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
 
     def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
         """The articles published last of those whose newest version is as asked for, in the order of publication."""
         time = time or datetime.max.replace(tzinfo=UTC)
         numbers = self.numbers(query, limit, time)[::-1]
-        with told(self._path):
+        with wrap_errors(self._path):
             found = self._rows(_SELECT_NUMBERED, [json.dumps(numbers)])
             return [self._record(self._version(row), time) for row in found]
 
@@ -104,23 +104,23 @@ class Search:
         :param newest: only so many of them, those published last
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        conditions = Conditions.of(query, to_text(time) or "")
+        conditions = CompiledQuery.of(query, to_text(time) or "")
         where = list(conditions.where)
         if conditions.match:
             where.append("v.id IN (SELECT rowid FROM words WHERE words MATCH :match)")
         statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=" AND ".join(where))
-        with told(self._path):
+        with wrap_errors(self._path):
             for row in self._db.execute(statement, conditions.parameters | {"newest": newest}):
                 yield self._record(self._version(row), time)
 
     def add_missing(self) -> None:
         """Make searchable what was put into the index behind our back."""
-        with told(self._path), self._db.atomic():
+        with wrap_errors(self._path), self._db.atomic():
             add_missing_words(self._db)
 
     def _ranked(
-        self, conditions: Conditions, asked: Sequence[Text], terms: Sequence[Term], limit: int
-    ) -> list[tuple[statements.Row, Seen]]:
+        self, conditions: CompiledQuery, asked: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
+    ) -> list[tuple[statements.Row, TermMatches]]:
         most = max(MOST_RANKED, limit)
         numbers = self._versions.of(conditions, most, enough=limit)
         # When there are more, those that have it in their title are the likelier ones.
@@ -131,7 +131,7 @@ class Search:
         # The newest of what answers equally well stays first.
         return sorted(seen, key=lambda each: -score(each[1], terms, usual))[:limit]
 
-    def _weighted(self, asked: Sequence[Text], time: str) -> list[Term]:
+    def _weighted(self, asked: Sequence[Term], time: str) -> list[WeightedTerm]:
         """What is asked for, the rarer the weightier."""
         terms = [term(each, 0, 0) for each in asked]
         if len(asked) == 1:
@@ -140,7 +140,9 @@ class Search:
         having = [sum(stands(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms]
         return [term(each, n, len(newest)) for each, n in zip(asked, having, strict=True)]
 
-    def _read(self, numbers: Iterable[int], terms: Sequence[Term]) -> list[tuple[statements.Row, Seen]]:
+    def _read(
+        self, numbers: Iterable[int], terms: Sequence[WeightedTerm]
+    ) -> list[tuple[statements.Row, TermMatches]]:
         """Versions, each once, the newest first, and what of the terms stands in them."""
         read = self._rows(_SELECT_READ, [json.dumps(sorted(set(numbers)))])
         return [(row, look(row["title"], row["text"] or "", terms)) for row in read]
@@ -148,7 +150,7 @@ class Search:
     def _version(self, row: statements.Row) -> statements.Row:
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
 
-    def _hit(self, version: statements.Row, seen: Seen, time: datetime) -> Hit:
+    def _hit(self, version: statements.Row, seen: TermMatches, time: datetime) -> Hit:
         snippet, marks = excerpt(seen)
         marked = [mark for found in seen.in_title for mark in found]
         return Hit(

@@ -10,7 +10,7 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import told
+from archive.index.errors import wrap_errors
 from archive.model.fetch import Observation
 from archive.model.results import Facets, Hit, HourCount
 from archive.model.times import to_text, to_time
@@ -55,7 +55,7 @@ _FACETS = {
 }
 
 
-class Overview:
+class Stats:
     """The index in numbers: a part of :class:`~archive.store.Store`, whose promises it keeps.
 
     A time is aware; what was observed later does not count.
@@ -125,7 +125,7 @@ class Overview:
         return [row_mapping.observation(row) for row in rows]
 
     def _rows(self, query: str, parameters: dict[str, Any]) -> Sequence[statements.Row]:
-        with told(self._path):
+        with wrap_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
 

@@ -9,7 +9,7 @@ import click
 
 from archive.archive import index_path
 from archive.store import Store
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from cli.output.search import show_alerts
 from config.environment import address_variable
 from config.model import Alert
@@ -23,7 +23,7 @@ from scheduler.monitoring.reports import AlertReport, iso, report_alerts
 @click.option("--test", "tested", metavar="NAME", help="Send a message to all addresses of this alert now.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def alerts_command(session: Session, *, tested: str | None, as_json: bool) -> Exit:
+def alerts_command(session: CommandContext, *, tested: str | None, as_json: bool) -> Exit:
     """Show which alerts are configured, and how far they are told. The daemon, or a crawl, sends them.
 
     Example: finarchive alerts --test maotai
@@ -33,9 +33,9 @@ def alerts_command(session: Session, *, tested: str | None, as_json: bool) -> Ex
         chosen = [alert for alert in alerts if alert.name == tested]
         if not chosen:
             known = ", ".join(alert.name for alert in alerts) or "none"
-            raise Refusal(f"no alert is called {tested}; those configured are: {known}")
+            raise CommandError(f"no alert is called {tested}; those configured are: {known}")
         if not chosen[0].urls:
-            raise Refusal(f"the alert {tested} has no addresses here: set urls, or {address_variable(tested)}")
+            raise CommandError(f"the alert {tested} has no addresses here: set urls, or {address_variable(tested)}")
         return _test(chosen[0], as_json)
     store = Store.open_for_reading(index_path(session.settings.archive.root))
     shown = report_alerts(alerts, store, session.now())

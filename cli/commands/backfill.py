@@ -9,7 +9,7 @@ import click
 
 from archive.files.paths import CHINA
 from archive.model.feed import Span
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from cli.output import console
 from scheduler.exits import Exit
 
@@ -27,7 +27,7 @@ _YEARS = range(1990, 2200)  # the web's, and those that a test may be of; arithm
 @click.option("--to", "end", metavar="DATE", help="The same; a day is meant to its end. Now, unless given.")
 @json_option
 @click.pass_obj
-def backfill(session: Session, feed: str, start: str, end: str | None, as_json: bool) -> Exit:
+def backfill(session: CommandContext, feed: str, start: str, end: str | None, as_json: bool) -> Exit:
     """Walk through the past of a feed's list, and archive everything it had.
 
     What is known complete already is not read again, so a second run does nothing, and one that was interrupted is
@@ -38,7 +38,9 @@ def backfill(session: Session, feed: str, start: str, end: str | None, as_json: 
     feeds, now = session.chosen((feed,)), session.now()
     stretch = Span(_time(start), min(_time(end, is_end=True), now) if end else now)
     if stretch.start >= stretch.end:
-        raise Refusal(f"--from {start} is not before {f'--to {end}' if end and _time(end) <= now else 'the present'}")
+        raise CommandError(
+            f"--from {start} is not before {f'--to {end}' if end and _time(end) <= now else 'the present'}"
+        )
     if not as_json:
         console.announce_walk(session.settings, feeds[0], stretch)
     span = {"start": stretch.start.isoformat(), "end": stretch.end.isoformat()}
@@ -50,9 +52,9 @@ def _time(text: str, *, is_end: bool = False) -> datetime:
     try:
         time = datetime.fromisoformat(text)
         if time.year not in _YEARS:
-            raise Refusal(f"{text!r} is not a time that a list could have articles of")
+            raise CommandError(f"{text!r} is not a time that a list could have articles of")
     except ValueError:
-        raise Refusal(
+        raise CommandError(
             f"{text!r} is neither a day such as 2026-09-30 nor a time such as 2026-09-30T09:30+08:00"
         ) from None
     if len(text) == len("2026-09-30"):

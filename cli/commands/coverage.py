@@ -8,7 +8,7 @@ from datetime import date, datetime
 import click
 
 from archive.store import Store
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from cli.options import json_option, open_index_if_any
 from cli.output import console
 from cli.output.coverage_chart import day_chart, recent_chart
@@ -21,7 +21,7 @@ from scheduler.policy.coverage import read_day
 @click.option("--day", "days", multiple=True, metavar="YYYY-MM-DD", help="Show the hours of this day in China.")
 @json_option
 @click.pass_obj
-def coverage(session: Session, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
+def coverage(session: CommandContext, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
     """Show how much of each day is known complete, for each feed that is on: of the last 14 days, or by the hour.
 
     Example: finarchive coverage --feed china --day 2026-09-30
@@ -38,7 +38,7 @@ def coverage(session: Session, names: tuple[str, ...], days: tuple[str, ...], as
         console.show_coverage(recent_chart(found))
 
 
-def _in_the_index(session: Session, store: Store, names: tuple[str, ...]) -> list[str]:
+def _in_the_index(session: CommandContext, store: Store, names: tuple[str, ...]) -> list[str]:
     """Ids of the feeds of these names, configured or not, else of all that are on."""
     unknown = set(names) - store.feed_histories().keys()
     if unknown - {feed.id for feed in session.settings.feeds}:
@@ -50,4 +50,4 @@ def _day(text: str, now: datetime) -> date:
     try:
         return read_day(text, now)
     except ValueError as error:
-        raise Refusal(f"--day {text}: {error}") from error
+        raise CommandError(f"--day {text}: {error}") from error

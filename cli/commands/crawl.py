@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.context import Session
+from cli.context import CommandContext
 from cli.output import console
 from scheduler.crawl.progress import CrawlResult
 from scheduler.exits import Exit
@@ -29,7 +29,7 @@ json_option = click.option(
 )
 @json_option
 @click.pass_obj
-def crawl_command(session: Session, feed: tuple[str, ...], limit: int | None, as_json: bool) -> Exit:
+def crawl_command(session: CommandContext, feed: tuple[str, ...], limit: int | None, as_json: bool) -> Exit:
     """Poll now, archive everything due, stop.
 
     FEEDs are ids from the configuration; without any, all feeds that are on are polled. What was found earlier and
@@ -44,7 +44,7 @@ def crawl_command(session: Session, feed: tuple[str, ...], limit: int | None, as
     return run_crawl(session, feeds, request, as_json, limit=limit)
 
 
-def run_crawl(session: Session, feeds: list[Feed], request: dict[str, Any], as_json: bool, **how: Any) -> Exit:
+def run_crawl(session: CommandContext, feeds: list[Feed], request: dict[str, Any], as_json: bool, **how: Any) -> Exit:
     def here() -> CrawlResult:
         from scheduler.one_off import crawl  # noqa: PLC0415 - Scrapy takes half a second that no other command should
 

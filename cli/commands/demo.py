@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from cli.context import Session
+from cli.context import CommandContext
 from scheduler.exits import Exit
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("demo-archive"))
 @click.pass_obj
-def demo(session: Session, folder: Path) -> Exit:
+def demo(session: CommandContext, folder: Path) -> Exit:
     """Archive a small invented news site on this machine, to show what finarchive does. Needs no network.
 
     Example: finarchive demo /tmp/demo

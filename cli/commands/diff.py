@@ -11,7 +11,7 @@ from archive.diff.revisions import differ
 from archive.model.article import Revision
 from archive.store import Store
 from cli.article_document import find_entry
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from cli.diff_document import difference_json
 from cli.output import diff as diff_module
 from crawler.extract.body import plain_text
@@ -23,7 +23,7 @@ from scheduler.exits import Exit
 @click.argument("rev", nargs=-1, type=click.IntRange(min=1))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def diff(session: Session, id: str, rev: tuple[int, ...], as_json: bool) -> Exit:  # noqa: A002 - its name there
+def diff(session: CommandContext, id: str, rev: tuple[int, ...], as_json: bool) -> Exit:  # noqa: A002 - its name there
     """Show what changed between two versions of an article: the two newest, or those of the numbers REV REV.
 
     ID is a docid or a path. What went is red or stands in [-...-], what came is green or stands in {+...+}.
@@ -36,7 +36,7 @@ def diff(session: Session, id: str, rev: tuple[int, ...], as_json: bool) -> Exit
     store = Store.open_for_reading(index_path(root))
     entry = find_entry(store, root, id)
     if entry is None:
-        raise Refusal(f"the archive {root} has no article {id}")
+        raise CommandError(f"the archive {root} has no article {id}")
     old, new = _two_versions(store.versions.revisions(entry["docid"]), rev, entry["docid"])
     found = differ(store, root, old, new, plain_text) if old else None
     if as_json:
@@ -54,10 +54,10 @@ def _two_versions(
     """Those to compare; the first is None where there is one only and none was asked for by its number."""
     by_number = {revision.number: revision for revision in revisions}
     if not revisions:
-        raise Refusal(f"{docid} is not archived yet: it has no version")
+        raise CommandError(f"{docid} is not archived yet: it has no version")
     if unknown := [number for number in numbers if number not in by_number]:
         have = "one version only" if len(revisions) == 1 else f"the versions 1 to {len(revisions)}"
-        raise Refusal(f"{docid} has no version {', '.join(map(str, unknown))}: it has {have}")
+        raise CommandError(f"{docid} has no version {', '.join(map(str, unknown))}: it has {have}")
     if numbers:
         return by_number[numbers[0]], by_number[numbers[1]]
     return (revisions[-2] if len(revisions) > 1 else None), revisions[-1]

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from cli.context import Session
+from cli.context import CommandContext
 from cli.diagnostics import examine
 from cli.options import json_option
 from cli.output import console
@@ -16,7 +16,7 @@ from scheduler.exits import Exit
 @click.command()
 @json_option
 @click.pass_obj
-def doctor(session: Session, as_json: bool) -> Exit:
+def doctor(session: CommandContext, as_json: bool) -> Exit:
     """Check what finarchive needs: configuration, folder, index, room, network.
 
     Example: finarchive doctor

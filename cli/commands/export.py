@@ -17,9 +17,9 @@ from archive.export.formats import Export, Folder, Output, Stream
 from archive.export.registry import OUTPUTS
 from archive.model.errors import ArchiveError
 from archive.model.results import Record
-from archive.query.parser import All, Any, OfFeed, Query, parse, published, symbol
-from archive.revision_files import Shelf
-from cli.context import Refusal, Session
+from archive.query.parser import And, FeedFilter, Or, Query, parse, published, symbol
+from archive.revision_files import RevisionFiles
+from cli.context import CommandContext, CommandError
 from cli.options import AS_OF, asked, aware_time, reading
 
 logger = logging.getLogger("finarchive")
@@ -47,7 +47,7 @@ logger = logging.getLogger("finarchive")
 )
 @click.pass_obj
 def export_command(
-    session: Session,
+    session: CommandContext,
     *,
     format: str,  # noqa: A002 - its name there
     query: tuple[str, ...],
@@ -70,12 +70,12 @@ def export_command(
     with asked(" ".join(query)):
         wanted: list[Query] = [parse(" ".join(query))] if query else []
         wanted += [published(since, until)]
-        wanted += [Any(tuple(map(symbol, symbols)))] if symbols else []
-    wanted += [Any(tuple(map(OfFeed, feeds)))] if feeds else []
+        wanted += [Or(tuple(map(symbol, symbols)))] if symbols else []
+    wanted += [Or(tuple(map(FeedFilter, feeds)))] if feeds else []
     kind, newest = OUTPUTS[format], _newest(format, limit)
     store, missing = reading(session), _Missing()
-    shelf = Shelf(store, session.settings.archive.root, missing.note)
-    records = store.search.each(All(tuple(wanted)), time, newest=newest)
+    shelf = RevisionFiles(store, session.settings.archive.root, missing.note)
+    records = store.search.each(And(tuple(wanted)), time, newest=newest)
     words = _in_words(query, since, until, symbols, feeds)
     _write(kind, Export(records, shelf.take, words, time or session.now()), output, session.settings.archive.root)
     missing.tell()
@@ -87,7 +87,7 @@ def _newest(format: str, limit: int | None) -> int | None:  # noqa: A002 - as ab
     if isinstance(kind, Folder):
         return limit
     if limit and kind.most and limit > kind.most:
-        raise Refusal(f"--limit is {limit}, and {kind.most} are the most that {format} takes")
+        raise CommandError(f"--limit is {limit}, and {kind.most} are the most that {format} takes")
     return limit or kind.newest
 
 
@@ -110,7 +110,7 @@ def _write(kind: Output, export: Export, output: Path | None, root: Path) -> Non
                     file.write(written)
         case Folder(write):
             if output is None:
-                raise Refusal("it is a folder of files: name the folder with -o")
+                raise CommandError("it is a folder of files: name the folder with -o")
             fill(output, root, write(export))
 
 
@@ -144,14 +144,14 @@ def _opened(path: Path | None, root: Path) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     if path.is_dir():
-        raise Refusal(f"{path} is a folder: name a file")
+        raise CommandError(f"{path} is a folder: name a file")
     if root.resolve() in path.resolve().parents:
-        raise Refusal(f"{path} lies in the archive, which has nothing but articles: name a file elsewhere")
+        raise CommandError(f"{path} lies in the archive, which has nothing but articles: name a file elsewhere")
     aside = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.unfinished")
     try:
         file = aside.open("wb")
     except OSError as error:
-        raise Refusal(f"{path} cannot be written: {error.strerror}") from error
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
     try:
         with file:
             yield file

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from cli.context import Session
+from cli.context import CommandContext
 from cli.options import json_option
 from cli.output import console
 
@@ -14,7 +14,7 @@ from cli.output import console
 @click.command()
 @json_option
 @click.pass_obj
-def feeds(session: Session, as_json: bool) -> None:
+def feeds(session: CommandContext, as_json: bool) -> None:
     """Show which feeds are configured, and which of them are on.
 
     Example: finarchive feeds

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.context import Refusal
+from cli.context import CommandError
 from config.load import sample_text
 from scheduler.exits import Exit
 
@@ -24,9 +24,9 @@ def init(path: Path) -> Exit:
         with path.open("x", encoding="utf-8") as file:
             file.write(sample_text())
     except FileExistsError as error:
-        raise Refusal(f"{path} is there already; it was left as it is") from error
+        raise CommandError(f"{path} is there already; it was left as it is") from error
     except OSError as error:
-        raise Refusal(f"{path} cannot be written: {error.strerror}") from error
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
     command = "finarchive crawl" if path == Path(CONFIG_NAME) else f"finarchive -c {path} crawl"
     click.echo(f"Wrote {path}: it holds every setting with its default. Edit it, then run: {command}")
     return Exit.DONE

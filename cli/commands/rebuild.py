@@ -7,8 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from archive.integrity.verify import verify
-from cli.context import Session
+from cli.context import CommandContext
 from cli.options import archive_root
 from cli.output import verify
 from pipeline.rebuild import rebuild
@@ -19,7 +18,7 @@ from scheduler.exits import Exit
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def rebuild_command(session: Session, dry_run: bool, as_json: bool) -> Exit:
+def rebuild_command(session: CommandContext, dry_run: bool, as_json: bool) -> Exit:
     """Make all files and the index anew, from the raw pages alone.
 
     Where this version of finarchive understands a page or writes a file otherwise, they come out otherwise: see what

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archive.archive import Archive
-from cli.context import Session
+from cli.context import CommandContext
 from pipeline.recovery import recover
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ from cli.daemon_client import here_or_there, send_to_daemon
 @click.option("--parked", is_flag=True, help="Release also what was given up.")
 @json_option
 @click.pass_obj
-def retry(session: Session, parked: bool, as_json: bool) -> None:
+def retry(session: CommandContext, parked: bool, as_json: bool) -> None:
     """Release what waits, for the next crawl, or the daemon, to try again.
 
     Example: finarchive retry --parked && finarchive crawl

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from scheduler.exits import Exit
 from scheduler.monitoring import logs
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--log-json", is_flag=True, help="Log one JSON object a line.")
 @click.pass_obj
-def run(session: Session, log_json: bool) -> Exit:
+def run(session: CommandContext, log_json: bool) -> Exit:
     """Run the daemon: poll every feed when it is due, archive what is new, close gaps, until SIGTERM.
 
     SIGHUP reads the configuration again. The other commands work beside it.
 
     Example: finarchive run
     """
-    from scheduler.daemon.daemon import Surroundings, run_daemon  # noqa: PLC0415 - Scrapy again
+    from scheduler.daemon.daemon import Environment, run_daemon  # noqa: PLC0415 - Scrapy again
     from scheduler.monitoring.health import HealthError  # noqa: PLC0415
 
     logs.set_up(1 if session.verbosity is None else session.verbosity, json=log_json)
     try:
-        return run_daemon(session.settings, session.reload, Surroundings.of_the_system())
+        return run_daemon(session.settings, session.reload, Environment.of_the_system())
     except HealthError as error:
-        raise Refusal(str(error)) from error
+        raise CommandError(str(error)) from error

@@ -7,7 +7,7 @@ import json
 import click
 
 from archive.query.parser import parse
-from cli.context import Session
+from cli.context import CommandContext
 from cli.options import AS_OF, asked, aware_time, reading
 from cli.output import search
 from scheduler.monitoring.reports import iso
@@ -23,7 +23,7 @@ from scheduler.monitoring.reports import iso
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
 def search_command(
-    session: Session, query: tuple[str, ...], *, limit: int, sort: str, as_of: str | None, as_json: bool
+    session: CommandContext, query: tuple[str, ...], *, limit: int, sort: str, as_of: str | None, as_json: bool
 ) -> None:
     """Find articles by what they say.
 

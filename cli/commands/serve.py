@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from scheduler.exits import Exit
 
 
@@ -16,7 +16,7 @@ from scheduler.exits import Exit
     help="Listen on this port of 127.0.0.1; 0 for any that is free. serve.port unless given.",
 )
 @click.pass_obj
-def serve(session: Session, port: int | None) -> Exit:
+def serve(session: CommandContext, port: int | None) -> Exit:
     """Show the archive in a browser on this machine, until Ctrl-C or SIGTERM. Nothing can be changed there.
 
     Example: finarchive serve --port 8001
@@ -33,5 +33,5 @@ def serve(session: Session, port: int | None) -> Exit:
     try:
         serve_archive(settings, asked, session.now, on_start, log_requests=session.verbosity == 2)
     except ServeError as error:
-        raise Refusal(str(error)) from error
+        raise CommandError(str(error)) from error
     return Exit.DONE

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli import systemd_service as services
-from cli.context import Session
+from cli.context import CommandContext
 
 _force = click.option("--force", is_flag=True, help="Even if the unit there was edited, or is not ours.")
 
@@ -22,7 +22,7 @@ def service() -> None:
 
 @service.command("print")
 @click.pass_obj
-def print_unit(session: Session) -> None:
+def print_unit(session: CommandContext) -> None:
     """Print the unit that `install` would write. With -c FILE before `service`, it names that configuration.
 
     Example: finarchive service print
@@ -39,7 +39,7 @@ def print_unit(session: Session) -> None:
 )
 @_force
 @click.pass_obj
-def install(session: Session, to: Path | None, force: bool) -> None:
+def install(session: CommandContext, to: Path | None, force: bool) -> None:
     """Make the service known to systemd, and the user it runs as. It is not started yet.
 
     Example: finarchive service install

@@ -7,7 +7,7 @@ import json
 import click
 
 from cli.article_document import find_article, view_article
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from cli.options import aware_time, json_option, open_index_if_any
 from cli.output import console
 from scheduler.exits import Exit
@@ -20,7 +20,7 @@ from scheduler.monitoring.reports import plain
 @click.option("--html", "as_html", is_flag=True, help="Print a page to read, which loads nothing from elsewhere.")
 @json_option
 @click.pass_obj
-def show(session: Session, id: str, as_of: str | None, as_html: bool, as_json: bool) -> Exit:  # noqa: A002
+def show(session: CommandContext, id: str, as_of: str | None, as_html: bool, as_json: bool) -> Exit:  # noqa: A002
     """Show an article: what is known of it, and its text. ID is a docid or a path.
 
     Example: finarchive show mcwiwss7730811 --as-of 2026-09-30T09:30+08:00
@@ -28,17 +28,17 @@ def show(session: Session, id: str, as_of: str | None, as_html: bool, as_json: b
     Example: finarchive show mcwiwss7730811 --html > article.html
     """
     if as_html and as_json:
-        raise Refusal("--html and --json exclude each other")
+        raise CommandError("--html and --json exclude each other")
     time = aware_time(as_of) if as_of else None
     root, store = session.settings.archive.root, open_index_if_any(session)
     found = find_article(store, root, id, time)
     if found is None:
         then = f" that it knew at {as_of}" if as_of else ""
-        raise Refusal(f"the archive {root} has no article {id}{then}")
+        raise CommandError(f"the archive {root} has no article {id}{then}")
     if as_html:
         page = view_article(store, root, found["docid"], time)
         if page is None:
-            raise Refusal(f"the archive {root} has no version of {id} to show{' of then' if as_of else ' yet'}")
+            raise CommandError(f"the archive {root} has no version of {id} to show{' of then' if as_of else ' yet'}")
         click.echo(page.encode(), nl=False)  # whatever the terminal's encoding: the page states its own
         return Exit.DONE
     if as_json:

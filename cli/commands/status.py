@@ -7,7 +7,7 @@ import json
 import click
 
 from archive.archive import INNER
-from cli.context import Session
+from cli.context import CommandContext
 from cli.options import json_option, open_index_if_any
 from cli.output import console
 from scheduler.daemon.control_socket import runs
@@ -17,7 +17,7 @@ from scheduler.monitoring.reports import report_feeds, report_gaps, status_json
 @click.command()
 @json_option
 @click.pass_obj
-def status(session: Session, as_json: bool) -> None:
+def status(session: CommandContext, as_json: bool) -> None:
     """Show how each feed is doing, what waits and why, and what may have been missed.
 
     Example: finarchive status --json

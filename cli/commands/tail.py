@@ -11,9 +11,9 @@ import click
 
 from archive.archive import index_path
 from archive.follower import Follower
-from archive.model.results import News
-from archive.query.parser import All, parse
-from cli.context import Session
+from archive.model.results import Change
+from archive.query.parser import And, parse
+from cli.context import CommandContext
 from cli.options import asked
 from cli.output.search import show_news
 from scheduler.monitoring.reports import iso
@@ -32,7 +32,7 @@ _STDOUT = 1
 @click.option("--revisions", is_flag=True, help="Show new versions of articles too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, and nothing else, on stdout.")
 @click.pass_obj
-def tail(session: Session, query: tuple[str, ...], *, last: int, revisions: bool, as_json: bool) -> None:
+def tail(session: CommandContext, query: tuple[str, ...], *, last: int, revisions: bool, as_json: bool) -> None:
     """Show new articles as they are archived, until Ctrl-C.
 
     QUERY is as in finarchive search; without one all are shown.
@@ -40,7 +40,7 @@ def tail(session: Session, query: tuple[str, ...], *, last: int, revisions: bool
     Example: finarchive tail '茅台 OR symbol:sh600519'
     """
     with asked(" ".join(query)):
-        wanted = parse(" ".join(query)) if query else All(())
+        wanted = parse(" ".join(query)) if query else And(())
     path = index_path(session.settings.archive.root)
     follower, show = Follower(path, wanted, every=revisions), _print if as_json else show_news
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -52,7 +52,7 @@ def tail(session: Session, query: tuple[str, ...], *, last: int, revisions: bool
         show(follower.look())
 
 
-def _print(news: Iterable[News]) -> None:
+def _print(news: Iterable[Change]) -> None:
     for each in news:
         told = {
             "docid": each.docid, "revision": each.revision, "title": each.title, "url": each.url, "path": each.path,

@@ -10,7 +10,7 @@ import click
 
 from archive.archive import index_path
 from archive.integrity.verify import Report, verify
-from cli.context import Refusal, Session
+from cli.context import CommandContext, CommandError
 from cli.options import archive_root
 from cli.output import verify as verify_module
 from pipeline.deep_verify import verify_deep
@@ -23,7 +23,7 @@ from scheduler.exits import Exit
 @click.option("--deep", is_flag=True, help="Compare the rows of the index with the raw pages, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def verify_command(session: Session, repair: bool, deep: bool, as_json: bool) -> Exit:
+def verify_command(session: CommandContext, repair: bool, deep: bool, as_json: bool) -> Exit:
     """Read the whole archive and name every file that is not as it was recorded.
 
     With --deep the raw pages are understood anew, on all cores, and rows of the index that do not follow from them
@@ -33,7 +33,7 @@ def verify_command(session: Session, repair: bool, deep: bool, as_json: bool) ->
     """
     settings, root = session.settings, archive_root(session.settings.archive.root)
     if not index_path(root).exists():
-        raise Refusal(f"there is no {index_path(root)}: finarchive rebuild makes it anew from the raw pages")
+        raise CommandError(f"there is no {index_path(root)}: finarchive rebuild makes it anew from the raw pages")
     report, unproven = _verified(session, root, deep=deep, quiet=as_json or session.verbosity == -1)
     mended: list[str] = []
     wanted = {each.path: report.recorded[each.path] for each in report.problems if each.path in report.recorded}
@@ -49,7 +49,7 @@ def verify_command(session: Session, repair: bool, deep: bool, as_json: bool) ->
     return Exit.PROBLEMS if left else Exit.DONE
 
 
-def _verified(session: Session, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:
+def _verified(session: CommandContext, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:
     """What was found, and how many articles the raw pages know nothing of."""
     if not deep:
         with verify_module.files_progress("verifying", quiet=quiet) as on_progress:

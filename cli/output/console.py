@@ -30,7 +30,7 @@ from config.model import Feed, Settings
 if TYPE_CHECKING:
     from archive.model.feed import Counts, Span
     from cli.diagnostics import Check
-    from scheduler.crawl.progress import CrawlResult, Tally
+    from scheduler.crawl.progress import CrawlProgress, CrawlResult
     from scheduler.monitoring.reports import FeedReport
     from scheduler.policy.feed_state import OpenGap
 
@@ -61,7 +61,7 @@ def announce_walk(settings: Settings, feed: Feed, stretch: Span) -> None:
 
 
 @contextmanager
-def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[CrawlProgress], None]]:
     """A progress bar on stderr where that is a terminal; the log's lines say it elsewhere.
 
     :return: what is to be called with each new tally
@@ -76,7 +76,7 @@ def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("polling", total=feeds)
 
-        def show(tally: Tally) -> None:
+        def show(tally: CrawlProgress) -> None:
             polled = sum(feed.polled for feed in tally.feeds.values())
             if polled < feeds and tally.walking:
                 bar.update(task, completed=0, description=f"reading lists, back to {tally.walking}")

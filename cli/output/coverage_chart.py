@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from archive.files.paths import CHINA
-from scheduler.policy.coverage import Cover, FeedDay
+from scheduler.policy.coverage import CoverageState, FeedDay
 
 WHOLE, PARTS, NOTHING, BEFORE, AHEAD = "█", "▁▂▃▄▅▆▇", "·", "─", " "
 LEGEND = (
@@ -57,7 +57,7 @@ def day_chart(days: Sequence[FeedDay], now: datetime) -> list[str]:
     return lines
 
 
-def mark(cover: Cover) -> str:
+def mark(cover: CoverageState) -> str:
     """The character that stands for a cover."""
     if not cover.length:
         return AHEAD
@@ -69,7 +69,7 @@ def mark(cover: Cover) -> str:
     return BEFORE if cover.before else NOTHING
 
 
-def percent(covers: Sequence[Cover]) -> str:
+def percent(covers: Sequence[CoverageState]) -> str:
     """How much of some stretches together is known; 100 % or 0 % only when that is exact."""
     length = sum((cover.length for cover in covers), timedelta(0))
     known = sum((cover.known for cover in covers), timedelta(0))
@@ -81,7 +81,7 @@ def percent(covers: Sequence[Cover]) -> str:
     return f"{tenths // 10}.{tenths % 10} %"
 
 
-def _rows(covers: dict[str, list[Cover]], scale: str) -> list[str]:
+def _rows(covers: dict[str, list[CoverageState]], scale: str) -> list[str]:
     width = max(len(name) for name in ("feed", *map(_name, covers)))
     lines = [f"{'feed':<{width}}   known  {scale}"]
     for feed, cells in covers.items():

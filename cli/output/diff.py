@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.text import Text
 
 from archive.diff.revisions import Difference
-from archive.diff.text import Part, Piece, folded
+from archive.diff.text import DiffPart, DiffPiece, folded
 from archive.files.paths import CHINA
-from archive.model.article import Picture, Revision
+from archive.model.article import ArticleImage, Revision
 from cli.output.console import console_here
 
 # Characters of what stayed that are shown before and after a change: a sentence, or two short ones.
 AROUND = 40
-_STYLES = {Part.REMOVED: "red strike", Part.ADDED: "green", Part.SKIPPED: "dim"}
-_MARKS = {Part.REMOVED: ("[-", "-]"), Part.ADDED: ("{+", "+}")}
+_STYLES = {DiffPart.REMOVED: "red strike", DiffPart.ADDED: "green", DiffPart.SKIPPED: "dim"}
+_MARKS = {DiffPart.REMOVED: ("[-", "-]"), DiffPart.ADDED: ("{+", "+}")}
 _KEPT = "\n\u3000"  # not printable as Unicode has it, and no harm
 
 
@@ -37,7 +37,7 @@ def show_difference(found: Difference) -> None:
         _show_fact(console, name, before, after, coloured=coloured)
     if found.text is None:
         console.print(f"{'failure':>14}  {escaped(found.failure or '')}")
-    elif all(piece.part is Part.SAME for piece in found.text):
+    elif all(piece.part is DiffPart.SAME for piece in found.text):
         console.print("The text is the same.")
     else:
         console.print()
@@ -70,9 +70,9 @@ def _show_fact(console: Console, name: str, before: Any, after: Any, *, coloured
     console.print(label + line)
 
 
-def _pieces(went: Iterable[str], came: Iterable[str]) -> list[Piece]:
-    removed = [Piece(Part.REMOVED, text) for text in went if text]
-    return removed + [Piece(Part.ADDED, text) for text in came if text]
+def _pieces(went: Iterable[str], came: Iterable[str]) -> list[DiffPiece]:
+    removed = [DiffPiece(DiffPart.REMOVED, text) for text in went if text]
+    return removed + [DiffPiece(DiffPart.ADDED, text) for text in came if text]
 
 
 def _told(value: Any) -> str:
@@ -81,17 +81,17 @@ def _told(value: Any) -> str:
             return ""
         case datetime():
             return _time(value)
-        case Picture():
+        case ArticleImage():
             return f"{value.url} {value.caption}".rstrip()
     return str(value)
 
 
-def _marked(pieces: Sequence[Piece], *, coloured: bool) -> Text:
+def _marked(pieces: Sequence[DiffPiece], *, coloured: bool) -> Text:
     return Text().join(_of_piece(piece, coloured=coloured) for piece in pieces)
 
 
-def _of_piece(piece: Piece, *, coloured: bool) -> Text:
-    if piece.part is Part.SKIPPED:
+def _of_piece(piece: DiffPiece, *, coloured: bool) -> Text:
+    if piece.part is DiffPart.SKIPPED:
         return Text(_gap(piece.text), _STYLES[piece.part] if coloured else "")
     text = escaped(piece.text)
     if coloured:

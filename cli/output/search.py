@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archive.files.paths import CHINA
-from archive.model.results import Hit, Mark, News
+from archive.model.results import Change, Hit, Mark
 from cli.output.console import console_here, many, visible
 from config.environment import address_variable
 from scheduler.monitoring.reports import AlertReport
@@ -31,7 +31,7 @@ def show_hits(hits: Sequence[Hit], limit: int) -> None:
         console.print(f"These are the first {many(limit, 'article')}; --limit shows more.")
 
 
-def show_news(news: Iterable[News]) -> None:
+def show_news(news: Iterable[Change]) -> None:
     """What has come in: on a terminal two lines for each, elsewhere one, its fields parted by tabs."""
     console = console_here()
     for each in news:
@@ -67,7 +67,7 @@ def show_alerts(reports: Sequence[AlertReport]) -> None:
         console.print("No alert is configured; docs/configuration.md says how.")
 
 
-def _headline(news: News) -> Text:
+def _headline(news: Change) -> Text:
     line = Text(f"{news.published.astimezone(CHINA):%m-%d %H:%M}", "cyan")
     line.append(f"  {visible(' '.join(news.feeds))}  ", "green")
     if news.revision > 1:

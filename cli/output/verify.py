@@ -20,7 +20,7 @@ from rich.progress import (
 from archive.integrity.manifest_check import Problem
 from archive.integrity.verify import Report
 from cli.output.console import console_here, many, visible
-from pipeline.rebuild import Rebuilt
+from pipeline.rebuild import RebuildResult
 
 MOST_PATHS = 20  # named on the screen; --json names all
 
@@ -81,7 +81,7 @@ def show_verified(report: Report, left: Sequence[Problem], mended: Sequence[str]
     console.print(f"{many(len(left), 'problem')}." if left else "All is as it was recorded.")
 
 
-def show_rebuilt(result: Rebuilt, root: Path, *, dry_run: bool) -> None:
+def show_rebuilt(result: RebuildResult, root: Path, *, dry_run: bool) -> None:
     """What a rebuild did, or would do."""
     console = console_here()
     console.print(

@@ -15,7 +15,7 @@ from crawler.errors import ExtractionError, GoneError
 from crawler.extract import fallback, layouts
 from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
-from crawler.extract.embedded import Scripted, slides, video
+from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
 from crawler.urls import absolute, is_sinas
 
@@ -95,11 +95,11 @@ def _find(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean:
     return source, render_body(source.inner, page.url, clean=clean)
 
 
-def _video(tree: LexborHTMLParser) -> Scripted | None:
+def _video(tree: LexborHTMLParser) -> EmbeddedData | None:
     return video(tree, _text(tree, (layouts.POSTER,)) or "")
 
 
-def _of_scripts(found: Scripted) -> _Source:
+def _of_scripts(found: EmbeddedData) -> _Source:
     return _Source(found.html, None, found.title, parse_time(found.published), found.medium)
 
 

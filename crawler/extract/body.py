@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from archive.model.article import Picture
+from archive.model.article import ArticleImage
 from crawler.extract import plain_text as plain_text_module
 from crawler.urls import PADDING, absolute
 
@@ -54,7 +54,7 @@ class Body:
     html: str
     image: str | None  # address of its first picture, absolute
     text: str = ""  # plain, a line for each paragraph, without furniture
-    pictures: tuple[Picture, ...] = ()  # without those of the furniture
+    pictures: tuple[ArticleImage, ...] = ()  # without those of the furniture
     editor: str | None = None  # 责任编辑
 
 

@@ -24,7 +24,7 @@ _HALF = re.compile("[\ud800-\udfff]")  # of a character: JSON can name one, a fi
 
 
 @dataclass(frozen=True, slots=True)
-class Scripted:
+class EmbeddedData:
     """What a script says of an article; "" where it does not."""
 
     html: str  # as the inner HTML of an article element would be
@@ -33,7 +33,7 @@ class Scripted:
     medium: str = ""
 
 
-def slides(tree: LexborHTMLParser) -> Scripted | None:
+def slides(tree: LexborHTMLParser) -> EmbeddedData | None:
     """The slides of a page, each a picture with its caption below."""
     for script in _scripts(tree):
         for match in islice(_SLIDES.finditer(script), _MOST_SLIDES):
@@ -44,11 +44,13 @@ def slides(tree: LexborHTMLParser) -> Scripted | None:
             pictures = "\n".join(_pictures(data.get("images")))
             if pictures:
                 about = data.get("slide") if isinstance(data.get("slide"), dict) else {}
-                return Scripted(pictures, _said(about, "title"), _said(about, "createtime"), _said(about, "source"))
+                return EmbeddedData(
+                    pictures, _said(about, "title"), _said(about, "createtime"), _said(about, "source")
+                )
     return None
 
 
-def video(tree: LexborHTMLParser, poster: str) -> Scripted | None:
+def video(tree: LexborHTMLParser, poster: str) -> EmbeddedData | None:
     """The videos of a page: of each its title, a link to its page, and its poster, as far as they are stated.
 
     :param poster: address of a picture for one that has none of its own; "" where the page states none
@@ -61,7 +63,7 @@ def video(tree: LexborHTMLParser, poster: str) -> Scripted | None:
     if not found:
         return None
     parts = [part for fields in found for part in _video(fields, poster)]
-    return Scripted("\n".join(dict.fromkeys(parts)), found[0].get("title", ""), medium=found[0].get("source", ""))
+    return EmbeddedData("\n".join(dict.fromkeys(parts)), found[0].get("title", ""), medium=found[0].get("source", ""))
 
 
 def _scripts(tree: LexborHTMLParser) -> Iterator[str]:

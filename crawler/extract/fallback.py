@@ -28,7 +28,7 @@ _WHITE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FallbackResult:
     """An article as found. ``None`` where nothing was."""
 
     html: str  # of the text: a document of its own
@@ -37,7 +37,7 @@ class Found:
     day: str | None  # of publication, YYYY-MM-DD
 
 
-def find(html: str, url: str, fetched_at: datetime) -> Found:
+def find(html: str, url: str, fetched_at: datetime) -> FallbackResult:
     """The article on a page.
 
     What is found depends on nothing but the arguments: no page is fetched, nothing is kept from page to page, no date
@@ -69,7 +69,7 @@ def find(html: str, url: str, fetched_at: datetime) -> Found:
     if document is None or not document.text or not _is_article(html, document.text):
         raise ExtractionError("no article was found on the page")
     text = _with_pictures(document.text, pictured or "")
-    return Found(text, document.title or None, document.sitename or None, document.date or None)
+    return FallbackResult(text, document.title or None, document.sitename or None, document.date or None)
 
 
 def _with_pictures(text: str, pictured: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from archive.model.feed import Failure, Kind
-from archive.model.fetch import Answer
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import RawResponse
 from crawler.errors import ExtractionError, TooLargeError
 from crawler.extract.response import header, page_of
 from crawler.http.status import of_status, one_line
@@ -48,7 +48,7 @@ class Image:
     data: bytes
 
 
-def read_image(url: str, answer: Answer, at: datetime, most: int) -> Image | Failure:
+def read_image(url: str, answer: RawResponse, at: datetime, most: int) -> Image | Failure:
     """The image that an answer holds.
 
     :param url: that the article names
@@ -60,15 +60,15 @@ def read_image(url: str, answer: Answer, at: datetime, most: int) -> Image | Fai
     try:
         data = page_of(answer, at, most).body
     except TooLargeError as error:
-        return Failure(url, Kind.REFUSED, one_line(str(error)))
+        return Failure(url, FailureKind.REFUSED, one_line(str(error)))
     except ExtractionError as error:
-        return Failure(url, Kind.UNREADABLE, one_line(str(error)))
+        return Failure(url, FailureKind.UNREADABLE, one_line(str(error)))
     media_type = media_type_of(data)
     if media_type is None:
         stated = one_line(header(answer, "content-type"))[:80]
-        return Failure(url, Kind.UNREADABLE, f"no image that is kept (stated: {stated or 'nothing'})")
+        return Failure(url, FailureKind.UNREADABLE, f"no image that is kept (stated: {stated or 'nothing'})")
     if not answer.stated_length and not _IS_WHOLE.get(media_type, bool)(data):
-        return Failure(url, Kind.TEMPORARY, "the picture ends in the middle")
+        return Failure(url, FailureKind.TEMPORARY, "the picture ends in the middle")
     return Image(media_type, data)
 
 

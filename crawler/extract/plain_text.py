@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
-from archive.model.article import Picture
+from archive.model.article import ArticleImage
 
 _BREAKS = "p, div, br, tr, li, h1, h2, h3, h4, h5, h6, table, ul, ol, blockquote, section, figure, figcaption, dt, dd"
 _PARAGRAPH = "p, div, li, h1, h2, h3, h4, h5, h6, td, th, dd, dt, blockquote, section, center"
@@ -50,22 +50,22 @@ _LONGEST_CAPTION = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainText:
     """A body without its dress."""
 
     text: str  # a line for each paragraph
-    pictures: tuple[Picture, ...]  # of the text, in their order
+    pictures: tuple[ArticleImage, ...]  # of the text, in their order
     editor: str | None  # 责任编辑
 
 
-def read(root: LexborNode) -> Plain:
+def read(root: LexborNode) -> PlainText:
     """What the body below ``root`` tells. The tree is used up."""
     editor = _editor(root)
     remove(root, _BESIDE_THE_TEXT)
     if any(_is_linked_whole(link, root) for link in root.css("a")):  # rare: looking at each paragraph costs
         _drop_rails(root)
     pictures = tuple(_pictures(root))
-    return Plain("\n".join(line for line in lines(root) if not _NOT_TEXT.fullmatch(line)), pictures, editor)
+    return PlainText("\n".join(line for line in lines(root) if not _NOT_TEXT.fullmatch(line)), pictures, editor)
 
 
 def remove(root: LexborNode, selector: str) -> None:
@@ -135,10 +135,10 @@ def _bare(text: str) -> str:
     return _NOT_A_WORD.sub("", text)
 
 
-def _pictures(root: LexborNode) -> Iterator[Picture]:
+def _pictures(root: LexborNode) -> Iterator[ArticleImage]:
     for picture in root.css("img"):
         if (address := picture.attributes.get("src")) and not _is_spacer(picture):
-            yield Picture(address, _caption(picture, root))
+            yield ArticleImage(address, _caption(picture, root))
 
 
 def _is_spacer(picture: LexborNode) -> bool:

@@ -10,8 +10,8 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from archive.model.article import Article, Page
-from archive.model.feed import Entry, Failure, Kind
-from archive.model.fetch import Answer, Look
+from archive.model.feed import Entry, Failure, FailureKind
+from archive.model.fetch import Fetch, RawResponse
 from crawler.errors import ExtractionError, GoneError, TooLargeError
 from crawler.extract.article import extract, extract_carried, is_whole
 from crawler.http.status import of_status, one_line
@@ -23,7 +23,7 @@ _ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _FRONT = re.compile(r"/?(?:[a-z]+/?)?(?:index\.(?:s?html?|d\.html))?", re.IGNORECASE)
 
 
-def understand(look: Look, most: int) -> Article | Failure:
+def understand(look: Fetch, most: int) -> Article | Failure:
     """What a look has brought.
 
     :param most: bytes that a page may unpack to
@@ -37,19 +37,19 @@ def understand(look: Look, most: int) -> Article | Failure:
         return Failure(entry.docid, _kind(error), one_line(str(error)))
     except Exception as error:  # a bug, in code that only reads: other articles must not suffer from it
         logger.exception("bug docid=%s url=%s", entry.docid, entry.url)
-        return Failure(entry.docid, Kind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
+        return Failure(entry.docid, FailureKind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
 
 
-def _kind(error: TooLargeError | ExtractionError) -> Kind:
+def _kind(error: TooLargeError | ExtractionError) -> FailureKind:
     if isinstance(error, TooLargeError):
-        return Kind.REFUSED
-    return Kind.GONE if isinstance(error, GoneError) else Kind.UNREADABLE
+        return FailureKind.REFUSED
+    return FailureKind.GONE if isinstance(error, GoneError) else FailureKind.UNREADABLE
 
 
-def _read(look: Look, entry: Entry, most: int) -> Article | Failure:
+def _read(look: Fetch, entry: Entry, most: int) -> Article | Failure:
     answer = look.answer
     if entry.withdrawn:
-        return Failure(entry.docid, Kind.GONE, "the listing says that it was deleted")
+        return Failure(entry.docid, FailureKind.GONE, "the listing says that it was deleted")
     if entry.content is not None:
         return extract_carried(entry, look.at, clean=look.rules.clean)
     if answer is None:
@@ -57,14 +57,14 @@ def _read(look: Look, entry: Entry, most: int) -> Article | Failure:
     if failure := of_status(answer.status, entry.docid, header(answer, "location")):
         return failure
     if answer.url != entry.url and _is_sent_to_the_front(entry.url, answer.url):
-        return Failure(entry.docid, Kind.GONE, f"a redirect to a front page, {one_line(answer.url)[:200]}")
+        return Failure(entry.docid, FailureKind.GONE, f"a redirect to a front page, {one_line(answer.url)[:200]}")
     page = page_of(answer, look.at, most)
     if not answer.stated_length and not is_whole(page):
-        return Failure(entry.docid, Kind.TEMPORARY, "the page ends in the middle")
+        return Failure(entry.docid, FailureKind.TEMPORARY, "the page ends in the middle")
     return extract(page, entry, clean=look.rules.clean)
 
 
-def page_of(answer: Answer, fetched_at: datetime, most: int) -> Page:
+def page_of(answer: RawResponse, fetched_at: datetime, most: int) -> Page:
     """An answer's page, with the content coding undone.
 
     :param most: bytes that it may unpack to
@@ -95,6 +95,6 @@ def _is_sent_to_the_front(asked: str, answered: str) -> bool:
     return before != after and bool(_FRONT.fullmatch(after)) and not _FRONT.fullmatch(before)
 
 
-def header(answer: Answer, name: str) -> str:
+def header(answer: RawResponse, name: str) -> str:
     """A header of an answer, named in small letters; "" when it has none."""
     return next((value for key, value in answer.headers if key.lower() == name), "")

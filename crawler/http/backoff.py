@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from archive.model.feed import Kind, Rest
+from archive.model.feed import FailureKind, HostBackoff
 from crawler.errors import CrawlerError
 
 # What Sina's hosts answer to who asks too fast (456 is Sina's own); the host's other pages would get the same.
@@ -24,16 +24,16 @@ LONGEST_OUTAGE = timedelta(minutes=5)
 OUT_OF_REACH = 5.0
 
 
-class HostRestsError(CrawlerError):
+class HostBackedOffError(CrawlerError):
     """The request was not sent: its host wants rest."""
 
-    def __init__(self, rest: Rest) -> None:
-        what = "wants rest" if rest.kind is Kind.BLOCKED else "is left alone"
+    def __init__(self, rest: HostBackoff) -> None:
+        what = "wants rest" if rest.kind is FailureKind.BLOCKED else "is left alone"
         super().__init__(f"{rest.host} {what} until {rest.until:%Y-%m-%d %H:%M:%S} UTC ({rest.reason})")
         self.rest = rest
 
 
-class Rests:
+class HostBackoffs:
     """Which hosts rest, and until when.
 
     :param first: the first rest of a host that did not say how long
@@ -48,13 +48,13 @@ class Rests:
         self,
         first: timedelta,
         now: Callable[[], datetime],
-        past: Iterable[Rest] = (),
-        on_rest: Callable[[Rest], None] = lambda rest: None,
+        past: Iterable[HostBackoff] = (),
+        on_rest: Callable[[HostBackoff], None] = lambda rest: None,
         on_answer: Callable[[str], None] = lambda host: None,
     ) -> None:
         self.first, self._now = first, now
         self._on_rest, self._on_answer = on_rest, on_answer
-        self._rests: dict[str, Rest] = {}
+        self._rests: dict[str, HostBackoff] = {}
         self._until: dict[str, datetime] = {}
         self._misses: dict[str, float] = {}  # requests in a row that did not get through, by weight
         for rest in past:
@@ -62,7 +62,7 @@ class Rests:
             # Not longer than one can be: it may have been written under a clock that was wrong.
             self._until[rest.host] = min(rest.until, now() + LONGEST_STATED) if rest.stated else now()
 
-    def current(self, host: str) -> Rest | None:
+    def current(self, host: str) -> HostBackoff | None:
         """The rest that a host has now; None when it may be asked."""
         rest = self._rests.get(host)
         return rest if rest is not None and self._until[host] > self._now() else None
@@ -72,9 +72,9 @@ class Rests:
         self._until = {host: until + by for host, until in self._until.items()}
 
     def check(self, host: str) -> None:
-        """Raise :class:`HostRestsError` when a host has rest now."""
+        """Raise :class:`HostBackedOffError` when a host has rest now."""
         if rest := self.current(host):
-            raise HostRestsError(rest)
+            raise HostBackedOffError(rest)
 
     def refused(self, host: str, status: int, retry_after: str | None) -> None:
         """A host answered with one of the :data:`REFUSALS`.
@@ -89,7 +89,7 @@ class Rests:
         guess = min(self.first * 2 ** min(strikes - 1, 30), LONGEST)
         # A host that goes on refusing after the rest it stated did not mean it.
         span = guess if stated is None else stated if strikes == 1 else max(stated, guess)
-        self._begin(Rest(host, now + span, strikes, stated is not None, f"it answered {status}"))
+        self._begin(HostBackoff(host, now + span, strikes, stated is not None, f"it answered {status}"))
 
     def missed(self, host: str, weight: float, reason: str) -> None:
         """A request did not get through to its host.
@@ -102,9 +102,11 @@ class Rests:
         before = self._rests.get(host)
         strikes = before.strikes + 1 if before else 1
         span = min(self.first * 2 ** min(strikes - 1, 30), LONGEST_OUTAGE)
-        self._begin(Rest(host, self._now() + span, strikes, False, f"out of reach: {reason}", Kind.TEMPORARY))
+        self._begin(
+            HostBackoff(host, self._now() + span, strikes, False, f"out of reach: {reason}", FailureKind.TEMPORARY)
+        )
 
-    def _begin(self, rest: Rest) -> None:
+    def _begin(self, rest: HostBackoff) -> None:
         self._rests[rest.host], self._until[rest.host] = rest, rest.until
         self._on_rest(rest)
 

@@ -12,10 +12,10 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Response
 
-from archive.model.feed import Failure, Kind
+from archive.model.feed import Failure, FailureKind
 from crawler.errors import CrawlerError, GoneError
 from crawler.http import ssrf
-from crawler.http.backoff import HostRestsError
+from crawler.http.backoff import HostBackedOffError
 from crawler.http.status import one_line
 
 
@@ -28,22 +28,27 @@ class ClosingError(IgnoreRequest):
 
 
 # The first that fits wins. {host} is the request's, {error} the exception's own words.
-_MEANINGS: tuple[tuple[type[BaseException], str, Kind, str], ...] = (
+_MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
     # exception, a part of its words, what it means
-    (CannotResolveHostError, "", Kind.TEMPORARY, "the name {host} could not be resolved: is there a network?"),
-    (DownloadConnectionRefusedError, "", Kind.TEMPORARY, "{host} refused the connection"),
-    (DownloadTimeoutError, "", Kind.TEMPORARY, "{host} took too long: no whole answer within network.timeout"),
-    (ResponseDataLossError, "", Kind.TEMPORARY, "the answer of {host} ended in the middle"),
-    (DownloadCancelledError, "", Kind.REFUSED, "the answer is larger than network.max_body"),
-    (RefusedError, "", Kind.REFUSED, "{error}"),
-    (IgnoreRequest, "robots.txt", Kind.REFUSED, "the host's robots.txt forbids it, and network.obey_robots is true"),
-    (IgnoreRequest, "DOWNLOAD_MAXSIZE", Kind.REFUSED, "the answer unpacks to more than network.max_body"),
-    (IgnoreRequest, "max redirections", Kind.REFUSED, "too many redirects"),
-    (GoneError, "", Kind.GONE, "{error}"),
-    (HostRestsError, "wants rest", Kind.BLOCKED, "{error}"),
-    (HostRestsError, "", Kind.TEMPORARY, "{error}"),
-    (CrawlerError, "", Kind.UNREADABLE, "{error}"),
-    (BaseException, "", Kind.TEMPORARY, "{host}: {error}"),
+    (CannotResolveHostError, "", FailureKind.TEMPORARY, "the name {host} could not be resolved: is there a network?"),
+    (DownloadConnectionRefusedError, "", FailureKind.TEMPORARY, "{host} refused the connection"),
+    (DownloadTimeoutError, "", FailureKind.TEMPORARY, "{host} took too long: no whole answer within network.timeout"),
+    (ResponseDataLossError, "", FailureKind.TEMPORARY, "the answer of {host} ended in the middle"),
+    (DownloadCancelledError, "", FailureKind.REFUSED, "the answer is larger than network.max_body"),
+    (RefusedError, "", FailureKind.REFUSED, "{error}"),
+    (
+        IgnoreRequest,
+        "robots.txt",
+        FailureKind.REFUSED,
+        "the host's robots.txt forbids it, and network.obey_robots is true",
+    ),
+    (IgnoreRequest, "DOWNLOAD_MAXSIZE", FailureKind.REFUSED, "the answer unpacks to more than network.max_body"),
+    (IgnoreRequest, "max redirections", FailureKind.REFUSED, "too many redirects"),
+    (GoneError, "", FailureKind.GONE, "{error}"),
+    (HostBackedOffError, "wants rest", FailureKind.BLOCKED, "{error}"),
+    (HostBackedOffError, "", FailureKind.TEMPORARY, "{error}"),
+    (CrawlerError, "", FailureKind.UNREADABLE, "{error}"),
+    (BaseException, "", FailureKind.TEMPORARY, "{host}: {error}"),
 )
 
 

@@ -9,7 +9,7 @@ from scrapy import Request
 from scrapy.exceptions import ResponseDataLossError
 from scrapy.http import Headers, Response
 
-from archive.model.fetch import Answer
+from archive.model.fetch import RawResponse
 
 if TYPE_CHECKING:
     pass
@@ -21,7 +21,7 @@ _ZLIB_CODINGS = (b"gzip", b"x-gzip", b"deflate")
 _CHUNK = 1024 * 1024  # bytes unpacked at a time: a bomb must not fill the memory
 
 
-class EachRequest:
+class RequestMiddleware:
     """Downloader middleware: what holds for every request and answer, redirects and robots.txt included."""
 
     def process_request(self, request: Request) -> None:
@@ -45,8 +45,8 @@ class EachRequest:
         return response
 
 
-def _answer(request: Request, response: Response) -> Answer:
-    return Answer(
+def _answer(request: Request, response: Response) -> RawResponse:
+    return RawResponse(
         url=response.url,
         status=response.status,
         headers=_pairs(response.headers),

@@ -50,7 +50,7 @@ _FIXED: dict[str, Any] = {
     "DOWNLOADER_MIDDLEWARES_BASE": {
         "crawler.http.robots.StrictRobots": 100,
         **{f"scrapy.downloadermiddlewares.{name}": place for name, place in _MIDDLEWARES.items()},
-        "crawler.http.middleware.EachRequest": 610,  # after redirects and before the content coding is undone
+        "crawler.http.middleware.RequestMiddleware": 610,  # after redirects and before the content coding is undone
     },
     "TWISTED_DNS_RESOLVER": "crawler.http.ssrf.GuardedResolver",
     # Duplicates, as retries and back-off, are decided from the index, where they outlive the process.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archive.model.feed import Failure, Kind
+from archive.model.feed import Failure, FailureKind
 from crawler.http.backoff import REFUSALS
 
 _GONE = frozenset({404, 410, 451})
@@ -14,17 +14,17 @@ def of_status(status: int, subject: str, location: str = "") -> Failure | None:
     :param location: the Location header, of a redirect that was not followed
     """
     if status in REFUSALS:
-        return Failure(subject, Kind.BLOCKED, f"status {status}: the host wants rest")
+        return Failure(subject, FailureKind.BLOCKED, f"status {status}: the host wants rest")
     if status in _GONE:
-        return Failure(subject, Kind.GONE, f"status {status}: no such page")
+        return Failure(subject, FailureKind.GONE, f"status {status}: no such page")
     if 300 <= status < 400:
         return Failure(
-            subject, Kind.UNREADABLE, f"status {status}: a redirect to {one_line(location)[:200] or 'nowhere'}"
+            subject, FailureKind.UNREADABLE, f"status {status}: a redirect to {one_line(location)[:200] or 'nowhere'}"
         )
     if not 200 <= status < 300:
-        return Failure(subject, Kind.TEMPORARY, f"status {status}")
+        return Failure(subject, FailureKind.TEMPORARY, f"status {status}")
     if status != 200:  # 204 No Content, 206 a part: nothing that could be filed
-        return Failure(subject, Kind.UNREADABLE, f"status {status}: no page")
+        return Failure(subject, FailureKind.UNREADABLE, f"status {status}: no page")
     return None
 
 

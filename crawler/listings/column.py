@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from archive.model.feed import Entry, Failure, Kind, Listing
+from archive.model.feed import Entry, Failure, FailureKind, Listing
 from config.model import Feed
 from crawler.errors import GoneError, ListingError
 from crawler.extract import layouts
@@ -56,7 +56,7 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
         if link is None or not is_web(url):
             subject = digest(item.html or "")
             reason = f"item {place} of list {feed.id}: no usable address ({url[:100]!r})"
-            failures.append(Failure(subject, Kind.UNREADABLE, reason))
+            failures.append(Failure(subject, FailureKind.UNREADABLE, reason))
             continue
         entries.append(
             Entry(

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import feedparser
 
-from archive.model.feed import Entry, Failure, Kind, Listing
+from archive.model.feed import Entry, Failure, FailureKind, Listing
 from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.body import plain_text
@@ -74,7 +74,7 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
         else:
             subject = digest("".join(str(dict.get(item, name, "")) for name in ("id", "title", "link")))
             reason = f"item {place} of list {feed.id}: {read_item}"
-            failures.append(Failure(subject, Kind.UNREADABLE, reason[:300]))
+            failures.append(Failure(subject, FailureKind.UNREADABLE, reason[:300]))
     return Listing(tuple(entries), tuple(failures))
 
 

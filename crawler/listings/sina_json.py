@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from archive.model.feed import Entry, Failure, Kind
+from archive.model.feed import Entry, Failure, FailureKind
 from config.model import Feed
 from crawler.errors import ListingError
 from crawler.urls import digest, docid
@@ -88,7 +88,7 @@ def understood(
         else:
             raw = json.dumps(item, ensure_ascii=True, sort_keys=True, default=str)
             subject = (known_by(item) if isinstance(item, dict) else None) or digest(raw)
-            failures.append(Failure(subject, Kind.UNREADABLE, f"item {place} of list {feed.id}: {read}"))
+            failures.append(Failure(subject, FailureKind.UNREADABLE, f"item {place} of list {feed.id}: {read}"))
     return tuple(entries), tuple(failures)
 
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from archive.model.feed import Entry, Listing, Span, Stretch
+from archive.model.feed import BackfillPage, Entry, Listing, Span
 from crawler.listings.roll import PAGE_SIZE
-from crawler.paging.bisect import Search, found_above, is_close, next_probe
-from crawler.paging.page import ODD, Sight, sight
+from crawler.paging.bisect import PageBisection, found_above, is_close, next_probe
+from crawler.paging.page import ODD, ListingPage, sight
 
 # Articles enter a list up to 469 s after the time it orders them by (measured).
 MARGIN = timedelta(minutes=10)
@@ -37,7 +37,7 @@ BACK = (10, 50, 250)
 QUIET = timedelta(days=1)
 
 
-class Onward(Enum):
+class NextStep(Enum):
     """What to do after a page."""
 
     ON = "read on"
@@ -47,7 +47,7 @@ class Onward(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PageRequest:
     """Which page to ask for."""
 
     page: int  # from 1
@@ -56,7 +56,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class Backfill:
     """How far a walk has come. Places in the list are counted from 0, the newest."""
 
     feed: str
@@ -66,7 +66,7 @@ class Walk:
     meets_ground: bool  # the end at ``start`` counts only when an article known from a poll stands there
     most_pages: int
     history: bool  # it asks by the history parameters
-    search: Search | None  # it still looks for the page to begin with
+    search: PageBisection | None  # it still looks for the page to begin with
     pages: int = 0  # so many were asked for
     covered: Span | None = None  # read without a hole so far
     edge: frozenset[tuple[str, datetime | None]] = frozenset()  # docid and publication time, of the last good page
@@ -77,26 +77,26 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class BackfillStep:
     """What came of one page."""
 
-    walk: Walk
-    stretch: Stretch  # to be recorded, whatever comes next
-    what: Onward
+    walk: Backfill
+    stretch: BackfillPage  # to be recorded, whatever comes next
+    what: NextStep
     reason: str = ""  # for people: why it ended, or goes on another way
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
-    walk: Walk
-    what: Onward = Onward.ON
+class _Direction:
+    walk: Backfill
+    what: NextStep = NextStep.ON
     reason: str = ""
     floor: datetime | None = None
 
 
 def begin(
     feed: str, start: datetime, end: datetime, at: datetime, *, meets_ground: bool, history: bool, most_pages: int
-) -> Walk:
+) -> Backfill:
     """A walk that reads what a feed's list has from ``end`` back to ``start``, both included, as it stands at ``at``.
 
     :param feed: the feed's id
@@ -108,21 +108,21 @@ def begin(
     end = min(end, at)
     if start > end:
         raise ValueError(f"no walk of {feed} leads from {end.isoformat()} back to {start.isoformat()}")
-    search = None if history else Search(end + MARGIN)
-    return Walk(feed, start, end, at, meets_ground, most_pages, history, search)
+    search = None if history else PageBisection(end + MARGIN)
+    return Backfill(feed, start, end, at, meets_ground, most_pages, history, search)
 
 
-def question(walk: Walk) -> Question:
+def question(walk: Backfill) -> PageRequest:
     """The page to ask for next."""
     if walk.search:
-        return Question(next_probe(walk.search), None)
+        return PageRequest(next_probe(walk.search), None)
     # Of the pages that begin in time, the one that ends last.
     size = max(range(SMALLEST, PAGE_SIZE + 1), key=lambda size: (walk.aim // size + 1) * size)
     window = Span(walk.start - MARGIN, walk.end + MARGIN) if walk.history else None
-    return Question(walk.aim // size + 1, window, size)
+    return PageRequest(walk.aim // size + 1, window, size)
 
 
-def take(walk: Walk, listing: Listing, known: Set[str]) -> Leg:
+def take(walk: Backfill, listing: Listing, known: Set[str]) -> BackfillStep:
     """Take the answer to the walk's question.
 
     :param known: those of the page's docids that polls of this feed had listed before; of docids that only an earlier
@@ -137,13 +137,15 @@ def take(walk: Walk, listing: Listing, known: Set[str]) -> Leg:
     walk = replace(walk, pages=walk.pages + 1, ours=walk.ours | (at_old_end - known))
     turn = _turn(walk, asked, page)
     after, what, reason = turn.walk, turn.what, turn.reason
-    if what is Onward.ON and after.pages >= after.most_pages:
-        what, reason = Onward.LIMIT, f"it has read {after.pages} pages, its limit; a new walk takes up the rest"
+    if what is NextStep.ON and after.pages >= after.most_pages:
+        what, reason = NextStep.LIMIT, f"it has read {after.pages} pages, its limit; a new walk takes up the rest"
     kept = tuple(entries.values())
-    return Leg(after, Stretch(walk.feed, walk.at, kept, listing.failures, after.covered, turn.floor), what, reason)
+    return BackfillStep(
+        after, BackfillPage(walk.feed, walk.at, kept, listing.failures, after.covered, turn.floor), what, reason
+    )
 
 
-def take_only_page(walk: Walk, listing: Listing) -> Leg:
+def take_only_page(walk: Backfill, listing: Listing) -> BackfillStep:
     """Take the page of a list that has no other: what it does not show cannot be had from it."""
     entries: dict[str, Entry] = {}
     for entry in listing.entries:
@@ -157,20 +159,20 @@ def take_only_page(walk: Walk, listing: Listing) -> Leg:
     if oldest and oldest <= walk.end:
         walk = replace(walk, covered=Span(max(oldest, walk.start), walk.end))
     floor = oldest if oldest and oldest > walk.start else None
-    stretch = Stretch(walk.feed, walk.at, tuple(entries.values()), listing.failures, walk.covered, floor)
-    return Leg(walk, stretch, Onward.DONE if oldest else Onward.FAILED, reason)
+    stretch = BackfillPage(walk.feed, walk.at, tuple(entries.values()), listing.failures, walk.covered, floor)
+    return BackfillStep(walk, stretch, NextStep.DONE if oldest else NextStep.FAILED, reason)
 
 
-def _old_end(walk: Walk) -> datetime:
+def _old_end(walk: Backfill) -> datetime:
     """What is at or before this lies at the stretch's old end; in a short one, nearer to it than to the other."""
     return walk.start + min(MARGIN, (walk.end - walk.start) / 2)
 
 
-def _is_at_old_end(walk: Walk, entry: Entry) -> bool:
+def _is_at_old_end(walk: Backfill, entry: Entry) -> bool:
     return entry.published is not None and entry.published <= _old_end(walk)
 
 
-def _turn(walk: Walk, asked: Question, page: Sight) -> _Turn:
+def _turn(walk: Backfill, asked: PageRequest, page: ListingPage) -> _Direction:
     if page.is_disordered:
         return _give_up(walk, f"the list of {walk.feed} is not ordered by time, newest first")
     if asked.window and (doubt := _doubt(walk, asked.window, page)):
@@ -181,7 +183,7 @@ def _turn(walk: Walk, asked: Question, page: Sight) -> _Turn:
 # By the history parameters
 
 
-def _doubt(walk: Walk, window: Span, page: Sight) -> str:
+def _doubt(walk: Backfill, window: Span, page: ListingPage) -> str:
     """What is odd about a page of history."""
     strays = sum(not window.start - MARGIN <= time <= window.end + MARGIN for time in page.times)
     if strays > len(page.times) // ODD:
@@ -191,26 +193,28 @@ def _doubt(walk: Walk, window: Span, page: Sight) -> str:
     return ""
 
 
-def _give_up(walk: Walk, reason: str, floor: datetime | None = None) -> _Turn:
+def _give_up(walk: Backfill, reason: str, floor: datetime | None = None) -> _Direction:
     if not walk.history:
-        return _Turn(walk, Onward.FAILED, reason, floor)
+        return _Direction(walk, NextStep.FAILED, reason, floor)
     by_pages = replace(walk, history=False, edge=frozenset(), aim=0, tries=0, ground=False)
-    return _Turn(replace(by_pages, search=Search(_goal(walk))), reason=f"{reason}: going on by page numbers")
+    return _Direction(
+        replace(by_pages, search=PageBisection(_goal(walk))), reason=f"{reason}: going on by page numbers"
+    )
 
 
 # By page numbers
 
 
-def _goal(walk: Walk) -> datetime:
+def _goal(walk: Backfill) -> datetime:
     """A page above this time has nothing left to cover above it."""
     return (walk.covered.start if walk.covered else walk.end) + MARGIN
 
 
-def _look(walk: Walk, search: Search, asked: Question, page: Sight) -> _Turn:
+def _look(walk: Backfill, search: PageBisection, asked: PageRequest, page: ListingPage) -> _Direction:
     """A page of the search; that of the last one above the goal is the first one read."""
     is_odd = page.count == 0 and page.place < max(page.total or 0, 1)
     if is_odd and not walk.tries:  # of 62,644 polls 47 gave an empty list
-        return _Turn(replace(walk, tries=1))
+        return _Direction(replace(walk, tries=1))
     if is_odd and page.place == 0:
         return _give_up(walk, f"the list of {walk.feed} is empty")
     # A list may give its last page again and again to who asks for more.
@@ -221,14 +225,14 @@ def _look(walk: Walk, search: Search, asked: Question, page: Sight) -> _Turn:
         return _read(replace(walk, search=None, tries=0), page)  # the stretch begins on it
     else:
         search = replace(search, far=asked.page)
-    return _Turn(replace(walk, search=None if is_close(search) else search, tries=0))
+    return _Direction(replace(walk, search=None if is_close(search) else search, tries=0))
 
 
-def _next_aim(page: Sight) -> int:
+def _next_aim(page: ListingPage) -> int:
     return max(0, page.place + page.count - OVERLAP)
 
 
-def _read(walk: Walk, page: Sight) -> _Turn:
+def _read(walk: Backfill, page: ListingPage) -> _Direction:
     """A page to be read on from the last one."""
     low, is_new = page.low, bool(page.items - walk.edge)
     is_above = low is not None and low > _goal(walk)
@@ -246,33 +250,33 @@ def _read(walk: Walk, page: Sight) -> _Turn:
         return _arrive(after)
     if page.ends_the_list:
         return _end(after, page)
-    return _Turn(after) if is_new else _again(replace(after, tries=walk.tries), page)
+    return _Direction(after) if is_new else _again(replace(after, tries=walk.tries), page)
 
 
-def _covered(walk: Walk, low: datetime | None) -> Span | None:
+def _covered(walk: Backfill, low: datetime | None) -> Span | None:
     bottom = _old_end(walk) if walk.meets_ground else walk.start
     starts = [max(low, bottom)] if low else []
     starts += [walk.covered.start] if walk.covered else []
     return Span(min(starts), walk.end) if starts and min(starts) <= walk.end else walk.covered
 
 
-def _again(walk: Walk, page: Sight) -> _Turn:
+def _again(walk: Backfill, page: ListingPage) -> _Direction:
     """A page that brought the walk no further."""
     if walk.tries < len(BACK):
-        return _Turn(replace(walk, tries=walk.tries + 1))
+        return _Direction(replace(walk, tries=walk.tries + 1))
     of_all = "" if page.total is None else f" of {page.total}"
     return _give_up(walk, f"the list of {walk.feed} brings nothing further from article {walk.aim + 1}{of_all} on")
 
 
-def _arrive(walk: Walk, floor: datetime | None = None) -> _Turn:
+def _arrive(walk: Backfill, floor: datetime | None = None) -> _Direction:
     """Everything down to the start is read."""
     if walk.meets_ground and not walk.ground:
         reason = f"the list of {walk.feed} shows nothing at {walk.start.isoformat()} or before that was known"
         return _give_up(walk, reason, floor)
-    return _Turn(replace(walk, covered=Span(walk.start, walk.end)), Onward.DONE, floor=floor)
+    return _Direction(replace(walk, covered=Span(walk.start, walk.end)), NextStep.DONE, floor=floor)
 
 
-def _end(walk: Walk, page: Sight) -> _Turn:
+def _end(walk: Backfill, page: ListingPage) -> _Direction:
     """The list has no more."""
     oldest = min(page.times, default=None)
     if walk.history:
@@ -282,8 +286,8 @@ def _end(walk: Walk, page: Sight) -> _Turn:
             return _give_up(walk, "the history parameters bring nothing of the first day asked for")
         return _arrive(walk)
     if oldest is None:
-        return _Turn(walk, Onward.DONE, f"the list of {walk.feed} ends with articles that have no time")
+        return _Direction(walk, NextStep.DONE, f"the list of {walk.feed} ends with articles that have no time")
     if oldest <= walk.start or (walk.meets_ground and walk.ground):
         return _arrive(walk, oldest)
     reason = f"the list of {walk.feed} reaches back to {oldest.isoformat()} only"
-    return _Turn(replace(walk, covered=_covered(walk, oldest)), Onward.DONE, reason, oldest)
+    return _Direction(replace(walk, covered=_covered(walk, oldest)), NextStep.DONE, reason, oldest)

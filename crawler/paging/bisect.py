@@ -18,7 +18,7 @@ CLOSE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class PageBisection:
     """How far a search has come. Pages are of 50 articles and counted from 1."""
 
     goal: datetime  # to be found: the last page that lies wholly above this publication time
@@ -29,7 +29,7 @@ class Search:
     total: int | None = None  # how many articles the list says it has
 
 
-def next_probe(search: Search) -> int:
+def next_probe(search: PageBisection) -> int:
     """The page to look at."""
     if search.far is not None:
         return (search.near + search.far) // 2
@@ -43,11 +43,13 @@ def next_probe(search: Search) -> int:
     return max(guess, search.near + 1)
 
 
-def found_above(search: Search, page: int, newest: datetime, oldest: datetime, total: int | None) -> Search:
+def found_above(
+    search: PageBisection, page: int, newest: datetime, oldest: datetime, total: int | None
+) -> PageBisection:
     """The search after a page that lies wholly above the goal: between these publication times."""
     return replace(search, near=page, near_at=oldest, newest=search.newest or newest, total=total)
 
 
-def is_close(search: Search) -> bool:
+def is_close(search: PageBisection) -> bool:
     """Whether to stop looking and read on from page ``near``."""
     return search.far is not None and search.far - search.near <= CLOSE

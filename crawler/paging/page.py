@@ -13,7 +13,7 @@ _SECOND = timedelta(seconds=1)  # lists know whole seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ListingPage:
     """What a page showed. Places in the list are counted from 0, the newest."""
 
     place: int  # where it begins
@@ -46,11 +46,11 @@ class Sight:
         return self.count > 0 and self.is_short and (self.total is None or self.place + self.count >= self.total)
 
 
-def sight(page: int, size: int, listing: Listing, *, meets: bool) -> Sight:
+def sight(page: int, size: int, listing: Listing, *, meets: bool) -> ListingPage:
     """What page ``page`` (from 1) showed, which was asked to hold ``size`` articles."""
     count = len(listing.entries) + len(listing.failures)
     items = {(entry.docid, entry.published) for entry in listing.entries}
-    return Sight(
+    return ListingPage(
         place=(page - 1) * size,
         count=count,
         is_short=count < size and not listing.is_open,

@@ -20,7 +20,7 @@ KNOWN_PAGES = 2
 LAST = 3
 
 
-class Next(Enum):
+class NextPage(Enum):
     """What to do after a page."""
 
     READ_ON = "read on"
@@ -31,7 +31,7 @@ class Next(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PollState:
     """How far a poll has come."""
 
     feed: str
@@ -64,7 +64,7 @@ class Reading:
         )  # fmt: skip
 
 
-def read_only_page(reading: Reading, listing: Listing, known: Set[str]) -> Reading:
+def read_only_page(reading: PollState, listing: Listing, known: Set[str]) -> PollState:
     """Take in the page of a list that has no other.
 
     :param known: as for :func:`read_page`
@@ -75,14 +75,14 @@ def read_only_page(reading: Reading, listing: Listing, known: Set[str]) -> Readi
     return replace(reading, pages=1, entries=fresh, failures=listing.failures, first_page=listing.entries, met=met)
 
 
-def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: int) -> tuple[Reading, Next]:
+def read_page(reading: PollState, listing: Listing, known: Set[str], most_pages: int) -> tuple[PollState, NextPage]:
     """Take one more page into a reading.
 
     :param known: those of the page's docids that are known ground: see ``Poll.ground``
     :param most_pages: pages that one poll may read
     """
     if not listing.entries and not listing.failures and len(reading.seen) < (listing.total or 0):
-        return replace(reading, holes=reading.holes + 1), Next.HOLE  # of 62,644 polls 47 gave an empty list
+        return replace(reading, holes=reading.holes + 1), NextPage.HOLE  # of 62,644 polls 47 gave an empty list
     fresh = _unseen(reading, listing)
     docids = {entry.docid for entry in listing.entries}
     only_known = bool(docids & known) and docids <= known | reading.seen
@@ -98,17 +98,17 @@ def read_page(reading: Reading, listing: Listing, known: Set[str], most_pages: i
     return after, _next(after, bool(fresh or listing.failures), most_pages)
 
 
-def _next(reading: Reading, page_was_new: bool, most_pages: int) -> Next:
+def _next(reading: PollState, page_was_new: bool, most_pages: int) -> NextPage:
     if not page_was_new:  # an empty page, or one that repeats what this poll has read
-        return Next.END
+        return NextPage.END
     if reading.known_pages >= KNOWN_PAGES:
-        return Next.KNOWN_GROUND
+        return NextPage.KNOWN_GROUND
     if reading.pages >= most_pages:
-        return Next.LIMIT
-    return Next.READ_ON
+        return NextPage.LIMIT
+    return NextPage.READ_ON
 
 
-def _unseen(reading: Reading, listing: Listing) -> tuple[Entry, ...]:
+def _unseen(reading: PollState, listing: Listing) -> tuple[Entry, ...]:
     fresh: dict[str, Entry] = {}
     for entry in listing.entries:
         if entry.docid not in reading.seen:

@@ -1,4 +1,4 @@
-"""Sends one message by apprise, in a process of its own: ``python -m scheduler.alerts.apprise_process``, for scheduler.alerts.sender.
+"""Child process of :mod:`scheduler.alerts.sender`: sends one message with apprise.
 
 The request comes on stdin, so that no list of processes shows an address; the answer goes to stdout.
 """
@@ -13,7 +13,7 @@ import sys
 import apprise
 
 
-class _Said(logging.Handler):
+class _LogCollector(logging.Handler):
     """What apprise says of a failure."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ def deliver(url: str, title: str, body: str) -> str | None:
 
     :return: why it was not taken, without anything of the address but its scheme; None when it was
     """
-    said = _Said()
+    said = _LogCollector()
     logging.getLogger("apprise").addHandler(said)
     # Some services keep a session on the disk unless they are told not to.
     asset = apprise.AppriseAsset(

@@ -9,17 +9,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from archive.index.alerts import Told
+from archive.index.alerts import AlertProgress
 from archive.model.article import Revision
 from archive.model.feed import Entry, Failure, Poll
-from archive.model.fetch import Verdict
+from archive.model.fetch import Decision
 from archive.query.parser import Query, parse
 from config.model import Alert
 from pipeline.writer import PASSES
 from scheduler.alerts import sender
 from scheduler.alerts.message import MOST_NAMED, failed, fresh, may_send, message, sent
 from scheduler.clock import Clock
-from scheduler.crawl.context import Run
+from scheduler.crawl.context import CrawlContext
 
 logger = logging.getLogger("finarchive")
 
@@ -33,27 +33,27 @@ FAREWELL = 1.5
 
 
 @dataclass(slots=True)
-class _Channel:
+class _AlertChannel:
     """An address of an alert."""
 
     alert: Alert
     query: Query
     url: str  # secret
-    told: Told
+    told: AlertProgress
     news: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to tell
 
 
-class Alerts:
+class AlertDispatcher:
     """The alerts of a run.
 
     :param on_outcome: told of each message: its alert's name, and whether it was taken
     """
 
     def __init__(
-        self, run: Run, clock: Clock, on_outcome: Callable[[str, bool], None] = lambda alert, taken: None
+        self, run: CrawlContext, clock: Clock, on_outcome: Callable[[str, bool], None] = lambda alert, taken: None
     ) -> None:
         self._run, self._clock, self._on_outcome = run, clock, on_outcome
-        self._channels: list[_Channel] = []
+        self._channels: list[_AlertChannel] = []
         self._changed = asyncio.Event()
         self._is_settled = False  # the index knows of them
         self._under_way: set[asyncio.Task[None]] = set()
@@ -92,7 +92,7 @@ class Alerts:
             return
         self._is_settled = True
         self._channels = [
-            _Channel(alert, parse(alert.query), url.get_secret_value(), told[alert.name, address])
+            _AlertChannel(alert, parse(alert.query), url.get_secret_value(), told[alert.name, address])
             for alert in alerts
             for address, url in enumerate(alert.urls, start=1)
         ]
@@ -138,7 +138,7 @@ class Alerts:
 
     # One address
 
-    async def _serve(self, channel: _Channel) -> None:
+    async def _serve(self, channel: _AlertChannel) -> None:
         while True:
             await channel.news.wait()
             await self._pause(GATHER)
@@ -158,7 +158,7 @@ class Alerts:
                 channel.news.set()
                 await self._pause(PAUSE)
 
-    async def _tell_now(self, channel: _Channel) -> None:
+    async def _tell_now(self, channel: _AlertChannel) -> None:
         now = self._clock.now()
         if self._has_news(channel) and may_send(channel.told, channel.alert.at_most, now) <= now:
             await self._tell(channel)
@@ -166,7 +166,7 @@ class Alerts:
     async def _pause(self, span: timedelta) -> None:
         await asyncio.sleep(self._clock.seconds(span))
 
-    def _has_news(self, channel: _Channel) -> bool:
+    def _has_news(self, channel: _AlertChannel) -> bool:
         """Whether there is something to tell; what is not to be told is passed over."""
         arrivals, told = self._run.store.arrivals, channel.told
         upto = arrivals.newest()
@@ -178,7 +178,7 @@ class Alerts:
         channel.told = replace(told, position=upto, attempts=0, due=None, failure=None)
         return False
 
-    async def _tell(self, channel: _Channel) -> None:
+    async def _tell(self, channel: _AlertChannel) -> None:
         arrivals, told, name = self._run.store.arrivals, channel.told, channel.alert.name
         query, upto = fresh(channel.query, self._clock.now()), arrivals.newest()
         number = arrivals.count(query, told.position, upto)
@@ -199,7 +199,7 @@ class Alerts:
         self._keep([channel.told])
         self._on_outcome(name, failure is None)
 
-    def _keep(self, told: list[Told]) -> None:
+    def _keep(self, told: list[AlertProgress]) -> None:
         try:
             self._run.store.alerts.record(told)
         except PASSES as refusal:  # it is kept here until the next message; a restart would send this one again
@@ -211,7 +211,7 @@ class Alerts:
         """See Listener."""
         self._wake()
 
-    def looked_again(self, verdict: Verdict) -> None:
+    def looked_again(self, verdict: Decision) -> None:
         """See Listener."""
 
     def failed(self, failure: Failure) -> None:

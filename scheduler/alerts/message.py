@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
-from archive.index.alerts import Told
-from archive.model.results import News
-from archive.query.parser import All, Published, Query
+from archive.index.alerts import AlertProgress
+from archive.model.results import Change
+from archive.query.parser import And, DateFilter, Query
 
 # What was published longer ago is no news: the thousand articles of a first poll, those of a backfill, and what a
 # service could not be told for so long.
@@ -33,11 +33,11 @@ class Message:
 
 def fresh(query: Query, now: datetime) -> Query:
     """What is asked for, of what is still news."""
-    parts = query.of if isinstance(query, All) else (query,)
-    return All((*parts, Published(since=now - FRESH)))
+    parts = query.of if isinstance(query, And) else (query,)
+    return And((*parts, DateFilter(since=now - FRESH)))
 
 
-def may_send(told: Told, at_most: int, now: datetime) -> datetime:
+def may_send(told: AlertProgress, at_most: int, now: datetime) -> datetime:
     """When an address may next be sent a message.
 
     :param at_most: messages in an hour
@@ -51,18 +51,18 @@ def may_send(told: Told, at_most: int, now: datetime) -> datetime:
     return max(time for time in times if time <= now + _LONGEST_WAIT)
 
 
-def sent(told: Told, position: int, now: datetime) -> Told:
+def sent(told: AlertProgress, position: int, now: datetime) -> AlertProgress:
     """A message was taken that tells everything up to a position."""
-    return Told(told.alert, told.address, position, now)
+    return AlertProgress(told.alert, told.address, position, now)
 
 
-def failed(told: Told, reason: str, now: datetime) -> Told:
+def failed(told: AlertProgress, reason: str, now: datetime) -> AlertProgress:
     """A message was not taken."""
     wait = min(_FIRST_WAIT * 2 ** min(told.attempts, 10), _LONGEST_WAIT)
     return replace(told, attempts=told.attempts + 1, due=now + wait, failure=reason)
 
 
-def message(alert: str, news: Sequence[News], number: int) -> Message:
+def message(alert: str, news: Sequence[Change], number: int) -> Message:
     """What to say of new articles.
 
     :param alert: its name

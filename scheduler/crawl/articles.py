@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from archive.model.feed import Entry, Failure, Filing, Kind, Pending, Rest
-from archive.model.fetch import Answer, Look, Outcome, Verdict
-from crawler.http.backoff import Rests
-from pipeline.writer import BATCH, PASSES, Answering, Unwritten, Writer
-from scheduler.crawl.context import Run
+from archive.model.feed import Entry, Failure, FailureKind, Filing, HostBackoff, PendingEntry
+from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
+from crawler.http.backoff import HostBackoffs
+from pipeline.writer import BATCH, PASSES, WriteItem, Writer, WriterCallbacks
+from scheduler.crawl.context import CrawlContext
 from scheduler.policy.intervals import LONGEST_DELAY
 
 logger = logging.getLogger("finarchive")
@@ -20,26 +20,26 @@ logger = logging.getLogger("finarchive")
 MOST_CARRIED = 4 * BATCH  # articles that come with their listing and are handed to the writer at once
 
 
-class Articles:
-    """The articles side of a :class:`~crawler.interfaces.Work`. Gives none out until :meth:`open`.
+class ArticleQueue:
+    """The articles side of a :class:`~crawler.interfaces.WorkQueue`. Gives none out until :meth:`open`.
 
     :param on_pictures: told of pictures of articles that are to be kept: their hosts, by their addresses
     """
 
-    def __init__(self, run: Run, on_pictures: Callable[[Mapping[str, str]], None]) -> None:
+    def __init__(self, run: CrawlContext, on_pictures: Callable[[Mapping[str, str]], None]) -> None:
         self._run, self._store, self._on_pictures = run, run.store, on_pictures
         self._open, self._left = False, math.inf  # whether articles may be fetched, and how many more
         self._hosts: set[str] = set()  # that articles may be waiting for
         self._next_due: datetime | None = None  # of those that are not due yet
-        self._in_hand: dict[str, Pending] = {}
+        self._in_hand: dict[str, PendingEntry] = {}
         self._with_writer: set[str] = set()  # docids of those in hand that are on their way to the disk
         self._writer = Writer(
             run.archive,
             lambda: run.settings.network.max_body,
-            Answering(self._written, run.crash, self._has_room, self._refused),
+            WriterCallbacks(self._written, run.crash, self._has_room, self._refused),
             steadfast=run.manner.steadfast,
         )
-        self.rests = Rests(
+        self.rests = HostBackoffs(
             run.settings.network.rest, run.now, self._store.rests(), self._remember_rest, self._forget_rest
         )
 
@@ -106,7 +106,7 @@ class Articles:
         """See Work."""
         return [pending.entry for pending in self._take(host, most)]
 
-    def _take(self, host: str, most: int) -> list[Pending]:
+    def _take(self, host: str, most: int) -> list[PendingEntry]:
         most = int(min(most, self._left - len(self._in_hand)))
         if most <= 0 or self._writer.full() or self._run.suspended():
             return []
@@ -145,7 +145,7 @@ class Articles:
             self._run.ended()
         self._run.tell_change()
 
-    def answered(self, entry: Entry, answer: Answer, milliseconds: int) -> None:
+    def answered(self, entry: Entry, answer: RawResponse, milliseconds: int) -> None:
         """See Work. What the answer says, the writer finds out."""
         self._put(entry, milliseconds, answer=answer)
 
@@ -154,15 +154,15 @@ class Articles:
         self._put(entry, 0, failure=failure)
 
     def _put(
-        self, entry: Entry, milliseconds: int, *, answer: Answer | None = None, failure: Failure | None = None
+        self, entry: Entry, milliseconds: int, *, answer: RawResponse | None = None, failure: Failure | None = None
     ) -> None:
         if entry.docid not in self._in_hand or entry.docid in self._with_writer:  # it came when all was over
             return
         pending = self._in_hand[entry.docid]
         feed, filing = self._filing(pending)
-        look = Look(self._run.now(), pending, feed, filing, self._run.rules, answer, failure)
+        look = Fetch(self._run.now(), pending, feed, filing, self._run.rules, answer, failure)
         self._with_writer.add(entry.docid)
-        self._writer.put(Unwritten(look, milliseconds))
+        self._writer.put(WriteItem(look, milliseconds))
 
     def _file_carried(self) -> None:
         """Have those articles written whose text their listing carries: nothing is to be asked for them."""
@@ -208,14 +208,14 @@ class Articles:
             self._run.excuse(refusal)
         self.look()
 
-    def _filing(self, pending: Pending) -> tuple[str, Filing]:
+    def _filing(self, pending: PendingEntry) -> tuple[str, Filing]:
         """The feed that an entry is filed under: the first configured one it belongs to, else one of the past."""
         for feed in self._run.feeds:
             if feed.id in pending.feeds or feed.lid in pending.entry.lids:
                 return feed.id, Filing(feed.categories, feed.author_name)
         return self._run.past_filing(pending.feeds)
 
-    def _written(self, batch: Sequence[Unwritten]) -> None:
+    def _written(self, batch: Sequence[WriteItem]) -> None:
         for unwritten in batch:
             if verdict := unwritten.verdict:
                 pending = self._in_hand.pop(verdict.look.pending.entry.docid)
@@ -228,7 +228,7 @@ class Articles:
         self._file_carried()
         self._run.tell_change()
 
-    def _tell(self, verdict: Verdict, pending: Pending, milliseconds: int) -> None:
+    def _tell(self, verdict: Decision, pending: PendingEntry, milliseconds: int) -> None:
         log(verdict, pending, milliseconds)
         for listener in list(self._run.listeners):
             if verdict.outcome is Outcome.FIRST and verdict.revision:
@@ -236,22 +236,22 @@ class Articles:
             elif pending.revision and verdict.outcome is not Outcome.FAILED:
                 listener.looked_again(verdict)
             else:
-                kind = verdict.kind or Kind.UNREADABLE
+                kind = verdict.kind or FailureKind.UNREADABLE
                 listener.failed(Failure(pending.entry.docid, kind, verdict.evidence))
         if verdict.due:
             self._next_due = min(verdict.due, self._next_due or verdict.due)
 
-    def _refused(self, unwritten: Unwritten, reason: str) -> None:
+    def _refused(self, unwritten: WriteItem, reason: str) -> None:
         """A file cannot be written: that article is tried again."""
         entry = unwritten.look.pending.entry
         self._with_writer.discard(entry.docid)
-        self.failed(entry, Failure(entry.docid, Kind.TEMPORARY, reason))
+        self.failed(entry, Failure(entry.docid, FailureKind.TEMPORARY, reason))
 
     def _has_room(self) -> None:
         if self._run.fetching:
             self._run.fetching.refill()
 
-    def _remember_rest(self, rest: Rest) -> None:
+    def _remember_rest(self, rest: HostBackoff) -> None:
         try:
             self._store.commit_rest(rest)
         except PASSES as refusal:
@@ -267,7 +267,7 @@ class Articles:
             self._run.excuse(refusal)
 
 
-def log(verdict: Verdict, pending: Pending, milliseconds: int) -> None:
+def log(verdict: Decision, pending: PendingEntry, milliseconds: int) -> None:
     """The one line of a look."""
     docid, revision = pending.entry.docid, verdict.revision
     if revision:

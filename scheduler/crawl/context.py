@@ -14,9 +14,9 @@ from archive.archive import Archive
 from archive.model.article import Revision
 from archive.model.errors import ArchiveError
 from archive.model.feed import Entry, Failure, Filing, Poll
-from archive.model.fetch import Rules, Verdict
+from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
-from crawler.interfaces import Fetching
+from crawler.interfaces import Fetcher
 from pipeline.writer import PASSES, PAUSE
 
 logger = logging.getLogger("finarchive")
@@ -26,7 +26,7 @@ PATIENCE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class RunPolicy:
     """What a one-off errand and the daemon do differently."""
 
     tried_before: datetime | None  # articles tried since then are left for the next run; None: whatever is due is due
@@ -35,22 +35,22 @@ class Manner:
     steadfast: bool  # wait until a full disk has room again, instead of ending
 
 
-def one_off(began: datetime) -> Manner:
+def one_off(began: datetime) -> RunPolicy:
     """The manner of a run that ends: each article is tried once, and a ban is left to the next run."""
-    return Manner(began, PATIENCE, timedelta(0), steadfast=False)
+    return RunPolicy(began, PATIENCE, timedelta(0), steadfast=False)
 
 
 # The daemon's. A minute, because it has no next run for which the first retry could be due at once.
-STANDING = Manner(None, math.inf, timedelta(minutes=1), steadfast=True)
+STANDING = RunPolicy(None, math.inf, timedelta(minutes=1), steadfast=True)
 
 
-class Listener(Protocol):
+class CrawlObserver(Protocol):
     """Who wants to know what is done."""
 
     def archived(self, entry: Entry, revision: Revision) -> None:
         """An article is on the disk."""
 
-    def looked_again(self, verdict: Verdict) -> None:
+    def looked_again(self, verdict: Decision) -> None:
         """An article that was on the disk already was looked at again; what is new of it is there too."""
 
     def failed(self, failure: Failure) -> None:
@@ -63,17 +63,17 @@ class Listener(Protocol):
         """Something has changed that a listener may be waiting for."""
 
 
-class Run:
+class CrawlContext:
     """The archive, the clock, the settings and the spider of a run.
 
     :param now: the clock, aware
     """
 
-    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: Manner) -> None:
+    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: RunPolicy) -> None:
         self.archive, self.store, self.settings, self.now, self.manner = archive, archive.store, settings, now, manner
-        self.fetching: Fetching | None = None  # the spider that is open
-        self._last_fetching: Fetching | None = None  # the same, or the one that was: its engine runs
-        self.listeners: list[Listener] = []
+        self.fetching: Fetcher | None = None  # the spider that is open
+        self._last_fetching: Fetcher | None = None  # the same, or the one that was: its engine runs
+        self.listeners: list[CrawlObserver] = []
         self._past_filings = {h.feed: h.filing for h in self.store.feed_histories().values()}
         self.under_way = 0  # polls, walks and articles that something is still to come of
         self._resumes = self._last_outcome = -math.inf  # on the loop's clock
@@ -84,11 +84,11 @@ class Run:
         return [feed for feed in self.settings.feeds if feed.enabled]
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> ArchiveRules:
         """How articles are understood and written now."""
         archive, schedule = self.settings.archive, self.settings.schedule
         clean = archive.body == "clean"
-        return Rules(archive.profile, clean, schedule.recheck, self.manner.least_retry, archive.images)
+        return ArchiveRules(archive.profile, clean, schedule.recheck, self.manner.least_retry, archive.images)
 
     def filing(self, feed: Feed) -> Filing:
         """Under what a configured feed files its articles; remembered, for when it is configured no more."""
@@ -100,7 +100,7 @@ class Run:
         past = next(feed for feed in feeds if feed in self._past_filings)
         return past, self._past_filings[past]
 
-    def open(self, fetching: Fetching) -> None:
+    def open(self, fetching: Fetcher) -> None:
         """A spider is open."""
         self.fetching = self._last_fetching = fetching
 

@@ -7,14 +7,14 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from archive.model.feed import Entry, Failure, Kind, Poll, Rhythm, Seen, Span, Validators
+from archive.model.feed import ArrivalRate, Entry, Failure, FailureKind, ListingResult, Poll, Span, Validators
 from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
-from crawler.paging.backfill import Leg, Onward, Walk, begin
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin
 from pipeline.writer import PASSES
-from scheduler.crawl.context import Run
-from scheduler.crawl.progress import FeedTally
+from scheduler.crawl.context import CrawlContext
+from scheduler.crawl.progress import FeedProgress
 from scheduler.policy.arrival_rate import EMPTY, first_look, learn
 from scheduler.policy.intervals import weight
 
@@ -22,29 +22,29 @@ logger = logging.getLogger("finarchive")
 
 # Of one walk. A roll list was seen to reach back 100,350 articles: 2,007 pages, and some more for their overlap.
 MOST_PAGES = 4000
-OnLeg = Callable[[Leg, Seen], None]
+OnLeg = Callable[[BackfillStep, ListingResult], None]
 
 
 @dataclass(slots=True)
-class _Walking:
+class _RunningBackfill:
     feed: Feed
-    walk: Walk  # as far as it has come
+    walk: Backfill  # as far as it has come
     on_leg: OnLeg
     ended: asyncio.Future[str | None]
 
 
-class Lists:
-    """The lists side of a :class:`~crawler.interfaces.Work`.
+class FeedQueue:
+    """The lists side of a :class:`~crawler.interfaces.WorkQueue`.
 
     :param on_hosts: told of the hosts that listed articles are to be fetched from
     """
 
-    def __init__(self, run: Run, on_hosts: Callable[[Collection[str]], None]) -> None:
+    def __init__(self, run: CrawlContext, on_hosts: Callable[[Collection[str]], None]) -> None:
         self.gap_noticed = asyncio.Event()
         self._run, self._store, self._on_hosts = run, run.store, on_hosts
         self._rhythms = run.store.rhythms()
-        self._polls: dict[str, tuple[Feed, asyncio.Future[tuple[FeedTally, int]]]] = {}  # under way, by feed
-        self._walks: dict[str, _Walking] = {}
+        self._polls: dict[str, tuple[Feed, asyncio.Future[tuple[FeedProgress, int]]]] = {}  # under way, by feed
+        self._walks: dict[str, _RunningBackfill] = {}
         self._one_walk = asyncio.Lock()
 
     def ask_again(self) -> None:
@@ -57,11 +57,11 @@ class Lists:
 
     # Polls
 
-    def rhythm(self, feed: str) -> Rhythm:
+    def rhythm(self, feed: str) -> ArrivalRate:
         """How a feed brings articles, as far as it is known."""
         return self._rhythms.get(feed, EMPTY)
 
-    async def poll(self, feed: Feed) -> tuple[FeedTally, int]:
+    async def poll(self, feed: Feed) -> tuple[FeedProgress, int]:
         """Read a feed's list; one that is being read already is not read twice.
 
         :return: what was seen, and how many items could not be understood and were not known before
@@ -70,19 +70,19 @@ class Lists:
             return await asyncio.shield(under_way[1])
         if refusal := self._settle(feed):  # it would be read against the record of another list
             return self._refused(feed, refusal), 0
-        ended: asyncio.Future[tuple[FeedTally, int]] = asyncio.get_running_loop().create_future()
+        ended: asyncio.Future[tuple[FeedProgress, int]] = asyncio.get_running_loop().create_future()
         self._polls[feed.id] = feed, ended
         self._run.began()
         if self._run.fetching:
             self._run.fetching.poll(feed)
         return await asyncio.shield(ended)  # others may come to wait for the same poll
 
-    def _refused(self, feed: Feed, reason: str) -> FeedTally:
-        failure = Failure(feed.id, Kind.TEMPORARY, reason)
+    def _refused(self, feed: Feed, reason: str) -> FeedProgress:
+        failure = Failure(feed.id, FailureKind.TEMPORARY, reason)
         poll = Poll(feed.id, self._run.now(), 0, (), (), ground=False, error=failure)
         for listener in list(self._run.listeners):
             listener.polled(poll)
-        return FeedTally(feed.id, error=reason, polled=True)
+        return FeedProgress(feed.id, error=reason, polled=True)
 
     def _settle(self, feed: Feed) -> str | None:
         """Begin a new record where a feed reads another list than before; return why that could not be done."""
@@ -111,7 +111,7 @@ class Lists:
         self._run.ended()
         error = poll.error.reason if poll.error else None
         trouble = weight(poll.error.kind) if poll.error else 0.0
-        seen, is_recorded = Seen(0, 0), False
+        seen, is_recorded = ListingResult(0, 0), False
         try:
             told = replace(poll, entries=()) if poll.unmoved else poll
             belongs, hosts = self._places(feed, told.entries)
@@ -121,7 +121,7 @@ class Lists:
         except PASSES as refusal:  # nothing of it is recorded: the next poll reads it all again
             self._run.excuse(refusal)
             error = str(refusal)
-        tally = FeedTally(feed.id, poll.pages, len(poll.entries), seen.new, error, polled=True)
+        tally = FeedProgress(feed.id, poll.pages, len(poll.entries), seen.new, error, polled=True)
         self._log(poll, tally, seen)
         if not future.done():
             future.set_result((tally, seen.broken))
@@ -130,7 +130,7 @@ class Lists:
         self._go_on(told.entries)
         return is_recorded
 
-    def _learn(self, poll: Poll, seen: Seen) -> None:
+    def _learn(self, poll: Poll, seen: ListingResult) -> None:
         if not poll.ground or not seen.new:  # a silence is learned when it ends
             return
         times = [entered for entry in poll.entries if (entered := entry.entered or entry.published)]
@@ -144,7 +144,7 @@ class Lists:
         self._rhythms[poll.feed] = learned
         self._store.commit_rhythm(poll.feed, learned)
 
-    def _log(self, poll: Poll, tally: FeedTally, seen: Seen) -> None:
+    def _log(self, poll: Poll, tally: FeedProgress, seen: ListingResult) -> None:
         for failure in poll.failures if seen.broken else ():
             logger.warning("unreadable feed=%s docid=%s reason=%r", tally.id, failure.subject, failure.reason)
         _log_changes(tally.id, seen)
@@ -173,7 +173,7 @@ class Lists:
                 feed.id, stretch.start, stretch.end, at,
                 meets_ground=meets_ground, history=knows_history(feed.kind), most_pages=MOST_PAGES,
             )  # fmt: skip
-            walking = _Walking(feed, walk, on_leg, asyncio.get_running_loop().create_future())
+            walking = _RunningBackfill(feed, walk, on_leg, asyncio.get_running_loop().create_future())
             self._walks[feed.id] = walking
             self._run.began()
             try:
@@ -186,13 +186,13 @@ class Lists:
                 del self._walks[feed.id]
                 self._run.ended()
 
-    def walked(self, leg: Leg) -> bool:
+    def walked(self, leg: BackfillStep) -> bool:
         """See Work."""
         stretch = leg.stretch
         walking = self._walks.get(stretch.feed)
         if walking is None or walking.ended.done() or stretch.at != walking.walk.at:
             return False  # nobody waits for it any more
-        walking.walk, seen = leg.walk, Seen(0, 0)
+        walking.walk, seen = leg.walk, ListingResult(0, 0)
         self._run.outcome()
         try:
             if stretch.entries or stretch.failures or stretch.covered or stretch.floor:
@@ -204,10 +204,10 @@ class Lists:
             return False
         _log_changes(stretch.feed, seen)
         walking.on_leg(leg, seen)
-        if leg.what is not Onward.ON:
+        if leg.what is not NextStep.ON:
             walking.ended.set_result(leg.reason or None)
         self._go_on(stretch.entries)
-        return leg.what is Onward.ON
+        return leg.what is NextStep.ON
 
     # Both
 
@@ -232,7 +232,7 @@ def _host(entry: Entry) -> str:
     return urls.host(entry.url) if entry.content is None else ""
 
 
-def _log_changes(feed: str, seen: Seen) -> None:
+def _log_changes(feed: str, seen: ListingResult) -> None:
     for change in seen.changes:
         if change.retitled:
             logger.info("retitled feed=%s docid=%s title=%r", feed, change.docid, change.title)

@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from archive.model.errors import NotWritableError
-from archive.model.feed import Failure, Kind
-from archive.model.fetch import Answer
-from archive.model.image import KeptPicture, MissedPicture, WantedPicture
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import RawResponse
+from archive.model.image import FailedImage, QueuedImage, StoredImage
 from crawler.extract.image import read_image
 from pipeline.writer import PASSES, PAUSE
-from scheduler.crawl.context import Run
+from scheduler.crawl.context import CrawlContext
 from scheduler.policy.intervals import retry_delay
 
 logger = logging.getLogger("finarchive")
@@ -26,26 +26,26 @@ MOST_UNWRITTEN = 16
 
 
 @dataclass(slots=True)
-class _Answered:
-    picture: WantedPicture
+class _FetchedImage:
+    picture: QueuedImage
     at: datetime
     milliseconds: int
-    answer: Answer | None = None
+    answer: RawResponse | None = None
     failure: Failure | None = None  # why none came, or none that can be kept
 
 
-class Pictures:
-    """The pictures side of a :class:`~crawler.interfaces.Work`. Gives out none until :meth:`open`, none unless wanted."""
+class ImageQueue:
+    """Queue of images to fetch. Gives out none before :meth:`open`, and none unless ``archive.images`` is on."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: CrawlContext) -> None:
         self._run, self._gallery = run, run.store.gallery
         self.kept = self.missed = 0  # in this run
         self._open = False
         self._chosen: set[str] | None = None  # addresses of those that may be fetched; None: all
         self._hosts: set[str] = set()  # that pictures may be waiting for
         self._next_due: datetime | None = None  # of those that are not due yet
-        self._in_hand: dict[str, WantedPicture] = {}
-        self._unwritten: list[_Answered] = []
+        self._in_hand: dict[str, QueuedImage] = {}
+        self._unwritten: list[_FetchedImage] = []
         self._writing: asyncio.Task[None] | None = None
 
     @property
@@ -122,7 +122,7 @@ class Pictures:
             self._run.ended()
         self._run.tell_change()
 
-    def answered(self, url: str, answer: Answer, milliseconds: int) -> None:
+    def answered(self, url: str, answer: RawResponse, milliseconds: int) -> None:
         """See Work."""
         self._put(url, milliseconds, answer=answer)
 
@@ -131,11 +131,11 @@ class Pictures:
         self._put(url, 0, failure=failure)
 
     def _put(
-        self, url: str, milliseconds: int, *, answer: Answer | None = None, failure: Failure | None = None
+        self, url: str, milliseconds: int, *, answer: RawResponse | None = None, failure: Failure | None = None
     ) -> None:
         if url not in self._in_hand:  # it came when all was over
             return
-        self._unwritten.append(_Answered(self._in_hand[url], self._run.now(), milliseconds, answer, failure))
+        self._unwritten.append(_FetchedImage(self._in_hand[url], self._run.now(), milliseconds, answer, failure))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_all())
 
@@ -170,7 +170,7 @@ class Pictures:
         finally:
             self._writing = None
 
-    async def _write(self, batch: Sequence[_Answered]) -> None:
+    async def _write(self, batch: Sequence[_FetchedImage]) -> None:
         """Files, then rows; on a disk that takes nothing, as soon as it does again."""
         while True:
             try:
@@ -181,13 +181,13 @@ class Pictures:
                 self._run.excuse(refusal)
                 if isinstance(refusal, NotWritableError):  # asking its host again would not mend it soon
                     for each in batch:
-                        each.failure = each.failure or Failure(each.picture.url, Kind.TEMPORARY, str(refusal))
+                        each.failure = each.failure or Failure(each.picture.url, FailureKind.TEMPORARY, str(refusal))
                 await asyncio.sleep(PAUSE)
             else:
                 break
         self._tell(batch, kept, missed)
 
-    def _write_files(self, batch: Sequence[_Answered]) -> list[KeptPicture]:
+    def _write_files(self, batch: Sequence[_FetchedImage]) -> list[StoredImage]:
         kept, files = [], dict[PurePosixPath, bytes]()
         for each in batch:
             if each.failure or each.answer is None:
@@ -198,19 +198,21 @@ class Pictures:
                 each.failure = image
                 continue
             sha256 = hashlib.sha256(image.data).hexdigest()
-            picture = KeptPicture(url, each.at, sha256, image.media_type, len(image.data))
+            picture = StoredImage(url, each.at, sha256, image.media_type, len(image.data))
             files[picture.path] = image.data  # once, whatever the number of addresses
             kept.append(picture)
         self._run.archive.write_pictures(files)
         return kept
 
-    def _missed(self, answered: _Answered, failure: Failure) -> MissedPicture:
+    def _missed(self, answered: _FetchedImage, failure: Failure) -> FailedImage:
         picture = answered.picture
         delay = retry_delay(failure.kind, picture.attempts + 1, answered.at - picture.first_seen)
         due = None if delay is None else answered.at + max(delay, self._run.manner.least_retry)
-        return MissedPicture(failure, answered.at, due)
+        return FailedImage(failure, answered.at, due)
 
-    def _tell(self, batch: Sequence[_Answered], kept: Sequence[KeptPicture], missed: Sequence[MissedPicture]) -> None:
+    def _tell(
+        self, batch: Sequence[_FetchedImage], kept: Sequence[StoredImage], missed: Sequence[FailedImage]
+    ) -> None:
         self.kept += len(kept)
         self.missed += len(missed)
         took = {each.picture.url: each for each in batch}

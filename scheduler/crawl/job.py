@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from archive.files.paths import CHINA
 from archive.index.spans import holes
 from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, Poll, Seen, Span
-from archive.model.fetch import Outcome, Verdict
+from archive.model.feed import Entry, Failure, ListingResult, Poll, Span
+from archive.model.fetch import Decision, Outcome
 from config.model import Feed
-from crawler.paging.backfill import Leg
+from crawler.paging.backfill import BackfillStep
 from scheduler.crawl.context import PATIENCE
-from scheduler.crawl.progress import CrawlResult, FeedTally, PictureTally, Tally
-from scheduler.crawl.work_queue import Desk
+from scheduler.crawl.progress import CrawlProgress, CrawlResult, FeedProgress, ImageProgress
+from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 LOOK = 1.0  # seconds without news after which an errand looks for what has become due
 
 
-class Errand:
+class CrawlJob:
     """An errand at a desk: its own, or the daemon's.
 
     :param feeds: to poll; the one to walk through
@@ -31,14 +31,14 @@ class Errand:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: ArchiveWorkQueue,
         feeds: Sequence[Feed],
         *,
         limit: int | None = None,
         stretch: Span | None = None,
-        on_change: Callable[[Tally], None] = lambda tally: None,
+        on_change: Callable[[CrawlProgress], None] = lambda tally: None,
     ) -> None:
-        self.tally = Tally({feed.id: FeedTally(feed.id) for feed in feeds})
+        self.tally = CrawlProgress({feed.id: FeedProgress(feed.id) for feed in feeds})
         self._desk, self._feeds, self._limit, self._stretch, self._on_change = desk, feeds, limit, stretch, on_change
         self._began = desk.run.now()
         self._pictures_before = (desk.pictures.kept, desk.pictures.missed)
@@ -126,7 +126,7 @@ class Errand:
         history = self._desk.run.store.feed_histories().get(feed)
         return history.floor if history else None
 
-    def _on_leg(self, leg: Leg, seen: Seen) -> None:
+    def _on_leg(self, leg: BackfillStep, seen: ListingResult) -> None:
         tally = self.tally.feeds[leg.stretch.feed]
         tally.pages += 1
         tally.listed += len(leg.stretch.entries)
@@ -173,12 +173,12 @@ class Errand:
         self.tally.resting |= resting
         return not waiting.keys() - resting
 
-    def _pictures(self) -> PictureTally | None:
+    def _pictures(self) -> ImageProgress | None:
         pictures, (kept, failed) = self._desk.pictures, self._pictures_before
         if not pictures.on:
             return None
         waiting = self._desk.run.store.gallery.counts().waiting
-        return PictureTally(pictures.kept - kept, pictures.missed - failed, waiting)
+        return ImageProgress(pictures.kept - kept, pictures.missed - failed, waiting)
 
     # What others say
 
@@ -188,7 +188,7 @@ class Errand:
         self.tally.waiting -= 1
         self._on_change(self.tally)
 
-    def looked_again(self, verdict: Verdict) -> None:
+    def looked_again(self, verdict: Decision) -> None:
         """See Listener."""
         self.tally.revised += verdict.outcome is Outcome.REVISED
         self.tally.waiting -= 1

@@ -9,7 +9,7 @@ from scheduler.exits import Exit
 
 
 @dataclass(slots=True)
-class FeedTally:
+class FeedProgress:
     """What was seen of one feed."""
 
     id: str
@@ -22,7 +22,7 @@ class FeedTally:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureTally:
+class ImageProgress:
     """What was done about pictures."""
 
     kept: int
@@ -31,10 +31,10 @@ class PictureTally:
 
 
 @dataclass(slots=True)
-class Tally:
+class CrawlProgress:
     """What an errand has done so far."""
 
-    feeds: dict[str, FeedTally] = field(default_factory=dict)
+    feeds: dict[str, FeedProgress] = field(default_factory=dict)
     archived: int = 0
     revised: int = 0
     failed: int = 0
@@ -50,7 +50,7 @@ class Tally:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         """The reverse of :meth:`as_json`."""
-        feeds = {name: FeedTally(**feed) for name, feed in document["feeds"].items()}
+        feeds = {name: FeedProgress(**feed) for name, feed in document["feeds"].items()}
         return cls(**(document | {"feeds": feeds, "resting": set(document["resting"])}))
 
 
@@ -58,7 +58,7 @@ class Tally:
 class CrawlResult:
     """What an errand did."""
 
-    feeds: tuple[FeedTally, ...]
+    feeds: tuple[FeedProgress, ...]
     archived: int
     revised: int
     failed: int
@@ -67,7 +67,7 @@ class CrawlResult:
     left: int  # articles that were due and were not tried, although no limit kept them from it
     resting: tuple[str, ...]  # hosts left alone because they want rest
     interrupted: bool = False
-    pictures: PictureTally | None = None  # None: none are kept
+    pictures: ImageProgress | None = None  # None: none are kept
 
     def as_json(self) -> dict[str, Any]:
         """The document that ``crawl --json`` prints."""
@@ -94,6 +94,6 @@ class CrawlResult:
     @classmethod
     def from_whole(cls, document: dict[str, Any]) -> Self:
         """The reverse of :meth:`whole`."""
-        feeds = tuple(FeedTally(**feed) for feed in document["feeds"])
-        pictures = PictureTally(**document["pictures"]) if document.get("pictures") else None
+        feeds = tuple(FeedProgress(**feed) for feed in document["feeds"])
+        pictures = ImageProgress(**document["pictures"]) if document.get("pictures") else None
         return cls(**(document | {"feeds": feeds, "resting": tuple(document["resting"]), "pictures": pictures}))

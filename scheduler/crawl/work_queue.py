@@ -1,4 +1,4 @@
-"""The desk: a :class:`~crawler.interfaces.Work`, done with an archive."""
+"""The desk: a :class:`~crawler.interfaces.WorkQueue`, done with an archive."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import datetime
 
 from archive.archive import Archive
 from config.model import Settings
-from crawler.interfaces import Fetching
-from scheduler.crawl.articles import Articles
-from scheduler.crawl.context import Manner, Run
-from scheduler.crawl.feeds import Lists
-from scheduler.crawl.images import Pictures
+from crawler.interfaces import Fetcher
+from scheduler.crawl.articles import ArticleQueue
+from scheduler.crawl.context import CrawlContext, RunPolicy
+from scheduler.crawl.feeds import FeedQueue
+from scheduler.crawl.images import ImageQueue
 
 
-class Desk:
+class ArchiveWorkQueue:
     """Between the spider and the archive: what is to be done, and what came of it."""
 
-    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: Manner) -> None:
-        self.run = Run(archive, settings, now, manner)
-        self.pictures = Pictures(self.run)
-        self.articles = Articles(self.run, self.pictures.expect)
-        self.lists = Lists(self.run, self.articles.expect)
+    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: RunPolicy) -> None:
+        self.run = CrawlContext(archive, settings, now, manner)
+        self.pictures = ImageQueue(self.run)
+        self.articles = ArticleQueue(self.run, self.pictures.expect)
+        self.lists = FeedQueue(self.run, self.articles.expect)
 
     def open(self, limit: int | None = None) -> None:
         """Let articles be fetched from now on, and their pictures.
@@ -51,7 +51,7 @@ class Desk:
         self.run.settings = settings
         self.articles.rests.first = settings.network.rest
 
-    def start(self, fetching: Fetching) -> None:
+    def start(self, fetching: Fetcher) -> None:
         """See Work."""
         self.run.open(fetching)
         self.lists.ask_again()

@@ -11,21 +11,21 @@ from typing import Any
 from archive.model.errors import DiskFullError, LockedError
 from archive.model.feed import Span
 from config.model import Feed
-from scheduler.crawl.job import Errand
-from scheduler.crawl.work_queue import Desk
-from scheduler.daemon.control_socket import RefusedError, Send
+from scheduler.crawl.job import CrawlJob
+from scheduler.crawl.work_queue import ArchiveWorkQueue
+from scheduler.daemon.control_socket import RequestRefusedError, Send
 from scheduler.exits import Exit
 
 PACE = 0.1  # seconds between two tallies sent: as often as a progress bar is drawn
 
 
-class Porter:
+class ControlHandler:
     """Carries errands out at the daemon's desk.
 
     :param requests: how many were sent so far
     """
 
-    def __init__(self, desk: Desk, requests: Callable[[], int]) -> None:
+    def __init__(self, desk: ArchiveWorkQueue, requests: Callable[[], int]) -> None:
         self._desk, self._requests = desk, requests
 
     async def handle(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
@@ -37,9 +37,9 @@ class Porter:
         try:
             return await self._carry_out(request, send)
         except LockedError as error:
-            raise RefusedError(str(error), Exit.LOCKED) from error
+            raise RequestRefusedError(str(error), Exit.LOCKED) from error
         except DiskFullError as error:
-            raise RefusedError(str(error), Exit.SOME_FAILED) from error
+            raise RequestRefusedError(str(error), Exit.SOME_FAILED) from error
 
     async def _carry_out(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
         match request:
@@ -51,17 +51,17 @@ class Porter:
                 released = self._desk.run.store.release(self._desk.run.now(), parked=parked)
                 self._desk.look()
                 return {"released": released}
-        raise RefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
+        raise RequestRefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 
     def _chosen(self, names: list[Any]) -> list[Feed]:
         feeds = {feed.id: feed for feed in self._desk.run.feeds}
         if missing := [str(name) for name in names if not isinstance(name, str) or name not in feeds]:
             reason = f"the daemon that holds the archive has no feed called {', '.join(missing)}, or it is off"
-            raise RefusedError(f"{reason}; it has: {', '.join(feeds)}", Exit.USAGE)
+            raise RequestRefusedError(f"{reason}; it has: {', '.join(feeds)}", Exit.USAGE)
         return [feeds[name] for name in dict.fromkeys(names)] or list(feeds.values())
 
     async def _errand(self, feeds: list[Feed], send: Send, **wanted: Any) -> dict[str, Any]:
-        errand = Errand(self._desk, feeds, **wanted)
+        errand = CrawlJob(self._desk, feeds, **wanted)
         before = self._requests()
         telling = asyncio.ensure_future(self._tell(errand, send))
         try:
@@ -73,7 +73,7 @@ class Porter:
         return errand.result(self._requests() - before).whole()
 
     @staticmethod
-    async def _tell(errand: Errand, send: Send) -> None:
+    async def _tell(errand: CrawlJob, send: Send) -> None:
         while True:
             await send({"tally": errand.tally.as_json()})
             await asyncio.sleep(PACE)
@@ -83,7 +83,7 @@ def _stretch(start: str, end: str) -> Span:
     try:
         stretch = Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
     except ValueError as error:
-        raise RefusedError(f"no stretch of time: {error}", Exit.USAGE) from error
+        raise RequestRefusedError(f"no stretch of time: {error}", Exit.USAGE) from error
     if stretch.start.tzinfo is None or stretch.end.tzinfo is None or stretch.start >= stretch.end:
-        raise RefusedError(f"no stretch of time with a zone: {start} to {end}", Exit.USAGE)
+        raise RequestRefusedError(f"no stretch of time with a zone: {start} to {end}", Exit.USAGE)
     return stretch

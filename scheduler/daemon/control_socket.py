@@ -30,7 +30,7 @@ class NoDaemonError(Exception):
     """No daemon answers at the archive's socket."""
 
 
-class RefusedError(Exception):
+class RequestRefusedError(Exception):
     """The daemon will not do it; the message says why."""
 
     def __init__(self, reason: str, status: Exit) -> None:
@@ -48,7 +48,7 @@ def _address(inner: Path) -> Iterator[str]:
         os.close(folder)
 
 
-class Reception:
+class ControlServer:
     """Takes errands in, in the daemon.
 
     :param inner: the archive's ``.finarchive`` folder
@@ -115,7 +115,7 @@ class Reception:
     async def _answer(self, request: dict[str, Any], send: Send) -> None:
         try:
             await send({"result": await self._handle(request, send)})
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             await send({"refused": str(refusal), "status": refusal.status})
         except OSError:
             raise  # it is gone
@@ -164,8 +164,8 @@ def hand_over(inner: Path, request: dict[str, Any], on_tally: Callable[[dict[str
                 elif "result" in document:
                     return dict(document["result"])
                 else:
-                    raise RefusedError(document["refused"], Exit(document["status"]))
+                    raise RequestRefusedError(document["refused"], Exit(document["status"]))
         except (OSError, ValueError, KeyError):
             pass
     reason = "the daemon that holds the archive ended before it was done: nothing is lost, run this again"
-    raise RefusedError(reason, Exit.INTERRUPTED)
+    raise RequestRefusedError(reason, Exit.INTERRUPTED)

@@ -26,18 +26,18 @@ from crawler import urls
 from crawler.engine import Engine
 from pipeline.recovery import recover
 from pipeline.writer import PASSES
-from scheduler.alerts.dispatcher import Alerts
+from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.clock import Clock, Watch
 from scheduler.crawl.context import STANDING
-from scheduler.crawl.work_queue import Desk
-from scheduler.daemon.control import Porter
-from scheduler.daemon.control_socket import Reception
-from scheduler.daemon.gap_filler import Mender
+from scheduler.crawl.work_queue import ArchiveWorkQueue
+from scheduler.daemon.control import ControlHandler
+from scheduler.daemon.control_socket import ControlServer
+from scheduler.daemon.gap_filler import GapFiller
 from scheduler.daemon.reload import Reloading
 from scheduler.daemon.systemd import Notifier, watchdog_interval
 from scheduler.daemon.timetable import Timetable
 from scheduler.exits import Exit
-from scheduler.monitoring.health import Health, Verdict
+from scheduler.monitoring.health import Health, HealthStatus
 from scheduler.monitoring.metrics import Metrics, Snapshot
 from scheduler.monitoring.reports import report_feeds
 from scheduler.policy.intervals import next_poll, pace
@@ -51,7 +51,7 @@ STUCK = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Environment:
     """What the daemon has from the system."""
 
     clock: Clock
@@ -71,18 +71,18 @@ class Daemon:
     """
 
     def __init__(
-        self, archive: Archive, settings: Settings, load: Callable[[], Settings], surroundings: Surroundings
+        self, archive: Archive, settings: Settings, load: Callable[[], Settings], surroundings: Environment
     ) -> None:
         self._archive, self._settings = archive, settings
         self._clock, self._notifier = surroundings.clock, surroundings.notifier
         self._watchdog = surroundings.watchdog
         self._began = self._clock.now()
-        self._desk = Desk(archive, settings, self._clock.now, STANDING)
+        self._desk = ArchiveWorkQueue(archive, settings, self._clock.now, STANDING)
         self._engine = Engine(settings, self._desk, self._desk.articles.rests, self._clock.now, self._main)
         self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._desk.run.crash)
-        self._mender = Mender(self._desk, self._clock)
+        self._mender = GapFiller(self._desk, self._clock)
         self._metrics = Metrics()
-        self._alerts = Alerts(self._desk.run, self._clock, self._metrics.alerted)
+        self._alerts = AlertDispatcher(self._desk.run, self._clock, self._metrics.alerted)
         self._polled_at: dict[str, datetime] = {}
         self._reloading = Reloading(
             load,
@@ -103,8 +103,8 @@ class Daemon:
 
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
-        porter = Porter(self._desk, lambda: self._engine.requests)
-        reception = Reception(self._archive.root / INNER, porter.handle)
+        porter = ControlHandler(self._desk, lambda: self._engine.requests)
+        reception = ControlServer(self._archive.root / INNER, porter.handle)
         health = (
             Health(self._settings.health.port, self._verdict, self._render) if self._settings.health.port else None
         )
@@ -230,7 +230,7 @@ class Daemon:
         ours = entered is not None and entered >= self._began  # else it was there before we were
         self._metrics.archived(self._clock.now() - entered if entered and ours else None)
 
-    def looked_again(self, verdict: fetch.Verdict) -> None:
+    def looked_again(self, verdict: fetch.Decision) -> None:
         """See Listener."""
         self._metrics.looked_again(verdict.outcome)
 
@@ -241,7 +241,7 @@ class Daemon:
     def changed(self) -> None:
         """See Listener."""
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> HealthStatus:
         stuck, store = self._stuck(), self._desk.run.store
         reports = report_feeds(self._settings, store, self._clock.now(), counted=False)
         states = Counter(report.state for report in reports)
@@ -252,7 +252,7 @@ class Daemon:
         }
         refuses = self._desk.run.suspended() or self._desk.articles.disk_refuses
         deaf = bool(states) and set(states) <= {"failing", "blocked"}
-        return Verdict(not (stuck or refuses or deaf), told | {"stuck": stuck, "disk_refuses": refuses})
+        return HealthStatus(not (stuck or refuses or deaf), told | {"stuck": stuck, "disk_refuses": refuses})
 
     def _render(self) -> bytes:
         store, now = self._desk.run.store, self._clock.now()
@@ -268,7 +268,7 @@ class Daemon:
         return self._metrics.render(snapshot, now)
 
 
-def run_daemon(settings: Settings, load: Callable[[], Settings], surroundings: Surroundings) -> Exit:
+def run_daemon(settings: Settings, load: Callable[[], Settings], surroundings: Environment) -> Exit:
     """Run the daemon until it is told to stop. Runs Scrapy's reactor, so once in a process.
 
     :param load: reads the configuration again, on SIGHUP

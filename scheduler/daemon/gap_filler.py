@@ -6,11 +6,11 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from archive.model.feed import Gap, Seen, Span
+from archive.model.feed import Gap, ListingResult, Span
 from config.model import Feed
-from crawler.paging.backfill import Leg
+from crawler.paging.backfill import BackfillStep
 from scheduler.clock import Clock
-from scheduler.crawl.work_queue import Desk
+from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 logger = logging.getLogger("finarchive")
 
@@ -19,10 +19,10 @@ logger = logging.getLogger("finarchive")
 FIRST, LONGEST = timedelta(minutes=10), timedelta(days=1)
 
 
-class Mender:
+class GapFiller:
     """Closes the gaps of the configured feeds, one after another."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, desk: ArchiveWorkQueue, clock: Clock) -> None:
         self._desk, self._clock = desk, clock
         self._later: dict[str, tuple[datetime, timedelta]] = {}  # by feed: not before, and how long it waited
 
@@ -69,5 +69,5 @@ class Mender:
         logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, wait.total_seconds(), reason or "")
 
 
-def _no_word(leg: Leg, seen: Seen) -> None:
+def _no_word(leg: BackfillStep, seen: ListingResult) -> None:
     """Nobody watches."""

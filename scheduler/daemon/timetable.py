@@ -17,7 +17,7 @@ from scheduler.clock import Clock
 RESERVE = timedelta(hours=1)
 
 
-class _Reserve(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+class _SpareExecutor(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """The time of a job of which nobody has said anything better."""
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
@@ -61,7 +61,7 @@ class Timetable:
                 job.remove()
         for feed in wanted:
             if self._scheduler.get_job(feed) is None:
-                self._scheduler.add_job(self._run, _Reserve(), args=[feed], id=feed)
+                self._scheduler.add_job(self._run, _SpareExecutor(), args=[feed], id=feed)
             if feed not in self._running:  # else its end says when
                 self._set(feed)
 

@@ -48,7 +48,7 @@ class PortInUseError(HealthError):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HealthStatus:
     """Whether all is well."""
 
     ok: bool
@@ -76,7 +76,7 @@ class Health:
     def __init__(
         self,
         port: int,
-        check: Callable[[], Verdict],
+        check: Callable[[], HealthStatus],
         metrics: Callable[[], bytes],
         *,
         patience: float = PATIENCE,

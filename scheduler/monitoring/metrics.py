@@ -21,14 +21,14 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from archive.model.feed import Failure, Gap, Kind
+from archive.model.feed import Failure, FailureKind, Gap
 from archive.model.fetch import Outcome
 from scheduler.monitoring.reports import FeedReport
 
 # The oldest of the text formats: whatever reads Prometheus' metrics reads it.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 STATES = ("ok", "stale", "failing", "blocked", "new")  # of a feed
-OUTCOMES = ("ok", *Kind)  # of a poll
+OUTCOMES = ("ok", *FailureKind)  # of a poll
 # Seconds. A quantile is guessed between two bounds, so they stand close around 60: the aim is that in busy hours
 # 95 of 100 articles are archived within a minute. Above, up to an hour: the longest interval between two polls, if
 # nothing else is configured; then what outages and the retries (scheduler.policy.intervals) cost.
@@ -88,7 +88,7 @@ class Metrics:
         build = Info("finarchive_build", "What is running.", registry=self._registry)
         build.info({"version": version("finarchive")})
         _Process(registry=self._registry)
-        for kind in Kind:
+        for kind in FailureKind:
             self._failures.labels(kind)  # at 0: Prometheus sees no increase in a series that begins with 1
 
     def polled(self, feed: str, error: Failure | None) -> None:
@@ -112,7 +112,7 @@ class Metrics:
         """An archived article was looked at again."""
         self._looks.labels(outcome).inc()
 
-    def failed(self, kind: Kind) -> None:
+    def failed(self, kind: FailureKind) -> None:
         """An attempt on an article failed."""
         self._failures.labels(kind).inc()
 

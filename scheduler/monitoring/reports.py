@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from archive.index.alerts import Told
+from archive.index.alerts import AlertProgress
 from archive.model.feed import Counts
 from archive.query.parser import parse
 from archive.store import Store
@@ -45,7 +45,7 @@ class AlertReport:
     address: int | None  # which of the alert's, from 1; None: none is known here
     service: str | None  # the scheme of the address: the rest is secret
     waiting: int  # articles that it is still to be told of
-    told: Told | None  # None: neither the daemon nor a crawl has run since it was configured
+    told: AlertProgress | None  # None: neither the daemon nor a crawl has run since it was configured
 
 
 def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bool = True) -> list[FeedReport]:

@@ -1,6 +1,6 @@
 """When a feed brings articles, learned hour by hour of its week. Pure.
 
-The record is :class:`archive.model.feed.Rhythm`: 48 slots, the hours of the day in China time on weekdays and at
+The record is :class:`archive.model.feed.ArrivalRate`: 48 slots, the hours of the day in China time on weekdays and at
 weekends. A slot's rate is what came in it over how long it was watched. Slots of which little is known lean on the
 feed's rate over all slots, and that on the configured interval.
 """
@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
-from archive.model.feed import Rhythm
+from archive.model.feed import ArrivalRate
 
 # A poll is worth its request when half an article is to be expected: two polls of five then bring something, and
 # an article waits for half an interval on average. More saves few requests, because polls come no closer than
@@ -42,10 +42,10 @@ _HABIT = 1.5
 _OLDEST_PART = 10  # the oldest tenth of a list may be pinned, or filed late: it does not say how far the list reaches
 _LONGEST = timedelta(weeks=52)  # nobody waits longer for an article; keeps the arithmetic within the calendar
 
-EMPTY = Rhythm(seconds=(0.0,) * _SLOTS, arrivals=(0.0,) * _SLOTS, until=None)  # of a feed never watched
+EMPTY = ArrivalRate(seconds=(0.0,) * _SLOTS, arrivals=(0.0,) * _SLOTS, until=None)  # of a feed never watched
 
 
-def learn(rhythm: Rhythm, since: datetime, until: datetime, times: Iterable[datetime]) -> Rhythm:
+def learn(rhythm: ArrivalRate, since: datetime, until: datetime, times: Iterable[datetime]) -> ArrivalRate:
     """The rhythm, once a feed that was watched from since to until has brought articles at these times.
 
     Meant for when something new came. Silence is learned when it ends, so that a feed that died keeps the rhythm by
@@ -69,10 +69,10 @@ def learn(rhythm: Rhythm, since: datetime, until: datetime, times: Iterable[date
         seconds[slot] = seconds[slot] * kept + _LIFE * (1 - kept)
         arrivals[slot] = arrivals[slot] * kept + sum(_kept(end - time) for time in came[done:following])
         done = following
-    return Rhythm(tuple(seconds), tuple(arrivals), until)
+    return ArrivalRate(tuple(seconds), tuple(arrivals), until)
 
 
-def first_look(times: Iterable[datetime], now: datetime) -> Rhythm:
+def first_look(times: Iterable[datetime], now: datetime) -> ArrivalRate:
     """What a feed's first poll tells: a list is a record of when its articles came, as far as it reaches.
 
     :param times: of all articles that were listed, the old ones too
@@ -82,12 +82,12 @@ def first_look(times: Iterable[datetime], now: datetime) -> Rhythm:
     return learn(EMPTY, since, now, [time for time in known if time >= since])
 
 
-def is_known(rhythm: Rhythm) -> bool:
+def is_known(rhythm: ArrivalRate) -> bool:
     """Whether the feed has brought enough, not yet faded, to speak of its habits."""
     return sum(rhythm.arrivals) >= _HABIT
 
 
-def expected(rhythm: Rhythm, since: datetime, until: datetime, base: timedelta) -> float:
+def expected(rhythm: ArrivalRate, since: datetime, until: datetime, base: timedelta) -> float:
     """How many articles are to be expected between two times; 0 when until is not after since.
 
     :param base: the interval that is taken for right while nothing is known: it brings :data:`WANTED` articles
@@ -99,7 +99,7 @@ def expected(rhythm: Rhythm, since: datetime, until: datetime, base: timedelta) 
     return weeks * _of_a_week(rates) + sum(rates[slot] * (b - a) for slot, a, b in _hours(start + weeks * _WEEK, end))
 
 
-def time_of(rhythm: Rhythm, since: datetime, number: float, base: timedelta) -> datetime:
+def time_of(rhythm: ArrivalRate, since: datetime, number: float, base: timedelta) -> datetime:
     """When so many articles are to be expected after since; a year later at the latest.
 
     :param base: as for :func:`expected`, whose inverse this is
@@ -117,7 +117,7 @@ def time_of(rhythm: Rhythm, since: datetime, number: float, base: timedelta) -> 
     return since + timedelta(seconds=at + _WEEK - start)  # rounding ate the last moment of the week
 
 
-def interval(rhythm: Rhythm, since: datetime, number: float, base: timedelta) -> timedelta:
+def interval(rhythm: ArrivalRate, since: datetime, number: float, base: timedelta) -> timedelta:
     """How long after since to look again, to find so many articles.
 
     As :func:`time_of` says; but where the rate falls, no longer than the rate at since would have it. What came in
@@ -130,7 +130,7 @@ def interval(rhythm: Rhythm, since: datetime, number: float, base: timedelta) ->
     return min(time_of(rhythm, since, number, base) - since, steady)
 
 
-def _rates(rhythm: Rhythm, base: timedelta) -> list[float]:
+def _rates(rhythm: ArrivalRate, base: timedelta) -> list[float]:
     """Articles per second in each slot; always above 0."""
     overall = _leaning(sum(rhythm.arrivals), sum(rhythm.seconds), WANTED / base.total_seconds())
     return [_leaning(*evidence, overall) for evidence in zip(rhythm.arrivals, rhythm.seconds, strict=True)]

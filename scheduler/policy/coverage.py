@@ -23,7 +23,7 @@ _STEPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
+class CoverageState:
     """What is known of one stretch of a feed's time."""
 
     stretch: Span  # the one that is judged; of no length when it has not begun
@@ -56,14 +56,14 @@ class Cover:
         """Does the stretch end before the feed's record begins?"""
         return self.begin is None or self.stretch.end <= self.begin
 
-    def hours(self) -> list[Cover]:
+    def hours(self) -> list[CoverageState]:
         """The 24 hours of the day that this is the cover of."""
         starts = [self.stretch.start + number * _HOUR for number in range(24)]
         return [self._part(_until(self.stretch.end, Span(start, start + _HOUR))) for start in starts]
 
-    def _part(self, stretch: Span) -> Cover:
+    def _part(self, stretch: Span) -> CoverageState:
         clipped = (Span(max(h.start, stretch.start), min(h.end, stretch.end)) for h in self.open)
-        return Cover(stretch, tuple(hole for hole in clipped if hole.start < hole.end), self.begin)
+        return CoverageState(stretch, tuple(hole for hole in clipped if hole.start < hole.end), self.begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class FeedDay:
 
     feed: str
     day: date  # in China
-    cover: Cover
+    cover: CoverageState
 
 
 def coverage(
@@ -99,7 +99,7 @@ def coverage(
         for day, stretch in stretches.items():
             # A hole of no length is a stretch that has not begun.
             found_open = tuple(hole for hole in holes(stretch, known) if hole.start < hole.end)
-            found.append(FeedDay(feed, day, Cover(stretch, found_open, begin)))
+            found.append(FeedDay(feed, day, CoverageState(stretch, found_open, begin)))
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
-from archive.model.feed import FeedHistory, Gap, Kind, Rest, Rhythm
+from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Gap, HostBackoff
 from scheduler.policy.intervals import Silence, find_silence
 
 # Without a poll for so long a record is stale, however its list is doing. Who crawls by hand may skip a weekend.
@@ -17,17 +17,17 @@ NEGLECT = timedelta(days=3)
 
 _BY_ITSELF = "the daemon asks again by itself, finarchive crawl does at once"
 _MENDS = {
-    Kind.TEMPORARY: _BY_ITSELF,
-    Kind.BLOCKED: _BY_ITSELF,
-    Kind.GONE: "the list may have moved: check its address in the configuration; " + _BY_ITSELF,
-    Kind.REFUSED: "not asked, by a rule of ours: see [network] and the feed in the configuration",
-    Kind.UNREADABLE: "an error page passes; a list in a new form, or a wrong address, does not; " + _BY_ITSELF,
+    FailureKind.TEMPORARY: _BY_ITSELF,
+    FailureKind.BLOCKED: _BY_ITSELF,
+    FailureKind.GONE: "the list may have moved: check its address in the configuration; " + _BY_ITSELF,
+    FailureKind.REFUSED: "not asked, by a rule of ours: see [network] and the feed in the configuration",
+    FailureKind.UNREADABLE: "an error page passes; a list in a new form, or a wrong address, does not; " + _BY_ITSELF,
 }
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FeedState:
     """How a feed is doing."""
 
     state: str  # ok, stale, failing, blocked, new
@@ -45,8 +45,14 @@ class OpenGap:
 
 
 def judge(
-    history: FeedHistory | None, rest: Rest | None, rhythm: Rhythm, base: timedelta, now: datetime, *, listed: bool
-) -> Standing:
+    history: FeedHistory | None,
+    rest: HostBackoff | None,
+    rhythm: ArrivalRate,
+    base: timedelta,
+    now: datetime,
+    *,
+    listed: bool,
+) -> FeedState:
     """How a feed is doing.
 
     :param rest: of the host of its list
@@ -55,22 +61,22 @@ def judge(
     """
     resting = rest if rest and rest.until > now else None
     if history is None or history.last_poll is None:
-        return Standing("new", "never polled; the daemon does so when it runs, finarchive crawl does at once")
+        return FeedState("new", "never polled; the daemon does so when it runs, finarchive crawl does at once")
     if history.error or resting:
         return _trouble(history, resting)
     if now - history.last_poll >= NEGLECT:
         text = (
             f"not polled for {_age(now - history.last_poll)}: is the daemon running? finarchive crawl polls it once"
         )
-        return Standing("stale", text, history.last_poll)
+        return FeedState("stale", text, history.last_poll)
     if not listed:
-        return Standing(
+        return FeedState(
             "stale", "it answers, but has never listed an article: check its address in the configuration"
         )
     silence = find_silence(rhythm, history.newest, history.last_success or history.last_poll, base)
     if silence:
-        return Standing("stale", _dead(silence), history.newest)
-    return Standing("ok", "polled without a fault")
+        return FeedState("stale", _dead(silence), history.newest)
+    return FeedState("ok", "polled without a fault")
 
 
 def close_gap(gap: Gap, floor: datetime | None, *, reads: bool) -> OpenGap:
@@ -87,18 +93,18 @@ def close_gap(gap: Gap, floor: datetime | None, *, reads: bool) -> OpenGap:
     return OpenGap(gap, _backfill(gap.feed, floor, gap.end) if floor < gap.end else None, reach)
 
 
-def _trouble(history: FeedHistory, resting: Rest | None) -> Standing:
+def _trouble(history: FeedHistory, resting: HostBackoff | None) -> FeedState:
     """Its host rests, or its last poll broke off."""
     kind = resting.kind if resting else history.kind
-    state = "blocked" if kind is Kind.BLOCKED else "failing"
+    state = "blocked" if kind is FailureKind.BLOCKED else "failing"
     told = history.error
     if resting and (not told or resting.host in told):  # a poll that was not even sent: it only says so
         told = resting.reason
     if resting:
         mend = f"{resting.host} is left alone until {_local(resting.until)} and then asked again by itself"
     else:
-        mend = _MENDS[kind or Kind.TEMPORARY]
-    return Standing(state, f"{told}; {mend}", history.failing_since)
+        mend = _MENDS[kind or FailureKind.TEMPORARY]
+    return FeedState(state, f"{told}; {mend}", history.failing_since)
 
 
 def _dead(silence: Silence) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from archive.model.feed import Kind, Rhythm
+from archive.model.feed import ArrivalRate, FailureKind
 from config.model import Feed, ScheduleSettings
 from scheduler.policy.arrival_rate import WANTED, expected, interval, is_known
 
@@ -19,19 +19,19 @@ _MENDS_BY_ITSELF = (_NOW, _MINUTE, 5 * _MINUTE, _HOUR / 2, 2 * _HOUR, 6 * _HOUR,
 # over a day tell.
 _HARDLY_MENDS = (_NOW, _HOUR, _DAY)
 _DELAYS = {
-    Kind.TEMPORARY: _MENDS_BY_ITSELF,
-    Kind.BLOCKED: _MENDS_BY_ITSELF,
-    Kind.REFUSED: _HARDLY_MENDS,
-    Kind.GONE: _HARDLY_MENDS,
-    Kind.UNREADABLE: _HARDLY_MENDS,
+    FailureKind.TEMPORARY: _MENDS_BY_ITSELF,
+    FailureKind.BLOCKED: _MENDS_BY_ITSELF,
+    FailureKind.REFUSED: _HARDLY_MENDS,
+    FailureKind.GONE: _HARDLY_MENDS,
+    FailureKind.UNREADABLE: _HARDLY_MENDS,
 }
 
 _WEIGHTS = {
-    Kind.TEMPORARY: 0.25,  # a time-out is over soon, as a rule
-    Kind.UNREADABLE: 0.5,  # an error page in place of the list: often a slip, sometimes a new layout
-    Kind.GONE: 1.0,
-    Kind.REFUSED: 1.0,
-    Kind.BLOCKED: 0.0,  # the host's rest says when to ask again; the feed need not wait on top of it
+    FailureKind.TEMPORARY: 0.25,  # a time-out is over soon, as a rule
+    FailureKind.UNREADABLE: 0.5,  # an error page in place of the list: often a slip, sometimes a new layout
+    FailureKind.GONE: 1.0,
+    FailureKind.REFUSED: 1.0,
+    FailureKind.BLOCKED: 0.0,  # the host's rest says when to ask again; the feed need not wait on top of it
 }
 LONGEST_DELAY = max(delay for delays in _DELAYS.values() for delay in delays)  # before any retry
 _LIGHTEST = 0.25  # every so much trouble doubles the wait
@@ -73,12 +73,12 @@ def pace(feed: Feed, schedule: ScheduleSettings) -> Pace:
     return Pace(least=schedule.min, most=schedule.max, base=base)
 
 
-def weight(kind: Kind) -> float:
+def weight(kind: FailureKind) -> float:
     """How much one failed poll weighs; a feed's trouble is the sum over its failed polls in a row."""
     return _WEIGHTS[kind]
 
 
-def retry_delay(kind: Kind, attempts: int, known_for: timedelta) -> timedelta | None:
+def retry_delay(kind: FailureKind, attempts: int, known_for: timedelta) -> timedelta | None:
     """How long after a failed attempt to try again; None to park the entry.
 
     Attempts that failed in another way may have been many in a few minutes, and say nothing of this one: no step of
@@ -94,7 +94,7 @@ def retry_delay(kind: Kind, attempts: int, known_for: timedelta) -> timedelta | 
 
 
 def next_poll(
-    rhythm: Rhythm,
+    rhythm: ArrivalRate,
     pace: Pace,
     now: datetime,
     *,
@@ -106,8 +106,8 @@ def next_poll(
 ) -> datetime:
     """When a feed is to be polled next; never before now.
 
-    That is when its rhythm lets expect :data:`~scheduler.policy.arrival_rate.WANTED` articles after its last poll, within the
-    pace. After a silence that its rhythm does not explain more are waited for: at an even rate the interval becomes
+    That is when its arrival rate predicts :data:`~scheduler.policy.arrival_rate.WANTED` articles since its last
+    poll, within the pace. After a silence that its rhythm does not explain more are waited for: at an even rate the interval becomes
     a sixth of the silence. Failed polls put it off.
 
     :param rhythm: its ``until`` is when the feed last brought something new
@@ -129,7 +129,7 @@ def next_poll(
     return max(now, last_poll + min(max(wait, pace.least), max(pace.most, setback)))
 
 
-def find_silence(rhythm: Rhythm, newest: datetime | None, heard: datetime, base: timedelta) -> Silence | None:
+def find_silence(rhythm: ArrivalRate, newest: datetime | None, heard: datetime, base: timedelta) -> Silence | None:
     """Whether a list that answers has died; None: it has not, or nothing can be said.
 
     :param newest: publication time of the newest article it has listed. Where that lies in the future, the rhythm's
@@ -147,7 +147,7 @@ def find_silence(rhythm: Rhythm, newest: datetime | None, heard: datetime, base:
     return Silence(age, missing) if missing >= _MISSING and age >= _SOONEST_DEATH else None
 
 
-def _silence(rhythm: Rhythm, last_poll: datetime, last_success: datetime | None, base: timedelta) -> float:
+def _silence(rhythm: ArrivalRate, last_poll: datetime, last_success: datetime | None, base: timedelta) -> float:
     """How many articles the rhythm let expect since the feed last brought one, as far as it was heard."""
     if rhythm.until is None or last_success is None:
         return 0.0
