@@ -27,7 +27,7 @@ HOST = "finance.sina.com.cn"
     [
         (CannotResolveHostError(), FailureKind.TEMPORARY, f"the name {HOST} could not be resolved: is there a network?"),  # noqa: E501
         (DownloadConnectionRefusedError("x"), FailureKind.TEMPORARY, f"{HOST} refused the connection"),
-        (DownloadTimeoutError(), FailureKind.TEMPORARY, f"{HOST} took too long: no whole answer within network.timeout"),
+        (DownloadTimeoutError(), FailureKind.TEMPORARY, f"{HOST} took too long: no whole answer within network.timeout"),  # noqa: E501
         (ResponseDataLossError(), FailureKind.TEMPORARY, f"the answer of {HOST} ended in the middle"),
         (DownloadCancelledError(), FailureKind.REFUSED, "the answer is larger than network.max_body"),
         (RefusedError("no robots.txt here"), FailureKind.REFUSED, "no robots.txt here"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive.index.database import Database
-from archive.index.schema import migrations
+from archive.index.migrations.registry import migrations
 from archive.model.errors import NotWritableError
 from archive.model.feed import Counts, FailureKind, FeedHistory, Gap, HostBackoff, Span
 from archive.query.parser import parse

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import archive.index.schema
+import archive.index.migrations.m008_days
 import archive.search.candidates
 import archive.search.search
 import archive.search.windows
@@ -386,7 +386,7 @@ def test_days_long_past_are_found_whenever_they_were_observed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, block: int, asked: str
 ) -> None:
     monkeypatch.setattr(archive.newest, "FIRST_WINDOW", first)
-    for module in (archive.schema, archive.windows):
+    for module in (archive.index.migrations.m008_days, archive.search.windows):
         monkeypatch.setattr(module, "BLOCK", block)
     store = Store.open(tmp_path / "index.db")
     days = list(range(30)) * 2
@@ -417,7 +417,7 @@ def test_days_long_past_are_found_whenever_they_were_observed(
 def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (archive.schema, archive.windows):
+    for module in (archive.index.migrations.m008_days, archive.search.windows):
         monkeypatch.setattr(module, "BLOCK", 1)
     store = Store.open(tmp_path / "index.db")
     for hour in range(6):

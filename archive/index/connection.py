@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archive.index.database import Database
 from archive.index.errors import wrap_errors
-from archive.index.schema import migrations
+from archive.index.migrations.registry import migrations
 from archive.model.errors import NewerIndexError
 
 # How long a write waits for another program that has the index open for writing, seconds.
@@ -102,6 +102,8 @@ def _database(connection: sqlite3.Connection) -> Database:
 
 
 def _refuse_newer(database: Database, path: Path) -> None:
+    # sqlite-utils has no public list of all migrations of a set: pending() gives only those not applied yet.
+    # tests/test_migrations.py fails, and names the version of sqlite-utils, when this private attribute changes.
     ours = {migration.name for migration in migrations._migrations}
     unknown = [applied.name for applied in migrations.applied(database) if applied.name not in ours]
     if unknown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -28,12 +28,6 @@ _MISSING = """
     FROM revisions r LEFT JOIN texts USING (docid, number)
     WHERE NOT EXISTS (SELECT 1 FROM searchable s WHERE s.docid = r.docid AND s.number = r.number)
     ORDER BY r.docid, r.number
-"""
-
-_HAVING = """
-    SELECT s.id, r.title, r.media, r.symbols, t.text FROM searchable s JOIN revisions r USING (docid, number)
-    LEFT JOIN texts t USING (docid, number)
-    WHERE t.text GLOB :pattern OR r.title GLOB :pattern OR r.media GLOB :pattern
 """
 
 # A row of ``revisions``, with docid, number, published, fetched_at, title, media and symbols; and its plain text, or
@@ -73,20 +67,6 @@ def add_missing_words(database: Database) -> None:
     missing: Iterator[statements.Row] = database.execute(_MISSING)
     while batch := list(islice(missing, _BATCH)):
         add_words(database, [(row, row["text"]) for row in batch])
-
-
-def rewrite_words(database: Database, characters: str, before: Callable[[str], str]) -> None:
-    """Write the words of versions anew that have some characters: the rule for these has changed.
-
-    :param characters: as they stand in brackets in a pattern
-    :param before: makes of a text one that has the words now that it had by the old rule
-    """
-    for row in database.execute(_HAVING, {"pattern": f"*[{characters}]*"}):
-        given = {name: row[name] for name in ("text", "title", "media")}
-        old = {name: before(each) if each else each for name, each in given.items()}
-        symbols = json.loads(row["symbols"])
-        database.execute(_FORGET, [row["id"], *_columns(**old, symbols=symbols)])
-        database.execute(_WRITE, [row["id"], *_columns(**given, symbols=symbols)])
 
 
 def _columns(text: str | None, title: str, media: str | None, symbols: Iterable[str]) -> list[str]:

@@ -107,8 +107,8 @@ def next_poll(
     """When a feed is to be polled next; never before now.
 
     That is when its arrival rate predicts :data:`~scheduler.policy.arrival_rate.WANTED` articles since its last
-    poll, within the pace. After a silence that its rhythm does not explain more are waited for: at an even rate the interval becomes
-    a sixth of the silence. Failed polls put it off.
+    poll, within the pace. After a silence that its rhythm does not explain more are waited for: at an even rate the
+    interval becomes a sixth of the silence. Failed polls put it off.
 
     :param rhythm: its ``until`` is when the feed last brought something new
     :param last_poll: None: never polled, so now. One in the future (the clock was set back) is taken as now

@@ -1,0 +1,87 @@
+"""The migrations stay as they were released: their code, their names and the tables that they make."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import archive.search.windows
+from archive.index.database import Database
+from archive.index.migrations import m008_days, words_m009
+from archive.index.migrations.registry import migrations
+from archive.store import Store
+from tests.test_boundaries import PACKAGES, ROOT, imported
+
+FOLDER = "archive/index/migrations"
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / FOLDER).glob("*.py"))
+NAMES = [
+    "m001_entries_revisions_feeds",
+    "m002_the_ledger",
+    "m003_looks_and_versions",
+    "m004_validators_and_addresses",
+    "m005_images",
+    "m006_search",
+    "m007_alerts",
+    "m008_days",
+    "m009_enclosed_numbers",
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_migration_imports_nothing_that_changes(module: str) -> None:
+    wrong = [
+        f"{module}:{line} imports {name}"
+        for line, name in imported(module)
+        if name.partition(".")[0] in PACKAGES
+        and name not in {"archive.index.database", "archive.index.migrations"}
+        and not name.startswith("archive.index.migrations.")
+    ]
+    assert wrong == [], "a migration takes a copy of the code that it needs"
+
+
+def test_a_new_index_has_the_recorded_tables(tmp_path: Path) -> None:
+    """A change of sqlite-utils can change how a statement is written; a change of the program cannot."""
+    Store.open(tmp_path / "index.db").close()
+    connection = sqlite3.connect(tmp_path / "index.db")
+    statements = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name")
+    schema = "".join(f"{sql};\n" for (sql,) in statements)
+    connection.close()
+    recorded = (ROOT / "tests/fixtures/schema_v9.sql").read_text(encoding="utf-8")
+    assert schema == recorded, f"made with sqlite-utils {importlib.metadata.version('sqlite-utils')}"
+
+
+def test_the_names_that_indexes_record_stay() -> None:
+    database = Database(memory=True)
+    migrations.apply(database)
+    recorded = database.execute("SELECT migration_set, name FROM _sqlite_migrations ORDER BY rowid").fetchall()
+    assert recorded == [("finarchive", name) for name in NAMES]
+
+
+def test_each_migration_has_a_module_of_its_own() -> None:
+    assert [Path(module).stem for module in MODULES if Path(module).name.startswith("m0")] == NAMES
+
+
+def test_sqlite_utils_has_the_private_list_of_migrations() -> None:
+    """archive/index/connection.py reads it to refuse an index that a newer program wrote."""
+    version = importlib.metadata.version("sqlite-utils")
+    names = [getattr(migration, "name", None) for migration in getattr(migrations, "_migrations", ())]
+    assert names == NAMES, f"sqlite-utils {version} changed Migrations._migrations: adapt archive/index/connection.py"
+
+
+def test_days_are_read_by_the_blocks_that_the_trigger_writes() -> None:
+    assert archive.search.windows.BLOCK == m008_days.BLOCK
+
+
+def test_the_words_of_m009_stay() -> None:
+    text = "①2026年　贵\u2066州茅台ＳＨ600519，涨³％ Ｃａｆé"
+    columns = words_m009.columns(text, "题", None, ["sh600519", "hk700"])
+    assert [" ".join(column.split()) for column in columns] == [
+        "1 2026 年 贵州 州茅 茅台 台 sh 600519 涨 3 café",
+        "题",
+        "",
+        "sh 600519 hk 700",
+    ]
+    assert words_m009.before("①2026年 贵\u2066州") == "12026年 贵 州"
