@@ -217,7 +217,7 @@ class Store:
         return [row_mapping.pending(row) for row in rows]
 
     def commit_paths(self, paths: Mapping[str, str]) -> None:
-        """Record where the files of articles are about to be written.
+        """Record where the files of articles are about to be written. See D16.
 
         :param paths: docid -> path, relative to the archive's root
         """
@@ -229,7 +229,7 @@ class Store:
     def come_to_date(self, now: datetime, longest: timedelta) -> None:
         """Let nothing that waits be tried later than now, or due later than the longest delay from now.
 
-        Such times are of a clock that was ahead.
+        Such times are of a clock that was ahead. See D41.
         """
         times = {"now": to_text(now), "latest": to_text(now + longest)}
         with wrap_errors(self._path), self._db.atomic():

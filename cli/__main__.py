@@ -1,6 +1,6 @@
 """The command, as it is installed and as ``python -m cli``: no more of it than the way to it.
 
-Each process that reads for a rebuild begins by importing what its parent was begun with.
+Each process that reads for a rebuild begins by importing what its parent was begun with. See D118.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The fields are read here and APScheduler walks the calendar. Left to itself it counts weekdays from Monday = 0 where
 cron has Sunday = 0, wants the day *and* the weekday to fit where cron takes either, drops what stands behind a name
-("mon-fri/2" is every weekday to it), and knows words that cron does not.
+("mon-fri/2" is every weekday to it), and knows words that cron does not. See D29.
 """
 
 from __future__ import annotations

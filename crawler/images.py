@@ -17,7 +17,7 @@ from crawler.http.middleware import ANSWER
 from crawler.interfaces import ImageTasks
 
 PRIORITY = -5  # behind articles, which have 0
-# In Scrapy's hands at once, of all hosts: far fewer than it has room for, so that no poll waits for want of it.
+# In Scrapy's hands at once, of all hosts: far fewer than it has room for, so that no poll waits for want of it (D67).
 MOST = 16
 
 

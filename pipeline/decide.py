@@ -37,7 +37,7 @@ def _pictures(verdict: Decision, known: ArticleState | None) -> dict[str, str]:
     """The pictures that are to be kept: of the newest version, so that those of before they were wanted come too."""
     if verdict.article is None or not verdict.look.rules.images:
         return {}
-    # Where nothing is new the page may name the same pictures on other hosts: those of the version are meant.
+    # Where nothing is new the page may name the same pictures on other hosts: those of the version are meant (D66).
     version = verdict.revision or (known.revision if known and known.revision.fingerprint else verdict.article)
     return {each.url: urls.host(each.url) for each in version.pictures if urls.is_web(each.url)}
 

@@ -29,7 +29,7 @@ def verify_deep(
     """Verify an archive, and compare the rows of what was observed with the journal.
 
     How far lists were read is no observation, and in the journal at the end of a run only: it is not compared. What a
-    crash has left in the journal alone is not expected in the index.
+    crash has left in the journal alone is not expected in the index. See D64.
 
     :param most: bytes that a page may unpack to
     :param on_progress: told how many bytes of how many of the journal are done

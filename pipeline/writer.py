@@ -136,7 +136,7 @@ class Writer:
             self._answering.on_room()
 
     async def _write_apart(self, batch: Sequence[WriteItem], error: NotWritableError) -> None:
-        """Some path of a batch cannot be written: that must not keep the others from the disk."""
+        """Some path of a batch cannot be written: that must not keep the others from the disk. See D40."""
         if len(batch) == 1:
             self._answering.on_refused(batch[0], str(error))
             self._take_more()
@@ -153,6 +153,7 @@ class Writer:
         # What was answered goes into the journal before anybody tries to understand it. Where a file is to be is
         # committed before the file is written, so that a run after a crash writes it there and nowhere else, however
         # the feeds are configured by then. Then the files; then the rows, each a promise that its file is there.
+        # See D16 and D43.
         versions = self._archive.store.versions
         for each in batch:
             if each.digest is None and each.look.answer:

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwr
 
 # Where screenshots are kept; a folder of the test's own where it is not set.
 ARTEFACTS = "ARTEFACTS"
-OUTSIDE = "evil.test"  # every name but loopback's leads to the canary
+OUTSIDE = "evil.test"  # every name but loopback's leads to the canary; D112
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 # Chromium asks its makers for this and that when it starts: nothing here may.
 _FLAGS = (

@@ -22,7 +22,7 @@ _ONLY_OURS = (
     "default-src 'none'; img-src 'self'; style-src 'self'{more}; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-# No script runs, not even Datasette's own, and nothing is loaded from elsewhere.
+# No script runs, not even Datasette's own, and nothing is loaded from elsewhere. See D84.
 POLICY = _ONLY_OURS.format(more="")
 # Datasette's pages have a <style> for narrow screens in them.
 POLICY_OF_DATA = _ONLY_OURS.format(more=" 'unsafe-inline'")
@@ -77,7 +77,7 @@ def _refusal(scope: Scope, called: re.Pattern[str]) -> tuple[int, str] | None:
     if scope["method"] not in ("GET", "HEAD"):
         return 405, "GET or HEAD: nothing here can be changed"
     told = dict(headers)
-    # A link on another site may lead here; what it loads behind its reader's back may not.
+    # A link on another site may lead here; what it loads behind its reader's back may not. See D85.
     if told.get("sec-fetch-site", "none") in ("cross-site", "same-site") and (
         told.get("sec-fetch-mode") != "navigate" or told.get("sec-fetch-dest") != "document"
     ):

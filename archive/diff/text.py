@@ -137,7 +137,7 @@ def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[_Block]:
 
 
 def _readable(blocks: Iterable[_Block]) -> list[_Block]:
-    """The same, with what two changes share by chance counted as changed: it is shorter than either of them."""
+    """The same, with what two changes share by chance counted as changed: it is shorter than either of them (D60)."""
     kept: list[_Block] = []
     for block in blocks:
         kept.append(block)

@@ -9,7 +9,7 @@ from archive.files.atomic import wrap_errors
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, NotWritableError
 
-# The list of what an export has put into a folder, a path a line. Site generators pass over names with a dot.
+# The list of what an export has put into a folder, a path a line. Site generators pass over names with a dot (D96).
 LIST = ".finarchive-export"
 _UNFINISHED = f"{LIST}.unfinished"
 

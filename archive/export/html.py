@@ -107,6 +107,8 @@ def _origin(revision: Revision) -> str:
 def cleaned(body: str, local: Callable[[str], str | None]) -> str:
     """The HTML of an article with only what may stay: no script, style or form, no address but links to the web.
 
+    See D69.
+
     :param body: as in its file
     :param local: as of :func:`render_view`
     """

@@ -12,7 +12,7 @@ from archive.files.post import read_back, render
 from archive.model.article import Article, Post
 
 # Names that a generator passes over, or cannot write an address of, and what stands in the place of the character:
-# its full-width twin, that looks the same. Names stay as different as they were, for each holds its docid.
+# its full-width twin, that looks the same. Names stay as different as they were, for each holds its docid. See D97.
 _UNSEEN_BY_HUGO = re.compile(r"^#")
 _UNSEEN_BY_HEXO = re.compile(r"^_|%")
 # In Markdown HTML ends at a blank line, and what stands four spaces in after one is code.

@@ -26,7 +26,7 @@ class AlertProgress:
 
     alert: str  # its name
     address: int  # which of the alert's, from 1
-    position: int  # of the last version that is told, or is not to be; see archive.search.changefeed
+    position: int  # of the last version that is told, or is not to be; see archive.search.changefeed; D104
     sent: datetime | None = None  # when the last message was
     attempts: int = 0  # failed ones in a row
     due: datetime | None = None  # when the next attempt may be made; None: nothing has failed

@@ -82,7 +82,7 @@ def _for_reading(path: Path) -> Database:
         if error.sqlite_errorcode & 0xFF not in _NO_SHARED_FILES or (log.exists() and log.stat().st_size):
             raise
         # The first reader makes the files that readers share with a writer; a full disk has no room for them, and who
-        # may not write has no right to. Nobody writes where no log is, and so none are needed.
+        # may not write has no right to. Nobody writes where no log is, and so none are needed. See D37.
         database = _database(sqlite3.connect(f"{address}&immutable=1", uri=True, timeout=PATIENCE))
     return database
 

@@ -1,7 +1,7 @@
 """The library that the index stands on, without what it would bring along.
 
 sqlite-utils imports pandas and numpy where they are installed, as they are with the extra for Parquet: for columns
-that nothing here has, and a second of every command's time.
+that nothing here has, and a second of every command's time. See D114.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class EntryIndex:
         :param failures: of the items that could not be understood: a row for each, parked, unless it is known
         :param hosts: for each entry's docid, the host it is to be fetched from
         :param moved: docids of those whose address becomes the listing's, where that was decided before: it hangs on
-            how far each had come then, which the journal does not tell
+            how far each had come then, which the journal does not tell; see D76
         """
         known = self._known([*(e.docid for e in entries), *(f.subject for f in failures)])
         rows = self._add_new(feed, at, entries, known, hosts)
@@ -215,6 +215,7 @@ def _moves(entry: Entry, row: statements.Row, feed: str) -> bool:
 
     Of one that still waits for its page it does, and of an item whose text the listing carries: the page that it
     became. How the text is had, and from which feed, is settled when an entry is first seen: two would take turns.
+    See D52 and D74.
     """
     if row["url"] in (None, entry.url):
         return False

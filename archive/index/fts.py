@@ -45,7 +45,7 @@ def add_words(database: Database, versions: Iterable[Version]) -> None:
             database.execute(_SUPERSEDE, names)
         written.append([id_, *_columns(text, row["title"], row["media"], json.loads(row["symbols"]))])
     # Together, and last: before each statement that has a trigger FTS5 writes out what it has gathered, and one
-    # version's words at a time cost three times as much.
+    # version's words at a time cost three times as much. See D117.
     database.conn.executemany(_WRITE, written)
 
 

@@ -21,7 +21,7 @@ def change(entry: Entry, seen: datetime, here: ListedFields, last: ListedFields)
 
     Each feed's listing is compared with itself: two that never agree would else take turns in changing the article,
     at every poll. What another feed's listing has said already is no news either. What a listing leaves out, it
-    does not take back.
+    does not take back. See D31.
 
     :param here: what the same feed's listing said last; what the first one of any said, when this one said no other
     :param last: what any listing said last

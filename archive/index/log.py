@@ -14,7 +14,7 @@ from archive.model.feed import BackfillPage, Poll
 from archive.model.fetch import JournalPosition
 
 # Who writes the journal: looks are written by a thread, and committed later than what was written in between. Each
-# has a position of its own, up to which its records are applied.
+# has a position of its own, up to which its records are applied. See D42.
 LOOKS, OTHERS = "looks", "others"
 
 

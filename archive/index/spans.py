@@ -1,6 +1,6 @@
 """Stretches of time in which a feed's list is known whole, and what a poll adds to them. Pure.
 
-Ends belong to a span: spans that touch are one, and what is cut out of a span leaves its ends behind.
+Ends belong to a span: spans that touch are one, and what is cut out of a span leaves its ends behind. See D21.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def known_to(poll: Poll) -> datetime | None:
     """How far the known ground of a poll reaches; None where its entries have no times.
 
     To its newest article. But one that the site dates ahead of the time at which it entered the list, by a slip or an
-    embargo, must not hide what comes until then; nor may one without such a time, by more than a day.
+    embargo, must not hide what comes until then; nor may one without such a time, by more than a day. See D38.
     """
     latest = poll.at + AHEAD
     times = [min(e.published, e.entered or e.published, latest) for e in poll.entries if e.published]

@@ -72,7 +72,7 @@ SELECT_CONTRADICTIONS = """
     WHERE NOT EXISTS (SELECT 1 FROM searchable AS s WHERE s.docid = r.docid AND s.number = r.number)
 """
 # When a listing last said something else: nothing more, where that is what the look has just seen. It is compared and
-# not told by the clock: between a look and its commit another poll may have come.
+# not told by the clock: between a look and its commit another poll may have come. See D75.
 STILL_CHANGED = """iif(
     changed IS NULL OR (
         content IS :content AND withdrawn = :withdrawn AND symbols = :listed_symbols

@@ -21,12 +21,12 @@ _OF_ENTRIES = {
 _NUMBERED = ("changes", "observations", "gaps", "searchable")
 # Made again from the versions, and not taken over.
 _DERIVED = ("searchable",)
-# How far lists were read: what the old index knows is never older than the journal's last word on it.
+# How far lists were read: what the old index knows is never older than the journal's last word on it. See D48.
 _LEDGER = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 # Archived with raw = "none": entries of which some look has no place in the journal, or that have a version and no
 # first look, which is of before there were looks. The journal does not know all of them, and what it knows of them
-# (looks that came later, and found something to compare with) means something else without the rest.
+# (looks that came later, and found something to compare with) means something else without the rest. See D80.
 UNPROVEN = """
     SELECT docid FROM old.entries AS e
     WHERE EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.file IS NULL)
@@ -34,7 +34,7 @@ UNPROVEN = """
            AND NOT EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.outcome = 'first'))
 """
 
-# Looks that the old index has at places where the journal has none: it is damaged there, or its file is lost.
+# Looks that the old index has at places where the journal has none: it is damaged there, or its file is lost (D123).
 _LOST = """
     SELECT DISTINCT docid, file FROM old.observations AS o
     WHERE file IS NOT NULL AND docid NOT IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
@@ -197,7 +197,7 @@ def index_differences(old: Path, new: Path) -> dict[str, int]:
         for table in (*_OF_ENTRIES, *_DERIVED, *_LEDGER, *of_pictures):
             if not columns_of(connection, table, of="old"):  # an older program's index, which had no such table
                 continue
-            # Each row by its key: EXCEPT would put all of both into tables of their own, texts and all.
+            # Each row by its key: EXCEPT would put all of both into tables of their own, texts and all. See D119.
             columns = columns_of(connection, table, but_id=table in _NUMBERED)
             alike = " AND ".join(f"theirs.{column} IS ours.{column}" for column in columns)
             differing = 0

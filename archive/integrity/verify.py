@@ -45,7 +45,7 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
     """
     store = Store.open_for_reading(index_path(root))
     try:
-        recorded, pictures, events = _recorded(store), dict(store.gallery.files()), _events(store)
+        recorded, pictures, events = _recorded(store), dict(store.gallery.files()), _events(store)  # D125
         problems = list(_of_the_index(root, store))
         read = _digests(root, sorted(recorded | pictures), on_progress)
         problems += _of_files(root, recorded | pictures, read)

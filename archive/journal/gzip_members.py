@@ -20,7 +20,7 @@ def members(
 ) -> Iterator[tuple[int, int, bytes]]:
     """Where each member of a file begins and ends, and what it holds; from ``start``, where one begins.
 
-    What cannot be read is passed over: a record's damage is not that of the next.
+    What cannot be read is passed over: a record's damage is not that of the next. See D44.
 
     :param on_damage: told where something cannot be read
     """

@@ -52,7 +52,7 @@ class WarcWriter:
             folder.mkdir(parents=True, exist_ok=True)
         existing = warc_files(folder)
         if known and (not existing or existing[-1].name <= known.file) and read_at(folder, known) is None:
-            self._path = folder / known.file  # no other file may have its name, or others be where it was
+            self._path = folder / known.file  # no other file may have its name, or others be where it was; D124
         elif existing:
             with wrap_errors(existing[-1]):
                 self._carry_on(existing[-1])

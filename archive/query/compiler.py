@@ -14,7 +14,7 @@ from archive.query.tokenizer import divided, phrase
 
 # "v" is a row of searchable, :time the time as of which is asked.
 #
-# The version that was the newest one known. Those that are observed in a millisecond are known in it.
+# The version that was the newest one known. Those that are observed in a millisecond are known in it. See D71.
 CURRENT = "v.since <= :time AND coalesce(v.until, '~') > :time"
 # When a feed's listing was read was not kept before m003.
 LISTED = "coalesce(seen, '') <= :time"

@@ -3,7 +3,7 @@
 Chinese has no spaces between words, so each pair of neighbouring characters is one: 贵州茅台 is 贵州, 州茅, 茅台, and
 台 for the run's end, by which its last character is found alone. A text of two characters or more is found where
 its pairs stand one after the other, which is where it stands itself. Latin words and numbers stand whole, and apart
-from each other: SH600519 is sh and 600519, so that either finds it.
+from each other: SH600519 is sh and 600519, so that either finds it. See D70.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OTHER_HAN = (
 # systems sprinkle them in the middle of words.
 INVISIBLE_LATER = "\u061c\u180e\u2061-\u2064\u2066-\u206f\ufe00-\ufe0f\U000e0100-\U000e01ef"  # since m009
 _INVISIBLE = re.compile(f"[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff{INVISIBLE_LATER}]")
-# Numbers in circles, in brackets, with a full stop, raised and lowered: ①2026年 is no 12026年.
+# Numbers in circles, in brackets, with a full stop, raised and lowered: ①2026年 is no 12026年. See D126.
 ENCLOSED = "\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"
 _ENCLOSED = re.compile(f"([{ENCLOSED}])")
 # Letters and figures of which there is a plainer form, the most of them.

@@ -16,13 +16,13 @@ from archive.query.tokenizer import writings
 from archive.search.windows import Windows
 
 # A search goes back in windows. The first has so many versions, or a whole day's, and more for what stands in titles;
-# each next one as many as should be enough, going by what those before had, and at most so many times theirs.
+# each next one as many as should be enough, going by what those before had, and at most so many times theirs (D115).
 FIRST_WINDOW, FIRST_TITLED, GROWTH = 200, 1_000, 4
 # Where enough are found, but not as many as are wanted, no more than so many versions are gone through for them.
 # Windows up to there cost little more than their beginning.
 ENOUGH_VERSIONS = 20_000
 # For each that is wanted so many of the newest are read for a character alone, and no fewer than these, some
-# together. Where too few of them have it, FTS5 is quick.
+# together. Where too few of them have it, FTS5 is quick. See D113.
 READ, LEAST_READ, TOGETHER = 10, 2_000, 50
 # For titles, so many: they come on top of those, and most have nothing of it.
 READ_FOR_TITLES = 500

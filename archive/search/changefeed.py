@@ -19,7 +19,7 @@ from archive.query.ranking import WeightedTerm, excerpt, look, merged, term
 from archive.search.history import History
 
 # One writer commits, and numbers versions one after the other: whoever sees a number sees all before it, and what has
-# come since is what has a larger one. None is taken away again.
+# come since is what has a larger one. None is taken away again. See D100.
 _NEWEST = "SELECT coalesce(max(id), 0) AS id FROM searchable"
 # Along the numbers, from where one was: the cost is that of what has come since, however much is there.
 _OF_WORDS = "words CROSS JOIN searchable v ON v.id = words.rowid WHERE words MATCH :match AND words.rowid"

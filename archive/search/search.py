@@ -20,9 +20,9 @@ from archive.query.ranking import TermMatches, WeightedTerm, excerpt, look, merg
 from archive.search.candidates import Candidates
 from archive.search.history import History
 
-# So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth.
+# So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth (D72).
 MOST_RANKED = 60
-# How rare a word is, is told by so many of the newest articles.
+# How rare a word is, is told by so many of the newest articles. See D116.
 SAMPLE = 100
 
 _SELECT_EACH = "SELECT v.docid, v.number FROM searchable v WHERE {where} ORDER BY v.published, v.docid"

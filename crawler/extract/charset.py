@@ -13,7 +13,7 @@ from w3lib.encoding import (
 )
 
 # A page in the right charset may still hold a broken character or two (a quotation cut in the middle of one);
-# in a wrong one every few characters are broken.
+# in a wrong one every few characters are broken. See D9.
 MOST_BROKEN = 1 / 200
 # Besides the western charsets, Python's codecs that no page is in, and that can fail where "replace" should help.
 _SAY_NOTHING = frozenset(

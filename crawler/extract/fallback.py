@@ -76,7 +76,7 @@ def _with_pictures(text: str, pictured: str) -> str:
     """The text with its pictures, as far as they can be told from others.
 
     Asked for pictures, trafilatura lets through all that holds one: every rail of other articles. So of what it finds
-    then, only what it finds without them too is taken, and the pictures that do not come after all of that.
+    then, only what it finds without them too is taken, and the pictures that do not come after all of that. See D57.
     """
     wanted = _folded(text)
     tree = LexborHTMLParser(pictured)

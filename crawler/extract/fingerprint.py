@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-# The rule's number stands before each fingerprint: one made by another rule says nothing about a change.
+# The rule's number stands before each fingerprint: one made by another rule says nothing about a change. See D45.
 RULE = "2"
 # Zero-width characters, byte order marks, soft hyphens: editors' systems sprinkle them.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
@@ -61,7 +61,7 @@ _LABELS = (
 _SHORTEST_TITLE = 6  # characters that a title keeps when it loses a label
 # Shorter texts are alike by chance: notices of trading halts, of prices.
 _SHORTEST_STORY = 60  # characters
-# Texts of so many are the same story whatever a desk calls them; of shorter ones the title has to agree.
+# Texts of so many are the same story whatever a desk calls them; of shorter ones the title has to agree. See D62.
 _TELLS_BY_ITSELF = 300  # characters
 
 

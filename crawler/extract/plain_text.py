@@ -1,7 +1,7 @@
 """What a reader would mark as an article's text, and what else its body tells: pictures, captions, the editor.
 
 Article pages put more into the article element than the article: widgets, rails, promotions. Much of it changes with
-each load, and none of it is the article's.
+each load, and none of it is the article's. See D55.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ LONGEST_STATED = timedelta(days=1)  # a Retry-After beyond it is a slip of the s
 # A network that is back is to be noticed soon, and trying costs its host nothing.
 LONGEST_OUTAGE = timedelta(minutes=5)
 # Failures in a row after which a host counts as out of reach (weights: see failures.is_out_of_reach). Fewer could be
-# chance; more would spend the attempts of articles that are not to blame.
+# chance; more would spend the attempts of articles that are not to blame. See D26.
 OUT_OF_REACH = 5.0
 
 

@@ -26,13 +26,13 @@ from crawler.http.robots import ROBOTS
 class PoliteHandler(HTTP11DownloadHandler):
     """Scrapy's HTTP handler, which asks no host that wants rest and notices when one does.
 
-    It stands below Scrapy's queues: what was queued before a host asked for rest is not sent either.
+    It stands below Scrapy's queues: what was queued before a host asked for rest is not sent either. See D6.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         # Scrapy 2.19 counts a request as on the wire a moment after it took it from the queue: without a delay it
-        # sends a whole burst, whatever CONCURRENT_REQUESTS_PER_DOMAIN says.
+        # sends a whole burst, whatever CONCURRENT_REQUESTS_PER_DOMAIN says. See D27.
         most = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
         self._delay = crawler.settings.getfloat("DOWNLOAD_DELAY")
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(most))

@@ -25,7 +25,7 @@ class StrictRobots(RobotsTxtMiddleware):
 
     Scrapy then takes everything as allowed, for the life of the process. Here the request fails as its robots.txt
     did, and the next one asks again. Nor does it keep to the rules for more than two of the requests that wait for
-    them together; here all do.
+    them together; here all do. See D18 and D35.
     """
 
     def __init__(self, crawler: Crawler) -> None:

@@ -45,7 +45,7 @@ _FIXED: dict[str, Any] = {
     },
     # What we use of Scrapy is named here, the rest is not there: by default that is a console over telnet and, since
     # 2.19, a port that runs code for whoever holds a token. What is only switched off would still be imported, which
-    # takes a fifth of a crawl's start.
+    # takes a fifth of a crawl's start. See D120.
     "EXTENSIONS_BASE": {},
     "DOWNLOADER_MIDDLEWARES_BASE": {
         "crawler.http.robots.StrictRobots": 100,
@@ -56,7 +56,7 @@ _FIXED: dict[str, Any] = {
     # Duplicates, as retries and back-off, are decided from the index, where they outlive the process.
     "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
     "HTTPERROR_ALLOW_ALL": True,
-    # The spider yields no items; Scrapy would still start so many workers for each answer's output.
+    # The spider yields no items; Scrapy would still start so many workers for each answer's output. See D14.
     "CONCURRENT_ITEMS": 1,
     "STATS_DUMP": False,
     "LOG_INSTALL_ROOT_HANDLER": False,  # where log lines go is the command line's to say

@@ -62,7 +62,7 @@ class GuardedResolver:
     """Resolves host names as the reactor does, and passes on only the addresses that may be connected to.
 
     Twisted resolves address literals in the same way, so every connection passes here. The proxies that the user
-    has set in the environment (``http_proxy``) may be private.
+    has set in the environment (``http_proxy``) may be private. See D7.
     """
 
     def __init__(self, reactor: ReactorBase, allow_private: bool) -> None:

@@ -80,7 +80,7 @@ def _entry(item: dict[str, Any]) -> Entry | str:
 
 
 def _docid(item: dict[str, Any]) -> str | None:
-    """What an item is known by; None where it has no number."""
+    """What an item is known by; None where it has no number. See D51."""
     number = line(item.get("id"))
     return f"live{number}" if _ID.fullmatch(number) else None
 

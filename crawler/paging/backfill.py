@@ -1,14 +1,14 @@
 """The rules for walking back through a list, to a stretch of the past that no poll has read. Pure.
 
 Two ways. By the list's history parameters, which name a stretch of time; nobody vouches for them, so whatever looks
-odd makes the walk go on the other way: by page numbers, from where the stretch ends to where it begins.
+odd makes the walk go on the other way: by page numbers, from where the stretch ends to where it begins. See D23.
 
 While a list is walked, articles arrive (the pages shift down, and show again what was read) and are deleted (they
 shift up, and what stood on top of the next page slips onto one that was read before). Comparing counts cannot prove
 that nothing slipped: one arrival hides one deletion. So each page is asked for with a size of its own (``num``) that
 makes it begin a few places above the end of the last one, and it counts only when it shows an article of that one
 again. Then all that stood between was on one of the two, whatever came and went: a list keeps its order. A thousand
-articles take 25 pages so, and would take 20 edge to edge.
+articles take 25 pages so, and would take 20 edge to edge. See D22.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from enum import Enum
 from archive.model.feed import Entry, Failure, Listing, Poll, Validators
 
 # New items appear below known ones at a median depth of 13 and a 95th percentile of 40: one page of 50 that
-# holds nothing new is nearly proof, two are.
+# holds nothing new is nearly proof, two are. See D3.
 KNOWN_PAGES = 2
 # Of a list's only page, so many articles are its end: one of them may be out of its order.
 LAST = 3
@@ -52,7 +52,7 @@ class PollState:
         """The poll of a list whose first page is, to the last word, what it was at the poll before.
 
         What came in late would have to stand fifty articles deep; in an hour quiet enough for this no article there
-        is so recent. So a quiet list costs one request.
+        is so recent. So a quiet list costs one request. See D25.
         """
         return Poll(self.feed, self.at, 1, first_page, (), ground=True, unmoved=True)
 

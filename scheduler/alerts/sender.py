@@ -1,4 +1,4 @@
-"""Has messages sent by another process: one that hangs can be ended, and holds up nothing here."""
+"""Has messages sent by another process: one that hangs can be ended, and holds up nothing here. See D107."""
 
 from __future__ import annotations
 

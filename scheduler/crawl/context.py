@@ -21,7 +21,7 @@ from pipeline.writer import PASSES, PAUSE
 
 logger = logging.getLogger("finarchive")
 
-# Seconds that a one-off run waits for a host that wants rest. Longer is for the next run, or for the daemon.
+# Seconds that a one-off run waits for a host that wants rest. Longer is for the next run, or for the daemon. See D5.
 PATIENCE = 15.0
 
 

@@ -21,7 +21,7 @@ LOOK = 1.0  # seconds without news after which an errand looks for what has beco
 
 
 class CrawlJob:
-    """An errand at a desk: its own, or the daemon's.
+    """An errand at a desk: its own, or the daemon's. See D20.
 
     :param feeds: to poll; the one to walk through
     :param limit: the most articles to archive; None for all that are due

@@ -28,7 +28,7 @@ class Timetable:
     """Polls each feed when its time has come, and never twice at once.
 
     The jobs live in memory: they follow from the configuration and the index. A run that was missed (the machine
-    slept) is made up for once, at once.
+    slept) is made up for once, at once. See D30.
 
     :param poll: polls a feed, by its id
     :param next_poll: when a feed is to be polled next, by its id; asked after each poll

@@ -18,7 +18,7 @@ from archive.model.feed import ArrivalRate
 
 # A poll is worth its request when half an article is to be expected: two polls of five then bring something, and
 # an article waits for half an interval on average. More saves few requests, because polls come no closer than
-# `schedule.min` in busy hours anyway.
+# `schedule.min` in busy hours anyway. See D24.
 WANTED = 0.5
 
 _HOUR = 3600.0  # seconds, as all numbers here that are not times

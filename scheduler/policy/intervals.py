@@ -82,7 +82,7 @@ def retry_delay(kind: FailureKind, attempts: int, known_for: timedelta) -> timed
     """How long after a failed attempt to try again; None to park the entry.
 
     Attempts that failed in another way may have been many in a few minutes, and say nothing of this one: no step of
-    the delays is taken before its time.
+    the delays is taken before its time. See D36.
 
     :param attempts: failed ones so far, this one included
     :param known_for: the time since the entry was first seen; below zero when the clock was set back
