@@ -103,7 +103,7 @@ def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], as
 def test_of_many_the_last_ones_are_counted(
     store: Store, stories: list[Story], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive.overview, "MOST_COUNTED", 50)
+    monkeypatch.setattr(archive.search.stats, "MOST_COUNTED", 50)
 
     facets = store.overview.facets(parse("feed:china"), EVER)
 

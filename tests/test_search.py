@@ -228,9 +228,9 @@ def test_of_what_answers_equally_well_the_newest_comes_first(store: Store) -> No
 def test_however_many_match_the_newest_are_found_and_the_best_among_them(
     store: Store, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
-    monkeypatch.setattr(archive.newest, "FIRST_WINDOW", first)
-    monkeypatch.setattr(archive.newest, "FIRST_TITLED", first)
-    monkeypatch.setattr(archive.search, "MOST_RANKED", 2)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", first)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_TITLED", first)
+    monkeypatch.setattr(archive.search.search, "MOST_RANKED", 2)
     published = [NOW + timedelta(days=days) for days in (9, 8, 3, 7, 1, 2, 4, 5)]
     stories = [Story(f"doc{number}", "大盘", "茅台", published=when) for number, when in enumerate(published)]
     stories[4] = replace(stories[4], title="茅台")
@@ -242,7 +242,7 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
         "doc6",
     ]
     assert found(store, "茅台", 2) == ["doc4", "doc0"], "the title makes up for its age"
-    monkeypatch.setattr(archive.newest, "ENOUGH_VERSIONS", 1)
+    monkeypatch.setattr(archive.search.candidates, "ENOUGH_VERSIONS", 1)
     if first == 1:
         assert found(store, "茅台", 2) == ["doc0", "doc1"], "too many are newer"
     assert len(list(store.search.each(parse("茅台")))) == 8, "an export leaves nothing out"
@@ -256,10 +256,10 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
 def test_a_character_alone_is_found_wherever_it_stands(
     store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
 ) -> None:
-    monkeypatch.setattr(archive.newest, "LEAST_READ", most)
-    monkeypatch.setattr(archive.newest, "READ", 1)
-    monkeypatch.setattr(archive.newest, "TOGETHER", 3)
-    monkeypatch.setattr(archive.newest, "FIRST_WINDOW", 5)
+    monkeypatch.setattr(archive.search.candidates, "LEAST_READ", most)
+    monkeypatch.setattr(archive.search.candidates, "READ", 1)
+    monkeypatch.setattr(archive.search.candidates, "TOGETHER", 3)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", 5)
     written = [
         "金融", "黄金", "⾦", "日立㈱", "株式", "金银", "㊎", "无", "銀", "今天", "2026年金",
         "２０２６年报金融。金", "2025年金融", "在年2026金", "约2026年",
@@ -287,7 +287,7 @@ def test_a_character_alone_is_found_wherever_it_stands(
 def test_the_newest_of_a_feed_are_found_however_many_it_has(
     store: Store, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(archive.newest, "FEW", few)
+    monkeypatch.setattr(archive.search.candidates, "FEW", few)
     stories = [
         Story(
             f"doc{number}", "题", "文", feeds=("china", "stock") if number % 3 == 0 else ("china",),
@@ -385,7 +385,7 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
 def test_days_long_past_are_found_whenever_they_were_observed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, block: int, asked: str
 ) -> None:
-    monkeypatch.setattr(archive.newest, "FIRST_WINDOW", first)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", first)
     for module in (archive.index.migrations.m008_days, archive.search.windows):
         monkeypatch.setattr(module, "BLOCK", block)
     store = Store.open(tmp_path / "index.db")

@@ -108,7 +108,7 @@ READS: dict[str, Callable[[Store], object]] = {
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive.index, "PATIENCE", 0.01)
+    monkeypatch.setattr(archive.index.connection, "PATIENCE", 0.01)
 
 
 @pytest.fixture
