@@ -1,26 +1,27 @@
-# Two commands are all a newcomer needs: `make demo` and `make test`. Each makes its own .venv first.
+# Two commands are all a newcomer needs: `make demo` and `make test`. Each first installs into .venv what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-slow lint bench soak clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
 
-test: $(VENV)/ready
+test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 # What `test` leaves out: the kill tests, and others that take more than a few seconds.
-test-slow: $(VENV)/ready
+test-slow: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto -m slow
 
-lint: $(VENV)/ready
+lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/ready
+bench: $(VENV)/ready-dev
 	$(BIN)/python -m bench.crawl
 	$(BIN)/python -m bench.quiet
 	$(BIN)/python -m bench.quiet_poll
@@ -31,14 +32,20 @@ bench: $(VENV)/ready
 	$(BIN)/python -m bench.exporting
 
 # A day and a morning of the daemon's life in twelve minutes, with all that can go wrong. As root it fills a disk too.
-soak: $(VENV)/ready
+soak: $(VENV)/ready-dev
 	$(BIN)/python -m bench.soak
 
 clean:
 	rm -rf $(VENV) demo-archive build *.egg-info
 
+# What the program needs at run time. Pip removes nothing: developers' tools that are there stay.
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "finarchive needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --editable .
+	touch $@
+
+# Developers' tools, and the optional extras that the tests use.
+$(VENV)/ready-dev: $(VENV)/ready
+	$(PIP) --editable '.[dev]'
 	touch $@

@@ -165,6 +165,7 @@ class Engine:
             self._halt()
 
     def _halt(self) -> None:
-        self._process.crawlers.clear()  # else Scrapy waits for what was queued
+        # Private API of Scrapy 2.19: that this is the very set it waits for. Else it waits for what was queued.
+        self._process.crawlers.clear()
         if self._reactor.running:
             self._reactor.stop()

@@ -201,6 +201,7 @@ class FeedSpider(Spider):
 
     @property
     def _engine(self) -> Any:
+        # Internal API of Scrapy 2.19: the engine's method `crawl`.
         return self.crawler.engine
 
     def crash(self, error: BaseException) -> None:

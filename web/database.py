@@ -39,6 +39,9 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
 
     A path with a ``?`` in it, an index on a disk that takes no writes, one of an older program: Datasette's own way
     knows none of them. One that was put in the place of another, as ``rebuild`` does, is opened anew.
+
+    Private API of Datasette 0.65: the methods ``execute_fn`` and ``attached_databases``, through which it reads,
+    ``Datasette.executor``, its threads, and ``Datasette._prepare_connection``, which adds its SQL functions.
     """
 
     def __init__(self, datasette: Datasette, path: Path) -> None:

@@ -52,7 +52,7 @@ def application(index: Path, library: SiteContext, names: Iterable[str] = ()) ->
         pm.unregister(other)
     if not pm.is_registered(plugin):
         pm.register(plugin, "finarchive")
-        # Its own prints whatever stood in memory to the terminal.
+        # Its own prints whatever stood in memory to the terminal. Undocumented in Datasette 0.65: the plugin's name.
         pm.unregister(name="datasette.handle_exception")
     datasette = Datasette(
         [],
@@ -64,6 +64,7 @@ def application(index: Path, library: SiteContext, names: Iterable[str] = ()) ->
     datasette.remove_database("_memory")
     opened = Index(datasette, index)
     datasette.add_database(opened, name="index")
+    # Undocumented in Datasette 0.65: its Jinja environment.
     datasette.jinja_env.filters.update(china=_china, day=_day, marked=_marked, thousands=_thousands)
     for name, file in (("style", "reader.css"), ("data_style", "data.css")):
         datasette.jinja_env.globals[name] = f"/style/{file}?{_digest(HERE / 'static' / file)}"

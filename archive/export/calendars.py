@@ -20,6 +20,7 @@ def exchanges() -> dict[str, Exchange]:
     :raises MissingExtraError: the library is not installed
     """
     with needed_by("parquet", "parquet"):
+        # Undocumented in exchange-calendars 4.13: the modules and classes of its calendars.
         from exchange_calendars.exchange_calendar_xhkg import XHKGExchangeCalendar  # noqa: PLC0415 - an extra
         from exchange_calendars.exchange_calendar_xshg import XSHGExchangeCalendar  # noqa: PLC0415
     return {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from archive.index.database import Database
@@ -101,11 +103,15 @@ def _database(connection: sqlite3.Connection) -> Database:
     return Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
+@cache
+def _ours() -> frozenset[str]:
+    """The names of all migrations: all are pending in an empty database."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        return frozenset(migration.name for migration in migrations.pending(_database(empty)))
+
+
 def _refuse_newer(database: Database, path: Path) -> None:
-    # sqlite-utils has no public list of all migrations of a set: pending() gives only those not applied yet.
-    # tests/test_migrations.py fails, and names the version of sqlite-utils, when this private attribute changes.
-    ours = {migration.name for migration in migrations._migrations}
-    unknown = [applied.name for applied in migrations.applied(database) if applied.name not in ours]
+    unknown = [applied.name for applied in migrations.applied(database) if applied.name not in _ours()]
     if unknown:
         database.close()
         raise NewerIndexError(

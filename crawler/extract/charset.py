@@ -62,6 +62,7 @@ def _tells(encoding: str) -> bool:
         codec = codecs.lookup(encoding)
     except LookupError:
         return False
+    # Private API of Python 3.11: whether a codec makes text of bytes.
     return codec._is_text_encoding and codec.name not in _SAY_NOTHING
 
 

@@ -51,6 +51,7 @@ def find(html: str, url: str, fetched_at: datetime) -> FallbackResult:
     import trafilatura  # noqa: PLC0415  # takes a quarter of a second, and few archives ever need it
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is a failure, and told as one
+    # Undocumented in trafilatura 2.3: the module of its settings, as an attribute, and the key set below.
     config = deepcopy(trafilatura.settings.DEFAULT_CONFIG)
     config["DEFAULT"]["MIN_EXTRACTED_SIZE"] = str(LEAST)
     dates = {

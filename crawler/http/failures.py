@@ -27,6 +27,7 @@ class ClosingError(IgnoreRequest):
     """The request was not sent: the spider closes."""
 
 
+# Undocumented in Scrapy 2.19: the words of its IgnoreRequest, which alone tell its reasons apart.
 # The first that fits wins. {host} is the request's, {error} the exception's own words.
 _MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
     # exception, a part of its words, what it means

@@ -31,6 +31,7 @@ class PoliteHandler(HTTP11DownloadHandler):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        self._crawler = crawler
         # Scrapy 2.19 counts a request as on the wire a moment after it took it from the queue: without a delay it
         # sends a whole burst, whatever CONCURRENT_REQUESTS_PER_DOMAIN says. See D27.
         most = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")

@@ -52,6 +52,7 @@ def _answer(request: Request, response: Response) -> RawResponse:
         headers=_pairs(response.headers),
         body=response.body,
         request_headers=_pairs(request.headers),
+        # Undocumented in Scrapy 2.19: the flag of a body that ends with its connection.
         stated_length="partial" not in response.flags,
     )
 

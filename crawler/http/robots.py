@@ -26,6 +26,9 @@ class StrictRobots(RobotsTxtMiddleware):
     Scrapy then takes everything as allowed, for the life of the process. Here the request fails as its robots.txt
     did, and the next one asks again. Nor does it keep to the rules for more than two of the requests that wait for
     them together; here all do. See D18 and D35.
+
+    Private API of Scrapy 2.19: ``robot_parser``, ``_robots_error`` and ``_parsers``, which has for each host its
+    rules, a Deferred while they are fetched, or None where they could not be had.
     """
 
     def __init__(self, crawler: Crawler) -> None:

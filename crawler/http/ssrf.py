@@ -71,6 +71,7 @@ class GuardedResolver:
         self._allow_private = allow_private
         self._proxies = {_host_and_port(address) for address in getproxies().values()}
 
+    # Undocumented in Scrapy 2.19: these two methods, by which it makes and installs its TWISTED_DNS_RESOLVER.
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: ReactorBase) -> Self:
         """Scrapy's way to make its TWISTED_DNS_RESOLVER."""

@@ -145,6 +145,7 @@ def _explained(port: int, error: CannotListenError) -> HealthError:
     return HealthError(f"{what}: {error.socketError}")
 
 
+# Internal API of Twisted 26.10, from here on: most of the methods that are overridden or called, and Channel.factory.
 class _Request(http.Request):
     """A request, answered at once. A body that comes with it is read over, and kept neither in memory nor on disk."""
 
