@@ -21,6 +21,7 @@ from archive.index.images import ImageIndex
 from archive.index.log import OTHERS, ChangeLog
 from archive.index.manifests import ManifestIndex
 from archive.index.replay import replay
+from archive.journal.event_documents import EventKind, dump_brought_to_date, dump_ledger, dump_released, dump_settled
 from archive.journal.journal import Event, Journal
 from archive.model.feed import (
     ArrivalRate,
@@ -117,7 +118,7 @@ class Store:
         with wrap_errors(self._path), self._db.atomic():
             if not self._ledger.settle(feed, source):
                 return False
-            self._journal.note("settled", at, {"feed": feed, "source": source})
+            self._journal.note(EventKind.SETTLED, at, dump_settled(feed, source))
             return True
 
     def commit_poll(
@@ -231,10 +232,9 @@ class Store:
 
         Such times are of a clock that was ahead. See D41.
         """
-        times = {"now": to_text(now), "latest": to_text(now + longest)}
         with wrap_errors(self._path), self._db.atomic():
-            if statements.bring_to_date(self._db, times):
-                self._journal.note("brought-to-date", now, times)
+            if statements.bring_to_date(self._db, now, now + longest):
+                self._journal.note(EventKind.BROUGHT_TO_DATE, now, dump_brought_to_date(now, now + longest))
 
     def release(self, now: datetime, *, parked: bool) -> int:
         """Make what waits due now, and with ``parked`` what was given up too.
@@ -244,7 +244,7 @@ class Store:
         with wrap_errors(self._path), self._db.atomic():
             released = statements.release(self._db, now, parked=parked)
             if released:
-                self._journal.note("released", now, {"parked": parked})
+                self._journal.note(EventKind.RELEASED, now, dump_released(parked=parked))
             return released
 
     # Journal
@@ -257,7 +257,7 @@ class Store:
     def note_ledger(self, now: datetime) -> None:
         """Write into the journal how far the lists were read."""
         with wrap_errors(self._path), self._db.atomic():
-            self._journal.note("ledger", now, self._ledger.snapshot())
+            self._journal.note(EventKind.LEDGER, now, dump_ledger(self._ledger.snapshot()))
 
     def apply(self, events: Iterable[Event]) -> None:
         """Do again what the journal says was done, except looks, in one transaction.

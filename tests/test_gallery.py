@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.journal.documents import load
+from archive.journal.documents import load_rules
 from archive.journal.journal import Journal, events
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArchiveRules
@@ -129,6 +129,4 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
 
 def test_rules_of_before_there_were_pictures_want_none() -> None:
     old = {"profile": "sample", "clean": False, "recheck": [], "least_retry": "PT0S"}
-    assert load(ArchiveRules, old) == ArchiveRules(
-        "sample", clean=False, recheck=(), least_retry=timedelta(0), images=False
-    )
+    assert load_rules(old) == ArchiveRules("sample", clean=False, recheck=(), least_retry=timedelta(0), images=False)

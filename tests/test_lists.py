@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from archive.journal.documents import dump
+from archive.journal.documents import dump_entry, dump_failure
 from archive.model.feed import Listing
 from config.model import Feed, FeedKind
 from crawler.errors import CrawlerError, GoneError, ListingError
@@ -42,8 +42,8 @@ def without_defaults(entry: dict[str, Any]) -> dict[str, Any]:
 def test_a_page_of_each_kind_gives_the_record_beside_it(page: Path) -> None:
     listing = read(page.stem.partition("-")[0], page.read_bytes())
     found = {
-        "entries": [without_defaults(dump(entry)) for entry in listing.entries],
-        "failures": [dump(failure) for failure in listing.failures],
+        "entries": [without_defaults(dump_entry(entry)) for entry in listing.entries],
+        "failures": [dump_failure(failure) for failure in listing.failures],
     }
     assert found == json.loads((LISTS / f"{page.stem}.expected.json").read_text(encoding="utf-8"))
 

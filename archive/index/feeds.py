@@ -10,11 +10,9 @@ from typing import Any
 from archive.index import row_mapping, statements
 from archive.index.database import Database
 from archive.index.spans import gap_left, gap_untold, holes, known_to, merged, span_read, without
+from archive.journal.event_documents import LEDGER_TABLES
 from archive.model.feed import ArrivalRate, BackfillPage, FeedHistory, Filing, Gap, HostBackoff, Poll, Span
 from archive.model.times import to_text, to_time
-
-# All of them small: they grow with the feeds, and with the gaps that these ever had.
-_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 
 class FeedIndex:
@@ -225,7 +223,7 @@ class FeedIndex:
 
     def snapshot(self) -> dict[str, list[list[Any]]]:
         """All that is known of how far lists were read: by table, its columns' names and then its rows."""
-        return {table: self._whole(table) for table in _TABLES}
+        return {table: self._whole(table) for table in LEDGER_TABLES}
 
     def _whole(self, table: str) -> list[list[Any]]:
         found = self._db.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - one of ours
@@ -233,7 +231,7 @@ class FeedIndex:
 
     def restore(self, snapshot: Mapping[str, Sequence[Sequence[Any]]]) -> None:
         """Put a snapshot in the place of what is known."""
-        for table in _TABLES:
+        for table in LEDGER_TABLES:
             columns, *rows = snapshot[table]
             self._db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - one of ours
             self._db.table(table).insert_all(dict(zip(columns, row, strict=True)) for row in rows)

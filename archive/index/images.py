@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archive.index import statements
 from archive.index.database import Database
 from archive.index.errors import wrap_errors
-from archive.journal.documents import dump
+from archive.journal.event_documents import EventKind, dump_images
 from archive.model.image import FailedImage, ImageCounts, QueuedImage, StoredImage, picture_path
 from archive.model.times import to_text, to_time
 
@@ -73,9 +73,8 @@ class ImageIndex:
 
     def commit(self, kept: Sequence[StoredImage], missed: Sequence[FailedImage], at: datetime) -> None:
         """Record what came of pictures; the files of those kept are on the disk."""
-        document = {"kept": [dump(each) for each in kept], "missed": [dump(each) for each in missed]}
         with wrap_errors(self._path), self._db.atomic():
-            self._journal.note("images", at, document)
+            self._journal.note(EventKind.IMAGES, at, dump_images(kept, missed))
             record(self._db, kept, missed)
 
     # What is kept

@@ -8,7 +8,11 @@ from typing import Any
 
 from archive.index.database import Database
 from archive.index.entries import Belonging, EntryChanges
-from archive.journal.documents import dump
+from archive.journal.event_documents import (
+    EventKind,
+    SightedDocument,
+    dump_sighted,
+)
 from archive.journal.journal import Journal
 from archive.model.feed import BackfillPage, Poll
 from archive.model.fetch import JournalPosition
@@ -42,15 +46,9 @@ class ChangeLog:
         self, read: Poll | BackfillPage, found: EntryChanges, hosts: Mapping[str, str], listings: Sequence[Belonging]
     ) -> None:
         """Note what a list said that was new."""
-        document = {
-            "feed": read.feed,
-            "entries": [dump(entry) for entry in found.news],
-            "failures": [dump(failure) for failure in found.broken],
-            "hosts": {entry.docid: hosts[entry.docid] for entry in found.news},
-            "moved": list(found.moved),
-            "listings": [list(row) for row in listings],
-        }
-        self.note("sighted", read.at, document)
+        hosts_of_new = {entry.docid: hosts[entry.docid] for entry in found.news}
+        sighted = SightedDocument(read.feed, found.news, found.broken, hosts_of_new, listings, found.moved)
+        self.note(EventKind.SIGHTED, read.at, dump_sighted(sighted))
 
     def mark(self, writer: str, place: JournalPosition | None) -> None:
         """Note up to where a writer's records are applied."""

@@ -6,11 +6,17 @@ from archive.index import images, statements
 from archive.index.database import Database
 from archive.index.entries import EntryIndex
 from archive.index.feeds import FeedIndex
-from archive.journal.documents import load
+from archive.journal.event_documents import (
+    EventKind,
+    load_brought_to_date,
+    load_images,
+    load_ledger,
+    load_released,
+    load_settled,
+    load_sighted,
+)
 from archive.journal.journal import Event
 from archive.model.errors import ArchiveError
-from archive.model.feed import Entry, Failure
-from archive.model.image import FailedImage, StoredImage
 
 
 def replay(event: Event, database: Database, sightings: EntryIndex, ledger: FeedIndex) -> None:
@@ -18,30 +24,22 @@ def replay(event: Event, database: Database, sightings: EntryIndex, ledger: Feed
 
     :raises ArchiveError: it is of a kind that this program does not know
     """
-    document = event.document or {}
+    document = event.document
     match event.kind:
-        case "sighted":
-            entries = [load(Entry, each) for each in document["entries"]]
-            failures = [load(Failure, each) for each in document["failures"]]
-            moved = document.get("moved")  # journals of before there was such a word say nothing of it
-            sightings.add_entries(document["feed"], event.at, entries, failures, document["hosts"], moved=moved)
-            sightings.insert_listings(
-                [(feed, docid, ground) for feed, docid, ground in document["listings"]], event.at
-            )
-        case "settled":
-            ledger.settle(document["feed"], document["source"])
-        case "released":
-            statements.release(database, event.at, parked=document["parked"])
-        case "brought-to-date":
-            statements.bring_to_date(database, document)
-        case "images":
-            images.record(
-                database,
-                [load(StoredImage, each) for each in document["kept"]],
-                [load(FailedImage, each) for each in document["missed"]],
-            )
-        case "ledger":
-            ledger.restore(document)
+        case EventKind.SIGHTED:
+            said = load_sighted(document)
+            sightings.add_entries(said.feed, event.at, said.entries, said.failures, said.hosts, moved=said.moved)
+            sightings.insert_listings(said.listings, event.at)
+        case EventKind.SETTLED:
+            ledger.settle(*load_settled(document))
+        case EventKind.RELEASED:
+            statements.release(database, event.at, parked=load_released(document))
+        case EventKind.BROUGHT_TO_DATE:
+            statements.bring_to_date(database, *load_brought_to_date(document))
+        case EventKind.IMAGES:
+            images.record(database, *load_images(document))
+        case EventKind.LEDGER:
+            ledger.restore(load_ledger(document))
         case _:
             raise ArchiveError(
                 f"the journal has a record of a kind unknown to this finarchive: {event.kind!r}: upgrade"

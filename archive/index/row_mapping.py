@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -99,7 +98,7 @@ def revision(row: Row) -> Revision:
         symbols=tuple(json.loads(row["symbols"])),
         editor=row["editor"],
         original_title=row["original_title"],
-        pictures=tuple(ArticleImage(**picture) for picture in json.loads(row["pictures"])),
+        pictures=tuple(ArticleImage(picture["url"], picture["caption"]) for picture in json.loads(row["pictures"])),
         fingerprint=row["fingerprint"] or "",
         story=row["story"] or "",
         sealed=row["sealed"],
@@ -199,7 +198,9 @@ def facts_row(stated: Any) -> dict[str, Any]:
         "media": stated.media,
         "keywords": to_json(stated.keywords, ascii_only=False),
         "symbols": to_json(stated.symbols),
-        "pictures": to_json([asdict(picture) for picture in stated.pictures], ascii_only=False),
+        "pictures": to_json(
+            [{"url": each.url, "caption": each.caption} for each in stated.pictures], ascii_only=False
+        ),
         "editor": stated.editor,
         "original_title": stated.original_title,
     }

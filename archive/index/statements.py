@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archive.index.database import Database
@@ -213,9 +213,10 @@ def release(database: Database, now: datetime, *, parked: bool) -> int:
     return int(released)
 
 
-def bring_to_date(database: Database, times: Mapping[str, Any]) -> int:
+def bring_to_date(database: Database, now: datetime, latest: datetime) -> int:
     """Let nothing that waits be tried later than ``now``, or due later than ``latest``; return how much did."""
+    times = {"now": to_text(now), "latest": to_text(latest)}
     return sum(
-        int(database.execute(_BRING_TO_DATE.format(table=table, waiting=waiting), dict(times)).rowcount)
+        int(database.execute(_BRING_TO_DATE.format(table=table, waiting=waiting), times).rowcount)
         for table, waiting in _WAITING.items()
     )

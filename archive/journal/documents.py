@@ -1,32 +1,244 @@
-"""Records to JSON and back. Pure."""
+"""Records in journal documents, version 1: the explicit mapping between records and JSON. Pure.
+
+The keys are literals of this module. They never follow the names of Python fields, so that a renamed field cannot
+change the format. Times are ISO 8601 with "Z" for UTC, durations are ISO 8601 too, enums are stored by value.
+Keys that version 1 gained over time are optional when a document is loaded.
+"""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
-from pydantic import TypeAdapter
+from archive.journal.document_values import (
+    array,
+    checked,
+    dump_duration,
+    dump_time,
+    duration,
+    flag,
+    number,
+    numbers,
+    optional_text,
+    optional_time,
+    text,
+    texts,
+    time,
+)
+from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.fetch import ArchiveRules, Fetch
+from archive.model.image import FailedImage, StoredImage
 
-T = TypeVar("T")
+Document = dict[str, Any]
+
+_EMPTY: list[Any] = []  # what an absent array is
+_FAILURE_KINDS = {kind.value: kind for kind in FailureKind}
 
 
-def dump(record: object) -> Any:
-    """A record of ours as a document that JSON can hold: times in ISO 8601, spans as ISO 8601 durations."""
-    kind: Any = type(record)
-    return _adapter(kind).dump_python(record, mode="json")
+def dump_look(look: Fetch) -> Document:
+    """Return a look as a document, without its answer: that stands in records of its own."""
+    return {
+        "at": dump_time(look.at),
+        "pending": _dump_pending(look.pending),
+        "feed": look.feed,
+        "filing": {"categories": list(look.filing.categories), "author": look.filing.author},
+        "rules": dump_rules(look.rules),
+        "answer": None,
+        "failure": look.failure and dump_failure(look.failure),
+    }
 
 
-def load(kind: type[T], document: Any) -> T:
-    """The reverse of :func:`dump`.
+@checked
+def load_look(document: Any) -> Fetch:
+    """Return the look of a document, without an answer.
 
-    :param kind: of record
-    :raises ValueError: the document does not hold one
+    :raises ValueError: the document holds none
     """
-    sought: Any = kind
-    found: T = _adapter(sought).validate_python(document)
-    return found
+    filing, failure = document["filing"], document.get("failure")
+    return Fetch(
+        time(document["at"]),
+        _load_pending(document["pending"]),
+        text(document["feed"]),
+        _filing(text(filing["author"]), *array(filing["categories"])),
+        _load_rules(document["rules"]),
+        None,
+        None if failure is None else load_failure(failure),
+    )
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _dump_pending(pending: PendingEntry) -> Document:
+    return {
+        "entry": dump_entry(pending.entry),
+        "host": pending.host,
+        "feeds": list(pending.feeds),
+        "attempts": pending.attempts,
+        "first_seen": dump_time(pending.first_seen),
+        "path": pending.path,
+        "revision": pending.revision,
+    }
+
+
+def _load_pending(document: Any) -> PendingEntry:
+    return PendingEntry(
+        _load_entry(document["entry"]),
+        text(document["host"]),
+        texts(document["feeds"]),
+        number(document["attempts"]),
+        time(document["first_seen"]),
+        optional_text(document.get("path")),
+        number(document.get("revision", 0)),
+    )
+
+
+def dump_rules(rules: ArchiveRules) -> Document:
+    """Return rules as a document."""
+    return {
+        "profile": rules.profile,
+        "clean": rules.clean,
+        "recheck": [dump_duration(age) for age in rules.recheck],
+        "least_retry": dump_duration(rules.least_retry),
+        "images": rules.images,
+    }
+
+
+@checked
+def load_rules(document: Any) -> ArchiveRules:
+    """Return the rules of a document.
+
+    :raises ValueError: the document holds none
+    """
+    return _load_rules(document)
+
+
+def _load_rules(document: Any) -> ArchiveRules:
+    return _rules(
+        document["profile"],
+        document["clean"],
+        document["least_retry"],
+        document.get("images", False),
+        *array(document["recheck"]),
+    )
+
+
+# Nearly all looks of an archive share a few rules and filings.
+
+
+@lru_cache(maxsize=256, typed=True)
+def _rules(profile: Any, clean: Any, least_retry: Any, images: Any, *recheck: Any) -> ArchiveRules:
+    ages = tuple([duration(age) for age in recheck])
+    return ArchiveRules(text(profile), flag(clean), ages, duration(least_retry), flag(images))
+
+
+@lru_cache(maxsize=256, typed=True)
+def _filing(author: Any, *categories: Any) -> Filing:
+    return Filing(texts([*categories]), text(author))
+
+
+def dump_entry(entry: Entry) -> Document:
+    """Return an entry as a document."""
+    return {
+        "docid": entry.docid,
+        "url": entry.url,
+        "title": entry.title,
+        "published": entry.published and dump_time(entry.published),
+        "modified": entry.modified and dump_time(entry.modified),
+        "entered": entry.entered and dump_time(entry.entered),
+        "media": entry.media,
+        "image": entry.image,
+        "keywords": list(entry.keywords),
+        "lids": list(entry.lids),
+        "content": entry.content,
+        "symbols": list(entry.symbols),
+        "withdrawn": entry.withdrawn,
+        "foreign": entry.foreign,
+    }
+
+
+def _load_entry(document: Any) -> Entry:
+    # A rebuild loads thousands in a second: what is null is not checked, and what is absent is not built anew.
+    get = document.get
+    published, modified, entered = document["published"], document["modified"], document["entered"]
+    media, image, content = document["media"], document["image"], get("content")
+    return Entry(
+        text(document["docid"]),
+        text(document["url"]),
+        text(document["title"]),
+        None if published is None else time(published),
+        None if modified is None else time(modified),
+        None if entered is None else time(entered),
+        None if media is None else text(media),
+        None if image is None else text(image),
+        texts(get("keywords", _EMPTY)),
+        numbers(get("lids", _EMPTY)),
+        None if content is None else text(content),
+        texts(get("symbols", _EMPTY)),
+        flag(get("withdrawn", False)),
+        flag(get("foreign", False)),
+    )
+
+
+@checked
+def load_entry(document: Any) -> Entry:
+    """Return the entry of a document.
+
+    :raises ValueError: the document holds none
+    """
+    return _load_entry(document)
+
+
+def dump_failure(failure: Failure) -> Document:
+    """Return a failure as a document."""
+    return {"subject": failure.subject, "kind": failure.kind.value, "reason": failure.reason}
+
+
+@checked
+def load_failure(document: Any) -> Failure:
+    """Return the failure of a document.
+
+    :raises ValueError: the document holds none
+    """
+    return Failure(text(document["subject"]), _FAILURE_KINDS[document["kind"]], text(document["reason"]))
+
+
+def dump_kept(picture: StoredImage) -> Document:
+    """Return a stored picture as a document."""
+    return {
+        "url": picture.url,
+        "at": dump_time(picture.at),
+        "sha256": picture.sha256,
+        "media_type": picture.media_type,
+        "size": picture.size,
+    }
+
+
+@checked
+def load_kept(document: Any) -> StoredImage:
+    """Return the stored picture of a document.
+
+    :raises ValueError: the document holds none
+    """
+    return StoredImage(
+        text(document["url"]),
+        time(document["at"]),
+        text(document["sha256"]),
+        text(document["media_type"]),
+        number(document["size"]),
+    )
+
+
+def dump_missed(picture: FailedImage) -> Document:
+    """Return a picture that failed as a document."""
+    return {
+        "failure": dump_failure(picture.failure),
+        "at": dump_time(picture.at),
+        "due": picture.due and dump_time(picture.due),
+    }
+
+
+@checked
+def load_missed(document: Any) -> FailedImage:
+    """Return the failed picture of a document.
+
+    :raises ValueError: the document holds none
+    """
+    return FailedImage(load_failure(document["failure"]), time(document["at"]), optional_time(document["due"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from archive.journal.documents import dump, load
+from archive.journal.documents import dump_look, load_look
+from archive.journal.event_documents import EventKind, decode, encode
 from archive.journal.warc import WarcWriter, original_at, read
 from archive.journal.warc_records import Group, Original, digest
 from archive.model.errors import ArchiveError
 from archive.model.fetch import Fetch, JournalPosition
 
-# Of the documents. A program that finds a higher one does not know what it means.
-VERSION = 1
 _REMEMBERED = 256  # bodies of this run that identical ones are referred to without asking the index
 
 
@@ -27,7 +25,7 @@ class Event:
     """One record of the journal."""
 
     place: JournalPosition
-    kind: str  # "look", or what the index records of its own: see archive.index.log
+    kind: str  # an EventKind, unless a newer program wrote it
     at: datetime
     look: Fetch | None = None
     document: dict[str, Any] | None = None  # of all but looks
@@ -51,9 +49,9 @@ class Journal:
 
         :param document: what JSON can hold
         """
-        data = json.dumps({"version": VERSION, kind: document}, ensure_ascii=False).encode("utf-8", "replace")
+        group = Group(kind, at, encode(kind, document))
         with self._lock:
-            return self._writer.append([(Group(kind, at, data), None)])[0]
+            return self._writer.append([(group, None)])[0]
 
     def append_looks(self, looks: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition]:
         """Write looks; when this returns they are on the disk.
@@ -98,21 +96,18 @@ def event_of(place: JournalPosition, group: Group) -> Event:
     :raises ArchiveError: a newer program has written it, or it is none of ours
     """
     try:
-        document = json.loads(group.document)
-        if document["version"] != VERSION:
+        document = decode(group.kind, group.document)
+        if document is None:
             raise ArchiveError(f"the journal {place.file} was written by a newer finarchive: upgrade finarchive")
-        stated = document[group.kind]
-        if group.kind != "look":
-            return Event(place, group.kind, group.at, document=stated)
-        return Event(place, group.kind, group.at, replace(load(Fetch, stated), answer=group.answer))
-    except (KeyError, TypeError, ValueError) as error:
+        if group.kind != EventKind.LOOK:
+            return Event(place, group.kind, group.at, document=document)
+        return Event(place, group.kind, group.at, replace(load_look(document), answer=group.answer))
+    except ValueError as error:
         raise ArchiveError(f"the record at {place.offset} of {place.file} cannot be understood: {error}") from error
 
 
 def _group(look: Fetch) -> Group:
-    document = {"version": VERSION, "look": dump(replace(look, answer=None))}
-    data = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    return Group("look", look.at, data, look.answer)
+    return Group(EventKind.LOOK, look.at, encode(EventKind.LOOK, dump_look(look)), look.answer)
 
 
 def _software() -> str:
