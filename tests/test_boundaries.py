@@ -44,8 +44,8 @@ LAYERS = {
     "pipeline": ("retry staging reparse", "decide", "commit", "writer recovery rebuild", "deep_verify"),
     "scheduler": ("policy clock exits", "crawl", "alerts", "one_off monitoring", "daemon"),
     "web": (
-        "feed_status security database", "request", "links charts diff_rows", "article", "home search diff symbol feeds raw",
-        "plugin", "site",
+        "feed_status security database", "request", "links charts diff_rows", "article",
+        "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
         "systemd_unit", "context", "options", "article_document diff_document", "output",
@@ -68,7 +68,7 @@ LIBRARIES = {
     "nh3": ("archive/export/html.py",),
     "prometheus_client": ("scheduler/monitoring/metrics.py",),
     "pyarrow": ("archive/export/parquet.py",),
-    "pydantic": ("config/", "archive/journal/documents.py"),
+    "pydantic": ("config/",),
     "pydantic_core": ("config/",),
     "rapidfuzz": ("archive/diff/text.py",),
     "rich": ("cli/output/",),
@@ -95,7 +95,7 @@ LIBRARIES = {
 DISTRIBUTIONS = {
     "frontmatter": "python-frontmatter",
     "yaml": "pyyaml",
-    "zope": "zope-interface",  # a namespace, which several distributions share
+    "zope": "zope.interface",  # a namespace, which several distributions share
 }
 # Extras that the program itself uses; the others are for developers.
 EXTRAS_OF_THE_PROGRAM = ("alerts", "parquet")
@@ -139,7 +139,7 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def imported(module: str) -> tuple[tuple[int, str], ...]:
-    """Line and dotted name of every import, TYPE_CHECKING included; ``from a import b`` is a.b if that is a module."""
+    """Line and dotted name of every import; ``from a import b`` is a.b if that is a module."""
     return tuple(_imported(module))
 
 

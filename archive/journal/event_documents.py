@@ -1,4 +1,4 @@
-"""Journal documents, version 1: their kinds, and what each kind says. The rules of archive.journal.documents apply. Pure."""
+"""Journal documents, version 1: their kinds and fields. The rules of archive.journal.documents apply. Pure."""
 
 from __future__ import annotations
 
