@@ -64,15 +64,15 @@ class Archive:
             self._journal = Journal(journal_path(self.root), known)
             self.store.keep_journal(self._journal)
 
-    def keep(self, looks: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition | None]:
+    def keep(self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition | None]:
         """Put looks into the journal; when this returns they are on the disk.
 
         :param bodies: where the journal has bodies already, by their digest
         :return: where each of them is; None where no journal is kept
         """
         if self._journal is None:
-            return [None] * len(looks)
-        return list(self._journal.append_looks(looks, bodies))
+            return [None] * len(fetches)
+        return list(self._journal.append_fetches(fetches, bodies))
 
     def write(self, posts: Sequence[Post]) -> None:
         """Put articles' files on the disk, and those that they take the place of into the history.

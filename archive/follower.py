@@ -47,7 +47,7 @@ class Follower:
         self._position = arrivals.newest()
         return arrivals.last(self._query, 0, self._position, most, every=self._every) if most else []
 
-    def look(self) -> Iterator[Change]:
+    def fetch(self) -> Iterator[Change]:
         """What has come since the last look.
 
         :raises ArchiveError: the index cannot be read

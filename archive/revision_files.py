@@ -29,7 +29,7 @@ class RevisionFiles:
             with suppress(OSError):
                 data = (self._root / path).read_bytes()
                 if hashlib.sha256(data).hexdigest() == record.sha256:
-                    revisions = self._store.versions.revisions(record.docid)
+                    revisions = self._store.articles.revisions(record.docid)
                     return Archived(next(each for each in revisions if each.number == record.revision), data)
         self._on_missing(record)
         return None

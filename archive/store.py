@@ -48,18 +48,18 @@ class Store:
     """The index, opened.
 
     ``versions`` has what is known of articles, ``past`` what was known, ``search`` finds them by their words,
-    ``overview`` counts them, ``arrivals`` has them as they came, ``seals`` what manifests vouch for, ``gallery``
+    ``overview`` counts them, ``arrivals`` has them as they came, ``manifests`` what manifests vouch for, ``images``
     pictures, ``alerts`` how far they are told. Every public method, there too, does all of what it says or nothing,
     and raises an ArchiveError for what is wrong.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
         self._db, self._path = database, path
-        self._sightings, self._ledger = EntryIndex(database), FeedIndex(database)
+        self._entry_index, self._ledger = EntryIndex(database), FeedIndex(database)
         self._journal = ChangeLog(database)
-        self.versions = ArticleIndex(database, path, self._journal)
-        self.past, self.seals = History(database, path), ManifestIndex(database, path)
-        self.gallery = ImageIndex(database, path, self._journal)
+        self.articles = ArticleIndex(database, path, self._journal)
+        self.past, self.manifests = History(database, path), ManifestIndex(database, path)
+        self.images = ImageIndex(database, path, self._journal)
         self.alerts = AlertIndex(database, path)
         self.search, self.arrivals = Search(database, path, self.past), Changefeed(database, path, self.past)
         self.overview = Stats(database, path, self.search)
@@ -140,11 +140,11 @@ class Store:
         with wrap_errors(self._path), self._db.atomic():
             # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
             # came to its page limit is ground, for its gap is on record.
-            found = self._add_sightings(poll, feeds, hosts, ground=poll.ground)
+            found = self._add_entries(poll, feeds, hosts, caught_up=poll.caught_up)
             gap = self._ledger.record_poll(poll, filing, trouble, found.new)
             return ListingResult(found.new, len(found.broken), found.changes, gap)
 
-    def commit_stretch(
+    def commit_backfill_page(
         self, stretch: BackfillPage, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
     ) -> ListingResult:
         """Record what a page of a walk through the past held, and how far the walk has come, in one transaction.
@@ -153,22 +153,22 @@ class Store:
         other arguments and what is returned are as those of :meth:`commit_poll`.
         """
         with wrap_errors(self._path), self._db.atomic():
-            found = self._add_sightings(stretch, feeds, hosts, ground=False)
-            self._ledger.record_stretch(stretch, filing)
+            found = self._add_entries(stretch, feeds, hosts, caught_up=False)
+            self._ledger.record_backfill_page(stretch, filing)
             return ListingResult(found.new, len(found.broken), found.changes)
 
-    def _add_sightings(
+    def _add_entries(
         self,
         read: Poll | BackfillPage,
         feeds: Mapping[str, Collection[str]],
         hosts: Mapping[str, str],
         *,
-        ground: bool,
+        caught_up: bool,
     ) -> EntryChanges:
-        found = self._sightings.add_entries(read.feed, read.at, read.entries, read.failures, hosts)
-        listings = self._sightings.add_listings(read.feed, read.at, feeds, read.failures, ground=ground)
+        found = self._entry_index.add_entries(read.feed, read.at, read.entries, read.failures, hosts)
+        listings = self._entry_index.add_listings(read.feed, read.at, feeds, read.failures, caught_up=caught_up)
         if found.news or found.broken or listings:
-            self._journal.note_sightings(read, found, hosts, listings)
+            self._journal.log_entries(read, found, hosts, listings)
         return found
 
     # The ledger
@@ -183,15 +183,15 @@ class Store:
         with wrap_errors(self._path):
             return self._ledger.gaps()
 
-    def rhythms(self) -> dict[str, ArrivalRate]:
+    def arrival_rates(self) -> dict[str, ArrivalRate]:
         """What was learned of each feed's rhythm."""
         with wrap_errors(self._path):
-            return self._ledger.rhythms()
+            return self._ledger.arrival_rates()
 
-    def commit_rhythm(self, feed: str, rhythm: ArrivalRate) -> None:
+    def commit_arrival_rate(self, feed: str, arrival_rate: ArrivalRate) -> None:
         """Keep what was learned of a feed's rhythm."""
         with wrap_errors(self._path), self._db.atomic():
-            self._ledger.record_rhythm(feed, rhythm)
+            self._ledger.record_arrival_rate(feed, arrival_rate)
 
     def feed_histories(self) -> dict[str, FeedHistory]:
         """How each feed whose list was ever read has done."""
@@ -206,14 +206,14 @@ class Store:
         return {row["host"]: row["n"] for row in rows}
 
     def due(
-        self, host: str, most: int, now: datetime, tried_before: datetime, in_hand: Collection[str]
+        self, host: str, most: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
     ) -> list[PendingEntry]:
         """At most so many entries to fetch from a host: the least tried first, of those the newest.
 
-        :param in_hand: docids to leave out
+        :param in_flight: docids to leave out
         """
         rows = self._rows(
-            statements.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_hand)), most]
+            statements.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_flight)), most]
         )
         return [row_mapping.pending(row) for row in rows]
 
@@ -227,13 +227,13 @@ class Store:
                 "UPDATE entries SET path = ? WHERE docid = ?", [(path, docid) for docid, path in paths.items()]
             )
 
-    def come_to_date(self, now: datetime, longest: timedelta) -> None:
+    def clamp_future_times(self, now: datetime, longest: timedelta) -> None:
         """Let nothing that waits be tried later than now, or due later than the longest delay from now.
 
         Such times are of a clock that was ahead. See D41.
         """
         with wrap_errors(self._path), self._db.atomic():
-            if statements.bring_to_date(self._db, now, now + longest):
+            if statements.clamp_future_times(self._db, now, now + longest):
                 self._journal.note(EventKind.BROUGHT_TO_DATE, now, dump_brought_to_date(now, now + longest))
 
     def release(self, now: datetime, *, parked: bool) -> int:
@@ -266,25 +266,25 @@ class Store:
         """
         with wrap_errors(self._path), self._db.atomic():
             for event in events:
-                replay(event, self._db, self._sightings, self._ledger)
+                replay(event, self._db, self._entry_index, self._ledger)
                 self._journal.mark(OTHERS, event.place)
 
     # Hosts
 
-    def rests(self) -> list[HostBackoff]:
+    def backoffs(self) -> list[HostBackoff]:
         """The hosts that asked for rest and have not answered since."""
         with wrap_errors(self._path):
-            return self._ledger.rests()
+            return self._ledger.backoffs()
 
-    def commit_rest(self, rest: HostBackoff) -> None:
+    def commit_backoff(self, backoff: HostBackoff) -> None:
         """Remember that a host wants rest."""
         with wrap_errors(self._path), self._db.atomic():
-            self._ledger.record_rest(rest)
+            self._ledger.record_backoff(backoff)
 
-    def end_rest(self, host: str) -> None:
+    def end_backoff(self, host: str) -> None:
         """Forget a host's rest: it has answered."""
         with wrap_errors(self._path), self._db.atomic():
-            self._ledger.end_rest(host)
+            self._ledger.end_backoff(host)
 
     # Reports
 

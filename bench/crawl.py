@@ -78,19 +78,19 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    replica = subprocess.Popen(
+    mocksite = subprocess.Popen(
         [sys.executable, "-m", "mocksite", "--articles", str(options.articles)], stdout=subprocess.PIPE, text=True
     )
     try:
-        assert replica.stdout is not None
-        endpoint = replica.stdout.readline().strip() + "/api/roll/get"
+        assert mocksite.stdout is not None
+        endpoint = mocksite.stdout.readline().strip() + "/api/roll/get"
         bare(endpoint, 100)  # the replica renders each page once, on its first request
         rounds = [
             (bare(endpoint, 100), bare(endpoint, 1), ours(endpoint, options.articles)) for _ in range(options.rounds)
         ]
     finally:
-        replica.terminate()
-        replica.wait()
+        mocksite.terminate()
+        mocksite.wait()
     print(f"{options.articles} articles, {CONCURRENCY} at once, no delay, {options.rounds} rounds in turns, medians:")
     names = ("bare Scrapy spider", "the same, CONCURRENT_ITEMS = 1", "finarchive crawl")
     for name, runs in zip(names, zip(*rounds, strict=True), strict=True):

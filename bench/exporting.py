@@ -39,7 +39,7 @@ def fill(root: Path, numbers: range, language: Language, dice: random.Random) ->
     for start in range(numbers.start, numbers.stop, BATCH):
         made = [_made(root, number, language, dice) for number in range(start, min(start + BATCH, numbers.stop))]
         list_articles(store, [revision for revision, _ in made], dice)
-        store.versions.commit([version(*each) for each in made], [None] * len(made))
+        store.articles.commit([version(*each) for each in made], [None] * len(made))
     store.close()
 
 

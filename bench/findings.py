@@ -21,7 +21,7 @@ from mocksite.site import Story
 LONG_ENOUGH = 70
 NOT_RESTARTED = (2, 4)  # exit statuses after which systemd leaves the service down: config/finarchive.service
 FLAT = 0.05  # by so much the last quarter's memory may lie above the second's
-MOST_DESCRIPTORS = 8  # more than before: connections come and go
+MAX_DESCRIPTORS = 8  # more than before: connections come and go
 
 # What the daemon may say at level ERROR, for each of these has been done to it.
 EXPECTED = ("configuration-refused", "configuration-kept", "disk-refuses", "index-refuses")
@@ -59,7 +59,7 @@ def look_into(soak: Soak, *, flat: float = FLAT) -> Findings:
         wrong.append(f"memory grew by {grown:.1%}: {memory}")
     second, last = _quarters([sample.descriptors for sample in life])
     figures["file descriptors"] = f"at most {max(second)} in the second quarter, {max(last)} in the last"
-    if max(last) > max(second) + MOST_DESCRIPTORS:
+    if max(last) > max(second) + MAX_DESCRIPTORS:
         wrong.append(f"file descriptors grew from {max(second)} to {max(last)}")
     figures |= _of_cost(record, soak.daemon, len(archived))
     return Findings(figures, wrong)

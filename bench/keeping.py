@@ -59,7 +59,7 @@ class Kept:
         self.process.terminate()
         return self.process.wait(PATIENCE)
 
-    def look(self) -> None:
+    def fetch(self) -> None:
         """See whether it runs, and how much it takes."""
         status = self.process.poll()
         if status is not None:
@@ -72,7 +72,7 @@ class Kept:
         """Have it read its configuration again; once it is ready, as systemd has it."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not any(" INFO started " in line for line in self._lines()):
-            self.look()
+            self.fetch()
             time.sleep(LOOK)
         self.process.send_signal(signal.SIGHUP)
 

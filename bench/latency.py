@@ -24,7 +24,7 @@ from pathlib import Path
 
 from config.load import builtin_feeds
 from mocksite.server import MockSite
-from mocksite.story import LONGEST_LAG, SHORTEST_LAG, Story, make_stories
+from mocksite.story import MAX_LAG, SHORTEST_LAG, Story, make_stories
 
 REPOSITORY = Path(__file__).parents[1]
 NINE = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: a busy hour of a weekday begins
@@ -64,7 +64,7 @@ def publish(end: int) -> list[Story]:
     blank = make_stories(len(times), newest=NINE)
     chosen = dice.choices([lids for _, lids in LIDS], [weight for weight, _ in LIDS], k=len(times))
     return [
-        replace(story, ctime=at, mtime=at, intime=at + dice.randint(SHORTEST_LAG, LONGEST_LAG), lids=lids)
+        replace(story, ctime=at, mtime=at, intime=at + dice.randint(SHORTEST_LAG, MAX_LAG), lids=lids)
         for story, at, lids in zip(blank, times, chosen, strict=True)
     ]
 
@@ -89,9 +89,9 @@ def measure(speed: float, hours: float, only: str | None) -> Result:
         return NINE + (time.time() - begin) * speed
 
     stories, archived = publish(end), dict[str, float]()
-    with tempfile.TemporaryDirectory() as folder, MockSite(stories, now=lambda: int(now())) as replica:
-        replica.site.base_url = replica.url.replace("127.0.0.1", "localhost")
-        lids = write_config(Path(folder), replica.endpoint, speed, only)
+    with tempfile.TemporaryDirectory() as folder, MockSite(stories, now=lambda: int(now())) as mocksite:
+        mocksite.site.base_url = mocksite.url.replace("127.0.0.1", "localhost")
+        lids = write_config(Path(folder), mocksite.endpoint, speed, only)
         command = [sys.executable, "-m", "bench.racing", str(speed), str(begin), str(NINE), "run"]
         daemon = subprocess.Popen(
             command, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
@@ -106,7 +106,7 @@ def measure(speed: float, hours: float, only: str | None) -> Result:
         listening = threading.Thread(target=listen, daemon=True)
         listening.start()
         time.sleep((end - now()) / speed)
-        hits = replica.hits
+        hits = mocksite.hits
         daemon.terminate()
         daemon.wait()
         listening.join()

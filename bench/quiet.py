@@ -30,7 +30,7 @@ def fill(root: Path, articles: int) -> None:
                 Entry(docid, f"https://finance.sina.com.cn/doc-i{docid}.shtml", docid, began, None, None, None, None)
                 for docid in docids
             )
-            poll = Poll("china", began, 1, entries, (), ground=True)
+            poll = Poll("china", began, 1, entries, (), caught_up=True)
             archive.store.commit_poll(
                 poll,
                 Filing(("金融", "新浪财经"), "新浪财经"),
@@ -48,12 +48,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--known", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     options = parser.parse_args()
-    replica = subprocess.Popen(
+    mocksite = subprocess.Popen(
         [sys.executable, "-m", "mocksite", "--articles", str(LIST)], stdout=subprocess.PIPE, text=True
     )
     try:
-        assert replica.stdout is not None
-        endpoint = replica.stdout.readline().strip() + "/api/roll/get"
+        assert mocksite.stdout is not None
+        endpoint = mocksite.stdout.readline().strip() + "/api/roll/get"
         for known in options.known:
             with tempfile.TemporaryDirectory() as folder:
                 write_config(Path(folder), endpoint)
@@ -65,8 +65,8 @@ def main() -> None:
             best, middle = runs[0], runs[ROUNDS // 2]
             print(f"{known:>9,} known: {best:.2f} s CPU at best, {middle:.2f} median; index {size / 1e6:.0f} MB")
     finally:
-        replica.terminate()
-        replica.wait()
+        mocksite.terminate()
+        mocksite.wait()
 
 
 if __name__ == "__main__":

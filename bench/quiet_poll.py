@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from bench.quiet import fill
 from mocksite.server import MockSite
-from mocksite.story import LONGEST_LAG, Story, make_stories
+from mocksite.story import MAX_LAG, Story, make_stories
 
 ARTICLES = 350  # of the replica; 150 in each of its lists
 FIRST_LID = 2000
@@ -52,41 +52,41 @@ def cpu_of(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def watch(folder: Path, replica: MockSite, seconds: float, until: int) -> Cost:
+def watch(folder: Path, mocksite: MockSite, seconds: float, until: int) -> Cost:
     """Run a daemon there; once it has sent ``until`` requests, watch it for so long."""
     daemon = subprocess.Popen([sys.executable, "-m", "cli", "-q", "run"], cwd=folder, stderr=subprocess.DEVNULL)
     try:
         socket = folder / "news" / ".finarchive" / "daemon.sock"
-        while len(replica.hits) < until or not socket.exists():
+        while len(mocksite.hits) < until or not socket.exists():
             if daemon.poll() is not None:
                 raise SystemExit(f"the daemon ended with {daemon.returncode}")
             time.sleep(0.1)
         time.sleep(3)  # what it does once is done then
-        replica.clear_hits()
+        mocksite.clear_hits()
         cpu, began = cpu_of(daemon.pid), time.monotonic()
         time.sleep(seconds)
-        return Cost(time.monotonic() - began, cpu_of(daemon.pid) - cpu, len(replica.hits))
+        return Cost(time.monotonic() - began, cpu_of(daemon.pid) - cpu, len(mocksite.hits))
     finally:
         daemon.terminate()
         daemon.wait()
-        replica.clear_hits()
+        mocksite.clear_hits()
 
 
-def measure(folder: Path, replica: MockSite, feeds: int, seconds: float) -> tuple[Cost, Cost]:
+def measure(folder: Path, mocksite: MockSite, feeds: int, seconds: float) -> tuple[Cost, Cost]:
     """A daemon that polls every second, and one that has nothing to do until the next hour."""
-    path = urlsplit(replica.endpoint).path
-    write_config(folder, f"{replica.url}{path}", feeds, 'min = "1s"\nevery = "1s"\nmax = "1s"')
-    busy = watch(folder, replica, seconds, until=ARTICLES + feeds * 8)
+    path = urlsplit(mocksite.endpoint).path
+    write_config(folder, f"{mocksite.url}{path}", feeds, 'min = "1s"\nevery = "1s"\nmax = "1s"')
+    busy = watch(folder, mocksite, seconds, until=ARTICLES + feeds * 8)
     # Nothing is polled: the last poll was a moment ago, and it is in the index. A request would be an error.
-    write_config(folder, f"{replica.url}{path}", feeds, 'min = "1h"\nevery = "1h"\nmax = "1h"')
-    return busy, watch(folder, replica, seconds, until=0)
+    write_config(folder, f"{mocksite.url}{path}", feeds, 'min = "1h"\nevery = "1h"\nmax = "1h"')
+    return busy, watch(folder, mocksite, seconds, until=0)
 
 
 def make_lists(feeds: int) -> list[Story]:
     """What so many lists show."""
     return [
         replace(story, lids=tuple(FIRST_LID + (number + on) % feeds for on in IN_LISTS))
-        for number, story in enumerate(make_stories(ARTICLES, newest=int(time.time()) - LONGEST_LAG))
+        for number, story in enumerate(make_stories(ARTICLES, newest=int(time.time()) - MAX_LAG))
     ]
 
 
@@ -97,17 +97,17 @@ def main() -> None:
     parser.add_argument("--feeds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=30.0)
     options = parser.parse_args()
-    with MockSite(make_lists(options.feeds)) as replica:
+    with MockSite(make_lists(options.feeds)) as mocksite:
         for known in options.known:
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 fill(folder / "news", known)
-                busy, idle = measure(folder, replica, options.feeds, options.seconds)
-            rest = idle.cpu / idle.seconds
-            each = (busy.cpu - rest * busy.seconds) / max(busy.requests, 1)
+                busy, idle = measure(folder, mocksite, options.feeds, options.seconds)
+            backoff = idle.cpu / idle.seconds
+            each = (busy.cpu - backoff * busy.seconds) / max(busy.requests, 1)
             print(
                 f"{known:>9,} known: {1000 * each:.1f} ms CPU for each of {busy.requests} quiet polls of one request "
-                f"each; idle {3600 * rest:.1f} s CPU an hour, {idle.requests} requests",
+                f"each; idle {3600 * backoff:.1f} s CPU an hour, {idle.requests} requests",
                 flush=True,
             )
 

@@ -42,7 +42,7 @@ def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
         apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
     of_the_system, patience = Environment.of_the_system, ArticleQueue.patience
 
-    def surroundings() -> Environment:
+    def environment() -> Environment:
         ours = of_the_system()
         return Environment(Clock(now, speed), ours.notifier, ours.watchdog)
 
@@ -51,13 +51,13 @@ def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
         seconds = patience(articles, host)
         return None if seconds is None else seconds / speed
 
-    Environment.of_the_system, ArticleQueue.patience = surroundings, shortened
+    Environment.of_the_system, ArticleQueue.patience = environment, shortened
     CommandContext.now = staticmethod(now)
 
 
 if __name__ == "__main__":
-    speed, begin, at, *rest = sys.argv[1:]
-    jump = Path(rest.pop(0)) if rest and rest[0].startswith("/") else None
+    speed, begin, at, *backoff = sys.argv[1:]
+    jump = Path(backoff.pop(0)) if backoff and backoff[0].startswith("/") else None
     race(float(speed), float(begin), float(at), jump)
-    sys.argv[1:] = rest
+    sys.argv[1:] = backoff
     main()

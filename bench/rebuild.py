@@ -33,8 +33,8 @@ def main() -> None:
         for articles in chosen.articles:
             home = Home(Path(folder, str(articles)))
             home.folder.mkdir()
-            with MockSite(make_stories(articles, newest=NEWEST)) as replica:
-                write_config(home.folder, replica.endpoint)
+            with MockSite(make_stories(articles, newest=NEWEST)) as mocksite:
+                write_config(home.folder, mocksite.endpoint)
                 assert home.run("crawl", timeout=600).status == 0
             raw = sum(path.stat().st_size for path in (home.root / ".finarchive" / "warc").iterdir())
             for processes in (1, 2):

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, ViewportSize
 
 from archive.files.paths import CHINA
 from mocksite.server import MockSite
-from mocksite.story import LONGEST_LAG, Story, make_stories
+from mocksite.story import MAX_LAG, Story, make_stories
 from tests.browsing import browser, watched
 from tests.conftest import NEWEST, Home
 from tests.serving import Serving
@@ -35,22 +35,22 @@ EDITED = "nreplica0000007"
 def archive(folder: Path) -> Iterator[Serving]:
     """An archive in use: lists of three feeds, an article that was corrected."""
     home = Home(folder)
-    with MockSite(_two_days()) as replica:
+    with MockSite(_two_days()) as mocksite:
         feeds = "".join(
             f'[[feeds]]\nid = "{name}"\nkind = "roll"\ncategories = ["金融", "新浪财经", "{title}"]\n'
-            f'endpoint = "{replica.endpoint}"\nlid = {lid}\n'
+            f'endpoint = "{mocksite.endpoint}"\nlid = {lid}\n'
             for name, title, lid in FEEDS
         )
         home.config.write_text(
             f"[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\n{feeds}", encoding="utf-8"
         )
         _crawl(home)
-        replica.clock += 60
-        story = next(story for story in replica.site.stories if story.docid == EDITED)
-        first, _, rest = story.body.partition("。")
-        replica.site.edit(
-            EDITED, replica.clock, title=f"更正：{story.title}",
-            body=f"{first}，更正后的数据以统计公报为准。{rest}<p>　　更正：本文前一版的数字有误，特此说明。</p>",
+        mocksite.clock += 60
+        story = next(story for story in mocksite.site.stories if story.docid == EDITED)
+        first, _, backoff = story.body.partition("。")
+        mocksite.site.edit(
+            EDITED, mocksite.clock, title=f"更正：{story.title}",
+            body=f"{first}，更正后的数据以统计公报为准。{backoff}<p>　　更正：本文前一版的数字有误，特此说明。</p>",
         )  # fmt: skip
         _crawl(home)
     with Serving(home) as serving:
@@ -66,7 +66,7 @@ def _two_days() -> list[Story]:
         number = 1 if in_china < 7 else 9 if 9 <= in_china < 16 else 5
         times += [until - 3600 * part // number for part in range(number - hour % 3 % number)]
     return [
-        replace(story, ctime=time, mtime=time, intime=time + LONGEST_LAG)
+        replace(story, ctime=time, mtime=time, intime=time + MAX_LAG)
         for story, time in zip(make_stories(len(times), newest=NEWEST), times, strict=True)
     ]
 

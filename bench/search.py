@@ -77,9 +77,9 @@ def fill(store: Store, language: Language, dice: random.Random, numbers: range) 
         articles = [(_revision(number, language), language.write(_length(dice))) for number in batch]
         size += sum(len(text.encode()) for _, text in articles)
         list_articles(store, [revision for revision, _ in articles], dice)
-        verdicts = [version(*each) for each in articles]
+        decisions = [version(*each) for each in articles]
         began = time.process_time()
-        store.versions.commit(verdicts, [None] * len(verdicts))
+        store.articles.commit(decisions, [None] * len(decisions))
         cpu += time.process_time() - began
     return cpu, size
 

@@ -162,8 +162,8 @@ def make_archives(home: Home, count: int, titles: tuple[str, ...] = TITLES) -> N
     stories = [
         replace(story, title=title) for story, title in zip(stories, titles, strict=False)
     ] + stories[len(titles) :]  # fmt: skip
-    with MockSite(stories) as replica:
-        home.configure(replica.endpoint)
+    with MockSite(stories) as mocksite:
+        home.configure(mocksite.endpoint)
         for profile in ("sample", "extended", "hugo"):
             made = {"FINARCHIVE_ARCHIVE_PROFILE": profile, "FINARCHIVE_ARCHIVE_ROOT": profile}
             outcome = home.run("crawl", "--json", timeout=PATIENCE, **made)

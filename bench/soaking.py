@@ -21,7 +21,7 @@ from mocksite.server import MockSite
 
 REPOSITORY = Path(__file__).parents[1]
 DISK = 64  # MB: the archive of a soak takes some 25
-LONGEST_CALM = 90.0  # seconds for the last articles and gaps: some of replica's hours
+MAX_CALM = 90.0  # seconds for the last articles and gaps: some of replica's hours
 TIMEOUT = 2.0  # seconds of the system's clock, by which connections go: five minutes of the replica's
 
 
@@ -62,15 +62,15 @@ class Soak:
         mounted = subprocess.run(mount, capture_output=True, check=False)
         self.record.disk = mounted.returncode == 0
         self._jump.write_text("0")
-        self._replica = MockSite(self.stories, self.now).__enter__()
-        self._site, self._address = self._replica.site, self._replica.url
+        self._mocksite = MockSite(self.stories, self.now).__enter__()
+        self._site, self._address = self._mocksite.site, self._mocksite.url
         self.configure()
         return self
 
     def __exit__(self, *_: object) -> None:
         if hasattr(self, "daemon"):
             self.daemon.kill()
-        self._replica.__exit__()
+        self._mocksite.__exit__()
         if self.record.disk:
             subprocess.run(["/bin/umount", self._ballast.parent], check=True)
 
@@ -110,7 +110,7 @@ class Soak:
         self._watch(BEGIN + self.day.minutes * MINUTE)
         self._come_to_rest()
         self.record.last_exit = self.daemon.stop()
-        self.record.requests += len(self._replica.hits)
+        self.record.requests += len(self._mocksite.hits)
         return self.record
 
     def _env(self) -> dict[str, str]:
@@ -120,7 +120,7 @@ class Soak:
     def _watch(self, until: float) -> None:
         """Look after the daemon until then, by the replica's clock."""
         while self.now() < until:
-            self.daemon.look()
+            self.daemon.fetch()
             time.sleep(min(LOOK, max((until - self.now()) / self.day.speed, 0.01)))
 
     # What happens
@@ -133,11 +133,11 @@ class Soak:
     def on_fault(self, name: str) -> None:
         """Answers are spoilt."""
         fault, match, more = FAULTS[name]
-        self._replica.fault(fault, match=match, **more)
+        self._mocksite.fault(fault, match=match, **more)
 
     def on_mend(self, _: str) -> None:
         """They are so no longer."""
-        self._replica.mend()
+        self._mocksite.mend()
 
     def on_kill(self, _: str) -> None:
         """The daemon dies, and is started again."""
@@ -146,14 +146,14 @@ class Soak:
 
     def on_port(self, _: str) -> None:
         """The site is closed: connections are refused."""
-        self.record.requests += len(self._replica.hits)
-        self._replica.__exit__()
+        self.record.requests += len(self._mocksite.hits)
+        self._mocksite.__exit__()
 
     def on_port_again(self, _: str) -> None:
         """It is open."""
         port = int(self._address.rpartition(":")[2])
-        self._replica = MockSite([], port=port).__enter__()
-        self._replica.site = self._site
+        self._mocksite = MockSite([], port=port).__enter__()
+        self._mocksite.site = self._site
 
     def on_disk(self, _: str) -> None:
         """The disk has no room left."""
@@ -223,7 +223,7 @@ class Soak:
 
     def _come_to_rest(self) -> None:
         """Release what waits for tomorrow, until nothing waits but what is gone; then ask how all is doing."""
-        deadline = time.monotonic() + LONGEST_CALM
+        deadline = time.monotonic() + MAX_CALM
         while time.monotonic() < deadline and not self.record.calm:
             self._ask("retry", "--json")
             self._watch(self.now() + 15 * MINUTE)

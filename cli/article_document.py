@@ -32,7 +32,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     if as_of:
         return _as_of(store, root, row, as_of)
     known = store.past.as_of(row["docid"], _EVER) or {}
-    revisions = store.versions.revisions(row["docid"])
+    revisions = store.articles.revisions(row["docid"])
     facts: dict[str, Any] = {
         "docid": row["docid"],
         "title": revisions[-1].title if revisions else row["title"],
@@ -58,7 +58,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
 
 def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
     """What the index knows of the entry that people mean by ``ident``; None when it knows none."""
-    return store.versions.find(ident) or store.versions.find(_inside(root, ident))
+    return store.articles.find(ident) or store.articles.find(_inside(root, ident))
 
 
 def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> str | None:
@@ -70,7 +70,7 @@ def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     :raises ArchiveError: its file cannot be read
     """
     row = find_entry(store, root, ident)
-    known = store.versions.revisions(row["docid"]) if row else []
+    known = store.articles.revisions(row["docid"]) if row else []
     revisions = [each for each in known if as_of is None or each.fetched_at <= as_of]
     if not revisions:
         return None
@@ -82,7 +82,7 @@ def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         raise ArchiveError(f"{path} cannot be read: {error}; finarchive verify --repair may mend it") from error
 
     def local(url: str) -> str | None:
-        kept = store.gallery.path_of(url, as_of)
+        kept = store.images.path_of(url, as_of)
         return (root.absolute() / kept).as_uri() if kept and (root / kept).is_file() else None
 
     return render_view(shown, body, local)

@@ -27,11 +27,11 @@ def here_or_there(here: Callable[[], T], there: Callable[[], T]) -> T:
 
 
 def send_to_daemon(
-    session: CommandContext, request: dict[str, Any], on_tally: Callable[[CrawlProgress], None]
+    context: CommandContext, request: dict[str, Any], on_progress: Callable[[CrawlProgress], None]
 ) -> dict[str, Any]:
-    inner = session.settings.archive.root.absolute() / INNER
+    inner = context.settings.archive.root.absolute() / INNER
     try:
-        return hand_over(inner, request, lambda document: on_tally(CrawlProgress.from_json(document)))
+        return hand_over(inner, request, lambda document: on_progress(CrawlProgress.from_json(document)))
     except KeyboardInterrupt:
         click.echo("Interrupted: the daemon goes on with what was found.", err=True)
         raise

@@ -10,7 +10,7 @@ from pathlib import Path
 from cli.output import console
 from config.model import ArchiveSettings, Feed, NetworkSettings, ScheduleSettings, Settings
 from mocksite.server import MockSite
-from mocksite.story import LONGEST_LAG, make_stories
+from mocksite.story import MAX_LAG, make_stories
 from scheduler.exits import Exit
 from scheduler.one_off import crawl
 
@@ -22,8 +22,8 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
 
     :raises ArchiveError: the folder cannot be written
     """
-    stories = make_stories(ARTICLES, newest=int(now().timestamp()) - LONGEST_LAG)
-    with MockSite(stories, now=lambda: int(now().timestamp())) as replica:
+    stories = make_stories(ARTICLES, newest=int(now().timestamp()) - MAX_LAG)
+    with MockSite(stories, now=lambda: int(now().timestamp())) as mocksite:
         settings = Settings(
             archive=ArchiveSettings(root=folder),
             # The replica is ours: it may be private, and asked without a pause.
@@ -35,7 +35,7 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
                     id=feed,
                     kind="roll",
                     categories=("金融", "新浪财经", name),
-                    endpoint=replica.endpoint,
+                    endpoint=mocksite.endpoint,
                     lid=lid,
                 )
                 for feed, name, lid in (

@@ -25,7 +25,7 @@ from scheduler.daemon.control_socket import runs
 from scheduler.exits import Exit
 
 # A year of the busiest list measured (600 articles a day of 15 kB) takes some 3 GB.
-LEAST_ROOM = 3 * 10**9
+MIN_ROOM = 3 * 10**9
 CONNECT_TIMEOUT = 5.0  # seconds; a host that is there answers in one
 
 
@@ -48,13 +48,13 @@ class Check:
         return {"name": self.name, "ok": self.ok, "told": self.told}
 
 
-def examine(session: CommandContext) -> list[Check]:
+def examine(context: CommandContext) -> list[Check]:
     """Look at everything; what cannot be looked at without a configuration is left out."""
     try:
-        settings = session.settings
+        settings = context.settings
     except ConfigError as error:
         return [Check("configuration", False, str(error), Exit.USAGE)]
-    source = f"{session.config_path}" if session.config_path else "built-in settings, no file found"
+    source = f"{context.config_path}" if context.config_path else "built-in settings, no file found"
     on = sum(feed.enabled for feed in settings.feeds)
     checks = [Check("configuration", on > 0, f"{source}; {on} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
@@ -80,8 +80,8 @@ def _folder(root: Path) -> Check:
 def _room(root: Path) -> Check:
     there = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    told = f"{free / 10**9:.1f} GB free; a year of a busy list takes about {LEAST_ROOM / 10**9:.0f} GB"
-    return Check("room", free >= LEAST_ROOM, told)
+    told = f"{free / 10**9:.1f} GB free; a year of a busy list takes about {MIN_ROOM / 10**9:.0f} GB"
+    return Check("room", free >= MIN_ROOM, told)
 
 
 def _index(root: Path) -> Check:

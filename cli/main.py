@@ -41,10 +41,10 @@ def cli(context: click.Context, config: Path | None, verbose: bool, quiet: bool)
     """
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other")
-    session = CommandContext(config, 2 if verbose else -1 if quiet else None)
+    command = CommandContext(config, 2 if verbose else -1 if quiet else None)
     # On a terminal the progress bar says what happens; elsewhere each article gets its line.
-    logs.set_up(session.verbosity if session.verbosity is not None else 0 if sys.stderr.isatty() else 1)
-    context.obj = session
+    logs.set_up(command.verbosity if command.verbosity is not None else 0 if sys.stderr.isatty() else 1)
+    context.obj = command
 
 
 def main() -> None:

@@ -24,8 +24,8 @@ json_option = click.option(
 )
 
 
-def open_index_if_any(session: CommandContext) -> Store:
-    return Store.open_for_reading(index_path(session.settings.archive.root))
+def open_index_if_any(context: CommandContext) -> Store:
+    return Store.open_for_reading(index_path(context.settings.archive.root))
 
 
 def aware_time(text: str) -> datetime:
@@ -69,9 +69,9 @@ def asked(query: str) -> Iterator[None]:
         raise CommandError(f"cannot search for {query!r}: {error}" if query else str(error)) from error
 
 
-def reading(session: CommandContext) -> Store:
+def reading(context: CommandContext) -> Store:
     """The index of the archive, to be read; where there is none, somebody may look in the wrong place."""
-    root = session.settings.archive.root.absolute()
+    root = context.settings.archive.root.absolute()
     if not (index := index_path(root)).exists():
         click.echo(f"There is no archive at {root} yet: finarchive crawl begins one.", err=True)
     return Store.open_for_reading(index)

@@ -37,8 +37,8 @@ def fill(template: str, executable: PurePath, config: PurePath | None) -> str:
 
 def is_untouched(text: str) -> bool:
     """Whether the unit is one that some version of finarchive wrote, as it was written."""
-    first, _, rest = text.partition("\n")
-    return first == _MARK + _sum(rest)
+    first, _, backoff = text.partition("\n")
+    return first == _MARK + _sum(backoff)
 
 
 def archive_root(text: str) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"  # it shows everything to whoever asks; whoever wants it elsewhere has a tunnel or a proxy
 # Requests at once. A person's browser has six connections; beyond, Datasette's few threads would only queue more.
-MOST_REQUESTS = 64
+MAX_REQUESTS = 64
 # Seconds that what is under way at the end may still take: a page takes a tenth, a long CSV is asked for again.
 PATIENCE = 3
 
@@ -68,7 +68,7 @@ def serve(
         config = uvicorn.Config(
             app,
             access_log=log_requests,
-            limit_concurrency=MOST_REQUESTS,
+            limit_concurrency=MAX_REQUESTS,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=PATIENCE,
@@ -118,20 +118,20 @@ def library(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
         now=now,
         standings=lambda store, at: standings(settings, store, at),
         plain_text=plain_text,
-        unpacked=lambda answer: _unpacked(answer, settings.network.max_body),
+        unpacked=lambda response: _unpacked(response, settings.network.max_body),
     )
 
 
 def standings(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
     """How each feed that is on is doing, in the order of the configuration."""
     feeds = {feed.id: feed for feed in settings.feeds if feed.enabled}
-    covers, rhythms = report_coverage(store, list(feeds), [], now), store.rhythms()
+    covers, arrival_rates = report_coverage(store, list(feeds), [], now), store.arrival_rates()
     gaps = report_gaps(settings, store)
     return [
         _standing(
             report,
             feeds[report.id],
-            _rates(rhythms.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
+            _rates(arrival_rates.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
             [cover for cover in covers if cover.feed == report.id],
             [gap for gap in gaps if gap.gap.feed == report.id],
         )
@@ -153,25 +153,25 @@ def _standing(
         archived=report.archived,
         pending=report.pending,
         parked=report.parked,
-        rhythm=rates,
+        arrival_rate=rates,
         days=tuple(DayCoverage(each.day, each.cover.share, not each.cover.before) for each in days),
         holes=tuple(GapStatus(gap.gap.start, gap.gap.end, gap.command, gap.why_not) for gap in gaps),
     )
 
 
-def _rates(rhythm: ArrivalRate, base: timedelta) -> tuple[float, ...]:
+def _rates(arrival_rate: ArrivalRate, base: timedelta) -> tuple[float, ...]:
     """Articles to be expected in each hour of a weekday, then of a day of a weekend; none where nothing is known."""
-    if not is_known(rhythm):
+    if not is_known(arrival_rate):
         return ()
     hours = [(day + hour * _HOUR).astimezone(UTC) for day in _DAYS for hour in range(24)]
-    return tuple(expected(rhythm, hour, hour + _HOUR, base) for hour in hours)
+    return tuple(expected(arrival_rate, hour, hour + _HOUR, base) for hour in hours)
 
 
-def _unpacked(answer: RawResponse, most: int) -> bytes:
+def _unpacked(response: RawResponse, most: int) -> bytes:
     from crawler.errors import ExtractionError, TooLargeError  # noqa: PLC0415 - what reads pages takes long to load
     from crawler.extract.response import page_of  # noqa: PLC0415
 
     try:
-        return page_of(answer, datetime.now(UTC), most).body
+        return page_of(response, datetime.now(UTC), most).body
     except (ExtractionError, TooLargeError) as error:
         raise ValueError(str(error)) from error

@@ -38,12 +38,12 @@ class Engine:
         self,
         config: Settings,
         work: WorkQueue,
-        rests: HostBackoffs,
+        backoffs: HostBackoffs,
         now: Callable[[], datetime],
         main: Callable[[], Awaitable[None]],
     ) -> None:
         self.interrupted: signal.Signals | None = None
-        self._work, self._rests, self._now, self._main = work, rests, now, main
+        self._work, self._backoffs, self._now, self._main = work, backoffs, now, main
         self._crash: BaseException | None = None
         self._sent_before = 0  # by the spiders of the past
         self._asked: dict[str, float] = {}  # see FeedSpider
@@ -107,7 +107,7 @@ class Engine:
             self._crawler,
             config=self._config,
             work=self._work,
-            rests=self._rests,
+            backoffs=self._backoffs,
             now=self._now,
             on_crash=self._crashed,
             asked=self._asked,

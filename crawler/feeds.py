@@ -21,7 +21,7 @@ from crawler.http.failures import ClosingError
 from crawler.http.status import of_status
 from crawler.interfaces import FeedTasks
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, question, take, take_only_page
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, advance, question, take_only_page
 from crawler.paging.poll import NextPage, PollState, read_only_page, read_page
 
 logger = logging.getLogger("finarchive")
@@ -90,13 +90,13 @@ class FeedFetcher:
                 return
             known = self._work.known(feed.id, [entry.docid for entry in listing.entries])
             if not READERS[feed.kind].has_pages:
-                self._end_poll(feed, read_only_page(reading, listing, known), ground=True)
+                self._end_poll(feed, read_only_page(reading, listing, known), caught_up=True)
                 return
             reading, what = read_page(reading, listing, known, self._most_pages)
             if what is NextPage.READ_ON or (what is NextPage.HOLE and reading.holes == 1):
                 self._ask(feed, reading)
             else:
-                self._end_poll(feed, reading, ground=what is not NextPage.HOLE)
+                self._end_poll(feed, reading, caught_up=what is not NextPage.HOLE)
         except Exception as error:
             self._crash(error)
 
@@ -108,20 +108,20 @@ class FeedFetcher:
         self._end_poll(feed, reading, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
 
     def _end_poll(
-        self, feed: Feed, reading: PollState, error: Failure | None = None, *, ground: bool = False
+        self, feed: Feed, reading: PollState, error: Failure | None = None, *, caught_up: bool = False
     ) -> None:
         try:
             self._first_pages.pop((feed.id, feed.source), None)
-            if self._work.polled(reading.poll(ground=ground, error=error)) and ground:
+            if self._work.polled(reading.poll(caught_up=caught_up, error=error)) and caught_up:
                 self._first_pages[feed.id, feed.source] = reading.digest, reading.first_page
         except Exception as crash:
             self._crash(crash)
 
     # Walks
 
-    def walk(self, feed: Feed, walk: Backfill) -> None:
+    def backfill(self, feed: Feed, backfill: Backfill) -> None:
         """See Fetching."""
-        asked, reader = question(walk), READERS[feed.kind]
+        asked, reader = question(backfill), READERS[feed.kind]
         if asked.window and reader.history_url:
             url = reader.history_url(feed, asked.page, asked.window, asked.size)
         else:
@@ -131,36 +131,40 @@ class FeedFetcher:
                 url,
                 callback=self._read_past,
                 errback=self._fail_past,
-                cb_kwargs={"feed": feed, "walk": walk},
+                cb_kwargs={"feed": feed, "walk": backfill},
                 priority=WALK_PRIORITY,
             )
         )
 
-    def _read_past(self, response: Response, feed: Feed, walk: Backfill) -> None:
+    def _read_past(self, response: Response, feed: Feed, backfill: Backfill) -> None:
         try:
             listing = _understand(response, feed, must_hold=False)
             if isinstance(listing, Failure):
-                self._end_walk(walk, listing.reason)
+                self._end_backfill(backfill, listing.reason)
                 return
             if READERS[feed.kind].has_pages:
-                leg = take(walk, listing, self._work.known(feed.id, [entry.docid for entry in listing.entries]))
+                step = advance(
+                    backfill, listing, self._work.known(feed.id, [entry.docid for entry in listing.entries])
+                )
             else:
-                leg = take_only_page(walk, listing)
-            if self._work.walked(leg) and leg.what is NextStep.ON:
-                self.walk(feed, leg.walk)
+                step = take_only_page(backfill, listing)
+            if self._work.walked(step) and step.what is NextStep.ON:
+                self.backfill(feed, step.backfill)
         except Exception as error:
             self._crash(error)
 
     def _fail_past(self, failure: TwistedFailure) -> None:
         request: Request = failure.request  # type: ignore[attr-defined]
-        walk, feed = request.cb_kwargs["walk"], request.cb_kwargs["feed"]
+        backfill, feed = request.cb_kwargs["walk"], request.cb_kwargs["feed"]
         if isinstance(failure.value, ClosingError):
             return
-        self._end_walk(walk, failures.of_exception(failure.value, feed.id, urls.host(request.url)).reason)
+        self._end_backfill(backfill, failures.of_exception(failure.value, feed.id, urls.host(request.url)).reason)
 
-    def _end_walk(self, walk: Backfill, reason: str) -> None:
+    def _end_backfill(self, backfill: Backfill, reason: str) -> None:
         try:
-            self._work.walked(BackfillStep(walk, BackfillPage(walk.feed, walk.at, ()), NextStep.FAILED, reason))
+            self._work.walked(
+                BackfillStep(backfill, BackfillPage(backfill.feed, backfill.at, ()), NextStep.FAILED, reason)
+            )
         except Exception as error:
             self._crash(error)
 

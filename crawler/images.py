@@ -26,7 +26,7 @@ class ImageFetcher:
 
     :param send: hands a request to Scrapy
     :param crash: stops the spider
-    :param is_excused: whether it is not the picture's fault that a request to a host failed with this
+    :param is_tolerated: whether it is not the picture's fault that a request to a host failed with this
     :param refill: has more fetched: from a host, or from all
     :param most: from one host at once
     """
@@ -37,18 +37,18 @@ class ImageFetcher:
         send: Callable[[Request], None],
         crash: Callable[[BaseException], None],
         *,
-        is_excused: Callable[[str, BaseException | None], bool],
+        is_tolerated: Callable[[str, BaseException | None], bool],
         refill: Callable[[str | None], None],
         most: int,
     ) -> None:
-        self._work, self._send, self._crash, self._is_excused = work, send, crash, is_excused
+        self._work, self._send, self._crash, self._is_tolerated = work, send, crash, is_tolerated
         self._refill, self._most = refill, most
         self._on_the_wire: Counter[str] = Counter()  # by host
 
     def refill(self, host: str) -> None:
         """Hand Scrapy pictures of a host, as many as there is room for."""
         room = min(self._most - self._on_the_wire[host], MOST - self._on_the_wire.total())
-        for url in self._work.take(host, room) if room > 0 else ():
+        for url in self._work.lease(host, room) if room > 0 else ():
             try:
                 request = self._request(url, host)
             except ValueError as error:  # Scrapy will not have the address
@@ -80,8 +80,8 @@ class ImageFetcher:
         request: Request = failure.request  # type: ignore[attr-defined]
         url, host = request.cb_kwargs["url"], request.cb_kwargs["host"]
         try:
-            if self._is_excused(host, failure.value):
-                self._work.give_back(url)
+            if self._is_tolerated(host, failure.value):
+                self._work.release(url)
             else:
                 self._work.failed(url, failures.of_exception(failure.value, url, urls.host(request.url)))
         except Exception as error:

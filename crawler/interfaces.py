@@ -17,7 +17,7 @@ class Fetcher(Protocol):
     def poll(self, feed: Feed) -> None:
         """Read a feed's list; :meth:`WorkQueue.polled` is told what came of it."""
 
-    def walk(self, feed: Feed, walk: Backfill) -> None:
+    def backfill(self, feed: Feed, backfill: Backfill) -> None:
         """Read a stretch of a list's past; :meth:`WorkQueue.walked` is told of each page."""
 
     def refill(self, host: str | None = None) -> None:
@@ -39,7 +39,7 @@ class FeedTasks(Protocol):
     def polled(self, poll: Poll) -> bool:
         """A poll has ended: record what it saw; return whether that could be done."""
 
-    def walked(self, leg: BackfillStep) -> bool:
+    def walked(self, step: BackfillStep) -> bool:
         """A page of a walk was read: record it; return whether to go on."""
 
 
@@ -49,13 +49,13 @@ class ArticleTasks(Protocol):
     def hosts(self) -> Iterable[str]:
         """The hosts that articles may be waiting for; empty until articles may be fetched."""
 
-    def take(self, host: str, most: int) -> list[Entry]:
+    def lease(self, host: str, most: int) -> list[Entry]:
         """At most so many entries of a host to fetch now, none of them handed out already.
 
         Fewer, or none, when too many are on their way to the disk.
         """
 
-    def give_back(self, entry: Entry) -> None:
+    def release(self, entry: Entry) -> None:
         """An entry was not asked for after all: its host wants rest, or the spider closes."""
 
     def answered(self, entry: Entry, answer: RawResponse, milliseconds: int) -> None:
@@ -74,10 +74,10 @@ class ImageTasks(Protocol):
     def hosts(self) -> Iterable[str]:
         """The hosts that pictures may be waiting for; empty until pictures may be fetched."""
 
-    def take(self, host: str, most: int) -> list[str]:
+    def lease(self, host: str, most: int) -> list[str]:
         """The addresses of at most so many pictures of a host to fetch now, none of them handed out already."""
 
-    def give_back(self, url: str) -> None:
+    def release(self, url: str) -> None:
         """A picture was not asked for after all: its host wants rest, or the spider closes."""
 
     def answered(self, url: str, answer: RawResponse, milliseconds: int) -> None:

@@ -35,7 +35,7 @@ class FeedSpider(Spider):
     """Polls feeds and fetches articles; a :class:`~crawler.interfaces.Fetcher`.
 
     :param work: where work comes from and outcomes go
-    :param rests: which hosts want rest
+    :param backoffs: which hosts want rest
     :param now: the clock, aware
     :param on_crash: called once with an error that ends the crawl: one that ``work`` raised, or a bug
     :param asked: when each host is asked last, on the monotonic clock, by this spider and those before it
@@ -48,13 +48,13 @@ class FeedSpider(Spider):
         *,
         config: Settings,
         work: WorkQueue,
-        rests: HostBackoffs,
+        backoffs: HostBackoffs,
         now: Callable[[], datetime],
         on_crash: Callable[[BaseException], None],
         asked: dict[str, float],
     ) -> None:
         super().__init__()
-        self.rests, self.asked = rests, asked
+        self.backoffs, self.asked = backoffs, asked
         self.closing = False  # nothing more may be sent
         self.transferring = 0  # requests on the wire
         self._config, self._work, self._now, self._on_crash = config, work, now, on_crash
@@ -63,7 +63,7 @@ class FeedSpider(Spider):
             work.pictures,
             self._send,
             self.crash,
-            is_excused=self._is_excused,
+            is_tolerated=self._is_tolerated,
             refill=self.refill,
             most=config.network.concurrency,
         )
@@ -106,9 +106,9 @@ class FeedSpider(Spider):
         """See Fetching."""
         self._lists.poll(feed)
 
-    def walk(self, feed: Feed, walk: Backfill) -> None:
+    def backfill(self, feed: Feed, backfill: Backfill) -> None:
         """See Fetching."""
-        self._lists.walk(feed, walk)
+        self._lists.backfill(feed, backfill)
 
     def refill(self, host: str | None = None) -> None:
         """Hand Scrapy as many articles as keep its slots busy, and not many more: of one host, or of all."""
@@ -123,9 +123,9 @@ class FeedSpider(Spider):
         most = 2 * self._config.network.concurrency
         room = most - self._on_the_wire[host]
         # Half at a time: one question to the index for many articles.
-        if self.closing or room < most // 2 or host in self._waiting or self._let_rest(host):
+        if self.closing or room < most // 2 or host in self._waiting or self._back_off(host):
             return
-        for entry in self._work.articles.take(host, room):
+        for entry in self._work.articles.lease(host, room):
             try:
                 request = self._article_request(entry, host)
             except ValueError as error:  # Scrapy will not have the address
@@ -137,9 +137,9 @@ class FeedSpider(Spider):
         if not self._on_the_wire[host]:
             self._pictures.refill(host)
 
-    def _let_rest(self, host: str) -> bool:
+    def _back_off(self, host: str) -> bool:
         """Whether a host must not be asked now; it is called again when its rest is worth waiting for."""
-        if not self.rests.current(host):
+        if not self.backoffs.current(host):
             return False
         if (seconds := self._work.articles.patience(host)) is not None:
             self._waiting[host] = asyncio.get_running_loop().call_later(seconds, self._wake, host)
@@ -174,8 +174,8 @@ class FeedSpider(Spider):
         entry, host = request.cb_kwargs["entry"], request.cb_kwargs["host"]
         try:
             self._on_the_wire[host] -= 1
-            if self._is_excused(host, failure.value):
-                self._work.articles.give_back(entry)
+            if self._is_tolerated(host, failure.value):
+                self._work.articles.release(entry)
             else:
                 self._work.articles.failed(
                     entry, failures.of_exception(failure.value, entry.docid, urls.host(request.url))
@@ -184,9 +184,9 @@ class FeedSpider(Spider):
             self.crash(error)
         self.refill(host)
 
-    def _is_excused(self, host: str, error: BaseException | None) -> bool:
+    def _is_tolerated(self, host: str, error: BaseException | None) -> bool:
         """Whether it says nothing of what was asked for that a request to a host failed with this."""
-        if isinstance(error, HostBackedOffError) and self.rests.current(host):
+        if isinstance(error, HostBackedOffError) and self.backoffs.current(host):
             return True  # not so when it is a redirect's host that rests: this one may be asked
         return isinstance(error, ClosingError) or self._is_charged(host, error)
 

@@ -8,7 +8,7 @@ import threading
 import time
 
 from mocksite.server import MockSite
-from mocksite.story import LONGEST_LAG, make_stories
+from mocksite.story import MAX_LAG, make_stories
 
 
 def main() -> None:
@@ -21,9 +21,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     # With this newest ctime every article is in the lists from the start.
-    stories = make_stories(options.articles, newest=int(time.time()) - LONGEST_LAG)
-    with MockSite(stories, now=lambda: int(time.time()), port=options.port, gzip=not options.no_gzip) as replica:
-        print(replica.url, flush=True)
+    stories = make_stories(options.articles, newest=int(time.time()) - MAX_LAG)
+    with MockSite(stories, now=lambda: int(time.time()), port=options.port, gzip=not options.no_gzip) as mocksite:
+        print(mocksite.url, flush=True)
         stop.wait()
 
 

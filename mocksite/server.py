@@ -175,8 +175,8 @@ class MockSite:
 class _Connection(asyncio.Protocol):
     """One client's connection. Plain answers go out at once; spoilt ones are carried out by a task."""
 
-    def __init__(self, replica: MockSite) -> None:
-        self._replica = replica
+    def __init__(self, mocksite: MockSite) -> None:
+        self._mocksite = mocksite
         self._buffer = bytearray()
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
@@ -185,10 +185,10 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._replica._connections.add(self)
+        self._mocksite._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._replica._connections.discard(self)
+        self._mocksite._connections.discard(self)
         self._writable.set()
         if self._task is not None:
             self._task.cancel()
@@ -225,23 +225,23 @@ class _Connection(asyncio.Protocol):
             self._transport.write(whole(refusal, keep_alive=False))
             self._transport.close()
             return
-        replica = self._replica
-        answer = replica.answer(request)
-        if replica.site.has_etags:
+        mocksite = self._mocksite
+        answer = mocksite.answer(request)
+        if mocksite.site.has_etags:
             answer = _tagged(answer, request)
         hit = RequestLogEntry(
             began, math.inf, request.method, request.target, request.host, answer.status, request.headers
         )
-        replica._hits.append(hit)
-        replica.on_hit(hit)
-        fault = replica._faults.pick(request.target)
+        mocksite._hits.append(hit)
+        mocksite.on_hit(hit)
+        fault = mocksite._faults.pick(request.target)
         if fault is not None:
             delivery = spoil(fault, answer, request)
             hit.status = delivery.status
             self._task = asyncio.get_running_loop().create_task(self._carry_out(delivery, request, hit))
             return
         accepts = request.headers.get("accept-encoding", "")
-        if replica.gzip and len(answer.body) > _SMALLEST_GZIP and "gzip" in accepts:
+        if mocksite.gzip and len(answer.body) > _SMALLEST_GZIP and "gzip" in accepts:
             answer = gzipped(answer)
         with_body = request.method == "GET"
         self._transport.write(whole(answer, keep_alive=request.keep_alive, with_body=with_body))

@@ -17,7 +17,7 @@ PageLayout = Literal["finance", "news"]
 CHINA = timezone(timedelta(hours=8), "CST")
 
 # The lag between ctime and intime seen in the real lists, in seconds (shared/sina.md).
-SHORTEST_LAG, LONGEST_LAG = 6, 469
+SHORTEST_LAG, MAX_LAG = 6, 469
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def make_stories(
             body="\n".join(text.blocks),
             ctime=ctime,
             mtime=ctime + 5,
-            intime=ctime + dice.randint(SHORTEST_LAG, LONGEST_LAG),
+            intime=ctime + dice.randint(SHORTEST_LAG, MAX_LAG),
             image=text.image,
             page_layout=text.layout,
         )

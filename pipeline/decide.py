@@ -16,73 +16,73 @@ from crawler import urls
 from scheduler.policy.intervals import retry_delay
 
 # Of one article. Live blogs were seen with dozens; what has more changes by itself, and would fill the disk.
-MOST_REVISIONS = 200
+MAX_REVISIONS = 200
 # An article that is archived is not asked for again at once when it could not be had: nothing is lost meanwhile.
-LEAST_PATIENCE = timedelta(minutes=1)
+MIN_PATIENCE = timedelta(minutes=1)
 EMPTIED = "its text is gone: the page is there, and empty"
 
 
-def judge(look: Fetch, read: Article | Failure, known: ArticleState | None, digest: str | None) -> Decision:
+def decide(fetch: Fetch, read: Article | Failure, known: ArticleState | None, digest: str | None) -> Decision:
     """What becomes of an article.
 
     :param read: what the look's answer says
     :param known: its newest version; None when it has none
     :param digest: of the answer's body
     """
-    verdict = _judge(look, read, known)
-    return replace(verdict, digest=digest, pictures=_pictures(verdict, known))
+    decision = _decide(fetch, read, known)
+    return replace(decision, digest=digest, pictures=_pictures(decision, known))
 
 
-def _pictures(verdict: Decision, known: ArticleState | None) -> dict[str, str]:
+def _pictures(decision: Decision, known: ArticleState | None) -> dict[str, str]:
     """The pictures that are to be kept: of the newest version, so that those of before they were wanted come too."""
-    if verdict.article is None or not verdict.look.rules.images:
+    if decision.article is None or not decision.fetch.rules.images:
         return {}
     # Where nothing is new the page may name the same pictures on other hosts: those of the version are meant (D66).
-    version = verdict.revision or (known.revision if known and known.revision.fingerprint else verdict.article)
+    version = decision.revision or (known.revision if known and known.revision.fingerprint else decision.article)
     return {each.url: urls.host(each.url) for each in version.pictures if urls.is_web(each.url)}
 
 
-def _judge(look: Fetch, read: Article | Failure, known: ArticleState | None) -> Decision:
+def _decide(fetch: Fetch, read: Article | Failure, known: ArticleState | None) -> Decision:
     if isinstance(read, Failure):
-        return _unseen(look, read, known)
+        return _unseen(fetch, read, known)
     if known is None:
-        return _version(look, read, Outcome.FIRST, 1, None)
+        return _version(fetch, read, Outcome.FIRST, 1, None)
     newest = known.revision
     # A version whose fingerprint was made by another rule, or never, is compared by its title alone, and given one.
     comparable = rule_of(newest.fingerprint) == rule_of(read.fingerprint)
     same = read.fingerprint == newest.fingerprint if comparable else read.title == newest.title
-    if look.pending.entry.content is not None:  # of the telegraph, which names the stocks of an item later
+    if fetch.pending.entry.content is not None:  # of the telegraph, which names the stocks of an item later
         same = same and set(read.symbols) == set(newest.symbols)
-    if same or newest.number >= MOST_REVISIONS:
+    if same or newest.number >= MAX_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
-        return Decision(look, Outcome.SAME, evidence, article=read)
+        return Decision(fetch, Outcome.SAME, evidence, article=read)
     if known.has_text and not read.text:
-        return Decision(look, Outcome.GONE, EMPTIED, FailureKind.GONE)
-    return _version(look, read, Outcome.REVISED, newest.number + 1, newest)
+        return Decision(fetch, Outcome.GONE, EMPTIED, FailureKind.GONE)
+    return _version(fetch, read, Outcome.REVISED, newest.number + 1, newest)
 
 
-def _unseen(look: Fetch, failure: Failure, known: ArticleState | None) -> Decision:
+def _unseen(fetch: Fetch, failure: Failure, known: ArticleState | None) -> Decision:
     gone = failure.kind is FailureKind.GONE
     if known and gone:
-        return Decision(look, Outcome.GONE, failure.reason, FailureKind.GONE)
-    pending = look.pending
+        return Decision(fetch, Outcome.GONE, failure.reason, FailureKind.GONE)
+    pending = fetch.pending
     attempts = (known.attempts if known else pending.attempts) + 1
-    delay = retry_delay(failure.kind, attempts, look.at - (known.archived_at if known else pending.first_seen))
+    delay = retry_delay(failure.kind, attempts, fetch.at - (known.archived_at if known else pending.first_seen))
     due: datetime | None = None
     if delay is not None:
-        due = look.at + max(delay, look.rules.least_retry, LEAST_PATIENCE if known else timedelta(0))
-    return Decision(look, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
+        due = fetch.at + max(delay, fetch.rules.least_retry, MIN_PATIENCE if known else timedelta(0))
+    return Decision(fetch, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
 
 
-def _version(look: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:
-    post = render(article, look.filing.categories, look.filing.author, look.rules.profile)
-    path = newest.path if newest else look.pending.path
+def _version(fetch: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:
+    post = render(article, fetch.filing.categories, fetch.filing.author, fetch.rules.profile)
+    path = newest.path if newest else fetch.pending.path
     if path:  # the first version has decided it
         post = Post(PurePosixPath(path), post.data, history_path(path, newest.number) if newest else None)
-    return Decision(look, outcome, article=article, post=post, revision=_revision(look, article, post, number))
+    return Decision(fetch, outcome, article=article, post=post, revision=_revision(fetch, article, post, number))
 
 
-def _revision(look: Fetch, article: Article, post: Post, number: int) -> Revision:
+def _revision(fetch: Fetch, article: Article, post: Post, number: int) -> Revision:
     return Revision(
         docid=article.docid,
         number=number,
@@ -90,9 +90,9 @@ def _revision(look: Fetch, article: Article, post: Post, number: int) -> Revisio
         sha256=hashlib.sha256(post.data).hexdigest(),
         title=article.title,
         published=article.published,
-        fetched_at=look.at,
+        fetched_at=fetch.at,
         url=article.url,
-        modified=look.pending.entry.modified,
+        modified=fetch.pending.entry.modified,
         updated=article.updated,
         media=article.media,
         keywords=article.keywords,

@@ -16,7 +16,7 @@ from archive.integrity.verify import Report, verify
 from archive.journal.warc import warc_files
 from archive.model.fetch import JournalPosition
 from archive.store import Store
-from pipeline.rebuild import is_within, made_aside, replay
+from pipeline.rebuild import is_within, replay, staged
 from pipeline.reparse import ReparseOptions, read_journal
 
 
@@ -37,7 +37,7 @@ def verify_deep(
     :raises ArchiveError: the archive is in use, or cannot be read
     """
     root = root.absolute()
-    with made_aside(root, "verify", now) as aside:
+    with staged(root, "verify", now) as aside:
         report = verify(root)
         if reason := _unfit(root, report.problems):
             return _with(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
@@ -47,14 +47,14 @@ def verify_deep(
                 applied, reading = _applied(root), ReparseOptions(most, os.cpu_count() or 1, on_progress)
                 journal = read_journal(journal_path(root), reading, lambda damage: None)
                 replay((each for each in journal if is_within(each, applied)), store, None)
-            seals = not any(
+            manifests = not any(
                 problem.path.startswith(_inside(root, manifests_path(root))) for problem in report.problems
             )
-            if seals:
+            if manifests:
                 adopt(root, store)
         finally:
             store.close()
-        found = disagreement(index_path(root), aside / "index.db", seals=seals)
+        found = disagreement(index_path(root), aside / "index.db", manifests=manifests)
         if found is None:
             return _with(root, report, ["an older finarchive wrote it: any crawl brings it up to date"]), 0
         return _with(root, report, found.rows), found.unproven

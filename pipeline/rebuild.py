@@ -15,21 +15,21 @@ from pathlib import Path
 from archive.archive import INNER, index_path, journal_path
 from archive.files import atomic
 from archive.files.lock import Lock
-from archive.index.log import LOOKS, OTHERS, order
+from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.carry_over import (
     UnprovenRows,
+    carry_over_alerts,
+    carry_over_manifests,
+    carry_over_rows,
     index_differences,
     is_sound,
-    lost_looks,
-    take_over,
-    take_over_alerts,
-    take_over_seals,
+    lost_fetches,
     unproven,
 )
 from archive.integrity.seal import adopt
 from archive.model.fetch import Decision, JournalPosition
 from archive.store import Store
-from pipeline.decide import judge
+from pipeline.decide import decide
 from pipeline.reparse import ParsedEvent, ReparseOptions, read_journal
 from pipeline.staging import StagingTree, compare, place_files, place_index
 
@@ -71,7 +71,7 @@ def rebuild(
     :raises ArchiveError: the journal or the disk does not allow it; the archive is as it was
     """
     root = root.absolute()
-    with made_aside(root, "rebuild", now) as aside:
+    with staged(root, "rebuild", now) as aside:
         return _rebuild(root, aside, ReparseOptions(most, processes or os.cpu_count() or 1, on_progress), dry_run)
 
 
@@ -84,7 +84,7 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
     :raises ArchiveError: the journal or the disk does not allow it
     """
     root = root.absolute()
-    with made_aside(root, "verify", now) as aside:
+    with staged(root, "verify", now) as aside:
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
             with store.in_one_go():
@@ -93,7 +93,7 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
         finally:
             store.close()
         mended = [path for path, sha256 in wanted.items() if _sha256(tree / path) == sha256]
-        place_files(root, tree, mended, set_aside=True)
+        place_files(root, tree, mended, stage=True)
         return mended
 
 
@@ -102,7 +102,7 @@ def _sha256(path: Path) -> str | None:
 
 
 @contextmanager
-def made_aside(root: Path, command: str, now: datetime) -> Iterator[Path]:
+def staged(root: Path, command: str, now: datetime) -> Iterator[Path]:
     """A folder for what is made, while the archive is locked; removed afterwards."""
     with Lock(root / INNER / "lock", command, now):
         aside = root / INNER / "rebuild"
@@ -132,8 +132,8 @@ def _rebuild(root: Path, aside: Path, reading: ReparseOptions, dry_run: bool) ->
         # Where no index says what was archived without a journal, or what is lost of it, what stands there may be all
         # that there is.
         doubtful = not made.has_old or bool(result.damaged)
-        place_files(root, tree.folder, [*result.made, *result.changed], set_aside=doubtful)
-        place_index(root, new, set_aside=not made.has_old)
+        place_files(root, tree.folder, [*result.made, *result.changed], stage=doubtful)
+        place_index(root, new, stage=not made.has_old)
     return result
 
 
@@ -163,14 +163,14 @@ def _make(
             if apart and apart.docids:
                 journal = _known_to_all(journal, apart, later)
             replay(journal, store, tree, result)
-        found = lost_looks(old, new, apart.docids) if apart else {}
-        take_over_seals(old, new)
+        found = lost_fetches(old, new, apart.docids) if apart else {}
+        carry_over_manifests(old, new)
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
-        result.taken_over = take_over(old, new, lost)
+        result.taken_over = carry_over_rows(old, new, lost)
         store.search.add_missing()
         with store.in_one_go():
             replay(later, store, tree, result)
-        take_over_alerts(old, new)
+        carry_over_alerts(old, new)
         result.rows = index_differences(old, new)
     finally:
         store.close()
@@ -203,12 +203,12 @@ def replay(
     batch: list[ParsedEvent] = []
     in_batch: set[str] = set()
     for understood in journal:
-        look = understood.event.look
+        fetch = understood.event.fetch
         result.events += 1
-        if batch and (look is None or _docid(understood) in in_batch or len(batch) >= BATCH):
+        if batch and (fetch is None or _docid(understood) in in_batch or len(batch) >= BATCH):
             _record(batch, store, tree, result)
             batch, in_batch = [], set()
-        if look is None:
+        if fetch is None:
             store.apply([understood.event])
         else:
             batch.append(understood)
@@ -222,23 +222,23 @@ def is_within(understood: ParsedEvent, positions: Mapping[str, JournalPosition])
     :param positions: up to where events are, by who wrote them
     """
     event = understood.event
-    end = positions.get(LOOKS if event.look else OTHERS)
+    end = positions.get(FETCHES if event.fetch else OTHERS)
     return end is not None and order(event.place) <= order(end)
 
 
 def _docid(understood: ParsedEvent) -> str:
-    look = understood.event.look
-    return look.pending.entry.docid if look else ""
+    fetch = understood.event.fetch
+    return fetch.pending.entry.docid if fetch else ""
 
 
 def _record(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult) -> None:
-    known = store.versions.newest([_docid(each) for each in batch])
-    verdicts: list[Decision] = []
+    known = store.articles.newest([_docid(each) for each in batch])
+    decisions: list[Decision] = []
     for each in batch:
-        if each.event.look and each.read:
-            verdicts.append(judge(each.event.look, each.read, known.get(_docid(each)), each.digest))
-    for verdict in verdicts:
-        if verdict.post and tree:
+        if each.event.fetch and each.read:
+            decisions.append(decide(each.event.fetch, each.read, known.get(_docid(each)), each.digest))
+    for decision in decisions:
+        if decision.post and tree:
             result.articles += 1
-            tree.write(verdict.post)
-    store.versions.commit(verdicts, [each.event.place for each in batch])
+            tree.write(decision.post)
+    store.articles.commit(decisions, [each.event.place for each in batch])

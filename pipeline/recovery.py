@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from archive.archive import Archive, journal_path
-from archive.index.log import LOOKS, OTHERS, order
+from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
 from archive.model.fetch import JournalPosition, Outcome
 from config.model import Settings
 from crawler.extract.response import understand
-from pipeline.decide import judge
+from pipeline.decide import decide
 
 logger = logging.getLogger("finarchive")
 
@@ -27,8 +27,8 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
     :raises ArchiveError: something cannot be read or written
     """
     done = archive.store.journal_positions()
-    start = min((done[writer] for writer in (LOOKS, OTHERS) if writer in done), default=None, key=order)
-    if len(done) < len((LOOKS, OTHERS)):
+    start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
+    if len(done) < len((FETCHES, OTHERS)):
         start = None  # one of them has nothing applied yet
     again = 0
     news = (event for event in events(journal_path(archive.root), start) if _is_news(event, done))
@@ -42,7 +42,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
 
 
 def _is_news(event: Event, done: Mapping[str, JournalPosition]) -> bool:
-    position = done.get(LOOKS if event.look else OTHERS)
+    position = done.get(FETCHES if event.fetch else OTHERS)
     return position is None or order(event.place) > order(position)
 
 
@@ -51,8 +51,8 @@ def _batches(news: Iterable[Event]) -> Iterator[list[Event]]:
     batch: list[Event] = []
     docids: set[str] = set()
     for event in news:
-        docid = event.look.pending.entry.docid if event.look else ""
-        together = bool(batch) and (batch[0].look is None) == (event.look is None)
+        docid = event.fetch.pending.entry.docid if event.fetch else ""
+        together = bool(batch) and (batch[0].fetch is None) == (event.fetch is None)
         if batch and (not together or docid in docids or len(batch) >= BATCH):
             yield batch
             batch, docids = [], set()
@@ -67,16 +67,16 @@ def _do_again(archive: Archive, batch: Sequence[Event], most: int) -> None:
 
     :param most: bytes that a page may unpack to
     """
-    looks = [(event, event.look) for event in batch if event.look]
-    if not looks:
+    fetches = [(event, event.fetch) for event in batch if event.fetch]
+    if not fetches:
         archive.store.apply(batch)
         return
-    known = archive.store.versions.newest([look.pending.entry.docid for _, look in looks])
-    verdicts = []
-    for _, look in looks:
-        body = digest(look.answer.body) if look.answer else None
-        verdicts.append(judge(look, understand(look, most), known.get(look.pending.entry.docid), body))
-    first = [each.revision for each in verdicts if each.outcome is Outcome.FIRST and each.revision]
+    known = archive.store.articles.newest([fetch.pending.entry.docid for _, fetch in fetches])
+    decisions = []
+    for _, fetch in fetches:
+        body = digest(fetch.response.body) if fetch.response else None
+        decisions.append(decide(fetch, understand(fetch, most), known.get(fetch.pending.entry.docid), body))
+    first = [each.revision for each in decisions if each.outcome is Outcome.FIRST and each.revision]
     archive.store.commit_paths({revision.docid: revision.path for revision in first})
-    archive.write([verdict.post for verdict in verdicts if verdict.post])
-    archive.store.versions.commit(verdicts, [event.place for event, _ in looks])
+    archive.write([decision.post for decision in decisions if decision.post])
+    archive.store.articles.commit(decisions, [event.place for event, _ in fetches])

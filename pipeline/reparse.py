@@ -88,15 +88,17 @@ def _understand_part(part: WarcPart, most: int) -> tuple[list[ParsedEvent], list
     told = f"{part.path.name} cannot be read at byte "
     for place, group in read_part(part, lambda offset: damaged.append(f"{told}{offset}")):
         event = event_of(place, group)
-        look = event.look
-        if look is None:
+        fetch = event.fetch
+        if fetch is None:
             found.append(ParsedEvent(event))
             continue
-        body = digest(look.answer.body) if look.answer else None
-        read = understand(look, most)
-        if look.answer:
-            bare = RawResponse(look.answer.url, look.answer.status, (), b"")  # what is sent to another process costs
-            event = Event(event.place, event.kind, event.at, replace(look, answer=bare))
+        body = digest(fetch.response.body) if fetch.response else None
+        read = understand(fetch, most)
+        if fetch.response:
+            bare = RawResponse(
+                fetch.response.url, fetch.response.status, (), b""
+            )  # what is sent to another process costs
+            event = Event(event.place, event.kind, event.at, replace(fetch, response=bare))
         found.append(ParsedEvent(event, read, body))
     return found, damaged
 

@@ -76,10 +76,10 @@ def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
     return missing, changed, sorted(there - made)
 
 
-def place_files(root: Path, tree: Path, paths: Iterable[str], *, set_aside: bool) -> None:
+def place_files(root: Path, tree: Path, paths: Iterable[str], *, stage: bool) -> None:
     """Put files of ``tree`` where they belong.
 
-    :param set_aside: keep what stands there in ``.finarchive/quarantine``
+    :param stage: keep what stands there in ``.finarchive/quarantine``
     :raises ArchiveError: one cannot be put there
     """
     os.sync()  # all that was made is on the disk before the first file is replaced
@@ -90,7 +90,7 @@ def place_files(root: Path, tree: Path, paths: Iterable[str], *, set_aside: bool
             if (folder := path.rpartition("/")[0]) not in folders:
                 folders.add(folder)
                 (root / folder).mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(target) and (set_aside or Path(target).is_dir()):
+            if os.path.lexists(target) and (stage or Path(target).is_dir()):
                 kept = _free(root / INNER / "quarantine" / path)
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 Path(target).rename(kept)
@@ -106,15 +106,15 @@ def _free(path: Path) -> Path:
     return found
 
 
-def place_index(root: Path, index: Path, *, set_aside: bool) -> None:
+def place_index(root: Path, index: Path, *, stage: bool) -> None:
     """Put an index that was made aside in the place of the archive's.
 
-    :param set_aside: keep what stands there in ``.finarchive/quarantine``
+    :param stage: keep what stands there in ``.finarchive/quarantine``
     :raises ArchiveError: it cannot be put there
     """
     old = index_path(root)
     with atomic.wrap_errors(old):
-        if set_aside and old.exists():
+        if stage and old.exists():
             kept = _free(root / INNER / "quarantine" / old.name)
             kept.parent.mkdir(parents=True, exist_ok=True)
             old.rename(kept)

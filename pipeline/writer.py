@@ -14,13 +14,13 @@ from archive.model.errors import ArchiveError, DiskFullError, LockedError, NotWr
 from archive.model.feed import Failure
 from archive.model.fetch import Decision, Fetch, JournalPosition, Outcome
 from crawler.extract.response import understand
-from pipeline.decide import judge
+from pipeline.decide import decide
 
 logger = logging.getLogger("finarchive")
 
 # Files synced and rows committed together: beyond this the gain is small and what a crash repeats grows.
 BATCH = 64
-MOST_UNWRITTEN = 4 * BATCH  # a few megabytes; a disk slower than the network must not fill the memory
+MAX_QUEUED = 4 * BATCH  # a few megabytes; a disk slower than the network must not fill the memory
 # Seconds between two attempts at a disk that was full: it is emptied by people, or by a job of theirs.
 PAUSE = 5.0
 # What passes by itself, or when somebody makes room, or mounts the disk again: it could be written once.
@@ -31,13 +31,13 @@ PASSES = (DiskFullError, LockedError, NotWritableError)
 class WriteItem:
     """A look on its way to the disk, and how far it has come."""
 
-    look: Fetch
+    fetch: Fetch
     milliseconds: int  # that it took
     digest: str | None = None  # of the answer's body
     is_kept: bool = False  # in the journal, if there is one
     place: JournalPosition | None = None  # where it is there
     read: Article | Failure | None = None
-    verdict: Decision | None = None
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +54,32 @@ class Writer:
     """Writes what came of looks.
 
     :param most: bytes that a page may unpack to
-    :param steadfast: go on trying when the disk is full or the index locked, instead of crashing
+    :param retry_forever: go on trying when the disk is full or the index locked, instead of crashing
     """
 
     def __init__(
         self,
         archive: Archive,
         most: Callable[[], int],
-        answering: WriterCallbacks,
+        callbacks: WriterCallbacks,
         *,
-        steadfast: bool,
+        retry_forever: bool,
     ) -> None:
-        self._archive, self._most, self._answering, self._steadfast = archive, most, answering, steadfast
+        self._archive, self._most, self._callbacks, self._retry_forever = archive, most, callbacks, retry_forever
         self._queue: asyncio.Queue[WriteItem] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._was_full = False
         self.stuck = False  # the disk did not take what was tried last
 
-    def put(self, unwritten: WriteItem) -> None:
+    def put(self, item: WriteItem) -> None:
         """Have a look written."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._write_on())
-        self._queue.put_nowait(unwritten)
+        self._queue.put_nowait(item)
 
     def full(self) -> bool:
         """Whether too many are on their way; so until the writer has caught up."""
-        self._was_full = self.stuck or self._was_full or self._queue.qsize() > MOST_UNWRITTEN
+        self._was_full = self.stuck or self._was_full or self._queue.qsize() > MAX_QUEUED
         return self._was_full
 
     async def drain(self) -> None:
@@ -105,19 +105,19 @@ class Writer:
                 for _ in batch:
                     self._queue.task_done()
         except Exception as error:
-            self._answering.on_crash(error)
+            self._callbacks.on_crash(error)
 
     async def _write_somehow(self, batch: Sequence[WriteItem]) -> None:
         while True:
             try:
                 await self._write(batch)
             except NotWritableError as error:
-                if not self._steadfast:
+                if not self._retry_forever:
                     raise
                 await self._write_apart(batch, error)
                 return
             except PASSES as error:
-                if not self._steadfast:
+                if not self._retry_forever:
                     raise
                 self._report(error)
                 await asyncio.sleep(PAUSE)
@@ -125,20 +125,20 @@ class Writer:
                 break
         if self.stuck:
             logger.warning("disk-again articles=%d", len(batch))
-        self._answering.on_written(batch)
+        self._callbacks.on_written(batch)
         self._take_more()
 
     def _take_more(self) -> None:
         """A batch is done with, one way or the other."""
         self.stuck = False
-        if self._was_full and self._queue.qsize() <= MOST_UNWRITTEN:
+        if self._was_full and self._queue.qsize() <= MAX_QUEUED:
             self._was_full = False
-            self._answering.on_room()
+            self._callbacks.on_room()
 
     async def _write_apart(self, batch: Sequence[WriteItem], error: NotWritableError) -> None:
         """Some path of a batch cannot be written: that must not keep the others from the disk. See D40."""
         if len(batch) == 1:
-            self._answering.on_refused(batch[0], str(error))
+            self._callbacks.on_refused(batch[0], str(error))
             self._take_more()
             return
         for each in batch:
@@ -154,31 +154,33 @@ class Writer:
         # committed before the file is written, so that a run after a crash writes it there and nowhere else, however
         # the feeds are configured by then. Then the files; then the rows, each a promise that its file is there.
         # See D16 and D43.
-        versions = self._archive.store.versions
+        versions = self._archive.store.articles
         for each in batch:
-            if each.digest is None and each.look.answer:
-                each.digest = digest(each.look.answer.body)
+            if each.digest is None and each.fetch.response:
+                each.digest = digest(each.fetch.response.body)
         bodies = versions.places([each.digest for each in batch if each.digest])
         await asyncio.to_thread(self._keep_and_understand, batch, bodies)
-        known = versions.newest([each.look.pending.entry.docid for each in batch])
-        verdicts = []
+        known = versions.newest([each.fetch.pending.entry.docid for each in batch])
+        decisions = []
         for each in batch:
-            if each.verdict is None and each.read is not None:
-                docid = each.look.pending.entry.docid
-                each.verdict = judge(each.look, each.read, known.get(docid), each.digest)
-            if each.verdict:
-                verdicts.append(each.verdict)
-        first = [verdict.revision for verdict in verdicts if verdict.outcome is Outcome.FIRST and verdict.revision]
+            if each.decision is None and each.read is not None:
+                docid = each.fetch.pending.entry.docid
+                each.decision = decide(each.fetch, each.read, known.get(docid), each.digest)
+            if each.decision:
+                decisions.append(each.decision)
+        first = [
+            decision.revision for decision in decisions if decision.outcome is Outcome.FIRST and decision.revision
+        ]
         self._archive.store.commit_paths({revision.docid: revision.path for revision in first})
-        await asyncio.to_thread(self._archive.write, [verdict.post for verdict in verdicts if verdict.post])
-        versions.commit(verdicts, [each.place for each in batch])
+        await asyncio.to_thread(self._archive.write, [decision.post for decision in decisions if decision.post])
+        versions.commit(decisions, [each.place for each in batch])
 
     def _keep_and_understand(self, batch: Sequence[WriteItem], bodies: Mapping[str, JournalPosition]) -> None:
         new = [each for each in batch if not each.is_kept]
-        places = self._archive.keep([each.look for each in new], bodies)
+        places = self._archive.keep([each.fetch for each in new], bodies)
         for each, place in zip(new, places, strict=True):
             each.is_kept, each.place = True, place
         most = self._most()
         for each in batch:
             if each.read is None:
-                each.read = understand(each.look, most)
+                each.read = understand(each.fetch, most)

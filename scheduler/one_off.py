@@ -25,7 +25,7 @@ def crawl(
     *,
     limit: int | None = None,
     stretch: Span | None = None,
-    on_change: Callable[[CrawlProgress], None] = lambda tally: None,
+    on_change: Callable[[CrawlProgress], None] = lambda progress: None,
 ) -> CrawlResult:
     """Poll ``feeds``, or walk through a stretch of one, and archive everything due.
 
@@ -38,13 +38,13 @@ def crawl(
     command, raw = "backfill" if stretch else "crawl", settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive:
         recover(archive, settings, now())
-        desk = ArchiveWorkQueue(archive, settings, now, one_off(now()))
-        errand = CrawlJob(desk, feeds, limit=limit, stretch=stretch, on_change=on_change)
+        work_queue = ArchiveWorkQueue(archive, settings, now, one_off(now()))
+        job = CrawlJob(work_queue, feeds, limit=limit, stretch=stretch, on_change=on_change)
 
         async def carry_out() -> None:
-            async with AlertDispatcher(desk.run, Clock(now)).on_duty():
-                await errand.carry_out()
+            async with AlertDispatcher(work_queue.run, Clock(now)).running():
+                await job.carry_out()
 
-        engine = Engine(settings, desk, desk.articles.rests, now, carry_out)
+        engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, carry_out)
         engine.run()
-        return errand.result(engine.requests, interrupted=engine.interrupted is not None)
+        return job.result(engine.requests, interrupted=engine.interrupted is not None)

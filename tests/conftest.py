@@ -37,7 +37,7 @@ def shared() -> Path:
 
 
 @pytest.fixture
-def replica() -> Iterator[MockSite]:
+def mocksite() -> Iterator[MockSite]:
     """A running replica with twelve articles."""
     with MockSite(make_stories(12, newest=NEWEST)) as running:
         yield running
@@ -140,7 +140,7 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def crawl(home: Home, replica: MockSite) -> Callable[..., Outcome]:
+def crawl(home: Home, mocksite: MockSite) -> Callable[..., Outcome]:
     """``finarchive crawl --json`` of the replica's national list, in ``home``."""
-    home.configure(replica.endpoint)
+    home.configure(mocksite.endpoint)
     return lambda *arguments, **env: home.run("crawl", "--json", *arguments, **env)

@@ -87,14 +87,14 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
 def rows_before_files() -> None:
     """A row is committed before its file is written."""
     write_posts, commit = atomic.write_posts, ArticleIndex.commit
-    unwritten: list[tuple[Any, ...]] = []
+    item: list[tuple[Any, ...]] = []
 
-    def commit_then_write(versions: ArticleIndex, *verdicts: Any) -> None:
-        commit(versions, *verdicts)
+    def commit_then_write(versions: ArticleIndex, *decisions: Any) -> None:
+        commit(versions, *decisions)
         time.sleep(0.05)  # a slow disk: rows alone must be met by some of the kills
-        write_posts(*unwritten.pop())
+        write_posts(*item.pop())
 
-    atomic.write_posts = lambda *arguments: unwritten.append(arguments)
+    atomic.write_posts = lambda *arguments: item.append(arguments)
     ArticleIndex.commit = commit_then_write
 
 
@@ -104,7 +104,7 @@ def ground_before_entries() -> None:
 
     def commit_poll(store: Store, poll: Any, filing: Any, feeds: Any, *others: Any, **named: Any) -> Any:
         with store._db.atomic():
-            store._sightings.add_listings(poll.feed, poll.at, feeds, poll.failures, ground=poll.ground)
+            store._entry_index.add_listings(poll.feed, poll.at, feeds, poll.failures, caught_up=poll.caught_up)
         return inner(store, poll, filing, feeds, *others, **named)
 
     Store.commit_poll = commit_poll
@@ -112,7 +112,7 @@ def ground_before_entries() -> None:
 
 def little_room() -> None:
     """Nearly always too many articles are on their way to the disk: not a wrong order, but one rarely come by."""
-    work_queue.MOST_UNWRITTEN, work_queue.BATCH = 0, 1
+    work_queue.MAX_QUEUED, work_queue.BATCH = 0, 1
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

@@ -44,10 +44,10 @@ def put(store: Store, stories: Sequence[Story], at: datetime = NOW, number: int 
             if feed in story.feeds
         )
         docids = [entry.docid for entry in entries]
-        poll = Poll(feed, at, 1, entries, (), ground=True)
+        poll = Poll(feed, at, 1, entries, (), caught_up=True)
         store.commit_poll(poll, FILING, dict.fromkeys(docids, (feed,)), dict.fromkeys(docids, "a.cn"))
-    verdicts = [version(revision_of(story, at, number), story.text) for story in stories]
-    store.versions.commit(verdicts, [None] * len(verdicts))
+    decisions = [version(revision_of(story, at, number), story.text) for story in stories]
+    store.articles.commit(decisions, [None] * len(decisions))
 
 
 def revision_of(story: Story, at: datetime, number: int = 1) -> Revision:

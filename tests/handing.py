@@ -19,7 +19,7 @@ RETRY = {"command": "retry", "parked": False}
 
 
 def ask(home: Home, request: dict[str, Any]) -> dict[str, Any]:
-    return hand_over(home.root / INNER, request, lambda tally: None)
+    return hand_over(home.root / INNER, request, lambda progress: None)
 
 
 def connect(home: Home) -> socket.socket:

@@ -24,14 +24,14 @@ def look_at(docid: str, at: datetime, revision: int = 0, rules: ArchiveRules = R
 
 def version(revision: Revision, text: str = "x", rules: ArchiveRules = RULES) -> Decision:
     """The verdict that an article has this version now."""
-    look = look_at(revision.docid, revision.fetched_at, revision.number - 1, rules)
+    fetch = look_at(revision.docid, revision.fetched_at, revision.number - 1, rules)
     article = Article(
         revision.docid, revision.url or f"https://a.cn/{revision.docid}", revision.title, revision.published, text,
         None, revision.fetched_at, text=text, fingerprint=revision.fingerprint,
     )  # fmt: skip
     outcome = Outcome.FIRST if revision.number == 1 else Outcome.REVISED
     post = Post(PurePosixPath(revision.path), b"")
-    return Decision(look, outcome, article=article, post=post, revision=revision)
+    return Decision(fetch, outcome, article=article, post=post, revision=revision)
 
 
 def failed(failure: Failure, at: datetime, due: datetime | None) -> Decision:
@@ -42,16 +42,16 @@ def failed(failure: Failure, at: datetime, due: datetime | None) -> Decision:
 
 def commit_revisions(store: Store, revisions: Iterable[Revision], pictures: Mapping[str, str] | None = None) -> None:
     """Record versions of articles, and that these pictures of theirs are to be kept: address -> host."""
-    verdicts = [replace(version(each), pictures=pictures or {}) for each in revisions]
-    store.versions.commit(verdicts, [None] * len(verdicts))
+    decisions = [replace(version(each), pictures=pictures or {}) for each in revisions]
+    store.articles.commit(decisions, [None] * len(decisions))
 
 
 def commit_failure(store: Store, failure: Failure, tried: datetime, due: datetime | None) -> None:
     """Record that an attempt failed."""
-    store.versions.commit([failed(failure, tried, due)], [None])
+    store.articles.commit([failed(failure, tried, due)], [None])
 
 
-def again(verdict: Decision) -> Decision:
+def again(decision: Decision) -> Decision:
     """The same, of an article that has a version."""
-    look = verdict.look
-    return replace(verdict, look=replace(look, pending=replace(look.pending, revision=1)))
+    fetch = decision.fetch
+    return replace(decision, fetch=replace(fetch, pending=replace(fetch.pending, revision=1)))

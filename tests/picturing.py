@@ -37,9 +37,9 @@ def local_pictures(stories: Sequence[Story]) -> list[Story]:
     return [replace(story, image=None, body=story.body.replace("//n.sinaimg.cn/", "/")) for story in stories]
 
 
-def asked(replica: MockSite) -> list[str]:
+def asked(mocksite: MockSite) -> list[str]:
     """The pictures that were asked for, in order."""
-    return [hit.path for hit in replica.hits if hit.path.endswith((".png", ".jpg", ".svg"))]
+    return [hit.path for hit in mocksite.hits if hit.path.endswith((".png", ".jpg", ".svg"))]
 
 
 def stored(home: Home) -> list[Path]:

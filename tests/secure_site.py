@@ -17,13 +17,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mocksite.server import MockSite
-from mocksite.story import LONGEST_LAG, make_stories
+from mocksite.story import MAX_LAG, make_stories
 
 HOST, ARTICLES = "news.test", 20
 _A, _IN, _HEADER = 1, 1, 12  # of DNS: an address, the internet, octets before the question
 
 
-def answer(query: bytes) -> bytes:
+def response(query: bytes) -> bytes:
     """127.0.0.1 for an A of HOST, no record of any other type, no such name for the rest."""
     end = query.index(b"\0", _HEADER) + 5
     question, kind = query[_HEADER:end], int.from_bytes(query[end - 4 : end - 2])
@@ -40,7 +40,7 @@ def name_server() -> None:
         server.bind(("127.0.0.1", 53))
         while True:
             query, client = server.recvfrom(512)
-            server.sendto(answer(query), client)
+            server.sendto(response(query), client)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
@@ -73,13 +73,11 @@ def main() -> None:
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     threading.Thread(target=name_server, daemon=True).start()
     with (
-        MockSite(
-            make_stories(ARTICLES, newest=int(time.time()) - LONGEST_LAG), now=lambda: int(time.time())
-        ) as replica,
+        MockSite(make_stories(ARTICLES, newest=int(time.time()) - MAX_LAG), now=lambda: int(time.time())) as mocksite,
         socket.create_server(("127.0.0.1", 443)) as server,
     ):
-        replica.site.base_url = f"https://{HOST}"
-        port = urlsplit(replica.url).port or 0
+        mocksite.site.base_url = f"https://{HOST}"
+        port = urlsplit(mocksite.url).port or 0
         (folder / "ready").touch()
         while True:
             plain, _ = server.accept()

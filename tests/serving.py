@@ -77,9 +77,9 @@ class Serving:
 
     def page(self, path: str) -> str:
         """The HTML of a page that is there."""
-        answer = self.get(path)
-        assert answer.status_code == 200, answer.text
-        return answer.text
+        response = self.get(path)
+        assert response.status_code == 200, response.text
+        return response.text
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from archive.index.alerts import AlertProgress
 from archive.model.results import Change
 from archive.query.parser import And, DateFilter, FeedFilter, Not, parse
-from scheduler.alerts.message import FRESH, MOST_NAMED, failed, fresh, may_send, message, sent
+from scheduler.alerts.message import FRESH, MAX_NAMED, failed, fresh, may_send, message, sent
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -24,9 +24,9 @@ def test_one_article_is_the_title_and_its_address_the_text() -> None:
 
 
 def test_what_is_over_the_bound_is_summed_up() -> None:
-    told = message("maotai", [news(n) for n in range(MOST_NAMED)], MOST_NAMED + 37)
+    told = message("maotai", [news(n) for n in range(MAX_NAMED)], MAX_NAMED + 37)
     assert told.title == "maotai: 47 articles"
-    assert told.body.count("茅台提价") == MOST_NAMED
+    assert told.body.count("茅台提价") == MAX_NAMED
     assert told.body.endswith("\n\nand 37 more: finarchive alerts, finarchive search")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from mocksite.server import MockSite
 from mocksite.story import make_stories
-from scheduler.alerts.message import MOST_NAMED
+from scheduler.alerts.message import MAX_NAMED
 from tests.conftest import Home, Outcome
 from tests.listening import Service
 from tests.running import Running
@@ -31,7 +31,7 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def replica() -> Iterator[MockSite]:
+def mocksite() -> Iterator[MockSite]:
     """Twelve articles of the last hours: what is older is no news."""
     with MockSite(make_stories(12, newest=int(time.time()) - 600)) as running:
         yield running
@@ -41,12 +41,12 @@ def alert(service: Service, query: str = "feed:feed1", *more: str, name: str = "
     return "\n".join(["[[alerts]]", f'name = "{name}"', f"query = '{query}'", f'urls = ["{service.url}"]', *more, ""])
 
 
-def add(replica: MockSite, number: int, *, old: bool = False) -> None:
+def add(mocksite: MockSite, number: int, *, old: bool = False) -> None:
     """Publish so many more: just now, or long ago."""
     newest = int(time.time()) - (10 * 86400 if old else 300)
-    for story in make_stories(number, newest=newest, seed=1000 + len(replica.site.stories)):
-        replica.site.add(replace(story, docid=f"ntold{len(replica.site.stories):07d}", intime=int(time.time())))
-    replica.clock = int(time.time())
+    for story in make_stories(number, newest=newest, seed=1000 + len(mocksite.site.stories)):
+        mocksite.site.add(replace(story, docid=f"ntold{len(mocksite.site.stories):07d}", intime=int(time.time())))
+    mocksite.clock = int(time.time())
 
 
 def let_send(home: Home) -> None:
@@ -64,21 +64,21 @@ def crawled(home: Home) -> Outcome:
 # One-off crawls
 
 
-def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, replica: MockSite, service: Service) -> None:
-    home.configure(replica.endpoint, more=alert(service))
+def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, mocksite: MockSite, service: Service) -> None:
+    home.configure(mocksite.endpoint, more=alert(service))
 
     first = crawled(home)
 
     assert first.json["archived"] == 12
     [told] = service.messages()
     assert told["title"] == "all: 12 articles"
-    assert told["message"].count(replica.url) == MOST_NAMED
+    assert told["message"].count(mocksite.url) == MAX_NAMED
     assert told["message"].endswith("and 2 more: finarchive alerts, finarchive search")
     assert "alerted alert=all address=1 articles=12" in first.err
     let_send(home)
     crawled(home)
     assert service.messages() == []
-    add(replica, 1)
+    add(mocksite, 1)
     crawled(home)
     [told] = service.messages()
     assert told["title"].startswith("all: ")
@@ -86,8 +86,8 @@ def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, replica: MockSite
 
 
 @pytest.mark.slow
-def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, replica: MockSite, service: Service) -> None:
-    home.configure(replica.endpoint, network="", more=alert(service))
+def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
+    home.configure(mocksite.endpoint, network="", more=alert(service))
     home.config.write_text(
         home.config.read_text().replace("delay = 0\nconcurrency = 8", "delay = 0.8\nconcurrency = 1")
     )
@@ -97,34 +97,34 @@ def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, replica: MockS
 
 @pytest.mark.slow
 def test_an_alert_on_an_archive_that_is_there_tells_nothing_of_the_past(
-    home: Home, replica: MockSite, service: Service
+    home: Home, mocksite: MockSite, service: Service
 ) -> None:
-    home.configure(replica.endpoint)
+    home.configure(mocksite.endpoint)
     crawled(home)
-    home.configure(replica.endpoint, more=alert(service))
+    home.configure(mocksite.endpoint, more=alert(service))
     crawled(home)
     assert service.messages() == []
-    add(replica, 2)
+    add(mocksite, 2)
     crawled(home)
     assert [told["title"] for told in service.messages()] == ["all: 2 articles"]
 
 
 @pytest.mark.slow
-def test_what_was_published_long_ago_is_no_news(home: Home, replica: MockSite, service: Service) -> None:
-    home.configure(replica.endpoint, more=alert(service))
+def test_what_was_published_long_ago_is_no_news(home: Home, mocksite: MockSite, service: Service) -> None:
+    home.configure(mocksite.endpoint, more=alert(service))
     crawled(home)
     let_send(home)
     service.messages()
-    add(replica, 3, old=True)
+    add(mocksite, 3, old=True)
     assert crawled(home).json["archived"] == 3
     assert service.messages() == []
     assert home.run("alerts", "--json").json[0]["waiting"] == 0
 
 
 def test_a_service_that_is_down_costs_no_article_and_is_told_later(
-    home: Home, replica: MockSite, service: Service
+    home: Home, mocksite: MockSite, service: Service
 ) -> None:
-    home.configure(replica.endpoint, more=alert(service))
+    home.configure(mocksite.endpoint, more=alert(service))
     service.status = 503
 
     outcome = crawled(home)
@@ -148,13 +148,13 @@ def test_a_service_that_is_down_costs_no_article_and_is_told_later(
 
 @pytest.mark.slow
 def test_the_rate_is_kept_and_what_is_over_it_comes_in_one_message(
-    home: Home, replica: MockSite, service: Service
+    home: Home, mocksite: MockSite, service: Service
 ) -> None:
-    home.configure(replica.endpoint, more=alert(service, "feed:feed1", "at_most = 1"))
+    home.configure(mocksite.endpoint, more=alert(service, "feed:feed1", "at_most = 1"))
     crawled(home)
     service.messages()
     for _ in range(2):
-        add(replica, 2)
+        add(mocksite, 2)
         crawled(home)
     assert service.messages() == []
     assert home.run("alerts", "--json").json[0]["waiting"] == 4
@@ -164,10 +164,10 @@ def test_the_rate_is_kept_and_what_is_over_it_comes_in_one_message(
 
 
 @pytest.mark.slow
-def test_each_address_has_its_own_account(home: Home, replica: MockSite, service: Service) -> None:
+def test_each_address_has_its_own_account(home: Home, mocksite: MockSite, service: Service) -> None:
     with Service() as broken:
         broken.status = 500
-        home.configure(replica.endpoint, more='[[alerts]]\nname = "both"\nquery = "feed:feed1"\n')
+        home.configure(mocksite.endpoint, more='[[alerts]]\nname = "both"\nquery = "feed:feed1"\n')
         env = {"FINARCHIVE_ALERT_BOTH_URLS": f"{broken.url} {service.url}"}
         assert home.run("crawl", "--json", **env).status == 0
         assert len(service.messages()) == 1
@@ -178,10 +178,10 @@ def test_each_address_has_its_own_account(home: Home, replica: MockSite, service
 
 
 @pytest.mark.slow
-def test_only_what_a_query_finds_is_told(home: Home, replica: MockSite, service: Service) -> None:
-    word = next(iter(replica.site.stories)).title[:2]
+def test_only_what_a_query_finds_is_told(home: Home, mocksite: MockSite, service: Service) -> None:
+    word = next(iter(mocksite.site.stories)).title[:2]
     home.configure(
-        replica.endpoint,
+        mocksite.endpoint,
         more=alert(service, f"{word} NOT feed:elsewhere") + alert(service, "没有这样的词", name="none"),
     )
     crawled(home)
@@ -191,10 +191,10 @@ def test_only_what_a_query_finds_is_told(home: Home, replica: MockSite, service:
 
 
 @pytest.mark.slow
-def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, replica: MockSite, service: Service) -> None:
-    home.configure(replica.endpoint, more=alert(service, "feed:feed1", "at_most = 1"))
+def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, mocksite: MockSite, service: Service) -> None:
+    home.configure(mocksite.endpoint, more=alert(service, "feed:feed1", "at_most = 1"))
     crawled(home)
-    add(replica, 2)
+    add(mocksite, 2)
     crawled(home)
     assert len(service.messages()) == 1
     assert home.run("rebuild", "--json").status == 0
@@ -205,8 +205,8 @@ def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, replica: MockSi
 
 
 @pytest.mark.slow
-def test_alerts_of_which_the_index_knows_nothing_begin_anew(home: Home, replica: MockSite, service: Service) -> None:
-    home.configure(replica.endpoint, more=alert(service))
+def test_alerts_of_which_the_index_knows_nothing_begin_anew(home: Home, mocksite: MockSite, service: Service) -> None:
+    home.configure(mocksite.endpoint, more=alert(service))
     crawled(home)
     home.execute("DELETE FROM alerts")
     service.messages()
@@ -279,20 +279,20 @@ def test_the_doctor_knows_addresses_that_are_none(home: Home, service: Service) 
 
 @pytest.mark.slow
 def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_loses(
-    home: Home, replica: MockSite, service: Service
+    home: Home, mocksite: MockSite, service: Service
 ) -> None:
     home.configure(
-        replica.endpoint, more=EVERY_SECOND + "[health]\nport = 0\n" + alert(service, "feed:feed1", "at_most = 360")
+        mocksite.endpoint, more=EVERY_SECOND + "[health]\nport = 0\n" + alert(service, "feed:feed1", "at_most = 360")
     )
     with Running(home) as daemon:
         daemon.wait_for("alerted .*articles=12")
-        add(replica, 2)
+        add(mocksite, 2)
         daemon.wait_for("alerted .*articles=2")
         assert daemon.stop() == 0
     assert not any("hush" in line for line in daemon.log)
     service.status = 503
     with Running(home) as daemon:
-        add(replica, 3)
+        add(mocksite, 3)
         daemon.wait_for("alert-failed ")
         daemon.process.send_signal(signal.SIGKILL)
     service.status = 200
@@ -308,14 +308,14 @@ def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_los
 
 @pytest.mark.slow
 def test_a_service_that_hangs_holds_up_nothing_and_its_process_ends_with_ours(
-    home: Home, replica: MockSite, service: Service
+    home: Home, mocksite: MockSite, service: Service
 ) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND + alert(service))
+    home.configure(mocksite.endpoint, more=EVERY_SECOND + alert(service))
     service.goes_on.clear()
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
         assert service.asked.acquire(timeout=60)
-        add(replica, 5)
+        add(mocksite, 5)
         daemon.wait_for("archived ", times=5)  # while the message hangs
         children = daemon.proc(f"task/{daemon.process.pid}/children").read_text().split()
         began = time.monotonic()
@@ -335,19 +335,19 @@ def _runs(pid: str) -> bool:
 
 
 @pytest.mark.slow
-def test_sighup_takes_up_an_alert_which_begins_then(home: Home, replica: MockSite, service: Service) -> None:
+def test_sighup_takes_up_an_alert_which_begins_then(home: Home, mocksite: MockSite, service: Service) -> None:
     port = free_port()
     health = f"[health]\nport = {port}\n"
-    home.configure(replica.endpoint, more=EVERY_SECOND + health)
+    home.configure(mocksite.endpoint, more=EVERY_SECOND + health)
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
-        home.configure(replica.endpoint, more=EVERY_SECOND + health + alert(service))
+        home.configure(mocksite.endpoint, more=EVERY_SECOND + health + alert(service))
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("reloaded changed=alerts")
-        add(replica, 2)
+        add(mocksite, 2)
         daemon.wait_for("alerted .*articles=2")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-            lines = answer.read().decode().splitlines()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+            lines = response.read().decode().splitlines()
     assert 'finarchive_alert_messages_total{alert="all",outcome="sent"} 1.0' in lines
     assert 'finarchive_alert_messages_total{alert="all",outcome="failed"} 0.0' in lines
     assert [told["title"] for told in service.messages()] == ["all: 2 articles"]

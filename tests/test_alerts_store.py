@@ -10,7 +10,7 @@ import pytest
 
 from archive.archive import index_path
 from archive.index.alerts import AlertProgress
-from archive.integrity.carry_over import take_over, take_over_alerts
+from archive.integrity.carry_over import carry_over_alerts, carry_over_rows
 from archive.model.errors import LockedError
 from archive.query.parser import parse
 from archive.store import Store
@@ -96,9 +96,9 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
     made = Store.open(aside)
     for batch in batches:
         put(made, batch)
-    take_over(index_path(root), aside)
+    carry_over_rows(index_path(root), aside)
     made.search.add_missing()
-    take_over_alerts(index_path(root), aside)
+    carry_over_alerts(index_path(root), aside)
     return made
 
 

@@ -26,12 +26,12 @@ polls = st.tuples(
     st.just("poll"), st.sampled_from(("china", "stock")), st.sets(st.sampled_from(DOCIDS), min_size=1),
     st.sampled_from(("一", "二", "三")), st.integers(0, 2),
 )  # fmt: skip
-looks = st.tuples(
+fetches = st.tuples(
     st.just("look"), st.sampled_from(DOCIDS), st.sampled_from(("version", "same", "gone", "failed", "given up"))
 )
 broken = st.tuples(st.just("broken"), st.sampled_from(("china", "stock")), st.sampled_from(DOCIDS))
 carried = st.tuples(st.just("carried"), st.sampled_from(DOCIDS), st.integers(0, 2), st.booleans())
-histories = st.lists(polls | looks | broken | carried, min_size=1, max_size=14)
+histories = st.lists(polls | fetches | broken | carried, min_size=1, max_size=14)
 
 
 def at(step: int) -> datetime:
@@ -46,13 +46,13 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
             Entry(docid, f"https://a.cn/{docid}", f"{title}{docid}", BEGAN, at(modified), None, "社", None)
             for docid in sorted(docids)
         )
-        poll = Poll(str(feed), at(step), 1, entries, (), ground=True)
+        poll = Poll(str(feed), at(step), 1, entries, (), caught_up=True)
         ids = [entry.docid for entry in entries]
         store.commit_poll(poll, FILING, {key: [str(feed)] for key in ids}, dict.fromkeys(ids, "a.cn"))
         return
     if what[0] == "broken":
         failure = Failure(str(what[2]), FailureKind.UNREADABLE, f"unlesbar {step}")
-        store.commit_poll(Poll(str(what[1]), at(step), 1, (), (failure,), ground=True), FILING, {}, {})
+        store.commit_poll(Poll(str(what[1]), at(step), 1, (), (failure,), caught_up=True), FILING, {}, {})
         return
     if what[0] == "carried":
         _, docid, page, withdrawn = what
@@ -60,12 +60,12 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
             str(docid), f"https://a.cn/{docid}/{page}", f"电{docid}", BEGAN, None, None, None, None,
             content=f"<p>{page}</p>", withdrawn=bool(withdrawn),
         )  # fmt: skip
-        poll = Poll("live", at(step), 1, (entry,), (), ground=True)
+        poll = Poll("live", at(step), 1, (entry,), (), caught_up=True)
         store.commit_poll(poll, FILING, {entry.docid: ["live"]}, {entry.docid: ""})
         return
     _, docid, outcome = what
     docid = str(docid)
-    found, known = store.versions.find(docid), store.versions.newest([docid]).get(docid)
+    found, known = store.articles.find(docid), store.articles.newest([docid]).get(docid)
     if found is None or (known is None and found["status"] != "pending"):
         return
     number = known.revision.number if known else 0
@@ -74,14 +74,14 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
             docid, number + 1, f"a/{docid}.md", "0" * 64, f"版{step}", BEGAN, at(step), fingerprint=f"{step}",
             story=f"{step % 2}", media=("甲社", "乙社")[step % 2], symbols=("sh600519",)[: step % 2],
         )  # fmt: skip
-        store.versions.commit([version(revision, ("茅台提价", "央行降准", "茅台降价")[step % 3])], [None])
+        store.articles.commit([version(revision, ("茅台提价", "央行降准", "茅台降价")[step % 3])], [None])
     elif outcome == "same":
-        store.versions.commit([Decision(look_at(docid, at(step), number), Outcome.SAME)], [None])
+        store.articles.commit([Decision(look_at(docid, at(step), number), Outcome.SAME)], [None])
     else:
         kind = FailureKind.GONE if outcome == "gone" else FailureKind.TEMPORARY
         due = None if outcome == "given up" else at(step)
-        verdict = failed(Failure(docid, kind, f"原因{step}"), at(step), due)
-        store.versions.commit([replace(verdict, look=look_at(docid, at(step), number))], [None])
+        decision = failed(Failure(docid, kind, f"原因{step}"), at(step), due)
+        store.articles.commit([replace(decision, fetch=look_at(docid, at(step), number))], [None])
 
 
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -107,9 +107,9 @@ def test_as_of_a_time_is_as_if_nothing_had_happened_since(
 
 
 @pytest.mark.slow
-def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
-    docid, story = replica.site.stories[0].docid, replica.site.stories[0]
+def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    docid, story = mocksite.site.stories[0].docid, mocksite.site.stories[0]
 
     def now() -> str:
         return datetime.now(UTC).isoformat()
@@ -117,13 +117,13 @@ def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, r
     times = [now()]
     for change in ("archived", "edited", "gone"):
         if change == "edited":
-            replica.site.edit(docid, replica.clock, title="第二版", body="<p>第二版的正文。</p>")
+            mocksite.site.edit(docid, mocksite.clock, title="第二版", body="<p>第二版的正文。</p>")
         elif change == "gone":
-            replica.site.edit(docid, replica.clock)
-            replica.fault("status", match=story.path, status=404)
+            mocksite.site.edit(docid, mocksite.clock)
+            mocksite.fault("status", match=story.path, status=404)
         assert home.run("crawl").status == 0
         times.append(now())
-        replica.clock += 60
+        mocksite.clock += 60
 
     def show(time: str) -> dict[str, object]:
         done = home.run("show", docid, "--json", "--as-of", time)

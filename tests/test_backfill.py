@@ -38,73 +38,73 @@ STRETCH = ["backfill", "feed1", "--from", iso(START), "--to", iso(END)]
 
 
 @pytest.fixture
-def replica() -> Iterator[MockSite]:
+def mocksite() -> Iterator[MockSite]:
     with MockSite(make_stories(ARTICLES, newest=NEWEST, every=EVERY, lids=(1686,))) as running:
         yield running
 
 
-def ignore_history(replica: MockSite) -> None:
+def ignore_history(mocksite: MockSite) -> None:
     """As a site that does not know the history parameters."""
-    heeding = replica.site.roll
+    heeding = mocksite.site.roll
 
     def roll(params: Mapping[str, str]) -> bytes:
         return heeding({name: value for name, value in params.items() if name not in HISTORY})
 
-    replica.site.roll = roll
+    mocksite.site.roll = roll
 
 
-def within(replica: MockSite) -> set[str]:
-    return {story.docid for story in replica.site.stories if START <= story.ctime <= END}
+def within(mocksite: MockSite) -> set[str]:
+    return {story.docid for story in mocksite.site.stories if START <= story.ctime <= END}
 
 
 def archived(home: Home) -> set[str]:
     return {path.stem.rpartition("_")[2] for path in home.files()}
 
 
-def assert_done(home: Home, replica: MockSite) -> None:
+def assert_done(home: Home, mocksite: MockSite) -> None:
     """Everything of the stretch is archived, and of the rest no more than what stood on the same pages.
 
     For lists that know the history parameters; else the search for the stretch reads a few pages more.
     """
-    stories = {story.docid: story for story in replica.site.stories}
-    assert within(replica) <= archived(home)
-    beside = [stories[docid].ctime for docid in archived(home) - within(replica)]
+    stories = {story.docid: story for story in mocksite.site.stories}
+    assert within(mocksite) <= archived(home)
+    beside = [stories[docid].ctime for docid in archived(home) - within(mocksite)]
     assert all(START - 50 * EVERY <= ctime <= END + 100 * EVERY for ctime in beside)
     assert home.rows("SELECT count(*) FROM entries WHERE status != 'archived'") == [(0,)]
     home.assert_whole()
 
 
-def list_requests(replica: MockSite) -> list[RequestLogEntry]:
-    return [hit for hit in replica.hits if LISTS in hit.path]
+def list_requests(mocksite: MockSite) -> list[RequestLogEntry]:
+    return [hit for hit in mocksite.hits if LISTS in hit.path]
 
 
-def after(replica: MockSite, number: int, part: str) -> threading.Event:
+def after(mocksite: MockSite, number: int, part: str) -> threading.Event:
     """Set once so many requests with this part in their address have come."""
     come, left = threading.Event(), iter(range(number, 0, -1))
 
-    def look(hit: RequestLogEntry) -> None:
+    def fetch(hit: RequestLogEntry) -> None:
         if part in hit.path and next(left, 0) == 1:
             come.set()
 
-    replica.on_hit = look
+    mocksite.on_hit = fetch
     return come
 
 
 @pytest.mark.parametrize(("heeds", "by_daemon"), [(True, False), (False, False), (True, True)])
 def test_a_stretch_is_archived_and_a_second_run_does_nothing(
-    home: Home, replica: MockSite, heeds: bool, by_daemon: bool
+    home: Home, mocksite: MockSite, heeds: bool, by_daemon: bool
 ) -> None:
-    home.configure(replica.endpoint, more=HOURLY.replace("[schedule]", "[schedule]\npages = 1"))
+    home.configure(mocksite.endpoint, more=HOURLY.replace("[schedule]", "[schedule]\npages = 1"))
     if not heeds:
-        ignore_history(replica)
+        ignore_history(mocksite)
     with ExitStack() as stack:
         if by_daemon:
             stack.enter_context(Running(home)).wait_for("polled feed=feed1")
         first = home.run(*STRETCH, "--json")
-        asked = len(list_requests(replica))
-        replica.clear_hits()
+        asked = len(list_requests(mocksite))
+        mocksite.clear_hits()
         second = home.run(*STRETCH, "--json")
-        again = list(replica.hits)
+        again = list(mocksite.hits)
 
     assert (first.status, second.status) == (0, 0)
     assert list(first.json) == ["feeds", "archived", "revised", "failed", "pending", "requests"]
@@ -114,8 +114,8 @@ def test_a_stretch_is_archived_and_a_second_run_does_nothing(
     assert asked <= PAGES + (0 if heeds else 7) + by_daemon
     assert (second.json["requests"], second.json["archived"], again) == (0, 0, [])
     if heeds and not by_daemon:  # whose poll archives the newest
-        assert_done(home, replica)
-    assert within(replica) <= archived(home)
+        assert_done(home, mocksite)
+    assert within(mocksite) <= archived(home)
     home.assert_whole()
     begin, end = (datetime.fromtimestamp(at, CHINA).date().isoformat() for at in (START, END))
     assert begin < end
@@ -128,19 +128,19 @@ def test_a_stretch_is_archived_and_a_second_run_does_nothing(
     [(signal.SIGINT, LISTS, 3), (signal.SIGKILL, LISTS, 3), (signal.SIGKILL, "doc-i", 60)],
 )
 def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
-    home: Home, replica: MockSite, number: signal.Signals, part: str, requests: int
+    home: Home, mocksite: MockSite, number: signal.Signals, part: str, requests: int
 ) -> None:
-    home.configure(replica.endpoint)
-    middle = after(replica, requests, part)
+    home.configure(mocksite.endpoint)
+    middle = after(mocksite, requests, part)
     with subprocess.Popen(
         home.command(*STRETCH), cwd=home.folder, env=home.env, stderr=subprocess.DEVNULL
     ) as process:
         assert middle.wait(60)
         process.send_signal(number)
         assert process.wait(30) == (130 if number is signal.SIGINT else -signal.SIGKILL)
-    read = len(list_requests(replica))
+    read = len(list_requests(mocksite))
     before = len(archived(home))
-    replica.clear_hits()
+    mocksite.clear_hits()
 
     finished = home.run(*STRETCH, "--json")
 
@@ -148,46 +148,46 @@ def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
     # What had come and was not archived yet is in the journal, and is not asked for again.
     assert finished.json["archived"] <= len(archived(home)) - before
     # Four pages hold it all; the one that was on its way is asked for again.
-    assert read + len(list_requests(replica)) <= 5
-    assert_done(home, replica)
+    assert read + len(list_requests(mocksite)) <= 5
+    assert_done(home, mocksite)
 
 
 @pytest.mark.parametrize("heeds", [True, False])
 def test_a_list_that_ends_later_is_archived_to_its_end_and_that_is_said(
-    home: Home, replica: MockSite, heeds: bool
+    home: Home, mocksite: MockSite, heeds: bool
 ) -> None:
     if not heeds:
-        ignore_history(replica)
-    oldest: Story = replica.site.stories[-1]
-    home.configure(replica.endpoint)
+        ignore_history(mocksite)
+    oldest: Story = mocksite.site.stories[-1]
+    home.configure(mocksite.endpoint)
     beyond = ["backfill", "feed1", "--from", iso(oldest.ctime - 30 * 86_400), "--to", iso(NEWEST - 350 * EVERY)]
 
     first = home.run(*beyond)
-    replica.clear_hits()
+    mocksite.clear_hits()
     second = home.run(*beyond, "--json")
 
     assert (first.status, second.status) == (0, 0)
     reach = datetime.fromtimestamp(oldest.ctime + 8 * 3600, UTC)
     assert f"the list of feed1 reaches back to {reach:%Y-%m-%d %H:%M} only, China time" in first.out
-    assert {story.docid for story in replica.site.stories[350:]} <= archived(home)
+    assert {story.docid for story in mocksite.site.stories[350:]} <= archived(home)
     assert second.json["feeds"][0]["error"] is None
-    assert replica.hits == []
+    assert mocksite.hits == []
 
 
-def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
-    replica.fault("status", status=500, match=LISTS, skip=3)
+def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    mocksite.fault("status", status=500, match=LISTS, skip=3)
 
     first = home.run(*STRETCH, "--json")
-    replica.mend()
+    mocksite.mend()
     second = home.run(*STRETCH, "--json")
 
     assert first.status == 3
     assert "status 500" in first.json["feeds"][0]["error"]
     assert first.json["archived"] > 50
     assert (second.status, second.json["feeds"][0]["error"]) == (0, None)
-    assert len(list_requests(replica)) <= PAGES + 2
-    assert_done(home, replica)
+    assert len(list_requests(mocksite)) <= PAGES + 2
+    assert_done(home, mocksite)
 
 
 @pytest.mark.parametrize(
@@ -203,20 +203,20 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
         (["feed1"], "--from"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_asked(home: Home, replica: MockSite, arguments: list[str], told: str) -> None:
-    home.configure(replica.endpoint)
+def test_a_mistake_is_told_and_nothing_asked(home: Home, mocksite: MockSite, arguments: list[str], told: str) -> None:
+    home.configure(mocksite.endpoint)
 
     refused = home.run("backfill", *arguments)
 
     assert refused.status == 2
     assert told in refused.err
     assert "Traceback" not in refused.err
-    assert replica.hits == []
+    assert mocksite.hits == []
 
 
-def test_a_terminal_shows_how_far_it_has_come(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
-    replica.fault("stall", match=LISTS, skip=3, times=1, seconds=1)
+def test_a_terminal_shows_how_far_it_has_come(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    mocksite.fault("stall", match=LISTS, skip=3, times=1, seconds=1)
     ours, theirs = pty.openpty()
     shown = []
 

@@ -42,13 +42,13 @@ CONTRAST = """element => {
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
     """Forty articles of two lists, one of them edited since."""
-    with MockSite(make_stories(40, newest=NEWEST)) as replica:
-        served_home.configure(replica.endpoint, replica.endpoint)
+    with MockSite(make_stories(40, newest=NEWEST)) as mocksite:
+        served_home.configure(mocksite.endpoint, mocksite.endpoint)
         assert served_home.run("crawl", "--json").json["archived"] == 40
-        replica.clock += 60
-        story = next(each for each in replica.site.stories if each.docid == EDITED)
+        mocksite.clock += 60
+        story = next(each for each in mocksite.site.stories if each.docid == EDITED)
         body = story.body.replace("。", "，更正后的说法。", 1) + "<p>　　更正：前一版的数字有误。</p>"
-        replica.site.edit(EDITED, replica.clock, title=f"更正：{story.title}", body=body)
+        mocksite.site.edit(EDITED, mocksite.clock, title=f"更正：{story.title}", body=body)
         assert served_home.run("crawl", "--json").json["revised"] == 1
     with Serving(served_home) as serving:
         yield serving

@@ -43,11 +43,11 @@ def chrome(canary: Canary) -> Iterator[Browser]:
 def served(served_home: Home) -> Iterator[Serving]:
     """Four articles, one of them hostile in two versions; its files are as bad as somebody could make them."""
     first, *others = make_stories(4, newest=NEWEST)
-    with MockSite([hostile(first), *others]) as replica:
-        served_home.configure(replica.endpoint)
+    with MockSite([hostile(first), *others]) as mocksite:
+        served_home.configure(mocksite.endpoint)
         assert served_home.run("crawl", "--json").json["archived"] == 4
-        replica.clock += 60
-        replica.site.edit(DOCID, replica.clock, title=f"更正{WORDS}", body=f"<p>{WORDS}又一版</p>{BODY}")
+        mocksite.clock += 60
+        mocksite.site.edit(DOCID, mocksite.clock, title=f"更正{WORDS}", body=f"<p>{WORDS}又一版</p>{BODY}")
         assert served_home.run("crawl", "--json").json["revised"] == 1
     # What is taken out as pages are read, somebody puts into the files, and into the index.
     for path in served_home.root.rglob("*.md"):
@@ -83,17 +83,17 @@ def test_nothing_of_an_article_runs_or_loads(served: Serving, chrome: Browser, c
     canary.heard.clear()
     address = served.address + (raw(served) if place == "raw" else place)
     with watched(chrome) as (page, watch):
-        answer = page.goto(address, wait_until="networkidle")
+        response = page.goto(address, wait_until="networkidle")
         for trap in page.locator("a.trap, #hover, .body a").all()[:8]:
             if (href := trap.get_attribute("href")) is None or not href.startswith(("/", "http")):
                 trap.click(force=True)
-        assert answer
-        assert page.url == answer.url  # neither a refresh nor a link has led away
+        assert response
+        assert page.url == response.url  # neither a refresh nor a link has led away
         assert page.evaluate(f"() => window.{MARK}") is None
         assert page.frames == [page.main_frame]
         assert page.locator("a[href^='javascript:'], a[href^='data:'], a[href^='vbscript:'], a[ping]").count() == 0
 
-    own = f"Failed to load resource: the server responded with a status of {answer.status} "  # of 400 and above
+    own = f"Failed to load resource: the server responded with a status of {response.status} "  # of 400 and above
     said = [line for line in watch.console if not line.startswith(own)]
     assert (watch.dialogs, said, watch.errors) == ([], [], [])
     assert watch.elsewhere(served.address) == []

@@ -102,10 +102,10 @@ def test_lists_that_never_agree_do_not_take_turns(store: Store, hours: Iterator[
 
 def test_a_broken_poll_and_a_walk_notice_changes_too(store: Store, hours: Iterator[int]) -> None:
     listed(store, hours, FIRST)
-    broken = Poll("china", NOW, 1, (SECOND,), (), ground=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
+    broken = Poll("china", NOW, 1, (SECOND,), (), caught_up=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
     assert len(commit(store, broken).changes) == 1
     stretch = BackfillPage("china", NOW + HOUR, (TOUCHED,))
-    seen = store.commit_stretch(stretch, FILING, {"a": ["china"]}, {"a": HOST})
+    seen = store.commit_backfill_page(stretch, FILING, {"a": ["china"]}, {"a": HOST})
     assert seen == ListingResult(0, 0, (ListingChange("a", NOW + HOUR, "first", NOW + HOUR, retitled=True),))
 
 
@@ -115,7 +115,7 @@ def test_the_entry_stays_as_first_seen_and_the_changes_are_on_record(
     listed(store, hours, FIRST)
     commit_revisions(store, [revision("a")])
     listed(store, hours, SECOND)
-    found = store.versions.find("a")
+    found = store.articles.find("a")
     assert found is not None
     assert (found["title"], found["status"]) == ("first", "archived")
     assert on_record(path) == [("a", "china", "second", 1)]
@@ -134,7 +134,7 @@ CARRIED = replace(FIRST, url="https://a.cn/7x24/#1", content="<p>text</p>")
 def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store, hours: Iterator[int]) -> None:
     listed(store, hours, CARRIED)
     listed(store, hours, replace(CARRIED, content="<p>other</p>", url="https://a.cn/page"))
-    found = store.versions.find("a")
+    found = store.articles.find("a")
     assert found
     assert (found["content"], found["url"]) == ("<p>other</p>", "https://a.cn/page")
     then = store.past.as_of("a", NOW + HOUR)
@@ -148,7 +148,7 @@ def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_o
     listed(store, hours, FIRST)
     commit_revisions(store, [revision("a")])
     listed(store, hours, replace(FIRST, content="<p>excerpt</p>", url="https://a.cn/other"), feed="rss")
-    found = store.versions.find("a")
+    found = store.articles.find("a")
     assert found
     assert (found["content"], found["url"], found["changed"]) == (None, FIRST.url, None)
 
@@ -162,16 +162,16 @@ def test_what_a_listing_says_between_a_look_and_its_commit_is_looked_at_again(
     [taken] = store.due(HOST, 9, later, later, ())
     listed(store, hours, replace(CARRIED, content="<p>corrected</p>"))
     seen = version(replace(revision("a"), fetched_at=later))
-    look = replace(look_at("a", later), pending=taken)
-    store.versions.commit([replace(seen, look=look)], [None])
-    assert [pending.entry.content for pending in store.versions.due(HOST, 9, after, after, ())] == [
+    fetch = replace(look_at("a", later), pending=taken)
+    store.articles.commit([replace(seen, fetch=fetch)], [None])
+    assert [pending.entry.content for pending in store.articles.due(HOST, 9, after, after, ())] == [
         "<p>corrected</p>"
     ]
 
-    [taken] = store.versions.due(HOST, 9, after, after, ())
+    [taken] = store.articles.due(HOST, 9, after, after, ())
     again = version(replace(revision("a"), number=2, fetched_at=later))
-    store.versions.commit([replace(again, look=replace(look, pending=taken))], [None])
-    assert store.versions.due(HOST, 9, after, after, ()) == [], "it has been looked at"
+    store.articles.commit([replace(again, fetch=replace(fetch, pending=taken))], [None])
+    assert store.articles.due(HOST, 9, after, after, ()) == [], "it has been looked at"
 
 
 def test_one_feed_carries_a_text_and_others_that_carry_it_too_do_not_take_turns(
@@ -179,6 +179,6 @@ def test_one_feed_carries_a_text_and_others_that_carry_it_too_do_not_take_turns(
 ) -> None:
     listed(store, hours, CARRIED)
     listed(store, hours, replace(CARRIED, content="<p>theirs</p>", url="https://b.cn/1"), feed="other")
-    found = store.versions.find("a")
+    found = store.articles.find("a")
     assert found
     assert (found["content"], found["url"], found["carrier"]) == (CARRIED.content, CARRIED.url, "china")

@@ -169,9 +169,9 @@ def test_an_index_that_another_program_writes_to_is_waited_for_and_then_refused(
         index.close()
 
 
-def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
-    replica.fault("stall", match="doc-i", seconds=60)
+def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    mocksite.fault("stall", match="doc-i", seconds=60)
     first = subprocess.Popen(
         home.command("-v", "crawl"), cwd=home.folder, env=home.env, stderr=subprocess.PIPE, text=True
     )
@@ -185,7 +185,7 @@ def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate()
-    replica.mend()
+    mocksite.mend()
     assert home.run("crawl", "--json").json["archived"] == 12
 
 
@@ -224,8 +224,8 @@ def test_a_read_only_disk_is_refused(home: Home, small_disk: Path) -> None:
 
 
 def test_a_full_disk_ends_the_crawl_and_loses_nothing(home: Home, small_disk: Path) -> None:
-    with MockSite(make_stories(150, newest=NEWEST)) as replica:
-        home.configure(replica.endpoint)
+    with MockSite(make_stories(150, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint)
         home.root = small_disk
         home.env["FINARCHIVE_ARCHIVE_ROOT"] = str(small_disk)
 
@@ -241,8 +241,8 @@ def test_a_full_disk_ends_the_crawl_and_loses_nothing(home: Home, small_disk: Pa
         assert len(home.files()) == 150
 
 
-def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
+def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
     done = subprocess.run(
         home.command("crawl"), cwd=home.folder, env=home.env, capture_output=True, text=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),

@@ -16,11 +16,11 @@ from tests.conftest import NEWEST, Home, Outcome
 Crawl = Callable[..., Outcome]
 
 
-def article_hits(replica: MockSite) -> list[str]:
-    return [hit.path for hit in replica.hits if "doc-i" in hit.path]
+def article_hits(mocksite: MockSite) -> list[str]:
+    return [hit.path for hit in mocksite.hits if "doc-i" in hit.path]
 
 
-def test_every_listed_article_becomes_a_file_that_loads(home: Home, replica: MockSite, crawl: Crawl) -> None:
+def test_every_listed_article_becomes_a_file_that_loads(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
     outcome = crawl()
 
     assert outcome.status == 0
@@ -34,45 +34,45 @@ def test_every_listed_article_becomes_a_file_that_loads(home: Home, replica: Moc
     }
     home.assert_whole()
     titles = {post.load(path.read_bytes())[0]["title"] for path in home.files()}
-    assert titles == {story.title for story in replica.site.stories}
+    assert titles == {story.title for story in mocksite.site.stories}
     assert {path.parent.relative_to(home.root).as_posix() for path in home.files()} == {
         "金融/新浪财经/栏目1/2026/09/29"  # from 16:00 UTC on it is the next day in China
     }
 
 
-def test_a_second_crawl_with_nothing_new_fetches_no_article(home: Home, replica: MockSite, crawl: Crawl) -> None:
+def test_a_second_crawl_with_nothing_new_fetches_no_article(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
     crawl()
     before = {path: path.stat().st_mtime_ns for path in home.files()}
-    replica.clear_hits()
+    mocksite.clear_hits()
 
     outcome = crawl()
 
     assert (outcome.status, outcome.json["archived"]) == (0, 0)
     assert outcome.json["feeds"][0] == {"id": "feed1", "pages": 2, "listed": 12, "new": 0, "error": None}
-    assert not article_hits(replica)
+    assert not article_hits(mocksite)
     assert {path: path.stat().st_mtime_ns for path in home.files()} == before
 
 
 def test_an_article_that_arrives_below_known_ones_is_found(home: Home) -> None:
     stories = make_stories(130, newest=NEWEST)
     late = stories[60]
-    with MockSite([story for story in stories if story is not late]) as replica:
-        home.configure(replica.endpoint)
+    with MockSite([story for story in stories if story is not late]) as mocksite:
+        home.configure(mocksite.endpoint)
         assert home.run("crawl", "--json").json["archived"] == 129
-        replica.site.add(late)  # sixty known ones stand above it: on the second page
-        replica.clear_hits()
+        mocksite.site.add(late)  # sixty known ones stand above it: on the second page
+        mocksite.clear_hits()
 
         outcome = home.run("crawl", "--json")
 
         assert outcome.json["archived"] == 1
-        assert [late.docid in path for path in article_hits(replica)] == [True]
+        assert [late.docid in path for path in article_hits(mocksite)] == [True]
 
 
 def test_a_poll_stops_two_pages_into_known_ground(home: Home) -> None:
-    with MockSite(make_stories(400, newest=NEWEST)) as replica:
-        home.configure(replica.endpoint)
+    with MockSite(make_stories(400, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint)
         home.run("crawl", "--limit", "0")
-        replica.clear_hits()
+        mocksite.clear_hits()
 
         outcome = home.run("crawl", "--json", "--limit", "0")
 
@@ -81,24 +81,24 @@ def test_a_poll_stops_two_pages_into_known_ground(home: Home) -> None:
 
 
 def test_a_poll_that_broke_off_is_read_again_to_its_end(home: Home) -> None:
-    with MockSite(make_stories(200, newest=NEWEST)) as replica:
-        home.configure(replica.endpoint)
-        replica.fault("status", match="page=4", status=502)
+    with MockSite(make_stories(200, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint)
+        mocksite.fault("status", match="page=4", status=502)
         first = home.run("crawl", "--json").json
         assert (first["feeds"][0]["error"], first["archived"]) == ("status 502", 150)
-        replica.mend()
+        mocksite.mend()
 
         assert home.run("crawl", "--json").json["archived"] == 50
 
 
 def test_a_poll_at_its_page_limit_leaves_a_gap(home: Home) -> None:
     stories = make_stories(400, newest=NEWEST)
-    with MockSite(stories[300:]) as replica:
-        home.configure(replica.endpoint, more="[schedule]\npages = 3")
+    with MockSite(stories[300:]) as mocksite:
+        home.configure(mocksite.endpoint, more="[schedule]\npages = 3")
         home.run("crawl", "--limit", "0")
         for story in stories[:300]:
-            replica.site.add(story)
-        replica.clock = NEWEST + 500
+            mocksite.site.add(story)
+        mocksite.clock = NEWEST + 500
 
         home.run("crawl", "--limit", "0")
 
@@ -108,10 +108,10 @@ def test_a_poll_at_its_page_limit_leaves_a_gap(home: Home) -> None:
     assert "may hold articles nobody saw" in home.run("status").out
 
 
-def test_an_article_in_two_lists_is_one_file_under_the_first_configured(home: Home, replica: MockSite) -> None:
+def test_an_article_in_two_lists_is_one_file_under_the_first_configured(home: Home, mocksite: MockSite) -> None:
     # Both lists name lid 1686: the first feed claims every article, whichever list answers first.
-    home.configure(replica.endpoint + "?slow=1", replica.endpoint)
-    replica.fault("stall", match="slow=1", seconds=0.3)
+    home.configure(mocksite.endpoint + "?slow=1", mocksite.endpoint)
+    mocksite.fault("stall", match="slow=1", seconds=0.3)
 
     outcome = home.run("crawl", "--json")
 
@@ -128,41 +128,41 @@ def test_a_limit_leaves_the_rest_waiting(home: Home, crawl: Crawl) -> None:
     assert crawl().json["archived"] == 7
 
 
-def test_only_the_named_feeds_are_polled(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, replica.endpoint + "?other=1")
+def test_only_the_named_feeds_are_polled(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, mocksite.endpoint + "?other=1")
 
     outcome = home.run("crawl", "feed2", "--json")
 
     assert [feed["id"] for feed in outcome.json["feeds"]] == ["feed2"]
-    assert not [hit for hit in replica.hits if "roll/get?lid" in hit.path]
+    assert not [hit for hit in mocksite.hits if "roll/get?lid" in hit.path]
 
 
-def test_requests_to_a_host_keep_their_distance_and_number(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
+def test_requests_to_a_host_keep_their_distance_and_number(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
     text = home.config.read_text().replace("delay = 0", "delay = 0.1").replace("concurrency = 8", "concurrency = 2")
     home.config.write_text(text)
-    replica.fault("stall", match="doc-i", seconds=0.25)  # longer than the delay: two are under way at once
+    mocksite.fault("stall", match="doc-i", seconds=0.25)  # longer than the delay: two are under way at once
 
     assert home.run("crawl", "--json").json["archived"] == 12
 
-    hits = replica.hits
+    hits = mocksite.hits
     # Sent at least so far apart; on their way they may close up a little.
     assert min(later.began - earlier.began for earlier, later in pairwise(hits)) > 0.08
     at_once = [sum(1 for hit in hits if hit.began <= moment.began < hit.ended) for moment in hits]
     assert max(at_once) == 2
 
 
-def test_requests_say_who_asks_and_where_from(replica: MockSite, crawl: Crawl) -> None:
+def test_requests_say_who_asks_and_where_from(mocksite: MockSite, crawl: Crawl) -> None:
     crawl()
 
-    for hit in replica.hits:
+    for hit in mocksite.hits:
         assert hit.headers["user-agent"].startswith("finarchive/")
         assert hit.headers["referer"] or hit.path == "/robots.txt"
         assert "cookie" not in hit.headers
 
 
-def test_private_addresses_are_refused_by_default(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
+def test_private_addresses_are_refused_by_default(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
     home.config.write_text(home.config.read_text().replace("allow_private = true", "allow_private = false"))
 
     outcome = home.run("crawl", "--json")
@@ -171,19 +171,19 @@ def test_private_addresses_are_refused_by_default(home: Home, replica: MockSite)
     assert outcome.json["feeds"][0]["error"] == (
         "127.0.0.1 has the private address 127.0.0.1, and network.allow_private is false"
     )
-    assert not replica.hits
+    assert not mocksite.hits
 
 
 def test_the_sample_comes_out_byte_for_byte_through_a_proxy(home: Home, shared: Path) -> None:
-    with MockSite([]) as replica:
-        replica.site.rolls["1686"] = (shared / "sample" / "roll.json").read_bytes()
+    with MockSite([]) as mocksite:
+        mocksite.site.rolls["1686"] = (shared / "sample" / "roll.json").read_bytes()
         address = "http://finance.sina.com.cn/jjxw/2022-03-23/doc-imcwiwss7730811.shtml"
-        replica.site.pages[address] = (shared / "sample" / "article.html").read_bytes()
+        mocksite.site.pages[address] = (shared / "sample" / "article.html").read_bytes()
         home.configure("http://feed.mix.sina.com.cn/api/roll/get")
         text = home.config.read_text().replace("栏目1", "新浪财经－国內").replace("allow_private = true", "")
         home.config.write_text(text)
 
-        outcome = home.run("crawl", "--json", http_proxy=replica.url)
+        outcome = home.run("crawl", "--json", http_proxy=mocksite.url)
 
     assert outcome.status == 0, outcome.err
     (file,) = home.files()
@@ -194,22 +194,22 @@ def test_the_sample_comes_out_byte_for_byte_through_a_proxy(home: Home, shared: 
     )
 
 
-def test_a_proxy_is_not_asked_for_private_addresses(home: Home, replica: MockSite) -> None:
+def test_a_proxy_is_not_asked_for_private_addresses(home: Home, mocksite: MockSite) -> None:
     home.configure("http://127.0.0.1:9/api/roll/get", "http://localhost:9/api/roll/get")
     home.config.write_text(home.config.read_text().replace("allow_private = true", ""))
 
-    outcome = home.run("crawl", "--json", http_proxy=replica.url)
+    outcome = home.run("crawl", "--json", http_proxy=mocksite.url)
 
     assert outcome.status == 3
     assert all("is a private address" in feed["error"] for feed in outcome.json["feeds"])
-    assert not replica.hits
+    assert not mocksite.hits
 
 
 def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
-    with MockSite(make_stories(60, newest=NEWEST)) as replica:
-        home.configure(replica.endpoint)
+    with MockSite(make_stories(60, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint)
         home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
-        replica.fault("stall", match="doc-i", seconds=0.05)
+        mocksite.fault("stall", match="doc-i", seconds=0.05)
         process = subprocess.Popen(
             home.command("crawl"),
             cwd=home.folder,
@@ -219,7 +219,7 @@ def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
             text=True,
         )
         left = iter(range(10, 0, -1))
-        replica.on_hit = lambda hit: process.send_signal(signal.SIGINT) if next(left, None) == 1 else None
+        mocksite.on_hit = lambda hit: process.send_signal(signal.SIGINT) if next(left, None) == 1 else None
         out, err = process.communicate(timeout=30)
 
         assert process.returncode == 130
@@ -228,6 +228,6 @@ def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
         home.assert_whole()
         before = len(home.files())
         assert 0 < before < 60
-        replica.mend()
-        replica.on_hit = lambda hit: None
+        mocksite.mend()
+        mocksite.on_hit = lambda hit: None
         assert home.run("crawl", "--json").json["archived"] == 60 - before

@@ -50,9 +50,9 @@ ARTICLE_FAULTS = [
 
 @pytest.mark.parametrize(("name", "parameters", "reason"), ARTICLE_FAULTS)
 def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
-    home: Home, replica: MockSite, crawl: Crawl, *, name: str, parameters: dict, reason: str
+    home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, reason: str
 ) -> None:
-    replica.fault(name, match=ARTICLE, **parameters)
+    mocksite.fault(name, match=ARTICLE, **parameters)
 
     first = crawl()
 
@@ -62,7 +62,7 @@ def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
     assert reason in home.run("status").out
     home.assert_whole()
 
-    replica.mend()
+    mocksite.mend()
     second = crawl()
 
     assert numbers(second) == {"archived": 1, "revised": 0, "failed": 0, "pending": 0}
@@ -81,10 +81,10 @@ def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
     ],
 )
 def test_an_answer_beyond_its_bounds_is_cut_off(
-    home: Home, replica: MockSite, name: str, bound: dict[str, str], reason: str
+    home: Home, mocksite: MockSite, name: str, bound: dict[str, str], reason: str
 ) -> None:
-    home.configure(replica.endpoint)
-    replica.fault(name, match=ARTICLE)
+    home.configure(mocksite.endpoint)
+    mocksite.fault(name, match=ARTICLE)
 
     first = home.run("crawl", "--json", **bound)
 
@@ -92,16 +92,16 @@ def test_an_answer_beyond_its_bounds_is_cut_off(
     assert first.status == 1
     assert reason in home.run("status").out
 
-    replica.mend()
+    mocksite.mend()
     assert numbers(home.run("crawl", "--json"))["archived"] == 1
 
 
 @pytest.mark.parametrize("name", ["charset", "gbk"])
-def test_a_wrong_charset_is_seen_through(home: Home, replica: MockSite, crawl: Crawl, name: str) -> None:
+def test_a_wrong_charset_is_seen_through(home: Home, mocksite: MockSite, crawl: Crawl, name: str) -> None:
     crawl()
     right = {path.name: path.read_bytes() for path in home.files()}
     (home.root / ".finarchive" / "index.db").unlink()
-    replica.fault(name, match=r"doc-i")
+    mocksite.fault(name, match=r"doc-i")
 
     again = crawl()
 
@@ -127,9 +127,9 @@ LIST_FAULTS = [
 
 @pytest.mark.parametrize(("name", "parameters", "error"), LIST_FAULTS)
 def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
-    home: Home, replica: MockSite, crawl: Crawl, *, name: str, parameters: dict, error: str
+    home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, error: str
 ) -> None:
-    replica.fault(name, match=LIST, **parameters)
+    mocksite.fault(name, match=LIST, **parameters)
 
     first = crawl()
 
@@ -140,7 +140,7 @@ def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
     assert feed["state"] == ("blocked" if parameters.get("status") == 456 else "failing")
     assert error in feed["reason"]
 
-    replica.mend()
+    mocksite.mend()
     second = crawl()
 
     assert second.status == 0
@@ -148,9 +148,9 @@ def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
     home.assert_whole()
 
 
-def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint + "?broken=1", replica.endpoint)
-    replica.fault("status", match="broken", status=503)
+def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint + "?broken=1", mocksite.endpoint)
+    mocksite.fault("status", match="broken", status=503)
 
     outcome = home.run("crawl", "--json")
 
@@ -159,8 +159,8 @@ def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, repl
     assert outcome.status == 1
 
 
-def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, replica: MockSite, crawl: Crawl) -> None:
-    replica.fault("broken-item", match=LIST)
+def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
+    mocksite.fault("broken-item", match=LIST)
 
     first = crawl()
 
@@ -172,15 +172,15 @@ def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, replica: 
     second = crawl()  # still listed: known, and not counted again
     assert (second.status, second.json["failed"]) == (0, 0)
 
-    replica.mend()
+    mocksite.mend()
     assert numbers(crawl())["archived"] == 1
     assert len(home.files()) == 12
 
 
 def test_an_article_that_never_comes_back_is_parked_with_its_reason(
-    home: Home, replica: MockSite, crawl: Crawl
+    home: Home, mocksite: MockSite, crawl: Crawl
 ) -> None:
-    replica.fault("status", match=ARTICLE, status=404)
+    mocksite.fault("status", match=ARTICLE, status=404)
 
     crawl()
     with sqlite3.connect(home.root / ".finarchive" / "index.db") as index:
@@ -192,44 +192,44 @@ def test_an_article_that_never_comes_back_is_parked_with_its_reason(
     status = home.run("status", "--json").json
     assert (status["parked"], status["pending"]) == (1, 0)
     assert "1 × status 404: no such page" in home.run("status").out
-    replica.clear_hits()
+    mocksite.clear_hits()
     assert crawl().status == 0
-    assert not [hit for hit in replica.hits if "doc-i" in hit.path]
+    assert not [hit for hit in mocksite.hits if "doc-i" in hit.path]
 
-    replica.mend()
+    mocksite.mend()
     home.run("retry", "--parked")
     assert crawl().json["archived"] == 1
 
 
-def test_what_failed_is_not_tried_again_before_its_time(home: Home, replica: MockSite, crawl: Crawl) -> None:
-    replica.fault("status", match=ARTICLE, status=500)
+def test_what_failed_is_not_tried_again_before_its_time(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
+    mocksite.fault("status", match=ARTICLE, status=500)
     crawl()
     crawl()  # the first retry is due at once, the second after a minute
 
-    replica.clear_hits()
+    mocksite.clear_hits()
     third = crawl()
 
-    assert not [hit for hit in replica.hits if "doc-i" in hit.path]
+    assert not [hit for hit in mocksite.hits if "doc-i" in hit.path]
     assert (third.status, third.json["pending"]) == (0, 1)
 
 
-def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, network='rest = "1s"')
+def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, network='rest = "1s"')
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
-    replica.fault("status", match=r"doc-i", status=429, skip=3, times=1)
+    mocksite.fault("status", match=r"doc-i", status=429, skip=3, times=1)
 
     outcome = home.run("crawl", "--json")
 
     assert numbers(outcome) == {"archived": 11, "revised": 0, "failed": 1, "pending": 1}
-    refused = next(hit for hit in replica.hits if hit.status == 429)
-    later = [hit.began - refused.ended for hit in replica.hits if hit.began > refused.ended]
+    refused = next(hit for hit in mocksite.hits if hit.status == 429)
+    later = [hit.began - refused.ended for hit in mocksite.hits if hit.began > refused.ended]
     # What was on the wire when the refusal came is past recall; nothing is sent in the second after it.
     assert not [gap for gap in later if 0.25 < gap < 0.95], later
     assert max(later) > 0.95
 
 
-def test_a_stated_rest_is_kept_across_runs(home: Home, replica: MockSite, crawl: Crawl) -> None:
-    replica.fault("status", match=r"doc-i", status=403, retry_after="600")
+def test_a_stated_rest_is_kept_across_runs(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
+    mocksite.fault("status", match=r"doc-i", status=403, retry_after="600")
 
     began = time.monotonic()
     first = crawl()
@@ -239,26 +239,26 @@ def test_a_stated_rest_is_kept_across_runs(home: Home, replica: MockSite, crawl:
     assert first.json["pending"] == 12
     assert "wants rest" in home.run("crawl").out
 
-    replica.mend()
-    replica.clear_hits()
+    mocksite.mend()
+    mocksite.clear_hits()
     second = crawl()
     assert second.status == 3  # the list is on the same host
     assert "wants rest until" in second.json["feeds"][0]["error"]
-    assert {hit.path for hit in replica.hits} <= {"/robots.txt"}
+    assert {hit.path for hit in mocksite.hits} <= {"/robots.txt"}
 
 
-def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, replica: MockSite) -> None:
-    replica.site.robots_text = "User-agent: *\nDisallow: /stock/\n"
-    home.configure(replica.endpoint)
+def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, mocksite: MockSite) -> None:
+    mocksite.site.robots_text = "User-agent: *\nDisallow: /stock/\n"
+    home.configure(mocksite.endpoint)
 
     obeyed = home.run("crawl", "--json")
 
     assert obeyed.json["failed"] > 0
     assert obeyed.status == 1
-    assert not [hit for hit in replica.hits if hit.path.startswith("/stock/")]
+    assert not [hit for hit in mocksite.hits if hit.path.startswith("/stock/")]
     assert "robots.txt forbids it" in home.run("status").out
 
-    home.configure(replica.endpoint, network="obey_robots = false")
+    home.configure(mocksite.endpoint, network="obey_robots = false")
     assert home.run("crawl", "--json").json["pending"] == 0
     assert len(home.files()) == 12
 

@@ -23,27 +23,27 @@ HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
 
 
-def add_stories(replica: MockSite, number: int) -> None:
+def add_stories(mocksite: MockSite, number: int) -> None:
     """Publish so many more, newer than what is there."""
-    for story in make_stories(number, newest=replica.clock + 600, seed=len(replica.site.stories)):
-        replica.site.add(story)
-    replica.clock += 1200
+    for story in make_stories(number, newest=mocksite.clock + 600, seed=len(mocksite.site.stories)):
+        mocksite.site.add(story)
+    mocksite.clock += 1200
 
 
-def waiting_for(replica: MockSite, part: str, times: int = 1) -> threading.Event:
+def waiting_for(mocksite: MockSite, part: str, times: int = 1) -> threading.Event:
     """Set once so many requests whose address has this part have come."""
     come, left = threading.Event(), iter(range(times, 0, -1))
 
-    def look(hit: RequestLogEntry) -> None:
+    def fetch(hit: RequestLogEntry) -> None:
         if part in hit.path and next(left, 0) == 1:
             come.set()
 
-    replica.on_hit = look
+    mocksite.on_hit = fetch
     return come
 
 
-def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
 
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
@@ -55,9 +55,9 @@ def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, replica: M
     assert not (home.root / ".finarchive" / "daemon.sock").exists()
 
 
-def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, replica: MockSite) -> None:
+def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, mocksite: MockSite) -> None:
     """Scrapy would: a console over telnet, and a port that runs code."""
-    home.configure(replica.endpoint, more=HOURLY)
+    home.configure(mocksite.endpoint, more=HOURLY)
 
     with Running(home) as daemon:
         daemon.wait_for("archived ")
@@ -71,45 +71,45 @@ def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, replica: MockSi
     assert listening == []
 
 
-def test_it_finds_what_is_published_while_it_runs(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+def test_it_finds_what_is_published_while_it_runs(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
-        add_stories(replica, 3)
+        add_stories(mocksite, 3)
         daemon.wait_for("archived ", times=3)
 
     assert len(home.files()) == 15
 
 
-def test_a_quiet_poll_costs_one_request(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+def test_a_quiet_poll_costs_one_request(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
         daemon.wait_for("polled .*new=0", times=2)
-        replica.clear_hits()
+        mocksite.clear_hits()
         daemon.wait_for("polled .*pages=1 ", times=2)
 
-    assert {hit.path.partition("&page=")[2] for hit in replica.hits} == {"1"}
+    assert {hit.path.partition("&page=")[2] for hit in mocksite.hits} == {"1"}
 
 
-def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
-    replica.clear_hits()
+    mocksite.clear_hits()
 
     with Running(home) as daemon:
         assert home.run("retry", "--json").json == {"released": 0}  # it has been through its loop
 
-    assert replica.hits == []
+    assert mocksite.hits == []
 
 
-def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
-    replica.fault("stall", match="doc-i", times=1, seconds=2)
-    asked = waiting_for(replica, "doc-i")
+    mocksite.fault("stall", match="doc-i", times=1, seconds=2)
+    asked = waiting_for(mocksite, "doc-i")
 
     with Running(home) as daemon:
         assert asked.wait(30)
@@ -122,11 +122,11 @@ def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, replica: Moc
 
 
 @pytest.mark.slow
-def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 60.0"))
-    replica.fault("stall", match="doc-i", skip=3)
-    asked = waiting_for(replica, "doc-i", times=8)
+    mocksite.fault("stall", match="doc-i", skip=3)
+    asked = waiting_for(mocksite, "doc-i", times=8)
 
     with Running(home) as daemon:
         assert asked.wait(30)
@@ -139,8 +139,8 @@ def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, replica: MockSi
 
 
 @pytest.mark.slow
-def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_a_second_daemon_says_who_holds_the_archive(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
 
     with Running(home) as daemon:
         second = home.run("run")
@@ -152,8 +152,8 @@ def test_a_second_daemon_says_who_holds_the_archive(home: Home, replica: MockSit
 
 
 @pytest.mark.slow
-def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
     with Running(home) as daemon:
         daemon.process.kill()
         daemon.process.wait()
@@ -171,12 +171,12 @@ def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Ho
 # The configuration
 
 
-def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_sighup_takes_up_a_feed_that_was_added(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
 
     with Running(home) as daemon:
         daemon.wait_for("polled feed=feed1")
-        home.configure(replica.endpoint, replica.endpoint, more=HOURLY)
+        home.configure(mocksite.endpoint, mocksite.endpoint, more=HOURLY)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("polled feed=feed2", "READY=1")
         assert daemon.stop() == 0
@@ -184,14 +184,14 @@ def test_sighup_takes_up_a_feed_that_was_added(home: Home, replica: MockSite) ->
     assert [notice[:7] for notice in daemon.notified] == ["READY=1", "RELOADI", "READY=1", "STOPPIN"]
 
 
-def test_sighup_before_it_is_ready_is_obeyed_once_it_is(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_sighup_before_it_is_ready_is_obeyed_once_it_is(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
     locked = home.root / ".finarchive" / "lock"
     daemon = Running(home).start()
     try:
         while not locked.exists():
             assert daemon.process.poll() is None
-        home.configure(replica.endpoint, replica.endpoint, more=HOURLY)
+        home.configure(mocksite.endpoint, mocksite.endpoint, more=HOURLY)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("reloaded changed=feeds", "polled feed=feed2")
         assert daemon.stop() == 0
@@ -200,23 +200,23 @@ def test_sighup_before_it_is_ready_is_obeyed_once_it_is(home: Home, replica: Moc
 
 
 @pytest.mark.slow
-def test_sighup_takes_up_network_settings(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+def test_sighup_takes_up_network_settings(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
-        home.configure(replica.endpoint, network='user_agent = "another"', more=EVERY_SECOND)
+        home.configure(mocksite.endpoint, network='user_agent = "another"', more=EVERY_SECOND)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("reloaded changed=network.user_agent")
-        replica.clear_hits()
-        add_stories(replica, 1)
+        mocksite.clear_hits()
+        add_stories(mocksite, 1)
         daemon.wait_for("archived ")
 
-    assert {hit.headers["user-agent"] for hit in replica.hits} == {"another"}
+    assert {hit.headers["user-agent"] for hit in mocksite.hits} == {"another"}
 
 
-def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
     good = home.config.read_text()
 
     with Running(home) as daemon:
@@ -233,8 +233,8 @@ def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: 
 
 
 @pytest.mark.slow
-def test_a_configuration_that_is_gone_is_refused(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+def test_a_configuration_that_is_gone_is_refused(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
         home.config.unlink()
@@ -244,11 +244,11 @@ def test_a_configuration_that_is_gone_is_refused(home: Home, replica: MockSite) 
 
 
 @pytest.mark.slow
-def test_what_cannot_change_while_it_runs_is_refused_as_a_whole(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+def test_what_cannot_change_while_it_runs_is_refused_as_a_whole(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
 
     with Running(home) as daemon:
-        home.configure(replica.endpoint, replica.endpoint, more=f'[archive]\nroot = "elsewhere"\n{EVERY_SECOND}')
+        home.configure(mocksite.endpoint, mocksite.endpoint, more=f'[archive]\nroot = "elsewhere"\n{EVERY_SECOND}')
         daemon.signal(signal.SIGHUP)
         assert "archive.root" in daemon.wait_for("configuration-kept")
         daemon.wait_for("polled feed=feed1", times=2)
@@ -265,10 +265,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_a_port_in_use_is_a_clear_error(home: Home, replica: MockSite) -> None:
+def test_a_port_in_use_is_a_clear_error(home: Home, mocksite: MockSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        home.configure(replica.endpoint, more=f"[health]\nport = {port}\n")
+        home.configure(mocksite.endpoint, more=f"[health]\nport = {port}\n")
 
         outcome = home.run("run")
 
@@ -278,8 +278,8 @@ def test_a_port_in_use_is_a_clear_error(home: Home, replica: MockSite) -> None:
 
 
 @pytest.mark.slow
-def test_the_watchdog_is_fed(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+def test_the_watchdog_is_fed(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
 
     with Running(home, WATCHDOG_USEC="4000000") as daemon:
         daemon.wait_for("WATCHDOG=1", times=2)
@@ -302,9 +302,9 @@ def jumping(home: Home, tmp_path: Path) -> tuple[Running, Callable[[int], None]]
 @pytest.mark.slow
 @pytest.mark.parametrize("hours", [-5, 5])
 def test_a_clock_that_is_set_by_hours_stops_nothing(
-    home: Home, replica: MockSite, jumping: tuple[Running, Callable[[int], None]], hours: int
+    home: Home, mocksite: MockSite, jumping: tuple[Running, Callable[[int], None]], hours: int
 ) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
     running, set_clock = jumping
 
     with running as daemon:
@@ -313,11 +313,11 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
         told = daemon.wait_for("clock-set")
         assert abs(int(told.rpartition("seconds=")[2]) - hours * 3600) < 30
         daemon.wait_for("polled ", times=3)
-        add_stories(replica, 2)
+        add_stories(mocksite, 2)
         daemon.wait_for("archived ", times=2)
         set_clock(0)
         daemon.wait_for("clock-set")
-        add_stories(replica, 2)
+        add_stories(mocksite, 2)
         daemon.wait_for("archived ", times=2)
         assert daemon.stop() == 0
 
@@ -326,8 +326,8 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
 
 
 @pytest.mark.slow
-def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND)
+def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text() + 'cron = "*/5 * * * *"\n')
     command = [sys.executable, "-m", "bench.racing", "150", str(time.time()), str(NEWEST), "run"]
 

@@ -30,43 +30,43 @@ def under_a_clock(home: Home, days: int) -> Running:
 def test_an_article_dated_years_ahead_hides_no_gap(home: Home) -> None:
     stories = make_stories(30, newest=NEWEST, lids=[1686])
     stories[-1] = replace(stories[-1], ctime=NEWEST + 4 * 365 * 86400, intime=NEWEST)
-    with MockSite(stories) as replica:
-        home.configure(replica.endpoint, more="[schedule]\npages = 1\n")
+    with MockSite(stories) as mocksite:
+        home.configure(mocksite.endpoint, more="[schedule]\npages = 1\n")
         home.run("crawl", "--limit", "0")
         for story in make_stories(200, newest=NEWEST + 86400, seed=77, lids=[1686]):
-            replica.site.add(story)
-        replica.clock = NEWEST + 2 * 86400
+            mocksite.site.add(story)
+        mocksite.clock = NEWEST + 2 * 86400
 
         home.run("crawl", "--limit", "0")
 
     assert len(home.run("status", "--json").json["gaps"]) == 1
 
 
-def test_a_list_that_is_changed_during_a_poll_begins_a_record_with_ground(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, network="obey_robots = false", more=EVERY_SECOND)
+def test_a_list_that_is_changed_during_a_poll_begins_a_record_with_ground(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, network="obey_robots = false", more=EVERY_SECOND)
 
     with Running(home) as daemon:
         daemon.wait_for("polled .*pages=1 ", times=2)
-        replica.fault("stall", match="page=1$", times=1, seconds=2)
-        stalled = waiting_for(replica, "page=1")
+        mocksite.fault("stall", match="page=1$", times=1, seconds=2)
+        stalled = waiting_for(mocksite, "page=1")
         assert stalled.wait(30)
-        elsewhere = replica.endpoint.replace("127.0.0.1", "localhost")
+        elsewhere = mocksite.endpoint.replace("127.0.0.1", "localhost")
         home.configure(elsewhere, network="obey_robots = false", more=EVERY_SECOND)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("another-list")
         daemon.wait_for("polled ", times=3)
 
-    [(ground, listed)] = home.rows("SELECT ground, (SELECT sum(ground) FROM listings) FROM feeds")
-    assert ground is not None
+    [(caught_up, listed)] = home.rows("SELECT ground, (SELECT sum(ground) FROM listings) FROM feeds")
+    assert caught_up is not None
     assert listed == 12
 
 
 def test_a_poll_whose_list_could_not_be_taken_note_of_is_not_read_against_the_old_record(
-    home: Home, replica: MockSite
+    home: Home, mocksite: MockSite
 ) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
+    home.configure(mocksite.endpoint, more=HOURLY)
     home.run("crawl")
-    home.configure(replica.endpoint.replace("127.0.0.1", "localhost"), more=HOURLY)
+    home.configure(mocksite.endpoint.replace("127.0.0.1", "localhost"), more=HOURLY)
 
     with Running(home) as daemon:
         other = sqlite3.connect(home.root / ".finarchive" / "index.db", isolation_level=None)
@@ -80,21 +80,21 @@ def test_a_poll_whose_list_could_not_be_taken_note_of_is_not_read_against_the_ol
     assert refused.status == 3
     assert "locked by another program" in refused.json["feeds"][0]["error"]
 
-    [(ground,)] = home.rows("SELECT ground FROM feeds")
-    assert ground is not None
+    [(caught_up,)] = home.rows("SELECT ground FROM feeds")
+    assert caught_up is not None
 
 
-def leave_a_gap(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=EVERY_SECOND + "pages = 1\n")
+def leave_a_gap(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=EVERY_SECOND + "pages = 1\n")
     home.run("crawl", "--limit", "0")
     for story in make_stories(200, newest=NEWEST + 86400, seed=77, lids=[1686]):
-        replica.site.add(story)
-    replica.clock = NEWEST + 2 * 86400
+        mocksite.site.add(story)
+    mocksite.clock = NEWEST + 2 * 86400
     home.run("crawl", "--limit", "0")
 
 
-def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, replica: MockSite) -> None:
-    leave_a_gap(home, replica)
+def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, mocksite: MockSite) -> None:
+    leave_a_gap(home, mocksite)
     before = home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL")
 
     with under_a_clock(home, -3650) as daemon:
@@ -104,9 +104,9 @@ def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, replica: MockSi
     assert before == [(1,)]
 
 
-def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
-    replica.fault("status", match="doc-i", status=404)
+def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
+    mocksite.fault("status", match="doc-i", status=404)
     with under_a_clock(home, 365) as daemon:
         daemon.wait_for("failed ", times=12)
     [before] = home.rows("SELECT min(due) > datetime('now', '+300 days'), count(*) FROM entries")
@@ -120,9 +120,9 @@ def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(hom
 
 
 @pytest.fixture
-def blocked(home: Home, replica: MockSite) -> Callable[[], None]:
+def blocked(home: Home, mocksite: MockSite) -> Callable[[], None]:
     """A file stands where the folder of the first feed should be; to be called to take it away."""
-    home.configure(replica.endpoint, replica.endpoint, more=EVERY_SECOND)
+    home.configure(mocksite.endpoint, mocksite.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text().replace("lid = 1686", "lid = 1687", 1))
     folder = home.root / "金融" / "新浪财经" / "栏目1"
     folder.parent.mkdir(parents=True)
@@ -131,23 +131,23 @@ def blocked(home: Home, replica: MockSite) -> Callable[[], None]:
 
 
 def test_a_path_that_cannot_be_written_keeps_no_other_article_from_the_disk(
-    home: Home, replica: MockSite, blocked: Callable[[], None]
+    home: Home, mocksite: MockSite, blocked: Callable[[], None]
 ) -> None:
     with Running(home) as daemon:
         daemon.wait_for("archived feed=feed2")
         assert "cannot be written" in daemon.wait_for("failed feed=feed1")
-        home.configure(replica.endpoint, replica.endpoint, network="obey_robots = false", more=EVERY_SECOND)
+        home.configure(mocksite.endpoint, mocksite.endpoint, network="obey_robots = false", more=EVERY_SECOND)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("reloaded")
-        add_stories(replica, 2)
+        add_stories(mocksite, 2)
         daemon.wait_for("polled .*new=[1-9]")
         assert daemon.stop() == 0
 
 
-def test_sigterm_while_an_article_cannot_be_committed_ends_with_0(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more=HOURLY)
-    replica.fault("stall", match="doc-i", seconds=2)
-    asked = waiting_for(replica, "doc-i", times=8)
+def test_sigterm_while_an_article_cannot_be_committed_ends_with_0(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more=HOURLY)
+    mocksite.fault("stall", match="doc-i", seconds=2)
+    asked = waiting_for(mocksite, "doc-i", times=8)
     with Running(home) as daemon:
         assert asked.wait(30)
         other = sqlite3.connect(home.root / ".finarchive" / "index.db", isolation_level=None)

@@ -69,7 +69,7 @@ def now() -> int:
 
 
 @pytest.fixture
-def replica() -> Iterator[MockSite]:
+def mocksite() -> Iterator[MockSite]:
     """One whose clock is the true one: each list has twelve articles of today, but for an old one."""
     lids = (WELL, *(ill.lid for ill in ILLS))
     stories = make_stories(12, newest=now() - 900, lids=lids)
@@ -88,14 +88,14 @@ def write_feeds(home: Home, feeds: dict[str, str], *, network: str = "", schedul
     )
 
 
-def roll(replica: MockSite, lid: int, host: str = "127.0.0.1") -> str:
-    port = urlsplit(replica.url).port
+def roll(mocksite: MockSite, lid: int, host: str = "127.0.0.1") -> str:
+    port = urlsplit(mocksite.url).port
     return f'kind = "roll"\nlid = {lid}\nendpoint = "http://{host}:{port}/api/roll/get"'
 
 
-def fall_ill(replica: MockSite) -> None:
+def fall_ill(mocksite: MockSite) -> None:
     for ill in ILLS:
-        replica.fault(ill.fault, match=rf"lid={ill.lid}&", **ill.more)
+        mocksite.fault(ill.fault, match=rf"lid={ill.lid}&", **ill.more)
 
 
 def states(home: Home) -> dict[str, dict[str, Any]]:
@@ -106,9 +106,9 @@ def lid_of(path: str) -> int:
     return int(parse_qs(urlsplit(path).query).get("lid", ["0"])[0])
 
 
-def longest_wait(replica: MockSite, lid: int) -> float:
+def longest_wait(mocksite: MockSite, lid: int) -> float:
     """The longest time between two requests for a list, in seconds."""
-    times = [hit.began for hit in replica.hits if lid_of(hit.path) == lid]
+    times = [hit.began for hit in mocksite.hits if lid_of(hit.path) == lid]
     return max(after - before for before, after in pairwise(times))
 
 
@@ -117,22 +117,22 @@ def racing(speed: int) -> list[str]:
     return [sys.executable, "-m", "bench.racing", str(speed), str(time.time()), str(time.time()), "run"]
 
 
-def test_every_way_to_be_ill_is_told_disturbs_nobody_and_passes(home: Home, replica: MockSite) -> None:
-    write_feeds(home, {"well": roll(replica, WELL)} | {ill.id: roll(replica, ill.lid, ill.host) for ill in ILLS})
+def test_every_way_to_be_ill_is_told_disturbs_nobody_and_passes(home: Home, mocksite: MockSite) -> None:
+    write_feeds(home, {"well": roll(mocksite, WELL)} | {ill.id: roll(mocksite, ill.lid, ill.host) for ill in ILLS})
 
     with Running(home) as daemon:
         daemon.wait_for(*(f"polled feed={ill.id} " for ill in ILLS), "archived ")
         assert {feed["state"] for feed in states(home).values()} == {"ok"}
 
-        replica.clear_hits()
+        mocksite.clear_hits()
         began = time.time()
-        fall_ill(replica)
+        fall_ill(mocksite)
         daemon.wait_for(*(f"poll-failed feed={ill.id} " for ill in ILLS))
         told = states(home)
-        replica.mend()
+        mocksite.mend()
         daemon.wait_for(*(f"polled feed={ill.id} " for ill in ILLS))
         assert {feed["state"] for feed in states(home).values()} == {"ok"}
-        assert longest_wait(replica, WELL) < 3
+        assert longest_wait(mocksite, WELL) < 3
 
     assert {name: feed["state"] for name, feed in told.items()} == {"well": "ok"} | {i.id: i.state for i in ILLS}
     for ill in ILLS:
@@ -141,13 +141,13 @@ def test_every_way_to_be_ill_is_told_disturbs_nobody_and_passes(home: Home, repl
         assert began - 2 <= since <= time.time()
 
 
-def test_a_crawl_tells_the_same_of_every_illness(home: Home, replica: MockSite) -> None:
-    write_feeds(home, {"well": roll(replica, WELL)} | {ill.id: roll(replica, ill.lid, ill.host) for ill in ILLS})
-    fall_ill(replica)
+def test_a_crawl_tells_the_same_of_every_illness(home: Home, mocksite: MockSite) -> None:
+    write_feeds(home, {"well": roll(mocksite, WELL)} | {ill.id: roll(mocksite, ill.lid, ill.host) for ill in ILLS})
+    fall_ill(mocksite)
 
     first = home.run("crawl", "--json")
     told = states(home)
-    replica.mend()
+    mocksite.mend()
     second = home.run("crawl", "--json")
 
     assert (first.status, first.json["archived"]) == (1, 12)
@@ -160,15 +160,15 @@ def test_a_crawl_tells_the_same_of_every_illness(home: Home, replica: MockSite) 
 
 
 def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones(
-    home: Home, replica: MockSite
+    home: Home, mocksite: MockSite
 ) -> None:
-    write_feeds(home, {"well": roll(replica, WELL), "old": roll(replica, OLD)})
+    write_feeds(home, {"well": roll(mocksite, WELL), "old": roll(mocksite, OLD)})
 
     with Running(home) as daemon:
         daemon.wait_for("polled feed=old ", "polled feed=well ")
         told = states(home)
         for story in make_stories(3, newest=now() - 900, lids=(OLD,), seed=2):
-            replica.site.add(story)
+            mocksite.site.add(story)
         daemon.wait_for("polled feed=old .*new=[1-3]$")
         after = states(home)
 
@@ -179,12 +179,12 @@ def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones
     assert after["old"]["state"] == "ok"
 
 
-def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, replica: MockSite) -> None:
+def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, mocksite: MockSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     away = f'kind = "roll"\nlid = {WELL}\nendpoint = "http://127.0.1:{port}/api/roll/get"'
     nowhere = f'kind = "roll"\nlid = {WELL}\nendpoint = "http://no-such-host.invalid/api/roll/get"'
-    write_feeds(home, {"well": roll(replica, WELL), "away": away, "nowhere": nowhere})
+    write_feeds(home, {"well": roll(mocksite, WELL), "away": away, "nowhere": nowhere})
 
     with Running(home, command=racing(8), PYTHONPATH=str(REPOSITORY)) as daemon:
         daemon.wait_for("poll-failed feed=nowhere ", times=2)
@@ -207,12 +207,12 @@ def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, replica: Mock
     assert (after["well"]["state"], after["away"]["state"]) == ("ok", "ok")
 
 
-def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replica: MockSite) -> None:
+def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, mocksite: MockSite) -> None:
     """A robots.txt that forbids the list."""
-    port = urlsplit(replica.url).port
+    port = urlsplit(mocksite.url).port
     robots = f"http://127.1:{port}/robots.txt"
-    replica.site.pages[robots] = b"User-agent: *\nDisallow: /api\n"
-    feeds = {"well": roll(replica, WELL), "forbidden": roll(replica, 1, "127.1")}
+    mocksite.site.pages[robots] = b"User-agent: *\nDisallow: /api\n"
+    feeds = {"well": roll(mocksite, WELL), "forbidden": roll(mocksite, 1, "127.1")}
     write_feeds(home, feeds)
 
     with Running(home) as daemon:
@@ -220,7 +220,7 @@ def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replic
         told = states(home)
         daemon.wait_for("polled feed=well .*new=0", times=2)
         # The rules of a robots.txt hold for a day; a reload with another network setting asks for them anew.
-        del replica.site.pages[robots]
+        del mocksite.site.pages[robots]
         write_feeds(home, feeds, network='user_agent = "another"')
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("polled feed=forbidden ")
@@ -232,19 +232,19 @@ def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, replic
     assert (after["well"]["state"], after["forbidden"]["state"]) == ("ok", "ok")
 
 
-def test_a_time_out_sets_a_list_back_less_than_a_404(home: Home, replica: MockSite) -> None:
+def test_a_time_out_sets_a_list_back_less_than_a_404(home: Home, mocksite: MockSite) -> None:
     """By the daemon's clock, which runs four times as fast: a second and eight."""
-    write_feeds(home, {"slow": roll(replica, 6), "gone": roll(replica, 404)})
+    write_feeds(home, {"slow": roll(mocksite, 6), "gone": roll(mocksite, 404)})
     with Running(home, command=racing(4), PYTHONPATH=str(REPOSITORY)) as daemon:
         daemon.wait_for("polled feed=slow .*new=0", "polled feed=gone .*new=0")
-        replica.fault("stall", match="lid=6&", times=1)
-        replica.fault("status", status=404, match="lid=404&", times=1)
+        mocksite.fault("stall", match="lid=6&", times=1)
+        mocksite.fault("status", status=404, match="lid=404&", times=1)
         daemon.wait_for("poll-failed feed=slow ", "poll-failed feed=gone ")
         daemon.wait_for("polled feed=slow ", "polled feed=gone ")
 
     waits = {}
     for lid, outcome in ((6, 200), (404, 404)):
-        hits = [hit for hit in replica.hits if lid_of(hit.path) == lid]
+        hits = [hit for hit in mocksite.hits if lid_of(hit.path) == lid]
         failed = max(hits, key=lambda hit: (hit.status == outcome, hit.ended - hit.began))
         following = next(hit for hit in hits if hit.began > failed.began)
         waits[lid] = 4 * (following.began - failed.ended)

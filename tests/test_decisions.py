@@ -49,10 +49,12 @@ def _numbers() -> list[str]:
 
 
 def _files() -> list[Path]:
-    return sorted(Path(folder, name) for folder, names in _walk() for name in names if Path(name).suffix in _SUFFIXES)
+    return sorted(
+        Path(folder, name) for folder, names in _backfill() for name in names if Path(name).suffix in _SUFFIXES
+    )
 
 
-def _walk() -> Iterator[tuple[str, list[str]]]:
+def _backfill() -> Iterator[tuple[str, list[str]]]:
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [each for each in folders if each not in _SKIPPED and not each.startswith(".")]
         yield folder, names

@@ -26,15 +26,15 @@ MISSING = "the raw pages say that there is such a row, and it is not there"
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """An archive with an edit, a deletion, an article that waits, and a day that is sealed; tests copy it."""
     home = Home(tmp_path_factory.mktemp("lived"))
-    with MockSite(make_stories(6, newest=NEWEST)) as replica:
-        home.configure(replica.endpoint)
-        stories = replica.site.stories
-        replica.fault("status", match=stories[5].path, status=503)
+    with MockSite(make_stories(6, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint)
+        stories = mocksite.site.stories
+        mocksite.fault("status", match=stories[5].path, status=503)
         assert home.run("crawl").status == 1
-        replica.clock += 60
-        replica.site.edit(stories[0].docid, replica.clock, title="改题", body="<p>改过的正文。</p>")
-        replica.fault("status", match=stories[1].path, status=404)
-        replica.site.edit(stories[1].docid, replica.clock)
+        mocksite.clock += 60
+        mocksite.site.edit(stories[0].docid, mocksite.clock, title="改题", body="<p>改过的正文。</p>")
+        mocksite.fault("status", match=stories[1].path, status=404)
+        mocksite.site.edit(stories[1].docid, mocksite.clock)
         home.run("crawl")
     seal_all(home)
     return home
@@ -171,7 +171,7 @@ def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
 ) -> None:
     from archive.integrity import index_diff
 
-    monkeypatch.setattr(index_diff, "MOST_ROWS", 2)
+    monkeypatch.setattr(index_diff, "MAX_ROWS", 2)
     archive.execute("UPDATE texts SET text = 'x'")
     report, _ = verify_deep(archive.root, 8 << 20, datetime.now(UTC))
     assert [problem.detail.partition(":")[0] for problem in report.problems] == [
@@ -181,17 +181,17 @@ def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
 
 
 def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(
-    home: Home, replica: MockSite, tmp_path: Path
+    home: Home, mocksite: MockSite, tmp_path: Path
 ) -> None:
     """The index of an earlier moment, as after a kill: the next start brings it up to date."""
-    home.configure(replica.endpoint)
+    home.configure(mocksite.endpoint)
     assert home.run("crawl").status == 0
     index, earlier = home.root / INDEX, tmp_path / "earlier.db"
     shutil.copy(index, earlier)
     for story in make_stories(3, newest=NEWEST + 900, seed=3):
-        replica.site.add(story)
-    replica.clock += 2000
-    replica.site.edit(replica.site.stories[-1].docid, replica.clock - 9, title="改题")
+        mocksite.site.add(story)
+    mocksite.clock += 2000
+    mocksite.site.edit(mocksite.site.stories[-1].docid, mocksite.clock - 9, title="改题")
     assert home.run("crawl").status == 0
     assert home.rows("SELECT count(*) FROM revisions") == [(16,)]
     assert named(home) == []
@@ -219,17 +219,17 @@ def test_where_raw_pages_are_damaged_rows_are_not_compared(archive: Home) -> Non
     ]
 
 
-def test_articles_archived_without_raw_pages_are_counted_and_no_problem(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more='[archive]\nraw = "none"')
+def test_articles_archived_without_raw_pages_are_counted_and_no_problem(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more='[archive]\nraw = "none"')
     assert home.run("crawl").status == 0
     none = home.run("verify", "--deep", "--json")
     assert [each["detail"] for each in none.json["problems"]] == [
         "its rows were not compared with the raw pages: there are none"
     ]
-    home.configure(replica.endpoint)
+    home.configure(mocksite.endpoint)
     for story in make_stories(2, newest=NEWEST + 900, seed=3):
-        replica.site.add(story)
-    replica.clock += 2000
+        mocksite.site.add(story)
+    mocksite.clock += 2000
     assert home.run("crawl").status == 0
     done = home.run("verify", "--deep", "--json")
     assert (done.status, done.json["problems"], done.json["unproven"]) == (0, [], 12)

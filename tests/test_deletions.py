@@ -11,20 +11,20 @@ from mocksite.server import MockSite
 from tests.conftest import Home
 
 MODES: dict[str, tuple[Callable[[MockSite, str, str], None], str]] = {
-    "404": (lambda replica, path, docid: replica.fault("status", match=path, status=404), "status 404"),
-    "410": (lambda replica, path, docid: replica.fault("status", match=path, status=410), "status 410"),
-    "200, not found": (lambda replica, path, docid: page(replica, path, "utf-8"), "页面没有找到"),
-    "200, not found in GBK": (lambda replica, path, docid: page(replica, path, "gbk"), "页面没有找到"),
-    "front page": (lambda replica, path, docid: replica.fault("redirect", match=path, to="/"), "front page"),
-    "emptied": (lambda replica, path, docid: replica.site.edit(docid, replica.clock, body=""), "empty"),
+    "404": (lambda mocksite, path, docid: mocksite.fault("status", match=path, status=404), "status 404"),
+    "410": (lambda mocksite, path, docid: mocksite.fault("status", match=path, status=410), "status 410"),
+    "200, not found": (lambda mocksite, path, docid: page(mocksite, path, "utf-8"), "页面没有找到"),
+    "200, not found in GBK": (lambda mocksite, path, docid: page(mocksite, path, "gbk"), "页面没有找到"),
+    "front page": (lambda mocksite, path, docid: mocksite.fault("redirect", match=path, to="/"), "front page"),
+    "emptied": (lambda mocksite, path, docid: mocksite.site.edit(docid, mocksite.clock, body=""), "empty"),
 }
 
 pytestmark = pytest.mark.slow  # each test crawls a few times
 
 
-def page(replica: MockSite, path: str, charset: str) -> None:
+def page(mocksite: MockSite, path: str, charset: str) -> None:
     text = f'<html><head><meta charset="{charset}"><title>页面没有找到</title></head><body>页面没有找到</body></html>'
-    replica.site.pages[path] = text.encode(charset)
+    mocksite.site.pages[path] = text.encode(charset)
 
 
 def looked(home: Home, docid: str) -> list[tuple[Any, ...]]:
@@ -34,17 +34,17 @@ def looked(home: Home, docid: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_deleted_article_is_recorded_as_gone_and_its_file_stays(home: Home, replica: MockSite, mode: str) -> None:
-    replica.site.pages["/"] = "<html><body><h1>首页</h1></body></html>".encode()
-    home.configure(replica.endpoint)
+def test_a_deleted_article_is_recorded_as_gone_and_its_file_stays(home: Home, mocksite: MockSite, mode: str) -> None:
+    mocksite.site.pages["/"] = "<html><body><h1>首页</h1></body></html>".encode()
+    home.configure(mocksite.endpoint)
     assert home.run("crawl", "--json").status == 0
     files = {path: path.read_bytes() for path in home.files()}
-    replica.clock += 60
-    docid = replica.site.stories[0].docid
-    path = replica.site.address(docid).removeprefix(replica.url)
-    replica.site.edit(docid, replica.clock)  # the list says that something has changed
+    mocksite.clock += 60
+    docid = mocksite.site.stories[0].docid
+    path = mocksite.site.address(docid).removeprefix(mocksite.url)
+    mocksite.site.edit(docid, mocksite.clock)  # the list says that something has changed
     delete, evidence = MODES[mode]
-    delete(replica, path, docid)
+    delete(mocksite, path, docid)
 
     done = home.run("crawl", "--json")
     assert (done.status, done.json["revised"], done.json["failed"]) == (0, 0, 0), done.err
@@ -57,16 +57,16 @@ def test_a_deleted_article_is_recorded_as_gone_and_its_file_stays(home: Home, re
     assert home.rows(f"SELECT status, gone IS NOT NULL FROM entries WHERE docid = '{docid}'") == [("archived", 1)]
 
 
-def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
+def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
     home.run("crawl")
-    docid, path = replica.site.stories[0].docid, replica.site.stories[0].path
+    docid, path = mocksite.site.stories[0].docid, mocksite.site.stories[0].path
     for change in ("gone", "back", "gone", "edited"):
-        replica.clock += 60
-        replica.site.edit(docid, replica.clock, title="回来了" if change == "edited" else None)
-        replica.mend()
+        mocksite.clock += 60
+        mocksite.site.edit(docid, mocksite.clock, title="回来了" if change == "edited" else None)
+        mocksite.mend()
         if change == "gone":
-            replica.fault("status", match=path, status=404)
+            mocksite.fault("status", match=path, status=404)
         assert home.run("crawl").status == 0
     assert [row[:3] for row in looked(home, docid)] == [
         ("first", 1, 0), ("gone", 1, 0), ("same", 1, 1), ("gone", 1, 0), ("revised", 2, 1),
@@ -74,22 +74,22 @@ def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, replica:
     assert home.rows(f"SELECT gone FROM entries WHERE docid = '{docid}'") == [(None,)]
 
 
-def test_an_article_that_was_never_there_is_given_up_as_before(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
-    docid, path = replica.site.stories[0].docid, replica.site.stories[0].path
-    replica.fault("status", match=path, status=404)
+def test_an_article_that_was_never_there_is_given_up_as_before(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    docid, path = mocksite.site.stories[0].docid, mocksite.site.stories[0].path
+    mocksite.fault("status", match=path, status=404)
     assert home.run("crawl", "--json").json["failed"] == 1
     assert looked(home, docid) == [("gone", 0, 0, "status 404: no such page")]
     assert home.rows(f"SELECT status, attempts FROM entries WHERE docid = '{docid}'") == [("pending", 1)]
 
 
-def test_a_look_that_fails_loses_nothing_and_is_made_again(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
+def test_a_look_that_fails_loses_nothing_and_is_made_again(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
     home.run("crawl")
-    replica.clock += 60
-    docid, path = replica.site.stories[0].docid, replica.site.stories[0].path
-    replica.site.edit(docid, replica.clock, title="改")
-    replica.fault("status", match=path, status=503, times=1)
+    mocksite.clock += 60
+    docid, path = mocksite.site.stories[0].docid, mocksite.site.stories[0].path
+    mocksite.site.edit(docid, mocksite.clock, title="改")
+    mocksite.fault("status", match=path, status=503, times=1)
     done = home.run("crawl", "--json")
     assert (done.status, done.json["revised"], done.json["failed"]) == (1, 0, 1)
     home.execute("UPDATE entries SET due = '2020-01-01T00:00:00.000+00:00'")

@@ -45,15 +45,15 @@ def archived(home: Home) -> Home:
         entries = tuple(
             Entry(docid, f"https://a.cn/{docid}", docid, BEGAN, None, None, None, None) for docid in docids
         )
-        poll = Poll("china", BEGAN, 1, entries, (), ground=True)
+        poll = Poll("china", BEGAN, 1, entries, (), caught_up=True)
         store.commit_poll(
             poll, Filing(("金融",), "金融"), {d: ["china"] for d in docids}, dict.fromkeys(docids, "a.cn")
         )
         gone = Failure("aaaa", FailureKind.GONE, "it answers 404")
-        store.versions.commit([version(FIRST, TEXTS[1])], [None])
-        store.versions.commit([again(failed(gone, BEGAN + timedelta(hours=1), None))], [None])
-        store.versions.commit([Decision(look_at("aaaa", BEGAN + timedelta(hours=2), 1), Outcome.SAME)], [None])
-        store.versions.commit([version(SECOND, TEXTS[2]), version(THIRD, TEXTS[3])], [None, None])
+        store.articles.commit([version(FIRST, TEXTS[1])], [None])
+        store.articles.commit([again(failed(gone, BEGAN + timedelta(hours=1), None))], [None])
+        store.articles.commit([Decision(look_at("aaaa", BEGAN + timedelta(hours=2), 1), Outcome.SAME)], [None])
+        store.articles.commit([version(SECOND, TEXTS[2]), version(THIRD, TEXTS[3])], [None, None])
         commit_revisions(store, [replace(FIRST, docid="bbbb", path="金融/题_bbbb.md")])
     return home
 

@@ -24,7 +24,7 @@ FILES = sorted(GOLDEN.iterdir())
 
 # How a document of each kind is loaded and dumped again.
 AGAIN: dict[EventKind, Callable[[Any], Any]] = {
-    EventKind.LOOK: lambda document: documents.dump_look(documents.load_look(document)),
+    EventKind.LOOK: lambda document: documents.dump_fetch(documents.load_fetch(document)),
     EventKind.SIGHTED: lambda document: event_documents.dump_sighted(event_documents.load_sighted(document)),
     EventKind.SETTLED: lambda document: event_documents.dump_settled(*event_documents.load_settled(document)),
     EventKind.RELEASED: lambda document: event_documents.dump_released(
@@ -56,11 +56,13 @@ def test_every_kind_has_a_golden_document() -> None:
 
 
 def test_the_golden_looks_cover_answers_failures_and_carried_texts() -> None:
-    looks = [documents.load_look(decode("look", file.read_bytes())) for file in FILES if file.stem.startswith("look")]
-    assert {(bool(look.failure), bool(look.pending.entry.content)) for look in looks} == {
+    fetches = [
+        documents.load_fetch(decode("look", file.read_bytes())) for file in FILES if file.stem.startswith("look")
+    ]
+    assert {(bool(fetch.failure), bool(fetch.pending.entry.content)) for fetch in fetches} == {
         (False, False), (True, False), (False, True),
     }  # fmt: skip
-    assert {0, 3} <= {look.pending.revision for look in looks}
+    assert {0, 3} <= {fetch.pending.revision for fetch in fetches}
 
 
 def test_a_golden_ledger_is_restored(tmp_path: Path) -> None:
@@ -80,13 +82,13 @@ def test_a_golden_ledger_is_restored(tmp_path: Path) -> None:
 
 def test_keys_that_older_documents_lack_have_defaults() -> None:
     document = decode("look", (GOLDEN / "look-answered.json").read_bytes())
-    whole = documents.load_look(document)
+    whole = documents.load_fetch(document)
     for key in ("keywords", "lids", "content", "symbols", "withdrawn", "foreign"):
         del document["pending"]["entry"][key]
     for key in ("path", "revision"):
         del document["pending"][key]
     del document["rules"]["images"], document["answer"], document["failure"]
-    older = documents.load_look(document)
+    older = documents.load_fetch(document)
     entry = older.pending.entry
     assert (entry.docid, entry.published) == (whole.pending.entry.docid, whole.pending.entry.published)
     assert (entry.keywords, entry.lids, entry.content, entry.symbols) == ((), (), None, ())
@@ -98,9 +100,9 @@ def test_a_sighting_that_is_older_than_moves_says_nothing_of_them() -> None:
     document = decode("sighted", (GOLDEN / "sighted-stretch.json").read_bytes())
     assert event_documents.load_sighted(document).moved
     del document["moved"]
-    sighted = event_documents.load_sighted(document)
-    assert sighted.moved is None
-    assert event_documents.dump_sighted(sighted) == document
+    entry_changes = event_documents.load_sighted(document)
+    assert entry_changes.moved is None
+    assert event_documents.dump_sighted(entry_changes) == document
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ RULES = st.builds(ArchiveRules, TEXTS, st.booleans(), tuples(LENGTHS), LENGTHS, 
 PENDING = st.builds(
     PendingEntry, ENTRIES, TEXTS, tuples(TEXTS), st.integers(), TIMES, path=MAYBE, revision=st.integers()
 )
-LOOKS = st.builds(
+FETCHES = st.builds(
     Fetch, TIMES, PENDING, TEXTS, st.builds(Filing, tuples(TEXTS), TEXTS), RULES, st.none(), st.none() | FAILURES
 )
 KEPT = st.builds(StoredImage, TEXTS, TIMES, TEXTS, TEXTS, st.integers())
@@ -190,12 +192,12 @@ SIGHTED = st.builds(
 
 @given(
     st.one_of(
-        st.tuples(st.just(documents.dump_look), st.just(documents.load_look), LOOKS),
+        st.tuples(st.just(documents.dump_fetch), st.just(documents.load_fetch), FETCHES),
         st.tuples(st.just(documents.dump_entry), st.just(documents.load_entry), ENTRIES),
         st.tuples(st.just(documents.dump_failure), st.just(documents.load_failure), FAILURES),
         st.tuples(st.just(documents.dump_rules), st.just(documents.load_rules), RULES),
-        st.tuples(st.just(documents.dump_kept), st.just(documents.load_kept), KEPT),
-        st.tuples(st.just(documents.dump_missed), st.just(documents.load_missed), MISSED),
+        st.tuples(st.just(documents.dump_stored_image), st.just(documents.load_stored_image), KEPT),
+        st.tuples(st.just(documents.dump_failed_image), st.just(documents.load_failed_image), MISSED),
         st.tuples(st.just(event_documents.dump_sighted), st.just(event_documents.load_sighted), SIGHTED),
     )
 )

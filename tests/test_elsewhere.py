@@ -28,10 +28,10 @@ def feed(base: str, paths: Sequence[str], minute: int) -> bytes:
     ).encode()
 
 
-def test_it_is_filed_looked_at_again_and_comes_back_byte_for_byte(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "rss", RSS)
-    site, good, broken = replica.site, "/news/1.html", "/news/2.html"
-    site.pages[RSS] = feed(replica.url, [good, broken], 0)
+def test_it_is_filed_looked_at_again_and_comes_back_byte_for_byte(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "rss", RSS)
+    site, good, broken = mocksite.site, "/news/1.html", "/news/2.html"
+    site.pages[RSS] = feed(mocksite.url, [good, broken], 0)
     site.pages[good] = HTML.encode()
     site.pages[broken] = b"<title>502 Bad Gateway</title><h1>Bad Gateway</h1><p>nginx</p></html>"
     assert home.run("crawl", "--json").json["failed"] == 1, "an error page with status 200 is no article anywhere"
@@ -40,10 +40,10 @@ def test_it_is_filed_looked_at_again_and_comes_back_byte_for_byte(home: Home, re
     written = (home.root / path).read_text(encoding="utf-8")
     assert [text for text in PARAGRAPHS if text not in written] == []
 
-    site.pages[RSS] = feed(replica.url, [good], 1)
+    site.pages[RSS] = feed(mocksite.url, [good], 1)
     site.pages[good] = HTML.replace("热点新闻第", "别的新闻第").encode()
     assert home.run("crawl", "--json").json["revised"] == 0
-    site.pages[RSS] = feed(replica.url, [good], 2)
+    site.pages[RSS] = feed(mocksite.url, [good], 2)
     site.pages[good] = HTML.replace("三百万人次", "四百万人次").encode()
     assert home.run("crawl", "--json").json["revised"] == 1
 

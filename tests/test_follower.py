@@ -14,7 +14,7 @@ import pytest
 
 from archive.archive import index_path
 from archive.follower import Follower
-from archive.integrity.carry_over import take_over
+from archive.integrity.carry_over import carry_over_rows
 from archive.query.parser import And, parse
 from archive.store import Store
 from pipeline.staging import place_index
@@ -41,7 +41,7 @@ def store(root: Path) -> Iterator[Store]:
 
 
 def told(follower: Follower) -> list[str]:
-    return [each.docid for each in follower.look()]
+    return [each.docid for each in follower.fetch()]
 
 
 def named(*docids: str) -> list[Story]:
@@ -86,7 +86,7 @@ def test_a_query_is_that_of_search(root: Path, store: Store, query: str) -> None
     put(store, invented(150))
     found = {hit.docid for hit in store.search.find(parse(query), 1000)}
     assert 0 < len(found) < 150 or query.startswith("since")
-    news = list(follower.look())
+    news = list(follower.fetch())
     assert {each.docid for each in news} == found
     assert [each.position for each in news] == sorted(each.position for each in news)
 
@@ -96,7 +96,7 @@ def test_what_is_told_of_an_article(root: Path, store: Store) -> None:
     follower.begin(0)
     story = Story("a", "茅台提价", "据悉，贵州茅台提价。", "样例社", ("sh600519",), ("china", "stock"))
     put(store, [story])
-    [news] = follower.look()
+    [news] = follower.fetch()
     assert (news.docid, news.revision, news.title, news.media) == ("a", 1, "茅台提价", "样例社")
     assert (news.feeds, news.symbols, news.url) == (("china", "stock"), ("sh600519",), "https://a.cn/a")
     assert (news.published, news.observed, news.path) == (NOW, NOW, "a/a.md")
@@ -114,8 +114,8 @@ def test_later_versions_are_shown_on_request_and_an_article_that_was_revised_at_
     put(store, [story])
     put(store, [replace(story, title="更正")], LATER, 2)
 
-    assert [(each.docid, each.revision, each.title) for each in new.look()] == [("a", 1, "题a")]
-    assert [(each.revision, each.title) for each in every.look()] == [(1, "题a"), (2, "更正")]
+    assert [(each.docid, each.revision, each.title) for each in new.fetch()] == [("a", 1, "题a")]
+    assert [(each.revision, each.title) for each in every.fetch()] == [(1, "题a"), (2, "更正")]
 
 
 def test_an_index_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new(root: Path) -> None:
@@ -169,10 +169,10 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
     made = Store.open(aside)
     for batch in batches:
         put(made, batch)
-    take_over(index_path(root), aside)
+    carry_over_rows(index_path(root), aside)
     made.search.add_missing()
     made.close()
-    place_index(root, aside, set_aside=False)
+    place_index(root, aside, stage=False)
     return Store.open(index_path(root))
 
 
@@ -247,11 +247,11 @@ def test_many_that_come_between_two_looks_while_somebody_looks_all_the_time(root
     thread = threading.Thread(target=write)
     thread.start()
     seen: list[str] = []
-    looks = 0
+    fetches = 0
     while not over.is_set():
         seen += told(follower)
-        looks += 1
+        fetches += 1
     thread.join()
     seen += told(follower)
     assert seen == docids
-    assert looks > 3  # it did look meanwhile
+    assert fetches > 3  # it did look meanwhile

@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def due(store: Store, host: str = "p.cn", **more: list[str]) -> list[str]:
-    found = store.gallery.due(host, 9, LATER, LATER, **({"in_hand": []} | more))
+    found = store.images.due(host, 9, LATER, LATER, **({"in_hand": []} | more))
     return [picture.url for picture in found]
 
 
@@ -48,29 +48,29 @@ def missed(url: str, due_in: timedelta | None = HOUR) -> FailedImage:
 
 
 def test_a_picture_that_is_known_is_not_wanted_anew(store: Store) -> None:
-    store.gallery.commit([kept(A)], [missed(B, None)], NOW)
+    store.images.commit([kept(A)], [missed(B, None)], NOW)
     commit_revisions(store, [revision("b")], HOSTS)
     assert (due(store), due(store, "q.cn")) == ([], [C])
-    assert store.gallery.counts() == ImageCounts(kept=1, files=1, size=7, waiting=1, parked=1)
+    assert store.images.counts() == ImageCounts(kept=1, files=1, size=7, waiting=1, parked=1)
 
 
 def test_the_least_tried_come_first_then_the_newest(store: Store) -> None:
     new = "https://p.cn/new.png"
     commit_revisions(store, [revision("b", at=NOW + timedelta(minutes=1))], {new: "p.cn"})
-    store.gallery.commit([], [missed(A, timedelta(0))], NOW)
+    store.images.commit([], [missed(A, timedelta(0))], NOW)
     assert due(store) == [new, B, A]
-    assert due(store, in_hand=[new, A]) == [B]
+    assert due(store, in_flight=[new, A]) == [B]
     assert due(store, only=[A, C]) == [A]
-    assert store.gallery.hosts(LATER, LATER) == {"p.cn": 3, "q.cn": 1}
-    assert store.gallery.hosts(LATER, NOW) == {"p.cn": 2, "q.cn": 1}, "A was tried at NOW"
-    assert store.gallery.hosts(LATER, LATER, [A]) == {"p.cn": 1}
+    assert store.images.hosts(LATER, LATER) == {"p.cn": 3, "q.cn": 1}
+    assert store.images.hosts(LATER, NOW) == {"p.cn": 2, "q.cn": 1}, "A was tried at NOW"
+    assert store.images.hosts(LATER, LATER, [A]) == {"p.cn": 1}
 
 
 def test_what_is_not_due_yet_is_left_until_it_is_released(store: Store) -> None:
-    store.gallery.commit([], [missed(A, 2 * HOUR), missed(B, None)], NOW)
+    store.images.commit([], [missed(A, 2 * HOUR), missed(B, None)], NOW)
     assert due(store) == []
-    assert store.gallery.next_due(LATER) == NOW + 2 * HOUR
-    assert store.gallery.failures() == [("status 503", 2)]
+    assert store.images.next_due(LATER) == NOW + 2 * HOUR
+    assert store.images.failures() == [("status 503", 2)]
     assert store.release(LATER, parked=False) == 1
     assert due(store) == [A]
     assert store.release(LATER, parked=True) == 1
@@ -78,30 +78,30 @@ def test_what_is_not_due_yet_is_left_until_it_is_released(store: Store) -> None:
 
 
 def test_a_clock_that_was_ahead_keeps_no_picture_waiting(store: Store) -> None:
-    store.gallery.commit([], [missed(A, timedelta(days=900))], NOW)
-    store.come_to_date(NOW, timedelta(days=1))
-    assert store.gallery.next_due(NOW) == NOW + timedelta(days=1)
+    store.images.commit([], [missed(A, timedelta(days=900))], NOW)
+    store.clamp_future_times(NOW, timedelta(days=1))
+    assert store.images.next_due(NOW) == NOW + timedelta(days=1)
 
 
 def test_a_kept_picture_is_found_as_of_when_it_was_kept(store: Store) -> None:
-    store.gallery.commit([kept(A)], [], NOW)
+    store.images.commit([kept(A)], [], NOW)
     path = ".finarchive/images/ab/ab" + "0" * 62 + ".png"
-    assert store.gallery.path_of(A) == store.gallery.path_of(A, NOW) == path
+    assert store.images.path_of(A) == store.images.path_of(A, NOW) == path
     assert str(picture_path(kept(A).sha256, "image/png")) == path
-    assert store.gallery.path_of(A, NOW - HOUR) is store.gallery.path_of(B) is None
-    assert list(store.gallery.files()) == [(path, kept(A).sha256)]
+    assert store.images.path_of(A, NOW - HOUR) is store.images.path_of(B) is None
+    assert list(store.images.files()) == [(path, kept(A).sha256)]
 
 
 def test_a_file_is_sealed_once_whichever_address_it_came_from(store: Store) -> None:
     from archive.files.manifest import Line
 
-    store.gallery.commit([kept(A)], [], NOW)
-    [(at, path, sha256)] = store.gallery.unsealed(LATER)
-    assert (at, list(store.gallery.unsealed(NOW))) == (NOW, [])
-    store.seals.commit("2026-09-30", b"x", [Line(sha256, path)])
-    store.gallery.commit([kept(B), kept(C, "cd" + "0" * 62)], [], NOW)
-    assert [path for _, path, _ in store.gallery.unsealed(LATER)] == [str(kept(C, "cd" + "0" * 62).path)]
-    assert store.seals.raw_files() == set()
+    store.images.commit([kept(A)], [], NOW)
+    [(at, path, sha256)] = store.images.unsealed(LATER)
+    assert (at, list(store.images.unsealed(NOW))) == (NOW, [])
+    store.manifests.commit("2026-09-30", b"x", [Line(sha256, path)])
+    store.images.commit([kept(B), kept(C, "cd" + "0" * 62)], [], NOW)
+    assert [path for _, path, _ in store.images.unsealed(LATER)] == [str(kept(C, "cd" + "0" * 62).path)]
+    assert store.manifests.raw_files() == set()
 
 
 def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
@@ -111,10 +111,10 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
         commit(store, poll_of(entry("a")))
         commit_revisions(store, [revision("a")], HOSTS)
     live.keep_journal(journal)
-    live.gallery.commit([kept(A)], [missed(B, None), missed(C, timedelta(days=900))], NOW)
-    live.come_to_date(NOW, timedelta(days=1))
+    live.images.commit([kept(A)], [missed(B, None), missed(C, timedelta(days=900))], NOW)
+    live.clamp_future_times(NOW, timedelta(days=1))
     live.release(LATER, parked=True)
-    live.gallery.commit([kept(C)], [missed(B)], LATER)
+    live.images.commit([kept(C)], [missed(B)], LATER)
     again.apply(events(tmp_path / "warc"))
     journal.close()
     live.close()

@@ -36,15 +36,15 @@ def iso(seconds: int) -> str:
 class Outage:
     """A list of sixty articles, known to an archive, that has brought many since."""
 
-    def __init__(self, home: Home, replica: MockSite, articles: int) -> None:
-        self.home, self.replica = home, replica
-        home.configure(replica.endpoint, more=TWO_PAGES)
+    def __init__(self, home: Home, mocksite: MockSite, articles: int) -> None:
+        self.home, self.mocksite = home, mocksite
+        home.configure(mocksite.endpoint, more=TWO_PAGES)
         assert home.run("crawl", "--json").json["archived"] == 60
-        self.known = replica.site.stories[0].ctime
+        self.known = mocksite.site.stories[0].ctime
         self.missed = make_stories(articles, newest=now() - 900, every=MINUTE, lids=(1686,), seed=1)
         for story in self.missed:
-            replica.site.add(story)
-        replica.clear_hits()
+            mocksite.site.add(story)
+        mocksite.clear_hits()
         self.pages = 1.4 * (articles - POLLED) / 50  # that a walk may ask for: they overlap
 
     @property
@@ -61,17 +61,17 @@ class Outage:
 
     def walked(self) -> int:
         """Requests of walks."""
-        return sum(map(self.is_walk, self.replica.hits))
+        return sum(map(self.is_walk, self.mocksite.hits))
 
     def after_walking(self, pages: int) -> threading.Event:
         """Set once a walk has asked for so many pages."""
         come, left = threading.Event(), iter(range(pages, 0, -1))
 
-        def look(hit: RequestLogEntry) -> None:
+        def fetch(hit: RequestLogEntry) -> None:
             if self.is_walk(hit) and next(left, 0) == 1:
                 come.set()
 
-        self.replica.on_hit = look
+        self.mocksite.on_hit = fetch
         return come
 
     def gaps(self) -> list[tuple[str, str]]:
@@ -79,33 +79,33 @@ class Outage:
 
     def assert_nothing_missed(self) -> None:
         listed = {docid for (docid,) in self.home.rows("SELECT docid FROM entries")}
-        assert {story.docid for story in self.replica.site.stories} == listed
+        assert {story.docid for story in self.mocksite.site.stories} == listed
 
 
 @pytest.fixture
-def replica() -> Iterator[MockSite]:
+def mocksite() -> Iterator[MockSite]:
     with MockSite(make_stories(60, newest=now() - 3 * 86_400, every=MINUTE, lids=(1686,), seed=2), now) as running:
         yield running
 
 
 @pytest.fixture
-def outage(home: Home, replica: MockSite) -> Outage:
-    return Outage(home, replica, SHORT)
+def outage(home: Home, mocksite: MockSite) -> Outage:
+    return Outage(home, mocksite, SHORT)
 
 
-def ignore_history(replica: MockSite) -> None:
+def ignore_history(mocksite: MockSite) -> None:
     """As a site that does not know the history parameters."""
-    heeding = replica.site.roll
+    heeding = mocksite.site.roll
 
     def roll(params: Mapping[str, str]) -> bytes:
         return heeding({name: value for name, value in params.items() if name not in HISTORY})
 
-    replica.site.roll = roll
+    mocksite.site.roll = roll
 
 
-def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, replica: MockSite) -> None:
+def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, mocksite: MockSite) -> None:
     """By the history parameters."""
-    outage = Outage(home, replica, LONG)
+    outage = Outage(home, mocksite, LONG)
     with Running(home) as daemon:
         told = daemon.wait_for("gap feed=feed1")
         daemon.wait_for("closed-gap feed=feed1")
@@ -127,7 +127,7 @@ def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, replica: Moc
 
 
 def test_a_gap_is_closed_by_page_numbers_where_the_list_knows_no_history(home: Home, outage: Outage) -> None:
-    ignore_history(outage.replica)
+    ignore_history(outage.mocksite)
 
     with Running(home) as daemon:
         daemon.wait_for("gap feed=feed1")
@@ -139,10 +139,10 @@ def test_a_gap_is_closed_by_page_numbers_where_the_list_knows_no_history(home: H
 
 
 @pytest.mark.parametrize("heeds", [True, False])
-def test_a_walk_that_was_killed_is_gone_on_with(home: Home, replica: MockSite, heeds: bool) -> None:
-    outage = Outage(home, replica, 1500)
+def test_a_walk_that_was_killed_is_gone_on_with(home: Home, mocksite: MockSite, heeds: bool) -> None:
+    outage = Outage(home, mocksite, 1500)
     if not heeds:
-        ignore_history(replica)
+        ignore_history(mocksite)
     halfway = outage.after_walking(20)
     with Running(home) as daemon:
         assert halfway.wait(60)
@@ -150,7 +150,7 @@ def test_a_walk_that_was_killed_is_gone_on_with(home: Home, replica: MockSite, h
         daemon.process.wait()
     [(start, end)] = outage.gaps()
     assert (start, end < outage.gap[1]) == (outage.gap[0], True)  # what was read of it is closed
-    outage.replica.clear_hits()
+    outage.mocksite.clear_hits()
 
     with Running(home) as daemon:
         daemon.wait_for("closed-gap feed=feed1")
@@ -164,9 +164,9 @@ def test_a_list_that_does_not_reach_back_leaves_a_gap_that_is_told_and_not_asked
     home: Home, outage: Outage
 ) -> None:
     reach = outage.missed[500 - 1]
-    for story in outage.replica.site.stories:
+    for story in outage.mocksite.site.stories:
         if story.ctime < reach.ctime:
-            outage.replica.site.delete(story.docid, now())
+            outage.mocksite.site.delete(story.docid, now())
 
     with Running(home) as daemon:
         daemon.wait_for("gap-stays feed=feed1 ")
@@ -201,12 +201,12 @@ def test_a_reload_does_not_begin_a_walk_anew(home: Home, outage: Outage) -> None
     halfway = outage.after_walking(8)
     with Running(home) as daemon:
         assert halfway.wait(60)
-        home.configure(outage.replica.endpoint, network='user_agent = "another"', more=TWO_PAGES)
+        home.configure(outage.mocksite.endpoint, network='user_agent = "another"', more=TWO_PAGES)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("reloaded changed=network.user_agent", "closed-gap feed=feed1")
 
-    walks = [hit.headers["user-agent"] for hit in outage.replica.hits if outage.is_walk(hit)]
+    walks = [hit.headers["user-agent"] for hit in outage.mocksite.hits if outage.is_walk(hit)]
     assert walks[-1] == "another"
     assert len(walks) < outage.pages
-    assert len({hit.path for hit in outage.replica.hits if outage.is_walk(hit)}) >= len(walks) - 1
+    assert len({hit.path for hit in outage.mocksite.hits if outage.is_walk(hit)}) >= len(walks) - 1
     outage.assert_nothing_missed()

@@ -24,9 +24,9 @@ LIST = "/api/roll/get"
 
 
 @pytest.fixture
-def daemon(home: Home, replica: MockSite) -> Iterator[Running]:
+def daemon(home: Home, mocksite: MockSite) -> Iterator[Running]:
     """A daemon that has archived the twelve articles and polls again in an hour."""
-    home.configure(replica.endpoint, more=HOURLY)
+    home.configure(mocksite.endpoint, more=HOURLY)
     with Running(home) as running:
         running.wait_for("archived ", times=12)
         yield running
@@ -47,28 +47,28 @@ def ended(client: subprocess.Popen[str]) -> Outcome:
 # The same as alone
 
 
-def three_crawls(home: Home, replica: MockSite) -> list[Outcome]:
+def three_crawls(home: Home, mocksite: MockSite) -> list[Outcome]:
     """Of a list with two new articles, with two of which one is faulty, of a list that is gone; one in words."""
-    add_stories(replica, 2)
+    add_stories(mocksite, 2)
     outcomes = [home.run("crawl", "--json")]
-    replica.fault("status", status=500, match=f"doc-i{replica.site.stories[0].docid[:1]}", times=1)
-    add_stories(replica, 2)
+    mocksite.fault("status", status=500, match=f"doc-i{mocksite.site.stories[0].docid[:1]}", times=1)
+    add_stories(mocksite, 2)
     outcomes.append(home.run("crawl", "--json"))
-    replica.mend()
-    replica.fault("status", status=404, match=LIST)
+    mocksite.mend()
+    mocksite.fault("status", status=404, match=LIST)
     outcomes.append(home.run("crawl", "feed1", "--json"))
-    replica.mend()
+    mocksite.mend()
     outcomes.append(home.run("crawl"))
     return outcomes
 
 
 def test_a_crawl_tells_and_ends_as_it_does_alone(
-    home: Home, replica: MockSite, daemon: Running, tmp_path: Path
+    home: Home, mocksite: MockSite, daemon: Running, tmp_path: Path
 ) -> None:
-    theirs = three_crawls(home, replica)
+    theirs = three_crawls(home, mocksite)
     tmp_path.joinpath("alone").mkdir()
     alone = Home(tmp_path / "alone")
-    with MockSite(make_stories(12, newest=replica.clock)) as another:
+    with MockSite(make_stories(12, newest=mocksite.clock)) as another:
         alone.configure(another.endpoint, more=HOURLY)
         assert alone.run("crawl").status == 0
         ours = three_crawls(alone, another)
@@ -90,8 +90,8 @@ def test_a_crawl_tells_and_ends_as_it_does_alone(
     home.assert_whole()
 
 
-def test_limits_backfills_and_retries_are_handed_over_too(home: Home, replica: MockSite, daemon: Running) -> None:
-    add_stories(replica, 3)
+def test_limits_backfills_and_retries_are_handed_over_too(home: Home, mocksite: MockSite, daemon: Running) -> None:
+    add_stories(mocksite, 3)
     limited = home.run("crawl", "--limit", "1", "--json")
     stretch = ["backfill", "feed1", "--from", "2026-09-01", "--to", "2026-09-29T00:30+08:00"]
     walked = home.run(*stretch, "--json")
@@ -110,10 +110,10 @@ def test_limits_backfills_and_retries_are_handed_over_too(home: Home, replica: M
 
 
 def test_a_feed_that_only_the_new_configuration_has_is_refused(
-    home: Home, replica: MockSite, daemon: Running
+    home: Home, mocksite: MockSite, daemon: Running
 ) -> None:
     assert home.run("crawl", "nobody").status == 2
-    home.configure(replica.endpoint, replica.endpoint, more=HOURLY)
+    home.configure(mocksite.endpoint, mocksite.endpoint, more=HOURLY)
 
     for arguments in (["crawl", "feed1", "feed2"], ["backfill", "feed2", "--from", "2026-09-01"]):
         refused = home.run(*arguments)
@@ -126,7 +126,7 @@ def test_a_feed_that_only_the_new_configuration_has_is_refused(
 # Who goes away
 
 
-def test_clients_that_come_and_go_leave_nothing_behind(home: Home, replica: MockSite, daemon: Running) -> None:
+def test_clients_that_come_and_go_leave_nothing_behind(home: Home, mocksite: MockSite, daemon: Running) -> None:
     ask(home, RETRY)
     before = files_open(daemon)
     for _ in range(50):
@@ -142,23 +142,23 @@ def test_clients_that_come_and_go_leave_nothing_behind(home: Home, replica: Mock
     assert "Traceback" not in "\n".join(daemon.log)
 
 
-def test_twenty_crawls_at_once_poll_a_list_once(home: Home, replica: MockSite, daemon: Running) -> None:
-    add_stories(replica, 1)
-    replica.clear_hits()
-    replica.fault("stall", match=LIST, times=1, seconds=2)  # while all of them come
+def test_twenty_crawls_at_once_poll_a_list_once(home: Home, mocksite: MockSite, daemon: Running) -> None:
+    add_stories(mocksite, 1)
+    mocksite.clear_hits()
+    mocksite.fault("stall", match=LIST, times=1, seconds=2)  # while all of them come
     with ThreadPoolExecutor(20) as many:
         results = list(many.map(lambda _: ask(home, CRAWL), range(20)))
 
     assert [result["feeds"][0]["new"] for result in results] == [1] * 20
-    assert sum(LIST in hit.path for hit in replica.hits) <= 3
+    assert sum(LIST in hit.path for hit in mocksite.hits) <= 3
     assert len(home.files()) == 13
 
 
-def test_a_client_that_is_killed_is_not_missed(home: Home, replica: MockSite, daemon: Running) -> None:
+def test_a_client_that_is_killed_is_not_missed(home: Home, mocksite: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
-    add_stories(replica, 3)
-    replica.fault("stall", match="doc-i", seconds=1)
-    asked = waiting_for(replica, "doc-i")
+    add_stories(mocksite, 3)
+    mocksite.fault("stall", match="doc-i", seconds=1)
+    asked = waiting_for(mocksite, "doc-i")
     client = start(home, "crawl", "--json")
     assert asked.wait(30)
     client.kill()
@@ -173,14 +173,14 @@ def test_a_client_that_is_killed_is_not_missed(home: Home, replica: MockSite, da
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_daemon_that_goes_is_told_of(
-    home: Home, replica: MockSite, daemon: Running, number: signal.Signals
+    home: Home, mocksite: MockSite, daemon: Running, number: signal.Signals
 ) -> None:
-    add_stories(replica, 3)
-    replica.fault("stall", match="doc-i|etime=", seconds=4)
-    asked = waiting_for(replica, "doc-i")
+    add_stories(mocksite, 3)
+    mocksite.fault("stall", match="doc-i|etime=", seconds=4)
+    asked = waiting_for(mocksite, "doc-i")
     clients = [start(home, "crawl", "--json")]
     assert asked.wait(30)
-    asked = waiting_for(replica, "etime=")
+    asked = waiting_for(mocksite, "etime=")
     clients.append(start(home, "backfill", "feed1", "--from", "2026-09-28"))
     assert asked.wait(30)
     daemon.signal(number)
@@ -191,7 +191,7 @@ def test_a_daemon_that_goes_is_told_of(
     for outcome in outcomes:
         assert "run this again" in outcome.err
         assert "Traceback" not in outcome.err
-    replica.mend()
+    mocksite.mend()
     assert home.run("crawl", "--json").status == 0
     assert len(home.files()) == 15
     home.assert_whole()

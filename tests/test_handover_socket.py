@@ -31,9 +31,9 @@ NOBODY = 65_534
 
 
 @pytest.fixture
-def daemon(home: Home, replica: MockSite) -> Iterator[Running]:
+def daemon(home: Home, mocksite: MockSite) -> Iterator[Running]:
     """A daemon that has archived the twelve articles and polls again in an hour."""
-    home.configure(replica.endpoint, more=HOURLY)
+    home.configure(mocksite.endpoint, more=HOURLY)
     with Running(home) as running:
         running.wait_for("archived ", times=12)
         yield running
@@ -60,7 +60,7 @@ GARBAGE = [
 ]
 
 
-def test_garbage_is_refused_and_harms_nobody(home: Home, replica: MockSite, daemon: Running) -> None:
+def test_garbage_is_refused_and_harms_nobody(home: Home, mocksite: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
     for garbage in GARBAGE:
         with connect(home) as client:
@@ -69,11 +69,11 @@ def test_garbage_is_refused_and_harms_nobody(home: Home, replica: MockSite, daem
                 client.sendall(garbage)
                 if not garbage.endswith(b"\n"):
                     client.shutdown(socket.SHUT_WR)
-                answer = client.makefile("rb").read()
+                response = client.makefile("rb").read()
             except ConnectionError:
                 continue  # it would hear no more of it
             # What cannot be read gets no answer.
-            [refused] = [json.loads(line) for line in answer.splitlines()] or [{"status": 2}]
+            [refused] = [json.loads(line) for line in response.splitlines()] or [{"status": 2}]
             assert refused["status"] == 2, garbage[:80]
 
     assert ask(home, CRAWL)["feeds"][0]["listed"] == 12
@@ -84,7 +84,7 @@ def test_garbage_is_refused_and_harms_nobody(home: Home, replica: MockSite, daem
 
 
 def test_an_index_that_is_locked_is_told_of_and_the_daemon_goes_on(
-    home: Home, replica: MockSite, daemon: Running
+    home: Home, mocksite: MockSite, daemon: Running
 ) -> None:
     with locked_index(home):
         refused = home.run("retry")
@@ -94,7 +94,7 @@ def test_an_index_that_is_locked_is_told_of_and_the_daemon_goes_on(
     assert home.run("retry").status == 0
 
 
-def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, replica: MockSite, daemon: Running) -> None:
+def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, mocksite: MockSite, daemon: Running) -> None:
     silent = [connect(home) for _ in range(30)]
     assert ask(home, CRAWL)["feeds"][0]["listed"] == 12
     began = time.monotonic()
@@ -107,12 +107,12 @@ def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, replica: MockS
 # The socket
 
 
-def test_only_the_owner_may_hand_over(replica: MockSite) -> None:
+def test_only_the_owner_may_hand_over(mocksite: MockSite) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         folder.chmod(0o755)  # pytest's own folders are closed to others themselves
         home = Home(folder)
-        home.configure(replica.endpoint, more=HOURLY)
+        home.configure(mocksite.endpoint, more=HOURLY)
         with Running(home):
             path = home.root / INNER / NAME
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -138,11 +138,11 @@ class as_nobody:  # noqa: N801 - it is read as a word
         os.setegid(0)
 
 
-def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, replica: MockSite) -> None:
+def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, mocksite: MockSite) -> None:
     folder = tmp_path / ("深" * 60) / "home"
     folder.mkdir(parents=True)
     home = Home(folder)
-    home.configure(replica.endpoint, more=HOURLY)
+    home.configure(mocksite.endpoint, more=HOURLY)
     assert len(os.fsencode(home.root / INNER / NAME)) > 108
 
     with Running(home) as daemon:
@@ -154,7 +154,7 @@ def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, repli
 # Reading
 
 
-def test_what_only_reads_never_waits(home: Home, replica: MockSite, daemon: Running) -> None:
+def test_what_only_reads_never_waits(home: Home, mocksite: MockSite, daemon: Running) -> None:
     """For a writer in the middle of a commit, or a daemon that is stuck and has not taken a connection for days."""
     readers = [["status"], ["status", "--json"], ["coverage"], ["feeds"], ["show", "nreplica0000003"]]
     daemon.signal(signal.SIGSTOP)
@@ -171,7 +171,7 @@ def test_what_only_reads_never_waits(home: Home, replica: MockSite, daemon: Runn
     assert ask(home, RETRY) == {"released": 0}
 
 
-def test_a_refusal_is_an_error_with_its_status(home: Home, replica: MockSite, daemon: Running) -> None:
+def test_a_refusal_is_an_error_with_its_status(home: Home, mocksite: MockSite, daemon: Running) -> None:
     with pytest.raises(RequestRefusedError, match="of another version") as refusal:
         ask(home, {"command": "dance"})
     assert refusal.value.status is Exit.USAGE

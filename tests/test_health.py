@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.monitoring.health import MOST_CONNECTIONS
+from scheduler.monitoring.health import MAX_CONNECTIONS
 from scheduler.monitoring.metrics import CONTENT_TYPE
 
 ROOT = Path(__file__).parents[1]
@@ -245,7 +245,7 @@ def test_only_this_machine_is_listened_to(site: Site) -> None:
 
 
 def test_many_ask_at_once(site: Site) -> None:
-    with ThreadPoolExecutor(MOST_CONNECTIONS // 2) as pool:
+    with ThreadPoolExecutor(MAX_CONNECTIONS // 2) as pool:
         statuses = list(pool.map(lambda n: site.ask("/metrics" if n % 2 else "/healthz")[0].status, range(400)))
     assert statuses == [200] * 400
 
@@ -295,13 +295,13 @@ def test_one_that_does_not_read_is_cut_off(start: Callable[..., Site]) -> None:
 
 def test_idle_connections_do_not_pile_up(start: Callable[..., Site]) -> None:
     site = start(patience=2.0)
-    idle = [site.connect() for _ in range(MOST_CONNECTIONS)]
+    idle = [site.connect() for _ in range(MAX_CONNECTIONS)]
     try:
         with site.connect() as one_more:
             began = time.monotonic()
             assert drain(one_more) == b""
             assert time.monotonic() - began < 1.5
-        assert [drain(sock) for sock in idle] == [b""] * MOST_CONNECTIONS
+        assert [drain(sock) for sock in idle] == [b""] * MAX_CONNECTIONS
     finally:
         for sock in idle:
             sock.close()
@@ -358,8 +358,8 @@ def test_garbage_is_turned_away(site: Site, garbage: bytes) -> None:
     with site.connect() as sock:
         sock.sendall(garbage)
         sock.shutdown(socket.SHUT_WR)
-        answer = drain(sock)
-    assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/2.0 4")), answer
+        response = drain(sock)
+    assert response == b"" or response.startswith((b"HTTP/1.1 4", b"HTTP/2.0 4")), response
     assert site.ask()[0].status == 200
     assert site.log == ""
 

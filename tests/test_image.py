@@ -36,13 +36,13 @@ NONE = [
 ]
 
 
-def answer(body: bytes, status: int = 200, stated_length: bool = True, **headers: str) -> RawResponse:
+def response(body: bytes, status: int = 200, stated_length: bool = True, **headers: str) -> RawResponse:
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return RawResponse(URL, status, named, body, stated_length=stated_length)
 
 
 def read(*args: object, **named: object) -> Image | Failure:
-    return read_image(URL, answer(*args, **named), AT, MOST)  # type: ignore[arg-type]
+    return read_image(URL, response(*args, **named), AT, MOST)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("media_type", IMAGES)

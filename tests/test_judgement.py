@@ -9,7 +9,7 @@ import pytest
 
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Filing, Gap, HostBackoff
 from scheduler.policy.arrival_rate import EMPTY
-from scheduler.policy.feed_state import NEGLECT, close_gap, judge
+from scheduler.policy.feed_state import NEGLECT, close_gap, decide
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -40,7 +40,7 @@ UNTIL = "feed.cn is left alone until 2026-09-30 11:00 China time and then asked 
 
 
 @pytest.mark.parametrize(
-    ("history", "rest", "rhythm", "expected", "words"),
+    ("history", "backoff", "arrival_rate", "expected", "words"),
     [
         pytest.param(None, None, EMPTY, ("new", None), ["never polled"], id="never polled"),
         pytest.param(WALKED, None, EMPTY, ("new", None), ["never polled"], id="only walked back through"),
@@ -80,12 +80,12 @@ UNTIL = "feed.cn is left alone until 2026-09-30 11:00 China time and then asked 
 )  # fmt: skip
 def test_a_feed_is_in_the_state_that_its_record_shows(
     history: FeedHistory | None,
-    rest: HostBackoff | None,
-    rhythm: ArrivalRate,
+    backoff: HostBackoff | None,
+    arrival_rate: ArrivalRate,
     expected: tuple[str, datetime | None],
     words: list[str],
 ) -> None:
-    found = judge(history, rest, rhythm, BASE, NOW, listed=True)
+    found = decide(history, backoff, arrival_rate, BASE, NOW, listed=True)
 
     assert (found.state, found.since) == expected
     for word in words:
@@ -97,20 +97,20 @@ def test_silence_is_judged_by_when_the_list_was_heard_not_by_now() -> None:
     """What came after the last answer nobody has seen: a daemon that stood still must not call its lists dead."""
     heard = replace(FINE, last_poll=NOW - 60 * HOUR, last_success=NOW - 60 * HOUR, newest=NOW - 61 * HOUR)
 
-    assert judge(heard, None, BUSY, BASE, NOW, listed=True).state == "ok"
+    assert decide(heard, None, BUSY, BASE, NOW, listed=True).state == "ok"
 
 
 def test_a_list_that_never_listed_anything_is_stale() -> None:
     empty = replace(FINE, newest=None)
 
-    assert judge(empty, None, EMPTY, BASE, NOW, listed=False).state == "stale"
-    assert judge(empty, None, EMPTY, BASE, NOW, listed=True).state == "ok"  # a list without times
+    assert decide(empty, None, EMPTY, BASE, NOW, listed=False).state == "stale"
+    assert decide(empty, None, EMPTY, BASE, NOW, listed=True).state == "ok"  # a list without times
 
 
 def test_a_clock_set_back_makes_nothing_stale() -> None:
     ahead = replace(FINE, last_poll=NOW + DAY, last_success=NOW + DAY, newest=NOW + DAY)
 
-    assert judge(ahead, None, EMPTY, BASE, NOW, listed=True).state == "ok"
+    assert decide(ahead, None, EMPTY, BASE, NOW, listed=True).state == "ok"
 
 
 GAP = Gap("china", NOW, NOW + timedelta(hours=1, seconds=1))
@@ -119,8 +119,11 @@ GAP = Gap("china", NOW, NOW + timedelta(hours=1, seconds=1))
 def test_a_gap_is_closed_by_a_backfill_over_whole_minutes_around_it() -> None:
     whole = "finarchive backfill china --from 2026-09-30T10:00+08:00 --to 2026-09-30T11:01+08:00"
 
-    for floor in (None, NOW, NOW - DAY):
-        assert (close_gap(GAP, floor, reads=True).command, close_gap(GAP, floor, reads=True).why_not) == (whole, None)
+    for oldest_available in (None, NOW, NOW - DAY):
+        assert (
+            close_gap(GAP, oldest_available, reads=True).command,
+            close_gap(GAP, oldest_available, reads=True).why_not,
+        ) == (whole, None)
     start = Gap("china", NOW + timedelta(seconds=59), NOW + HOUR)
     assert "--from 2026-09-30T10:00+08:00 --to 2026-09-30T11:00+08:00" in str(
         close_gap(start, None, reads=True).command

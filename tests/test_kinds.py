@@ -21,10 +21,10 @@ LIVE, COLUMN, USSTOCK, RSS = "/api/zhibo/feed", "/roll/c/56589.shtml", "/pc_api/
 TEXT = "样例央行今日宣布，自下月十五日起下调存款准备金率零点五个百分点。"
 
 
-def configure(home: Home, replica: MockSite, kind: str, path: str, more: str = "") -> None:
+def configure(home: Home, mocksite: MockSite, kind: str, path: str, more: str = "") -> None:
     home.config.write_text(
         f"[network]\ndelay = 0\nallow_private = true\n[schedule]\nrecheck = []\n{more}\n"
-        f'[[feeds]]\nid = "it"\nkind = "{kind}"\nendpoint = "{replica.url}{path}"\n'
+        f'[[feeds]]\nid = "it"\nkind = "{kind}"\nendpoint = "{mocksite.url}{path}"\n'
         'categories = ["金融", "样例", "栏目"]\n',
         encoding="utf-8",
     )
@@ -44,13 +44,13 @@ def item(number: int, text: str, minute: int = 0, **more: Any) -> dict[str, Any]
     return {**fixed, "ext": json.dumps(ext), "creator": "who@staff.example", **more}
 
 
-def telegraph(replica: MockSite, *items: dict[str, Any]) -> None:
+def telegraph(mocksite: MockSite, *items: dict[str, Any]) -> None:
     """Have the replica's telegraph show these items, on one page."""
-    answer = {"result": {"status": {"code": 0}, "data": {"feed": {"list": list(items)}}}}
+    response = {"result": {"status": {"code": 0}, "data": {"feed": {"list": list(items)}}}}
     empty = {"result": {"status": {"code": 0}, "data": {"feed": {"list": []}}}}
-    replica.site.pages[LIVE] = json.dumps(empty).encode()
+    mocksite.site.pages[LIVE] = json.dumps(empty).encode()
     first = f"{LIVE}?zhibo_id=152&tag_id=0&page=1&page_size=50&dire=f&dpc=1"
-    replica.site.pages[first] = json.dumps(answer, ensure_ascii=False).encode()
+    mocksite.site.pages[first] = json.dumps(response, ensure_ascii=False).encode()
 
 
 def facts(home: Home, docid: str, *options: str) -> Any:
@@ -59,15 +59,15 @@ def facts(home: Home, docid: str, *options: str) -> Any:
     return outcome.json
 
 
-def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
+def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
     stocks = [{"market": "cn", "symbol": "sh600999", "key": "样例"}]
-    telegraph(replica, item(2, f"【降准】{TEXT}", 1, stocks=stocks), item(1, "样例原油涨2%。现报70美元。"))
+    telegraph(mocksite, item(2, f"【降准】{TEXT}", 1, stocks=stocks), item(1, "样例原油涨2%。现报70美元。"))
 
     assert crawl(home)["archived"] == 2
 
     home.assert_whole()
-    assert [hit.path.partition("?")[0] for hit in replica.hits] == ["/robots.txt", LIVE, LIVE], "no page is fetched"
+    assert [hit.path.partition("?")[0] for hit in mocksite.hits] == ["/robots.txt", LIVE, LIVE], "no page is fetched"
     matter, body = post.load(next(path for path in home.files() if "降准" in path.name).read_bytes())
     assert (matter["title"], matter["date"]) == ("降准", "Wed, 30 Sep 2026 02:01:00 GMT")
     assert TEXT in body
@@ -79,22 +79,22 @@ def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, repl
 
 
 def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_history(
-    home: Home, replica: MockSite
+    home: Home, mocksite: MockSite
 ) -> None:
-    configure(home, replica, "live", LIVE)
-    telegraph(replica, item(1, f"【降准】{TEXT}"))
+    configure(home, mocksite, "live", LIVE)
+    telegraph(mocksite, item(1, f"【降准】{TEXT}"))
     crawl(home)
     before = datetime.now(UTC).isoformat()
     page = "https://finance.sina.com.cn/7x24/2026-09-30/doc-ikzxtest0000001.shtml"
 
-    telegraph(replica, item(1, f"【降准】{TEXT}", docurl=page))
+    telegraph(mocksite, item(1, f"【降准】{TEXT}", docurl=page))
     assert crawl(home)["revised"] == 0, "an address that is filled in is no other text"
     assert (facts(home, "live1")["url"], len(home.files())) == (page, 1)
     assert facts(home, "live1", "--as-of", before)["url"] == "https://finance.sina.com.cn/7x24/#1"
 
-    telegraph(replica, item(1, f"【更正：降准】{TEXT}更正。", docurl=page, update_time="2026-09-30 10:30:00"))
+    telegraph(mocksite, item(1, f"【更正：降准】{TEXT}更正。", docurl=page, update_time="2026-09-30 10:30:00"))
     assert crawl(home)["revised"] == 1
-    telegraph(replica, item(1, f"【更正：降准】{TEXT}更正。", docurl=page, is_delete=1))
+    telegraph(mocksite, item(1, f"【更正：降准】{TEXT}更正。", docurl=page, is_delete=1))
     crawl(home)
 
     shown = facts(home, "live1")
@@ -108,32 +108,32 @@ def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_hi
     assert (tree(home), index(home)) == (files, rows)
 
 
-def test_items_of_a_telegraph_are_read_on_until_known_ground(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
-    telegraph(replica)
+def test_items_of_a_telegraph_are_read_on_until_known_ground(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
+    telegraph(mocksite)
     for number in range(4):
         page = [item(400 - 50 * number - n, f"第{400 - 50 * number - n}条。", n) for n in range(50)]
-        answer = {"result": {"status": {"code": 0}, "data": {"feed": {"list": page}}}}
+        response = {"result": {"status": {"code": 0}, "data": {"feed": {"list": page}}}}
         target = f"{LIVE}?zhibo_id=152&tag_id=0&page={number + 1}&page_size=50&dire=f&dpc=1"
-        replica.site.pages[target] = json.dumps(answer).encode()
+        mocksite.site.pages[target] = json.dumps(response).encode()
     told = crawl(home)
     assert (told["feeds"][0]["pages"], told["archived"]) == (5, 200)
     assert crawl(home)["feeds"][0]["pages"] == 2
 
 
-def column(replica: MockSite, stories: Sequence[Story]) -> None:
+def column(mocksite: MockSite, stories: Sequence[Story]) -> None:
     items = "".join(
-        f'<li><a href="{replica.url}{story.path}">{escape(story.title)}</a>'
+        f'<li><a href="{mocksite.url}{story.path}">{escape(story.title)}</a>'
         f"<span>({datetime.fromtimestamp(story.ctime, CHINA):%m月%d日 %H:%M})</span></li>"
         for story in stories
     )
-    replica.site.pages[COLUMN] = f'<html><meta charset="utf-8"><ul id="listcontent">{items}</ul></html>'.encode()
+    mocksite.site.pages[COLUMN] = f'<html><meta charset="utf-8"><ul id="listcontent">{items}</ul></html>'.encode()
 
 
-def test_a_column_page_and_the_us_stock_page_bring_the_articles_they_link_to(home: Home, replica: MockSite) -> None:
-    stories = replica.site.stories
-    column(replica, stories)
-    configure(home, replica, "column", COLUMN)
+def test_a_column_page_and_the_us_stock_page_bring_the_articles_they_link_to(home: Home, mocksite: MockSite) -> None:
+    stories = mocksite.site.stories
+    column(mocksite, stories)
+    configure(home, mocksite, "column", COLUMN)
     assert crawl(home)["archived"] == 12
     assert crawl(home) | {"requests": 0} == {
         "feeds": [{"id": "it", "pages": 1, "listed": 12, "new": 0, "error": None}],
@@ -142,11 +142,11 @@ def test_a_column_page_and_the_us_stock_page_bring_the_articles_they_link_to(hom
     home.assert_whole()
 
     [more] = make_stories(1, newest=NEWEST, seed=9)
-    replica.site.add(more)
-    replica.clock += 600
-    items = [{"title": more.title, "url": replica.url + more.path, "ctime": str(more.ctime), "media": more.media}]
-    replica.site.pages[USSTOCK] = json.dumps({"data": items}).encode()
-    configure(home, replica, "usstock", USSTOCK)
+    mocksite.site.add(more)
+    mocksite.clock += 600
+    items = [{"title": more.title, "url": mocksite.url + more.path, "ctime": str(more.ctime), "media": more.media}]
+    mocksite.site.pages[USSTOCK] = json.dumps({"data": items}).encode()
+    configure(home, mocksite, "usstock", USSTOCK)
     assert crawl(home)["archived"] == 1
     assert facts(home, more.docid)["media"] == more.media
 
@@ -164,76 +164,76 @@ def rss(stories: Sequence[Story], base: str, text: str | None = None) -> bytes:
     ).encode()
 
 
-def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, replica: MockSite) -> None:
-    replica.site.has_etags = True
-    stories = replica.site.stories
-    replica.site.pages[RSS] = rss(stories[2:], replica.url)
-    configure(home, replica, "rss", RSS)
+def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, mocksite: MockSite) -> None:
+    mocksite.site.has_etags = True
+    stories = mocksite.site.stories
+    mocksite.site.pages[RSS] = rss(stories[2:], mocksite.url)
+    configure(home, mocksite, "rss", RSS)
     assert crawl(home)["archived"] == 10
-    replica.clear_hits()
+    mocksite.clear_hits()
 
     assert crawl(home)["feeds"] == [{"id": "it", "pages": 1, "listed": 0, "new": 0, "error": None}]
-    assert [hit.status for hit in replica.hits if hit.path == RSS] == [304]
+    assert [hit.status for hit in mocksite.hits if hit.path == RSS] == [304]
 
-    replica.site.pages[RSS] = rss(stories, replica.url)
+    mocksite.site.pages[RSS] = rss(stories, mocksite.url)
     assert crawl(home)["archived"] == 2
     home.assert_whole()
 
 
-def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, replica: MockSite) -> None:
+def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, mocksite: MockSite) -> None:
     """The validator is stored with the entries, or they would never be asked for again."""
-    replica.site.has_etags = True
-    replica.site.pages[RSS] = b"<html>a page in the place of the feed</html>"
-    configure(home, replica, "rss", RSS)
+    mocksite.site.has_etags = True
+    mocksite.site.pages[RSS] = b"<html>a page in the place of the feed</html>"
+    configure(home, mocksite, "rss", RSS)
     assert home.run("crawl").status == 3
     assert home.rows("SELECT etag FROM feeds") == [(None,)]
-    replica.site.pages[RSS] = rss(replica.site.stories, replica.url)
+    mocksite.site.pages[RSS] = rss(mocksite.site.stories, mocksite.url)
     assert crawl(home)["archived"] == 12
     assert home.rows("SELECT etag FROM feeds")[0][0]
 
 
-def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, replica: MockSite) -> None:
-    stories = replica.site.stories[:3]
-    replica.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10)
-    configure(home, replica, "rss", RSS)
+def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, mocksite: MockSite) -> None:
+    stories = mocksite.site.stories[:3]
+    mocksite.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10)
+    configure(home, mocksite, "rss", RSS)
     assert crawl(home)["archived"] == 3
-    assert [hit.path for hit in replica.hits] == ["/robots.txt", RSS]
-    replica.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10 + "更正。")
+    assert [hit.path for hit in mocksite.hits] == ["/robots.txt", RSS]
+    mocksite.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10 + "更正。")
     assert crawl(home)["revised"] == 3
     home.assert_whole()
 
 
-def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, replica: MockSite) -> None:
-    story = replica.site.stories[0]
+def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, mocksite: MockSite) -> None:
+    story = mocksite.site.stories[0]
     paragraphs = "".join(f"<p>{n}、{TEXT}</p>" for n in "甲乙丙丁")
     page = f"<html><head><title>样例网</title></head><body><main><h1>题</h1>{paragraphs}</main></body></html>"
-    replica.site.pages[story.path] = page.encode()
-    configure(home, replica, "rss", RSS)
-    replica.site.pages[RSS] = rss([story], replica.url)
+    mocksite.site.pages[story.path] = page.encode()
+    configure(home, mocksite, "rss", RSS)
+    mocksite.site.pages[RSS] = rss([story], mocksite.url)
     assert crawl(home)["archived"] == 1
     [(docid,)] = home.rows("SELECT docid FROM entries")
     assert docid != story.docid, "another site's address may look like one of Sina's, and says nothing"
     assert facts(home, docid)["text"].count(TEXT) == 4
 
-    column(replica, [replica.site.stories[1]])
-    replica.site.pages[replica.site.stories[1].path] = page.encode()
-    configure(home, replica, "column", COLUMN)
+    column(mocksite, [mocksite.site.stories[1]])
+    mocksite.site.pages[mocksite.site.stories[1].path] = page.encode()
+    configure(home, mocksite, "column", COLUMN)
     outcome = home.run("crawl", "--json")
     assert (outcome.status, outcome.json["failed"]) == (1, 1), "of a list of Sina's it is an error page"
 
 
-def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, replica: MockSite) -> None:
+def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, mocksite: MockSite) -> None:
     stories = make_stories(60, newest=NEWEST, every=600, seed=5)
     for story in stories:
-        replica.site.add(story)
-    replica.site.pages[RSS] = rss(stories[40:], replica.url)
-    configure(home, replica, "rss", RSS)
+        mocksite.site.add(story)
+    mocksite.site.pages[RSS] = rss(stories[40:], mocksite.url)
+    configure(home, mocksite, "rss", RSS)
     crawl(home)
-    replica.site.pages[RSS] = rss(stories[22:42], replica.url)
+    mocksite.site.pages[RSS] = rss(stories[22:42], mocksite.url)
     crawl(home)
     assert home.run("status", "--json").json["gaps"] == [], "it overlaps with what was known"
 
-    replica.site.pages[RSS] = rss(stories[:20], replica.url)
+    mocksite.site.pages[RSS] = rss(stories[:20], mocksite.url)
     crawl(home)
 
     [gap] = home.run("status", "--json").json["gaps"]
@@ -245,8 +245,8 @@ def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, 
 
 
 @pytest.mark.parametrize(("kind", "path"), [("live", LIVE), ("column", COLUMN), ("usstock", USSTOCK), ("rss", RSS)])
-def test_a_list_that_is_gone_says_so(home: Home, replica: MockSite, kind: str, path: str) -> None:
-    configure(home, replica, kind, path)
+def test_a_list_that_is_gone_says_so(home: Home, mocksite: MockSite, kind: str, path: str) -> None:
+    configure(home, mocksite, kind, path)
     outcome = home.run("crawl", "--json")
     assert outcome.status == 3
     assert "404" in outcome.json["feeds"][0]["error"]

@@ -31,12 +31,12 @@ def test_a_pinned_old_item_does_not_make_a_months_history_of_a_one_page_list_com
     pinned = one(99, now - timedelta(days=30))
     for order in ([pinned, *items], [*items, pinned]):
         listing = rss_list.read(channel(*order), "application/xml", feed_of("rss"))
-        walk = begin("it", now - timedelta(days=25), now, now, meets_ground=False, history=False, most_pages=10)
-        leg = take_only_page(walk, listing)
-        assert leg.walk.covered is None or leg.walk.covered.start > now - timedelta(days=1)
+        backfill = begin("it", now - timedelta(days=25), now, now, meets_known=False, history=False, most_pages=10)
+        step = take_only_page(backfill, listing)
+        assert step.backfill.covered is None or step.backfill.covered.start > now - timedelta(days=1)
 
 
-def test_a_feed_without_times_that_ran_over_does_not_pass_for_complete(home: Home, replica: MockSite) -> None:
+def test_a_feed_without_times_that_ran_over_does_not_pass_for_complete(home: Home, mocksite: MockSite) -> None:
     def feed(numbers: range) -> bytes:
         return channel(
             *(
@@ -46,21 +46,21 @@ def test_a_feed_without_times_that_ran_over_does_not_pass_for_complete(home: Hom
             )
         )
 
-    configure(home, replica, "rss", RSS)
-    replica.site.pages[RSS] = feed(range(20))
+    configure(home, mocksite, "rss", RSS)
+    mocksite.site.pages[RSS] = feed(range(20))
     crawl(home)
-    replica.site.pages[RSS] = feed(range(100, 120))  # 80 items came and went
+    mocksite.site.pages[RSS] = feed(range(100, 120))  # 80 items came and went
     crawl(home)
     assert home.run("status", "--json").json["gaps"] != []
 
 
 @pytest.mark.slow
-def test_kills_at_any_moment_leave_what_the_journal_says(home: Home, replica: MockSite) -> None:
+def test_kills_at_any_moment_leave_what_the_journal_says(home: Home, mocksite: MockSite) -> None:
     rng = random.Random(7)
-    stories = replica.site.stories
+    stories = mocksite.site.stories
     feeds_config(
         home,
-        replica,
+        mocksite,
         ("tele", "live", LIVE),
         ("site", "rss", RSS),
         ("two", "rss", "/b.xml"),
@@ -69,9 +69,9 @@ def test_kills_at_any_moment_leave_what_the_journal_says(home: Home, replica: Mo
     for round_ in range(5):
 
         def change(n: int) -> None:
-            picture = {"img_url": [f"{replica.url}/p{n % 5}.png"]}
+            picture = {"img_url": [f"{mocksite.url}/p{n % 5}.png"]}
             telegraph(
-                replica,
+                mocksite,
                 *(
                     item(
                         i,
@@ -83,8 +83,8 @@ def test_kills_at_any_moment_leave_what_the_journal_says(home: Home, replica: Mo
                     for i in range(40, 0, -1)
                 ),
             )
-            replica.site.pages[RSS] = rss(stories, replica.url)
-            replica.site.pages["/b.xml"] = rss(stories[:4], "https://news.example", TEXT * rng.randrange(8, 11))
+            mocksite.site.pages[RSS] = rss(stories, mocksite.url)
+            mocksite.site.pages["/b.xml"] = rss(stories[:4], "https://news.example", TEXT * rng.randrange(8, 11))
 
         change(round_)
         with Running(home) as daemon:

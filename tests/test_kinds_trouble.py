@@ -20,47 +20,47 @@ def feed_of(kind: str, endpoint: str = "https://x.example/f") -> Feed:
     return Feed(id="it", kind=kind, endpoint=endpoint, categories=("a", "b", "c"))
 
 
-def feeds_config(home: Home, replica: MockSite, *feeds: tuple[str, str, str], more: str = "") -> None:
+def feeds_config(home: Home, mocksite: MockSite, *feeds: tuple[str, str, str], more: str = "") -> None:
     body = f"[network]\ndelay = 0\nallow_private = true\n[schedule]\nrecheck = []\n{more}\n"
     for id_, kind, path in feeds:
         body += (
-            f'[[feeds]]\nid = "{id_}"\nkind = "{kind}"\nendpoint = "{replica.url}{path}"\n'
+            f'[[feeds]]\nid = "{id_}"\nkind = "{kind}"\nendpoint = "{mocksite.url}{path}"\n'
             f'categories = ["金融", "样例", "{id_}"]\n'
         )
     home.config.write_text(body, encoding="utf-8")
 
 
 def test_an_entry_that_waits_is_not_archived_empty_when_its_feed_begins_to_carry_text(
-    home: Home, replica: MockSite
+    home: Home, mocksite: MockSite
 ) -> None:
-    story = replica.site.stories[0]
-    replica.site.pages[RSS] = rss([story], replica.url)
-    replica.fault("status", match=story.path, status=503)
-    configure(home, replica, "rss", RSS)
+    story = mocksite.site.stories[0]
+    mocksite.site.pages[RSS] = rss([story], mocksite.url)
+    mocksite.fault("status", match=story.path, status=503)
+    configure(home, mocksite, "rss", RSS)
     assert home.run("crawl").status == 1
-    replica.mend()
+    mocksite.mend()
     # the same article (identity leaves the fragment out), now with its text in the feed
-    body = rss([story], replica.url, TEXT * 10).decode().replace(f"{story.path}</link>", f"{story.path}#top</link>")
-    replica.site.pages[RSS] = body.encode()
+    body = rss([story], mocksite.url, TEXT * 10).decode().replace(f"{story.path}</link>", f"{story.path}#top</link>")
+    mocksite.site.pages[RSS] = body.encode()
     out = home.run("crawl", "--json")
     assert [text for (text,) in home.rows("SELECT text FROM texts")] != [""], out.out
 
 
-def test_crawl_with_no_rechecks_ends_when_a_telegraph_item_is_edited(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE, "rechecks = 0")
-    telegraph(replica, item(1, f"【降准】{TEXT}"))
+def test_crawl_with_no_rechecks_ends_when_a_telegraph_item_is_edited(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE, "rechecks = 0")
+    telegraph(mocksite, item(1, f"【降准】{TEXT}"))
     crawl(home)
-    telegraph(replica, item(1, f"【降准】{TEXT}更正。"))
+    telegraph(mocksite, item(1, f"【降准】{TEXT}更正。"))
     done = home.run("crawl", "--json", timeout=15)
     assert done.status == 0
     assert done.json["revised"] == 1
 
 
-def test_crawl_limit_ends_when_a_telegraph_item_is_edited(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
-    telegraph(replica, item(1, f"【降准】{TEXT}"))
+def test_crawl_limit_ends_when_a_telegraph_item_is_edited(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
+    telegraph(mocksite, item(1, f"【降准】{TEXT}"))
     crawl(home)
-    telegraph(replica, item(1, f"【降准】{TEXT}更正。"))
+    telegraph(mocksite, item(1, f"【降准】{TEXT}更正。"))
     done = home.run("crawl", "--json", "--limit", "5", timeout=15)
     assert done.status == 0
 
@@ -156,28 +156,28 @@ def test_an_item_without_a_link_that_carries_its_text_is_not_lost() -> None:
     assert len(listing.entries) == 1
 
 
-def test_a_telegraph_item_with_a_very_long_id_does_not_stop_the_others(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
-    telegraph(replica, item(2, "样例甲。"), {**item(1, "样例乙。"), "id": "9" * 300})
+def test_a_telegraph_item_with_a_very_long_id_does_not_stop_the_others(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
+    telegraph(mocksite, item(2, "样例甲。"), {**item(1, "样例乙。"), "id": "9" * 300})
     done = home.run("crawl", "--json")
     assert done.status in (0, 1), done.err
     assert "live2" in [row[0] for row in home.rows("SELECT docid FROM entries WHERE status = 'archived'")], done.err
 
 
-def test_an_item_without_text_is_one_unreadable_item_however_often(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
+def test_an_item_without_text_is_one_unreadable_item_however_often(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
     for likes in range(3):
-        telegraph(replica, item(2, "样例甲。"), {**item(1, ""), "like_nums": likes})
+        telegraph(mocksite, item(2, "样例甲。"), {**item(1, ""), "like_nums": likes})
         home.run("crawl", "--json")
     assert home.rows("SELECT count(*) FROM entries WHERE status = 'parked'") == [(1,)]
 
 
-def test_an_unreadable_telegraph_item_puts_no_other_article_into_its_feed(home: Home, replica: MockSite) -> None:
-    story = replica.site.stories[0]
-    replica.site.pages[RSS] = rss([story], replica.url)
-    feeds_config(home, replica, ("tele", "live", LIVE), ("site", "rss", RSS))
-    url = f"{replica.url}{story.path}"
-    telegraph(replica, item(2, "样例甲。"), item(1, "", docurl=url))
+def test_an_unreadable_telegraph_item_puts_no_other_article_into_its_feed(home: Home, mocksite: MockSite) -> None:
+    story = mocksite.site.stories[0]
+    mocksite.site.pages[RSS] = rss([story], mocksite.url)
+    feeds_config(home, mocksite, ("tele", "live", LIVE), ("site", "rss", RSS))
+    url = f"{mocksite.url}{story.path}"
+    telegraph(mocksite, item(2, "样例甲。"), item(1, "", docurl=url))
     home.run("crawl", "--json")
     assert set(home.rows("SELECT feed, docid FROM listings WHERE feed = 'tele'")) == {
         ("tele", "live1"),
@@ -185,56 +185,61 @@ def test_an_unreadable_telegraph_item_puts_no_other_article_into_its_feed(home: 
     }
 
 
-def test_an_item_first_seen_deleted_and_restored_later_is_archived(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
-    telegraph(replica, item(1, f"【降准】{TEXT}", is_delete=1))
+def test_an_item_first_seen_deleted_and_restored_later_is_archived(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
+    telegraph(mocksite, item(1, f"【降准】{TEXT}", is_delete=1))
     for _ in range(3):
         home.run("crawl", "--json")
         home.execute("UPDATE entries SET due = first_seen, first_seen = '2026-01-01T00:00:00.000+00:00'")
-    telegraph(replica, item(1, f"【降准】{TEXT}"))
+    telegraph(mocksite, item(1, f"【降准】{TEXT}"))
     home.run("crawl", "--json")
     assert home.rows("SELECT status FROM entries") == [("archived",)]
 
 
-def test_two_feeds_that_carry_one_item_do_not_take_turns(home: Home, replica: MockSite) -> None:
-    story = replica.site.stories[0]
-    feeds_config(home, replica, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
-    replica.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10 + "甲频道出品。")
-    replica.site.pages["/b.xml"] = rss([story], "https://news.example", TEXT * 10 + "乙频道出品。")
+def test_two_feeds_that_carry_one_item_do_not_take_turns(home: Home, mocksite: MockSite) -> None:
+    story = mocksite.site.stories[0]
+    feeds_config(home, mocksite, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
+    mocksite.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10 + "甲频道出品。")
+    mocksite.site.pages["/b.xml"] = rss([story], "https://news.example", TEXT * 10 + "乙频道出品。")
     results = [home.run("crawl", "--json").json["revised"] for _ in range(4)]
     assert results[1:] == [0, 0, 0]
 
 
-def test_two_feeds_that_carry_one_item_under_two_addresses_do_not_take_turns(home: Home, replica: MockSite) -> None:
-    story = replica.site.stories[0]
-    feeds_config(home, replica, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
-    replica.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10)
-    replica.site.pages["/b.xml"] = rss([story], "http://news.example", TEXT * 10)
+def test_two_feeds_that_carry_one_item_under_two_addresses_do_not_take_turns(home: Home, mocksite: MockSite) -> None:
+    story = mocksite.site.stories[0]
+    feeds_config(home, mocksite, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
+    mocksite.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10)
+    mocksite.site.pages["/b.xml"] = rss([story], "http://news.example", TEXT * 10)
     for _ in range(4):
         home.run("crawl", "--json")
     assert home.rows("SELECT count(*) FROM addresses")[0][0] <= 1
 
 
-def test_as_of_shows_nothing_of_an_item_that_could_not_be_read_then(home: Home, replica: MockSite) -> None:
-    story = replica.site.stories[0]
-    configure(home, replica, "usstock", USSTOCK)
+def test_as_of_shows_nothing_of_an_item_that_could_not_be_read_then(home: Home, mocksite: MockSite) -> None:
+    story = mocksite.site.stories[0]
+    configure(home, mocksite, "usstock", USSTOCK)
     bad = {"docid": f"comos:{story.docid}", "title": "", "url": "", "ctime": "1"}
-    replica.site.pages[USSTOCK] = json.dumps({"data": [bad]}).encode()
+    mocksite.site.pages[USSTOCK] = json.dumps({"data": [bad]}).encode()
     home.run("crawl")
     before = datetime.now(UTC).isoformat()
-    good = bad | {"title": story.title, "url": replica.url + story.path, "ctime": str(story.ctime), "media": "后来社"}
-    replica.site.pages[USSTOCK] = json.dumps({"data": [good]}).encode()
+    good = bad | {
+        "title": story.title,
+        "url": mocksite.url + story.path,
+        "ctime": str(story.ctime),
+        "media": "后来社",
+    }
+    mocksite.site.pages[USSTOCK] = json.dumps({"data": [good]}).encode()
     crawl(home)
     known = facts(home, story.docid, "--as-of", before)
     assert (known["url"], known["title"], known["published"], known["media"]) == (None, None, None, None), known
 
 
-def test_stocks_that_are_named_later_can_be_searched_for(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
-    telegraph(replica, item(1, f"【降准】{TEXT}"))
+def test_stocks_that_are_named_later_can_be_searched_for(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
+    telegraph(mocksite, item(1, f"【降准】{TEXT}"))
     crawl(home)
     stocks = [{"market": "cn", "symbol": "sh600999", "key": "样例"}]
-    telegraph(replica, item(1, f"【降准】{TEXT}", stocks=stocks))
+    telegraph(mocksite, item(1, f"【降准】{TEXT}", stocks=stocks))
     crawl(home)
     assert [hit["docid"] for hit in home.run("search", "symbol:sh600999", "--json").json] == ["live1"]
 
@@ -289,62 +294,62 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Home:
     from mocksite.story import make_stories
 
     home = Home(tmp_path_factory.mktemp("grown"))
-    with MockSite(make_stories(3, newest=NEWEST)) as replica:
-        configure(home, replica, "live", LIVE)
-        telegraph(replica, item(1, f"【茅台】{TEXT}", stocks=[{"market": "cn", "symbol": "sh600519"}]))
+    with MockSite(make_stories(3, newest=NEWEST)) as mocksite:
+        configure(home, mocksite, "live", LIVE)
+        telegraph(mocksite, item(1, f"【茅台】{TEXT}", stocks=[{"market": "cn", "symbol": "sh600519"}]))
         crawl(home)
     return home
 
 
-def test_an_item_parked_as_deleted_and_restored_later_is_archived(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
-    telegraph(replica, item(1, f"【降准】{TEXT}", is_delete=1))
+def test_an_item_parked_as_deleted_and_restored_later_is_archived(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
+    telegraph(mocksite, item(1, f"【降准】{TEXT}", is_delete=1))
     home.run("crawl", "--json")
     home.execute("UPDATE entries SET status = 'parked', attempts = 4")  # as after three tries over a day
-    telegraph(replica, item(1, f"【降准】{TEXT}"))
+    telegraph(mocksite, item(1, f"【降准】{TEXT}"))
     home.run("crawl", "--json")
     assert home.rows("SELECT status FROM entries") == [("archived",)]
 
 
 def test_two_feeds_that_carry_one_item_do_not_take_turns_when_polled_one_after_the_other(
-    home: Home, replica: MockSite
+    home: Home, mocksite: MockSite
 ) -> None:
-    story = replica.site.stories[0]
-    feeds_config(home, replica, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
-    replica.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10 + "甲频道出品。")
-    replica.site.pages["/b.xml"] = rss([story], "https://news.example", TEXT * 10 + "乙频道出品。")
+    story = mocksite.site.stories[0]
+    feeds_config(home, mocksite, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
+    mocksite.site.pages["/a.xml"] = rss([story], "https://news.example", TEXT * 10 + "甲频道出品。")
+    mocksite.site.pages["/b.xml"] = rss([story], "https://news.example", TEXT * 10 + "乙频道出品。")
     results = [home.run("crawl", feed, "--json").json["revised"] for feed in ("a", "b", "a", "b", "a")]
     assert results[2:] == [0, 0, 0], results
 
 
 @pytest.mark.slow
-def test_mixed_history_comes_back_from_the_journal(home: Home, replica: MockSite) -> None:
-    story, other = replica.site.stories[:2]
+def test_mixed_history_comes_back_from_the_journal(home: Home, mocksite: MockSite) -> None:
+    story, other = mocksite.site.stories[:2]
     feeds_config(
         home,
-        replica,
+        mocksite,
         ("tele", "live", LIVE),
         ("site", "rss", RSS),
         ("two", "rss", "/b.xml"),
         more="[archive]\nimages = true",
     )
     # page-fetched and carried, by two feeds
-    replica.site.pages[RSS] = rss([story], replica.url)
-    replica.site.pages["/b.xml"] = rss([story, other], replica.url.replace("127.0.0.1", "localhost"), TEXT * 10)
+    mocksite.site.pages[RSS] = rss([story], mocksite.url)
+    mocksite.site.pages["/b.xml"] = rss([story, other], mocksite.url.replace("127.0.0.1", "localhost"), TEXT * 10)
     telegraph(
-        replica, item(2, f"【甲】{TEXT}", is_delete=1), item(1, f"【乙】{TEXT}"), item(1, "重复的一条"), item(3, "")
+        mocksite, item(2, f"【甲】{TEXT}", is_delete=1), item(1, f"【乙】{TEXT}"), item(1, "重复的一条"), item(3, "")
     )
     for round_ in range(5):
         home.run("crawl", "--json")
-        picture = {"img_url": [f"{replica.url}/p{round_}.png", "data:image/png;base64,AAAA", "file:///etc/passwd"]}
+        picture = {"img_url": [f"{mocksite.url}/p{round_}.png", "data:image/png;base64,AAAA", "file:///etc/passwd"]}
         telegraph(
-            replica,
+            mocksite,
             item(2, f"【甲】{TEXT}", is_delete=round_ % 2, multimedia=picture),
             item(1, f"【乙{round_}】{TEXT}", docurl=f"https://finance.sina.com.cn/doc-itest000{round_}.shtml"),
             item(3, "三" if round_ > 2 else ""),
         )
         text = None if round_ % 2 else TEXT * (9 + round_)
-        replica.site.pages[RSS] = rss([story, other], replica.url, text)
+        mocksite.site.pages[RSS] = rss([story, other], mocksite.url, text)
     files, rows = tree(home), index(home)
     deep = home.run("verify", "--deep", "--json", timeout=200)
     assert deep.json["problems"] == []
@@ -356,10 +361,10 @@ def test_mixed_history_comes_back_from_the_journal(home: Home, replica: MockSite
         assert now[table] == rows[table], table
 
 
-def test_an_export_and_a_search_show_no_control_characters_on_a_terminal(home: Home, replica: MockSite) -> None:
-    configure(home, replica, "live", LIVE)
+def test_an_export_and_a_search_show_no_control_characters_on_a_terminal(home: Home, mocksite: MockSite) -> None:
+    configure(home, mocksite, "live", LIVE)
     evil = "【\x1b]0;x\x07\x9b31m\u202e[red]茅台[/red]】茅台\x1b[2J\u2066\u2028\x85\x00正文 [bold]x[/bold] =1+1"
-    telegraph(replica, item(1, evil))
+    telegraph(mocksite, item(1, evil))
     crawl(home)
     out = home.run("search", "茅台").out + home.run("show", "live1").out + home.run("status").out
     assert not [

@@ -42,11 +42,11 @@ def span(start: float, end: float) -> Span:
     return Span(at(start), at(end))
 
 
-def walk(store: Store, *entries: Entry, covered: Span | None = None, floor: datetime | None = None,
+def backfill(store: Store, *entries: Entry, covered: Span | None = None, oldest_available: datetime | None = None,
          when: float = 100, failures: tuple[Failure, ...] = ()) -> ListingResult:  # fmt: skip
     docids = [found.docid for found in entries]
-    stretch = BackfillPage("china", at(when), entries, failures, covered, floor)
-    return store.commit_stretch(stretch, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST))
+    stretch = BackfillPage("china", at(when), entries, failures, covered, oldest_available)
+    return store.commit_backfill_page(stretch, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST))
 
 
 def poll_at(when: float, *published: float) -> Poll:
@@ -139,7 +139,7 @@ def test_no_poll_ever_closes_a_gap(store: Store) -> None:
 
 def test_a_gap_is_closed_when_all_of_it_is_covered(store: Store, path: Path) -> None:
     leave_a_gap(store)
-    walk(store, covered=span(-5, 35), when=100)
+    backfill(store, covered=span(-5, 35), when=100)
     assert store.gaps() == []
     assert store.spans() == {"china": [span(-10, 60)]}
     [line] = [line for line in dump(path) if 'INTO "gaps"' in line]
@@ -148,11 +148,11 @@ def test_a_gap_is_closed_when_all_of_it_is_covered(store: Store, path: Path) -> 
 
 def test_of_a_gap_that_is_filled_in_part_the_rest_is_open(store: Store) -> None:
     leave_a_gap(store)
-    walk(store, covered=span(20, 60))
+    backfill(store, covered=span(20, 60))
     assert store.gaps() == [Gap("china", at(0), at(20))]
-    walk(store, covered=span(5, 10))
+    backfill(store, covered=span(5, 10))
     assert store.gaps() == [Gap("china", at(0), at(5)), Gap("china", at(10), at(20))]
-    walk(store, covered=span(0, 60))
+    backfill(store, covered=span(0, 60))
     assert store.gaps() == []
 
 
@@ -167,7 +167,7 @@ def test_gaps_come_by_feed_and_time(store: Store) -> None:
 
 def test_what_fills_another_feeds_gap_fills_no_other(store: Store) -> None:
     leave_a_gap(store)
-    store.commit_stretch(BackfillPage("stock", NOW, (), covered=span(-60, 60)), FILING, {}, {})
+    store.commit_backfill_page(BackfillPage("stock", NOW, (), covered=span(-60, 60)), FILING, {}, {})
     assert store.gaps() == [Gap("china", at(0), at(30))]
 
 
@@ -184,7 +184,7 @@ def test_the_ledger_says_what_spans_and_gaps_say(store: Store, steps: list[Span 
     clock, known, gaps = 0, [span(0, 0)], []
     for step in steps:
         if isinstance(step, Span):
-            walk(store, covered=step)
+            backfill(store, covered=step)
             known = merged([*known, step])
         else:  # so many minutes later all that is listed is the newest article
             commit(store, poll_at(clock + step, clock + step))
@@ -202,33 +202,33 @@ def test_the_ledger_says_what_spans_and_gaps_say(store: Store, steps: list[Span 
 def test_what_a_walk_finds_is_to_be_fetched_and_is_no_known_ground(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     bad = Failure("bad", FailureKind.UNREADABLE, "no usable address")
-    assert walk(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(1, 1)
-    assert walk(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(0, 0)
+    assert backfill(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(1, 1)
+    assert backfill(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(0, 0)
     assert sorted(due(store, at(100))) == ["a", "b"]
     assert store.known("china", ["a", "b", "bad"]) == {"a"}, "what was ground before stays it"
     assert store.feed_counts() == {"china": Counts(entries=3, pending=2, parked=1)}
 
 
 def test_a_feed_can_begin_with_a_walk(store: Store) -> None:
-    walk(store, entry("a", -600), covered=span(-600, -500), floor=at(-700))
+    backfill(store, entry("a", -600), covered=span(-600, -500), oldest_available=at(-700))
     history = store.feed_histories()["china"]
-    assert (history.last_poll, history.filing, history.floor) == (None, FILING, at(-700))
+    assert (history.last_poll, history.filing, history.oldest_available) == (None, FILING, at(-700))
     assert store.spans() == {"china": [span(-600, -500)]}
     commit(store, poll_at(5, 0, -10, -20))
     assert store.gaps() == [], "polls have no ground yet to have a gap to"
     assert store.spans() == {"china": [span(-600, -500), span(-10, 5)]}
     history = store.feed_histories()["china"]
-    assert (history.last_poll, history.floor) == (at(5), at(-700))
+    assert (history.last_poll, history.oldest_available) == (at(5), at(-700))
 
 
 def test_a_walk_tells_nothing_of_how_polls_do(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR), trouble=0.5)
     before = store.feed_histories()["china"]
-    walk(store, entry("old", -600), covered=span(-600, -500))
+    backfill(store, entry("old", -600), covered=span(-600, -500))
     assert store.feed_histories()["china"] == before
-    walk(store, floor=at(-800))
-    walk(store, covered=span(-600, -500))
-    assert store.feed_histories()["china"] == replace(before, floor=at(-800))
+    backfill(store, oldest_available=at(-800))
+    backfill(store, covered=span(-600, -500))
+    assert store.feed_histories()["china"] == replace(before, oldest_available=at(-800))
 
 
 # Another list under the same name
@@ -237,18 +237,18 @@ def test_a_walk_tells_nothing_of_how_polls_do(store: Store) -> None:
 def test_a_feed_that_reads_another_list_begins_anew(store: Store) -> None:
     assert not store.settle("china", "roll lid=1", NOW)
     leave_a_gap(store)
-    walk(store, covered=span(-600, -500), floor=at(-700))
-    store.commit_rhythm("china", RHYTHM)
+    backfill(store, covered=span(-600, -500), oldest_available=at(-700))
+    store.commit_arrival_rate("china", RHYTHM)
     commit(store, poll_of(error=ERROR, at=at(80)))
     assert not store.settle("china", "roll lid=1", NOW)
     assert store.gaps() != []
 
     assert store.settle("china", "roll lid=2", NOW)
-    assert (store.gaps(), store.spans(), store.rhythms()) == ([], {}, {})
+    assert (store.gaps(), store.spans(), store.arrival_rates()) == ([], {}, {})
     assert store.known("china", ["0", "59"]) == set()
     history = store.feed_histories()["china"]
     assert history == replace(history, last_poll=None, last_success=None, newest=None, error=None, kind=None,
-                              complete_to=None, failing_since=None, trouble=0.0, floor=None)  # fmt: skip
+                              complete_to=None, failing_since=None, trouble=0.0, oldest_available=None)  # fmt: skip
     assert history.filing == FILING
     assert store.counts().entries == 6, "what was listed stays"
     assert not store.settle("china", "roll lid=2", NOW)
@@ -263,11 +263,11 @@ def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
         store.settle(feed, "roll lid=1", NOW)
         commit(store, poll_of(entry("a"), feed=feed))
         commit(store, poll_of(entry("b", 60), feed=feed, at=NOW + HOUR))
-        store.commit_rhythm(feed, RHYTHM)
+        store.commit_arrival_rate(feed, RHYTHM)
     history = store.feed_histories()["stock"]
     assert store.settle("china", "roll lid=2", NOW)
     assert store.gaps() == [Gap("stock", NOW, NOW + HOUR)]
-    assert (store.spans(), store.rhythms()) == ({"stock": [span(60, 60)]}, {"stock": RHYTHM})
+    assert (store.spans(), store.arrival_rates()) == ({"stock": [span(60, 60)]}, {"stock": RHYTHM})
     assert store.known("stock", ["a"]) == {"a"}
     assert store.feed_histories()["stock"] == history
 
@@ -276,11 +276,11 @@ def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
 
 
 def test_rhythms_come_back_as_they_were_learned(store: Store) -> None:
-    assert store.rhythms() == {}
-    store.commit_rhythm("china", ArrivalRate((0.0,) * 48, (0.0,) * 48, None))
-    store.commit_rhythm("china", RHYTHM)
-    store.commit_rhythm("stock", replace(RHYTHM, until=None))
-    assert store.rhythms() == {"china": RHYTHM, "stock": replace(RHYTHM, until=None)}
+    assert store.arrival_rates() == {}
+    store.commit_arrival_rate("china", ArrivalRate((0.0,) * 48, (0.0,) * 48, None))
+    store.commit_arrival_rate("china", RHYTHM)
+    store.commit_arrival_rate("stock", replace(RHYTHM, until=None))
+    assert store.arrival_rates() == {"china": RHYTHM, "stock": replace(RHYTHM, until=None)}
 
 
 def test_the_next_due_after_a_time_passes_over_what_is_due(store: Store) -> None:
@@ -327,7 +327,7 @@ def test_what_vouches_for_a_list_is_kept_with_what_it_vouches_for(store: Store) 
     commit(store, replace(poll_of(), unmoved=True, at=NOW + HOUR))
     assert known() == first, "it has not changed since"
     broken = Failure("china", FailureKind.TEMPORARY, "x")
-    commit(store, replace(poll_of(entry("b")), ground=False, error=broken, validators=second, at=NOW + 2 * HOUR))
+    commit(store, replace(poll_of(entry("b")), caught_up=False, error=broken, validators=second, at=NOW + 2 * HOUR))
     assert known() == first, "what was read is not all"
     commit(store, replace(poll_of(entry("c")), validators=second, at=NOW + 3 * HOUR))
     assert known() == second

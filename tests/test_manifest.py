@@ -32,7 +32,7 @@ def add(archive: Archive, docid: str, at: datetime, number: int = 1) -> None:
     """Archive a version of an article."""
     entry = Entry(docid, f"https://a.cn/{docid}", docid, at, None, None, None, None)
     if number == 1:
-        poll = Poll("china", at, 1, (entry,), (), ground=True)
+        poll = Poll("china", at, 1, (entry,), (), caught_up=True)
         archive.store.commit_poll(poll, Filing(("金融",), "金融"), {docid: ["china"]}, {docid: "a.cn"})
     data = f"{docid} {number}".encode()
     path = f"金融/它's 一个 “题”_{docid}.md"
@@ -40,19 +40,19 @@ def add(archive: Archive, docid: str, at: datetime, number: int = 1) -> None:
     archive.write([post])
     sha256 = hashlib.sha256(data).hexdigest()
     revision = Revision(docid, number, path, sha256, docid, at, at, fingerprint=f"{number}")
-    archive.store.versions.commit([version(revision)], [None])
+    archive.store.articles.commit([version(revision)], [None])
 
 
 def add_picture(archive: Archive, docid: str, at: datetime, data: bytes) -> Path:
     """Keep a picture of an article that is archived; return where its file is."""
     url = f"https://p.cn/{docid}-{data[:4].hex()}-{at:%H%M}.png"
     picture = StoredImage(url, at, hashlib.sha256(data).hexdigest(), "image/png", len(data))
-    revision = archive.store.versions.revisions(docid)[-1]
-    archive.store.versions.commit(
+    revision = archive.store.articles.revisions(docid)[-1]
+    archive.store.articles.commit(
         [replace(again(version(replace(revision, number=1))), revision=None, pictures={url: "p.cn"})], [None]
     )
     archive.write_pictures({picture.path: data})
-    archive.store.gallery.commit([picture], [], at)
+    archive.store.images.commit([picture], [], at)
     return archive.root / picture.path
 
 

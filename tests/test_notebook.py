@@ -36,20 +36,20 @@ def live(folder: Path, first: Entry, carried: Entry, said: Entry) -> None:
     later = NOW + 9 * HOUR
     taken = {pending.entry.docid: pending for pending in store.due(HOST, 9, later, later, ())}
     assert len(taken) == 2
-    verdicts = [
+    decisions = [
         replace(
-            version(replace(revision(docid), fetched_at=later)), look=replace(look_at(docid, later), pending=each)
+            version(replace(revision(docid), fetched_at=later)), fetch=replace(look_at(docid, later), pending=each)
         )
         for docid, each in taken.items()
     ]
-    places = journal.append_looks([verdict.look for verdict in verdicts], {})
+    places = journal.append_fetches([decision.fetch for decision in decisions], {})
     commit(store, poll_of(said, replace(carried, content="<p>2</p>"), at=NOW + HOUR))
-    store.versions.commit(verdicts, list(places))
+    store.articles.commit(decisions, list(places))
 
     again = Store.open(folder / "again.db")
-    by_place = dict(zip(places, verdicts, strict=True))
+    by_place = dict(zip(places, decisions, strict=True))
     for event in events(folder / "warc"):
-        if event.look:
+        if event.fetch:
             again.versions.commit([by_place[event.place]], [event.place])
         else:
             again.apply([event])

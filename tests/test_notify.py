@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.daemon.systemd import LONGEST_STATUS, SEND_TIMEOUT, Notifier, watchdog_interval
+from scheduler.daemon.systemd import MAX_STATUS, SEND_TIMEOUT, Notifier, watchdog_interval
 
 
 class Manager:
@@ -56,7 +56,7 @@ def test_a_status_cannot_smuggle_another_assignment(manager: Manager) -> None:
 
     (line,) = manager.heard()
     assert line.startswith("STATUS=failing: MAINPID=1 [2Jxxx")
-    assert len(line) == len("STATUS=") + LONGEST_STATUS
+    assert len(line) == len("STATUS=") + MAX_STATUS
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])

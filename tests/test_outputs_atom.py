@@ -30,12 +30,12 @@ ONCE = ("id", "title", "updated")
 def filed(body: str) -> Callable[[Record], Archived]:
     """Every version's file has this body."""
 
-    def take(record: Record) -> Archived:
+    def lease(record: Record) -> Archived:
         article = Article(record.docid, record.url, record.title, record.published, body, None, record.observed)
         revision = Revision(record.docid, 1, record.path, "", record.title, record.published, record.observed)
         return Archived(revision, render(article, ("a", "b"), "b").data)
 
-    return take
+    return lease
 
 
 def feed_of(*records: Record, body: str = "<p>文</p>", asked: str = "") -> bytes:
@@ -123,7 +123,7 @@ def test_a_feed_of_nothing_is_one() -> None:
 
 
 def test_the_command_writes_a_feed_of_what_is_asked_for(
-    home: Home, crawl: Callable[..., Outcome], replica: MockSite
+    home: Home, crawl: Callable[..., Outcome], mocksite: MockSite
 ) -> None:
     crawl()
     whole = parsed(home.run("export", "atom").out.encode())
@@ -135,11 +135,11 @@ def test_the_command_writes_a_feed_of_what_is_asked_for(
     assert times == sorted(times, reverse=True)
     assert all("<p>" in entry.content[0].value for entry in whole.entries)
     assert_refused(home.run("export", "atom", "--limit", "1001"), 2, "1001", "1000 are the most")
-    spoilt = next(path for path in home.files() if path.stem.endswith(replica.site.stories[0].docid))
+    spoilt = next(path for path in home.files() if path.stem.endswith(mocksite.site.stories[0].docid))
     spoilt.write_bytes(b"other")
     outcome = home.run("export", "atom", "-o", "feed.xml")
     assert_refused(outcome, 4, "1 files are missing", "verify --repair")
-    assert f"docid={replica.site.stories[0].docid}" in outcome.err
+    assert f"docid={mocksite.site.stories[0].docid}" in outcome.err
     kinds = [entry.content[0].type for entry in parsed((home.folder / "feed.xml").read_bytes()).entries]
     assert sorted(kinds) == ["text/html"] * 11 + ["text/plain"]
 

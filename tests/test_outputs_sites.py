@@ -77,12 +77,12 @@ def test_a_body_has_nothing_that_markdown_takes_for_its_own(body: str, expected:
     assert [each.text() for each in pre_before] == [each.text() for each in pre_after]
 
 
-def test_as_of_a_time_the_file_is_that_of_then(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
-    story = replica.site.stories[0]
+def test_as_of_a_time_the_file_is_that_of_then(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    story = mocksite.site.stories[0]
     home.run("crawl")
     before = datetime.now(UTC).isoformat()
-    replica.site.edit(story.docid, NEWEST + 1, "更正后的题", "<p>更正后的文</p>")
+    mocksite.site.edit(story.docid, NEWEST + 1, "更正后的题", "<p>更正后的文</p>")
     home.execute("UPDATE entries SET recheck = '2000-01-01T00:00:00.000+00:00'")
     assert home.run("crawl", "--json").json["revised"] == 1
     for time, wanted in ((("--as-of", before), False), ((), True)):

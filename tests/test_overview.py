@@ -97,13 +97,13 @@ def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], as
     assert dict(facets.media) == Counter(story.media for story in found if story.media)
     assert dict(facets.symbols) == Counter(symbol for story in found for symbol in story.symbols)
     days = Counter(map(china_day, found))
-    assert facets.days == tuple(sorted(days.items(), reverse=True)[: archive.search.stats.MOST_VALUES])
+    assert facets.days == tuple(sorted(days.items(), reverse=True)[: archive.search.stats.MAX_VALUES])
 
 
 def test_of_many_the_last_ones_are_counted(
     store: Store, stories: list[Story], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive.search.stats, "MOST_COUNTED", 50)
+    monkeypatch.setattr(archive.search.stats, "MAX_COUNTED", 50)
 
     facets = store.overview.facets(parse("feed:china"), EVER)
 
@@ -144,11 +144,11 @@ def test_as_of_a_time_nothing_of_later_counts(store: Store) -> None:
 def test_looks_are_told_with_their_places(store: Store) -> None:
     put(store, [Story("a", "题", "文")], at=NOW)
     gone = failed(Failure("a", FailureKind.GONE, "status 404"), NOW + HOUR, None)
-    store.versions.commit([gone], [JournalPosition("finarchive-20260930-0001.warc.gz", 77)])
+    store.articles.commit([gone], [JournalPosition("finarchive-20260930-0001.warc.gz", 77)])
 
-    first, second = store.overview.looks("a", EVER)
+    first, second = store.overview.fetches("a", EVER)
 
     assert (first.outcome, first.revision, first.place) == (Outcome.FIRST, 1, None)
     assert (second.outcome, second.evidence) == (Outcome.GONE, "status 404")
     assert second.place == JournalPosition("finarchive-20260930-0001.warc.gz", 77)
-    assert store.overview.looks("a", NOW) == [first]
+    assert store.overview.fetches("a", NOW) == [first]

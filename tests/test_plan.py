@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind
 from config.model import Feed, ScheduleSettings
-from scheduler.policy.arrival_rate import EMPTY, first_look, learn
+from scheduler.policy.arrival_rate import EMPTY, first_fetch, learn
 from scheduler.policy.intervals import Pace, Silence, find_silence, next_poll, pace, retry_delay, weight
 
 SECOND, MINUTE, HOUR, DAY, WEEK = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400, 604_800))
@@ -26,7 +26,7 @@ spreads = st.floats(0, 1, exclude_max=True)
 troubles = st.floats(0, 1e6)
 hours = (st.floats(-3, 1) | st.floats(-24 * 400, 24 * 400)).map(lambda number: NOW + number * HOUR)
 paces = st.tuples(*[st.floats(1, 200_000)] * 3).map(lambda three: Pace(*(n * SECOND for n in _middle_last(three))))
-rhythms = st.builds(
+arrival_rates = st.builds(
     ArrivalRate,
     seconds=st.lists(st.floats(0, 50_000), min_size=48, max_size=48).map(tuple),
     arrivals=st.lists(st.floats(0, 500), min_size=48, max_size=48).map(tuple),
@@ -91,10 +91,12 @@ def steady(an_hour: float, until: datetime | None = NOW) -> ArrivalRate:
     return ArrivalRate(seconds=(50_000.0,) * 48, arrivals=(an_hour * 50_000 / 3600,) * 48, until=until)
 
 
-def wait(rhythm: ArrivalRate, trouble: float = 0.0, silent: timedelta = timedelta(0), **changed: Any) -> timedelta:
+def wait(
+    arrival_rate: ArrivalRate, trouble: float = 0.0, silent: timedelta = timedelta(0), **changed: Any
+) -> timedelta:
     """From one poll to the next, of a feed last polled now that has been silent for so long."""
     arguments: dict[str, Any] = {"last_poll": NOW, "last_success": NOW, "trouble": trouble} | changed
-    return next_poll(replace(rhythm, until=NOW - silent), PACE, NOW, **arguments) - NOW
+    return next_poll(replace(arrival_rate, until=NOW - silent), PACE, NOW, **arguments) - NOW
 
 
 def minutes(interval: timedelta) -> float:
@@ -187,19 +189,23 @@ def test_spread_parts_the_polls_of_feeds_by_a_tenth_each_way() -> None:
 
 
 def test_a_cron_expression_overrules_rhythm_and_trouble_but_not_the_present() -> None:
-    for rhythm, trouble in ((EMPTY, 0.0), (steady(400), 0.0), (steady(10), 99.0)):
-        assert wait(rhythm, trouble, cron_next=NOW + 7 * HOUR) == 7 * HOUR
-        assert wait(rhythm, trouble, cron_next=NOW + 7 * HOUR, last_poll=None) == 7 * HOUR
-        assert wait(rhythm, trouble, cron_next=NOW - HOUR) == timedelta(0)
+    for arrival_rate, trouble in ((EMPTY, 0.0), (steady(400), 0.0), (steady(10), 99.0)):
+        assert wait(arrival_rate, trouble, cron_next=NOW + 7 * HOUR) == 7 * HOUR
+        assert wait(arrival_rate, trouble, cron_next=NOW + 7 * HOUR, last_poll=None) == 7 * HOUR
+        assert wait(arrival_rate, trouble, cron_next=NOW - HOUR) == timedelta(0)
 
 
 @settings(deadline=None)
-@given(rhythms, paces, st.tuples(st.none() | hours, st.none() | hours), troubles, spreads)
+@given(arrival_rates, paces, st.tuples(st.none() | hours, st.none() | hours), troubles, spreads)
 def test_the_next_poll_is_never_past_and_always_within_bounds(
-    rhythm: ArrivalRate, pace: Pace, polls: tuple[datetime | None, datetime | None], trouble: float, spread: float
+    arrival_rate: ArrivalRate,
+    pace: Pace,
+    polls: tuple[datetime | None, datetime | None],
+    trouble: float,
+    spread: float,
 ) -> None:
     last, heard = polls
-    found = next_poll(rhythm, pace, NOW, last_poll=last, last_success=heard, trouble=trouble, spread=spread)
+    found = next_poll(arrival_rate, pace, NOW, last_poll=last, last_success=heard, trouble=trouble, spread=spread)
     assert NOW <= found <= NOW + (max(pace.most, HOUR) if trouble else pace.most)
     if last is None:
         assert found == NOW
@@ -208,23 +214,23 @@ def test_the_next_poll_is_never_past_and_always_within_bounds(
 
 
 @settings(deadline=None)
-@given(rhythms, paces, troubles, troubles, spreads)
+@given(arrival_rates, paces, troubles, troubles, spreads)
 def test_more_trouble_never_makes_a_poll_come_sooner(
-    rhythm: ArrivalRate, pace: Pace, one: float, other: float, spread: float
+    arrival_rate: ArrivalRate, pace: Pace, one: float, other: float, spread: float
 ) -> None:
     less, more = (
-        next_poll(rhythm, pace, NOW, last_poll=NOW, last_success=NOW, trouble=trouble, spread=spread)
+        next_poll(arrival_rate, pace, NOW, last_poll=NOW, last_success=NOW, trouble=trouble, spread=spread)
         for trouble in sorted((one, other))
     )
     assert less <= more
 
 
 @settings(deadline=None)
-@given(rhythms, st.timedeltas(min_value=timedelta(0), max_value=300 * DAY), spreads)
+@given(arrival_rates, st.timedeltas(min_value=timedelta(0), max_value=300 * DAY), spreads)
 def test_a_longer_silence_never_makes_a_poll_come_sooner(
-    rhythm: ArrivalRate, silent: timedelta, spread: float
+    arrival_rate: ArrivalRate, silent: timedelta, spread: float
 ) -> None:
-    assert wait(rhythm, silent=silent, spread=spread) <= wait(rhythm, silent=silent + HOUR, spread=spread)
+    assert wait(arrival_rate, silent=silent, spread=spread) <= wait(arrival_rate, silent=silent + HOUR, spread=spread)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +251,7 @@ def test_a_feeds_own_interval_is_its_base_within_the_bounds(every: timedelta | N
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "age", "dead"),
+    ("arrival_rate", "age", "dead"),
     [
         (steady(40), HOUR, False),
         (steady(40), 5.9 * HOUR, False),  # 236 articles missing, but a morning only
@@ -260,28 +266,28 @@ def test_a_feeds_own_interval_is_its_base_within_the_bounds(every: timedelta | N
     ],
 )
 def test_a_list_is_dead_when_its_own_rhythm_misses_thirty_articles(
-    rhythm: ArrivalRate, age: timedelta, dead: bool
+    arrival_rate: ArrivalRate, age: timedelta, dead: bool
 ) -> None:
-    found = find_silence(rhythm, NOW - age, NOW, PACE.base)
+    found = find_silence(arrival_rate, NOW - age, NOW, PACE.base)
     assert (found is not None) is dead
     if found:
         assert found.age == age
-        known = sum(rhythm.arrivals) > 1.5
+        known = sum(arrival_rate.arrivals) > 1.5
         assert (found.missing is not None and found.missing >= 30) if known else found.missing is None
 
 
 def test_a_feed_of_one_article_a_week_is_not_taken_for_dead_between_them() -> None:
-    rhythm, last = first_look([NOW - n * WEEK for n in range(30)], NOW), NOW
+    arrival_rate, last = first_fetch([NOW - n * WEEK for n in range(30)], NOW), NOW
     for week in range(1, 20):
-        assert find_silence(rhythm, last, NOW + week * WEEK - HOUR, PACE.base) is None
-        rhythm, last = learn(rhythm, last, NOW + week * WEEK, [NOW + week * WEEK]), NOW + week * WEEK
+        assert find_silence(arrival_rate, last, NOW + week * WEEK - HOUR, PACE.base) is None
+        arrival_rate, last = learn(arrival_rate, last, NOW + week * WEEK, [NOW + week * WEEK]), NOW + week * WEEK
 
 
 def test_a_list_that_was_dead_at_first_sight_is_told_at_once_and_polled_seldom() -> None:
     old = [NOW - 200 * DAY - n * HOUR for n in range(100)]
-    rhythm = first_look(old, NOW)
-    assert find_silence(rhythm, max(old), NOW, PACE.base) == Silence(200 * DAY, None)
-    assert wait(rhythm) == HOUR
+    arrival_rate = first_fetch(old, NOW)
+    assert find_silence(arrival_rate, max(old), NOW, PACE.base) == Silence(200 * DAY, None)
+    assert wait(arrival_rate) == HOUR
 
 
 def test_what_has_no_newest_article_is_not_judged_and_one_of_the_future_does_not_hide_a_death() -> None:
@@ -311,14 +317,14 @@ def lived(days: int, rnd: random.Random) -> tuple[list[datetime], list[tuple[dat
         time += rnd.expovariate(50) * HOUR
         if rnd.random() < rate(time) / 50:
             articles.append(time)
-    rhythm, now, polls, waits = replace(EMPTY, until=start), start, [], []
+    arrival_rate, now, polls, waits = replace(EMPTY, until=start), start, [], []
     while now < start + days * DAY:
         new, articles = articles[: bisect_right(articles, now)], articles[bisect_right(articles, now) :]
-        if new and rhythm.until:
-            rhythm = learn(rhythm, rhythm.until, now, new)
+        if new and arrival_rate.until:
+            arrival_rate = learn(arrival_rate, arrival_rate.until, now, new)
             waits += [(time, now - time) for time in new]
         polls.append(now)
-        now = next_poll(rhythm, PACE, now, last_poll=now, last_success=now, spread=rnd.random())
+        now = next_poll(arrival_rate, PACE, now, last_poll=now, last_success=now, spread=rnd.random())
     return polls, waits
 
 

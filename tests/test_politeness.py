@@ -31,13 +31,13 @@ HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 
 def set_network(home: Home, **settings: float | str) -> None:
     """Change what ``Home.configure`` wrote under [network]."""
-    head, _, rest = home.config.read_text().partition("[[feeds]]")
+    head, _, backoff = home.config.read_text().partition("[[feeds]]")
     kept = [line for line in head.splitlines() if line.partition(" ")[0] not in settings]
     lines = [
         f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}" for name, value in settings.items()
     ]
     place = kept.index("[network]") + 1
-    home.config.write_text("\n".join([*kept[:place], *lines, *kept[place:]]) + f"\n[[feeds]]{rest}")
+    home.config.write_text("\n".join([*kept[:place], *lines, *kept[place:]]) + f"\n[[feeds]]{backoff}")
 
 
 def most_at_once(hits: list[RequestLogEntry]) -> int:
@@ -81,26 +81,26 @@ def stories(number: int, *lids: int) -> list[Story]:
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
 def test_without_a_delay_no_more_than_concurrency_are_asked_at_once(home: Home, concurrency: int) -> None:
-    with MockSite(stories(60)) as replica:
-        replica.fault("stall", match="doc-i", seconds=0.03)
-        home.configure(replica.endpoint, replica.endpoint)
+    with MockSite(stories(60)) as mocksite:
+        mocksite.fault("stall", match="doc-i", seconds=0.03)
+        home.configure(mocksite.endpoint, mocksite.endpoint)
         set_network(home, concurrency=concurrency)
 
         assert home.run("crawl", "--json").json["archived"] == 60
-        hits = replica.hits
+        hits = mocksite.hits
 
     assert most_at_once(hits) == concurrency
 
 
 def test_a_host_that_answers_slowly_gets_no_more_requests_at_once(home: Home) -> None:
     """Also when its answers take longer than the delay: the queue must not build up on the wire."""
-    with MockSite(stories(12)) as replica:
-        replica.fault("stall", match="doc-i", seconds=0.7)
-        home.configure(replica.endpoint)
+    with MockSite(stories(12)) as mocksite:
+        mocksite.fault("stall", match="doc-i", seconds=0.7)
+        home.configure(mocksite.endpoint)
         set_network(home, concurrency=2, delay=0.1)
 
         assert home.run("crawl", "--json").json["archived"] == 12
-        hits = replica.hits
+        hits = mocksite.hits
 
     assert most_at_once(hits) == 2
     assert_paced(hits, 0.1)
@@ -126,10 +126,10 @@ def test_those_that_wait_for_robots_txt_together_all_keep_to_it(home: Home) -> N
 
 
 def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(home: Home) -> None:
-    with MockSite(stories(30, 1686, 1687, 1690) + make_stories(60, newest=NEWEST - 86400, seed=1)) as replica:
-        replica.fault("stall", match="doc-i.*[37].shtml", seconds=0.9)
-        replica.fault("stall", match="page=2", seconds=0.5)
-        home.configure(*[replica.endpoint] * 3, more=EVERY_SECOND)
+    with MockSite(stories(30, 1686, 1687, 1690) + make_stories(60, newest=NEWEST - 86400, seed=1)) as mocksite:
+        mocksite.fault("stall", match="doc-i.*[37].shtml", seconds=0.9)
+        mocksite.fault("stall", match="page=2", seconds=0.5)
+        home.configure(*[mocksite.endpoint] * 3, more=EVERY_SECOND)
         home.config.write_text(
             home.config.read_text().replace("lid = 1686", "lid = 1687", 1).replace("1686", "1690", 1)
         )
@@ -143,7 +143,7 @@ def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(ho
             daemon.wait_for("archived ", times=29)
             assert walking.wait(60) == 0
             assert daemon.stop() == 0
-        hits = replica.hits
+        hits = mocksite.hits
 
     assert {hit.path.partition("lid=")[2][:4] for hit in hits} >= {"1686", "1687", "1690"}
     assert any("etime=" in hit.path for hit in hits), "nothing of the backfill was asked for"
@@ -174,25 +174,25 @@ def test_redirects_keep_to_the_delay_of_the_host_they_lead_to(home: Home) -> Non
 
 
 def test_another_delay_is_kept_from_the_reload_on(home: Home) -> None:
-    with MockSite(stories(40)) as replica:
-        home.configure(replica.endpoint, more=EVERY_SECOND)
+    with MockSite(stories(40)) as mocksite:
+        home.configure(mocksite.endpoint, more=EVERY_SECOND)
         set_network(home, delay=0.1, concurrency=2)
         with Running(home) as daemon:
             daemon.wait_for("archived ", times=5)
             set_network(home, delay=0.6, concurrency=2)
             daemon.signal(signal.SIGHUP)
             daemon.wait_for("reloaded changed=network.delay")
-            replica.clear_hits()
+            mocksite.clear_hits()
             daemon.wait_for("archived ", times=8)
-        hits = replica.hits
+        hits = mocksite.hits
 
     assert_paced(hits, 0.6)
 
 
 def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
     """The next spider goes on with the pauses of the one before it."""
-    with MockSite(stories(1)) as replica:
-        home.configure(replica.endpoint, more=HOURLY)
+    with MockSite(stories(1)) as mocksite:
+        home.configure(mocksite.endpoint, more=HOURLY)
         set_network(home, delay=4.0, concurrency=2)
         with Running(home) as daemon:
             daemon.wait_for("archived ")
@@ -200,7 +200,7 @@ def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
             daemon.signal(signal.SIGHUP)
             daemon.wait_for("reloaded changed=network.user_agent")
             home.run("crawl")
-        hits = replica.hits
+        hits = mocksite.hits
 
     assert "another reader" in [hit.headers["user-agent"] for hit in hits]
     assert_paced(hits, 4.0)
@@ -211,13 +211,13 @@ def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_rests_double_while_a_host_refuses_everything_and_it_recovers_by_itself(home: Home, status: int) -> None:
-    with MockSite(stories(12)) as replica:
-        replica.fault("status", match="doc-i|roll", status=status, times=4)
-        home.configure(replica.endpoint, more=EVERY_SECOND)
-        set_network(home, rest="1s", concurrency=1)
+    with MockSite(stories(12)) as mocksite:
+        mocksite.fault("status", match="doc-i|roll", status=status, times=4)
+        home.configure(mocksite.endpoint, more=EVERY_SECOND)
+        set_network(home, backoff="1s", concurrency=1)
         with Running(home) as daemon:
             daemon.wait_for("archived ", times=12)
-        hits, log = replica.hits, daemon.log
+        hits, log = mocksite.hits, daemon.log
 
     refusals = [hit for hit in hits if hit.status == status]
     assert [int(line.partition("seconds=")[2].split()[0]) for line in log if "resting " in line] == [1, 2, 4, 8]
@@ -228,14 +228,14 @@ def test_rests_double_while_a_host_refuses_everything_and_it_recovers_by_itself(
 
 
 def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
-    with MockSite(stories(30)) as replica:
-        replica.fault("status", match="doc-i", status=429, retry_after=3, skip=5, times=1)
-        replica.fault("status", match="doc-i", status=429, retry_after=2, skip=10, times=1)
-        home.configure(replica.endpoint, replica.endpoint, more=EVERY_SECOND)
-        set_network(home, rest="1s", concurrency=1)
+    with MockSite(stories(30)) as mocksite:
+        mocksite.fault("status", match="doc-i", status=429, retry_after=3, skip=5, times=1)
+        mocksite.fault("status", match="doc-i", status=429, retry_after=2, skip=10, times=1)
+        home.configure(mocksite.endpoint, mocksite.endpoint, more=EVERY_SECOND)
+        set_network(home, backoff="1s", concurrency=1)
         with Running(home) as daemon:
             daemon.wait_for("archived ", times=28)  # the two that were refused are for later
-        hits = replica.hits
+        hits = mocksite.hits
 
     first, second = (hit for hit in hits if hit.status == 429)
     assert_rests(hits, [first], 3)
@@ -244,9 +244,9 @@ def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
 
 
 def test_a_rest_that_was_stated_holds_over_a_kill(home: Home) -> None:
-    with MockSite(stories(12)) as replica:
-        replica.fault("status", match="doc-i", status=429, retry_after=12, skip=3, times=1)
-        home.configure(replica.endpoint, more=EVERY_SECOND)
+    with MockSite(stories(12)) as mocksite:
+        mocksite.fault("status", match="doc-i", status=429, retry_after=12, skip=3, times=1)
+        home.configure(mocksite.endpoint, more=EVERY_SECOND)
         set_network(home, concurrency=1)
         with Running(home) as daemon:
             daemon.wait_for("resting ")
@@ -254,7 +254,7 @@ def test_a_rest_that_was_stated_holds_over_a_kill(home: Home) -> None:
             daemon.process.wait()
         with Running(home) as daemon:
             daemon.wait_for("archived ")
-        hits = replica.hits
+        hits = mocksite.hits
 
     (refusal,) = (hit for hit in hits if hit.status == 429)
     assert_rests(hits, [refusal], 12)
@@ -275,10 +275,10 @@ def free_port() -> int:
     ids=["refuses", "no name"],
 )
 def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[[int], str]) -> None:
-    with MockSite(stories(40)) as replica:
-        replica.site.base_url = elsewhere(free_port())
-        home.configure(replica.endpoint, more=EVERY_SECOND)
-        set_network(home, rest="1s", concurrency=2)
+    with MockSite(stories(40)) as mocksite:
+        mocksite.site.base_url = elsewhere(free_port())
+        home.configure(mocksite.endpoint, more=EVERY_SECOND)
+        set_network(home, backoff="1s", concurrency=2)
         with Running(home) as daemon:
             daemon.wait_for("resting host=(localhost|nowhere)", times=3)
         failed = [line for line in daemon.log if " failed " in line or " parked " in line]
@@ -291,10 +291,10 @@ def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[
 
 def test_a_host_that_comes_back_is_found_without_anybody_asking(home: Home) -> None:
     port = free_port()
-    with MockSite(stories(40)) as replica:
-        replica.site.base_url = f"http://localhost:{port}"
-        home.configure(replica.endpoint, more=EVERY_SECOND)
-        set_network(home, rest="1s", concurrency=2)
+    with MockSite(stories(40)) as mocksite:
+        mocksite.site.base_url = f"http://localhost:{port}"
+        home.configure(mocksite.endpoint, more=EVERY_SECOND)
+        set_network(home, backoff="1s", concurrency=2)
         with Running(home) as daemon:
             daemon.wait_for("resting host=localhost", times=2)
             with MockSite(stories(40), port=port) as back:

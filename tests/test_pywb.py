@@ -19,11 +19,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.skipif(not Path(sys.executable).with_name("wayback").exists(), reason="pywb is not installed")
-def test_pywb_replays_a_page_as_the_site_sent_it(home: Home, replica: MockSite, tmp_path: Path) -> None:
-    home.configure(replica.endpoint)
+def test_pywb_replays_a_page_as_the_site_sent_it(home: Home, mocksite: MockSite, tmp_path: Path) -> None:
+    home.configure(mocksite.endpoint)
     assert home.run("crawl").status == 0
-    url = replica.site.address(replica.site.stories[0].docid)
-    page = replica.site.article(replica.site.stories[0].path)
+    url = mocksite.site.address(mocksite.site.stories[0].docid)
+    page = mocksite.site.article(mocksite.site.stories[0].path)
     tools, place = Path(sys.executable).parent, tmp_path / "pywb"
     place.mkdir()
     for command in (["init", "news"], ["add", "news", *map(str, (home.root / ".finarchive" / "warc").iterdir())]):
@@ -38,8 +38,8 @@ def test_pywb_replays_a_page_as_the_site_sent_it(home: Home, replica: MockSite, 
         replayed = b""
         while not replayed and wayback.poll() is None:  # until it listens
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/news/2100id_/{url}") as answer:
-                    replayed = answer.read()
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/news/2100id_/{url}") as response:
+                    replayed = response.read()
             except URLError:
                 continue
         assert replayed == page

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.charts import ChartMark, cover, days, rhythm, spread, timeline
+from web.charts import ChartMark, arrival_rate, cover, days, spread, timeline
 
 START = datetime(2026, 9, 28, 16, tzinfo=UTC)  # midnight in China
 SVG = "{http://www.w3.org/2000/svg}"
@@ -76,10 +76,10 @@ def test_a_day_that_is_not_whole_does_not_look_so() -> None:
 
 
 def test_two_rhythms_have_one_scale() -> None:
-    low, high = (max(heights(rhythm([rate] * 24, most=10, described="x"), "bar")) for rate in (5, 10))
+    low, high = (max(heights(arrival_rate([rate] * 24, most=10, described="x"), "bar")) for rate in (5, 10))
 
     assert low == pytest.approx(high / 2)
-    assert re.search("每小时约 5.0 篇", rhythm([5] * 24, most=10, described="x"))
+    assert re.search("每小时约 5.0 篇", arrival_rate([5] * 24, most=10, described="x"))
 
 
 def test_nothing_is_drawn_of_nothing() -> None:

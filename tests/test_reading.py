@@ -116,10 +116,10 @@ def test_an_item_that_a_page_lists_twice_stands_in_its_first_place() -> None:
 def test_a_reading_becomes_a_poll_as_far_as_it_came() -> None:
     reading, _ = read(["abc", "d!"])
     error = Failure("china", FailureKind.TEMPORARY, "time-out")
-    poll = reading.poll(ground=False, error=error)
-    assert (poll.feed, poll.at, poll.pages, poll.ground, poll.error) == ("china", AT, 3, False, error)
+    poll = reading.poll(caught_up=False, error=error)
+    assert (poll.feed, poll.at, poll.pages, poll.caught_up, poll.error) == ("china", AT, 3, False, error)
     assert (poll.entries, poll.failures) == (reading.entries, reading.failures)
-    assert reading.poll(ground=True).error is None
+    assert reading.poll(caught_up=True).error is None
 
 
 def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
@@ -137,7 +137,7 @@ def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
         if what is NextPage.READ_ON:
             reading, what = read_page(reading, Listing(()), set(), 20)
         assert what is NextPage.END
-        taken |= {found.docid for found in reading.poll(ground=True).entries}
+        taken |= {found.docid for found in reading.poll(caught_up=True).entries}
         known |= taken
     assert taken == listed
 
@@ -154,12 +154,12 @@ def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
 )
 def test_a_list_of_one_page_meets_what_was_known_at_its_end(page: str, known: str, met: bool) -> None:
     after = read_only_page(PollState("china", AT), listing(page), set(known))
-    poll = after.poll(ground=True)
+    poll = after.poll(caught_up=True)
     assert (poll.met, poll.pages, [each.docid for each in poll.entries]) == (met, 1, list(page))
 
 
 def test_what_vouches_for_a_list_goes_with_its_entries() -> None:
     validators = Validators('"1"', None)
     after = read_only_page(PollState("china", AT, validators=validators), listing("aab"), set())
-    assert after.poll(ground=True).validators == validators
-    assert [each.docid for each in after.poll(ground=True).entries] == ["a", "b"]
+    assert after.poll(caught_up=True).validators == validators
+    assert [each.docid for each in after.poll(caught_up=True).entries] == ["a", "b"]

@@ -78,33 +78,33 @@ def run(home: Home, *arguments: str) -> str:
 
 
 @pytest.fixture
-def replica() -> Iterator[MockSite]:
+def mocksite() -> Iterator[MockSite]:
     """One that has its pictures itself."""
     with MockSite(local_pictures(make_stories(12, newest=NEWEST))) as running:
         yield running
 
 
 @pytest.fixture
-def lived(home: Home, replica: MockSite) -> Home:
+def lived(home: Home, mocksite: MockSite) -> Home:
     """An archive to which something has happened."""
-    home.configure(replica.endpoint, more=ON)
-    site = replica.site
-    replica.fault("status", match=r"\.jpg", status=404)
-    replica.fault("status", match=site.stories[5].path, status=503, times=1)
+    home.configure(mocksite.endpoint, more=ON)
+    site = mocksite.site
+    mocksite.fault("status", match=r"\.jpg", status=404)
+    mocksite.fault("status", match=site.stories[5].path, status=503, times=1)
     assert home.run("crawl").status == 1
-    replica.clock += 60
-    site.edit(site.stories[0].docid, replica.clock, title="新标题", body="<p>新的正文。</p>")
-    site.edit(site.stories[1].docid, replica.clock, title="又一个新标题")
-    site.edit(site.stories[2].docid, replica.clock)
-    replica.fault("status", match=site.stories[3].path, status=404)
-    site.edit(site.stories[3].docid, replica.clock)
+    mocksite.clock += 60
+    site.edit(site.stories[0].docid, mocksite.clock, title="新标题", body="<p>新的正文。</p>")
+    site.edit(site.stories[1].docid, mocksite.clock, title="又一个新标题")
+    site.edit(site.stories[2].docid, mocksite.clock)
+    mocksite.fault("status", match=site.stories[3].path, status=404)
+    site.edit(site.stories[3].docid, mocksite.clock)
     for story in local_pictures(make_stories(5, newest=NEWEST + 900, seed=3)):
         site.add(story)
-    replica.clock += 2000
+    mocksite.clock += 2000
     site.pages[site.stories[0].path] = b"<html><body>no article</body></html>"
     home.run("retry")
     home.run("crawl")
-    replica.mend()
+    mocksite.mend()
     return home
 
 
@@ -173,8 +173,8 @@ def test_a_rebuild_says_first_what_would_change(lived: Home) -> None:
 
 
 @pytest.mark.slow
-def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more='[archive]\nraw = "none"')
+def test_articles_archived_without_raw_pages_are_kept(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more='[archive]\nraw = "none"')
     run(home, "crawl")
     assert not (home.root / ".finarchive" / "warc").exists()
     files, rows, words = tree(home), index(home), vocabulary(home)
@@ -186,17 +186,17 @@ def test_articles_archived_without_raw_pages_are_kept(home: Home, replica: MockS
 
 
 @pytest.fixture
-def mixed(home: Home, replica: MockSite) -> Home:
+def mixed(home: Home, mocksite: MockSite) -> Home:
     """An archive whose first versions were archived without raw pages, and later ones with them."""
-    stories = replica.site.stories
-    home.configure(replica.endpoint, more='[archive]\nraw = "none"')
+    stories = mocksite.site.stories
+    home.configure(mocksite.endpoint, more='[archive]\nraw = "none"')
     run(home, "crawl")
-    home.configure(replica.endpoint)
+    home.configure(mocksite.endpoint)
     for number in (2, 3):
-        replica.clock += 60
-        replica.site.edit(stories[0].docid, replica.clock, title=f"第{number}个标题", body=f"<p>{number}</p>")
+        mocksite.clock += 60
+        mocksite.site.edit(stories[0].docid, mocksite.clock, title=f"第{number}个标题", body=f"<p>{number}</p>")
         for story in local_pictures(make_stories(3, newest=NEWEST + 600 * number, seed=number)):
-            replica.site.add(story)
+            mocksite.site.add(story)
         if number == 3:
             shutil.copy(home.root / ".finarchive" / "index.db", home.folder / "before.db")
         run(home, "crawl")
@@ -338,9 +338,9 @@ def test_a_crawl_after_the_index_was_lost_begins_with_what_the_raw_pages_say(liv
 @pytest.mark.slow
 def test_five_thousand_articles_with_edits_deletions_and_kills_come_out_the_same_twice(home: Home) -> None:
     dice = random.Random(20)
-    with MockSite(make_stories(5000, newest=NEWEST)) as replica:
-        home.configure(replica.endpoint, more="[schedule]\npages = 150\nrechecks = 100000")
-        stories = replica.site.stories
+    with MockSite(make_stories(5000, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint, more="[schedule]\npages = 150\nrechecks = 100000")
+        stories = mocksite.site.stories
         for round_ in range(3):
             killed = subprocess.Popen(
                 home.command("crawl"),
@@ -350,20 +350,20 @@ def test_five_thousand_articles_with_edits_deletions_and_kills_come_out_the_same
                 stdout=subprocess.DEVNULL,
             )
             wanted = 500 * (round_ + 1)
-            while killed.poll() is None and len(replica.hits) < wanted:
+            while killed.poll() is None and len(mocksite.hits) < wanted:
                 time.sleep(0.01)  # a moment is waited for, not a time
             killed.kill()
             killed.wait()
-            replica.clear_hits()
-            replica.clock += 60
+            mocksite.clear_hits()
+            mocksite.clock += 60
             for story in dice.sample(stories, 40):
-                replica.site.edit(story.docid, replica.clock, body=f"<p>第{round_}次修改。</p>")
+                mocksite.site.edit(story.docid, mocksite.clock, body=f"<p>第{round_}次修改。</p>")
             for story in dice.sample(stories, 10):
-                replica.site.delete(story.docid, replica.clock)
+                mocksite.site.delete(story.docid, mocksite.clock)
         assert home.run("crawl", timeout=200).status in (0, 1)
-        replica.clock += 60
+        mocksite.clock += 60
         for story in dice.sample(stories, 40):
-            replica.site.edit(story.docid, replica.clock, title=f"改题 {story.docid}")
+            mocksite.site.edit(story.docid, mocksite.clock, title=f"改题 {story.docid}")
         assert home.run("crawl", timeout=200).status in (0, 1)
 
     files, rows, words = tree(home), index(home, RECORD), vocabulary(home)

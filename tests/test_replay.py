@@ -55,11 +55,11 @@ def test_the_polls_are_those_that_were_measured(polls: list[Shown]) -> None:
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_the_replica_shows_at_each_poll_what_was_shown(polls: list[Shown], hidden: bool) -> None:
-    replica = MockSite(stories_of(polls, lid=LID, hidden=hidden))
+    mocksite = MockSite(stories_of(polls, lid=LID, hidden=hidden))
 
     for poll in polls:
-        replica.clock = poll.at
-        items = json.loads(replica.site.roll({"lid": str(LID), "num": "50"}))["result"]["data"]
+        mocksite.clock = poll.at
+        items = json.loads(mocksite.site.roll({"lid": str(LID), "num": "50"}))["result"]["data"]
         assert [(item["docid"], item["title"]) for item in items] == [
             (f"comos:{row.docid}", row.title) for row in poll.rows
         ]
@@ -105,9 +105,9 @@ def text(seconds: int) -> str:
 class Replay:
     """A daemon that polls the list once at each poll's time, each time until all it brought is archived."""
 
-    def __init__(self, home: Home, replica: MockSite, pages: int) -> None:
-        home.configure(replica.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\nrecheck = []\n")
-        self._home, self._replica = home, replica
+    def __init__(self, home: Home, mocksite: MockSite, pages: int) -> None:
+        home.configure(mocksite.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\nrecheck = []\n")
+        self._home, self._mocksite = home, mocksite
         self._jump = home.folder / "jump"
         command = [sys.executable, "-m", "bench.racing", "1", "0", "0", str(self._jump), "run"]
         self._daemon = Running(home, command=command, PYTHONPATH=str(REPOSITORY))
@@ -121,7 +121,7 @@ class Replay:
             closed = 0
             for poll in polls[1:]:
                 self._set_clock(poll.at)
-                result = hand_over(self._home.root / INNER, CRAWL, lambda tally: None)
+                result = hand_over(self._home.root / INNER, CRAWL, lambda progress: None)
                 assert (result["failed"], result["feeds"][0]["error"]) == (0, None)
                 [(noticed,)] = self._home.rows("SELECT count(*) FROM gaps")
                 while closed < noticed:
@@ -131,7 +131,7 @@ class Replay:
             assert daemon.stop() == 0
 
     def _set_clock(self, seconds: int) -> None:
-        self._replica.clock = seconds
+        self._mocksite.clock = seconds
         self._jump.with_suffix(".new").write_text(str(seconds - time.time()))
         self._jump.with_suffix(".new").rename(self._jump)
 
@@ -140,12 +140,12 @@ class Replay:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def report(name: str, replay: Replay, replica: MockSite, articles: int) -> None:
+def report(name: str, replay: Replay, mocksite: MockSite, articles: int) -> None:
     """The figures that docs/performance.md has; ``pytest -s`` shows them."""
-    lists = sum("/api/roll/get" in hit.path for hit in replica.hits)
+    lists = sum("/api/roll/get" in hit.path for hit in mocksite.hits)
     print(
-        f"\n{name}: {articles} articles, {lists} list requests, {len(replica.hits)} requests; for each article "
-        f"{lists / articles:.3f} list requests, {len(replica.hits) / articles:.3f} requests, "
+        f"\n{name}: {articles} articles, {lists} list requests, {len(mocksite.hits)} requests; for each article "
+        f"{lists / articles:.3f} list requests, {len(mocksite.hits) / articles:.3f} requests, "
         f"{1000 * replay.cpu / articles:.2f} ms CPU"
     )
 
@@ -167,17 +167,17 @@ MANNERS = [Manner(292, 1, hidden=False), Manner(SOME, 1), Manner(SOME, 1, histor
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("manner", MANNERS, ids=str)
-def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], manner: Manner) -> None:
-    polls = polls[: manner.polls]
-    stories = stories_of(polls, lid=LID, hidden=manner.hidden)
+@pytest.mark.parametrize("policy", MANNERS, ids=str)
+def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], policy: Manner) -> None:
+    polls = polls[: policy.polls]
+    stories = stories_of(polls, lid=LID, hidden=policy.hidden)
 
-    with MockSite(stories) as replica:
-        replica.site.knows_history = manner.history
-        replay = Replay(home, replica, manner.pages)
+    with MockSite(stories) as mocksite:
+        mocksite.site.knows_history = policy.history
+        replay = Replay(home, mocksite, policy.pages)
         replay.play(polls)
-        report(str(manner), replay, replica, len(stories))
-        fetched = Counter(hit.path for hit in replica.hits if "/doc-i" in hit.path)
+        report(str(policy), replay, mocksite, len(stories))
+        fetched = Counter(hit.path for hit in mocksite.hits if "/doc-i" in hit.path)
 
     # Each article that was ever to be seen is there, once, where its first title puts it.
     home.assert_whole()
@@ -196,7 +196,7 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], manner
     assert home.rows("SELECT count(*) FROM changes WHERE NOT retitled") == [(0,)]
     # Each stretch where one page did not reach back far enough was a gap, and is none any more.
     gaps = home.rows('SELECT start, "end" FROM gaps ORDER BY id')
-    assert gaps == (expected_gaps(polls, stories) if manner.pages == 1 else [])
+    assert gaps == (expected_gaps(polls, stories) if policy.pages == 1 else [])
     assert home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL") == [(0,)]
     assert_covered(home, polls, stories)
 

@@ -29,22 +29,22 @@ NEWEST = 1_790_613_243  # 2026-09-29 00:34:03 in China
 
 
 @pytest.fixture
-def replica() -> Iterator[MockSite]:
+def mocksite() -> Iterator[MockSite]:
     with MockSite(make_stories(60, newest=NEWEST)) as running:
         yield running
 
 
 def fetch(
-    replica: MockSite, target: str, headers: dict[str, str] | None = None, method: str = "GET"
+    mocksite: MockSite, target: str, headers: dict[str, str] | None = None, method: str = "GET"
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    with closing(http.client.HTTPConnection(urlsplit(replica.url).netloc, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(mocksite.url).netloc, timeout=5)) as connection:
         connection.request(method, target, headers=headers or {})
         response = connection.getresponse()
         return response, response.read()
 
 
-def roll(replica: MockSite, **params: object) -> dict[str, Any]:
-    _, body = fetch(replica, "/api/roll/get?" + urlencode({"pageid": 155, "lid": 1686, **params}))
+def roll(mocksite: MockSite, **params: object) -> dict[str, Any]:
+    _, body = fetch(mocksite, "/api/roll/get?" + urlencode({"pageid": 155, "lid": 1686, **params}))
     result: dict[str, Any] = json.loads(body)["result"]
     return result
 
@@ -53,9 +53,9 @@ def docids(result: dict[str, Any]) -> list[str]:
     return [item["docid"].removeprefix("comos:") for item in result["data"]]
 
 
-def raw(replica: MockSite, request: bytes) -> bytes:
+def raw(mocksite: MockSite, request: bytes) -> bytes:
     """All bytes the server sends until it closes; a reset ends them with the word RESET."""
-    url = urlsplit(replica.url)
+    url = urlsplit(mocksite.url)
     received = b""
     with socket.create_connection((url.hostname or "", url.port or 0), timeout=5) as peer:
         peer.sendall(request)
@@ -67,8 +67,8 @@ def raw(replica: MockSite, request: bytes) -> bytes:
     return received
 
 
-def path_of(replica: MockSite, number: int = 0) -> str:
-    return replica.site.stories[number].path
+def path_of(mocksite: MockSite, number: int = 0) -> str:
+    return mocksite.site.stories[number].path
 
 
 def get(target: str) -> bytes:
@@ -122,8 +122,8 @@ def test_of_two_edits_the_later_time_wins_whatever_their_order() -> None:
 # --- lists -------------------------------------------------------------------------------------------------------
 
 
-def test_roll_fields_have_the_types_of_the_real_api(replica: MockSite) -> None:
-    result = roll(replica, num=50)
+def test_roll_fields_have_the_types_of_the_real_api(mocksite: MockSite) -> None:
+    result = roll(mocksite, num=50)
     assert result["status"] == {"code": 0, "msg": "succ"}
     for name in ("total", "start", "end", "lid", "rtime"):
         assert isinstance(result[name], int), name
@@ -141,8 +141,8 @@ def test_roll_fields_have_the_types_of_the_real_api(replica: MockSite) -> None:
     assert any(item["images"] for item in result["data"])
 
 
-def test_roll_is_ordered_by_ctime_and_pages_to_an_empty_list(replica: MockSite) -> None:
-    pages = [roll(replica, num=50, page=page) for page in (1, 2, 3)]
+def test_roll_is_ordered_by_ctime_and_pages_to_an_empty_list(mocksite: MockSite) -> None:
+    pages = [roll(mocksite, num=50, page=page) for page in (1, 2, 3)]
     assert [len(page["data"]) for page in pages] == [50, 10, 0]
     ctimes = [int(item["ctime"]) for page in pages for item in page["data"]]
     assert ctimes == sorted(ctimes, reverse=True)
@@ -150,34 +150,34 @@ def test_roll_is_ordered_by_ctime_and_pages_to_an_empty_list(replica: MockSite) 
 
 
 @pytest.mark.parametrize(("num", "length"), [("50", 50), ("51", 50), ("9999", 50), ("3", 3), ("0", 10), ("x", 10)])
-def test_num_is_capped_and_has_a_default(replica: MockSite, num: str, length: int) -> None:
-    assert len(roll(replica, num=num)["data"]) == length
+def test_num_is_capped_and_has_a_default(mocksite: MockSite, num: str, length: int) -> None:
+    assert len(roll(mocksite, num=num)["data"]) == length
 
 
-def test_stories_arrive_by_intime_also_below_known_ones(replica: MockSite) -> None:
+def test_stories_arrive_by_intime_also_below_known_ones(mocksite: MockSite) -> None:
     late, early = make_stories(2, newest=NEWEST + 1000, every=1, seed=3)
     late, early = (late, early) if late.intime > early.intime else (early, late)
     for story in (late, early):
-        replica.site.add(story)
-    replica.clock = late.intime - 1
-    assert early.docid in docids(roll(replica))
-    assert late.docid not in docids(roll(replica))
-    assert fetch(replica, late.path)[0].status == 404
-    replica.clock = late.intime
-    assert docids(roll(replica))[:2] == [s.docid for s in sorted((late, early), key=lambda s: -s.ctime)]
-    assert fetch(replica, late.path)[0].status == 200
+        mocksite.site.add(story)
+    mocksite.clock = late.intime - 1
+    assert early.docid in docids(roll(mocksite))
+    assert late.docid not in docids(roll(mocksite))
+    assert fetch(mocksite, late.path)[0].status == 404
+    mocksite.clock = late.intime
+    assert docids(roll(mocksite))[:2] == [s.docid for s in sorted((late, early), key=lambda s: -s.ctime)]
+    assert fetch(mocksite, late.path)[0].status == 200
 
 
-def test_a_list_holds_the_stories_whose_lids_name_it(replica: MockSite) -> None:
-    replica.site.add(make_stories(1, newest=NEWEST, lids=[7, 8], seed=9)[0])
-    replica.clock += 500
-    assert roll(replica, lid=7)["total"] == roll(replica, lid=8)["total"] == 1
-    assert roll(replica, lid=999)["data"] == []
-    assert roll(replica, lid="")["status"]["code"] == 11
+def test_a_list_holds_the_stories_whose_lids_name_it(mocksite: MockSite) -> None:
+    mocksite.site.add(make_stories(1, newest=NEWEST, lids=[7, 8], seed=9)[0])
+    mocksite.clock += 500
+    assert roll(mocksite, lid=7)["total"] == roll(mocksite, lid=8)["total"] == 1
+    assert roll(mocksite, lid=999)["data"] == []
+    assert roll(mocksite, lid="")["status"]["code"] == 11
 
 
-def test_callback_gives_jsonp(replica: MockSite) -> None:
-    response, body = fetch(replica, "/api/roll/get?lid=1686&num=2&callback=fn")
+def test_callback_gives_jsonp(mocksite: MockSite) -> None:
+    response, body = fetch(mocksite, "/api/roll/get?lid=1686&num=2&callback=fn")
     call = re.fullmatch(rb"try\{fn\((\{.*\})\);\}catch\(e\)\{\};", body)
     assert call
     assert len(json.loads(call.group(1))["result"]["data"]) == 2
@@ -185,41 +185,41 @@ def test_callback_gives_jsonp(replica: MockSite) -> None:
 
 
 @pytest.mark.parametrize("end", ["stime", "ctime"])
-def test_history_is_cut_by_ctime(replica: MockSite, end: str) -> None:
-    result = roll(replica, num=50, etime=NEWEST - 300, **{end: NEWEST - 60})
+def test_history_is_cut_by_ctime(mocksite: MockSite, end: str) -> None:
+    result = roll(mocksite, num=50, etime=NEWEST - 300, **{end: NEWEST - 60})
     assert [int(item["ctime"]) for item in result["data"]] == [NEWEST - 60 * n for n in (1, 2, 3, 4, 5)]
 
 
-def test_a_date_is_a_day_in_china(replica: MockSite) -> None:
+def test_a_date_is_a_day_in_china(mocksite: MockSite) -> None:
     # 00:34:03 is the newest story's time, and one comes a minute: 35 of them are of that day.
-    assert roll(replica, date="2026-09-29")["total"] == 35
-    assert roll(replica, date="2026-09-28")["total"] == 25
-    assert roll(replica, date="yesterday")["total"] == 60
+    assert roll(mocksite, date="2026-09-29")["total"] == 35
+    assert roll(mocksite, date="2026-09-28")["total"] == 25
+    assert roll(mocksite, date="yesterday")["total"] == 60
 
 
-def test_a_raw_roll_answer_stands_for_the_first_page(replica: MockSite) -> None:
-    replica.site.rolls["1686"] = b'{"result": "mine"}'
-    assert fetch(replica, "/api/roll/get?lid=1686&num=50")[1] == b'{"result": "mine"}'
-    assert roll(replica, page=2)["data"] == []
+def test_a_raw_roll_answer_stands_for_the_first_page(mocksite: MockSite) -> None:
+    mocksite.site.rolls["1686"] = b'{"result": "mine"}'
+    assert fetch(mocksite, "/api/roll/get?lid=1686&num=50")[1] == b'{"result": "mine"}'
+    assert roll(mocksite, page=2)["data"] == []
 
 
-def test_rss_lists_the_newest_fifty(replica: MockSite) -> None:
-    response, body = fetch(replica, "/rss.xml")
+def test_rss_lists_the_newest_fifty(mocksite: MockSite) -> None:
+    response, body = fetch(mocksite, "/rss.xml")
     links = re.findall(r"<item>.*?<link>(.*?)</link>", body.decode())
-    assert links == [replica.site.address(story.docid) for story in replica.site.stories[:50]]
+    assert links == [mocksite.site.address(story.docid) for story in mocksite.site.stories[:50]]
     assert response.headers["Content-Type"].startswith("application/xml")
 
 
 # --- pages -------------------------------------------------------------------------------------------------------
 
 
-def test_an_article_page_has_the_shape_of_the_real_ones(replica: MockSite) -> None:
-    for story in replica.site.stories:
-        page = fetch(replica, story.path)[1]
+def test_an_article_page_has_the_shape_of_the_real_ones(mocksite: MockSite) -> None:
+    for story in mocksite.site.stories:
+        page = fetch(mocksite, story.path)[1]
         text = page.decode()
         assert 8_000 <= len(page) <= 25_000
         assert f'<meta name="publishid" content="{story.docid}" />' in text
-        assert f'<meta property="og:url" content="{replica.url}{story.path}" />' in text
+        assert f'<meta property="og:url" content="{mocksite.url}{story.path}" />' in text
         created = datetime.fromtimestamp(story.ctime + 8 * 3600, UTC)  # China time, by its clock face
         assert f'create_at" content="{created:%Y-%m-%d %H:%M:%S}"' in text
         assert f'<span class="date">{created:%Y年%m月%d日 %H:%M}</span>' in text
@@ -228,121 +228,121 @@ def test_an_article_page_has_the_shape_of_the_real_ones(replica: MockSite) -> No
         assert story.body in text
         element = "article" if story.page_layout == "news" else "artibody"
         assert f'<div class="article" id="{element}">' in text
-    assert {story.page_layout for story in replica.site.stories} == {"finance", "news"}
+    assert {story.page_layout for story in mocksite.site.stories} == {"finance", "news"}
 
 
-def test_edits_and_deletions_come_with_the_clock(replica: MockSite) -> None:
-    story = replica.site.stories[2]
-    at = replica.clock + 100
-    replica.site.edit(story.docid, at, title="更正：新标题<'1'>")
-    replica.site.edit(story.docid, at + 100, body="<p>　　改后的正文。</p>")
-    replica.site.delete(story.docid, at + 200)
+def test_edits_and_deletions_come_with_the_clock(mocksite: MockSite) -> None:
+    story = mocksite.site.stories[2]
+    at = mocksite.clock + 100
+    mocksite.site.edit(story.docid, at, title="更正：新标题<'1'>")
+    mocksite.site.edit(story.docid, at + 100, body="<p>　　改后的正文。</p>")
+    mocksite.site.delete(story.docid, at + 200)
 
     def seen() -> tuple[dict[str, Any] | None, str | None]:
-        item = next((i for i in roll(replica)["data"] if i["docid"].endswith(story.docid)), None)
-        response, body = fetch(replica, story.path)
+        item = next((i for i in roll(mocksite)["data"] if i["docid"].endswith(story.docid)), None)
+        response, body = fetch(mocksite, story.path)
         return item, body.decode() if response.status == 200 else None
 
     item, page = seen()
     assert item is not None
     assert (item["title"], item["mtime"]) == (story.title, str(story.mtime))
-    replica.clock = at
+    mocksite.clock = at
     item, page = seen()
     assert item is not None
     assert page is not None
     assert (item["title"], item["mtime"]) == ("更正：新标题<'1'>", str(at))
     assert "<h1 class=\"main-title\">更正：新标题&lt;'1'&gt;</h1>" in page
     assert story.body in page
-    replica.clock = at + 100
+    mocksite.clock = at + 100
     item, page = seen()
     assert page is not None
     assert "改后的正文" in page
     assert story.body not in page
-    replica.clock = at + 200
+    mocksite.clock = at + 200
     assert seen() == (None, None)
 
 
-def test_robots_images_and_unknown_paths(replica: MockSite) -> None:
-    assert b"Allow: /" in fetch(replica, "/robots.txt")[1]
-    replica.site.robots_text = "User-agent: *\nDisallow: /x\n"
-    assert b"Disallow: /x" in fetch(replica, "/robots.txt")[1]
-    response, body = fetch(replica, "/any/picture.jpg")
+def test_robots_images_and_unknown_paths(mocksite: MockSite) -> None:
+    assert b"Allow: /" in fetch(mocksite, "/robots.txt")[1]
+    mocksite.site.robots_text = "User-agent: *\nDisallow: /x\n"
+    assert b"Disallow: /x" in fetch(mocksite, "/robots.txt")[1]
+    response, body = fetch(mocksite, "/any/picture.jpg")
     assert response.headers["Content-Type"] == "image/png"
     assert body.startswith(b"\x89PNG\r\n\x1a\n")
-    assert fetch(replica, "/nothing.shtml")[0].status == 404
+    assert fetch(mocksite, "/nothing.shtml")[0].status == 404
 
 
-def test_pages_go_before_stories_by_path_query_or_address(replica: MockSite) -> None:
-    path = path_of(replica)
-    replica.site.pages = {path: b"<p>\xd6\xd0", "/a?b=1": b"query", "http://host.example/a": b"address"}
-    response, body = fetch(replica, path)
+def test_pages_go_before_stories_by_path_query_or_address(mocksite: MockSite) -> None:
+    path = path_of(mocksite)
+    mocksite.site.pages = {path: b"<p>\xd6\xd0", "/a?b=1": b"query", "http://host.example/a": b"address"}
+    response, body = fetch(mocksite, path)
     assert (body, response.headers["Content-Type"]) == (b"<p>\xd6\xd0", "text/html")
-    assert fetch(replica, "/a?b=1")[1] == b"query"
-    assert fetch(replica, "/a?b=2")[0].status == 404
-    assert fetch(replica, "http://host.example/a?b=2")[1] == b"address"
+    assert fetch(mocksite, "/a?b=1")[1] == b"query"
+    assert fetch(mocksite, "/a?b=2")[0].status == 404
+    assert fetch(mocksite, "http://host.example/a?b=2")[1] == b"address"
 
 
-def test_absolute_addresses_are_served_as_a_proxy_would(replica: MockSite) -> None:
-    path = path_of(replica)
-    response, body = fetch(replica, f"http://finance.sina.com.cn{path}", {"Host": "finance.sina.com.cn"})
+def test_absolute_addresses_are_served_as_a_proxy_would(mocksite: MockSite) -> None:
+    path = path_of(mocksite)
+    response, body = fetch(mocksite, f"http://finance.sina.com.cn{path}", {"Host": "finance.sina.com.cn"})
     assert response.status == 200
-    assert body == fetch(replica, path)[1]
-    assert (replica.hits[0].host, replica.hits[0].path) == ("finance.sina.com.cn", path)
+    assert body == fetch(mocksite, path)[1]
+    assert (mocksite.hits[0].host, mocksite.hits[0].path) == ("finance.sina.com.cn", path)
 
 
 # --- the server --------------------------------------------------------------------------------------------------
 
 
-def test_answers_are_gzipped_for_those_who_take_it(replica: MockSite) -> None:
-    path, accept = path_of(replica), {"Accept-Encoding": "deflate, gzip"}
-    plain, zipped = fetch(replica, path), fetch(replica, path, accept)
+def test_answers_are_gzipped_for_those_who_take_it(mocksite: MockSite) -> None:
+    path, accept = path_of(mocksite), {"Accept-Encoding": "deflate, gzip"}
+    plain, zipped = fetch(mocksite, path), fetch(mocksite, path, accept)
     assert plain[0].headers["Content-Encoding"] is None
     assert zipped[0].headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(zipped[1]) == plain[1]
-    assert fetch(replica, "/robots.txt", accept)[0].headers["Content-Encoding"] is None
-    replica.gzip = False
-    assert fetch(replica, path, accept)[0].headers["Content-Encoding"] is None
+    assert fetch(mocksite, "/robots.txt", accept)[0].headers["Content-Encoding"] is None
+    mocksite.gzip = False
+    assert fetch(mocksite, path, accept)[0].headers["Content-Encoding"] is None
 
 
-def test_a_connection_serves_many_requests_also_sent_at_once(replica: MockSite) -> None:
+def test_a_connection_serves_many_requests_also_sent_at_once(mocksite: MockSite) -> None:
     last = b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    assert raw(replica, get("/robots.txt") * 3 + last).count(b"HTTP/1.1 200 OK") == 4
+    assert raw(mocksite, get("/robots.txt") * 3 + last).count(b"HTTP/1.1 200 OK") == 4
 
 
-def test_head_has_no_body_and_other_methods_are_refused(replica: MockSite) -> None:
-    response, body = fetch(replica, path_of(replica), method="HEAD")
+def test_head_has_no_body_and_other_methods_are_refused(mocksite: MockSite) -> None:
+    response, body = fetch(mocksite, path_of(mocksite), method="HEAD")
     assert (response.status, body) == (200, b"")
     assert int(response.headers["Content-Length"]) > 8_000
-    assert fetch(replica, "/", method="POST")[0].status == 405
-    assert raw(replica, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert fetch(mocksite, "/", method="POST")[0].status == 405
+    assert raw(mocksite, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
-def test_hits_tell_what_was_asked_and_when(replica: MockSite) -> None:
+def test_hits_tell_what_was_asked_and_when(mocksite: MockSite) -> None:
     before = time.monotonic()
-    fetch(replica, "/robots.txt?x=1", {"User-Agent": "me"})
-    [hit] = replica.hits
+    fetch(mocksite, "/robots.txt?x=1", {"User-Agent": "me"})
+    [hit] = mocksite.hits
     assert (hit.method, hit.path, hit.status, hit.headers["user-agent"]) == ("GET", "/robots.txt?x=1", 200, "me")
     assert before <= hit.at == hit.began <= hit.ended <= time.monotonic()
-    replica.clear_hits()
-    assert replica.hits == []
+    mocksite.clear_hits()
+    assert mocksite.hits == []
 
 
-def test_overlapping_answers_overlap_in_the_log(replica: MockSite) -> None:
-    replica.fault("stall", match="robots", seconds=0.1)
-    threads = [threading.Thread(target=fetch, args=(replica, "/robots.txt")) for _ in range(3)]
+def test_overlapping_answers_overlap_in_the_log(mocksite: MockSite) -> None:
+    mocksite.fault("stall", match="robots", seconds=0.1)
+    threads = [threading.Thread(target=fetch, args=(mocksite, "/robots.txt")) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    hits = replica.hits
+    hits = mocksite.hits
     assert max(hit.began for hit in hits) < min(hit.ended for hit in hits)
 
 
 def test_closing_cuts_stalled_and_dripping_connections() -> None:
-    with MockSite(make_stories(1, newest=NEWEST)) as replica:
-        replica.fault("stall", match="robots")
-        replica.fault("drip", match="rss")
-        url = urlsplit(replica.url)
+    with MockSite(make_stories(1, newest=NEWEST)) as mocksite:
+        mocksite.fault("stall", match="robots")
+        mocksite.fault("drip", match="rss")
+        url = urlsplit(mocksite.url)
         peers = [socket.create_connection((url.hostname or "", url.port or 0), timeout=5) for _ in range(2)]
         for peer, target in zip(peers, ("/robots.txt", "/rss.xml"), strict=True):
             peer.sendall(get(target))
@@ -351,7 +351,7 @@ def test_closing_cuts_stalled_and_dripping_connections() -> None:
     assert time.monotonic() - closing_at < 1
     for peer in peers:
         peer.close()
-    assert [hit.ended >= closing_at for hit in replica.hits] == [True, True]
+    assert [hit.ended >= closing_at for hit in mocksite.hits] == [True, True]
 
 
 def test_the_program_prints_its_address_and_stops_on_sigterm() -> None:
@@ -377,77 +377,77 @@ def test_every_fault_name_has_its_function() -> None:
         Fault("redirect", ".")
 
 
-def test_a_fault_skips_strikes_and_ends(replica: MockSite) -> None:
-    replica.fault("status", match=r"robots\.txt\?a", skip=1, times=2, status=456)
-    statuses = [fetch(replica, "/robots.txt?a")[0].status for _ in range(5)]
+def test_a_fault_skips_strikes_and_ends(mocksite: MockSite) -> None:
+    mocksite.fault("status", match=r"robots\.txt\?a", skip=1, times=2, status=456)
+    statuses = [fetch(mocksite, "/robots.txt?a")[0].status for _ in range(5)]
     assert statuses == [200, 456, 456, 200, 200]
-    replica.fault("status", match="robots")
-    assert fetch(replica, "/robots.txt")[0].status == 503
-    replica.mend()
-    assert fetch(replica, "/robots.txt")[0].status == 200
-    assert [hit.status for hit in replica.hits] == [200, 456, 456, 200, 200, 503, 200]
+    mocksite.fault("status", match="robots")
+    assert fetch(mocksite, "/robots.txt")[0].status == 503
+    mocksite.mend()
+    assert fetch(mocksite, "/robots.txt")[0].status == 200
+    assert [hit.status for hit in mocksite.hits] == [200, 456, 456, 200, 200, 503, 200]
 
 
 @pytest.mark.parametrize("after", [7, "Tue, 29 Sep 2026 00:00:00 GMT"])
-def test_status_can_ask_to_come_later(replica: MockSite, after: int | str) -> None:
-    replica.fault("status", match=".", status=429, retry_after=after)
-    response, body = fetch(replica, "/")
+def test_status_can_ask_to_come_later(mocksite: MockSite, after: int | str) -> None:
+    mocksite.fault("status", match=".", status=429, retry_after=after)
+    response, body = fetch(mocksite, "/")
     assert (response.status, response.headers["Retry-After"]) == (429, str(after))
     assert b"<html>" in body
 
 
-def test_reset_and_close_break_the_connection(replica: MockSite) -> None:
-    replica.fault("reset", match="doc-i", times=1)
-    received = raw(replica, get(path_of(replica)))
+def test_reset_and_close_break_the_connection(mocksite: MockSite) -> None:
+    mocksite.fault("reset", match="doc-i", times=1)
+    received = raw(mocksite, get(path_of(mocksite)))
     assert received.startswith(b"HTTP/1.1 200")
     assert received.endswith(b"RESET")
-    replica.fault("close", match="doc-i")
-    assert raw(replica, get(path_of(replica))) == b""
+    mocksite.fault("close", match="doc-i")
+    assert raw(mocksite, get(path_of(mocksite))) == b""
 
 
-def test_truncated_answers_tell_it_or_do_not(replica: MockSite) -> None:
-    path = path_of(replica)
-    half = fetch(replica, path)[1]
+def test_truncated_answers_tell_it_or_do_not(mocksite: MockSite) -> None:
+    path = path_of(mocksite)
+    half = fetch(mocksite, path)[1]
     half = half[: len(half) // 2]
     for name in ("truncate", "truncate-chunked"):
-        replica.mend()
-        replica.fault(name, match=".")
+        mocksite.mend()
+        mocksite.fault(name, match=".")
         with pytest.raises(http.client.IncompleteRead) as caught:
-            fetch(replica, path)
+            fetch(mocksite, path)
         assert caught.value.partial == half
-    replica.mend()
-    replica.fault("truncate-silent", match=".")
-    response, body = fetch(replica, path)
+    mocksite.mend()
+    mocksite.fault("truncate-silent", match=".")
+    response, body = fetch(mocksite, path)
     assert (body, response.headers["Content-Length"]) == (half, None)
 
 
-def test_drip_and_stall_take_their_time(replica: MockSite) -> None:
-    replica.site.robots_text = "slow"
-    replica.fault("drip", match="robots", seconds=0.02, times=1)
-    replica.fault("stall", match="robots", seconds=0.05)
-    assert [fetch(replica, "/robots.txt")[1] for _ in range(2)] == [b"slow", b"slow"]
-    dripped, stalled = replica.hits
+def test_drip_and_stall_take_their_time(mocksite: MockSite) -> None:
+    mocksite.site.robots_text = "slow"
+    mocksite.fault("drip", match="robots", seconds=0.02, times=1)
+    mocksite.fault("stall", match="robots", seconds=0.05)
+    assert [fetch(mocksite, "/robots.txt")[1] for _ in range(2)] == [b"slow", b"slow"]
+    dripped, stalled = mocksite.hits
     assert dripped.ended - dripped.began >= 0.08
     assert stalled.ended - stalled.began >= 0.05
 
 
-def test_charset_and_gbk_mislead_about_the_encoding(replica: MockSite) -> None:
-    path = path_of(replica, 2)
-    page = fetch(replica, path)[1]
-    replica.fault("charset", match=".", times=1)
-    replica.fault("gbk", match=".")
-    response, body = fetch(replica, path)
+def test_charset_and_gbk_mislead_about_the_encoding(mocksite: MockSite) -> None:
+    path = path_of(mocksite, 2)
+    page = fetch(mocksite, path)[1]
+    mocksite.fault("charset", match=".", times=1)
+    mocksite.fault("gbk", match=".")
+    response, body = fetch(mocksite, path)
     assert (response.headers["Content-Type"], body) == ("text/html; charset=utf-16", page)
-    response, body = fetch(replica, path)
+    response, body = fetch(mocksite, path)
     assert response.headers["Content-Type"] == "text/html"
     assert "charset" not in body.decode("gbk")
-    assert replica.site.stories[2].title in body.decode("gbk")
+    assert mocksite.site.stories[2].title in body.decode("gbk")
 
 
-def test_small_wrong_pages_come_with_status_200(replica: MockSite) -> None:
+def test_small_wrong_pages_come_with_status_200(mocksite: MockSite) -> None:
     for name in ("empty", "html", "soft-404"):
-        replica.fault(name, match=".", times=1)
-    answers = [fetch(replica, "/api/roll/get?lid=1686") for _ in range(3)]
+        mocksite.fault(name, match=".", times=1)
+    answers = [fetch(mocksite, "/api/roll/get?lid=1686") for _ in range(3)]
     assert [response.status for response, _ in answers] == [200] * 3
     bodies = [body.decode() for _, body in answers]
     assert bodies[0] == ""
@@ -455,35 +455,35 @@ def test_small_wrong_pages_come_with_status_200(replica: MockSite) -> None:
     assert "页面没有找到" in bodies[2]
 
 
-def test_roll_answers_go_wrong_in_their_own_ways(replica: MockSite) -> None:
-    healthy = roll(replica, num=5)
+def test_roll_answers_go_wrong_in_their_own_ways(mocksite: MockSite) -> None:
+    healthy = roll(mocksite, num=5)
     for name in ("empty-list", "error-list", "broken-item"):
-        replica.fault(name, match="roll", times=1)
-    empty, failed, broken = (roll(replica, num=5) for _ in range(3))
+        mocksite.fault(name, match="roll", times=1)
+    empty, failed, broken = (roll(mocksite, num=5) for _ in range(3))
     assert (empty["status"]["code"], empty["data"]) == (0, [])
     assert (failed["status"]["code"], failed["data"]) == (11, [])
     assert failed["status"]["msg"] != "succ"
     assert not {"docid", "url", "title"} & set(broken["data"][2])
     assert broken["data"][:2] + broken["data"][3:] == healthy["data"][:2] + healthy["data"][3:]
-    replica.fault("empty-list", match="roll", times=1)
-    assert fetch(replica, "/api/roll/get?lid=1686&callback=fn")[1].startswith(b"try{fn({")
-    replica.fault("not-json", match="roll")
-    response, body = fetch(replica, "/api/roll/get?lid=1686")
+    mocksite.fault("empty-list", match="roll", times=1)
+    assert fetch(mocksite, "/api/roll/get?lid=1686&callback=fn")[1].startswith(b"try{fn({")
+    mocksite.fault("not-json", match="roll")
+    response, body = fetch(mocksite, "/api/roll/get?lid=1686")
     assert response.status == 200
     with pytest.raises(json.JSONDecodeError):
         json.loads(body)
 
 
-def test_roll_faults_leave_other_answers_alone(replica: MockSite) -> None:
-    page = fetch(replica, path_of(replica))[1]
-    replica.fault("empty-list", match=".")
-    assert fetch(replica, path_of(replica))[1] == page
+def test_roll_faults_leave_other_answers_alone(mocksite: MockSite) -> None:
+    page = fetch(mocksite, path_of(mocksite))[1]
+    mocksite.fault("empty-list", match=".")
+    assert fetch(mocksite, path_of(mocksite))[1] == page
 
 
-def test_huge_comes_in_chunks_for_as_long_as_one_reads(replica: MockSite) -> None:
-    replica.fault("huge", match=".")
-    with closing(http.client.HTTPConnection(urlsplit(replica.url).netloc, timeout=5)) as connection:
-        connection.request("GET", path_of(replica))
+def test_huge_comes_in_chunks_for_as_long_as_one_reads(mocksite: MockSite) -> None:
+    mocksite.fault("huge", match=".")
+    with closing(http.client.HTTPConnection(urlsplit(mocksite.url).netloc, timeout=5)) as connection:
+        connection.request("GET", path_of(mocksite))
         response = connection.getresponse()
         assert response.headers["Transfer-Encoding"] == "chunked"
         assert len(response.read(2_000_000)) == 2_000_000
@@ -491,29 +491,29 @@ def test_huge_comes_in_chunks_for_as_long_as_one_reads(replica: MockSite) -> Non
     assert HUGE >= 8 * 8_388_608
 
 
-def test_bomb_is_small_and_unpacks_to_half_a_gigabyte(replica: MockSite) -> None:
-    replica.fault("bomb", match=".")
-    response, body = fetch(replica, path_of(replica))
+def test_bomb_is_small_and_unpacks_to_half_a_gigabyte(mocksite: MockSite) -> None:
+    mocksite.fault("bomb", match=".")
+    response, body = fetch(mocksite, path_of(mocksite))
     assert response.headers["Content-Encoding"] == "gzip"
     assert len(body) < 600_000
     assert zlib.decompressobj(31).decompress(body, 1000) == b" " * 1000
     assert int.from_bytes(body[-4:], "little") == BOMB
 
 
-def test_bad_gzip_is_no_gzip(replica: MockSite) -> None:
-    replica.fault("bad-gzip", match=".")
-    response, body = fetch(replica, path_of(replica))
+def test_bad_gzip_is_no_gzip(mocksite: MockSite) -> None:
+    mocksite.fault("bad-gzip", match=".")
+    response, body = fetch(mocksite, path_of(mocksite))
     assert response.headers["Content-Encoding"] == "gzip"
     with pytest.raises(gzip.BadGzipFile):
         gzip.decompress(body)
 
 
-def test_redirects_lead_elsewhere_or_round_and_round(replica: MockSite) -> None:
-    replica.fault("redirect", match="doc-i", to="http://10.0.0.1/x", times=1)
-    replica.fault("redirect-loop", match="doc-i")
-    answers = [fetch(replica, path_of(replica))[0] for _ in range(2)]
+def test_redirects_lead_elsewhere_or_round_and_round(mocksite: MockSite) -> None:
+    mocksite.fault("redirect", match="doc-i", to="http://10.0.0.1/x", times=1)
+    mocksite.fault("redirect-loop", match="doc-i")
+    answers = [fetch(mocksite, path_of(mocksite))[0] for _ in range(2)]
     assert [response.status for response in answers] == [302, 302]
     assert [response.headers["Location"] for response in answers] == [
         "http://10.0.0.1/x",
-        replica.url + path_of(replica),
+        mocksite.url + path_of(mocksite),
     ]

@@ -47,9 +47,13 @@ def poll(store: Store, feed: str, at: datetime, newest: datetime, error: Failure
 NOON = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)  # of tests.test_store
 
 
-def walk(store: Store, feed: str, start: datetime, end: datetime, floor: datetime | None = None) -> None:
+def backfill(
+    store: Store, feed: str, start: datetime, end: datetime, oldest_available: datetime | None = None
+) -> None:
     """Read what a list had from start to end."""
-    store.commit_stretch(BackfillPage(feed, NOW, (), covered=Span(start, end), floor=floor), FILING, {}, {})
+    store.commit_backfill_page(
+        BackfillPage(feed, NOW, (), covered=Span(start, end), oldest_available=oldest_available), FILING, {}, {}
+    )
 
 
 def leave_gap(store: Store, feed: str, start: datetime, end: datetime) -> None:
@@ -62,7 +66,7 @@ def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Sto
     for hours in (4, 3):
         poll(store, "feed1", NOW - hours * HOUR, NOW, Failure("feed1", FailureKind.TEMPORARY, "status 502"))
     poll(store, "feed2", NOW - HOUR, NOW - 2 * HOUR)
-    store.commit_rest(HostBackoff("host2.invalid", NOW + HOUR, 1, stated=True, reason="status 456"))
+    store.commit_backoff(HostBackoff("host2.invalid", NOW + HOUR, 1, stated=True, reason="status 456"))
 
     feeds = {feed["id"]: feed for feed in home.run("status", "--json").json["feeds"]}
     shown = home.run("status").out
@@ -81,7 +85,7 @@ def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Sto
 def test_status_says_how_a_gap_is_closed(home: Home, store: Store) -> None:
     leave_gap(store, "feed1", YESTERDAY, YESTERDAY + 2 * HOUR)
     leave_gap(store, "feed2", YESTERDAY, YESTERDAY + 2 * HOUR)
-    walk(store, "feed2", YESTERDAY + 3 * HOUR, YESTERDAY + 4 * HOUR, floor=YESTERDAY + 3 * HOUR)
+    backfill(store, "feed2", YESTERDAY + 3 * HOUR, YESTERDAY + 4 * HOUR, oldest_available=YESTERDAY + 3 * HOUR)
 
     gaps = home.run("status", "--json").json["gaps"]
     shown = home.run("status").out
@@ -108,9 +112,9 @@ def test_many_gaps_are_cut_and_counted(home: Home, store: Store) -> None:
 
 
 def test_coverage_shows_yesterdays_hours(home: Home, store: Store) -> None:
-    walk(store, "feed1", YESTERDAY - DAY, YESTERDAY + 6 * HOUR)
-    walk(store, "feed1", YESTERDAY + 12 * HOUR, TODAY)
-    walk(store, "feed2", YESTERDAY + 18 * HOUR, TODAY)
+    backfill(store, "feed1", YESTERDAY - DAY, YESTERDAY + 6 * HOUR)
+    backfill(store, "feed1", YESTERDAY + 12 * HOUR, TODAY)
+    backfill(store, "feed2", YESTERDAY + 18 * HOUR, TODAY)
     day = str(YESTERDAY.date())
 
     shown = home.run("coverage", "--day", day)
@@ -138,8 +142,8 @@ def test_coverage_shows_yesterdays_hours(home: Home, store: Store) -> None:
 
 
 def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store) -> None:
-    walk(store, "feed1", TODAY - 2 * DAY, TODAY - DAY)
-    walk(store, "feed2", TODAY - 12 * HOUR, NOW + HOUR)
+    backfill(store, "feed1", TODAY - 2 * DAY, TODAY - DAY)
+    backfill(store, "feed2", TODAY - 12 * HOUR, NOW + HOUR)
 
     shown = home.run("coverage", "--feed", "feed2", "--feed", "feed1").out.splitlines()
     found = home.run("coverage", "--json").json
@@ -162,7 +166,7 @@ def test_coverage_of_an_archive_not_yet_begun_says_so(home: Home) -> None:
 
 def test_a_feed_that_is_no_longer_configured_is_shown_when_it_is_named(home: Home, store: Store) -> None:
     poll(store, "former", YESTERDAY, YESTERDAY)
-    walk(store, "former", YESTERDAY, TODAY)
+    backfill(store, "former", YESTERDAY, TODAY)
 
     assert "former" not in home.run("coverage").out
     (found,) = home.run("coverage", "--feed", "former", "--day", str(YESTERDAY.date()), "--json").json

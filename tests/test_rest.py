@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.model.feed import HostBackoff
-from crawler.http.backoff import LONGEST, LONGEST_STATED, HostBackedOffError, HostBackoffs
+from crawler.http.backoff import LONGEST, MAX_STATED, HostBackedOffError, HostBackoffs
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
 FIRST = timedelta(seconds=10)
@@ -34,81 +34,83 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def rests(clock: Clock) -> HostBackoffs:
+def backoffs(clock: Clock) -> HostBackoffs:
     return HostBackoffs(FIRST, clock)
 
 
 def span_after(retry_after: str | None) -> timedelta:
     """How long a host rests after a first refusal that says this."""
     told: list[HostBackoff] = []
-    HostBackoffs(FIRST, lambda: START, on_rest=told.append).refused(HOST, 429, retry_after)
+    HostBackoffs(FIRST, lambda: START, on_backoff=told.append).refused(HOST, 429, retry_after)
     return told[0].until - START
 
 
-def test_a_host_that_refused_nothing_may_be_asked(rests: HostBackoffs) -> None:
-    rests.check(HOST)
-    assert rests.current(HOST) is None
+def test_a_host_that_refused_nothing_may_be_asked(backoffs: HostBackoffs) -> None:
+    backoffs.check(HOST)
+    assert backoffs.current(HOST) is None
 
 
-def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(rests: HostBackoffs) -> None:
-    rests.refused(HOST, 456, None)
-    assert rests.current(HOST) == HostBackoff(HOST, START + FIRST, 1, stated=False, reason="it answered 456")
+def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(backoffs: HostBackoffs) -> None:
+    backoffs.refused(HOST, 456, None)
+    assert backoffs.current(HOST) == HostBackoff(
+        HOST, START + FIRST, 1, from_retry_after=False, reason="it answered 456"
+    )
     with pytest.raises(
         HostBackedOffError, match=rf"^{HOST} wants rest until 2026-09-30 02:00:10 UTC \(it answered 456\)$"
     ):
-        rests.check(HOST)
-    rests.check("news.sina.com.cn")
+        backoffs.check(HOST)
+    backoffs.check("news.sina.com.cn")
 
 
-def test_a_rest_ends_at_its_time(rests: HostBackoffs, clock: Clock) -> None:
-    rests.refused(HOST, 403, None)
+def test_a_rest_ends_at_its_time(backoffs: HostBackoffs, clock: Clock) -> None:
+    backoffs.refused(HOST, 403, None)
     clock.go_on(FIRST - timedelta(milliseconds=1))
-    assert rests.current(HOST)
+    assert backoffs.current(HOST)
     clock.go_on(timedelta(milliseconds=1))
-    rests.check(HOST)
+    backoffs.check(HOST)
 
 
-def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(rests: HostBackoffs, clock: Clock) -> None:
+def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(backoffs: HostBackoffs, clock: Clock) -> None:
     spans = []
     for _ in range(40):
-        rests.refused(HOST, 429, None)
-        rest = rests.current(HOST)
-        assert rest is not None
-        spans.append(rest.until - clock.now)
-        clock.now = rest.until
+        backoffs.refused(HOST, 429, None)
+        backoff = backoffs.current(HOST)
+        assert backoff is not None
+        spans.append(backoff.until - clock.now)
+        clock.now = backoff.until
     assert spans[:5] == [FIRST * factor for factor in (1, 2, 4, 8, 16)]
     assert set(spans[9:]) == {LONGEST}
 
 
-def test_refusals_of_requests_sent_before_the_rest_began_count_once(rests: HostBackoffs, clock: Clock) -> None:
+def test_refusals_of_requests_sent_before_the_rest_began_count_once(backoffs: HostBackoffs, clock: Clock) -> None:
     for status in (429, 429, 403):
-        rests.refused(HOST, status, "3600")
+        backoffs.refused(HOST, status, "3600")
         clock.go_on(timedelta(seconds=1))
-    rest = rests.current(HOST)
-    assert rest is not None
-    assert (rest.strikes, rest.until) == (1, START + timedelta(hours=1))
+    backoff = backoffs.current(HOST)
+    assert backoff is not None
+    assert (backoff.failures, backoff.until) == (1, START + timedelta(hours=1))
 
 
-def test_an_answer_sent_before_the_rest_began_does_not_end_it(rests: HostBackoffs) -> None:
-    rests.refused(HOST, 429, None)
-    rests.answered(HOST)
-    assert rests.current(HOST)
+def test_an_answer_sent_before_the_rest_began_does_not_end_it(backoffs: HostBackoffs) -> None:
+    backoffs.refused(HOST, 429, None)
+    backoffs.answered(HOST)
+    assert backoffs.current(HOST)
 
 
 def test_an_answer_after_the_rest_ends_it_and_the_count(clock: Clock) -> None:
     answered: list[str] = []
     told: list[HostBackoff] = []
-    rests = HostBackoffs(FIRST, clock, on_rest=told.append, on_answer=answered.append)
-    rests.answered(HOST)
+    backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append, on_answer=answered.append)
+    backoffs.answered(HOST)
     assert answered == [], "a host that did not rest has nothing to end"
     for _ in range(2):
-        rests.refused(HOST, 429, None)
+        backoffs.refused(HOST, 429, None)
         clock.go_on(LONGEST)
-    rests.answered(HOST)
-    rests.answered(HOST)
-    rests.refused(HOST, 429, None)
+    backoffs.answered(HOST)
+    backoffs.answered(HOST)
+    backoffs.refused(HOST, 429, None)
     assert answered == [HOST]
-    assert [rest.strikes for rest in told] == [1, 2, 1]
+    assert [backoff.failures for backoff in told] == [1, 2, 1]
 
 
 HTTP_DATE = format_datetime(START + timedelta(minutes=5), usegmt=True)
@@ -143,39 +145,39 @@ def test_a_retry_after_that_says_nothing_is_as_none(retry_after: str | None) -> 
 @settings(max_examples=300, deadline=None)
 @given(retry_after=st.text(max_size=40) | st.text(st.sampled_from("0123456789 :,-+GMTSepWdnu"), max_size=30))
 def test_whatever_a_host_says_its_rest_is_bounded(retry_after: str) -> None:
-    assert timedelta(0) <= span_after(retry_after) <= LONGEST_STATED
+    assert timedelta(0) <= span_after(retry_after) <= MAX_STATED
 
 
 def test_what_a_host_stated_holds_in_later_runs(clock: Clock) -> None:
-    past = HostBackoff(HOST, START + timedelta(hours=3), 4, stated=True, reason="it answered 429")
-    rests = HostBackoffs(FIRST, clock, past=[past])
-    assert rests.current(HOST) == past
+    past = HostBackoff(HOST, START + timedelta(hours=3), 4, from_retry_after=True, reason="it answered 429")
+    backoffs = HostBackoffs(FIRST, clock, past=[past])
+    assert backoffs.current(HOST) == past
     clock.go_on(timedelta(hours=3))
-    assert rests.current(HOST) is None
+    assert backoffs.current(HOST) is None
 
 
 def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None:
     told: list[HostBackoff] = []
-    past = HostBackoff(HOST, START + timedelta(hours=1), 3, stated=False, reason="it answered 403")
-    rests = HostBackoffs(FIRST, clock, past=[past], on_rest=told.append)
-    rests.check(HOST)  # a new run may ask once
-    rests.refused(HOST, 403, None)
-    assert told == [HostBackoff(HOST, START + FIRST * 8, 4, stated=False, reason="it answered 403")]
+    past = HostBackoff(HOST, START + timedelta(hours=1), 3, from_retry_after=False, reason="it answered 403")
+    backoffs = HostBackoffs(FIRST, clock, past=[past], on_backoff=told.append)
+    backoffs.check(HOST)  # a new run may ask once
+    backoffs.refused(HOST, 403, None)
+    assert told == [HostBackoff(HOST, START + FIRST * 8, 4, from_retry_after=False, reason="it answered 403")]
 
 
 def test_a_past_rest_is_forgotten_when_the_host_answers(clock: Clock) -> None:
     answered: list[str] = []
-    past = HostBackoff(HOST, START - timedelta(days=1), 7, stated=True, reason="it answered 403")
-    rests = HostBackoffs(FIRST, clock, past=[past], on_answer=answered.append)
-    rests.answered(HOST)
+    past = HostBackoff(HOST, START - timedelta(days=1), 7, from_retry_after=True, reason="it answered 403")
+    backoffs = HostBackoffs(FIRST, clock, past=[past], on_answer=answered.append)
+    backoffs.answered(HOST)
     assert answered == [HOST]
 
 
 def test_a_host_that_goes_on_refusing_after_the_rest_it_stated_rests_longer(clock: Clock) -> None:
     told: list[HostBackoff] = []
-    rests = HostBackoffs(FIRST, clock, on_rest=told.append)
+    backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append)
     for _ in range(4):
-        rests.refused(HOST, 429, "0")
+        backoffs.refused(HOST, 429, "0")
         clock.go_on(told[-1].until - clock.now)
     spans = [timedelta(0), 2 * FIRST, 4 * FIRST, 8 * FIRST]
-    assert [rest.until for rest in told] == [START + sum(spans[: n + 1], timedelta()) for n in range(4)]
+    assert [backoff.until for backoff in told] == [START + sum(spans[: n + 1], timedelta()) for n in range(4)]

@@ -35,18 +35,18 @@ def outcomes(home: Home, docid: str) -> list[tuple[str, int]]:
 
 
 @pytest.fixture
-def archived(home: Home, replica: MockSite) -> Home:
-    home.configure(replica.endpoint)
+def archived(home: Home, mocksite: MockSite) -> Home:
+    home.configure(mocksite.endpoint)
     crawled(home)
-    replica.clock += 60
+    mocksite.clock += 60
     return home
 
 
-def test_an_edited_text_is_another_version_and_the_first_one_is_kept(archived: Home, replica: MockSite) -> None:
-    docid = replica.site.stories[0].docid
+def test_an_edited_text_is_another_version_and_the_first_one_is_kept(archived: Home, mocksite: MockSite) -> None:
+    docid = mocksite.site.stories[0].docid
     path = path_of(archived, docid)
     before = path.read_bytes()
-    replica.site.edit(docid, replica.clock, body="<p>　　更正：前一版本的数字有误，应为4.9%。</p>")
+    mocksite.site.edit(docid, mocksite.clock, body="<p>　　更正：前一版本的数字有误，应为4.9%。</p>")
 
     assert crawled(archived).json["revised"] == 1
     assert "更正" in path.read_text(encoding="utf-8")
@@ -63,10 +63,10 @@ def test_an_edited_text_is_another_version_and_the_first_one_is_kept(archived: H
     assert outcomes(archived, docid) == [("first", 1), ("revised", 2)]
 
 
-def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archived: Home, replica: MockSite) -> None:
-    docid = replica.site.stories[1].docid
+def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archived: Home, mocksite: MockSite) -> None:
+    docid = mocksite.site.stories[1].docid
     path = path_of(archived, docid)
-    replica.site.edit(docid, replica.clock, title="换了一个标题")
+    mocksite.site.edit(docid, mocksite.clock, title="换了一个标题")
 
     assert crawled(archived).json["revised"] == 1
     assert path_of(archived, docid) == path
@@ -75,23 +75,23 @@ def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archive
 
 
 def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_looked_at_again(
-    archived: Home, replica: MockSite
+    archived: Home, mocksite: MockSite
 ) -> None:
-    docid = replica.site.stories[0].docid
+    docid = mocksite.site.stories[0].docid
     archived.execute(
         "UPDATE entries SET tried = '2099-01-01T00:00:00.000+00:00', due = '2099-01-02T00:00:00.000+00:00'"
     )
-    replica.site.edit(docid, replica.clock, title="换了一个标题")
+    mocksite.site.edit(docid, mocksite.clock, title="换了一个标题")
     assert crawled(archived).json["revised"] == 1
-    replica.clock += 60
+    mocksite.clock += 60
     assert crawled(archived).json["revised"] == 0
     assert len(outcomes(archived, docid)) == 2, "once"
 
 
-def test_a_changed_mtime_with_nothing_new_behind_it_is_no_version(archived: Home, replica: MockSite) -> None:
-    docid = replica.site.stories[2].docid
+def test_a_changed_mtime_with_nothing_new_behind_it_is_no_version(archived: Home, mocksite: MockSite) -> None:
+    docid = mocksite.site.stories[2].docid
     files = {path: path.read_bytes() for path in archived.files()}
-    replica.site.edit(docid, replica.clock)  # only the time of change moves
+    mocksite.site.edit(docid, mocksite.clock)  # only the time of change moves
 
     assert crawled(archived).json["revised"] == 0
     assert outcomes(archived, docid) == [("first", 1), ("same", 1)]
@@ -111,26 +111,26 @@ FURNITURE = (
 
 
 @pytest.mark.parametrize("furniture", FURNITURE)
-def test_what_changes_at_every_load_is_no_version(archived: Home, replica: MockSite, furniture: str) -> None:
-    docid = replica.site.stories[0].docid
+def test_what_changes_at_every_load_is_no_version(archived: Home, mocksite: MockSite, furniture: str) -> None:
+    docid = mocksite.site.stories[0].docid
     body = "<p>　　正文。</p>"
     for number in (1, 2, 3):
         dress = furniture.replace("{n_blanks}", "\n \u3000 " * number).replace("{n}", str(number))
-        replica.site.edit(docid, replica.clock, body=body + dress)
+        mocksite.site.edit(docid, mocksite.clock, body=body + dress)
         crawled(archived)
-        replica.clock += 60
+        mocksite.clock += 60
     assert outcomes(archived, docid) == [("first", 1), ("revised", 2), ("same", 2), ("same", 2)]
 
 
-def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, replica: MockSite) -> None:
+def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, mocksite: MockSite) -> None:
     """Without a word of the list: a silent edit."""
-    home.configure(replica.endpoint, more='[schedule]\nrecheck = ["1s"]')
+    home.configure(mocksite.endpoint, more='[schedule]\nrecheck = ["1s"]')
     crawled(home)
-    docid = replica.site.stories[0].docid
-    silent = replica.site.address(docid).removeprefix(replica.url)
-    page = replica.site.article(silent)
+    docid = mocksite.site.stories[0].docid
+    silent = mocksite.site.address(docid).removeprefix(mocksite.url)
+    page = mocksite.site.article(silent)
     assert page is not None
-    replica.site.pages[silent] = page.replace(b"</h1>", b"</h1>").replace(
+    mocksite.site.pages[silent] = page.replace(b"</h1>", b"</h1>").replace(
         b'<p class="article-editor">', '<p>悄悄加的一段。</p><p class="article-editor">'.encode()
     )
     # Its age has come by another clock than ours: that of the index.
@@ -140,36 +140,36 @@ def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, replica
     assert outcomes(home, docid) == [("first", 1), ("revised", 2)]
 
 
-def test_looking_again_keeps_to_its_budget(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more='[schedule]\nrecheck = ["1s"]\nrechecks = 5')
+def test_looking_again_keeps_to_its_budget(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more='[schedule]\nrecheck = ["1s"]\nrechecks = 5')
     crawled(home)
     home.execute("UPDATE entries SET recheck = '2020-01-01T00:00:00.000+00:00'")
-    replica.clear_hits()
+    mocksite.clear_hits()
     for _ in range(2):
         crawled(home)
     assert home.rows("SELECT count(*) FROM observations WHERE again = 1") == [(5,)]
-    assert sum("/doc-i" in hit.path for hit in replica.hits) == 5
+    assert sum("/doc-i" in hit.path for hit in mocksite.hits) == 5
 
 
-def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Home, replica: MockSite) -> None:
-    replica.site.edit(replica.site.stories[0].docid, replica.clock, title="新")
+def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Home, mocksite: MockSite) -> None:
+    mocksite.site.edit(mocksite.site.stories[0].docid, mocksite.clock, title="新")
     done = archived.run("crawl", "--json", "--limit", "1")
     assert (done.status, done.json["revised"]) == (0, 0)
     assert crawled(archived).json["revised"] == 1
 
 
 def test_a_fingerprint_by_an_older_rule_makes_no_version_and_gives_way_to_todays(
-    archived: Home, replica: MockSite
+    archived: Home, mocksite: MockSite
 ) -> None:
     """Else the first look after an update would make a version of every article."""
-    docid = replica.site.stories[0].docid
+    docid = mocksite.site.stories[0].docid
     [(today,)] = archived.rows(f"SELECT fingerprint FROM revisions WHERE docid = '{docid}'")
     archived.execute("UPDATE revisions SET fingerprint = '0:ab', story = 'x'")
-    replica.site.edit(docid, replica.clock)  # its mtime alone
+    mocksite.site.edit(docid, mocksite.clock)  # its mtime alone
 
     assert crawled(archived).json["revised"] == 0
     assert outcomes(archived, docid) == [("first", 1), ("same", 1)]
     assert archived.rows(f"SELECT fingerprint FROM revisions WHERE docid = '{docid}'") == [(today,)]
-    replica.clock += 60
-    replica.site.edit(docid, replica.clock, body="<p>　　另一个正文，与前面的不同。</p>")
+    mocksite.clock += 60
+    mocksite.site.edit(docid, mocksite.clock, body="<p>　　另一个正文，与前面的不同。</p>")
     assert crawled(archived).json["revised"] == 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate
-from scheduler.policy.arrival_rate import EMPTY, WANTED, expected, first_look, interval, is_known, learn, time_of
+from scheduler.policy.arrival_rate import EMPTY, WANTED, expected, first_fetch, interval, is_known, learn, time_of
 
 BASE = timedelta(minutes=5)  # half an article in it: six an hour
 SECOND, MINUTE, HOUR, DAY, WEEK = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400, 604_800))
@@ -22,7 +22,7 @@ MONDAY = datetime(2026, 3, 2, tzinfo=CHINA).astimezone(UTC)  # midnight in China
 spans = st.timedeltas(min_value=timedelta(0), max_value=13 * DAY)
 starts = st.floats(0, 2 * 365 * 24).map(lambda number: MONDAY + number * HOUR)
 numbers = st.floats(0, 1000)
-rhythms = st.builds(
+arrival_rates = st.builds(
     ArrivalRate,
     seconds=st.lists(st.floats(0, 50_000), min_size=48, max_size=48).map(tuple),
     arrivals=st.lists(st.floats(0, 500), min_size=48, max_size=48).map(tuple),
@@ -40,20 +40,20 @@ def even(start: datetime, end: datetime, number: int) -> list[datetime]:
     return [start + (n + 0.5) * (end - start) / number for n in range(number)]
 
 
-def touched(rhythm: ArrivalRate) -> dict[int, tuple[int, float]]:
+def touched(arrival_rate: ArrivalRate) -> dict[int, tuple[int, float]]:
     """The slots of which something is known: minutes watched, articles."""
-    both = enumerate(zip(rhythm.seconds, rhythm.arrivals, strict=True))
+    both = enumerate(zip(arrival_rate.seconds, arrival_rate.arrivals, strict=True))
     return {slot: (round(seconds / 60), round(arrivals, 1)) for slot, (seconds, arrivals) in both if seconds}
 
 
 def office(weeks: int) -> ArrivalRate:
     """The rhythm of a feed that brings 40 articles an hour from 9 to 16 on weekdays, and nothing else, ever."""
-    rhythm, since = replace(EMPTY, until=MONDAY), MONDAY
+    arrival_rate, since = replace(EMPTY, until=MONDAY), MONDAY
     for day in range(7 * weeks):
         if day % 7 < 5:
             until = at(day, 16)
-            rhythm, since = learn(rhythm, since, until, even(at(day, 9), until, 280)), until
-    return rhythm
+            arrival_rate, since = learn(arrival_rate, since, until, even(at(day, 9), until, 280)), until
+    return arrival_rate
 
 
 # -- learning -----------------------------------------------------------------------------------------------------
@@ -87,11 +87,11 @@ def test_evidence_counts_half_after_ten_more_hours_of_its_slot() -> None:
 
 
 def test_a_rhythm_that_lasts_is_learned_rightly_and_a_new_one_takes_its_place() -> None:
-    rhythm = EMPTY
+    arrival_rate = EMPTY
     for rate in (40, 4):
         for day in range(140):
-            rhythm = learn(rhythm, at(day, 9), at(day, 10), even(at(day, 9), at(day, 10), rate))
-        assert rhythm.arrivals[9] / rhythm.seconds[9] * 3600 == pytest.approx(rate, rel=0.1)
+            arrival_rate = learn(arrival_rate, at(day, 9), at(day, 10), even(at(day, 9), at(day, 10), rate))
+        assert arrival_rate.arrivals[9] / arrival_rate.seconds[9] * 3600 == pytest.approx(rate, rel=0.1)
 
 
 @settings(deadline=None)
@@ -116,10 +116,10 @@ def test_into_how_many_stretches_the_time_is_cut_does_not_matter(
 @settings(deadline=None)
 @given(starts, spans, st.lists(st.timedeltas(min_value=-DAY, max_value=14 * DAY), max_size=20))
 def test_no_evidence_is_made_up(start: datetime, span: timedelta, arrivals: list[timedelta]) -> None:
-    rhythm = learn(EMPTY, start, start + span, [start + arrival for arrival in arrivals])
-    assert 0 <= sum(rhythm.seconds) <= span.total_seconds() + 1e-3
-    assert 0 <= sum(rhythm.arrivals) <= len(arrivals) + 1e-9
-    assert min(rhythm.seconds) >= 0 <= min(rhythm.arrivals)
+    arrival_rate = learn(EMPTY, start, start + span, [start + arrival for arrival in arrivals])
+    assert 0 <= sum(arrival_rate.seconds) <= span.total_seconds() + 1e-3
+    assert 0 <= sum(arrival_rate.arrivals) <= len(arrivals) + 1e-9
+    assert min(arrival_rate.seconds) >= 0 <= min(arrival_rate.arrivals)
 
 
 def test_of_a_very_long_silence_the_last_two_weeks_are_learned_and_no_crowd_of_old_articles() -> None:
@@ -130,10 +130,10 @@ def test_of_a_very_long_silence_the_last_two_weeks_are_learned_and_no_crowd_of_o
 
 @pytest.mark.parametrize("back", [timedelta(0), SECOND, 5 * HOUR, 400 * DAY])
 def test_a_clock_that_was_set_back_teaches_nothing_but_the_new_time(back: timedelta) -> None:
-    rhythm = office(1)
-    assert rhythm.until is not None
-    set_back = learn(rhythm, rhythm.until, rhythm.until - back, [rhythm.until])
-    assert set_back == replace(rhythm, until=rhythm.until - back)
+    arrival_rate = office(1)
+    assert arrival_rate.until is not None
+    set_back = learn(arrival_rate, arrival_rate.until, arrival_rate.until - back, [arrival_rate.until])
+    assert set_back == replace(arrival_rate, until=arrival_rate.until - back)
 
 
 # -- the first look -----------------------------------------------------------------------------------------------
@@ -152,18 +152,18 @@ def test_a_clock_that_was_set_back_teaches_nothing_but_the_new_time(back: timede
 def test_a_first_list_is_a_record_of_when_its_articles_came(
     name: str, times: list[datetime], an_hour: float | None, known: bool
 ) -> None:
-    rhythm = first_look(times, at(2, 12))
-    assert rhythm.until == at(2, 12)
-    assert is_known(rhythm) is known
+    arrival_rate = first_fetch(times, at(2, 12))
+    assert arrival_rate.until == at(2, 12)
+    assert is_known(arrival_rate) is known
     if an_hour is None:
-        assert rhythm == replace(EMPTY, until=at(2, 12))
+        assert arrival_rate == replace(EMPTY, until=at(2, 12))
     else:
-        assert sum(rhythm.arrivals) / sum(rhythm.seconds) * 3600 == pytest.approx(an_hour, rel=0.08), name
+        assert sum(arrival_rate.arrivals) / sum(arrival_rate.seconds) * 3600 == pytest.approx(an_hour, rel=0.08), name
 
 
 def test_articles_of_the_future_are_no_part_of_a_first_look() -> None:
     times = even(at(2, 10), at(2, 12), 80)
-    assert first_look([*times, at(30, 0)], at(2, 12)) == first_look(times, at(2, 12))
+    assert first_fetch([*times, at(30, 0)], at(2, 12)) == first_fetch(times, at(2, 12))
 
 
 # -- what is to be expected ---------------------------------------------------------------------------------------
@@ -176,13 +176,15 @@ def test_while_nothing_is_known_one_poll_at_the_configured_interval_is_taken_for
 
 
 def test_after_a_week_an_office_feed_is_expected_in_office_hours() -> None:
-    rhythm = office(1)
-    assert expected(rhythm, at(7, 9), at(7, 16), BASE) == pytest.approx(280, rel=0.05)
-    assert expected(rhythm, at(7, 17), at(8, 8), BASE) < 8, "about half an article an hour of night, after a week"
+    arrival_rate = office(1)
+    assert expected(arrival_rate, at(7, 9), at(7, 16), BASE) == pytest.approx(280, rel=0.05)
+    assert expected(arrival_rate, at(7, 17), at(8, 8), BASE) < 8, (
+        "about half an article an hour of night, after a week"
+    )
     assert expected(office(6), at(49, 17), at(50, 8), BASE) < 3, "and less after six"
     # The next poll of a quiet night comes soon after nine, whenever the last one was.
     for minutes in (50, 30, 10, 1):
-        assert at(7, 9) < time_of(rhythm, at(7, 9) - minutes * MINUTE, WANTED, BASE) < at(7, 9) + MINUTE
+        assert at(7, 9) < time_of(arrival_rate, at(7, 9) - minutes * MINUTE, WANTED, BASE) < at(7, 9) + MINUTE
 
 
 def test_hours_never_watched_lean_on_those_that_were() -> None:
@@ -192,59 +194,59 @@ def test_hours_never_watched_lean_on_those_that_were() -> None:
 
 
 def test_one_article_of_a_rare_feed_is_no_habit_of_its_hour() -> None:
-    rhythm = learn(EMPTY, MONDAY, at(7, 0), [at(3, 10.5)])
-    assert expected(rhythm, at(10, 10), at(10, 11), BASE) < 0.25
-    assert expected(rhythm, at(7, 0), at(14, 0), BASE) < 4
+    arrival_rate = learn(EMPTY, MONDAY, at(7, 0), [at(3, 10.5)])
+    assert expected(arrival_rate, at(10, 10), at(10, 11), BASE) < 0.25
+    assert expected(arrival_rate, at(7, 0), at(14, 0), BASE) < 4
 
 
 def test_the_one_busy_hour_of_a_feed_with_few_articles_is_found() -> None:
-    rhythm = replace(EMPTY, until=MONDAY)
+    arrival_rate = replace(EMPTY, until=MONDAY)
     for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
-        rhythm = learn(rhythm, rhythm.until or MONDAY, at(day, 10), [at(day, 9.3), at(day, 9.6)])
-    assert interval(rhythm, at(14, 9), WANTED, BASE) < 20 * MINUTE
-    assert interval(rhythm, at(14, 14), WANTED, BASE) > 4 * HOUR
+        arrival_rate = learn(arrival_rate, arrival_rate.until or MONDAY, at(day, 10), [at(day, 9.3), at(day, 9.6)])
+    assert interval(arrival_rate, at(14, 9), WANTED, BASE) < 20 * MINUTE
+    assert interval(arrival_rate, at(14, 14), WANTED, BASE) > 4 * HOUR
 
 
 @settings(deadline=None)
-@given(rhythms, starts, st.timedeltas(min_value=timedelta(0), max_value=30 * DAY))
+@given(arrival_rates, starts, st.timedeltas(min_value=timedelta(0), max_value=30 * DAY))
 def test_what_is_expected_adds_up_and_weeks_at_once_are_as_hour_by_hour(
-    rhythm: ArrivalRate, start: datetime, span: timedelta
+    arrival_rate: ArrivalRate, start: datetime, span: timedelta
 ) -> None:
     end = start + span
     days = [start + n * DAY for n in range(span.days + 1)] + [end]
-    pieces = sum(expected(rhythm, a, b, BASE) for a, b in pairwise(days))
-    assert expected(rhythm, start, end, BASE) == pytest.approx(pieces, rel=1e-6, abs=1e-6)
-    assert expected(rhythm, end, start, BASE) == 0
+    pieces = sum(expected(arrival_rate, a, b, BASE) for a, b in pairwise(days))
+    assert expected(arrival_rate, start, end, BASE) == pytest.approx(pieces, rel=1e-6, abs=1e-6)
+    assert expected(arrival_rate, end, start, BASE) == 0
 
 
 @settings(deadline=None)
-@given(rhythms, starts, numbers)
+@given(arrival_rates, starts, numbers)
 def test_the_time_of_a_number_is_when_that_number_is_expected(
-    rhythm: ArrivalRate, start: datetime, number: float
+    arrival_rate: ArrivalRate, start: datetime, number: float
 ) -> None:
-    found = time_of(rhythm, start, number, BASE)
+    found = time_of(arrival_rate, start, number, BASE)
     assert start <= found <= start + 52 * WEEK
     if found < start + 52 * WEEK:
-        assert expected(rhythm, start, found, BASE) == pytest.approx(number, rel=1e-5, abs=1e-3)
+        assert expected(arrival_rate, start, found, BASE) == pytest.approx(number, rel=1e-5, abs=1e-3)
     else:
-        assert expected(rhythm, start, found, BASE) <= number * (1 + 1e-9)
+        assert expected(arrival_rate, start, found, BASE) <= number * (1 + 1e-9)
 
 
 @settings(deadline=None)
-@given(rhythms, starts, numbers, numbers)
-def test_more_is_not_to_be_had_sooner(rhythm: ArrivalRate, start: datetime, one: float, other: float) -> None:
+@given(arrival_rates, starts, numbers, numbers)
+def test_more_is_not_to_be_had_sooner(arrival_rate: ArrivalRate, start: datetime, one: float, other: float) -> None:
     less, more = sorted((one, other))
-    assert time_of(rhythm, start, less, BASE) <= time_of(rhythm, start, more, BASE)
-    assert interval(rhythm, start, less, BASE) <= interval(rhythm, start, more, BASE)
+    assert time_of(arrival_rate, start, less, BASE) <= time_of(arrival_rate, start, more, BASE)
+    assert interval(arrival_rate, start, less, BASE) <= interval(arrival_rate, start, more, BASE)
 
 
 @settings(deadline=None)
-@given(rhythms, starts, st.lists(spans, min_size=1, max_size=20), spans)
+@given(arrival_rates, starts, st.lists(spans, min_size=1, max_size=20), spans)
 def test_more_articles_never_make_the_interval_longer(
-    rhythm: ArrivalRate, start: datetime, arrivals: list[timedelta], after: timedelta
+    arrival_rate: ArrivalRate, start: datetime, arrivals: list[timedelta], after: timedelta
 ) -> None:
     def then(times: Iterable[datetime]) -> timedelta:
-        learned = learn(rhythm, start, start + 13 * DAY, times)
+        learned = learn(arrival_rate, start, start + 13 * DAY, times)
         return interval(learned, start + 13 * DAY + after, WANTED, BASE)
 
     times = [start + arrival for arrival in arrivals]

@@ -50,13 +50,13 @@ ENTRY = Entry(
 )
 
 
-def answer(*items: Any, **result: Any) -> str:
+def response(*items: Any, **result: Any) -> str:
     status = {"status": {"code": 0, "msg": "succ"}, "total": 1, "data": list(items)}
     return json.dumps({"result": status | result})
 
 
 def listing_of(*items: Any, **result: Any) -> Listing:
-    return read(answer(*items, **result).encode(), "application/json", FEED)
+    return read(response(*items, **result).encode(), "application/json", FEED)
 
 
 def test_an_item_gives_its_entry() -> None:
@@ -82,13 +82,13 @@ def test_items_keep_their_order() -> None:
     ],
 )
 def test_json_and_jsonp_are_read_alike(wrapped: str) -> None:
-    assert read(wrapped.format(answer(ITEM)).encode(), "text/javascript", FEED).entries == (ENTRY,)
+    assert read(wrapped.format(response(ITEM)).encode(), "text/javascript", FEED).entries == (ENTRY,)
 
 
 def test_a_title_with_the_marks_of_jsonp_is_no_jsonp() -> None:
     title = "fn({});}catch(e){};"
     assert (
-        read(f"try{{f({answer(ITEM | {'title': title})});}}catch(e){{}};".encode(), "", FEED).entries[0].title
+        read(f"try{{f({response(ITEM | {'title': title})});}}catch(e){{}};".encode(), "", FEED).entries[0].title
         == title
     )
 

@@ -28,7 +28,7 @@ def hours(number: float) -> datetime:
 
 def list_(store: Store, docid: str, seen: datetime) -> None:
     entry = Entry(docid, f"https://a.cn/{docid}", docid, BEGAN, None, None, None, None)
-    poll = Poll("china", seen, 1, (entry,), (), ground=True)
+    poll = Poll("china", seen, 1, (entry,), (), caught_up=True)
     store.commit_poll(poll, Filing(("金融",), "金融"), {docid: ["china"]}, {docid: "a.cn"})
 
 
@@ -116,14 +116,14 @@ def test_show_tells_of_it(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_story_that_another_medium_takes_over_is_found(home: Home, replica: MockSite) -> None:
+def test_a_story_that_another_medium_takes_over_is_found(home: Home, mocksite: MockSite) -> None:
     """By the whole way from a page to `show`."""
-    home.configure(replica.endpoint)
-    one, other = replica.site.stories[0].docid, replica.site.stories[1].docid
+    home.configure(mocksite.endpoint)
+    one, other = mocksite.site.stories[0].docid, mocksite.site.stories[1].docid
     text = "".join(f"<p>　　第{n}段，讲的是同一件事，增长{n}.{n}%。</p>" for n in range(9))
-    replica.site.edit(one, replica.clock - 9, title="各地报道的同一件事|快讯", body=f"{text}<p>责任编辑：甲</p>")
-    replica.site.edit(
-        other, replica.clock - 9, title="各地报道的同一件事", body=f"<p>某某社9月28日电 {text[5:]}<p>（完）</p>"
+    mocksite.site.edit(one, mocksite.clock - 9, title="各地报道的同一件事|快讯", body=f"{text}<p>责任编辑：甲</p>")
+    mocksite.site.edit(
+        other, mocksite.clock - 9, title="各地报道的同一件事", body=f"<p>某某社9月28日电 {text[5:]}<p>（完）</p>"
     )
     assert home.run("crawl").status == 0
     found = home.run("show", one, "--json").json["same_story"]

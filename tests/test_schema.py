@@ -57,12 +57,12 @@ def assert_as_it_was(store: Store) -> None:
         ),
     }
     assert store.gaps() == [Gap("china", NOW - HOUR, NOW - 30 * MINUTE)]
-    assert store.rests() == [
+    assert store.backoffs() == [
         HostBackoff("a.cn", NOW, 1, stated=False, reason="it answered 403", kind=FailureKind.BLOCKED)
     ]
     assert due(store) == ["a"]
     assert store.known("china", ["a"]) == {"a"}
-    assert (store.spans(), store.rhythms()) == ({}, {})
+    assert (store.spans(), store.arrival_rates()) == ({}, {})
 
 
 def test_an_index_of_the_first_version_opens_and_goes_on(old: Path) -> None:

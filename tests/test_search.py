@@ -117,7 +117,7 @@ def test_any_query_finds_what_answers_it(small: Store, query: Query) -> None:
 )
 def test_who_has_any_of_the_words_in_the_title_is_ranked_however_old(store: Store, asked: str, title: str) -> None:
     text = "银在金和9月茅台提价"
-    put(store, [Story(f"new{n}", "某题", text) for n in range(archive.search.search.MOST_RANKED)])
+    put(store, [Story(f"new{n}", "某题", text) for n in range(archive.search.search.MAX_RANKED)])
     put(store, [Story("old", title, text, published=NOW - timedelta(days=9))])
     assert store.search.find(parse(asked), 3)[0].docid == "old"
 
@@ -230,7 +230,7 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
 ) -> None:
     monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", first)
     monkeypatch.setattr(archive.search.candidates, "FIRST_TITLED", first)
-    monkeypatch.setattr(archive.search.search, "MOST_RANKED", 2)
+    monkeypatch.setattr(archive.search.search, "MAX_RANKED", 2)
     published = [NOW + timedelta(days=days) for days in (9, 8, 3, 7, 1, 2, 4, 5)]
     stories = [Story(f"doc{number}", "大盘", "茅台", published=when) for number, when in enumerate(published)]
     stories[4] = replace(stories[4], title="茅台")
@@ -256,7 +256,7 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
 def test_a_character_alone_is_found_wherever_it_stands(
     store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
 ) -> None:
-    monkeypatch.setattr(archive.search.candidates, "LEAST_READ", most)
+    monkeypatch.setattr(archive.search.candidates, "MIN_READ", most)
     monkeypatch.setattr(archive.search.candidates, "READ", 1)
     monkeypatch.setattr(archive.search.candidates, "TOGETHER", 3)
     monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", 5)
@@ -362,7 +362,7 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
     told = version(revision_of(Story("old", "茅台", "", "新社"), NOW), "业绩")
     assert told.article
     article = replace(told.article, media="新社", symbols=("sh600519",))
-    store.versions.commit([Decision(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
+    store.articles.commit([Decision(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
     assert found(store, "茅台 业绩") == found(store, "media:新社") == found(store, "symbol:sh600519") == ["old"]
     assert found(store, "media:旧社") == []
     store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
@@ -423,9 +423,9 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
     for hour in range(6):
         put(store, [Story(f"doc{hour}", "题", "茅台", published=NOW)], NOW + timedelta(hours=hour))
     then = (NOW + timedelta(hours=1)).isoformat(timespec="milliseconds")
-    windows = archive.search.search.windows.Windows(store._db, "", "~", then)
-    assert windows.take(1000)
-    assert (windows.passed, windows.take(1000)) == (2, None)
+    windows = archive.search.windows.Windows(store._db, "", "~", then)
+    assert windows.lease(1000)
+    assert (windows.passed, windows.lease(1000)) == (2, None)
     store.close()
 
 

@@ -96,7 +96,7 @@ def test_a_clock_that_is_set_back_makes_no_difference_between_the_two(
         store._db.execute("UPDATE entries SET first_seen = ?", [at(seen).isoformat(timespec="milliseconds")])
         store.search.add_missing()
         for number, step in enumerate(steps[1:], start=2):
-            store.versions.commit([version(revision_of(story, at(step), number))], [None])
+            store.articles.commit([version(revision_of(story, at(step), number))], [None])
         for step in range(7):
             assert_as_shown(store, at(step))
             assert_as_shown(store, at(step) + timedelta(seconds=1))
@@ -144,7 +144,7 @@ def test_what_comes_later_does_not_change_how_rare_a_word_was(tmp_path: Path) ->
     assert found(then)[0] == "rare"
     for number in range(2, 104):
         changed = version(revision_of(Story("day", f"题{number}", "无"), NOW + timedelta(hours=number), number), "无")
-        store.versions.commit([changed], [None])
+        store.articles.commit([changed], [None])
     assert found(None)[0] == "rare"
     put(store, [Story(f"later{n}", "某题", "无关") for n in range(100)], NOW + timedelta(hours=1))
     assert found(then)[0] == "rare"

@@ -25,13 +25,13 @@ AS_OF = "&as_of=2020-01-01T00:00"
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
     """The replica's articles with their pictures, one of them in two versions, archived and served."""
-    with MockSite(local_pictures(make_stories(40, newest=NEWEST))) as replica:
-        served_home.configure(replica.endpoint, more=ON)
+    with MockSite(local_pictures(make_stories(40, newest=NEWEST))) as mocksite:
+        served_home.configure(mocksite.endpoint, more=ON)
         assert served_home.run("crawl", "--json").json["archived"] == 40
-        story = replica.site.stories[0]
-        replica.clock += 60
-        replica.site.edit(story.docid, replica.clock, "改过的标题", story.body.replace("两成", "三成"))
-        replica.site.edit(replica.site.stories[1].docid, replica.clock)  # only the time of change moves
+        story = mocksite.site.stories[0]
+        mocksite.clock += 60
+        mocksite.site.edit(story.docid, mocksite.clock, "改过的标题", story.body.replace("两成", "三成"))
+        mocksite.site.edit(mocksite.site.stories[1].docid, mocksite.clock)  # only the time of change moves
         assert served_home.run("crawl", "--json").json["revised"] == 1
     with Serving(served_home) as serving:
         yield serving
@@ -61,9 +61,9 @@ def test_what_a_search_finds_can_be_followed_in_a_feed_reader(served: Serving, s
     page = served.page("/search?q=茅台")
     [address] = re.findall(r'<link rel="alternate" type="application/atom\+xml"[^>]* href="([^"]+)"', page)
 
-    answer = served.get(unescape(address))
-    read = feedparser.parse(BytesIO(answer.content))
-    assert answer.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    response = served.get(unescape(address))
+    read = feedparser.parse(BytesIO(response.content))
+    assert response.headers["content-type"] == "application/atom+xml; charset=utf-8"
     assert not read.bozo
     assert [entry.title for entry in read.entries] == [
         hit["title"] for hit in served_home.run("search", "茅台", "--json", "--sort", "time", "--limit", "100").json
@@ -252,9 +252,9 @@ def test_pictures_come_from_the_archive_alone(served: Serving, served_home: Home
 
     assert sources
     assert all(source.startswith("/picture/") for source in sources)
-    answer = served.get(f"/picture/{file.stem}")
-    assert answer.content == file.read_bytes()
-    assert answer.headers["content-type"] in {"image/png", "image/jpeg"}
+    response = served.get(f"/picture/{file.stem}")
+    assert response.content == file.read_bytes()
+    assert response.headers["content-type"] in {"image/png", "image/jpeg"}
     assert served.get("/picture/" + "0" * 64).status_code == 404
 
 
@@ -335,18 +335,18 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
     ],
 )
 def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int, told: str) -> None:
-    answer = served.get(address)
+    response = served.get(address)
 
-    assert answer.status_code == status
-    assert told in unescape(answer.text)
-    assert "Traceback" not in answer.text
+    assert response.status_code == status
+    assert told in unescape(response.text)
+    assert "Traceback" not in response.text
 
 
 def test_what_is_wrong_with_the_data_is_said_in_json_too(served: Serving) -> None:
-    answer = served.get("/index/nowhere.json")
+    response = served.get("/index/nowhere.json")
 
-    assert answer.status_code == 404
-    assert answer.json()["ok"] is False
+    assert response.status_code == 404
+    assert response.json()["ok"] is False
 
 
 def test_an_article_that_waits_has_a_page(served: Serving, served_home: Home) -> None:

@@ -25,9 +25,9 @@ from tests.test_cli import assert_refused
 
 
 @pytest.fixture
-def archived(home: Home, replica: MockSite) -> Home:
+def archived(home: Home, mocksite: MockSite) -> Home:
     """A folder with an archive of twelve articles."""
-    home.configure(replica.endpoint)
+    home.configure(mocksite.endpoint)
     assert home.run("crawl", "--json").json["archived"] == 12
     return home
 
@@ -88,15 +88,15 @@ def test_an_index_that_is_no_database_is_refused(archived: Home) -> None:
 
 
 @pytest.mark.slow
-def test_it_shows_what_the_daemon_archives_meanwhile(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint, more='[schedule]\nmin = "1s"\nevery = "1s"\nmax = "2s"\n')
+def test_it_shows_what_the_daemon_archives_meanwhile(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, more='[schedule]\nmin = "1s"\nevery = "1s"\nmax = "2s"\n')
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
         with Serving(home) as serving:
             assert len(docids(serving.page("/"))) == 12
             fresh = make_stories(1, newest=NEWEST + 100, seed=9)[0]
-            replica.site.add(fresh)
-            replica.clock = fresh.intime
+            mocksite.site.add(fresh)
+            mocksite.clock = fresh.intime
             daemon.wait_for(f"archived .*{fresh.docid}")
             assert docids(serving.page("/"))[0] == fresh.docid
             assert daemon.stop() == 0  # whoever reads does not keep it from ending
@@ -120,15 +120,15 @@ def test_an_index_that_is_gone_is_told_of_and_read_again_when_it_is_back(archive
     index = archived.root / ".finarchive" / "index.db"
     with Serving(archived) as serving:
         index.rename(index.with_name("aside"))
-        answer = serving.get("/")
-        assert answer.status_code == 503
-        assert "No such file" in answer.text
+        response = serving.get("/")
+        assert response.status_code == 503
+        assert "No such file" in response.text
         index.with_name("aside").rename(index)
         assert len(docids(serving.page("/"))) == 12
 
 
-def test_an_archive_in_a_folder_with_any_name_is_served(home: Home, replica: MockSite) -> None:
-    home.configure(replica.endpoint)
+def test_an_archive_in_a_folder_with_any_name_is_served(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
     home.env["FINARCHIVE_ARCHIVE_ROOT"] = "what? 100%#1/新 闻"
     assert home.run("crawl", "--json").json["archived"] == 12
 

@@ -40,8 +40,8 @@ def served(served_home: Home) -> Iterator[Serving]:
     hostile = replace(
         first, title=SCRIPT, media=SCRIPT, keywords=(SCRIPT, "javascript:alert(1)"), body=BODY, page_layout="finance"
     )
-    with MockSite([hostile, *others]) as replica:
-        served_home.configure(replica.endpoint)
+    with MockSite([hostile, *others]) as mocksite:
+        served_home.configure(mocksite.endpoint)
         assert served_home.run("crawl", "--json").json["archived"] == 6
     served_home.execute(f"INSERT INTO symbols VALUES ('{SCRIPT.replace(chr(39), chr(39) * 2)}', '{HOSTILE}', 1)")
     served_home.execute(
@@ -124,10 +124,10 @@ def test_the_raw_page_is_what_was_sent_and_runs_nothing(served: Serving, served_
     assert shown.headers["content-type"].startswith("text/plain")
     assert "<script>alert(1)</script>" in shown.text
     assert "</html>" in shown.text
-    for answer in (shown, whole):
-        assert answer.headers["content-security-policy"] == POLICY_OF_RAW
+    for response in (shown, whole):
+        assert response.headers["content-security-policy"] == POLICY_OF_RAW
         assert POLICY_OF_RAW.startswith("sandbox; default-src 'none'")
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["x-content-type-options"] == "nosniff"
     assert whole.headers["content-disposition"].startswith(f'attachment; filename="{HOSTILE}-')
     head, _, body = whole.content.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200\r\n")
@@ -139,10 +139,10 @@ def test_the_raw_page_is_what_was_sent_and_runs_nothing(served: Serving, served_
 def test_a_raw_page_is_shown_in_the_encoding_that_it_has(served: Serving) -> None:
     raw = next(each for each in links(served.page(f"/article/{PLAIN}")) if "/raw/" in each)
 
-    answer = served.get(raw)
+    response = served.get(raw)
 
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert "新浪财经" in answer.text
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "新浪财经" in response.text
 
 
 @pytest.mark.parametrize(
@@ -159,21 +159,21 @@ def test_a_raw_page_is_shown_in_the_encoding_that_it_has(served: Serving) -> Non
     ],
 )  # fmt: skip
 def test_no_other_file_and_nothing_of_the_machine_is_told(served: Serving, served_home: Home, address: str) -> None:
-    answer = served.client.get(httpx.URL(served.address).copy_with(raw_path=address.encode()))
+    response = served.client.get(httpx.URL(served.address).copy_with(raw_path=address.encode()))
 
     # Where a percent sign is found, Datasette looks once more under the address with a tilde, as it writes it.
-    assert answer.status_code in {302, 400, 403, 404}, answer.text
-    assert answer.next_request is None or served.client.send(answer.next_request).status_code == 404
-    assert str(served_home.root) not in answer.text
-    assert "SQLite format" not in answer.text
+    assert response.status_code in {302, 400, 403, 404}, response.text
+    assert response.next_request is None or served.client.send(response.next_request).status_code == 404
+    assert str(served_home.root) not in response.text
+    assert "SQLite format" not in response.text
 
 
 @pytest.mark.parametrize("host", ["evil.cn", "127.0.0.1.evil.cn", "localhost.evil.cn:80", "[::1]", "", "a@localhost"])
 def test_who_calls_us_by_another_name_gets_nothing(served: Serving, host: str) -> None:
-    answer = served.get("/", host=host)
+    response = served.get("/", host=host)
 
-    assert answer.status_code == 403
-    assert "茅台" not in answer.text
+    assert response.status_code == 403
+    assert "茅台" not in response.text
 
 
 def test_our_own_names_and_those_of_the_configuration_will_do(served: Serving, served_home: Home) -> None:
@@ -188,15 +188,15 @@ def test_our_own_names_and_those_of_the_configuration_will_do(served: Serving, s
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_nothing_can_be_sent_to_us(served: Serving, method: str) -> None:
     for address in ("/", "/index", "/index?sql=select+1", "/search"):
-        answer = served.client.request(method, address, content=b"sql=delete from entries")
-        assert answer.status_code == 405
-        assert answer.headers["allow"] == "GET, HEAD"
+        response = served.client.request(method, address, content=b"sql=delete from entries")
+        assert response.status_code == 405
+        assert response.headers["allow"] == "GET, HEAD"
 
 
 def test_head_is_as_get_without_a_body(served: Serving) -> None:
     for address in ("/", "/index/revisions", f"/article/{PLAIN}"):
-        answer = served.client.head(address)
-        assert (answer.status_code, answer.content) == (200, b"")
+        response = served.client.head(address)
+        assert (response.status_code, response.content) == (200, b"")
 
 
 def test_another_site_may_link_here_and_load_nothing(served: Serving) -> None:
@@ -216,7 +216,7 @@ def test_another_site_may_link_here_and_load_nothing(served: Serving) -> None:
 def test_a_query_that_takes_too_long_is_stopped(served: Serving) -> None:
     slow = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n"
 
-    answer = served.get(f"/index.json?sql={quote(slow)}")
+    response = served.get(f"/index.json?sql={quote(slow)}")
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
     assert served.get("/").status_code == 200

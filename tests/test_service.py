@@ -19,7 +19,7 @@ from tests.conftest import Home
 REPOSITORY = Path(__file__).parents[1]
 TEMPLATE = (REPOSITORY / "config" / "finarchive.service").read_text(encoding="utf-8")
 PROGRAM = PurePath("/opt/finarchive/bin/finarchive")
-MOST_EXPOSURE = 1.5  # of 10, as systemd-analyze counts it
+MAX_EXPOSURE = 1.5  # of 10, as systemd-analyze counts it
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 
@@ -42,13 +42,13 @@ def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
 @needs_systemd
 def test_the_unit_leaves_little_open() -> None:
     done = subprocess.run(
-        ["systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={MOST_EXPOSURE * 10:.0f}",
+        ["systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={MAX_EXPOSURE * 10:.0f}",
          REPOSITORY / "config" / "finarchive.service"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     found = re.search(r"exposure level for finarchive\.service: ([\d.]+)", done.stdout)
     assert found, done.stderr
-    assert float(found[1]) <= MOST_EXPOSURE, done.stdout
+    assert float(found[1]) <= MAX_EXPOSURE, done.stdout
 
 
 def test_only_what_a_restart_cannot_mend_keeps_it_down() -> None:

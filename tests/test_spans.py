@@ -104,13 +104,19 @@ def test_holes_of_a_stretch(stretch: Span, spans: list[Span], expected: list[Spa
 # Polls
 
 
-def poll_of(*published: float | None, when: float = 0, ground: bool = True) -> Poll:
+def poll_of(*published: float | None, when: float = 0, caught_up: bool = True) -> Poll:
     entries = tuple(
         Entry(str(n), "http://a.cn/", "", None if p is None else at(p), None, None, None, None)
         for n, p in enumerate(published)
     )
     return Poll(
-        "china", at(when), 1, entries, (), ground, None if ground else Failure("china", FailureKind.TEMPORARY, "x")
+        "china",
+        at(when),
+        1,
+        entries,
+        (),
+        caught_up,
+        None if caught_up else Failure("china", FailureKind.TEMPORARY, "x"),
     )
 
 
@@ -132,7 +138,7 @@ def test_a_gap_reaches_from_what_was_known_to_what_was_seen(
     known = None if known_to is None else at(known_to)
     expected = Gap("china", at(gap[0]), at(gap[1])) if gap else None
     assert gap_left(poll_of(*published), known) == expected
-    assert gap_left(poll_of(*published, ground=False), known) is None
+    assert gap_left(poll_of(*published, caught_up=False), known) is None
 
 
 def test_a_first_poll_knows_whole_from_the_middle_of_what_it_read_last() -> None:
@@ -148,7 +154,7 @@ def test_a_first_poll_knows_whole_from_the_middle_of_what_it_read_last() -> None
 def test_a_later_poll_knows_whole_from_where_the_one_before_ended() -> None:
     assert span_read(poll_of(-1, when=300), at(0), None) == span(0, 300)
     assert span_read(poll_of(-1, when=300), at(0), Gap("china", at(50), at(100))) == span(100, 300)
-    assert span_read(poll_of(-1, when=300, ground=False), at(0), None) is None
+    assert span_read(poll_of(-1, when=300, caught_up=False), at(0), None) is None
     assert span_read(poll_of(-1, when=-300), at(0), None) is None, "the clock has jumped back"
 
 

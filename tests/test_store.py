@@ -85,7 +85,7 @@ def store(path: Path) -> Iterator[Store]:
 
 def test_an_index_just_made_knows_nothing(store: Store) -> None:
     assert store.counts() == Counts()
-    assert (store.feed_counts(), store.feed_histories(), store.gaps(), store.rests()) == ({}, {}, [], [])
+    assert (store.feed_counts(), store.feed_histories(), store.gaps(), store.backoffs()) == ({}, {}, [], [])
     assert store.known("china", ["a"]) == set()
     assert store.pending_hosts(NOW, NOW) == {}
     assert store.next_due() is None
@@ -114,7 +114,7 @@ def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     commit_revisions(store, [revision("a")])
     commit(store, poll_of(replace(entry("a"), title="new", url="https://x.cn/"), at=NOW + HOUR))
-    found = store.versions.find("a")
+    found = store.articles.find("a")
     assert found is not None
     assert (found["title"], found["status"]) == ("题“a”", "archived")
 
@@ -247,7 +247,7 @@ def test_a_feed_that_never_succeeded_says_so(store: Store) -> None:
 
 def test_a_poll_that_breaks_off_without_an_error_is_no_failure(store: Store) -> None:
     """An empty page in the middle of a list: it answers, and the next poll reads through it again."""
-    commit(store, replace(poll_of(entry("a")), ground=False), trouble=0.5)
+    commit(store, replace(poll_of(entry("a")), caught_up=False), trouble=0.5)
     history = store.feed_histories()["china"]
     assert (history.failing_since, history.trouble, history.complete_to) == (None, 0.0, None)
 

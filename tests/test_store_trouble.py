@@ -33,25 +33,25 @@ MISS = Failure("https://p.cn/missed.png", FailureKind.GONE, "status 404")
 DAYS = iter(range(1, 31))
 WRITES: dict[str, Callable[[Store], object]] = {
     "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
-    "commit_stretch": lambda store: store.commit_stretch(STRETCH, FILING, {"new": ["china"]}, {"new": HOST}),
-    "commit_rhythm": lambda store: store.commit_rhythm("china", ArrivalRate((1.0,), (2.0,), NOW)),
+    "commit_stretch": lambda store: store.commit_backfill_page(STRETCH, FILING, {"new": ["china"]}, {"new": HOST}),
+    "commit_rhythm": lambda store: store.commit_arrival_rate("china", ArrivalRate((1.0,), (2.0,), NOW)),
     "settle": lambda store: store.settle("china", "roll https://other.cn/", NOW),
     "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
     "apply": lambda store: store.apply([Event(JournalPosition("x", 1), "released", NOW, document={"parked": True})]),
-    "seals.commit": lambda store: store.seals.commit(f"2026-09-{next(DAYS):02d}", b"x", []),
+    "seals.commit": lambda store: store.manifests.commit(f"2026-09-{next(DAYS):02d}", b"x", []),
     "versions.commit": lambda store: commit_revisions(store, [revision("a")]),
-    "come_to_date": lambda store: store.come_to_date(NOW - timedelta(days=9), timedelta(0)),
+    "come_to_date": lambda store: store.clamp_future_times(NOW - timedelta(days=9), timedelta(0)),
     "release": lambda store: store.release(NOW, parked=True),
-    "gallery.commit": lambda store: store.gallery.commit([], [FailedImage(MISS, NOW, None)], NOW),
+    "gallery.commit": lambda store: store.images.commit([], [FailedImage(MISS, NOW, None)], NOW),
     "search.add_missing": lambda store: store.search.add_missing(),
-    "commit_rest": lambda store: store.commit_rest(HostBackoff("b.cn", NOW, 1, stated=True, reason="x")),
-    "end_rest": lambda store: store.end_rest("a.cn"),
+    "commit_rest": lambda store: store.commit_backoff(HostBackoff("b.cn", NOW, 1, stated=True, reason="x")),
+    "end_rest": lambda store: store.end_backoff("a.cn"),
 }
 READS: dict[str, Callable[[Store], object]] = {
     "known": lambda store: store.known("china", ["a"]),
     "pending_hosts": lambda store: store.pending_hosts(NOW, NOW),
     "due": lambda store: store.due(HOST, 9, NOW, NOW, []),
-    "rests": lambda store: store.rests(),
+    "rests": lambda store: store.backoffs(),
     "counts": lambda store: store.counts(),
     "feed_counts": lambda store: store.feed_counts(),
     "feed_histories": lambda store: store.feed_histories(),
@@ -59,50 +59,50 @@ READS: dict[str, Callable[[Store], object]] = {
     "next_due": lambda store: store.next_due(),
     "gaps": lambda store: store.gaps(),
     "spans": lambda store: store.spans(),
-    "rhythms": lambda store: store.rhythms(),
+    "rhythms": lambda store: store.arrival_rates(),
     "damage": lambda store: store.damage(),
-    "versions.find": lambda store: store.versions.find("a"),
-    "versions.newest": lambda store: store.versions.newest(["a", "b"]),
-    "seals.roots": lambda store: store.seals.roots(),
-    "seals.unsealed": lambda store: store.seals.unsealed(NOW),
-    "seals.sealed": lambda store: store.seals.sealed("2026-09-29"),
-    "seals.raw_files": lambda store: store.seals.raw_files(),
+    "versions.find": lambda store: store.articles.find("a"),
+    "versions.newest": lambda store: store.articles.newest(["a", "b"]),
+    "seals.roots": lambda store: store.manifests.roots(),
+    "seals.unsealed": lambda store: store.manifests.unsealed(NOW),
+    "seals.sealed": lambda store: store.manifests.sealed("2026-09-29"),
+    "seals.raw_files": lambda store: store.manifests.raw_files(),
     "overview.latest": lambda store: store.overview.latest(NOW),
     "overview.hours": lambda store: store.overview.hours(NOW - HOUR, NOW + HOUR, NOW),
     "overview.named": lambda store: store.overview.named(NOW - HOUR, NOW + HOUR, NOW, 5),
     "overview.of_symbol": lambda store: store.overview.of_symbol("sh600519", 9, 0, NOW),
     "overview.days_of_symbol": lambda store: store.overview.days_of_symbol("sh600519", NOW),
     "overview.facets": lambda store: store.overview.facets(parse("茅台"), NOW),
-    "overview.looks": lambda store: store.overview.looks("b", NOW),
+    "overview.looks": lambda store: store.overview.fetches("b", NOW),
     "search.numbers": lambda store: store.search.numbers(parse("茅台"), 9, NOW),
     "search.hits": lambda store: store.search.hits([1], NOW),
     "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
-    "gallery.media_type": lambda store: store.gallery.media_type("0" * 64),
+    "gallery.media_type": lambda store: store.images.media_type("0" * 64),
     "past.as_of": lambda store: store.past.as_of("a", NOW),
     "past.same_story": lambda store: store.past.same_story("b", NOW),
-    "versions.text": lambda store: store.versions.text("b", 1),
-    "versions.all_files": lambda store: list(store.versions.all_files()),
-    "versions.contradictions": lambda store: store.versions.contradictions(),
-    "versions.places_by_file": lambda store: store.versions.places_by_file(),
-    "versions.promised": lambda store: store.versions.promised(),
-    "versions.places": lambda store: store.versions.places(["sha1:X"]),
-    "versions.hosts": lambda store: store.versions.hosts(NOW, NOW),
-    "versions.due": lambda store: store.versions.due(HOST, 9, NOW, NOW, []),
-    "versions.looked_again": lambda store: store.versions.looked_again(NOW),
-    "gallery.hosts": lambda store: store.gallery.hosts(NOW + HOUR, NOW + HOUR),
-    "gallery.due": lambda store: store.gallery.due("p.cn", 9, NOW, NOW, in_hand=[]),
-    "gallery.next_due": lambda store: store.gallery.next_due(NOW - HOUR),
-    "gallery.path_of": lambda store: store.gallery.path_of("https://p.cn/kept.png"),
-    "gallery.files": lambda store: list(store.gallery.files()),
-    "gallery.unsealed": lambda store: list(store.gallery.unsealed(NOW + HOUR)),
-    "gallery.counts": lambda store: store.gallery.counts(),
-    "gallery.failures": lambda store: store.gallery.failures(),
+    "versions.text": lambda store: store.articles.text("b", 1),
+    "versions.all_files": lambda store: list(store.articles.all_files()),
+    "versions.contradictions": lambda store: store.articles.contradictions(),
+    "versions.places_by_file": lambda store: store.articles.places_by_file(),
+    "versions.promised": lambda store: store.articles.promised(),
+    "versions.places": lambda store: store.articles.places(["sha1:X"]),
+    "versions.hosts": lambda store: store.articles.hosts(NOW, NOW),
+    "versions.due": lambda store: store.articles.due(HOST, 9, NOW, NOW, []),
+    "versions.looked_again": lambda store: store.articles.rechecks_since(NOW),
+    "gallery.hosts": lambda store: store.images.hosts(NOW + HOUR, NOW + HOUR),
+    "gallery.due": lambda store: store.images.due("p.cn", 9, NOW, NOW, in_flight=[]),
+    "gallery.next_due": lambda store: store.images.next_due(NOW - HOUR),
+    "gallery.path_of": lambda store: store.images.path_of("https://p.cn/kept.png"),
+    "gallery.files": lambda store: list(store.images.files()),
+    "gallery.unsealed": lambda store: list(store.images.unsealed(NOW + HOUR)),
+    "gallery.counts": lambda store: store.images.counts(),
+    "gallery.failures": lambda store: store.images.failures(),
     "journal_positions": lambda store: store.journal_positions(),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
     "search.each": lambda store: list(store.search.each(And(()))),
     "past.feeds": lambda store: store.past.feeds("a", NOW),
     "past.gone": lambda store: store.past.gone("b", NOW),
-    "versions.revisions": lambda store: store.versions.revisions("a"),
+    "versions.revisions": lambda store: store.articles.revisions("a"),
 }
 
 
@@ -119,9 +119,9 @@ def path(tmp_path: Path) -> Path:
     store.settle("china", "roll https://a.cn/", NOW)
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
     commit_revisions(store, [revision("b")], {"https://p.cn/kept.png": "p.cn", MISS.subject: "p.cn"})
-    store.gallery.commit([StoredImage("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
+    store.images.commit([StoredImage("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
     commit_failure(store, Failure("c", FailureKind.GONE, "x"), NOW, None)
-    store.commit_rest(HostBackoff("a.cn", NOW, 1, stated=False, reason="x"))
+    store.commit_backoff(HostBackoff("a.cn", NOW, 1, stated=False, reason="x"))
     store.close()
     connection = sqlite3.connect(path)
     with connection:
@@ -264,7 +264,7 @@ def test_an_archive_that_is_not_there_reads_as_an_empty_one_and_is_not_made(tmp_
     store = Store.open_for_reading(tmp_path / "none" / "index.db")
     try:
         assert store.counts() == Counts()
-        assert (store.gaps(), store.versions.find("a"), store.damage()) == ([], None, None)
+        assert (store.gaps(), store.articles.find("a"), store.damage()) == ([], None, None)
     finally:
         store.close()
     assert list(tmp_path.iterdir()) == []

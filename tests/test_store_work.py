@@ -70,7 +70,7 @@ def test_a_failure_without_another_try_parks_the_entry(store: Store) -> None:
     assert store.counts() == Counts(entries=1, parked=1)
     assert due(store, NOW + 1000 * HOUR, tried_before=NOW + HOUR) == []
     assert store.failures("parked") == [("status 503", 1)]
-    found = store.versions.find("a")
+    found = store.articles.find("a")
     assert found is not None
     assert (found["status"], found["due"], found["attempts"]) == ("parked", None, 1)
     assert store.next_due() is None
@@ -78,10 +78,10 @@ def test_a_failure_without_another_try_parks_the_entry(store: Store) -> None:
 
 def test_a_failure_of_what_was_given_up_or_is_unknown_changes_no_entry(store: Store) -> None:
     commit(store, poll_of(entry("a"), failures=(UNREADABLE,)))
-    before = [store.versions.find(docid) for docid in ("a", "bad")]
+    before = [store.articles.find(docid) for docid in ("a", "bad")]
     for subject in ("bad", "unknown"):
         commit_failure(store, Failure(subject, FailureKind.GONE, "x"), NOW, NOW)
-    assert [store.versions.find(docid) for docid in ("a", "bad")] == before
+    assert [store.articles.find(docid) for docid in ("a", "bad")] == before
 
 
 def test_released_is_what_waits_for_a_later_time(store: Store) -> None:
@@ -111,14 +111,14 @@ def test_an_archived_article_is_found_by_docid_and_by_path(store: Store) -> None
     commit(store, poll_of(entry("a"), entry("b")), "china", "stock")
     commit_failure(store, FAILURE, NOW, NOW)
     commit_revisions(store, [revision("a", at=NOW + HOUR), revision("b")])
-    by_docid, by_path = store.versions.find("a"), store.versions.find(revision("a").path)
+    by_docid, by_path = store.articles.find("a"), store.articles.find(revision("a").path)
     assert by_docid is not None
     assert by_docid == by_path
     assert (by_docid["status"], by_docid["path"], by_docid["failure"]) == ("archived", revision("a").path, None)
-    assert store.versions.revisions("a") == [revision("a", at=NOW + HOUR)]
-    assert store.versions.revisions("unknown") == []
-    assert store.versions.find("unknown") is None
-    assert store.versions.find("") is None
+    assert store.articles.revisions("a") == [revision("a", at=NOW + HOUR)]
+    assert store.articles.revisions("unknown") == []
+    assert store.articles.find("unknown") is None
+    assert store.articles.find("") is None
     assert due(store, NOW + 9 * HOUR, tried_before=NOW + 9 * HOUR) == []
 
 
@@ -126,7 +126,7 @@ def test_revisions_come_in_order(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     numbered = [revision("a", number) for number in (1, 2, 3)]
     commit_revisions(store, reversed(numbered))
-    assert store.versions.revisions("a") == numbered
+    assert store.articles.revisions("a") == numbered
 
 
 def test_revisions_are_recorded_all_or_none(store: Store, path: Path) -> None:
@@ -151,11 +151,11 @@ def test_nothing_to_record_changes_nothing(store: Store, path: Path) -> None:
 @pytest.mark.parametrize("text", ["'; DROP TABLE entries; --", "%", "_", "*", '"'])
 def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None:
     commit(store, poll_of(entry("a")))
-    assert store.versions.find(text) is None
+    assert store.articles.find(text) is None
     assert store.known(text, [text]) == set()
     assert store.due(text, 9, NOW, NOW, [text]) == []
     commit_failure(store, Failure(text, FailureKind.GONE, text), NOW, None)
-    store.end_rest(text)
+    store.end_backoff(text)
     assert due(store) == ["a"]
 
 
@@ -166,12 +166,12 @@ def test_rests_come_back_until_they_end(store: Store) -> None:
     first = HostBackoff("a.cn", NOW + HOUR, 2, stated=True, reason="it answered 429")
     other = HostBackoff("b.cn", NOW, 1, stated=False, reason="it answered 403")
     longer = HostBackoff("a.cn", NOW + 2 * HOUR, 3, stated=False, reason="it answered 418")
-    for rest in (first, other, longer):
-        store.commit_rest(rest)
-    assert sorted(store.rests(), key=lambda rest: rest.host) == [longer, other]
-    store.end_rest("a.cn")
-    store.end_rest("unknown.cn")
-    assert store.rests() == [other]
+    for backoff in (first, other, longer):
+        store.commit_backoff(backoff)
+    assert sorted(store.backoffs(), key=lambda backoff: backoff.host) == [longer, other]
+    store.end_backoff("a.cn")
+    store.end_backoff("unknown.cn")
+    assert store.backoffs() == [other]
 
 
 def test_the_words_of_versions_that_are_committed_together_are_written_together(store: Store, path: Path) -> None:

@@ -25,12 +25,14 @@ PAGE = (
 MOST = 100_000
 
 
-def look(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Fetch:
+def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Fetch:
     """A look at an article that was answered so."""
     asked = look_at("nabcdef0000001", AT)
     entry = replace(asked.pending.entry, url=URL, title="")
     stated = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return replace(asked, pending=replace(asked.pending, entry=entry), answer=RawResponse(url, status, stated, body))
+    return replace(
+        asked, pending=replace(asked.pending, entry=entry), response=RawResponse(url, status, stated, body)
+    )
 
 
 def failure(answered: Fetch) -> tuple[FailureKind, str]:
@@ -56,7 +58,7 @@ def bare(data: bytes) -> bytes:
     ],
 )
 def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: bytes) -> None:
-    article = understand(look(body, content_encoding=coding), MOST)
+    article = understand(fetch(body, content_encoding=coding), MOST)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.editor) == ("题", "正文。", "周晓岚")
 
@@ -64,17 +66,17 @@ def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: byt
 @pytest.mark.parametrize(
     ("answered", "kind", "words"),
     [
-        (look(status=404), FailureKind.GONE, "status 404"),
-        (look(status=503), FailureKind.TEMPORARY, "status 503"),
-        (look(status=403), FailureKind.BLOCKED, "wants rest"),
-        (look(status=302, location="ftp://x/"), FailureKind.UNREADABLE, "ftp://x/"),
-        (look("<html>页面没有找到</html>".encode()), FailureKind.GONE, "页面没有找到"),
-        (look("<html><meta charset=gb2312>页面没有找到</html>".encode("gbk")), FailureKind.GONE, "页面没有找到"),
-        (look(url="https://finance.sina.com.cn/"), FailureKind.GONE, "front page"),
-        (look(url="https://finance.sina.com.cn/stock/"), FailureKind.GONE, "front page"),
-        (look(b"<html><title>x</title></html>"), FailureKind.UNREADABLE, "no article element"),
-        (look(gzip.compress(b"x" * (MOST + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
-        (look(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
+        (fetch(status=404), FailureKind.GONE, "status 404"),
+        (fetch(status=503), FailureKind.TEMPORARY, "status 503"),
+        (fetch(status=403), FailureKind.BLOCKED, "wants rest"),
+        (fetch(status=302, location="ftp://x/"), FailureKind.UNREADABLE, "ftp://x/"),
+        (fetch("<html>页面没有找到</html>".encode()), FailureKind.GONE, "页面没有找到"),
+        (fetch("<html><meta charset=gb2312>页面没有找到</html>".encode("gbk")), FailureKind.GONE, "页面没有找到"),
+        (fetch(url="https://finance.sina.com.cn/"), FailureKind.GONE, "front page"),
+        (fetch(url="https://finance.sina.com.cn/stock/"), FailureKind.GONE, "front page"),
+        (fetch(b"<html><title>x</title></html>"), FailureKind.UNREADABLE, "no article element"),
+        (fetch(gzip.compress(b"x" * (MOST + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
+        (fetch(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
     ],
 )
 def test_what_is_no_article_is_told_apart(answered: Fetch, kind: FailureKind, words: str) -> None:
@@ -84,20 +86,20 @@ def test_what_is_no_article_is_told_apart(answered: Fetch, kind: FailureKind, wo
 
 
 def test_a_page_without_its_length_must_come_to_its_end() -> None:
-    answered = look(PAGE[:-20])
-    assert answered.answer is not None
-    cut = replace(answered, answer=replace(answered.answer, stated_length=False))
+    answered = fetch(PAGE[:-20])
+    assert answered.response is not None
+    cut = replace(answered, response=replace(answered.response, stated_length=False))
     assert failure(cut) == (FailureKind.TEMPORARY, "the page ends in the middle")
     assert isinstance(understand(answered, MOST), Article)
 
 
 def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
     refused = Failure("nabcdef0000001", FailureKind.TEMPORARY, "reset")
-    assert understand(replace(look(), answer=None, failure=refused), MOST) is refused
+    assert understand(replace(fetch(), response=None, failure=refused), MOST) is refused
 
 
 def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
-    asked = replace(look(), answer=None)
+    asked = replace(fetch(), response=None)
     entry = replace(
         asked.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
     )

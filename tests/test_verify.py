@@ -22,11 +22,11 @@ pytestmark = pytest.mark.slow  # each test runs the program a few times
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """An archive with a history, that tests copy."""
     home = Home(tmp_path_factory.mktemp("lived"))
-    with MockSite(make_stories(6, newest=NEWEST)) as replica:
-        home.configure(replica.endpoint)
+    with MockSite(make_stories(6, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint)
         assert home.run("crawl").status == 0
-        replica.clock += 60
-        replica.site.edit(replica.site.stories[0].docid, replica.clock, title="改题")
+        mocksite.clock += 60
+        mocksite.site.edit(mocksite.site.stories[0].docid, mocksite.clock, title="改题")
         assert home.run("crawl").status == 0
     return home
 

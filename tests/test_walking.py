@@ -19,9 +19,9 @@ from crawler.paging.backfill import (
     BackfillStep,
     NextStep,
     PageRequest,
+    advance,
     begin,
     question,
-    take,
     take_only_page,
 )
 
@@ -56,7 +56,7 @@ class Shelf:
         self.items.append((published, docid))
         self.items.sort(reverse=True)
 
-    def answer(self, asked: PageRequest) -> Listing:
+    def response(self, asked: PageRequest) -> Listing:
         self.asked.append(asked)
         found = self.items
         if asked.window and self.history in {"honoured", "short"}:
@@ -88,7 +88,7 @@ class Journal:
 
     @property
     def docids(self) -> set[str]:
-        return {entry.docid for leg in self.legs for entry in leg.stretch.entries}
+        return {entry.docid for step in self.legs for entry in step.stretch.entries}
 
     @property
     def last(self) -> BackfillStep:
@@ -100,23 +100,23 @@ class Journal:
 
 
 def go(
-    shelf: Shelf,
-    walk: Backfill,
+    revision_files: Shelf,
+    backfill: Backfill,
     known: Iterable[str] = (),
-    between: Callable[[Backfill], None] = lambda walk: None,
+    between: Callable[[Backfill], None] = lambda backfill: None,
     legs: int = 1000,
 ) -> Journal:
     """Walk as the spider does; what it lists is known from then on."""
     listed, journal = set(known), Journal([])
     while len(journal.legs) < legs:
-        listing = shelf.answer(question(walk))
+        listing = revision_files.response(question(backfill))
         docids = {entry.docid for entry in listing.entries}
-        journal.legs.append(take(walk, listing, docids & listed))
+        journal.legs.append(advance(backfill, listing, docids & listed))
         listed |= docids
-        walk = journal.last.walk
+        backfill = journal.last.backfill
         if journal.last.what is not NextStep.ON:
             break
-        between(walk)
+        between(backfill)
     return journal
 
 
@@ -124,13 +124,13 @@ def stretch(
     newest: float,
     oldest: float,
     *,
-    meets_ground: bool = False,
+    meets_known: bool = False,
     history: bool = False,
     most_pages: int = 500,
 ) -> Backfill:
     """A walk from so many minutes ago back to so many."""
     return begin(
-        "china", ago(oldest), ago(newest), NOW, meets_ground=meets_ground, history=history, most_pages=most_pages
+        "china", ago(oldest), ago(newest), NOW, meets_known=meets_known, history=history, most_pages=most_pages
     )
 
 
@@ -142,17 +142,17 @@ def stretch(
     ("newest", "oldest"), [(0, 30), (0, 900), (300, 700), (999, 1999), (2500, 2510), (2500, 2500)]
 )
 def test_a_stretch_is_read_whole(newest: float, oldest: float, history: bool) -> None:
-    shelf = Shelf.of(3000)
-    journal = go(shelf, stretch(newest, oldest, history=history))
+    revision_files = Shelf.of(3000)
+    journal = go(revision_files, stretch(newest, oldest, history=history))
     assert (journal.last.what, journal.last.reason) == (NextStep.DONE, "")
     assert journal.covered == Span(ago(oldest), ago(newest))
-    assert journal.docids >= shelf.within(journal.covered)
-    assert journal.last.stretch.floor is None
+    assert journal.docids >= revision_files.within(journal.covered)
+    assert journal.last.stretch.oldest_available is None
 
 
 def test_history_reads_little_besides_the_stretch() -> None:
-    shelf = Shelf.of(30_000)
-    journal = go(shelf, stretch(20_000, 21_000, history=True))
+    revision_files = Shelf.of(30_000)
+    journal = go(revision_files, stretch(20_000, 21_000, history=True))
     margin = MARGIN / MINUTE
     assert journal.docids == {str(n) for n in range(20_000 - int(margin), 21_001 + int(margin))}
     assert len(journal.legs) < 28
@@ -160,20 +160,20 @@ def test_history_reads_little_besides_the_stretch() -> None:
 
 def test_late_articles_are_looked_for_beyond_the_old_end() -> None:
     """One published at the stretch's end may have entered the list among those of ten minutes before."""
-    shelf = Shelf.of(3000, timedelta(seconds=10))
-    assert go(shelf, stretch(0, 93)).docids >= shelf.within(Span(ago(93) - MARGIN, NOW))
+    revision_files = Shelf.of(3000, timedelta(seconds=10))
+    assert go(revision_files, stretch(0, 93)).docids >= revision_files.within(Span(ago(93) - MARGIN, NOW))
 
 
 def test_a_thousand_articles_take_few_pages() -> None:
     """Edge to edge it would be 20, without any proof."""
     for deep in (0, 1000, 10_000, 80_000):
-        shelf = Shelf.of(deep + 1100)
-        legs = go(shelf, stretch(deep, deep + 1000)).legs
-        assert len([leg for leg in legs if leg.walk.search is None]) <= 28
+        revision_files = Shelf.of(deep + 1100)
+        legs = go(revision_files, stretch(deep, deep + 1000)).legs
+        assert len([step for step in legs if step.backfill.search is None]) <= 28
 
 
 def test_the_covered_stretch_grows_downwards_only() -> None:
-    spans = [leg.stretch.covered for leg in go(Shelf.of(3000), stretch(1000, 2000)).legs]
+    spans = [step.stretch.covered for step in go(Shelf.of(3000), stretch(1000, 2000)).legs]
     starts = [span.start for span in spans if span]
     assert starts == sorted(starts, reverse=True)
     assert {span.end for span in spans if span} == {ago(1000)}
@@ -182,18 +182,18 @@ def test_the_covered_stretch_grows_downwards_only() -> None:
 
 @pytest.mark.parametrize("history", [True, False])
 def test_each_leg_claims_only_what_was_read(history: bool) -> None:
-    shelf = Shelf.of(2000, timedelta(seconds=1), history="honoured")
+    revision_files = Shelf.of(2000, timedelta(seconds=1), history="honoured")
     # Many of one second: the page's last second may go on on the next one.
-    shelf.items = [(published.replace(second=0), docid) for published, docid in shelf.items]
+    revision_files.items = [(published.replace(second=0), docid) for published, docid in revision_files.items]
     seen: set[str] = set()
-    for leg in go(shelf, stretch(5, 30, history=history)).legs:
-        seen |= {entry.docid for entry in leg.stretch.entries}
-        assert seen >= shelf.within(leg.stretch.covered)
+    for step in go(revision_files, stretch(5, 30, history=history)).legs:
+        seen |= {entry.docid for entry in step.stretch.entries}
+        assert seen >= revision_files.within(step.stretch.covered)
 
 
 def test_what_lies_in_the_future_is_not_claimed() -> None:
     journal = go(
-        Shelf.of(300), begin("china", ago(60), ago(-60), NOW, meets_ground=False, history=False, most_pages=9)
+        Shelf.of(300), begin("china", ago(60), ago(-60), NOW, meets_known=False, history=False, most_pages=9)
     )
     assert journal.covered == Span(ago(60), NOW)
 
@@ -204,26 +204,26 @@ def test_a_stretch_that_ends_before_it_starts_is_refused() -> None:
 
 
 def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
-    shelf = Shelf.of(4000)
-    whole = go(shelf, stretch(1000, 2000))
-    first = go(shelf, stretch(1000, 2000), legs=20)
+    revision_files = Shelf.of(4000)
+    whole = go(revision_files, stretch(1000, 2000))
+    first = go(revision_files, stretch(1000, 2000), legs=20)
     assert first.last.what is NextStep.ON
     assert first.covered
     left = (NOW - first.covered.start) / MINUTE
-    second = go(shelf, stretch(left, 2000))
+    second = go(revision_files, stretch(left, 2000))
     assert second.last.what is NextStep.DONE
     assert second.covered == Span(ago(2000), first.covered.start)
-    wanted = shelf.within(Span(ago(2000), ago(1000)))
+    wanted = revision_files.within(Span(ago(2000), ago(1000)))
     assert (first.docids | second.docids) & wanted == whole.docids & wanted == wanted
 
 
 def test_a_walk_stops_at_its_page_limit_and_can_go_on() -> None:
-    shelf = Shelf.of(4000)
-    journal = go(shelf, stretch(0, 2000, most_pages=10))
+    revision_files = Shelf.of(4000)
+    journal = go(revision_files, stretch(0, 2000, most_pages=10))
     assert (len(journal.legs), journal.last.what) == (10, NextStep.LIMIT)
     assert "10 pages" in journal.last.reason
-    assert journal.docids >= shelf.within(journal.covered) > set()
-    more = go(shelf, journal.last.walk).last.walk
+    assert journal.docids >= revision_files.within(journal.covered) > set()
+    more = go(revision_files, journal.last.backfill).last.backfill
     assert more.covered
     assert journal.covered
     assert more.covered.start < journal.covered.start
@@ -240,10 +240,10 @@ def known_after(minutes: float, count: int = 3000) -> set[str]:
 @pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505), (500, 501)])
 def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: bool) -> None:
     known = known_after(oldest) | {str(n) for n in range(int(newest) + 1)}
-    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_ground=True, history=history), known)
+    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_known=True, history=history), known)
     assert (journal.last.what, journal.last.reason) == (NextStep.DONE, "")
     assert journal.covered == Span(ago(oldest), ago(newest))
-    assert journal.last.walk.history is history
+    assert journal.last.backfill.history is history
 
 
 @pytest.mark.parametrize("history", [True, False])
@@ -251,7 +251,7 @@ def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: 
 def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, oldest: float, history: bool) -> None:
     """What the walk itself has listed is no ground, nor is what polls have known above the gap."""
     known = {str(n) for n in range(int(newest) + 1)}
-    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_ground=True, history=history), known)
+    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_known=True, history=history), known)
     assert journal.last.what is NextStep.FAILED
     assert "known" in journal.last.reason
     assert journal.covered
@@ -260,19 +260,21 @@ def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, old
 
 
 def test_ground_a_little_above_the_old_end_will_do() -> None:
-    journal = go(Shelf.of(3000), stretch(500, 900, meets_ground=True), known={"891"})
+    journal = go(Shelf.of(3000), stretch(500, 900, meets_known=True), known={"891"})
     assert journal.last.what is NextStep.DONE
-    assert go(Shelf.of(3000), stretch(500, 900, meets_ground=True), known={"889"}).last.what is NextStep.FAILED
+    assert go(Shelf.of(3000), stretch(500, 900, meets_known=True), known={"889"}).last.what is NextStep.FAILED
 
 
 def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
     """By then the walk has listed it itself."""
-    shelf = Shelf.of(1000)
-    shelf.items += [(ago(2000), str(n)) for n in range(1000, 1100)]
-    shelf.items[:50] = [(ago(n / 100), str(n)) for n in range(50)]  # busy now: the first guess leads far down
-    journal = go(shelf, stretch(900, 1000, meets_ground=True), known_after(1000))
-    first = next(leg for leg in journal.legs if {each.docid for each in leg.stretch.entries} & known_after(1000))
-    assert first.walk.search
+    revision_files = Shelf.of(1000)
+    revision_files.items += [(ago(2000), str(n)) for n in range(1000, 1100)]
+    revision_files.items[:50] = [
+        (ago(n / 100), str(n)) for n in range(50)
+    ]  # busy now: the first guess leads far down
+    journal = go(revision_files, stretch(900, 1000, meets_known=True), known_after(1000))
+    first = next(step for step in journal.legs if {each.docid for each in step.stretch.entries} & known_after(1000))
+    assert first.backfill.search
     assert journal.last.what is NextStep.DONE
 
 
@@ -280,55 +282,59 @@ def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
 
 
 def test_a_list_that_ends_before_the_start_says_so() -> None:
-    shelf = Shelf.of(1234)
-    journal = go(shelf, stretch(1000, 5000))
+    revision_files = Shelf.of(1234)
+    journal = go(revision_files, stretch(1000, 5000))
     assert journal.last.what is NextStep.DONE
     assert journal.last.reason == f"the list of china reaches back to {ago(1233).isoformat()} only"
-    assert journal.last.stretch.floor == ago(1233)
+    assert journal.last.stretch.oldest_available == ago(1233)
     assert journal.covered == Span(ago(1233), ago(1000))
-    assert journal.docids >= shelf.within(journal.covered)
+    assert journal.docids >= revision_files.within(journal.covered)
 
 
 @pytest.mark.parametrize("count", [1, 2, 49, 50, 51, 97, 100, 150])
 def test_short_lists_are_read_to_their_end(count: int) -> None:
-    shelf = Shelf.of(count)
-    journal = go(shelf, stretch(0, 5000))
-    assert (journal.last.what, journal.last.stretch.floor) == (NextStep.DONE, ago(count - 1))
+    revision_files = Shelf.of(count)
+    journal = go(revision_files, stretch(0, 5000))
+    assert (journal.last.what, journal.last.stretch.oldest_available) == (NextStep.DONE, ago(count - 1))
     assert len(journal.docids) == count
 
 
 def test_a_list_that_ends_above_the_end_covers_nothing() -> None:
     journal = go(Shelf.of(500), stretch(2000, 3000))
-    assert (journal.last.what, journal.covered, journal.last.stretch.floor) == (NextStep.DONE, None, ago(499))
+    assert (journal.last.what, journal.covered, journal.last.stretch.oldest_available) == (
+        NextStep.DONE,
+        None,
+        ago(499),
+    )
 
 
 def test_a_list_that_ends_at_known_ground_closes_the_gap() -> None:
-    journal = go(Shelf.of(896), stretch(500, 900, meets_ground=True), known_after(890))
+    journal = go(Shelf.of(896), stretch(500, 900, meets_known=True), known_after(890))
     assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(900), ago(500)))
-    assert journal.last.stretch.floor == ago(895)
+    assert journal.last.stretch.oldest_available == ago(895)
 
 
 def test_history_that_leaves_the_first_day_empty_is_not_believed() -> None:
     """The list may end there, or the parameters reach no further: page numbers tell which."""
     journal = go(Shelf.of(3000), stretch(0, 9000, history=True))
-    assert journal.last.stretch.floor == ago(2999)
+    assert journal.last.stretch.oldest_available == ago(2999)
     assert journal.covered == Span(ago(2999), NOW)
-    assert not journal.last.walk.history
+    assert not journal.last.backfill.history
 
 
 class Capped(Shelf):
     """It shows the first so many articles only, and goes on to count the others."""
 
-    def answer(self, asked: PageRequest) -> Listing:
-        answer = super().answer(asked)
+    def response(self, asked: PageRequest) -> Listing:
+        response = super().response(asked)
         left = max(0, 700 - (asked.page - 1) * asked.size)
-        return Listing(answer.entries[:left], (), len(self.items))
+        return Listing(response.entries[:left], (), len(self.items))
 
 
 def test_a_list_that_stops_short_of_its_total_fails_and_is_no_floor() -> None:
-    shelf = Capped.of(3000)
-    journal = go(shelf, stretch(300, 2000))
-    assert (journal.last.what, journal.last.stretch.floor) == (NextStep.FAILED, None)
+    revision_files = Capped.of(3000)
+    journal = go(revision_files, stretch(300, 2000))
+    assert (journal.last.what, journal.last.stretch.oldest_available) == (NextStep.FAILED, None)
     assert journal.last.reason == "the list of china brings nothing further from article 699 of 3000 on"
     assert journal.covered
     assert journal.covered.start > ago(700)
@@ -340,17 +346,17 @@ class Hiccup(Shelf):
 
     empty: frozenset[int] = frozenset()
 
-    def answer(self, asked: PageRequest) -> Listing:
-        answer = super().answer(asked)
-        return Listing((), (), 0) if len(self.asked) - 1 in self.empty else answer
+    def response(self, asked: PageRequest) -> Listing:
+        response = super().response(asked)
+        return Listing((), (), 0) if len(self.asked) - 1 in self.empty else response
 
 
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize("request_number", range(12))
 def test_a_single_empty_answer_ends_nothing(request_number: int, history: bool) -> None:
-    shelf = Hiccup.of(3000)
-    shelf.empty = frozenset({request_number})
-    journal = go(shelf, stretch(1000, 2000, history=history))
+    revision_files = Hiccup.of(3000)
+    revision_files.empty = frozenset({request_number})
+    journal = go(revision_files, stretch(1000, 2000, history=history))
     assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(2000), ago(1000)))
     assert len(journal.legs) < 55
 
@@ -366,8 +372,8 @@ def test_a_list_that_is_always_empty_fails_soon(history: bool) -> None:
 class Stuck(Shelf):
     """It gives one page whatever is asked."""
 
-    def answer(self, asked: PageRequest) -> Listing:
-        return super().answer(PageRequest(1, None, 50))
+    def response(self, asked: PageRequest) -> Listing:
+        return super().response(PageRequest(1, None, 50))
 
 
 @pytest.mark.parametrize("history", [True, False])
@@ -382,15 +388,15 @@ def test_a_list_that_repeats_one_page_fails_soon(newest: float, oldest: float, h
 class Fixed(Shelf):
     """It has one size of page, whatever is asked."""
 
-    def answer(self, asked: PageRequest) -> Listing:
-        return super().answer(PageRequest(asked.page, asked.window, 50))
+    def response(self, asked: PageRequest) -> Listing:
+        return super().response(PageRequest(asked.page, asked.window, 50))
 
 
 def test_pages_that_do_not_meet_are_not_joined() -> None:
-    shelf = Fixed.of(3000)
-    journal = go(shelf, stretch(0, 2000))
+    revision_files = Fixed.of(3000)
+    journal = go(revision_files, stretch(0, 2000))
     assert journal.last.what is NextStep.FAILED
-    assert journal.docids >= shelf.within(journal.covered)
+    assert journal.docids >= revision_files.within(journal.covered)
 
 
 # Odd lists
@@ -398,20 +404,20 @@ def test_pages_that_do_not_meet_are_not_joined() -> None:
 
 @pytest.mark.parametrize("history", [True, False])
 def test_an_old_article_pinned_on_top_claims_nothing(history: bool) -> None:
-    shelf = Shelf.of(1000)
-    shelf.items.insert(0, (ago(100_000), "pinned"))
+    revision_files = Shelf.of(1000)
+    revision_files.items.insert(0, (ago(100_000), "pinned"))
     seen: set[str] = set()
-    journal = go(shelf, stretch(0, 800, history=history))
-    for leg in journal.legs:
-        seen |= {entry.docid for entry in leg.stretch.entries}
-        assert seen >= shelf.within(leg.stretch.covered)
+    journal = go(revision_files, stretch(0, 800, history=history))
+    for step in journal.legs:
+        seen |= {entry.docid for entry in step.stretch.entries}
+        assert seen >= revision_files.within(step.stretch.covered)
     assert journal.last.what is NextStep.DONE
 
 
 def test_a_list_in_another_order_is_not_walked() -> None:
-    shelf = Shelf.of(500)
-    random.Random(4).shuffle(shelf.items)
-    journal = go(shelf, stretch(0, 400))
+    revision_files = Shelf.of(500)
+    random.Random(4).shuffle(revision_files.items)
+    journal = go(revision_files, stretch(0, 400))
     assert (journal.last.what, journal.covered) == (NextStep.FAILED, None)
     assert "not ordered by time" in journal.last.reason
 
@@ -434,18 +440,20 @@ def test_items_that_cannot_be_understood_are_handed_on_and_keep_their_places() -
             good = tuple(entry(docid, published) for published, docid in page if int(docid) % 3)
             return Listing(good, bad, total)
 
-    shelf = Broken.of(600)
-    shelf.items[100:230] = [(published, str(3 * int(docid))) for published, docid in shelf.items[100:230]]
-    journal = go(shelf, stretch(0, 400))
-    failed = {failure.subject for leg in journal.legs for failure in leg.stretch.failures}
+    revision_files = Broken.of(600)
+    revision_files.items[100:230] = [
+        (published, str(3 * int(docid))) for published, docid in revision_files.items[100:230]
+    ]
+    journal = go(revision_files, stretch(0, 400))
+    failed = {failure.subject for step in journal.legs for failure in step.stretch.failures}
     assert journal.last.what is NextStep.DONE
-    assert journal.docids | failed >= shelf.within(Span(ago(400), NOW))
+    assert journal.docids | failed >= revision_files.within(Span(ago(400), NOW))
 
 
 def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
-    walk = stretch(0, 60)
+    backfill = stretch(0, 60)
     listing = Listing((entry("a", ago(1)), entry("b", ago(2)), entry("a", ago(3))), (), 3)
-    kept = take(walk, listing, set()).stretch
+    kept = advance(backfill, listing, set()).stretch
     assert isinstance(kept, BackfillPage)
     assert [(each.docid, each.published) for each in kept.entries] == [("a", ago(1)), ("b", ago(2))]
 
@@ -456,27 +464,27 @@ def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
 @pytest.mark.parametrize("history", ["ignored", "empty", "reversed", "short", "older"])
 @pytest.mark.parametrize(("newest", "oldest"), [(0, 900), (300, 900), (2500, 2900)])
 def test_where_history_is_odd_page_numbers_do_it(history: str, newest: float, oldest: float) -> None:
-    shelf = Shelf.of(4000, history=history)
-    journal = go(shelf, stretch(newest, oldest, history=True, meets_ground=True), known_after(oldest, 4000))
+    revision_files = Shelf.of(4000, history=history)
+    journal = go(revision_files, stretch(newest, oldest, history=True, meets_known=True), known_after(oldest, 4000))
     assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(oldest), ago(newest)))
-    assert journal.docids >= shelf.within(journal.covered)
-    assert not journal.last.walk.history
-    turns = [leg.reason for leg in journal.legs if leg.reason]
+    assert journal.docids >= revision_files.within(journal.covered)
+    assert not journal.last.backfill.history
+    turns = [step.reason for step in journal.legs if step.reason]
     assert len(turns) == 1
     assert "going on by page numbers" in turns[0]
 
 
 def test_history_that_does_not_say_how_much_there_is_is_not_believed_at_its_end() -> None:
     journal = go(Shelf.of(1000, history="short", tells_total=False), stretch(0, 146, history=True))
-    assert (journal.last.what, journal.last.walk.history) == (NextStep.DONE, False)
+    assert (journal.last.what, journal.last.backfill.history) == (NextStep.DONE, False)
     assert journal.docids >= {str(n) for n in range(147)}
 
 
 def test_what_history_has_covered_is_not_read_again() -> None:
     journal = go(Shelf.of(5000, history="short", short=700), stretch(2500, 3500, history=True))
-    turn = next(place for place, leg in enumerate(journal.legs) if leg.reason)
+    turn = next(place for place, step in enumerate(journal.legs) if step.reason)
     assert journal.last.what is NextStep.DONE
-    assert len([leg for leg in journal.legs[turn:] if not leg.walk.search]) < 15
+    assert len([step for step in journal.legs[turn:] if not step.backfill.search]) < 15
 
 
 def test_history_is_asked_with_a_margin_at_both_ends() -> None:
@@ -495,18 +503,18 @@ CHANGES = st.lists(
 )
 
 
-def come_and_go(shelf: Shelf, change: tuple[str, str, int], aim: int, dice: random.Random) -> None:
+def come_and_go(revision_files: Shelf, change: tuple[str, str, int], aim: int, dice: random.Random) -> None:
     """Articles come or go: on top, about where the walk stands, below, or anywhere."""
     what, where, count = change
     place = {"top": 0, "here": aim - dice.randrange(60), "below": aim + dice.randrange(99)}.get(where)
-    place = max(0, dice.randrange(len(shelf.items) + 1) if place is None else place)
+    place = max(0, dice.randrange(len(revision_files.items) + 1) if place is None else place)
     if what == "delete":
-        del shelf.items[place : place + count]
+        del revision_files.items[place : place + count]
         return
-    upper = shelf.items[place - 1][0] if 0 < place <= len(shelf.items) else NOW + timedelta(hours=1)
-    lower = shelf.items[place][0] if place < len(shelf.items) else upper - timedelta(hours=1)
+    upper = revision_files.items[place - 1][0] if 0 < place <= len(revision_files.items) else NOW + timedelta(hours=1)
+    lower = revision_files.items[place][0] if place < len(revision_files.items) else upper - timedelta(hours=1)
     for _ in range(count):
-        shelf.add(lower + (upper - lower) * dice.random(), f"new{dice.getrandbits(64)}")
+        revision_files.add(lower + (upper - lower) * dice.random(), f"new{dice.getrandbits(64)}")
 
 
 @settings(deadline=None, max_examples=150)
@@ -517,7 +525,7 @@ def come_and_go(shelf: Shelf, change: tuple[str, str, int], aim: int, dice: rand
     length=st.integers(0, 500),
     changes=st.lists(CHANGES, max_size=30),
     history=st.sampled_from(["", "honoured", "ignored", "empty", "short"]),
-    meets_ground=st.booleans(),
+    meets_known=st.booleans(),
     tells_total=st.booleans(),
 )
 def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
@@ -528,29 +536,29 @@ def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
     length: int,
     changes: list[list[tuple[str, str, int]]],
     history: str,
-    meets_ground: bool,
+    meets_known: bool,
     tells_total: bool,
 ) -> None:
     dice = random.Random(seed)
-    shelf = Shelf(history=history, tells_total=tells_total)
+    revision_files = Shelf(history=history, tells_total=tells_total)
     for number in range(count):
-        shelf.add(ago(dice.choice([number, dice.randrange(1000)])), f"{number:04}")
-    known = {docid for _, docid in shelf.items if dice.random() < 0.5}
-    walk = stretch(newest, newest + length, history=bool(history), meets_ground=meets_ground, most_pages=120)
-    lasting, script = set(shelf.items), iter(changes)
+        revision_files.add(ago(dice.choice([number, dice.randrange(1000)])), f"{number:04}")
+    known = {docid for _, docid in revision_files.items if dice.random() < 0.5}
+    backfill = stretch(newest, newest + length, history=bool(history), meets_known=meets_known, most_pages=120)
+    lasting, script = set(revision_files.items), iter(changes)
 
-    def between(walk: Backfill) -> None:
+    def between(backfill: Backfill) -> None:
         for each in next(script, []):
-            come_and_go(shelf, each, walk.aim, dice)
-        lasting.intersection_update(shelf.items)
+            come_and_go(revision_files, each, backfill.aim, dice)
+        lasting.intersection_update(revision_files.items)
 
-    journal = go(shelf, walk, known, between)
+    journal = go(revision_files, backfill, known, between)
     seen: set[str] = set()
-    for leg in journal.legs:
-        seen |= {each.docid for each in leg.stretch.entries}
-        assert seen >= {docid for published, docid in lasting if _is_in(leg.stretch.covered, published)}
+    for step in journal.legs:
+        seen |= {each.docid for each in step.stretch.entries}
+        assert seen >= {docid for published, docid in lasting if _is_in(step.stretch.covered, published)}
     if journal.last.what is NextStep.DONE:
-        assert seen >= {docid for published, docid in lasting if walk.start <= published <= walk.end}
+        assert seen >= {docid for published, docid in lasting if backfill.start <= published <= backfill.end}
 
 
 def _is_in(span: Span | None, published: datetime) -> bool:
@@ -559,50 +567,50 @@ def _is_in(span: Span | None, published: datetime) -> bool:
 
 def test_a_deletion_that_an_arrival_hides_from_every_count_hides_no_article() -> None:
     """The case that no comparing of totals can tell from a quiet list."""
-    shelf = Shelf.of(600)
+    revision_files = Shelf.of(600)
     turn = iter(range(1000))
 
     def between(_: Backfill) -> None:
         number = next(turn)
         if number % 2:
-            shelf.add(NOW + number * MINUTE, f"new{number}")
+            revision_files.add(NOW + number * MINUTE, f"new{number}")
         else:
-            del shelf.items[5:10]
+            del revision_files.items[5:10]
 
-    journal = go(shelf, stretch(50, 500), between=between)
+    journal = go(revision_files, stretch(50, 500), between=between)
     assert journal.last.what is NextStep.DONE
-    assert journal.docids >= shelf.within(journal.covered)
+    assert journal.docids >= revision_files.within(journal.covered)
 
 
 def test_more_deletions_than_the_overlap_cost_a_page_or_two() -> None:
-    shelf = Shelf.of(900)
+    revision_files = Shelf.of(900)
     quiet = len(go(Shelf.of(900), stretch(0, 500)).legs)
     done: list[int] = []
 
-    def between(walk: Backfill) -> None:
-        if walk.aim > 200 and not done:
-            del shelf.items[20 : 20 + BACK[0]]
-            done.append(walk.aim)
+    def between(backfill: Backfill) -> None:
+        if backfill.aim > 200 and not done:
+            del revision_files.items[20 : 20 + BACK[0]]
+            done.append(backfill.aim)
 
-    journal = go(shelf, stretch(0, 500), between=between)
+    journal = go(revision_files, stretch(0, 500), between=between)
     assert journal.last.what is NextStep.DONE
     assert len(journal.legs) <= quiet + 2
-    assert journal.docids >= shelf.within(journal.covered)
+    assert journal.docids >= revision_files.within(journal.covered)
 
 
 def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
     """The next page lies wholly above the last one then, where everything is covered already."""
-    shelf = Shelf.of(900)
+    revision_files = Shelf.of(900)
     quiet = len(go(Shelf.of(900), stretch(0, 700)).legs)
     done: list[int] = []
 
-    def between(walk: Backfill) -> None:
-        if walk.aim > 400 and not done:
+    def between(backfill: Backfill) -> None:
+        if backfill.aim > 400 and not done:
             for number in range(120):
-                shelf.add(NOW + number * MINUTE, f"new{number}")
-            done.append(walk.aim)
+                revision_files.add(NOW + number * MINUTE, f"new{number}")
+            done.append(backfill.aim)
 
-    journal = go(shelf, stretch(0, 700), between=between)
+    journal = go(revision_files, stretch(0, 700), between=between)
     assert journal.last.what is NextStep.DONE
     assert len(journal.legs) <= quiet + 3
     assert journal.docids >= {str(n) for n in range(701)}
@@ -612,7 +620,7 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "covered", "floor"),
+    ("start", "end", "covered", "oldest_available"),
     [
         (30, 10, (30, 10), None),  # all of it is on the page
         (90, 10, (45, 10), 45),  # a quarter of the page may be pinned or out of order
@@ -620,40 +628,44 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
     ],
 )
 def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
-    start: float, end: float, covered: tuple[float, float] | None, floor: float | None
+    start: float, end: float, covered: tuple[float, float] | None, oldest_available: float | None
 ) -> None:
-    shelf = Shelf.of(61)
-    page = shelf.listing([*shelf.items, shelf.items[0]], None)
-    walk = begin("rss", ago(start), ago(end), NOW, meets_ground=True, history=False, most_pages=9)
+    revision_files = Shelf.of(61)
+    page = revision_files.listing([*revision_files.items, revision_files.items[0]], None)
+    backfill = begin("rss", ago(start), ago(end), NOW, meets_known=True, history=False, most_pages=9)
 
-    leg = take_only_page(walk, page)
+    step = take_only_page(backfill, page)
 
     low = ago(45) + timedelta(seconds=1)
     expected = Span(max(ago(start), low), ago(end)) if covered else None
-    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (NextStep.DONE, expected, low if floor else None)
-    assert [entry.docid for entry in leg.stretch.entries] == [str(n) for n in range(61)]
-    assert bool(leg.reason) is bool(floor)
+    assert (step.what, step.backfill.covered, step.stretch.oldest_available) == (
+        NextStep.DONE,
+        expected,
+        low if oldest_available else None,
+    )
+    assert [entry.docid for entry in step.stretch.entries] == [str(n) for n in range(61)]
+    assert bool(step.reason) is bool(oldest_available)
 
 
 def test_a_list_of_one_page_without_times_tells_nothing_of_the_past() -> None:
-    walk = begin("rss", ago(9), ago(1), NOW, meets_ground=True, history=False, most_pages=9)
-    leg = take_only_page(walk, Listing((entry("a", None),)))
-    assert (leg.what, leg.walk.covered, leg.stretch.floor) == (NextStep.FAILED, None, None)
-    assert "no article with a time" in leg.reason
+    backfill = begin("rss", ago(9), ago(1), NOW, meets_known=True, history=False, most_pages=9)
+    step = take_only_page(backfill, Listing((entry("a", None),)))
+    assert (step.what, step.backfill.covered, step.stretch.oldest_available) == (NextStep.FAILED, None, None)
+    assert "no article with a time" in step.reason
 
 
 def test_a_short_page_of_a_list_that_may_cut_its_pages_ends_nothing() -> None:
     """A telegraph may give ten items to who asks for fifty: that is not where it ends."""
-    shelf = Shelf.of(200, tells_total=False)
-    walk = begin("live", ago(150), ago(1), NOW, meets_ground=False, history=False, most_pages=40)
+    revision_files = Shelf.of(200, tells_total=False)
+    backfill = begin("live", ago(150), ago(1), NOW, meets_known=False, history=False, most_pages=40)
     for _ in range(40):
-        asked = question(walk)
+        asked = question(backfill)
         first = (asked.page - 1) * 10
-        listing = replace(shelf.listing(shelf.items[first : first + 10], None), is_open=True)
-        leg = take(walk, listing, set())
-        assert leg.stretch.floor is None
-        walk = leg.walk
-        if leg.what is not NextStep.ON:
+        listing = replace(revision_files.listing(revision_files.items[first : first + 10], None), is_open=True)
+        step = advance(backfill, listing, set())
+        assert step.stretch.oldest_available is None
+        backfill = step.backfill
+        if step.what is not NextStep.ON:
             break
-    assert leg.what is NextStep.FAILED
-    assert walk.covered is None or walk.covered.start >= ago(12)
+    assert step.what is NextStep.FAILED
+    assert backfill.covered is None or backfill.covered.start >= ago(12)

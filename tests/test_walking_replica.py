@@ -12,7 +12,7 @@ import pytest
 from archive.model.feed import Listing, Span
 from config.model import Feed
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin, question, take
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin, lease, question
 from mocksite.server import MockSite
 from mocksite.site import SiteState
 from mocksite.story import make_stories
@@ -31,24 +31,24 @@ def read(body: bytes) -> Listing:
     return READERS["roll"].read(body, "application/json", FEED)
 
 
-def address(feed: Feed, walk: Backfill) -> str:
-    asked, reader = question(walk), READERS["roll"]
+def address(feed: Feed, backfill: Backfill) -> str:
+    asked, reader = question(backfill), READERS["roll"]
     if asked.window and reader.history_url:
         return reader.history_url(feed, asked.page, asked.window, asked.size)
     return reader.page_url(feed, asked.page, asked.size)
 
 
-def go(walk: Backfill, fetch: Callable[[str], bytes], known: set[str], feed: Feed = FEED) -> list[BackfillStep]:
+def go(backfill: Backfill, fetch: Callable[[str], bytes], known: set[str], feed: Feed = FEED) -> list[BackfillStep]:
     legs: list[BackfillStep] = []
     while not legs or legs[-1].what is NextStep.ON:
-        listing = read(fetch(address(feed, walk)))
-        legs.append(take(walk, listing, known & {entry.docid for entry in listing.entries}))
-        walk = legs[-1].walk
+        listing = read(fetch(address(feed, backfill)))
+        legs.append(lease(backfill, listing, known & {entry.docid for entry in listing.entries}))
+        backfill = legs[-1].backfill
     return legs
 
 
 def docids(legs: list[BackfillStep]) -> set[str]:
-    return {entry.docid for leg in legs for entry in leg.stretch.entries}
+    return {entry.docid for step in legs for entry in step.stretch.entries}
 
 
 def ignoring(params: Params) -> Params:
@@ -74,29 +74,29 @@ def test_a_gap_in_a_list_that_moves_is_closed(heeds: bool, history: bool) -> Non
         return site.roll(params if heeds else ignoring(params))
 
     known = {story.docid for story in stories if story.ctime <= start.timestamp()}
-    walk = begin("china", start, end, at(NEWEST), meets_ground=True, history=history, most_pages=200)
-    legs = go(walk, fetch, known)
+    backfill = begin("china", start, end, at(NEWEST), meets_known=True, history=history, most_pages=200)
+    legs = go(backfill, fetch, known)
     assert (legs[-1].what, legs[-1].stretch.covered) == (NextStep.DONE, Span(start, end))
     lasting = {story.docid for story in site.stories if story.visible(NEWEST) and story.visible(now)}
     within = {story.docid for story in stories if start <= at(story.ctime) <= end}
     assert docids(legs) >= lasting & within
     assert len(lasting & within) > 900
-    assert legs[-1].walk.history is (history and heeds)
+    assert legs[-1].backfill.history is (history and heeds)
 
 
 def test_a_list_on_the_network_is_walked_to_its_end() -> None:
     stories = make_stories(333, newest=NEWEST, every=EVERY, lids=(1686,))
-    with MockSite(stories) as replica:
-        feed = FEED.model_copy(update={"endpoint": replica.endpoint})
+    with MockSite(stories) as mocksite:
+        feed = FEED.model_copy(update={"endpoint": mocksite.endpoint})
 
         def fetch(url: str) -> bytes:
             with urlopen(url) as response:  # noqa: S310  (loopback)
                 return bytes(response.read())
 
         start, end = at(NEWEST) - timedelta(days=9), at(NEWEST)
-        walk = begin("china", start, end, end, meets_ground=False, history=True, most_pages=99)
-        legs = go(walk, fetch, set(), feed)
+        backfill = begin("china", start, end, end, meets_known=False, history=True, most_pages=99)
+        legs = go(backfill, fetch, set(), feed)
     oldest = at(stories[-1].ctime)
     assert docids(legs) == {story.docid for story in stories}
-    assert (legs[-1].what, legs[-1].stretch.floor) == (NextStep.DONE, oldest)
+    assert (legs[-1].what, legs[-1].stretch.oldest_available) == (NextStep.DONE, oldest)
     assert legs[-1].stretch.covered == Span(oldest, end)

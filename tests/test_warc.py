@@ -24,12 +24,14 @@ AT = datetime(2026, 9, 29, 3, 4, 5, 678901, tzinfo=UTC)
 HEADERS = (("Content-Type", "text/html; charset=utf-8"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))
 
 
-def answer(body: bytes = b"<p>page</p>", url: str = "https://finance.sina.com.cn/a/doc-ia1.shtml?x=1") -> RawResponse:
+def raw_response(
+    body: bytes = b"<p>page</p>", url: str = "https://finance.sina.com.cn/a/doc-ia1.shtml?x=1"
+) -> RawResponse:
     return RawResponse(url, 200, HEADERS, body, (("Referer", "https://finance.sina.com.cn/"),))
 
 
 def group(body: bytes = b"<p>page</p>", at: datetime = AT) -> Group:
-    return Group("look", at, b'{"docid": "a1"}', answer(body))
+    return Group("look", at, b'{"docid": "a1"}', raw_response(body))
 
 
 NOTE = Group("sighted", AT, '{"标题": "题"}'.encode())
@@ -71,7 +73,7 @@ def test_another_reader_finds_request_response_and_metadata(tmp_path: Path) -> N
     with warc_files(tmp_path)[0].open("rb") as file:
         records = [(r.rec_type, r.rec_headers.get_header("WARC-Target-URI"), r.raw_stream.read()) for r in
                    ArchiveIterator(file)]  # fmt: skip
-    url = answer().url
+    url = raw_response().url
     assert [record[:2] for record in records[1:]] == [
         ("request", url),
         ("response", url),
@@ -96,7 +98,7 @@ def test_an_identical_body_is_written_once(tmp_path: Path) -> None:
     assert warc_files(tmp_path)[0].stat().st_size - size < 3000
     again = read_at(tmp_path, second)
     assert again is not None
-    assert again.answer == answer(body), "the body comes from where it is"
+    assert again.response == raw_response(body), "the body comes from where it is"
     assert original_at(tmp_path, second, digest(body)) is None, "a revisit is no original"
     checked(tmp_path)
 
@@ -119,7 +121,7 @@ def test_a_look_whose_body_is_lost_is_told_and_passed_over(tmp_path: Path) -> No
     [again] = write(tmp_path, group(b"one"), original=itself)  # as where another file had the name
     assert again.offset == begun
     damaged: list[int] = []
-    assert [each.answer.body for _, each in read_file(path, on_damage=damaged.append) if each.answer] == [
+    assert [each.response.body for _, each in read_file(path, on_damage=damaged.append) if each.response] == [
         b"one", b"two",
     ]  # fmt: skip
     assert damaged == [begun]
@@ -177,7 +179,7 @@ def test_a_file_damaged_before_its_end_is_not_touched_and_another_is_begun(tmp_p
     path.write_bytes(data)
     write(tmp_path, group(b"four"))
     assert path.read_bytes() == data
-    bodies = [each.answer.body for _, each in read(tmp_path) if each.answer]
+    bodies = [each.response.body for _, each in read(tmp_path) if each.response]
     assert bodies[0] == b"one"
     assert bodies[-2:] == [b"three", b"four"], "a record's damage is not that of the next"
 
@@ -248,4 +250,4 @@ def test_a_response_without_its_metadata_is_passed_over(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(ends[1])  # its request and response are there
     write(tmp_path, group(b"three"))
-    assert [each.answer.body for _, each in read(tmp_path) if each.answer] == [b"one", b"three"]
+    assert [each.response.body for _, each in read(tmp_path) if each.response] == [b"one", b"three"]

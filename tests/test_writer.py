@@ -17,16 +17,16 @@ from tests.looking import look_at
 NOW = datetime(2026, 9, 29, tzinfo=UTC)
 
 
-def unwritten(docid: str, path: str) -> WriteItem:
-    look = look_at(docid, NOW)
-    entry = replace(look.pending.entry, content="<p>x</p>")
-    return WriteItem(replace(look, pending=replace(look.pending, entry=entry, path=path)), 1)
+def item(docid: str, path: str) -> WriteItem:
+    fetch = look_at(docid, NOW)
+    entry = replace(fetch.pending.entry, content="<p>x</p>")
+    return WriteItem(replace(fetch, pending=replace(fetch.pending, entry=entry, path=path)), 1)
 
 
 def test_a_writer_that_was_full_takes_more_after_a_path_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "MOST_UNWRITTEN", 0)  # so that one article fills it
+    monkeypatch.setattr(writer, "MAX_QUEUED", 0)  # so that one article fills it
     (tmp_path / "in the way").write_text("a file")
     written: list[str] = []
     refused: list[str] = []
@@ -34,14 +34,14 @@ def test_a_writer_that_was_full_takes_more_after_a_path_that_cannot_be_written(
 
     async def write() -> bool:
         with Archive(tmp_path, "test", NOW) as archive:
-            answering = WriterCallbacks(
-                lambda batch: written.extend(each.look.pending.entry.docid for each in batch),
+            callbacks = WriterCallbacks(
+                lambda batch: written.extend(each.fetch.pending.entry.docid for each in batch),
                 lambda error: pytest.fail(str(error)),
                 lambda: room.append(True),
-                lambda each, reason: refused.append(each.look.pending.entry.docid),
+                lambda each, reason: refused.append(each.fetch.pending.entry.docid),
             )
-            ours = Writer(archive, lambda: 1000, answering, steadfast=True)
-            ours.put(unwritten("bad", "in the way/bad.md"))
+            ours = Writer(archive, lambda: 1000, callbacks, retry_forever=True)
+            ours.put(item("bad", "in the way/bad.md"))
             assert ours.full()
             await ours.drain()
             return ours.full()

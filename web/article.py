@@ -18,7 +18,7 @@ from archive.store import Store
 from web import links
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
-MOST_LOOKS = 40  # that are listed: an article is looked at three or four times, one that flaps a hundred
+MAX_LOOKS = 40  # that are listed: an article is looked at three or four times, one that flaps a hundred
 
 
 def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
@@ -27,7 +27,7 @@ def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     known = known_of(docid, asked, store)
     revisions: list[Revision] = known["revisions"]
     shown = version(asked, revisions, "version")
-    looks = store.overview.looks(docid, asked.time)
+    fetches = store.overview.fetches(docid, asked.time)
     kept = {"as_of": asked.args.get("as_of")}
     context: dict[str, Any] = {
         "known": known,
@@ -37,8 +37,8 @@ def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
             new.number: links.link(f"{links.article(docid)}/diff", old=old.number, new=new.number, **kept)
             for old, new in pairwise(revisions)
         },
-        "looks": [(look, raw_link(look)) for look in looks[-MOST_LOOKS:]],
-        "looked": len(looks),
+        "looks": [(fetch, raw_link(fetch)) for fetch in fetches[-MAX_LOOKS:]],
+        "looked": len(fetches),
         "story": [
             (each, links.article(each["docid"], **kept))
             for each in store.past.same_story(docid, asked.time)
@@ -52,7 +52,7 @@ def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     if shown:
         context |= _of_version(shown, revisions[-1], kept)
         context |= _body(shown, store, library, asked)
-        raws = [look for look in looks if look.revision == shown.number and raw_link(look)]
+        raws = [fetch for fetch in fetches if fetch.revision == shown.number and raw_link(fetch)]
         context["raw"] = raw_link(raws[0]) if raws else None
     return HtmlPage("article.html", context)
 
@@ -82,11 +82,11 @@ def version(asked: Request, revisions: list[Revision], name: str) -> Revision | 
     return found
 
 
-def raw_link(look: Observation) -> str | None:
+def raw_link(fetch: Observation) -> str | None:
     """The address of what the site answered to a look; None when no answer is kept."""
-    if look.place is None or look.digest is None:
+    if fetch.place is None or fetch.digest is None:
         return None
-    return f"{links.article(look.docid)}/raw/{look.place.file}/{look.place.offset}"
+    return f"{links.article(fetch.docid)}/raw/{fetch.place.file}/{fetch.place.offset}"
 
 
 def _of_version(shown: Revision, newest: Revision, kept: dict[str, Any]) -> dict[str, Any]:
@@ -103,20 +103,20 @@ def _of_version(shown: Revision, newest: Revision, kept: dict[str, Any]) -> dict
 
 def _body(shown: Revision, store: Store, library: SiteContext, asked: Request) -> dict[str, Any]:
     """The HTML of a version's file, cleaned; where it cannot be read, its plain text, and why."""
-    newest = max(each.number for each in store.versions.revisions(shown.docid))
+    newest = max(each.number for each in store.articles.revisions(shown.docid))
     path = library.root / (shown.path if shown.number == newest else history_path(shown.path, shown.number))
     try:
         body = load(path.read_bytes())[1]
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else str(error)
-        return {"text": store.versions.text(shown.docid, shown.number), "failure": told}
+        return {"text": store.articles.text(shown.docid, shown.number), "failure": told}
     # What it gives is what nh3 lets through: a short list of elements, no script, no address but links to the web.
     return {"body": Markup(cleaned(body, _local(store, library, asked.as_of)))}  # noqa: S704 - cleaned
 
 
 def _local(store: Store, library: SiteContext, as_of: datetime | None) -> Any:
     def local(url: str) -> str | None:
-        kept = store.gallery.path_of(url, as_of) if library.images else None
+        kept = store.images.path_of(url, as_of) if library.images else None
         return f"/picture/{Path(kept).stem}" if kept and (library.root / kept).is_file() else None
 
     return local

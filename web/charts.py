@@ -80,7 +80,7 @@ def days(counts: Sequence[tuple[date, ChartMark]], *, described: str) -> Markup:
     return _svg(plot + _SCALE, _BARS + _AXIS, described, parts, "days")
 
 
-def rhythm(rates: Sequence[float], *, most: float, described: str) -> Markup:
+def arrival_rate(rates: Sequence[float], *, most: float, described: str) -> Markup:
     """24 bars, for the hours of the day.
 
     :param most: what the highest bar stands for, here or in another chart beside it

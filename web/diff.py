@@ -32,7 +32,7 @@ def changes(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
         _numbered(revisions, asked.number(name, default.number, 999_999))
         for name, default in (("old", revisions[-2]), ("new", revisions[-1]))
     )
-    size = sum(len(store.versions.text(docid, each.number) or "") for each in (old, new))
+    size = sum(len(store.articles.text(docid, each.number) or "") for each in (old, new))
     if size > LONGEST:
         raise BadRequestError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
     found = differ(store, library.root, old, new, library.plain_text)

@@ -39,6 +39,8 @@ class FeedStatus:
     archived: int
     pending: int
     parked: int
-    rhythm: tuple[float, ...]  # articles an hour to be expected: 24 hours of weekdays, 24 of weekends; () not known
+    arrival_rate: tuple[
+        float, ...
+    ]  # articles an hour to be expected: 24 hours of weekdays, 24 of weekends; () not known
     days: tuple[DayCoverage, ...]  # the last ones, the present one last
     holes: tuple[GapStatus, ...]

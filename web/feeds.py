@@ -30,7 +30,7 @@ def feeds(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
 
 
 def _shown(standing: FeedStatus) -> dict[str, Any]:
-    weekday, weekend = standing.rhythm[:24], standing.rhythm[24:]
+    weekday, weekend = standing.arrival_rate[:24], standing.arrival_rate[24:]
     return {
         "standing": standing,
         "state": _STATES[standing.state],
@@ -38,7 +38,11 @@ def _shown(standing: FeedStatus) -> dict[str, Any]:
         "data": links.link("/index/listings", feed__exact=standing.id),
         "feed": links.feed(links.term("feed", standing.id)),
         "rhythm": [
-            (name, charts.rhythm(rates, most=max(standing.rhythm), described=f"{name}每小时的文章数"), sum(rates))
+            (
+                name,
+                charts.arrival_rate(rates, most=max(standing.arrival_rate), described=f"{name}每小时的文章数"),
+                sum(rates),
+            )
             for name, rates in (("工作日", weekday), ("周末", weekend))
             if rates
         ],

@@ -80,7 +80,7 @@ def handle_exception(
 ) -> Callable[[], Awaitable[Response]]:
     """An answer in our words for what went wrong, on our pages and on Datasette's."""
 
-    async def answer() -> Response:
+    async def response() -> Response:
         status, heading, text = _told(exception)
         if status == 500:
             logger.error("page-failed path=%s", request.path, exc_info=exception)
@@ -90,7 +90,7 @@ def handle_exception(
         html = await datasette.render_template("trouble.html", context, request=request)
         return Response(html, status, _FRESH, "text/html; charset=utf-8")
 
-    return answer
+    return response
 
 
 def _served(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Response]]:

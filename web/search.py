@@ -11,7 +11,7 @@ from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
 from archive.query.parser import And, Query, parse
 from archive.revision_files import RevisionFiles
-from archive.search.stats import MOST_COUNTED
+from archive.search.stats import MAX_COUNTED
 from archive.store import Store
 from web import links
 from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
@@ -78,10 +78,12 @@ def feed(asked: Request, store: Store, library: SiteContext) -> File:
         wanted = parse(query) if query else And(())
     except QueryError as error:
         raise BadRequestError(f"{query!r}: {error}") from error
-    shelf = RevisionFiles(
+    revision_files = RevisionFiles(
         store, library.root, lambda record: None
     )  # of a file that is not as recorded the text is there
-    export = Export(store.search.latest(wanted, NEWEST, asked.as_of), shelf.take, query, asked.as_of or asked.now)
+    export = Export(
+        store.search.latest(wanted, NEWEST, asked.as_of), revision_files.take, query, asked.as_of or asked.now
+    )
     return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
 
 
@@ -97,7 +99,7 @@ def _page(asked: Request, store: Store, wanted: Query, *, by_time: bool) -> tupl
 
     More than :data:`SIZE` are found where there is another page.
     """
-    most = (MOST_COUNTED if by_time else RANKED) // SIZE
+    most = (MAX_COUNTED if by_time else RANKED) // SIZE
     number = asked.number("page", 1, most)
     if by_time:
         return number, most, store.search.find(wanted, SIZE + 1, asked.time, by_time=True, offset=(number - 1) * SIZE)

@@ -14,14 +14,14 @@ from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
 SIZE = 30  # articles to a page
 DAYS = 90  # that are drawn: a quarter, a day of which is wide enough to be pointed at
-MOST_PAGES = 1_000
+MAX_PAGES = 1_000
 SHOWN = 60  # characters of a symbol that there is not: Sina's longest have a dozen
 
 
 def symbol(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The page of a stock."""
     name = asked.path["symbol"]
-    number = asked.number("page", 1, MOST_PAGES)
+    number = asked.number("page", 1, MAX_PAGES)
     hits = store.overview.of_symbol(name, SIZE + 1, (number - 1) * SIZE, asked.time)
     if not hits:
         raise NotFoundError(_none(name) if number == 1 else f"没有第 {number} 页")
@@ -42,7 +42,7 @@ def symbol(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
             "search": links.link("/search", kept, q=links.term("symbol", name), sort="time"),
             "number": number,
             "before": links.link(here, kept, page=number - 1) if number > 1 else None,
-            "after": links.link(here, kept, page=number + 1) if len(hits) > SIZE and number < MOST_PAGES else None,
+            "after": links.link(here, kept, page=number + 1) if len(hits) > SIZE and number < MAX_PAGES else None,
             "data": links.link("/index/symbols", symbol__exact=name),
             "feed": links.feed(links.term("symbol", name)),
         },

@@ -51,7 +51,7 @@ def differ(store: Store, root: Path, old: Revision, new: Revision, plain_text: C
     newest = max((revision.number for revision in known.get("revisions", ())), default=0)
 
     def text_of(revision: Revision) -> str:
-        kept = store.versions.text(revision.docid, revision.number)
+        kept = store.articles.text(revision.docid, revision.number)
         return kept if kept is not None else plain_text(_body(root, revision, newest))
 
     text, failure = None, None
@@ -80,15 +80,15 @@ def _body(root: Path, revision: Revision, newest: int) -> str:
     return load(file.read_bytes())[1]
 
 
-def _absences(looks: Sequence[Mapping[str, Any]], start: datetime, end: datetime) -> Iterator[Absence]:
+def _absences(fetches: Sequence[Mapping[str, Any]], start: datetime, end: datetime) -> Iterator[Absence]:
     gone: Mapping[str, Any] | None = None
-    for look in looks:
-        if not start < datetime.fromisoformat(look["at"]) <= end:
+    for fetch in fetches:
+        if not start < datetime.fromisoformat(fetch["at"]) <= end:
             continue
-        if look["outcome"] == "gone":
-            gone = gone or look
-        elif gone and look["outcome"] != "failed":
-            yield Absence(gone["at"], look["at"], gone["evidence"])
+        if fetch["outcome"] == "gone":
+            gone = gone or fetch
+        elif gone and fetch["outcome"] != "failed":
+            yield Absence(gone["at"], fetch["at"], gone["evidence"])
             gone = None
     if gone:
         yield Absence(gone["at"], None, gone["evidence"])

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 LIKE = 0.4
 # Pairs of changed lines that are looked at to find which was edited into which, about a third of a second. A text has
 # some dozens of lines; beyond, changed lines count as replaced.
-MOST_PAIRS = 250_000
+MAX_PAIRS = 250_000
 
 
 class DiffPart(StrEnum):
@@ -149,7 +149,7 @@ def _readable(blocks: Iterable[_Block]) -> list[_Block]:
 
 def _edited(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
     """Which lines were edited into which: the places of both, ascending, so that as much as can be is alike."""
-    if not old or not new or len(old) * len(new) > MOST_PAIRS:
+    if not old or not new or len(old) * len(new) > MAX_PAIRS:
         return []
     alike = [[Indel.normalized_similarity(one, other, score_cutoff=LIKE) for other in new] for one in old]
     best = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]  # from a place in both to their ends

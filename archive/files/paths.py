@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 CHINA = timezone(timedelta(hours=8))  # the day in a path is the reader's; China has one zone and no summer time
 # File systems take 255 bytes to a name; 200 leave room for what tools append (".md~", ".sync-conflict-...").
-MOST_BYTES = 200
+MAX_BYTES = 200
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
 
@@ -35,10 +35,10 @@ def _folder(category: str) -> str:
 def article_name(title: str, docid: str) -> str:
     """``<title>_<docid>.md``, at most 200 bytes of UTF-8."""
     ending = f"_{docid}.md"
-    return file_name(title, MOST_BYTES - len(ending.encode())) + ending
+    return file_name(title, MAX_BYTES - len(ending.encode())) + ending
 
 
-def file_name(text: str, most_bytes: int = MOST_BYTES) -> str:
+def file_name(text: str, most_bytes: int = MAX_BYTES) -> str:
     """A text as part of a file name that every common file system takes, as readable as can be.
 
     NFC; the characters that Windows forbids, and control characters, become ``_``; white space collapses; no

@@ -13,7 +13,7 @@ from archive.index.database import Database
 from archive.index.errors import wrap_errors
 from archive.index.fts import Version, add_words, complete_words
 from archive.index.images import want
-from archive.index.log import LOOKS, ChangeLog, order
+from archive.index.log import FETCHES, ChangeLog, order
 from archive.index.statements import to_json
 from archive.model.article import Article, Revision
 from archive.model.feed import PendingEntry
@@ -23,7 +23,7 @@ from archive.model.times import to_text
 # After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
 # every poll.
 IDLE = 3
-LONGEST_IDLE = timedelta(days=1)
+MAX_IDLE = timedelta(days=1)
 
 
 class ArticleIndex:
@@ -86,19 +86,19 @@ class ArticleIndex:
     def hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
         """Hosts of the articles that are to be looked at again, and how many."""
         times = {"now": to_text(now), "tried": to_text(tried_before)}
-        return {row["host"]: row["n"] for row in self._rows(statements.COUNT_LOOKS, times)}
+        return {row["host"]: row["n"] for row in self._rows(statements.COUNT_RECHECKS, times)}
 
     def due(
-        self, host: str, most: int, now: datetime, tried_before: datetime, in_hand: Collection[str]
+        self, host: str, most: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
     ) -> list[PendingEntry]:
         """Articles of a host to be looked at again: those that a list has news of first, then the youngest."""
         asked = {
             "host": host, "now": to_text(now), "tried": to_text(tried_before), "most": most,
-            "in_hand": json.dumps(list(in_hand)),
+            "in_hand": json.dumps(list(in_flight)),
         }  # fmt: skip
-        return [row_mapping.pending(row) for row in self._rows(statements.SELECT_LOOKS, asked)]
+        return [row_mapping.pending(row) for row in self._rows(statements.SELECT_RECHECKS, asked)]
 
-    def looked_again(self, since: datetime) -> int:
+    def rechecks_since(self, since: datetime) -> int:
         """How many requests were made since for pages of articles that had a version."""
         query = """SELECT count(*) AS n FROM observations JOIN entries USING (docid)
                    WHERE again = 1 AND at > ? AND host != ''"""
@@ -106,67 +106,67 @@ class ArticleIndex:
 
     # Looks that were made
 
-    def commit(self, verdicts: Sequence[Decision], places: Sequence[JournalPosition | None]) -> None:
+    def commit(self, decisions: Sequence[Decision], places: Sequence[JournalPosition | None]) -> None:
         """Record what came of looks; the files of new versions are on the disk.
 
         :param places: where the journal has the looks, in their order; None where there is none
         """
         with wrap_errors(self._path), self._db.atomic():
-            before = self.newest([verdict.look.pending.entry.docid for verdict in verdicts])
+            before = self.newest([decision.fetch.pending.entry.docid for decision in decisions])
             done: set[str] = set()
             made: list[Version] = []
-            for verdict, place in zip(verdicts, places, strict=True):
-                docid = verdict.look.pending.entry.docid
+            for decision, place in zip(decisions, places, strict=True):
+                docid = decision.fetch.pending.entry.docid
                 # Of a second look in the same batch, the first one has changed what is known.
                 known = self.newest([docid]).get(docid) if docid in done else before.get(docid)
-                self._record(verdict, place, known, made)
+                self._record(decision, place, known, made)
                 done.add(docid)
             add_words(self._db, made)
-            self._journal.mark(LOOKS, max((place for place in places if place), default=None, key=order))
+            self._journal.mark(FETCHES, max((place for place in places if place), default=None, key=order))
 
     def _record(
-        self, verdict: Decision, place: JournalPosition | None, known: ArticleState | None, made: list[Version]
+        self, decision: Decision, place: JournalPosition | None, known: ArticleState | None, made: list[Version]
     ) -> None:
-        self._add_observation(verdict, place, known)
-        if verdict.revision:
-            made.append(self._add_revision(verdict, verdict.revision))
-        elif verdict.article and known and not known.revision.fingerprint:
-            self._complete(verdict, known.revision)
-        elif verdict.article and known and _by_another_rule(verdict.article, known.revision):
-            self._state_anew(verdict.article, known.revision)
-        if verdict.pictures:
-            want(self._db, verdict.pictures, verdict.look.at)
+        self._add_observation(decision, place, known)
+        if decision.revision:
+            made.append(self._add_revision(decision, decision.revision))
+        elif decision.article and known and not known.revision.fingerprint:
+            self._complete(decision, known.revision)
+        elif decision.article and known and _by_another_rule(decision.article, known.revision):
+            self._state_anew(decision.article, known.revision)
+        if decision.pictures:
+            want(self._db, decision.pictures, decision.fetch.at)
         if known is None:
-            self._settle_first(verdict)
+            self._after_first_fetch(decision)
         else:
-            self._settle_again(verdict, known)
+            self._after_refetch(decision, known)
 
-    def _add_observation(self, verdict: Decision, place: JournalPosition | None, known: ArticleState | None) -> None:
-        look, seen = verdict.look, verdict.article is not None
-        number = verdict.revision.number if verdict.revision else known.revision.number if known else 0
+    def _add_observation(self, decision: Decision, place: JournalPosition | None, known: ArticleState | None) -> None:
+        fetch, seen = decision.fetch, decision.article is not None
+        number = decision.revision.number if decision.revision else known.revision.number if known else 0
         self._db.execute(
             statements.INSERT_OBSERVATION,
             {
-                "docid": look.pending.entry.docid,
-                "at": to_text(look.at),
-                "outcome": verdict.outcome,
+                "docid": fetch.pending.entry.docid,
+                "at": to_text(fetch.at),
+                "outcome": decision.outcome,
                 "revision": number,
                 "again": int(known is not None),
                 "returned": int(seen and known is not None and known.gone is not None),
-                "given_up": int(known is None and verdict.revision is None and verdict.due is None),
-                "kind": verdict.kind,
-                "evidence": verdict.evidence or None,
-                "status": look.answer.status if look.answer else None,
-                "digest": verdict.digest,
+                "given_up": int(known is None and decision.revision is None and decision.due is None),
+                "kind": decision.kind,
+                "evidence": decision.evidence or None,
+                "status": fetch.response.status if fetch.response else None,
+                "digest": decision.digest,
                 "file": place.file if place else None,
                 "offset": place.offset if place else None,
             },
         )
 
-    def _add_revision(self, verdict: Decision, revision: Revision) -> Version:
+    def _add_revision(self, decision: Decision, revision: Revision) -> Version:
         row = row_mapping.revision_row(revision)
         self._db.execute(statements.INSERT_REVISION, row)
-        text = verdict.article.text if verdict.article else ""
+        text = decision.article.text if decision.article else ""
         self._add_text(revision, text)
         return row, text
 
@@ -177,9 +177,9 @@ class ArticleIndex:
             [(symbol, revision.docid, revision.number) for symbol in revision.symbols],
         )
 
-    def _complete(self, verdict: Decision, revision: Revision) -> None:
+    def _complete(self, decision: Decision, revision: Revision) -> None:
         """Add to a version of before m003 what was not drawn from its page then."""
-        article = verdict.article
+        article = decision.article
         if article is None:
             return
         row = row_mapping.facts_row(article) | {"fingerprint": article.fingerprint, "story": article.story or None}
@@ -192,9 +192,9 @@ class ArticleIndex:
         told = {"fingerprint": article.fingerprint, "story": article.story or None}
         self._db.table("revisions").update((revision.docid, revision.number), told)
 
-    def _settle_first(self, verdict: Decision) -> None:
+    def _after_first_fetch(self, decision: Decision) -> None:
         """What becomes of an entry that had no version."""
-        look, revision = verdict.look, verdict.revision
+        fetch, revision = decision.fetch, decision.revision
         if revision:
             self._db.execute(
                 f"""UPDATE entries SET status = 'archived', path = :path, tried = :at, failure_kind = NULL,
@@ -202,47 +202,47 @@ class ArticleIndex:
                    changed = {statements.STILL_CHANGED} WHERE docid = :docid""",  # noqa: S608 - a constant
                 {
                     "docid": revision.docid, "path": revision.path, "number": revision.number,
-                    "at": to_text(look.at), "recheck": to_text(_recheck(verdict, look.at)),
-                    **_listed(look),
+                    "at": to_text(fetch.at), "recheck": to_text(_recheck(decision, fetch.at)),
+                    **_listed(fetch),
                 },
             )  # fmt: skip
             return
         self._db.execute(
-            statements.SETTLE_FAILED,
+            statements.RECORD_FAILED_FETCH,
             {
-                "docid": look.pending.entry.docid, "at": to_text(look.at), "due": to_text(verdict.due),
-                "parks": int(verdict.due is None), "kind": verdict.kind, "evidence": verdict.evidence,
-                **_listed(look),
+                "docid": fetch.pending.entry.docid, "at": to_text(fetch.at), "due": to_text(decision.due),
+                "parks": int(decision.due is None), "kind": decision.kind, "evidence": decision.evidence,
+                **_listed(fetch),
             },
         )  # fmt: skip
 
-    def _settle_again(self, verdict: Decision, known: ArticleState) -> None:
+    def _after_refetch(self, decision: Decision, known: ArticleState) -> None:
         """What becomes of an entry that had a version before the look."""
-        look = verdict.look
+        fetch = decision.fetch
         row = self._db.execute(
             "SELECT idle, recheck, due FROM entries WHERE docid = ?", [known.revision.docid]
         ).fetchone()
-        failed, again = verdict.outcome is Outcome.FAILED, verdict.due is not None
-        turned = not failed and (known.gone is not None) != (verdict.outcome is Outcome.GONE)
-        idle = 0 if turned or verdict.outcome is Outcome.REVISED else row["idle"] + (not failed)
-        gone = (known.gone or look.at) if verdict.outcome is Outcome.GONE else known.gone if failed else None
-        base = gone or (look.at if known.gone and not failed else known.archived_at)
-        due = verdict.due or (look.at + _patience(idle) if idle >= IDLE else None)
+        failed, again = decision.outcome is Outcome.FAILED, decision.due is not None
+        turned = not failed and (known.gone is not None) != (decision.outcome is Outcome.GONE)
+        idle = 0 if turned or decision.outcome is Outcome.REVISED else row["idle"] + (not failed)
+        gone = (known.gone or fetch.at) if decision.outcome is Outcome.GONE else known.gone if failed else None
+        base = gone or (fetch.at if known.gone and not failed else known.archived_at)
+        due = decision.due or (fetch.at + _patience(idle) if idle >= IDLE else None)
         self._db.execute(
             f"""UPDATE entries SET tried = :at, due = coalesce(:due, due), idle = :idle, attempts = :attempts,
                gone = :gone, revision = coalesce(:number, revision), recheck = :recheck,
                changed = iif(:again, changed, {statements.STILL_CHANGED}) WHERE docid = :docid""",  # noqa: S608 - a constant
             {
                 "docid": known.revision.docid,
-                "at": to_text(look.at),
+                "at": to_text(fetch.at),
                 "due": to_text(due),
                 "idle": idle,
                 "attempts": known.attempts + 1 if again else 0,
                 "gone": to_text(gone),
-                "number": verdict.revision.number if verdict.revision else None,
-                "recheck": row["recheck"] if again else to_text(_recheck(verdict, base)),
+                "number": decision.revision.number if decision.revision else None,
+                "recheck": row["recheck"] if again else to_text(_recheck(decision, base)),
                 "again": int(again),
-                **_listed(look),
+                **_listed(fetch),
             },
         )
 
@@ -255,9 +255,9 @@ def _by_another_rule(article: Article, revision: Revision) -> bool:
     return rule_of(article.fingerprint) != rule_of(revision.fingerprint)
 
 
-def _listed(look: Fetch) -> dict[str, Any]:
+def _listed(fetch: Fetch) -> dict[str, Any]:
     """What listings had said when a look was begun, for :data:`archive.index.statements.STILL_CHANGED`."""
-    entry = look.pending.entry
+    entry = fetch.pending.entry
     return {
         "content": entry.content,
         "withdrawn": int(entry.withdrawn),
@@ -269,15 +269,15 @@ def _listed(look: Fetch) -> dict[str, Any]:
 
 def _patience(idle: int) -> timedelta:
     doublings = min(idle - IDLE, 20)
-    return min(timedelta(minutes=2**doublings), LONGEST_IDLE)
+    return min(timedelta(minutes=2**doublings), MAX_IDLE)
 
 
-def _recheck(verdict: Decision, base: datetime) -> datetime | None:
+def _recheck(decision: Decision, base: datetime) -> datetime | None:
     """When an article is to be looked at again for its age; None: never again.
 
     :param base: from when its age counts
     """
-    if verdict.look.answer is None and verdict.look.failure is None:
+    if decision.fetch.response is None and decision.fetch.failure is None:
         return None  # the listing carries the text, and says by itself when it changes
-    times = (base + age for age in sorted(verdict.look.rules.recheck))
-    return next((time for time in times if time > verdict.look.at), None)
+    times = (base + age for age in sorted(decision.fetch.rules.recheck))
+    return next((time for time in times if time > decision.fetch.at), None)

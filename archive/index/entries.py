@@ -179,17 +179,17 @@ class EntryIndex:
         belong_to: Mapping[str, Collection[str]],
         failures: Iterable[Failure],
         *,
-        ground: bool,
+        caught_up: bool,
     ) -> list[Belonging]:
         """Record which feeds entries belong to.
 
         :param feed: the one whose list was read
         :param belong_to: docid -> ids of feeds
-        :param ground: whether what was read is known ground of that feed
+        :param caught_up: whether what was read is known ground of that feed
         :return: what was not known before
         """
-        wanted = [(id_, docid, int(ground and id_ == feed)) for docid, ids in belong_to.items() for id_ in ids]
-        wanted += [(feed, failure.subject, int(ground)) for failure in failures]
+        wanted = [(id_, docid, int(caught_up and id_ == feed)) for docid, ids in belong_to.items() for id_ in ids]
+        wanted += [(feed, failure.subject, int(caught_up)) for failure in failures]
         rows = self._db.execute(
             """SELECT asked.value ->> 0 AS feed, asked.value ->> 1 AS docid, asked.value ->> 2 AS ground
                FROM json_each(?) AS asked LEFT JOIN listings AS known

@@ -62,8 +62,8 @@ class FeedIndex:
         :param new: entries that it brought
         """
         found = self._db.execute("SELECT ground, complete_to FROM feeds WHERE id = ?", [poll.feed]).fetchone()
-        ground, complete_to = (to_time(found["ground"]), to_time(found["complete_to"])) if found else (None, None)
-        gap = gap_left(poll, ground) or gap_untold(poll, complete_to)
+        caught_up, complete_to = (to_time(found["ground"]), to_time(found["complete_to"])) if found else (None, None)
+        gap = gap_left(poll, caught_up) or gap_untold(poll, complete_to)
         if gap:
             self._open_gap(gap, poll.at)
         if span := span_read(poll, complete_to, gap):
@@ -73,24 +73,24 @@ class FeedIndex:
                 pieces = without(pieces, hidden)
             for piece in pieces:
                 self._add_span(poll.feed, piece)
-        if poll.ground and complete_to and not gap:
+        if poll.caught_up and complete_to and not gap:
             complete_to = max(complete_to, poll.at)  # a clock that jumps back takes nothing back
-        elif poll.ground:
+        elif poll.caught_up:
             complete_to = poll.at
         self._record_feed(poll, filing, complete_to, trouble, new)
         return gap
 
-    def record_stretch(self, stretch: BackfillPage, filing: Filing) -> None:
+    def record_backfill_page(self, stretch: BackfillPage, filing: Filing) -> None:
         """Record how far a walk through the past has come, and close the gaps that it has filled."""
         newest = max((entry.published for entry in stretch.entries if entry.published), default=None)
         self._db.execute(
-            statements.UPSERT_WALKED_FEED,
+            statements.UPSERT_BACKFILLED_FEED,
             {
                 "id": stretch.feed,
                 "categories": json.dumps(filing.categories, ensure_ascii=False),
                 "author": filing.author,
                 "newest": to_text(newest),
-                "floor": to_text(stretch.floor),
+                "floor": to_text(stretch.oldest_available),
             },
         )
         if stretch.covered:
@@ -111,7 +111,7 @@ class FeedIndex:
                 "at": at,
                 "success": None if error else at,
                 "newest": to_text(newest),
-                "ground": to_text(known_to(poll)) if poll.ground else None,
+                "ground": to_text(known_to(poll)) if poll.caught_up else None,
                 "complete_to": to_text(complete_to),
                 "kind": error.kind if error else None,
                 "error": error.reason if error else None,
@@ -119,9 +119,9 @@ class FeedIndex:
                 "pages": poll.pages,
                 "new": new,
                 # One that broke off, or found nothing changed, leaves those that vouch for what was read before.
-                "is_read": int(poll.ground and not poll.unmoved),
-                "etag": poll.validators.etag if poll.validators and poll.ground else None,
-                "last_modified": poll.validators.modified if poll.validators and poll.ground else None,
+                "is_read": int(poll.caught_up and not poll.unmoved),
+                "etag": poll.validators.etag if poll.validators and poll.caught_up else None,
+                "last_modified": poll.validators.modified if poll.validators and poll.caught_up else None,
             },
         )
 
@@ -191,31 +191,38 @@ class FeedIndex:
 
     # Rhythms
 
-    def rhythms(self) -> dict[str, ArrivalRate]:
+    def arrival_rates(self) -> dict[str, ArrivalRate]:
         """What was learned of each feed's rhythm."""
-        return {row["feed"]: row_mapping.rhythm(row) for row in self._db.execute("SELECT * FROM rhythms")}
+        return {row["feed"]: row_mapping.arrival_rate(row) for row in self._db.execute("SELECT * FROM rhythms")}
 
-    def record_rhythm(self, feed: str, rhythm: ArrivalRate) -> None:
+    def record_arrival_rate(self, feed: str, arrival_rate: ArrivalRate) -> None:
         """Keep what was learned of a feed's rhythm."""
         self._db.execute(
             "INSERT OR REPLACE INTO rhythms (feed, seconds, arrivals, until) VALUES (?, ?, ?, ?)",
-            [feed, json.dumps(rhythm.seconds), json.dumps(rhythm.arrivals), to_text(rhythm.until)],
+            [feed, json.dumps(arrival_rate.seconds), json.dumps(arrival_rate.arrivals), to_text(arrival_rate.until)],
         )
 
     # Hosts
 
-    def rests(self) -> list[HostBackoff]:
+    def backoffs(self) -> list[HostBackoff]:
         """The hosts that asked for rest and have not answered since."""
-        return [row_mapping.rest(row) for row in self._db.execute("SELECT * FROM rests")]
+        return [row_mapping.backoff(row) for row in self._db.execute("SELECT * FROM rests")]
 
-    def record_rest(self, rest: HostBackoff) -> None:
+    def record_backoff(self, backoff: HostBackoff) -> None:
         """Remember that a host wants rest."""
         self._db.execute(
             "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason, kind) VALUES (?, ?, ?, ?, ?, ?)",
-            [rest.host, to_text(rest.until), rest.strikes, int(rest.stated), rest.reason, rest.kind],
+            [
+                backoff.host,
+                to_text(backoff.until),
+                backoff.failures,
+                int(backoff.from_retry_after),
+                backoff.reason,
+                backoff.kind,
+            ],
         )
 
-    def end_rest(self, host: str) -> None:
+    def end_backoff(self, host: str) -> None:
         """Forget a host's rest."""
         self._db.execute("DELETE FROM rests WHERE host = ?", [host])
 

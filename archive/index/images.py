@@ -45,19 +45,19 @@ class ImageIndex:
         now: datetime,
         tried_before: datetime,
         *,
-        in_hand: Collection[str],
+        in_flight: Collection[str],
         only: Collection[str] | None = None,
     ) -> list[QueuedImage]:
         """At most so many pictures to fetch from a host: the least tried first, of those the newest.
 
-        :param in_hand: addresses to leave out
+        :param in_flight: addresses to leave out
         :param only: of these addresses; None for all
         """
         rows = self._rows(
             f"""SELECT url, host, attempts, first_seen FROM images
                 WHERE {_DUE} AND {_ONLY} AND host = :host AND url NOT IN (SELECT value FROM json_each(:in_hand))
                 ORDER BY attempts, first_seen DESC, rowid LIMIT :most""",  # noqa: S608 - of constants
-            {**_asked(now, tried_before, only), "host": host, "most": most, "in_hand": json.dumps(list(in_hand))},
+            {**_asked(now, tried_before, only), "host": host, "most": most, "in_hand": json.dumps(list(in_flight))},
         )
         return [
             QueuedImage(row["url"], row["host"], row["attempts"], datetime.fromisoformat(row["first_seen"]))

@@ -19,7 +19,7 @@ from archive.model.fetch import JournalPosition
 
 # Who writes the journal: looks are written by a thread, and committed later than what was written in between. Each
 # has a position of its own, up to which its records are applied. See D42.
-LOOKS, OTHERS = "looks", "others"
+FETCHES, OTHERS = "looks", "others"
 
 
 class ChangeLog:
@@ -42,13 +42,13 @@ class ChangeLog:
         if self._journal:
             self.mark(OTHERS, self._journal.append(kind, at, dict(document)))
 
-    def note_sightings(
+    def log_entries(
         self, read: Poll | BackfillPage, found: EntryChanges, hosts: Mapping[str, str], listings: Sequence[Belonging]
     ) -> None:
         """Note what a list said that was new."""
         hosts_of_new = {entry.docid: hosts[entry.docid] for entry in found.news}
-        sighted = SightedDocument(read.feed, found.news, found.broken, hosts_of_new, listings, found.moved)
-        self.note(EventKind.SIGHTED, read.at, dump_sighted(sighted))
+        entry_changes = SightedDocument(read.feed, found.news, found.broken, hosts_of_new, listings, found.moved)
+        self.note(EventKind.SIGHTED, read.at, dump_sighted(entry_changes))
 
     def mark(self, writer: str, place: JournalPosition | None) -> None:
         """Note up to where a writer's records are applied."""

@@ -19,7 +19,7 @@ from archive.journal.journal import Event
 from archive.model.errors import ArchiveError
 
 
-def replay(event: Event, database: Database, sightings: EntryIndex, ledger: FeedIndex) -> None:
+def replay(event: Event, database: Database, entry_index: EntryIndex, ledger: FeedIndex) -> None:
     """Do again what an event of the journal says was done; the transaction has begun.
 
     :raises ArchiveError: it is of a kind that this program does not know
@@ -28,14 +28,14 @@ def replay(event: Event, database: Database, sightings: EntryIndex, ledger: Feed
     match event.kind:
         case EventKind.SIGHTED:
             said = load_sighted(document)
-            sightings.add_entries(said.feed, event.at, said.entries, said.failures, said.hosts, moved=said.moved)
-            sightings.insert_listings(said.listings, event.at)
+            entry_index.add_entries(said.feed, event.at, said.entries, said.failures, said.hosts, moved=said.moved)
+            entry_index.insert_listings(said.listings, event.at)
         case EventKind.SETTLED:
             ledger.settle(*load_settled(document))
         case EventKind.RELEASED:
             statements.release(database, event.at, parked=load_released(document))
         case EventKind.BROUGHT_TO_DATE:
-            statements.bring_to_date(database, *load_brought_to_date(document))
+            statements.clamp_future_times(database, *load_brought_to_date(document))
         case EventKind.IMAGES:
             images.record(database, *load_images(document))
         case EventKind.LEDGER:

@@ -139,13 +139,13 @@ def feed_history(row: Row) -> FeedHistory:
         complete_to=to_time(row["complete_to"]),
         failing_since=to_time(row["failing_since"]),
         trouble=row["trouble"],
-        floor=to_time(row["floor"]),
+        oldest_available=to_time(row["floor"]),
         validators=Validators(row["etag"], row["last_modified"]) if row["etag"] or row["last_modified"] else None,
     )
 
 
-def rest(row: Row) -> HostBackoff:
-    """A row of ``rests``."""
+def backoff(row: Row) -> HostBackoff:
+    """A row of ``backoffs``."""
     return HostBackoff(
         row["host"],
         datetime.fromisoformat(row["until"]),
@@ -161,8 +161,8 @@ def span(row: Row) -> Span:
     return Span(datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
 
 
-def rhythm(row: Row) -> ArrivalRate:
-    """A row of ``rhythms``."""
+def arrival_rate(row: Row) -> ArrivalRate:
+    """A row of ``arrival_rates``."""
     return ArrivalRate(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
 
 

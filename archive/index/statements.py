@@ -83,7 +83,7 @@ STILL_CHANGED = """iif(
     ), NULL, changed)
 """
 # One whose listing carries the text, and says something else by now, is not given up.
-SETTLE_FAILED = f"""
+RECORD_FAILED_FETCH = f"""
     UPDATE entries SET tried = :at, failure_kind = :kind, failure = :evidence,
         (status, attempts, due) = (
             SELECT iif(is_news, 'pending', iif(:parks, 'parked', 'pending')), iif(is_news, 0, attempts + 1),
@@ -109,7 +109,7 @@ UPSERT_POLLED_FEED = """
         last_pages = :pages, last_new = :new,
         etag = iif(:is_read, :etag, etag), last_modified = iif(:is_read, :last_modified, last_modified)
 """
-UPSERT_WALKED_FEED = """
+UPSERT_BACKFILLED_FEED = """
     INSERT INTO feeds (id, categories, author, newest, floor) VALUES (:id, :categories, :author, :newest, :floor)
     ON CONFLICT (id) DO UPDATE SET
         categories = :categories, author = :author,
@@ -161,16 +161,16 @@ SELECT_DUE = f"""{_PENDING}
 # Of those that are due for their age or because a list has news of them. Two searches, for each has an index. One
 # that was tried later than now was tried, and put off, under a clock that was ahead.
 _MAY_BE_TRIED = "(due <= :now AND (tried IS NULL OR tried < :tried) OR tried > :now)"
-_LOOKS = f"""
+_FETCHES = f"""
     SELECT docid FROM entries WHERE status = 'archived' AND changed IS NOT NULL AND {_MAY_BE_TRIED}{{host}}
     UNION
     SELECT docid FROM entries WHERE status = 'archived' AND recheck <= :now AND {_MAY_BE_TRIED}{{host}}
 """  # noqa: S608 - of constants
-COUNT_LOOKS = f"""
-    SELECT host, count(*) AS n FROM entries WHERE docid IN ({_LOOKS.format(host="")}) GROUP BY host
+COUNT_RECHECKS = f"""
+    SELECT host, count(*) AS n FROM entries WHERE docid IN ({_FETCHES.format(host="")}) GROUP BY host
 """  # noqa: S608 - of constants
-SELECT_LOOKS = f"""{_PENDING}
-    WHERE docid IN ({_LOOKS.format(host=" AND host = :host")})
+SELECT_RECHECKS = f"""{_PENDING}
+    WHERE docid IN ({_FETCHES.format(host=" AND host = :host")})
         AND docid NOT IN (SELECT value FROM json_each(:in_hand))
     ORDER BY changed IS NULL, idle, published DESC LIMIT :most
 """  # noqa: S608 - of constants
@@ -213,7 +213,7 @@ def release(database: Database, now: datetime, *, parked: bool) -> int:
     return int(released)
 
 
-def bring_to_date(database: Database, now: datetime, latest: datetime) -> int:
+def clamp_future_times(database: Database, now: datetime, latest: datetime) -> int:
     """Let nothing that waits be tried later than ``now``, or due later than ``latest``; return how much did."""
     times = {"now": to_text(now), "latest": to_text(latest)}
     return sum(

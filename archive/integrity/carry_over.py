@@ -69,7 +69,7 @@ def is_sound(path: Path) -> bool:
             return False
 
 
-def lost_looks(old: Path, new: Path, but: Collection[str] = ()) -> dict[str, set[str]]:
+def lost_fetches(old: Path, new: Path, but: Collection[str] = ()) -> dict[str, set[str]]:
     """Of which articles the journal has lost looks, by the name of the file that they were in.
 
     :param new: to which the journal was applied
@@ -99,7 +99,7 @@ def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows |
         )
 
 
-def take_over(old: Path, new: Path, lost: Collection[str] = ()) -> int:
+def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:
     """Put into an index what the journal cannot know: articles archived without it, and how far lists were read.
 
     :param new: to which the journal was applied up to where it is applied in the old one, but for looks at what is
@@ -133,12 +133,12 @@ def take_over(old: Path, new: Path, lost: Collection[str] = ()) -> int:
                 f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
             )
         if columns_of(connection, "images", of="old"):
-            _take_over_pictures(connection)
+            _carry_over_images(connection)
         connection.commit()
         return int(count)
 
 
-def take_over_seals(old: Path, new: Path) -> None:
+def carry_over_manifests(old: Path, new: Path) -> None:
     """Put into an index what each manifest was when it was written: the one on the disk may be another by now."""
     with attached(old, new) as connection:
         if connection is None:
@@ -156,7 +156,7 @@ def take_over_seals(old: Path, new: Path) -> None:
         connection.commit()
 
 
-def take_over_alerts(old: Path, new: Path) -> None:
+def carry_over_alerts(old: Path, new: Path) -> None:
     """Put into an index how far alerts are told, once all its versions are searchable.
 
     Versions may have other numbers there: what was not told yet is told later. Where what was told has come among
@@ -177,7 +177,7 @@ def take_over_alerts(old: Path, new: Path) -> None:
         connection.commit()
 
 
-def _take_over_pictures(connection: sqlite3.Connection) -> None:
+def _carry_over_images(connection: sqlite3.Connection) -> None:
     """Those of such articles; and what was kept of others when no journal was."""
     columns = ", ".join(columns_of(connection, "images"))
     connection.execute(

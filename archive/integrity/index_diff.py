@@ -34,7 +34,7 @@ _LOOKS_UNKNOWN = """
     ORDER BY docid, at LIMIT ?
 """
 _NOT_THERE = "the raw pages say that there is such a row, and it is not there"
-MOST_ROWS = 100  # of a table that are named; after an update that understands pages otherwise all may differ
+MAX_ROWS = 100  # of a table that are named; after an update that understands pages otherwise all may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class IndexDiff:
     unproven: int  # entries that were archived without a journal, now and then or always: little can be said of them
 
 
-def disagreement(old: Path, new: Path, *, seals: bool) -> IndexDiff | None:
+def disagreement(old: Path, new: Path, *, manifests: bool) -> IndexDiff | None:
     """Compare an index with one that was made from its journal.
 
-    :param seals: compare what manifests vouch for, too
+    :param manifests: compare what manifests vouch for, too
     :return: None when the old one was written by an older program, and cannot be compared
     """
     with attached(old, new) as connection:
@@ -58,10 +58,10 @@ def disagreement(old: Path, new: Path, *, seals: bool) -> IndexDiff | None:
         unproven = connection.execute("SELECT count(*) FROM unproven").fetchone()[0]
         rows = [
             f"observations docid={docid} at={at}: {_NOT_THERE}"
-            for docid, at in connection.execute(_LOOKS_UNKNOWN, [MOST_ROWS])
+            for docid, at in connection.execute(_LOOKS_UNKNOWN, [MAX_ROWS])
         ]
-        for table, key in (_KEYS | (_SEALS if seals else {})).items():
-            rows += _of_table(connection, table, key, ignored=() if seals else ("sealed",))
+        for table, key in (_KEYS | (_SEALS if manifests else {})).items():
+            rows += _of_table(connection, table, key, ignored=() if manifests else ("sealed",))
         return IndexDiff(tuple(rows), unproven)
 
 
@@ -77,14 +77,14 @@ def _of_table(
                     UNION ALL SELECT * FROM ({theirs} EXCEPT {ours}))"""  # noqa: S608 - names of ours
     count = connection.execute(f"SELECT count(*) FROM ({differing})").fetchone()[0]  # noqa: S608
     where = " AND ".join(f'"{name}" IS ?' for name in key)
-    for values in connection.execute(f"{differing} ORDER BY {listed} LIMIT {MOST_ROWS}").fetchall():
+    for values in connection.execute(f"{differing} ORDER BY {listed} LIMIT {MAX_ROWS}").fetchall():
         found, given = (
             connection.execute(_rows_of(side, table, names, where), values).fetchall() for side in ("old", "main")
         )
         told = " ".join(f"{name}={value}" for name, value in zip(key, values, strict=True))
         yield f"{table} {told}: {_what(found, given, names)}"
-    if count > MOST_ROWS:
-        yield f"{table}: {count - MOST_ROWS} more rows are not what the raw pages say"
+    if count > MAX_ROWS:
+        yield f"{table}: {count - MAX_ROWS} more rows are not what the raw pages say"
 
 
 def _rows_of(side: str, table: str, names: list[str], where: str = "TRUE") -> str:

@@ -29,7 +29,7 @@ def of_manifests(root: Path, store: Store, named: Set[str], read: Mapping[str, s
     :param named: paths that have a problem already
     :param read: the sha256 of files that were read already, by their paths
     """
-    folder, roots = manifests_path(root), store.seals.roots()
+    folder, roots = manifests_path(root), store.manifests.roots()
     previous: tuple[str, str] | None = None
     for day in sorted(roots):
         path = folder / f"{day}.tsv"
@@ -64,7 +64,7 @@ def _of_one(
     versions = {line for line in lines if line.docid != "-"}
     index = {
         Line(each.sha256, each.path, each.docid, str(each.number), to_text(each.fetched_at) or "-")
-        for each in store.seals.sealed(day)
+        for each in store.manifests.sealed(day)
     }
     for line in sorted(versions ^ index, key=lambda line: (line.path, line.revision)):
         what = "the index says something else of" if line in versions else "the manifest says nothing of"

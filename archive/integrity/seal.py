@@ -32,17 +32,17 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
     :raises ArchiveError: a manifest cannot be written
     """
     adopt(root, store)
-    sealed = store.seals.roots()
+    sealed = store.manifests.roots()
     last = max(sealed, default="")
     lines: defaultdict[str, list[Line]] = defaultdict(list)
     today = now.astimezone(CHINA).date()
-    for revision in store.seals.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
+    for revision in store.manifests.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
         day = _day_for(revision.fetched_at.astimezone(CHINA).date(), last)
         observed = to_text(revision.fetched_at) or "-"
         lines[day].append(Line(revision.sha256, revision.path, revision.docid, str(revision.number), observed))
-    for at, name, sha256 in store.gallery.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
+    for at, name, sha256 in store.images.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
         lines[_day_for(at.astimezone(CHINA).date(), last)].append(Line(sha256, name))
-    known = store.seals.raw_files()
+    known = store.manifests.raw_files()
     for path in warc_files(journal_path(root)):
         stated = path.name.split("-")[1]
         finished = date(int(stated[:4]), int(stated[4:6]), int(stated[6:]))
@@ -52,7 +52,7 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
     for day in done:
         data = write_manifest(day, (last, sealed[last]) if last else None, lines[day])
         _write(manifests_path(root) / f"{day}.tsv", data)
-        sealed[day] = store.seals.commit(day, data, lines[day])
+        sealed[day] = store.manifests.commit(day, data, lines[day])
         last = day
     return done
 
@@ -63,7 +63,7 @@ def adopt(root: Path, store: Store) -> None:
     What is in them is believed where the index has the very same; ``verify`` tells of the rest.
     """
     folder = manifests_path(root)
-    known = store.seals.roots()
+    known = store.manifests.roots()
     for path in sorted(folder.glob("*.tsv")) if folder.is_dir() else ():
         if path.stem in known or not path.is_file():
             continue
@@ -74,7 +74,7 @@ def adopt(root: Path, store: Store) -> None:
         except (ValueError, TypeError):
             continue
         if day == path.stem:  # else it is somebody's copy
-            store.seals.commit(day, data, lines)
+            store.manifests.commit(day, data, lines)
 
 
 def _day_for(day: date, last: str) -> str:

@@ -45,15 +45,15 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
     """
     store = Store.open_for_reading(index_path(root))
     try:
-        recorded, pictures, events = _recorded(store), dict(store.gallery.files()), _events(store)  # D125
+        recorded, pictures, events = _recorded(store), dict(store.images.files()), _events(store)  # D125
         problems = list(_of_the_index(root, store))
         read = _digests(root, sorted(recorded | pictures), on_progress)
         problems += _of_files(root, recorded | pictures, read)
         late = {problem.path for problem in problems if problem.kind in ("missing", "tampered", "extra")}
         if late:  # a daemon may have written meanwhile
-            late -= store.versions.promised()
+            late -= store.articles.promised()
             problems = [problem for problem in problems if problem.kind != "extra" or problem.path in late]
-            again, before = _recorded(store) | dict(store.gallery.files()), recorded | pictures
+            again, before = _recorded(store) | dict(store.images.files()), recorded | pictures
             moved = {path for path in late if again.get(path) != before.get(path)}
             problems = [problem for problem in problems if problem.path not in moved]
         problems += _of_raw_pages(root, events)
@@ -67,14 +67,14 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
 def _recorded(store: Store) -> dict[str, str]:
     """The sha256 of each version's file, by its path: of the newest versions at the articles' paths."""
     recorded: dict[str, str] = {}
-    for path, number, newest, sha256 in store.versions.all_files():
+    for path, number, newest, sha256 in store.articles.all_files():
         recorded[path if number == newest else str(history_path(path, number))] = sha256
     return recorded
 
 
 def _events(store: Store) -> dict[str, set[int]]:
     """Where the index has events of the journal, its looks and the last note: their offsets, by the file's name."""
-    found = store.versions.places_by_file()
+    found = store.articles.places_by_file()
     if place := store.journal_positions().get(OTHERS):
         found.setdefault(place.file, set()).add(place.offset)
     return found
@@ -129,7 +129,7 @@ def _of_the_index(root: Path, store: Store) -> Iterator[Problem]:
     name = index_path(root).relative_to(root).as_posix()
     if damage := store.damage():
         yield Problem("index", name, f"it is damaged ({damage}): finarchive rebuild makes it anew")
-    for docid, detail in store.versions.contradictions():
+    for docid, detail in store.articles.contradictions():
         yield Problem("index", name, f"{docid}: {detail}")
 
 

@@ -35,21 +35,21 @@ _EMPTY: list[Any] = []  # what an absent array is
 _FAILURE_KINDS = {kind.value: kind for kind in FailureKind}
 
 
-def dump_look(look: Fetch) -> Document:
+def dump_fetch(fetch: Fetch) -> Document:
     """Return a look as a document, without its answer: that stands in records of its own."""
     return {
-        "at": dump_time(look.at),
-        "pending": _dump_pending(look.pending),
-        "feed": look.feed,
-        "filing": {"categories": list(look.filing.categories), "author": look.filing.author},
-        "rules": dump_rules(look.rules),
+        "at": dump_time(fetch.at),
+        "pending": _dump_pending(fetch.pending),
+        "feed": fetch.feed,
+        "filing": {"categories": list(fetch.filing.categories), "author": fetch.filing.author},
+        "rules": dump_rules(fetch.rules),
         "answer": None,
-        "failure": look.failure and dump_failure(look.failure),
+        "failure": fetch.failure and dump_failure(fetch.failure),
     }
 
 
 @checked
-def load_look(document: Any) -> Fetch:
+def load_fetch(document: Any) -> Fetch:
     """Return the look of a document, without an answer.
 
     :raises ValueError: the document holds none
@@ -200,7 +200,7 @@ def load_failure(document: Any) -> Failure:
     return Failure(text(document["subject"]), _FAILURE_KINDS[document["kind"]], text(document["reason"]))
 
 
-def dump_kept(picture: StoredImage) -> Document:
+def dump_stored_image(picture: StoredImage) -> Document:
     """Return a stored picture as a document."""
     return {
         "url": picture.url,
@@ -212,7 +212,7 @@ def dump_kept(picture: StoredImage) -> Document:
 
 
 @checked
-def load_kept(document: Any) -> StoredImage:
+def load_stored_image(document: Any) -> StoredImage:
     """Return the stored picture of a document.
 
     :raises ValueError: the document holds none
@@ -226,7 +226,7 @@ def load_kept(document: Any) -> StoredImage:
     )
 
 
-def dump_missed(picture: FailedImage) -> Document:
+def dump_failed_image(picture: FailedImage) -> Document:
     """Return a picture that failed as a document."""
     return {
         "failure": dump_failure(picture.failure),
@@ -236,7 +236,7 @@ def dump_missed(picture: FailedImage) -> Document:
 
 
 @checked
-def load_missed(document: Any) -> FailedImage:
+def load_failed_image(document: Any) -> FailedImage:
     """Return the failed picture of a document.
 
     :raises ValueError: the document holds none

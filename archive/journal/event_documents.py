@@ -13,13 +13,13 @@ from archive.journal.document_values import array, checked, dump_index_time, fla
 from archive.journal.documents import (
     Document,
     dump_entry,
+    dump_failed_image,
     dump_failure,
-    dump_kept,
-    dump_missed,
+    dump_stored_image,
     load_entry,
+    load_failed_image,
     load_failure,
-    load_kept,
-    load_missed,
+    load_stored_image,
 )
 from archive.model.feed import Entry, Failure
 from archive.model.image import FailedImage, StoredImage
@@ -74,17 +74,17 @@ def decode(kind: str, data: bytes) -> Any:
     return whole[kind]
 
 
-def dump_sighted(sighted: SightedDocument) -> Document:
+def dump_sighted(entry_changes: SightedDocument) -> Document:
     """Return what a list said that was new as a document."""
     document: Document = {
-        "feed": sighted.feed,
-        "entries": [dump_entry(entry) for entry in sighted.entries],
-        "failures": [dump_failure(failure) for failure in sighted.failures],
-        "hosts": dict(sighted.hosts),
+        "feed": entry_changes.feed,
+        "entries": [dump_entry(entry) for entry in entry_changes.entries],
+        "failures": [dump_failure(failure) for failure in entry_changes.failures],
+        "hosts": dict(entry_changes.hosts),
     }
-    if sighted.moved is not None:
-        document["moved"] = list(sighted.moved)
-    return document | {"listings": [list(row) for row in sighted.listings]}
+    if entry_changes.moved is not None:
+        document["moved"] = list(entry_changes.moved)
+    return document | {"listings": [list(row) for row in entry_changes.listings]}
 
 
 @checked
@@ -99,7 +99,7 @@ def load_sighted(document: Any) -> SightedDocument:
         [load_entry(entry) for entry in array(document["entries"])],
         [load_failure(failure) for failure in array(document["failures"])],
         {text(docid): text(host) for docid, host in document["hosts"].items()},
-        [(text(feed), text(docid), number(ground)) for feed, docid, ground in array(document["listings"])],
+        [(text(feed), text(docid), number(caught_up)) for feed, docid, caught_up in array(document["listings"])],
         None if moved is None else texts(moved),
     )
 
@@ -152,7 +152,10 @@ def load_brought_to_date(document: Any) -> tuple[datetime, datetime]:
 
 def dump_images(kept: Sequence[StoredImage], missed: Sequence[FailedImage]) -> Document:
     """Return what came of pictures as a document."""
-    return {"kept": [dump_kept(each) for each in kept], "missed": [dump_missed(each) for each in missed]}
+    return {
+        "kept": [dump_stored_image(each) for each in kept],
+        "missed": [dump_failed_image(each) for each in missed],
+    }
 
 
 @checked
@@ -162,8 +165,8 @@ def load_images(document: Any) -> tuple[list[StoredImage], list[FailedImage]]:
     :raises ValueError: the document is none
     """
     return (
-        [load_kept(each) for each in array(document["kept"])],
-        [load_missed(each) for each in array(document["missed"])],
+        [load_stored_image(each) for each in array(document["kept"])],
+        [load_failed_image(each) for each in array(document["missed"])],
     )
 
 

@@ -77,15 +77,15 @@ def last_whole(path: Path) -> int | None:
     Reads the end of the file only, as far back as a record begins there.
     """
     size = path.stat().st_size
-    look = _FIRST_LOOK
+    fetch = _FIRST_LOOK
     while True:
-        start = max(size - look, 0)
+        start = max(size - fetch, 0)
         found = first_member(path, start)
         if found is not None:
             break
         if not start:
             return 0 if not size else None
-        look *= 4
+        fetch *= 4
     end = found
     for _, end, _ in _in_a_row(path, found):  # noqa: B007 - the last one's is wanted
         pass

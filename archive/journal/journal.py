@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from archive.journal.documents import dump_look, load_look
+from archive.journal.documents import dump_fetch, load_fetch
 from archive.journal.event_documents import EventKind, decode, encode
 from archive.journal.warc import WarcWriter, original_at, read
 from archive.journal.warc_records import Group, Original, digest
@@ -27,7 +27,7 @@ class Event:
     place: JournalPosition
     kind: str  # an EventKind, unless a newer program wrote it
     at: datetime
-    look: Fetch | None = None
+    fetch: Fetch | None = None
     document: dict[str, Any] | None = None  # of all but looks
 
 
@@ -53,13 +53,15 @@ class Journal:
         with self._lock:
             return self._writer.append([(group, None)])[0]
 
-    def append_looks(self, looks: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition]:
+    def append_fetches(
+        self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]
+    ) -> list[JournalPosition]:
         """Write looks; when this returns they are on the disk.
 
         :param bodies: where the journal has bodies already, by their digest
         :return: where each of them is
         """
-        groups = [(_group(look), self._original(look, bodies)) for look in looks]
+        groups = [(_group(fetch), self._original(fetch, bodies)) for fetch in fetches]
         with self._lock:
             return self._writer.append(groups)
 
@@ -68,10 +70,10 @@ class Journal:
         with self._lock:
             self._writer.close()
 
-    def _original(self, look: Fetch, bodies: Mapping[str, JournalPosition]) -> Original | None:
-        if look.answer is None or not look.answer.body:
+    def _original(self, fetch: Fetch, bodies: Mapping[str, JournalPosition]) -> Original | None:
+        if fetch.response is None or not fetch.response.body:
             return None
-        name = digest(look.answer.body)
+        name = digest(fetch.response.body)
         known = name in self._originals or name not in bodies
         if not known and (found := original_at(self._folder, bodies[name], name)):
             if len(self._originals) >= _REMEMBERED:
@@ -101,13 +103,13 @@ def event_of(place: JournalPosition, group: Group) -> Event:
             raise ArchiveError(f"the journal {place.file} was written by a newer finarchive: upgrade finarchive")
         if group.kind != EventKind.LOOK:
             return Event(place, group.kind, group.at, document=document)
-        return Event(place, group.kind, group.at, replace(load_look(document), answer=group.answer))
+        return Event(place, group.kind, group.at, replace(load_fetch(document), response=group.response))
     except ValueError as error:
         raise ArchiveError(f"the record at {place.offset} of {place.file} cannot be understood: {error}") from error
 
 
-def _group(look: Fetch) -> Group:
-    return Group(EventKind.LOOK, look.at, encode(EventKind.LOOK, dump_look(look)), look.answer)
+def _group(fetch: Fetch) -> Group:
+    return Group(EventKind.LOOK, fetch.at, encode(EventKind.LOOK, dump_fetch(fetch)), fetch.response)
 
 
 def _software() -> str:

@@ -163,13 +163,13 @@ def read_file(
             response = headers, block
         elif lone or (kind == "metadata" and request and response):
             size = int(headers["content-length"])
-            answer = _whole_answer(path.parent, request, *response) if response else None
-            if response and answer is None:
+            raw = _whole_answer(path.parent, request, *response) if response else None
+            if response and raw is None:
                 on_damage(begin)
             else:
                 stated = headers["warc-target-uri"].removeprefix(OURS)
                 at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
-                yield JournalPosition(path.name, begin), Group(stated, at, block[:size], answer)
+                yield JournalPosition(path.name, begin), Group(stated, at, block[:size], raw)
             request, response = b"", None
 
 
@@ -231,17 +231,17 @@ def _response_at(folder: Path, place: JournalPosition, name: str) -> tuple[bytes
         if headers.get("warc-type") == "request" and offset == place.offset:
             request = block
         elif headers.get("warc-type") == "response" and request is not None:
-            answer, _ = answer_of(request, headers, block)
-            return (request, headers, block) if digest(answer.body) == name else None
+            raw, _ = answer_of(request, headers, block)
+            return (request, headers, block) if digest(raw.body) == name else None
         else:
             return None
     return None
 
 
 def _whole_answer(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> RawResponse | None:
-    """The answer with its body, wherever that is; None when it is not there any more."""
-    answer, elsewhere = answer_of(request, headers, block)
+    """The response with its body, wherever that is; None when it is not there any more."""
+    raw, elsewhere = answer_of(request, headers, block)
     if elsewhere is None:
-        return answer
+        return raw
     found = _response_at(folder, elsewhere, headers["warc-payload-digest"])
-    return replace(answer, body=answer_of(*found)[0].body) if found else None
+    return replace(raw, body=answer_of(*found)[0].body) if found else None

@@ -29,7 +29,7 @@ class Group:
     kind: str
     at: datetime
     document: bytes  # JSON
-    answer: RawResponse | None = None
+    response: RawResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ def encoded(group: Group, original: Original | None) -> bytes:
     buffer = io.BytesIO()
     writer = WARCWriter(buffer, gzip=True, warc_version="WARC/1.1")
     date = _date(group.at)
-    answer = group.answer
-    if answer is None:
+    raw = group.response
+    if raw is None:
         name = f"{OURS}{group.kind}"
         _add(writer, name, "metadata", group.document, {"WARC-Date": date}, of="application/json")
         return buffer.getvalue()
     asked = {"WARC-Date": date}
-    request = _add(writer, answer.url, "request", _request(answer), asked, of="application/http; msgtype=request")
-    about = {"WARC-Date": date, "WARC-Payload-Digest": digest(answer.body), "WARC-Concurrent-To": request}
-    head = _response_head(answer)
+    request = _add(writer, raw.url, "request", _request(raw), asked, of="application/http; msgtype=request")
+    about = {"WARC-Date": date, "WARC-Payload-Digest": digest(raw.body), "WARC-Concurrent-To": request}
+    head = _response_head(raw)
     if original:
         about |= {
             "WARC-Profile": _REVISIT,
@@ -72,10 +72,10 @@ def encoded(group: Group, original: Original | None) -> bytes:
             "WARC-Refers-To-Date": original.date,
             _ORIGINAL: f"{original.place.file}:{original.place.offset}",
         }
-    if not answer.stated_length:
+    if not raw.stated_length:
         about[_LENGTH] = "not stated"
-    kind, block = ("revisit", head) if original else ("response", head + answer.body)
-    response = _add(writer, answer.url, kind, block, about, of="application/http; msgtype=response")
+    kind, block = ("revisit", head) if original else ("response", head + raw.body)
+    response = _add(writer, raw.url, kind, block, about, of="application/http; msgtype=response")
     about = {"WARC-Date": date, "WARC-Concurrent-To": response}
     # Not under the page's address: replay tools index it, and would show it in the page's place.
     _add(writer, f"{OURS}{group.kind}", "metadata", group.document, about, of="application/json")
@@ -119,16 +119,16 @@ def information(name: str, software: str, at: datetime) -> bytes:
     return buffer.getvalue()
 
 
-def _request(answer: RawResponse) -> bytes:
-    parts = urlsplit(answer.url)
+def _request(raw: RawResponse) -> bytes:
+    parts = urlsplit(raw.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = [("Host", parts.netloc.rpartition("@")[2]), *answer.request_headers]
+    headers = [("Host", parts.netloc.rpartition("@")[2]), *raw.request_headers]
     return _lines(f"GET {target} HTTP/1.1", headers)
 
 
-def _response_head(answer: RawResponse) -> bytes:
+def _response_head(raw: RawResponse) -> bytes:
     known = {status.value: status.phrase for status in HTTPStatus}
-    return _lines(f"HTTP/1.1 {answer.status} {known.get(answer.status, 'Unknown')}", answer.headers)
+    return _lines(f"HTTP/1.1 {raw.status} {known.get(raw.status, 'Unknown')}", raw.headers)
 
 
 def _lines(first: str, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -141,7 +141,7 @@ def _date(at: datetime) -> str:
 
 
 def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple[RawResponse, JournalPosition | None]:
-    """The answer that a request's block and a response's record hold.
+    """The response that a request's block and a response's record hold.
 
     :param headers: of the response's record
     :param block: the response's, and what may follow it
@@ -151,7 +151,7 @@ def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple
     file, _, offset = headers.get(_ORIGINAL.lower(), "").rpartition(":")
     status, *lines = http.decode("latin-1").split("\r\n")
     asked = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[2:]  # not its first line and Host
-    answer = RawResponse(
+    raw = RawResponse(
         url=headers["warc-target-uri"],
         status=int(status.split(" ", 2)[1]),
         headers=_pairs(lines),
@@ -159,7 +159,7 @@ def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple
         request_headers=_pairs(asked),
         stated_length=_LENGTH.lower() not in headers,
     )
-    return answer, JournalPosition(file, int(offset)) if file else None
+    return raw, JournalPosition(file, int(offset)) if file else None
 
 
 def _pairs(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:

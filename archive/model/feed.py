@@ -73,7 +73,7 @@ class Poll:
     pages: int  # pages that were read
     entries: tuple[Entry, ...]  # what they listed, each docid once, newest first
     failures: tuple[Failure, ...]  # the items that could not be understood
-    ground: bool  # later polls may stop here: it met known ground, the list's end or its page limit
+    caught_up: bool  # later polls may stop here: it met known ground, the list's end or its page limit
     error: Failure | None = None  # why it broke off
     unmoved: bool = False  # the list was as it had been at the poll before: it has nothing to tell but that
     met: bool | None = None  # of a list of one page: at its end stands what was known; None: it has further pages
@@ -97,7 +97,7 @@ class BackfillPage:
     entries: tuple[Entry, ...]  # those of the page, each docid once
     failures: tuple[Failure, ...] = ()
     covered: Span | None = None  # what the walk has read without a hole so far; None: nothing yet
-    floor: datetime | None = None  # the list ends here: older articles cannot be had from it
+    oldest_available: datetime | None = None  # the list ends here: older articles cannot be had from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ class HostBackoff:
 
     host: str
     until: datetime
-    strikes: int  # refusals in a row: each doubles the rest
-    stated: bool  # the host said until when (Retry-After); else it is our own guess
+    failures: int  # refusals in a row: each doubles the rest
+    from_retry_after: bool  # the host said until when (Retry-After); else it is our own guess
     reason: str
     kind: FailureKind = (
         FailureKind.BLOCKED
@@ -192,7 +192,7 @@ class FeedHistory:
     complete_to: datetime | None = None  # when a poll last left nothing unread
     failing_since: datetime | None = None  # the first of the failed polls in a row, of which `error` is the last
     trouble: float = 0.0  # the weight of these failures together; see scheduler.policy.intervals
-    floor: datetime | None = None  # the list ends here: older articles cannot be had from it
+    oldest_available: datetime | None = None  # the list ends here: older articles cannot be had from it
     validators: Validators | None = None  # of the list as it was last read whole
 
 

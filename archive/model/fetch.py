@@ -51,7 +51,7 @@ class Fetch:
     feed: str  # the id of the one it is filed under
     filing: Filing
     rules: ArchiveRules
-    answer: RawResponse | None = None  # None: none came, or the listing carries the text itself
+    response: RawResponse | None = None  # None: none came, or the listing carries the text itself
     failure: Failure | None = None  # why none came
 
 
@@ -69,7 +69,7 @@ class Outcome(StrEnum):
 class Decision:
     """What a look says of an article, beside what was known of it."""
 
-    look: Fetch
+    fetch: Fetch
     outcome: Outcome
     evidence: str = ""  # of what is gone or failed: in one line, for people
     kind: FailureKind | None = None  # of what is gone or failed

@@ -13,7 +13,7 @@ from archive.model.errors import QueryError
 from archive.query.tokenizer import fold, phrase, segments
 
 # More than anybody types; FTS5 and SQLite have limits of their own on how deep and long an expression may be.
-MOST_TERMS, DEEPEST = 100, 10
+MAX_TERMS, DEEPEST = 100, 10
 _YEARS = range(1970, 9999)  # whose times have one in every zone
 
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
@@ -97,8 +97,8 @@ def parse(text: str) -> Query:
     pieces = list(_pieces(text))
     if not pieces:
         raise QueryError("there is nothing to search for")
-    if len(pieces) > MOST_TERMS:
-        raise QueryError(f"it has {len(pieces)} words and signs; {MOST_TERMS} are the most")
+    if len(pieces) > MAX_TERMS:
+        raise QueryError(f"it has {len(pieces)} words and signs; {MAX_TERMS} are the most")
     return _Reading(pieces).any(0)
 
 
@@ -180,8 +180,8 @@ def _term(field: str | None, value: str, said: str, *, exact: bool) -> Query:
         case "until":
             return DateFilter(until=moment(value, is_end=True))
         case None | "media" | "symbol":
-            if (parts := len(segments(fold(value)))) > MOST_TERMS:
-                raise QueryError(f"{said[:40]!r}… has {parts} words and numbers; {MOST_TERMS} are the most")
+            if (parts := len(segments(fold(value)))) > MAX_TERMS:
+                raise QueryError(f"{said[:40]!r}… has {parts} words and numbers; {MAX_TERMS} are the most")
             prefix = not exact and value.endswith("*")
             asked = phrase(value, prefix=prefix)
             if asked is None:

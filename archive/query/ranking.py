@@ -61,7 +61,7 @@ def stands(title: str, text: str, sought: Sequence[re.Pattern[str]]) -> bool:
     )
 
 
-def look(title: str, text: str, terms: Sequence[WeightedTerm]) -> TermMatches:
+def find_matches(title: str, text: str, terms: Sequence[WeightedTerm]) -> TermMatches:
     """Find the terms in a version."""
     seen = TermMatches(title, text, _marks(title, terms), _marks(text, terms))
     if all(map(add, seen.in_title, seen.in_text)):

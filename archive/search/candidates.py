@@ -23,7 +23,7 @@ FIRST_WINDOW, FIRST_TITLED, GROWTH = 200, 1_000, 4
 ENOUGH_VERSIONS = 20_000
 # For each that is wanted so many of the newest are read for a character alone, and no fewer than these, some
 # together. Where too few of them have it, FTS5 is quick. See D113.
-READ, LEAST_READ, TOGETHER = 10, 2_000, 50
+READ, MIN_READ, TOGETHER = 10, 2_000, 50
 # For titles, so many: they come on top of those, and most have nothing of it.
 READ_FOR_TITLES = 500
 # Of a feed with fewer articles, these are gone through, and not all from the newest on.
@@ -128,7 +128,7 @@ class Candidates:
         :param titled: in the title
         :return: these, and whether there are no others before them
         """
-        most = READ_FOR_TITLES if titled else max(READ * limit, LEAST_READ)
+        most = READ_FOR_TITLES if titled else max(READ * limit, MIN_READ)
         # One by one, for often the first of them are enough.
         candidates = (
             self._matching(conditions, conditions.wider, most) if conditions.wider else self._others(conditions, most)

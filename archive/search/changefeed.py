@@ -15,7 +15,7 @@ from archive.model.results import Change
 from archive.model.times import to_text
 from archive.query.compiler import CompiledQuery
 from archive.query.parser import Query, texts
-from archive.query.ranking import WeightedTerm, excerpt, look, merged, term
+from archive.query.ranking import WeightedTerm, excerpt, find_matches, merged, term
 from archive.search.history import History
 
 # One writer commits, and numbers versions one after the other: whoever sees a number sees all before it, and what has
@@ -92,7 +92,7 @@ class Changefeed:
         return [self._news(row, terms) for row in self._rows(_SELECT_NEWS, [json.dumps(ids)])]
 
     def _news(self, row: statements.Row, terms: Sequence[WeightedTerm]) -> Change:
-        seen = look(row["title"], row["text"] or "", terms)
+        seen = find_matches(row["title"], row["text"] or "", terms)
         snippet, marks = excerpt(seen)
         return Change(
             position=row["position"],

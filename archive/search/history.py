@@ -53,9 +53,9 @@ class History:
             return None
         [entry] = rows
         revisions = self._revisions(docid, time)
-        looks = self._looks(docid, time)
+        fetches = self._fetches(docid, time)
         newest = revisions[-1] if revisions else None
-        failed = [look for look in looks if look["revision"] == 0]
+        failed = [fetch for fetch in fetches if fetch["revision"] == 0]
         url, unreadable = self._address(docid, entry, time)
         if not url:
             return _UNREADABLE | {
@@ -75,10 +75,10 @@ class History:
             "failure": None if newest or not failed else failed[-1]["evidence"],
             "first_seen": entry["first_seen"],
             "revisions": revisions,
-            "gone": _gone_since(looks),
+            "gone": _gone_since(fetches),
             "observations": [
-                {name: look[name] for name in ("at", "outcome", "revision", "status", "evidence", "returned")}
-                for look in looks
+                {name: fetch[name] for name in ("at", "outcome", "revision", "status", "evidence", "returned")}
+                for fetch in fetches
             ],
         }
 
@@ -106,9 +106,9 @@ class History:
 
     def gone(self, docid: str, time: datetime) -> str | None:
         """Since when an article was known to be gone, as the index has times; None: it was not."""
-        return _gone_since(self._looks(docid, time))
+        return _gone_since(self._fetches(docid, time))
 
-    def _looks(self, docid: str, time: datetime) -> list[statements.Row]:
+    def _fetches(self, docid: str, time: datetime) -> list[statements.Row]:
         return self._rows(
             "SELECT * FROM observations WHERE docid = ? AND at <= ? ORDER BY at, id", [docid, to_text(time)]
         )
@@ -141,14 +141,14 @@ class History:
             return self._db.execute(query, parameters).fetchall()
 
 
-def _gone_since(looks: Sequence[statements.Row]) -> str | None:
+def _gone_since(fetches: Sequence[statements.Row]) -> str | None:
     """When an article was first found gone, of those looks that nothing has seen it after."""
     since: str | None = None
-    for look in looks:
-        if look["outcome"] in _SEEN:
+    for fetch in fetches:
+        if fetch["outcome"] in _SEEN:
             since = None
-        elif look["outcome"] == "gone" and look["revision"]:
-            since = since or look["at"]
+        elif fetch["outcome"] == "gone" and fetch["revision"]:
+            since = since or fetch["at"]
     return since
 
 

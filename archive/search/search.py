@@ -16,12 +16,12 @@ from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
 from archive.query.parser import Query, Term, texts
-from archive.query.ranking import TermMatches, WeightedTerm, excerpt, look, merged, score, stands, term
+from archive.query.ranking import TermMatches, WeightedTerm, excerpt, find_matches, merged, score, stands, term
 from archive.search.candidates import Candidates
 from archive.search.history import History
 
 # So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth (D72).
-MOST_RANKED = 60
+MAX_RANKED = 60
 # How rare a word is, is told by so many of the newest articles. See D116.
 SAMPLE = 100
 
@@ -121,7 +121,7 @@ class Search:
     def _ranked(
         self, conditions: CompiledQuery, asked: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
     ) -> list[tuple[statements.Row, TermMatches]]:
-        most = max(MOST_RANKED, limit)
+        most = max(MAX_RANKED, limit)
         numbers = self._versions.of(conditions, most, enough=limit)
         # When there are more, those that have it in their title are the likelier ones.
         if len(numbers) == most:
@@ -145,7 +145,7 @@ class Search:
     ) -> list[tuple[statements.Row, TermMatches]]:
         """Versions, each once, the newest first, and what of the terms stands in them."""
         read = self._rows(_SELECT_READ, [json.dumps(sorted(set(numbers)))])
-        return [(row, look(row["title"], row["text"] or "", terms)) for row in read]
+        return [(row, find_matches(row["title"], row["text"] or "", terms)) for row in read]
 
     def _version(self, row: statements.Row) -> statements.Row:
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]

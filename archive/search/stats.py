@@ -19,9 +19,9 @@ from archive.query.parser import Query
 from archive.search.search import Search
 
 # Articles that are counted for facets.
-MOST_COUNTED = 2_000
+MAX_COUNTED = 2_000
 # Values of a facet that are told: more than a page shows, and nobody chooses from more.
-MOST_VALUES = 12
+MAX_VALUES = 12
 # Seconds and zone are cut off: hours begin at the same moments in China and in UTC.
 _HOUR = "substr(v.published, 1, 13)"
 _DAY = "date(v.published, '+8 hours')"  # in China
@@ -45,12 +45,12 @@ _OF_SYMBOL = f"""
 
 _ASKED = "FROM json_each(:numbers) AS asked CROSS JOIN searchable v ON v.id = asked.value"
 _VERSIONS = f"{_ASKED} JOIN revisions r ON r.docid = v.docid AND r.number = v.number"
-_MOST_FREQUENT = "GROUP BY 1 ORDER BY n DESC, 1 LIMIT :most"
+_MAX_FREQUENT = "GROUP BY 1 ORDER BY n DESC, 1 LIMIT :most"
 _FACETS = {
     "feeds": f"""SELECT feed AS value, count(*) AS n {_ASKED} JOIN listings ON listings.docid = v.docid
-                 WHERE {LISTED} {_MOST_FREQUENT}""",
-    "media": f"SELECT r.media AS value, count(*) AS n {_VERSIONS} WHERE r.media IS NOT NULL {_MOST_FREQUENT}",
-    "symbols": f"SELECT s.value AS value, count(*) AS n {_VERSIONS}, json_each(r.symbols) AS s {_MOST_FREQUENT}",
+                 WHERE {LISTED} {_MAX_FREQUENT}""",
+    "media": f"SELECT r.media AS value, count(*) AS n {_VERSIONS} WHERE r.media IS NOT NULL {_MAX_FREQUENT}",
+    "symbols": f"SELECT s.value AS value, count(*) AS n {_VERSIONS}, json_each(r.symbols) AS s {_MAX_FREQUENT}",
     "days": f"SELECT {_DAY} AS value, count(*) AS n {_ASKED} GROUP BY 1 ORDER BY 1 DESC LIMIT :most",
 }
 
@@ -108,15 +108,15 @@ class Stats:
 
     def facets(self, query: Query, time: datetime) -> Facets:
         """What the articles that a search finds have in common; of many, the newest are counted."""
-        numbers = self._search.numbers(query, MOST_COUNTED, time)
-        asked = {"numbers": json.dumps(numbers), "time": to_text(time), "most": MOST_VALUES}
+        numbers = self._search.numbers(query, MAX_COUNTED, time)
+        asked = {"numbers": json.dumps(numbers), "time": to_text(time), "most": MAX_VALUES}
         found = {
             name: tuple((str(row["value"]), int(row["n"])) for row in self._rows(statement, asked))
             for name, statement in _FACETS.items()
         }
-        return Facets(len(numbers), len(numbers) < MOST_COUNTED, **found)
+        return Facets(len(numbers), len(numbers) < MAX_COUNTED, **found)
 
-    def looks(self, docid: str, time: datetime) -> list[Observation]:
+    def fetches(self, docid: str, time: datetime) -> list[Observation]:
         """The looks at an article, the first first, and where the journal has them."""
         rows = self._rows(
             "SELECT * FROM observations WHERE docid = :docid AND at <= :time ORDER BY at, id",

@@ -18,7 +18,7 @@ from archive.index.database import Database
 BLOCK = 1024
 # Stretches of a window: each costs a search of its own. Where there would be more, some reach across what is not
 # meant.
-_MOST_STRETCHES = 8
+_MAX_STRETCHES = 8
 
 # What was observed after the time that is asked about is not known then.
 _DAYS = """
@@ -71,7 +71,7 @@ class Windows:
 
 def _stretches(blocks: Sequence[int]) -> list[tuple[int, int]]:
     """Neighbouring blocks together; over the narrowest gaps, when there are too many."""
-    gaps = sorted(range(1, len(blocks)), key=lambda place: blocks[place - 1] - blocks[place])[: _MOST_STRETCHES - 1]
+    gaps = sorted(range(1, len(blocks)), key=lambda place: blocks[place - 1] - blocks[place])[: _MAX_STRETCHES - 1]
     found, start = [], 0
     for place in (*sorted(gap for gap in gaps if blocks[gap] - blocks[gap - 1] > 1), len(blocks)):
         found.append((blocks[start] * BLOCK, (blocks[place - 1] + 1) * BLOCK - 1))

@@ -23,12 +23,12 @@ from scheduler.monitoring.reports import AlertReport, iso, report_alerts
 @click.option("--test", "tested", metavar="NAME", help="Send a message to all addresses of this alert now.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def alerts_command(session: CommandContext, *, tested: str | None, as_json: bool) -> Exit:
+def alerts_command(context: CommandContext, *, tested: str | None, as_json: bool) -> Exit:
     """Show which alerts are configured, and how far they are told. The daemon, or a crawl, sends them.
 
     Example: finarchive alerts --test maotai
     """
-    alerts = session.settings.alerts
+    alerts = context.settings.alerts
     if tested is not None:
         chosen = [alert for alert in alerts if alert.name == tested]
         if not chosen:
@@ -37,8 +37,8 @@ def alerts_command(session: CommandContext, *, tested: str | None, as_json: bool
         if not chosen[0].urls:
             raise CommandError(f"the alert {tested} has no addresses here: set urls, or {address_variable(tested)}")
         return _test(chosen[0], as_json)
-    store = Store.open_for_reading(index_path(session.settings.archive.root))
-    shown = report_alerts(alerts, store, session.now())
+    store = Store.open_for_reading(index_path(context.settings.archive.root))
+    shown = report_alerts(alerts, store, context.now())
     if as_json:
         click.echo(json.dumps([_standing(each) for each in shown], ensure_ascii=False))
     else:

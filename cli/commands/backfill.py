@@ -27,7 +27,7 @@ _YEARS = range(1990, 2200)  # the web's, and those that a test may be of; arithm
 @click.option("--to", "end", metavar="DATE", help="The same; a day is meant to its end. Now, unless given.")
 @json_option
 @click.pass_obj
-def backfill(session: CommandContext, feed: str, start: str, end: str | None, as_json: bool) -> Exit:
+def backfill(context: CommandContext, feed: str, start: str, end: str | None, as_json: bool) -> Exit:
     """Walk through the past of a feed's list, and archive everything it had.
 
     What is known complete already is not read again, so a second run does nothing, and one that was interrupted is
@@ -35,16 +35,16 @@ def backfill(session: CommandContext, feed: str, start: str, end: str | None, as
 
     Example: finarchive backfill china --from 2026-09-01 --to 2026-09-07
     """
-    feeds, now = session.chosen((feed,)), session.now()
+    feeds, now = context.chosen((feed,)), context.now()
     stretch = Span(_time(start), min(_time(end, is_end=True), now) if end else now)
     if stretch.start >= stretch.end:
         raise CommandError(
             f"--from {start} is not before {f'--to {end}' if end and _time(end) <= now else 'the present'}"
         )
     if not as_json:
-        console.announce_walk(session.settings, feeds[0], stretch)
+        console.announce_backfill(context.settings, feeds[0], stretch)
     span = {"start": stretch.start.isoformat(), "end": stretch.end.isoformat()}
-    return run_crawl(session, feeds, {"command": "backfill", "feed": feed} | span, as_json, stretch=stretch)
+    return run_crawl(context, feeds, {"command": "backfill", "feed": feed} | span, as_json, stretch=stretch)
 
 
 def _time(text: str, *, is_end: bool = False) -> datetime:

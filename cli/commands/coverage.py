@@ -21,14 +21,14 @@ from scheduler.policy.coverage import read_day
 @click.option("--day", "days", multiple=True, metavar="YYYY-MM-DD", help="Show the hours of this day in China.")
 @json_option
 @click.pass_obj
-def coverage(session: CommandContext, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
+def coverage(context: CommandContext, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
     """Show how much of each day is known complete, for each feed that is on: of the last 14 days, or by the hour.
 
     Example: finarchive coverage --feed china --day 2026-09-30
     """
-    store, now = open_index_if_any(session), session.now()
+    store, now = open_index_if_any(context), context.now()
     shown = sorted({_day(text, now) for text in days})
-    found = report_coverage(store, _in_the_index(session, store, names), shown, now)
+    found = report_coverage(store, _in_the_index(context, store, names), shown, now)
     if as_json:
         click.echo(json.dumps(coverage_json(found), ensure_ascii=False))
     elif shown:
@@ -38,12 +38,12 @@ def coverage(session: CommandContext, names: tuple[str, ...], days: tuple[str, .
         console.show_coverage(recent_chart(found))
 
 
-def _in_the_index(session: CommandContext, store: Store, names: tuple[str, ...]) -> list[str]:
+def _in_the_index(context: CommandContext, store: Store, names: tuple[str, ...]) -> list[str]:
     """Ids of the feeds of these names, configured or not, else of all that are on."""
     unknown = set(names) - store.feed_histories().keys()
-    if unknown - {feed.id for feed in session.settings.feeds}:
-        session.chosen(tuple(sorted(unknown)))  # refuses, and names those there are
-    return list(dict.fromkeys(names)) or [feed.id for feed in session.chosen(())]
+    if unknown - {feed.id for feed in context.settings.feeds}:
+        context.chosen(tuple(sorted(unknown)))  # refuses, and names those there are
+    return list(dict.fromkeys(names)) or [feed.id for feed in context.chosen(())]
 
 
 def _day(text: str, now: datetime) -> date:

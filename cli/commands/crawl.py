@@ -29,7 +29,7 @@ json_option = click.option(
 )
 @json_option
 @click.pass_obj
-def crawl_command(session: CommandContext, feed: tuple[str, ...], limit: int | None, as_json: bool) -> Exit:
+def crawl_command(context: CommandContext, feed: tuple[str, ...], limit: int | None, as_json: bool) -> Exit:
     """Poll now, archive everything due, stop.
 
     FEEDs are ids from the configuration; without any, all feeds that are on are polled. What was found earlier and
@@ -37,24 +37,24 @@ def crawl_command(session: CommandContext, feed: tuple[str, ...], limit: int | N
 
     Example: finarchive crawl china usstock --limit 20
     """
-    feeds = session.chosen(feed)
+    feeds = context.chosen(feed)
     if not as_json:
-        console.announce(session.settings, feeds)
+        console.announce(context.settings, feeds)
     request = {"command": "crawl", "feeds": list(feed), "limit": limit}
-    return run_crawl(session, feeds, request, as_json, limit=limit)
+    return run_crawl(context, feeds, request, as_json, limit=limit)
 
 
-def run_crawl(session: CommandContext, feeds: list[Feed], request: dict[str, Any], as_json: bool, **how: Any) -> Exit:
+def run_crawl(context: CommandContext, feeds: list[Feed], request: dict[str, Any], as_json: bool, **how: Any) -> Exit:
     def here() -> CrawlResult:
         from scheduler.one_off import crawl  # noqa: PLC0415 - Scrapy takes half a second that no other command should
 
-        return crawl(session.settings, feeds, session.now, on_change=on_change, **how)
+        return crawl(context.settings, feeds, context.now, on_change=on_change, **how)
 
     began = time.monotonic()
-    with console.progress(len(feeds), quiet=session.verbosity == -1) as on_change:
+    with console.progress(len(feeds), quiet=context.verbosity == -1) as on_change:
         result = here_or_there(
             here,
-            lambda: CrawlResult.from_whole(send_to_daemon(session, request, on_change)),
+            lambda: CrawlResult.from_whole(send_to_daemon(context, request, on_change)),
         )
     if as_json:
         click.echo(json.dumps(result.as_json(), ensure_ascii=False))

@@ -23,7 +23,7 @@ from scheduler.exits import Exit
 @click.argument("rev", nargs=-1, type=click.IntRange(min=1))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def diff(session: CommandContext, id: str, rev: tuple[int, ...], as_json: bool) -> Exit:  # noqa: A002 - its name there
+def diff(context: CommandContext, id: str, rev: tuple[int, ...], as_json: bool) -> Exit:  # noqa: A002 - its name there
     """Show what changed between two versions of an article: the two newest, or those of the numbers REV REV.
 
     ID is a docid or a path. What went is red or stands in [-...-], what came is green or stands in {+...+}.
@@ -32,12 +32,12 @@ def diff(session: CommandContext, id: str, rev: tuple[int, ...], as_json: bool) 
     """
     if rev and len(rev) != 2:
         raise click.UsageError("name two versions, or none for the two newest")
-    root = session.settings.archive.root
+    root = context.settings.archive.root
     store = Store.open_for_reading(index_path(root))
     entry = find_entry(store, root, id)
     if entry is None:
         raise CommandError(f"the archive {root} has no article {id}")
-    old, new = _two_versions(store.versions.revisions(entry["docid"]), rev, entry["docid"])
+    old, new = _two_versions(store.articles.revisions(entry["docid"]), rev, entry["docid"])
     found = differ(store, root, old, new, plain_text) if old else None
     if as_json:
         click.echo(json.dumps(difference_json(entry["path"], old, new, found), ensure_ascii=False))

@@ -16,12 +16,12 @@ from scheduler.exits import Exit
 @click.command()
 @json_option
 @click.pass_obj
-def doctor(session: CommandContext, as_json: bool) -> Exit:
+def doctor(context: CommandContext, as_json: bool) -> Exit:
     """Check what finarchive needs: configuration, folder, index, room, network.
 
     Example: finarchive doctor
     """
-    checks = examine(session)
+    checks = examine(context)
     if as_json:
         click.echo(json.dumps([check.as_json() for check in checks], ensure_ascii=False))
     else:

@@ -47,7 +47,7 @@ logger = logging.getLogger("finarchive")
 )
 @click.pass_obj
 def export_command(
-    session: CommandContext,
+    context: CommandContext,
     *,
     format: str,  # noqa: A002 - its name there
     query: tuple[str, ...],
@@ -73,11 +73,16 @@ def export_command(
         wanted += [Or(tuple(map(symbol, symbols)))] if symbols else []
     wanted += [Or(tuple(map(FeedFilter, feeds)))] if feeds else []
     kind, newest = OUTPUTS[format], _newest(format, limit)
-    store, missing = reading(session), _Missing()
-    shelf = RevisionFiles(store, session.settings.archive.root, missing.note)
+    store, missing = reading(context), _Missing()
+    revision_files = RevisionFiles(store, context.settings.archive.root, missing.note)
     records = store.search.each(And(tuple(wanted)), time, newest=newest)
     words = _in_words(query, since, until, symbols, feeds)
-    _write(kind, Export(records, shelf.take, words, time or session.now()), output, session.settings.archive.root)
+    _write(
+        kind,
+        Export(records, revision_files.take, words, time or context.now()),
+        output,
+        context.settings.archive.root,
+    )
     missing.tell()
 
 

@@ -14,13 +14,13 @@ from cli.output import console
 @click.command()
 @json_option
 @click.pass_obj
-def feeds(session: CommandContext, as_json: bool) -> None:
+def feeds(context: CommandContext, as_json: bool) -> None:
     """Show which feeds are configured, and which of them are on.
 
     Example: finarchive feeds
     """
     if as_json:
-        rows = [feed.model_dump(mode="json") | {"author": feed.author_name} for feed in session.settings.feeds]
+        rows = [feed.model_dump(mode="json") | {"author": feed.author_name} for feed in context.settings.feeds]
         click.echo(json.dumps(rows, ensure_ascii=False))
     else:
-        console.show_feeds(session.settings, session.config_path)
+        console.show_feeds(context.settings, context.config_path)

@@ -18,7 +18,7 @@ from scheduler.exits import Exit
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def rebuild_command(session: CommandContext, dry_run: bool, as_json: bool) -> Exit:
+def rebuild_command(context: CommandContext, dry_run: bool, as_json: bool) -> Exit:
     """Make all files and the index anew, from the raw pages alone.
 
     Where this version of finarchive understands a page or writes a file otherwise, they come out otherwise: see what
@@ -26,13 +26,13 @@ def rebuild_command(session: CommandContext, dry_run: bool, as_json: bool) -> Ex
 
     Example: finarchive rebuild --dry-run
     """
-    settings = session.settings
+    settings = context.settings
     archive_root(settings.archive.root)
-    with verify.bytes_progress("reading raw pages", quiet=as_json or session.verbosity == -1) as on_progress:
+    with verify.bytes_progress("reading raw pages", quiet=as_json or context.verbosity == -1) as on_progress:
         result = rebuild(
             settings.archive.root,
             settings.network.max_body,
-            session.now(),
+            context.now(),
             dry_run=dry_run,
             on_progress=on_progress,
         )

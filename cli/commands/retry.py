@@ -21,21 +21,21 @@ from cli.daemon_client import here_or_there, send_to_daemon
 @click.option("--parked", is_flag=True, help="Release also what was given up.")
 @json_option
 @click.pass_obj
-def retry(session: CommandContext, parked: bool, as_json: bool) -> None:
+def retry(context: CommandContext, parked: bool, as_json: bool) -> None:
     """Release what waits, for the next crawl, or the daemon, to try again.
 
     Example: finarchive retry --parked && finarchive crawl
     """
 
     def here() -> int:
-        settings = session.settings
+        settings = context.settings
         raw = settings.archive.raw == "warc"
-        with Archive(settings.archive.root, "retry", session.now(), raw=raw) as archive:
-            recover(archive, settings, session.now())
-            return archive.store.release(session.now(), parked=parked)
+        with Archive(settings.archive.root, "retry", context.now(), raw=raw) as archive:
+            recover(archive, settings, context.now())
+            return archive.store.release(context.now(), parked=parked)
 
     def there() -> int:
-        return int(send_to_daemon(session, {"command": "retry", "parked": parked}, lambda tally: None)["released"])
+        return int(send_to_daemon(context, {"command": "retry", "parked": parked}, lambda progress: None)["released"])
 
     released = here_or_there(here, there)
     told = f"Released {released}: they are tried next." if released else "Nothing waits for a later time."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--log-json", is_flag=True, help="Log one JSON object a line.")
 @click.pass_obj
-def run(session: CommandContext, log_json: bool) -> Exit:
+def run(context: CommandContext, log_json: bool) -> Exit:
     """Run the daemon: poll every feed when it is due, archive what is new, close gaps, until SIGTERM.
 
     SIGHUP reads the configuration again. The other commands work beside it.
@@ -27,8 +27,8 @@ def run(session: CommandContext, log_json: bool) -> Exit:
     from scheduler.daemon.daemon import Environment, run_daemon  # noqa: PLC0415 - Scrapy again
     from scheduler.monitoring.health import HealthError  # noqa: PLC0415
 
-    logs.set_up(1 if session.verbosity is None else session.verbosity, json=log_json)
+    logs.set_up(1 if context.verbosity is None else context.verbosity, json=log_json)
     try:
-        return run_daemon(session.settings, session.reload, Environment.of_the_system())
+        return run_daemon(context.settings, context.reload, Environment.of_the_system())
     except HealthError as error:
         raise CommandError(str(error)) from error

@@ -23,7 +23,7 @@ from scheduler.monitoring.reports import iso
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
 def search_command(
-    session: CommandContext, query: tuple[str, ...], *, limit: int, sort: str, as_of: str | None, as_json: bool
+    context: CommandContext, query: tuple[str, ...], *, limit: int, sort: str, as_of: str | None, as_json: bool
 ) -> None:
     """Find articles by what they say.
 
@@ -36,7 +36,7 @@ def search_command(
     time = aware_time(as_of) if as_of else None
     with asked(" ".join(query)):
         wanted = parse(" ".join(query))
-    hits = reading(session).search.find(wanted, limit, time, by_time=sort == "time")
+    hits = reading(context).search.find(wanted, limit, time, by_time=sort == "time")
     if as_json:
         rows = [
             {

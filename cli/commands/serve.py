@@ -16,7 +16,7 @@ from scheduler.exits import Exit
     help="Listen on this port of 127.0.0.1; 0 for any that is free. serve.port unless given.",
 )
 @click.pass_obj
-def serve(session: CommandContext, port: int | None) -> Exit:
+def serve(context: CommandContext, port: int | None) -> Exit:
     """Show the archive in a browser on this machine, until Ctrl-C or SIGTERM. Nothing can be changed there.
 
     Example: finarchive serve --port 8001
@@ -24,14 +24,14 @@ def serve(session: CommandContext, port: int | None) -> Exit:
     from cli.web_server import ServeError  # noqa: PLC0415 - no other command needs a server
     from cli.web_server import serve as serve_archive  # noqa: PLC0415
 
-    settings = session.settings
+    settings = context.settings
     asked = settings.serve.port if port is None else port
 
     def on_start(address: str) -> None:
         click.echo(f"Serving {settings.archive.root.absolute()} at {address} until Ctrl-C")
 
     try:
-        serve_archive(settings, asked, session.now, on_start, log_requests=session.verbosity == 2)
+        serve_archive(settings, asked, context.now, on_start, log_requests=context.verbosity == 2)
     except ServeError as error:
         raise CommandError(str(error)) from error
     return Exit.DONE

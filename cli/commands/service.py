@@ -22,12 +22,12 @@ def service() -> None:
 
 @service.command("print")
 @click.pass_obj
-def print_unit(session: CommandContext) -> None:
+def print_unit(context: CommandContext) -> None:
     """Print the unit that `install` would write. With -c FILE before `service`, it names that configuration.
 
     Example: finarchive service print
     """
-    click.echo(services.unit_text(session.config), nl=False)
+    click.echo(services.unit_text(context.config), nl=False)
 
 
 @service.command()
@@ -39,15 +39,15 @@ def print_unit(session: CommandContext) -> None:
 )
 @_force
 @click.pass_obj
-def install(session: CommandContext, to: Path | None, force: bool) -> None:
+def install(context: CommandContext, to: Path | None, force: bool) -> None:
     """Make the service known to systemd, and the user it runs as. It is not started yet.
 
     Example: finarchive service install
     """
     if to is not None:
-        click.echo(f"Wrote {services.write_unit(session.config, to, force=force)}")
+        click.echo(f"Wrote {services.write_unit(context.config, to, force=force)}")
         return
-    path = services.install(session.config, force=force)
+    path = services.install(context.config, force=force)
     click.echo(f"Wrote {path}. Start it, now and at each boot: systemctl enable --now finarchive")
     click.echo("If it runs already, let it take up the new unit: systemctl restart finarchive")
 

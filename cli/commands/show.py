@@ -20,7 +20,7 @@ from scheduler.monitoring.reports import plain
 @click.option("--html", "as_html", is_flag=True, help="Print a page to read, which loads nothing from elsewhere.")
 @json_option
 @click.pass_obj
-def show(session: CommandContext, id: str, as_of: str | None, as_html: bool, as_json: bool) -> Exit:  # noqa: A002
+def show(context: CommandContext, id: str, as_of: str | None, as_html: bool, as_json: bool) -> Exit:  # noqa: A002
     """Show an article: what is known of it, and its text. ID is a docid or a path.
 
     Example: finarchive show mcwiwss7730811 --as-of 2026-09-30T09:30+08:00
@@ -30,7 +30,7 @@ def show(session: CommandContext, id: str, as_of: str | None, as_html: bool, as_
     if as_html and as_json:
         raise CommandError("--html and --json exclude each other")
     time = aware_time(as_of) if as_of else None
-    root, store = session.settings.archive.root, open_index_if_any(session)
+    root, store = context.settings.archive.root, open_index_if_any(context)
     found = find_article(store, root, id, time)
     if found is None:
         then = f" that it knew at {as_of}" if as_of else ""

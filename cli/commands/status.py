@@ -17,16 +17,16 @@ from scheduler.monitoring.reports import report_feeds, report_gaps, status_json
 @click.command()
 @json_option
 @click.pass_obj
-def status(session: CommandContext, as_json: bool) -> None:
+def status(context: CommandContext, as_json: bool) -> None:
     """Show how each feed is doing, what waits and why, and what may have been missed.
 
     Example: finarchive status --json
     """
-    store = open_index_if_any(session)
-    now = session.now()
+    store = open_index_if_any(context)
+    now = context.now()
     if as_json:
-        click.echo(json.dumps(status_json(session.settings, store, now), ensure_ascii=False))
+        click.echo(json.dumps(status_json(context.settings, store, now), ensure_ascii=False))
     else:
-        reports = report_feeds(session.settings, store, now)
-        gaps, daemon = report_gaps(session.settings, store), runs(session.settings.archive.root.absolute() / INNER)
-        console.show_status(session.settings, reports, gaps, store, now, daemon=daemon)
+        reports = report_feeds(context.settings, store, now)
+        gaps, daemon = report_gaps(context.settings, store), runs(context.settings.archive.root.absolute() / INNER)
+        console.show_status(context.settings, reports, gaps, store, now, daemon=daemon)

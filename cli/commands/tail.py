@@ -32,7 +32,7 @@ _STDOUT = 1
 @click.option("--revisions", is_flag=True, help="Show new versions of articles too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, and nothing else, on stdout.")
 @click.pass_obj
-def tail(session: CommandContext, query: tuple[str, ...], *, last: int, revisions: bool, as_json: bool) -> None:
+def tail(context: CommandContext, query: tuple[str, ...], *, last: int, revisions: bool, as_json: bool) -> None:
     """Show new articles as they are archived, until Ctrl-C.
 
     QUERY is as in finarchive search; without one all are shown.
@@ -41,15 +41,15 @@ def tail(session: CommandContext, query: tuple[str, ...], *, last: int, revision
     """
     with asked(" ".join(query)):
         wanted = parse(" ".join(query)) if query else And(())
-    path = index_path(session.settings.archive.root)
+    path = index_path(context.settings.archive.root)
     follower, show = Follower(path, wanted, every=revisions), _print if as_json else show_news
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     show(follower.begin(last))
-    if follower.waits and session.verbosity != -1:
+    if follower.waits and context.verbosity != -1:
         click.echo(f"No index that can be followed is at {path.absolute()} yet: waiting for crawl or run.", err=True)
     while True:
         _wait()
-        show(follower.look())
+        show(follower.fetch())
 
 
 def _print(news: Iterable[Change]) -> None:

@@ -23,7 +23,7 @@ from scheduler.exits import Exit
 @click.option("--deep", is_flag=True, help="Compare the rows of the index with the raw pages, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 @click.pass_obj
-def verify_command(session: CommandContext, repair: bool, deep: bool, as_json: bool) -> Exit:
+def verify_command(context: CommandContext, repair: bool, deep: bool, as_json: bool) -> Exit:
     """Read the whole archive and name every file that is not as it was recorded.
 
     With --deep the raw pages are understood anew, on all cores, and rows of the index that do not follow from them
@@ -31,14 +31,14 @@ def verify_command(session: CommandContext, repair: bool, deep: bool, as_json: b
 
     Example: finarchive verify --repair
     """
-    settings, root = session.settings, archive_root(session.settings.archive.root)
+    settings, root = context.settings, archive_root(context.settings.archive.root)
     if not index_path(root).exists():
         raise CommandError(f"there is no {index_path(root)}: finarchive rebuild makes it anew from the raw pages")
-    report, unproven = _verified(session, root, deep=deep, quiet=as_json or session.verbosity == -1)
+    report, unproven = _verified(context, root, deep=deep, quiet=as_json or context.verbosity == -1)
     mended: list[str] = []
     wanted = {each.path: report.recorded[each.path] for each in report.problems if each.path in report.recorded}
     if repair and wanted:
-        mended = mend(root, settings.network.max_body, session.now(), wanted)
+        mended = mend(root, settings.network.max_body, context.now(), wanted)
     left = [each for each in report.problems if each.path not in mended]
     if as_json:
         told = {"articles": report.articles, "files": report.files, "problems": [asdict(each) for each in left]}
@@ -49,10 +49,10 @@ def verify_command(session: CommandContext, repair: bool, deep: bool, as_json: b
     return Exit.PROBLEMS if left else Exit.DONE
 
 
-def _verified(session: CommandContext, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:
+def _verified(context: CommandContext, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:
     """What was found, and how many articles the raw pages know nothing of."""
     if not deep:
         with verify_module.files_progress("verifying", quiet=quiet) as on_progress:
             return verify(root, on_progress), 0
     with verify_module.bytes_progress("reading raw pages", quiet=quiet) as on_progress:
-        return verify_deep(root, session.settings.network.max_body, session.now(), on_progress)
+        return verify_deep(root, context.settings.network.max_body, context.now(), on_progress)

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from scheduler.policy.feed_state import OpenGap
 
 _STATE_STYLES = {"ok": "green", "new": "cyan", "stale": "yellow", "failing": "red", "blocked": "red"}
-MOST_REASONS = 5  # that `status` lists; --json and the index have them all
-MOST_GAPS = 10  # the same of gaps; after a long outage each feed has a few
+MAX_REASONS = 5  # that `status` lists; --json and the index have them all
+MAX_GAPS = 10  # the same of gaps; after a long outage each feed has a few
 PIPE_WIDTH = 200  # columns of a table that goes to a file or a pipe
-MOST_FILES = 6  # that the demo lists
+MAX_FILES = 6  # that the demo lists
 
 
 def console_here() -> Console:
@@ -53,7 +53,7 @@ def announce(settings: Settings, feeds: Sequence[Feed]) -> None:
     console_here().print(f"Polling {many(len(feeds), 'feed')}, archiving to {settings.archive.root.absolute()}")
 
 
-def announce_walk(settings: Settings, feed: Feed, stretch: Span) -> None:
+def announce_backfill(settings: Settings, feed: Feed, stretch: Span) -> None:
     """Say what a backfill is about to do."""
     start, end = (f"{time.astimezone(CHINA):%Y-%m-%d %H:%M}" for time in (stretch.start, stretch.end))
     root = settings.archive.root.absolute()
@@ -68,7 +68,7 @@ def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[CrawlProgress], N
     """
     console = Console(stderr=True, markup=False, emoji=False)
     if quiet or not console.is_terminal:
-        yield lambda tally: None
+        yield lambda progress: None
         return
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -76,18 +76,18 @@ def progress(feeds: int, *, quiet: bool) -> Iterator[Callable[[CrawlProgress], N
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("polling", total=feeds)
 
-        def show(tally: CrawlProgress) -> None:
-            polled = sum(feed.polled for feed in tally.feeds.values())
-            if polled < feeds and tally.walking:
-                bar.update(task, completed=0, description=f"reading lists, back to {tally.walking}")
+        def show(progress: CrawlProgress) -> None:
+            polled = sum(feed.polled for feed in progress.feeds.values())
+            if polled < feeds and progress.walking:
+                bar.update(task, completed=0, description=f"reading lists, back to {progress.walking}")
                 return
             if polled < feeds:
                 bar.update(task, completed=polled, description="polling")
                 return
-            done = tally.archived + tally.failed
-            failed = f", {tally.failed} failed" if tally.failed else ""
-            pictures = f", {many(tally.pictures, 'picture')}" if tally.pictures else ""
-            bar.update(task, completed=done, total=done + tally.waiting, description=f"articles{failed}{pictures}")
+            done = progress.archived + progress.failed
+            failed = f", {progress.failed} failed" if progress.failed else ""
+            pictures = f", {many(progress.pictures, 'picture')}" if progress.pictures else ""
+            bar.update(task, completed=done, total=done + progress.waiting, description=f"articles{failed}{pictures}")
 
         yield show
 
@@ -109,8 +109,8 @@ def summarise(result: CrawlResult, seconds: float) -> None:
     if kept := result.pictures:
         console.print(f"{many(kept.kept, 'picture')} kept, {kept.failed} failed, {kept.waiting} waiting")
     for feed in result.feeds:
-        if feed.floor:
-            reach = f"the list of {feed.id} reaches back to {feed.floor} only, China time"
+        if feed.oldest_available:
+            reach = f"the list of {feed.id} reaches back to {feed.oldest_available} only, China time"
             console.print(Text(f"{reach}: what is older cannot be had from it", style="yellow"))
     for host in result.resting:
         console.print(Text(f"{host} wants rest: a later crawl asks it again", style="yellow"))
@@ -127,7 +127,7 @@ def show_folder(folder: Path) -> None:
     console = console_here()
     files = sorted(path for path in folder.rglob("*.md") if INNER not in path.parts)
     console.print(f"\n{many(len(files), 'file')} under {folder}, such as:")
-    for path in files[:: max(len(files) // MOST_FILES, 1)][:MOST_FILES]:
+    for path in files[:: max(len(files) // MAX_FILES, 1)][:MAX_FILES]:
         console.print(f"  {path.relative_to(folder)}")
     if files:
         console.print(f"\nThe first lines of {files[0].name}:")
@@ -188,15 +188,15 @@ def show_status(
 
 
 def _show_pictures(console: Console, store: Store) -> None:
-    pictures, reasons = store.gallery.counts(), store.gallery.failures()
+    pictures, reasons = store.images.counts(), store.images.failures()
     stored = f"{many(pictures.files, 'file')} of {pictures.size / 1e6:,.1f} MB"
     console.print(
         f"{many(pictures.kept, 'picture')} kept in {stored}; {pictures.waiting:,} waiting, {pictures.parked:,} parked"
     )
-    for reason, number in reasons[:MOST_REASONS]:
+    for reason, number in reasons[:MAX_REASONS]:
         console.print(Text(f"  {number} × {reason}"))
-    if len(reasons) > MOST_REASONS:
-        console.print(f"  … and {len(reasons) - MOST_REASONS} reasons more")
+    if len(reasons) > MAX_REASONS:
+        console.print(f"  … and {len(reasons) - MAX_REASONS} reasons more")
 
 
 def _show_troubles(console: Console, reports: Sequence[FeedReport]) -> None:
@@ -212,16 +212,16 @@ def _show_troubles(console: Console, reports: Sequence[FeedReport]) -> None:
 
 
 def _show_gaps(console: Console, gaps: Sequence[OpenGap]) -> None:
-    for found in gaps[:MOST_GAPS]:
+    for found in gaps[:MAX_GAPS]:
         gap = found.gap
         console.print(f"gap in {gap.feed}: {_when(gap.start)} to {_when(gap.end)} may hold articles nobody saw")
         if found.why_not:
             console.print(Text(f"  {found.why_not}", style="yellow"))
         if found.command:
-            rest = "the rest of it" if found.why_not else "it"
-            console.print(Text(f"  the daemon closes {rest} by itself; this does so at once: {found.command}"))
-    if len(gaps) > MOST_GAPS:
-        console.print(f"… and {len(gaps) - MOST_GAPS} gaps more; --json lists them all")
+            backoff = "the rest of it" if found.why_not else "it"
+            console.print(Text(f"  the daemon closes {backoff} by itself; this does so at once: {found.command}"))
+    if len(gaps) > MAX_GAPS:
+        console.print(f"… and {len(gaps) - MAX_GAPS} gaps more; --json lists them all")
 
 
 def show_coverage(lines: Sequence[str]) -> None:
@@ -236,10 +236,10 @@ def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime)
         total, reasons = getattr(counts, status), store.failures(status)
         if total:
             console.print(f"{many(total, 'article')} {words}")
-        for reason, number in reasons[:MOST_REASONS]:
+        for reason, number in reasons[:MAX_REASONS]:
             console.print(Text(f"  {number} × {reason}"))
-        if len(reasons) > MOST_REASONS:
-            console.print(f"  … and {len(reasons) - MOST_REASONS} reasons more")
+        if len(reasons) > MAX_REASONS:
+            console.print(f"  … and {len(reasons) - MAX_REASONS} reasons more")
     if due := store.next_due():
         when = "now" if due <= now else f"at {_when(due)}, China time"
         console.print(f"the next of those that wait is due {when}")

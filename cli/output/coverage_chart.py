@@ -18,7 +18,7 @@ LEGEND = (
 )
 NO_FEED = "no feed is on; finarchive feeds shows those that are configured"
 # Of one feed and day. A feed that is crawled by hand has as many as it had pauses; --json has them all.
-MOST_OPEN = 6
+MAX_OPEN = 6
 _NAME_WIDTH = 40  # columns; with 24 hours and a share a row keeps within 80
 
 
@@ -91,11 +91,11 @@ def _rows(covers: dict[str, list[CoverageState]], scale: str) -> list[str]:
 
 def _open(found: FeedDay, now: datetime) -> Iterator[str]:
     name, begin = _name(found.feed), found.cover.begin
-    for hole in found.cover.open[:MOST_OPEN]:
+    for hole in found.cover.open[:MAX_OPEN]:
         end = "now" if hole.end >= now else _clock(hole.end, found.day)
         why = ", before its record begins" if begin is None or hole.end <= begin else ""
         yield f"{name}: open from {_clock(hole.start, found.day)} to {end}{why}"
-    more = len(found.cover.open) - MOST_OPEN
+    more = len(found.cover.open) - MAX_OPEN
     if more > 0:
         yield f"{name}: … and {more} more; --json lists them all"
 

@@ -22,7 +22,7 @@ from archive.integrity.verify import Report
 from cli.output.console import console_here, many, visible
 from pipeline.rebuild import RebuildResult
 
-MOST_PATHS = 20  # named on the screen; --json names all
+MAX_PATHS = 20  # named on the screen; --json names all
 
 
 @contextmanager
@@ -96,10 +96,10 @@ def show_rebuilt(result: RebuildResult, root: Path, *, dry_run: bool) -> None:
     ):
         if paths:
             console.print(f"{many(len(paths), 'file')} {what}")
-            for path in paths[:MOST_PATHS]:
+            for path in paths[:MAX_PATHS]:
                 console.print(f"  {visible(path)}")
-            if len(paths) > MOST_PATHS:
-                console.print(f"  ... and {len(paths) - MOST_PATHS} more (--json names all)")
+            if len(paths) > MAX_PATHS:
+                console.print(f"  ... and {len(paths) - MAX_PATHS} more (--json names all)")
     if result.taken_over:
         console.print(f"{many(result.taken_over, 'article')} without raw pages kept as the index has them")
     for table, number in result.rows.items():

@@ -14,7 +14,7 @@ from w3lib.encoding import (
 
 # A page in the right charset may still hold a broken character or two (a quotation cut in the middle of one);
 # in a wrong one every few characters are broken. See D9.
-MOST_BROKEN = 1 / 200
+MAX_BROKEN = 1 / 200
 # Besides the western charsets, Python's codecs that no page is in, and that can fail where "replace" should help.
 _SAY_NOTHING = frozenset(
     {"cp1252", "iso8859-1", "iso8859-15", "ascii", "idna", "punycode", "undefined", "unicode_escape"}
@@ -33,7 +33,7 @@ def decode(body: bytes, content_type: str = "") -> str:
     for encoding in filter(_tells, _candidates(body, content_type)):
         text = body.decode(encoding, errors="replace").removeprefix("\ufeff")
         broken = text.count("\ufffd") if _is_text(text) else len(text)
-        if broken <= len(text) * MOST_BROKEN:
+        if broken <= len(text) * MAX_BROKEN:
             return text
         if broken < fewest:
             best, fewest = text, broken

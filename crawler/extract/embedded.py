@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 # var slide_data = {"slide": {"title": …, "createtime": …}, "images": [{"download_img": …, "intro": …}, …]};
 _SLIDES = re.compile(r"\bslide_data\s*=\s*(?=\{)")
-_MOST_SLIDES = 8  # that a script may set, one after another; the first that can be read counts
+_MAX_SLIDES = 8  # that a script may set, one after another; the first that can be read counts
 # [{video_id: 313349053, //vid⏎ pic: '//…', title: '…', url: 'http://video.sina.com.cn/p/…'}]: no JSON
 _VIDEO = re.compile(r"\bvideo_id\s*:\s*['\"]?([1-9]\d*)")
 # An object without others in it. Each part begins with another character, so a search looks at each but once.
@@ -36,7 +36,7 @@ class EmbeddedData:
 def slides(tree: LexborHTMLParser) -> EmbeddedData | None:
     """The slides of a page, each a picture with its caption below."""
     for script in _scripts(tree):
-        for match in islice(_SLIDES.finditer(script), _MOST_SLIDES):
+        for match in islice(_SLIDES.finditer(script), _MAX_SLIDES):
             try:
                 data, _ = json.JSONDecoder().raw_decode(script, match.end())
             except (ValueError, RecursionError):

@@ -102,7 +102,7 @@ def _is_article(page: str, found: str) -> bool:
     title = tree.css_first("title")
     if title is not None and _NO_ARTICLE.search(title.text()):
         return False
-    rest = _folded(found)
+    backoff = _folded(found)
     for link in tree.css("a"):  # of the page: what was found may have lost its own
-        rest = rest.replace(_WHITE.sub("", link.text()) or " ", "", 1)
-    return len(rest) >= LEAST
+        backoff = backoff.replace(_WHITE.sub("", link.text()) or " ", "", 1)
+    return len(backoff) >= LEAST

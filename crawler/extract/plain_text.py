@@ -46,7 +46,7 @@ _WHITE = re.compile(r"\s+")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _SMALLEST = 5  # pixels: a picture of no more keeps others apart, or counts readers
 _PIXELS = re.compile(r"\s*(\d{1,6})\s*(?:px)?\s*")
-_LONGEST_CAPTION = 200  # characters
+_MAX_CAPTION = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _caption(picture: LexborNode, root: LexborNode) -> str:
         if around.tag in ("center", "table"):
             alone = sum(not _is_spacer(other) for other in around.css("img")) == 1
             caption_text = _one_line(around.text()) if alone else ""
-            return caption_text if len(caption_text) <= _LONGEST_CAPTION else ""
+            return caption_text if len(caption_text) <= _MAX_CAPTION else ""
     return ""
 
 

@@ -23,16 +23,16 @@ _ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _FRONT = re.compile(r"/?(?:[a-z]+/?)?(?:index\.(?:s?html?|d\.html))?", re.IGNORECASE)
 
 
-def understand(look: Fetch, most: int) -> Article | Failure:
+def understand(fetch: Fetch, most: int) -> Article | Failure:
     """What a look has brought.
 
     :param most: bytes that a page may unpack to
     """
-    entry = look.pending.entry
-    if look.failure:
-        return look.failure
+    entry = fetch.pending.entry
+    if fetch.failure:
+        return fetch.failure
     try:
-        return _read(look, entry, most)
+        return _read(fetch, entry, most)
     except (TooLargeError, ExtractionError) as error:
         return Failure(entry.docid, _kind(error), one_line(str(error)))
     except Exception as error:  # a bug, in code that only reads: other articles must not suffer from it
@@ -46,22 +46,22 @@ def _kind(error: TooLargeError | ExtractionError) -> FailureKind:
     return FailureKind.GONE if isinstance(error, GoneError) else FailureKind.UNREADABLE
 
 
-def _read(look: Fetch, entry: Entry, most: int) -> Article | Failure:
-    answer = look.answer
+def _read(fetch: Fetch, entry: Entry, most: int) -> Article | Failure:
+    answer = fetch.response
     if entry.withdrawn:
         return Failure(entry.docid, FailureKind.GONE, "the listing says that it was deleted")
     if entry.content is not None:
-        return extract_carried(entry, look.at, clean=look.rules.clean)
+        return extract_carried(entry, fetch.at, clean=fetch.rules.clean)
     if answer is None:
         raise ExtractionError("no page was asked for, and the listing carries no text")
     if failure := of_status(answer.status, entry.docid, header(answer, "location")):
         return failure
     if answer.url != entry.url and _is_sent_to_the_front(entry.url, answer.url):
         return Failure(entry.docid, FailureKind.GONE, f"a redirect to a front page, {one_line(answer.url)[:200]}")
-    page = page_of(answer, look.at, most)
+    page = page_of(answer, fetch.at, most)
     if not answer.stated_length and not is_whole(page):
         return Failure(entry.docid, FailureKind.TEMPORARY, "the page ends in the middle")
-    return extract(page, entry, clean=look.rules.clean)
+    return extract(page, entry, clean=fetch.rules.clean)
 
 
 def page_of(answer: RawResponse, fetched_at: datetime, most: int) -> Page:

@@ -16,9 +16,9 @@ from crawler.errors import CrawlerError
 # What Sina's hosts answer to who asks too fast (456 is Sina's own); the host's other pages would get the same.
 REFUSALS = frozenset({403, 418, 429, 456})
 LONGEST = timedelta(hours=1)  # a ban that is over is noticed within the hour
-LONGEST_STATED = timedelta(days=1)  # a Retry-After beyond it is a slip of the server's
+MAX_STATED = timedelta(days=1)  # a Retry-After beyond it is a slip of the server's
 # A network that is back is to be noticed soon, and trying costs its host nothing.
-LONGEST_OUTAGE = timedelta(minutes=5)
+MAX_OUTAGE = timedelta(minutes=5)
 # Failures in a row after which a host counts as out of reach (weights: see failures.is_out_of_reach). Fewer could be
 # chance; more would spend the attempts of articles that are not to blame. See D26.
 OUT_OF_REACH = 5.0
@@ -27,10 +27,10 @@ OUT_OF_REACH = 5.0
 class HostBackedOffError(CrawlerError):
     """The request was not sent: its host wants rest."""
 
-    def __init__(self, rest: HostBackoff) -> None:
-        what = "wants rest" if rest.kind is FailureKind.BLOCKED else "is left alone"
-        super().__init__(f"{rest.host} {what} until {rest.until:%Y-%m-%d %H:%M:%S} UTC ({rest.reason})")
-        self.rest = rest
+    def __init__(self, backoff: HostBackoff) -> None:
+        what = "wants rest" if backoff.kind is FailureKind.BLOCKED else "is left alone"
+        super().__init__(f"{backoff.host} {what} until {backoff.until:%Y-%m-%d %H:%M:%S} UTC ({backoff.reason})")
+        self.backoff = backoff
 
 
 class HostBackoffs:
@@ -40,7 +40,7 @@ class HostBackoffs:
     :param now: the clock, aware
     :param past: rests of earlier runs. What a host stated is kept to; of our own guesses only the count is, so
         that a new run may ask once whether the host answers again.
-    :param on_rest: told of each new rest
+    :param on_backoff: told of each new rest
     :param on_answer: told of each host that answers after a rest
     """
 
@@ -49,23 +49,23 @@ class HostBackoffs:
         first: timedelta,
         now: Callable[[], datetime],
         past: Iterable[HostBackoff] = (),
-        on_rest: Callable[[HostBackoff], None] = lambda rest: None,
+        on_backoff: Callable[[HostBackoff], None] = lambda backoff: None,
         on_answer: Callable[[str], None] = lambda host: None,
     ) -> None:
         self.first, self._now = first, now
-        self._on_rest, self._on_answer = on_rest, on_answer
-        self._rests: dict[str, HostBackoff] = {}
+        self._on_backoff, self._on_answer = on_backoff, on_answer
+        self._backoffs: dict[str, HostBackoff] = {}
         self._until: dict[str, datetime] = {}
         self._misses: dict[str, float] = {}  # requests in a row that did not get through, by weight
-        for rest in past:
-            self._rests[rest.host] = rest
+        for backoff in past:
+            self._backoffs[backoff.host] = backoff
             # Not longer than one can be: it may have been written under a clock that was wrong.
-            self._until[rest.host] = min(rest.until, now() + LONGEST_STATED) if rest.stated else now()
+            self._until[backoff.host] = min(backoff.until, now() + MAX_STATED) if backoff.from_retry_after else now()
 
     def current(self, host: str) -> HostBackoff | None:
         """The rest that a host has now; None when it may be asked."""
-        rest = self._rests.get(host)
-        return rest if rest is not None and self._until[host] > self._now() else None
+        backoff = self._backoffs.get(host)
+        return backoff if backoff is not None and self._until[host] > self._now() else None
 
     def clock_moved(self, by: timedelta) -> None:
         """The clock was set forward by so much, or back: rests are spans, and do not change with it."""
@@ -73,8 +73,8 @@ class HostBackoffs:
 
     def check(self, host: str) -> None:
         """Raise :class:`HostBackedOffError` when a host has rest now."""
-        if rest := self.current(host):
-            raise HostBackedOffError(rest)
+        if backoff := self.current(host):
+            raise HostBackedOffError(backoff)
 
     def refused(self, host: str, status: int, retry_after: str | None) -> None:
         """A host answered with one of the :data:`REFUSALS`.
@@ -83,13 +83,13 @@ class HostBackoffs:
         """
         if self.current(host):
             return  # sent before the rest began: the same refusal, not another
-        before, now = self._rests.get(host), self._now()
-        strikes = before.strikes + 1 if before else 1
+        before, now = self._backoffs.get(host), self._now()
+        failures = before.failures + 1 if before else 1
         stated = _stated(retry_after, now)
-        guess = min(self.first * 2 ** min(strikes - 1, 30), LONGEST)
+        guess = min(self.first * 2 ** min(failures - 1, 30), LONGEST)
         # A host that goes on refusing after the rest it stated did not mean it.
-        span = guess if stated is None else stated if strikes == 1 else max(stated, guess)
-        self._begin(HostBackoff(host, now + span, strikes, stated is not None, f"it answered {status}"))
+        span = guess if stated is None else stated if failures == 1 else max(stated, guess)
+        self._begin(HostBackoff(host, now + span, failures, stated is not None, f"it answered {status}"))
 
     def missed(self, host: str, weight: float, reason: str) -> None:
         """A request did not get through to its host.
@@ -99,22 +99,22 @@ class HostBackoffs:
         misses = self._misses[host] = self._misses.get(host, 0.0) + weight
         if not weight or misses < OUT_OF_REACH or self.current(host):
             return
-        before = self._rests.get(host)
-        strikes = before.strikes + 1 if before else 1
-        span = min(self.first * 2 ** min(strikes - 1, 30), LONGEST_OUTAGE)
+        before = self._backoffs.get(host)
+        failures = before.failures + 1 if before else 1
+        span = min(self.first * 2 ** min(failures - 1, 30), MAX_OUTAGE)
         self._begin(
-            HostBackoff(host, self._now() + span, strikes, False, f"out of reach: {reason}", FailureKind.TEMPORARY)
+            HostBackoff(host, self._now() + span, failures, False, f"out of reach: {reason}", FailureKind.TEMPORARY)
         )
 
-    def _begin(self, rest: HostBackoff) -> None:
-        self._rests[rest.host], self._until[rest.host] = rest, rest.until
-        self._on_rest(rest)
+    def _begin(self, backoff: HostBackoff) -> None:
+        self._backoffs[backoff.host], self._until[backoff.host] = backoff, backoff.until
+        self._on_backoff(backoff)
 
     def answered(self, host: str) -> None:
         """A host answered as it should."""
         self._misses.pop(host, None)
-        if host in self._rests and not self.current(host):  # not: sent before the rest began, come after
-            del self._rests[host], self._until[host]
+        if host in self._backoffs and not self.current(host):  # not: sent before the rest began, come after
+            del self._backoffs[host], self._until[host]
             self._on_answer(host)
 
 
@@ -130,4 +130,4 @@ def _stated(retry_after: str | None, now: datetime) -> timedelta | None:
             span = (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
     except (ValueError, OverflowError, TypeError):
         return None
-    return min(max(span, timedelta(0)), LONGEST_STATED)
+    return min(max(span, timedelta(0)), MAX_STATED)

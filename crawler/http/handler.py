@@ -49,20 +49,20 @@ class PoliteHandler(HTTP11DownloadHandler):
         if "proxy" in request.meta and ssrf.names_private(host) and not self._allows_private():
             raise RefusedError(f"{host} is a private address, and network.allow_private is false")
         spider = cast("FeedSpider", self._crawler.spider)
-        rests = spider.rests
+        backoffs = spider.backoffs
         async with self._turns[host]:
             await self._pause(host, spider.asked)
             if spider.closing:
                 raise ClosingError("the spider closes")
-            rests.check(host)
+            backoffs.check(host)
             response = await self._download(request, host, spider)
         robots = request.meta.get(ROBOTS)
         # Many hosts answer 403 to robots.txt where they have none: that is no refusal of anything else.
         if response.status in REFUSALS and not (robots and response.status == 403):
             retry_after = response.headers.get("Retry-After")
-            rests.refused(host, response.status, retry_after.decode("latin-1") if retry_after else None)
+            backoffs.refused(host, response.status, retry_after.decode("latin-1") if retry_after else None)
         elif response.status < 500 and not robots:
-            rests.answered(host)
+            backoffs.answered(host)
         return response
 
     async def _pause(self, host: str, asked: dict[str, float]) -> None:
@@ -77,7 +77,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         try:
             return await super().download_request(request)
         except Exception as error:
-            spider.rests.missed(host, is_out_of_reach(error), of_exception(error, host, host).reason)
+            spider.backoffs.missed(host, is_out_of_reach(error), of_exception(error, host, host).reason)
             raise
         finally:
             spider.transferring -= 1

@@ -9,7 +9,7 @@ from crawler.http import ssrf
 
 # 403 without one (seen on Sina's lists and picture hosts).
 REFERER = "https://finance.sina.com.cn/"
-MOST_REDIRECTS = 5  # http to https, host moved, section moved: real pages need two or three
+MAX_REDIRECTS = 5  # http to https, host moved, section moved: real pages need two or three
 # Requests in Scrapy's hands beyond those on the wire: polls, robots.txt and other hosts must find room beside a
 # host whose queue is full.
 ROOM = 64
@@ -37,7 +37,7 @@ _FIXED: dict[str, Any] = {
     "DOWNLOAD_WARNSIZE": 0,
     "DOWNLOAD_FAIL_ON_DATALOSS": True,
     "DOWNLOAD_VERIFY_CERTIFICATES": True,  # a record that is to prove something must know whom it heard
-    "REDIRECT_MAX_TIMES": MOST_REDIRECTS,
+    "REDIRECT_MAX_TIMES": MAX_REDIRECTS,
     "DOWNLOAD_HANDLERS": {
         "http": "crawler.http.handler.PoliteHandler",
         "https": "crawler.http.handler.PoliteHandler",

@@ -1,7 +1,7 @@
 """The 7x24 telegraph: https://zhibo.sina.com.cn/api/zhibo/feed, whose items are whole texts and not links.
 
 Measured on 3,826 hourly polls: ``ext`` is a JSON string with the stocks and, often only later, the address of the
-page that the item became; ``docurl`` is filled then too. Items stand by id, nearly always. ``creator`` and ``mender``
+page that the item became; ``docurl`` is filled then too. Items stand by id, nearly always. ``creator`` and ``gap_filler``
 are e-mail addresses of the staff: nothing here reads them. Public code disagrees on how many items a page may have
 (10 to 100), so none is taken for the last because it is short.
 """
@@ -29,7 +29,7 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _HEADLINE = re.compile(r"\s*【\s*(.{2,120}?)\s*】", re.DOTALL)
 _SENTENCE = re.compile(r".{1,80}?(?=[。！？；\n]|$)|.{80}", re.DOTALL)
 _ID = re.compile(r"\d{1,20}", re.ASCII)  # of seven digits so far
-_LONGEST_TITLE = 80  # characters, of an item without a headline whose first sentence is longer
+_MAX_TITLE = 80  # characters, of an item without a headline whose first sentence is longer
 
 
 def page_url(feed: Feed, page: int, size: int = PAGE_SIZE) -> str:
@@ -90,8 +90,8 @@ def _title(text: str) -> str:
     plain = _TAG.sub("", text).strip()
     found = _HEADLINE.match(plain)
     title = line(found[1] if found else (sentence[0] if (sentence := _SENTENCE.match(plain)) else ""))
-    if not found and len(title) >= _LONGEST_TITLE:
-        return title[: _LONGEST_TITLE - 1] + "…"
+    if not found and len(title) >= _MAX_TITLE:
+        return title[: _MAX_TITLE - 1] + "…"
     return title
 
 

@@ -63,7 +63,7 @@ class Backfill:
     start: datetime
     end: datetime
     at: datetime  # when it began
-    meets_ground: bool  # the end at ``start`` counts only when an article known from a poll stands there
+    meets_known: bool  # the end at ``start`` counts only when an article known from a poll stands there
     most_pages: int
     history: bool  # it asks by the history parameters
     search: PageBisection | None  # it still looks for the page to begin with
@@ -72,7 +72,7 @@ class Backfill:
     edge: frozenset[tuple[str, datetime | None]] = frozenset()  # docid and publication time, of the last good page
     aim: int = 0  # the place where the next page is to begin, or above
     tries: int = 0  # so many pages in a row brought it no further
-    ground: bool = False  # an article known before this walk was met at the old end
+    caught_up: bool = False  # an article known before this walk was met at the old end
     ours: frozenset[str] = frozenset()  # docids at the old end that this walk was the first to see
 
 
@@ -80,7 +80,7 @@ class Backfill:
 class BackfillStep:
     """What came of one page."""
 
-    walk: Backfill
+    backfill: Backfill
     stretch: BackfillPage  # to be recorded, whatever comes next
     what: NextStep
     reason: str = ""  # for people: why it ended, or goes on another way
@@ -88,19 +88,19 @@ class BackfillStep:
 
 @dataclass(frozen=True, slots=True)
 class _Direction:
-    walk: Backfill
+    backfill: Backfill
     what: NextStep = NextStep.ON
     reason: str = ""
-    floor: datetime | None = None
+    oldest_available: datetime | None = None
 
 
 def begin(
-    feed: str, start: datetime, end: datetime, at: datetime, *, meets_ground: bool, history: bool, most_pages: int
+    feed: str, start: datetime, end: datetime, at: datetime, *, meets_known: bool, history: bool, most_pages: int
 ) -> Backfill:
     """A walk that reads what a feed's list has from ``end`` back to ``start``, both included, as it stands at ``at``.
 
     :param feed: the feed's id
-    :param meets_ground: as for a gap, where the list must be followed down to what was known before
+    :param meets_known: as for a gap, where the list must be followed down to what was known before
     :param history: the list may know the history parameters
     :param most_pages: pages that the walk may ask for
     :raises ValueError: the stretch is of the future, or ends before it starts
@@ -109,185 +109,198 @@ def begin(
     if start > end:
         raise ValueError(f"no walk of {feed} leads from {end.isoformat()} back to {start.isoformat()}")
     search = None if history else PageBisection(end + MARGIN)
-    return Backfill(feed, start, end, at, meets_ground, most_pages, history, search)
+    return Backfill(feed, start, end, at, meets_known, most_pages, history, search)
 
 
-def question(walk: Backfill) -> PageRequest:
+def question(backfill: Backfill) -> PageRequest:
     """The page to ask for next."""
-    if walk.search:
-        return PageRequest(next_probe(walk.search), None)
+    if backfill.search:
+        return PageRequest(next_probe(backfill.search), None)
     # Of the pages that begin in time, the one that ends last.
-    size = max(range(SMALLEST, PAGE_SIZE + 1), key=lambda size: (walk.aim // size + 1) * size)
-    window = Span(walk.start - MARGIN, walk.end + MARGIN) if walk.history else None
-    return PageRequest(walk.aim // size + 1, window, size)
+    size = max(range(SMALLEST, PAGE_SIZE + 1), key=lambda size: (backfill.aim // size + 1) * size)
+    window = Span(backfill.start - MARGIN, backfill.end + MARGIN) if backfill.history else None
+    return PageRequest(backfill.aim // size + 1, window, size)
 
 
-def take(walk: Backfill, listing: Listing, known: Set[str]) -> BackfillStep:
+def advance(backfill: Backfill, listing: Listing, known: Set[str]) -> BackfillStep:
     """Take the answer to the walk's question.
 
     :param known: those of the page's docids that polls of this feed had listed before; of docids that only an earlier
         walk has listed the list's old end cannot be told
     """
-    asked = question(walk)
+    asked = question(backfill)
     entries: dict[str, Entry] = {}
     for entry in listing.entries:
         entries.setdefault(entry.docid, entry)
-    at_old_end = {docid for docid, entry in entries.items() if _is_at_old_end(walk, entry)}
-    page = sight(asked.page, asked.size, listing, meets=bool(at_old_end & known - walk.ours))
-    walk = replace(walk, pages=walk.pages + 1, ours=walk.ours | (at_old_end - known))
-    turn = _turn(walk, asked, page)
-    after, what, reason = turn.walk, turn.what, turn.reason
+    at_old_end = {docid for docid, entry in entries.items() if _is_at_old_end(backfill, entry)}
+    page = sight(asked.page, asked.size, listing, meets=bool(at_old_end & known - backfill.ours))
+    backfill = replace(backfill, pages=backfill.pages + 1, ours=backfill.ours | (at_old_end - known))
+    turn = _turn(backfill, asked, page)
+    after, what, reason = turn.backfill, turn.what, turn.reason
     if what is NextStep.ON and after.pages >= after.most_pages:
         what, reason = NextStep.LIMIT, f"it has read {after.pages} pages, its limit; a new walk takes up the rest"
     kept = tuple(entries.values())
     return BackfillStep(
-        after, BackfillPage(walk.feed, walk.at, kept, listing.failures, after.covered, turn.floor), what, reason
+        after,
+        BackfillPage(backfill.feed, backfill.at, kept, listing.failures, after.covered, turn.oldest_available),
+        what,
+        reason,
     )
 
 
-def take_only_page(walk: Backfill, listing: Listing) -> BackfillStep:
+def take_only_page(backfill: Backfill, listing: Listing) -> BackfillStep:
     """Take the page of a list that has no other: what it does not show cannot be had from it."""
     entries: dict[str, Entry] = {}
     for entry in listing.entries:
         entries.setdefault(entry.docid, entry)
     oldest, reason = sight(1, PAGE_SIZE, listing, meets=False).low, ""
-    walk = replace(walk, pages=walk.pages + 1)
+    backfill = replace(backfill, pages=backfill.pages + 1)
     if oldest is None:
-        reason = f"the list of {walk.feed} shows no article with a time"
-    elif oldest > walk.start:
-        reason = f"the list of {walk.feed} has one page, which reaches back to {oldest.isoformat()} only"
-    if oldest and oldest <= walk.end:
-        walk = replace(walk, covered=Span(max(oldest, walk.start), walk.end))
-    floor = oldest if oldest and oldest > walk.start else None
-    stretch = BackfillPage(walk.feed, walk.at, tuple(entries.values()), listing.failures, walk.covered, floor)
-    return BackfillStep(walk, stretch, NextStep.DONE if oldest else NextStep.FAILED, reason)
+        reason = f"the list of {backfill.feed} shows no article with a time"
+    elif oldest > backfill.start:
+        reason = f"the list of {backfill.feed} has one page, which reaches back to {oldest.isoformat()} only"
+    if oldest and oldest <= backfill.end:
+        backfill = replace(backfill, covered=Span(max(oldest, backfill.start), backfill.end))
+    oldest_available = oldest if oldest and oldest > backfill.start else None
+    stretch = BackfillPage(
+        backfill.feed, backfill.at, tuple(entries.values()), listing.failures, backfill.covered, oldest_available
+    )
+    return BackfillStep(backfill, stretch, NextStep.DONE if oldest else NextStep.FAILED, reason)
 
 
-def _old_end(walk: Backfill) -> datetime:
+def _old_end(backfill: Backfill) -> datetime:
     """What is at or before this lies at the stretch's old end; in a short one, nearer to it than to the other."""
-    return walk.start + min(MARGIN, (walk.end - walk.start) / 2)
+    return backfill.start + min(MARGIN, (backfill.end - backfill.start) / 2)
 
 
-def _is_at_old_end(walk: Backfill, entry: Entry) -> bool:
-    return entry.published is not None and entry.published <= _old_end(walk)
+def _is_at_old_end(backfill: Backfill, entry: Entry) -> bool:
+    return entry.published is not None and entry.published <= _old_end(backfill)
 
 
-def _turn(walk: Backfill, asked: PageRequest, page: ListingPage) -> _Direction:
+def _turn(backfill: Backfill, asked: PageRequest, page: ListingPage) -> _Direction:
     if page.is_disordered:
-        return _give_up(walk, f"the list of {walk.feed} is not ordered by time, newest first")
-    if asked.window and (doubt := _doubt(walk, asked.window, page)):
-        return _give_up(walk, doubt)
-    return _look(walk, walk.search, asked, page) if walk.search else _read(walk, page)
+        return _give_up(backfill, f"the list of {backfill.feed} is not ordered by time, newest first")
+    if asked.window and (doubt := _doubt(backfill, asked.window, page)):
+        return _give_up(backfill, doubt)
+    return _look(backfill, backfill.search, asked, page) if backfill.search else _read(backfill, page)
 
 
 # By the history parameters
 
 
-def _doubt(walk: Backfill, window: Span, page: ListingPage) -> str:
+def _doubt(backfill: Backfill, window: Span, page: ListingPage) -> str:
     """What is odd about a page of history."""
     strays = sum(not window.start - MARGIN <= time <= window.end + MARGIN for time in page.times)
     if strays > len(page.times) // ODD:
         return "the history parameters bring articles of other times"
-    if page.place == 0 and (page.high is None or page.high < walk.end - QUIET):
+    if page.place == 0 and (page.high is None or page.high < backfill.end - QUIET):
         return "the history parameters bring nothing of the last day asked for"
     return ""
 
 
-def _give_up(walk: Backfill, reason: str, floor: datetime | None = None) -> _Direction:
-    if not walk.history:
-        return _Direction(walk, NextStep.FAILED, reason, floor)
-    by_pages = replace(walk, history=False, edge=frozenset(), aim=0, tries=0, ground=False)
+def _give_up(backfill: Backfill, reason: str, oldest_available: datetime | None = None) -> _Direction:
+    if not backfill.history:
+        return _Direction(backfill, NextStep.FAILED, reason, oldest_available)
+    by_pages = replace(backfill, history=False, edge=frozenset(), aim=0, tries=0, caught_up=False)
     return _Direction(
-        replace(by_pages, search=PageBisection(_goal(walk))), reason=f"{reason}: going on by page numbers"
+        replace(by_pages, search=PageBisection(_goal(backfill))), reason=f"{reason}: going on by page numbers"
     )
 
 
 # By page numbers
 
 
-def _goal(walk: Backfill) -> datetime:
+def _goal(backfill: Backfill) -> datetime:
     """A page above this time has nothing left to cover above it."""
-    return (walk.covered.start if walk.covered else walk.end) + MARGIN
+    return (backfill.covered.start if backfill.covered else backfill.end) + MARGIN
 
 
-def _look(walk: Backfill, search: PageBisection, asked: PageRequest, page: ListingPage) -> _Direction:
+def _look(backfill: Backfill, search: PageBisection, asked: PageRequest, page: ListingPage) -> _Direction:
     """A page of the search; that of the last one above the goal is the first one read."""
     is_odd = page.count == 0 and page.place < max(page.total or 0, 1)
-    if is_odd and not walk.tries:  # of 62,644 polls 47 gave an empty list
-        return _Direction(replace(walk, tries=1))
+    if is_odd and not backfill.tries:  # of 62,644 polls 47 gave an empty list
+        return _Direction(replace(backfill, tries=1))
     if is_odd and page.place == 0:
-        return _give_up(walk, f"the list of {walk.feed} is empty")
+        return _give_up(backfill, f"the list of {backfill.feed} is empty")
     # A list may give its last page again and again to who asks for more.
-    if page.low and page.high and page.low > search.goal and page.items - walk.edge:
+    if page.low and page.high and page.low > search.goal and page.items - backfill.edge:
         search = found_above(search, asked.page, page.high, page.low, page.total)
-        walk = replace(walk, edge=page.items, aim=_next_aim(page))
+        backfill = replace(backfill, edge=page.items, aim=_next_aim(page))
     elif page.place == 0:
-        return _read(replace(walk, search=None, tries=0), page)  # the stretch begins on it
+        return _read(replace(backfill, search=None, tries=0), page)  # the stretch begins on it
     else:
         search = replace(search, far=asked.page)
-    return _Direction(replace(walk, search=None if is_close(search) else search, tries=0))
+    return _Direction(replace(backfill, search=None if is_close(search) else search, tries=0))
 
 
 def _next_aim(page: ListingPage) -> int:
     return max(0, page.place + page.count - OVERLAP)
 
 
-def _read(walk: Backfill, page: ListingPage) -> _Direction:
+def _read(backfill: Backfill, page: ListingPage) -> _Direction:
     """A page to be read on from the last one."""
-    low, is_new = page.low, bool(page.items - walk.edge)
-    is_above = low is not None and low > _goal(walk)
-    if not (page.place == 0 or is_above or page.items & walk.edge):
-        return _again(replace(walk, aim=max(0, walk.aim - BACK[min(walk.tries, len(BACK) - 1)])), page)
+    low, is_new = page.low, bool(page.items - backfill.edge)
+    is_above = low is not None and low > _goal(backfill)
+    if not (page.place == 0 or is_above or page.items & backfill.edge):
+        return _again(replace(backfill, aim=max(0, backfill.aim - BACK[min(backfill.tries, len(BACK) - 1)])), page)
     after = replace(
-        walk,
-        covered=_covered(walk, low),
+        backfill,
+        covered=_covered(backfill, low),
         edge=page.items,
         aim=_next_aim(page),
         tries=0,
-        ground=walk.ground or page.meets,
+        caught_up=backfill.caught_up or page.meets,
     )
-    if low is not None and low <= walk.start - MARGIN:
+    if low is not None and low <= backfill.start - MARGIN:
         return _arrive(after)
     if page.ends_the_list:
         return _end(after, page)
-    return _Direction(after) if is_new else _again(replace(after, tries=walk.tries), page)
+    return _Direction(after) if is_new else _again(replace(after, tries=backfill.tries), page)
 
 
-def _covered(walk: Backfill, low: datetime | None) -> Span | None:
-    bottom = _old_end(walk) if walk.meets_ground else walk.start
+def _covered(backfill: Backfill, low: datetime | None) -> Span | None:
+    bottom = _old_end(backfill) if backfill.meets_known else backfill.start
     starts = [max(low, bottom)] if low else []
-    starts += [walk.covered.start] if walk.covered else []
-    return Span(min(starts), walk.end) if starts and min(starts) <= walk.end else walk.covered
+    starts += [backfill.covered.start] if backfill.covered else []
+    return Span(min(starts), backfill.end) if starts and min(starts) <= backfill.end else backfill.covered
 
 
-def _again(walk: Backfill, page: ListingPage) -> _Direction:
+def _again(backfill: Backfill, page: ListingPage) -> _Direction:
     """A page that brought the walk no further."""
-    if walk.tries < len(BACK):
-        return _Direction(replace(walk, tries=walk.tries + 1))
+    if backfill.tries < len(BACK):
+        return _Direction(replace(backfill, tries=backfill.tries + 1))
     of_all = "" if page.total is None else f" of {page.total}"
-    return _give_up(walk, f"the list of {walk.feed} brings nothing further from article {walk.aim + 1}{of_all} on")
+    return _give_up(
+        backfill, f"the list of {backfill.feed} brings nothing further from article {backfill.aim + 1}{of_all} on"
+    )
 
 
-def _arrive(walk: Backfill, floor: datetime | None = None) -> _Direction:
+def _arrive(backfill: Backfill, oldest_available: datetime | None = None) -> _Direction:
     """Everything down to the start is read."""
-    if walk.meets_ground and not walk.ground:
-        reason = f"the list of {walk.feed} shows nothing at {walk.start.isoformat()} or before that was known"
-        return _give_up(walk, reason, floor)
-    return _Direction(replace(walk, covered=Span(walk.start, walk.end)), NextStep.DONE, floor=floor)
+    if backfill.meets_known and not backfill.caught_up:
+        reason = f"the list of {backfill.feed} shows nothing at {backfill.start.isoformat()} or before that was known"
+        return _give_up(backfill, reason, oldest_available)
+    return _Direction(
+        replace(backfill, covered=Span(backfill.start, backfill.end)),
+        NextStep.DONE,
+        oldest_available=oldest_available,
+    )
 
 
-def _end(walk: Backfill, page: ListingPage) -> _Direction:
+def _end(backfill: Backfill, page: ListingPage) -> _Direction:
     """The list has no more."""
     oldest = min(page.times, default=None)
-    if walk.history:
+    if backfill.history:
         if page.total is None:
-            return _give_up(walk, "the history parameters do not say how much there is")
-        if oldest is None or oldest > walk.start + QUIET:
-            return _give_up(walk, "the history parameters bring nothing of the first day asked for")
-        return _arrive(walk)
+            return _give_up(backfill, "the history parameters do not say how much there is")
+        if oldest is None or oldest > backfill.start + QUIET:
+            return _give_up(backfill, "the history parameters bring nothing of the first day asked for")
+        return _arrive(backfill)
     if oldest is None:
-        return _Direction(walk, NextStep.DONE, f"the list of {walk.feed} ends with articles that have no time")
-    if oldest <= walk.start or (walk.meets_ground and walk.ground):
-        return _arrive(walk, oldest)
-    reason = f"the list of {walk.feed} reaches back to {oldest.isoformat()} only"
-    return _Direction(replace(walk, covered=_covered(walk, oldest)), NextStep.DONE, reason, oldest)
+        return _Direction(
+            backfill, NextStep.DONE, f"the list of {backfill.feed} ends with articles that have no time"
+        )
+    if oldest <= backfill.start or (backfill.meets_known and backfill.caught_up):
+        return _arrive(backfill, oldest)
+    reason = f"the list of {backfill.feed} reaches back to {oldest.isoformat()} only"
+    return _Direction(replace(backfill, covered=_covered(backfill, oldest)), NextStep.DONE, reason, oldest)

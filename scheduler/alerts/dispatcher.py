@@ -17,7 +17,7 @@ from archive.query.parser import Query, parse
 from config.model import Alert
 from pipeline.writer import PASSES
 from scheduler.alerts import sender
-from scheduler.alerts.message import MOST_NAMED, failed, fresh, may_send, message, sent
+from scheduler.alerts.message import MAX_NAMED, failed, fresh, may_send, message, sent
 from scheduler.clock import Clock
 from scheduler.crawl.context import CrawlContext
 
@@ -59,12 +59,12 @@ class AlertDispatcher:
         self._under_way: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def on_duty(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Tell while the block is worked at; a run that ends tells at its end what may be told then."""
         self._run.listeners.append(self)
         self._open()
         serving = None
-        if self._run.manner.steadfast:
+        if self._run.policy.retry_forever:
             serving = asyncio.ensure_future(self._serve_on())
             serving.add_done_callback(self._served)
         try:
@@ -182,7 +182,7 @@ class AlertDispatcher:
         arrivals, told, name = self._run.store.arrivals, channel.told, channel.alert.name
         query, upto = fresh(channel.query, self._clock.now()), arrivals.newest()
         number = arrivals.count(query, told.position, upto)
-        news = arrivals.last(query, told.position, upto, MOST_NAMED)
+        news = arrivals.last(query, told.position, upto, MAX_NAMED)
         if not news:
             return
         failure = await sender.send(channel.url, message(name, news, number))
@@ -211,7 +211,7 @@ class AlertDispatcher:
         """See Listener."""
         self._wake()
 
-    def looked_again(self, verdict: Decision) -> None:
+    def rechecks_since(self, decision: Decision) -> None:
         """See Listener."""
 
     def failed(self, failure: Failure) -> None:

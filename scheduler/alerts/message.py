@@ -15,11 +15,11 @@ from archive.query.parser import And, DateFilter, Query
 # service could not be told for so long.
 FRESH = timedelta(days=1)
 # Articles that a message names: as many as a phone shows without an end. Services take 2,000 to 4,000 characters.
-MOST_NAMED = 10
-LONGEST_TITLE, LONGEST_URL = 100, 200
+MAX_NAMED = 10
+MAX_TITLE, MAX_URL = 100, 200
 # Before a message that failed is tried again, doubling: a service restarts in a minute; one that was out for hours is
 # told within the hour.
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+_FIRST_WAIT, _MAX_WAIT = timedelta(minutes=1), timedelta(hours=1)
 _HOUR = timedelta(hours=1)
 
 
@@ -48,7 +48,7 @@ def may_send(told: AlertProgress, at_most: int, now: datetime) -> datetime:
     if told.due:
         times.append(told.due)
     # A clock that was set back must not silence it: nothing of this lies further ahead than an hour.
-    return max(time for time in times if time <= now + _LONGEST_WAIT)
+    return max(time for time in times if time <= now + _MAX_WAIT)
 
 
 def sent(told: AlertProgress, position: int, now: datetime) -> AlertProgress:
@@ -58,7 +58,7 @@ def sent(told: AlertProgress, position: int, now: datetime) -> AlertProgress:
 
 def failed(told: AlertProgress, reason: str, now: datetime) -> AlertProgress:
     """A message was not taken."""
-    wait = min(_FIRST_WAIT * 2 ** min(told.attempts, 10), _LONGEST_WAIT)
+    wait = min(_FIRST_WAIT * 2 ** min(told.attempts, 10), _MAX_WAIT)
     return replace(told, attempts=told.attempts + 1, due=now + wait, failure=reason)
 
 
@@ -73,7 +73,7 @@ def message(alert: str, news: Sequence[Change], number: int) -> Message:
     for each in news:
         when = f"{each.published.astimezone(CHINA):%H:%M}"
         lines.append(" ".join((when, _plain(each.title), *map(_plain, each.symbols))))
-        if each.url and len(each.url) <= LONGEST_URL:
+        if each.url and len(each.url) <= MAX_URL:
             lines.append(each.url)
         lines.append("")
     if number > len(news):
@@ -85,4 +85,4 @@ def message(alert: str, news: Sequence[Change], number: int) -> Message:
 def _plain(text: str) -> str:
     """Other people's text on one line, in which no service finds somebody to call (@everyone)."""
     line = "".join(char if char.isprintable() else " " for char in text).replace("@", "＠")
-    return line if len(line) <= LONGEST_TITLE else f"{line[: LONGEST_TITLE - 1]}…"
+    return line if len(line) <= MAX_TITLE else f"{line[: MAX_TITLE - 1]}…"

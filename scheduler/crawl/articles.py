@@ -13,11 +13,11 @@ from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
 from crawler.http.backoff import HostBackoffs
 from pipeline.writer import BATCH, PASSES, WriteItem, Writer, WriterCallbacks
 from scheduler.crawl.context import CrawlContext
-from scheduler.policy.intervals import LONGEST_DELAY
+from scheduler.policy.intervals import MAX_DELAY
 
 logger = logging.getLogger("finarchive")
 
-MOST_CARRIED = 4 * BATCH  # articles that come with their listing and are handed to the writer at once
+MAX_CARRIED = 4 * BATCH  # articles that come with their listing and are handed to the writer at once
 
 
 class ArticleQueue:
@@ -31,16 +31,20 @@ class ArticleQueue:
         self._open, self._left = False, math.inf  # whether articles may be fetched, and how many more
         self._hosts: set[str] = set()  # that articles may be waiting for
         self._next_due: datetime | None = None  # of those that are not due yet
-        self._in_hand: dict[str, PendingEntry] = {}
+        self._in_flight: dict[str, PendingEntry] = {}
         self._with_writer: set[str] = set()  # docids of those in hand that are on their way to the disk
         self._writer = Writer(
             run.archive,
             lambda: run.settings.network.max_body,
             WriterCallbacks(self._written, run.crash, self._has_room, self._refused),
-            steadfast=run.manner.steadfast,
+            retry_forever=run.policy.retry_forever,
         )
-        self.rests = HostBackoffs(
-            run.settings.network.rest, run.now, self._store.rests(), self._remember_rest, self._forget_rest
+        self.backoffs = HostBackoffs(
+            run.settings.network.backoff,
+            run.now,
+            self._store.backoffs(),
+            self._remember_backoff,
+            self._forget_backoff,
         )
 
     def open(self, limit: int | None = None) -> None:
@@ -49,14 +53,14 @@ class ArticleQueue:
         :param limit: the most to archive; None for all
         """
         self._open, self._left = True, math.inf if limit is None else limit
-        self.come_to_date()
+        self.clamp_future_times()
 
-    def look(self) -> None:
+    def fetch(self) -> None:
         """Look again which hosts articles wait for, and have them fetched."""
         if self._open and self._run.fetching:
             now = self._run.now()
-            tried_before = self._run.manner.tried_before or now
-            again = self._store.versions.hosts(now, tried_before)
+            tried_before = self._run.policy.tried_before or now
+            again = self._store.articles.hosts(now, tried_before)
             self._hosts = {*self._store.pending_hosts(now, tried_before), *again}
             self._next_due = self._store.next_due(now)
             self._file_carried()
@@ -65,7 +69,7 @@ class ArticleQueue:
     def tick(self) -> None:
         """Time has passed: something may have become due."""
         if self._next_due and self._next_due <= self._run.now():
-            self.look()
+            self.fetch()
         elif self._open and self._run.fetching:
             self._run.fetching.refill()  # for what was put off by a disk that refused
 
@@ -73,8 +77,8 @@ class ArticleQueue:
         """Hosts that articles are due from which were not tried since ``began``, and how many."""
         now = self._run.now()
         waiting = Counter(self._store.pending_hosts(now, began))
-        granted = self._granted(now) + self._looking_again()
-        for host, number in self._store.versions.hosts(now, began).items():
+        granted = self._granted(now) + self._rechecking()
+        for host, number in self._store.articles.hosts(now, began).items():
             again = min(number, max(granted if host else self._granted_here(), 0))
             waiting[host] += again
             granted -= again if host else 0
@@ -83,7 +87,7 @@ class ArticleQueue:
     @property
     def busy(self) -> bool:
         """Whether any article is with the spider or on its way to the disk."""
-        return bool(self._in_hand)
+        return bool(self._in_flight)
 
     @property
     def disk_refuses(self) -> bool:
@@ -102,23 +106,23 @@ class ArticleQueue:
         """See Work."""
         return self._hosts - {""} if self._open else ()
 
-    def take(self, host: str, most: int) -> list[Entry]:
+    def lease(self, host: str, most: int) -> list[Entry]:
         """See Work."""
         return [pending.entry for pending in self._take(host, most)]
 
     def _take(self, host: str, most: int) -> list[PendingEntry]:
-        most = int(min(most, self._left - len(self._in_hand)))
+        most = int(min(most, self._left - len(self._in_flight)))
         if most <= 0 or self._writer.full() or self._run.suspended():
             return []
-        ours = [docid for docid, pending in self._in_hand.items() if pending.host == host]
+        ours = [docid for docid, pending in self._in_flight.items() if pending.host == host]
         now = self._run.now()
-        tried_before = self._run.manner.tried_before or now
+        tried_before = self._run.policy.tried_before or now
         taken = self._store.due(host, most, now, tried_before, ours)
         # Looking again comes after looking for the first time, and costs no more than was granted.
         if (more := min(most - len(taken), self._granted(now) if host else self._granted_here())) > 0:
-            taken += self._store.versions.due(host, more, now, tried_before, ours)
+            taken += self._store.articles.due(host, more, now, tried_before, ours)
         for pending in taken:
-            self._in_hand[pending.entry.docid] = pending
+            self._in_flight[pending.entry.docid] = pending
             self._run.began()
         if not taken and not ours:
             self._hosts.discard(host)
@@ -127,54 +131,54 @@ class ArticleQueue:
 
     def _granted_here(self) -> int:
         """How many articles more whose text is here already may be looked at again: it costs no request."""
-        return 0 if self._left != math.inf else MOST_CARRIED
+        return 0 if self._left != math.inf else MAX_CARRIED
 
     def _granted(self, now: datetime) -> int:
         """How many articles more may be asked for again, within the budget of an hour."""
         if self._left != math.inf:  # so many articles were asked for, and no other
             return 0
-        done = self._store.versions.looked_again(now - timedelta(hours=1))
-        return self._run.settings.schedule.rechecks - done - self._looking_again()
+        done = self._store.articles.rechecks_since(now - timedelta(hours=1))
+        return self._run.settings.schedule.rechecks - done - self._rechecking()
 
-    def _looking_again(self) -> int:
-        return sum(pending.revision > 0 and pending.host != "" for pending in self._in_hand.values())
+    def _rechecking(self) -> int:
+        return sum(pending.revision > 0 and pending.host != "" for pending in self._in_flight.values())
 
-    def give_back(self, entry: Entry) -> None:
+    def release(self, entry: Entry) -> None:
         """See Work."""
-        if self._in_hand.pop(entry.docid, None):
+        if self._in_flight.pop(entry.docid, None):
             self._run.ended()
         self._run.tell_change()
 
-    def answered(self, entry: Entry, answer: RawResponse, milliseconds: int) -> None:
+    def answered(self, entry: Entry, response: RawResponse, milliseconds: int) -> None:
         """See Work. What the answer says, the writer finds out."""
-        self._put(entry, milliseconds, answer=answer)
+        self._put(entry, milliseconds, response=response)
 
     def failed(self, entry: Entry, failure: Failure) -> None:
         """See Work."""
         self._put(entry, 0, failure=failure)
 
     def _put(
-        self, entry: Entry, milliseconds: int, *, answer: RawResponse | None = None, failure: Failure | None = None
+        self, entry: Entry, milliseconds: int, *, response: RawResponse | None = None, failure: Failure | None = None
     ) -> None:
-        if entry.docid not in self._in_hand or entry.docid in self._with_writer:  # it came when all was over
+        if entry.docid not in self._in_flight or entry.docid in self._with_writer:  # it came when all was over
             return
-        pending = self._in_hand[entry.docid]
+        pending = self._in_flight[entry.docid]
         feed, filing = self._filing(pending)
-        look = Fetch(self._run.now(), pending, feed, filing, self._run.rules, answer, failure)
+        fetch = Fetch(self._run.now(), pending, feed, filing, self._run.rules, response, failure)
         self._with_writer.add(entry.docid)
-        self._writer.put(WriteItem(look, milliseconds))
+        self._writer.put(WriteItem(fetch, milliseconds))
 
     def _file_carried(self) -> None:
         """Have those articles written whose text their listing carries: nothing is to be asked for them."""
         if not self._open:
             return
-        for pending in self._take("", MOST_CARRIED):
+        for pending in self._take("", MAX_CARRIED):
             self._put(pending.entry, 0)
 
     def patience(self, host: str) -> float | None:
         """See Work."""
         seconds = self.resting(host).total_seconds()
-        if seconds <= self._run.manner.patience:
+        if seconds <= self._run.policy.patience:
             return seconds
         self._hosts.discard(host)
         self._run.tell_change()
@@ -182,13 +186,13 @@ class ArticleQueue:
 
     def resting(self, host: str) -> timedelta:
         """How long a host is still to be left alone."""
-        rest = self.rests.current(host)
-        return max(rest.until - self._run.now(), timedelta(0)) if rest else timedelta(0)
+        backoff = self.backoffs.current(host)
+        return max(backoff.until - self._run.now(), timedelta(0)) if backoff else timedelta(0)
 
     def let_go(self) -> None:
         """The spider is closed: what it had not fetched is no longer in hand."""
-        for docid in self._in_hand.keys() - self._with_writer:
-            del self._in_hand[docid]
+        for docid in self._in_flight.keys() - self._with_writer:
+            del self._in_flight[docid]
             self._run.ended()
 
     async def drain(self) -> None:
@@ -197,16 +201,16 @@ class ArticleQueue:
 
     def clock_moved(self, by: timedelta) -> None:
         """The clock was set forward by so much, or back."""
-        self.rests.clock_moved(by)
-        self.come_to_date()
+        self.backoffs.clock_moved(by)
+        self.clamp_future_times()
 
-    def come_to_date(self) -> None:
+    def clamp_future_times(self) -> None:
         """Take nothing for tried in the future, or due later than it can be: some clock was wrong."""
         try:
-            self._store.come_to_date(self._run.now(), LONGEST_DELAY)
+            self._store.clamp_future_times(self._run.now(), MAX_DELAY)
         except PASSES as refusal:
-            self._run.excuse(refusal)
-        self.look()
+            self._run.tolerate(refusal)
+        self.fetch()
 
     def _filing(self, pending: PendingEntry) -> tuple[str, Filing]:
         """The feed that an entry is filed under: the first configured one it belongs to, else one of the past."""
@@ -216,34 +220,34 @@ class ArticleQueue:
         return self._run.past_filing(pending.feeds)
 
     def _written(self, batch: Sequence[WriteItem]) -> None:
-        for unwritten in batch:
-            if verdict := unwritten.verdict:
-                pending = self._in_hand.pop(verdict.look.pending.entry.docid)
+        for item in batch:
+            if decision := item.decision:
+                pending = self._in_flight.pop(decision.fetch.pending.entry.docid)
                 self._with_writer.discard(pending.entry.docid)
-                self._left -= verdict.outcome is Outcome.FIRST
+                self._left -= decision.outcome is Outcome.FIRST
                 self._run.ended()
-                self._tell(verdict, pending, unwritten.milliseconds)
-                if verdict.pictures:
-                    self._on_pictures(verdict.pictures)
+                self._tell(decision, pending, item.milliseconds)
+                if decision.pictures:
+                    self._on_pictures(decision.pictures)
         self._file_carried()
         self._run.tell_change()
 
-    def _tell(self, verdict: Decision, pending: PendingEntry, milliseconds: int) -> None:
-        log(verdict, pending, milliseconds)
+    def _tell(self, decision: Decision, pending: PendingEntry, milliseconds: int) -> None:
+        log(decision, pending, milliseconds)
         for listener in list(self._run.listeners):
-            if verdict.outcome is Outcome.FIRST and verdict.revision:
-                listener.archived(pending.entry, verdict.revision)
-            elif pending.revision and verdict.outcome is not Outcome.FAILED:
-                listener.looked_again(verdict)
+            if decision.outcome is Outcome.FIRST and decision.revision:
+                listener.archived(pending.entry, decision.revision)
+            elif pending.revision and decision.outcome is not Outcome.FAILED:
+                listener.rechecks_since(decision)
             else:
-                kind = verdict.kind or FailureKind.UNREADABLE
-                listener.failed(Failure(pending.entry.docid, kind, verdict.evidence))
-        if verdict.due:
-            self._next_due = min(verdict.due, self._next_due or verdict.due)
+                kind = decision.kind or FailureKind.UNREADABLE
+                listener.failed(Failure(pending.entry.docid, kind, decision.evidence))
+        if decision.due:
+            self._next_due = min(decision.due, self._next_due or decision.due)
 
-    def _refused(self, unwritten: WriteItem, reason: str) -> None:
+    def _refused(self, item: WriteItem, reason: str) -> None:
         """A file cannot be written: that article is tried again."""
-        entry = unwritten.look.pending.entry
+        entry = item.fetch.pending.entry
         self._with_writer.discard(entry.docid)
         self.failed(entry, Failure(entry.docid, FailureKind.TEMPORARY, reason))
 
@@ -251,37 +255,37 @@ class ArticleQueue:
         if self._run.fetching:
             self._run.fetching.refill()
 
-    def _remember_rest(self, rest: HostBackoff) -> None:
+    def _remember_backoff(self, backoff: HostBackoff) -> None:
         try:
-            self._store.commit_rest(rest)
+            self._store.commit_backoff(backoff)
         except PASSES as refusal:
-            self._run.excuse(refusal)
-        seconds = (rest.until - self._run.now()).total_seconds()
-        logger.warning("resting host=%s seconds=%d reason=%r", rest.host, round(seconds), rest.reason)
+            self._run.tolerate(refusal)
+        seconds = (backoff.until - self._run.now()).total_seconds()
+        logger.warning("resting host=%s seconds=%d reason=%r", backoff.host, round(seconds), backoff.reason)
 
-    def _forget_rest(self, host: str) -> None:
+    def _forget_backoff(self, host: str) -> None:
         logger.info("answers-again host=%s", host)
         try:
-            self._store.end_rest(host)
+            self._store.end_backoff(host)
         except PASSES as refusal:
-            self._run.excuse(refusal)
+            self._run.tolerate(refusal)
 
 
-def log(verdict: Decision, pending: PendingEntry, milliseconds: int) -> None:
+def log(decision: Decision, pending: PendingEntry, milliseconds: int) -> None:
     """The one line of a look."""
-    docid, revision = pending.entry.docid, verdict.revision
+    docid, revision = pending.entry.docid, decision.revision
     if revision:
-        what = "archived" if verdict.outcome is Outcome.FIRST else "revised"
+        what = "archived" if decision.outcome is Outcome.FIRST else "revised"
         logger.info(
-            "%s feed=%s docid=%s revision=%d ms=%d", what, verdict.look.feed, docid, revision.number, milliseconds
+            "%s feed=%s docid=%s revision=%d ms=%d", what, decision.fetch.feed, docid, revision.number, milliseconds
         )
-    elif verdict.outcome is Outcome.SAME:
-        logger.info("same feed=%s docid=%s ms=%d", verdict.look.feed, docid, milliseconds)
-    elif pending.revision and verdict.outcome is Outcome.GONE:
-        logger.warning("gone feed=%s docid=%s reason=%r", verdict.look.feed, docid, verdict.evidence)
+    elif decision.outcome is Outcome.SAME:
+        logger.info("same feed=%s docid=%s ms=%d", decision.fetch.feed, docid, milliseconds)
+    elif pending.revision and decision.outcome is Outcome.GONE:
+        logger.warning("gone feed=%s docid=%s reason=%r", decision.fetch.feed, docid, decision.evidence)
     else:
-        what = "failed" if verdict.due else "parked" if not pending.revision else "given-up"
+        what = "failed" if decision.due else "parked" if not pending.revision else "given-up"
         logger.warning(
             "%s feed=%s docid=%s attempt=%d reason=%r",
-            what, verdict.look.feed, docid, pending.attempts + 1, verdict.evidence,
+            what, decision.fetch.feed, docid, pending.attempts + 1, decision.evidence,
         )  # fmt: skip

@@ -32,16 +32,16 @@ class RunPolicy:
     tried_before: datetime | None  # articles tried since then are left for the next run; None: whatever is due is due
     patience: float  # seconds that a resting host is waited for
     least_retry: timedelta  # before an article is tried again
-    steadfast: bool  # wait until a full disk has room again, instead of ending
+    retry_forever: bool  # wait until a full disk has room again, instead of ending
 
 
 def one_off(began: datetime) -> RunPolicy:
     """The manner of a run that ends: each article is tried once, and a ban is left to the next run."""
-    return RunPolicy(began, PATIENCE, timedelta(0), steadfast=False)
+    return RunPolicy(began, PATIENCE, timedelta(0), retry_forever=False)
 
 
 # The daemon's. A minute, because it has no next run for which the first retry could be due at once.
-STANDING = RunPolicy(None, math.inf, timedelta(minutes=1), steadfast=True)
+STANDING = RunPolicy(None, math.inf, timedelta(minutes=1), retry_forever=True)
 
 
 class CrawlObserver(Protocol):
@@ -50,7 +50,7 @@ class CrawlObserver(Protocol):
     def archived(self, entry: Entry, revision: Revision) -> None:
         """An article is on the disk."""
 
-    def looked_again(self, verdict: Decision) -> None:
+    def rechecks_since(self, decision: Decision) -> None:
         """An article that was on the disk already was looked at again; what is new of it is there too."""
 
     def failed(self, failure: Failure) -> None:
@@ -69,8 +69,8 @@ class CrawlContext:
     :param now: the clock, aware
     """
 
-    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: RunPolicy) -> None:
-        self.archive, self.store, self.settings, self.now, self.manner = archive, archive.store, settings, now, manner
+    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
+        self.archive, self.store, self.settings, self.now, self.policy = archive, archive.store, settings, now, policy
         self.fetching: Fetcher | None = None  # the spider that is open
         self._last_fetching: Fetcher | None = None  # the same, or the one that was: its engine runs
         self.listeners: list[CrawlObserver] = []
@@ -88,7 +88,7 @@ class CrawlContext:
         """How articles are understood and written now."""
         archive, schedule = self.settings.archive, self.settings.schedule
         clean = archive.body == "clean"
-        return ArchiveRules(archive.profile, clean, schedule.recheck, self.manner.least_retry, archive.images)
+        return ArchiveRules(archive.profile, clean, schedule.recheck, self.policy.least_retry, archive.images)
 
     def filing(self, feed: Feed) -> Filing:
         """Under what a configured feed files its articles; remembered, for when it is configured no more."""
@@ -104,12 +104,12 @@ class CrawlContext:
         """A spider is open."""
         self.fetching = self._last_fetching = fetching
 
-    def excuse(self, error: ArchiveError) -> None:
+    def tolerate(self, error: ArchiveError) -> None:
         """Go on although the index did not take a commit: in a while it may.
 
         :raises ArchiveError: the error, where it does not pass by itself or nobody waits for it to
         """
-        if not self.manner.steadfast or not isinstance(error, PASSES):
+        if not self.policy.retry_forever or not isinstance(error, PASSES):
             raise error
         if not self.suspended():
             logger.error("index-refuses reason=%r", f"{error}; going on in {PAUSE:.0f} s")

@@ -15,21 +15,21 @@ from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin
 from pipeline.writer import PASSES
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.progress import FeedProgress
-from scheduler.policy.arrival_rate import EMPTY, first_look, learn
+from scheduler.policy.arrival_rate import EMPTY, first_fetch, learn
 from scheduler.policy.intervals import weight
 
 logger = logging.getLogger("finarchive")
 
 # Of one walk. A roll list was seen to reach back 100,350 articles: 2,007 pages, and some more for their overlap.
-MOST_PAGES = 4000
+MAX_PAGES = 4000
 OnLeg = Callable[[BackfillStep, ListingResult], None]
 
 
 @dataclass(slots=True)
 class _RunningBackfill:
     feed: Feed
-    walk: Backfill  # as far as it has come
-    on_leg: OnLeg
+    backfill: Backfill  # as far as it has come
+    on_step: OnLeg
     ended: asyncio.Future[str | None]
 
 
@@ -42,24 +42,24 @@ class FeedQueue:
     def __init__(self, run: CrawlContext, on_hosts: Callable[[Collection[str]], None]) -> None:
         self.gap_noticed = asyncio.Event()
         self._run, self._store, self._on_hosts = run, run.store, on_hosts
-        self._rhythms = run.store.rhythms()
+        self._arrival_rates = run.store.arrival_rates()
         self._polls: dict[str, tuple[Feed, asyncio.Future[tuple[FeedProgress, int]]]] = {}  # under way, by feed
-        self._walks: dict[str, _RunningBackfill] = {}
-        self._one_walk = asyncio.Lock()
+        self._backfills: dict[str, _RunningBackfill] = {}
+        self._one_backfill = asyncio.Lock()
 
     def ask_again(self) -> None:
         """Ask a new spider for what the one before it left undone."""
         if fetching := self._run.fetching:
             for feed, _ in list(self._polls.values()):
                 fetching.poll(feed)
-            for walking in list(self._walks.values()):
-                fetching.walk(walking.feed, walking.walk)
+            for walking in list(self._backfills.values()):
+                fetching.backfill(walking.feed, walking.backfill)
 
     # Polls
 
-    def rhythm(self, feed: str) -> ArrivalRate:
+    def arrival_rate(self, feed: str) -> ArrivalRate:
         """How a feed brings articles, as far as it is known."""
-        return self._rhythms.get(feed, EMPTY)
+        return self._arrival_rates.get(feed, EMPTY)
 
     async def poll(self, feed: Feed) -> tuple[FeedProgress, int]:
         """Read a feed's list; one that is being read already is not read twice.
@@ -79,7 +79,7 @@ class FeedQueue:
 
     def _refused(self, feed: Feed, reason: str) -> FeedProgress:
         failure = Failure(feed.id, FailureKind.TEMPORARY, reason)
-        poll = Poll(feed.id, self._run.now(), 0, (), (), ground=False, error=failure)
+        poll = Poll(feed.id, self._run.now(), 0, (), (), caught_up=False, error=failure)
         for listener in list(self._run.listeners):
             listener.polled(poll)
         return FeedProgress(feed.id, error=reason, polled=True)
@@ -88,10 +88,10 @@ class FeedQueue:
         """Begin a new record where a feed reads another list than before; return why that could not be done."""
         try:
             if self._store.settle(feed.id, feed.source, self._run.now()):
-                self._rhythms.pop(feed.id, None)
+                self._arrival_rates.pop(feed.id, None)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record begins anew")
         except PASSES as error:
-            self._run.excuse(error)
+            self._run.tolerate(error)
             return str(error)
         return None
 
@@ -119,95 +119,97 @@ class FeedQueue:
             is_recorded = True
             self._learn(poll, seen)
         except PASSES as refusal:  # nothing of it is recorded: the next poll reads it all again
-            self._run.excuse(refusal)
+            self._run.tolerate(refusal)
             error = str(refusal)
-        tally = FeedProgress(feed.id, poll.pages, len(poll.entries), seen.new, error, polled=True)
-        self._log(poll, tally, seen)
+        progress = FeedProgress(feed.id, poll.pages, len(poll.entries), seen.new, error, polled=True)
+        self._log(poll, progress, seen)
         if not future.done():
-            future.set_result((tally, seen.broken))
+            future.set_result((progress, seen.broken))
         for listener in list(self._run.listeners):
             listener.polled(poll)
         self._go_on(told.entries)
         return is_recorded
 
     def _learn(self, poll: Poll, seen: ListingResult) -> None:
-        if not poll.ground or not seen.new:  # a silence is learned when it ends
+        if not poll.caught_up or not seen.new:  # a silence is learned when it ends
             return
         times = [entered for entry in poll.entries if (entered := entry.entered or entry.published)]
-        known = self._rhythms.get(poll.feed)
+        known = self._arrival_rates.get(poll.feed)
         if known is None or known.until is None:
-            learned = first_look(times, poll.at)
+            learned = first_fetch(times, poll.at)
         else:
             # What lies in a gap was not watched.
             since = max(known.until, seen.gap.end) if seen.gap else known.until
             learned = learn(known, since, poll.at, [time for time in times if time > since])
-        self._rhythms[poll.feed] = learned
-        self._store.commit_rhythm(poll.feed, learned)
+        self._arrival_rates[poll.feed] = learned
+        self._store.commit_arrival_rate(poll.feed, learned)
 
-    def _log(self, poll: Poll, tally: FeedProgress, seen: ListingResult) -> None:
+    def _log(self, poll: Poll, progress: FeedProgress, seen: ListingResult) -> None:
         for failure in poll.failures if seen.broken else ():
-            logger.warning("unreadable feed=%s docid=%s reason=%r", tally.id, failure.subject, failure.reason)
-        _log_changes(tally.id, seen)
+            logger.warning("unreadable feed=%s docid=%s reason=%r", progress.id, failure.subject, failure.reason)
+        _log_changes(progress.id, seen)
         if seen.gap:
-            logger.warning("gap feed=%s from=%s to=%s", tally.id, seen.gap.start, seen.gap.end)
+            logger.warning("gap feed=%s from=%s to=%s", progress.id, seen.gap.start, seen.gap.end)
             self.gap_noticed.set()
-        if tally.error:
-            logger.warning("poll-failed feed=%s pages=%d reason=%r", tally.id, tally.pages, tally.error)
+        if progress.error:
+            logger.warning("poll-failed feed=%s pages=%d reason=%r", progress.id, progress.pages, progress.error)
         else:
-            logger.info("polled feed=%s pages=%d listed=%d new=%d", tally.id, tally.pages, tally.listed, tally.new)
+            logger.info(
+                "polled feed=%s pages=%d listed=%d new=%d", progress.id, progress.pages, progress.listed, progress.new
+            )
 
     # Walks
 
-    async def walk(self, feed: Feed, stretch: Span, on_leg: OnLeg, *, meets_ground: bool) -> str | None:
+    async def backfill(self, feed: Feed, stretch: Span, on_step: OnLeg, *, meets_known: bool) -> str | None:
         """Read a stretch of a list's past. One such walk at a time.
 
-        :param on_leg: told of each page that was read and recorded
-        :param meets_ground: the stretch ends in what is known, and counts as read only when it is met
+        :param on_step: told of each page that was read and recorded
+        :param meets_known: the stretch ends in what is known, and counts as read only when it is met
         :return: why it could not be read to its end; None when it was
         """
-        async with self._one_walk:
+        async with self._one_backfill:
             at = self._run.now()
             if stretch.start >= at:
                 return "it lies in the future, by this machine's clock"
-            walk = begin(
+            backfill = begin(
                 feed.id, stretch.start, stretch.end, at,
-                meets_ground=meets_ground, history=knows_history(feed.kind), most_pages=MOST_PAGES,
+                meets_known=meets_known, history=knows_history(feed.kind), most_pages=MAX_PAGES,
             )  # fmt: skip
-            walking = _RunningBackfill(feed, walk, on_leg, asyncio.get_running_loop().create_future())
-            self._walks[feed.id] = walking
+            walking = _RunningBackfill(feed, backfill, on_step, asyncio.get_running_loop().create_future())
+            self._backfills[feed.id] = walking
             self._run.began()
             try:
                 if refusal := self._settle(feed):
                     return refusal
                 if self._run.fetching:
-                    self._run.fetching.walk(feed, walk)
+                    self._run.fetching.backfill(feed, backfill)
                 return await walking.ended
             finally:
-                del self._walks[feed.id]
+                del self._backfills[feed.id]
                 self._run.ended()
 
-    def walked(self, leg: BackfillStep) -> bool:
+    def walked(self, step: BackfillStep) -> bool:
         """See Work."""
-        stretch = leg.stretch
-        walking = self._walks.get(stretch.feed)
-        if walking is None or walking.ended.done() or stretch.at != walking.walk.at:
+        stretch = step.stretch
+        walking = self._backfills.get(stretch.feed)
+        if walking is None or walking.ended.done() or stretch.at != walking.backfill.at:
             return False  # nobody waits for it any more
-        walking.walk, seen = leg.walk, ListingResult(0, 0)
+        walking.backfill, seen = step.backfill, ListingResult(0, 0)
         self._run.outcome()
         try:
-            if stretch.entries or stretch.failures or stretch.covered or stretch.floor:
+            if stretch.entries or stretch.failures or stretch.covered or stretch.oldest_available:
                 belongs, hosts = self._places(walking.feed, stretch.entries)
-                seen = self._store.commit_stretch(stretch, self._run.filing(walking.feed), belongs, hosts)
+                seen = self._store.commit_backfill_page(stretch, self._run.filing(walking.feed), belongs, hosts)
         except PASSES as refusal:
-            self._run.excuse(refusal)
+            self._run.tolerate(refusal)
             walking.ended.set_result(str(refusal))
             return False
         _log_changes(stretch.feed, seen)
-        walking.on_leg(leg, seen)
-        if leg.what is not NextStep.ON:
-            walking.ended.set_result(leg.reason or None)
+        walking.on_step(step, seen)
+        if step.what is not NextStep.ON:
+            walking.ended.set_result(step.reason or None)
         self._go_on(stretch.entries)
-        return leg.what is NextStep.ON
+        return step.what is NextStep.ON
 
     # Both
 

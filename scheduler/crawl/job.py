@@ -31,17 +31,23 @@ class CrawlJob:
 
     def __init__(
         self,
-        desk: ArchiveWorkQueue,
+        work_queue: ArchiveWorkQueue,
         feeds: Sequence[Feed],
         *,
         limit: int | None = None,
         stretch: Span | None = None,
-        on_change: Callable[[CrawlProgress], None] = lambda tally: None,
+        on_change: Callable[[CrawlProgress], None] = lambda progress: None,
     ) -> None:
-        self.tally = CrawlProgress({feed.id: FeedProgress(feed.id) for feed in feeds})
-        self._desk, self._feeds, self._limit, self._stretch, self._on_change = desk, feeds, limit, stretch, on_change
-        self._began = desk.run.now()
-        self._pictures_before = (desk.pictures.kept, desk.pictures.missed)
+        self.progress = CrawlProgress({feed.id: FeedProgress(feed.id) for feed in feeds})
+        self._work_queue, self._feeds, self._limit, self._stretch, self._on_change = (
+            work_queue,
+            feeds,
+            limit,
+            stretch,
+            on_change,
+        )
+        self._began = work_queue.run.now()
+        self._pictures_before = (work_queue.pictures.kept, work_queue.pictures.missed)
         self._is_alone = True  # no daemon goes on with what is left
         self._changed = asyncio.Event()
 
@@ -50,48 +56,48 @@ class CrawlJob:
 
         :param open_articles: nobody fetches articles yet: let them be fetched once the lists are read
         """
-        self._desk.run.listeners.append(self)
+        self._work_queue.run.listeners.append(self)
         try:
             if self._stretch is None:
                 await asyncio.gather(*(self._poll(feed) for feed in self._feeds))
             else:
-                await self._walk(self._feeds[0], self._stretch)
+                await self._backfill(self._feeds[0], self._stretch)
             self._is_alone = open_articles
             if open_articles:
-                self._desk.open(self._limit)
+                self._work_queue.open(self._limit)
             self._count()
             while not self._is_done():
                 self._changed.clear()
                 await self._wait()
         finally:
-            self._desk.run.listeners.remove(self)
+            self._work_queue.run.listeners.remove(self)
 
     async def _wait(self) -> None:
         """Wait until something has changed, or may have become due: nobody else looks at the clock for us."""
         try:
             await asyncio.wait_for(self._changed.wait(), LOOK)
         except TimeoutError:
-            if self._is_alone and not self._desk.busy:
-                self._desk.look()
+            if self._is_alone and not self._work_queue.busy:
+                self._work_queue.fetch()
 
     def result(self, requests: int, *, interrupted: bool = False) -> CrawlResult:
         """What came of it.
 
         :param requests: that were sent meanwhile
         """
-        tally, limit = self.tally, self._limit
-        for feed in tally.feeds.values():
+        progress, limit = self.progress, self._limit
+        for feed in progress.feeds.values():
             if not feed.polled:
                 feed.error = "not polled: the crawl was interrupted"
         return CrawlResult(
-            feeds=tuple(tally.feeds.values()),
-            archived=tally.archived,
-            revised=tally.revised,
-            failed=tally.failed,
-            pending=self._desk.run.store.counts().pending,
+            feeds=tuple(progress.feeds.values()),
+            archived=progress.archived,
+            revised=progress.revised,
+            failed=progress.failed,
+            pending=self._work_queue.run.store.counts().pending,
             requests=requests,
-            left=tally.waiting if limit is None or tally.archived < limit else 0,
-            resting=tuple(sorted(tally.resting)),
+            left=progress.waiting if limit is None or progress.archived < limit else 0,
+            resting=tuple(sorted(progress.resting)),
             interrupted=interrupted,
             pictures=self._pictures(),
         )
@@ -99,42 +105,44 @@ class CrawlJob:
     # Lists
 
     async def _poll(self, feed: Feed) -> None:
-        self.tally.feeds[feed.id], broken = await self._desk.lists.poll(feed)
-        self.tally.failed += broken
-        self._on_change(self.tally)
+        self.progress.feeds[feed.id], broken = await self._work_queue.lists.poll(feed)
+        self.progress.failed += broken
+        self._on_change(self.progress)
 
-    async def _walk(self, feed: Feed, stretch: Span) -> None:
-        tally, store = self.tally.feeds[feed.id], self._desk.run.store
+    async def _backfill(self, feed: Feed, stretch: Span) -> None:
+        progress, store = self.progress.feeds[feed.id], self._work_queue.run.store
         # The newest first; what lies before the list's end cannot be had, and is not asked for again.
         for hole in reversed(holes(stretch, store.spans(feed.id).get(feed.id, []))):
-            floor = self._reach(feed.id)
-            if floor and hole.end <= floor:
+            oldest_available = self._reach(feed.id)
+            if oldest_available and hole.end <= oldest_available:
                 break
-            start = max(hole.start, floor) if floor else hole.start
-            error = await self._desk.lists.walk(feed, Span(start, hole.end), self._on_leg, meets_ground=False)
+            start = max(hole.start, oldest_available) if oldest_available else hole.start
+            error = await self._work_queue.lists.backfill(
+                feed, Span(start, hole.end), self._on_step, meets_known=False
+            )
             reached = self._reach(feed.id)
-            if error and (reached is None or reached == floor):  # else that is why: the list has no more
-                tally.error = error
+            if error and (reached is None or reached == oldest_available):  # else that is why: the list has no more
+                progress.error = error
                 break
-        if (floor := self._reach(feed.id)) and stretch.start < floor:
-            tally.floor = f"{floor.astimezone(CHINA):%Y-%m-%d %H:%M}"
-        tally.polled = True
-        self._on_change(self.tally)
+        if (oldest_available := self._reach(feed.id)) and stretch.start < oldest_available:
+            progress.oldest_available = f"{oldest_available.astimezone(CHINA):%Y-%m-%d %H:%M}"
+        progress.polled = True
+        self._on_change(self.progress)
 
     def _reach(self, feed: str) -> datetime | None:
         """Where a feed's list ends, if that was seen."""
-        history = self._desk.run.store.feed_histories().get(feed)
-        return history.floor if history else None
+        history = self._work_queue.run.store.feed_histories().get(feed)
+        return history.oldest_available if history else None
 
-    def _on_leg(self, leg: BackfillStep, seen: ListingResult) -> None:
-        tally = self.tally.feeds[leg.stretch.feed]
-        tally.pages += 1
-        tally.listed += len(leg.stretch.entries)
-        tally.new += seen.new
-        self.tally.failed += seen.broken
-        if leg.stretch.covered:
-            self.tally.walking = f"{leg.stretch.covered.start.astimezone(CHINA):%Y-%m-%d %H:%M}"
-        self._on_change(self.tally)
+    def _on_step(self, step: BackfillStep, seen: ListingResult) -> None:
+        progress = self.progress.feeds[step.stretch.feed]
+        progress.pages += 1
+        progress.listed += len(step.stretch.entries)
+        progress.new += seen.new
+        self.progress.failed += seen.broken
+        if step.stretch.covered:
+            self.progress.walking = f"{step.stretch.covered.start.astimezone(CHINA):%Y-%m-%d %H:%M}"
+        self._on_change(self.progress)
 
     # Articles
 
@@ -142,70 +150,70 @@ class CrawlJob:
         return self._has_articles() and self._has_pictures()
 
     def _has_articles(self) -> bool:
-        if self._limit is not None and self.tally.archived >= self._limit:
+        if self._limit is not None and self.progress.archived >= self._limit:
             return True
-        if self.tally.waiting > 0 and self._desk.articles.busy:
+        if self.progress.waiting > 0 and self._work_queue.articles.busy:
             return False
         return not self._count()  # nothing is in hand: what still waits may not be worth waiting for
 
     def _count(self) -> int:
         """Count what is due, anew; return how much of it is worth waiting for."""
-        waiting = self._desk.articles.waiting(self._began)
-        self.tally.resting = self._resting(waiting)
-        self.tally.waiting = sum(waiting.values())
-        self._on_change(self.tally)
-        return sum(number for host, number in waiting.items() if host not in self.tally.resting)
+        waiting = self._work_queue.articles.waiting(self._began)
+        self.progress.resting = self._resting(waiting)
+        self.progress.waiting = sum(waiting.values())
+        self._on_change(self.progress)
+        return sum(number for host, number in waiting.items() if host not in self.progress.resting)
 
     def _resting(self, hosts: Iterable[str]) -> set[str]:
         """Those of the hosts that rest for longer than they are waited for."""
         patience = timedelta(seconds=PATIENCE)
-        return {host for host in hosts if self._desk.articles.resting(host) > patience}
+        return {host for host in hosts if self._work_queue.articles.resting(host) > patience}
 
     # Pictures
 
     def _has_pictures(self) -> bool:
         if self._limit is not None and not self._is_alone:
             return True  # the daemon goes on with them, as with the articles beyond the limit
-        if self._desk.pictures.busy:
+        if self._work_queue.pictures.busy:
             return False
-        waiting = self._desk.pictures.waiting(self._began)
+        waiting = self._work_queue.pictures.waiting(self._began)
         resting = self._resting(waiting)
-        self.tally.resting |= resting
+        self.progress.resting |= resting
         return not waiting.keys() - resting
 
     def _pictures(self) -> ImageProgress | None:
-        pictures, (kept, failed) = self._desk.pictures, self._pictures_before
+        pictures, (kept, failed) = self._work_queue.pictures, self._pictures_before
         if not pictures.on:
             return None
-        waiting = self._desk.run.store.gallery.counts().waiting
+        waiting = self._work_queue.run.store.images.counts().waiting
         return ImageProgress(pictures.kept - kept, pictures.missed - failed, waiting)
 
     # What others say
 
     def archived(self, entry: Entry, revision: Revision) -> None:
         """See Listener."""
-        self.tally.archived += 1
-        self.tally.waiting -= 1
-        self._on_change(self.tally)
+        self.progress.archived += 1
+        self.progress.waiting -= 1
+        self._on_change(self.progress)
 
-    def looked_again(self, verdict: Decision) -> None:
+    def rechecks_since(self, decision: Decision) -> None:
         """See Listener."""
-        self.tally.revised += verdict.outcome is Outcome.REVISED
-        self.tally.waiting -= 1
-        self._on_change(self.tally)
+        self.progress.revised += decision.outcome is Outcome.REVISED
+        self.progress.waiting -= 1
+        self._on_change(self.progress)
 
     def failed(self, failure: Failure) -> None:
         """See Listener."""
-        self.tally.failed += 1
-        self.tally.waiting -= 1
-        self._on_change(self.tally)
+        self.progress.failed += 1
+        self.progress.waiting -= 1
+        self._on_change(self.progress)
 
     def polled(self, poll: Poll) -> None:
         """See Listener."""
 
     def changed(self) -> None:
         """See Listener."""
-        if (kept := self._desk.pictures.kept - self._pictures_before[0]) != self.tally.pictures:
-            self.tally.pictures = kept
-            self._on_change(self.tally)
+        if (kept := self._work_queue.pictures.kept - self._pictures_before[0]) != self.progress.pictures:
+            self.progress.pictures = kept
+            self._on_change(self.progress)
         self._changed.set()

@@ -18,7 +18,7 @@ class FeedProgress:
     new: int = 0
     error: str | None = None
     polled: bool = False
-    floor: str | None = None  # the list ends here, later than a walk was to come: China time, in words
+    oldest_available: str | None = None  # the list ends here, later than a walk was to come: China time, in words
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from scheduler.crawl.images import ImageQueue
 class ArchiveWorkQueue:
     """Between the spider and the archive: what is to be done, and what came of it."""
 
-    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], manner: RunPolicy) -> None:
-        self.run = CrawlContext(archive, settings, now, manner)
+    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
+        self.run = CrawlContext(archive, settings, now, policy)
         self.pictures = ImageQueue(self.run)
         self.articles = ArticleQueue(self.run, self.pictures.expect)
         self.lists = FeedQueue(self.run, self.articles.expect)
@@ -31,10 +31,10 @@ class ArchiveWorkQueue:
         self.pictures.open(all_due=limit is None)
         self.articles.open(limit)
 
-    def look(self) -> None:
+    def fetch(self) -> None:
         """Look again what is due."""
-        self.articles.look()
-        self.pictures.look()
+        self.articles.fetch()
+        self.pictures.fetch()
 
     @property
     def busy(self) -> bool:
@@ -49,13 +49,13 @@ class ArchiveWorkQueue:
     def reconfigure(self, settings: Settings) -> None:
         """Go on under other settings."""
         self.run.settings = settings
-        self.articles.rests.first = settings.network.rest
+        self.articles.backoffs.first = settings.network.backoff
 
     def start(self, fetching: Fetcher) -> None:
         """See Work."""
         self.run.open(fetching)
         self.lists.ask_again()
-        self.look()
+        self.fetch()
 
     def closed(self) -> None:
         """See Work."""

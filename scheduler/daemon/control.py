@@ -25,8 +25,8 @@ class ControlHandler:
     :param requests: how many were sent so far
     """
 
-    def __init__(self, desk: ArchiveWorkQueue, requests: Callable[[], int]) -> None:
-        self._desk, self._requests = desk, requests
+    def __init__(self, work_queue: ArchiveWorkQueue, requests: Callable[[], int]) -> None:
+        self._work_queue, self._requests = work_queue, requests
 
     async def handle(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
         """Carry out what a request asks for.
@@ -44,38 +44,38 @@ class ControlHandler:
     async def _carry_out(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
         match request:
             case {"command": "crawl", "feeds": list(names), "limit": int() | None as limit}:
-                return await self._errand(self._chosen(names), send, limit=limit)
+                return await self._job(self._chosen(names), send, limit=limit)
             case {"command": "backfill", "feed": str(name), "start": str(start), "end": str(end)}:
-                return await self._errand(self._chosen([name]), send, stretch=_stretch(start, end))
+                return await self._job(self._chosen([name]), send, stretch=_stretch(start, end))
             case {"command": "retry", "parked": bool(parked)}:
-                released = self._desk.run.store.release(self._desk.run.now(), parked=parked)
-                self._desk.look()
+                released = self._work_queue.run.store.release(self._work_queue.run.now(), parked=parked)
+                self._work_queue.fetch()
                 return {"released": released}
         raise RequestRefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 
     def _chosen(self, names: list[Any]) -> list[Feed]:
-        feeds = {feed.id: feed for feed in self._desk.run.feeds}
+        feeds = {feed.id: feed for feed in self._work_queue.run.feeds}
         if missing := [str(name) for name in names if not isinstance(name, str) or name not in feeds]:
             reason = f"the daemon that holds the archive has no feed called {', '.join(missing)}, or it is off"
             raise RequestRefusedError(f"{reason}; it has: {', '.join(feeds)}", Exit.USAGE)
         return [feeds[name] for name in dict.fromkeys(names)] or list(feeds.values())
 
-    async def _errand(self, feeds: list[Feed], send: Send, **wanted: Any) -> dict[str, Any]:
-        errand = CrawlJob(self._desk, feeds, **wanted)
+    async def _job(self, feeds: list[Feed], send: Send, **wanted: Any) -> dict[str, Any]:
+        job = CrawlJob(self._work_queue, feeds, **wanted)
         before = self._requests()
-        telling = asyncio.ensure_future(self._tell(errand, send))
+        telling = asyncio.ensure_future(self._tell(job, send))
         try:
-            await errand.carry_out(open_articles=False)
+            await job.carry_out(open_articles=False)
         finally:
             telling.cancel()
             with suppress(asyncio.CancelledError, OSError):
                 await telling
-        return errand.result(self._requests() - before).whole()
+        return job.result(self._requests() - before).whole()
 
     @staticmethod
-    async def _tell(errand: CrawlJob, send: Send) -> None:
+    async def _tell(job: CrawlJob, send: Send) -> None:
         while True:
-            await send({"tally": errand.tally.as_json()})
+            await send({"tally": job.progress.as_json()})
             await asyncio.sleep(PACE)
 
 

@@ -58,7 +58,7 @@ class ControlServer:
     def __init__(self, inner: Path, handle: Callable[[dict[str, Any], Send], Awaitable[dict[str, Any]]]) -> None:
         self._inner, self._handle = inner, handle
         self._server: asyncio.Server | None = None
-        self._errands: set[asyncio.Task[None]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Listen. The archive's lock is held: a socket that is there was left by a daemon that was killed."""
@@ -75,18 +75,18 @@ class ControlServer:
 
     async def close(self) -> None:
         """Take no more in; the errands under way are given up."""
-        for errand in list(self._errands):
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        for job in list(self._jobs):
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
         if self._server:
             self._server.close()
             with suppress(FileNotFoundError):
                 (self._inner / NAME).unlink()
 
     def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        errand = asyncio.ensure_future(self._serve(reader, writer))
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
+        job = asyncio.ensure_future(self._serve(reader, writer))
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def send(document: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ def runs(inner: Path) -> bool:
     return True
 
 
-def hand_over(inner: Path, request: dict[str, Any], on_tally: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def hand_over(inner: Path, request: dict[str, Any], on_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Have the daemon do it, and wait until it is done.
 
     :param inner: the archive's ``.finarchive`` folder
@@ -160,7 +160,7 @@ def hand_over(inner: Path, request: dict[str, Any], on_tally: Callable[[dict[str
             for line in connection.makefile("r", encoding="utf-8"):
                 document = json.loads(line)
                 if "tally" in document:
-                    on_tally(document["tally"])
+                    on_progress(document["tally"])
                 elif "result" in document:
                     return dict(document["result"])
                 else:

@@ -71,25 +71,27 @@ class Daemon:
     """
 
     def __init__(
-        self, archive: Archive, settings: Settings, load: Callable[[], Settings], surroundings: Environment
+        self, archive: Archive, settings: Settings, load: Callable[[], Settings], environment: Environment
     ) -> None:
         self._archive, self._settings = archive, settings
-        self._clock, self._notifier = surroundings.clock, surroundings.notifier
-        self._watchdog = surroundings.watchdog
+        self._clock, self._notifier = environment.clock, environment.notifier
+        self._watchdog = environment.watchdog
         self._began = self._clock.now()
-        self._desk = ArchiveWorkQueue(archive, settings, self._clock.now, STANDING)
-        self._engine = Engine(settings, self._desk, self._desk.articles.rests, self._clock.now, self._main)
-        self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._desk.run.crash)
-        self._mender = GapFiller(self._desk, self._clock)
+        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock.now, STANDING)
+        self._engine = Engine(
+            settings, self._work_queue, self._work_queue.articles.backoffs, self._clock.now, self._main
+        )
+        self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._work_queue.run.crash)
+        self._gap_filler = GapFiller(self._work_queue, self._clock)
         self._metrics = Metrics()
-        self._alerts = AlertDispatcher(self._desk.run, self._clock, self._metrics.alerted)
+        self._alerts = AlertDispatcher(self._work_queue.run, self._clock, self._metrics.alerted)
         self._polled_at: dict[str, datetime] = {}
         self._reloading = Reloading(
             load,
             self._adopt,
             on_begun=lambda: self._notifier.reloading(self._clock.ticks()),
             on_ended=lambda: self._notifier.ready(self._status()),
-            on_crash=self._desk.run.crash,
+            on_crash=self._work_queue.run.crash,
         )
 
     def run(self) -> Exit:
@@ -103,24 +105,24 @@ class Daemon:
 
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
-        porter = ControlHandler(self._desk, lambda: self._engine.requests)
-        reception = ControlServer(self._archive.root / INNER, porter.handle)
+        control_handler = ControlHandler(self._work_queue, lambda: self._engine.requests)
+        reception = ControlServer(self._archive.root / INNER, control_handler.handle)
         health = (
-            Health(self._settings.health.port, self._verdict, self._render) if self._settings.health.port else None
+            Health(self._settings.health.port, self._decision, self._render) if self._settings.health.port else None
         )
         if health:
             health.listen()
         await reception.open()
-        self._desk.run.listeners.append(self)
+        self._work_queue.run.listeners.append(self)
         loop.add_signal_handler(signal.SIGHUP, self._reloading.ask)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        self._desk.open()
+        self._work_queue.open()
         self._timetable.start(self._feeds())
         logger.info("started feeds=%d root=%s", len(self._feeds()), self._archive.root)
         self._notifier.ready(self._status())
         try:
-            async with self._alerts.on_duty():
-                await asyncio.gather(self._beat(), self._mender.run())
+            async with self._alerts.running():
+                await asyncio.gather(self._beat(), self._gap_filler.run())
         finally:
             self._notifier.stopping("stopping: finishing what is under way")
             logger.info("stopping")
@@ -130,22 +132,22 @@ class Daemon:
                 await health.stop()
 
     def _feeds(self) -> dict[str, Feed]:
-        return {feed.id: feed for feed in self._desk.run.feeds}
+        return {feed.id: feed for feed in self._work_queue.run.feeds}
 
     # Polls
 
     async def _poll(self, feed: str) -> None:
         if configured := self._feeds().get(feed):
-            await self._desk.lists.poll(configured)
+            await self._work_queue.lists.poll(configured)
 
     def _next_poll(self, feed_id: str) -> datetime:
         feed, now = self._feeds()[feed_id], self._clock.now()
-        history = self._desk.run.store.feed_histories().get(feed_id)
+        history = self._work_queue.run.store.feed_histories().get(feed_id)
         # A poll that could not be recorded was one all the same.
         polls = [history.last_poll if history else None, self._polled_at.get(feed_id)]
         last = max((poll for poll in polls if poll), default=None)
         due = next_poll(
-            self._desk.lists.rhythm(feed_id),
+            self._work_queue.lists.arrival_rate(feed_id),
             pace(feed, self._settings.schedule),
             now,
             last_poll=last,
@@ -154,7 +156,7 @@ class Daemon:
             spread=random.random(),  # noqa: S311 - it parts polls, it hides nothing
             cron_next=next_time(feed.cron, now) if feed.cron else None,
         )
-        return max(due, now + self._desk.articles.resting(urls.host(feed.endpoint)))
+        return max(due, now + self._work_queue.articles.resting(urls.host(feed.endpoint)))
 
     # Time
 
@@ -166,11 +168,11 @@ class Daemon:
             await asyncio.sleep(BEAT)
             if moved := watch.moved():
                 logger.warning("clock-set seconds=%d", round(moved.total_seconds()))
-                self._desk.articles.clock_moved(moved)
-                self._mender.clock_moved()
+                self._work_queue.articles.clock_moved(moved)
+                self._gap_filler.clock_moved()
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
-            self._desk.tick()
+            self._work_queue.tick()
             if (today := self._clock.now().astimezone(CHINA).date()) != day:
                 day = today
                 await self._seal()
@@ -182,22 +184,22 @@ class Daemon:
     async def _seal(self) -> None:
         """A day is over: write its manifest."""
         try:
-            days = seal(self._archive.root, self._desk.run.store, self._clock.now())
+            days = seal(self._archive.root, self._work_queue.run.store, self._clock.now())
         except PASSES as refusal:  # tomorrow's takes it in
-            self._desk.run.excuse(refusal)
+            self._work_queue.run.tolerate(refusal)
         else:
             logger.info("sealed days=%s", ",".join(days) or "none")
 
     def _stuck(self) -> str | None:
         """What has made no progress for too long; None when all goes on."""
-        run = self._desk.run
+        run = self._work_queue.run
         if run.under_way and (seconds := run.quiet_for()) > STUCK:
             return f"nothing has come of what is under way for {seconds:.0f} s"
         due = self._timetable.overdue()
         return f"a poll is overdue by {due:.0f} s" if due > STUCK else None
 
     def _status(self) -> str:
-        waiting = self._desk.run.store.counts().pending
+        waiting = self._work_queue.run.store.counts().pending
         return f"{len(self._feeds())} feeds, {waiting} articles waiting, {self._engine.requests} requests sent"
 
     # The configuration
@@ -210,7 +212,7 @@ class Daemon:
             )
             return
         self._settings = new
-        self._desk.reconfigure(new)
+        self._work_queue.reconfigure(new)
         self._alerts.reconfigure()
         self._timetable.replan(self._feeds())
         if names:
@@ -230,9 +232,9 @@ class Daemon:
         ours = entered is not None and entered >= self._began  # else it was there before we were
         self._metrics.archived(self._clock.now() - entered if entered and ours else None)
 
-    def looked_again(self, verdict: fetch.Decision) -> None:
+    def rechecks_since(self, decision: fetch.Decision) -> None:
         """See Listener."""
-        self._metrics.looked_again(verdict.outcome)
+        self._metrics.rechecks_since(decision.outcome)
 
     def failed(self, failure: Failure) -> None:
         """See Listener."""
@@ -241,8 +243,8 @@ class Daemon:
     def changed(self) -> None:
         """See Listener."""
 
-    def _verdict(self) -> HealthStatus:
-        stuck, store = self._stuck(), self._desk.run.store
+    def _decision(self) -> HealthStatus:
+        stuck, store = self._stuck(), self._work_queue.run.store
         reports = report_feeds(self._settings, store, self._clock.now(), counted=False)
         states = Counter(report.state for report in reports)
         told: dict[str, Any] = {
@@ -250,25 +252,25 @@ class Daemon:
             "waiting": store.counts().pending,
             "gaps": len(store.gaps()),
         }
-        refuses = self._desk.run.suspended() or self._desk.articles.disk_refuses
+        refuses = self._work_queue.run.suspended() or self._work_queue.articles.disk_refuses
         deaf = bool(states) and set(states) <= {"failing", "blocked"}
         return HealthStatus(not (stuck or refuses or deaf), told | {"stuck": stuck, "disk_refuses": refuses})
 
     def _render(self) -> bytes:
-        store, now = self._desk.run.store, self._clock.now()
+        store, now = self._work_queue.run.store, self._clock.now()
         snapshot = Snapshot(
             feeds=tuple(report_feeds(self._settings, store, now, counted=False)),
             gaps=tuple(store.gaps()),
             pending=store.counts().pending,
             parked=store.counts().parked,
-            resting=sum(rest.until > now for rest in store.rests()),
+            resting=sum(backoff.until > now for backoff in store.backoffs()),
             requests=self._engine.requests,
             alerts=tuple(alert.name for alert in self._settings.alerts),
         )
         return self._metrics.render(snapshot, now)
 
 
-def run_daemon(settings: Settings, load: Callable[[], Settings], surroundings: Environment) -> Exit:
+def run_daemon(settings: Settings, load: Callable[[], Settings], environment: Environment) -> Exit:
     """Run the daemon until it is told to stop. Runs Scrapy's reactor, so once in a process.
 
     :param load: reads the configuration again, on SIGHUP
@@ -278,6 +280,6 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], surroundings: E
     # It would end the process until it has its handler: so long it waits. Opening an index can take minutes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     raw = settings.archive.raw == "warc"
-    with Archive(settings.archive.root, "run", surroundings.clock.now(), raw=raw) as archive:
-        recover(archive, settings, surroundings.clock.now())
-        return Daemon(archive, settings, load, surroundings).run()
+    with Archive(settings.archive.root, "run", environment.clock.now(), raw=raw) as archive:
+        recover(archive, settings, environment.clock.now())
+        return Daemon(archive, settings, load, environment).run()

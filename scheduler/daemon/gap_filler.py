@@ -22,13 +22,13 @@ FIRST, LONGEST = timedelta(minutes=10), timedelta(days=1)
 class GapFiller:
     """Closes the gaps of the configured feeds, one after another."""
 
-    def __init__(self, desk: ArchiveWorkQueue, clock: Clock) -> None:
-        self._desk, self._clock = desk, clock
+    def __init__(self, work_queue: ArchiveWorkQueue, clock: Clock) -> None:
+        self._work_queue, self._clock = work_queue, clock
         self._later: dict[str, tuple[datetime, timedelta]] = {}  # by feed: not before, and how long it waited
 
     async def run(self) -> None:
         """Close gaps for ever: those that are there, and each that a poll leaves."""
-        noticed = self._desk.lists.gap_noticed
+        noticed = self._work_queue.lists.gap_noticed
         while True:
             noticed.clear()
             while gap := self._next():
@@ -41,14 +41,14 @@ class GapFiller:
     def clock_moved(self) -> None:
         """The clock was set: what was put off is tried again, for nobody knows how late it is."""
         self._later.clear()
-        self._desk.lists.gap_noticed.set()
+        self._work_queue.lists.gap_noticed.set()
 
     def _next(self) -> tuple[Feed, Gap] | None:
-        store, now = self._desk.run.store, self._clock.now()
-        feeds, histories = {feed.id: feed for feed in self._desk.run.feeds}, store.feed_histories()
+        store, now = self._work_queue.run.store, self._clock.now()
+        feeds, histories = {feed.id: feed for feed in self._work_queue.run.feeds}, store.feed_histories()
         for gap in reversed(store.gaps()):  # the newest of a feed first: it is in reach longest
             feed, history = feeds.get(gap.feed), histories.get(gap.feed)
-            out_of_reach = history and history.floor and history.floor >= gap.end
+            out_of_reach = history and history.oldest_available and history.oldest_available >= gap.end
             put_off = gap.feed in self._later and self._later[gap.feed][0] > now
             if feed and gap.start < now and not out_of_reach and not put_off:
                 return feed, gap
@@ -56,8 +56,8 @@ class GapFiller:
 
     async def _close(self, feed: Feed, gap: Gap) -> None:
         logger.info("closing-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
-        reason = await self._desk.lists.walk(feed, Span(gap.start, gap.end), _no_word, meets_ground=True)
-        left_open = self._desk.run.store.gaps()
+        reason = await self._work_queue.lists.backfill(feed, Span(gap.start, gap.end), _no_word, meets_known=True)
+        left_open = self._work_queue.run.store.gaps()
         is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in left_open)
         if not reason and not is_open:
             self._later.pop(feed.id, None)
@@ -69,5 +69,5 @@ class GapFiller:
         logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, wait.total_seconds(), reason or "")
 
 
-def _no_word(leg: BackfillStep, seen: ListingResult) -> None:
+def _no_word(step: BackfillStep, seen: ListingResult) -> None:
     """Nobody watches."""

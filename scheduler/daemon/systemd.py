@@ -14,7 +14,7 @@ logger = logging.getLogger("finarchive")
 
 # systemd reads its socket at once; a second is for a machine that swaps. The loop must not wait longer for it.
 SEND_TIMEOUT = 1.0
-LONGEST_STATUS = 200  # characters; `systemctl status` shows one line
+MAX_STATUS = 200  # characters; `systemctl status` shows one line
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -86,4 +86,4 @@ def watchdog_interval(environ: Mapping[str, str], pid: int) -> float | None:
 
 def _status(text: str) -> str:
     # A line break would begin the next assignment: what a site said could set MAINPID.
-    return f"STATUS={_CONTROL.sub(' ', text)[:LONGEST_STATUS]}"
+    return f"STATUS={_CONTROL.sub(' ', text)[:MAX_STATUS]}"

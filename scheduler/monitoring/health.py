@@ -32,7 +32,7 @@ LOOPBACK = "127.0.0.1"  # what it tells is for this machine; whoever wants it el
 # Seconds from a connection's opening to its end. An answer takes milliseconds; the rest is the client's slowness.
 PATIENCE = 10.0
 # Connections at once. A Prometheus and a few people have one each; the daemon needs its descriptors for the web.
-MOST_CONNECTIONS = 32
+MAX_CONNECTIONS = 32
 # Names that a request may call us by. A page in a browser on this machine can reach us under its own site's name, by
 # having that name resolve to 127.0.0.1, and could then read what it got. The port is free: a tunnel has its own.
 _OUR_NAMES = re.compile(rb"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)
@@ -126,9 +126,9 @@ class Health:
             return _Answer(500, _TEXT, b"this could not be found out; the log says why\n")
 
     def _healthz(self) -> _Answer:
-        verdict = self._check()
-        told = json.dumps({"ok": verdict.ok, **verdict.told}, ensure_ascii=False)
-        return _Answer(200 if verdict.ok else 503, "application/json", told.encode() + b"\n")
+        decision = self._check()
+        told = json.dumps({"ok": decision.ok, **decision.told}, ensure_ascii=False)
+        return _Answer(200 if decision.ok else 503, "application/json", told.encode() + b"\n")
 
     def _metricz(self) -> _Answer:
         return _Answer(200, CONTENT_TYPE, self._metrics())
@@ -157,20 +157,20 @@ class _Request(http.Request):
 
     def process(self) -> None:
         hosts = self.requestHeaders.getRawHeaders(b"Host", [])
-        answer = self.channel.factory.answer(self.method, self.path, hosts)
-        self.setResponseCode(answer.code)
+        response = self.channel.factory.response(self.method, self.path, hosts)
+        self.setResponseCode(response.code)
         headers = {
-            "Content-Type": answer.content_type,
-            "Content-Length": str(len(answer.body)),
+            "Content-Type": response.content_type,
+            "Content-Length": str(len(response.body)),
             "Cache-Control": "no-store",
             "Connection": "close",
             "X-Content-Type-Options": "nosniff",
         }
-        if answer.allow:
-            headers["Allow"] = answer.allow
+        if response.allow:
+            headers["Allow"] = response.allow
         for name, value in headers.items():
             self.setHeader(name, value)
-        self.write(answer.body)  # none after HEAD
+        self.write(response.body)  # none after HEAD
         self.finish()
 
 
@@ -202,15 +202,15 @@ class _Site(http.HTTPFactory):
     protocol = _Channel  # type: ignore[assignment]
 
     def __init__(
-        self, answer: Callable[[bytes, bytes, Sequence[bytes]], _Answer], patience: float, reactor: Any
+        self, response: Callable[[bytes, bytes, Sequence[bytes]], _Answer], patience: float, reactor: Any
     ) -> None:
         super().__init__(reactor=reactor)
-        self.answer, self.patience = answer, patience
+        self.response, self.patience = response, patience
         self.channels: set[_Channel] = set()
         self.timeOut = None  # `patience` is over it
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802
-        return super().buildProtocol(addr) if len(self.channels) < MOST_CONNECTIONS else None
+        return super().buildProtocol(addr) if len(self.channels) < MAX_CONNECTIONS else None
 
     def startFactory(self) -> None:  # noqa: N802
         pass  # Twisted's keeps an access log, and a clock for it that ticks every second

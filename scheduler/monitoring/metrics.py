@@ -64,7 +64,7 @@ class Metrics:
         self._archived = Counter(
             "finarchive_articles_archived", "Articles whose file and row are on the disk.", registry=self._registry
         )
-        self._looks = Counter(
+        self._fetches = Counter(
             "finarchive_articles_looked_at_again",
             "Looks at articles that were archived before, by what came of them.",
             ["outcome"],
@@ -108,9 +108,9 @@ class Metrics:
         if latency is not None:
             self._latency.observe(max(latency.total_seconds(), 0.0))  # the site's clock may be ahead of ours
 
-    def looked_again(self, outcome: Outcome) -> None:
+    def rechecks_since(self, outcome: Outcome) -> None:
         """An archived article was looked at again."""
-        self._looks.labels(outcome).inc()
+        self._fetches.labels(outcome).inc()
 
     def failed(self, kind: FailureKind) -> None:
         """An attempt on an article failed."""

@@ -16,7 +16,7 @@ from crawler import urls
 from scheduler.alerts.message import fresh
 from scheduler.policy.arrival_rate import EMPTY
 from scheduler.policy.coverage import FeedDay, coverage, recent_days
-from scheduler.policy.feed_state import OpenGap, close_gap, judge
+from scheduler.policy.feed_state import OpenGap, close_gap, decide
 from scheduler.policy.intervals import pace
 
 
@@ -53,17 +53,17 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
 
     :param counted: count the feeds' entries, at a cost that grows with the archive; without it the counts are 0
     """
-    histories, rhythms = store.feed_histories(), store.rhythms()
+    histories, arrival_rates = store.feed_histories(), store.arrival_rates()
     counts = store.feed_counts() if counted else {}
-    rests = {rest.host: rest for rest in store.rests()}
+    backoffs = {backoff.host: backoff for backoff in store.backoffs()}
     reports = []
     for feed in settings.feeds:
         if not feed.enabled:
             continue
         history, count = histories.get(feed.id), counts.get(feed.id, Counts())
-        rest, rhythm = rests.get(urls.host(feed.endpoint)), rhythms.get(feed.id, EMPTY)
+        backoff, arrival_rate = backoffs.get(urls.host(feed.endpoint)), arrival_rates.get(feed.id, EMPTY)
         base = pace(feed, settings.schedule).base
-        standing = judge(history, rest, rhythm, base, now, listed=bool(count.entries) or not counted)
+        standing = decide(history, backoff, arrival_rate, base, now, listed=bool(count.entries) or not counted)
         reports.append(
             FeedReport(
                 id=feed.id,
@@ -82,7 +82,7 @@ def report_gaps(settings: Settings, store: Store) -> list[OpenGap]:
     histories = store.feed_histories()
     on = {feed.id for feed in settings.feeds if feed.enabled}
     return [
-        close_gap(gap, histories[gap.feed].floor if gap.feed in histories else None, reads=gap.feed in on)
+        close_gap(gap, histories[gap.feed].oldest_available if gap.feed in histories else None, reads=gap.feed in on)
         for gap in store.gaps()
     ]
 
@@ -119,7 +119,7 @@ def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, An
         "parked": counts.parked,
         "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
         "gaps": [{"feed": g.feed, "from": iso(g.start), "to": iso(g.end)} for g in store.gaps()],
-    } | ({"pictures": asdict(store.gallery.counts())} if settings.archive.images else {})
+    } | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
 
 
 def coverage_json(days: Sequence[FeedDay]) -> list[dict[str, Any]]:

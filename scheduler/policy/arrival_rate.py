@@ -45,7 +45,7 @@ _LONGEST = timedelta(weeks=52)  # nobody waits longer for an article; keeps the 
 EMPTY = ArrivalRate(seconds=(0.0,) * _SLOTS, arrivals=(0.0,) * _SLOTS, until=None)  # of a feed never watched
 
 
-def learn(rhythm: ArrivalRate, since: datetime, until: datetime, times: Iterable[datetime]) -> ArrivalRate:
+def learn(arrival_rate: ArrivalRate, since: datetime, until: datetime, times: Iterable[datetime]) -> ArrivalRate:
     """The rhythm, once a feed that was watched from since to until has brought articles at these times.
 
     Meant for when something new came. Silence is learned when it ends, so that a feed that died keeps the rhythm by
@@ -57,10 +57,10 @@ def learn(rhythm: ArrivalRate, since: datetime, until: datetime, times: Iterable
     :return: with ``until`` set; nothing else is learned when until is not after since, as after a clock set back
     """
     if until <= since:
-        return replace(rhythm, until=until)
+        return replace(arrival_rate, until=until)
     start = max(since, until - _MEMORY)
     came = sorted(_clock(time) for time in (min(max(time, since), until) for time in times) if time >= start)
-    seconds, arrivals = list(rhythm.seconds), list(rhythm.arrivals)
+    seconds, arrivals = list(arrival_rate.seconds), list(arrival_rate.arrivals)
     done = 0
     for slot, begin, end in _hours(_clock(start), _clock(until)):
         following = bisect_left(came, end, done) if end < _clock(until) else len(came)
@@ -72,7 +72,7 @@ def learn(rhythm: ArrivalRate, since: datetime, until: datetime, times: Iterable
     return ArrivalRate(tuple(seconds), tuple(arrivals), until)
 
 
-def first_look(times: Iterable[datetime], now: datetime) -> ArrivalRate:
+def first_fetch(times: Iterable[datetime], now: datetime) -> ArrivalRate:
     """What a feed's first poll tells: a list is a record of when its articles came, as far as it reaches.
 
     :param times: of all articles that were listed, the old ones too
@@ -82,29 +82,29 @@ def first_look(times: Iterable[datetime], now: datetime) -> ArrivalRate:
     return learn(EMPTY, since, now, [time for time in known if time >= since])
 
 
-def is_known(rhythm: ArrivalRate) -> bool:
+def is_known(arrival_rate: ArrivalRate) -> bool:
     """Whether the feed has brought enough, not yet faded, to speak of its habits."""
-    return sum(rhythm.arrivals) >= _HABIT
+    return sum(arrival_rate.arrivals) >= _HABIT
 
 
-def expected(rhythm: ArrivalRate, since: datetime, until: datetime, base: timedelta) -> float:
+def expected(arrival_rate: ArrivalRate, since: datetime, until: datetime, base: timedelta) -> float:
     """How many articles are to be expected between two times; 0 when until is not after since.
 
     :param base: the interval that is taken for right while nothing is known: it brings :data:`WANTED` articles
     """
-    rates, start, end = _rates(rhythm, base), _clock(since), _clock(until)
+    rates, start, end = _rates(arrival_rate, base), _clock(since), _clock(until)
     if end <= start:
         return 0.0
     weeks = (end - start) // _WEEK
     return weeks * _of_a_week(rates) + sum(rates[slot] * (b - a) for slot, a, b in _hours(start + weeks * _WEEK, end))
 
 
-def time_of(rhythm: ArrivalRate, since: datetime, number: float, base: timedelta) -> datetime:
+def time_of(arrival_rate: ArrivalRate, since: datetime, number: float, base: timedelta) -> datetime:
     """When so many articles are to be expected after since; a year later at the latest.
 
     :param base: as for :func:`expected`, whose inverse this is
     """
-    rates, start = _rates(rhythm, base), _clock(since)
+    rates, start = _rates(arrival_rate, base), _clock(since)
     weeks, left = divmod(max(number, 0.0), _of_a_week(rates))
     if weeks >= _LONGEST.total_seconds() / _WEEK:
         return since + _LONGEST
@@ -117,7 +117,7 @@ def time_of(rhythm: ArrivalRate, since: datetime, number: float, base: timedelta
     return since + timedelta(seconds=at + _WEEK - start)  # rounding ate the last moment of the week
 
 
-def interval(rhythm: ArrivalRate, since: datetime, number: float, base: timedelta) -> timedelta:
+def interval(arrival_rate: ArrivalRate, since: datetime, number: float, base: timedelta) -> timedelta:
     """How long after since to look again, to find so many articles.
 
     As :func:`time_of` says; but where the rate falls, no longer than the rate at since would have it. What came in
@@ -126,14 +126,16 @@ def interval(rhythm: ArrivalRate, since: datetime, number: float, base: timedelt
     :param base: as for :func:`expected`
     """
     slot, _, _ = next(_hours(_clock(since), math.inf))
-    steady = timedelta(seconds=min(number / _rates(rhythm, base)[slot], _LONGEST.total_seconds()))
-    return min(time_of(rhythm, since, number, base) - since, steady)
+    steady = timedelta(seconds=min(number / _rates(arrival_rate, base)[slot], _LONGEST.total_seconds()))
+    return min(time_of(arrival_rate, since, number, base) - since, steady)
 
 
-def _rates(rhythm: ArrivalRate, base: timedelta) -> list[float]:
+def _rates(arrival_rate: ArrivalRate, base: timedelta) -> list[float]:
     """Articles per second in each slot; always above 0."""
-    overall = _leaning(sum(rhythm.arrivals), sum(rhythm.seconds), WANTED / base.total_seconds())
-    return [_leaning(*evidence, overall) for evidence in zip(rhythm.arrivals, rhythm.seconds, strict=True)]
+    overall = _leaning(sum(arrival_rate.arrivals), sum(arrival_rate.seconds), WANTED / base.total_seconds())
+    return [
+        _leaning(*evidence, overall) for evidence in zip(arrival_rate.arrivals, arrival_rate.seconds, strict=True)
+    ]
 
 
 def _leaning(arrivals: float, seconds: float, prior: float) -> float:

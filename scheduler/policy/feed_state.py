@@ -44,10 +44,10 @@ class OpenGap:
     why_not: str | None  # what keeps it from being closed, or from being closed whole
 
 
-def judge(
+def decide(
     history: FeedHistory | None,
-    rest: HostBackoff | None,
-    rhythm: ArrivalRate,
+    backoff: HostBackoff | None,
+    arrival_rate: ArrivalRate,
     base: timedelta,
     now: datetime,
     *,
@@ -55,11 +55,11 @@ def judge(
 ) -> FeedState:
     """How a feed is doing.
 
-    :param rest: of the host of its list
+    :param backoff: of the host of its list
     :param base: its configured interval, see :class:`~scheduler.policy.intervals.Pace`
     :param listed: whether it has ever listed an article
     """
-    resting = rest if rest and rest.until > now else None
+    resting = backoff if backoff and backoff.until > now else None
     if history is None or history.last_poll is None:
         return FeedState("new", "never polled; the daemon does so when it runs, finarchive crawl does at once")
     if history.error or resting:
@@ -73,24 +73,24 @@ def judge(
         return FeedState(
             "stale", "it answers, but has never listed an article: check its address in the configuration"
         )
-    silence = find_silence(rhythm, history.newest, history.last_success or history.last_poll, base)
+    silence = find_silence(arrival_rate, history.newest, history.last_success or history.last_poll, base)
     if silence:
         return FeedState("stale", _dead(silence), history.newest)
     return FeedState("ok", "polled without a fault")
 
 
-def close_gap(gap: Gap, floor: datetime | None, *, reads: bool) -> OpenGap:
+def close_gap(gap: Gap, oldest_available: datetime | None, *, reads: bool) -> OpenGap:
     """How a gap can be closed.
 
-    :param floor: where the feed's list ends, if that was seen
+    :param oldest_available: where the feed's list ends, if that was seen
     :param reads: whether the feed is configured and on
     """
     if not reads:
         return OpenGap(gap, None, f"the feed {gap.feed} is off or no longer configured")
-    if floor is None or floor <= gap.start:
+    if oldest_available is None or oldest_available <= gap.start:
         return OpenGap(gap, _backfill(gap.feed, gap.start, gap.end), None)
-    reach = f"the list reaches back to {_local(floor)} only: what is older cannot be had from it"
-    return OpenGap(gap, _backfill(gap.feed, floor, gap.end) if floor < gap.end else None, reach)
+    reach = f"the list reaches back to {_local(oldest_available)} only: what is older cannot be had from it"
+    return OpenGap(gap, _backfill(gap.feed, oldest_available, gap.end) if oldest_available < gap.end else None, reach)
 
 
 def _trouble(history: FeedHistory, resting: HostBackoff | None) -> FeedState:

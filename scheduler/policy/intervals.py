@@ -33,10 +33,10 @@ _WEIGHTS = {
     FailureKind.REFUSED: 1.0,
     FailureKind.BLOCKED: 0.0,  # the host's rest says when to ask again; the feed need not wait on top of it
 }
-LONGEST_DELAY = max(delay for delays in _DELAYS.values() for delay in delays)  # before any retry
+MAX_DELAY = max(delay for delays in _DELAYS.values() for delay in delays)  # before any retry
 _LIGHTEST = 0.25  # every so much trouble doubles the wait
 # A feed in trouble is asked at least this often, as a host that refuses is: it must recover by itself.
-_LONGEST_SETBACK = _HOUR
+_MAX_SETBACK = _HOUR
 # Three articles expected and none come is chance once in twenty times: something is other than usual.
 _PATIENCE = 3.0
 # How far intervals are moved at random, up or down. A tenth is enough to part the polls of feeds that began together.
@@ -94,7 +94,7 @@ def retry_delay(kind: FailureKind, attempts: int, known_for: timedelta) -> timed
 
 
 def next_poll(
-    rhythm: ArrivalRate,
+    arrival_rate: ArrivalRate,
     pace: Pace,
     now: datetime,
     *,
@@ -110,7 +110,7 @@ def next_poll(
     poll, within the pace. After a silence that its rhythm does not explain more are waited for: at an even rate the
     interval becomes a sixth of the silence. Failed polls put it off.
 
-    :param rhythm: its ``until`` is when the feed last brought something new
+    :param arrival_rate: its ``until`` is when the feed last brought something new
     :param last_poll: None: never polled, so now. One in the future (the clock was set back) is taken as now
     :param last_success: the last poll that got an answer
     :param trouble: the weight of the failed polls in a row, see :func:`weight`
@@ -122,14 +122,16 @@ def next_poll(
     if last_poll is None:
         return now
     last_poll = min(last_poll, now)
-    number = WANTED * max(1.0, _silence(rhythm, last_poll, last_success, pace.base) / _PATIENCE)
-    healthy = min(interval(rhythm, last_poll, number, pace.base), pace.most)
+    number = WANTED * max(1.0, _silence(arrival_rate, last_poll, last_success, pace.base) / _PATIENCE)
+    healthy = min(interval(arrival_rate, last_poll, number, pace.base), pace.most)
     setback = _setback(trouble, pace)
     wait = max(healthy, setback) * (1 + _JITTER * (2 * spread - 1))
     return max(now, last_poll + min(max(wait, pace.least), max(pace.most, setback)))
 
 
-def find_silence(rhythm: ArrivalRate, newest: datetime | None, heard: datetime, base: timedelta) -> Silence | None:
+def find_silence(
+    arrival_rate: ArrivalRate, newest: datetime | None, heard: datetime, base: timedelta
+) -> Silence | None:
     """Whether a list that answers has died; None: it has not, or nothing can be said.
 
     :param newest: publication time of the newest article it has listed. Where that lies in the future, the rhythm's
@@ -137,27 +139,27 @@ def find_silence(rhythm: ArrivalRate, newest: datetime | None, heard: datetime, 
     :param heard: when it last answered, not the time of asking: what came later nobody has seen
     :param base: as in the feed's :class:`Pace`
     """
-    since = rhythm.until if newest and newest > heard else newest
+    since = arrival_rate.until if newest and newest > heard else newest
     if since is None:
         return None
     age = heard - since
-    if not is_known(rhythm):
+    if not is_known(arrival_rate):
         return Silence(age, None) if age >= _UNKNOWN_DEATH else None
-    missing = expected(rhythm, since, heard, base)
+    missing = expected(arrival_rate, since, heard, base)
     return Silence(age, missing) if missing >= _MISSING and age >= _SOONEST_DEATH else None
 
 
-def _silence(rhythm: ArrivalRate, last_poll: datetime, last_success: datetime | None, base: timedelta) -> float:
+def _silence(arrival_rate: ArrivalRate, last_poll: datetime, last_success: datetime | None, base: timedelta) -> float:
     """How many articles the rhythm let expect since the feed last brought one, as far as it was heard."""
-    if rhythm.until is None or last_success is None:
+    if arrival_rate.until is None or last_success is None:
         return 0.0
-    return expected(rhythm, rhythm.until, min(last_success, last_poll), base)
+    return expected(arrival_rate, arrival_rate.until, min(last_success, last_poll), base)
 
 
 def _setback(trouble: float, pace: Pace) -> timedelta:
     """How long trouble keeps a feed from being polled: the least interval after one time-out, then doubling."""
     if trouble <= 0:
         return timedelta(0)
-    longest = max(pace.most, _LONGEST_SETBACK)
+    longest = max(pace.most, _MAX_SETBACK)
     doublings = min(trouble / _LIGHTEST - 1, 32.0)  # more would leave the range of numbers after months of failures
     return timedelta(seconds=min(pace.least.total_seconds() * 2**doublings, longest.total_seconds()))
