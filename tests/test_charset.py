@@ -44,7 +44,7 @@ def test_text_is_read_in_the_charset_it_is_in(body: bytes, content_type: str) ->
 
 
 @pytest.mark.parametrize(
-    ("from_retry_after", "real"),
+    ("stated", "real"),
     [("utf-8", "utf-8"), ("gb2312", "gb18030"), ("gbk", "gb18030"), ("utf-8", "gb18030"), ("gb2312", "utf-8"),
      ("utf-16", "utf-8"), ("x-unknown", "utf-8"), ("x-unknown", "gb18030")],
 )  # fmt: skip

@@ -37,7 +37,7 @@ def test_another_sites_feed_does_not_take_over_an_article_of_sinas_that_waits(ho
     assert url == mocksite.url + story.path
 
 
-@pytest.mark.parametrize("from_retry_after", [False, 0, "0", "", None, [], {}, "false", 0.0])
+@pytest.mark.parametrize("stated", [False, 0, "0", "", None, [], {}, "false", 0.0])
 def test_what_is_no_deletion_is_none(stated: object) -> None:
     response = {
         "result": {"status": {"code": 0}, "data": {"feed": {"list": [{**item(1, "文"), "is_delete": stated}]}}}

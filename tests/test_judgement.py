@@ -18,7 +18,7 @@ BUSY = ArrivalRate((36_000.0,) * 48, (200.0,) * 48, NOW - DAY)  # twenty article
 RARE = ArrivalRate((36_000.0,) * 48, (0.05,) * 48, NOW - 9 * DAY)  # about one a week
 FINE = FeedHistory("china", Filing(("金融",), "新浪财经"), NOW - HOUR, NOW - HOUR, NOW - 2 * HOUR, None, None)
 BROKEN = replace(FINE, last_success=NOW - DAY, failing_since=NOW - 5 * HOUR, trouble=1.25)
-BAN = HostBackoff("feed.cn", NOW + HOUR, 3, stated=False, reason="status 456")
+BAN = HostBackoff("feed.cn", NOW + HOUR, 3, from_retry_after=False, reason="status 456")
 OUTAGE = replace(BAN, kind=FailureKind.TEMPORARY, reason="the name feed.cn could not be resolved")
 
 

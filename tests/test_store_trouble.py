@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from archive.index.connection.articles import Versions
-from archive.index.connection.images import Gallery
-from archive.index.connection.manifests import Seals
 
 import archive.index.connection
+from archive.index.articles import ArticleIndex
+from archive.index.images import ImageIndex
+from archive.index.manifests import ManifestIndex
 from archive.journal.journal import Event
 from archive.model.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
 from archive.model.feed import ArrivalRate, BackfillPage, Counts, Failure, FailureKind, HostBackoff, Span
@@ -150,9 +150,9 @@ def other(path: Path) -> Iterator[sqlite3.Connection]:
 
 def test_every_public_method_is_tried_here() -> None:
     public = {name for name, value in vars(Store).items() if name[0] != "_" and callable(value)}
-    public |= {f"versions.{name}" for name, value in vars(Versions).items() if name[0] != "_" and callable(value)}
-    public |= {f"seals.{name}" for name, value in vars(Seals).items() if name[0] != "_" and callable(value)}
-    public |= {f"gallery.{name}" for name, value in vars(Gallery).items() if name[0] != "_" and callable(value)}
+    public |= {f"versions.{name}" for name, value in vars(ArticleIndex).items() if name[0] != "_" and callable(value)}
+    public |= {f"seals.{name}" for name, value in vars(ManifestIndex).items() if name[0] != "_" and callable(value)}
+    public |= {f"gallery.{name}" for name, value in vars(ImageIndex).items() if name[0] != "_" and callable(value)}
     public |= {f"search.{name}" for name, value in vars(Search).items() if name[0] != "_" and callable(value)}
     public |= {f"past.{name}" for name, value in vars(History).items() if name[0] != "_" and callable(value)}
     public |= {f"overview.{name}" for name, value in vars(Stats).items() if name[0] != "_" and callable(value)}

@@ -163,9 +163,9 @@ def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None
 
 
 def test_rests_come_back_until_they_end(store: Store) -> None:
-    first = HostBackoff("a.cn", NOW + HOUR, 2, stated=True, reason="it answered 429")
-    other = HostBackoff("b.cn", NOW, 1, stated=False, reason="it answered 403")
-    longer = HostBackoff("a.cn", NOW + 2 * HOUR, 3, stated=False, reason="it answered 418")
+    first = HostBackoff("a.cn", NOW + HOUR, 2, from_retry_after=True, reason="it answered 429")
+    other = HostBackoff("b.cn", NOW, 1, from_retry_after=False, reason="it answered 403")
+    longer = HostBackoff("a.cn", NOW + 2 * HOUR, 3, from_retry_after=False, reason="it answered 418")
     for backoff in (first, other, longer):
         store.commit_backoff(backoff)
     assert sorted(store.backoffs(), key=lambda backoff: backoff.host) == [longer, other]

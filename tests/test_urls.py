@@ -12,7 +12,7 @@ ARTICLE = "https://finance.sina.com.cn/stock/2026-09-29/doc-initmeav9622448.shtm
 
 
 @pytest.mark.parametrize(
-    ("from_retry_after", "url", "expected"),
+    ("stated", "url", "expected"),
     [
         ("comos:nitmeav9622448", "https://a.cn/", "nitmeav9622448"),
         ("nitmeav9622448", "https://a.cn/", "nitmeav9622448"),

@@ -12,7 +12,7 @@ import pytest
 from archive.model.feed import Listing, Span
 from config.model import Feed
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin, lease, question
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, advance, begin, question
 from mocksite.server import MockSite
 from mocksite.site import SiteState
 from mocksite.story import make_stories
@@ -42,7 +42,7 @@ def go(backfill: Backfill, fetch: Callable[[str], bytes], known: set[str], feed:
     legs: list[BackfillStep] = []
     while not legs or legs[-1].what is NextStep.ON:
         listing = read(fetch(address(feed, backfill)))
-        legs.append(lease(backfill, listing, known & {entry.docid for entry in listing.entries}))
+        legs.append(advance(backfill, listing, known & {entry.docid for entry in listing.entries}))
         backfill = legs[-1].backfill
     return legs
 

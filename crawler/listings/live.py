@@ -1,7 +1,7 @@
 """The 7x24 telegraph: https://zhibo.sina.com.cn/api/zhibo/feed, whose items are whole texts and not links.
 
 Measured on 3,826 hourly polls: ``ext`` is a JSON string with the stocks and, often only later, the address of the
-page that the item became; ``docurl`` is filled then too. Items stand by id, nearly always. ``creator`` and ``gap_filler``
+page that the item became; ``docurl`` is filled then too. Items stand by id, nearly always. ``creator`` and ``mender``
 are e-mail addresses of the staff: nothing here reads them. Public code disagrees on how many items a page may have
 (10 to 100), so none is taken for the last because it is short.
 """
