@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from archive.export.formats import Archived
-from archive.files.paths import history_path
+from archive.files.layout import history_path
 from archive.model.results import Record
 from archive.store import Store
 

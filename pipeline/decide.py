@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from archive.files.paths import history_path
+from archive.files.layout import history_path
 from archive.files.post import render
 from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind

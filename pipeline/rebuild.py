@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from archive.archive import INNER, index_path, journal_path
 from archive.files import atomic
+from archive.files.layout import index_path, journal_path, lock_path, rebuild_path
 from archive.files.lock import Lock
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.carry_over import (
@@ -104,10 +104,10 @@ def _sha256(path: Path) -> str | None:
 @contextmanager
 def staged(root: Path, command: str, now: datetime) -> Iterator[Path]:
     """A folder for what is made, while the archive is locked; removed afterwards."""
-    with Lock(root / INNER / "lock", command, now):
-        aside = root / INNER / "rebuild"
+    with Lock(lock_path(root), command, now):
+        aside = rebuild_path(root)
         shutil.rmtree(aside, ignore_errors=True)
-        with atomic.wrap_errors(aside):
+        with atomic.wrap_os_errors(aside):
             aside.mkdir(parents=True)
         try:
             yield aside

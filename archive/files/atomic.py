@@ -33,7 +33,7 @@ def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
     for post in posts:
         target = root / post.path
         temporary = aside / f"{os.getpid()}-{next(_NUMBERS)}"
-        with wrap_errors(target):
+        with wrap_os_errors(target):
             _write_synced(temporary, post.data)
             if target.parent not in folders:
                 folders.update(dict.fromkeys(_make_folders(root, target.parent)))
@@ -41,22 +41,22 @@ def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
                 folders.update(dict.fromkeys(_set_aside(root, target, root / post.supersedes)))
         renames.append((temporary, target))
     for temporary, target in renames:
-        with wrap_errors(target):
+        with wrap_os_errors(target):
             temporary.replace(target)
     for folder in folders:
-        with wrap_errors(folder):
+        with wrap_os_errors(folder):
             sync_folder(folder)
 
 
 def clear(aside: Path) -> None:
     """Remove what an interrupted write left in the folder for files not yet whole."""
     for leftover in aside.iterdir():
-        with wrap_errors(leftover):
+        with wrap_os_errors(leftover):
             leftover.unlink()
 
 
 @contextmanager
-def wrap_errors(path: Path | str) -> Iterator[None]:
+def wrap_os_errors(path: Path | str) -> Iterator[None]:
     """The system's errors about ``path``, as ours.
 
     :raises ArchiveError: one that says what to do

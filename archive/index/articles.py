@@ -10,7 +10,7 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import Version, add_words, complete_words
 from archive.index.images import want
 from archive.index.log import FETCHES, ChangeLog, order
@@ -111,7 +111,7 @@ class ArticleIndex:
 
         :param places: where the journal has the looks, in their order; None where there is none
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             before = self.newest([decision.fetch.pending.entry.docid for decision in decisions])
             done: set[str] = set()
             made: list[Version] = []
@@ -247,7 +247,7 @@ class ArticleIndex:
         )
 
     def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.archive import index_path
+from archive.files.layout import index_path, manifests_path
 from archive.files.manifest import Line, read_manifest
-from archive.integrity.seal import manifests_path
 from archive.model.times import to_text
 from archive.store import Store
 

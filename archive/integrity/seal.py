@@ -8,18 +8,13 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from archive.archive import INNER, journal_path
 from archive.files import atomic
+from archive.files.layout import journal_path, manifests_path
 from archive.files.manifest import Line, read_manifest, write_manifest
 from archive.files.paths import CHINA
 from archive.journal.warc import warc_files
 from archive.model.times import to_text
 from archive.store import Store
-
-
-def manifests_path(root: Path) -> Path:
-    """Where the manifests of the archive at ``root`` are."""
-    return root / INNER / "manifests"
 
 
 def seal(root: Path, store: Store, now: datetime) -> list[str]:
@@ -90,7 +85,7 @@ def _sha256(path: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with atomic.wrap_errors(path):
+    with atomic.wrap_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".new")
         with temporary.open("wb") as file:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from archive.model.feed import Failure
 
-FOLDER = ".finarchive/images"
 # What is kept, and how its files end. Not SVG: it can carry a script, and is shown where archived pages are.
-ENDINGS = {
+IMAGE_EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
     "image/gif": "gif",
@@ -37,13 +35,8 @@ class StoredImage:
     url: str
     at: datetime  # when it had come
     sha256: str  # of its bytes, hex
-    media_type: str  # one of ENDINGS, told by its first bytes
+    media_type: str  # one of IMAGE_EXTENSIONS, told by its first bytes
     size: int  # bytes
-
-    @property
-    def path(self) -> PurePosixPath:
-        """Of its file."""
-        return picture_path(self.sha256, self.media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +57,3 @@ class ImageCounts:
     size: int = 0  # bytes of these files
     waiting: int = 0
     parked: int = 0
-
-
-def picture_path(sha256: str, media_type: str) -> PurePosixPath:
-    """Where a picture's file is, relative to the archive's root: a function of its bytes alone."""
-    return PurePosixPath(FOLDER, sha256[:2], f"{sha256}.{ENDINGS[media_type]}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from archive.files.layout import image_path
 from archive.model.errors import NotWritableError
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
@@ -199,7 +200,7 @@ class ImageQueue:
                 continue
             sha256 = hashlib.sha256(image.data).hexdigest()
             picture = StoredImage(url, each.at, sha256, image.media_type, len(image.data))
-            files[picture.path] = image.data  # once, whatever the number of addresses
+            files[image_path(sha256, image.media_type)] = image.data  # once, whatever the number of addresses
             kept.append(picture)
         self._run.archive.write_pictures(files)
         return kept
