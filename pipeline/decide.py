@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
+from archive.files.hashing import sha256_of
 from archive.files.layout import history_path
 from archive.files.post import render
 from archive.model.article import Article, Post, Revision
@@ -87,7 +87,7 @@ def _revision(fetch: Fetch, article: Article, post: Post, number: int) -> Revisi
         docid=article.docid,
         number=number,
         path=str(post.path),
-        sha256=hashlib.sha256(post.data).hexdigest(),
+        sha256=sha256_of(post.data),
         title=article.title,
         published=article.published,
         fetched_at=fetch.at,

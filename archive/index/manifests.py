@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from archive.files.hashing import sha256_of
 from archive.files.layout import IMAGES_FOLDER
 from archive.files.manifest import Line
 from archive.index import images, row_mapping, statements
@@ -49,7 +49,7 @@ class ManifestIndex:
         :param data: its bytes
         :return: their sha256
         """
-        root, lines = hashlib.sha256(data).hexdigest(), list(lines)
+        root, lines = sha256_of(data), list(lines)
         with wrap_sqlite_errors(self._path), self._db.atomic():
             self._db.execute("INSERT INTO manifests (day, root) VALUES (?, ?)", [day, root])
             self._db.conn.executemany(

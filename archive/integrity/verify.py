@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from archive.files.hashing import sha256_of_file
 from archive.files.layout import (
     HISTORY_FOLDER,
     IMAGES_FOLDER,
@@ -22,7 +21,7 @@ from archive.index.log import OTHERS
 from archive.integrity.manifest_check import Problem, of_manifests
 from archive.journal.gzip_members import members
 from archive.journal.warc import warc_files
-from archive.journal.warc_records import OURS, headers_of
+from archive.journal.warc_records import OURS, digest, headers_of
 from archive.store import Store
 
 _GROUP = ("request", "response or revisit", "metadata")
@@ -99,7 +98,7 @@ def _digest(path: Path) -> str | None:
     try:
         if path.is_symlink() or not path.is_file():
             return None
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of_file(path)
     except OSError:
         return None
 
@@ -179,7 +178,7 @@ def _harm(path: Path, whole: set[int]) -> Iterator[tuple[int, str]]:
         headers = headers_of(head)
         kind, stated = headers.get("warc-type", ""), headers.get("warc-block-digest")
         body = block[: int(headers.get("content-length", "0") or 0)]
-        told = "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
+        told = digest(body)
         if stated and stated != told:
             yield offset, f"its block has the digest {told}, recorded is {stated}"
         if kind == "warcinfo" and headers.get("warc-filename") != path.name:

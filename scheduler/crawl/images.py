@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from archive.files.hashing import sha256_of
 from archive.files.layout import image_path
 from archive.model.errors import NotWritableError
 from archive.model.feed import Failure, FailureKind
@@ -198,7 +198,7 @@ class ImageQueue:
             if isinstance(image, Failure):
                 each.failure = image
                 continue
-            sha256 = hashlib.sha256(image.data).hexdigest()
+            sha256 = sha256_of(image.data)
             picture = StoredImage(url, each.at, sha256, image.media_type, len(image.data))
             files[image_path(sha256, image.media_type)] = image.data  # once, whatever the number of addresses
             kept.append(picture)
