@@ -70,7 +70,7 @@ class Archive:
         """
         atomic.write_posts(self.root, self._aside, posts)
 
-    def write_pictures(self, pictures: Mapping[PurePosixPath, bytes]) -> None:
+    def write_images(self, pictures: Mapping[PurePosixPath, bytes]) -> None:
         """Put files of pictures on the disk.
 
         :param pictures: their bytes, by their paths

@@ -130,4 +130,6 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
 
 def test_rules_of_before_there_were_pictures_want_none() -> None:
     old = {"profile": "sample", "clean": False, "recheck": [], "least_retry": "PT0S"}
-    assert load_rules(old) == ArchiveRules("sample", clean=False, recheck=(), least_retry=timedelta(0), images=False)
+    assert load_rules(old) == ArchiveRules(
+        "sample", clean=False, recheck=(), min_retry_delay=timedelta(0), images=False
+    )

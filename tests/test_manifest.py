@@ -52,7 +52,7 @@ def add_picture(archive: Archive, docid: str, at: datetime, data: bytes) -> Path
         [replace(again(version(replace(revision, number=1))), revision=None, pictures={url: "p.cn"})], [None]
     )
     path = image_path(picture.sha256, picture.media_type)
-    archive.write_pictures({path: data})
+    archive.write_images({path: data})
     archive.store.images.commit([picture], [], at)
     return archive.root / path
 

@@ -17,7 +17,7 @@ from archive.index.log import FETCHES, ChangeLog, order
 from archive.index.statements import to_json
 from archive.model.article import Article, Revision
 from archive.model.feed import PendingEntry
-from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, Outcome, rule_of
+from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, Outcome, fingerprint_rule
 from archive.model.times import to_text
 
 # After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
@@ -252,7 +252,7 @@ class ArticleIndex:
 
 
 def _by_another_rule(article: Article, revision: Revision) -> bool:
-    return rule_of(article.fingerprint) != rule_of(revision.fingerprint)
+    return fingerprint_rule(article.fingerprint) != fingerprint_rule(revision.fingerprint)
 
 
 def _listed(fetch: Fetch) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pictures of articles that are kept: what is wanted, what came of it, and where the files go. Pure."""
+"""Images of articles: the download queue, stored files and failures. Frozen records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import datetime
 
 from archive.model.feed import Failure
 
-# What is kept, and how its files end. Not SVG: it can carry a script, and is shown where archived pages are.
+# Media types that are stored, and the extensions of their files. Not SVG: it can carry a script, and the web view
+# shows images on the same site as archived pages.
 IMAGE_EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -20,40 +21,40 @@ IMAGE_EXTENSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class QueuedImage:
-    """A picture that is to be fetched."""
+    """An image that is due for download."""
 
-    url: str  # absolute, as the article has it
-    host: str
+    url: str  # absolute, as in the article
+    host: str  # to fetch it from
     attempts: int  # failed ones so far
     first_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A picture whose file is on the disk."""
+    """An image whose file is on the disk; see :func:`archive.files.layout.image_path`."""
 
     url: str
-    at: datetime  # when it had come
+    at: datetime  # when the response was complete
     sha256: str  # of its bytes, hex
-    media_type: str  # one of IMAGE_EXTENSIONS, told by its first bytes
+    media_type: str  # a key of IMAGE_EXTENSIONS, detected from the first bytes
     size: int  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FailedImage:
-    """A picture that could not be had."""
+    """An image whose download failed."""
 
     failure: Failure  # its subject is the address
     at: datetime
-    due: datetime | None  # when it is tried again; None: it is given up
+    due: datetime | None  # when it is retried; None: it is parked
 
 
 @dataclass(frozen=True, slots=True)
 class ImageCounts:
-    """How many pictures stand where, by their addresses."""
+    """Number of images by state. An image is one address."""
 
-    kept: int = 0
-    files: int = 0  # that hold those kept: the same bytes are one file
+    kept: int = 0  # stored
+    files: int = 0  # of those stored: addresses with the same bytes share one file
     size: int = 0  # bytes of these files
-    waiting: int = 0
+    waiting: int = 0  # due, now or later
     parked: int = 0

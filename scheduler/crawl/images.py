@@ -202,13 +202,13 @@ class ImageQueue:
             picture = StoredImage(url, each.at, sha256, image.media_type, len(image.data))
             files[image_path(sha256, image.media_type)] = image.data  # once, whatever the number of addresses
             kept.append(picture)
-        self._run.archive.write_pictures(files)
+        self._run.archive.write_images(files)
         return kept
 
     def _missed(self, answered: _FetchedImage, failure: Failure) -> FailedImage:
         picture = answered.picture
         delay = retry_delay(failure.kind, picture.attempts + 1, answered.at - picture.first_seen)
-        due = None if delay is None else answered.at + max(delay, self._run.policy.least_retry)
+        due = None if delay is None else answered.at + max(delay, self._run.policy.min_retry_delay)
         return FailedImage(failure, answered.at, due)
 
     def _tell(
