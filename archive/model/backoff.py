@@ -14,5 +14,5 @@ def doubling(failures: int, first: timedelta, longest: timedelta) -> timedelta:
     :param first: delay after the first failure
     :param longest: upper bound of the result
     """
-    factor = 2 ** max(0, min(failures - 1, _MAX_DOUBLINGS))
+    factor = 1 << max(0, min(failures - 1, _MAX_DOUBLINGS))
     return min(min(first, longest) * factor, longest)
