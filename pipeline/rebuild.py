@@ -27,9 +27,10 @@ from archive.integrity.carry_over import (
     unproven,
 )
 from archive.integrity.seal import adopt
-from archive.model.fetch import Decision, JournalPosition
+from archive.model.article import Post
+from archive.model.fetch import JournalPosition
 from archive.store import Store
-from pipeline.decide import decide
+from pipeline.commit import ParsedFetch, commit_batch
 from pipeline.reparse import ParsedEvent, ReparseOptions, read_journal
 from pipeline.staging import StagingTree, compare, place_files, place_index
 
@@ -232,13 +233,15 @@ def _docid(understood: ParsedEvent) -> str:
 
 
 def _record(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult) -> None:
-    known = store.articles.newest([_docid(each) for each in batch])
-    decisions: list[Decision] = []
-    for each in batch:
-        if each.event.fetch and each.read:
-            decisions.append(decide(each.event.fetch, each.read, known.get(_docid(each)), each.digest))
-    for decision in decisions:
-        if decision.post and tree:
-            result.articles += 1
-            tree.write(decision.post)
-    store.articles.commit(decisions, [each.event.place for each in batch])
+    def write(posts: Sequence[Post]) -> None:
+        if tree:
+            for post in posts:
+                tree.write(post)
+            result.articles += len(posts)
+
+    fetches = [
+        ParsedFetch(each.event.fetch, each.read, each.digest, each.event.place)
+        for each in batch
+        if each.event.fetch and each.read
+    ]
+    commit_batch(store, fetches, write, reserve_paths=False)

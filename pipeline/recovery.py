@@ -12,10 +12,10 @@ from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
-from archive.model.fetch import JournalPosition, Outcome
+from archive.model.fetch import Fetch, JournalPosition
 from config.model import Settings
 from crawler.extract.response import understand
-from pipeline.decide import decide
+from pipeline.commit import ParsedFetch, commit_batch
 
 logger = logging.getLogger("finarchive")
 
@@ -63,21 +63,18 @@ def _batches(news: Iterable[Event]) -> Iterator[list[Event]]:
         yield batch
 
 
-def _do_again(archive: Archive, batch: Sequence[Event], most: int) -> None:
+def _do_again(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
     """What live work does: files, then rows.
 
-    :param most: bytes that a page may unpack to
+    :param max_body: bytes that a page may unpack to
     """
     fetches = [(event, event.fetch) for event in batch if event.fetch]
     if not fetches:
         archive.store.apply(batch)
         return
-    known = archive.store.articles.newest([fetch.pending.entry.docid for _, fetch in fetches])
-    decisions = []
-    for _, fetch in fetches:
-        body = digest(fetch.response.body) if fetch.response else None
-        decisions.append(decide(fetch, understand(fetch, most), known.get(fetch.pending.entry.docid), body))
-    first = [each.revision for each in decisions if each.outcome is Outcome.FIRST and each.revision]
-    archive.store.commit_paths({revision.docid: revision.path for revision in first})
-    archive.write([decision.post for decision in decisions if decision.post])
-    archive.store.articles.commit(decisions, [event.place for event, _ in fetches])
+    commit_batch(archive.store, [_parsed(event, fetch, max_body) for event, fetch in fetches], archive.write)
+
+
+def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:
+    body = digest(fetch.response.body) if fetch.response else None
+    return ParsedFetch(fetch, understand(fetch, max_body), body, event.place)

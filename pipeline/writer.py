@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 from archive.archive import Archive
 from archive.journal.warc_records import digest
-from archive.model.article import Article
 from archive.model.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
-from archive.model.feed import Failure
-from archive.model.fetch import Decision, Fetch, JournalPosition, Outcome
+from archive.model.fetch import Decision, Fetch, JournalPosition
 from crawler.extract.response import understand
-from pipeline.decide import decide
+from pipeline.commit import CommitBatch, ParsedFetch
 
 logger = logging.getLogger("finarchive")
 
@@ -33,11 +31,15 @@ class WriteItem:
 
     fetch: Fetch
     milliseconds: int  # that it took
-    digest: str | None = None  # of the answer's body
-    is_kept: bool = False  # in the journal, if there is one
-    place: JournalPosition | None = None  # where it is there
-    read: Article | Failure | None = None
-    decision: Decision | None = None
+    digest: str | None = None  # of the response body
+    is_journaled: bool = False  # or no journal is kept
+    position: JournalPosition | None = None  # of its journal record
+    parsed: ParsedFetch | None = None
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision about the fetch, once it is made."""
+        return self.parsed.decision if self.parsed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,22 @@ class WriterCallbacks:
 class Writer:
     """Writes what came of looks.
 
-    :param most: bytes that a page may unpack to
+    :param max_body: bytes that a page may unpack to
     :param retry_forever: go on trying when the disk is full or the index locked, instead of crashing
     """
 
     def __init__(
         self,
         archive: Archive,
-        most: Callable[[], int],
+        max_body: Callable[[], int],
         callbacks: WriterCallbacks,
         *,
         retry_forever: bool,
     ) -> None:
-        self._archive, self._most, self._callbacks, self._retry_forever = archive, most, callbacks, retry_forever
+        self._archive = archive
+        self._max_body = max_body
+        self._callbacks = callbacks
+        self._retry_forever = retry_forever
         self._queue: asyncio.Queue[WriteItem] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._was_full = False
@@ -150,37 +155,29 @@ class Writer:
         self.stuck = True
 
     async def _write(self, batch: Sequence[WriteItem]) -> None:
-        # What was answered goes into the journal before anybody tries to understand it. Where a file is to be is
-        # committed before the file is written, so that a run after a crash writes it there and nowhere else, however
-        # the feeds are configured by then. Then the files; then the rows, each a promise that its file is there.
-        # See D16 and D43.
-        versions = self._archive.store.articles
-        for each in batch:
-            if each.digest is None and each.fetch.response:
-                each.digest = digest(each.fetch.response.body)
-        bodies = versions.places([each.digest for each in batch if each.digest])
-        await asyncio.to_thread(self._keep_and_understand, batch, bodies)
-        known = versions.newest([each.fetch.pending.entry.docid for each in batch])
-        decisions = []
-        for each in batch:
-            if each.decision is None and each.read is not None:
-                docid = each.fetch.pending.entry.docid
-                each.decision = decide(each.fetch, each.read, known.get(docid), each.digest)
-            if each.decision:
-                decisions.append(each.decision)
-        first = [
-            decision.revision for decision in decisions if decision.outcome is Outcome.FIRST and decision.revision
-        ]
-        self._archive.store.commit_paths({revision.docid: revision.path for revision in first})
-        await asyncio.to_thread(self._archive.write, [decision.post for decision in decisions if decision.post])
-        versions.commit(decisions, [each.place for each in batch])
+        # Responses go into the journal before anything parses them.
+        for item in batch:
+            if item.digest is None and item.fetch.response:
+                item.digest = digest(item.fetch.response.body)
+        store = self._archive.store
+        bodies = store.articles.places([item.digest for item in batch if item.digest])
+        commit = CommitBatch(store, await asyncio.to_thread(self._journal_and_parse, batch, bodies))
+        commit.decide()
+        commit.reserve_paths()
+        await asyncio.to_thread(commit.write_files, self._archive.write)
+        commit.commit_rows()
 
-    def _keep_and_understand(self, batch: Sequence[WriteItem], bodies: Mapping[str, JournalPosition]) -> None:
-        new = [each for each in batch if not each.is_kept]
-        places = self._archive.keep([each.fetch for each in new], bodies)
-        for each, place in zip(new, places, strict=True):
-            each.is_kept, each.place = True, place
-        most = self._most()
-        for each in batch:
-            if each.read is None:
-                each.read = understand(each.fetch, most)
+    def _journal_and_parse(
+        self, batch: Sequence[WriteItem], bodies: Mapping[str, JournalPosition]
+    ) -> list[ParsedFetch]:
+        new = [item for item in batch if not item.is_journaled]
+        positions = self._archive.keep([item.fetch for item in new], bodies)
+        for item, position in zip(new, positions, strict=True):
+            item.is_journaled = True
+            item.position = position
+        max_body = self._max_body()
+        for item in batch:
+            if item.parsed is None:
+                article = understand(item.fetch, max_body)
+                item.parsed = ParsedFetch(item.fetch, article, item.digest, item.position)
+        return [item.parsed for item in batch if item.parsed]

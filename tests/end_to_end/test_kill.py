@@ -25,6 +25,8 @@ STEPS = [
     ("before the poll's commit", 1),
     ("inside the poll's commit", 1),
     ("after the poll's commit", 1),
+    ("before the paths", 2),
+    ("before the files", 1),
     ("half a file", 1),
     ("half a file", 70),
     ("before a rename", 1),

@@ -17,11 +17,11 @@ from typing import Any
 from archive.archive import Archive
 from archive.files import atomic
 from archive.index import images
-from archive.index.articles import ArticleIndex
 from archive.index.entries import EntryIndex
 from archive.index.images import ImageIndex
 from archive.store import Store
 from cli.main import main
+from pipeline.commit import CommitBatch
 from scheduler.crawl import work_queue
 
 
@@ -76,26 +76,29 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "half a file": half_a_file,
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
     "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
-    "before the rows": lambda countdown: around(ArticleIndex, "commit", countdown, nothing),
+    "before the paths": lambda countdown: around(CommitBatch, "reserve_paths", countdown, nothing),
+    "before the files": lambda countdown: around(CommitBatch, "write_files", countdown, nothing),
+    "before the rows": lambda countdown: around(CommitBatch, "commit_rows", countdown, nothing),
     "before the pictures' files": lambda countdown: around(Archive, "write_images", countdown, nothing),
     "before the pictures' rows": lambda countdown: around(ImageIndex, "commit", countdown, nothing),
     "after the pictures' note": lambda countdown: around(images, "record", countdown, nothing),
-    "after the rows": lambda countdown: around(ArticleIndex, "commit", nothing, countdown),
+    "after the rows": lambda countdown: around(CommitBatch, "commit_rows", nothing, countdown),
 }
 
 
 def rows_before_files() -> None:
     """A row is committed before its file is written."""
-    write_posts, commit = atomic.write_posts, ArticleIndex.commit
-    item: list[tuple[Any, ...]] = []
+    write_files, commit_rows = CommitBatch.write_files, CommitBatch.commit_rows
+    deferred: list[Any] = []
 
-    def commit_then_write(versions: ArticleIndex, *decisions: Any) -> None:
-        commit(versions, *decisions)
+    def commit_then_write(batch: CommitBatch) -> Any:
+        decisions = commit_rows(batch)
         time.sleep(0.05)  # a slow disk: rows alone must be met by some of the kills
-        write_posts(*item.pop())
+        write_files(batch, deferred.pop())
+        return decisions
 
-    atomic.write_posts = lambda *arguments: item.append(arguments)
-    ArticleIndex.commit = commit_then_write
+    CommitBatch.write_files = lambda batch, write: deferred.append(write)
+    CommitBatch.commit_rows = commit_then_write
 
 
 def ground_before_entries() -> None:
