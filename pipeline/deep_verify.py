@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.files.layout import index_path, journal_path, manifests_path
-from archive.integrity.index_diff import disagreement
+from archive.archive import index_path, journal_path
+from archive.integrity.index_diff import diff_indexes
 from archive.integrity.manifest_check import Problem
 from archive.integrity.seal import adopt
 from archive.integrity.verify import Report, verify
@@ -54,7 +54,7 @@ def verify_deep(
                 adopt(root, store)
         finally:
             store.close()
-        found = disagreement(index_path(root), aside / "index.db", manifests=manifests)
+        found = diff_indexes(index_path(root), aside / "index.db", manifests=manifests)
         if found is None:
             return _with(root, report, ["an older finarchive wrote it: any crawl brings it up to date"]), 0
         return _with(root, report, found.rows), found.unproven

@@ -34,8 +34,9 @@ MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
 # sub-package may import each other, without circles. A layer lists units that do not import each other.
 LAYERS = {
     "archive": (
-        "model", "files query", "journal", "export", "diff", "index", "search", "store", "archive",
-        "follower revision_files", "integrity",
+        "model", "files", "query", "journal", "export", "index", "search", "store", "archive",
+        # diff reads the history and the texts of versions from the store.
+        "diff follower revision_files", "integrity",
     ),
     "config": ("types durations errors", "model", "cron toml_lines environment", "load", "reload"),
     "crawler": (

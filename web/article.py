@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from archive.export.html import cleaned
-from archive.files.layout import history_path
+from archive.export.html import clean_html
+from archive.files.paths import history_path
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.model.fetch import Observation
@@ -111,7 +111,7 @@ def _body(shown: Revision, store: Store, library: SiteContext, asked: Request) -
         told = error.strerror if isinstance(error, OSError) else str(error)
         return {"text": store.articles.text(shown.docid, shown.number), "failure": told}
     # What it gives is what nh3 lets through: a short list of elements, no script, no address but links to the web.
-    return {"body": Markup(cleaned(body, _local(store, library, asked.as_of)))}  # noqa: S704 - cleaned
+    return {"body": Markup(clean_html(body, _local(store, library, asked.as_of)))}  # noqa: S704 - cleaned
 
 
 def _local(store: Store, library: SiteContext, as_of: datetime | None) -> Any:

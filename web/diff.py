@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from archive.diff.revisions import differ
+from archive.diff.revisions import compare_revisions
 from archive.diff.text import DiffPart
 from archive.model.article import ArticleImage, Revision
 from archive.store import Store
@@ -35,7 +35,7 @@ def changes(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     size = sum(len(store.articles.text(docid, each.number) or "") for each in (old, new))
     if size > LONGEST:
         raise BadRequestError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
-    found = differ(store, library.root, old, new, library.plain_text)
+    found = compare_revisions(store, library.root, old, new, library.plain_text)
     kept = {"as_of": asked.args.get("as_of")}
     return HtmlPage(
         "changes.html",

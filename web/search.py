@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from archive.export.atom import NEWEST, to_atom
+from archive.export.atom import DEFAULT_ENTRIES, to_atom
 from archive.export.formats import Export
 from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
@@ -82,7 +82,10 @@ def feed(asked: Request, store: Store, library: SiteContext) -> File:
         store, library.root, lambda record: None
     )  # of a file that is not as recorded the text is there
     export = Export(
-        store.search.latest(wanted, NEWEST, asked.as_of), revision_files.take, query, asked.as_of or asked.now
+        store.search.latest(wanted, DEFAULT_ENTRIES, asked.as_of),
+        revision_files.take,
+        query,
+        asked.as_of or asked.now,
     )
     return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
 

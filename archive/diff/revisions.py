@@ -1,4 +1,4 @@
-"""What changed between two versions of an article."""
+"""The differences between two versions of an article."""
 
 from __future__ import annotations
 
@@ -14,45 +14,49 @@ from archive.files.post import load
 from archive.model.article import Revision
 from archive.store import Store
 
-# What a page says beside its title and text, in the order it is shown.
+# Fields of a revision that are compared beside title and text, in display order.
 FACTS = ("published", "updated", "media", "url", "editor", "original_title", "keywords", "symbols", "pictures")
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A stretch of time in which the site did not have an article."""
+    """A period in which the site did not have an article."""
 
-    gone: str  # when it was first found gone, as the index has times
-    back: str | None  # when it was seen again
-    evidence: str | None  # that it was gone, in words
+    gone: str  # when a fetch first found it gone; ISO 8601, as in the index
+    back: str | None  # when a fetch found it again; None: not in the compared period
+    evidence: str | None  # why it counts as gone; text for people
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What changed."""
+    """The result of comparing two versions."""
 
     old: Revision
     new: Revision
     title: tuple[DiffPiece, ...]
-    facts: dict[str, tuple[Any, Any]]  # those that changed, of FACTS: before and after
-    text: tuple[DiffPiece, ...] | None  # None: it cannot be read
-    absences: tuple[Absence, ...]  # between the two
+    facts: dict[str, tuple[Any, Any]]  # the changed ones of FACTS: old and new value
+    text: tuple[DiffPiece, ...] | None  # None: a text cannot be read
+    absences: tuple[Absence, ...]  # between the two fetches
     failure: str | None = None  # why a text cannot be read
 
 
-def differ(store: Store, root: Path, old: Revision, new: Revision, plain_text: Callable[[str], str]) -> Difference:
+def compare_revisions(
+    store: Store, root: Path, old: Revision, new: Revision, plain_text: Callable[[str], str]
+) -> Difference:
     """Compare two versions of an article.
 
-    :param root: of the archive
-    :param plain_text: of an article's HTML, for versions whose text the index does not have
+    :param root: the archive's root
+    :param plain_text: converts an article's HTML to text; used for versions whose text is not in the index
+    :return: the differences; if a file cannot be read, ``text`` is None and ``failure`` has the reason
+    :raises ArchiveError: the index cannot be read
     """
-    known = store.past.as_of(new.docid, datetime.max.replace(tzinfo=UTC)) or {}
+    article = store.past.as_of(new.docid, datetime.max.replace(tzinfo=UTC)) or {}
     start, end = sorted((old.fetched_at, new.fetched_at))
-    newest = max((revision.number for revision in known.get("revisions", ())), default=0)
+    newest = max((revision.number for revision in article.get("revisions", ())), default=0)
 
     def text_of(revision: Revision) -> str:
-        kept = store.articles.text(revision.docid, revision.number)
-        return kept if kept is not None else plain_text(_body(root, revision, newest))
+        stored = store.articles.text(revision.docid, revision.number)
+        return stored if stored is not None else plain_text(_body(root, revision, newest))
 
     text, failure = None, None
     try:
@@ -69,7 +73,7 @@ def differ(store: Store, root: Path, old: Revision, new: Revision, plain_text: C
             if getattr(old, name) != getattr(new, name)
         },
         text,
-        tuple(_absences(known.get("observations", ()), start, end)),
+        tuple(_absences(article.get("observations", ()), start, end)),
         failure,
     )
 

@@ -1,4 +1,4 @@
-"""How one text became another, by characters where its script has no spaces. Pure."""
+"""Text diff: by characters for Chinese, by words and numbers otherwise. Pure."""
 
 from __future__ import annotations
 
@@ -10,93 +10,100 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import Indel, Levenshtein
 
-# What is compared as one: a number with its point and per cent sign; a word of letters that others separate by spaces
-# (Latin, Greek, Cyrillic), or a stock's symbol; white space; else each character, with the marks that stand on it.
+# A token, the unit of comparison, is one of: a number with its decimal point and per cent sign; a word of a script
+# with spaces (Latin, Greek, Cyrillic) or a stock symbol; white space; any other character with its combining marks.
 _LETTER = "A-Za-z\u00aa\u00b5\u00ba\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff\uff21-\uff3a\uff41-\uff5a"
 _TOKEN = re.compile(
     rf"\d++(?:[.,]\d++)*+[%\uff05\u2030]?+(?![{_LETTER}])|[{_LETTER}\d]++(?:['\u2019-][{_LETTER}\d]++)*+"
     r"|\n|[^\S\n]++|.[\u0300-\u036f\ufe00-\ufe0f]*+",
     re.DOTALL,
 )
-# Two lines of which less is alike (2 * common characters / all) are two lines, and not one that was edited: of
-# unrelated Chinese sentences a quarter is alike by chance.
-LIKE = 0.4
-# Pairs of changed lines that are looked at to find which was edited into which, about a third of a second. A text has
-# some dozens of lines; beyond, changed lines count as replaced.
-MAX_PAIRS = 250_000
+# Lines with a similarity (2 * common characters / all characters) below this are different lines, not one edited
+# line. Unrelated Chinese sentences have a similarity of 0.25 by chance.
+MIN_SIMILARITY = 0.4
+# Limit of line pairs that are scored to match edited lines: about a third of a second. A text has some dozens of
+# lines. Above the limit, changed lines count as replaced.
+MAX_LINE_PAIRS = 250_000
 
 
 class DiffPart(StrEnum):
-    """What became of a piece of text."""
+    """The kind of a piece of a diff."""
 
     SAME = "same"
     REMOVED = "removed"
     ADDED = "added"
-    SKIPPED = "skipped"  # the same, and left out for being far from any change
+    SKIPPED = "skipped"  # unchanged and left out, because it is far from any change
 
 
 @dataclass(frozen=True, slots=True)
 class DiffPiece:
-    """A stretch of text, and what became of it."""
+    """A span of text and its kind."""
 
     part: DiffPart
     text: str
 
 
 def compare(old: str, new: str) -> list[DiffPiece]:
-    """What stayed, went and came, in reading order.
+    """Return the diff of two texts: unchanged, removed and added pieces in reading order.
 
-    Lines are matched first, then what is in lines that were edited. The time it takes grows with the product of the
-    lengths and no faster, in compiled code on 64 characters at once: two texts of 200 KB that have nothing in common
-    take some seconds at worst.
+    Lines are matched first, then tokens within edited lines. The time grows at most with the product of the lengths,
+    in compiled code that handles 64 characters at once: two texts of 200 KB with nothing in common take some seconds
+    in the worst case.
 
-    :return: the same and the removed ones make ``old``, the same and the added ones ``new``; no two neighbours are
-        of one kind, and what is removed stands before what is added in its place
+    :return: the same and removed pieces form ``old``, the same and added pieces form ``new``; neighbours differ in
+        kind; a removed piece precedes the added piece that replaces it
     """
-    return list(_joined(_of_lines(_lines(old), _lines(new))))
+    return list(_merged(_diff_lines(_lines(old), _lines(new))))
 
 
-def folded(pieces: Sequence[DiffPiece], around: int) -> list[DiffPiece]:
-    """The same, with only so many characters of what stayed before and after each change."""
-    found: list[DiffPiece] = []
-    for place, piece in enumerate(pieces):
-        before = around if place else 0
-        after = around if place + 1 < len(pieces) else 0
+def fold_unchanged(pieces: Sequence[DiffPiece], context: int) -> list[DiffPiece]:
+    """Replace unchanged text far from any change by ``SKIPPED`` pieces.
+
+    :param context: characters of unchanged text to keep before and after each change
+    """
+    folded: list[DiffPiece] = []
+    for index, piece in enumerate(pieces):
+        before = context if index else 0
+        after = context if index + 1 < len(pieces) else 0
         skipped = piece.text[before : len(piece.text) - after]
-        if piece.part is not DiffPart.SAME or len(skipped) <= around:  # a mark is no shorter
-            found.append(piece)
+        # Text as short as the context stays: a mark in its place would be no shorter.
+        if piece.part is not DiffPart.SAME or len(skipped) <= context:
+            folded.append(piece)
             continue
         if before:
-            found.append(DiffPiece(DiffPart.SAME, piece.text[:before]))
-        found.append(DiffPiece(DiffPart.SKIPPED, skipped))
+            folded.append(DiffPiece(DiffPart.SAME, piece.text[:before]))
+        folded.append(DiffPiece(DiffPart.SKIPPED, skipped))
         if after:
-            found.append(DiffPiece(DiffPart.SAME, piece.text[-after:]))
-    return found
+            folded.append(DiffPiece(DiffPart.SAME, piece.text[-after:]))
+    return folded
 
 
 def _lines(text: str) -> list[str]:
-    """Each with the line feed that ends it."""
+    """Split a text into lines; each includes its line feed."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _of_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
+def _diff_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
     for block in _blocks(old, new):
-        left, right = old[block.old : block.old_end], new[block.new : block.new_end]
+        old_lines, new_lines = old[block.old : block.old_end], new[block.new : block.new_end]
         if block.same:
-            yield DiffPiece(DiffPart.SAME, "".join(left))
+            yield DiffPiece(DiffPart.SAME, "".join(old_lines))
             continue
-        done, made = 0, 0
-        for one, other in _edited(left, right):
-            yield from _replaced(left[done:one], right[made:other])
-            yield from _of_tokens(_TOKEN.findall(left[one]), _TOKEN.findall(right[other]))
-            done, made = one + 1, other + 1
-        yield from _replaced(left[done:], right[made:])
+        old_start, new_start = 0, 0
+        for old_index, new_index in _edited_lines(old_lines, new_lines):
+            yield from _replaced(old_lines[old_start:old_index], new_lines[new_start:new_index])
+            yield from _diff_tokens(_TOKEN.findall(old_lines[old_index]), _TOKEN.findall(new_lines[new_index]))
+            old_start, new_start = old_index + 1, new_index + 1
+        yield from _replaced(old_lines[old_start:], new_lines[new_start:])
 
 
-def _of_tokens(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
-    for block in _readable(_blocks(old, new)):
-        left, right = old[block.old : block.old_end], new[block.new : block.new_end]
-        yield from [DiffPiece(DiffPart.SAME, "".join(left))] if block.same else _replaced(left, right)
+def _diff_tokens(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
+    for block in _without_chance_matches(_blocks(old, new)):
+        old_tokens, new_tokens = old[block.old : block.old_end], new[block.new : block.new_end]
+        if block.same:
+            yield DiffPiece(DiffPart.SAME, "".join(old_tokens))
+        else:
+            yield from _replaced(old_tokens, new_tokens)
 
 
 def _replaced(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
@@ -107,7 +114,7 @@ def _replaced(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPiece]:
 
 
 class _Block(NamedTuple):
-    """A stretch of two sequences: where it begins and ends in each."""
+    """Aligned slices of two sequences, as start and end in each."""
 
     same: bool
     old: int
@@ -121,69 +128,77 @@ class _Block(NamedTuple):
 
 
 def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[_Block]:
-    """Two sequences, cut into what they share and what they do not, by turns, with as little change as can be."""
+    """Align two sequences with the fewest edits: blocks that are the same and blocks that differ, alternating."""
     numbers: dict[str, int] = {}
-    left, right = ([numbers.setdefault(each, len(numbers)) for each in sequence] for sequence in (old, new))
-    done, made = 0, 0
-    for op in Levenshtein.opcodes(left, right):
+    old_numbers, new_numbers = (
+        [numbers.setdefault(each, len(numbers)) for each in sequence] for sequence in (old, new)
+    )
+    old_start, new_start = 0, 0
+    for op in Levenshtein.opcodes(old_numbers, new_numbers):
         if op.tag != "equal":
             continue
-        if (done, made) != (op.src_start, op.dest_start):
-            yield _Block(False, done, op.src_start, made, op.dest_start)
+        if (old_start, new_start) != (op.src_start, op.dest_start):
+            yield _Block(False, old_start, op.src_start, new_start, op.dest_start)
         yield _Block(True, op.src_start, op.src_end, op.dest_start, op.dest_end)
-        done, made = op.src_end, op.dest_end
-    if (done, made) != (len(old), len(new)):
-        yield _Block(False, done, len(old), made, len(new))
+        old_start, new_start = op.src_end, op.dest_end
+    if (old_start, new_start) != (len(old), len(new)):
+        yield _Block(False, old_start, len(old), new_start, len(new))
 
 
-def _readable(blocks: Iterable[_Block]) -> list[_Block]:
-    """The same, with what two changes share by chance counted as changed: it is shorter than either of them (D60)."""
-    kept: list[_Block] = []
+def _without_chance_matches(blocks: Iterable[_Block]) -> list[_Block]:
+    """Merge two changes and the match between them if the match is shorter than both: it is chance (D60)."""
+    merged: list[_Block] = []
     for block in blocks:
-        kept.append(block)
-        while len(kept) >= 3 and not kept[-1].same and kept[-2].size < min(kept[-3].size, kept[-1].size):
-            first, _, last = kept[-3:]
-            kept[-3:] = [_Block(False, first.old, last.old_end, first.new, last.new_end)]
-    return kept
+        merged.append(block)
+        while len(merged) >= 3 and not merged[-1].same and merged[-2].size < min(merged[-3].size, merged[-1].size):
+            first, _, last = merged[-3:]
+            merged[-3:] = [_Block(False, first.old, last.old_end, first.new, last.new_end)]
+    return merged
 
 
-def _edited(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Which lines were edited into which: the places of both, ascending, so that as much as can be is alike."""
-    if not old or not new or len(old) * len(new) > MAX_PAIRS:
+def _edited_lines(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Match each edited line with its new form, so that the total similarity is highest.
+
+    :return: pairs of indexes into ``old`` and ``new``, both ascending
+    """
+    if not old or not new or len(old) * len(new) > MAX_LINE_PAIRS:
         return []
-    alike = [[Indel.normalized_similarity(one, other, score_cutoff=LIKE) for other in new] for one in old]
-    best = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]  # from a place in both to their ends
-    for one in reversed(range(len(old))):
-        row, below, likeness = best[one], best[one + 1], alike[one]
-        for other in reversed(range(len(new))):
-            row[other] = max(below[other], row[other + 1], likeness[other] + below[other + 1])
+    similarity = [
+        [Indel.normalized_similarity(one, other, score_cutoff=MIN_SIMILARITY) for other in new] for one in old
+    ]
+    # best[i][j]: the highest total for old[i:] and new[j:].
+    best = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i in reversed(range(len(old))):
+        row, below, scores = best[i], best[i + 1], similarity[i]
+        for j in reversed(range(len(new))):
+            row[j] = max(below[j], row[j + 1], scores[j] + below[j + 1])
     pairs: list[tuple[int, int]] = []
-    one = other = 0
-    while one < len(old) and other < len(new):
-        if best[one][other] == best[one + 1][other]:
-            one += 1
-        elif best[one][other] == best[one][other + 1]:
-            other += 1
+    i = j = 0
+    while i < len(old) and j < len(new):
+        if best[i][j] == best[i + 1][j]:
+            i += 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
         else:
-            pairs.append((one, other))
-            one, other = one + 1, other + 1
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
     return pairs
 
 
-def _joined(pieces: Iterable[DiffPiece]) -> Iterator[DiffPiece]:
-    """The same, with neighbours of one kind made one, and removed before added."""
-    waiting = {DiffPart.REMOVED: "", DiffPart.ADDED: ""}
+def _merged(pieces: Iterable[DiffPiece]) -> Iterator[DiffPiece]:
+    """Join neighbours of one kind, and put removed text before added text."""
+    changed = {DiffPart.REMOVED: "", DiffPart.ADDED: ""}
     same = ""
     for piece in pieces:
         if piece.part is DiffPart.SAME:
-            yield from (DiffPiece(part, text) for part, text in waiting.items() if text)
-            waiting = dict.fromkeys(waiting, "")
+            yield from (DiffPiece(part, text) for part, text in changed.items() if text)
+            changed = dict.fromkeys(changed, "")
             same += piece.text
             continue
         if same:
             yield DiffPiece(DiffPart.SAME, same)
             same = ""
-        waiting[piece.part] += piece.text
-    yield from (DiffPiece(part, text) for part, text in waiting.items() if text)
+        changed[piece.part] += piece.text
+    yield from (DiffPiece(part, text) for part, text in changed.items() if text)
     if same:
         yield DiffPiece(DiffPart.SAME, same)

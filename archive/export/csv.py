@@ -1,4 +1,4 @@
-"""CSV that spreadsheets open as it is meant. Pure."""
+"""Export as CSV for spreadsheets. Pure."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from datetime import UTC, datetime
 
 from archive.model.results import Record
 
-_BOM = "\ufeff"  # without it Excel takes UTF-8 for the system's old code page, and Chinese for noise
-# How a formula begins, in one spreadsheet or another. A cell of somebody else's text must not be one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_BOM = "\ufeff"  # without it Excel reads UTF-8 as the system's legacy code page and garbles Chinese
+# The first characters of a formula in various spreadsheets. Text from the site must not become a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def to_csv(records: Iterable[Record]) -> Iterator[bytes]:
-    """A table with a head, RFC 4180, UTF-8 with a byte order mark.
+    """Write a table with a header row: RFC 4180, UTF-8 with a byte order mark.
 
-    Times are as in JSON Lines; lists stand with "; " between; what the site did not say is empty; a text that a
-    spreadsheet would take for a formula has an apostrophe before it.
+    Times are as in JSON Lines; list items are separated by "; "; a missing value is an empty cell; text that a
+    spreadsheet would read as a formula is prefixed with an apostrophe.
     """
     row = io.StringIO(newline="")
     writer = csv.writer(row)
     row.write(_BOM)
     writer.writerow([column.name for column in fields(Record)])
     for record in records:
-        yield _taken(row)
+        yield _flush(row)
         writer.writerow([_cell(value) for value in astuple(record)])
-    yield _taken(row)
+    yield _flush(row)
 
 
-def _taken(row: io.StringIO) -> bytes:
-    written = row.getvalue().encode()
+def _flush(row: io.StringIO) -> bytes:
+    data = row.getvalue().encode()
     row.seek(0)
     row.truncate()
-    return written
+    return data
 
 
 def _cell(value: object) -> str:
@@ -48,4 +48,4 @@ def _cell(value: object) -> str:
             text = "; ".join(map(str, value))
         case _:
             text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -1,4 +1,4 @@
-"""Libraries that only some exports need, and that are not there unless somebody asked for them."""
+"""Optional libraries that only some exports need; they are installed as an extra."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from archive.model.errors import MissingExtraError
 
 
 @contextmanager
-def needed_by(output: str, extra: str) -> Iterator[None]:
-    """Around the import of an extra's libraries.
+def requires_extra(output: str, extra: str) -> Iterator[None]:
+    """Turn a failed import in the block into an error that says how to install the extra.
 
-    :param output: the format that needs them
-    :raises MissingExtraError: they are not there; it says how to have them
+    :param output: the export format that needs the libraries
+    :param extra: the extra's name
+    :raises MissingExtraError: a library is not installed
     """
     try:
         yield

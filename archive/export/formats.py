@@ -1,4 +1,4 @@
-"""What an export is: which articles, and in which shape they are written."""
+"""The input of an export, and the two kinds of output: a stream or a folder."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from archive.model.results import Record
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """A version of an article with its file."""
+    """A version of an article and its file."""
 
     revision: Revision
-    data: bytes  # of the file, as recorded
+    data: bytes  # the file's bytes; they have the recorded sha256
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Articles to be written out."""
+    """The articles to export."""
 
-    records: Iterable[Record]  # by the time of their publication, read one by one
-    archived: Callable[[Record], Archived | None]  # its version with the file; None: the file is not as recorded
-    asked: str  # what was asked for, in words, as a query has them; "" for everything
-    at: datetime  # as of when: the time that was asked about, or now
+    records: Iterable[Record]  # in the order of publication, read one at a time
+    archived: Callable[[Record], Archived | None]  # reads a record's file; None: it differs from its record
+    query: str  # the query as typed; "" for all articles
+    at: datetime  # the time of --as-of, or now
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An output that is one stream of bytes: for a file, or a pipe."""
+    """An output that is one stream of bytes, for a file or a pipe."""
 
     write: Callable[[Export], Iterator[bytes]]
-    newest: int | None = None  # so many articles, unless another number is asked for; None: all
-    most: int | None = None  # no more of them than this; None: no bound
+    default_limit: int | None = None  # the number of newest articles to export without --limit; None: all
+    max_limit: int | None = None  # the highest --limit; None: no bound
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """An output that is a folder of files, whose paths are relative to it."""
+    """An output that is a folder of files; their paths are relative to it."""
 
     write: Callable[[Export], Iterator[Post]]
 

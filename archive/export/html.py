@@ -1,7 +1,7 @@
-"""A version of an article as a page to read, that loads nothing from elsewhere. Pure.
+"""A version of an article as a self-contained HTML page. Pure.
 
-What is archived is other people's HTML: it is cleaned by nh3, and the page's policy forbids scripts and every address
-but those of local pictures.
+The archived HTML comes from the site and is not trusted: nh3 sanitises it, and the page's Content-Security-Policy
+forbids scripts and loads nothing but local images.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _ATTRIBUTES = {
     "ol": {"start"},
 }
 _CLASSES = {"div": {"img_wrapper"}, "span": {"img_descr"}, "p": {"article-editor"}}
-# A picture as nh3 writes it: attributes in double quotes, in which none stand.
-_PICTURE = re.compile(r'<img((?: [a-z]+="[^"]*")*)>')
+# An image as nh3 writes it: attribute values are in double quotes and contain none.
+_IMAGE = re.compile(r'<img((?: [a-z]+="[^"]*")*)>')
 _ALT = re.compile(r' alt="([^"]*)"')
 
 _STYLE = """
@@ -56,12 +56,12 @@ pre { overflow-x: auto }
 def render_view(
     revision: Revision, body: str, local: Callable[[str], str | None], *, images_from: str = "file: data:"
 ) -> str:
-    """A page of a version of an article.
+    """Return an HTML page of a version of an article.
 
-    :param body: its HTML, as in its file
-    :param local: the address in this archive of the picture that the article has at an address; None where there is
-        none: its description stands in its place
-    :param images_from: where these addresses lead, as a Content-Security-Policy names it
+    :param body: the version's HTML, as in its file
+    :param local: returns the local URL of an image from its URL in the article; None if the image is not stored: its
+        description takes its place
+    :param images_from: the sources of these URLs, in the syntax of Content-Security-Policy
     """
     policy = (
         f"default-src 'none'; img-src {images_from}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -83,7 +83,7 @@ def render_view(
 <h1>{title}</h1>
 <p>{_facts(revision)}</p>
 </header>
-{cleaned(body, local)}
+{clean_html(body, local)}
 </article>
 <footer>{_origin(revision)}</footer>
 </body>
@@ -98,42 +98,40 @@ def _facts(revision: Revision) -> str:
 
 def _origin(revision: Revision) -> str:
     observed = f"{revision.fetched_at.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
-    told = f"{escape(revision.docid)} · 第 {revision.number} 版，{observed} 存档"
+    text = f"{escape(revision.docid)} · 第 {revision.number} 版，{observed} 存档"
     if not revision.url.startswith(("http://", "https://")):
-        return told
-    return f'{told} · <a href="{escape(revision.url)}" rel="noopener noreferrer">原文</a>'
+        return text
+    return f'{text} · <a href="{escape(revision.url)}" rel="noopener noreferrer">原文</a>'
 
 
-def cleaned(body: str, local: Callable[[str], str | None]) -> str:
-    """The HTML of an article with only what may stay: no script, style or form, no address but links to the web.
+def clean_html(body: str, local: Callable[[str], str | None]) -> str:
+    """Sanitise an article's HTML: no scripts, styles or forms, and no URLs but links to the web (D69).
 
-    See D69.
-
-    :param body: as in its file
-    :param local: as of :func:`render_view`
+    :param body: as in the article's file
+    :param local: as in :func:`render_view`
     """
 
-    def relocated(tag: str, attribute: str, value: str) -> str | None:
+    def filter_attribute(tag: str, attribute: str, value: str) -> str | None:
         if (tag, attribute) == ("img", "src"):
             return local(value)
-        # One without a scheme would lead to wherever this page lies.
+        # A URL without a scheme would be relative to this page.
         return value if attribute != "href" or value.startswith(("http://", "https://")) else None
 
-    kept = nh3.clean(
+    html = nh3.clean(
         body,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         allowed_classes=_CLASSES,
-        attribute_filter=relocated,
+        attribute_filter=filter_attribute,
         url_schemes={"http", "https"},
         link_rel="noopener noreferrer",
     )
-    return _PICTURE.sub(_kept_or_described, kept)
+    return _IMAGE.sub(_image_or_description, html)
 
 
-def _kept_or_described(picture: re.Match[str]) -> str:
-    if ' src="' in picture[1]:
-        return picture[0]
-    described = _ALT.search(picture[1])
-    words = unescape(described[1]).strip() if described else ""
-    return f'<span class="absent">{escape(words)}</span>' if words else ""
+def _image_or_description(image: re.Match[str]) -> str:
+    if ' src="' in image[1]:
+        return image[0]
+    alt = _ALT.search(image[1])
+    description = unescape(alt[1]).strip() if alt else ""
+    return f'<span class="absent">{escape(description)}</span>' if description else ""

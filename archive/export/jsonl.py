@@ -1,4 +1,4 @@
-"""JSON Lines: an object a line, UTF-8. Pure."""
+"""Export as JSON Lines: one object a line, UTF-8. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archive.model.results import Record
 
 
 def to_jsonl(records: Iterable[Record]) -> Iterator[bytes]:
-    """A line for each record; times are ISO 8601 in UTC with milliseconds, null is what the site did not say."""
+    """Write one line for each record: times are ISO 8601 in UTC with milliseconds, a missing value is null."""
     for record in records:
-        yield (json.dumps(asdict(record), ensure_ascii=False, default=_plain) + "\n").encode()
+        yield (json.dumps(asdict(record), ensure_ascii=False, default=_json_value) + "\n").encode()
 
 
-def _plain(value: object) -> str:
+def _json_value(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds")
     raise TypeError(value)

@@ -1,4 +1,4 @@
-"""Parquet: typed columns, written a row group at a time. Pure, but for the libraries of an extra."""
+"""Export as Parquet: typed columns, written one row group at a time. Pure; needs the extra ``parquet``."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from datetime import datetime
 from typing import Any
 
 from archive.export.calendars import exchanges
-from archive.export.extras import needed_by
-from archive.export.trading_sessions import Exchange, part_of
+from archive.export.extras import requires_extra
+from archive.export.trading_sessions import Exchange, session_part
 from archive.model.results import Record
 
-# A row group is held in memory whole: so many articles, or so many characters of text, whichever comes first.
-_ROWS, _CHARACTERS = 2_000, 4_000_000
-_SESSIONS = ("published", "first_seen")  # the times of which the part of the exchange's day is told
+# A row group is held in memory. It ends at this number of articles, or of characters of text, whichever comes first.
+_MAX_ROWS = 2_000
+_MAX_CHARACTERS = 4_000_000
+_SESSION_TIMES = ("published", "first_seen")  # times with columns for the part of each exchange's trading day
 
 
 def to_parquet(records: Iterable[Record]) -> Iterator[bytes]:
-    """A table with a column for each fact, and the part of the exchange's day for two of the times.
+    """Write a table with a column for each field of a record, and the part of the trading day for two of the times.
 
-    Times are timestamps in UTC with milliseconds, lists are lists, null is what nobody has said or knows.
+    Times are timestamps in UTC with milliseconds, tuples are lists, an unknown value is null.
 
-    :raises MissingExtraError: the libraries for it are not installed
+    :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
     """
-    with needed_by("parquet", "parquet"):
+    with requires_extra("parquet", "parquet"):
         import pyarrow  # noqa: PLC0415 - an extra
         import pyarrow.parquet  # noqa: PLC0415
-    known, schema = exchanges(), _schema(pyarrow)
+    calendars, schema = exchanges(), _schema(pyarrow)
     sink = _Sink()
     with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in _batches(records):
-            rows = [_row(record, known) for record in batch]
+            rows = [_row(record, calendars) for record in batch]
             writer.write_table(pyarrow.Table.from_pylist(rows, schema))
-            yield sink.taken()
-    yield sink.taken()
+            yield sink.take()
+    yield sink.take()
 
 
 def _schema(pyarrow: Any) -> Any:
@@ -44,15 +45,15 @@ def _schema(pyarrow: Any) -> Any:
     special |= dict.fromkeys(("published", "first_seen", "observed", "updated", "gone"), time)
     special |= dict.fromkeys(("feeds", "keywords", "symbols"), pyarrow.list_(text))
     columns = [(field.name, special.get(field.name, text)) for field in fields(Record)]
-    columns += [(f"{time}_{name}", text) for time in _SESSIONS for name in exchanges()]
+    columns += [(f"{time}_{name}", text) for time in _SESSION_TIMES for name in exchanges()]
     return pyarrow.schema(columns)
 
 
-def _row(record: Record, known: dict[str, Exchange]) -> dict[str, object]:
+def _row(record: Record, calendars: dict[str, Exchange]) -> dict[str, object]:
     row: dict[str, object] = {field.name: getattr(record, field.name) for field in fields(Record)}
-    for time in _SESSIONS:
+    for time in _SESSION_TIMES:
         moment: datetime | None = getattr(record, time)
-        row |= {f"{time}_{name}": part_of(moment, each) if moment else None for name, each in known.items()}
+        row |= {f"{time}_{name}": session_part(moment, each) if moment else None for name, each in calendars.items()}
     return row
 
 
@@ -62,7 +63,7 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     for record in records:
         batch.append(record)
         characters += len(record.text or "")
-        if len(batch) == _ROWS or characters >= _CHARACTERS:
+        if len(batch) == _MAX_ROWS or characters >= _MAX_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:
@@ -70,7 +71,7 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 class _Sink(io.RawIOBase):
-    """What the writer takes for a file: its bytes are handed on, and only their number is kept."""
+    """A file-like object for the Parquet writer: holds bytes until they are taken, and counts them."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -87,7 +88,7 @@ class _Sink(io.RawIOBase):
     def tell(self) -> int:
         return self._written
 
-    def taken(self) -> bytes:
-        written = b"".join(self._parts)
+    def take(self) -> bytes:
+        data = b"".join(self._parts)
         self._parts.clear()
-        return written
+        return data

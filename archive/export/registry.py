@@ -1,10 +1,10 @@
-"""The formats of exports, by name. A new one is one file here and one line below."""
+"""The export formats by name. A new format is one module in this folder and one line below."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from archive.export.atom import MOST, NEWEST, to_atom
+from archive.export.atom import DEFAULT_ENTRIES, MAX_ENTRIES, to_atom
 from archive.export.csv import to_csv
 from archive.export.formats import Folder, Output, Stream
 from archive.export.jsonl import to_jsonl
@@ -14,7 +14,7 @@ from archive.model.results import Record
 
 
 def _of_records(write: Callable[[Iterable[Record]], Iterator[bytes]]) -> Stream:
-    """A stream that needs no more than the index has."""
+    """Return a stream made of records alone, without the files of articles."""
     return Stream(lambda export: write(export.records))
 
 
@@ -22,7 +22,7 @@ OUTPUTS: dict[str, Output] = {
     "jsonl": _of_records(to_jsonl),
     "csv": _of_records(to_csv),
     "parquet": _of_records(to_parquet),
-    "atom": Stream(to_atom, NEWEST, MOST),
+    "atom": Stream(to_atom, DEFAULT_ENTRIES, MAX_ENTRIES),
     "hugo": Folder(to_hugo),
     "hexo": Folder(to_hexo),
 }

@@ -1,4 +1,4 @@
-"""Folders that site generators build from: Hugo and Hexo. Pure."""
+"""Export as content folders for the site generators Hugo and Hexo. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from archive.export.formats import Archived, Export
 from archive.files.post import read_back, render
 from archive.model.article import Article, Post
 
-# Names that a generator passes over, or cannot write an address of, and what stands in the place of the character:
-# its full-width twin, that looks the same. Names stay as different as they were, for each holds its docid. See D97.
-_UNSEEN_BY_HUGO = re.compile(r"^#")
-_UNSEEN_BY_HEXO = re.compile(r"^_|%")
-# In Markdown HTML ends at a blank line, and what stands four spaces in after one is code.
+# Characters that make a generator ignore a file, or that it cannot put into a URL. Each is replaced by its full-width
+# form, which looks the same. Names stay unique, because each contains the docid (D97).
+_REPLACED_FOR_HUGO = re.compile(r"^#")
+_REPLACED_FOR_HEXO = re.compile(r"^_|%")
+# In Markdown, an HTML block ends at a blank line, and text indented by four spaces after one is code.
 _BLANK = re.compile(r"\n(?:[ \t]*\n)+")
 _BLANK_IN_PRE = re.compile(r"\n(?=[ \t]*\n)")
 _PRE = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
@@ -23,50 +23,50 @@ _FULL_WIDTH = {ord(each): ord(each) + 0xFEE0 for each in "#_%"}
 
 
 def to_hugo(export: Export) -> Iterator[Post]:
-    """A folder for Hugo's ``content``: files of the profile ``hugo``, at the paths that the archive has them at."""
-    return _rendered(export, "hugo", _UNSEEN_BY_HUGO)
+    """Write files for Hugo's folder ``content``: profile ``hugo``, at the paths of the archive."""
+    return _rendered(export, "hugo", _REPLACED_FOR_HUGO)
 
 
 def to_hexo(export: Export) -> Iterator[Post]:
-    """A folder for Hexo's ``source/_posts``: files of the profile ``extended``, at the archive's paths."""
-    return _rendered(export, "extended", _UNSEEN_BY_HEXO)
+    """Write files for Hexo's folder ``source/_posts``: profile ``extended``, at the paths of the archive."""
+    return _rendered(export, "extended", _REPLACED_FOR_HEXO)
 
 
-def _rendered(export: Export, profile: str, unseen: re.Pattern[str]) -> Iterator[Post]:
+def _rendered(export: Export, profile: str, replaced: re.Pattern[str]) -> Iterator[Post]:
     for record in export.records:
         if archived := export.archived(record):
-            yield replace(_post(archived, profile), path=_path(record.path, unseen))
+            yield replace(_post(archived, profile), path=_path(record.path, replaced))
 
 
 def _post(archived: Archived, profile: str) -> Post:
-    told, filed = archived.revision, read_back(archived.data)
+    revision, filed = archived.revision, read_back(archived.data)
     article = Article(
-        docid=told.docid,
-        url=told.url,
-        title=told.title,
-        published=told.published,
-        body=unbroken(filed.body),
+        docid=revision.docid,
+        url=revision.url,
+        title=revision.title,
+        published=revision.published,
+        body=without_blank_lines(filed.body),
         image=filed.image,
-        fetched_at=told.fetched_at,
-        updated=told.updated,
-        media=told.media,
-        keywords=told.keywords,
-        symbols=told.symbols,
-        editor=told.editor,
-        original_title=told.original_title,
-        pictures=told.pictures,
+        fetched_at=revision.fetched_at,
+        updated=revision.updated,
+        media=revision.media,
+        keywords=revision.keywords,
+        symbols=revision.symbols,
+        editor=revision.editor,
+        original_title=revision.original_title,
+        pictures=revision.pictures,
     )
     return render(article, filed.categories, filed.author, profile)
 
 
-def unbroken(body: str) -> str:
-    """HTML without blank lines, of which Markdown takes nothing for its own; what a browser shows stays the same."""
+def without_blank_lines(body: str) -> str:
+    """Remove blank lines from HTML, so that Markdown passes it on unchanged; a browser shows the same page."""
     parts = _PRE.split(body)
     parts[::2] = [_BLANK.sub("\n", part) for part in parts[::2]]
     parts[1::2] = [_BLANK_IN_PRE.sub("&#10;", part) for part in parts[1::2]]
     return "".join(parts).strip("\n")
 
 
-def _path(path: str, unseen: re.Pattern[str]) -> PurePosixPath:
+def _path(path: str, replaced: re.Pattern[str]) -> PurePosixPath:
     parts = PurePosixPath(path).parts
-    return PurePosixPath(*(unseen.sub(lambda found: found[0].translate(_FULL_WIDTH), part) for part in parts))
+    return PurePosixPath(*(replaced.sub(lambda match: match[0].translate(_FULL_WIDTH), part) for part in parts))

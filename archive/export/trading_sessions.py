@@ -1,7 +1,7 @@
-"""In which part of an exchange's day a moment lies. Pure.
+"""Maps a time to the part of an exchange's trading day. Pure.
 
-The hours are those of continuous trading; each part begins at its first minute, which belongs to it, and ends before
-the next one's. Auctions outside of these hours belong to the part beside them: docs/exports.md.
+The hours are those of continuous trading. Each part includes its first minute and ends before the next part begins.
+Auctions outside these hours belong to the adjacent part: docs/exports.md.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from archive.files.paths import CHINA
 
 
 class SessionPart(StrEnum):
-    """A part of the day, as exports name it."""
+    """A part of the day, as named in exports."""
 
-    PRE_OPEN = "pre-open"  # of a trading day, from midnight until continuous trading begins
+    PRE_OPEN = "pre-open"  # on a trading day, from midnight until continuous trading begins
     MORNING = "morning"
-    NOON = "noon"  # the break between the two
+    NOON = "noon"  # the break between morning and afternoon
     AFTERNOON = "afternoon"
-    AFTER_CLOSE = "after close"  # until midnight; on a half day from the end of the morning
+    AFTER_CLOSE = "after close"  # until midnight; on a half day, from the end of the morning
     NON_TRADING = "non-trading day"
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When continuous trading goes on, on the exchange's clock."""
+    """The hours of continuous trading, in the exchange's local time."""
 
-    since: date  # the first day that has these hours
+    since: date  # the first day with these hours
     opens: time
     noon: time
     resumes: time
@@ -37,35 +37,36 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """On which days an exchange trades."""
+    """The days on which an exchange trades."""
 
-    first: date  # nothing is known of days before
-    last: date  # nor of days after
+    first: date  # earlier days are unknown
+    last: date  # later days are unknown
     trading: frozenset[date]
-    half: frozenset[date]  # of these, the ones that end with the morning
+    half: frozenset[date]  # trading days that end with the morning
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Days and hours of an exchange. Both that there are keep China's time."""
+    """Trading days and hours of an exchange. Both supported exchanges use China's time."""
 
-    hours: tuple[Hours, ...]  # the earliest first
+    hours: tuple[Hours, ...]  # in ascending order
     days: Days
 
 
-SHANGHAI = (Hours(date.min, time(9, 30), time(11, 30), time(13), time(15)),)
-# The second and the third are of HKEX's two phases of longer hours, announced on 23 November 2010.
-HONG_KONG = (
+SHANGHAI_HOURS = (Hours(date.min, time(9, 30), time(11, 30), time(13), time(15)),)
+# The second and third entries are HKEX's two phases of longer hours, announced on 23 November 2010.
+HONG_KONG_HOURS = (
     Hours(date.min, time(10), time(12, 30), time(14, 30), time(16)),
     Hours(date(2011, 3, 7), time(9, 30), time(12), time(13, 30), time(16)),
     Hours(date(2012, 3, 5), time(9, 30), time(12), time(13), time(16)),
 )
 
 
-def part_of(moment: datetime, exchange: Exchange) -> SessionPart | None:
-    """The part of the exchange's day in which a moment lies; None where nobody knows whether it was a trading day.
+def session_part(moment: datetime, exchange: Exchange) -> SessionPart | None:
+    """Return the part of the exchange's day that contains a moment.
 
-    :param moment: aware
+    :param moment: an aware datetime
+    :return: None if the exchange's calendar does not cover the day
     """
     local = moment.astimezone(CHINA)
     day, clock = local.date(), local.time()

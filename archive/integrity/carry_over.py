@@ -1,4 +1,4 @@
-"""Two indexes of one archive: what the old one has that the new one has not."""
+"""Carries rows that the journal cannot reproduce from the old index into the rebuilt one."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from pathlib import Path
 from archive.index.errors import wrap_sqlite_errors
 from archive.model.fetch import JournalPosition
 
-# By the columns that an entry is known by in each.
-_OF_ENTRIES = {
-    "listings": "docid", "revisions": "docid", "texts": "docid", "symbols": "docid", "changes": "docid",
-    "observations": "docid", "addresses": "docid", "entries": "docid",
-}  # fmt: skip
-# Numbered as they came: what a row says counts, and not its number.
-_NUMBERED = ("changes", "observations", "gaps", "searchable")
-# Made again from the versions, and not taken over.
-_DERIVED = ("searchable",)
-# How far lists were read: what the old index knows is never older than the journal's last word on it. See D48.
-_LEDGER = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
+# Tables with rows of articles; each has a column docid.
+_ARTICLE_TABLES = (
+    "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "entries",
+)  # fmt: skip
+# Tables with a serial number as id. Rows are compared and copied without it.
+_SERIAL_TABLES = ("changes", "observations", "gaps", "searchable")
+# Computed from the versions, and so not copied.
+_DERIVED_TABLES = ("searchable",)
+# How far lists were read. The old index is never older than the journal's last record of it (D48).
+_FEED_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
-# Archived with raw = "none": entries of which some look has no place in the journal, or that have a version and no
-# first look, which is of before there were looks. The journal does not know all of them, and what it knows of them
-# (looks that came later, and found something to compare with) means something else without the rest. See D80.
-UNPROVEN = """
+# Articles archived, at least at times, with raw = "none": entries with a fetch that has no position in the journal,
+# or with a version and no first fetch (archived by a version without observations). The journal lacks a part of their
+# fetches, and its later fetches of them mean something else without that part, as each is compared with the state
+# before it (D80).
+UNPROVEN_SQL = """
     SELECT docid FROM old.entries AS e
     WHERE EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.file IS NULL)
        OR (revision > 0
            AND NOT EXISTS (SELECT 1 FROM old.observations AS o WHERE o.docid = e.docid AND o.outcome = 'first'))
 """
 
-# Looks that the old index has at places where the journal has none: it is damaged there, or its file is lost (D123).
-_LOST = """
+# Fetches that the old index has at positions where the journal has none: the journal is damaged there, or the file is
+# lost (D123).
+_LOST_FETCHES_SQL = """
     SELECT DISTINCT docid, file FROM old.observations AS o
     WHERE file IS NOT NULL AND docid NOT IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
         SELECT 1 FROM main.observations AS made
@@ -46,16 +47,16 @@ _LOST = """
 
 @dataclass(frozen=True, slots=True)
 class UnprovenRows:
-    """What of an index its journal cannot bear out."""
+    """The part of an index that its journal cannot reproduce."""
 
-    docids: frozenset[str]  # of articles that were archived without it, now and then or always
-    positions: Mapping[str, JournalPosition]  # up to where the journal's records are applied in it, by their writer
+    docids: frozenset[str]  # articles with fetches that are not in the journal
+    positions: Mapping[str, JournalPosition]  # by journal writer: the last record that is applied in the index
 
 
 def is_sound(path: Path) -> bool:
-    """Whether an index is there, and can be read to its end.
+    """Whether the index at ``path`` exists and passes SQLite's quick check.
 
-    :raises ArchiveError: it cannot be told, as while another program has it locked
+    :raises ArchiveError: the check cannot run, for example because another program holds a lock on the index
     """
     if not path.is_file():
         return False
@@ -69,29 +70,31 @@ def is_sound(path: Path) -> bool:
             return False
 
 
-def lost_fetches(old: Path, new: Path, but: Collection[str] = ()) -> dict[str, set[str]]:
-    """Of which articles the journal has lost looks, by the name of the file that they were in.
+def lost_fetches(old: Path, new: Path, exclude: Collection[str] = ()) -> dict[str, set[str]]:
+    """Find articles with fetches that the journal has lost.
 
-    :param new: to which the journal was applied
-    :param but: articles to which it was not
+    :param new: the index to which the journal was applied
+    :param exclude: docids of articles that were left out when it was applied
+    :return: docids by the name of the journal file that had the fetches
     """
-    found: dict[str, set[str]] = {}
+    docids: dict[str, set[str]] = {}
     with attached(old, new) as connection:
-        for docid, file in connection.execute(_LOST, [json.dumps(list(but))]) if connection else ():
-            found.setdefault(file, set()).add(docid)
-    return found
+        for docid, file in connection.execute(_LOST_FETCHES_SQL, [json.dumps(list(exclude))]) if connection else ():
+            docids.setdefault(file, set()).add(docid)
+    return docids
 
 
 def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows | None:
-    """What only the old index knows; None where there is none that can be read.
+    """Find what only the old index has.
 
-    :param lost: articles of which the journal has lost looks
+    :param lost: docids of articles with fetches that the journal has lost
+    :return: None if there is no readable old index
     """
     with attached(old, new) as connection:
         if connection is None:
             return None
         return UnprovenRows(
-            frozenset(docid for (docid,) in connection.execute(UNPROVEN)) | frozenset(lost),
+            frozenset(docid for (docid,) in connection.execute(UNPROVEN_SQL)) | frozenset(lost),
             {
                 writer: JournalPosition(file, offset)
                 for writer, file, offset in connection.execute('SELECT writer, file, "offset" FROM old.journal')
@@ -100,85 +103,85 @@ def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows |
 
 
 def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:
-    """Put into an index what the journal cannot know: articles archived without it, and how far lists were read.
+    """Copy what the journal cannot reproduce: articles archived without it, and how far lists were read.
 
-    :param new: to which the journal was applied up to where it is applied in the old one, but for looks at what is
-        :func:`unproven`; where nothing is, to which all of it was
-    :param lost: articles of which the journal has lost looks
-    :return: how many entries were taken over; 0 when there is no old index that can be read
+    :param new: the index to which the journal was applied: to the positions at which it is applied in the old index,
+        without the fetches of :func:`unproven` articles; if there are none of these, the whole journal
+    :param lost: docids of articles with fetches that the journal has lost
+    :return: the number of entries copied; 0 if there is no readable old index
     """
     with attached(old, new) as connection:
         if connection is None:
             return 0
         connection.execute(
-            f"""CREATE TEMP TABLE taken AS SELECT docid FROM ({UNPROVEN})
+            f"""CREATE TEMP TABLE carried AS SELECT docid FROM ({UNPROVEN_SQL})
                 UNION SELECT docid FROM old.entries WHERE docid NOT IN (SELECT docid FROM main.entries)
                 UNION SELECT value FROM json_each(?)""",  # noqa: S608
             [json.dumps(list(lost))],
         )
-        [(count,)] = connection.execute("SELECT count(*) FROM taken")
-        for table in _OF_ENTRIES:
-            columns = ", ".join(columns_of(connection, table, but_id=table in _NUMBERED))
-            connection.execute(f"DELETE FROM main.{table} WHERE docid IN (SELECT docid FROM taken)")  # noqa: S608
+        [(count,)] = connection.execute("SELECT count(*) FROM carried")
+        for table in _ARTICLE_TABLES:
+            columns = ", ".join(columns_of(connection, table, exclude_id=table in _SERIAL_TABLES))
+            connection.execute(f"DELETE FROM main.{table} WHERE docid IN (SELECT docid FROM carried)")  # noqa: S608
             connection.execute(
                 f"""INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}
-                    WHERE docid IN (SELECT docid FROM taken)"""  # noqa: S608
+                    WHERE docid IN (SELECT docid FROM carried)"""  # noqa: S608
             )
-        if lost or connection.execute(f"SELECT 1 FROM ({UNPROVEN}) LIMIT 1").fetchone():  # noqa: S608
+        if lost or connection.execute(f"SELECT 1 FROM ({UNPROVEN_SQL}) LIMIT 1").fetchone():  # noqa: S608
             connection.execute("INSERT OR REPLACE INTO main.journal SELECT * FROM old.journal")
-        for table in _LEDGER:
+        for table in _FEED_TABLES:
             columns = ", ".join(columns_of(connection, table))
             connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
             connection.execute(
                 f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
             )
-        if columns_of(connection, "images", of="old"):
+        if columns_of(connection, "images", schema="old"):
             _carry_over_images(connection)
         connection.commit()
         return int(count)
 
 
 def carry_over_manifests(old: Path, new: Path) -> None:
-    """Put into an index what each manifest was when it was written: the one on the disk may be another by now."""
+    """Copy the recorded content of each manifest: the file on disk may have changed since it was written."""
     with attached(old, new) as connection:
         if connection is None:
             return
         for table in ("manifests", "sealed_files"):
             columns = ", ".join(columns_of(connection, table))
             connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}")  # noqa: S608
-        for table, same in (("revisions", ("docid", "number", "sha256")), ("images", ("url", "sha256"))):
-            if columns_of(connection, table, of="old"):
-                alike = " AND ".join(f"o.{column} = main.{table}.{column}" for column in same)
+        for table, key in (("revisions", ("docid", "number", "sha256")), ("images", ("url", "sha256"))):
+            if columns_of(connection, table, schema="old"):
+                matches = " AND ".join(f"o.{column} = main.{table}.{column}" for column in key)
                 connection.execute(
-                    f"""UPDATE main.{table} SET sealed = (SELECT sealed FROM old.{table} AS o WHERE {alike})
+                    f"""UPDATE main.{table} SET sealed = (SELECT sealed FROM old.{table} AS o WHERE {matches})
                         WHERE sealed IS NULL"""  # noqa: S608
                 )
         connection.commit()
 
 
 def carry_over_alerts(old: Path, new: Path) -> None:
-    """Put into an index how far alerts are told, once all its versions are searchable.
+    """Copy the position of each alert: up to which version matches were sent. All versions must be searchable.
 
-    Versions may have other numbers there: what was not told yet is told later. Where what was told has come among
-    that, it is told again, rather than any not at all.
+    Versions may have other numbers in the new index, so each position moves to just before the first version that was
+    not sent yet. Versions after it that were sent already are sent again, so that none is left out.
     """
     with attached(old, new) as connection:
-        if connection is None or not columns_of(connection, "alerts", of="old"):
+        if connection is None or not columns_of(connection, "alerts", schema="old"):
             return
         columns = columns_of(connection, "alerts")
         others = ", ".join(name for name in columns if name != '"position"')
         connection.execute(
             f"""INSERT OR REPLACE INTO main.alerts ({others}, position) SELECT {others}, coalesce(
-                    (SELECT min(made.id) - 1 FROM old.searchable AS untold JOIN main.searchable AS made
-                     USING (docid, number) WHERE untold.id > alerts.position),
+                    (SELECT min(made.id) - 1 FROM old.searchable AS unsent JOIN main.searchable AS made
+                     USING (docid, number) WHERE unsent.id > alerts.position),
                     (SELECT max(id) FROM main.searchable), 0)
-                FROM old.alerts"""  # noqa: S608 - of names of columns
+                FROM old.alerts"""  # noqa: S608 - column names
         )
         connection.commit()
 
 
 def _carry_over_images(connection: sqlite3.Connection) -> None:
-    """Those of such articles; and what was kept of others when no journal was."""
+    """Copy the images of carried articles, and those of other articles that were stored without a journal."""
     columns = ", ".join(columns_of(connection, "images"))
     connection.execute(
         f"""INSERT OR REPLACE INTO main.images ({columns}) SELECT {columns} FROM old.images
@@ -188,32 +191,39 @@ def _carry_over_images(connection: sqlite3.Connection) -> None:
 
 
 def index_differences(old: Path, new: Path) -> dict[str, int]:
-    """How many rows two indexes do not have in common, by table; tables that agree are left out."""
+    """Count rows that only one of two indexes has.
+
+    :return: the count by table, without tables that agree; empty if there is no readable old index
+    """
     with attached(old, new) as connection:
         if connection is None:
             return {}
-        found = {}
-        of_pictures = ("images",) if columns_of(connection, "images", of="old") else ()
-        for table in (*_OF_ENTRIES, *_DERIVED, *_LEDGER, *of_pictures):
-            if not columns_of(connection, table, of="old"):  # an older program's index, which had no such table
+        counts = {}
+        image_tables = ("images",) if columns_of(connection, "images", schema="old") else ()
+        for table in (*_ARTICLE_TABLES, *_DERIVED_TABLES, *_FEED_TABLES, *image_tables):
+            if not columns_of(connection, table, schema="old"):  # an older version wrote the index, without it
                 continue
-            # Each row by its key: EXCEPT would put all of both into tables of their own, texts and all. See D119.
-            columns = columns_of(connection, table, but_id=table in _NUMBERED)
-            alike = " AND ".join(f"theirs.{column} IS ours.{column}" for column in columns)
+            # A join looks each row up by its key. EXCEPT would copy both tables, texts included (D119).
+            columns = columns_of(connection, table, exclude_id=table in _SERIAL_TABLES)
+            matches = " AND ".join(f"theirs.{column} IS ours.{column}" for column in columns)
             differing = 0
             for one, other in (("main", "old"), ("old", "main")):
                 differing += connection.execute(
                     f"""SELECT count(*) FROM {one}.{table} AS ours
-                        LEFT JOIN {other}.{table} AS theirs ON {alike} WHERE theirs.rowid IS NULL"""  # noqa: S608
+                        LEFT JOIN {other}.{table} AS theirs ON {matches} WHERE theirs.rowid IS NULL"""  # noqa: S608
                 ).fetchone()[0]
             if differing:
-                found[table] = differing
-        return found
+                counts[table] = differing
+        return counts
 
 
 @contextmanager
 def attached(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
-    """A connection to ``new``, as ``main``, and ``old``; None when there is no old one with the same tables."""
+    """Open ``new`` as schema ``main``, with ``old`` attached as schema ``old``.
+
+    :return: None if there is no readable old index, or its ``entries`` table has other columns
+    :raises ArchiveError: a query in the block fails
+    """
     connection = sqlite3.connect(new)
     try:
         if not old.exists():
@@ -221,10 +231,10 @@ def attached(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
             return
         try:
             connection.execute("ATTACH ? AS old", [str(old)])
-            same = columns_of(connection, "entries") == columns_of(connection, "entries", of="old")
+            same_columns = columns_of(connection, "entries") == columns_of(connection, "entries", schema="old")
         except sqlite3.DatabaseError:
-            same = False
-        if not same:
+            same_columns = False
+        if not same_columns:
             yield None
             return
         with wrap_sqlite_errors(new):
@@ -233,7 +243,9 @@ def attached(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
         connection.close()
 
 
-def columns_of(connection: sqlite3.Connection, table: str, *, but_id: bool = False, of: str = "main") -> list[str]:
-    """Names of a table's columns, quoted."""
-    rows = connection.execute(f"PRAGMA {of}.table_info({table})").fetchall()
-    return [f'"{row[1]}"' for row in rows if not (but_id and row[1] == "id")]
+def columns_of(
+    connection: sqlite3.Connection, table: str, *, exclude_id: bool = False, schema: str = "main"
+) -> list[str]:
+    """Return the quoted names of a table's columns; with ``exclude_id``, without the column ``id``."""
+    rows = connection.execute(f"PRAGMA {schema}.table_info({table})").fetchall()
+    return [f'"{row[1]}"' for row in rows if not (exclude_id and row[1] == "id")]

@@ -1,4 +1,4 @@
-"""Seals each day that is over: writes its manifest, which nobody changes afterwards."""
+"""Seals each past day: writes its manifest, which is never changed afterwards."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ from archive.model.times import to_text
 from archive.store import Store
 
 
+def manifests_path(root: Path) -> Path:
+    """Return the folder of the manifests of the archive at ``root``."""
+    return root / INNER / "manifests"
+
+
 def seal(root: Path, store: Store, now: datetime) -> list[str]:
-    """Write the manifests of days that are over.
+    """Write the manifests of past days (days of China's time).
 
-    What is found late, of a day that is sealed, goes into the next one. Where there is nothing to seal this costs
-    three questions to the index and a look into a folder.
+    What is found late, of a day that is sealed already, goes into the next manifest. If there is nothing to seal, the
+    call costs three queries and the listing of two folders.
 
-    :return: the days that were sealed
+    :return: the days that were sealed, YYYY-MM-DD, ascending
     :raises ArchiveError: a manifest cannot be written
     """
     adopt(root, store)
@@ -30,18 +35,19 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
     last = max(sealed, default="")
     lines: defaultdict[str, list[Line]] = defaultdict(list)
     today = now.astimezone(CHINA).date()
-    for revision in store.manifests.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
+    midnight = datetime.combine(today, datetime.min.time(), CHINA)
+    for revision in store.manifests.unsealed(midnight):
         day = _day_for(revision.fetched_at.astimezone(CHINA).date(), last)
         observed = to_text(revision.fetched_at) or "-"
         lines[day].append(Line(revision.sha256, revision.path, revision.docid, str(revision.number), observed))
-    for at, name, sha256 in store.images.unsealed(datetime.combine(today, datetime.min.time(), CHINA)):
+    for at, name, sha256 in store.images.unsealed(midnight):
         lines[_day_for(at.astimezone(CHINA).date(), last)].append(Line(sha256, name))
-    known = store.manifests.raw_files()
+    sealed_files = store.manifests.raw_files()
     for path in warc_files(journal_path(root)):
-        stated = path.name.split("-")[1]
-        finished = date(int(stated[:4]), int(stated[4:6]), int(stated[6:]))
-        if path.name not in known and finished < today:
-            lines[_day_for(finished, last)].append(Line(sha256_of_file(path), path.relative_to(root).as_posix()))
+        digits = path.name.split("-")[1]
+        finished = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        if path.name not in sealed_files and finished < today:
+            lines[_day_for(finished, last)].append(Line(sha256_of(path), path.relative_to(root).as_posix()))
     done = sorted(day for day in lines if day < today.isoformat())
     for day in done:
         data = write_manifest(day, (last, sealed[last]) if last else None, lines[day])
@@ -54,14 +60,17 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
 
 
 def adopt(root: Path, store: Store) -> None:
-    """Take note of manifests that the index knows nothing of: of a crash, or of a rebuild.
+    """Record manifests on disk that the index does not have, after a crash or a rebuild.
 
-    What is in them is believed where the index has the very same; ``verify`` tells of the rest.
+    A line marks a version, image or file as sealed only if the index has the same values; ``verify`` reports the
+    others. Files that are not manifests are ignored.
+
+    :raises ArchiveError: the index cannot be read or written
     """
     folder = manifests_path(root)
-    known = store.manifests.roots()
+    recorded = store.manifests.roots()
     for path in sorted(folder.glob("*.tsv")) if folder.is_dir() else ():
-        if path.stem in known or not path.is_file():
+        if path.stem in recorded or not path.is_file():
             continue
         data = path.read_bytes()
         try:
@@ -69,12 +78,30 @@ def adopt(root: Path, store: Store) -> None:
             day, _, lines = read_manifest(data)
         except (ValueError, TypeError):
             continue
-        if day == path.stem:  # else it is somebody's copy
+        if day == path.stem:  # otherwise it is a copy under another name
             store.manifests.commit(day, data, lines)
 
 
 def _day_for(day: date, last: str) -> str:
-    """The manifest that something of a day goes into."""
+    """Return the day whose manifest takes a file of ``day``: the day itself, or the one after the last sealed."""
     if last and day.isoformat() <= last:
         return (date.fromisoformat(last) + timedelta(days=1)).isoformat()
     return day.isoformat()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic.wrap_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".new")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        atomic.sync_folder(path.parent)

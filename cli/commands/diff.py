@@ -6,8 +6,8 @@ import json
 
 import click
 
-from archive.diff.revisions import differ
-from archive.files.layout import index_path
+from archive.archive import index_path
+from archive.diff.revisions import compare_revisions
 from archive.model.article import Revision
 from archive.store import Store
 from cli.article_document import find_entry
@@ -38,7 +38,7 @@ def diff(context: CommandContext, id: str, rev: tuple[int, ...], as_json: bool) 
     if entry is None:
         raise CommandError(f"the archive {root} has no article {id}")
     old, new = _two_versions(store.articles.revisions(entry["docid"]), rev, entry["docid"])
-    found = differ(store, root, old, new, plain_text) if old else None
+    found = compare_revisions(store, root, old, new, plain_text) if old else None
     if as_json:
         click.echo(json.dumps(difference_json(entry["path"], old, new, found), ensure_ascii=False))
     elif found:

@@ -91,9 +91,9 @@ def _newest(format: str, limit: int | None) -> int | None:  # noqa: A002 - as ab
     kind = OUTPUTS[format]
     if isinstance(kind, Folder):
         return limit
-    if limit and kind.most and limit > kind.most:
-        raise CommandError(f"--limit is {limit}, and {kind.most} are the most that {format} takes")
-    return limit or kind.newest
+    if limit and kind.max_limit and limit > kind.max_limit:
+        raise CommandError(f"--limit is {limit}, and {kind.max_limit} are the most that {format} takes")
+    return limit or kind.default_limit
 
 
 def _in_words(

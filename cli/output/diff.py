@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from archive.diff.revisions import Difference
-from archive.diff.text import DiffPart, DiffPiece, folded
+from archive.diff.text import DiffPart, DiffPiece, fold_unchanged
 from archive.files.paths import CHINA
 from archive.model.article import ArticleImage, Revision
 from cli.output.console import console_here
@@ -41,7 +41,7 @@ def show_difference(found: Difference) -> None:
         console.print("The text is the same.")
     else:
         console.print()
-        console.print(_marked(folded(found.text, AROUND), coloured=coloured))
+        console.print(_marked(fold_unchanged(found.text, AROUND), coloured=coloured))
 
 
 def show_lone_version(revision: Revision) -> None:

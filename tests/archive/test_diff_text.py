@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.diff.text import DiffPart, DiffPiece, compare, folded
+from archive.diff.text import DiffPart, DiffPiece, compare, fold_unchanged
 
 MARKS = {DiffPart.SAME: "{}", DiffPart.REMOVED: "[-{}-]", DiffPart.ADDED: "{{+{}+}}", DiffPart.SKIPPED: "<{}>"}
 
@@ -84,18 +84,18 @@ def test_both_texts_can_be_read_from_what_is_told(old: str, new: str) -> None:
     assert {(one.part, other.part) for one, other in pairwise(pieces)} <= allowed
     if old == new:
         assert [piece.part for piece in pieces] == [DiffPart.SAME] * bool(old)
-    assert before(folded(pieces, 3)) == old, "folding only names what it leaves out"
+    assert before(fold_unchanged(pieces, 3)) == old, "folding only names what it leaves out"
 
 
 def test_long_stretches_that_stayed_are_folded_around_the_changes() -> None:
     same = "".join(f"第{n}句。" for n in range(40))
     pieces = compare(f"{same}涨{same}", f"{same}跌{same}")
-    shown = folded(pieces, 8)
+    shown = fold_unchanged(pieces, 8)
     assert [piece.part for piece in shown] == [
         DiffPart.SKIPPED, DiffPart.SAME, DiffPart.REMOVED, DiffPart.ADDED, DiffPart.SAME, DiffPart.SKIPPED,
     ]  # fmt: skip
     assert (shown[1].text, shown[4].text) == (same[-8:], same[:8])
-    assert folded(compare("一二三四五", "一二三四六"), 2) == compare("一二三四五", "一二三四六"), (
+    assert fold_unchanged(compare("一二三四五", "一二三四六"), 2) == compare("一二三四五", "一二三四六"), (
         "a mark is no shorter"
     )
 

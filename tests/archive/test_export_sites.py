@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from archive.export.folder import LIST, fill
-from archive.export.sites import unbroken
+from archive.export.folder import LIST_NAME, fill
+from archive.export.sites import without_blank_lines
 from archive.files.post import body_of, load
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, NotWritableError
@@ -39,7 +39,7 @@ def in_parts(data: bytes) -> tuple[list[str], str]:
     told = head.splitlines()
     digest = hashlib.sha256(body.encode()).hexdigest()
     assert f"sha256: '{digest}'" in told
-    return [line for line in told if not line.startswith("sha256: ")], unbroken(body)
+    return [line for line in told if not line.startswith("sha256: ")], without_blank_lines(body)
 
 
 @pytest.mark.parametrize(("profile", "body"), [("sample", "faithful"), ("extended", "clean"), ("hugo", "faithful")])
@@ -72,7 +72,7 @@ def test_a_folder_is_what_an_archive_of_its_profile_has(home: Home, crawl: Crawl
     ],
 )
 def test_a_body_has_nothing_that_markdown_takes_for_its_own(body: str, expected: str) -> None:
-    assert unbroken(body) == expected
+    assert without_blank_lines(body) == expected
     pre_before, pre_after = (LexborHTMLParser(html).css("pre") for html in (body, expected))
     assert [each.text() for each in pre_before] == [each.text() for each in pre_after]
 
@@ -101,27 +101,31 @@ def test_what_a_query_no_longer_finds_goes_and_what_stays_keeps_its_time(home: H
     assert len(left) == 3
     assert {path: (home.folder / "out" / path).stat().st_mtime_ns for path in left}.items() <= whole.items()
     assert home.run("export", "hugo", "没有这个", "-o", "out").status == 0
-    assert [path.name for path in (home.folder / "out").iterdir()] == [LIST], "empty folders go too"
+    assert [path.name for path in (home.folder / "out").iterdir()] == [LIST_NAME], "empty folders go too"
 
 
 def test_nothing_of_anybody_else_is_touched(home: Home, crawl: Crawl) -> None:
     crawl()
     before = files_of(home.root)
     for place in ("news", "news/x", "news/.finarchive/x", "."):
-        assert_refused(home.run("export", "hexo", "-o", place), 2, "lie in each other")
+        assert_refused(home.run("export", "hexo", "-o", place), 2, "overlap")
     (home.folder / "mine").mkdir()
     (home.folder / "mine" / "_index.md").write_text("mine")
     (home.folder / "link").symlink_to(home.root)
     assert_refused(home.run("export", "hexo", "-o", "mine"), 2, "not empty", "another folder")
-    assert_refused(home.run("export", "hexo", "-o", "finarchive.toml"), 2, "is no folder")
-    assert_refused(home.run("export", "hexo", "-o", "link/x"), 2, "lie in each other")
+    assert_refused(home.run("export", "hexo", "-o", "finarchive.toml"), 2, "is not a folder")
+    assert_refused(home.run("export", "hexo", "-o", "link/x"), 2, "overlap")
     assert_refused(home.run("export", "hexo"), 2, "name the folder with -o")
     assert_refused(home.run("export", "csv", "-o", "mine"), 2, "is a folder")
     assert files_of(home.root) == before
     assert home.run("export", "hexo", "-o", "mine/news").status == 0
     (home.folder / "mine/news/_index.md").write_text("mine")
     assert home.run("export", "hexo", "没有这个", "-o", "mine/news").status == 0
-    assert files_of(home.folder / "mine") == {"_index.md": b"mine", f"news/{LIST}": b"", "news/_index.md": b"mine"}
+    assert files_of(home.folder / "mine") == {
+        "_index.md": b"mine",
+        f"news/{LIST_NAME}": b"",
+        "news/_index.md": b"mine",
+    }
 
 
 def test_a_file_that_is_not_as_recorded_is_left_out_and_told(home: Home, crawl: Crawl) -> None:
@@ -149,17 +153,17 @@ def test_a_run_that_breaks_off_is_put_right_by_the_next(tmp_path: Path) -> None:
     assert files_of(out) == {"a/1.md": b"1", "a/2.md": b"2", "b/0.md": b"0"}
     fill(out, archive, [Post(PurePosixPath("a/2.md"), b"changed")])
     assert files_of(out) == {"a/2.md": b"changed"}
-    assert (out / LIST).read_text() == "a/2.md\n"
+    assert (out / LIST_NAME).read_text() == "a/2.md\n"
     assert not (out / "b").exists()
 
 
-@pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", LIST])
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", LIST_NAME])
 def test_no_path_leads_out(tmp_path: Path, path: str) -> None:
     out = tmp_path / "out"
     with pytest.raises(ArchiveError, match="leads out"):
         fill(out, tmp_path / "news", [Post(PurePosixPath(path), b"")])
     (tmp_path / "x").write_text("mine")
-    (out / LIST).write_text(f"{path}\n")
+    (out / LIST_NAME).write_text(f"{path}\n")
     fill(out, tmp_path / "news", [])
     assert (tmp_path / "x").read_text() == "mine"
 

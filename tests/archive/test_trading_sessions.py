@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from archive.export.calendars import exchanges
-from archive.export.trading_sessions import HONG_KONG, SHANGHAI, Days, Exchange, SessionPart, part_of
+from archive.export.trading_sessions import HONG_KONG_HOURS, SHANGHAI_HOURS, Days, Exchange, SessionPart, session_part
 from archive.files.paths import CHINA
 
 DAY, HALF, SUNDAY = date(2026, 9, 30), date(2026, 12, 24), date(2026, 9, 27)
@@ -42,36 +42,37 @@ HONG_KONG_EDGES = [
 
 @pytest.mark.parametrize(
     ("hours", "clock", "before", "since"),
-    [(SHANGHAI, *edge) for edge in SHANGHAI_EDGES] + [(HONG_KONG, *edge) for edge in HONG_KONG_EDGES],
+    [(SHANGHAI_HOURS, *edge) for edge in SHANGHAI_EDGES] + [(HONG_KONG_HOURS, *edge) for edge in HONG_KONG_EDGES],
 )
 def test_a_part_begins_with_its_first_minute(
     hours: tuple, clock: str, before: SessionPart | None, since: SessionPart
 ) -> None:
     exchange = Exchange(hours, DAYS)
-    assert part_of(at(DAY, clock), exchange) is since
+    assert session_part(at(DAY, clock), exchange) is since
     if before:
-        assert part_of(at(DAY, clock) - LAST_MOMENT, exchange) is before
+        assert session_part(at(DAY, clock) - LAST_MOMENT, exchange) is before
 
 
 def test_a_half_day_ends_with_its_morning() -> None:
-    exchange = Exchange(HONG_KONG, DAYS)
-    parts = [part_of(at(HALF, clock), exchange) for clock in ("09:29", "09:30", "11:59", "12:00", "13:00", "17:00")]
+    exchange = Exchange(HONG_KONG_HOURS, DAYS)
+    clocks = ("09:29", "09:30", "11:59", "12:00", "13:00", "17:00")
+    parts = [session_part(at(HALF, clock), exchange) for clock in clocks]
     assert parts == [SessionPart.PRE_OPEN, SessionPart.MORNING, SessionPart.MORNING, *[SessionPart.AFTER_CLOSE] * 3]
 
 
 def test_a_day_without_trading_is_one_from_midnight_to_midnight() -> None:
-    exchange = Exchange(SHANGHAI, DAYS)
-    assert part_of(at(SUNDAY, "00:00"), exchange) is SessionPart.NON_TRADING
-    assert part_of(at(SUNDAY, "23:59"), exchange) is SessionPart.NON_TRADING
+    exchange = Exchange(SHANGHAI_HOURS, DAYS)
+    assert session_part(at(SUNDAY, "00:00"), exchange) is SessionPart.NON_TRADING
+    assert session_part(at(SUNDAY, "23:59"), exchange) is SessionPart.NON_TRADING
     # In China it is already Wednesday.
-    assert part_of(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is SessionPart.PRE_OPEN
+    assert session_part(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is SessionPart.PRE_OPEN
 
 
 def test_where_nobody_knows_nothing_is_said() -> None:
-    exchange = Exchange(SHANGHAI, DAYS)
-    assert part_of(at(date(1999, 12, 31), "10:00"), exchange) is None
-    assert part_of(at(date(2026, 12, 31), "10:00"), exchange) is SessionPart.NON_TRADING
-    assert part_of(at(date(2027, 1, 1), "00:00"), exchange) is None
+    exchange = Exchange(SHANGHAI_HOURS, DAYS)
+    assert session_part(at(date(1999, 12, 31), "10:00"), exchange) is None
+    assert session_part(at(date(2026, 12, 31), "10:00"), exchange) is SessionPart.NON_TRADING
+    assert session_part(at(date(2027, 1, 1), "00:00"), exchange) is None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_where_nobody_knows_nothing_is_said() -> None:
     ],
 )
 def test_hong_kong_had_other_hours(day: date, clock: str, expected: SessionPart) -> None:
-    assert part_of(at(day, clock), exchanges()["hong_kong"]) is expected
+    assert session_part(at(day, clock), exchanges()["hong_kong"]) is expected
 
 
 @pytest.mark.parametrize(
@@ -115,12 +116,12 @@ def test_hong_kong_had_other_hours(day: date, clock: str, expected: SessionPart)
     ],
 )
 def test_the_exchanges_days_are_known(name: str, day: str, clock: str, expected: SessionPart | None) -> None:
-    assert part_of(at(date.fromisoformat(day), clock), exchanges()[name]) is expected
+    assert session_part(at(date.fromisoformat(day), clock), exchanges()[name]) is expected
 
 
 def test_beyond_its_last_day_a_calendar_says_nothing() -> None:
     for exchange in exchanges().values():
         last = exchange.days.last
         assert last >= date(2026, 12, 31)
-        assert part_of(at(last, "10:00"), exchange) is not None
-        assert part_of(at(last, "10:00") + timedelta(days=1), exchange) is None
+        assert session_part(at(last, "10:00"), exchange) is not None
+        assert session_part(at(last, "10:00") + timedelta(days=1), exchange) is None

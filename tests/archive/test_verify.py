@@ -196,7 +196,7 @@ def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: 
     assert done.status == 4
     assert sorted(done.json["repaired"]) == sorted(name(archive, path) for path in (spoilt, lost, old))
     assert done.json["problems"] == [
-        {"kind": "extra", "path": "extra.md", "detail": "nothing is recorded of this file"}
+        {"kind": "extra", "path": "extra.md", "detail": "the index has no record of this file"}
     ]
     assert {path: path.read_bytes() for path in before} == before
     assert (archive.root / ".finarchive" / "quarantine" / name(archive, spoilt)).exists()

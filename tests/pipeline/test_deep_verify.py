@@ -19,7 +19,7 @@ from tests.conftest import NEWEST, Home
 pytestmark = pytest.mark.slow  # each test reads the raw pages anew, in processes of their own
 
 INDEX = ".finarchive/index.db"
-MISSING = "the raw pages say that there is such a row, and it is not there"
+MISSING = "the row is missing: the raw pages have it"
 
 
 @pytest.fixture(scope="module")
@@ -72,48 +72,48 @@ def test_an_archive_as_it_was_recorded_has_no_problem(archive: Home) -> None:
 CHANGES = {
     "an entry's address": (
         "UPDATE entries SET url = 'https://a.cn/x' WHERE docid = 'nreplica0000002'",
-        "entries docid=nreplica0000002: url is not what the raw pages say",
+        "entries docid=nreplica0000002: url differs from the raw pages",
     ),
     "when an entry was seen": (
         "UPDATE entries SET first_seen = '2020-01-01T00:00:00.000+00:00' WHERE docid = 'nreplica0000005'",
-        "entries docid=nreplica0000005: first_seen is not what the raw pages say",
+        "entries docid=nreplica0000005: first_seen differs from the raw pages",
     ),
     "an entry added": (
         "INSERT INTO entries (docid, url, first_seen, status) VALUES ('zzzz', 'https://a.cn/z', '2026', 'pending')",
-        "entries docid=zzzz: the raw pages know nothing of this row",
+        "entries docid=zzzz: the raw pages do not have this row",
     ),
     "an entry taken away": (
         "DELETE FROM entries WHERE docid = 'nreplica0000005'",
-        "entries docid=nreplica0000005: the raw pages say that there is such a row, and it is not there",
+        "entries docid=nreplica0000005: the row is missing: the raw pages have it",
     ),
     "a listing taken away": (
         "DELETE FROM listings WHERE docid = 'nreplica0000003'",
-        "listings feed=feed1 docid=nreplica0000003: the raw pages say that there is such a row, and it is not there",
+        "listings feed=feed1 docid=nreplica0000003: the row is missing: the raw pages have it",
     ),
     "a listing added": (
         "INSERT INTO listings (feed, docid, ground) VALUES ('other', 'nreplica0000003', 0)",
-        "listings feed=other docid=nreplica0000003: the raw pages know nothing of this row",
+        "listings feed=other docid=nreplica0000003: the raw pages do not have this row",
     ),
     "a version's title and story": (
         "UPDATE revisions SET title = 'x', story = 'y' WHERE docid = 'nreplica0000000' AND number = 1",
-        "revisions docid=nreplica0000000 number=1: title, story are not what the raw pages say",
+        "revisions docid=nreplica0000000 number=1: title, story differ from the raw pages",
     ),
     "a text": (
         "UPDATE texts SET text = replace(text, '改过', '没改') WHERE docid = 'nreplica0000000' AND number = 2",
-        "texts docid=nreplica0000000 number=2: text is not what the raw pages say",
+        "texts docid=nreplica0000000 number=2: text differs from the raw pages",
     ),
     "a symbol added": (
         "INSERT INTO symbols VALUES ('sh600000', 'nreplica0000002', 1)",
-        "symbols symbol=sh600000 docid=nreplica0000002 number=1: the raw pages know nothing of this row",
+        "symbols symbol=sh600000 docid=nreplica0000002 number=1: the raw pages do not have this row",
     ),
     "an observation": (
         "UPDATE observations SET evidence = 'x' WHERE outcome = 'gone'",
-        "observations docid=nreplica0000001 at={at}: evidence is not what the raw pages say",
+        "observations docid=nreplica0000001 at={at}: evidence differs from the raw pages",
     ),
     "an observation doubled": (
         """INSERT INTO observations SELECT id + 100, docid, at, outcome, revision, again, returned, given_up, kind,
            evidence, status, digest, file, "offset" FROM observations WHERE outcome = 'gone'""",
-        "observations docid=nreplica0000001 at={at}: it is there more or less often than the raw pages say",
+        "observations docid=nreplica0000001 at={at}: the number of copies differs from the raw pages",
     ),
     "a change taken away": (
         "DELETE FROM changes WHERE docid = 'nreplica0000001'",
@@ -121,19 +121,19 @@ CHANGES = {
     ),
     "an address added": (
         "INSERT INTO addresses (docid, until, url) VALUES ('nreplica0000002', '2026', 'https://a.cn/x')",
-        "addresses docid=nreplica0000002 until=2026: the raw pages know nothing of this row",
+        "addresses docid=nreplica0000002 until=2026: the raw pages do not have this row",
     ),
     "a picture added": (
         "INSERT INTO images (url, host, status, attempts, due, first_seen) VALUES ('x', 'a', 'parked', 1, '', '')",
-        "images url=x: the raw pages know nothing of this row",
+        "images url=x: the raw pages do not have this row",
     ),
     "up to where looks are applied": (
         'UPDATE journal SET "offset" = "offset" + 1 WHERE writer = \'looks\'',
-        "journal writer=looks: offset is not what the raw pages say",
+        "journal writer=looks: offset differs from the raw pages",
     ),
     "a sealed file": (
         "DELETE FROM sealed_files",
-        "sealed_files file={file}: the raw pages say that there is such a row, and it is not there",
+        "sealed_files file={file}: the row is missing: the raw pages have it",
     ),
 }
 
@@ -161,9 +161,7 @@ def test_a_symbol_that_a_version_names_is_missed(archive: Home) -> None:
 
 def test_a_text_that_was_taken_away_is_named(archive: Home) -> None:
     archive.execute("DELETE FROM texts WHERE docid = 'nreplica0000000' AND number = 1")
-    assert named(archive) == [
-        "texts docid=nreplica0000000 number=1: the raw pages say that there is such a row, and it is not there"
-    ]
+    assert named(archive) == ["texts docid=nreplica0000000 number=1: the row is missing: the raw pages have it"]
 
 
 def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
@@ -203,7 +201,7 @@ def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(
     home.execute("UPDATE texts SET text = 'x' WHERE docid = 'nreplica0000004'")
     found = home.run("verify", "--deep", "--json").json["problems"]
     assert [problem["detail"] for problem in found if problem["kind"] == "index"] == [
-        "texts docid=nreplica0000004 number=1: text is not what the raw pages say"
+        "texts docid=nreplica0000004 number=1: text differs from the raw pages"
     ]
 
 

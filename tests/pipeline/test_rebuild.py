@@ -271,7 +271,7 @@ def test_an_index_with_a_damaged_page_is_made_anew(lived: Home, table: str) -> N
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     told = lived.run("verify")
-    assert "finarchive rebuild makes it anew" in told.out + told.err
+    assert "finarchive rebuild" in told.out + told.err
     run(lived, "rebuild")
     assert tree(lived) == files
     assert index(lived, RECORD) == rows
