@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.archive import index_path, journal_path
+from archive.files.layout import index_path, journal_path, manifests_path
 from archive.integrity.index_diff import diff_indexes
 from archive.integrity.manifest_check import Problem
 from archive.integrity.seal import adopt

@@ -27,7 +27,7 @@ def fill(folder: Path, archive: Path, posts: Iterable[Post]) -> None:
     :raises ArchiveError: a path leads out of the folder
     """
     _check_target(folder, archive)
-    with wrap_errors(folder):
+    with wrap_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         obsolete = _listed_paths(folder / LIST_NAME)
         with (

@@ -9,7 +9,6 @@ from pathlib import Path
 from archive.files.hashing import sha256_of, sha256_of_file
 from archive.files.layout import index_path, manifests_path
 from archive.files.manifest import Line, read_manifest
-from archive.integrity.seal import manifests_path, sha256_of
 from archive.model.times import to_text
 from archive.store import Store
 
@@ -36,7 +35,7 @@ def check_manifests(root: Path, store: Store, named: Set[str], read: Mapping[str
         name = path.relative_to(root).as_posix()
         if path.is_symlink() or not path.is_file():
             yield Problem("missing", name, "there is no such manifest")
-        elif (actual := hashlib.sha256(data := path.read_bytes()).hexdigest()) != roots[day]:
+        elif (actual := sha256_of(data := path.read_bytes())) != roots[day]:
             yield Problem("tampered", name, f"its sha256 is {actual}, recorded is {roots[day]}")
         else:
             yield from _check_manifest(root, store, path, data, previous=previous, named=named, read=read)
@@ -79,5 +78,5 @@ def _check_manifest(
         file = root / line.path
         if not file.is_file():
             yield Problem("missing", line.path, f"{name} records it, but there is no such file")
-        elif (actual := read.get(line.path) or sha256_of(file)) != line.sha256:
+        elif (actual := read.get(line.path) or sha256_of_file(file)) != line.sha256:
             yield Problem("tampered", line.path, f"its sha256 is {actual}, {name} records {line.sha256}")

@@ -16,11 +16,6 @@ from archive.model.times import to_text
 from archive.store import Store
 
 
-def manifests_path(root: Path) -> Path:
-    """Return the folder of the manifests of the archive at ``root``."""
-    return root / INNER / "manifests"
-
-
 def seal(root: Path, store: Store, now: datetime) -> list[str]:
     """Write the manifests of past days (days of China's time).
 
@@ -47,7 +42,7 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
         digits = path.name.split("-")[1]
         finished = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
         if path.name not in sealed_files and finished < today:
-            lines[_day_for(finished, last)].append(Line(sha256_of(path), path.relative_to(root).as_posix()))
+            lines[_day_for(finished, last)].append(Line(sha256_of_file(path), path.relative_to(root).as_posix()))
     done = sorted(day for day in lines if day < today.isoformat())
     for day in done:
         data = write_manifest(day, (last, sealed[last]) if last else None, lines[day])
@@ -89,19 +84,6 @@ def _day_for(day: date, last: str) -> str:
     return day.isoformat()
 
 
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _write(path: Path, data: bytes) -> None:
-    with atomic.wrap_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        atomic.sync_folder(path.parent)
+    with atomic.wrap_os_errors(path):
+        atomic.write_atomically(path, data, path.with_suffix(".new"))

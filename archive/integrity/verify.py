@@ -61,7 +61,7 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
             problems = [problem for problem in problems if problem.path not in changed]
         problems += _check_raw_pages(root, events)
         problems += check_manifests(root, store, {problem.path for problem in problems}, read)
-        articles = sum(not path.startswith(f"{HISTORY}/") for path in recorded)
+        articles = sum(not path.startswith(f"{HISTORY_FOLDER}/") for path in recorded)
         return Report(articles, len(read), tuple(problems), recorded)
     finally:
         store.close()
@@ -179,7 +179,7 @@ def _damage(path: Path, complete: set[int]) -> Iterator[tuple[int, str]]:
         headers = headers_of(head)
         kind, recorded = headers.get("warc-type", ""), headers.get("warc-block-digest")
         body = block[: int(headers.get("content-length", "0") or 0)]
-        actual = "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
+        actual = digest(body)
         if recorded and recorded != actual:
             yield offset, f"its block has the digest {actual}, recorded is {recorded}"
         if kind == "warcinfo" and headers.get("warc-filename") != path.name:
