@@ -1,4 +1,4 @@
-# Two commands are all a newcomer needs: `make demo` and `make test`. Each first installs into .venv what it needs.
+# A newcomer needs two commands: `make demo` and `make test`. Each first installs what it needs into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
-# What `test` leaves out: the kill tests, and others that take more than a few seconds.
+# The tests that `test` leaves out: those that kill the process, and others that take more than a few seconds.
 test-slow: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto -m slow
 
@@ -31,21 +31,21 @@ bench: $(VENV)/ready-dev
 	$(BIN)/python -m bench.pages
 	$(BIN)/python -m bench.exporting
 
-# A day and a morning of the daemon's life in twelve minutes, with all that can go wrong. As root it fills a disk too.
+# 28 hours of the daemon in twelve minutes, with outages, kills and clock changes. As root it also fills a disk.
 soak: $(VENV)/ready-dev
 	$(BIN)/python -m bench.soak
 
 clean:
 	rm -rf $(VENV) demo-archive build *.egg-info
 
-# What the program needs at run time. Pip removes nothing: developers' tools that are there stay.
+# The run-time dependencies. Pip removes nothing, so developers' tools that are installed stay.
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "finarchive needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	touch $@
 
-# Developers' tools, and the optional extras that the tests use.
+# The developers' tools, and the optional extras that the tests use.
 $(VENV)/ready-dev: $(VENV)/ready
 	$(PIP) --editable '.[dev]'
 	touch $@

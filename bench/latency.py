@@ -24,7 +24,7 @@ from pathlib import Path
 
 from config.load import builtin_feeds
 from mocksite.server import MockSite
-from mocksite.story import MAX_LAG, SHORTEST_LAG, Story, make_stories
+from mocksite.story import MAX_LAG, MIN_LAG, Story, make_stories
 
 REPOSITORY = Path(__file__).parents[1]
 NINE = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: a busy hour of a weekday begins
@@ -64,7 +64,7 @@ def publish(end: int) -> list[Story]:
     blank = make_stories(len(times), newest=NINE)
     chosen = dice.choices([lids for _, lids in LIDS], [weight for weight, _ in LIDS], k=len(times))
     return [
-        replace(story, ctime=at, mtime=at, intime=at + dice.randint(SHORTEST_LAG, MAX_LAG), lids=lids)
+        replace(story, ctime=at, mtime=at, intime=at + dice.randint(MIN_LAG, MAX_LAG), lids=lids)
         for story, at, lids in zip(blank, times, chosen, strict=True)
     ]
 

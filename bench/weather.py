@@ -13,7 +13,7 @@ from typing import Any
 
 from mocksite.faults import FaultName
 from mocksite.site import Edit, Story, make_stories
-from mocksite.story import MAX_LAG, SHORTEST_LAG
+from mocksite.story import MAX_LAG, MIN_LAG
 
 BEGIN = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: the newsroom's day begins
 MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds
@@ -179,7 +179,7 @@ def make_day(day: Day) -> list[Story]:
 
 
 def _story(story: Story, intime: int, end: int, dice: random.Random) -> Story:
-    ctime = intime - dice.randint(SHORTEST_LAG, MAX_LAG)
+    ctime = intime - dice.randint(MIN_LAG, MAX_LAG)
     lids = tuple(lid for lid, share in LISTS.items() if dice.random() < share) or (1686,)
     changes: dict[str, Any] = {}
     if intime > BEGIN and dice.random() < RETITLED:

@@ -1,1 +1,1 @@
-"""A small stand-in for Sina Finance on loopback, for the demo, the tests and the benchmarks."""
+"""A mock of Sina Finance on loopback, for the demo, the tests and the benchmarks."""

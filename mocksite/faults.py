@@ -1,6 +1,7 @@
-"""What can go wrong on the way of an answer. Pure.
+"""Faults of a server or a network, by name. Pure.
 
-A fault turns an answer into a delivery: a small function in the registry, whose docstring says what a client sees.
+A fault turns a response into a delivery. Each is a small function in the registry; its docstring says what a client
+sees.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from mocksite.listings import changed_roll
-from mocksite.wire import Delivery, MockRequest, MockResponse, gzipped, head_of, packed_spaces, whole
+from mocksite.wire import Delivery, MockRequest, MockResponse, complete, gzipped, head_of, packed_spaces
 
 FaultName = Literal[
     "status", "reset", "close",
@@ -23,80 +24,81 @@ FaultName = Literal[
     "redirect", "redirect-loop",
 ]  # fmt: skip
 
-HUGE, BOMB = 64 * 2**20, 512 * 2**20  # bytes: as sent; unpacked
+HUGE = 64 * 2**20  # bytes, as sent
+BOMB = 512 * 2**20  # bytes, decompressed
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault, and the requests it befalls."""
+    """A fault, and the requests that it affects."""
 
     name: FaultName
-    match: str  # a regular expression searched in path and query
-    times: int | None = None  # so many matching requests suffer it; None: all
-    skip: int = 0  # the first so many matching requests pass unharmed
-    status: int | None = None  # "status": 503 unless given
+    match: str  # a regular expression, searched in path and query
+    times: int | None = None  # how many matching requests it affects; None: all
+    skip: int = 0  # how many matching requests pass unchanged before that
+    status: int | None = None  # "status": 503 by default
     retry_after: int | str | None = None  # "status": seconds, or an HTTP date
     to: str | None = None  # "redirect": the Location
-    seconds: float | None = None  # "drip": between two bytes; "stall": of silence
+    seconds: float | None = None  # "drip": between two bytes; "stall": before the body
 
     def __post_init__(self) -> None:
         if self.name not in get_args(FaultName):
             raise ValueError(f"no fault is named {self.name!r}")
         if self.name == "redirect" and self.to is None:
             raise ValueError("the fault 'redirect' needs `to`")
-        re.compile(self.match)  # a bad expression fails here, not in the server
+        re.compile(self.match)  # an invalid expression fails here, not in the server
 
 
 @dataclass(slots=True)
-class _Watch:
+class _ActiveFault:
     fault: Fault
-    met: int = 0  # matching requests that came to this fault so far
+    matched: int = 0  # matching requests so far
 
 
 class FaultLine:
-    """The faults in force, asked in the order they were added; a request meets one of them at most."""
+    """The active faults, in the order in which they were added. At most one of them affects a request."""
 
     def __init__(self) -> None:
-        self._watches: list[_Watch] = []
+        self._active: list[_ActiveFault] = []
 
     def add(self, fault: Fault) -> None:
-        self._watches.append(_Watch(fault))
+        self._active.append(_ActiveFault(fault))
 
     def clear(self) -> None:
-        self._watches = []
+        self._active = []
 
     def pick(self, target: str) -> Fault | None:
-        """The fault that befalls a request for `target` (path and query), counting it."""
-        for watch in self._watches:
-            fault = watch.fault
+        """The fault that affects a request for `target` (path and query), None if none does. Counts the request."""
+        for active in self._active:
+            fault = active.fault
             last = math.inf if fault.times is None else fault.skip + fault.times
-            if watch.met >= last or not re.search(fault.match, target):
+            if active.matched >= last or not re.search(fault.match, target):
                 continue
-            watch.met += 1
-            if watch.met > fault.skip:
+            active.matched += 1
+            if active.matched > fault.skip:
                 return fault
         return None
 
 
-_Spoil = Callable[[Fault, MockResponse, MockRequest], Delivery]
-_FAULTS: dict[str, _Spoil] = {}
+_Apply = Callable[[Fault, MockResponse, MockRequest], Delivery]
+_FAULTS: dict[str, _Apply] = {}
 
 
-def spoil(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """The delivery of `answer` (not yet gzip-encoded) as `fault` has it."""
-    return _FAULTS[fault.name](fault, answer, request)
+def apply_fault(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """The delivery of `response` (not gzip-encoded yet) under `fault`."""
+    return _FAULTS[fault.name](fault, response, request)
 
 
-def _fault(name: FaultName) -> Callable[[_Spoil], _Spoil]:
-    def register(function: _Spoil) -> _Spoil:
+def _fault(name: FaultName) -> Callable[[_Apply], _Apply]:
+    def register(function: _Apply) -> _Apply:
         _FAULTS[name] = function
         return function
 
     return register
 
 
-def _deliver(answer: MockResponse) -> Delivery:
-    return Delivery(answer.status, (whole(answer),))
+def _deliver(response: MockResponse) -> Delivery:
+    return Delivery(response.status, (complete(response),))
 
 
 def _page(title: str, status: int = 200) -> MockResponse:
@@ -104,129 +106,129 @@ def _page(title: str, status: int = 200) -> MockResponse:
     return MockResponse(status, "text/html", text.encode())
 
 
-def _half(answer: MockResponse) -> bytes:
-    return answer.body[: len(answer.body) // 2]
+def _half(response: MockResponse) -> bytes:
+    return response.body[: len(response.body) // 2]
 
 
-def _length(answer: MockResponse) -> tuple[str, str]:
-    return ("Content-Length", str(len(answer.body)))
+def _length(response: MockResponse) -> tuple[str, str]:
+    return ("Content-Length", str(len(response.body)))
 
 
 @_fault("status")
-def _status(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """Any status with a small HTML body; optionally Retry-After."""
+def _status(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """Any status, with a small HTML body and optionally Retry-After."""
     status = fault.status or 503
     extra = () if fault.retry_after is None else (("Retry-After", str(fault.retry_after)),)
     return _deliver(replace(_page(f"Error {status}", status), headers=extra))
 
 
 @_fault("reset")
-def _reset(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _reset(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """Half the body, then a TCP reset."""
-    return Delivery(answer.status, (head_of(answer, _length(answer)), _half(answer)), end="reset")
+    return Delivery(response.status, (head_of(response, _length(response)), _half(response)), end="reset")
 
 
 @_fault("close")
-def _close(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _close(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """The connection closes before any byte."""
     return Delivery(0, (), end="close")
 
 
 @_fault("truncate")
-def _truncate(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """Content-Length tells the whole length; half the body comes, then the connection closes."""
-    return Delivery(answer.status, (head_of(answer, _length(answer)), _half(answer)), end="close")
+def _truncate(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """Content-Length is that of the whole body; half of it is sent, then the connection closes."""
+    return Delivery(response.status, (head_of(response, _length(response)), _half(response)), end="close")
 
 
 @_fault("truncate-chunked")
-def _truncate_chunked(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """Chunked: half the body in one whole chunk, then the connection closes without the last chunk."""
-    head = head_of(answer, ("Transfer-Encoding", "chunked"))
-    return Delivery(answer.status, (head, _chunk(_half(answer))), end="close")
+def _truncate_chunked(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """Chunked: half the body in one complete chunk, then the connection closes without the last chunk."""
+    head = head_of(response, ("Transfer-Encoding", "chunked"))
+    return Delivery(response.status, (head, _chunk(_half(response))), end="close")
 
 
 @_fault("truncate-silent")
-def _truncate_silent(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """No length at all, `Connection: close`, half the body: nothing in HTTP tells that the rest is missing."""
-    head = head_of(answer, ("Connection", "close"))
-    return Delivery(answer.status, (head, _half(answer)), end="close")
+def _truncate_silent(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """No length, `Connection: close`, half the body: HTTP does not show that anything is missing."""
+    head = head_of(response, ("Connection", "close"))
+    return Delivery(response.status, (head, _half(response)), end="close")
 
 
 @_fault("drip")
-def _drip(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _drip(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """The headers, then one byte of the body every `seconds` (default 0.05)."""
 
     def steps() -> Iterator[bytes | float]:
-        yield head_of(answer, _length(answer))
-        for byte in answer.body:
+        yield head_of(response, _length(response))
+        for byte in response.body:
             yield 0.05 if fault.seconds is None else float(fault.seconds)
             yield bytes((byte,))
 
-    return Delivery(answer.status, steps())
+    return Delivery(response.status, steps())
 
 
 @_fault("stall")
-def _stall(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _stall(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """The headers, then nothing for `seconds` (default 60), then the body."""
     seconds = 60.0 if fault.seconds is None else float(fault.seconds)
-    return Delivery(answer.status, (head_of(answer, _length(answer)), seconds, answer.body))
+    return Delivery(response.status, (head_of(response, _length(response)), seconds, response.body))
 
 
 @_fault("charset")
-def _charset(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """The right UTF-8 body under a Content-Type that says utf-16."""
-    kind = answer.content_type.partition(";")[0]
-    return _deliver(replace(answer, content_type=f"{kind}; charset=utf-16"))
+def _charset(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """The correct UTF-8 body, with a Content-Type that says utf-16."""
+    kind = response.content_type.partition(";")[0]
+    return _deliver(replace(response, content_type=f"{kind}; charset=utf-16"))
 
 
 @_fault("gbk")
-def _gbk(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """The body in GBK with no charset anywhere, neither in the headers nor in a meta."""
-    text = re.sub(r'<meta charset="?[\w-]+"?\s*/?>', "", answer.body.decode("utf-8", "replace"))
-    kind = answer.content_type.partition(";")[0]
-    # GBK lacks a few characters of Unicode (U+00A0 among them); as references they stay what they are.
-    return _deliver(replace(answer, content_type=kind, body=text.encode("gbk", "xmlcharrefreplace")))
+def _gbk(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """The body in GBK without a charset, neither in the headers nor in a meta."""
+    text = re.sub(r'<meta charset="?[\w-]+"?\s*/?>', "", response.body.decode("utf-8", "replace"))
+    kind = response.content_type.partition(";")[0]
+    # GBK lacks some characters of Unicode, such as U+00A0: these become character references.
+    return _deliver(replace(response, content_type=kind, body=text.encode("gbk", "xmlcharrefreplace")))
 
 
 @_fault("empty")
-def _empty(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _empty(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """200 with no body."""
-    return _deliver(MockResponse(200, answer.content_type, b""))
+    return _deliver(MockResponse(200, response.content_type, b""))
 
 
 @_fault("html")
-def _html(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """200 with a small HTML error page, whatever was asked."""
+def _html(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """200 with a small HTML error page, for any request."""
     return _deliver(_page("系统繁忙，请稍后再试"))
 
 
 @_fault("soft-404")
-def _soft_404(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _soft_404(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """200 with an HTML page that says 页面没有找到."""
     return _deliver(_page("页面没有找到"))
 
 
 @_fault("empty-list")
-def _empty_list(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """A roll answer whose data is []; other answers as they are."""
-    return _relisted(answer, lambda result: result | {"total": 0, "data": []})
+def _empty_list(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """A roll response whose data is []; other responses are unchanged."""
+    return _with_result(response, lambda result: result | {"total": 0, "data": []})
 
 
 @_fault("empty-page")
-def _empty_page(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """A roll answer whose data is [], though its total says that there is more; other answers as they are."""
-    return _relisted(answer, lambda result: result | {"data": []})
+def _empty_page(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """A roll response whose data is [] although its total says that there is more; others are unchanged."""
+    return _with_result(response, lambda result: result | {"data": []})
 
 
 @_fault("error-list")
-def _error_list(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """A roll answer whose status.code is 11, with a msg and no data; other answers as they are."""
-    return _relisted(answer, lambda result: result | {"status": {"code": 11, "msg": "system busy"}, "data": []})
+def _error_list(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """A roll response whose status.code is 11, with a msg and no data; other responses are unchanged."""
+    return _with_result(response, lambda result: result | {"status": {"code": 11, "msg": "system busy"}, "data": []})
 
 
 @_fault("broken-item")
-def _broken_item(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """A roll answer whose third item has no docid, url or title, and wrong types; other answers as they are."""
+def _broken_item(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """A roll response whose third item has no docid, url or title, and wrong types; others are unchanged."""
     garbage: dict[str, Any] = {
         "ctime": [],
         "mtime": None,
@@ -236,59 +238,59 @@ def _broken_item(fault: Fault, answer: MockResponse, request: MockRequest) -> De
         "images": 7,
     }
 
-    def spoilt(result: dict[str, Any]) -> dict[str, Any]:
+    def with_garbage(result: dict[str, Any]) -> dict[str, Any]:
         return result | {"data": [*result["data"][:2], garbage, *result["data"][3:]]}
 
-    return _relisted(answer, spoilt)
+    return _with_result(response, with_garbage)
 
 
 @_fault("not-json")
-def _not_json(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """200 and the right length, but the body is cut in the middle."""
-    return _deliver(replace(answer, body=_half(answer)))
+def _not_json(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """200 and the right length of a body that is cut in the middle."""
+    return _deliver(replace(response, body=_half(response)))
 
 
 @_fault("huge")
-def _huge(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """64 MiB of text, chunked, in place of the body."""
-    piece = _chunk("　　没完没了的正文。\n".encode() * 2048)
+def _huge(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """64 MiB of text, chunked, instead of the body."""
+    chunk = _chunk("　　没完没了的正文。\n".encode() * 2048)
 
     def steps() -> Iterator[bytes | float]:
-        yield head_of(answer, ("Transfer-Encoding", "chunked"))
-        for _ in range(HUGE // len(piece) + 1):
-            yield piece
+        yield head_of(response, ("Transfer-Encoding", "chunked"))
+        for _ in range(HUGE // len(chunk) + 1):
+            yield chunk
         yield b"0\r\n\r\n"
 
-    return Delivery(answer.status, steps())
+    return Delivery(response.status, steps())
 
 
 @_fault("bomb")
-def _bomb(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """A valid gzip body of half a megabyte that unpacks to 512 MiB of spaces."""
-    return _deliver(replace(answer, body=packed_spaces(BOMB), headers=(("Content-Encoding", "gzip"),)))
+def _bomb(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """A valid gzip body of half a megabyte that decompresses to 512 MiB of spaces."""
+    return _deliver(replace(response, body=packed_spaces(BOMB), headers=(("Content-Encoding", "gzip"),)))
 
 
 @_fault("bad-gzip")
-def _bad_gzip(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _bad_gzip(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """Content-Encoding says gzip; the body is plain."""
-    return _deliver(replace(answer, headers=(("Content-Encoding", "gzip"),)))
+    return _deliver(replace(response, headers=(("Content-Encoding", "gzip"),)))
 
 
 @_fault("cut-gzip")
-def _cut_gzip(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _cut_gzip(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """The first half of a gzip body, with the right length for that half."""
-    return _deliver(replace(answer, body=_half(gzipped(answer)), headers=(("Content-Encoding", "gzip"),)))
+    return _deliver(replace(response, body=_half(gzipped(response)), headers=(("Content-Encoding", "gzip"),)))
 
 
 @_fault("redirect")
-def _redirect(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
+def _redirect(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
     """302 to the fault's `to`."""
     return _deliver(replace(_page("302 Found", 302), headers=(("Location", fault.to or "/"),)))
 
 
 @_fault("redirect-loop")
-def _redirect_loop(fault: Fault, answer: MockResponse, request: MockRequest) -> Delivery:
-    """302 to the very address that was asked for."""
+def _redirect_loop(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
+    """302 to the address of the request."""
     return _deliver(replace(_page("302 Found", 302), headers=(("Location", request.address),)))
 
 
@@ -296,5 +298,5 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def _relisted(answer: MockResponse, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Delivery:
-    return _deliver(replace(answer, body=changed_roll(answer.body, change)))
+def _with_result(response: MockResponse, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Delivery:
+    return _deliver(replace(response, body=changed_roll(response.body, change)))

@@ -1,19 +1,19 @@
-"""Pictures that the replica serves: tiny PNGs, each of its own colours. Pure."""
+"""Images of the mock site: tiny PNGs, each with its own colours. Pure."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 
-SIDE = 24  # pixels: enough to be seen in a browser
+SIDE = 24  # pixels; large enough to be visible in a browser
 
-# Pictures below it are given to those only whose Referer is the site's, or Sina's.
+# Images below this path are served only with a Referer of the mock site or of Sina.
 GUARDED = "/guarded/"
-_OURS = "https://finance.sina.com.cn/"
+_SINA = "https://finance.sina.com.cn/"
 
 
 def png(name: str) -> bytes:
-    """A valid PNG whose bytes follow from a name: other names, other bytes; 8 bits, RGB."""
+    """A valid PNG, 8 bits, RGB, whose bytes follow from `name`: another name gives other bytes."""
     seed = zlib.crc32(name.encode())
     red, green, blue = seed & 255, seed >> 8 & 255, seed >> 16 & 255
     rows = (
@@ -30,8 +30,8 @@ def png(name: str) -> bytes:
 
 
 def is_refused(path: str, referer: str, base_url: str) -> bool:
-    """Whether a picture is refused to whoever comes from there, as Sina's picture hosts do."""
-    return path.startswith(GUARDED) and not referer.startswith((f"{base_url}/", _OURS))
+    """Whether an image is refused because of its Referer, as Sina's image hosts do."""
+    return path.startswith(GUARDED) and not referer.startswith((f"{base_url}/", _SINA))
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The lists of the site: roll answers with the field types of the real API, and RSS."""
+"""The lists of the mock site: roll responses with the field types of the real API, and RSS. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from mocksite.story import CHINA, Story
 
-# Fields that carry the same value in every item seen.
+# Fields with the same value in every item that was seen of the real API.
 _CONSTANT: dict[str, Any] = {
     "icons": "",
     "is_cre_manual": "0",
@@ -46,7 +46,11 @@ _CONSTANT: dict[str, Any] = {
 def roll_answer(
     stories: Sequence[Story], *, lid: str, total: int, now: int, base_url: str, code: int = 0, msg: str = "succ"
 ) -> bytes:
-    """One page of the roll API as JSON: `stories` are its items, as they stand at `now` (Unix seconds)."""
+    """One page of the roll API as JSON.
+
+    :param stories: its items, with the edits made until `now` applied
+    :param now: Unix seconds
+    """
     times = [story.ctime for story in stories] or [0]
     result = {
         "status": {"code": code, "msg": msg},
@@ -64,20 +68,20 @@ def roll_answer(
     return _json({"result": result}).encode()
 
 
-def jsonp(callback: str, answer: bytes) -> bytes:
-    """`answer` as the roll API wraps it for `callback`."""
-    return b"try{%s(%s);}catch(e){};" % (callback.encode(), answer)
+def jsonp(callback: str, response: bytes) -> bytes:
+    """A roll response in JSON, wrapped for `callback` as the roll API does."""
+    return b"try{%s(%s);}catch(e){};" % (callback.encode(), response)
 
 
-def changed_roll(answer: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
-    """A roll answer, JSON or JSONP, with its `result` replaced by `change(result)`; anything else as it is."""
-    call = re.fullmatch(rb"(try\{[\w.$]+\()(.*)(\);\}catch\(e\)\{\};)", answer, re.DOTALL)
-    before, text, after = call.groups() if call else (b"", answer, b"")
+def changed_roll(response: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
+    """A roll response, JSON or JSONP, with its `result` replaced by `change(result)`; anything else unchanged."""
+    call = re.fullmatch(rb"(try\{[\w.$]+\()(.*)(\);\}catch\(e\)\{\};)", response, re.DOTALL)
+    before, text, after = call.groups() if call else (b"", response, b"")
     try:
         document = json.loads(text)
         document["result"] = change(document["result"])
     except (ValueError, KeyError, TypeError):
-        return answer
+        return response
     return before + _json(document).encode() + after
 
 
@@ -120,7 +124,7 @@ def _item(story: Story, base_url: str) -> dict[str, Any]:
         "lids": ",".join(map(str, story.lids)),
         "oid": str(800_000_000 + number),
     }
-    # Some real items come without these two, some with them.
+    # Some real items have these two, some do not.
     if number % 3:
         item |= {"mlids": "", "ext": "1"}
     if story.image:
@@ -132,13 +136,13 @@ def _item(story: Story, base_url: str) -> dict[str, Any]:
 
 
 def _json(value: object) -> str:
-    # The API escapes everything outside of ASCII, and slashes too; a slash occurs within strings only.
+    # The API escapes all non-ASCII characters, and slashes. A slash occurs inside strings only.
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
 
 
 @lru_cache(maxsize=4096)
 def _intro(body: str) -> str:
-    """The opening of the text, cut with "..." as the API does."""
+    """The beginning of the text, cut at 80 characters with "..." as the API does."""
     text = unescape(re.sub(r"<[^>]*>", "", body.split("</p>", 1)[0])).replace("\u3000", "").strip()
     return f" {text[:80]}..." if len(text) > 80 else f" {text}"
 
@@ -152,6 +156,6 @@ def _rss_time(seconds: int) -> str:
 
 
 def _roll_time(seconds: int) -> str:
-    # "Tue Sep 29 00:39:35 +0800 2026"; format_datetime, unlike strftime, does not look at the locale.
+    # "Tue Sep 29 00:39:35 +0800 2026"; format_datetime, unlike strftime, ignores the locale.
     day, number, month, year, clock, zone = format_datetime(datetime.fromtimestamp(seconds, CHINA)).split()
     return f"{day.rstrip(',')} {month} {number} {clock} {zone} {year}"

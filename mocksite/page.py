@@ -1,4 +1,4 @@
-"""The HTML of an article page, in the shape of Sina's pages of 2026: head metas, furniture and all."""
+"""The HTML of an article page, modelled on Sina's pages of 2026, with metas and page furniture. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _STYLE = """<style type="text/css">
 @media screen and (max-width:1240px){.main-content{width:1000px}.main-title{font-size:32px}}
 </style>"""
 
-# Written to trip a careless extractor: tags, ids and braces inside of strings and comparisons.
+# Meant to trip a careless extractor: tags, ids and braces inside strings and comparisons.
 _SCRIPTS = """<script type="text/javascript">
 (function (win, doc) {
   var started = +new Date(), queue = win.__replicaQueue = win.__replicaQueue || [];
@@ -100,7 +100,7 @@ _EDITORS = ("陈一鸣", "周晓岚", "李木子", "何思远", "吴桐")
 
 
 def render_page(story: Story, base_url: str) -> bytes:
-    """The page of `story` as it stands (no edits are applied here), UTF-8."""
+    """The page of `story` in UTF-8. Its edits are not applied here."""
     return "".join(
         (
             f"<!DOCTYPE html>\n<!-- [ published at {_china(story.mtime):%Y-%m-%d %H:%M:%S} ] -->\n<html>\n<head>\n",
@@ -209,7 +209,7 @@ def _below(story: Story) -> str:
 
 
 def _sidebar(story: Story) -> str:
-    # Real pages vary in size for what surrounds the text; so do these, by the docid alone.
+    # The page furniture varies in size, as on real pages. It follows from the docid alone.
     length = 8 + crc32(story.docid.encode()) % 40
     rows = "\n".join(
         f'<li><a href="/roll/{number}.shtml" data-sudaclick="side_{number}_p">'

@@ -1,4 +1,4 @@
-"""The replica on a socket: an asyncio HTTP/1.1 server on 127.0.0.1, in a thread of its own."""
+"""The mock site on a socket: an asyncio HTTP/1.1 server on 127.0.0.1, in its own thread."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from time import monotonic
 from typing import Self, cast
 from urllib.parse import parse_qsl
 
-from mocksite.faults import Fault, FaultLine, FaultName, spoil
+from mocksite.faults import Fault, FaultLine, FaultName, apply_fault
 from mocksite.images import is_refused
 from mocksite.site import SiteState, Story
-from mocksite.wire import Delivery, MockRequest, MockResponse, gzipped, read_request, whole
+from mocksite.wire import Delivery, MockRequest, MockResponse, complete, gzipped, read_request
 
 _JSON, _SCRIPT = "application/json; charset=utf-8", "application/javascript; charset=utf-8"
 _HTML, _XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 
-# Bytes: a request head beyond this is none of ours; a body below that is not worth compressing.
-_LARGEST_HEAD, _SMALLEST_GZIP = 65_536, 1_024
+_MAX_HEAD_BYTES = 65_536  # the connection is closed on a longer request head
+_MIN_GZIP_BYTES = 1_024  # a smaller body is not worth compressing
 
-# Requests remembered, about half a kilobyte each: a benchmark's worth.
-_LARGEST_LOG = 100_000
+# Requests in the log, about half a kilobyte each: enough for a benchmark.
+_MAX_LOG_ENTRIES = 100_000
 
 
 @dataclass(slots=True)
 class RequestLogEntry:
-    """One request as the replica saw it; times are those of time.monotonic()."""
+    """One request as the server saw it. Times are those of time.monotonic()."""
 
-    began: float  # its head was read
-    ended: float  # its answer was handed to the kernel or cut off; inf while that goes on
+    began: float  # when its head was read
+    ended: float  # when its response was handed to the kernel or cut off; inf until then
     method: str
-    path: str  # with the query; without the host, also when the request line had a whole address
+    path: str  # with the query, without the host, even when the request line had a whole address
     host: str
-    status: int  # 0: none was sent
+    status: int  # 0 when none was sent
     headers: dict[str, str]  # by lower-case name
 
     @property
@@ -50,7 +50,7 @@ class RequestLogEntry:
 
 
 class MockSite:
-    """A running replica: `with Replica(make_stories(20, newest=...)) as replica: fetch(replica.endpoint)`."""
+    """A running mock site: `with MockSite(make_stories(20, newest=...)) as site: fetch(site.endpoint)`."""
 
     def __init__(
         self,
@@ -61,16 +61,16 @@ class MockSite:
         gzip: bool = True,
     ) -> None:
         stories = list(stories)
-        # Unix seconds, for tests to move; what `now` reads unless another clock is given.
+        # Unix seconds, for tests to set. The time of the site unless `now` is given.
         self.clock = max((story.intime for story in stories), default=0)
         self.gzip = gzip
         self.site = SiteState(stories, "", now or (lambda: self.clock))
         self.url = ""  # "http://127.0.0.1:PORT" once started
-        # Called in the server's thread with each request, before it is answered.
+        # Called in the server's thread for each request, before its response is sent.
         self.on_hit: Callable[[RequestLogEntry], None] = lambda hit: None
         self._port = port
         self._faults = FaultLine()
-        self._hits: deque[RequestLogEntry] = deque(maxlen=_LARGEST_LOG)
+        self._hits: deque[RequestLogEntry] = deque(maxlen=_MAX_LOG_ENTRIES)
         self._connections: set[_Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
@@ -82,7 +82,7 @@ class MockSite:
         self.site.base_url = self.url
         started = threading.Event()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listener, started)), name="replica", daemon=True
+            target=lambda: asyncio.run(self._serve(listener, started)), name="mocksite", daemon=True
         )
         self._thread.start()
         started.wait()
@@ -100,10 +100,10 @@ class MockSite:
 
     @property
     def hits(self) -> list[RequestLogEntry]:
-        """A copy of the log, in the order the requests came."""
+        """A copy of the request log, in the order of arrival."""
         if self._loop is None or self._thread is None or not self._thread.is_alive():
             return self._copied_hits()
-        # Taken by the server's own thread: an answer whose end the client has seen has ended in the log too.
+        # Copied in the server's thread: a response whose end the client has seen has ended in the log too.
         copied: Future[list[RequestLogEntry]] = Future()
         self._loop.call_soon_threadsafe(lambda: copied.set_result(self._copied_hits()))
         return copied.result()
@@ -123,11 +123,11 @@ class MockSite:
         to: str | None = None,
         seconds: float | None = None,
     ) -> None:
-        """From now on, spoil the answers to matching requests; the arguments are those of `Fault`."""
+        """Apply a fault to matching requests from now on. The arguments are those of `Fault`."""
         self._faults.add(Fault(name, match, times, skip, status, retry_after, to, seconds))
 
     def mend(self) -> None:
-        """Drop all faults; deliveries under way go on."""
+        """Remove all faults. Deliveries that have begun continue."""
         self._faults.clear()
 
     def _copied_hits(self) -> list[RequestLogEntry]:
@@ -142,10 +142,10 @@ class MockSite:
         for connection in tuple(self._connections):
             connection.abort()
         await server.wait_closed()
-        await asyncio.sleep(0)  # the aborted connections learn of their end
+        await asyncio.sleep(0)  # lets the aborted connections run their callbacks
 
-    def answer(self, request: MockRequest) -> MockResponse:
-        """What the site says to `request`, without faults and not yet compressed."""
+    def respond(self, request: MockRequest) -> MockResponse:
+        """The response to `request`, without faults and not compressed yet."""
         site, path = self.site, request.path
         host_path = f"http://{request.host}{path}"
         for key in (request.address, host_path, request.target, path) if site.pages else ():
@@ -173,7 +173,7 @@ class MockSite:
 
 
 class _Connection(asyncio.Protocol):
-    """One client's connection. Plain answers go out at once; spoilt ones are carried out by a task."""
+    """One client's connection. A plain response is written at once, a fault is delivered by a task."""
 
     def __init__(self, mocksite: MockSite) -> None:
         self._mocksite = mocksite
@@ -210,7 +210,7 @@ class _Connection(asyncio.Protocol):
         while self._task is None and not self._transport.is_closing():
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
-                if len(self._buffer) > _LARGEST_HEAD:
+                if len(self._buffer) > _MAX_HEAD_BYTES:
                     self._transport.close()
                 return
             head = bytes(self._buffer[:end])
@@ -220,38 +220,38 @@ class _Connection(asyncio.Protocol):
     def _respond(self, request: MockRequest | None) -> None:
         began = monotonic()
         if request is None or request.method not in ("GET", "HEAD"):
-            # A body may follow, which nobody reads here: the connection cannot be used again.
+            # A body may follow, which is not read: the connection cannot be used again.
             refusal = MockResponse(400 if request is None else 405, "text/plain", b"")
-            self._transport.write(whole(refusal, keep_alive=False))
+            self._transport.write(complete(refusal, keep_alive=False))
             self._transport.close()
             return
         mocksite = self._mocksite
-        answer = mocksite.answer(request)
+        response = mocksite.respond(request)
         if mocksite.site.has_etags:
-            answer = _tagged(answer, request)
+            response = _tagged(response, request)
         hit = RequestLogEntry(
-            began, math.inf, request.method, request.target, request.host, answer.status, request.headers
+            began, math.inf, request.method, request.target, request.host, response.status, request.headers
         )
         mocksite._hits.append(hit)
         mocksite.on_hit(hit)
         fault = mocksite._faults.pick(request.target)
         if fault is not None:
-            delivery = spoil(fault, answer, request)
+            delivery = apply_fault(fault, response, request)
             hit.status = delivery.status
-            self._task = asyncio.get_running_loop().create_task(self._carry_out(delivery, request, hit))
+            self._task = asyncio.get_running_loop().create_task(self._deliver(delivery, request, hit))
             return
         accepts = request.headers.get("accept-encoding", "")
-        if mocksite.gzip and len(answer.body) > _SMALLEST_GZIP and "gzip" in accepts:
-            answer = gzipped(answer)
+        if mocksite.gzip and len(response.body) > _MIN_GZIP_BYTES and "gzip" in accepts:
+            response = gzipped(response)
         with_body = request.method == "GET"
-        self._transport.write(whole(answer, keep_alive=request.keep_alive, with_body=with_body))
+        self._transport.write(complete(response, keep_alive=request.keep_alive, with_body=with_body))
         hit.ended = monotonic()
         if not request.keep_alive:
             self._transport.close()
 
-    async def _carry_out(self, delivery: Delivery, request: MockRequest, hit: RequestLogEntry) -> None:
+    async def _deliver(self, delivery: Delivery, request: MockRequest, hit: RequestLogEntry) -> None:
         try:
-            # No buffer of ours: what was written is with the kernel, as the ends below need it.
+            # Without a buffer: the ends below need everything written to be with the kernel.
             self._transport.set_write_buffer_limits(high=0)
             for step in delivery.steps:
                 if isinstance(step, float):
@@ -262,7 +262,7 @@ class _Connection(asyncio.Protocol):
         finally:
             hit.ended = monotonic()
         if delivery.end == "reset":
-            # Lingering for no time makes close() send RST in place of FIN.
+            # A linger time of zero makes close() send RST instead of FIN.
             peer = cast(socket.socket, self._transport.get_extra_info("socket"))
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
@@ -272,16 +272,16 @@ class _Connection(asyncio.Protocol):
         self._answer_buffered()
 
 
-def _tagged(answer: MockResponse, request: MockRequest) -> MockResponse:
-    """The answer with an ETag; 304 where the request names that very one."""
-    tag = f'"{zlib.crc32(answer.body):08x}"'
+def _tagged(response: MockResponse, request: MockRequest) -> MockResponse:
+    """The response with an ETag; 304 when the request names the same one."""
+    tag = f'"{zlib.crc32(response.body):08x}"'
     if request.headers.get("if-none-match") == tag:
-        return MockResponse(304, answer.content_type, b"", (("ETag", tag),))
-    return replace(answer, headers=(*answer.headers, ("ETag", tag)))
+        return MockResponse(304, response.content_type, b"", (("ETag", tag),))
+    return replace(response, headers=(*response.headers, ("ETag", tag)))
 
 
 def _kind(body: bytes) -> str:
-    """The Content-Type of a page given as bytes. HTML goes without a charset: it may be in any."""
+    """The Content-Type of a page given as bytes. HTML has no charset parameter: it may be in any charset."""
     opening = body.lstrip()[:5]
     kinds = {b"{": _JSON, b"[": _JSON, b"try{": _SCRIPT, b"<?xml": _XML}
     return next((kind for start, kind in kinds.items() if opening.startswith(start)), "text/html")

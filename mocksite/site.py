@@ -1,4 +1,4 @@
-"""The site itself: which stories are to be seen when, and the bytes of every address. Pure but for caches."""
+"""The content of the mock site: which stories are visible when, and the bytes of each address. Pure, with caches."""
 
 from __future__ import annotations
 
@@ -15,39 +15,43 @@ from mocksite.story import CHINA, Edit, Story, load_stories, make_stories
 
 __all__ = ["Edit", "SiteState", "Story", "load_stories", "make_stories"]
 
-# The API answers with this many items at most, whatever was asked.
-LARGEST_PAGE = 50
+# The API returns at most this number of items, whatever `num` says.
+MAX_ITEMS_PER_PAGE = 50
 
-# Pages and answers kept rendered, about 20 kB each: enough for any test, bounded for a benchmark of 100,000.
-CACHED = 4096
+# Rendered pages in the cache, about 20 kB each: enough for any test, bounded for a benchmark of 100,000.
+MAX_CACHED_PAGES = 4096
+MAX_CACHED_LISTS = 256
 
 _Key = TypeVar("_Key")
 
 
 class SiteState:
-    """A news site whose whole content follows from its stories and from `now()` (Unix seconds)."""
+    """A news site whose content follows from its stories and from `now()` (Unix seconds)."""
 
     def __init__(self, stories: Iterable[Story], base_url: str, now: Callable[[], int]) -> None:
         self.base_url = base_url  # "http://127.0.0.1:8000", no slash at the end
         self.now = now
         self.robots_text = "User-agent: *\nAllow: /\n"
-        self.knows_history = True  # False: roll lists do not heed etime, stime, ctime and date
-        self.has_etags = False  # True: answers have an ETag, and who names it is told when nothing has changed
+        self.knows_history = True  # False: roll lists ignore etime, stime, ctime and date
+        self.has_etags = False  # True: responses have an ETag, and conditional requests may get 304
         # Raw bytes by path ("/x.shtml", with the query or without) or by full address ("http://host/x.shtml").
         self.pages: dict[str, bytes] = {}
-        # Raw roll answers by lid: the list's first page; its later pages are empty.
+        # Raw roll responses by lid, for the first page of a list; its later pages are empty.
         self.rolls: dict[str, bytes] = {}
         self._stories: dict[str, Story] = {}
         self._docids: dict[str, str] = {}  # by path
         self._changes = 0
         self._listed: dict[str | None, tuple[tuple[int, int], list[Story]]] = {}
-        self._answers: dict[tuple[object, ...], bytes] = {}
+        self._responses: dict[tuple[object, ...], bytes] = {}
         self._rendered: dict[tuple[Story, str], bytes] = {}
         for story in stories:
             self.add(story)
 
     def add(self, story: Story) -> None:
-        """Publish one more story; it is seen from its intime on."""
+        """Publish one more story, visible from its intime on.
+
+        :raises ValueError: the docid is taken
+        """
         if story.docid in self._stories:
             raise ValueError(f"the site has a story with docid {story.docid} already")
         self._stories[story.docid] = story
@@ -55,19 +59,19 @@ class SiteState:
         self._changes += 1
 
     def edit(self, docid: str, at: int, title: str | None = None, body: str | None = None) -> None:
-        """From `at` (Unix seconds) on, the story has this title, this body (HTML), or both."""
+        """Give a story another title, another body (HTML), or both, from `at` (Unix seconds) on."""
         story = self._stories[docid]
         self._stories[docid] = replace(story, edits=(*story.edits, Edit(at, title, body)))
         self._changes += 1
 
     def delete(self, docid: str, at: int) -> None:
-        """From `at` (Unix seconds) on, the story is in no list and its page is gone."""
+        """Delete a story: from `at` (Unix seconds) on it is in no list, and its page is gone."""
         self._stories[docid] = replace(self._stories[docid], deleted_at=at)
         self._changes += 1
 
     @property
     def stories(self) -> list[Story]:
-        """All stories, seen yet or not, with their edits to come; newest ctime first."""
+        """All stories, visible or not, with their future edits; newest ctime first."""
         return sorted(self._stories.values(), key=_order)
 
     def address(self, docid: str) -> str:
@@ -75,13 +79,13 @@ class SiteState:
         return self.base_url + self._stories[docid].path
 
     def roll(self, params: Mapping[str, str]) -> bytes:
-        """The roll API's answer to these query parameters, as JSON or, with `callback`, JSONP."""
-        answer = self._roll(params)
+        """The roll API's response to these query parameters: JSON, or JSONP with `callback`."""
+        response = self._roll(params)
         callback = params.get("callback", "")
-        return jsonp(callback, answer) if re.fullmatch(r"[\w.$]+", callback, re.ASCII) else answer
+        return jsonp(callback, response) if re.fullmatch(r"[\w.$]+", callback, re.ASCII) else response
 
     def article(self, path: str) -> bytes | None:
-        """The page at `path` (no query); None when there is none: unknown, not out yet, or deleted."""
+        """The page at `path` (without query); None when it is unknown, not published yet, or deleted."""
         now = self.now()
         docid = self._docids.get(path)
         story = None if docid is None else self._stories[docid]
@@ -89,7 +93,7 @@ class SiteState:
             return None
         key = (story.as_of(now), self.base_url)
         page = self._rendered.get(key)
-        return page or _keep(self._rendered, key, render_page(*key))
+        return page or _cached(self._rendered, key, render_page(*key))
 
     def rss(self) -> bytes:
         """RSS 2.0 of the newest 50 stories."""
@@ -101,13 +105,13 @@ class SiteState:
         return self.robots_text.encode()
 
     def image(self, path: str) -> bytes:
-        """The picture at `path`: those of the same file name are the same, wherever they stand."""
+        """The image at `path`. Images with the same file name are the same in every folder."""
         return png(path.rpartition("/")[2])
 
     def _roll(self, params: Mapping[str, str]) -> bytes:
         now, lid = self.now(), params.get("lid", "")
-        num = min(_whole(params.get("num"), 10), LARGEST_PAGE)
-        page = _whole(params.get("page"), 1)
+        num = min(_positive(params.get("num"), 10), MAX_ITEMS_PER_PAGE)
+        page = _positive(params.get("page"), 1)
         if lid in self.rolls:
             if page == 1:
                 return self.rolls[lid]
@@ -117,53 +121,53 @@ class SiteState:
             return roll_answer([], lid="0", total=0, now=now, base_url=self.base_url, code=11, msg=error)
         first, last = _span(params) if self.knows_history else (None, None)
         key = (lid, num, page, first, last, now, self._changes, self.base_url)
-        known = self._answers.get(key)
-        if known is not None:
-            return known
-        found = self._visible(lid, now)
+        cached = self._responses.get(key)
+        if cached is not None:
+            return cached
+        stories = self._visible(lid, now)
         if first is not None or last is not None:
-            found = [s for s in found if (first or 0) <= s.ctime and (last is None or s.ctime <= last)]
-        items = [story.as_of(now) for story in found[(page - 1) * num : page * num]]
-        answer = roll_answer(items, lid=lid, total=len(found), now=now, base_url=self.base_url)
-        return _keep(self._answers, key, answer, most=256)
+            stories = [s for s in stories if (first or 0) <= s.ctime and (last is None or s.ctime <= last)]
+        items = [story.as_of(now) for story in stories[(page - 1) * num : page * num]]
+        response = roll_answer(items, lid=lid, total=len(stories), now=now, base_url=self.base_url)
+        return _cached(self._responses, key, response, limit=MAX_CACHED_LISTS)
 
     def _visible(self, lid: str | None, now: int) -> list[Story]:
-        """The stories of one list (None: all) at `now`, by ctime, newest first; their edits are not applied."""
+        """The stories of one list (None: all) at `now`, newest ctime first, without their edits applied."""
         state = (now, self._changes)
-        kept = self._listed.get(lid)
-        if kept is not None and kept[0] == state:
-            return kept[1]
+        cached = self._listed.get(lid)
+        if cached is not None and cached[0] == state:
+            return cached[1]
         number = None if lid is None else int(lid)
         stories = list(self._stories.values())
-        seen = [s for s in stories if s.visible(now) and (number is None or number in s.lids)]
-        seen.sort(key=_order)
-        self._listed[lid] = (state, seen)
-        return seen
+        visible = [s for s in stories if s.visible(now) and (number is None or number in s.lids)]
+        visible.sort(key=_order)
+        self._listed[lid] = (state, visible)
+        return visible
 
 
 def _order(story: Story) -> tuple[int, int, str]:
     return (-story.ctime, -story.intime, story.docid)
 
 
-def _whole(text: str | None, default: int) -> int:
+def _positive(text: str | None, default: int) -> int:
     number = int(text) if text and text.isascii() and text.isdecimal() else default
     return number if number > 0 else default
 
 
 def _span(params: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """First and last ctime (Unix seconds, both included) asked for; the names are reversed in the real API."""
-    first = _whole(params.get("etime"), 0) or None
-    last = _whole(params.get("stime"), 0) or _whole(params.get("ctime"), 0) or None
+    """The first and last ctime of the query (Unix seconds, both included). The real API reverses the names."""
+    first = _positive(params.get("etime"), 0) or None
+    last = _positive(params.get("stime"), 0) or _positive(params.get("ctime"), 0) or None
     try:
         day = datetime.strptime(params.get("date", ""), "%Y-%m-%d").replace(tzinfo=CHINA)
-    except ValueError:  # none given, or nonsense, which the API ignores as well
+    except ValueError:  # missing, or invalid, which the API ignores too
         return first, last
     start, end = int(day.timestamp()), int((day + timedelta(days=1)).timestamp()) - 1
     return max(start, first or start), min(end, last or end)
 
 
-def _keep(cache: dict[_Key, bytes], key: _Key, value: bytes, most: int = CACHED) -> bytes:
-    if len(cache) >= most:  # the oldest goes: entries are looked up soon after they were made, or never again
+def _cached(cache: dict[_Key, bytes], key: _Key, value: bytes, limit: int = MAX_CACHED_PAGES) -> bytes:
+    if len(cache) >= limit:  # drop the oldest: an entry is used soon after it was made, or never again
         cache.pop(next(iter(cache)), None)
     cache[key] = value
     return value

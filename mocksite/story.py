@@ -1,4 +1,4 @@
-"""What the replica publishes: stories, their later edits, and how many of them are made from a few written texts."""
+"""The stories of the mock site, their later edits, and many stories made from a few written texts. Pure."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ PageLayout = Literal["finance", "news"]
 
 CHINA = timezone(timedelta(hours=8), "CST")
 
-# The lag between ctime and intime seen in the real lists, in seconds (shared/sina.md).
-SHORTEST_LAG, MAX_LAG = 6, 469
+# The lag from ctime to intime in the real lists, in seconds (shared/sina.md).
+MIN_LAG, MAX_LAG = 6, 469
 
 
 @dataclass(frozen=True, slots=True)
 class StoryText:
-    """One hand-written article of stories.toml: a story that has neither an id nor a time yet."""
+    """One written article of stories.toml: a story without an id and without times."""
 
     title: str
     section: str  # "stock/usstock/c"
     media: str
     lids: tuple[int, ...]
     keywords: tuple[str, ...]
-    blocks: tuple[str, ...]  # the body's HTML, one element (or the closing comment) each
+    blocks: tuple[str, ...]  # the HTML of the body; each is one element, or the closing comment
     layout: PageLayout
-    image: str | None  # address without a scheme
+    image: str | None  # address, without a scheme
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of a story, in force from `at` on."""
+    """A change of a story, effective from `at` on."""
 
     at: int  # Unix seconds
-    title: str | None = None  # None: as before
-    body: str | None = None  # HTML; None: as before
+    title: str | None = None  # None: unchanged
+    body: str | None = None  # HTML; None: unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One article, with its whole future: what is to be seen of it depends on the clock alone."""
+    """One article with all its future changes: what is visible of it depends on the clock alone."""
 
     docid: str  # "nreplica0000123", [a-z]+[0-9]+
     title: str
@@ -54,9 +54,9 @@ class Story:
     lids: tuple[int, ...]
     keywords: tuple[str, ...]
     body: str  # HTML
-    ctime: int  # Unix seconds, the time the page shows
-    mtime: int  # Unix seconds, the last change
-    intime: int  # Unix seconds, when it enters the lists and its page appears
+    ctime: int  # Unix seconds; the time that the page shows
+    mtime: int  # Unix seconds; the last change
+    intime: int  # Unix seconds; when it enters the lists and its page appears
     image: str | None = None  # "//host/path.png": without a scheme, as in the real og:image
     edits: tuple[Edit, ...] = ()
     deleted_at: int | None = None  # Unix seconds
@@ -70,11 +70,11 @@ class Story:
         return f"{section}/{day}/doc-i{self.docid}.shtml"
 
     def visible(self, now: int) -> bool:
-        """Is the story in its lists, and its page on the site, at `now`?"""
+        """Whether the story is in its lists, and its page on the site, at `now` (Unix seconds)."""
         return self.intime <= now and (self.deleted_at is None or now < self.deleted_at)
 
     def as_of(self, now: int) -> Story:
-        """The story with the edits made until `now` applied, and no others left."""
+        """The story with the edits until `now` (Unix seconds) applied, and without later ones."""
         if not self.edits:
             return self
         title, body, mtime = self.title, self.body, self.mtime
@@ -88,7 +88,7 @@ class Story:
 
 @lru_cache(maxsize=1)
 def load_stories() -> tuple[StoryText, ...]:
-    """The hand-written texts of stories.toml, in their order."""
+    """The written texts of stories.toml, in their order."""
     source = Path(__file__).with_name("stories.toml").read_text(encoding="utf-8")
     return tuple(_text(row) for row in tomllib.loads(source)["stories"])
 
@@ -96,17 +96,19 @@ def load_stories() -> tuple[StoryText, ...]:
 def make_stories(
     count: int, *, newest: int, every: int = 60, lids: Iterable[int] | None = None, seed: int = 0
 ) -> list[Story]:
-    """`count` stories, newest first: the hand-written ones, then recombinations of them.
+    """`count` stories, newest first: the written ones, then recombinations of them.
 
-    The first has ctime `newest` (Unix seconds), each next one `every` seconds less. `lids` puts all of them in
-    these lists, instead of each in its text's own. Docids and texts follow from `seed` and the position alone,
-    so stories of different seeds can be added to one site.
+    Docids and texts follow from `seed` and the position alone, so one site can have stories of several seeds.
+
+    :param newest: ctime of the first, in Unix seconds
+    :param every: seconds from one ctime to the next older one
+    :param lids: the lists of all stories; None for the lists of each text
     """
     texts = load_stories()
     chosen = None if lids is None else tuple(lids)
     stories = []
     for index in range(count):
-        # A string seeds the same sequence in every Python version, a tuple would not.
+        # A string gives the same sequence in every Python version; a tuple would not.
         dice = random.Random(f"{seed}:{index}")  # noqa: S311  (variety, not secrecy)
         text = texts[index] if index < len(texts) else _recombined(texts, index, dice)
         ctime = newest - index * every
@@ -120,7 +122,7 @@ def make_stories(
             body="\n".join(text.blocks),
             ctime=ctime,
             mtime=ctime + 5,
-            intime=ctime + dice.randint(SHORTEST_LAG, MAX_LAG),
+            intime=ctime + dice.randint(MIN_LAG, MAX_LAG),
             image=text.image,
             page_layout=text.layout,
         )
@@ -138,7 +140,7 @@ def _text(row: dict[str, Any]) -> StoryText:
         keywords=tuple(row["keywords"]),
         blocks=blocks,
         layout=row.get("layout", "finance"),
-        image=row.get("image") or _first_picture(blocks),
+        image=row.get("image") or _first_image(blocks),
     )
 
 
@@ -148,34 +150,34 @@ def _recombined(texts: tuple[StoryText, ...], index: int, dice: random.Random) -
     blocks = dice.sample(paragraphs, dice.randint(4, 11))
     if dice.random() < 0.4:
         blocks.insert(dice.randint(1, len(blocks)), dice.choice(others))
-    # The figures make every text its own: no two stories have the same body.
+    # The figures make each text unique: no two stories have the same body.
     turnover, change = dice.randint(100, 99999) / 10, dice.randint(-95, 95) / 10
     blocks.insert(1, f"<p>　　第{index}号统计显示，当日成交额{turnover}亿元，较前一日变动{change}%。</p>")
     blocks += _symbols_comment(blocks)
     return StoryText(
-        # The number keeps titles apart: the pieces give some two hundred combinations only.
-        title=f"{_halves(base.title)[0]}：{_halves(other.title)[1]}（{index}）",
+        # The number makes titles unique: the parts give only some two hundred combinations.
+        title=f"{_split_title(base.title)[0]}：{_split_title(other.title)[1]}（{index}）",
         section=base.section,
         media=base.media,
         lids=base.lids,
         keywords=(*base.keywords[:2], *other.keywords[:1]),
         blocks=tuple(blocks),
         layout=base.layout,
-        image=_first_picture(tuple(blocks)) or base.image,
+        image=_first_image(tuple(blocks)) or base.image,
     )
 
 
 @lru_cache(maxsize=1)
 def _pool() -> tuple[list[str], list[str]]:
-    """All plain paragraphs of the texts, and all other blocks (tables, pictures, quotations)."""
+    """All plain paragraphs of the texts, and all other blocks (tables, images, quotations)."""
     blocks = [block for text in load_stories() for block in text.blocks]
     paragraphs = [block for block in blocks if block.startswith("<p>") and "原标题" not in block]
     others = [block for block in blocks if not block.startswith(("<p>", "<!--"))]
     return paragraphs, others
 
 
-def _halves(title: str) -> tuple[str, str]:
-    # A space parts a title only before a Chinese character: "It's the data" stays whole.
+def _split_title(title: str) -> tuple[str, str]:
+    # A space splits a title only before a Chinese character: "It's the data" stays whole.
     head, tail = re.split(r"[：，；？]| (?=[\u4e00-\u9fff])", title, maxsplit=1)
     return head, tail
 
@@ -188,13 +190,13 @@ def _symbols_comment(blocks: list[str]) -> list[str]:
     return []
 
 
-def _first_picture(blocks: tuple[str, ...]) -> str | None:
+def _first_image(blocks: tuple[str, ...]) -> str | None:
     found = re.search(r'<img src="(//[^"]+)"', "".join(blocks))
     return found.group(1) if found else None
 
 
 def _docid(seed: int, index: int) -> str:
-    # Three letters in base 26 tell the seeds apart; the offset makes seed 0 spell "replica".
+    # Three letters in base 26 encode the seed; the offset makes seed 0 spell "replica".
     number = (seed + 5460) % 26**3
     letters = "".join(chr(ord("a") + number // 26**place % 26) for place in (2, 1, 0))
     return f"nrepl{letters}{index:07d}"

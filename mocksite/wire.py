@@ -1,4 +1,4 @@
-"""HTTP/1.1 as far as the replica speaks it: request heads to records, answers to bytes. Pure."""
+"""The part of HTTP/1.1 that the mock site needs: request heads to records, responses to bytes. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 @dataclass(frozen=True, slots=True)
 class MockRequest:
     method: str
-    target: str  # path and query, also where the request line had a whole address: "/api/roll/get?lid=1686"
-    host: str  # of the request line's address, else of the Host header
+    target: str  # path and query, even when the request line had a whole address: "/api/roll/get?lid=1686"
+    host: str  # from the address in the request line, else from the Host header
     headers: dict[str, str]  # by lower-case name
     keep_alive: bool
 
@@ -25,7 +25,7 @@ class MockRequest:
 
     @property
     def address(self) -> str:
-        """The whole address, as a proxy is asked for it."""
+        """The whole address, as in a request to a proxy."""
         return f"http://{self.host}{self.target}"
 
 
@@ -39,15 +39,15 @@ class MockResponse:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer goes over the wire: bytes to send and pauses (float, seconds) in order, then the end."""
+    """How a response is sent: bytes and pauses (float, seconds) in order, then the end of the connection."""
 
-    status: int  # for the log; 0 where none is sent
+    status: int  # for the log; 0 when none is sent
     steps: Iterable[bytes | float]
     end: Literal["keep", "close", "reset"] = "keep"
 
 
 def read_request(head: bytes) -> MockRequest | None:
-    """A request's head, without the empty line that ends it; None when it is none."""
+    """Parse a request's head, without the empty line at its end; None when it is invalid."""
     lines = head.decode("latin-1").split("\r\n")
     words = lines[0].split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
@@ -71,32 +71,32 @@ def read_request(head: bytes) -> MockRequest | None:
     return MockRequest(method, target, host, headers, keep_alive)
 
 
-def head_of(answer: MockResponse, *headers: tuple[str, str]) -> bytes:
-    """Status line, the answer's headers and these further ones, and the empty line; lengths are the caller's."""
-    lines = [f"HTTP/1.1 {answer.status} {_phrase(answer.status)}", "Server: nginx"]
-    if answer.content_type:
-        lines.append(f"Content-Type: {answer.content_type}")
-    lines += [f"{name}: {value}" for name, value in (*answer.headers, *headers)]
+def head_of(response: MockResponse, *headers: tuple[str, str]) -> bytes:
+    """Status line, the headers of `response`, then `headers`, then the empty line. The caller adds lengths."""
+    lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}", "Server: nginx"]
+    if response.content_type:
+        lines.append(f"Content-Type: {response.content_type}")
+    lines += [f"{name}: {value}" for name, value in (*response.headers, *headers)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def whole(answer: MockResponse, *, keep_alive: bool = True, with_body: bool = True) -> bytes:
-    """The complete answer with its right length."""
+def complete(response: MockResponse, *, keep_alive: bool = True, with_body: bool = True) -> bytes:
+    """The complete response with the correct length."""
     connection = "keep-alive" if keep_alive else "close"
-    head = head_of(answer, ("Content-Length", str(len(answer.body))), ("Connection", connection))
-    return head + answer.body if with_body else head
+    head = head_of(response, ("Content-Length", str(len(response.body))), ("Connection", connection))
+    return head + response.body if with_body else head
 
 
-def gzipped(answer: MockResponse) -> MockResponse:
-    """The same answer, gzip-encoded."""
+def gzipped(response: MockResponse) -> MockResponse:
+    """The same response, gzip-encoded."""
     extra = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
-    return MockResponse(answer.status, answer.content_type, _gzip(answer.body), (*answer.headers, *extra))
+    return MockResponse(response.status, response.content_type, _gzip(response.body), (*response.headers, *extra))
 
 
-# A body's hash is kept inside the bytes object, and the site hands out the same object again: a hit costs nothing.
+# A bytes object caches its hash, and the site returns the same object each time: a cache hit costs nothing.
 @lru_cache(maxsize=4096)
 def _gzip(body: bytes) -> bytes:
-    # Level 1: a benchmark measures the client, not this compressor. 31: a gzip wrapper with a 32 kB window.
+    # Level 1: a benchmark measures the client, not this compressor. 31: gzip format, 32 kB window.
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     return packer.compress(body) + packer.flush()
 
@@ -105,28 +105,28 @@ def _gzip(body: bytes) -> bytes:
 def packed_spaces(size: int) -> bytes:
     """`size` spaces (a multiple of 2**18) as one valid gzip member, in a hundredth of a second for 512 MiB.
 
-    After a full flush the compressor knows nothing of what went before, so one packed block can be repeated.
+    A full flush resets the compressor's state, so one packed block can be repeated.
     """
     block = b" " * 2**18
     count = size // len(block)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
-    # CRC-32 is affine over GF(2): what a block does to each single bit tells what it does to any value.
-    none = zlib.crc32(block)
-    columns = [zlib.crc32(block, 1 << bit) ^ none for bit in range(32)]
+    # CRC-32 is affine over GF(2): the effect of a block on each single bit gives its effect on any value.
+    zero_crc = zlib.crc32(block)
+    columns = [zlib.crc32(block, 1 << bit) ^ zero_crc for bit in range(32)]
     crc = 0
     for _ in range(count):
-        step = none
+        step = zero_crc
         for bit in range(32):
             step ^= columns[bit] if crc >> bit & 1 else 0
         crc = step
     trailer = crc.to_bytes(4, "little") + (size % 2**32).to_bytes(4, "little")
-    last_block = b"\x03\x00"  # an empty one, marked final
+    last_block = b"\x03\x00"  # empty, marked as final
     return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff" + packed * count + last_block + trailer
 
 
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
-    except ValueError:  # 456 and its like, which only Sina sends
+    except ValueError:  # 456 and others that only Sina sends
         return "Unknown"
