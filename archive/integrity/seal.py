@@ -82,8 +82,3 @@ def _day_for(day: date, last: str) -> str:
     if last and day.isoformat() <= last:
         return (date.fromisoformat(last) + timedelta(days=1)).isoformat()
     return day.isoformat()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with atomic.wrap_os_errors(path):
-        atomic.write_atomically(path, data, path.with_suffix(".new"))
