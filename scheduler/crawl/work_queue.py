@@ -49,7 +49,7 @@ class ArchiveWorkQueue:
     def reconfigure(self, settings: Settings) -> None:
         """Go on under other settings."""
         self.run.settings = settings
-        self.articles.backoffs.first = settings.network.backoff
+        self.articles.backoffs.first = settings.network.rest
 
     def start(self, fetching: Fetcher) -> None:
         """See Work."""
