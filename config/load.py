@@ -180,9 +180,9 @@ def _of_no_alert(overrides: Overrides, document: Mapping[str, Any]) -> list[Mist
 
 
 def _at_home(root: str, env: Mapping[str, str]) -> str:
-    first, _, backoff = root.partition("/")
+    first, _, below = root.partition("/")
     if first == "~" and env.get("HOME"):
-        return str(Path(env["HOME"], backoff.lstrip("/")))
+        return str(Path(env["HOME"], below.lstrip("/")))
     try:
         return str(Path(root).expanduser()) if first.startswith("~") else root
     except RuntimeError:  # a user that does not exist: then it is a folder that starts with a tilde

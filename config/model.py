@@ -26,6 +26,7 @@ from config.durations import format_duration
 from config.types import (  # fmt: skip
     CHECKED,
     HOUR,
+    Backoff,
     Category,
     Count,
     Cron,
@@ -35,7 +36,6 @@ from config.types import (  # fmt: skip
     Interval,
     ListNumber,
     Name,
-    Rest,
     Seconds,
     SecretAddress,
 )
@@ -87,7 +87,7 @@ class NetworkSettings(BaseModel):
     user_agent: HeaderText = Field(default_factory=_user_agent)
     # First rest of a host that refused (403, 418, 429, 456) without a Retry-After; it doubles to an hour. Ten
     # seconds cost little if the refusal was a hiccup, and nine doublings reach the hour.
-    backoff: Rest = timedelta(seconds=10)
+    rest: Backoff = timedelta(seconds=10)
 
 
 class ScheduleSettings(BaseModel):

@@ -79,7 +79,7 @@ def _address(value: SecretStr) -> SecretStr:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # nothing here is meant to spin
-Rest = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # back-off doubles to an hour and stops
+Backoff = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # back-off doubles to an hour and stops
 Folder = Annotated[Path, BeforeValidator(_folder)]
 Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Count = Annotated[int, Strict()]

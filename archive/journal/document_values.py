@@ -1,4 +1,4 @@
-"""Values in journal documents: times, durations, and checks of what JSON gave. Pure."""
+"""Values in journal documents: times, durations, and type checks of loaded JSON. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _DURATION = re.compile(
     r"([+-]?)P(?=.)(?:([\d.]+)Y)?(?:([\d.]+)W)?(?:([\d.]+)D)?"
     r"(?:T(?=.)(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?"
 )
-_YEAR = 365  # days, in durations
+_DAYS_OF_YEAR = 365  # in durations
 
 T = TypeVar("T")
 
 
 def checked(load: Callable[[Any], T]) -> Callable[[Any], T]:
-    """Decorate a loader: it raises ValueError for every kind of bad document."""
+    """Decorate a loader so that it raises ValueError for every kind of invalid document."""
 
     @wraps(load)
     def checked_load(document: Any) -> T:
@@ -33,32 +33,32 @@ def checked(load: Callable[[Any], T]) -> Callable[[Any], T]:
 
 
 def dump_time(at: datetime) -> str:
-    """Return a time in ISO 8601, with "Z" for UTC."""
-    stated = at.isoformat()
-    return f"{stated[:-6]}Z" if stated.endswith("+00:00") else stated
+    """Return an aware time in ISO 8601, with "Z" for UTC."""
+    written = at.isoformat()
+    return f"{written[:-6]}Z" if written.endswith("+00:00") else written
 
 
 def dump_index_time(at: datetime) -> str:
-    """Return a time as version 1 of the index writes it: UTC in milliseconds."""
+    """Return an aware time as version 1 of the index writes it: ISO 8601, UTC, milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-# Returns the time that :func:`dump_time` was given; a TypeError if the value is no text.
+# Return the time that dump_time wrote. TypeError if the value is not a string.
 time = datetime.fromisoformat
 
 
 def optional_time(value: Any) -> datetime | None:
-    """Return a time, or None."""
+    """Return the time that :func:`dump_time` wrote, or None for None."""
     return None if value is None else datetime.fromisoformat(value)
 
 
-@lru_cache(maxsize=256)  # those of a few configurations, in every look
+@lru_cache(maxsize=256)  # every fetch has those of a few configurations
 def dump_duration(length: timedelta) -> str:
     """Return an ISO 8601 duration, with years of 365 days."""
     if not length:
         return "PT0S"
     sign, length = ("-", -length) if length < timedelta(0) else ("", length)
-    years, days = divmod(length.days, _YEAR)
+    years, days = divmod(length.days, _DAYS_OF_YEAR)
     minutes, seconds = divmod(length.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     fraction = f".{length.microseconds:06}".rstrip("0") if length.microseconds else ""
@@ -70,62 +70,65 @@ def dump_duration(length: timedelta) -> str:
 
 @lru_cache(maxsize=256)
 def duration(value: str) -> timedelta:
-    """Return the duration that :func:`dump_duration` was given."""
-    found = _DURATION.fullmatch(value)
-    if not found:
-        raise ValueError(f"{value!r} is no duration")
-    years, weeks, days, hours, minutes, seconds = (float(part or 0) for part in found.groups()[1:])
+    """Return the duration that :func:`dump_duration` wrote, or any other ISO 8601 duration.
+
+    :raises ValueError: it is not one, or is out of range
+    """
+    match = _DURATION.fullmatch(value)
+    if not match:
+        raise ValueError(f"{value!r} is not a duration")
+    years, weeks, days, hours, minutes, seconds = (float(part or 0) for part in match.groups()[1:])
     try:
-        length = timedelta(years * _YEAR + weeks * 7 + days, seconds, hours=hours, minutes=minutes)
+        length = timedelta(years * _DAYS_OF_YEAR + weeks * 7 + days, seconds, hours=hours, minutes=minutes)
     except OverflowError as error:
         raise ValueError(f"{value!r} is out of range") from error
-    return -length if found[1] == "-" else length
+    return -length if match[1] == "-" else length
 
 
 def text(value: Any) -> str:
-    """Return a text."""
+    """Return a string; TypeError if it is anything else."""
     if type(value) is str:
         return value
-    raise TypeError(f"{value!r} is no text")
+    raise TypeError(f"{value!r} is not a string")
 
 
 def optional_text(value: Any) -> str | None:
-    """Return a text, or None."""
+    """Return a string or None; TypeError if it is anything else."""
     return value if value is None else text(value)
 
 
 def number(value: Any) -> int:
-    """Return a whole number."""
+    """Return an integer; TypeError if it is anything else."""
     if type(value) is int:
         return value
-    raise TypeError(f"{value!r} is no whole number")
+    raise TypeError(f"{value!r} is not an integer")
 
 
 def flag(value: Any) -> bool:
-    """Return a truth value."""
+    """Return a boolean; TypeError if it is anything else."""
     if value is True or value is False:
         return bool(value)
-    raise TypeError(f"{value!r} is neither true nor false")
+    raise TypeError(f"{value!r} is not a boolean")
 
 
 def array(value: Any) -> list[Any]:
-    """Return an array."""
+    """Return an array; TypeError if it is anything else."""
     if type(value) is list:
         return value
-    raise TypeError(f"{value!r} is no array")
+    raise TypeError(f"{value!r} is not an array")
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """Return an array of texts."""
+    """Return an array of strings; TypeError if it is anything else."""
     for each in array(value):
         if type(each) is not str:
-            raise TypeError(f"{each!r} is no text")
+            raise TypeError(f"{each!r} is not a string")
     return tuple(value)
 
 
 def numbers(value: Any) -> tuple[int, ...]:
-    """Return an array of whole numbers."""
+    """Return an array of integers; TypeError if it is anything else."""
     for each in array(value):
         if type(each) is not int:
-            raise TypeError(f"{each!r} is no whole number")
+            raise TypeError(f"{each!r} is not an integer")
     return tuple(value)

@@ -1,8 +1,8 @@
 """Records in journal documents, version 1: the explicit mapping between records and JSON. Pure.
 
-The keys are literals of this module. They never follow the names of Python fields, so that a renamed field cannot
+The keys are literals of this module. They do not follow the names of Python fields, so that a renamed field cannot
 change the format. Times are ISO 8601 with "Z" for UTC, durations are ISO 8601 too, enums are stored by value.
-Keys that version 1 gained over time are optional when a document is loaded.
+Keys that were added to version 1 over time are optional when a document is loaded.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from archive.model.image import FailedImage, StoredImage
 
 Document = dict[str, Any]
 
-_EMPTY: list[Any] = []  # what an absent array is
+_EMPTY: list[Any] = []  # default of an absent array
 _FAILURE_KINDS = {kind.value: kind for kind in FailureKind}
 
 
 def dump_fetch(fetch: Fetch) -> Document:
-    """Return a look as a document, without its answer: that stands in records of its own."""
+    """Return a fetch as a document, without its response, which has WARC records of its own."""
     return {
         "at": dump_time(fetch.at),
         "pending": _dump_pending(fetch.pending),
@@ -50,9 +50,9 @@ def dump_fetch(fetch: Fetch) -> Document:
 
 @checked
 def load_fetch(document: Any) -> Fetch:
-    """Return the look of a document, without an answer.
+    """Return the fetch of a document, without its response.
 
-    :raises ValueError: the document holds none
+    :raises ValueError: the document is not valid
     """
     filing, failure = document["filing"], document.get("failure")
     return Fetch(
@@ -105,7 +105,7 @@ def dump_rules(rules: ArchiveRules) -> Document:
 def load_rules(document: Any) -> ArchiveRules:
     """Return the rules of a document.
 
-    :raises ValueError: the document holds none
+    :raises ValueError: the document is not valid
     """
     return _load_rules(document)
 
@@ -120,7 +120,7 @@ def _load_rules(document: Any) -> ArchiveRules:
     )
 
 
-# Nearly all looks of an archive share a few rules and filings.
+# Nearly all fetches of an archive share a few rules and filings.
 
 
 @lru_cache(maxsize=256, typed=True)
@@ -155,7 +155,7 @@ def dump_entry(entry: Entry) -> Document:
 
 
 def _load_entry(document: Any) -> Entry:
-    # A rebuild loads thousands in a second: what is null is not checked, and what is absent is not built anew.
+    # For speed, a rebuild loads thousands in a second: null is not type-checked, and absent arrays share a default.
     get = document.get
     published, modified, entered = document["published"], document["modified"], document["entered"]
     media, image, content = document["media"], document["image"], get("content")
@@ -181,7 +181,7 @@ def _load_entry(document: Any) -> Entry:
 def load_entry(document: Any) -> Entry:
     """Return the entry of a document.
 
-    :raises ValueError: the document holds none
+    :raises ValueError: the document is not valid
     """
     return _load_entry(document)
 
@@ -195,27 +195,27 @@ def dump_failure(failure: Failure) -> Document:
 def load_failure(document: Any) -> Failure:
     """Return the failure of a document.
 
-    :raises ValueError: the document holds none
+    :raises ValueError: the document is not valid
     """
     return Failure(text(document["subject"]), _FAILURE_KINDS[document["kind"]], text(document["reason"]))
 
 
-def dump_stored_image(picture: StoredImage) -> Document:
-    """Return a stored picture as a document."""
+def dump_stored_image(image: StoredImage) -> Document:
+    """Return a stored image as a document."""
     return {
-        "url": picture.url,
-        "at": dump_time(picture.at),
-        "sha256": picture.sha256,
-        "media_type": picture.media_type,
-        "size": picture.size,
+        "url": image.url,
+        "at": dump_time(image.at),
+        "sha256": image.sha256,
+        "media_type": image.media_type,
+        "size": image.size,
     }
 
 
 @checked
 def load_stored_image(document: Any) -> StoredImage:
-    """Return the stored picture of a document.
+    """Return the stored image of a document.
 
-    :raises ValueError: the document holds none
+    :raises ValueError: the document is not valid
     """
     return StoredImage(
         text(document["url"]),
@@ -226,19 +226,19 @@ def load_stored_image(document: Any) -> StoredImage:
     )
 
 
-def dump_failed_image(picture: FailedImage) -> Document:
-    """Return a picture that failed as a document."""
+def dump_failed_image(image: FailedImage) -> Document:
+    """Return a failed image as a document."""
     return {
-        "failure": dump_failure(picture.failure),
-        "at": dump_time(picture.at),
-        "due": picture.due and dump_time(picture.due),
+        "failure": dump_failure(image.failure),
+        "at": dump_time(image.at),
+        "due": image.due and dump_time(image.due),
     }
 
 
 @checked
 def load_failed_image(document: Any) -> FailedImage:
-    """Return the failed picture of a document.
+    """Return the failed image of a document.
 
-    :raises ValueError: the document holds none
+    :raises ValueError: the document is not valid
     """
     return FailedImage(load_failure(document["failure"]), time(document["at"]), optional_time(document["due"]))

@@ -1,4 +1,4 @@
-"""Journal documents, version 1: their kinds and fields. The rules of archive.journal.documents apply. Pure."""
+"""Journal documents, version 1: their kinds and keys. The rules of archive.journal.documents apply. Pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from archive.journal.documents import (
 from archive.model.feed import Entry, Failure
 from archive.model.image import FailedImage, StoredImage
 
-# A program that finds a higher version does not know what its documents mean.
+# A program refuses documents of a higher version, because it cannot interpret them.
 VERSION = 1
-# The tables that a "ledger" document holds whole. All are small: they grow with the feeds, and with their gaps.
+# Tables that a "ledger" document contains in full. All are small: they grow with the number of feeds and gaps.
 LEDGER_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 
@@ -34,39 +34,39 @@ class EventKind(StrEnum):
     """The kind of a journal document."""
 
     LOOK = "look"  # one attempt to fetch an article
-    SIGHTED = "sighted"  # what a list said that was new
-    SETTLED = "settled"  # a feed reads another list
-    RELEASED = "released"  # what waited became due
+    SIGHTED = "sighted"  # new facts from a listing
+    SETTLED = "settled"  # a feed has another source
+    RELEASED = "released"  # waiting articles became due now
     BROUGHT_TO_DATE = "brought-to-date"  # times in the future were clamped
-    IMAGES = "images"  # pictures were stored or failed
-    LEDGER = "ledger"  # how far all lists were read
+    IMAGES = "images"  # images were stored or failed
+    LEDGER = "ledger"  # state of all feeds: polls, spans, gaps, back-offs
 
 
 @dataclass(frozen=True, slots=True)
 class SightedDocument:
-    """What a list said that was new."""
+    """New facts from a listing."""
 
-    feed: str
+    feed: str  # its id
     entries: Sequence[Entry]
     failures: Sequence[Failure]
     hosts: Mapping[str, str]  # by docid
-    listings: Sequence[tuple[str, str, int]]  # feed, docid, and 1 where later polls of the feed may stop
+    listings: Sequence[tuple[str, str, int]]  # feed, docid, and 1 if later polls of the feed may stop at it
     moved: Sequence[str] | None = None  # docids with a new address; None: the document is older than this key
 
 
 def encode(kind: str, document: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a document in the journal."""
+    """Return a document as JSON in UTF-8, with its version and kind."""
     return json.dumps({"version": VERSION, kind: document}, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def decode(kind: str, data: bytes) -> Any:
-    """Return the document that :func:`encode` was given; None if a newer version wrote it.
+    """Return the document that :func:`encode` wrote; None if a newer version wrote it.
 
-    :raises ValueError: the bytes hold no such document
+    :raises ValueError: the bytes are not a document of this kind
     """
     whole = json.loads(data)
     if not isinstance(whole, dict) or "version" not in whole:
-        raise ValueError("no version is stated")
+        raise ValueError("there is no version")
     if whole["version"] != VERSION:
         return None
     if whole.get(kind) is None:
@@ -74,24 +74,24 @@ def decode(kind: str, data: bytes) -> Any:
     return whole[kind]
 
 
-def dump_sighted(entry_changes: SightedDocument) -> Document:
-    """Return what a list said that was new as a document."""
+def dump_sighted(sighted: SightedDocument) -> Document:
+    """Return new facts from a listing as a document."""
     document: Document = {
-        "feed": entry_changes.feed,
-        "entries": [dump_entry(entry) for entry in entry_changes.entries],
-        "failures": [dump_failure(failure) for failure in entry_changes.failures],
-        "hosts": dict(entry_changes.hosts),
+        "feed": sighted.feed,
+        "entries": [dump_entry(entry) for entry in sighted.entries],
+        "failures": [dump_failure(failure) for failure in sighted.failures],
+        "hosts": dict(sighted.hosts),
     }
-    if entry_changes.moved is not None:
-        document["moved"] = list(entry_changes.moved)
-    return document | {"listings": [list(row) for row in entry_changes.listings]}
+    if sighted.moved is not None:
+        document["moved"] = list(sighted.moved)
+    return document | {"listings": [list(row) for row in sighted.listings]}
 
 
 @checked
 def load_sighted(document: Any) -> SightedDocument:
-    """Return what a "sighted" document says.
+    """Return the new facts of a "sighted" document.
 
-    :raises ValueError: the document is none
+    :raises ValueError: the document is not valid
     """
     moved = document.get("moved")
     return SightedDocument(
@@ -105,38 +105,44 @@ def load_sighted(document: Any) -> SightedDocument:
 
 
 def dump_settled(feed: str, source: str) -> Document:
-    """Return as a document that a feed reads another list."""
+    """Return a feed's change of source as a document.
+
+    :param source: as of config.model.Feed.source
+    """
     return {"feed": feed, "source": source}
 
 
 @checked
 def load_settled(document: Any) -> tuple[str, str]:
-    """Return the feed and the source of a "settled" document.
+    """Return the feed and the new source of a "settled" document.
 
-    :raises ValueError: the document is none
+    :raises ValueError: the document is not valid
     """
     return text(document["feed"]), text(document["source"])
 
 
 def dump_released(*, parked: bool) -> Document:
-    """Return as a document that what waited became due."""
+    """Return as a document that all waiting articles became due.
+
+    :param parked: parked articles too
+    """
     return {"parked": parked}
 
 
 @checked
 def load_released(document: Any) -> bool:
-    """Return whether a "released" document includes what had been given up.
+    """Return whether a "released" document includes parked articles.
 
-    :raises ValueError: the document is none
+    :raises ValueError: the document is not valid
     """
     return flag(document["parked"])
 
 
 def dump_brought_to_date(now: datetime, latest: datetime) -> Document:
-    """Return as a document that times in the future were clamped.
+    """Return a clamp of future times as a document.
 
-    :param now: the limit of times of attempts
-    :param latest: the limit of due times
+    :param now: the upper limit of times of attempts
+    :param latest: the upper limit of due times
     """
     return {"now": dump_index_time(now), "latest": dump_index_time(latest)}
 
@@ -145,24 +151,24 @@ def dump_brought_to_date(now: datetime, latest: datetime) -> Document:
 def load_brought_to_date(document: Any) -> tuple[datetime, datetime]:
     """Return the two limits of a "brought-to-date" document.
 
-    :raises ValueError: the document is none
+    :raises ValueError: the document is not valid
     """
     return time(document["now"]), time(document["latest"])
 
 
-def dump_images(kept: Sequence[StoredImage], missed: Sequence[FailedImage]) -> Document:
-    """Return what came of pictures as a document."""
+def dump_images(stored: Sequence[StoredImage], failed: Sequence[FailedImage]) -> Document:
+    """Return the results of image downloads as a document."""
     return {
-        "kept": [dump_stored_image(each) for each in kept],
-        "missed": [dump_failed_image(each) for each in missed],
+        "kept": [dump_stored_image(each) for each in stored],
+        "missed": [dump_failed_image(each) for each in failed],
     }
 
 
 @checked
 def load_images(document: Any) -> tuple[list[StoredImage], list[FailedImage]]:
-    """Return what an "images" document says came of pictures.
+    """Return the stored and the failed images of an "images" document.
 
-    :raises ValueError: the document is none
+    :raises ValueError: the document is not valid
     """
     return (
         [load_stored_image(each) for each in array(document["kept"])],
@@ -171,14 +177,17 @@ def load_images(document: Any) -> tuple[list[StoredImage], list[FailedImage]]:
 
 
 def dump_ledger(tables: Mapping[str, Sequence[Sequence[Any]]]) -> Document:
-    """Return how far all lists were read as a document: by table, its columns' names and then its rows."""
+    """Return the state of all feeds as a document.
+
+    :param tables: by table, the names of its columns followed by its rows
+    """
     return {table: tables[table] for table in LEDGER_TABLES}
 
 
 @checked
 def load_ledger(document: Any) -> dict[str, Sequence[Sequence[Any]]]:
-    """Return the tables of a "ledger" document.
+    """Return the tables of a "ledger" document, as :func:`dump_ledger` takes them.
 
-    :raises ValueError: the document is none
+    :raises ValueError: the document is not valid
     """
     return {table: [array(row) for row in array(document[table])] for table in LEDGER_TABLES}

@@ -1,4 +1,4 @@
-"""The members of a gzip file, each a record of a WARC file: read one by one, and found again after a crash."""
+"""Members of a gzip file, each one WARC record: read in sequence, and found again after damage or a crash."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _MAGIC = b"\x1f\x8b\x08"
-# Bytes read at a time: what is left of them behind each member is copied, so that more would cost more.
-_CHUNK = 1 << 16
-_FIRST_LOOK = (
-    1 << 20
-)  # bytes of a file's end that are searched for a record's start; four times as many each next time
+# Read size. The unused bytes after each member are copied, so that a larger size costs more.
+_CHUNK_BYTES = 1 << 16
+# The end of a file in which a record's start is searched first; each further search takes four times as much.
+_FIRST_SEARCH_BYTES = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
 
 
 def members(
     path: Path, start: int = 0, on_damage: Callable[[int], None] = lambda offset: None
 ) -> Iterator[tuple[int, int, bytes]]:
-    """Where each member of a file begins and ends, and what it holds; from ``start``, where one begins.
+    """Yield start, end and content of each member of a file. Unreadable parts are skipped (D44).
 
-    What cannot be read is passed over: a record's damage is not that of the next. See D44.
-
-    :param on_damage: told where something cannot be read
+    :param start: offset of the first member to read, in bytes
+    :param on_damage: called with the offset of each unreadable part
     """
     offset: int | None = start
     while offset is not None:
-        for begin, end, content in _in_a_row(path, offset):
+        for begin, end, content in _members_until_damage(path, offset):
             yield begin, end, content
             offset = end
         if offset >= path.stat().st_size:
@@ -35,61 +33,63 @@ def members(
         offset = first_member(path, offset + 1)
 
 
-def _in_a_row(path: Path, start: int) -> Iterator[tuple[int, int, bytes]]:
+def _members_until_damage(path: Path, start: int) -> Iterator[tuple[int, int, bytes]]:
     with path.open("rb") as file:
         file.seek(start)
-        offset, data = start, file.read(_CHUNK)
+        offset, data = start, file.read(_CHUNK_BYTES)
         while data:
             stream, parts, used = zlib.decompressobj(_GZIP), [], 0
             try:
                 while not stream.eof and data:
                     parts.append(stream.decompress(data))
                     used += len(data) - len(stream.unused_data)
-                    data = stream.unused_data if stream.eof else file.read(_CHUNK)
+                    data = stream.unused_data if stream.eof else file.read(_CHUNK_BYTES)
             except zlib.error:
                 return
             if not stream.eof:
                 return
             yield offset, offset + used, b"".join(parts)
             offset += used
-            data = data or file.read(_CHUNK)
+            data = data or file.read(_CHUNK_BYTES)
 
 
 def first_member(path: Path, start: int) -> int | None:
-    """Where the first record at or after an offset begins; None when there is none."""
+    """The offset of the first record that begins at ``start`` or later; None if there is none."""
     with path.open("rb") as file:
         while True:
             file.seek(start)
-            data = file.read(_CHUNK)
+            data = file.read(_CHUNK_BYTES)
             at = data.find(_MAGIC)
             while at >= 0:
                 if _is_record(path, start + at):
                     return start + at
                 at = data.find(_MAGIC, at + 1)
-            if len(data) < _CHUNK:
+            if len(data) < _CHUNK_BYTES:
                 return None
             start += len(data) - len(_MAGIC) + 1
 
 
-def last_whole(path: Path) -> int | None:
-    """Where the last whole record of a file ends; None when it is damaged before its end, or holds none at all.
+def end_of_last_member(path: Path) -> int | None:
+    """The offset at which the last complete record of a file ends; 0 if the file is empty.
 
-    Reads the end of the file only, as far back as a record begins there.
+    Reads only the end of the file, as far back as a record begins.
+
+    :return: None if the file is damaged before its end, or has no complete record
     """
     size = path.stat().st_size
-    fetch = _FIRST_LOOK
+    searched = _FIRST_SEARCH_BYTES
     while True:
-        start = max(size - fetch, 0)
-        found = first_member(path, start)
-        if found is not None:
+        start = max(size - searched, 0)
+        first = first_member(path, start)
+        if first is not None:
             break
         if not start:
             return 0 if not size else None
-        fetch *= 4
-    end = found
-    for _, end, _ in _in_a_row(path, found):  # noqa: B007 - the last one's is wanted
+        searched *= 4
+    end = first
+    for _, end, _ in _members_until_damage(path, first):  # noqa: B007 - the last value is used
         pass
-    # Whole records behind one that cannot be read: this is no torn end.
+    # Complete records after an unreadable one: the file is damaged, and not only cut off at its end.
     return None if end < size and first_member(path, end + 1) is not None else end
 
 

@@ -1,4 +1,4 @@
-"""The journal: all that was ever seen, in the order it was seen, so that index and files can be made from it anew."""
+"""The journal: every fetch and listing in the order of observation. Index and files can be rebuilt from it."""
 
 from __future__ import annotations
 
@@ -17,37 +17,38 @@ from archive.journal.warc_records import Group, Original, digest
 from archive.model.errors import ArchiveError
 from archive.model.fetch import Fetch, JournalPosition
 
-_REMEMBERED = 256  # bodies of this run that identical ones are referred to without asking the index
+_MAX_CACHED_ORIGINALS = 256  # bodies of this run that identical ones refer to without a query of the index
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One record of the journal."""
+    """One event of the journal."""
 
     place: JournalPosition
-    kind: str  # an EventKind, unless a newer program wrote it
-    at: datetime
-    fetch: Fetch | None = None
-    document: dict[str, Any] | None = None  # of all but looks
+    kind: str  # the value of an EventKind, unless a newer program wrote it
+    at: datetime  # aware, UTC
+    fetch: Fetch | None = None  # of the kind "look"
+    document: dict[str, Any] | None = None  # of all other kinds
 
 
 class Journal:
-    """The journal in a folder, opened for writing; to be used by several threads.
+    """The journal in a folder, open for writing. Thread-safe.
 
-    :param known: the place of the last event that is known to have been written, though it may be lost
-    :raises ArchiveError: it cannot be written
+    :param last_known: position of the last event that was written for certain, even if it is lost now
+    :raises ArchiveError: the folder or the file cannot be written
     """
 
-    def __init__(self, folder: Path, known: JournalPosition | None = None) -> None:
+    def __init__(self, folder: Path, last_known: JournalPosition | None = None) -> None:
         self._folder = folder
-        self._writer = WarcWriter(folder, _software(), known=known)
+        self._writer = WarcWriter(folder, _software(), last_known=last_known)
         self._lock = threading.Lock()
-        self._originals: dict[str, Original] = {}
+        self._originals: dict[str, Original] = {}  # by digest
 
     def append(self, kind: str, at: datetime, document: Mapping[str, Any]) -> JournalPosition:
         """Write an event; when this returns it is on the disk.
 
-        :param document: what JSON can hold
+        :param document: a JSON object
+        :raises ArchiveError: it cannot be written
         """
         group = Group(kind, at, encode(kind, document))
         with self._lock:
@@ -56,10 +57,11 @@ class Journal:
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]
     ) -> list[JournalPosition]:
-        """Write looks; when this returns they are on the disk.
+        """Write fetches; when this returns they are on the disk.
 
-        :param bodies: where the journal has bodies already, by their digest
-        :return: where each of them is
+        :param bodies: positions of bodies that the journal has already, by digest
+        :return: the position of each fetch
+        :raises ArchiveError: they cannot be written
         """
         groups = [(_group(fetch), self._original(fetch, bodies)) for fetch in fetches]
         with self._lock:
@@ -74,38 +76,38 @@ class Journal:
         if fetch.response is None or not fetch.response.body:
             return None
         name = digest(fetch.response.body)
-        known = name in self._originals or name not in bodies
-        if not known and (found := original_at(self._folder, bodies[name], name)):
-            if len(self._originals) >= _REMEMBERED:
+        needs_lookup = name not in self._originals and name in bodies
+        if needs_lookup and (original := original_at(self._folder, bodies[name], name)):
+            if len(self._originals) >= _MAX_CACHED_ORIGINALS:
                 del self._originals[next(iter(self._originals))]
-            self._originals[name] = found
+            self._originals[name] = original
         return self._originals.get(name)
 
 
 def events(folder: Path, since: JournalPosition | None = None) -> Iterator[Event]:
-    """What the journal in a folder holds, in the order it was written.
+    """Yield the events of the journal in a folder, in the order they were written.
 
-    :param since: the place of the last event to leave out; None for all
-    :raises ArchiveError: a newer program has written it
+    :param since: yield only events after this position; None for all
+    :raises ArchiveError: a newer program wrote an event, or an event cannot be parsed
     """
     for place, group in read(folder, since):
         yield event_of(place, group)
 
 
 def event_of(place: JournalPosition, group: Group) -> Event:
-    """A group of records as an event.
+    """Parse a group of records as an event.
 
-    :raises ArchiveError: a newer program has written it, or it is none of ours
+    :raises ArchiveError: a newer program wrote it, or it cannot be parsed
     """
     try:
         document = decode(group.kind, group.document)
         if document is None:
-            raise ArchiveError(f"the journal {place.file} was written by a newer finarchive: upgrade finarchive")
+            raise ArchiveError(f"a newer finarchive wrote the journal file {place.file}: upgrade finarchive")
         if group.kind != EventKind.LOOK:
             return Event(place, group.kind, group.at, document=document)
         return Event(place, group.kind, group.at, replace(load_fetch(document), response=group.response))
     except ValueError as error:
-        raise ArchiveError(f"the record at {place.offset} of {place.file} cannot be understood: {error}") from error
+        raise ArchiveError(f"the record at {place.offset} of {place.file} cannot be read: {error}") from error
 
 
 def _group(fetch: Fetch) -> Group:

@@ -1,7 +1,7 @@
-"""Raw pages on the disk: WARC/1.1 files, gzip per record, as any WARC tool reads them.
+"""WARC/1.1 files of the journal, one gzip member for each record, readable by any WARC tool.
 
-What belongs together is a group: a request, its response as the server sent it (a ``revisit`` record where the same
-body is there already), and last a metadata record, which says what the look was for; or a metadata record alone.
+Records are written in groups. A group is a request, its response as the server sent it (a ``revisit`` record if the
+journal has the same body already) and a metadata record with the fetch; or a metadata record alone.
 """
 
 from __future__ import annotations
@@ -16,53 +16,70 @@ from pathlib import Path
 
 from archive.files.atomic import sync_folder, wrap_os_errors
 from archive.files.paths import CHINA
-from archive.journal.gzip_members import first_member, last_whole, members
-from archive.journal.warc_records import OURS, Group, Original, answer_of, digest, encoded, headers_of, information
+from archive.journal.gzip_members import end_of_last_member, first_member, members
+from archive.journal.warc_records import (
+    OURS,
+    Group,
+    Original,
+    digest,
+    encode_group,
+    headers_of,
+    response_of,
+    warcinfo,
+)
 from archive.model.fetch import JournalPosition, RawResponse
 
-# Beyond it a new file is begun: large enough that a year is some dozens, small enough to be copied and checked alone.
-LARGEST = 1 << 30
+# A file that has reached this size is followed by a new one. A year takes some dozens of files, and each is small
+# enough to be copied and checked alone.
+MAX_FILE_BYTES = 1 << 30
 _NAME = re.compile(r"finarchive-\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])-\d{4,}\.warc\.gz")
 
 
 def warc_files(folder: Path) -> list[Path]:
-    """The files of a folder, in the order they were written; what has no name that we give is none of them."""
+    """The journal's files in a folder, in the order they were written. Files with other names are ignored."""
     return sorted(path for path in folder.glob("finarchive-*.warc.gz") if _NAME.fullmatch(path.name))
 
 
 class WarcWriter:
-    """Appends groups to the newest file of a folder, which is made where there is none.
+    """Appends groups to the newest file of a folder. Makes the folder if there is none.
 
-    What a crash has left behind the file's last whole record is cut off; of a file that is damaged before it, or does
-    not go as far as is known, nothing is touched, and another one is begun. Opening reads the end of one file.
+    Opening reads only the end of the newest file. An incomplete record at its end, left by a crash, is cut off. A
+    file that is damaged before its end, or is shorter than ``last_known`` says, is not changed: a new file follows.
 
-    :param software: what writes, with its version
-    :param largest: bytes, after which another file is begun
-    :param known: the place of the last group that is known to have been written, though it may be lost
+    :param software: name and version of the writing program
+    :param max_file_bytes: size after which a new file begins
+    :param last_known: position of the last group that was written for certain, even if it is lost now
     :raises ArchiveError: the folder or the file cannot be written
     """
 
     def __init__(
-        self, folder: Path, software: str, largest: int = LARGEST, known: JournalPosition | None = None
+        self,
+        folder: Path,
+        software: str,
+        max_file_bytes: int = MAX_FILE_BYTES,
+        last_known: JournalPosition | None = None,
     ) -> None:
-        self._folder, self._software, self._largest = folder, software, largest
+        self._folder = folder
+        self._software = software
+        self._max_file_bytes = max_file_bytes
         self._file: io.FileIO | None = None
-        self._path = folder
+        self._path = folder  # of the newest file; the folder if there is none
         with wrap_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        existing = warc_files(folder)
-        if known and (not existing or existing[-1].name <= known.file) and read_at(folder, known) is None:
-            self._path = folder / known.file  # no other file may have its name, or others be where it was; D124
-        elif existing:
-            with wrap_os_errors(existing[-1]):
-                self._carry_on(existing[-1])
+        files = warc_files(folder)
+        if last_known and (not files or files[-1].name <= last_known.file) and read_at(folder, last_known) is None:
+            # No other file may take the lost file's name, or known positions would point to other records (D124).
+            self._path = folder / last_known.file
+        elif files:
+            with wrap_os_errors(files[-1]):
+                self._resume(files[-1])
 
     def append(self, groups: Sequence[tuple[Group, Original | None]]) -> list[JournalPosition]:
         """Write groups; when this returns they are on the disk.
 
-        :param groups: each with an earlier response that has its body, if there is one
-        :return: where each begins
-        :raises ArchiveError: they could not be written, and the file is as it was before
+        :param groups: each with an earlier response that has the same body, if there is one
+        :return: the position of each group
+        :raises ArchiveError: they could not be written; the file is as before
         """
         if not groups:
             return []
@@ -70,7 +87,7 @@ class WarcWriter:
         file, data = self._file_for(groups[-1][0].at), bytearray()
         for group, original in groups:
             places.append(JournalPosition(self._path.name, self._size + len(data)))
-            data += encoded(group, original)
+            data += encode_group(group, original)
         self._write(file, bytes(data))
         return places
 
@@ -80,24 +97,24 @@ class WarcWriter:
             self._file.close()
             self._file = None
 
-    def _carry_on(self, path: Path) -> None:
-        whole = last_whole(path)
+    def _resume(self, path: Path) -> None:
+        end = end_of_last_member(path)
         self._path = path
-        if whole is None:  # damaged: it stays as it is
+        if end is None:  # damaged: do not change it
             return
         self._file = io.FileIO(path, "ab")
-        if whole < path.stat().st_size:
-            self._file.truncate(whole)
+        if end < path.stat().st_size:
+            self._file.truncate(end)
             os.fsync(self._file.fileno())
-        self._size = whole
+        self._size = end
 
     def _file_for(self, at: datetime) -> io.FileIO:
         day, newest, number = f"{at.astimezone(CHINA):%Y%m%d}", "", 0
         if self._path != self._folder:
             _, newest, last = self._path.name.removesuffix(".warc.gz").split("-")
             number = int(last)
-        # Files must sort as they were written, whatever the clock says.
-        if self._file and day <= newest and self._size < self._largest:
+        # The names must sort in the order of writing, even if the clock is set back.
+        if self._file and day <= newest and self._size < self._max_file_bytes:
             return self._file
         self.close()
         day, number = (newest, number + 1) if day <= newest else (day, 1)
@@ -107,7 +124,7 @@ class WarcWriter:
             sync_folder(self._folder)
         self._size = self._path.stat().st_size
         if not self._size:
-            self._write(self._file, information(self._path.name, self._software, at))
+            self._write(self._file, warcinfo(self._path.name, self._software, at))
         return self._file
 
     def _write(self, file: io.FileIO, data: bytes) -> None:
@@ -124,9 +141,9 @@ class WarcWriter:
 
 
 def read(folder: Path, since: JournalPosition | None = None) -> Iterator[tuple[JournalPosition, Group]]:
-    """The groups of a folder in the order they were written.
+    """Yield the groups of a folder with their positions, in the order they were written.
 
-    :param since: the place of the last group to leave out; None for all
+    :param since: yield only groups after this position; None for all
     """
     for path in warc_files(folder):
         if since and path.name < since.file:
@@ -140,12 +157,14 @@ def read(folder: Path, since: JournalPosition | None = None) -> Iterator[tuple[J
 def read_file(
     path: Path, start: int = 0, end: int | None = None, on_damage: Callable[[int], None] = lambda offset: None
 ) -> Iterator[tuple[JournalPosition, Group]]:
-    """The groups of a file that begin at ``start``, where a record does, or later, and before ``end``.
+    """Yield the groups of a file that begin at ``start`` or later and before ``end``, with their positions.
 
-    A response without its metadata, which a crash can leave, is passed over, and so is what cannot be read, or whose
-    body is elsewhere and cannot.
+    Skips a response without its metadata, which a crash can leave, unreadable records, and a ``revisit`` whose
+    original cannot be read.
 
-    :param on_damage: told where something cannot be read
+    :param start: offset of a record, in bytes
+    :param end: offset in bytes; None for the end of the file
+    :param on_damage: called with the offset of each unreadable part
     """
     begin, request, response = start, b"", None
     for offset, _, record in members(path, start, on_damage):
@@ -153,17 +172,17 @@ def read_file(
         headers = headers_of(head)
         kind = headers.get("warc-type", "")
         if kind == "metadata" and not headers["warc-target-uri"].startswith(OURS):
-            continue  # somebody's note
-        lone = kind == "metadata" and "warc-concurrent-to" not in headers
-        if kind == "request" or lone:
+            continue  # another program wrote it
+        is_lone = kind == "metadata" and "warc-concurrent-to" not in headers
+        if kind == "request" or is_lone:
             if end is not None and offset >= end:
                 return
-            begin, request, response = offset, b"" if lone else block, None
+            begin, request, response = offset, b"" if is_lone else block, None
         if kind in ("response", "revisit"):
             response = headers, block
-        elif lone or (kind == "metadata" and request and response):
+        elif is_lone or (kind == "metadata" and request and response):
             size = int(headers["content-length"])
-            raw = _whole_answer(path.parent, request, *response) if response else None
+            raw = _full_response(path.parent, request, *response) if response else None
             if response and raw is None:
                 on_damage(begin)
             else:
@@ -175,7 +194,7 @@ def read_file(
 
 @dataclass(frozen=True, slots=True)
 class WarcPart:
-    """A stretch of a file: the groups that begin in it."""
+    """A byte range of a file, for the groups that begin in it; the end is excluded."""
 
     path: Path
     start: int
@@ -183,7 +202,7 @@ class WarcPart:
 
 
 def parts(folder: Path, size: int) -> list[WarcPart]:
-    """All groups of a folder, in stretches of about ``size`` bytes, in the order they were written."""
+    """Divide all files of a folder into parts of ``size`` bytes, in the order they were written."""
     return [
         WarcPart(path, start, start + size)
         for path in warc_files(folder)
@@ -194,14 +213,17 @@ def parts(folder: Path, size: int) -> list[WarcPart]:
 def read_part(
     part: WarcPart, on_damage: Callable[[int], None] = lambda offset: None
 ) -> Iterator[tuple[JournalPosition, Group]]:
-    """The groups that begin in a part: each of a folder's is in one of its parts."""
+    """Yield the groups that begin in a part, with their positions. Each group of a folder is in exactly one part.
+
+    :param on_damage: called with the offset of each unreadable part
+    """
     start = first_member(part.path, part.start)
     if start is not None and start < part.end:
         yield from read_file(part.path, start, part.end, on_damage)
 
 
 def read_at(folder: Path, place: JournalPosition) -> Group | None:
-    """The group at a place; None when there is none, or it cannot be read."""
+    """The group at a position; None if there is none or it cannot be read."""
     path = folder / place.file
     if not path.is_file():
         return None
@@ -209,18 +231,21 @@ def read_at(folder: Path, place: JournalPosition) -> Group | None:
 
 
 def original_at(folder: Path, place: JournalPosition, name: str) -> Original | None:
-    """The response at a place, to be referred to; None when none is there that has the body.
+    """The response at a position, for a ``revisit`` record; None if it is not there or has another body.
 
     :param name: the body's digest
     """
-    if found := _response_at(folder, place, name):
-        _, headers, _ = found
+    if response := _response_at(folder, place, name):
+        _, headers, _ = response
         return Original(place, headers["warc-record-id"], headers["warc-target-uri"], headers["warc-date"])
     return None
 
 
 def _response_at(folder: Path, place: JournalPosition, name: str) -> tuple[bytes, Mapping[str, str], bytes] | None:
-    """A request's block, and the headers and the block of its response, of the group that begins at a place."""
+    """The request's block, the response's headers and its block, of the group at a position.
+
+    :param name: the digest that the response's body must have; else the result is None
+    """
     path = folder / place.file
     if not path.is_file():
         return None
@@ -231,17 +256,17 @@ def _response_at(folder: Path, place: JournalPosition, name: str) -> tuple[bytes
         if headers.get("warc-type") == "request" and offset == place.offset:
             request = block
         elif headers.get("warc-type") == "response" and request is not None:
-            raw, _ = answer_of(request, headers, block)
+            raw, _ = response_of(request, headers, block)
             return (request, headers, block) if digest(raw.body) == name else None
         else:
             return None
     return None
 
 
-def _whole_answer(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> RawResponse | None:
-    """The response with its body, wherever that is; None when it is not there any more."""
-    raw, elsewhere = answer_of(request, headers, block)
-    if elsewhere is None:
+def _full_response(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> RawResponse | None:
+    """The response with its body, for a ``revisit`` that of the original; None if the original cannot be read."""
+    raw, original_place = response_of(request, headers, block)
+    if original_place is None:
         return raw
-    found = _response_at(folder, elsewhere, headers["warc-payload-digest"])
-    return replace(raw, body=answer_of(*found)[0].body) if found else None
+    original = _response_at(folder, original_place, headers["warc-payload-digest"])
+    return replace(raw, body=response_of(*original)[0].body) if original else None

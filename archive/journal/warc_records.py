@@ -1,4 +1,4 @@
-"""The records of WARC/1.1 files that raw pages are kept in, as bytes, and back. Pure."""
+"""Encode fetches as WARC/1.1 records, and decode them. Pure."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from warcio.warcwriter import WARCWriter
 
 from archive.model.fetch import JournalPosition, RawResponse
 
-OURS = "urn:finarchive:"  # what a metadata record is of; the kind of the event follows
+OURS = "urn:finarchive:"  # prefix of a metadata record's target; the event's kind follows
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _LENGTH = "WARC-Finarchive-Length"
-_ORIGINAL = "WARC-Finarchive-Original"  # FILE:OFFSET of the group that has the body
+_ORIGINAL = "WARC-Finarchive-Original"  # of a revisit: FILE:OFFSET of the group with the body
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is written, and read, as one."""
+    """One event: the records that are written and read together."""
 
-    kind: str
-    at: datetime
-    document: bytes  # JSON
+    kind: str  # the value of an EventKind
+    at: datetime  # aware
+    document: bytes  # JSON, UTF-8
     response: RawResponse | None = None
 
 
@@ -38,19 +38,19 @@ class Original:
 
     place: JournalPosition  # of its group
     record: str  # its WARC-Record-ID
-    url: str
+    url: str  # its WARC-Target-URI
     date: str  # its WARC-Date
 
 
 def digest(body: bytes) -> str:
-    """What stands for a body in WARC-Payload-Digest."""
+    """The digest of a body as in WARC-Payload-Digest: "sha1:" and 32 characters of base32."""
     return "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
 
 
-def encoded(group: Group, original: Original | None) -> bytes:
-    """A group as it goes into the file.
+def encode_group(group: Group, original: Original | None) -> bytes:
+    """Return a group's records, each compressed by gzip.
 
-    :param original: an earlier response with the same body
+    :param original: an earlier response with the same body; the response becomes a ``revisit`` of it
     """
     buffer = io.BytesIO()
     writer = WARCWriter(buffer, gzip=True, warc_version="WARC/1.1")
@@ -58,14 +58,16 @@ def encoded(group: Group, original: Original | None) -> bytes:
     raw = group.response
     if raw is None:
         name = f"{OURS}{group.kind}"
-        _add(writer, name, "metadata", group.document, {"WARC-Date": date}, of="application/json")
+        _add(writer, name, "metadata", group.document, {"WARC-Date": date}, content_type="application/json")
         return buffer.getvalue()
-    asked = {"WARC-Date": date}
-    request = _add(writer, raw.url, "request", _request(raw), asked, of="application/http; msgtype=request")
-    about = {"WARC-Date": date, "WARC-Payload-Digest": digest(raw.body), "WARC-Concurrent-To": request}
+    headers = {"WARC-Date": date}
+    request = _add(
+        writer, raw.url, "request", _request(raw), headers, content_type="application/http; msgtype=request"
+    )
+    headers = {"WARC-Date": date, "WARC-Payload-Digest": digest(raw.body), "WARC-Concurrent-To": request}
     head = _response_head(raw)
     if original:
-        about |= {
+        headers |= {
             "WARC-Profile": _REVISIT,
             "WARC-Refers-To": original.record,
             "WARC-Refers-To-Target-URI": original.url,
@@ -73,23 +75,23 @@ def encoded(group: Group, original: Original | None) -> bytes:
             _ORIGINAL: f"{original.place.file}:{original.place.offset}",
         }
     if not raw.stated_length:
-        about[_LENGTH] = "not stated"
+        headers[_LENGTH] = "not stated"
     kind, block = ("revisit", head) if original else ("response", head + raw.body)
-    response = _add(writer, raw.url, kind, block, about, of="application/http; msgtype=response")
-    about = {"WARC-Date": date, "WARC-Concurrent-To": response}
-    # Not under the page's address: replay tools index it, and would show it in the page's place.
-    _add(writer, f"{OURS}{group.kind}", "metadata", group.document, about, of="application/json")
+    response = _add(writer, raw.url, kind, block, headers, content_type="application/http; msgtype=response")
+    headers = {"WARC-Date": date, "WARC-Concurrent-To": response}
+    # Its target is not the page's address: replay tools index that, and would show the document as the page.
+    _add(writer, f"{OURS}{group.kind}", "metadata", group.document, headers, content_type="application/json")
     return buffer.getvalue()
 
 
-def _add(writer: WARCWriter, url: str, kind: str, block: bytes, headers: dict[str, str], *, of: str) -> str:
-    http = _http(block) if kind == "revisit" else None  # warcio writes none of a revisit's block but these
+def _add(writer: WARCWriter, url: str, kind: str, block: bytes, headers: dict[str, str], *, content_type: str) -> str:
+    http = _http(block) if kind == "revisit" else None  # all that warcio writes of a revisit's block
     record = writer.create_warc_record(
         url,
         kind,
         payload=io.BytesIO(b"" if http else block),
         length=0 if http else len(block),
-        warc_content_type=of,
+        warc_content_type=content_type,
         warc_headers_dict=headers,
         http_headers=http,
     )
@@ -101,10 +103,11 @@ def _http(block: bytes) -> StatusAndHeaders:
     return StatusAndHeadersParser(["HTTP/1.0", "HTTP/1.1"]).parse(io.BytesIO(block))
 
 
-def information(name: str, software: str, at: datetime) -> bytes:
-    """The record that a file begins with.
+def warcinfo(name: str, software: str, at: datetime) -> bytes:
+    """Return the ``warcinfo`` record, the first record of a file.
 
     :param name: of the file
+    :param software: name and version of the writing program
     """
     buffer = io.BytesIO()
     writer = WARCWriter(buffer, gzip=True, warc_version="WARC/1.1")
@@ -127,8 +130,8 @@ def _request(raw: RawResponse) -> bytes:
 
 
 def _response_head(raw: RawResponse) -> bytes:
-    known = {status.value: status.phrase for status in HTTPStatus}
-    return _lines(f"HTTP/1.1 {raw.status} {known.get(raw.status, 'Unknown')}", raw.headers)
+    phrases = {status.value: status.phrase for status in HTTPStatus}
+    return _lines(f"HTTP/1.1 {raw.status} {phrases.get(raw.status, 'Unknown')}", raw.headers)
 
 
 def _lines(first: str, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -140,23 +143,26 @@ def _date(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def answer_of(request: bytes, headers: Mapping[str, str], block: bytes) -> tuple[RawResponse, JournalPosition | None]:
-    """The response that a request's block and a response's record hold.
+def response_of(
+    request: bytes, headers: Mapping[str, str], block: bytes
+) -> tuple[RawResponse, JournalPosition | None]:
+    """Decode a response from the block of its request and its own record.
 
-    :param headers: of the response's record
-    :param block: the response's, and what may follow it
-    :return: with it, of a ``revisit``, where the body is
+    :param headers: of the response's record, with names in lower case
+    :param block: of the response's record; bytes after its content length are ignored
+    :return: the response, and for a ``revisit``, which has no body, the position of the group that has it
     """
     http, _, body = block[: int(headers["content-length"])].partition(b"\r\n\r\n")
     file, _, offset = headers.get(_ORIGINAL.lower(), "").rpartition(":")
     status, *lines = http.decode("latin-1").split("\r\n")
-    asked = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[2:]  # not its first line and Host
+    # Without the request line and Host, which the writer adds.
+    request_lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[2:]
     raw = RawResponse(
         url=headers["warc-target-uri"],
         status=int(status.split(" ", 2)[1]),
         headers=_pairs(lines),
         body=body,
-        request_headers=_pairs(asked),
+        request_headers=_pairs(request_lines),
         stated_length=_LENGTH.lower() not in headers,
     )
     return raw, JournalPosition(file, int(offset)) if file else None
@@ -168,5 +174,5 @@ def _pairs(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def headers_of(head: bytes) -> dict[str, str]:
-    """The headers of a record, by their names in small letters."""
+    """The headers of a record, by name in lower case."""
     return {name.lower(): value for name, value in _pairs(head.decode("utf-8", "replace").split("\r\n")[1:])}

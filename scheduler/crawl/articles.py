@@ -40,7 +40,7 @@ class ArticleQueue:
             retry_forever=run.policy.retry_forever,
         )
         self.backoffs = HostBackoffs(
-            run.settings.network.backoff,
+            run.settings.network.rest,
             run.now,
             self._store.backoffs(),
             self._remember_backoff,

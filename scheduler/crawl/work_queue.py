@@ -49,7 +49,7 @@ class ArchiveWorkQueue:
     def reconfigure(self, settings: Settings) -> None:
         """Go on under other settings."""
         self.run.settings = settings
-        self.articles.backoffs.first_delay = settings.network.backoff
+        self.articles.backoffs.first_delay = settings.network.rest
 
     def spider_opened(self, fetcher: Fetcher) -> None:
         """See Work."""

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from archive.journal.gzip_members import last_whole, members
+from archive.journal.gzip_members import end_of_last_member, members
 from archive.journal.warc import WarcWriter, original_at, parts, read, read_at, read_file, read_part, warc_files
 from archive.journal.warc_records import Group, Original, digest
 from archive.model.fetch import JournalPosition, RawResponse
@@ -44,7 +44,7 @@ def write(
     known: JournalPosition | None = None,
     **options: int,
 ) -> list[JournalPosition]:
-    writer = WarcWriter(folder, "finarchive/test", known=known, **options)
+    writer = WarcWriter(folder, "finarchive/test", last_known=known, **options)
     try:
         return writer.append([(each, original) for each in groups])
     finally:
@@ -147,7 +147,7 @@ def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: P
     assert [path.name for path in warc_files(tmp_path)] == [
         "finarchive-20260928-0001.warc.gz", "finarchive-20260929-0001.warc.gz",
     ]  # fmt: skip
-    write(tmp_path, group(at=evening + timedelta(minutes=3)), largest=10)
+    write(tmp_path, group(at=evening + timedelta(minutes=3)), max_file_bytes=10)
     assert warc_files(tmp_path)[-1].name == "finarchive-20260929-0002.warc.gz"
     write(tmp_path, NOTE, group(at=evening))  # a clock that was set back
     assert len(warc_files(tmp_path)) == 3, "files sort as they were written"
@@ -191,7 +191,7 @@ def test_the_end_of_a_large_file_is_found_without_reading_it_all(tmp_path: Path)
     whole = path.stat().st_size
     with path.open("ab") as file:
         file.write(path.read_bytes()[whole - 150_000 : whole - 10_000])
-    assert last_whole(path) == whole
+    assert end_of_last_member(path) == whole
 
 
 FILL = """

@@ -64,7 +64,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.archive == ArchiveSettings(root=Path("news"), profile="sample", body="faithful", raw="warc")
     network = settings.network
     assert (network.delay, network.concurrency, network.timeout, network.max_body) == (1.0, 2, 20.0, 8_388_608)
-    assert (network.allow_private, network.obey_robots, network.backoff) == (False, True, timedelta(seconds=10))
+    assert (network.allow_private, network.obey_robots, network.rest) == (False, True, timedelta(seconds=10))
     schedule = settings.schedule
     assert (schedule.min, schedule.every, schedule.max) == tuple(timedelta(minutes=n) for n in (1, 5, 60))
     assert schedule.recheck == (timedelta(hours=1), timedelta(days=1), timedelta(days=7))

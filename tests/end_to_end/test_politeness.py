@@ -214,7 +214,7 @@ def test_rests_double_while_a_host_refuses_everything_and_it_recovers_by_itself(
     with MockSite(stories(12)) as mocksite:
         mocksite.fault("status", match="doc-i|roll", status=status, times=4)
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
-        set_network(home, backoff="1s", concurrency=1)
+        set_network(home, rest="1s", concurrency=1)
         with Running(home) as daemon:
             daemon.wait_for("archived ", times=12)
         hits, log = mocksite.hits, daemon.log
@@ -232,7 +232,7 @@ def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
         mocksite.fault("status", match="doc-i", status=429, retry_after=3, skip=5, times=1)
         mocksite.fault("status", match="doc-i", status=429, retry_after=2, skip=10, times=1)
         home.configure(mocksite.endpoint, mocksite.endpoint, more=EVERY_SECOND)
-        set_network(home, backoff="1s", concurrency=1)
+        set_network(home, rest="1s", concurrency=1)
         with Running(home) as daemon:
             daemon.wait_for("archived ", times=28)  # the two that were refused are for later
         hits = mocksite.hits
@@ -278,7 +278,7 @@ def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[
     with MockSite(stories(40)) as mocksite:
         mocksite.site.base_url = elsewhere(free_port())
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
-        set_network(home, backoff="1s", concurrency=2)
+        set_network(home, rest="1s", concurrency=2)
         with Running(home) as daemon:
             daemon.wait_for("resting host=(localhost|nowhere)", times=3)
         failed = [line for line in daemon.log if " failed " in line or " parked " in line]
@@ -294,7 +294,7 @@ def test_a_host_that_comes_back_is_found_without_anybody_asking(home: Home) -> N
     with MockSite(stories(40)) as mocksite:
         mocksite.site.base_url = f"http://localhost:{port}"
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
-        set_network(home, backoff="1s", concurrency=2)
+        set_network(home, rest="1s", concurrency=2)
         with Running(home) as daemon:
             daemon.wait_for("resting host=localhost", times=2)
             with MockSite(stories(40), port=port) as back:
