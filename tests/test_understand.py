@@ -68,7 +68,7 @@ def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: byt
     [
         (fetch(status=404), FailureKind.GONE, "status 404"),
         (fetch(status=503), FailureKind.TEMPORARY, "status 503"),
-        (fetch(status=403), FailureKind.BLOCKED, "wants rest"),
+        (fetch(status=403), FailureKind.BLOCKED, "refuses requests"),
         (fetch(status=302, location="ftp://x/"), FailureKind.UNREADABLE, "ftp://x/"),
         (fetch("<html>页面没有找到</html>".encode()), FailureKind.GONE, "页面没有找到"),
         (fetch("<html><meta charset=gb2312>页面没有找到</html>".encode("gbk")), FailureKind.GONE, "页面没有找到"),
