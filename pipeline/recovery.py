@@ -13,7 +13,7 @@ from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
 from archive.model.fetch import JournalPosition, Outcome
 from config.model import Settings
-from crawler.extract.response import understand
+from crawler.extract.response import parse_fetch
 from pipeline.decide import decide
 
 logger = logging.getLogger("finarchive")
@@ -75,7 +75,7 @@ def _do_again(archive: Archive, batch: Sequence[Event], most: int) -> None:
     decisions = []
     for _, fetch in fetches:
         body = digest(fetch.response.body) if fetch.response else None
-        decisions.append(decide(fetch, understand(fetch, most), known.get(fetch.pending.entry.docid), body))
+        decisions.append(decide(fetch, parse_fetch(fetch, most), known.get(fetch.pending.entry.docid), body))
     first = [each.revision for each in decisions if each.outcome is Outcome.FIRST and each.revision]
     archive.store.commit_paths({revision.docid: revision.path for revision in first})
     archive.write([decision.post for decision in decisions if decision.post])

@@ -13,7 +13,7 @@ from archive.model.article import Article
 from archive.model.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
 from archive.model.feed import Failure
 from archive.model.fetch import Decision, Fetch, JournalPosition, Outcome
-from crawler.extract.response import understand
+from crawler.extract.response import parse_fetch
 from pipeline.decide import decide
 
 logger = logging.getLogger("finarchive")
@@ -183,4 +183,4 @@ class Writer:
         most = self._most()
         for each in batch:
             if each.read is None:
-                each.read = understand(each.fetch, most)
+                each.read = parse_fetch(each.fetch, most)

@@ -1,7 +1,7 @@
 """Column pages: https://finance.sina.com.cn/roll/c/{cid}.shtml has the newest 200 articles of a column on one page.
 
-According to public code, live in 2026: ``ul#listcontent > li`` with a link and the time "(09月28日 22:15)". The time has
-no year; the article's URL contains the day. There is no second page, and a discontinued column answers 404.
+According to public code, live in 2026: ``ul#listcontent > li`` with a link and the time "(09月28日 22:15)". The time
+has no year; the article's URL contains the day. There is no second page, and a discontinued column answers 404.
 """
 
 from __future__ import annotations

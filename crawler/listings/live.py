@@ -18,7 +18,7 @@ from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.article import parse_time
 from crawler.extract.charset import decode
-from crawler.listings.sina_json import line, result_of, string, understood
+from crawler.listings.sina_json import line, parse_result, read_items, string
 from crawler.urls import is_web, with_query
 
 PAGE_SIZE = 50  # as for roll lists; if the maximum is lower, the page is shorter and the poll reads on
@@ -48,12 +48,12 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
     :raises ListingError: the body is not from the telegraph, or reports an error
     """
-    data = result_of(decode(body, content_type)).get("data")
+    data = parse_result(decode(body, content_type)).get("data")
     items = data.get("feed") if isinstance(data, dict) else None
     items = items.get("list") if isinstance(items, dict) else None
     if not isinstance(items, list):
         raise ListingError("the answer has no result.data.feed.list")
-    return Listing(*understood(items, _entry, feed, _docid), is_open=True)
+    return Listing(*read_items(items, _entry, feed, _docid), is_open=True)
 
 
 def _entry(item: dict[str, Any]) -> Entry | str:

@@ -16,7 +16,7 @@ from archive.model.feed import Entry, Listing, Span
 from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.charset import decode
-from crawler.listings.sina_json import image, line, result_of, string, time, understood, words
+from crawler.listings.sina_json import image, line, parse_result, read_items, string, time, words
 from crawler.urls import docid, is_web, with_query
 
 PAGE_SIZE = 50  # maximum of the API; larger values silently give 50
@@ -52,8 +52,8 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
     :raises ListingError: the body is not from the roll API, or reports an error
     """
-    result = result_of(decode(body, content_type))
-    entries, failures = understood(_items(result), _entry, feed)
+    result = parse_result(decode(body, content_type))
+    entries, failures = read_items(_items(result), _entry, feed)
     total = result.get("total")
     digits = str(total) if isinstance(total, (int, str)) and str(total).isdecimal() else ""
     return Listing(entries, failures, int(digits[:12]) if digits else None)

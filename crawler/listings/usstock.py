@@ -14,7 +14,7 @@ from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.article import parse_time
 from crawler.extract.charset import decode
-from crawler.listings.sina_json import answer_of, image, line, string, time, understood, words
+from crawler.listings.sina_json import image, line, parse_json, read_items, string, time, words
 from crawler.urls import docid, is_web, with_query
 
 PAGE_SIZE = 100  # one night: US stocks bring about ten articles an hour
@@ -41,11 +41,11 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
     :raises ListingError: the body is not from this interface
     """
-    answer = answer_of(decode(body, content_type))
+    answer = parse_json(decode(body, content_type))
     items = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(items, list):
         raise ListingError("the answer has no list of data")
-    return Listing(*understood(items, _entry, feed))
+    return Listing(*read_items(items, _entry, feed))
 
 
 def _entry(item: dict[str, Any]) -> Entry | str:
