@@ -1,4 +1,4 @@
-"""Scrapy's engine, for as long as there is something to do: one spider at a time, on one loop."""
+"""Runs Scrapy while there is work: one spider at a time, on one event loop."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ from crawler.spider import FeedSpider
 
 logger = logging.getLogger("finarchive")
 
-# Seconds that what is in flight may take to end after a first Ctrl-C or SIGTERM, and then what is on its way to the
-# disk to get there: ten in all; systemd waits for 90.
-GRACE, LAST_WRITES = 8.0, 2.0
-LOOK = 0.05  # seconds between two looks whether what is in flight has ended
+# After a first Ctrl-C or SIGTERM, requests in flight have this long to end, and then the last writes have this long
+# to reach the disk: ten seconds together; systemd waits for 90.
+TRANSFER_TIMEOUT_SECONDS = 8.0
+WRITE_TIMEOUT_SECONDS = 2.0
+CHECK_INTERVAL_SECONDS = 0.05  # between two checks whether requests in flight have ended
 
 
 class Engine:
     """Runs a spider while ``main`` runs. Scrapy's reactor runs once in a process, so an engine does too.
 
-    SIGINT and SIGTERM cancel ``main`` and let what is in flight come to its end; a second one does not.
+    SIGINT and SIGTERM cancel ``main`` and let requests in flight finish; a second signal does not wait for them.
 
-    :param main: what the spider is for; the engine stops when it returns
+    :param work: source of the spider's work and sink of its results
+    :param backoffs: back-off state of all hosts
+    :param now: the clock, aware
+    :param main: the work to be done; the engine stops when it returns
     """
 
     def __init__(
@@ -43,19 +47,22 @@ class Engine:
         main: Callable[[], Awaitable[None]],
     ) -> None:
         self.interrupted: signal.Signals | None = None
-        self._work, self._backoffs, self._now, self._main = work, backoffs, now, main
-        self._crash: BaseException | None = None
-        self._sent_before = 0  # by the spiders of the past
-        self._asked: dict[str, float] = {}  # see FeedSpider
-        self._process = AsyncCrawlerProcess(scrapy_settings(config.network))
         self._config = config
+        self._work = work
+        self._backoffs = backoffs
+        self._now = now
+        self._main = main
+        self._crash: BaseException | None = None
+        self._sent_before = 0  # requests of earlier spiders
+        self._last_requests: dict[str, float] = {}  # see TransferState
+        self._process = AsyncCrawlerProcess(scrapy_settings(config.network))
         self._crawler: Crawler | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping: asyncio.Task[None] | None = None
 
     @property
     def requests(self) -> int:
-        """How many were sent, robots.txt and redirects included."""
+        """Number of requests sent, robots.txt and redirects included."""
         return self._sent_before + self._sent()
 
     def _sent(self) -> int:
@@ -64,11 +71,11 @@ class Engine:
         return int(self._crawler.stats.get_value("downloader/request_count", 0))
 
     def run(self) -> None:
-        """Run to the end.
+        """Run until ``main`` returns or a signal arrives.
 
-        :raises Exception: what ``work`` or ``main`` raised, or a bug; what was recorded until then is safe
+        :raises Exception: an error that ``work`` or ``main`` raised, or a bug; results recorded until then are safe
         """
-        from twisted.internet import reactor  # noqa: PLC0415 - it is there once the process has chosen it
+        from twisted.internet import reactor  # noqa: PLC0415 - it exists once the process has chosen it
 
         self._reactor: Any = reactor
         self._reactor.callWhenRunning(self._begin)
@@ -82,9 +89,9 @@ class Engine:
             raise self._crash
 
     async def renew(self, config: Settings) -> None:
-        """Go on with another spider, under other settings. What is in flight comes to its end first."""
+        """Replace the spider by one with other settings, after its requests in flight have ended."""
         if spider := self._spider():
-            spider.closing = True  # what is queued is asked for again by the next one
+            spider.transfer.is_closing = True  # the next spider requests again what is queued
         if self._crawler is not None:
             await self._crawler.stop_async()
             self._sent_before += self._sent()
@@ -101,7 +108,7 @@ class Engine:
         self._tasks.append(asyncio.get_event_loop().create_task(self._run_main()))
 
     def _open(self) -> None:
-        # Above those of the process, which are those of its first spider.
+        # With a priority above the settings of the process, which are those of its first spider.
         self._crawler = Crawler(FeedSpider, ScrapySettings(scrapy_settings(self._config.network), "cmdline"))
         opened = self._process.crawl(
             self._crawler,
@@ -110,7 +117,7 @@ class Engine:
             backoffs=self._backoffs,
             now=self._now,
             on_crash=self._crashed,
-            asked=self._asked,
+            last_requests=self._last_requests,
         )
         opened.add_done_callback(self._closed)
 
@@ -133,7 +140,8 @@ class Engine:
         self._stop()
 
     def _interrupt(self, number: int, _: object) -> None:
-        again, self.interrupted = self.interrupted is not None, signal.Signals(number)
+        again = self.interrupted is not None
+        self.interrupted = signal.Signals(number)
         self._reactor.callFromThread(self._halt if again else self._stop)
 
     def _stop(self) -> None:
@@ -146,26 +154,27 @@ class Engine:
                 if task is not asyncio.current_task():
                     task.cancel()
             if spider := self._spider():
-                spider.closing = True
-                for _ in range(round(GRACE / LOOK)):
-                    if not spider.transferring:
+                spider.transfer.is_closing = True
+                for _ in range(round(TRANSFER_TIMEOUT_SECONDS / CHECK_INTERVAL_SECONDS)):
+                    if not spider.transfer.in_flight:
                         break
-                    await asyncio.sleep(LOOK)
+                    await asyncio.sleep(CHECK_INTERVAL_SECONDS)
             try:
-                await asyncio.wait_for(self._work.drain(), LAST_WRITES)
-            except TimeoutError:  # a disk that takes nothing; what it did not take is fetched again
-                logger.warning("not-written reason=%r", "the disk took too long; what is left is fetched again")
-            await asyncio.wait(self._tasks, timeout=LAST_WRITES)
+                await asyncio.wait_for(self._work.drain(), WRITE_TIMEOUT_SECONDS)
+            except TimeoutError:  # the disk does not accept writes; unwritten articles are fetched again
+                logger.warning("not-written reason=%r", "the disk took too long; what is missing is fetched again")
+            await asyncio.wait(self._tasks, timeout=WRITE_TIMEOUT_SECONDS)
             if self._crawler:
-                # What is queued and not sent would be waited for, one delay after another.
-                await asyncio.wait({asyncio.ensure_future(self._crawler.stop_async())}, timeout=LOOK)
+                # Without a timeout this would wait for queued requests, one delay after another.
+                stopped = asyncio.ensure_future(self._crawler.stop_async())
+                await asyncio.wait({stopped}, timeout=CHECK_INTERVAL_SECONDS)
         except Exception as error:
             self._crash = self._crash or error
         finally:
             self._halt()
 
     def _halt(self) -> None:
-        # Private API of Scrapy 2.19: that this is the very set it waits for. Else it waits for what was queued.
+        # Private API of Scrapy 2.19: the process waits for this very set. Otherwise it waits for queued requests.
         self._process.crawlers.clear()
         if self._reactor.running:
             self._reactor.stop()

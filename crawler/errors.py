@@ -1,21 +1,21 @@
-"""The crawler's root error."""
+"""Errors of the crawler."""
 
 
 class CrawlerError(Exception):
-    """Something the crawler was given is not what it should be; the message says what and where."""
+    """Root of the crawler's errors. The message says what is wrong, and where."""
 
 
 class ListingError(CrawlerError):
-    """An answer is not a list: the whole page of it could not be read."""
+    """A response is not a list: nothing on the page could be read."""
 
 
 class ExtractionError(CrawlerError):
-    """A page is not an article, as far as we can see."""
+    """No article was found on a page."""
 
 
 class GoneError(ExtractionError):
-    """A page says, with status 200, that there is no such article."""
+    """A page with status 200 says that the article does not exist."""
 
 
 class TooLargeError(CrawlerError):
-    """A page is larger than is allowed."""
+    """A page exceeds the size limit."""

@@ -1,4 +1,4 @@
-"""Reads lists for the spider: polls from the newest page down, and walks through the past."""
+"""Reads lists for the spider: polls from the newest page down, and backfills of the past."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ from crawler.paging.poll import NextPage, PollState, add_page, add_single_page
 
 logger = logging.getLogger("finarchive")
 
-# A poll never waits behind a backlog of articles; a walk goes before articles too, for it finds more of them, but
-# not before a poll.
-POLL_PRIORITY, WALK_PRIORITY = 10, 5
+# A poll never waits for a backlog of articles. A backfill goes before articles too, because it finds more of them,
+# but after polls.
+POLL_PRIORITY = 10
+BACKFILL_PRIORITY = 5
 _NOT_MODIFIED = 304
 
 
 class FeedFetcher:
-    """The polls and walks of one spider.
+    """Polls and backfills of one spider.
 
+    :param now: the clock, aware
     :param send: hands a request to Scrapy
     :param crash: stops the spider
-    :param max_pages: that one poll may read
+    :param max_pages: pages that one poll may read
     """
 
     def __init__(
@@ -48,104 +50,107 @@ class FeedFetcher:
         crash: Callable[[BaseException], None],
         max_pages: int,
     ) -> None:
-        self._work, self._now, self._send, self._crash, self._most_pages = work, now, send, crash, max_pages
-        # By feed and list: a digest of the first page when its last poll came to known ground, and what it held. In
-        # memory only: after a start, polls read one page more.
+        self._work = work
+        self._now = now
+        self._send = send
+        self._crash = crash
+        self._max_pages = max_pages
+        # By feed and list: digest and entries of the first page, if the last poll caught up. In memory only: after a
+        # start, polls read one page more.
         self._first_pages: dict[tuple[str, str], tuple[bytes, tuple[Entry, ...]]] = {}
 
     # Polls
 
     def poll(self, feed: Feed) -> None:
-        """See Fetching."""
+        """See :class:`~crawler.interfaces.Fetcher`."""
         validators = self._work.validators(feed.id)
-        self._ask(feed, PollState(feed.id, self._now(), is_conditional=validators is not None), validators)
+        self._request_page(feed, PollState(feed.id, self._now(), is_conditional=validators is not None), validators)
 
-    def _ask(self, feed: Feed, reading: PollState, validators: Validators | None = None) -> None:
+    def _request_page(self, feed: Feed, state: PollState, validators: Validators | None = None) -> None:
         self._send(
             Request(
-                READERS[feed.kind].page_url(feed, reading.pages + 1),
-                headers=_conditions(validators),
-                callback=self._read,
-                errback=self._fail,
-                cb_kwargs={"feed": feed, "reading": reading},
+                READERS[feed.kind].page_url(feed, state.pages + 1),
+                headers=_conditional_headers(validators),
+                callback=self._on_page,
+                errback=self._on_page_error,
+                cb_kwargs={"feed": feed, "state": state},
                 priority=POLL_PRIORITY,
             )
         )
 
-    def _read(self, response: Response, feed: Feed, reading: PollState) -> None:
+    def _on_page(self, response: Response, feed: Feed, state: PollState) -> None:
         try:
-            if response.status == _NOT_MODIFIED and reading.is_conditional and not reading.pages:
-                self._work.record_poll(reading.unchanged(()))
+            if response.status == _NOT_MODIFIED and state.is_conditional and not state.pages:
+                self._work.record_poll(state.unchanged(()))
                 return
-            if not reading.pages:
+            if not state.pages:
                 digest = blake2b(READERS[feed.kind].essence(response.body)).digest()
-                known_page = self._first_pages.get((feed.id, feed.source))
-                if known_page and known_page[0] == digest and response.status == 200:
-                    self._work.record_poll(reading.unchanged(known_page[1]))
+                first_page = self._first_pages.get((feed.id, feed.source))
+                if first_page and first_page[0] == digest and response.status == 200:
+                    self._work.record_poll(state.unchanged(first_page[1]))
                     return
-                reading = replace(reading, digest=digest, validators=_validators(response))
-            listing = _understand(response, feed, must_hold=not reading.pages)
+                state = replace(state, digest=digest, validators=_validators(response))
+            listing = _parse(response, feed, may_be_empty=bool(state.pages))
             if isinstance(listing, Failure):
-                self._end_poll(feed, reading, listing)
+                self._end_poll(feed, state, listing)
                 return
             known = self._work.known_docids(feed.id, [entry.docid for entry in listing.entries])
             if not READERS[feed.kind].has_pages:
-                self._end_poll(feed, add_single_page(reading, listing, known), caught_up=True)
+                self._end_poll(feed, add_single_page(state, listing, known), caught_up=True)
                 return
-            reading, what = add_page(reading, listing, known, self._most_pages)
-            if what is NextPage.CONTINUE or (what is NextPage.EMPTY and reading.holes == 1):
-                self._ask(feed, reading)
+            state, next_page = add_page(state, listing, known, self._max_pages)
+            if next_page is NextPage.CONTINUE or (next_page is NextPage.EMPTY and state.empty_pages == 1):
+                self._request_page(feed, state)
             else:
-                self._end_poll(feed, reading, caught_up=what is not NextPage.EMPTY)
+                self._end_poll(feed, state, caught_up=next_page is not NextPage.EMPTY)
         except Exception as error:
             self._crash(error)
 
-    def _fail(self, failure: TwistedFailure) -> None:
+    def _on_page_error(self, failure: TwistedFailure) -> None:
         request: Request = failure.request  # type: ignore[attr-defined]
-        reading, feed = request.cb_kwargs["reading"], request.cb_kwargs["feed"]
+        state, feed = request.cb_kwargs["state"], request.cb_kwargs["feed"]
         if isinstance(failure.value, ClosingError):
-            return  # whoever wanted the poll asks again once another spider is open
-        self._end_poll(feed, reading, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
+            return  # the work queue requests the poll again from the next spider
+        self._end_poll(feed, state, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
 
     def _end_poll(
-        self, feed: Feed, reading: PollState, error: Failure | None = None, *, caught_up: bool = False
+        self, feed: Feed, state: PollState, error: Failure | None = None, *, caught_up: bool = False
     ) -> None:
         try:
             self._first_pages.pop((feed.id, feed.source), None)
-            if self._work.record_poll(reading.poll(caught_up=caught_up, error=error)) and caught_up:
-                self._first_pages[feed.id, feed.source] = reading.digest, reading.first_page
+            if self._work.record_poll(state.poll(caught_up=caught_up, error=error)) and caught_up:
+                self._first_pages[feed.id, feed.source] = state.digest, state.first_page
         except Exception as crash:
             self._crash(crash)
 
-    # Walks
+    # Backfills
 
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
-        """See Fetching."""
-        asked, reader = next_request(backfill), READERS[feed.kind]
-        if asked.window and reader.history_url:
-            url = reader.history_url(feed, asked.page, asked.window, asked.size)
+        """See :class:`~crawler.interfaces.Fetcher`."""
+        request, reader = next_request(backfill), READERS[feed.kind]
+        if request.window and reader.history_url:
+            url = reader.history_url(feed, request.page, request.window, request.size)
         else:
-            url = reader.page_url(feed, asked.page, asked.size)
+            url = reader.page_url(feed, request.page, request.size)
         self._send(
             Request(
                 url,
-                callback=self._read_past,
-                errback=self._fail_past,
-                cb_kwargs={"feed": feed, "walk": backfill},
-                priority=WALK_PRIORITY,
+                callback=self._on_backfill_page,
+                errback=self._on_backfill_error,
+                cb_kwargs={"feed": feed, "backfill": backfill},
+                priority=BACKFILL_PRIORITY,
             )
         )
 
-    def _read_past(self, response: Response, feed: Feed, backfill: Backfill) -> None:
+    def _on_backfill_page(self, response: Response, feed: Feed, backfill: Backfill) -> None:
         try:
-            listing = _understand(response, feed, must_hold=False)
+            listing = _parse(response, feed, may_be_empty=True)
             if isinstance(listing, Failure):
                 self._end_backfill(backfill, listing.reason)
                 return
             if READERS[feed.kind].has_pages:
-                step = apply_page(
-                    backfill, listing, self._work.known_docids(feed.id, [entry.docid for entry in listing.entries])
-                )
+                known = self._work.known_docids(feed.id, [entry.docid for entry in listing.entries])
+                step = apply_page(backfill, listing, known)
             else:
                 step = apply_single_page(backfill, listing)
             if self._work.record_backfill_page(step) and step.next_step is NextStep.CONTINUE:
@@ -153,25 +158,24 @@ class FeedFetcher:
         except Exception as error:
             self._crash(error)
 
-    def _fail_past(self, failure: TwistedFailure) -> None:
+    def _on_backfill_error(self, failure: TwistedFailure) -> None:
         request: Request = failure.request  # type: ignore[attr-defined]
-        backfill, feed = request.cb_kwargs["walk"], request.cb_kwargs["feed"]
+        backfill, feed = request.cb_kwargs["backfill"], request.cb_kwargs["feed"]
         if isinstance(failure.value, ClosingError):
-            return
+            return  # the work queue requests the page again from the next spider
         self._end_backfill(backfill, failures.of_exception(failure.value, feed.id, urls.host(request.url)).reason)
 
     def _end_backfill(self, backfill: Backfill, reason: str) -> None:
         try:
-            self._work.record_backfill_page(
-                BackfillStep(backfill, BackfillPage(backfill.feed, backfill.at, ()), NextStep.FAILED, reason)
-            )
+            page = BackfillPage(backfill.feed, backfill.at, ())
+            self._work.record_backfill_page(BackfillStep(backfill, page, NextStep.FAILED, reason))
         except Exception as error:
             self._crash(error)
 
 
-def _conditions(validators: Validators | None) -> dict[str, str]:
-    stated = {"If-None-Match": validators.etag, "If-Modified-Since": validators.modified} if validators else {}
-    return {name: value for name, value in stated.items() if value}
+def _conditional_headers(validators: Validators | None) -> dict[str, str]:
+    headers = {"If-None-Match": validators.etag, "If-Modified-Since": validators.modified} if validators else {}
+    return {name: value for name, value in headers.items() if value}
 
 
 def _validators(response: Response) -> Validators | None:
@@ -179,20 +183,20 @@ def _validators(response: Response) -> Validators | None:
     return Validators(etag or None, modified or None) if etag or modified else None
 
 
-def _understand(response: Response, feed: Feed, *, must_hold: bool) -> Listing | Failure:
-    """A page of a list.
+def _parse(response: Response, feed: Feed, *, may_be_empty: bool) -> Listing | Failure:
+    """Return a page of a list, or why it could not be read.
 
-    :param must_hold: an empty one is a failure
+    :param may_be_empty: False: an empty page is a failure
     """
     if failure := of_status(response.status, feed.id, failures.header(response, "Location")):
         return failure
     try:
         listing = READERS[feed.kind].read(response.body, failures.header(response, "Content-Type"), feed)
-        if must_hold and not listing.entries and not listing.failures:
+        if not may_be_empty and not listing.entries and not listing.failures:
             raise ListingError("the list is empty")
     except (ListingError, GoneError) as error:
         return failures.of_exception(error, feed.id, urls.host(response.url))
-    except Exception as error:  # a bug, in code that only reads: other lists must not suffer from it
+    except Exception as error:  # a bug in code that only reads: it must not affect other lists
         logger.exception("bug feed=%s url=%s", feed.id, response.url)
         return Failure(feed.id, FailureKind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
     return listing

@@ -1,4 +1,4 @@
-"""Fetches pictures for the spider: after the articles of their host, and a few at a time."""
+"""Fetches images for the spider: after the articles of their host, and few at a time."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from twisted.python.failure import Failure as TwistedFailure
 from archive.model.feed import Failure, FailureKind
 from crawler import urls
 from crawler.http import failures
-from crawler.http.middleware import ANSWER
+from crawler.http.middleware import RAW_RESPONSE
 from crawler.interfaces import ImageTasks
 
-PRIORITY = -5  # behind articles, which have 0
-# In Scrapy's hands at once, of all hosts: far fewer than it has room for, so that no poll waits for want of it (D67).
-MOST = 16
+PRIORITY = -5  # after articles, which have 0
+# Requests for images in Scrapy's queues, over all hosts: far fewer than it has room for, so that no poll has to wait
+# (D67).
+MAX_REQUESTS = 16
 
 
 class ImageFetcher:
-    """The pictures of one spider.
+    """Image requests of one spider.
 
     :param send: hands a request to Scrapy
     :param crash: stops the spider
-    :param should_release: whether it is not the picture's fault that a request to a host failed with this
-    :param refill: has more fetched: from a host, or from all
-    :param most: from one host at once
+    :param should_release: whether a request to a host that failed with this error is no fault of the image
+    :param refill: leases more work of a host; None for all hosts
+    :param max_per_host: requests in Scrapy's queues for one host
     """
 
     def __init__(
@@ -39,44 +40,49 @@ class ImageFetcher:
         *,
         should_release: Callable[[str, BaseException | None], bool],
         refill: Callable[[str | None], None],
-        most: int,
+        max_per_host: int,
     ) -> None:
-        self._work, self._send, self._crash, self._should_release = work, send, crash, should_release
-        self._refill, self._most = refill, most
-        self._on_the_wire: Counter[str] = Counter()  # by host
+        self._work = work
+        self._send = send
+        self._crash = crash
+        self._should_release = should_release
+        self._refill = refill
+        self._max_per_host = max_per_host
+        self._queued: Counter[str] = Counter()  # requests handed to Scrapy, by host
 
     def refill(self, host: str) -> None:
-        """Hand Scrapy pictures of a host, as many as there is room for."""
-        room = min(self._most - self._on_the_wire[host], MOST - self._on_the_wire.total())
+        """Hand Scrapy as many images of a host as there is room for."""
+        room = min(self._max_per_host - self._queued[host], MAX_REQUESTS - self._queued.total())
         for url in self._work.lease(host, room) if room > 0 else ():
             try:
                 request = self._request(url, host)
-            except ValueError as error:  # Scrapy will not have the address
-                reason = f"the address {url[:100]!r} cannot be asked for: {error}"
+            except ValueError as error:  # Scrapy does not accept the address
+                reason = f"the address {url[:100]!r} cannot be requested: {error}"
                 self._work.record_failure(url, Failure(url, FailureKind.UNREADABLE, reason))
             else:
-                self._on_the_wire[host] += 1
+                self._queued[host] += 1
                 self._send(request)
 
     def _request(self, url: str, host: str) -> Request:
         return Request(
             url,
             headers={"Accept": "image/*,*/*;q=0.5"},
-            callback=self._read,
-            errback=self._fail,
+            callback=self._on_response,
+            errback=self._on_error,
             cb_kwargs={"url": url, "host": host, "began": time.monotonic()},
-            meta={ANSWER: None},
+            meta={RAW_RESPONSE: None},
             priority=PRIORITY,
         )
 
-    def _read(self, response: Response, url: str, host: str, began: float) -> None:
+    def _on_response(self, response: Response, url: str, host: str, began: float) -> None:
         try:
-            self._work.record_response(url, response.meta[ANSWER], round((time.monotonic() - began) * 1000))
+            milliseconds = round((time.monotonic() - began) * 1000)
+            self._work.record_response(url, response.meta[RAW_RESPONSE], milliseconds)
         except Exception as error:
             self._crash(error)
         self._leave(host)
 
-    def _fail(self, failure: TwistedFailure) -> None:
+    def _on_error(self, failure: TwistedFailure) -> None:
         request: Request = failure.request  # type: ignore[attr-defined]
         url, host = request.cb_kwargs["url"], request.cb_kwargs["host"]
         try:
@@ -89,6 +95,6 @@ class ImageFetcher:
         self._leave(host)
 
     def _leave(self, host: str) -> None:
-        was_full = self._on_the_wire.total() >= MOST  # then other hosts may be waiting for room
-        self._on_the_wire[host] -= 1
+        was_full = self._queued.total() >= MAX_REQUESTS  # then other hosts may be waiting for room
+        self._queued[host] -= 1
         self._refill(None if was_full else host)

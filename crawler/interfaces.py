@@ -1,4 +1,4 @@
-"""What the spider asks of whoever runs it, and what they may ask of it: the seam between the web and the disk."""
+"""Protocols between the spider and the code that schedules its work and records the results."""
 
 from __future__ import annotations
 
@@ -12,101 +12,107 @@ from crawler.paging.backfill import Backfill, BackfillStep
 
 
 class Fetcher(Protocol):
-    """A spider that is open, as those see it who have work for it."""
+    """An open spider, as seen by the code that schedules its work."""
 
     def poll(self, feed: Feed) -> None:
-        """Read a feed's list; :meth:`FeedTasks.record_poll` is told what came of it."""
+        """Read a feed's list, then call :meth:`FeedTasks.record_poll` once."""
 
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
-        """Read a stretch of a list's past; :meth:`FeedTasks.record_backfill_page` is told of each page."""
+        """Read a span of a list's past; call :meth:`FeedTasks.record_backfill_page` after each page."""
 
     def refill(self, host: str | None = None) -> None:
-        """Look for articles to fetch: from one host, or from all."""
+        """Lease work while there is room for more requests: for one host, or for all."""
 
     def crash(self, error: BaseException) -> None:
-        """Stop: what cannot be recorded must not go on being fetched."""
+        """Stop with an error: do not fetch what cannot be recorded."""
 
 
 class FeedTasks(Protocol):
-    """What becomes of lists that are read. Any method may raise: the spider then stops."""
+    """Records the results of polls and backfills. If a method raises, the spider stops."""
 
     def known_docids(self, feed: str, docids: Collection[str]) -> set[str]:
-        """Those of ``docids`` that an earlier poll of ``feed`` left nothing unread below of."""
+        """Return those of ``docids`` below which an earlier poll of ``feed`` left nothing unread."""
 
     def validators(self, feed: str) -> Validators | None:
-        """What the list of ``feed`` is to be asked with whether it has changed; None when it is simply asked."""
+        """Return the validators for a conditional request for the list of ``feed``; None for a plain one."""
 
     def record_poll(self, poll: Poll) -> bool:
-        """A poll has ended: record what it saw; return whether that could be done."""
+        """Record a poll that has ended; return whether that succeeded."""
 
     def record_backfill_page(self, step: BackfillStep) -> bool:
-        """A page of a walk was read: record it; return whether to go on."""
+        """Record a page of a backfill; return whether to continue."""
 
 
 class ArticleTasks(Protocol):
-    """Which articles to fetch, and what becomes of them. Any method may raise: the spider then stops."""
+    """Queue of articles to fetch. If a method raises, the spider stops."""
 
     def hosts(self) -> Iterable[str]:
-        """The hosts that articles may be waiting for; empty until articles may be fetched."""
+        """Return the hosts that may have articles to fetch; none until articles may be fetched."""
 
-    def lease(self, host: str, most: int) -> list[Entry]:
-        """At most so many entries of a host to fetch now, none of them handed out already.
+    def lease(self, host: str, limit: int) -> list[Entry]:
+        """Return up to ``limit`` entries of a host to fetch now, none of which is leased already.
 
-        Fewer, or none, when too many are on their way to the disk.
+        Returns fewer or none while too many responses wait to be written.
         """
 
     def release(self, entry: Entry) -> None:
-        """An entry was not asked for after all: its host wants rest, or the spider closes."""
+        """Take back a leased entry that was not requested: its host is backed off, or the spider is closing."""
 
-    def record_response(self, entry: Entry, answer: RawResponse, milliseconds: int) -> None:
-        """An answer came to the request for an entry's page, whatever it is; it took so long."""
+    def record_response(self, entry: Entry, response: RawResponse, milliseconds: int) -> None:
+        """Record the response to the request for an entry's page, whatever its status.
+
+        :param milliseconds: from request to response
+        """
 
     def record_failure(self, entry: Entry, failure: Failure) -> None:
-        """No answer came, or none that could be taken in."""
+        """Record that no response came, or none that could be processed."""
 
     def backoff_wait(self, host: str) -> float | None:
-        """Seconds until a resting host may be asked again; None when it is not worth waiting for."""
+        """Return the seconds until a backed-off host may be tried again; None if that is too long to wait for."""
 
 
 class ImageTasks(Protocol):
-    """Which pictures to fetch, and what becomes of them. Any method may raise: the spider then stops."""
+    """Queue of images to fetch. If a method raises, the spider stops."""
 
     def hosts(self) -> Iterable[str]:
-        """The hosts that pictures may be waiting for; empty until pictures may be fetched."""
+        """Return the hosts that may have images to fetch; none until images may be fetched."""
 
-    def lease(self, host: str, most: int) -> list[str]:
-        """The addresses of at most so many pictures of a host to fetch now, none of them handed out already."""
+    def lease(self, host: str, limit: int) -> list[str]:
+        """Return the URLs of up to ``limit`` images of a host to fetch now, none of which is leased already."""
 
     def release(self, url: str) -> None:
-        """A picture was not asked for after all: its host wants rest, or the spider closes."""
+        """Take back a leased image that was not requested: its host is backed off, or the spider is closing."""
 
-    def record_response(self, url: str, answer: RawResponse, milliseconds: int) -> None:
-        """An answer came to the request for a picture, whatever it is; it took so long."""
+    def record_response(self, url: str, response: RawResponse, milliseconds: int) -> None:
+        """Record the response to the request for an image, whatever its status.
+
+        :param milliseconds: from request to response
+        """
 
     def record_failure(self, url: str, failure: Failure) -> None:
-        """No answer came, or none that could be taken in."""
+        """Record that no response came, or none that could be processed."""
 
 
 class WorkQueue(Protocol):
-    """Where work comes from and its outcomes go."""
+    """Source of the spider's work and sink of its results."""
 
     @property
     def feeds(self) -> FeedTasks:
-        """Of lists."""
+        """Results of polls and backfills."""
 
     @property
     def articles(self) -> ArticleTasks:
-        """Of articles."""
+        """Queue of articles."""
 
     @property
     def images(self) -> ImageTasks:
-        """Of their pictures."""
+        """Queue of images."""
 
     def spider_opened(self, fetcher: Fetcher) -> None:
-        """A spider has opened. It takes the place of any that there was."""
+        """Use this spider from now on, in place of any earlier one."""
 
     def spider_closed(self) -> None:
-        """The spider is closed: what it has not fetched is no longer in hand. Another one may open."""
+        """Take back all leased work that the spider has not fetched. Another spider may open."""
 
     async def drain(self) -> None:
-        """All is over: bring what has been fetched to the disk."""
+        """Write everything that has been fetched to disk, before the engine stops."""

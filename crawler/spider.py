@@ -1,4 +1,4 @@
-"""The spider: reads lists when it is asked to, and fetches the articles that wait, until it is closed."""
+"""The spider: reads lists on request, and fetches waiting articles and images until it is closed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from crawler.feeds import FeedFetcher
 from crawler.http import failures
 from crawler.http.backoff import HostBackedOffError, HostBackoffs
 from crawler.http.failures import ClosingError
-from crawler.http.middleware import ANSWER
+from crawler.http.middleware import RAW_RESPONSE
+from crawler.http.transfer import TransferState
 from crawler.images import ImageFetcher
 from crawler.interfaces import WorkQueue
 from crawler.paging.backfill import Backfill
@@ -34,11 +35,11 @@ logger = logging.getLogger("finarchive")
 class FeedSpider(Spider):
     """Polls feeds and fetches articles; a :class:`~crawler.interfaces.Fetcher`.
 
-    :param work: where work comes from and outcomes go
-    :param backoffs: which hosts want rest
+    :param work: source of work and sink of results
+    :param backoffs: back-off state of all hosts
     :param now: the clock, aware
-    :param on_crash: called once with an error that ends the crawl: one that ``work`` raised, or a bug
-    :param asked: when each host is asked last, on the monotonic clock, by this spider and those before it
+    :param on_crash: called with an error that ends the crawl: one that ``work`` raised, or a bug
+    :param last_requests: time of the last request to each host, see :class:`~crawler.http.transfer.TransferState`
     """
 
     name = "finarchive"
@@ -51,67 +52,67 @@ class FeedSpider(Spider):
         backoffs: HostBackoffs,
         now: Callable[[], datetime],
         on_crash: Callable[[BaseException], None],
-        asked: dict[str, float],
+        last_requests: dict[str, float],
     ) -> None:
         super().__init__()
-        self.backoffs, self.asked = backoffs, asked
-        self.closing = False  # nothing more may be sent
-        self.transferring = 0  # requests on the wire
-        self._config, self._work, self._now, self._on_crash = config, work, now, on_crash
-        self._lists = FeedFetcher(work.feeds, now, self._send, self.crash, config.schedule.pages)
-        self._pictures = ImageFetcher(
+        self.transfer = TransferState(backoffs, last_requests)
+        self._work = work
+        self._on_crash = on_crash
+        self._max_per_host = 2 * config.network.concurrency
+        self._feeds = FeedFetcher(work.feeds, now, self._send, self.crash, config.schedule.pages)
+        self._images = ImageFetcher(
             work.images,
             self._send,
             self.crash,
             should_release=self._should_release,
             refill=self.refill,
-            most=config.network.concurrency,
+            max_per_host=config.network.concurrency,
         )
-        self._on_the_wire: Counter[str] = Counter()  # articles handed to Scrapy, by host
-        self._waiting: dict[str, asyncio.TimerHandle] = {}  # hosts to be asked again after their rest
-        self._charged: dict[str, BaseException | None] = {}  # by host: the last miss that an article was charged with
+        self._queued: Counter[str] = Counter()  # articles handed to Scrapy, by host
+        self._timers: dict[str, asyncio.TimerHandle] = {}  # backed-off hosts, to be tried again afterwards
+        self._charged: dict[str, BaseException | None] = {}  # by host: the last error counted against an article
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """Scrapy's way to make a spider."""
+        """Create a spider. Scrapy calls this."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         crawler.signals.connect(spider.on_idle, signals.spider_idle)
         crawler.signals.connect(spider.on_closed, signals.spider_closed)
         return spider
 
     async def start(self) -> AsyncIterator[Request]:
-        """Nothing by itself: what is to be read is asked for once the spider is open."""
+        """Yield no requests: the work queue schedules them once the spider is open."""
         try:
             self._work.spider_opened(self)
         except Exception as error:  # Scrapy would log it and wait for ever
             self.crash(error)
         return
-        yield  # an asynchronous generator, as Scrapy has it
+        yield  # makes this an asynchronous generator, as Scrapy requires
 
     def on_idle(self) -> None:
-        """Nothing is on its way.
+        """Lease more work when nothing is in flight.
 
-        :raises DontCloseSpider: always: the engine closes the spider, not its idleness
+        :raises DontCloseSpider: always: the engine closes the spider
         """
         self.refill()
         raise DontCloseSpider
 
     def on_closed(self) -> None:
-        """Nothing more will come."""
-        for timer in self._waiting.values():
+        """Cancel timers and return leased work."""
+        for timer in self._timers.values():
             timer.cancel()
         self._work.spider_closed()
 
     def poll(self, feed: Feed) -> None:
-        """See Fetching."""
-        self._lists.poll(feed)
+        """See :class:`~crawler.interfaces.Fetcher`."""
+        self._feeds.poll(feed)
 
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
-        """See Fetching."""
-        self._lists.backfill(feed, backfill)
+        """See :class:`~crawler.interfaces.Fetcher`."""
+        self._feeds.backfill(feed, backfill)
 
     def refill(self, host: str | None = None) -> None:
-        """Hand Scrapy as many articles as keep its slots busy, and not many more: of one host, or of all."""
+        """Hand Scrapy as many articles as keep its slots busy, and few more: of one host, or of all."""
         try:
             hosts = [host] if host else [*self._work.articles.hosts(), *self._work.images.hosts()]
             for each in dict.fromkeys(hosts):
@@ -120,33 +121,34 @@ class FeedSpider(Spider):
             self.crash(error)
 
     def _refill_host(self, host: str) -> None:
-        most = 2 * self._config.network.concurrency
-        room = most - self._on_the_wire[host]
-        # Half at a time: one question to the index for many articles.
-        if self.closing or room < most // 2 or host in self._waiting or self._back_off(host):
+        room = self._max_per_host - self._queued[host]
+        # Half of the places at a time: one query of the index for many articles.
+        if self.transfer.is_closing or room < self._max_per_host // 2 or self._is_backed_off(host):
             return
         for entry in self._work.articles.lease(host, room):
             try:
                 request = self._article_request(entry, host)
-            except ValueError as error:  # Scrapy will not have the address
-                reason = f"the address {entry.url[:100]!r} cannot be asked for: {error}"
+            except ValueError as error:  # Scrapy does not accept the address
+                reason = f"the address {entry.url[:100]!r} cannot be requested: {error}"
                 self._work.articles.record_failure(entry, Failure(entry.docid, FailureKind.UNREADABLE, reason))
             else:
-                self._on_the_wire[host] += 1
+                self._queued[host] += 1
                 self._send(request)
-        if not self._on_the_wire[host]:
-            self._pictures.refill(host)
+        if not self._queued[host]:
+            self._images.refill(host)
 
-    def _back_off(self, host: str) -> bool:
-        """Whether a host must not be asked now; it is called again when its rest is worth waiting for."""
-        if not self.backoffs.current(host):
+    def _is_backed_off(self, host: str) -> bool:
+        """Return whether a host is backed off; set a timer for its end if that is worth waiting for."""
+        if host in self._timers:
+            return True
+        if not self.transfer.backoffs.current(host):
             return False
         if (seconds := self._work.articles.backoff_wait(host)) is not None:
-            self._waiting[host] = asyncio.get_running_loop().call_later(seconds, self._wake, host)
+            self._timers[host] = asyncio.get_running_loop().call_later(seconds, self._after_backoff, host)
         return True
 
-    def _wake(self, host: str) -> None:
-        del self._waiting[host]
+    def _after_backoff(self, host: str) -> None:
+        del self._timers[host]
         self.refill(host)
 
     def _article_request(self, entry: Entry, host: str) -> Request:
@@ -155,25 +157,25 @@ class FeedSpider(Spider):
             callback=self.read_article,
             errback=self.fail_article,
             cb_kwargs={"entry": entry, "host": host, "began": time.monotonic()},
-            meta={ANSWER: None},
+            meta={RAW_RESPONSE: None},
         )
 
     def read_article(self, response: Response, entry: Entry, host: str, began: float) -> None:
-        """An answer has come to the request for an article: pass it on."""
+        """Pass on the response to a request for an article."""
         try:
-            self._on_the_wire[host] -= 1
+            self._queued[host] -= 1
             milliseconds = round((time.monotonic() - began) * 1000)
-            self._work.articles.record_response(entry, response.meta[ANSWER], milliseconds)
+            self._work.articles.record_response(entry, response.meta[RAW_RESPONSE], milliseconds)
         except Exception as error:
             self.crash(error)
         self.refill(host)
 
     def fail_article(self, failure: TwistedFailure) -> None:
-        """An article's page could not be had."""
+        """Record that an article's page could not be fetched."""
         request: Request = failure.request  # type: ignore[attr-defined]
         entry, host = request.cb_kwargs["entry"], request.cb_kwargs["host"]
         try:
-            self._on_the_wire[host] -= 1
+            self._queued[host] -= 1
             if self._should_release(host, failure.value):
                 self._work.articles.release(entry)
             else:
@@ -185,18 +187,19 @@ class FeedSpider(Spider):
         self.refill(host)
 
     def _should_release(self, host: str, error: BaseException | None) -> bool:
-        """Whether it says nothing of what was asked for that a request to a host failed with this."""
-        if isinstance(error, HostBackedOffError) and self.backoffs.current(host):
-            return True  # not so when it is a redirect's host that rests: this one may be asked
+        """Return whether a failed request to a host must not count as an attempt of the article or image."""
+        if isinstance(error, HostBackedOffError) and self.transfer.backoffs.current(host):
+            return True  # if only the host of a redirect is backed off, this host may be tried
         return isinstance(error, ClosingError) or self._is_charged(host, error)
 
     def _is_charged(self, host: str, error: BaseException | None) -> bool:
-        """Whether another article was charged with this very miss: many may have waited for one robots.txt."""
-        again, self._charged[host] = self._charged.get(host) is error, error
-        return again and error is not None and failures.is_out_of_reach(error) > 0
+        """Return whether this exception was already counted against another article (a shared robots.txt failure)."""
+        again = self._charged.get(host) is error
+        self._charged[host] = error
+        return again and error is not None and failures.unreachable_weight(error) > 0
 
     def _send(self, request: Request) -> None:
-        if not self.closing:  # else whoever wanted it asks again once another spider is open
+        if not self.transfer.is_closing:  # else the work queue requests it again from the next spider
             self._engine.crawl(request)
 
     @property
@@ -205,6 +208,6 @@ class FeedSpider(Spider):
         return self.crawler.engine
 
     def crash(self, error: BaseException) -> None:
-        """See Fetching. What was recorded is safe."""
-        self.closing = True
+        """See :class:`~crawler.interfaces.Fetcher`. Recorded results are safe."""
+        self.transfer.is_closing = True
         self._on_crash(error)

@@ -14,7 +14,7 @@ from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
 from archive.model.fetch import Fetch, JournalPosition
 from config.model import Settings
-from crawler.extract.response import understand
+from crawler.extract.response import parse_fetch
 from pipeline.commit import ParsedFetch, commit_batch
 
 logger = logging.getLogger("finarchive")
@@ -77,4 +77,4 @@ def _do_again(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
 
 def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:
     body = digest(fetch.response.body) if fetch.response else None
-    return ParsedFetch(fetch, understand(fetch, max_body), body, event.place)
+    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body, event.place)

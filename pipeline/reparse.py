@@ -22,7 +22,7 @@ from archive.journal.warc_records import digest
 from archive.model.article import Article, ArticleImage
 from archive.model.feed import Entry, Failure, Filing, PendingEntry
 from archive.model.fetch import ArchiveRules, Fetch, JournalPosition, RawResponse
-from crawler.extract.response import understand
+from crawler.extract.response import parse_fetch
 
 # Bytes of the journal, packed, that one process reads at a time: some hundred pages, a fifth of a second's work. Of
 # larger ones the other processes have more to wait for at the beginning, and at the end.
@@ -93,7 +93,7 @@ def _understand_part(part: WarcPart, most: int) -> tuple[list[ParsedEvent], list
             found.append(ParsedEvent(event))
             continue
         body = digest(fetch.response.body) if fetch.response else None
-        read = understand(fetch, most)
+        read = parse_fetch(fetch, most)
         if fetch.response:
             bare = RawResponse(
                 fetch.response.url, fetch.response.status, (), b""

@@ -11,7 +11,7 @@ from archive.archive import Archive
 from archive.journal.warc_records import digest
 from archive.model.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
 from archive.model.fetch import Decision, Fetch, JournalPosition
-from crawler.extract.response import understand
+from crawler.extract.response import parse_fetch
 from pipeline.commit import CommitBatch, ParsedFetch
 
 logger = logging.getLogger("finarchive")
@@ -178,6 +178,6 @@ class Writer:
         max_body = self._max_body()
         for item in batch:
             if item.parsed is None:
-                article = understand(item.fetch, max_body)
+                article = parse_fetch(item.fetch, max_body)
                 item.parsed = ParsedFetch(item.fetch, article, item.digest, item.position)
         return [item.parsed for item in batch if item.parsed]

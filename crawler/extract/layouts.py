@@ -1,7 +1,7 @@
-"""What Sina's article pages have looked like, and look like now: where each fact stands.
+"""Layouts of Sina's article pages, past and present: selectors for each field.
 
-Every list is tried in its order and the first that is not empty wins, so a layout of the past keeps working when
-a new one is put before it. Each layout has a page under tests/pages, with the record it must give beside it.
+Every list is tried in order and the first match that is not empty wins, so old layouts keep working when a new one is
+added before them. Each layout has a page under tests/pages, with the expected record beside it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One of the forms that article pages have had. All but its name are selectors."""
+    """A layout of article pages. All fields except the name are selectors."""
 
     name: str  # its page is tests/pages/NAME.html
     body: str | None  # the article element; None: the article is in the page's scripts (crawler/extract/embedded.py)
-    title: str | None = None  # None: it has no element of its own for this, as below; the page's metas may tell
+    title: str | None = None  # None: the layout has no element for it (also below); the metas may have it
     medium: str | None = None
     published: str | None = None
 
 
-# The newest first. finance, tech, sports, ent and cj.sina.com.cn use #artibody, news and mil.news #article.
+# Newest first. finance, tech, sports, ent and cj.sina.com.cn use #artibody, news and mil.news #article.
 LAYOUTS = (
     Layout("finance-2026", "#artibody", "h1.main-title", ".date-source .source", ".date-source .date"),
     Layout("news-article", "#article", "h1.main-title", ".date-source .source", ".date-source .date"),
@@ -44,7 +44,7 @@ TITLE = _each(*(layout.title for layout in LAYOUTS), 'meta[property="og:title"]'
 
 MEDIUM = _each(
     *(layout.medium for layout in LAYOUTS),
-    "#art_source",  # before 2014; where there is a #media_name it is the address the medium was found at
+    "#art_source",  # before 2014; on pages with #media_name it has the URL of the source instead
     'meta[name="mediaid"]',
     'meta[property="article:author"]',
 )
@@ -58,10 +58,10 @@ PUBLISHED = _each(
 
 UPDATED = ('meta[name="weibo: article:update_at"]', 'meta[property="bytedance:updated_time"]')
 
-# The words that the page is tagged with, all of them in the attribute; as links; "Keywords" before 2014.
+# The page's tags: all of them in the attribute; as links; "Keywords" before 2014.
 KEYWORDS = ("#keywords[data-wbkey]", ".keywords a", 'meta[name="keywords" i]')
 
 POSTER = 'meta[property="og:image"]'
 
-# What Sina answers with status 200 where there is no such article.
+# Text of Sina's error page for missing articles, which comes with status 200.
 GONE = "页面没有找到"

@@ -1,7 +1,7 @@
-"""Hosts that are left alone: those that ask for rest, and those that cannot be reached. Pure.
+"""Back-off of hosts that refuse requests or cannot be reached. Pure.
 
-403, 418, 429 and 456 put the whole host to rest, twice as long each time; so do, for less long, requests in a row
-that did not get through to it.
+Status 403, 418, 429 and 456 back off the whole host, twice as long each time. Requests in a row that did not reach
+the host back it off too, for a shorter time.
 """
 
 from __future__ import annotations
@@ -14,121 +14,127 @@ from archive.model.backoff import doubling
 from archive.model.feed import FailureKind, HostBackoff
 from crawler.errors import CrawlerError
 
-# What Sina's hosts answer to who asks too fast (456 is Sina's own); the host's other pages would get the same.
+# How Sina's hosts answer too many requests (456 is Sina's own). Other pages of the host would get the same answer.
 REFUSALS = frozenset({403, 418, 429, 456})
-LONGEST = timedelta(hours=1)  # a ban that is over is noticed within the hour
-MAX_STATED = timedelta(days=1)  # a Retry-After beyond it is a slip of the server's
-# A network that is back is to be noticed soon, and trying costs its host nothing.
-MAX_OUTAGE = timedelta(minutes=5)
-# Failures in a row after which a host counts as out of reach (weights: see failures.is_out_of_reach). Fewer could be
-# chance; more would spend the attempts of articles that are not to blame. See D26.
-OUT_OF_REACH = 5.0
+MAX_REFUSAL_BACKOFF = timedelta(hours=1)  # the end of a ban is noticed within the hour
+MAX_RETRY_AFTER = timedelta(days=1)  # a longer Retry-After is a mistake of the server
+# The return of a network must be noticed soon, and attempts cost an unreachable host nothing.
+MAX_OUTAGE_BACKOFF = timedelta(minutes=5)
+# Weight of failures in a row after which a host counts as unreachable (weights: see failures.unreachable_weight).
+# Fewer could be chance; more would use up the attempts of articles that are not at fault. See D26.
+UNREACHABLE_WEIGHT = 5.0
 
 
 class HostBackedOffError(CrawlerError):
-    """The request was not sent: its host wants rest."""
+    """The request was not sent because its host is backed off."""
 
     def __init__(self, backoff: HostBackoff) -> None:
-        what = "wants rest" if backoff.kind is FailureKind.BLOCKED else "is left alone"
-        super().__init__(f"{backoff.host} {what} until {backoff.until:%Y-%m-%d %H:%M:%S} UTC ({backoff.reason})")
+        super().__init__(
+            f"{backoff.host} is backed off until {backoff.until:%Y-%m-%d %H:%M:%S} UTC ({backoff.reason})"
+        )
         self.backoff = backoff
 
 
 class HostBackoffs:
-    """Which hosts rest, and until when.
+    """Back-off state of all hosts.
 
-    :param first: the first rest of a host that did not say how long
+    :param first_delay: first back-off of a host that sent no Retry-After
     :param now: the clock, aware
-    :param stored: rests of earlier runs. What a host stated is kept to; of our own guesses only the count is, so
-        that a new run may ask once whether the host answers again.
-    :param on_backoff: told of each new rest
-    :param on_recovery: told of each host that answers after a rest
+    :param stored: back-offs of earlier runs. A Retry-After still holds; of estimated back-offs only the count of
+        failures does, so that a new run may try once whether the host answers again.
+    :param on_backoff: called with each new back-off
+    :param on_recovery: called with each host that answers after a back-off
     """
 
     def __init__(
         self,
-        first: timedelta,
+        first_delay: timedelta,
         now: Callable[[], datetime],
         stored: Iterable[HostBackoff] = (),
         on_backoff: Callable[[HostBackoff], None] = lambda backoff: None,
         on_recovery: Callable[[str], None] = lambda host: None,
     ) -> None:
-        self.first_delay, self._now = first, now
-        self._on_backoff, self._on_recovery = on_backoff, on_recovery
+        self.first_delay = first_delay
+        self._now = now
+        self._on_backoff = on_backoff
+        self._on_recovery = on_recovery
         self._backoffs: dict[str, HostBackoff] = {}
         self._until: dict[str, datetime] = {}
-        self._misses: dict[str, float] = {}  # requests in a row that did not get through, by weight
+        self._unreachable: dict[str, float] = {}  # weight of requests in a row that did not reach the host
         for backoff in stored:
             self._backoffs[backoff.host] = backoff
-            # Not longer than one can be: it may have been written under a clock that was wrong.
-            self._until[backoff.host] = min(backoff.until, now() + MAX_STATED) if backoff.from_retry_after else now()
+            # Bounded, because it may have been written while the clock was wrong.
+            until = min(backoff.until, now() + MAX_RETRY_AFTER) if backoff.from_retry_after else now()
+            self._until[backoff.host] = until
 
     def current(self, host: str) -> HostBackoff | None:
-        """The rest that a host has now; None when it may be asked."""
+        """Return the back-off of a host now; None if requests may be sent."""
         backoff = self._backoffs.get(host)
         return backoff if backoff is not None and self._until[host] > self._now() else None
 
     def clock_moved(self, by: timedelta) -> None:
-        """The clock was set forward by so much, or back: rests are spans, and do not change with it."""
+        """Shift the ends of all back-offs after the system clock was set: they are durations."""
         self._until = {host: until + by for host, until in self._until.items()}
 
     def check(self, host: str) -> None:
-        """Raise :class:`HostBackedOffError` when a host has rest now."""
+        """Raise :class:`HostBackedOffError` if a host is backed off now."""
         if backoff := self.current(host):
             raise HostBackedOffError(backoff)
 
     def record_refusal(self, host: str, status: int, retry_after: str | None) -> None:
-        """A host answered with one of the :data:`REFUSALS`.
+        """Back off a host that answered with one of the :data:`REFUSALS`.
 
         :param retry_after: its Retry-After header: seconds or an HTTP date
         """
         if self.current(host):
-            return  # sent before the rest began: the same refusal, not another
-        before, now = self._backoffs.get(host), self._now()
-        failures = before.failures + 1 if before else 1
-        stated = _stated(retry_after, now)
-        guess = doubling(failures, self.first_delay, LONGEST)
-        # A host that goes on refusing after the rest it stated did not mean it.
-        span = guess if stated is None else stated if failures == 1 else max(stated, guess)
-        self._begin(HostBackoff(host, now + span, failures, stated is not None, f"it answered {status}"))
+            return  # the request was sent before the back-off began: the same refusal
+        now, failures = self._now(), self._failures(host) + 1
+        requested = _parse_retry_after(retry_after, now)
+        estimate = doubling(failures, self.first_delay, MAX_REFUSAL_BACKOFF)
+        # The Retry-After of a host that refuses again after it is not reliable.
+        delay = estimate if requested is None else requested if failures == 1 else max(requested, estimate)
+        self._begin(HostBackoff(host, now + delay, failures, requested is not None, f"it answered {status}"))
 
     def record_unreachable(self, host: str, weight: float, reason: str) -> None:
-        """A request did not get through to its host.
+        """Count a request that did not reach its host; back the host off after several in a row.
 
-        :param weight: how much that says of the host, from 0 to 1
+        :param weight: how strongly the failure indicates an unreachable host, from 0 to 1
         """
-        misses = self._misses[host] = self._misses.get(host, 0.0) + weight
-        if not weight or misses < OUT_OF_REACH or self.current(host):
+        total = self._unreachable[host] = self._unreachable.get(host, 0.0) + weight
+        if not weight or total < UNREACHABLE_WEIGHT or self.current(host):
             return
-        before = self._backoffs.get(host)
-        failures = before.failures + 1 if before else 1
-        span = doubling(failures, self.first_delay, MAX_OUTAGE)
-        self._begin(
-            HostBackoff(host, self._now() + span, failures, False, f"out of reach: {reason}", FailureKind.TEMPORARY)
-        )
+        failures = self._failures(host) + 1
+        until = self._now() + doubling(failures, self.first_delay, MAX_OUTAGE_BACKOFF)
+        self._begin(HostBackoff(host, until, failures, False, f"unreachable: {reason}", FailureKind.TEMPORARY))
+
+    def _failures(self, host: str) -> int:
+        backoff = self._backoffs.get(host)
+        return backoff.failures if backoff else 0
 
     def _begin(self, backoff: HostBackoff) -> None:
-        self._backoffs[backoff.host], self._until[backoff.host] = backoff, backoff.until
+        self._backoffs[backoff.host] = backoff
+        self._until[backoff.host] = backoff.until
         self._on_backoff(backoff)
 
     def record_answer(self, host: str) -> None:
-        """A host answered as it should."""
-        self._misses.pop(host, None)
-        if host in self._backoffs and not self.current(host):  # not: sent before the rest began, come after
-            del self._backoffs[host], self._until[host]
+        """End the back-off and the counts of a host that answered normally."""
+        self._unreachable.pop(host, None)
+        if host in self._backoffs and not self.current(host):  # else the request was sent before the back-off began
+            del self._backoffs[host]
+            del self._until[host]
             self._on_recovery(host)
 
 
-def _stated(retry_after: str | None, now: datetime) -> timedelta | None:
-    """How long a Retry-After header asks to wait; None when it says nothing that can be understood."""
-    if not retry_after:
+def _parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Return the delay that a Retry-After header requests; None if it is missing or unreadable."""
+    if not value:
         return None
     try:
-        if retry_after.strip().isdigit():
-            span = timedelta(seconds=int(retry_after))
+        if value.strip().isdigit():
+            delay = timedelta(seconds=int(value))
         else:
-            when = parsedate_to_datetime(retry_after)
-            span = (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
+            when = parsedate_to_datetime(value)
+            delay = (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
     except (ValueError, OverflowError, TypeError):
         return None
-    return min(max(span, timedelta(0)), MAX_STATED)
+    return min(max(delay, timedelta(0)), MAX_RETRY_AFTER)

@@ -1,4 +1,4 @@
-"""What went wrong with a request: from exceptions and statuses to a kind and a line in words."""
+"""Failures of requests: from exceptions to a kind and a one-line reason."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from crawler.http.backoff import HostBackedOffError
 from crawler.http.status import one_line
 
 
-class RefusedError(IgnoreRequest):
-    """We do not ask for such an address."""
+class RefusedError(CrawlerError, IgnoreRequest):
+    """finarchive does not send requests to this address."""
 
 
-class ClosingError(IgnoreRequest):
-    """The request was not sent: the spider closes."""
+class ClosingError(CrawlerError, IgnoreRequest):
+    """The request was not sent because the spider is closing."""
 
 
-# Undocumented in Scrapy 2.19: the words of its IgnoreRequest, which alone tell its reasons apart.
-# The first that fits wins. {host} is the request's, {error} the exception's own words.
+# Undocumented in Scrapy 2.19: the messages of its IgnoreRequest, which are the only way to tell its reasons apart.
+# The first entry that matches wins. {host} is the request's, {error} is the exception's own message.
 _MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
-    # exception, a part of its words, what it means
+    # exception, part of its message, kind, reason
     (CannotResolveHostError, "", FailureKind.TEMPORARY, "the name {host} could not be resolved: is there a network?"),
     (DownloadConnectionRefusedError, "", FailureKind.TEMPORARY, "{host} refused the connection"),
     (DownloadTimeoutError, "", FailureKind.TEMPORARY, "{host} took too long: no whole answer within network.timeout"),
     (ResponseDataLossError, "", FailureKind.TEMPORARY, "the answer of {host} ended in the middle"),
     (DownloadCancelledError, "", FailureKind.REFUSED, "the answer is larger than network.max_body"),
     (RefusedError, "", FailureKind.REFUSED, "{error}"),
+    (ClosingError, "", FailureKind.TEMPORARY, "{host}: {error}"),
     (
         IgnoreRequest,
         "robots.txt",
@@ -46,32 +47,33 @@ _MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
     (IgnoreRequest, "DOWNLOAD_MAXSIZE", FailureKind.REFUSED, "the answer unpacks to more than network.max_body"),
     (IgnoreRequest, "max redirections", FailureKind.REFUSED, "too many redirects"),
     (GoneError, "", FailureKind.GONE, "{error}"),
-    (HostBackedOffError, "wants rest", FailureKind.BLOCKED, "{error}"),
-    (HostBackedOffError, "", FailureKind.TEMPORARY, "{error}"),
     (CrawlerError, "", FailureKind.UNREADABLE, "{error}"),
     (BaseException, "", FailureKind.TEMPORARY, "{host}: {error}"),
 )
 
 
 def of_exception(error: BaseException | None, subject: str, host: str) -> Failure:
-    """The failure of a request that brought no answer, or one that could not be read.
+    """Return the failure of a request that got no response, or one that could not be read.
 
-    :param host: that of the request
+    :param subject: the docid, feed id or URL that the request was for
+    :param host: the request's host
     """
+    if isinstance(error, HostBackedOffError):
+        return Failure(subject, error.backoff.kind, one_line(str(error)))
     if isinstance(error, CannotResolveHostError) and (address := ssrf.refused.get(host)):
         error = RefusedError(f"{host} has the private address {address}, and network.allow_private is false")
     error = error or RuntimeError("no answer, and no reason for it")
-    told = str(error) or type(error).__name__
-    kind, words = next(
-        (kind, words) for type_, part, kind, words in _MEANINGS if isinstance(error, type_) and part in told
+    message = str(error) or type(error).__name__
+    kind, reason = next(
+        (kind, reason) for type_, part, kind, reason in _MEANINGS if isinstance(error, type_) and part in message
     )
-    return Failure(subject, kind, one_line(words.format(host=host, error=told)))
+    return Failure(subject, kind, one_line(reason.format(host=host, error=message)))
 
 
-def is_out_of_reach(error: BaseException) -> float:
-    """How much a failed request says that its host cannot be reached at all: 0 nothing, 1 as much as one can.
+def unreachable_weight(error: BaseException) -> float:
+    """Return how strongly a failed request indicates an unreachable host: from 0 (not at all) to 1.
 
-    A time-out says less than a refused connection or a name without an address: one page may be slow.
+    A time-out counts less than a refused connection or an unresolvable name: a single page may be slow.
     """
     if isinstance(error, (CannotResolveHostError, DownloadConnectionRefusedError)):
         return 1.0
@@ -79,6 +81,6 @@ def is_out_of_reach(error: BaseException) -> float:
 
 
 def header(response: Response, name: str) -> str:
-    """A header of an answer as text; "" when it has none."""
+    """Return a header of a response as text; "" if it has none."""
     value = response.headers.get(name)
     return value.decode("latin-1") if value else ""

@@ -1,51 +1,47 @@
-"""Rules that hold for every request and response, redirects and robots.txt included."""
+"""Downloader middleware: rules for every request and response, redirects and robots.txt included."""
 
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
 
 from scrapy import Request
 from scrapy.exceptions import ResponseDataLossError
 from scrapy.http import Headers, Response
 
 from archive.model.fetch import RawResponse
+from crawler.http.robots import MAX_ROBOTS_BYTES, ROBOTS
 
-if TYPE_CHECKING:
-    pass
-from crawler.http.robots import LARGEST_ROBOTS, ROBOTS
-
-# In the meta of a request whose answer is wanted as it was sent; afterwards it holds it.
-ANSWER = "finarchive_answer"
+# Key in the meta of a request whose response is to be stored as sent. The middleware puts the RawResponse there.
+RAW_RESPONSE = "finarchive_answer"
 _ZLIB_CODINGS = (b"gzip", b"x-gzip", b"deflate")
-_CHUNK = 1024 * 1024  # bytes unpacked at a time: a bomb must not fill the memory
+_CHUNK_BYTES = 1024 * 1024  # unpacked at a time: a decompression bomb must not fill the memory
 
 
 class RequestMiddleware:
-    """Downloader middleware: what holds for every request and answer, redirects and robots.txt included."""
+    """Prepares requests, stores raw responses and detects truncated ones."""
 
     def process_request(self, request: Request) -> None:
-        """Before the queue of its host."""
-        # A redirect to another host counts there; the downloader keeps the first one's queue in the meta.
+        """Prepare a request, before it enters the queue of its host."""
+        # A redirect to another host belongs to that host's queue; the downloader keeps the first one in the meta.
         request.meta.pop("download_slot", None)
         if request.meta.get(ROBOTS):
-            request.meta["download_maxsize"] = LARGEST_ROBOTS
+            request.meta["download_maxsize"] = MAX_ROBOTS_BYTES
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Before the content coding is undone: Scrapy takes one that is cut off for whole.
+        """Check a response before its content coding is undone, because Scrapy takes a truncated one for complete.
 
-        The answer to a request for an article is kept as it was sent: see :data:`ANSWER`.
+        Stores the raw response if the request has the key :data:`RAW_RESPONSE`.
 
-        :raises ResponseDataLossError: it is cut off
+        :raises ResponseDataLossError: the response is truncated
         """
-        if ANSWER in request.meta:
-            request.meta[ANSWER] = _answer(request, response)
-        if response.headers.get("Content-Encoding") in _ZLIB_CODINGS and not ends(response.body):
+        if RAW_RESPONSE in request.meta:
+            request.meta[RAW_RESPONSE] = _raw_response(request, response)
+        if response.headers.get("Content-Encoding") in _ZLIB_CODINGS and not is_complete(response.body):
             raise ResponseDataLossError
         return response
 
 
-def _answer(request: Request, response: Response) -> RawResponse:
+def _raw_response(request: Request, response: Response) -> RawResponse:
     return RawResponse(
         url=response.url,
         status=response.status,
@@ -63,18 +59,19 @@ def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
     )
 
 
-def ends(body: bytes) -> bool:
-    """Whether a gzip or deflate stream comes to its end; one that cannot be read does not.
+def is_complete(body: bytes) -> bool:
+    """Return whether a gzip or deflate stream reaches its end; one that cannot be read does not.
 
-    No body at all is whole: redirects and errors may name a coding and have none.
+    An empty body is complete: redirects and errors may name a coding and have no body.
     """
     if not body:
         return True
-    for wbits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a gzip or zlib header; bare, as some servers send it
-        stream, left = zlib.decompressobj(wbits), body
+    for wbits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a gzip or zlib header; raw, as some servers send it
+        stream = zlib.decompressobj(wbits)
+        left = body
         try:
             while left and not stream.eof:
-                stream.decompress(left, _CHUNK)
+                stream.decompress(left, _CHUNK_BYTES)
                 left = stream.unconsumed_tail
         except zlib.error:
             continue

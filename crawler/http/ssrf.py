@@ -1,4 +1,7 @@
-"""Which addresses may be connected to: checked after DNS, at the moment of connecting, so also on each redirect."""
+"""Protection from server-side request forgery: no connections to private addresses.
+
+Addresses are checked after DNS, when a connection is opened, so the check covers redirects too.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,22 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IResolutionReceiver
 from zope.interface import implementer
 
-# The network that NAT64 gateways map IPv4 into (RFC 6052).
+# The network into which NAT64 gateways map IPv4 (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# The only IPv6 addresses given out so far, and a part of them kept for documentation (RFC 9637).
-_IPV6_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+# The only IPv6 addresses allocated so far, and the part of them reserved for documentation (RFC 9637).
+_IPV6_ALLOCATED = ipaddress.ip_network("2000::/3")
 _IPV6_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 ALLOW_PRIVATE = "FINARCHIVE_ALLOW_PRIVATE"  # the Scrapy setting that turns the check off
 
-# What was refused, for the messages: host name -> address. Grows with the hosts that are asked for only.
+# Refused addresses, for messages: host name -> address. It has at most one entry per requested host.
 refused: dict[str, str] = {}
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could ask for.
+    """Return whether an IP address is reachable from anywhere on the internet.
 
     Loopback, private, link-local, CGNAT, multicast, reserved and documentation addresses are not, nor are IPv6
-    addresses that stand for such an IPv4 one.
+    addresses that embed such an IPv4 address.
     """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
@@ -40,18 +43,18 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-        if ip not in _IPV6_GIVEN_OUT or ip in _IPV6_DOCUMENTATION:
+        if ip not in _IPV6_ALLOCATED or ip in _IPV6_DOCUMENTATION:
             return False
     return ip.is_global and not ip.is_multicast
 
 
 def names_private(host: str) -> bool:
-    """Whether a host name, without asking DNS, is a private address: for requests through a proxy, which asks."""
+    """Return whether a host name is a private address, without DNS: a proxy resolves the names of its requests."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        # Takes 127.1 and 0x7f000001 too, as resolvers do.
+        # Accepts 127.1 and 0x7f000001 too, as resolvers do.
         return not is_public(socket.inet_ntoa(socket.inet_aton(name)))
     except (OSError, UnicodeError):
         return ":" in name and not is_public(name)
@@ -59,26 +62,26 @@ def names_private(host: str) -> bool:
 
 @implementer(IHostnameResolver)
 class GuardedResolver:
-    """Resolves host names as the reactor does, and passes on only the addresses that may be connected to.
+    """Resolves host names as the reactor does, and passes on only public addresses.
 
-    Twisted resolves address literals in the same way, so every connection passes here. The proxies that the user
-    has set in the environment (``http_proxy``) may be private. See D7.
+    Twisted resolves address literals in the same way, so every connection is checked. Proxies that the user has set
+    in the environment (``http_proxy``) may be private. See D7.
     """
 
     def __init__(self, reactor: ReactorBase, allow_private: bool) -> None:
         self._reactor = reactor
-        self._resolver: Any = reactor.nameResolver  # an IHostnameResolver; zope's interfaces tell mypy nothing
+        self._resolver: Any = reactor.nameResolver  # an IHostnameResolver; mypy does not know zope's interfaces
         self._allow_private = allow_private
         self._proxies = {_host_and_port(address) for address in getproxies().values()}
 
-    # Undocumented in Scrapy 2.19: these two methods, by which it makes and installs its TWISTED_DNS_RESOLVER.
+    # Undocumented in Scrapy 2.19: these two methods, with which it creates and installs its TWISTED_DNS_RESOLVER.
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: ReactorBase) -> Self:
-        """Scrapy's way to make its TWISTED_DNS_RESOLVER."""
+        """Create the resolver. Scrapy calls this for its TWISTED_DNS_RESOLVER."""
         return cls(reactor, crawler.settings.getbool(ALLOW_PRIVATE))
 
     def install_on_reactor(self) -> None:
-        """Scrapy's way to put it in place."""
+        """Install the resolver. Scrapy calls this once."""
         self._reactor.installNameResolver(cast(Any, self))
 
     def resolveHostName(  # noqa: N802 - Twisted's name
@@ -100,7 +103,8 @@ class GuardedResolver:
 @implementer(IResolutionReceiver)
 class _PublicOnly:
     def __init__(self, receiver: Any, host: str) -> None:
-        self._receiver, self._host = receiver, host
+        self._receiver = receiver
+        self._host = host
 
     def resolutionBegan(self, resolution: Any) -> None:  # noqa: N802 - Twisted's names
         self._receiver.resolutionBegan(resolution)

@@ -1,4 +1,4 @@
-"""What an HTTP status means for who wanted a page. Pure."""
+"""Meaning of HTTP statuses. Pure, and free of Scrapy."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ _GONE = frozenset({404, 410, 451})
 
 
 def of_status(status: int, subject: str, location: str = "") -> Failure | None:
-    """The failure that an answer's status means; None for a success.
+    """Return the failure that a response's status means; None for a success.
 
+    :param subject: the docid, feed id or URL that the request was for
     :param location: the Location header, of a redirect that was not followed
     """
     if status in REFUSALS:
-        return Failure(subject, FailureKind.BLOCKED, f"status {status}: the host wants rest")
+        return Failure(subject, FailureKind.BLOCKED, f"status {status}: the host refuses requests")
     if status in _GONE:
         return Failure(subject, FailureKind.GONE, f"status {status}: no such page")
     if 300 <= status < 400:
@@ -23,11 +24,11 @@ def of_status(status: int, subject: str, location: str = "") -> Failure | None:
         )
     if not 200 <= status < 300:
         return Failure(subject, FailureKind.TEMPORARY, f"status {status}")
-    if status != 200:  # 204 No Content, 206 a part: nothing that could be filed
+    if status != 200:  # 204 No Content, 206 Partial Content: no page that could be filed
         return Failure(subject, FailureKind.UNREADABLE, f"status {status}: no page")
     return None
 
 
 def one_line(text: str) -> str:
-    """Other people's text as a part of a message: one line, of bounded length, that cannot steer a terminal."""
+    """Make foreign text safe for a message: one line of at most 300 characters, without terminal control codes."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]

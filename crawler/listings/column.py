@@ -1,7 +1,7 @@
-"""Column pages: https://finance.sina.com.cn/roll/c/{cid}.shtml, the newest 200 articles of a column on one page.
+"""Column pages: https://finance.sina.com.cn/roll/c/{cid}.shtml has the newest 200 articles of a column on one page.
 
-Claimed by public code, live in 2026: ``ul#listcontent > li`` with a link and the time "(09月28日 22:15)". It has no
-year: the article's address has the day. There is no second page, and a column that was given up answers 404.
+According to public code, live in 2026: ``ul#listcontent > li`` with a link and the time "(09月28日 22:15)". The time
+has no year; the article's URL contains the day. There is no second page, and a discontinued column answers 404.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _DAY_IN_URL = re.compile(r"/(\d{4})-?(\d\d)-?(\d\d)/")
 
 
 def page_url(feed: Feed, page: int, size: int = 0) -> str:
-    """Where a column is; it has one page, of a size of its own."""
+    """Return the URL of a column, which has one page of fixed size."""
     del page, size
     return feed.endpoint
 
 
 def essence(body: bytes) -> bytes:
-    """The page, unread: where its list begins and ends only a parser can tell."""
+    """Return the whole page: only a parser can find where its list begins and ends."""
     return body
 
 
 def read(body: bytes, content_type: str, feed: Feed) -> Listing:
-    """A column's page.
+    """Parse a column's page.
 
     :raises GoneError: the page says that there is no such column
-    :raises ListingError: it has no list
+    :raises ListingError: the page has no list
     """
     text = decode(body, content_type)
     tree = LexborHTMLParser(text)
@@ -74,19 +74,19 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
 
 def _time(item: LexborNode, url: str) -> datetime | None:
-    """When an item was published; None where neither it nor its address says the year."""
-    stated, day = _TIME.search(item.text()), _DAY_IN_URL.search(url)
+    """Return when an item was published; None if neither it nor its URL contains the year."""
+    match, day = _TIME.search(item.text()), _DAY_IN_URL.search(url)
     try:
         at = datetime(int(day[1]), int(day[2]), int(day[3]), tzinfo=CHINA) if day else None
-        if stated is None:
+        if match is None:
             return None
-        month, number, hour, minute = map(int, stated.groups()[1:])
-        if stated[1]:
-            return datetime(int(stated[1]), month, number, hour, minute, tzinfo=CHINA).astimezone(UTC)
+        month, number, hour, minute = map(int, match.groups()[1:])
+        if match[1]:
+            return datetime(int(match[1]), month, number, hour, minute, tzinfo=CHINA).astimezone(UTC)
         if at is None:
             return None
-        # The address has the day on which the page was made: around New Year that is another year's.
-        years = [datetime(at.year + more, month, number, hour, minute, tzinfo=CHINA) for more in (-1, 0, 1)]
+        # The URL has the day on which the page was created; around New Year that may be in another year.
+        years = [datetime(at.year + offset, month, number, hour, minute, tzinfo=CHINA) for offset in (-1, 0, 1)]
         return min(years, key=lambda time: abs(time - at)).astimezone(UTC)
-    except ValueError:  # the 30th of February
+    except ValueError:  # for example the 30th of February
         return None

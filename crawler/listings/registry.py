@@ -1,4 +1,4 @@
-"""The kinds of list that can be read: a new kind is one file and one line here."""
+"""Kinds of lists that can be read. A new kind needs one module and one line here."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from crawler.listings import column, live, roll, rss, usstock
 
 
 class PageUrl(Protocol):
-    """The address of a page of a list."""
+    """Builds the URL of a page of a list."""
 
     def __call__(self, feed: Feed, page: int, size: int = ...) -> str:
-        """Page ``page``, counted from 1, in pages of ``size`` articles where the list can be asked for that."""
+        """Return the URL of page ``page``, from 1, in pages of ``size`` articles if the list supports that."""
 
 
 class HistoryUrl(Protocol):
-    """The address of a page of what a list has of a stretch of time."""
+    """Builds the URL of a page of a list, restricted to a span of time."""
 
     def __call__(self, feed: Feed, page: int, window: Span, size: int = ...) -> str:
-        """Page ``page``, counted from 1, of what was published in ``window``, both ends included."""
+        """Return the URL of page ``page``, from 1, of articles published in ``window``, both ends included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How a kind of list is asked for and read."""
+    """How to request and read a kind of list."""
 
     page_url: PageUrl
     read: Callable[[bytes, str, Feed], Listing]  # body, Content-Type, feed; raises ListingError
-    # The part of an answer that says what the list holds: where it is the same, so is the page.
+    # The part of a body that determines the list's content: if it is equal, so is the page.
     essence: Callable[[bytes], bytes]
-    history_url: HistoryUrl | None = None  # None: the list cannot be asked for a stretch of time
-    has_pages: bool = True  # False: all that the list shows is on one page
+    history_url: HistoryUrl | None = None  # None: the list cannot be restricted to a span of time
+    has_pages: bool = True  # False: the list has one page
 
 
 READERS: dict[str, Reader] = {
@@ -47,5 +47,5 @@ READERS: dict[str, Reader] = {
 
 
 def knows_history(kind: str) -> bool:
-    """Whether lists of a kind can be asked for a stretch of time."""
+    """Return whether lists of a kind can be restricted to a span of time."""
     return kind in READERS and READERS[kind].history_url is not None

@@ -1,6 +1,6 @@
-"""The roll API: https://feed.mix.sina.com.cn/api/roll/get, a page of a list as JSON or JSONP.
+"""The roll API: https://feed.mix.sina.com.cn/api/roll/get returns a page of a list as JSON or JSONP.
 
-Facts measured on 62,644 polls: numbers are strings except inside ``img``; ``img`` is [] or {u,w,h,t}; ``urls`` is a
+Measured on 62,644 polls: numbers are strings except inside ``img``; ``img`` is [] or {u,w,h,t}; ``urls`` is a
 JSON string; num above 50 is silently 50; lists are ordered by ctime while items arrive by intime.
 """
 
@@ -16,47 +16,47 @@ from archive.model.feed import Entry, Listing, Span
 from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.charset import decode
-from crawler.listings.sina_json import image, line, result_of, string, time, understood, words
+from crawler.listings.sina_json import image, line, parse_result, read_items, string, time, words
 from crawler.urls import docid, is_web, with_query
 
-PAGE_SIZE = 50  # the most that the API gives; more is silently 50
+PAGE_SIZE = 50  # maximum of the API; larger values silently give 50
 _NUMBER = re.compile(r"\d+")
 
 
 def page_url(feed: Feed, page: int, size: int = PAGE_SIZE) -> str:
-    """Where page ``page`` (from 1, newest first) of a feed's list is, in pages of ``size`` articles."""
+    """Return the URL of page ``page`` (from 1, newest first) of a feed's list, in pages of ``size`` articles."""
     return _url(feed, {"num": size, "page": page})
 
 
 def history_url(feed: Feed, page: int, window: Span, size: int = PAGE_SIZE) -> str:
-    """Where page ``page`` of what was published in a window, both ends included, is.
+    """Return the URL of page ``page`` of the articles published in ``window``, both ends included.
 
-    Public code has these parameters, with their names the wrong way round. Nobody vouches that the site heeds them.
+    Public code uses these parameters, with the names swapped. Nothing guarantees that the site honours them.
     """
     start, end = math.floor(window.start.timestamp()), math.ceil(window.end.timestamp())
     return _url(feed, {"etime": start, "stime": end, "ctime": end, "num": size, "page": page})
 
 
-def _url(feed: Feed, asked: dict[str, int]) -> str:
+def _url(feed: Feed, parameters: dict[str, int]) -> str:
     page = {} if feed.pageid is None else {"pageid": feed.pageid}
-    return with_query(feed.endpoint, {**page, "lid": feed.lid, **asked})
+    return with_query(feed.endpoint, {**page, "lid": feed.lid, **parameters})
 
 
 def essence(body: bytes) -> bytes:
-    """The items of an answer, unread. What stands before them tells the time, so that no two answers are the same."""
+    """Return the items of a body, unparsed. The part before them contains the time, so no two bodies are equal."""
     return body[max(body.find(b'"data"'), 0) :]
 
 
 def read(body: bytes, content_type: str, feed: Feed) -> Listing:
-    """A page of the list.
+    """Parse a page of the list.
 
-    :raises ListingError: it is not an answer of the roll API, or one that reports an error
+    :raises ListingError: the body is not from the roll API, or reports an error
     """
-    result = result_of(decode(body, content_type))
-    entries, failures = understood(_items(result), _entry, feed)
+    result = parse_result(decode(body, content_type))
+    entries, failures = read_items(_items(result), _entry, feed)
     total = result.get("total")
-    stated = str(total) if isinstance(total, (int, str)) and str(total).isdecimal() else ""
-    return Listing(entries, failures, int(stated[:12]) if stated else None)
+    digits = str(total) if isinstance(total, (int, str)) and str(total).isdecimal() else ""
+    return Listing(entries, failures, int(digits[:12]) if digits else None)
 
 
 def _items(result: dict[str, Any]) -> Iterable[Any]:

@@ -1,6 +1,6 @@
-"""Values as Sina's JSON has them: texts, times, pictures, answers in JSON or JSONP. Pure.
+"""Values in Sina's JSON: texts, times, images; bodies in JSON or JSONP. Pure.
 
-Facts measured: numbers are strings in some answers and numbers in others; ``img`` is [] or {u,w,h,t}.
+Measured: numbers are strings in some bodies and numbers in others; ``img`` is [] or {u,w,h,t}.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _JSONP = re.compile(
     re.DOTALL,
 )
 _COMMA = re.compile(r"[,，]")
-# Sina's first news page is of 1996; a time outside of these years is a slip (seconds since 1970, UTC).
+# Sina's first news page is from 1996; times outside this range (seconds since 1970, UTC) are mistakes.
 _EARLIEST, _LATEST = 788_918_400, 4_102_444_800
 
 
-def answer_of(text: str) -> Any:
-    """The document of an answer, JSON or JSONP.
+def parse_json(text: str) -> Any:
+    """Parse a body in JSON or JSONP.
 
-    :raises ListingError: it holds none
+    :raises ListingError: it is neither
     """
     stripped = text.strip()
     if not stripped:
@@ -43,15 +43,15 @@ def answer_of(text: str) -> Any:
     except ValueError as error:
         raise ListingError(f"the answer is not JSON: {error}") from error
     except RecursionError as error:
-        raise ListingError("the answer is JSON nested beyond reason") from error
+        raise ListingError("the answer is JSON with too many levels") from error
 
 
-def result_of(text: str) -> dict[str, Any]:
-    """The ``result`` of an answer, which says that all went well.
+def parse_result(text: str) -> dict[str, Any]:
+    """Parse a body and return its ``result``.
 
-    :raises ListingError: there is none, or it reports an error
+    :raises ListingError: there is no result, or it reports an error
     """
-    answer = answer_of(text)
+    answer = parse_json(text)
     result = answer.get("result") if isinstance(answer, dict) else None
     if not isinstance(result, dict):
         raise ListingError("the answer has no result")
@@ -64,20 +64,20 @@ def result_of(text: str) -> dict[str, Any]:
 
 
 def stated_docid(item: dict[str, Any]) -> str | None:
-    """The docid that an item of the roll API states; None where it does not."""
+    """Return the docid of an item of the roll API; None if it has none."""
     return docid(item["docid"], "") if item.get("docid") else None
 
 
-def understood(
+def read_items(
     items: Iterable[Any],
     entry: Callable[[dict[str, Any]], Entry | str],
     feed: Feed,
-    known_by: Callable[[dict[str, Any]], str | None] = stated_docid,
+    docid_of: Callable[[dict[str, Any]], str | None] = stated_docid,
 ) -> tuple[tuple[Entry, ...], tuple[Failure, ...]]:
-    """The entries of a list's items, and a failure for each item that cannot be understood.
+    """Return the entries of a list's items, and a failure for each item that cannot be read.
 
-    :param entry: an item's entry, or what is wrong with it
-    :param known_by: an item's docid, as its entry has it once it can be understood
+    :param entry: returns an item's entry, or what is wrong with it
+    :param docid_of: returns the docid that the item's entry would have; None if the item has none
     """
     entries: list[Entry] = []
     failures: list[Failure] = []
@@ -87,24 +87,24 @@ def understood(
             entries.append(read)
         else:
             raw = json.dumps(item, ensure_ascii=True, sort_keys=True, default=str)
-            subject = (known_by(item) if isinstance(item, dict) else None) or digest(raw)
+            subject = (docid_of(item) if isinstance(item, dict) else None) or digest(raw)
             failures.append(Failure(subject, FailureKind.UNREADABLE, f"item {place} of list {feed.id}: {read}"))
     return tuple(entries), tuple(failures)
 
 
 def image(item: dict[str, Any]) -> str | None:
-    """The listing's picture: ``img`` is the one chosen for the list, ``images`` are those of the article."""
+    """Return the URL of the listing's image: ``img`` is chosen for the list, ``images`` are the article's."""
     images = item.get("images")
-    for picture in (item.get("img"), *(images if isinstance(images, list) else ())):
-        if isinstance(picture, dict) and (address := line(picture.get("u"))):
-            return address
+    for each in (item.get("img"), *(images if isinstance(images, list) else ())):
+        if isinstance(each, dict) and (url := line(each.get("u"))):
+            return url
     return None
 
 
-def time(stated: object) -> datetime | None:
-    """A time in seconds, or milliseconds, since 1970; None when it is none, or beyond belief."""
+def time(value: object) -> datetime | None:
+    """Return a time given in seconds or milliseconds since 1970; None if it is missing or out of range."""
     try:
-        seconds = float(stated) if isinstance(stated, (int, float, str)) else 0.0
+        seconds = float(value) if isinstance(value, (int, float, str)) else 0.0
         if seconds >= _LATEST:
             seconds /= 1000  # milliseconds
         return datetime.fromtimestamp(int(seconds), UTC) if _EARLIEST <= seconds < _LATEST else None
@@ -113,23 +113,23 @@ def time(stated: object) -> datetime | None:
 
 
 def _integer(digits: str) -> float:
-    """A number in JSON; Python refuses to read those of thousands of digits, and with them all of the answer."""
+    """Return a JSON number. Python refuses integers of thousands of digits, and would reject the whole body."""
     return int(digits) if len(digits) < 20 else float(digits)
 
 
-def string(stated: object) -> str:
-    """A text, whole; halves of surrogate pairs, which JSON can hold and UTF-8 cannot, become U+FFFD."""
-    text = stated if isinstance(stated, str) else "" if stated is None else str(stated)
-    if text.isascii():  # most are, and the way round costs
+def string(value: object) -> str:
+    """Return a complete text; lone surrogates, which JSON allows and UTF-8 does not, become U+FFFD."""
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    if text.isascii():  # most are, and the conversion takes time
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def line(stated: object) -> str:
-    """A text with its white space folded; "" for none."""
-    return " ".join(string(stated).split())
+def line(value: object) -> str:
+    """Return a text with runs of white space replaced by one space; "" for None."""
+    return " ".join(string(value).split())
 
 
-def words(stated: object) -> tuple[str, ...]:
-    """Words with commas between them."""
-    return tuple(filter(None, (word.strip() for word in _COMMA.split(line(stated)))))
+def words(value: object) -> tuple[str, ...]:
+    """Split words separated by commas."""
+    return tuple(filter(None, (word.strip() for word in _COMMA.split(line(value)))))

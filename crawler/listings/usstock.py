@@ -1,7 +1,8 @@
-"""The news of the US stock page: https://interface.sina.cn/pc_api/public_news_data.d.json?cids=57045&...
+"""News of the US stock page: https://interface.sina.cn/pc_api/public_news_data.d.json?cids=57045&...
 
-Claimed by public code: ``data`` is a list of {title, url, ctime, media, ...}, ctime in seconds since 1970, and a
-``pageSize`` of up to 1,000 is in use. How to ask for what is older is not known: the list has one page, a large one.
+According to public code, ``data`` is a list of {title, url, ctime, media, ...}, with ctime in seconds since 1970, and
+a ``pageSize`` of up to 1,000 is in use. No parameter for older articles is known, so the list is read as one large
+page.
 """
 
 from __future__ import annotations
@@ -13,38 +14,38 @@ from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.article import parse_time
 from crawler.extract.charset import decode
-from crawler.listings.sina_json import answer_of, image, line, string, time, understood, words
+from crawler.listings.sina_json import image, line, parse_json, read_items, string, time, words
 from crawler.urls import docid, is_web, with_query
 
-PAGE_SIZE = 100  # US stocks bring some ten articles an hour: a night's
-# What the page itself asks with, unless the feed's address says otherwise.
-_ASKED = {
+PAGE_SIZE = 100  # one night: US stocks bring about ten articles an hour
+# The parameters that the page itself uses, unless the feed's URL has others.
+_DEFAULTS = {
     "cids": "57045", "type": "std_news,std_slide,std_video", "editLevel": "0,1,2,3", "cTime": "1483200000",
     "up": "0", "action": "0",
 }  # fmt: skip
 
 
 def page_url(feed: Feed, page: int, size: int = 0) -> str:
-    """Where the list is; it has one page."""
+    """Return the URL of the list, which has one page."""
     del page, size
-    return with_query(feed.endpoint, {"pageSize": PAGE_SIZE}, defaults=_ASKED)
+    return with_query(feed.endpoint, {"pageSize": PAGE_SIZE}, defaults=_DEFAULTS)
 
 
 def essence(body: bytes) -> bytes:
-    """The items of an answer, unread."""
+    """Return the items of a body, unparsed."""
     return body[max(body.find(b'"data"'), 0) :]
 
 
 def read(body: bytes, content_type: str, feed: Feed) -> Listing:
-    """The list.
+    """Parse the list.
 
-    :raises ListingError: it is not an answer of this interface
+    :raises ListingError: the body is not from this interface
     """
-    answer = answer_of(decode(body, content_type))
+    answer = parse_json(decode(body, content_type))
     items = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(items, list):
-        raise ListingError("the answer has no data, or one that is no list")
-    return Listing(*understood(items, _entry, feed))
+        raise ListingError("the answer has no list of data")
+    return Listing(*read_items(items, _entry, feed))
 
 
 def _entry(item: dict[str, Any]) -> Entry | str:

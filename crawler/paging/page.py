@@ -1,53 +1,63 @@
-"""A page of a list, in the place where it was seen, and what can be told from it. Pure."""
+"""One page of a list at its place in the list, and what follows from it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archive.model.feed import Listing
+from archive.model.feed import Entry, Listing
 
-# Of a page's articles a quarter may be pinned or out of order: no time is taken from fewer.
-ODD = 4
-_SECOND = timedelta(seconds=1)  # lists know whole seconds
+# One in this many articles of a page may be pinned or out of order. Bounds ignore that share of the times.
+ODD_SHARE = 4
+_SECOND = timedelta(seconds=1)  # lists report whole seconds
 
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """What a page showed. Places in the list are counted from 0, the newest."""
+    """Content of a page. Places in the list are counted from 0, the newest."""
 
-    place: int  # where it begins
-    count: int  # articles it shows, understood or not
-    is_short: bool  # it shows fewer than asked for, and that means that there are no more
+    place: int  # place of its first article
+    count: int  # articles on it, readable or not
+    is_short: bool  # fewer articles than requested, which means that there are no more
     items: frozenset[tuple[str, datetime | None]]  # docid and publication time: an article that moved is another item
-    times: tuple[datetime, ...]  # of publication, in its order
-    total: int | None  # how many articles the list says it has
-    shows_known: bool  # it shows an article that was looked for
+    times: tuple[datetime, ...]  # publication times, in page order
+    total: int | None  # number of articles that the list reports
+    shows_known: bool  # it shows a known article at the old end of a backfill
 
     @property
     def low(self) -> datetime | None:
-        """Articles of this time or later stand on this page or above it, though some on it be pinned."""
-        return sorted(self.times)[len(self.times) // ODD] + _SECOND if self.times else None
+        """Lower bound: articles of this time or later are on this page or above it, even if some are pinned."""
+        return sorted(self.times)[len(self.times) // ODD_SHARE] + _SECOND if self.times else None
 
     @property
     def high(self) -> datetime | None:
-        """Its newest time, though some on it be pinned."""
-        return sorted(self.times, reverse=True)[len(self.times) // ODD] if self.times else None
+        """Newest time on the page, ignoring pinned articles."""
+        return sorted(self.times, reverse=True)[len(self.times) // ODD_SHARE] if self.times else None
 
     @property
     def is_disordered(self) -> bool:
-        """Whether its times do not fall, but for a few; such a list cannot be walked by time."""
+        """Whether the times do not fall, with few exceptions. Such a list cannot be read by time."""
         rises = sum(above < below for above, below in zip(self.times, self.times[1:], strict=False))
-        return rises > max(2, len(self.times) // ODD)
+        return rises > max(2, len(self.times) // ODD_SHARE)
 
     @property
     def ends_the_list(self) -> bool:
-        """Whether nothing stands below it, as far as the list says itself."""
+        """Whether nothing follows below it, as far as the list reports."""
         return self.count > 0 and self.is_short and (self.total is None or self.place + self.count >= self.total)
 
 
+def distinct(entries: Iterable[Entry], seen: Set[str] = frozenset()) -> dict[str, Entry]:
+    """Return entries by docid, in their order; of equal docids the first. Docids in ``seen`` are left out."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.docid not in seen:
+            found.setdefault(entry.docid, entry)
+    return found
+
+
 def listing_page(page: int, size: int, listing: Listing, *, shows_known: bool) -> ListingPage:
-    """What page ``page`` (from 1) showed, which was asked to hold ``size`` articles."""
+    """Return page ``page`` (from 1) of a list requested in pages of ``size`` articles."""
     count = len(listing.entries) + len(listing.failures)
     items = {(entry.docid, entry.published) for entry in listing.entries}
     return ListingPage(

@@ -106,9 +106,9 @@ class ArticleQueue:
         """See Work."""
         return self._hosts - {""} if self._open else ()
 
-    def lease(self, host: str, most: int) -> list[Entry]:
+    def lease(self, host: str, limit: int) -> list[Entry]:
         """See Work."""
-        return [pending.entry for pending in self._take(host, most)]
+        return [pending.entry for pending in self._take(host, limit)]
 
     def _take(self, host: str, most: int) -> list[PendingEntry]:
         most = int(min(most, self._left - len(self._in_flight)))

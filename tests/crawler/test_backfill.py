@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Span
 from crawler.paging.backfill import (
-    BACK,
     MARGIN,
+    RETREATS,
     Backfill,
     BackfillStep,
     NextStep,
@@ -200,7 +200,7 @@ def test_what_lies_in_the_future_is_not_claimed() -> None:
 
 
 def test_a_stretch_that_ends_before_it_starts_is_refused() -> None:
-    with pytest.raises(ValueError, match="no walk of china leads"):
+    with pytest.raises(ValueError, match="cannot backfill china from"):
         stretch(20, 10)
 
 
@@ -338,7 +338,7 @@ def test_a_list_that_stops_short_of_its_total_fails_and_is_no_floor() -> None:
     revision_files = Capped.of(3000)
     journal = go(revision_files, stretch(300, 2000))
     assert (journal.last.next_step, journal.last.page.oldest_available) == (NextStep.FAILED, None)
-    assert journal.last.reason == "the list of china brings nothing further from article 699 of 3000 on"
+    assert journal.last.reason == "the list of china returns nothing further from article 699 of 3000"
     assert journal.covered
     assert journal.covered.start > ago(700)
     assert journal.docids >= {str(n) for n in range(300, 700)}
@@ -476,7 +476,7 @@ def test_where_history_is_odd_page_numbers_do_it(history: str, newest: float, ol
     assert not journal.last.backfill.history
     turns = [step.reason for step in journal.legs if step.reason]
     assert len(turns) == 1
-    assert "going on by page numbers" in turns[0]
+    assert "continuing by page numbers" in turns[0]
 
 
 def test_history_that_does_not_say_how_much_there_is_is_not_believed_at_its_end() -> None:
@@ -554,7 +554,7 @@ def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
 
     def between(backfill: Backfill) -> None:
         for each in next(script, []):
-            come_and_go(revision_files, each, backfill.aim, dice)
+            come_and_go(revision_files, each, backfill.target, dice)
         lasting.intersection_update(revision_files.items)
 
     journal = go(revision_files, backfill, known, between)
@@ -593,9 +593,9 @@ def test_more_deletions_than_the_overlap_cost_a_page_or_two() -> None:
     done: list[int] = []
 
     def between(backfill: Backfill) -> None:
-        if backfill.aim > 200 and not done:
-            del revision_files.items[20 : 20 + BACK[0]]
-            done.append(backfill.aim)
+        if backfill.target > 200 and not done:
+            del revision_files.items[20 : 20 + RETREATS[0]]
+            done.append(backfill.target)
 
     journal = go(revision_files, stretch(0, 500), between=between)
     assert journal.last.next_step is NextStep.DONE
@@ -610,10 +610,10 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
     done: list[int] = []
 
     def between(backfill: Backfill) -> None:
-        if backfill.aim > 400 and not done:
+        if backfill.target > 400 and not done:
             for number in range(120):
                 revision_files.add(NOW + number * MINUTE, f"new{number}")
-            done.append(backfill.aim)
+            done.append(backfill.target)
 
     journal = go(revision_files, stretch(0, 700), between=between)
     assert journal.last.next_step is NextStep.DONE

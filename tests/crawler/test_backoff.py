@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.model.feed import HostBackoff
-from crawler.http.backoff import LONGEST, MAX_STATED, HostBackedOffError, HostBackoffs
+from crawler.http.backoff import MAX_REFUSAL_BACKOFF, MAX_RETRY_AFTER, HostBackedOffError, HostBackoffs
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
 FIRST = timedelta(seconds=10)
@@ -56,7 +56,7 @@ def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(backoffs: HostBackof
         HOST, START + FIRST, 1, from_retry_after=False, reason="it answered 456"
     )
     with pytest.raises(
-        HostBackedOffError, match=rf"^{HOST} wants rest until 2026-09-30 02:00:10 UTC \(it answered 456\)$"
+        HostBackedOffError, match=rf"^{HOST} is backed off until 2026-09-30 02:00:10 UTC \(it answered 456\)$"
     ):
         backoffs.check(HOST)
     backoffs.check("news.sina.com.cn")
@@ -79,7 +79,7 @@ def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(backoffs: Host
         spans.append(backoff.until - clock.now)
         clock.now = backoff.until
     assert spans[:5] == [FIRST * factor for factor in (1, 2, 4, 8, 16)]
-    assert set(spans[9:]) == {LONGEST}
+    assert set(spans[9:]) == {MAX_REFUSAL_BACKOFF}
 
 
 def test_refusals_of_requests_sent_before_the_rest_began_count_once(backoffs: HostBackoffs, clock: Clock) -> None:
@@ -105,7 +105,7 @@ def test_an_answer_after_the_rest_ends_it_and_the_count(clock: Clock) -> None:
     assert answered == [], "a host that did not rest has nothing to end"
     for _ in range(2):
         backoffs.record_refusal(HOST, 429, None)
-        clock.go_on(LONGEST)
+        clock.go_on(MAX_REFUSAL_BACKOFF)
     backoffs.record_answer(HOST)
     backoffs.record_answer(HOST)
     backoffs.record_refusal(HOST, 429, None)
@@ -145,7 +145,7 @@ def test_a_retry_after_that_says_nothing_is_as_none(retry_after: str | None) -> 
 @settings(max_examples=300, deadline=None)
 @given(retry_after=st.text(max_size=40) | st.text(st.sampled_from("0123456789 :,-+GMTSepWdnu"), max_size=30))
 def test_whatever_a_host_says_its_rest_is_bounded(retry_after: str) -> None:
-    assert timedelta(0) <= span_after(retry_after) <= MAX_STATED
+    assert timedelta(0) <= span_after(retry_after) <= MAX_RETRY_AFTER
 
 
 def test_what_a_host_stated_holds_in_later_runs(clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import mean
 
@@ -37,7 +38,7 @@ def find(published: list[datetime], goal: datetime, *, total: bool) -> tuple[Pag
         elif page == 1:
             break
         else:
-            search = PageBisection(search.goal, search.near, page, search.newest, search.near_at, search.total)
+            search = replace(search, first_below=page)
     return search, probes[1:]
 
 
@@ -85,6 +86,6 @@ def test_what_is_found_lies_above_and_little_more_does(gaps: list[int], goal: in
     search, probes = find(published, wanted, total=total)
     pages = [published[place : place + PAGE_SIZE] for place in range(0, len(published), PAGE_SIZE)]
     above = sum(page[-1] > wanted for page in pages)
-    assert search.near <= above < search.near + MAX_CLOSE_PAGES
+    assert search.last_above <= above < search.last_above + MAX_CLOSE_PAGES
     assert len(probes) <= 15
     assert len(set(probes)) == len(probes)

@@ -59,7 +59,7 @@ def test_all_that_are_kept_are_tried_here() -> None:
 def test_what_is_no_image_is_unreadable(body: bytes) -> None:
     assert media_type_of(body) is None
     assert read(body, Content_Type="image/svg+xml\x1b[2J") == Failure(
-        URL, FailureKind.UNREADABLE, "no image that is kept (stated: image/svg+xml [2J)"
+        URL, FailureKind.UNREADABLE, "no image of a supported type (Content-Type: image/svg+xml [2J)"
     )
 
 
@@ -93,7 +93,5 @@ def test_the_content_coding_is_undone_within_bounds() -> None:
 def test_one_that_came_without_its_length_must_come_to_its_end(media_type: str) -> None:
     body = IMAGES[media_type]
     assert read(body, stated_length=False) == Image(media_type, body)
-    assert read(body[:-3], stated_length=False) == Failure(
-        URL, FailureKind.TEMPORARY, "the picture ends in the middle"
-    )
+    assert read(body[:-3], stated_length=False) == Failure(URL, FailureKind.TEMPORARY, "the image ends in the middle")
     assert isinstance(read(body[:-3]), Image), "with its length it is what the site has"

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from crawler.http.middleware import ends
+from crawler.http.middleware import is_complete
 
 TEXT = "财经要闻，市场观察。".encode() * 5000
 BARE = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -21,14 +21,14 @@ STREAMS = {
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_is_whole_when_it_comes_to_its_end(name: str) -> None:
     stream = STREAMS[name]
-    assert ends(stream)
-    assert not any(ends(stream[:length]) for length in range(1, len(stream), 7))
+    assert is_complete(stream)
+    assert not any(is_complete(stream[:length]) for length in range(1, len(stream), 7))
 
 
 def test_no_body_is_whole_and_what_is_no_stream_is_not() -> None:
-    assert ends(b"")
-    assert not ends(b"<html>plain</html>")
+    assert is_complete(b"")
+    assert not is_complete(b"<html>plain</html>")
 
 
 def test_a_bomb_is_looked_at_piece_by_piece() -> None:
-    assert ends(gzip.compress(bytes(50 * 2**20)))
+    assert is_complete(gzip.compress(bytes(50 * 2**20)))

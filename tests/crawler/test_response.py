@@ -12,8 +12,8 @@ import pytest
 from archive.model.article import Article
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
-from crawler.extract.response import understand
-from tests.support.fetches import look_at
+from crawler.extract.response import parse_fetch
+from tests.looking import look_at
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
 URL = "https://finance.sina.com.cn/stock/2026-09-29/doc-inabcdef0000001.shtml"
@@ -36,7 +36,7 @@ def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str)
 
 
 def failure(answered: Fetch) -> tuple[FailureKind, str]:
-    found = understand(answered, MOST)
+    found = parse_fetch(answered, MOST)
     assert isinstance(found, Failure)
     assert found.subject == "nabcdef0000001"
     return found.kind, found.reason
@@ -58,7 +58,7 @@ def bare(data: bytes) -> bytes:
     ],
 )
 def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: bytes) -> None:
-    article = understand(fetch(body, content_encoding=coding), MOST)
+    article = parse_fetch(fetch(body, content_encoding=coding), MOST)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.editor) == ("题", "正文。", "周晓岚")
 
@@ -68,7 +68,7 @@ def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: byt
     [
         (fetch(status=404), FailureKind.GONE, "status 404"),
         (fetch(status=503), FailureKind.TEMPORARY, "status 503"),
-        (fetch(status=403), FailureKind.BLOCKED, "wants rest"),
+        (fetch(status=403), FailureKind.BLOCKED, "refuses requests"),
         (fetch(status=302, location="ftp://x/"), FailureKind.UNREADABLE, "ftp://x/"),
         (fetch("<html>页面没有找到</html>".encode()), FailureKind.GONE, "页面没有找到"),
         (fetch("<html><meta charset=gb2312>页面没有找到</html>".encode("gbk")), FailureKind.GONE, "页面没有找到"),
@@ -90,12 +90,12 @@ def test_a_page_without_its_length_must_come_to_its_end() -> None:
     assert answered.response is not None
     cut = replace(answered, response=replace(answered.response, stated_length=False))
     assert failure(cut) == (FailureKind.TEMPORARY, "the page ends in the middle")
-    assert isinstance(understand(answered, MOST), Article)
+    assert isinstance(parse_fetch(answered, MOST), Article)
 
 
 def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
     refused = Failure("nabcdef0000001", FailureKind.TEMPORARY, "reset")
-    assert understand(replace(fetch(), response=None, failure=refused), MOST) is refused
+    assert parse_fetch(replace(fetch(), response=None, failure=refused), MOST) is refused
 
 
 def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
@@ -104,7 +104,7 @@ def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
         asked.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
     )
     carried = replace(asked, pending=replace(asked.pending, entry=entry))
-    article = understand(carried, MOST)
+    article = parse_fetch(carried, MOST)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.symbols) == ("快讯", "央行今日开展逆回购。", ("sh600519",))
     gone = replace(carried, pending=replace(carried.pending, entry=replace(entry, withdrawn=True)))

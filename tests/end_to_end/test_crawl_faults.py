@@ -31,7 +31,7 @@ ARTICLE_FAULTS = [
     ("status", {"status": 500}, "status 500"),
     ("status", {"status": 404}, "status 404: no such page"),
     ("status", {"status": 410}, "status 410: no such page"),
-    ("status", {"status": 418, "retry_after": "0"}, "status 418: the host wants rest"),
+    ("status", {"status": 418, "retry_after": "0"}, "status 418: the host refuses requests"),
     ("status", {"status": 204}, "status 204: no page"),
     ("reset", {}, "127.0.0.1"),
     ("close", {}, "127.0.0.1"),
@@ -113,7 +113,7 @@ def test_a_wrong_charset_is_seen_through(home: Home, mocksite: MockSite, crawl: 
 LIST_FAULTS = [
     ("status", {"status": 500}, "status 500"),
     ("status", {"status": 404}, "status 404"),
-    ("status", {"status": 456, "retry_after": "0"}, "status 456: the host wants rest"),
+    ("status", {"status": 456, "retry_after": "0"}, "status 456: the host refuses requests"),
     ("reset", {}, "127.0.0.1"),
     ("truncate", {}, "ended in the middle"),
     ("empty", {}, "the answer is empty"),
@@ -243,7 +243,7 @@ def test_a_stated_rest_is_kept_across_runs(home: Home, mocksite: MockSite, crawl
     mocksite.clear_hits()
     second = crawl()
     assert second.status == 3  # the list is on the same host
-    assert "wants rest until" in second.json["feeds"][0]["error"]
+    assert "is backed off until" in second.json["feeds"][0]["error"]
     assert {hit.path for hit in mocksite.hits} <= {"/robots.txt"}
 
 

@@ -34,7 +34,7 @@ def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(
     outcome = home.run("crawl", "--json")
 
     assert (outcome.status, outcome.json["archived"], outcome.json["failed"]) == (1, 11, 1), outcome.err
-    assert "cannot be asked for" in home.run("status").out
+    assert "cannot be requested" in home.run("status").out
     assert "Traceback" not in outcome.err
 
 

@@ -58,9 +58,9 @@ ILLS = [
     Ill(500, "status", "failing", "status 500", more={"status": 500}),
     Ill(6, "stall", "failing", "took too long"),
     Ill(7, "reset", "failing", "ended in the middle"),
-    Ill(403, "status", "blocked", "status 403: the host wants rest", "localhost", {"status": 403}),
-    Ill(429, "status", "blocked", "status 429: the host wants rest", "127.1", {"status": 429}),
-    Ill(456, "status", "blocked", "status 456: the host wants rest", "127.0.1", {"status": 456}),
+    Ill(403, "status", "blocked", "status 403: the host refuses requests", "localhost", {"status": 403}),
+    Ill(429, "status", "blocked", "status 429: the host refuses requests", "127.1", {"status": 429}),
+    Ill(456, "status", "blocked", "status 456: the host refuses requests", "127.0.1", {"status": 456}),
 ]
 
 

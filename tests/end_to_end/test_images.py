@@ -83,12 +83,12 @@ def test_a_picture_host_that_refuses_a_foreign_referer_serves_us(home: Home) -> 
 
 
 BAD = {
-    "/pictures/page.png": ("unreadable", "no image that is kept (stated: text/html)"),
-    "/pictures/drawing.svg": ("unreadable", "no image that is kept (stated: text/html)"),
+    "/pictures/page.png": ("unreadable", "no image of a supported type (Content-Type: text/html)"),
+    "/pictures/drawing.svg": ("unreadable", "no image of a supported type (Content-Type: text/html)"),
     "/pictures/gone.png": ("gone", "status 404: no such page"),
     "/pictures/huge.png": ("refused", "the answer is larger than network.max_body"),
     "/pictures/broken.png": ("temporary", "status 503"),
-    "/pictures/cut.png": ("temporary", "the picture ends in the middle"),
+    "/pictures/cut.png": ("temporary", "the image ends in the middle"),
     "ftp://127.0.0.1/x.png": None,  # no address of the web: not even wanted
 }
 
