@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from archive.model.backoff import doubling
 from archive.model.feed import FailureKind, HostBackoff
 from crawler.errors import CrawlerError
 
@@ -86,7 +87,7 @@ class HostBackoffs:
         before, now = self._backoffs.get(host), self._now()
         failures = before.failures + 1 if before else 1
         stated = _stated(retry_after, now)
-        guess = min(self.first * 2 ** min(failures - 1, 30), LONGEST)
+        guess = doubling(failures, self.first, LONGEST)
         # A host that goes on refusing after the rest it stated did not mean it.
         span = guess if stated is None else stated if failures == 1 else max(stated, guess)
         self._begin(HostBackoff(host, now + span, failures, stated is not None, f"it answered {status}"))
@@ -101,7 +102,7 @@ class HostBackoffs:
             return
         before = self._backoffs.get(host)
         failures = before.failures + 1 if before else 1
-        span = min(self.first * 2 ** min(failures - 1, 30), MAX_OUTAGE)
+        span = doubling(failures, self.first, MAX_OUTAGE)
         self._begin(
             HostBackoff(host, self._now() + span, failures, False, f"out of reach: {reason}", FailureKind.TEMPORARY)
         )
