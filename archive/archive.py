@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from archive.files import atomic
+from archive.files.layout import index_path, journal_path, lock_path, unfinished_path
 from archive.files.lock import Lock
 from archive.index.log import order
 from archive.journal.journal import Journal
@@ -16,18 +17,6 @@ from archive.model.article import Post
 from archive.model.errors import ArchiveError
 from archive.model.fetch import Fetch, JournalPosition
 from archive.store import Store
-
-INNER = ".finarchive"  # all that is not an article lives below it, so that the folder can be handed to Hexo as it is
-
-
-def index_path(root: Path) -> Path:
-    """Where the index of the archive at ``root`` is."""
-    return root / INNER / "index.db"
-
-
-def journal_path(root: Path) -> Path:
-    """Where the raw pages of the archive at ``root`` are."""
-    return root / INNER / "warc"
 
 
 class Archive:
@@ -40,12 +29,12 @@ class Archive:
 
     def __init__(self, root: Path, command: str, now: datetime, *, raw: bool = True) -> None:
         self.root = root.absolute()
-        self._aside = self.root / INNER / "unfinished"
+        self._aside = unfinished_path(self.root)
         self._journal: Journal | None = None
         self._now = now
-        with atomic.wrap_errors(self.root):
+        with atomic.wrap_os_errors(self.root):
             self._aside.mkdir(parents=True, exist_ok=True)
-        self._lock = Lock(self.root / INNER / "lock", command, now)
+        self._lock = Lock(lock_path(self.root), command, now)
         try:
             atomic.clear(self._aside)
             self.store = Store.open(index_path(self.root))
@@ -81,7 +70,7 @@ class Archive:
         """
         atomic.write_posts(self.root, self._aside, posts)
 
-    def write_pictures(self, pictures: Mapping[PurePosixPath, bytes]) -> None:
+    def write_images(self, pictures: Mapping[PurePosixPath, bytes]) -> None:
         """Put files of pictures on the disk.
 
         :param pictures: their bytes, by their paths

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from archive.export.formats import Archived
-from archive.files.paths import history_path
+from archive.files.hashing import sha256_of
+from archive.files.layout import history_path
 from archive.model.results import Record
 from archive.store import Store
 
@@ -28,7 +28,7 @@ class RevisionFiles:
         for path in (record.path, history_path(record.path, record.revision), record.path):
             with suppress(OSError):
                 data = (self._root / path).read_bytes()
-                if hashlib.sha256(data).hexdigest() == record.sha256:
+                if sha256_of(data) == record.sha256:
                     revisions = self._store.articles.revisions(record.docid)
                     return Archived(next(each for each in revisions if each.number == record.revision), data)
         self._on_missing(record)

@@ -15,7 +15,7 @@ from archive.index.articles import ArticleIndex
 from archive.index.connection import open_index, open_index_for_following, open_index_for_reading
 from archive.index.database import Database
 from archive.index.entries import EntryChanges, EntryIndex
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.feeds import FeedIndex
 from archive.index.images import ImageIndex
 from archive.index.log import OTHERS, ChangeLog
@@ -87,7 +87,7 @@ class Store:
     @contextmanager
     def in_one_go(self) -> Iterator[None]:
         """Record much at once, for an index that can be made again: nothing is sure until all is done."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             self._db.execute("PRAGMA synchronous = OFF")
             with self._db.atomic():
                 yield
@@ -115,7 +115,7 @@ class Store:
         :param source: the list, in words that change when it does: "roll https://... lid=1686"
         :return: whether it stood for another before
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             if not self._ledger.settle(feed, source):
                 return False
             self._journal.note(EventKind.SETTLED, at, dump_settled(feed, source))
@@ -137,7 +137,7 @@ class Store:
         :param trouble: the weight of the poll's error, added to that of the failed polls before it
         :return: what was not known before
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             # A poll that broke off proves nothing of what is older: the next one must read on through it. One that
             # came to its page limit is ground, for its gap is on record.
             found = self._add_entries(poll, feeds, hosts, caught_up=poll.caught_up)
@@ -152,7 +152,7 @@ class Store:
         What it held is no known ground: between it and the newest articles there may be what nobody has read. The
         other arguments and what is returned are as those of :meth:`commit_poll`.
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             found = self._add_entries(stretch, feeds, hosts, caught_up=False)
             self._ledger.record_backfill_page(stretch, filing)
             return ListingResult(found.new, len(found.broken), found.changes)
@@ -175,27 +175,27 @@ class Store:
 
     def spans(self, feed: str | None = None) -> dict[str, list[Span]]:
         """The stretches in which feeds are known whole, the earliest first; of one feed, or of all that have any."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._ledger.spans(feed)
 
     def gaps(self) -> list[Gap]:
         """The stretches that are still open, by feed and time; of a gap that is filled in part, what is left."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._ledger.gaps()
 
     def arrival_rates(self) -> dict[str, ArrivalRate]:
         """What was learned of each feed's rhythm."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._ledger.arrival_rates()
 
     def commit_arrival_rate(self, feed: str, arrival_rate: ArrivalRate) -> None:
         """Keep what was learned of a feed's rhythm."""
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._ledger.record_arrival_rate(feed, arrival_rate)
 
     def feed_histories(self) -> dict[str, FeedHistory]:
         """How each feed whose list was ever read has done."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._ledger.histories()
 
     # Fetching
@@ -222,7 +222,7 @@ class Store:
 
         :param paths: docid -> path, relative to the archive's root
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._db.conn.executemany(
                 "UPDATE entries SET path = ? WHERE docid = ?", [(path, docid) for docid, path in paths.items()]
             )
@@ -232,7 +232,7 @@ class Store:
 
         Such times are of a clock that was ahead. See D41.
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             if statements.clamp_future_times(self._db, now, now + longest):
                 self._journal.note(EventKind.BROUGHT_TO_DATE, now, dump_brought_to_date(now, now + longest))
 
@@ -241,7 +241,7 @@ class Store:
 
         :return: how many entries and pictures that were
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             released = statements.release(self._db, now, parked=parked)
             if released:
                 self._journal.note(EventKind.RELEASED, now, dump_released(parked=parked))
@@ -251,12 +251,12 @@ class Store:
 
     def journal_positions(self) -> dict[str, JournalPosition]:
         """Up to where the journal's records are applied: those of looks, and those of everything else."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._journal.positions()
 
     def note_ledger(self, now: datetime) -> None:
         """Write into the journal how far the lists were read."""
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._journal.note(EventKind.LEDGER, now, dump_ledger(self._ledger.snapshot()))
 
     def apply(self, events: Iterable[Event]) -> None:
@@ -264,7 +264,7 @@ class Store:
 
         :raises JournalError: it says what this program does not know
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             for event in events:
                 replay(event, self._db, self._entry_index, self._ledger)
                 self._journal.mark(OTHERS, event.place)
@@ -273,17 +273,17 @@ class Store:
 
     def backoffs(self) -> list[HostBackoff]:
         """The hosts that asked for rest and have not answered since."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._ledger.backoffs()
 
     def commit_backoff(self, backoff: HostBackoff) -> None:
         """Remember that a host wants rest."""
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._ledger.record_backoff(backoff)
 
     def end_backoff(self, host: str) -> None:
         """Forget a host's rest: it has answered."""
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._ledger.end_backoff(host)
 
     # Reports
@@ -314,5 +314,5 @@ class Store:
         return None if found == "ok" else found
 
     def _rows(self, query: str, parameters: Iterable[Any] = ()) -> list[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, list(parameters)).fetchall()

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from archive.archive import index_path
 from archive.export.registry import OUTPUTS
+from archive.files.layout import index_path
 from archive.files.post import render
 from archive.model.article import Article, ArticleImage, Revision
 from archive.store import Store

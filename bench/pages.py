@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.store import Store
 from bench.search import FEEDS, Language, fill
 from tests.conftest import Home

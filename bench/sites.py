@@ -21,7 +21,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.model.results import Record
 from archive.query.parser import And
 from archive.store import Store

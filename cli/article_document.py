@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.export.html import render_view
-from archive.files.paths import history_path
+from archive.files.layout import history_path
 from archive.files.post import load
 from archive.model.errors import ArchiveError
 from archive.store import Store

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archive.archive import INNER
+from archive.files.layout import inner_path
 from cli.context import CommandContext
 from scheduler.crawl.progress import CrawlProgress
 from scheduler.daemon.control_socket import NoDaemonError, hand_over
@@ -29,7 +29,7 @@ def here_or_there(here: Callable[[], T], there: Callable[[], T]) -> T:
 def send_to_daemon(
     context: CommandContext, request: dict[str, Any], on_progress: Callable[[CrawlProgress], None]
 ) -> dict[str, Any]:
-    inner = context.settings.archive.root.absolute() / INNER
+    inner = inner_path(context.settings.archive.root.absolute())
     try:
         return hand_over(inner, request, lambda document: on_progress(CrawlProgress.from_json(document)))
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from archive.archive import INNER, index_path
+from archive.files.layout import index_path, inner_path
 from archive.model.errors import ArchiveError
 from archive.store import Store
 from cli.context import CommandContext
@@ -59,7 +59,9 @@ def examine(context: CommandContext) -> list[Check]:
     checks = [Check("configuration", on > 0, f"{source}; {on} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
     checks += [_folder(root), _room(root), _index(root)]
-    checks.append(Check("daemon", True, "runs" if runs(root / INNER) else "none runs: finarchive run, or a service"))
+    checks.append(
+        Check("daemon", True, "runs" if runs(inner_path(root)) else "none runs: finarchive run, or a service")
+    )
     checks += _network(settings)
     checks += _alerts(settings)
     return checks

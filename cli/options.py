@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archive.archive import INNER, index_path
+from archive.files.layout import index_path, inner_path
 from archive.store import Store
 from cli.context import CommandContext, CommandError
 
@@ -49,8 +49,8 @@ def archive_root(root: Path) -> Path:
     :raises Refusal: there is none
     """
     root = root.absolute()
-    if not (root / INNER).exists():
-        raise CommandError(f"{root} holds no archive: there is no {root / INNER}")
+    if not (inner_path(root)).exists():
+        raise CommandError(f"{root} holds no archive: there is no {inner_path(root)}")
     return root
 
 

@@ -11,6 +11,7 @@ import sysconfig
 from importlib import resources
 from pathlib import Path
 
+from archive.files.atomic import write_atomically
 from cli import systemd_unit
 from cli.context import CommandError
 from config.load import find, load
@@ -39,12 +40,8 @@ def write_unit(config: Path | None, folder: Path, *, force: bool) -> Path:
     """
     text, path = unit_text(config), folder / systemd_unit.NAME
     _refuse_to_lose(path, force=force)
-    unfinished = path.with_name(f".{systemd_unit.NAME}.new")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.chmod(0o644)
-        unfinished.replace(path)
+        write_atomically(path, text.encode(), path.with_name(f".{path.name}.new"), mode=0o644)
     except OSError as error:
         raise CommandError(f"{path} cannot be written ({error.strerror})") from error
     return path

@@ -6,9 +6,10 @@ checksum of the rest.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import PurePath
+
+from archive.files.hashing import sha256_of
 
 NAME = "finarchive.service"
 USER = "finarchive"  # as the unit has it
@@ -53,7 +54,7 @@ def hidden(path: PurePath) -> PurePath | None:
 
 
 def _sum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text.encode())
 
 
 def _quoted(word: str) -> str:

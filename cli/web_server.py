@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.files.paths import CHINA
 from archive.index.connection import open_index_for_reading
 from archive.model.feed import ArrivalRate

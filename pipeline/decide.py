@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from archive.files.paths import history_path
+from archive.files.hashing import sha256_of
+from archive.files.layout import history_path
 from archive.files.post import render
 from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind
-from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, rule_of
+from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
 from scheduler.policy.intervals import retry_delay
 
@@ -49,7 +49,7 @@ def _decide(fetch: Fetch, read: Article | Failure, known: ArticleState | None) -
         return _version(fetch, read, Outcome.FIRST, 1, None)
     newest = known.revision
     # A version whose fingerprint was made by another rule, or never, is compared by its title alone, and given one.
-    comparable = rule_of(newest.fingerprint) == rule_of(read.fingerprint)
+    comparable = fingerprint_rule(newest.fingerprint) == fingerprint_rule(read.fingerprint)
     same = read.fingerprint == newest.fingerprint if comparable else read.title == newest.title
     if fetch.pending.entry.content is not None:  # of the telegraph, which names the stocks of an item later
         same = same and set(read.symbols) == set(newest.symbols)
@@ -70,7 +70,7 @@ def _unseen(fetch: Fetch, failure: Failure, known: ArticleState | None) -> Decis
     delay = retry_delay(failure.kind, attempts, fetch.at - (known.archived_at if known else pending.first_seen))
     due: datetime | None = None
     if delay is not None:
-        due = fetch.at + max(delay, fetch.rules.least_retry, MIN_PATIENCE if known else timedelta(0))
+        due = fetch.at + max(delay, fetch.rules.min_retry_delay, MIN_PATIENCE if known else timedelta(0))
     return Decision(fetch, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
 
 
@@ -87,7 +87,7 @@ def _revision(fetch: Fetch, article: Article, post: Post, number: int) -> Revisi
         docid=article.docid,
         number=number,
         path=str(post.path),
-        sha256=hashlib.sha256(post.data).hexdigest(),
+        sha256=sha256_of(post.data),
         title=article.title,
         published=article.published,
         fetched_at=fetch.at,

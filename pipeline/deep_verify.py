@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.archive import index_path, journal_path
+from archive.files.layout import index_path, journal_path, manifests_path
 from archive.integrity.index_diff import disagreement
 from archive.integrity.manifest_check import Problem
-from archive.integrity.seal import adopt, manifests_path
+from archive.integrity.seal import adopt
 from archive.integrity.verify import Report, verify
 from archive.journal.warc import warc_files
 from archive.model.fetch import JournalPosition

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections import deque
@@ -12,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from archive.archive import INNER, index_path, journal_path
 from archive.files import atomic
+from archive.files.hashing import sha256_of_file
+from archive.files.layout import index_path, journal_path, lock_path, rebuild_path
 from archive.files.lock import Lock
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.carry_over import (
@@ -93,22 +93,22 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
                 replay(read_journal(journal_path(root), reading, lambda damage: None), store, StagingTree(root, tree))
         finally:
             store.close()
-        mended = [path for path, sha256 in wanted.items() if _sha256(tree / path) == sha256]
+        mended = [
+            path
+            for path, sha256 in wanted.items()
+            if (tree / path).is_file() and sha256_of_file(tree / path) == sha256
+        ]
         place_files(root, tree, mended, stage=True)
         return mended
-
-
-def _sha256(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 @contextmanager
 def staged(root: Path, command: str, now: datetime) -> Iterator[Path]:
     """A folder for what is made, while the archive is locked; removed afterwards."""
-    with Lock(root / INNER / "lock", command, now):
-        aside = root / INNER / "rebuild"
+    with Lock(lock_path(root), command, now):
+        aside = rebuild_path(root)
         shutil.rmtree(aside, ignore_errors=True)
-        with atomic.wrap_errors(aside):
+        with atomic.wrap_os_errors(aside):
             aside.mkdir(parents=True)
         try:
             yield aside

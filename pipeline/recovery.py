@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from archive.archive import Archive, journal_path
+from archive.archive import Archive
+from archive.files.layout import journal_path
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.archive import INNER, index_path
 from archive.files import atomic
+from archive.files.layout import index_path, inner_path, quarantine_path
 from archive.model.article import Post
 
 
@@ -27,7 +27,7 @@ class StagingTree:
         :raises ArchiveError: it cannot be written
         """
         path = f"{self.folder}/{post.path}"
-        with atomic.wrap_errors(path):
+        with atomic.wrap_os_errors(path):
             if post.supersedes:
                 self._set_aside(Path(path), post, str(post.supersedes))
             try:
@@ -52,7 +52,7 @@ def _write(path: str, data: bytes) -> None:
 
 def files_of(root: Path) -> Iterator[str]:
     """Paths of the articles and their history below ``root``, relative to it."""
-    inner, cut = str(root / INNER), len(str(root)) + 1
+    inner, cut = str(inner_path(root)), len(str(root)) + 1
     for folder, folders, names in os.walk(root):
         if folder == inner:
             folders[:] = [name for name in folders if name == "history"]
@@ -86,12 +86,12 @@ def place_files(root: Path, tree: Path, paths: Iterable[str], *, stage: bool) ->
     folders: set[str] = set()
     for path in paths:
         target = f"{root}/{path}"
-        with atomic.wrap_errors(target):
+        with atomic.wrap_os_errors(target):
             if (folder := path.rpartition("/")[0]) not in folders:
                 folders.add(folder)
                 (root / folder).mkdir(parents=True, exist_ok=True)
             if os.path.lexists(target) and (stage or Path(target).is_dir()):
-                kept = _free(root / INNER / "quarantine" / path)
+                kept = _free(quarantine_path(root) / path)
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 Path(target).rename(kept)
             os.replace(f"{tree}/{path}", target)  # noqa: PTH105 - a Path costs as much as the renaming
@@ -113,9 +113,9 @@ def place_index(root: Path, index: Path, *, stage: bool) -> None:
     :raises ArchiveError: it cannot be put there
     """
     old = index_path(root)
-    with atomic.wrap_errors(old):
+    with atomic.wrap_os_errors(old):
         if stage and old.exists():
-            kept = _free(root / INNER / "quarantine" / old.name)
+            kept = _free(quarantine_path(root) / old.name)
             kept.parent.mkdir(parents=True, exist_ok=True)
             old.rename(kept)
         for name in (f"{old.name}-wal", f"{old.name}-shm"):

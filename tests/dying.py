@@ -79,7 +79,7 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "before the paths": lambda countdown: around(CommitBatch, "reserve_paths", countdown, nothing),
     "before the files": lambda countdown: around(CommitBatch, "write_files", countdown, nothing),
     "before the rows": lambda countdown: around(CommitBatch, "commit_rows", countdown, nothing),
-    "before the pictures' files": lambda countdown: around(Archive, "write_pictures", countdown, nothing),
+    "before the pictures' files": lambda countdown: around(Archive, "write_images", countdown, nothing),
     "before the pictures' rows": lambda countdown: around(ImageIndex, "commit", countdown, nothing),
     "after the pictures' note": lambda countdown: around(images, "record", countdown, nothing),
     "after the rows": lambda countdown: around(CommitBatch, "commit_rows", nothing, countdown),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from archive.archive import INNER
+from archive.files.layout import inner_path
 from scheduler.daemon.control_socket import NAME, hand_over
 from tests.conftest import Home
 from tests.running import Running
@@ -19,13 +19,13 @@ RETRY = {"command": "retry", "parked": False}
 
 
 def ask(home: Home, request: dict[str, Any]) -> dict[str, Any]:
-    return hand_over(home.root / INNER, request, lambda progress: None)
+    return hand_over(inner_path(home.root), request, lambda progress: None)
 
 
 def connect(home: Home) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.connect(str(home.root / INNER / NAME))
+        connection.connect(str(inner_path(home.root) / NAME))
     except OSError:
         connection.close()
         raise
@@ -47,7 +47,7 @@ def settled(daemon: Running, most: int) -> int:
 @contextmanager
 def locked_index(home: Home) -> Iterator[None]:
     """Somebody is in the middle of a commit."""
-    writer = sqlite3.connect(home.root / INNER / "index.db", isolation_level=None)
+    writer = sqlite3.connect(inner_path(home.root) / "index.db", isolation_level=None)
     try:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE entries SET attempts = 7")

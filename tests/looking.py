@@ -12,7 +12,7 @@ from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
 from archive.model.fetch import ArchiveRules, Decision, Fetch, Outcome
 from archive.store import Store
 
-RULES = ArchiveRules("sample", clean=False, recheck=(), least_retry=timedelta(0))
+RULES = ArchiveRules("sample", clean=False, recheck=(), min_retry_delay=timedelta(0))
 
 
 def look_at(docid: str, at: datetime, revision: int = 0, rules: ArchiveRules = RULES) -> Fetch:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.index.alerts import AlertProgress
 from archive.integrity.carry_over import carry_over_alerts, carry_over_rows
 from archive.model.errors import LockedError

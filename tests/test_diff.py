@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from archive.archive import Archive
-from archive.files.paths import history_path
+from archive.files.layout import history_path
 from archive.model.article import ArticleImage, Revision
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
 from archive.model.fetch import Decision, Outcome

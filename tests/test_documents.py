@@ -117,7 +117,9 @@ def test_a_sighting_that_is_older_than_moves_says_nothing_of_them() -> None:
 )
 def test_durations_of_any_iso_form_load(text: str, length: timedelta) -> None:
     rules = {"profile": "sample", "clean": False, "recheck": [text], "least_retry": text}
-    assert documents.load_rules(rules) == ArchiveRules("sample", clean=False, recheck=(length,), least_retry=length)
+    assert documents.load_rules(rules) == ArchiveRules(
+        "sample", clean=False, recheck=(length,), min_retry_delay=length
+    )
 
 
 WRONG = (None, 5, "x", [], [5], {}, True, 1.5)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from archive.files.atomic import clear, wrap_errors, write_posts
+from archive.files.atomic import clear, wrap_os_errors, write_posts
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, DiskFullError, NotWritableError
 
@@ -181,7 +181,7 @@ def test_a_folder_that_may_not_be_written_is_not_writable(root: Path, aside: Pat
     ],
 )
 def test_the_systems_errors_are_told_with_path_and_advice(number: int, kind: type[ArchiveError]) -> None:
-    with pytest.raises(ArchiveError) as caught, wrap_errors(Path("/news/x.md")):
+    with pytest.raises(ArchiveError) as caught, wrap_os_errors(Path("/news/x.md")):
         raise OSError(number, os.strerror(number))
     assert caught.type is kind
     assert "/news/x.md" in str(caught.value)
@@ -190,7 +190,7 @@ def test_the_systems_errors_are_told_with_path_and_advice(number: int, kind: typ
 
 
 def test_bugs_are_not_told_but_raised() -> None:
-    with pytest.raises(ZeroDivisionError), wrap_errors(Path("x")):
+    with pytest.raises(ZeroDivisionError), wrap_os_errors(Path("x")):
         _ = 1 / 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.store import Store
 from tests.conftest import Home, Outcome
 from tests.finding import NOW, Story, put

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.follower import Follower
 from archive.integrity.carry_over import carry_over_rows
 from archive.query.parser import And, parse

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from archive.files.layout import image_path
 from archive.journal.documents import load_rules
 from archive.journal.journal import Journal, events
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArchiveRules
-from archive.model.image import FailedImage, ImageCounts, StoredImage, picture_path
+from archive.model.image import FailedImage, ImageCounts, StoredImage
 from archive.store import Store
 from tests.looking import commit_revisions
 from tests.test_store import HOUR, NOW, commit, dump, entry, poll_of, revision
@@ -33,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def due(store: Store, host: str = "p.cn", **more: list[str]) -> list[str]:
-    found = store.images.due(host, 9, LATER, LATER, **({"in_hand": []} | more))
+    found = store.images.due(host, 9, LATER, LATER, **({"in_flight": []} | more))
     return [picture.url for picture in found]
 
 
@@ -87,7 +88,7 @@ def test_a_kept_picture_is_found_as_of_when_it_was_kept(store: Store) -> None:
     store.images.commit([kept(A)], [], NOW)
     path = ".finarchive/images/ab/ab" + "0" * 62 + ".png"
     assert store.images.path_of(A) == store.images.path_of(A, NOW) == path
-    assert str(picture_path(kept(A).sha256, "image/png")) == path
+    assert str(image_path(kept(A).sha256, "image/png")) == path
     assert store.images.path_of(A, NOW - HOUR) is store.images.path_of(B) is None
     assert list(store.images.files()) == [(path, kept(A).sha256)]
 
@@ -100,7 +101,7 @@ def test_a_file_is_sealed_once_whichever_address_it_came_from(store: Store) -> N
     assert (at, list(store.images.unsealed(NOW))) == (NOW, [])
     store.manifests.commit("2026-09-30", b"x", [Line(sha256, path)])
     store.images.commit([kept(B), kept(C, "cd" + "0" * 62)], [], NOW)
-    assert [path for _, path, _ in store.images.unsealed(LATER)] == [str(kept(C, "cd" + "0" * 62).path)]
+    assert [path for _, path, _ in store.images.unsealed(LATER)] == [str(image_path("cd" + "0" * 62, "image/png"))]
     assert store.manifests.raw_files() == set()
 
 
@@ -129,4 +130,6 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
 
 def test_rules_of_before_there_were_pictures_want_none() -> None:
     old = {"profile": "sample", "clean": False, "recheck": [], "least_retry": "PT0S"}
-    assert load_rules(old) == ArchiveRules("sample", clean=False, recheck=(), least_retry=timedelta(0), images=False)
+    assert load_rules(old) == ArchiveRules(
+        "sample", clean=False, recheck=(), min_retry_delay=timedelta(0), images=False
+    )

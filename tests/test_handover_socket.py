@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.archive import INNER
+from archive.files.layout import inner_path
 from mocksite.server import MockSite
 from scheduler.daemon.control_socket import NAME, RequestRefusedError, runs
 from scheduler.exits import Exit
@@ -114,11 +114,11 @@ def test_only_the_owner_may_hand_over(mocksite: MockSite) -> None:
         home = Home(folder)
         home.configure(mocksite.endpoint, more=HOURLY)
         with Running(home):
-            path = home.root / INNER / NAME
+            path = inner_path(home.root) / NAME
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert [p.name for p in home.root.rglob("*.sock")] == [NAME]
             if os.geteuid() == 0:
-                for each in (home.root, home.root / INNER):
+                for each in (home.root, inner_path(home.root)):
                     each.chmod(0o755)
                 with as_nobody(), pytest.raises(PermissionError):
                     connect(home)
@@ -143,7 +143,7 @@ def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, mocks
     folder.mkdir(parents=True)
     home = Home(folder)
     home.configure(mocksite.endpoint, more=HOURLY)
-    assert len(os.fsencode(home.root / INNER / NAME)) > 108
+    assert len(os.fsencode(inner_path(home.root) / NAME)) > 108
 
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
@@ -159,7 +159,7 @@ def test_what_only_reads_never_waits(home: Home, mocksite: MockSite, daemon: Run
     readers = [["status"], ["status", "--json"], ["coverage"], ["feeds"], ["show", "nreplica0000003"]]
     daemon.signal(signal.SIGSTOP)
     with locked_index(home):
-        reading = threading.Thread(target=lambda: [runs(home.root / INNER) for _ in range(300)], daemon=True)
+        reading = threading.Thread(target=lambda: [runs(inner_path(home.root)) for _ in range(300)], daemon=True)
         reading.start()
         reading.join(10)
         assert not reading.is_alive()

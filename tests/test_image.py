@@ -9,7 +9,7 @@ import pytest
 
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
-from archive.model.image import ENDINGS
+from archive.model.image import IMAGE_EXTENSIONS
 from crawler.extract.image import Image, media_type_of, read_image
 from mocksite.images import png
 
@@ -48,11 +48,11 @@ def read(*args: object, **named: object) -> Image | Failure:
 @pytest.mark.parametrize("media_type", IMAGES)
 def test_an_image_is_told_by_its_first_bytes_whatever_is_stated(media_type: str) -> None:
     assert read(IMAGES[media_type], Content_Type="text/html") == Image(media_type, IMAGES[media_type])
-    assert media_type in ENDINGS
+    assert media_type in IMAGE_EXTENSIONS
 
 
 def test_all_that_are_kept_are_tried_here() -> None:
-    assert set(IMAGES) == set(ENDINGS)
+    assert set(IMAGES) == set(IMAGE_EXTENSIONS)
 
 
 @pytest.mark.parametrize("body", NONE)

@@ -324,7 +324,7 @@ def test_what_vouches_for_a_list_is_kept_with_what_it_vouches_for(store: Store) 
     store.settle("china", "rss one", NOW)
     commit(store, replace(poll_of(entry("a")), validators=first))
     assert known() == first
-    commit(store, replace(poll_of(), unmoved=True, at=NOW + HOUR))
+    commit(store, replace(poll_of(), unchanged=True, at=NOW + HOUR))
     assert known() == first, "it has not changed since"
     broken = Failure("china", FailureKind.TEMPORARY, "x")
     commit(store, replace(poll_of(entry("b")), caught_up=False, error=broken, validators=second, at=NOW + 2 * HOUR))

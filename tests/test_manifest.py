@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from archive.archive import Archive, journal_path
+from archive.archive import Archive
+from archive.files.layout import history_path, image_path, journal_path, manifests_path
 from archive.files.manifest import Line, read_manifest, write_manifest
-from archive.files.paths import history_path
-from archive.integrity.seal import adopt, manifests_path, seal
+from archive.integrity.seal import adopt, seal
 from archive.integrity.verify import verify
 from archive.model.article import Post, Revision
 from archive.model.feed import Entry, Filing, Poll
@@ -51,9 +51,10 @@ def add_picture(archive: Archive, docid: str, at: datetime, data: bytes) -> Path
     archive.store.articles.commit(
         [replace(again(version(replace(revision, number=1))), revision=None, pictures={url: "p.cn"})], [None]
     )
-    archive.write_pictures({picture.path: data})
+    path = image_path(picture.sha256, picture.media_type)
+    archive.write_images({path: data})
     archive.store.images.commit([picture], [], at)
-    return archive.root / picture.path
+    return archive.root / path
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
 def test_a_list_of_one_page_meets_what_was_known_at_its_end(page: str, known: str, met: bool) -> None:
     after = read_only_page(PollState("china", AT), listing(page), set(known))
     poll = after.poll(caught_up=True)
-    assert (poll.met, poll.pages, [each.docid for each in poll.entries]) == (met, 1, list(page))
+    assert (poll.reaches_known, poll.pages, [each.docid for each in poll.entries]) == (met, 1, list(page))
 
 
 def test_what_vouches_for_a_list_goes_with_its_entries() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.archive import INNER
+from archive.files.layout import inner_path
 from archive.files.paths import CHINA, post_path
 from mocksite.server import MockSite
 from mocksite.story import Story
@@ -121,7 +121,7 @@ class Replay:
             closed = 0
             for poll in polls[1:]:
                 self._set_clock(poll.at)
-                result = hand_over(self._home.root / INNER, CRAWL, lambda progress: None)
+                result = hand_over(inner_path(self._home.root), CRAWL, lambda progress: None)
                 assert (result["failed"], result["feeds"][0]["error"]) == (0, None)
                 [(noticed,)] = self._home.rows("SELECT count(*) FROM gaps")
                 while closed < noticed:
@@ -191,7 +191,7 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], policy
     revised = home.rows("SELECT docid, title FROM revisions WHERE number > 1 ORDER BY fetched_at, docid")
     assert sorted(revised) == sorted(retitlings(polls))
     assert home.rows("SELECT count(*) FROM observations WHERE outcome NOT IN ('first', 'revised')") == [(0,)]
-    kept = list((home.root / INNER / "history").rglob("*.md"))
+    kept = list((inner_path(home.root) / "history").rglob("*.md"))
     assert len(kept) == len(retitlings(polls))
     assert home.rows("SELECT count(*) FROM changes WHERE NOT retitled") == [(0,)]
     # Each stretch where one page did not reach back far enough was a gap, and is none any more.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.files.paths import CHINA
 from archive.model.feed import BackfillPage, Failure, FailureKind, Filing, HostBackoff, Poll, Span
 from archive.store import Store

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from archive.archive import journal_path
+from archive.files.layout import journal_path
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home

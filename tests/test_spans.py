@@ -161,4 +161,4 @@ def test_a_later_poll_knows_whole_from_where_the_one_before_ended() -> None:
 def test_a_list_of_one_page_that_ends_in_what_was_known_has_missed_nothing() -> None:
     poll = poll_of(-1, -2, -3, -40)
     assert gap_left(poll, at(-30)) is not None
-    assert gap_left(replace(poll, met=True), at(-30)) is None
+    assert gap_left(replace(poll, reaches_known=True), at(-30)) is None

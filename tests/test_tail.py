@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.store import Store
 from tests.conftest import Home
 from tests.finding import NOW, Story, put

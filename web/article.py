@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from archive.export.html import cleaned
-from archive.files.paths import history_path
+from archive.files.layout import history_path
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.model.fetch import Observation

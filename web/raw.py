@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from archive.archive import journal_path
+from archive.files.layout import image_path, journal_path
 from archive.journal.warc import read_at
 from archive.model.fetch import Observation, RawResponse
-from archive.model.image import ENDINGS, picture_path
+from archive.model.image import IMAGE_EXTENSIONS
 from archive.store import Store
 from web.request import BadRequestError, File, NotFoundError, Request, SiteContext
 from web.security import POLICY_OF_RAW
@@ -37,7 +37,7 @@ def picture(asked: Request, store: Store, library: SiteContext) -> File:
     """A picture that is kept, by the sha256 of its bytes."""
     sha256 = asked.path["sha256"]
     media_type = store.images.media_type(sha256) if library.images else None
-    path = library.root / picture_path(sha256, media_type) if media_type in ENDINGS else None
+    path = library.root / image_path(sha256, media_type) if media_type in IMAGE_EXTENSIONS else None
     if path is None or path.is_symlink() or not path.is_file():
         raise NotFoundError("档案中没有这张图片")
     # The same bytes for ever: their digest is the address.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from archive.files.hashing import sha256_of_file
 from archive.files.paths import CHINA
 from archive.model.results import Mark
 from web.request import SiteContext
@@ -74,7 +74,7 @@ def application(index: Path, library: SiteContext, names: Iterable[str] = ()) ->
 
 def _digest(path: Path) -> str:
     """What makes another address of another file, for browsers that keep it."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return sha256_of_file(path)[:12]
 
 
 def _china(time: datetime | str | None, form: str = "%Y-%m-%d %H:%M") -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.diff.text import DiffPiece, compare
-from archive.files.paths import history_path
+from archive.files.layout import history_path
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from archive.files.atomic import wrap_errors
+from archive.files.atomic import wrap_os_errors
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, NotWritableError
 
@@ -23,7 +23,7 @@ def fill(folder: Path, archive: Path, posts: Iterable[Post]) -> None:
     :raises NotWritableError: the folder is not for exports, or cannot be written
     """
     _refuse(folder, archive)
-    with wrap_errors(folder):
+    with wrap_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         before = _listed(folder / LIST)
         with (

@@ -1,4 +1,7 @@
-"""Files that are either whole or not there: written aside, synced, renamed, their folders synced."""
+"""Atomic writes: each file is written under a temporary name, synced and renamed; then its folder is synced.
+
+A crash at any moment leaves a file whole or absent, or its previous content in place.
+"""
 
 from __future__ import annotations
 
@@ -12,72 +15,104 @@ from pathlib import Path
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, DiskFullError, NotWritableError
 
-_NUMBERS = itertools.count()  # of files not yet whole: several threads write
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_PLACE = {
+_NUMBERS = itertools.count()  # make temporary names unique: several threads write
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_WRITABLE_ERRNOS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP,
     errno.ENAMETOOLONG,
 }  # fmt: skip
 
 
-def write_posts(root: Path, aside: Path, posts: Iterable[Post]) -> None:
-    """Write files under ``root``; when this returns they are on the disk under their names.
+def write_posts(root: Path, unfinished: Path, posts: Iterable[Post]) -> None:
+    """Write files below ``root``; when this returns they are on the disk under their names.
 
     A crash at any moment leaves every file either whole or absent. Writing a post again changes nothing.
 
-    :param aside: a folder on the same file system for files not yet whole; see :func:`clear`
-    :raises ArchiveError: a file could not be written; what is not whole is only in ``aside``
+    :param unfinished: a folder on the same file system for temporary files; see :func:`clear`
+    :raises ArchiveError: a file could not be written; incomplete files are only in ``unfinished``
     """
-    folders: dict[Path, None] = {}  # those to sync; a dict for its order
+    folders: dict[Path, None] = {}  # to sync, in this order
     renames: list[tuple[Path, Path]] = []
     for post in posts:
         target = root / post.path
-        temporary = aside / f"{os.getpid()}-{next(_NUMBERS)}"
-        with wrap_errors(target):
+        temporary = unfinished / f"{os.getpid()}-{next(_NUMBERS)}"
+        with wrap_os_errors(target):
             _write_synced(temporary, post.data)
             if target.parent not in folders:
                 folders.update(dict.fromkeys(_make_folders(root, target.parent)))
             if post.supersedes:
-                folders.update(dict.fromkeys(_set_aside(root, target, root / post.supersedes)))
+                folders.update(dict.fromkeys(_link_history(root, target, root / post.supersedes)))
         renames.append((temporary, target))
     for temporary, target in renames:
-        with wrap_errors(target):
+        with wrap_os_errors(target):
             temporary.replace(target)
     for folder in folders:
-        with wrap_errors(folder):
+        with wrap_os_errors(folder):
             sync_folder(folder)
 
 
-def clear(aside: Path) -> None:
-    """Remove what an interrupted write left in the folder for files not yet whole."""
-    for leftover in aside.iterdir():
-        with wrap_errors(leftover):
+def write_atomically(path: Path, data: bytes, temporary: Path, *, mode: int | None = None) -> None:
+    """Write one file; when this returns it is on the disk. Makes its folder if there is none.
+
+    :param temporary: its name until it is complete; in the same folder
+    :param mode: its permissions; None: those that the umask gives
+    :raises OSError: it could not be written; ``path`` is as before
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_synced(temporary, data)
+    if mode is not None:
+        temporary.chmod(mode)
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def clear(unfinished: Path) -> None:
+    """Remove the temporary files of an interrupted :func:`write_posts`.
+
+    :raises ArchiveError: one could not be removed
+    """
+    for leftover in unfinished.iterdir():
+        with wrap_os_errors(leftover):
             leftover.unlink()
 
 
 @contextmanager
-def wrap_errors(path: Path | str) -> Iterator[None]:
-    """The system's errors about ``path``, as ours.
+def wrap_os_errors(path: Path | str) -> Iterator[None]:
+    """Turn an OSError about ``path`` into an ArchiveError that says what to do.
 
-    :raises ArchiveError: one that says what to do
+    :raises DiskFullError: no space, no quota, or the file is too large
+    :raises NotWritableError: the path or its permissions do not allow it
+    :raises ArchiveError: any other error of the system
     """
     try:
         yield
     except OSError as error:
-        told_error: type[ArchiveError] = ArchiveError
+        error_class: type[ArchiveError] = ArchiveError
         advice = "check the disk"
-        if error.errno in _NO_ROOM:
-            told_error, advice = DiskFullError, "free some space, then run this again"
-        elif error.errno in _NO_PLACE:
-            told_error, advice = NotWritableError, "check the path, its owner and its permissions"
-        raise told_error(f"{path} cannot be written ({error.strerror or error}): {advice}") from error
+        if error.errno in _DISK_FULL_ERRNOS:
+            error_class, advice = DiskFullError, "free some space, then run this again"
+        elif error.errno in _NOT_WRITABLE_ERRNOS:
+            error_class, advice = NotWritableError, "check the path, its owner and its permissions"
+        raise error_class(f"{path} cannot be written ({error.strerror or error}): {advice}") from error
 
 
-def _set_aside(root: Path, target: Path, history: Path) -> Iterator[Path]:
-    """Give a file that is about to be replaced a second name; yield the folders that changed.
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk.
 
-    A link and not a move, so that there is no moment without a file under the old name. One that has its second name
-    is that of an attempt that was interrupted.
+    :raises OSError: the folder cannot be opened or synced
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _link_history(root: Path, target: Path, history: Path) -> Iterator[Path]:
+    """Give a file that will be replaced a second name in the history; yield the folders that change.
+
+    It is a link and not a move, so that there is always a file under the first name. If the second name exists
+    already, an earlier attempt made it and was interrupted.
     """
     yield from _make_folders(root, history.parent)
     with suppress(FileExistsError, FileNotFoundError):
@@ -92,19 +127,10 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def _make_folders(root: Path, folder: Path) -> Iterator[Path]:
-    """Make ``folder``; yield it and every folder above it in which one was made, up to ``root``."""
+    """Make ``folder``; yield it and every folder above it that gets a new entry, up to ``root``."""
     yield folder
     missing = folder
     while missing != root and not missing.exists():
         missing = missing.parent
         yield missing
     folder.mkdir(parents=True, exist_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from archive.files.atomic import wrap_errors
+from archive.files.atomic import wrap_os_errors
 from archive.model.errors import LockedError
 
 
@@ -23,7 +23,7 @@ class Lock:
     """
 
     def __init__(self, path: Path, command: str, now: datetime) -> None:
-        with wrap_errors(path):
+        with wrap_os_errors(path):
             self._file = path.open("a+", encoding="utf-8", errors="replace")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,7 +35,7 @@ class Lock:
                 f"the archive {path.parent.parent} is in use by {holder}: wait for it to end, or stop it"
             ) from None
         ours = {"pid": os.getpid(), "command": command, "since": now.isoformat(timespec="seconds")}
-        with wrap_errors(path):
+        with wrap_os_errors(path):
             os.truncate(self._file.fileno(), 0)
             # Past the file's buffer: closing it would try again to write what a full disk did not take.
             os.write(self._file.fileno(), json.dumps(ours).encode())

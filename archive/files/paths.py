@@ -48,12 +48,3 @@ def file_name(text: str, most_bytes: int = MAX_BYTES) -> str:
     name = " ".join(name.split()).lstrip(". ")
     cut = name.encode()[: max(most_bytes, 0)].decode(errors="ignore")
     return cut.rstrip(". ")
-
-
-def history_path(path: PurePosixPath | str, number: int) -> PurePosixPath:
-    """Where a superseded version of an article is, relative to the archive's root.
-
-    :param path: of the article's file, relative to the root
-    :param number: of the version
-    """
-    return PurePosixPath(".finarchive", "history", f"{str(path).removesuffix('.md')}.{number}.md")

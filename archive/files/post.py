@@ -6,7 +6,6 @@ The format is the user's own sample, byte for byte (docs/format.md): YAML by han
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import frontmatter
 import yaml
 
+from archive.files.hashing import sha256_of
 from archive.files.paths import CHINA, post_path
 from archive.model.article import Article, Post
 
@@ -188,7 +188,7 @@ def _wrapped(body: str) -> str:
 
 
 def _digest(body: str) -> str:
-    return hashlib.sha256(_encoded(body)).hexdigest()
+    return sha256_of(_encoded(body))
 
 
 def _encoded(text: str) -> bytes:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.model.times import to_text, to_time
 
 _INSERT = """
@@ -54,7 +54,7 @@ class AlertIndex:
         ]
         known_elsewhere = {name for name, (_, addresses) in alerts.items() if not addresses}
         wanted = {(row["name"], row["address"]) for row in rows}
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             for told in self._all():
                 if (told.alert, told.address) not in wanted and told.alert not in known_elsewhere:
                     self._db.execute("DELETE FROM alerts WHERE name = ? AND address = ?", [told.alert, told.address])
@@ -63,12 +63,12 @@ class AlertIndex:
 
     def all(self) -> list[AlertProgress]:
         """How far each alert is told, by name and address."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return list(self._all())
 
     def record(self, told: Iterable[AlertProgress]) -> None:
         """Keep how far alerts are told; of one that was forgotten meanwhile, nothing."""
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._db.conn.executemany(
                 """UPDATE alerts SET position = ?, sent = ?, attempts = ?, due = ?, failure = ?
                    WHERE name = ? AND address = ?""",

@@ -10,14 +10,14 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import Version, add_words, complete_words
 from archive.index.images import want
 from archive.index.log import FETCHES, ChangeLog, order
 from archive.index.statements import to_json
 from archive.model.article import Article, Revision
 from archive.model.feed import PendingEntry
-from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, Outcome, rule_of
+from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, Outcome, fingerprint_rule
 from archive.model.times import to_text
 
 # After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
@@ -111,7 +111,7 @@ class ArticleIndex:
 
         :param places: where the journal has the looks, in their order; None where there is none
         """
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             before = self.newest([decision.fetch.pending.entry.docid for decision in decisions])
             done: set[str] = set()
             made: list[Version] = []
@@ -247,12 +247,12 @@ class ArticleIndex:
         )
 
     def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
 
 def _by_another_rule(article: Article, revision: Revision) -> bool:
-    return rule_of(article.fingerprint) != rule_of(revision.fingerprint)
+    return fingerprint_rule(article.fingerprint) != fingerprint_rule(revision.fingerprint)
 
 
 def _listed(fetch: Fetch) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.migrations.registry import migrations
 from archive.model.errors import NewerIndexError
 
@@ -28,7 +28,7 @@ def open_index(path: Path) -> Database:
     :raises NewerIndexError: a newer program has changed its tables
     :raises ArchiveError: it cannot be opened, or is no index
     """
-    with wrap_errors(path):
+    with wrap_sqlite_errors(path):
         database = _database(sqlite3.connect(path, timeout=PATIENCE))
         database.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk when it returns: in WAL mode NORMAL would leave the last ones to luck.
@@ -50,7 +50,7 @@ def open_index_for_reading(path: Path) -> Database:
         database = _database(sqlite3.connect(":memory:"))
         migrations.apply(database)
         return database
-    with wrap_errors(path):
+    with wrap_sqlite_errors(path):
         database = _for_reading(path)
         _refuse_newer(database, path)
         return _brought_up_to_date(database) if migrations.pending(database) else database
@@ -64,7 +64,7 @@ def open_index_for_following(path: Path) -> Database | None:
     """
     if not path.exists():
         return None
-    with wrap_errors(path):
+    with wrap_sqlite_errors(path):
         database = _for_reading(path)
         _refuse_newer(database, path)
         if migrations.pending(database):  # a copy that is brought up to date would stay as it is

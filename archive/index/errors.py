@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def wrap_errors(path: Path) -> Iterator[None]:
+def wrap_sqlite_errors(path: Path) -> Iterator[None]:
     """SQLite's errors about the index at ``path``, as ours; what can only be a bug stays as it is.
 
     :raises ArchiveError: one that names the file and what to do

@@ -119,7 +119,7 @@ class FeedIndex:
                 "pages": poll.pages,
                 "new": new,
                 # One that broke off, or found nothing changed, leaves those that vouch for what was read before.
-                "is_read": int(poll.caught_up and not poll.unmoved),
+                "is_read": int(poll.caught_up and not poll.unchanged),
                 "etag": poll.validators.etag if poll.validators and poll.caught_up else None,
                 "last_modified": poll.validators.modified if poll.validators and poll.caught_up else None,
             },

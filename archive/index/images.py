@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archive.files.layout import image_path
 from archive.index import statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.journal.event_documents import EventKind, dump_images
-from archive.model.image import FailedImage, ImageCounts, QueuedImage, StoredImage, picture_path
+from archive.model.image import FailedImage, ImageCounts, QueuedImage, StoredImage
 from archive.model.times import to_text, to_time
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class ImageIndex:
 
     def commit(self, kept: Sequence[StoredImage], missed: Sequence[FailedImage], at: datetime) -> None:
         """Record what came of pictures; the files of those kept are on the disk."""
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._journal.note(EventKind.IMAGES, at, dump_images(kept, missed))
             record(self._db, kept, missed)
 
@@ -89,7 +90,7 @@ class ImageIndex:
                WHERE url = :url AND status = 'kept' AND fetched_at <= coalesce(:at, fetched_at)""",
             {"url": url, "at": to_text(as_of)},
         )
-        return str(picture_path(rows[0]["sha256"], rows[0]["media_type"])) if rows else None
+        return str(image_path(rows[0]["sha256"], rows[0]["media_type"])) if rows else None
 
     def media_type(self, sha256: str) -> str | None:
         """What the kept picture of these bytes is, such as ``image/jpeg``; None when none is kept."""
@@ -101,7 +102,7 @@ class ImageIndex:
     def files(self) -> Iterator[tuple[str, str]]:
         """Each file that holds a picture: its path, and its sha256."""
         for row in self._rows("SELECT DISTINCT sha256, media_type FROM images WHERE status = 'kept'", {}):
-            yield str(picture_path(row["sha256"], row["media_type"])), row["sha256"]
+            yield str(image_path(row["sha256"], row["media_type"])), row["sha256"]
 
     def unsealed(self, before: datetime) -> Iterator[tuple[datetime, str, str]]:
         """Files kept before a time that no manifest vouches for: when, the path, the sha256."""
@@ -111,7 +112,7 @@ class ImageIndex:
             {"before": to_text(before)},
         )
         for row in rows:
-            path = picture_path(row["sha256"], row["media_type"])
+            path = image_path(row["sha256"], row["media_type"])
             yield datetime.fromisoformat(row["at"]), str(path), row["sha256"]
 
     # Reports
@@ -140,7 +141,7 @@ class ImageIndex:
         return [(row["failure"], row["n"]) for row in rows]
 
     def _rows(self, query: str, parameters: Mapping[str, Any]) -> list[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, dict(parameters)).fetchall()
 
 

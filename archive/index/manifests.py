@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from archive.files.hashing import sha256_of
+from archive.files.layout import IMAGES_FOLDER
 from archive.files.manifest import Line
 from archive.index import images, row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.model.article import Revision
-from archive.model.image import FOLDER
 from archive.model.times import to_text
 
 
@@ -49,8 +49,8 @@ class ManifestIndex:
         :param data: its bytes
         :return: their sha256
         """
-        root, lines = hashlib.sha256(data).hexdigest(), list(lines)
-        with wrap_errors(self._path), self._db.atomic():
+        root, lines = sha256_of(data), list(lines)
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             self._db.execute("INSERT INTO manifests (day, root) VALUES (?, ?)", [day, root])
             self._db.conn.executemany(
                 "UPDATE revisions SET sealed = ? WHERE docid = ? AND number = ? AND sha256 = ? AND sealed IS NULL",
@@ -64,10 +64,10 @@ class ManifestIndex:
         return root
 
     def _rows(self, query: str, parameters: Sequence[Any]) -> list[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, list(parameters)).fetchall()
 
 
 def is_picture(line: Line) -> bool:
     """Whether a manifest's line is that of a picture's file."""
-    return line.docid == "-" and line.path.startswith(f"{FOLDER}/")
+    return line.docid == "-" and line.path.startswith(f"{IMAGES_FOLDER}/")

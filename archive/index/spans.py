@@ -58,7 +58,7 @@ def gap_left(poll: Poll, known_to: datetime | None) -> Gap | None:
     """
     # Judged by the middle of what it read last, not by its oldest: one old article pinned there proves nothing.
     last = _last_read(poll)
-    if not poll.caught_up or poll.met or known_to is None or not last:
+    if not poll.caught_up or poll.reaches_known or known_to is None or not last:
         return None
     if median_low(last) <= known_to:
         return None
@@ -70,7 +70,7 @@ def gap_untold(poll: Poll, complete_to: datetime | None) -> Gap | None:
 
     :param complete_to: when an earlier poll last left nothing unread; None at a feed's first
     """
-    is_untold = poll.met is False and bool(poll.entries) and not _last_read(poll)
+    is_untold = poll.reaches_known is False and bool(poll.entries) and not _last_read(poll)
     if not is_untold or not poll.caught_up or complete_to is None or complete_to >= poll.at:
         return None
     return Gap(poll.feed, complete_to, poll.at)

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.model.fetch import JournalPosition
 
 # By the columns that an entry is known by in each.
@@ -59,7 +59,7 @@ def is_sound(path: Path) -> bool:
     """
     if not path.is_file():
         return False
-    with wrap_errors(path):
+    with wrap_sqlite_errors(path):
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
                 return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
@@ -227,7 +227,7 @@ def attached(old: Path, new: Path) -> Iterator[sqlite3.Connection | None]:
         if not same:
             yield None
             return
-        with wrap_errors(new):
+        with wrap_sqlite_errors(new):
             yield connection
     finally:
         connection.close()

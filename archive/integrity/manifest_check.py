@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.archive import index_path
+from archive.files.hashing import sha256_of, sha256_of_file
+from archive.files.layout import index_path, manifests_path
 from archive.files.manifest import Line, read_manifest
-from archive.integrity.seal import manifests_path
 from archive.model.times import to_text
 from archive.store import Store
 
@@ -36,7 +35,7 @@ def of_manifests(root: Path, store: Store, named: Set[str], read: Mapping[str, s
         name = path.relative_to(root).as_posix()
         if path.is_symlink() or not path.is_file():
             yield Problem("missing", name, "there is no such manifest")
-        elif (found := hashlib.sha256(data := path.read_bytes()).hexdigest()) != roots[day]:
+        elif (found := sha256_of(data := path.read_bytes())) != roots[day]:
             yield Problem("tampered", name, f"its sha256 is {found}, recorded is {roots[day]}")
         else:
             yield from _of_one(root, store, path, data, previous=previous, named=named, read=read)
@@ -77,10 +76,5 @@ def _of_one(
         file = root / line.path
         if not file.is_file():
             yield Problem("missing", line.path, f"{name} vouches for it, and it is not there")
-        elif (found := read.get(line.path) or _sha256(file)) != line.sha256:
+        elif (found := read.get(line.path) or sha256_of_file(file)) != line.sha256:
             yield Problem("tampered", line.path, f"its sha256 is {found}, {name} says {line.sha256}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from archive.archive import INNER, journal_path
 from archive.files import atomic
+from archive.files.hashing import sha256_of_file
+from archive.files.layout import journal_path, manifests_path
 from archive.files.manifest import Line, read_manifest, write_manifest
 from archive.files.paths import CHINA
 from archive.journal.warc import warc_files
 from archive.model.times import to_text
 from archive.store import Store
-
-
-def manifests_path(root: Path) -> Path:
-    """Where the manifests of the archive at ``root`` are."""
-    return root / INNER / "manifests"
 
 
 def seal(root: Path, store: Store, now: datetime) -> list[str]:
@@ -47,11 +41,13 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
         stated = path.name.split("-")[1]
         finished = date(int(stated[:4]), int(stated[4:6]), int(stated[6:]))
         if path.name not in known and finished < today:
-            lines[_day_for(finished, last)].append(Line(_sha256(path), path.relative_to(root).as_posix()))
+            lines[_day_for(finished, last)].append(Line(sha256_of_file(path), path.relative_to(root).as_posix()))
     done = sorted(day for day in lines if day < today.isoformat())
     for day in done:
         data = write_manifest(day, (last, sealed[last]) if last else None, lines[day])
-        _write(manifests_path(root) / f"{day}.tsv", data)
+        path = manifests_path(root) / f"{day}.tsv"
+        with atomic.wrap_os_errors(path):
+            atomic.write_atomically(path, data, path.with_suffix(".new"))
         sealed[day] = store.manifests.commit(day, data, lines[day])
         last = day
     return done
@@ -82,20 +78,3 @@ def _day_for(day: date, last: str) -> str:
     if last and day.isoformat() <= last:
         return (date.fromisoformat(last) + timedelta(days=1)).isoformat()
     return day.isoformat()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with atomic.wrap_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        atomic.sync_folder(path.parent)

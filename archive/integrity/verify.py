@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.archive import INNER, index_path, journal_path
-from archive.files.paths import history_path
+from archive.files.hashing import sha256_of_file
+from archive.files.layout import (
+    HISTORY_FOLDER,
+    IMAGES_FOLDER,
+    history_path,
+    index_path,
+    inner_path,
+    journal_path,
+)
 from archive.index.log import OTHERS
 from archive.integrity.manifest_check import Problem, of_manifests
 from archive.journal.gzip_members import members
 from archive.journal.warc import warc_files
-from archive.journal.warc_records import OURS, headers_of
-from archive.model.image import FOLDER
+from archive.journal.warc_records import OURS, digest, headers_of
 from archive.store import Store
 
-HISTORY = f"{INNER}/history"
 _GROUP = ("request", "response or revisit", "metadata")
 _UNREADABLE = "no record can be read here"
 _KINDS = {"warcinfo", "request", "response", "revisit", "metadata"}
@@ -58,7 +61,7 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
             problems = [problem for problem in problems if problem.path not in moved]
         problems += _of_raw_pages(root, events)
         problems += of_manifests(root, store, {problem.path for problem in problems}, read)
-        articles = sum(not path.startswith(f"{HISTORY}/") for path in recorded)
+        articles = sum(not path.startswith(f"{HISTORY_FOLDER}/") for path in recorded)
         return Report(articles, len(read), tuple(problems), recorded)
     finally:
         store.close()
@@ -95,7 +98,7 @@ def _digest(path: Path) -> str | None:
     try:
         if path.is_symlink() or not path.is_file():
             return None
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of_file(path)
     except OSError:
         return None
 
@@ -117,8 +120,8 @@ def _of_files(root: Path, recorded: dict[str, str], read: dict[str, str | None])
 def _files(root: Path) -> set[str]:
     found: set[str] = set()
     for folder, folders, names in os.walk(root):
-        if Path(folder) == root / INNER:
-            folders[:] = [name for name in folders if name in ("history", Path(FOLDER).name)]
+        if Path(folder) == inner_path(root):
+            folders[:] = [name for name in folders if name in (Path(HISTORY_FOLDER).name, Path(IMAGES_FOLDER).name)]
             continue
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         found.update((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))
@@ -175,7 +178,7 @@ def _harm(path: Path, whole: set[int]) -> Iterator[tuple[int, str]]:
         headers = headers_of(head)
         kind, stated = headers.get("warc-type", ""), headers.get("warc-block-digest")
         body = block[: int(headers.get("content-length", "0") or 0)]
-        told = "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
+        told = digest(body)
         if stated and stated != told:
             yield offset, f"its block has the digest {told}, recorded is {stated}"
         if kind == "warcinfo" and headers.get("warc-filename") != path.name:

@@ -96,7 +96,7 @@ def dump_rules(rules: ArchiveRules) -> Document:
         "profile": rules.profile,
         "clean": rules.clean,
         "recheck": [dump_duration(age) for age in rules.recheck],
-        "least_retry": dump_duration(rules.least_retry),
+        "least_retry": dump_duration(rules.min_retry_delay),
         "images": rules.images,
     }
 
@@ -124,9 +124,9 @@ def _load_rules(document: Any) -> ArchiveRules:
 
 
 @lru_cache(maxsize=256, typed=True)
-def _rules(profile: Any, clean: Any, least_retry: Any, images: Any, *recheck: Any) -> ArchiveRules:
+def _rules(profile: Any, clean: Any, min_retry_delay: Any, images: Any, *recheck: Any) -> ArchiveRules:
     ages = tuple([duration(age) for age in recheck])
-    return ArchiveRules(text(profile), flag(clean), ages, duration(least_retry), flag(images))
+    return ArchiveRules(text(profile), flag(clean), ages, duration(min_retry_delay), flag(images))
 
 
 @lru_cache(maxsize=256, typed=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.files.atomic import sync_folder, wrap_errors
+from archive.files.atomic import sync_folder, wrap_os_errors
 from archive.files.paths import CHINA
 from archive.journal.gzip_members import first_member, last_whole, members
 from archive.journal.warc_records import OURS, Group, Original, answer_of, digest, encoded, headers_of, information
@@ -48,13 +48,13 @@ class WarcWriter:
         self._folder, self._software, self._largest = folder, software, largest
         self._file: io.FileIO | None = None
         self._path = folder
-        with wrap_errors(folder):
+        with wrap_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         existing = warc_files(folder)
         if known and (not existing or existing[-1].name <= known.file) and read_at(folder, known) is None:
             self._path = folder / known.file  # no other file may have its name, or others be where it was; D124
         elif existing:
-            with wrap_errors(existing[-1]):
+            with wrap_os_errors(existing[-1]):
                 self._carry_on(existing[-1])
 
     def append(self, groups: Sequence[tuple[Group, Original | None]]) -> list[JournalPosition]:
@@ -102,7 +102,7 @@ class WarcWriter:
         self.close()
         day, number = (newest, number + 1) if day <= newest else (day, 1)
         self._path = self._folder / f"finarchive-{day}-{number:04d}.warc.gz"
-        with wrap_errors(self._path):
+        with wrap_os_errors(self._path):
             self._file = io.FileIO(self._path, "ab")
             sync_folder(self._folder)
         self._size = self._path.stat().st_size
@@ -111,7 +111,7 @@ class WarcWriter:
         return self._file
 
     def _write(self, file: io.FileIO, data: bytes) -> None:
-        with wrap_errors(self._path):
+        with wrap_os_errors(self._path):
             try:
                 left = memoryview(data)
                 while left:

@@ -1,7 +1,7 @@
-"""The records that the packages hand to each other: frozen, and knowing nobody.
+"""Articles: pages, files and revisions. Frozen records that depend on nothing else.
 
-Every time is an aware datetime in UTC. ``None`` means that the site did not say, never that we failed:
-a failure is a :class:`Failure`.
+Every time is an aware datetime in UTC. ``None`` means that the site does not state the value. It never means a
+failure: that is a :class:`archive.model.feed.Failure`.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from pathlib import PurePosixPath
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as received, after the content coding of the transfer was undone."""
+    """A page as received, with its content coding removed."""
 
-    url: str  # where it came from, after redirects
+    url: str  # its address, after redirects
     body: bytes
-    content_type: str  # the Content-Type header; "" when there was none
+    content_type: str  # the Content-Type header; "" if there is none
     fetched_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What we understood of an article, from its page and its entry."""
+    """An article as extracted from its page and its entry."""
 
     docid: str
     url: str  # the page's address, after redirects
     title: str
     published: datetime
     body: str  # HTML, as it goes into the file
-    image: str | None  # the first picture of the body, else the listing's; absolute
+    image: str | None  # absolute address of the first image of the body, else of the listing's
     fetched_at: datetime
-    updated: datetime | None = None  # the page's own word on its last change
-    media: str | None = None
+    updated: datetime | None = None  # last change, as the page states it
+    media: str | None = None  # the medium that the site names as source, e.g. "新华社"
     keywords: tuple[str, ...] = ()
-    symbols: tuple[str, ...] = ()  # stocks the page names, in Sina's notation: "sh600519", "hk00700", "MSFT"
+    symbols: tuple[str, ...] = ()  # stocks that the page names, in Sina's notation: "sh600519", "hk00700", "MSFT"
     editor: str | None = None  # 责任编辑
-    original_title: str | None = None  # 原标题: under which the medium named as source has it
-    pictures: tuple[ArticleImage, ...] = ()  # of the text, without furniture, in their order
-    text: str = ""  # plain, a line for each paragraph, without furniture
-    fingerprint: str = ""  # of title, text and pictures, folded: two versions that differ only in dress have the same
-    story: str = ""  # of title and text alone, folded further: the same story under two docids has the same
+    original_title: str | None = None  # 原标题: the title at the medium named as source
+    pictures: tuple[ArticleImage, ...] = ()  # of the text, without the page's furniture, in order
+    text: str = ""  # plain, one line for each paragraph, without the page's furniture
+    fingerprint: str = ""  # of title, text and images, normalized; equal if two revisions differ only in markup
+    story: str = ""  # of title and text, normalized further; equal if two docids carry the same story
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleImage:
-    """A picture in an article's text."""
+    """An image in an article's text."""
 
     url: str  # absolute
     caption: str = ""
@@ -54,33 +54,33 @@ class ArticleImage:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """An article's file, not yet written."""
+    """A file that is to be written: an article's, or an image."""
 
     path: PurePosixPath  # relative to the archive's root
     data: bytes
-    supersedes: PurePosixPath | None = None  # where the file that has this path now is to go first
+    supersedes: PurePosixPath | None = None  # where the present file of this path goes first, relative to the root
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One version of an article, as the index knows it."""
+    """One revision of an article in the index."""
 
     docid: str
     number: int  # 1 for the first
-    path: str  # of the article, relative to the archive's root, with "/"; superseded versions are in the history
+    path: str  # of the article's file, relative to the root, with "/"; superseded revisions are in the history
     sha256: str  # of the file's bytes, hex
     title: str
     published: datetime
     fetched_at: datetime  # when it was observed
     url: str = ""  # the page's address, after redirects
     modified: datetime | None = None  # mtime, as listed when it was fetched
-    updated: datetime | None = None  # the page's own word on its last change
-    media: str | None = None
+    updated: datetime | None = None  # last change, as the page states it
+    media: str | None = None  # the medium that the site names as source
     keywords: tuple[str, ...] = ()
-    symbols: tuple[str, ...] = ()
-    editor: str | None = None
-    original_title: str | None = None
+    symbols: tuple[str, ...] = ()  # stocks, in Sina's notation
+    editor: str | None = None  # 责任编辑
+    original_title: str | None = None  # 原标题
     pictures: tuple[ArticleImage, ...] = ()
-    fingerprint: str = ""
-    story: str = ""
-    sealed: str | None = None  # the day (YYYY-MM-DD) whose manifest vouches for it
+    fingerprint: str = ""  # see Article
+    story: str = ""  # see Article
+    sealed: str | None = None  # day of the manifest that lists it, YYYY-MM-DD; None: not sealed yet

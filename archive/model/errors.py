@@ -1,12 +1,12 @@
-"""The archive's root error, and what the program can tell apart."""
+"""Errors of the archive. Their messages are for people: what is wrong, where, and what to do."""
 
 
 class ArchiveError(Exception):
-    """Something about the archive on disk keeps us from working; the message says what, where and what to do."""
+    """The archive on disk cannot be used as requested. Root of all errors of the package."""
 
 
 class NotWritableError(ArchiveError):
-    """The archive's folder, or something in it, cannot be made or written."""
+    """A file or folder cannot be created or written."""
 
 
 class LockedError(ArchiveError):
@@ -14,20 +14,20 @@ class LockedError(ArchiveError):
 
 
 class NewerIndexError(ArchiveError):
-    """The index was written by a newer finarchive."""
+    """A newer version of finarchive wrote the index."""
 
 
 class DamagedIndexError(ArchiveError):
-    """The index is not a database that can be read."""
+    """The index is not a readable database."""
 
 
 class QueryError(ArchiveError):
-    """What is asked for cannot be understood."""
+    """A search query or one of its filters is not valid."""
 
 
 class DiskFullError(ArchiveError):
-    """There was no room to write."""
+    """No space is left to write."""
 
 
 class MissingExtraError(ArchiveError):
-    """A library is not installed that only some people need; the message says how to have it."""
+    """An optional library is not installed; the message says how to install it."""

@@ -1,4 +1,7 @@
-"""Feeds, what their listings say, and how reading them went: frozen records."""
+"""Feeds: entries of listings, polls, backfills, gaps and failures. Frozen records.
+
+Every time is an aware datetime in UTC.
+"""
 
 from __future__ import annotations
 
@@ -8,57 +11,57 @@ from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """What kind of failure it was; it decides how often it is worth another try."""
+    """Kind of a failure; it decides when to retry."""
 
-    TEMPORARY = "temporary"  # the network or the server, likely to mend by itself: time-out, reset, 5xx
-    BLOCKED = "blocked"  # the host wants rest: 403, 418, 429, 456
-    REFUSED = "refused"  # we refuse: robots.txt, a private address, a scheme or a size out of bounds
-    GONE = "gone"  # the site says there is no such page: 404, 410
-    UNREADABLE = "unreadable"  # an answer came, and is not what it should be
+    TEMPORARY = "temporary"  # network or server, likely to recover without help: time-out, reset, 5xx
+    BLOCKED = "blocked"  # the host refuses for now, back off: 403, 418, 429, 456
+    REFUSED = "refused"  # this program refuses: robots.txt, a private address, a scheme or a size out of bounds
+    GONE = "gone"  # the site says that the page does not exist: 404, 410
+    UNREADABLE = "unreadable"  # a response arrived, but its content cannot be parsed
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something a site did that kept us from an entry, a listing or an item of one."""
+    """A failure to get an article, a listing or an item of a listing."""
 
-    subject: str  # the docid, or the feed's id
+    subject: str  # the docid, the feed's id, or the address of an image
     kind: FailureKind
     reason: str  # one line, for people
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a listing says of one article."""
+    """One article as a listing describes it."""
 
-    docid: str  # Sina's document id ("mcwiwss7730811"), else 16 hex digits drawn from the address
+    docid: str  # Sina's document id ("mcwiwss7730811"), else 16 hex digits derived from the address
     url: str  # absolute, http or https
-    title: str  # as listed, whole; "" when the listing has none
-    published: datetime | None  # the roll list's ctime: the time the page shows
+    title: str  # as listed, in full; "" if the listing has none
+    published: datetime | None  # ctime of a roll list: the time that the page shows
     modified: datetime | None  # mtime: the last change in the site's CMS
     entered: datetime | None  # intime: when the article entered the list, seconds to minutes after ctime
-    media: str | None  # the medium the site names as source, e.g. "新华社"
-    image: str | None  # address of the listing's picture, as listed
+    media: str | None  # the medium that the site names as source, e.g. "新华社"
+    image: str | None  # address of the listing's image, as listed
     keywords: tuple[str, ...] = ()
-    lids: tuple[int, ...] = ()  # ids of all of Sina's lists that the article is in
-    content: str | None = None  # HTML of the whole text, where the listing itself carries it; None: it is on the page
+    lids: tuple[int, ...] = ()  # ids of all of Sina's lists that contain the article
+    content: str | None = None  # HTML of the full text, if the listing itself has it; None: fetch the page
     symbols: tuple[str, ...] = ()  # stocks that the listing names, in Sina's notation
     withdrawn: bool = False  # the listing says that the site has deleted it
-    foreign: bool = False  # its page is another site's, and has no layout that is known
+    foreign: bool = False  # the page belongs to another site, and its layout is unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a feed's list, as read: what could be understood of it, in its order."""
+    """One parsed page of a feed's list."""
 
-    entries: tuple[Entry, ...]
-    failures: tuple[Failure, ...] = ()  # one for each item that could not be understood
-    total: int | None = None  # how many articles the list says it has in all
-    is_open: bool = False  # that a page is short says nothing: it may be as long as a page can be
+    entries: tuple[Entry, ...]  # in the page's order
+    failures: tuple[Failure, ...] = ()  # one for each item that cannot be parsed
+    total: int | None = None  # number of articles in the whole list, as the list states it
+    is_open: bool = False  # True: a short page does not mean the end of the list
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server gave with a list, to be asked with whether it has changed since (RFC 9110, 8.8)."""
+    """A list's HTTP validators, for conditional requests (RFC 9110, 8.8)."""
 
     etag: str | None
     modified: str | None  # Last-Modified, as sent
@@ -66,23 +69,24 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One reading of a feed's list, from its newest page down."""
+    """Result of one poll: a feed's list read from its newest page down."""
 
     feed: str  # the feed's id
     at: datetime  # when it began
-    pages: int  # pages that were read
-    entries: tuple[Entry, ...]  # what they listed, each docid once, newest first
-    failures: tuple[Failure, ...]  # the items that could not be understood
-    caught_up: bool  # later polls may stop here: it met known ground, the list's end or its page limit
-    error: Failure | None = None  # why it broke off
-    unmoved: bool = False  # the list was as it had been at the poll before: it has nothing to tell but that
-    met: bool | None = None  # of a list of one page: at its end stands what was known; None: it has further pages
-    validators: Validators | None = None  # of the answer; they vouch for the entries, and are stored with them
+    pages: int  # number of pages read
+    entries: tuple[Entry, ...]  # each docid once, newest first
+    failures: tuple[Failure, ...]  # items that cannot be parsed
+    caught_up: bool  # later polls may stop here: it reached known entries, the list's end or its page limit
+    error: Failure | None = None  # why it stopped early
+    unchanged: bool = False  # the list is the same as at the previous poll; the other fields say nothing new
+    # For a list of one page: True if its last entries were known before. None: the list has further pages.
+    reaches_known: bool | None = None
+    validators: Validators | None = None  # of the response; stored together with the entries that they vouch for
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of publication time, ends included, in which a feed's list is known whole, as it stood when read."""
+    """A span of publication time, both ends included, in which the whole list is known as it was when read."""
 
     start: datetime
     end: datetime
@@ -90,66 +94,66 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class BackfillPage:
-    """One page of a walk through the past of a feed's list."""
+    """One page of a backfill."""
 
-    feed: str
-    at: datetime  # when the walk began
+    feed: str  # the feed's id
+    at: datetime  # when the backfill began
     entries: tuple[Entry, ...]  # those of the page, each docid once
-    failures: tuple[Failure, ...] = ()
-    covered: Span | None = None  # what the walk has read without a hole so far; None: nothing yet
-    oldest_available: datetime | None = None  # the list ends here: older articles cannot be had from it
+    failures: tuple[Failure, ...] = ()  # items that cannot be parsed
+    covered: Span | None = None  # what the backfill has read so far without a gap; None: nothing yet
+    oldest_available: datetime | None = None  # the list ends here: it has no older articles
 
 
 @dataclass(frozen=True, slots=True)
 class ListingChange:
-    """A listing said something else of an article than it had before."""
+    """A change in what a listing says of an article."""
 
     docid: str
-    seen: datetime
+    seen: datetime  # when the listing was read
     title: str  # as listed now
     modified: datetime | None  # mtime, as listed now
-    retitled: bool  # the title is another; else only mtime is
+    retitled: bool  # True: the title changed; False: only mtime did
 
 
 @dataclass(frozen=True, slots=True)
 class ListingResult:
-    """What the index learned from a poll or a stretch."""
+    """What a poll or a backfill page changed in the index."""
 
     new: int  # entries not known before
-    broken: int  # items that could not be understood and were not known before
+    broken: int  # items that cannot be parsed and were not known before
     changes: tuple[ListingChange, ...] = ()
-    gap: Gap | None = None  # that the poll left
+    gap: Gap | None = None  # left by the poll
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRate:
-    """How many articles a feed brings at which time of the week, as learned so far.
+    """How many articles a feed publishes in each hour of the week, as learned so far.
 
     Slot n is the hour n of the day in China on weekdays (0-23), or the hour n - 24 at weekends (24-47). Both tuples
-    have 48 numbers; old evidence fades.
+    have 48 numbers; old observations fade.
     """
 
-    seconds: tuple[float, ...]  # that were watched
-    arrivals: tuple[float, ...]  # that came in them
-    until: datetime | None  # everything up to here is learned: the poll that last brought something new
+    seconds: tuple[float, ...]  # observed, by slot
+    arrivals: tuple[float, ...]  # articles that arrived in these seconds, by slot
+    until: datetime | None  # everything before is learned: the time of the last poll that found something new
 
 
 @dataclass(frozen=True, slots=True)
 class PendingEntry:
-    """An entry whose article is to be fetched: for the first time, or again."""
+    """An entry whose article is due: for its first fetch, a retry or a recheck."""
 
-    entry: Entry  # as the listings say by now
-    host: str  # that it is to be fetched from
-    feeds: tuple[str, ...]  # ids of all feeds that it belongs to: that listed it, or whose lid it names
+    entry: Entry  # as listed now
+    host: str  # to fetch it from
+    feeds: tuple[str, ...]  # ids of all feeds that it belongs to: they listed it, or it names their lid
     attempts: int  # failed ones so far
-    first_seen: datetime
-    path: str | None = None  # where its file is, or is to be when an earlier run has decided it
-    revision: int = 0  # the number of its newest version; 0: not archived yet
+    first_seen: datetime  # when a listing first named it
+    path: str | None = None  # of its file, relative to the archive's root; decided earlier; None: not decided yet
+    revision: int = 0  # number of its newest revision; 0: not archived yet
 
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """Under what a feed files its articles."""
+    """The categories and the author under which a feed files its articles."""
 
     categories: tuple[str, ...]  # outermost first; they name the folders too
     author: str
@@ -157,48 +161,46 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of time in which a feed may have shown articles that nobody saw."""
+    """A span of publication time in which a feed may have listed articles that no poll read."""
 
-    feed: str
+    feed: str  # the feed's id
     start: datetime  # publication time of the newest article known before
-    end: datetime  # publication time of the oldest article seen after
+    end: datetime  # publication time of the oldest article read after
 
 
 @dataclass(frozen=True, slots=True)
 class HostBackoff:
-    """A host that asked to be left alone."""
+    """A host that gets no requests for a while."""
 
     host: str
     until: datetime
-    failures: int  # refusals in a row: each doubles the rest
-    from_retry_after: bool  # the host said until when (Retry-After); else it is our own guess
-    reason: str
-    kind: FailureKind = (
-        FailureKind.BLOCKED
-    )  # BLOCKED: it asked for rest; TEMPORARY: it is out of reach, and left alone for a while
+    failures: int  # in a row; each doubles the delay
+    from_retry_after: bool  # True: the host stated `until` (Retry-After); False: it is an estimate
+    reason: str  # one line, for people
+    kind: FailureKind = FailureKind.BLOCKED  # BLOCKED: the host refuses; TEMPORARY: it is unreachable
 
 
 @dataclass(frozen=True, slots=True)
 class FeedHistory:
-    """How a feed has done so far. Counts are of entries that belong to it."""
+    """A feed's record of polls. Counts are of entries that belong to it."""
 
-    feed: str
-    filing: Filing  # as configured when its list was last read
-    last_poll: datetime | None  # None: the list it reads now was never polled, only walked back through
+    feed: str  # the feed's id
+    filing: Filing  # as configured at the last poll
+    last_poll: datetime | None  # None: its present list was never polled, only backfilled
     last_success: datetime | None
-    newest: datetime | None  # publication time of the newest article it has listed
-    error: str | None  # why its last poll broke off
+    newest: datetime | None  # publication time of the newest article that it has listed
+    error: str | None  # why the last poll stopped early
     kind: FailureKind | None  # of that error
-    complete_to: datetime | None = None  # when a poll last left nothing unread
-    failing_since: datetime | None = None  # the first of the failed polls in a row, of which `error` is the last
+    complete_to: datetime | None = None  # time of the last poll that left nothing unread
+    failing_since: datetime | None = None  # first of the failed polls in a row, of which `error` is the last
     trouble: float = 0.0  # the weight of these failures together; see scheduler.policy.intervals
-    oldest_available: datetime | None = None  # the list ends here: older articles cannot be had from it
-    validators: Validators | None = None  # of the list as it was last read whole
+    oldest_available: datetime | None = None  # the list ends here: it has no older articles
+    validators: Validators | None = None  # of the list when it was last read in full
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many entries stand where."""
+    """Number of entries by state."""
 
     entries: int = 0
     archived: int = 0

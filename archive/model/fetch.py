@@ -1,4 +1,7 @@
-"""Fetches of articles: requests, responses and the decisions that follow. Frozen records."""
+"""Fetches of articles: requests, responses and the decisions that follow. Frozen records.
+
+Every time is an aware datetime in UTC.
+"""
 
 from __future__ import annotations
 
@@ -13,100 +16,100 @@ from archive.model.feed import Failure, FailureKind, Filing, PendingEntry
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """What a server answered to a request for a page, as it sent it."""
+    """An HTTP response as the server sent it."""
 
-    url: str  # that was asked for in the end, after redirects
+    url: str  # of the last request, after redirects
     status: int  # the HTTP status
-    headers: tuple[tuple[str, str], ...]  # in their order, as received
-    body: bytes  # as sent: the content coding is not undone
+    headers: tuple[tuple[str, str], ...]  # in the order received
+    body: bytes  # as sent: the content coding is not removed
     request_headers: tuple[tuple[str, str], ...] = ()
-    stated_length: bool = True  # False: it ended when the connection did, and nothing says that it is whole
+    stated_length: bool = True  # False: the body ended with the connection, so it may be truncated
 
 
 @dataclass(frozen=True, slots=True)
 class JournalPosition:
-    """Where a record is in the folder of raw pages."""
+    """Position of a record in the journal."""
 
     file: str  # its name
-    offset: int  # bytes from the file's start
+    offset: int  # bytes from the start of the file
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRules:
-    """What of the configuration decides over an article's file, and over when it is looked at again."""
+    """The settings that decide an article's file and when the article is rechecked."""
 
-    profile: str  # of archive.profile
+    profile: str  # archive.profile
     clean: bool  # archive.body is "clean"
     recheck: tuple[timedelta, ...]  # schedule.recheck
-    least_retry: timedelta  # before an article that could not be had is tried again
-    images: bool = False  # archive.images; the journal's records of before there was one do not say
+    min_retry_delay: timedelta  # before an article that failed is tried again
+    images: bool = False  # archive.images; absent in journal documents older than that setting
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One attempt to see an article, with all that is needed to understand it once more."""
+    """One attempt to get an article, with everything needed to parse its response again."""
 
-    at: datetime  # when the answer had come, or the attempt failed
+    at: datetime  # when the response was complete, or the attempt failed
     pending: PendingEntry
-    feed: str  # the id of the one it is filed under
+    feed: str  # id of the feed under which the article is filed
     filing: Filing
     rules: ArchiveRules
-    response: RawResponse | None = None  # None: none came, or the listing carries the text itself
-    failure: Failure | None = None  # why none came
+    response: RawResponse | None = None  # None: there was none, or the listing itself has the text
+    failure: Failure | None = None  # why there is no response
 
 
 class Outcome(StrEnum):
-    """What came of a look."""
+    """Result of a fetch."""
 
-    FIRST = "first"  # the article's first version
-    REVISED = "revised"  # another version than the one before
-    SAME = "same"  # nothing new
-    GONE = "gone"  # the site has it no more
-    FAILED = "failed"  # it could not be seen
+    FIRST = "first"  # the article's first revision
+    REVISED = "revised"  # a revision that differs from the previous one
+    SAME = "same"  # no change
+    GONE = "gone"  # the site has deleted the article
+    FAILED = "failed"  # no article was obtained
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a look says of an article, beside what was known of it."""
+    """What a fetch changes in the archive."""
 
     fetch: Fetch
     outcome: Outcome
-    evidence: str = ""  # of what is gone or failed: in one line, for people
-    kind: FailureKind | None = None  # of what is gone or failed
-    article: Article | None = None  # of a first or revised version
+    evidence: str = ""  # reason of GONE and FAILED; one line, for people
+    kind: FailureKind | None = None  # of GONE and FAILED
+    article: Article | None = None  # of FIRST and REVISED
     post: Post | None = None  # its file
     revision: Revision | None = None  # its row
-    digest: str | None = None  # of the answer's body as sent, as in the WARC; None: there was none
-    due: datetime | None = None  # when an entry that has no version yet is tried again; None: it is given up
-    pictures: Mapping[str, str] = field(default_factory=dict)  # that are to be kept: address -> host
+    digest: str | None = None  # of the response's body as sent, "sha1:..." as in the WARC; None: no response
+    due: datetime | None = None  # next try of an entry without a revision; None: it is parked
+    pictures: Mapping[str, str] = field(default_factory=dict)  # images to download: address -> host
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A look that was made, as the index knows it."""
+    """A fetch in the index."""
 
     docid: str
     at: datetime
     outcome: Outcome
-    revision: int  # the newest version after it; 0: none
-    evidence: str | None  # of what is gone or failed
-    returned: bool  # it had been gone, and was seen again
-    status: int | None  # the HTTP status; None: no answer came, or none was needed
-    place: JournalPosition | None  # of the journal's record of it; None: none is kept
-    digest: str | None  # of the body as sent, "sha1:..." as in the WARC; None: there was none
+    revision: int  # number of the newest revision after it; 0: none
+    evidence: str | None  # reason of GONE and FAILED
+    returned: bool  # the article was gone before, and is back
+    status: int | None  # the HTTP status; None: no response, or none was needed
+    place: JournalPosition | None  # of its journal record; None: no journal is kept
+    digest: str | None  # of the body as sent, "sha1:..." as in the WARC; None: no response
 
 
-def rule_of(fingerprint: str) -> str:
-    """The number of the rule that a fingerprint was made by: of another rule it says nothing of a change."""
+def fingerprint_rule(fingerprint: str) -> str:
+    """The number of the rule that made a fingerprint. Only fingerprints of one rule can be compared."""
     return fingerprint.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleState:
-    """What the index knows of an article that is looked at again."""
+    """State of an archived article in the index, for the decision on a recheck."""
 
-    revision: Revision  # the newest version
-    archived_at: datetime  # when the first one was seen
-    has_text: bool  # the newest one has
-    attempts: int = 0  # failed looks in a row
-    gone: datetime | None = None  # since when the site has it no more
+    revision: Revision  # the newest one
+    archived_at: datetime  # when the first revision was observed
+    has_text: bool  # the index has the plain text of the newest revision
+    attempts: int = 0  # failed fetches in a row
+    gone: datetime | None = None  # since when the site has deleted it

@@ -1,16 +1,15 @@
-"""Pictures of articles that are kept: what is wanted, what came of it, and where the files go. Pure."""
+"""Images of articles: the download queue, stored files and failures. Frozen records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from archive.model.feed import Failure
 
-FOLDER = ".finarchive/images"
-# What is kept, and how its files end. Not SVG: it can carry a script, and is shown where archived pages are.
-ENDINGS = {
+# Media types that are stored, and the extensions of their files. Not SVG: it can carry a script, and the web view
+# shows images on the same site as archived pages.
+IMAGE_EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
     "image/gif": "gif",
@@ -22,50 +21,40 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class QueuedImage:
-    """A picture that is to be fetched."""
+    """An image that is due for download."""
 
-    url: str  # absolute, as the article has it
-    host: str
+    url: str  # absolute, as in the article
+    host: str  # to fetch it from
     attempts: int  # failed ones so far
     first_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A picture whose file is on the disk."""
+    """An image whose file is on the disk; see :func:`archive.files.layout.image_path`."""
 
     url: str
-    at: datetime  # when it had come
+    at: datetime  # when the response was complete
     sha256: str  # of its bytes, hex
-    media_type: str  # one of ENDINGS, told by its first bytes
+    media_type: str  # a key of IMAGE_EXTENSIONS, detected from the first bytes
     size: int  # bytes
-
-    @property
-    def path(self) -> PurePosixPath:
-        """Of its file."""
-        return picture_path(self.sha256, self.media_type)
 
 
 @dataclass(frozen=True, slots=True)
 class FailedImage:
-    """A picture that could not be had."""
+    """An image whose download failed."""
 
     failure: Failure  # its subject is the address
     at: datetime
-    due: datetime | None  # when it is tried again; None: it is given up
+    due: datetime | None  # when it is retried; None: it is parked
 
 
 @dataclass(frozen=True, slots=True)
 class ImageCounts:
-    """How many pictures stand where, by their addresses."""
+    """Number of images by state. An image is one address."""
 
-    kept: int = 0
-    files: int = 0  # that hold those kept: the same bytes are one file
+    kept: int = 0  # stored
+    files: int = 0  # of those stored: addresses with the same bytes share one file
     size: int = 0  # bytes of these files
-    waiting: int = 0
+    waiting: int = 0  # due, now or later
     parked: int = 0
-
-
-def picture_path(sha256: str, media_type: str) -> PurePosixPath:
-    """Where a picture's file is, relative to the archive's root: a function of its bytes alone."""
-    return PurePosixPath(FOLDER, sha256[:2], f"{sha256}.{ENDINGS[media_type]}")

@@ -1,89 +1,92 @@
-"""What a search, an export and a follower give: frozen records, as those of archive.model.article."""
+"""Results of searches, exports and the changefeed. Frozen records.
+
+Every time is an aware datetime in UTC. "As of" means as known at the time of the query.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-Mark = tuple[int, int]  # from where to where, in characters, something stands that was asked for
+Mark = tuple[int, int]  # a match of a search term: start and end, in characters; the end is excluded
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An article that a search has found, as it was known at the time that was asked about."""
+    """An article in a search result, as of the query's time."""
 
     docid: str
     title: str
-    path: str  # relative to the archive's root, of the article's newest version
+    path: str  # of the file of the article's newest revision, relative to the archive's root
     published: datetime
-    feeds: tuple[str, ...]  # ids of those that it belongs to
-    snippet: str  # a line from its text
+    feeds: tuple[str, ...]  # ids of the feeds that it belongs to
+    snippet: str  # a line of its text
     title_marks: tuple[Mark, ...] = ()
     snippet_marks: tuple[Mark, ...] = ()
-    media: str | None = None
-    symbols: tuple[str, ...] = ()  # stocks that it names, in Sina's notation
+    media: str | None = None  # the medium that the site names as source
+    symbols: tuple[str, ...] = ()  # stocks, in Sina's notation
 
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """How many articles were published in an hour."""
+    """Number of articles published in one hour."""
 
-    hour: datetime  # when it begins
-    feed: str | None  # that they belong to; None: of all feeds, each article once
+    hour: datetime  # its begin
+    feed: str | None  # id of the feed; None: all feeds, each article once
     articles: int
 
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What the articles that a search has found have in common; the most frequent values first, and how often."""
+    """The most frequent values among the articles of a search result, with their counts, most frequent first."""
 
-    articles: int  # that were counted
-    complete: bool  # False: there may be more; those were counted that were observed last
+    articles: int  # number of articles counted
+    complete: bool  # False: only the articles observed last were counted, and there may be more
     feeds: tuple[tuple[str, int], ...]
     media: tuple[tuple[str, int], ...]
     symbols: tuple[tuple[str, int], ...]
-    days: tuple[tuple[str, int], ...]  # in China, YYYY-MM-DD; the latest first
+    days: tuple[tuple[str, int], ...]  # of publication, in China, YYYY-MM-DD; the latest first
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An article as an export has it: all that was known of it at the time that was asked about."""
+    """An article in an export: everything that was known of it as of the query's time."""
 
     docid: str
     title: str
-    url: str
-    path: str  # relative to the archive's root, of the article's newest version
+    url: str  # the page's address, after redirects
+    path: str  # of the file of the article's newest revision, relative to the archive's root
     published: datetime
-    first_seen: datetime | None  # when a list first named it
-    observed: datetime  # when this version was
+    first_seen: datetime | None  # when a listing first named it
+    observed: datetime  # when this revision was fetched
     revision: int  # its number, 1 for the first
-    updated: datetime | None  # the page's own word on its last change
-    media: str | None
-    feeds: tuple[str, ...]
+    updated: datetime | None  # last change, as the page states it
+    media: str | None  # the medium that the site names as source
+    feeds: tuple[str, ...]  # ids of the feeds that it belongs to
     keywords: tuple[str, ...]
-    symbols: tuple[str, ...]
-    editor: str | None
-    original_title: str | None
-    gone: datetime | None  # since when the site has it no more
-    sha256: str  # of this version's file
-    text: str | None  # plain; None: archived by a version of the program that did not keep it
+    symbols: tuple[str, ...]  # stocks, in Sina's notation
+    editor: str | None  # 责任编辑
+    original_title: str | None  # 原标题
+    gone: datetime | None  # since when the site has deleted it
+    sha256: str  # of this revision's file, hex
+    text: str | None  # plain; None: archived by a version of the program that did not store it
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A version of an article that has come into the index, as whoever follows it is told."""
+    """A new revision in the changefeed."""
 
-    position: int  # among all versions, in the order of their commits
+    position: int  # among all revisions, in the order of their commits
     docid: str
     revision: int  # its number, 1 for the first
     title: str
-    url: str
-    path: str  # relative to the archive's root, of the article's newest version
+    url: str  # the page's address, after redirects
+    path: str  # of the file of the article's newest revision, relative to the archive's root
     published: datetime
-    observed: datetime
-    media: str | None
-    feeds: tuple[str, ...]  # ids of those that it belongs to
-    symbols: tuple[str, ...]
-    snippet: str  # a line from its text
+    observed: datetime  # when this revision was fetched
+    media: str | None  # the medium that the site names as source
+    feeds: tuple[str, ...]  # ids of the feeds that it belongs to
+    symbols: tuple[str, ...]  # stocks, in Sina's notation
+    snippet: str  # a line of its text
     title_marks: tuple[Mark, ...] = ()
     snippet_marks: tuple[Mark, ...] = ()

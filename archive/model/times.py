@@ -1,21 +1,17 @@
-"""Times as the index and JSON documents have them: ISO 8601, UTC, milliseconds."""
+"""Times as the index and JSON documents write them: ISO 8601, UTC, milliseconds."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
-@lru_cache(maxsize=256)  # a row's times are often each other's, and a poll's those of all its entries
+@lru_cache(maxsize=256)  # the times of a row are often equal, and so are those of all entries of a poll
 def to_text(time: datetime | None) -> str | None:
-    """A time as the index has it: fixed width, so that text sorts as time does."""
+    """Return an aware time as text of fixed width, so that text sorts as time does; None for None."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds") if time else None
 
 
 def to_time(text: str | None) -> datetime | None:
-    """The reverse of :func:`to_text`."""
+    """Return the time that :func:`to_text` wrote; None for None and ""."""
     return datetime.fromisoformat(text) if text else None

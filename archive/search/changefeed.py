@@ -10,7 +10,7 @@ from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.model.results import Change
 from archive.model.times import to_text
 from archive.query.compiler import CompiledQuery
@@ -68,7 +68,7 @@ class Changefeed:
 
     def keys(self) -> Iterator[tuple[str, int, int]]:
         """Docid, number and position of every version, by docid and number, read one by one."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             for row in self._db.execute("SELECT docid, number, id FROM searchable ORDER BY docid, number"):
                 yield row["docid"], row["number"], row["id"]
 
@@ -114,5 +114,5 @@ class Changefeed:
         )
 
     def _rows(self, query: str, parameters: Any) -> list[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, parameters).fetchall()

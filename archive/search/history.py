@@ -11,7 +11,7 @@ from typing import Any
 from archive.files.paths import CHINA
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.model.article import Revision
 from archive.model.times import to_text
 from archive.query.compiler import LISTED
@@ -137,7 +137,7 @@ class History:
         return [row["feed"] for row in rows]
 
     def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import add_missing_words
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
@@ -70,7 +70,7 @@ class Search:
         time = time or datetime.max.replace(tzinfo=UTC)
         asked = list(texts(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             if conditions.match is None or not asked or by_time:
                 numbers = self._versions.of(conditions, limit, offset)
                 found = self._read(numbers, [term(each, 0, 0) for each in asked])
@@ -82,19 +82,19 @@ class Search:
     def numbers(self, query: Query, limit: int, time: datetime) -> list[int]:
         """The newest articles whose newest version is as asked for: their numbers in the index of words."""
         conditions = CompiledQuery.of(query, to_text(time) or "")
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._versions.of(conditions, limit)
 
     def hits(self, numbers: Sequence[int], time: datetime) -> list[Hit]:
         """Versions by their numbers in the index of words, the newest first."""
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
 
     def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
         """The articles published last of those whose newest version is as asked for, in the order of publication."""
         time = time or datetime.max.replace(tzinfo=UTC)
         numbers = self.numbers(query, limit, time)[::-1]
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             found = self._rows(_SELECT_NUMBERED, [json.dumps(numbers)])
             return [self._record(self._version(row), time) for row in found]
 
@@ -109,13 +109,13 @@ class Search:
         if conditions.match:
             where.append("v.id IN (SELECT rowid FROM words WHERE words MATCH :match)")
         statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=" AND ".join(where))
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             for row in self._db.execute(statement, conditions.parameters | {"newest": newest}):
                 yield self._record(self._version(row), time)
 
     def add_missing(self) -> None:
         """Make searchable what was put into the index behind our back."""
-        with wrap_errors(self._path), self._db.atomic():
+        with wrap_sqlite_errors(self._path), self._db.atomic():
             add_missing_words(self._db)
 
     def _ranked(

@@ -10,7 +10,7 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import wrap_errors
+from archive.index.errors import wrap_sqlite_errors
 from archive.model.fetch import Observation
 from archive.model.results import Facets, Hit, HourCount
 from archive.model.times import to_text, to_time
@@ -125,7 +125,7 @@ class Stats:
         return [row_mapping.observation(row) for row in rows]
 
     def _rows(self, query: str, parameters: dict[str, Any]) -> Sequence[statements.Row]:
-        with wrap_errors(self._path):
+        with wrap_sqlite_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
 

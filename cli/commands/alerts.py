@@ -7,7 +7,7 @@ import json
 
 import click
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.store import Store
 from cli.context import CommandContext, CommandError
 from cli.output.search import show_alerts

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from archive.archive import index_path
 from archive.diff.revisions import differ
+from archive.files.layout import index_path
 from archive.model.article import Revision
 from archive.store import Store
 from cli.article_document import find_entry

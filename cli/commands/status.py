@@ -6,7 +6,7 @@ import json
 
 import click
 
-from archive.archive import INNER
+from archive.files.layout import inner_path
 from cli.context import CommandContext
 from cli.options import json_option, open_index_if_any
 from cli.output import console
@@ -28,5 +28,6 @@ def status(context: CommandContext, as_json: bool) -> None:
         click.echo(json.dumps(status_json(context.settings, store, now), ensure_ascii=False))
     else:
         reports = report_feeds(context.settings, store, now)
-        gaps, daemon = report_gaps(context.settings, store), runs(context.settings.archive.root.absolute() / INNER)
+        gaps = report_gaps(context.settings, store)
+        daemon = runs(inner_path(context.settings.archive.root.absolute()))
         console.show_status(context.settings, reports, gaps, store, now, daemon=daemon)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import click
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.follower import Follower
 from archive.model.results import Change
 from archive.query.parser import And, parse

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from archive.archive import index_path
+from archive.files.layout import index_path
 from archive.integrity.verify import Report, verify
 from cli.context import CommandContext, CommandError
 from cli.options import archive_root

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from archive.archive import INNER
+from archive.files.layout import INNER_FOLDER
 from archive.files.paths import CHINA
 from archive.store import Store
 from config.model import Feed, Settings
@@ -125,7 +125,7 @@ def summarise(result: CrawlResult, seconds: float) -> None:
 def show_folder(folder: Path) -> None:
     """The first files of an archive, and one of them."""
     console = console_here()
-    files = sorted(path for path in folder.rglob("*.md") if INNER not in path.parts)
+    files = sorted(path for path in folder.rglob("*.md") if INNER_FOLDER not in path.parts)
     console.print(f"\n{many(len(files), 'file')} under {folder}, such as:")
     for path in files[:: max(len(files) // MAX_FILES, 1)][:MAX_FILES]:
         console.print(f"  {path.relative_to(folder)}")

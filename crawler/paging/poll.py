@@ -54,13 +54,13 @@ class PollState:
         What came in late would have to stand fifty articles deep; in an hour quiet enough for this no article there
         is so recent. So a quiet list costs one request. See D25.
         """
-        return Poll(self.feed, self.at, 1, first_page, (), caught_up=True, unmoved=True)
+        return Poll(self.feed, self.at, 1, first_page, (), caught_up=True, unchanged=True)
 
     def poll(self, *, caught_up: bool, error: Failure | None = None) -> Poll:
         """The poll as it stands, to be recorded."""
         return Poll(
             self.feed, self.at, self.pages, self.entries, self.failures, caught_up, error,
-            met=self.met, validators=self.validators,
+            reaches_known=self.met, validators=self.validators,
         )  # fmt: skip
 
 

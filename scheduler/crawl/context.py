@@ -31,7 +31,7 @@ class RunPolicy:
 
     tried_before: datetime | None  # articles tried since then are left for the next run; None: whatever is due is due
     patience: float  # seconds that a resting host is waited for
-    least_retry: timedelta  # before an article is tried again
+    min_retry_delay: timedelta  # before an article is tried again
     retry_forever: bool  # wait until a full disk has room again, instead of ending
 
 
@@ -88,7 +88,7 @@ class CrawlContext:
         """How articles are understood and written now."""
         archive, schedule = self.settings.archive, self.settings.schedule
         clean = archive.body == "clean"
-        return ArchiveRules(archive.profile, clean, schedule.recheck, self.policy.least_retry, archive.images)
+        return ArchiveRules(archive.profile, clean, schedule.recheck, self.policy.min_retry_delay, archive.images)
 
     def filing(self, feed: Feed) -> Filing:
         """Under what a configured feed files its articles; remembered, for when it is configured no more."""

@@ -113,7 +113,7 @@ class FeedQueue:
         trouble = weight(poll.error.kind) if poll.error else 0.0
         seen, is_recorded = ListingResult(0, 0), False
         try:
-            told = replace(poll, entries=()) if poll.unmoved else poll
+            told = replace(poll, entries=()) if poll.unchanged else poll
             belongs, hosts = self._places(feed, told.entries)
             seen = self._store.commit_poll(told, self._run.filing(feed), belongs, hosts, trouble)
             is_recorded = True

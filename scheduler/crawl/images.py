@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from archive.files.hashing import sha256_of
+from archive.files.layout import image_path
 from archive.model.errors import NotWritableError
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
@@ -197,17 +198,17 @@ class ImageQueue:
             if isinstance(image, Failure):
                 each.failure = image
                 continue
-            sha256 = hashlib.sha256(image.data).hexdigest()
+            sha256 = sha256_of(image.data)
             picture = StoredImage(url, each.at, sha256, image.media_type, len(image.data))
-            files[picture.path] = image.data  # once, whatever the number of addresses
+            files[image_path(sha256, image.media_type)] = image.data  # once, whatever the number of addresses
             kept.append(picture)
-        self._run.archive.write_pictures(files)
+        self._run.archive.write_images(files)
         return kept
 
     def _missed(self, answered: _FetchedImage, failure: Failure) -> FailedImage:
         picture = answered.picture
         delay = retry_delay(failure.kind, picture.attempts + 1, answered.at - picture.first_seen)
-        due = None if delay is None else answered.at + max(delay, self._run.policy.least_retry)
+        due = None if delay is None else answered.at + max(delay, self._run.policy.min_retry_delay)
         return FailedImage(failure, answered.at, due)
 
     def _tell(

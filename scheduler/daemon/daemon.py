@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from archive.archive import INNER, Archive
+from archive.archive import Archive
+from archive.files.layout import inner_path
 from archive.files.paths import CHINA
 from archive.integrity.seal import seal
 from archive.model import fetch
@@ -106,7 +107,7 @@ class Daemon:
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
         control_handler = ControlHandler(self._work_queue, lambda: self._engine.requests)
-        reception = ControlServer(self._archive.root / INNER, control_handler.handle)
+        reception = ControlServer(inner_path(self._archive.root), control_handler.handle)
         health = (
             Health(self._settings.health.port, self._decision, self._render) if self._settings.health.port else None
         )

@@ -1,0 +1,73 @@
+"""Layout of an archive: where everything below ``.finarchive`` is. Pure.
+
+Only articles are outside ``.finarchive``, so that Hexo can use the archive's folder as it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from archive.model.image import IMAGE_EXTENSIONS
+
+# Names relative to the archive's root, with ``/`` between them, as manifests and reports have them.
+INNER_FOLDER = ".finarchive"
+HISTORY_FOLDER = f"{INNER_FOLDER}/history"
+IMAGES_FOLDER = f"{INNER_FOLDER}/images"
+
+
+def inner_path(root: Path) -> Path:
+    """Folder of everything that is not an article."""
+    return root / INNER_FOLDER
+
+
+def index_path(root: Path) -> Path:
+    """The index, an SQLite database."""
+    return root / INNER_FOLDER / "index.db"
+
+
+def journal_path(root: Path) -> Path:
+    """Folder of the journal's WARC files."""
+    return root / INNER_FOLDER / "warc"
+
+
+def manifests_path(root: Path) -> Path:
+    """Folder of the daily manifests, ``YYYY-MM-DD.tsv``."""
+    return root / INNER_FOLDER / "manifests"
+
+
+def lock_path(root: Path) -> Path:
+    """The lock file of the process that writes to the archive."""
+    return root / INNER_FOLDER / "lock"
+
+
+def unfinished_path(root: Path) -> Path:
+    """Folder of files that are being written and have no name in the archive yet."""
+    return root / INNER_FOLDER / "unfinished"
+
+
+def rebuild_path(root: Path) -> Path:
+    """Folder in which a rebuild makes the new index and files."""
+    return root / INNER_FOLDER / "rebuild"
+
+
+def quarantine_path(root: Path) -> Path:
+    """Folder of files that a rebuild or a repair has replaced."""
+    return root / INNER_FOLDER / "quarantine"
+
+
+def history_path(path: PurePosixPath | str, number: int) -> PurePosixPath:
+    """The file of a superseded revision, relative to the archive's root.
+
+    :param path: of the article's file, relative to the root
+    :param number: of the revision
+    """
+    return PurePosixPath(HISTORY_FOLDER, f"{str(path).removesuffix('.md')}.{number}.md")
+
+
+def image_path(sha256: str, media_type: str) -> PurePosixPath:
+    """The file of an image, relative to the archive's root. It depends only on the image's bytes.
+
+    :param sha256: of the bytes, hex
+    :param media_type: a key of ``IMAGE_EXTENSIONS``
+    """
+    return PurePosixPath(IMAGES_FOLDER, sha256[:2], f"{sha256}.{IMAGE_EXTENSIONS[media_type]}")
