@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from archive.files.hashing import sha256_of
@@ -13,12 +12,10 @@ from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
-from scheduler.policy.intervals import retry_delay
+from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
 # Of one article. Live blogs were seen with dozens; what has more changes by itself, and would fill the disk.
 MAX_REVISIONS = 200
-# An article that is archived is not asked for again at once when it could not be had: nothing is lost meanwhile.
-MIN_PATIENCE = timedelta(minutes=1)
 EMPTIED = "its text is gone: the page is there, and empty"
 
 
@@ -30,7 +27,18 @@ def decide(fetch: Fetch, read: Article | Failure, known: ArticleState | None, di
     :param digest: of the answer's body
     """
     decision = _decide(fetch, read, known)
-    return replace(decision, digest=digest, pictures=_pictures(decision, known))
+    idle = unchanged_fetches(decision.outcome, known)
+    delay = idle_delay(idle)
+    # A retry that is due leaves the next age as it is: it may lie in the past, and is still to be checked.
+    keeps_age = known is not None and decision.due is not None
+    return replace(
+        decision,
+        digest=digest,
+        pictures=_pictures(decision, known),
+        recheck=known.recheck if known and keeps_age else recheck_at(fetch, decision.outcome, known),
+        idle=idle,
+        idle_until=None if delay is None else fetch.at + delay,
+    )
 
 
 def _pictures(decision: Decision, known: ArticleState | None) -> dict[str, str]:
@@ -65,12 +73,7 @@ def _unseen(fetch: Fetch, failure: Failure, known: ArticleState | None) -> Decis
     gone = failure.kind is FailureKind.GONE
     if known and gone:
         return Decision(fetch, Outcome.GONE, failure.reason, FailureKind.GONE)
-    pending = fetch.pending
-    attempts = (known.attempts if known else pending.attempts) + 1
-    delay = retry_delay(failure.kind, attempts, fetch.at - (known.archived_at if known else pending.first_seen))
-    due: datetime | None = None
-    if delay is not None:
-        due = fetch.at + max(delay, fetch.rules.min_retry_delay, MIN_PATIENCE if known else timedelta(0))
+    due = retry_at(failure.kind, fetch, known)
     return Decision(fetch, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
 
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from archive.model.feed import Entry, Failure, FailureKind, Filing, HostBackoff, PendingEntry
 from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
 from crawler.http.backoff import HostBackoffs
+from pipeline.retry import MAX_RETRY_DELAY
 from pipeline.writer import BATCH, PASSES, WriteItem, Writer, WriterCallbacks
 from scheduler.crawl.context import CrawlContext
-from scheduler.policy.intervals import MAX_DELAY
 
 logger = logging.getLogger("finarchive")
 
@@ -207,7 +207,7 @@ class ArticleQueue:
     def clamp_future_times(self) -> None:
         """Take nothing for tried in the future, or due later than it can be: some clock was wrong."""
         try:
-            self._store.clamp_future_times(self._run.now(), MAX_DELAY)
+            self._store.clamp_future_times(self._run.now(), MAX_RETRY_DELAY)
         except PASSES as refusal:
             self._run.tolerate(refusal)
         self.fetch()

@@ -16,9 +16,9 @@ from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
 from archive.model.image import FailedImage, QueuedImage, StoredImage
 from crawler.extract.image import read_image
+from pipeline.retry import retry_delay
 from pipeline.writer import PASSES, PAUSE
 from scheduler.crawl.context import CrawlContext
-from scheduler.policy.intervals import retry_delay
 
 logger = logging.getLogger("finarchive")
 
