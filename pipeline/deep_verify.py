@@ -16,7 +16,7 @@ from archive.integrity.verify import Report, verify
 from archive.journal.warc import warc_files
 from archive.model.fetch import JournalPosition
 from archive.store import Store
-from pipeline.rebuild import is_within, replay, staged
+from pipeline.rebuild import is_within, replay, staging_folder
 from pipeline.reparse import ReparseOptions, read_journal
 
 
@@ -37,7 +37,7 @@ def verify_deep(
     :raises ArchiveError: the archive is in use, or cannot be read
     """
     root = root.absolute()
-    with staged(root, "verify", now) as aside:
+    with staging_folder(root, "verify", now) as aside:
         report = verify(root)
         if reason := _unfit(root, report.problems):
             return _with(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0

@@ -34,7 +34,8 @@ from pipeline.commit import ParsedFetch, commit_batch
 from pipeline.reparse import ParsedEvent, ReparseOptions, read_journal
 from pipeline.staging import StagingTree, compare, place_files, place_index
 
-BATCH = 400  # looks whose rows are written together: at each such time FTS5 writes out the words that it has gathered
+# Fetches whose rows are written together. FTS5 flushes the words it has collected with each batch.
+BATCH_SIZE = 400
 
 
 @dataclass(slots=True)
@@ -72,11 +73,11 @@ def rebuild(
     :raises ArchiveError: the journal or the disk does not allow it; the archive is as it was
     """
     root = root.absolute()
-    with staged(root, "rebuild", now) as aside:
+    with staging_folder(root, "rebuild", now) as aside:
         return _rebuild(root, aside, ReparseOptions(most, processes or os.cpu_count() or 1, on_progress), dry_run)
 
 
-def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> list[str]:
+def restore_files(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> list[str]:
     """Put files back as they were recorded, as far as the journal gives the very same bytes.
 
     :param most: bytes that a page may unpack to
@@ -85,7 +86,7 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
     :raises ArchiveError: the journal or the disk does not allow it
     """
     root = root.absolute()
-    with staged(root, "verify", now) as aside:
+    with staging_folder(root, "verify", now) as aside:
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
             with store.in_one_go():
@@ -103,7 +104,7 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
 
 
 @contextmanager
-def staged(root: Path, command: str, now: datetime) -> Iterator[Path]:
+def staging_folder(root: Path, command: str, now: datetime) -> Iterator[Path]:
     """A folder for what is made, while the archive is locked; removed afterwards."""
     with Lock(lock_path(root), command, now):
         aside = rebuild_path(root)
@@ -206,7 +207,7 @@ def replay(
     for understood in journal:
         fetch = understood.event.fetch
         result.events += 1
-        if batch and (fetch is None or _docid(understood) in in_batch or len(batch) >= BATCH):
+        if batch and (fetch is None or _docid(understood) in in_batch or len(batch) >= BATCH_SIZE):
             _record(batch, store, tree, result)
             batch, in_batch = [], set()
         if fetch is None:

@@ -19,7 +19,7 @@ from pipeline.commit import ParsedFetch, commit_batch
 
 logger = logging.getLogger("finarchive")
 
-BATCH = 64  # events done together: as many as the writer takes at once
+BATCH_SIZE = 64  # events done together: as many as the writer takes at once
 
 
 def recover(archive: Archive, settings: Settings, now: datetime) -> None:
@@ -54,7 +54,7 @@ def _batches(news: Iterable[Event]) -> Iterator[list[Event]]:
     for event in news:
         docid = event.fetch.pending.entry.docid if event.fetch else ""
         together = bool(batch) and (batch[0].fetch is None) == (event.fetch is None)
-        if batch and (not together or docid in docids or len(batch) >= BATCH):
+        if batch and (not together or docid in docids or len(batch) >= BATCH_SIZE):
             yield batch
             batch, docids = [], set()
         batch.append(event)

@@ -17,12 +17,12 @@ from pipeline.commit import CommitBatch, ParsedFetch
 logger = logging.getLogger("finarchive")
 
 # Files synced and rows committed together: beyond this the gain is small and what a crash repeats grows.
-BATCH = 64
-MAX_QUEUED = 4 * BATCH  # a few megabytes; a disk slower than the network must not fill the memory
+BATCH_SIZE = 64
+MAX_QUEUED = 4 * BATCH_SIZE  # a few megabytes; a disk slower than the network must not fill the memory
 # Seconds between two attempts at a disk that was full: it is emptied by people, or by a job of theirs.
-PAUSE = 5.0
+DISK_RETRY_SECONDS = 5.0
 # What passes by itself, or when somebody makes room, or mounts the disk again: it could be written once.
-PASSES = (DiskFullError, LockedError, NotWritableError)
+TRANSIENT_ERRORS = (DiskFullError, LockedError, NotWritableError)
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class Writer:
         try:
             while True:
                 batch = [await self._queue.get()]
-                while len(batch) < BATCH and not self._queue.empty():
+                while len(batch) < BATCH_SIZE and not self._queue.empty():
                     batch.append(self._queue.get_nowait())
                 await self._write_somehow(batch)
                 for _ in batch:
@@ -121,11 +121,11 @@ class Writer:
                     raise
                 await self._write_apart(batch, error)
                 return
-            except PASSES as error:
+            except TRANSIENT_ERRORS as error:
                 if not self._retry_forever:
                     raise
                 self._report(error)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 break
         if self.stuck:
@@ -151,7 +151,7 @@ class Writer:
 
     def _report(self, error: ArchiveError) -> None:
         if not self.stuck:  # once: it may last for days
-            logger.error("disk-refuses reason=%r", f"{error}; trying again every {PAUSE:.0f} s")
+            logger.error("disk-refuses reason=%r", f"{error}; trying again every {DISK_RETRY_SECONDS:.0f} s")
         self.stuck = True
 
     async def _write(self, batch: Sequence[WriteItem]) -> None:
