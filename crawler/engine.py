@@ -152,7 +152,7 @@ class Engine:
                         break
                     await asyncio.sleep(LOOK)
             try:
-                await asyncio.wait_for(self._work.stop(), LAST_WRITES)
+                await asyncio.wait_for(self._work.drain(), LAST_WRITES)
             except TimeoutError:  # a disk that takes nothing; what it did not take is fetched again
                 logger.warning("not-written reason=%r", "the disk took too long; what is left is fetched again")
             await asyncio.wait(self._tasks, timeout=LAST_WRITES)

@@ -21,8 +21,8 @@ from crawler.http.failures import ClosingError
 from crawler.http.status import of_status
 from crawler.interfaces import FeedTasks
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, advance, question, take_only_page
-from crawler.paging.poll import NextPage, PollState, read_only_page, read_page
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page, apply_single_page, next_request
+from crawler.paging.poll import NextPage, PollState, add_page, add_single_page
 
 logger = logging.getLogger("finarchive")
 
@@ -37,7 +37,7 @@ class FeedFetcher:
 
     :param send: hands a request to Scrapy
     :param crash: stops the spider
-    :param most_pages: that one poll may read
+    :param max_pages: that one poll may read
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class FeedFetcher:
         now: Callable[[], datetime],
         send: Callable[[Request], None],
         crash: Callable[[BaseException], None],
-        most_pages: int,
+        max_pages: int,
     ) -> None:
-        self._work, self._now, self._send, self._crash, self._most_pages = work, now, send, crash, most_pages
+        self._work, self._now, self._send, self._crash, self._most_pages = work, now, send, crash, max_pages
         # By feed and list: a digest of the first page when its last poll came to known ground, and what it held. In
         # memory only: after a start, polls read one page more.
         self._first_pages: dict[tuple[str, str], tuple[bytes, tuple[Entry, ...]]] = {}
@@ -75,28 +75,28 @@ class FeedFetcher:
     def _read(self, response: Response, feed: Feed, reading: PollState) -> None:
         try:
             if response.status == _NOT_MODIFIED and reading.is_conditional and not reading.pages:
-                self._work.polled(reading.unmoved(()))
+                self._work.record_poll(reading.unchanged(()))
                 return
             if not reading.pages:
                 digest = blake2b(READERS[feed.kind].essence(response.body)).digest()
                 known_page = self._first_pages.get((feed.id, feed.source))
                 if known_page and known_page[0] == digest and response.status == 200:
-                    self._work.polled(reading.unmoved(known_page[1]))
+                    self._work.record_poll(reading.unchanged(known_page[1]))
                     return
                 reading = replace(reading, digest=digest, validators=_validators(response))
             listing = _understand(response, feed, must_hold=not reading.pages)
             if isinstance(listing, Failure):
                 self._end_poll(feed, reading, listing)
                 return
-            known = self._work.known(feed.id, [entry.docid for entry in listing.entries])
+            known = self._work.known_docids(feed.id, [entry.docid for entry in listing.entries])
             if not READERS[feed.kind].has_pages:
-                self._end_poll(feed, read_only_page(reading, listing, known), caught_up=True)
+                self._end_poll(feed, add_single_page(reading, listing, known), caught_up=True)
                 return
-            reading, what = read_page(reading, listing, known, self._most_pages)
-            if what is NextPage.READ_ON or (what is NextPage.HOLE and reading.holes == 1):
+            reading, what = add_page(reading, listing, known, self._most_pages)
+            if what is NextPage.CONTINUE or (what is NextPage.EMPTY and reading.holes == 1):
                 self._ask(feed, reading)
             else:
-                self._end_poll(feed, reading, caught_up=what is not NextPage.HOLE)
+                self._end_poll(feed, reading, caught_up=what is not NextPage.EMPTY)
         except Exception as error:
             self._crash(error)
 
@@ -112,7 +112,7 @@ class FeedFetcher:
     ) -> None:
         try:
             self._first_pages.pop((feed.id, feed.source), None)
-            if self._work.polled(reading.poll(caught_up=caught_up, error=error)) and caught_up:
+            if self._work.record_poll(reading.poll(caught_up=caught_up, error=error)) and caught_up:
                 self._first_pages[feed.id, feed.source] = reading.digest, reading.first_page
         except Exception as crash:
             self._crash(crash)
@@ -121,7 +121,7 @@ class FeedFetcher:
 
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
         """See Fetching."""
-        asked, reader = question(backfill), READERS[feed.kind]
+        asked, reader = next_request(backfill), READERS[feed.kind]
         if asked.window and reader.history_url:
             url = reader.history_url(feed, asked.page, asked.window, asked.size)
         else:
@@ -143,12 +143,12 @@ class FeedFetcher:
                 self._end_backfill(backfill, listing.reason)
                 return
             if READERS[feed.kind].has_pages:
-                step = advance(
-                    backfill, listing, self._work.known(feed.id, [entry.docid for entry in listing.entries])
+                step = apply_page(
+                    backfill, listing, self._work.known_docids(feed.id, [entry.docid for entry in listing.entries])
                 )
             else:
-                step = take_only_page(backfill, listing)
-            if self._work.walked(step) and step.what is NextStep.ON:
+                step = apply_single_page(backfill, listing)
+            if self._work.record_backfill_page(step) and step.next_step is NextStep.CONTINUE:
                 self.backfill(feed, step.backfill)
         except Exception as error:
             self._crash(error)
@@ -162,7 +162,7 @@ class FeedFetcher:
 
     def _end_backfill(self, backfill: Backfill, reason: str) -> None:
         try:
-            self._work.walked(
+            self._work.record_backfill_page(
                 BackfillStep(backfill, BackfillPage(backfill.feed, backfill.at, ()), NextStep.FAILED, reason)
             )
         except Exception as error:

@@ -26,7 +26,7 @@ class ImageFetcher:
 
     :param send: hands a request to Scrapy
     :param crash: stops the spider
-    :param is_tolerated: whether it is not the picture's fault that a request to a host failed with this
+    :param should_release: whether it is not the picture's fault that a request to a host failed with this
     :param refill: has more fetched: from a host, or from all
     :param most: from one host at once
     """
@@ -37,11 +37,11 @@ class ImageFetcher:
         send: Callable[[Request], None],
         crash: Callable[[BaseException], None],
         *,
-        is_tolerated: Callable[[str, BaseException | None], bool],
+        should_release: Callable[[str, BaseException | None], bool],
         refill: Callable[[str | None], None],
         most: int,
     ) -> None:
-        self._work, self._send, self._crash, self._is_tolerated = work, send, crash, is_tolerated
+        self._work, self._send, self._crash, self._should_release = work, send, crash, should_release
         self._refill, self._most = refill, most
         self._on_the_wire: Counter[str] = Counter()  # by host
 
@@ -53,7 +53,7 @@ class ImageFetcher:
                 request = self._request(url, host)
             except ValueError as error:  # Scrapy will not have the address
                 reason = f"the address {url[:100]!r} cannot be asked for: {error}"
-                self._work.failed(url, Failure(url, FailureKind.UNREADABLE, reason))
+                self._work.record_failure(url, Failure(url, FailureKind.UNREADABLE, reason))
             else:
                 self._on_the_wire[host] += 1
                 self._send(request)
@@ -71,7 +71,7 @@ class ImageFetcher:
 
     def _read(self, response: Response, url: str, host: str, began: float) -> None:
         try:
-            self._work.answered(url, response.meta[ANSWER], round((time.monotonic() - began) * 1000))
+            self._work.record_response(url, response.meta[ANSWER], round((time.monotonic() - began) * 1000))
         except Exception as error:
             self._crash(error)
         self._leave(host)
@@ -80,10 +80,10 @@ class ImageFetcher:
         request: Request = failure.request  # type: ignore[attr-defined]
         url, host = request.cb_kwargs["url"], request.cb_kwargs["host"]
         try:
-            if self._is_tolerated(host, failure.value):
+            if self._should_release(host, failure.value):
                 self._work.release(url)
             else:
-                self._work.failed(url, failures.of_exception(failure.value, url, urls.host(request.url)))
+                self._work.record_failure(url, failures.of_exception(failure.value, url, urls.host(request.url)))
         except Exception as error:
             self._crash(error)
         self._leave(host)

@@ -15,10 +15,10 @@ class Fetcher(Protocol):
     """A spider that is open, as those see it who have work for it."""
 
     def poll(self, feed: Feed) -> None:
-        """Read a feed's list; :meth:`WorkQueue.polled` is told what came of it."""
+        """Read a feed's list; :meth:`FeedTasks.record_poll` is told what came of it."""
 
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
-        """Read a stretch of a list's past; :meth:`WorkQueue.walked` is told of each page."""
+        """Read a stretch of a list's past; :meth:`FeedTasks.record_backfill_page` is told of each page."""
 
     def refill(self, host: str | None = None) -> None:
         """Look for articles to fetch: from one host, or from all."""
@@ -30,16 +30,16 @@ class Fetcher(Protocol):
 class FeedTasks(Protocol):
     """What becomes of lists that are read. Any method may raise: the spider then stops."""
 
-    def known(self, feed: str, docids: Collection[str]) -> set[str]:
+    def known_docids(self, feed: str, docids: Collection[str]) -> set[str]:
         """Those of ``docids`` that an earlier poll of ``feed`` left nothing unread below of."""
 
     def validators(self, feed: str) -> Validators | None:
         """What the list of ``feed`` is to be asked with whether it has changed; None when it is simply asked."""
 
-    def polled(self, poll: Poll) -> bool:
+    def record_poll(self, poll: Poll) -> bool:
         """A poll has ended: record what it saw; return whether that could be done."""
 
-    def walked(self, step: BackfillStep) -> bool:
+    def record_backfill_page(self, step: BackfillStep) -> bool:
         """A page of a walk was read: record it; return whether to go on."""
 
 
@@ -58,13 +58,13 @@ class ArticleTasks(Protocol):
     def release(self, entry: Entry) -> None:
         """An entry was not asked for after all: its host wants rest, or the spider closes."""
 
-    def answered(self, entry: Entry, answer: RawResponse, milliseconds: int) -> None:
+    def record_response(self, entry: Entry, answer: RawResponse, milliseconds: int) -> None:
         """An answer came to the request for an entry's page, whatever it is; it took so long."""
 
-    def failed(self, entry: Entry, failure: Failure) -> None:
+    def record_failure(self, entry: Entry, failure: Failure) -> None:
         """No answer came, or none that could be taken in."""
 
-    def patience(self, host: str) -> float | None:
+    def backoff_wait(self, host: str) -> float | None:
         """Seconds until a resting host may be asked again; None when it is not worth waiting for."""
 
 
@@ -80,10 +80,10 @@ class ImageTasks(Protocol):
     def release(self, url: str) -> None:
         """A picture was not asked for after all: its host wants rest, or the spider closes."""
 
-    def answered(self, url: str, answer: RawResponse, milliseconds: int) -> None:
+    def record_response(self, url: str, answer: RawResponse, milliseconds: int) -> None:
         """An answer came to the request for a picture, whatever it is; it took so long."""
 
-    def failed(self, url: str, failure: Failure) -> None:
+    def record_failure(self, url: str, failure: Failure) -> None:
         """No answer came, or none that could be taken in."""
 
 
@@ -91,7 +91,7 @@ class WorkQueue(Protocol):
     """Where work comes from and its outcomes go."""
 
     @property
-    def lists(self) -> FeedTasks:
+    def feeds(self) -> FeedTasks:
         """Of lists."""
 
     @property
@@ -99,14 +99,14 @@ class WorkQueue(Protocol):
         """Of articles."""
 
     @property
-    def pictures(self) -> ImageTasks:
+    def images(self) -> ImageTasks:
         """Of their pictures."""
 
-    def start(self, fetching: Fetcher) -> None:
+    def spider_opened(self, fetcher: Fetcher) -> None:
         """A spider has opened. It takes the place of any that there was."""
 
-    def closed(self) -> None:
+    def spider_closed(self) -> None:
         """The spider is closed: what it has not fetched is no longer in hand. Another one may open."""
 
-    async def stop(self) -> None:
+    async def drain(self) -> None:
         """All is over: bring what has been fetched to the disk."""

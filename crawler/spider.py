@@ -58,12 +58,12 @@ class FeedSpider(Spider):
         self.closing = False  # nothing more may be sent
         self.transferring = 0  # requests on the wire
         self._config, self._work, self._now, self._on_crash = config, work, now, on_crash
-        self._lists = FeedFetcher(work.lists, now, self._send, self.crash, config.schedule.pages)
+        self._lists = FeedFetcher(work.feeds, now, self._send, self.crash, config.schedule.pages)
         self._pictures = ImageFetcher(
-            work.pictures,
+            work.images,
             self._send,
             self.crash,
-            is_tolerated=self._is_tolerated,
+            should_release=self._should_release,
             refill=self.refill,
             most=config.network.concurrency,
         )
@@ -82,7 +82,7 @@ class FeedSpider(Spider):
     async def start(self) -> AsyncIterator[Request]:
         """Nothing by itself: what is to be read is asked for once the spider is open."""
         try:
-            self._work.start(self)
+            self._work.spider_opened(self)
         except Exception as error:  # Scrapy would log it and wait for ever
             self.crash(error)
         return
@@ -100,7 +100,7 @@ class FeedSpider(Spider):
         """Nothing more will come."""
         for timer in self._waiting.values():
             timer.cancel()
-        self._work.closed()
+        self._work.spider_closed()
 
     def poll(self, feed: Feed) -> None:
         """See Fetching."""
@@ -113,7 +113,7 @@ class FeedSpider(Spider):
     def refill(self, host: str | None = None) -> None:
         """Hand Scrapy as many articles as keep its slots busy, and not many more: of one host, or of all."""
         try:
-            hosts = [host] if host else [*self._work.articles.hosts(), *self._work.pictures.hosts()]
+            hosts = [host] if host else [*self._work.articles.hosts(), *self._work.images.hosts()]
             for each in dict.fromkeys(hosts):
                 self._refill_host(each)
         except Exception as error:
@@ -130,7 +130,7 @@ class FeedSpider(Spider):
                 request = self._article_request(entry, host)
             except ValueError as error:  # Scrapy will not have the address
                 reason = f"the address {entry.url[:100]!r} cannot be asked for: {error}"
-                self._work.articles.failed(entry, Failure(entry.docid, FailureKind.UNREADABLE, reason))
+                self._work.articles.record_failure(entry, Failure(entry.docid, FailureKind.UNREADABLE, reason))
             else:
                 self._on_the_wire[host] += 1
                 self._send(request)
@@ -141,7 +141,7 @@ class FeedSpider(Spider):
         """Whether a host must not be asked now; it is called again when its rest is worth waiting for."""
         if not self.backoffs.current(host):
             return False
-        if (seconds := self._work.articles.patience(host)) is not None:
+        if (seconds := self._work.articles.backoff_wait(host)) is not None:
             self._waiting[host] = asyncio.get_running_loop().call_later(seconds, self._wake, host)
         return True
 
@@ -163,7 +163,7 @@ class FeedSpider(Spider):
         try:
             self._on_the_wire[host] -= 1
             milliseconds = round((time.monotonic() - began) * 1000)
-            self._work.articles.answered(entry, response.meta[ANSWER], milliseconds)
+            self._work.articles.record_response(entry, response.meta[ANSWER], milliseconds)
         except Exception as error:
             self.crash(error)
         self.refill(host)
@@ -174,17 +174,17 @@ class FeedSpider(Spider):
         entry, host = request.cb_kwargs["entry"], request.cb_kwargs["host"]
         try:
             self._on_the_wire[host] -= 1
-            if self._is_tolerated(host, failure.value):
+            if self._should_release(host, failure.value):
                 self._work.articles.release(entry)
             else:
-                self._work.articles.failed(
+                self._work.articles.record_failure(
                     entry, failures.of_exception(failure.value, entry.docid, urls.host(request.url))
                 )
         except Exception as error:
             self.crash(error)
         self.refill(host)
 
-    def _is_tolerated(self, host: str, error: BaseException | None) -> bool:
+    def _should_release(self, host: str, error: BaseException | None) -> bool:
         """Whether it says nothing of what was asked for that a request to a host failed with this."""
         if isinstance(error, HostBackedOffError) and self.backoffs.current(host):
             return True  # not so when it is a redirect's host that rests: this one may be asked

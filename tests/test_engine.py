@@ -14,24 +14,24 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from config.model import Settings
 from crawler.engine import Engine
-from crawler.http.backoff import Rests
+from crawler.http.backoff import HostBackoffs
 
 def now():
     return datetime.now(UTC)
 
 class Work:
-    lists, articles, pictures = None, SimpleNamespace(hosts=tuple), SimpleNamespace(hosts=tuple)
-    def start(self, fetching):
+    feeds, articles, images = None, SimpleNamespace(hosts=tuple), SimpleNamespace(hosts=tuple)
+    def spider_opened(self, fetcher):
         raise ValueError("no work can be had")
-    def closed(self):
+    def spider_closed(self):
         pass
-    async def stop(self):
+    async def drain(self):
         pass
 
 async def main():
     await asyncio.Event().wait()
 
-Engine(Settings(feeds=()), Work(), Rests(timedelta(seconds=1), now), now, main).run()
+Engine(Settings(feeds=()), Work(), HostBackoffs(timedelta(seconds=1), now), now, main).run()
 """
 
 

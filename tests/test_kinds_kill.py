@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from crawler.listings import rss as rss_list
-from crawler.paging.backfill import begin, take_only_page
+from crawler.paging.backfill import apply_single_page, begin_backfill
 from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.running import Running
@@ -31,8 +31,10 @@ def test_a_pinned_old_item_does_not_make_a_months_history_of_a_one_page_list_com
     pinned = one(99, now - timedelta(days=30))
     for order in ([pinned, *items], [*items, pinned]):
         listing = rss_list.read(channel(*order), "application/xml", feed_of("rss"))
-        backfill = begin("it", now - timedelta(days=25), now, now, meets_known=False, history=False, most_pages=10)
-        step = take_only_page(backfill, listing)
+        backfill = begin_backfill(
+            "it", now - timedelta(days=25), now, now, must_meet_known=False, history=False, max_pages=10
+        )
+        step = apply_single_page(backfill, listing)
         assert step.backfill.covered is None or step.backfill.covered.start > now - timedelta(days=1)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing, Validators
-from crawler.paging.poll import KNOWN_PAGES, NextPage, PollState, read_only_page, read_page
+from crawler.paging.poll import KNOWN_PAGES, NextPage, PollState, add_page, add_single_page
 
 AT = datetime(2026, 9, 30, 2, tzinfo=UTC)
 URL = "https://finance.sina.com.cn/a/doc-i{}.shtml"
@@ -30,13 +30,13 @@ def listing(docids: str) -> Listing:
     )
 
 
-def read(pages: list[str], known: str = "", most_pages: int = 20) -> tuple[PollState, NextPage]:
+def read(pages: list[str], known: str = "", max_pages: int = 20) -> tuple[PollState, NextPage]:
     """Read a list as the spider does: page by page, as long as it is told to; an empty page ends every list."""
-    reading, what = PollState("china", AT), NextPage.READ_ON
+    reading, what = PollState("china", AT), NextPage.CONTINUE
     for page in [*pages, ""]:
-        if what is not NextPage.READ_ON:
+        if what is not NextPage.CONTINUE:
             break
-        reading, what = read_page(reading, listing(page), set(page) & set(known), most_pages)
+        reading, what = add_page(reading, listing(page), set(page) & set(known), max_pages)
     return reading, what
 
 
@@ -47,20 +47,20 @@ def read(pages: list[str], known: str = "", most_pages: int = 20) -> tuple[PollS
         (["abc", "def"], "", 3, NextPage.END),
         ([], "", 1, NextPage.END),
         # A page of known items proves little, two of them enough; what lies below them is not read.
-        (["abc", "def", "ghi"], "abcdefghi", 2, NextPage.KNOWN_GROUND),
-        (["axc", "def", "ghi", "jkl"], "acdefghijkl", 3, NextPage.KNOWN_GROUND),
+        (["abc", "def", "ghi"], "abcdefghi", 2, NextPage.CAUGHT_UP),
+        (["axc", "def", "ghi", "jkl"], "acdefghijkl", 3, NextPage.CAUGHT_UP),
         # The first known item proves nothing, and no single known page does.
-        (["abc", "dex", "fgh", "ijk", "lmn"], "abcdefghijklmn", 4, NextPage.KNOWN_GROUND),
+        (["abc", "dex", "fgh", "ijk", "lmn"], "abcdefghijklmn", 4, NextPage.CAUGHT_UP),
         (["abc", "xyz", "def", "uvw"], "abcdef", 5, NextPage.END),
         # Items that slip to the next page while the list is read count as known there, but not alone.
-        (["axc", "cde", "fgh", "ijk"], "acdefghijk", 3, NextPage.KNOWN_GROUND),
+        (["axc", "cde", "fgh", "ijk"], "acdefghijk", 3, NextPage.CAUGHT_UP),
         (["abc", "cde", "efg"], "", 4, NextPage.END),
         # A page that repeats what was read ends the list: the API gives its last page again and again.
         (["abc", "abc", "def"], "", 2, NextPage.END),
         (["abc", "cb", "def"], "", 2, NextPage.END),
         # Items that cannot be understood are no reason to stop.
         (["!!!", "abc"], "", 3, NextPage.END),
-        (["ab!", "def", "ghi"], "abdefghi", 2, NextPage.KNOWN_GROUND),
+        (["ab!", "def", "ghi"], "abdefghi", 2, NextPage.CAUGHT_UP),
     ],
 )
 def test_a_list_is_read_on_until_known_ground_or_its_end(
@@ -71,18 +71,18 @@ def test_a_list_is_read_on_until_known_ground_or_its_end(
 
 
 @pytest.mark.parametrize(
-    ("pages", "known", "most_pages", "what"),
+    ("pages", "known", "max_pages", "what"),
     [
         (["abc", "def", "ghi"], "", 2, NextPage.LIMIT),
         (["abc"], "", 1, NextPage.LIMIT),
         (["abc"], "abc", 1, NextPage.LIMIT),  # one known page is not known ground
-        (["abc", "def"], "abcdef", 2, NextPage.KNOWN_GROUND),  # known ground on the last page allowed is no limit
+        (["abc", "def"], "abcdef", 2, NextPage.CAUGHT_UP),  # known ground on the last page allowed is no limit
         (["abc", "abc"], "", 2, NextPage.END),
         ([], "", 1, NextPage.END),
     ],
 )
-def test_a_poll_stops_at_its_page_limit(pages: list[str], known: str, most_pages: int, what: NextPage) -> None:
-    assert read(pages, known, most_pages)[1] is what
+def test_a_poll_stops_at_its_page_limit(pages: list[str], known: str, max_pages: int, what: NextPage) -> None:
+    assert read(pages, known, max_pages)[1] is what
 
 
 def test_known_ground_takes_so_many_known_pages_in_a_row() -> None:
@@ -104,13 +104,13 @@ def test_known_entries_are_in_the_poll_too() -> None:
 
 def test_of_an_item_that_a_page_lists_twice_the_first_sight_counts() -> None:
     page = Listing((entry("a", "newer"), entry("b"), entry("a", "older")))
-    reading, _ = read_page(PollState("china", AT), page, set(), 20)
+    reading, _ = add_page(PollState("china", AT), page, set(), 20)
     assert {found.docid: found.title for found in reading.entries} == {"a": "newer", "b": ""}
 
 
 def test_an_item_that_a_page_lists_twice_stands_in_its_first_place() -> None:
     page = Listing((entry("a"), entry("b"), entry("a")))
-    assert [found.docid for found in read_page(PollState("china", AT), page, set(), 20)[0].entries] == ["a", "b"]
+    assert [found.docid for found in add_page(PollState("china", AT), page, set(), 20)[0].entries] == ["a", "b"]
 
 
 def test_a_reading_becomes_a_poll_as_far_as_it_came() -> None:
@@ -133,9 +133,9 @@ def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
         docids = [docid for docid, _, _ in rows]
         listed |= set(docids)
         page = Listing(tuple(entry(docid, title) for docid, _, title in rows))
-        reading, what = read_page(PollState("all", AT), page, set(docids) & known, 20)
-        if what is NextPage.READ_ON:
-            reading, what = read_page(reading, Listing(()), set(), 20)
+        reading, what = add_page(PollState("all", AT), page, set(docids) & known, 20)
+        if what is NextPage.CONTINUE:
+            reading, what = add_page(reading, Listing(()), set(), 20)
         assert what is NextPage.END
         taken |= {found.docid for found in reading.poll(caught_up=True).entries}
         known |= taken
@@ -153,13 +153,13 @@ def test_of_three_days_of_real_polls_no_docid_is_missed(shared: Path) -> None:
     ],
 )
 def test_a_list_of_one_page_meets_what_was_known_at_its_end(page: str, known: str, met: bool) -> None:
-    after = read_only_page(PollState("china", AT), listing(page), set(known))
+    after = add_single_page(PollState("china", AT), listing(page), set(known))
     poll = after.poll(caught_up=True)
     assert (poll.reaches_known, poll.pages, [each.docid for each in poll.entries]) == (met, 1, list(page))
 
 
 def test_what_vouches_for_a_list_goes_with_its_entries() -> None:
     validators = Validators('"1"', None)
-    after = read_only_page(PollState("china", AT, validators=validators), listing("aab"), set())
+    after = add_single_page(PollState("china", AT, validators=validators), listing("aab"), set())
     assert after.poll(caught_up=True).validators == validators
     assert [each.docid for each in after.poll(caught_up=True).entries] == ["a", "b"]

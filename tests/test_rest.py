@@ -41,7 +41,7 @@ def backoffs(clock: Clock) -> HostBackoffs:
 def span_after(retry_after: str | None) -> timedelta:
     """How long a host rests after a first refusal that says this."""
     told: list[HostBackoff] = []
-    HostBackoffs(FIRST, lambda: START, on_backoff=told.append).refused(HOST, 429, retry_after)
+    HostBackoffs(FIRST, lambda: START, on_backoff=told.append).record_refusal(HOST, 429, retry_after)
     return told[0].until - START
 
 
@@ -51,7 +51,7 @@ def test_a_host_that_refused_nothing_may_be_asked(backoffs: HostBackoffs) -> Non
 
 
 def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(backoffs: HostBackoffs) -> None:
-    backoffs.refused(HOST, 456, None)
+    backoffs.record_refusal(HOST, 456, None)
     assert backoffs.current(HOST) == HostBackoff(
         HOST, START + FIRST, 1, from_retry_after=False, reason="it answered 456"
     )
@@ -63,7 +63,7 @@ def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(backoffs: HostBackof
 
 
 def test_a_rest_ends_at_its_time(backoffs: HostBackoffs, clock: Clock) -> None:
-    backoffs.refused(HOST, 403, None)
+    backoffs.record_refusal(HOST, 403, None)
     clock.go_on(FIRST - timedelta(milliseconds=1))
     assert backoffs.current(HOST)
     clock.go_on(timedelta(milliseconds=1))
@@ -73,7 +73,7 @@ def test_a_rest_ends_at_its_time(backoffs: HostBackoffs, clock: Clock) -> None:
 def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(backoffs: HostBackoffs, clock: Clock) -> None:
     spans = []
     for _ in range(40):
-        backoffs.refused(HOST, 429, None)
+        backoffs.record_refusal(HOST, 429, None)
         backoff = backoffs.current(HOST)
         assert backoff is not None
         spans.append(backoff.until - clock.now)
@@ -84,7 +84,7 @@ def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(backoffs: Host
 
 def test_refusals_of_requests_sent_before_the_rest_began_count_once(backoffs: HostBackoffs, clock: Clock) -> None:
     for status in (429, 429, 403):
-        backoffs.refused(HOST, status, "3600")
+        backoffs.record_refusal(HOST, status, "3600")
         clock.go_on(timedelta(seconds=1))
     backoff = backoffs.current(HOST)
     assert backoff is not None
@@ -92,23 +92,23 @@ def test_refusals_of_requests_sent_before_the_rest_began_count_once(backoffs: Ho
 
 
 def test_an_answer_sent_before_the_rest_began_does_not_end_it(backoffs: HostBackoffs) -> None:
-    backoffs.refused(HOST, 429, None)
-    backoffs.answered(HOST)
+    backoffs.record_refusal(HOST, 429, None)
+    backoffs.record_answer(HOST)
     assert backoffs.current(HOST)
 
 
 def test_an_answer_after_the_rest_ends_it_and_the_count(clock: Clock) -> None:
     answered: list[str] = []
     told: list[HostBackoff] = []
-    backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append, on_answer=answered.append)
-    backoffs.answered(HOST)
+    backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append, on_recovery=answered.append)
+    backoffs.record_answer(HOST)
     assert answered == [], "a host that did not rest has nothing to end"
     for _ in range(2):
-        backoffs.refused(HOST, 429, None)
+        backoffs.record_refusal(HOST, 429, None)
         clock.go_on(LONGEST)
-    backoffs.answered(HOST)
-    backoffs.answered(HOST)
-    backoffs.refused(HOST, 429, None)
+    backoffs.record_answer(HOST)
+    backoffs.record_answer(HOST)
+    backoffs.record_refusal(HOST, 429, None)
     assert answered == [HOST]
     assert [backoff.failures for backoff in told] == [1, 2, 1]
 
@@ -150,7 +150,7 @@ def test_whatever_a_host_says_its_rest_is_bounded(retry_after: str) -> None:
 
 def test_what_a_host_stated_holds_in_later_runs(clock: Clock) -> None:
     past = HostBackoff(HOST, START + timedelta(hours=3), 4, from_retry_after=True, reason="it answered 429")
-    backoffs = HostBackoffs(FIRST, clock, past=[past])
+    backoffs = HostBackoffs(FIRST, clock, stored=[past])
     assert backoffs.current(HOST) == past
     clock.go_on(timedelta(hours=3))
     assert backoffs.current(HOST) is None
@@ -159,17 +159,17 @@ def test_what_a_host_stated_holds_in_later_runs(clock: Clock) -> None:
 def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None:
     told: list[HostBackoff] = []
     past = HostBackoff(HOST, START + timedelta(hours=1), 3, from_retry_after=False, reason="it answered 403")
-    backoffs = HostBackoffs(FIRST, clock, past=[past], on_backoff=told.append)
+    backoffs = HostBackoffs(FIRST, clock, stored=[past], on_backoff=told.append)
     backoffs.check(HOST)  # a new run may ask once
-    backoffs.refused(HOST, 403, None)
+    backoffs.record_refusal(HOST, 403, None)
     assert told == [HostBackoff(HOST, START + FIRST * 8, 4, from_retry_after=False, reason="it answered 403")]
 
 
 def test_a_past_rest_is_forgotten_when_the_host_answers(clock: Clock) -> None:
     answered: list[str] = []
     past = HostBackoff(HOST, START - timedelta(days=1), 7, from_retry_after=True, reason="it answered 403")
-    backoffs = HostBackoffs(FIRST, clock, past=[past], on_answer=answered.append)
-    backoffs.answered(HOST)
+    backoffs = HostBackoffs(FIRST, clock, stored=[past], on_recovery=answered.append)
+    backoffs.record_answer(HOST)
     assert answered == [HOST]
 
 
@@ -177,7 +177,7 @@ def test_a_host_that_goes_on_refusing_after_the_rest_it_stated_rests_longer(cloc
     told: list[HostBackoff] = []
     backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append)
     for _ in range(4):
-        backoffs.refused(HOST, 429, "0")
+        backoffs.record_refusal(HOST, 429, "0")
         clock.go_on(told[-1].until - clock.now)
     spans = [timedelta(0), 2 * FIRST, 4 * FIRST, 8 * FIRST]
     assert [backoff.until for backoff in told] == [START + sum(spans[: n + 1], timedelta()) for n in range(4)]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.listings.roll import PAGE_SIZE
-from crawler.paging.bisect import CLOSE, PageBisection, found_above, is_close, next_probe
+from crawler.paging.bisect import MAX_CLOSE_PAGES, PageBisection, is_close, next_probe, record_above
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ def find(published: list[datetime], goal: datetime, *, total: bool) -> tuple[Pag
         probes.append(page)
         shown = published[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         if shown and shown[-1] > goal:
-            search = found_above(search, page, shown[0], shown[-1], len(published) if total else None)
+            search = record_above(search, page, shown[0], shown[-1], len(published) if total else None)
         elif page == 1:
             break
         else:
@@ -85,6 +85,6 @@ def test_what_is_found_lies_above_and_little_more_does(gaps: list[int], goal: in
     search, probes = find(published, wanted, total=total)
     pages = [published[place : place + PAGE_SIZE] for place in range(0, len(published), PAGE_SIZE)]
     above = sum(page[-1] > wanted for page in pages)
-    assert search.near <= above < search.near + CLOSE
+    assert search.near <= above < search.near + MAX_CLOSE_PAGES
     assert len(probes) <= 15
     assert len(set(probes)) == len(probes)

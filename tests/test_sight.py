@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing
-from crawler.paging.page import ListingPage, sight
+from crawler.paging.page import ListingPage, listing_page
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -17,7 +17,7 @@ def seen(minutes: list[float | None], *, page: int = 1, size: int = 50, total: i
     """A page with articles of so many minutes ago; None: without a time."""
     times = [None if ago is None else NOW - timedelta(minutes=ago) for ago in minutes]
     entries = tuple(Entry(str(n), "https://x/", "", time, *[None] * 4) for n, time in enumerate(times))
-    return sight(page, size, Listing(entries, (), total), meets=False)
+    return listing_page(page, size, Listing(entries, (), total), shows_known=False)
 
 
 def ago(minutes: float) -> datetime:
@@ -75,6 +75,6 @@ def test_a_short_page_ends_a_list_that_says_so_itself(count: int, page: int, tot
 
 def test_an_item_that_cannot_be_understood_takes_a_place() -> None:
     failures = tuple(Failure(f"item{n}", FailureKind.UNREADABLE, "") for n in range(10))
-    page = sight(2, 10, Listing((), failures, 20), meets=True)
-    assert (page.place, page.count, page.is_short, page.meets) == (10, 10, False, True)
+    page = listing_page(2, 10, Listing((), failures, 20), shows_known=True)
+    assert (page.place, page.count, page.is_short, page.shows_known) == (10, 10, False, True)
     assert ("item3", None) in page.items

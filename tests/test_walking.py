@@ -19,10 +19,10 @@ from crawler.paging.backfill import (
     BackfillStep,
     NextStep,
     PageRequest,
-    advance,
-    begin,
-    question,
-    take_only_page,
+    apply_page,
+    apply_single_page,
+    begin_backfill,
+    next_request,
 )
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
@@ -88,7 +88,7 @@ class Journal:
 
     @property
     def docids(self) -> set[str]:
-        return {entry.docid for step in self.legs for entry in step.stretch.entries}
+        return {entry.docid for step in self.legs for entry in step.page.entries}
 
     @property
     def last(self) -> BackfillStep:
@@ -96,7 +96,7 @@ class Journal:
 
     @property
     def covered(self) -> Span | None:
-        return self.last.stretch.covered
+        return self.last.page.covered
 
 
 def go(
@@ -109,12 +109,12 @@ def go(
     """Walk as the spider does; what it lists is known from then on."""
     listed, journal = set(known), Journal([])
     while len(journal.legs) < legs:
-        listing = revision_files.response(question(backfill))
+        listing = revision_files.response(next_request(backfill))
         docids = {entry.docid for entry in listing.entries}
-        journal.legs.append(advance(backfill, listing, docids & listed))
+        journal.legs.append(apply_page(backfill, listing, docids & listed))
         listed |= docids
         backfill = journal.last.backfill
-        if journal.last.what is not NextStep.ON:
+        if journal.last.next_step is not NextStep.CONTINUE:
             break
         between(backfill)
     return journal
@@ -124,13 +124,13 @@ def stretch(
     newest: float,
     oldest: float,
     *,
-    meets_known: bool = False,
+    must_meet_known: bool = False,
     history: bool = False,
-    most_pages: int = 500,
+    max_pages: int = 500,
 ) -> Backfill:
     """A walk from so many minutes ago back to so many."""
-    return begin(
-        "china", ago(oldest), ago(newest), NOW, meets_known=meets_known, history=history, most_pages=most_pages
+    return begin_backfill(
+        "china", ago(oldest), ago(newest), NOW, must_meet_known=must_meet_known, history=history, max_pages=max_pages
     )
 
 
@@ -144,10 +144,10 @@ def stretch(
 def test_a_stretch_is_read_whole(newest: float, oldest: float, history: bool) -> None:
     revision_files = Shelf.of(3000)
     journal = go(revision_files, stretch(newest, oldest, history=history))
-    assert (journal.last.what, journal.last.reason) == (NextStep.DONE, "")
+    assert (journal.last.next_step, journal.last.reason) == (NextStep.DONE, "")
     assert journal.covered == Span(ago(oldest), ago(newest))
     assert journal.docids >= revision_files.within(journal.covered)
-    assert journal.last.stretch.oldest_available is None
+    assert journal.last.page.oldest_available is None
 
 
 def test_history_reads_little_besides_the_stretch() -> None:
@@ -173,7 +173,7 @@ def test_a_thousand_articles_take_few_pages() -> None:
 
 
 def test_the_covered_stretch_grows_downwards_only() -> None:
-    spans = [step.stretch.covered for step in go(Shelf.of(3000), stretch(1000, 2000)).legs]
+    spans = [step.page.covered for step in go(Shelf.of(3000), stretch(1000, 2000)).legs]
     starts = [span.start for span in spans if span]
     assert starts == sorted(starts, reverse=True)
     assert {span.end for span in spans if span} == {ago(1000)}
@@ -187,13 +187,14 @@ def test_each_leg_claims_only_what_was_read(history: bool) -> None:
     revision_files.items = [(published.replace(second=0), docid) for published, docid in revision_files.items]
     seen: set[str] = set()
     for step in go(revision_files, stretch(5, 30, history=history)).legs:
-        seen |= {entry.docid for entry in step.stretch.entries}
-        assert seen >= revision_files.within(step.stretch.covered)
+        seen |= {entry.docid for entry in step.page.entries}
+        assert seen >= revision_files.within(step.page.covered)
 
 
 def test_what_lies_in_the_future_is_not_claimed() -> None:
     journal = go(
-        Shelf.of(300), begin("china", ago(60), ago(-60), NOW, meets_known=False, history=False, most_pages=9)
+        Shelf.of(300),
+        begin_backfill("china", ago(60), ago(-60), NOW, must_meet_known=False, history=False, max_pages=9),
     )
     assert journal.covered == Span(ago(60), NOW)
 
@@ -207,11 +208,11 @@ def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
     revision_files = Shelf.of(4000)
     whole = go(revision_files, stretch(1000, 2000))
     first = go(revision_files, stretch(1000, 2000), legs=20)
-    assert first.last.what is NextStep.ON
+    assert first.last.next_step is NextStep.CONTINUE
     assert first.covered
     left = (NOW - first.covered.start) / MINUTE
     second = go(revision_files, stretch(left, 2000))
-    assert second.last.what is NextStep.DONE
+    assert second.last.next_step is NextStep.DONE
     assert second.covered == Span(ago(2000), first.covered.start)
     wanted = revision_files.within(Span(ago(2000), ago(1000)))
     assert (first.docids | second.docids) & wanted == whole.docids & wanted == wanted
@@ -219,8 +220,8 @@ def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
 
 def test_a_walk_stops_at_its_page_limit_and_can_go_on() -> None:
     revision_files = Shelf.of(4000)
-    journal = go(revision_files, stretch(0, 2000, most_pages=10))
-    assert (len(journal.legs), journal.last.what) == (10, NextStep.LIMIT)
+    journal = go(revision_files, stretch(0, 2000, max_pages=10))
+    assert (len(journal.legs), journal.last.next_step) == (10, NextStep.LIMIT)
     assert "10 pages" in journal.last.reason
     assert journal.docids >= revision_files.within(journal.covered) > set()
     more = go(revision_files, journal.last.backfill).last.backfill
@@ -240,8 +241,8 @@ def known_after(minutes: float, count: int = 3000) -> set[str]:
 @pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505), (500, 501)])
 def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: bool) -> None:
     known = known_after(oldest) | {str(n) for n in range(int(newest) + 1)}
-    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_known=True, history=history), known)
-    assert (journal.last.what, journal.last.reason) == (NextStep.DONE, "")
+    journal = go(Shelf.of(3000), stretch(newest, oldest, must_meet_known=True, history=history), known)
+    assert (journal.last.next_step, journal.last.reason) == (NextStep.DONE, "")
     assert journal.covered == Span(ago(oldest), ago(newest))
     assert journal.last.backfill.history is history
 
@@ -251,8 +252,8 @@ def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: 
 def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, oldest: float, history: bool) -> None:
     """What the walk itself has listed is no ground, nor is what polls have known above the gap."""
     known = {str(n) for n in range(int(newest) + 1)}
-    journal = go(Shelf.of(3000), stretch(newest, oldest, meets_known=True, history=history), known)
-    assert journal.last.what is NextStep.FAILED
+    journal = go(Shelf.of(3000), stretch(newest, oldest, must_meet_known=True, history=history), known)
+    assert journal.last.next_step is NextStep.FAILED
     assert "known" in journal.last.reason
     assert journal.covered
     assert ago(oldest) < journal.covered.start <= ago(oldest - 11)
@@ -260,9 +261,11 @@ def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, old
 
 
 def test_ground_a_little_above_the_old_end_will_do() -> None:
-    journal = go(Shelf.of(3000), stretch(500, 900, meets_known=True), known={"891"})
-    assert journal.last.what is NextStep.DONE
-    assert go(Shelf.of(3000), stretch(500, 900, meets_known=True), known={"889"}).last.what is NextStep.FAILED
+    journal = go(Shelf.of(3000), stretch(500, 900, must_meet_known=True), known={"891"})
+    assert journal.last.next_step is NextStep.DONE
+    assert (
+        go(Shelf.of(3000), stretch(500, 900, must_meet_known=True), known={"889"}).last.next_step is NextStep.FAILED
+    )
 
 
 def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
@@ -272,10 +275,10 @@ def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
     revision_files.items[:50] = [
         (ago(n / 100), str(n)) for n in range(50)
     ]  # busy now: the first guess leads far down
-    journal = go(revision_files, stretch(900, 1000, meets_known=True), known_after(1000))
-    first = next(step for step in journal.legs if {each.docid for each in step.stretch.entries} & known_after(1000))
+    journal = go(revision_files, stretch(900, 1000, must_meet_known=True), known_after(1000))
+    first = next(step for step in journal.legs if {each.docid for each in step.page.entries} & known_after(1000))
     assert first.backfill.search
-    assert journal.last.what is NextStep.DONE
+    assert journal.last.next_step is NextStep.DONE
 
 
 # The list's end
@@ -284,9 +287,9 @@ def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
 def test_a_list_that_ends_before_the_start_says_so() -> None:
     revision_files = Shelf.of(1234)
     journal = go(revision_files, stretch(1000, 5000))
-    assert journal.last.what is NextStep.DONE
+    assert journal.last.next_step is NextStep.DONE
     assert journal.last.reason == f"the list of china reaches back to {ago(1233).isoformat()} only"
-    assert journal.last.stretch.oldest_available == ago(1233)
+    assert journal.last.page.oldest_available == ago(1233)
     assert journal.covered == Span(ago(1233), ago(1000))
     assert journal.docids >= revision_files.within(journal.covered)
 
@@ -295,13 +298,13 @@ def test_a_list_that_ends_before_the_start_says_so() -> None:
 def test_short_lists_are_read_to_their_end(count: int) -> None:
     revision_files = Shelf.of(count)
     journal = go(revision_files, stretch(0, 5000))
-    assert (journal.last.what, journal.last.stretch.oldest_available) == (NextStep.DONE, ago(count - 1))
+    assert (journal.last.next_step, journal.last.page.oldest_available) == (NextStep.DONE, ago(count - 1))
     assert len(journal.docids) == count
 
 
 def test_a_list_that_ends_above_the_end_covers_nothing() -> None:
     journal = go(Shelf.of(500), stretch(2000, 3000))
-    assert (journal.last.what, journal.covered, journal.last.stretch.oldest_available) == (
+    assert (journal.last.next_step, journal.covered, journal.last.page.oldest_available) == (
         NextStep.DONE,
         None,
         ago(499),
@@ -309,15 +312,15 @@ def test_a_list_that_ends_above_the_end_covers_nothing() -> None:
 
 
 def test_a_list_that_ends_at_known_ground_closes_the_gap() -> None:
-    journal = go(Shelf.of(896), stretch(500, 900, meets_known=True), known_after(890))
-    assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(900), ago(500)))
-    assert journal.last.stretch.oldest_available == ago(895)
+    journal = go(Shelf.of(896), stretch(500, 900, must_meet_known=True), known_after(890))
+    assert (journal.last.next_step, journal.covered) == (NextStep.DONE, Span(ago(900), ago(500)))
+    assert journal.last.page.oldest_available == ago(895)
 
 
 def test_history_that_leaves_the_first_day_empty_is_not_believed() -> None:
     """The list may end there, or the parameters reach no further: page numbers tell which."""
     journal = go(Shelf.of(3000), stretch(0, 9000, history=True))
-    assert journal.last.stretch.oldest_available == ago(2999)
+    assert journal.last.page.oldest_available == ago(2999)
     assert journal.covered == Span(ago(2999), NOW)
     assert not journal.last.backfill.history
 
@@ -334,7 +337,7 @@ class Capped(Shelf):
 def test_a_list_that_stops_short_of_its_total_fails_and_is_no_floor() -> None:
     revision_files = Capped.of(3000)
     journal = go(revision_files, stretch(300, 2000))
-    assert (journal.last.what, journal.last.stretch.oldest_available) == (NextStep.FAILED, None)
+    assert (journal.last.next_step, journal.last.page.oldest_available) == (NextStep.FAILED, None)
     assert journal.last.reason == "the list of china brings nothing further from article 699 of 3000 on"
     assert journal.covered
     assert journal.covered.start > ago(700)
@@ -357,14 +360,14 @@ def test_a_single_empty_answer_ends_nothing(request_number: int, history: bool) 
     revision_files = Hiccup.of(3000)
     revision_files.empty = frozenset({request_number})
     journal = go(revision_files, stretch(1000, 2000, history=history))
-    assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(2000), ago(1000)))
+    assert (journal.last.next_step, journal.covered) == (NextStep.DONE, Span(ago(2000), ago(1000)))
     assert len(journal.legs) < 55
 
 
 @pytest.mark.parametrize("history", [True, False])
 def test_a_list_that_is_always_empty_fails_soon(history: bool) -> None:
     journal = go(Shelf(), stretch(1000, 2000, history=history))
-    assert (journal.last.what, journal.covered) == (NextStep.FAILED, None)
+    assert (journal.last.next_step, journal.covered) == (NextStep.FAILED, None)
     assert len(journal.legs) <= 3
     assert "empty" in journal.last.reason
 
@@ -380,7 +383,7 @@ class Stuck(Shelf):
 @pytest.mark.parametrize(("newest", "oldest"), [(0, 2000), (1000, 2000)])
 def test_a_list_that_repeats_one_page_fails_soon(newest: float, oldest: float, history: bool) -> None:
     journal = go(Stuck.of(3000), stretch(newest, oldest, history=history))
-    assert journal.last.what is NextStep.FAILED
+    assert journal.last.next_step is NextStep.FAILED
     assert len(journal.legs) < 40
     assert not journal.covered or journal.covered.start > ago(50)
 
@@ -395,7 +398,7 @@ class Fixed(Shelf):
 def test_pages_that_do_not_meet_are_not_joined() -> None:
     revision_files = Fixed.of(3000)
     journal = go(revision_files, stretch(0, 2000))
-    assert journal.last.what is NextStep.FAILED
+    assert journal.last.next_step is NextStep.FAILED
     assert journal.docids >= revision_files.within(journal.covered)
 
 
@@ -409,16 +412,16 @@ def test_an_old_article_pinned_on_top_claims_nothing(history: bool) -> None:
     seen: set[str] = set()
     journal = go(revision_files, stretch(0, 800, history=history))
     for step in journal.legs:
-        seen |= {entry.docid for entry in step.stretch.entries}
-        assert seen >= revision_files.within(step.stretch.covered)
-    assert journal.last.what is NextStep.DONE
+        seen |= {entry.docid for entry in step.page.entries}
+        assert seen >= revision_files.within(step.page.covered)
+    assert journal.last.next_step is NextStep.DONE
 
 
 def test_a_list_in_another_order_is_not_walked() -> None:
     revision_files = Shelf.of(500)
     random.Random(4).shuffle(revision_files.items)
     journal = go(revision_files, stretch(0, 400))
-    assert (journal.last.what, journal.covered) == (NextStep.FAILED, None)
+    assert (journal.last.next_step, journal.covered) == (NextStep.FAILED, None)
     assert "not ordered by time" in journal.last.reason
 
 
@@ -428,7 +431,7 @@ def test_pages_without_times_claim_nothing() -> None:
             return Listing(tuple(entry(docid, None) for _, docid in page), (), total)
 
     journal = go(Timeless.of(120), stretch(0, 60))
-    assert (journal.last.what, journal.covered) == (NextStep.DONE, None)
+    assert (journal.last.next_step, journal.covered) == (NextStep.DONE, None)
     assert "no time" in journal.last.reason
     assert len(journal.docids) == 120
 
@@ -445,15 +448,15 @@ def test_items_that_cannot_be_understood_are_handed_on_and_keep_their_places() -
         (published, str(3 * int(docid))) for published, docid in revision_files.items[100:230]
     ]
     journal = go(revision_files, stretch(0, 400))
-    failed = {failure.subject for step in journal.legs for failure in step.stretch.failures}
-    assert journal.last.what is NextStep.DONE
+    failed = {failure.subject for step in journal.legs for failure in step.page.failures}
+    assert journal.last.next_step is NextStep.DONE
     assert journal.docids | failed >= revision_files.within(Span(ago(400), NOW))
 
 
 def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
     backfill = stretch(0, 60)
     listing = Listing((entry("a", ago(1)), entry("b", ago(2)), entry("a", ago(3))), (), 3)
-    kept = advance(backfill, listing, set()).stretch
+    kept = apply_page(backfill, listing, set()).page
     assert isinstance(kept, BackfillPage)
     assert [(each.docid, each.published) for each in kept.entries] == [("a", ago(1)), ("b", ago(2))]
 
@@ -465,8 +468,10 @@ def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
 @pytest.mark.parametrize(("newest", "oldest"), [(0, 900), (300, 900), (2500, 2900)])
 def test_where_history_is_odd_page_numbers_do_it(history: str, newest: float, oldest: float) -> None:
     revision_files = Shelf.of(4000, history=history)
-    journal = go(revision_files, stretch(newest, oldest, history=True, meets_known=True), known_after(oldest, 4000))
-    assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(oldest), ago(newest)))
+    journal = go(
+        revision_files, stretch(newest, oldest, history=True, must_meet_known=True), known_after(oldest, 4000)
+    )
+    assert (journal.last.next_step, journal.covered) == (NextStep.DONE, Span(ago(oldest), ago(newest)))
     assert journal.docids >= revision_files.within(journal.covered)
     assert not journal.last.backfill.history
     turns = [step.reason for step in journal.legs if step.reason]
@@ -476,19 +481,19 @@ def test_where_history_is_odd_page_numbers_do_it(history: str, newest: float, ol
 
 def test_history_that_does_not_say_how_much_there_is_is_not_believed_at_its_end() -> None:
     journal = go(Shelf.of(1000, history="short", tells_total=False), stretch(0, 146, history=True))
-    assert (journal.last.what, journal.last.backfill.history) == (NextStep.DONE, False)
+    assert (journal.last.next_step, journal.last.backfill.history) == (NextStep.DONE, False)
     assert journal.docids >= {str(n) for n in range(147)}
 
 
 def test_what_history_has_covered_is_not_read_again() -> None:
     journal = go(Shelf.of(5000, history="short", short=700), stretch(2500, 3500, history=True))
     turn = next(place for place, step in enumerate(journal.legs) if step.reason)
-    assert journal.last.what is NextStep.DONE
+    assert journal.last.next_step is NextStep.DONE
     assert len([step for step in journal.legs[turn:] if not step.backfill.search]) < 15
 
 
 def test_history_is_asked_with_a_margin_at_both_ends() -> None:
-    assert question(stretch(10, 20, history=True)).window == Span(ago(20) - MARGIN, ago(10) + MARGIN)
+    assert next_request(stretch(10, 20, history=True)).window == Span(ago(20) - MARGIN, ago(10) + MARGIN)
 
 
 # What comes and goes
@@ -525,7 +530,7 @@ def come_and_go(revision_files: Shelf, change: tuple[str, str, int], aim: int, d
     length=st.integers(0, 500),
     changes=st.lists(CHANGES, max_size=30),
     history=st.sampled_from(["", "honoured", "ignored", "empty", "short"]),
-    meets_known=st.booleans(),
+    must_meet_known=st.booleans(),
     tells_total=st.booleans(),
 )
 def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
@@ -536,7 +541,7 @@ def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
     length: int,
     changes: list[list[tuple[str, str, int]]],
     history: str,
-    meets_known: bool,
+    must_meet_known: bool,
     tells_total: bool,
 ) -> None:
     dice = random.Random(seed)
@@ -544,7 +549,7 @@ def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
     for number in range(count):
         revision_files.add(ago(dice.choice([number, dice.randrange(1000)])), f"{number:04}")
     known = {docid for _, docid in revision_files.items if dice.random() < 0.5}
-    backfill = stretch(newest, newest + length, history=bool(history), meets_known=meets_known, most_pages=120)
+    backfill = stretch(newest, newest + length, history=bool(history), must_meet_known=must_meet_known, max_pages=120)
     lasting, script = set(revision_files.items), iter(changes)
 
     def between(backfill: Backfill) -> None:
@@ -555,9 +560,9 @@ def test_whatever_comes_and_goes_what_was_there_all_the_time_is_returned(
     journal = go(revision_files, backfill, known, between)
     seen: set[str] = set()
     for step in journal.legs:
-        seen |= {each.docid for each in step.stretch.entries}
-        assert seen >= {docid for published, docid in lasting if _is_in(step.stretch.covered, published)}
-    if journal.last.what is NextStep.DONE:
+        seen |= {each.docid for each in step.page.entries}
+        assert seen >= {docid for published, docid in lasting if _is_in(step.page.covered, published)}
+    if journal.last.next_step is NextStep.DONE:
         assert seen >= {docid for published, docid in lasting if backfill.start <= published <= backfill.end}
 
 
@@ -578,7 +583,7 @@ def test_a_deletion_that_an_arrival_hides_from_every_count_hides_no_article() ->
             del revision_files.items[5:10]
 
     journal = go(revision_files, stretch(50, 500), between=between)
-    assert journal.last.what is NextStep.DONE
+    assert journal.last.next_step is NextStep.DONE
     assert journal.docids >= revision_files.within(journal.covered)
 
 
@@ -593,7 +598,7 @@ def test_more_deletions_than_the_overlap_cost_a_page_or_two() -> None:
             done.append(backfill.aim)
 
     journal = go(revision_files, stretch(0, 500), between=between)
-    assert journal.last.what is NextStep.DONE
+    assert journal.last.next_step is NextStep.DONE
     assert len(journal.legs) <= quiet + 2
     assert journal.docids >= revision_files.within(journal.covered)
 
@@ -611,7 +616,7 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
             done.append(backfill.aim)
 
     journal = go(revision_files, stretch(0, 700), between=between)
-    assert journal.last.what is NextStep.DONE
+    assert journal.last.next_step is NextStep.DONE
     assert len(journal.legs) <= quiet + 3
     assert journal.docids >= {str(n) for n in range(701)}
 
@@ -632,40 +637,40 @@ def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
 ) -> None:
     revision_files = Shelf.of(61)
     page = revision_files.listing([*revision_files.items, revision_files.items[0]], None)
-    backfill = begin("rss", ago(start), ago(end), NOW, meets_known=True, history=False, most_pages=9)
+    backfill = begin_backfill("rss", ago(start), ago(end), NOW, must_meet_known=True, history=False, max_pages=9)
 
-    step = take_only_page(backfill, page)
+    step = apply_single_page(backfill, page)
 
     low = ago(45) + timedelta(seconds=1)
     expected = Span(max(ago(start), low), ago(end)) if covered else None
-    assert (step.what, step.backfill.covered, step.stretch.oldest_available) == (
+    assert (step.next_step, step.backfill.covered, step.page.oldest_available) == (
         NextStep.DONE,
         expected,
         low if oldest_available else None,
     )
-    assert [entry.docid for entry in step.stretch.entries] == [str(n) for n in range(61)]
+    assert [entry.docid for entry in step.page.entries] == [str(n) for n in range(61)]
     assert bool(step.reason) is bool(oldest_available)
 
 
 def test_a_list_of_one_page_without_times_tells_nothing_of_the_past() -> None:
-    backfill = begin("rss", ago(9), ago(1), NOW, meets_known=True, history=False, most_pages=9)
-    step = take_only_page(backfill, Listing((entry("a", None),)))
-    assert (step.what, step.backfill.covered, step.stretch.oldest_available) == (NextStep.FAILED, None, None)
+    backfill = begin_backfill("rss", ago(9), ago(1), NOW, must_meet_known=True, history=False, max_pages=9)
+    step = apply_single_page(backfill, Listing((entry("a", None),)))
+    assert (step.next_step, step.backfill.covered, step.page.oldest_available) == (NextStep.FAILED, None, None)
     assert "no article with a time" in step.reason
 
 
 def test_a_short_page_of_a_list_that_may_cut_its_pages_ends_nothing() -> None:
     """A telegraph may give ten items to who asks for fifty: that is not where it ends."""
     revision_files = Shelf.of(200, tells_total=False)
-    backfill = begin("live", ago(150), ago(1), NOW, meets_known=False, history=False, most_pages=40)
+    backfill = begin_backfill("live", ago(150), ago(1), NOW, must_meet_known=False, history=False, max_pages=40)
     for _ in range(40):
-        asked = question(backfill)
+        asked = next_request(backfill)
         first = (asked.page - 1) * 10
         listing = replace(revision_files.listing(revision_files.items[first : first + 10], None), is_open=True)
-        step = advance(backfill, listing, set())
-        assert step.stretch.oldest_available is None
+        step = apply_page(backfill, listing, set())
+        assert step.page.oldest_available is None
         backfill = step.backfill
-        if step.what is not NextStep.ON:
+        if step.next_step is not NextStep.CONTINUE:
             break
-    assert step.what is NextStep.FAILED
+    assert step.next_step is NextStep.FAILED
     assert backfill.covered is None or backfill.covered.start >= ago(12)

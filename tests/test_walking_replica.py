@@ -12,7 +12,7 @@ import pytest
 from archive.model.feed import Listing, Span
 from config.model import Feed
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, advance, begin, question
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page, begin_backfill, next_request
 from mocksite.server import MockSite
 from mocksite.site import SiteState
 from mocksite.story import make_stories
@@ -32,7 +32,7 @@ def read(body: bytes) -> Listing:
 
 
 def address(feed: Feed, backfill: Backfill) -> str:
-    asked, reader = question(backfill), READERS["roll"]
+    asked, reader = next_request(backfill), READERS["roll"]
     if asked.window and reader.history_url:
         return reader.history_url(feed, asked.page, asked.window, asked.size)
     return reader.page_url(feed, asked.page, asked.size)
@@ -40,15 +40,15 @@ def address(feed: Feed, backfill: Backfill) -> str:
 
 def go(backfill: Backfill, fetch: Callable[[str], bytes], known: set[str], feed: Feed = FEED) -> list[BackfillStep]:
     legs: list[BackfillStep] = []
-    while not legs or legs[-1].what is NextStep.ON:
+    while not legs or legs[-1].next_step is NextStep.CONTINUE:
         listing = read(fetch(address(feed, backfill)))
-        legs.append(advance(backfill, listing, known & {entry.docid for entry in listing.entries}))
+        legs.append(apply_page(backfill, listing, known & {entry.docid for entry in listing.entries}))
         backfill = legs[-1].backfill
     return legs
 
 
 def docids(legs: list[BackfillStep]) -> set[str]:
-    return {entry.docid for step in legs for entry in step.stretch.entries}
+    return {entry.docid for step in legs for entry in step.page.entries}
 
 
 def ignoring(params: Params) -> Params:
@@ -74,9 +74,9 @@ def test_a_gap_in_a_list_that_moves_is_closed(heeds: bool, history: bool) -> Non
         return site.roll(params if heeds else ignoring(params))
 
     known = {story.docid for story in stories if story.ctime <= start.timestamp()}
-    backfill = begin("china", start, end, at(NEWEST), meets_known=True, history=history, most_pages=200)
+    backfill = begin_backfill("china", start, end, at(NEWEST), must_meet_known=True, history=history, max_pages=200)
     legs = go(backfill, fetch, known)
-    assert (legs[-1].what, legs[-1].stretch.covered) == (NextStep.DONE, Span(start, end))
+    assert (legs[-1].next_step, legs[-1].page.covered) == (NextStep.DONE, Span(start, end))
     lasting = {story.docid for story in site.stories if story.visible(NEWEST) and story.visible(now)}
     within = {story.docid for story in stories if start <= at(story.ctime) <= end}
     assert docids(legs) >= lasting & within
@@ -94,9 +94,9 @@ def test_a_list_on_the_network_is_walked_to_its_end() -> None:
                 return bytes(response.read())
 
         start, end = at(NEWEST) - timedelta(days=9), at(NEWEST)
-        backfill = begin("china", start, end, end, meets_known=False, history=True, most_pages=99)
+        backfill = begin_backfill("china", start, end, end, must_meet_known=False, history=True, max_pages=99)
         legs = go(backfill, fetch, set(), feed)
     oldest = at(stories[-1].ctime)
     assert docids(legs) == {story.docid for story in stories}
-    assert (legs[-1].what, legs[-1].stretch.oldest_available) == (NextStep.DONE, oldest)
-    assert legs[-1].stretch.covered == Span(oldest, end)
+    assert (legs[-1].next_step, legs[-1].page.oldest_available) == (NextStep.DONE, oldest)
+    assert legs[-1].page.covered == Span(oldest, end)

@@ -39,26 +39,26 @@ class HostBackoffs:
 
     :param first: the first rest of a host that did not say how long
     :param now: the clock, aware
-    :param past: rests of earlier runs. What a host stated is kept to; of our own guesses only the count is, so
+    :param stored: rests of earlier runs. What a host stated is kept to; of our own guesses only the count is, so
         that a new run may ask once whether the host answers again.
     :param on_backoff: told of each new rest
-    :param on_answer: told of each host that answers after a rest
+    :param on_recovery: told of each host that answers after a rest
     """
 
     def __init__(
         self,
         first: timedelta,
         now: Callable[[], datetime],
-        past: Iterable[HostBackoff] = (),
+        stored: Iterable[HostBackoff] = (),
         on_backoff: Callable[[HostBackoff], None] = lambda backoff: None,
-        on_answer: Callable[[str], None] = lambda host: None,
+        on_recovery: Callable[[str], None] = lambda host: None,
     ) -> None:
-        self.first, self._now = first, now
-        self._on_backoff, self._on_answer = on_backoff, on_answer
+        self.first_delay, self._now = first, now
+        self._on_backoff, self._on_recovery = on_backoff, on_recovery
         self._backoffs: dict[str, HostBackoff] = {}
         self._until: dict[str, datetime] = {}
         self._misses: dict[str, float] = {}  # requests in a row that did not get through, by weight
-        for backoff in past:
+        for backoff in stored:
             self._backoffs[backoff.host] = backoff
             # Not longer than one can be: it may have been written under a clock that was wrong.
             self._until[backoff.host] = min(backoff.until, now() + MAX_STATED) if backoff.from_retry_after else now()
@@ -77,7 +77,7 @@ class HostBackoffs:
         if backoff := self.current(host):
             raise HostBackedOffError(backoff)
 
-    def refused(self, host: str, status: int, retry_after: str | None) -> None:
+    def record_refusal(self, host: str, status: int, retry_after: str | None) -> None:
         """A host answered with one of the :data:`REFUSALS`.
 
         :param retry_after: its Retry-After header: seconds or an HTTP date
@@ -87,12 +87,12 @@ class HostBackoffs:
         before, now = self._backoffs.get(host), self._now()
         failures = before.failures + 1 if before else 1
         stated = _stated(retry_after, now)
-        guess = doubling(failures, self.first, LONGEST)
+        guess = doubling(failures, self.first_delay, LONGEST)
         # A host that goes on refusing after the rest it stated did not mean it.
         span = guess if stated is None else stated if failures == 1 else max(stated, guess)
         self._begin(HostBackoff(host, now + span, failures, stated is not None, f"it answered {status}"))
 
-    def missed(self, host: str, weight: float, reason: str) -> None:
+    def record_unreachable(self, host: str, weight: float, reason: str) -> None:
         """A request did not get through to its host.
 
         :param weight: how much that says of the host, from 0 to 1
@@ -102,7 +102,7 @@ class HostBackoffs:
             return
         before = self._backoffs.get(host)
         failures = before.failures + 1 if before else 1
-        span = doubling(failures, self.first, MAX_OUTAGE)
+        span = doubling(failures, self.first_delay, MAX_OUTAGE)
         self._begin(
             HostBackoff(host, self._now() + span, failures, False, f"out of reach: {reason}", FailureKind.TEMPORARY)
         )
@@ -111,12 +111,12 @@ class HostBackoffs:
         self._backoffs[backoff.host], self._until[backoff.host] = backoff, backoff.until
         self._on_backoff(backoff)
 
-    def answered(self, host: str) -> None:
+    def record_answer(self, host: str) -> None:
         """A host answered as it should."""
         self._misses.pop(host, None)
         if host in self._backoffs and not self.current(host):  # not: sent before the rest began, come after
             del self._backoffs[host], self._until[host]
-            self._on_answer(host)
+            self._on_recovery(host)
 
 
 def _stated(retry_after: str | None, now: datetime) -> timedelta | None:

@@ -60,9 +60,9 @@ class PoliteHandler(HTTP11DownloadHandler):
         # Many hosts answer 403 to robots.txt where they have none: that is no refusal of anything else.
         if response.status in REFUSALS and not (robots and response.status == 403):
             retry_after = response.headers.get("Retry-After")
-            backoffs.refused(host, response.status, retry_after.decode("latin-1") if retry_after else None)
+            backoffs.record_refusal(host, response.status, retry_after.decode("latin-1") if retry_after else None)
         elif response.status < 500 and not robots:
-            backoffs.answered(host)
+            backoffs.record_answer(host)
         return response
 
     async def _pause(self, host: str, asked: dict[str, float]) -> None:
@@ -77,7 +77,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         try:
             return await super().download_request(request)
         except Exception as error:
-            spider.backoffs.missed(host, is_out_of_reach(error), of_exception(error, host, host).reason)
+            spider.backoffs.record_unreachable(host, is_out_of_reach(error), of_exception(error, host, host).reason)
             raise
         finally:
             spider.transferring -= 1

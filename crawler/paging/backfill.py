@@ -20,8 +20,8 @@ from enum import Enum
 
 from archive.model.feed import BackfillPage, Entry, Listing, Span
 from crawler.listings.roll import PAGE_SIZE
-from crawler.paging.bisect import PageBisection, found_above, is_close, next_probe
-from crawler.paging.page import ODD, ListingPage, sight
+from crawler.paging.bisect import PageBisection, is_close, next_probe, record_above
+from crawler.paging.page import ODD, ListingPage, listing_page
 
 # Articles enter a list up to 469 s after the time it orders them by (measured).
 MARGIN = timedelta(minutes=10)
@@ -40,7 +40,7 @@ QUIET = timedelta(days=1)
 class NextStep(Enum):
     """What to do after a page."""
 
-    ON = "read on"
+    CONTINUE = "read on"
     DONE = "done"  # all that the list has of the stretch is read
     LIMIT = "page limit"  # the walk may go on: what is covered stays so, a new walk takes up the rest
     FAILED = "failed"  # the rest is not to be had this way
@@ -63,8 +63,8 @@ class Backfill:
     start: datetime
     end: datetime
     at: datetime  # when it began
-    meets_known: bool  # the end at ``start`` counts only when an article known from a poll stands there
-    most_pages: int
+    must_meet_known: bool  # the end at ``start`` counts only when an article known from a poll stands there
+    max_pages: int
     history: bool  # it asks by the history parameters
     search: PageBisection | None  # it still looks for the page to begin with
     pages: int = 0  # so many were asked for
@@ -81,38 +81,38 @@ class BackfillStep:
     """What came of one page."""
 
     backfill: Backfill
-    stretch: BackfillPage  # to be recorded, whatever comes next
-    what: NextStep
+    page: BackfillPage  # to be recorded, whatever comes next
+    next_step: NextStep
     reason: str = ""  # for people: why it ended, or goes on another way
 
 
 @dataclass(frozen=True, slots=True)
 class _Direction:
     backfill: Backfill
-    what: NextStep = NextStep.ON
+    what: NextStep = NextStep.CONTINUE
     reason: str = ""
     oldest_available: datetime | None = None
 
 
-def begin(
-    feed: str, start: datetime, end: datetime, at: datetime, *, meets_known: bool, history: bool, most_pages: int
+def begin_backfill(
+    feed: str, start: datetime, end: datetime, at: datetime, *, must_meet_known: bool, history: bool, max_pages: int
 ) -> Backfill:
     """A walk that reads what a feed's list has from ``end`` back to ``start``, both included, as it stands at ``at``.
 
     :param feed: the feed's id
-    :param meets_known: as for a gap, where the list must be followed down to what was known before
+    :param must_meet_known: as for a gap, where the list must be followed down to what was known before
     :param history: the list may know the history parameters
-    :param most_pages: pages that the walk may ask for
+    :param max_pages: pages that the walk may ask for
     :raises ValueError: the stretch is of the future, or ends before it starts
     """
     end = min(end, at)
     if start > end:
         raise ValueError(f"no walk of {feed} leads from {end.isoformat()} back to {start.isoformat()}")
     search = None if history else PageBisection(end + MARGIN)
-    return Backfill(feed, start, end, at, meets_known, most_pages, history, search)
+    return Backfill(feed, start, end, at, must_meet_known, max_pages, history, search)
 
 
-def question(backfill: Backfill) -> PageRequest:
+def next_request(backfill: Backfill) -> PageRequest:
     """The page to ask for next."""
     if backfill.search:
         return PageRequest(next_probe(backfill.search), None)
@@ -122,22 +122,22 @@ def question(backfill: Backfill) -> PageRequest:
     return PageRequest(backfill.aim // size + 1, window, size)
 
 
-def advance(backfill: Backfill, listing: Listing, known: Set[str]) -> BackfillStep:
+def apply_page(backfill: Backfill, listing: Listing, known: Set[str]) -> BackfillStep:
     """Take the answer to the walk's question.
 
     :param known: those of the page's docids that polls of this feed had listed before; of docids that only an earlier
         walk has listed the list's old end cannot be told
     """
-    asked = question(backfill)
+    asked = next_request(backfill)
     entries: dict[str, Entry] = {}
     for entry in listing.entries:
         entries.setdefault(entry.docid, entry)
     at_old_end = {docid for docid, entry in entries.items() if _is_at_old_end(backfill, entry)}
-    page = sight(asked.page, asked.size, listing, meets=bool(at_old_end & known - backfill.ours))
+    page = listing_page(asked.page, asked.size, listing, shows_known=bool(at_old_end & known - backfill.ours))
     backfill = replace(backfill, pages=backfill.pages + 1, ours=backfill.ours | (at_old_end - known))
     turn = _turn(backfill, asked, page)
     after, what, reason = turn.backfill, turn.what, turn.reason
-    if what is NextStep.ON and after.pages >= after.most_pages:
+    if what is NextStep.CONTINUE and after.pages >= after.max_pages:
         what, reason = NextStep.LIMIT, f"it has read {after.pages} pages, its limit; a new walk takes up the rest"
     kept = tuple(entries.values())
     return BackfillStep(
@@ -148,12 +148,12 @@ def advance(backfill: Backfill, listing: Listing, known: Set[str]) -> BackfillSt
     )
 
 
-def take_only_page(backfill: Backfill, listing: Listing) -> BackfillStep:
+def apply_single_page(backfill: Backfill, listing: Listing) -> BackfillStep:
     """Take the page of a list that has no other: what it does not show cannot be had from it."""
     entries: dict[str, Entry] = {}
     for entry in listing.entries:
         entries.setdefault(entry.docid, entry)
-    oldest, reason = sight(1, PAGE_SIZE, listing, meets=False).low, ""
+    oldest, reason = listing_page(1, PAGE_SIZE, listing, shows_known=False).low, ""
     backfill = replace(backfill, pages=backfill.pages + 1)
     if oldest is None:
         reason = f"the list of {backfill.feed} shows no article with a time"
@@ -224,7 +224,7 @@ def _look(backfill: Backfill, search: PageBisection, asked: PageRequest, page: L
         return _give_up(backfill, f"the list of {backfill.feed} is empty")
     # A list may give its last page again and again to who asks for more.
     if page.low and page.high and page.low > search.goal and page.items - backfill.edge:
-        search = found_above(search, asked.page, page.high, page.low, page.total)
+        search = record_above(search, asked.page, page.high, page.low, page.total)
         backfill = replace(backfill, edge=page.items, aim=_next_aim(page))
     elif page.place == 0:
         return _read(replace(backfill, search=None, tries=0), page)  # the stretch begins on it
@@ -249,7 +249,7 @@ def _read(backfill: Backfill, page: ListingPage) -> _Direction:
         edge=page.items,
         aim=_next_aim(page),
         tries=0,
-        caught_up=backfill.caught_up or page.meets,
+        caught_up=backfill.caught_up or page.shows_known,
     )
     if low is not None and low <= backfill.start - MARGIN:
         return _arrive(after)
@@ -259,7 +259,7 @@ def _read(backfill: Backfill, page: ListingPage) -> _Direction:
 
 
 def _covered(backfill: Backfill, low: datetime | None) -> Span | None:
-    bottom = _old_end(backfill) if backfill.meets_known else backfill.start
+    bottom = _old_end(backfill) if backfill.must_meet_known else backfill.start
     starts = [max(low, bottom)] if low else []
     starts += [backfill.covered.start] if backfill.covered else []
     return Span(min(starts), backfill.end) if starts and min(starts) <= backfill.end else backfill.covered
@@ -277,7 +277,7 @@ def _again(backfill: Backfill, page: ListingPage) -> _Direction:
 
 def _arrive(backfill: Backfill, oldest_available: datetime | None = None) -> _Direction:
     """Everything down to the start is read."""
-    if backfill.meets_known and not backfill.caught_up:
+    if backfill.must_meet_known and not backfill.caught_up:
         reason = f"the list of {backfill.feed} shows nothing at {backfill.start.isoformat()} or before that was known"
         return _give_up(backfill, reason, oldest_available)
     return _Direction(
@@ -300,7 +300,7 @@ def _end(backfill: Backfill, page: ListingPage) -> _Direction:
         return _Direction(
             backfill, NextStep.DONE, f"the list of {backfill.feed} ends with articles that have no time"
         )
-    if oldest <= backfill.start or (backfill.meets_known and backfill.caught_up):
+    if oldest <= backfill.start or (backfill.must_meet_known and backfill.caught_up):
         return _arrive(backfill, oldest)
     reason = f"the list of {backfill.feed} reaches back to {oldest.isoformat()} only"
     return _Direction(replace(backfill, covered=_covered(backfill, oldest)), NextStep.DONE, reason, oldest)

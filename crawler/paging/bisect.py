@@ -14,7 +14,7 @@ from datetime import datetime
 from crawler.listings.roll import PAGE_SIZE
 
 # Pages between those that the goal is known to lie between: to read one page more costs no more than to look further.
-CLOSE = 2
+MAX_CLOSE_PAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def next_probe(search: PageBisection) -> int:
     return max(guess, search.near + 1)
 
 
-def found_above(
+def record_above(
     search: PageBisection, page: int, newest: datetime, oldest: datetime, total: int | None
 ) -> PageBisection:
     """The search after a page that lies wholly above the goal: between these publication times."""
@@ -52,4 +52,4 @@ def found_above(
 
 def is_close(search: PageBisection) -> bool:
     """Whether to stop looking and read on from page ``near``."""
-    return search.far is not None and search.far - search.near <= CLOSE
+    return search.far is not None and search.far - search.near <= MAX_CLOSE_PAGES

@@ -22,7 +22,7 @@ class ListingPage:
     items: frozenset[tuple[str, datetime | None]]  # docid and publication time: an article that moved is another item
     times: tuple[datetime, ...]  # of publication, in its order
     total: int | None  # how many articles the list says it has
-    meets: bool  # it shows an article that was looked for
+    shows_known: bool  # it shows an article that was looked for
 
     @property
     def low(self) -> datetime | None:
@@ -46,7 +46,7 @@ class ListingPage:
         return self.count > 0 and self.is_short and (self.total is None or self.place + self.count >= self.total)
 
 
-def sight(page: int, size: int, listing: Listing, *, meets: bool) -> ListingPage:
+def listing_page(page: int, size: int, listing: Listing, *, shows_known: bool) -> ListingPage:
     """What page ``page`` (from 1) showed, which was asked to hold ``size`` articles."""
     count = len(listing.entries) + len(listing.failures)
     items = {(entry.docid, entry.published) for entry in listing.entries}
@@ -57,5 +57,5 @@ def sight(page: int, size: int, listing: Listing, *, meets: bool) -> ListingPage
         items=frozenset(items | {(failure.subject, None) for failure in listing.failures}),
         times=tuple(entry.published for entry in listing.entries if entry.published),
         total=listing.total,
-        meets=meets,
+        shows_known=shows_known,
     )

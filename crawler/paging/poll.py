@@ -23,11 +23,11 @@ LAST = 3
 class NextPage(Enum):
     """What to do after a page."""
 
-    READ_ON = "read on"
-    KNOWN_GROUND = "known ground"  # everything older was listed to an earlier poll
+    CONTINUE = "read on"
+    CAUGHT_UP = "known ground"  # everything older was listed to an earlier poll
     END = "the list's end"
     LIMIT = "page limit"
-    HOLE = "an empty page before the list's end"
+    EMPTY = "an empty page before the list's end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class PollState:
     is_conditional: bool = False  # the first page is asked for only if it has changed
     met: bool | None = None  # see Poll
 
-    def unmoved(self, first_page: tuple[Entry, ...]) -> Poll:
+    def unchanged(self, first_page: tuple[Entry, ...]) -> Poll:
         """The poll of a list whose first page is, to the last word, what it was at the poll before.
 
         What came in late would have to stand fifty articles deep; in an hour quiet enough for this no article there
@@ -64,10 +64,10 @@ class PollState:
         )  # fmt: skip
 
 
-def read_only_page(reading: PollState, listing: Listing, known: Set[str]) -> PollState:
+def add_single_page(reading: PollState, listing: Listing, known: Set[str]) -> PollState:
     """Take in the page of a list that has no other.
 
-    :param known: as for :func:`read_page`
+    :param known: as for :func:`add_page`
     """
     fresh = _unseen(reading, listing)
     # At its end, not anywhere: an old article pinned on top proves nothing.
@@ -75,14 +75,14 @@ def read_only_page(reading: PollState, listing: Listing, known: Set[str]) -> Pol
     return replace(reading, pages=1, entries=fresh, failures=listing.failures, first_page=listing.entries, met=met)
 
 
-def read_page(reading: PollState, listing: Listing, known: Set[str], most_pages: int) -> tuple[PollState, NextPage]:
+def add_page(reading: PollState, listing: Listing, known: Set[str], max_pages: int) -> tuple[PollState, NextPage]:
     """Take one more page into a reading.
 
     :param known: those of the page's docids that are known ground: see ``Poll.ground``
-    :param most_pages: pages that one poll may read
+    :param max_pages: pages that one poll may read
     """
     if not listing.entries and not listing.failures and len(reading.seen) < (listing.total or 0):
-        return replace(reading, holes=reading.holes + 1), NextPage.HOLE  # of 62,644 polls 47 gave an empty list
+        return replace(reading, holes=reading.holes + 1), NextPage.EMPTY  # of 62,644 polls 47 gave an empty list
     fresh = _unseen(reading, listing)
     docids = {entry.docid for entry in listing.entries}
     only_known = bool(docids & known) and docids <= known | reading.seen
@@ -95,17 +95,17 @@ def read_page(reading: PollState, listing: Listing, known: Set[str], most_pages:
         known_pages=reading.known_pages + 1 if only_known else 0,
         first_page=reading.first_page if reading.pages else listing.entries,
     )
-    return after, _next(after, bool(fresh or listing.failures), most_pages)
+    return after, _next(after, bool(fresh or listing.failures), max_pages)
 
 
-def _next(reading: PollState, page_was_new: bool, most_pages: int) -> NextPage:
+def _next(reading: PollState, page_was_new: bool, max_pages: int) -> NextPage:
     if not page_was_new:  # an empty page, or one that repeats what this poll has read
         return NextPage.END
     if reading.known_pages >= KNOWN_PAGES:
-        return NextPage.KNOWN_GROUND
-    if reading.pages >= most_pages:
+        return NextPage.CAUGHT_UP
+    if reading.pages >= max_pages:
         return NextPage.LIMIT
-    return NextPage.READ_ON
+    return NextPage.CONTINUE
 
 
 def _unseen(reading: PollState, listing: Listing) -> tuple[Entry, ...]:

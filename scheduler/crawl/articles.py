@@ -55,7 +55,7 @@ class ArticleQueue:
         self._open, self._left = True, math.inf if limit is None else limit
         self.clamp_future_times()
 
-    def fetch(self) -> None:
+    def check_due(self) -> None:
         """Look again which hosts articles wait for, and have them fetched."""
         if self._open and self._run.fetching:
             now = self._run.now()
@@ -69,7 +69,7 @@ class ArticleQueue:
     def tick(self) -> None:
         """Time has passed: something may have become due."""
         if self._next_due and self._next_due <= self._run.now():
-            self.fetch()
+            self.check_due()
         elif self._open and self._run.fetching:
             self._run.fetching.refill()  # for what was put off by a disk that refused
 
@@ -149,11 +149,11 @@ class ArticleQueue:
             self._run.ended()
         self._run.tell_change()
 
-    def answered(self, entry: Entry, response: RawResponse, milliseconds: int) -> None:
+    def record_response(self, entry: Entry, response: RawResponse, milliseconds: int) -> None:
         """See Work. What the answer says, the writer finds out."""
         self._put(entry, milliseconds, response=response)
 
-    def failed(self, entry: Entry, failure: Failure) -> None:
+    def record_failure(self, entry: Entry, failure: Failure) -> None:
         """See Work."""
         self._put(entry, 0, failure=failure)
 
@@ -175,7 +175,7 @@ class ArticleQueue:
         for pending in self._take("", MAX_CARRIED):
             self._put(pending.entry, 0)
 
-    def patience(self, host: str) -> float | None:
+    def backoff_wait(self, host: str) -> float | None:
         """See Work."""
         seconds = self.resting(host).total_seconds()
         if seconds <= self._run.policy.patience:
@@ -189,7 +189,7 @@ class ArticleQueue:
         backoff = self.backoffs.current(host)
         return max(backoff.until - self._run.now(), timedelta(0)) if backoff else timedelta(0)
 
-    def let_go(self) -> None:
+    def release_unfetched(self) -> None:
         """The spider is closed: what it had not fetched is no longer in hand."""
         for docid in self._in_flight.keys() - self._with_writer:
             del self._in_flight[docid]
@@ -209,8 +209,8 @@ class ArticleQueue:
         try:
             self._store.clamp_future_times(self._run.now(), MAX_RETRY_DELAY)
         except TRANSIENT_ERRORS as refusal:
-            self._run.tolerate(refusal)
-        self.fetch()
+            self._run.suspend_or_raise(refusal)
+        self.check_due()
 
     def _filing(self, pending: PendingEntry) -> tuple[str, Filing]:
         """The feed that an entry is filed under: the first configured one it belongs to, else one of the past."""
@@ -249,7 +249,7 @@ class ArticleQueue:
         """A file cannot be written: that article is tried again."""
         entry = item.fetch.pending.entry
         self._with_writer.discard(entry.docid)
-        self.failed(entry, Failure(entry.docid, FailureKind.TEMPORARY, reason))
+        self.record_failure(entry, Failure(entry.docid, FailureKind.TEMPORARY, reason))
 
     def _has_room(self) -> None:
         if self._run.fetching:
@@ -259,7 +259,7 @@ class ArticleQueue:
         try:
             self._store.commit_backoff(backoff)
         except TRANSIENT_ERRORS as refusal:
-            self._run.tolerate(refusal)
+            self._run.suspend_or_raise(refusal)
         seconds = (backoff.until - self._run.now()).total_seconds()
         logger.warning("resting host=%s seconds=%d reason=%r", backoff.host, round(seconds), backoff.reason)
 
@@ -268,7 +268,7 @@ class ArticleQueue:
         try:
             self._store.end_backoff(host)
         except TRANSIENT_ERRORS as refusal:
-            self._run.tolerate(refusal)
+            self._run.suspend_or_raise(refusal)
 
 
 def log(decision: Decision, pending: PendingEntry, milliseconds: int) -> None:

@@ -104,7 +104,7 @@ class CrawlContext:
         """A spider is open."""
         self.fetching = self._last_fetching = fetching
 
-    def tolerate(self, error: ArchiveError) -> None:
+    def suspend_or_raise(self, error: ArchiveError) -> None:
         """Go on although the index did not take a commit: in a while it may.
 
         :raises ArchiveError: the error, where it does not pass by itself or nobody waits for it to

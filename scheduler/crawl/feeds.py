@@ -11,7 +11,7 @@ from archive.model.feed import ArrivalRate, Entry, Failure, FailureKind, Listing
 from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_backfill
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.progress import FeedProgress
@@ -22,14 +22,14 @@ logger = logging.getLogger("finarchive")
 
 # Of one walk. A roll list was seen to reach back 100,350 articles: 2,007 pages, and some more for their overlap.
 MAX_PAGES = 4000
-OnLeg = Callable[[BackfillStep, ListingResult], None]
+OnPage = Callable[[BackfillStep, ListingResult], None]
 
 
 @dataclass(slots=True)
 class _RunningBackfill:
     feed: Feed
     backfill: Backfill  # as far as it has come
-    on_step: OnLeg
+    on_page: OnPage
     ended: asyncio.Future[str | None]
 
 
@@ -47,7 +47,7 @@ class FeedQueue:
         self._backfills: dict[str, _RunningBackfill] = {}
         self._one_backfill = asyncio.Lock()
 
-    def ask_again(self) -> None:
+    def resend(self) -> None:
         """Ask a new spider for what the one before it left undone."""
         if fetching := self._run.fetching:
             for feed, _ in list(self._polls.values()):
@@ -91,11 +91,11 @@ class FeedQueue:
                 self._arrival_rates.pop(feed.id, None)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record begins anew")
         except TRANSIENT_ERRORS as error:
-            self._run.tolerate(error)
+            self._run.suspend_or_raise(error)
             return str(error)
         return None
 
-    def known(self, feed: str, docids: Collection[str]) -> set[str]:
+    def known_docids(self, feed: str, docids: Collection[str]) -> set[str]:
         """See Work."""
         self._run.outcome()
         return self._store.known(feed, docids)
@@ -105,7 +105,7 @@ class FeedQueue:
         history = self._store.feed_histories().get(feed)
         return history.validators if history else None
 
-    def polled(self, poll: Poll) -> bool:
+    def record_poll(self, poll: Poll) -> bool:
         """See Work."""
         feed, future = self._polls.pop(poll.feed)
         self._run.ended()
@@ -119,7 +119,7 @@ class FeedQueue:
             is_recorded = True
             self._learn(poll, seen)
         except TRANSIENT_ERRORS as refusal:  # nothing of it is recorded: the next poll reads it all again
-            self._run.tolerate(refusal)
+            self._run.suspend_or_raise(refusal)
             error = str(refusal)
         progress = FeedProgress(feed.id, poll.pages, len(poll.entries), seen.new, error, polled=True)
         self._log(poll, progress, seen)
@@ -160,22 +160,22 @@ class FeedQueue:
 
     # Walks
 
-    async def backfill(self, feed: Feed, stretch: Span, on_step: OnLeg, *, meets_known: bool) -> str | None:
+    async def backfill(self, feed: Feed, stretch: Span, on_page: OnPage, *, must_meet_known: bool) -> str | None:
         """Read a stretch of a list's past. One such walk at a time.
 
-        :param on_step: told of each page that was read and recorded
-        :param meets_known: the stretch ends in what is known, and counts as read only when it is met
+        :param on_page: told of each page that was read and recorded
+        :param must_meet_known: the stretch ends in what is known, and counts as read only when it is met
         :return: why it could not be read to its end; None when it was
         """
         async with self._one_backfill:
             at = self._run.now()
             if stretch.start >= at:
                 return "it lies in the future, by this machine's clock"
-            backfill = begin(
+            backfill = begin_backfill(
                 feed.id, stretch.start, stretch.end, at,
-                meets_known=meets_known, history=knows_history(feed.kind), most_pages=MAX_PAGES,
+                must_meet_known=must_meet_known, history=knows_history(feed.kind), max_pages=MAX_PAGES,
             )  # fmt: skip
-            walking = _RunningBackfill(feed, backfill, on_step, asyncio.get_running_loop().create_future())
+            walking = _RunningBackfill(feed, backfill, on_page, asyncio.get_running_loop().create_future())
             self._backfills[feed.id] = walking
             self._run.began()
             try:
@@ -188,9 +188,9 @@ class FeedQueue:
                 del self._backfills[feed.id]
                 self._run.ended()
 
-    def walked(self, step: BackfillStep) -> bool:
+    def record_backfill_page(self, step: BackfillStep) -> bool:
         """See Work."""
-        stretch = step.stretch
+        stretch = step.page
         walking = self._backfills.get(stretch.feed)
         if walking is None or walking.ended.done() or stretch.at != walking.backfill.at:
             return False  # nobody waits for it any more
@@ -201,15 +201,15 @@ class FeedQueue:
                 belongs, hosts = self._places(walking.feed, stretch.entries)
                 seen = self._store.commit_backfill_page(stretch, self._run.filing(walking.feed), belongs, hosts)
         except TRANSIENT_ERRORS as refusal:
-            self._run.tolerate(refusal)
+            self._run.suspend_or_raise(refusal)
             walking.ended.set_result(str(refusal))
             return False
         _log_changes(stretch.feed, seen)
-        walking.on_step(step, seen)
-        if step.what is not NextStep.ON:
+        walking.on_page(step, seen)
+        if step.next_step is not NextStep.CONTINUE:
             walking.ended.set_result(step.reason or None)
         self._go_on(stretch.entries)
-        return step.what is NextStep.ON
+        return step.next_step is NextStep.CONTINUE
 
     # Both
 

@@ -60,9 +60,9 @@ class ImageQueue:
         :param all_due: those of earlier runs too; else only those of the articles that are archived now
         """
         self._open, self._chosen = True, None if all_due else set()
-        self.fetch()
+        self.check_due()
 
-    def fetch(self) -> None:
+    def check_due(self) -> None:
         """Look again which hosts pictures wait for, and have them fetched."""
         if self._open and self.on and self._run.fetching:
             now = self._run.now()
@@ -73,7 +73,7 @@ class ImageQueue:
     def tick(self) -> None:
         """Time has passed: something may have become due."""
         if self._next_due and self._next_due <= self._run.now():
-            self.fetch()
+            self.check_due()
 
     def expect(self, pictures: Mapping[str, str]) -> None:
         """These pictures may have come to be wanted.
@@ -123,11 +123,11 @@ class ImageQueue:
             self._run.ended()
         self._run.tell_change()
 
-    def answered(self, url: str, response: RawResponse, milliseconds: int) -> None:
+    def record_response(self, url: str, response: RawResponse, milliseconds: int) -> None:
         """See Work."""
         self._put(url, milliseconds, response=response)
 
-    def failed(self, url: str, failure: Failure) -> None:
+    def record_failure(self, url: str, failure: Failure) -> None:
         """See Work."""
         self._put(url, 0, failure=failure)
 
@@ -140,7 +140,7 @@ class ImageQueue:
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_all())
 
-    def let_go(self) -> None:
+    def release_unfetched(self) -> None:
         """The spider is closed: what it had not fetched is no longer in hand."""
         for url in self._in_flight.keys() - {each.picture.url for each in self._item}:
             del self._in_flight[url]
@@ -179,7 +179,7 @@ class ImageQueue:
                 missed = [self._missed(each, each.failure) for each in batch if each.failure]
                 self._images.commit(kept, missed, self._run.now())
             except TRANSIENT_ERRORS as refusal:
-                self._run.tolerate(refusal)
+                self._run.suspend_or_raise(refusal)
                 if isinstance(refusal, NotWritableError):  # asking its host again would not mend it soon
                     for each in batch:
                         each.failure = each.failure or Failure(each.picture.url, FailureKind.TEMPORARY, str(refusal))

@@ -47,7 +47,7 @@ class CrawlJob:
             on_change,
         )
         self._began = work_queue.run.now()
-        self._pictures_before = (work_queue.pictures.kept, work_queue.pictures.missed)
+        self._pictures_before = (work_queue.images.kept, work_queue.images.missed)
         self._is_alone = True  # no daemon goes on with what is left
         self._changed = asyncio.Event()
 
@@ -78,7 +78,7 @@ class CrawlJob:
             await asyncio.wait_for(self._changed.wait(), LOOK)
         except TimeoutError:
             if self._is_alone and not self._work_queue.busy:
-                self._work_queue.fetch()
+                self._work_queue.check_due()
 
     def result(self, requests: int, *, interrupted: bool = False) -> CrawlResult:
         """What came of it.
@@ -105,7 +105,7 @@ class CrawlJob:
     # Lists
 
     async def _poll(self, feed: Feed) -> None:
-        self.progress.feeds[feed.id], broken = await self._work_queue.lists.poll(feed)
+        self.progress.feeds[feed.id], broken = await self._work_queue.feeds.poll(feed)
         self.progress.failed += broken
         self._on_change(self.progress)
 
@@ -117,8 +117,8 @@ class CrawlJob:
             if oldest_available and hole.end <= oldest_available:
                 break
             start = max(hole.start, oldest_available) if oldest_available else hole.start
-            error = await self._work_queue.lists.backfill(
-                feed, Span(start, hole.end), self._on_step, meets_known=False
+            error = await self._work_queue.feeds.backfill(
+                feed, Span(start, hole.end), self._on_page, must_meet_known=False
             )
             reached = self._reach(feed.id)
             if error and (reached is None or reached == oldest_available):  # else that is why: the list has no more
@@ -134,14 +134,14 @@ class CrawlJob:
         history = self._work_queue.run.store.feed_histories().get(feed)
         return history.oldest_available if history else None
 
-    def _on_step(self, step: BackfillStep, seen: ListingResult) -> None:
-        progress = self.progress.feeds[step.stretch.feed]
+    def _on_page(self, step: BackfillStep, seen: ListingResult) -> None:
+        progress = self.progress.feeds[step.page.feed]
         progress.pages += 1
-        progress.listed += len(step.stretch.entries)
+        progress.listed += len(step.page.entries)
         progress.new += seen.new
         self.progress.failed += seen.broken
-        if step.stretch.covered:
-            self.progress.walking = f"{step.stretch.covered.start.astimezone(CHINA):%Y-%m-%d %H:%M}"
+        if step.page.covered:
+            self.progress.walking = f"{step.page.covered.start.astimezone(CHINA):%Y-%m-%d %H:%M}"
         self._on_change(self.progress)
 
     # Articles
@@ -174,15 +174,15 @@ class CrawlJob:
     def _has_pictures(self) -> bool:
         if self._limit is not None and not self._is_alone:
             return True  # the daemon goes on with them, as with the articles beyond the limit
-        if self._work_queue.pictures.busy:
+        if self._work_queue.images.busy:
             return False
-        waiting = self._work_queue.pictures.waiting(self._began)
+        waiting = self._work_queue.images.waiting(self._began)
         resting = self._resting(waiting)
         self.progress.resting |= resting
         return not waiting.keys() - resting
 
     def _pictures(self) -> ImageProgress | None:
-        pictures, (kept, failed) = self._work_queue.pictures, self._pictures_before
+        pictures, (kept, failed) = self._work_queue.images, self._pictures_before
         if not pictures.on:
             return None
         waiting = self._work_queue.run.store.images.counts().waiting
@@ -213,7 +213,7 @@ class CrawlJob:
 
     def changed(self) -> None:
         """See Listener."""
-        if (kept := self._work_queue.pictures.kept - self._pictures_before[0]) != self.progress.pictures:
+        if (kept := self._work_queue.images.kept - self._pictures_before[0]) != self.progress.pictures:
             self.progress.pictures = kept
             self._on_change(self.progress)
         self._changed.set()

@@ -19,51 +19,51 @@ class ArchiveWorkQueue:
 
     def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
         self.run = CrawlContext(archive, settings, now, policy)
-        self.pictures = ImageQueue(self.run)
-        self.articles = ArticleQueue(self.run, self.pictures.expect)
-        self.lists = FeedQueue(self.run, self.articles.expect)
+        self.images = ImageQueue(self.run)
+        self.articles = ArticleQueue(self.run, self.images.expect)
+        self.feeds = FeedQueue(self.run, self.articles.expect)
 
     def open(self, limit: int | None = None) -> None:
         """Let articles be fetched from now on, and their pictures.
 
         :param limit: the most articles to archive, and then no pictures but theirs; None for all
         """
-        self.pictures.open(all_due=limit is None)
+        self.images.open(all_due=limit is None)
         self.articles.open(limit)
 
-    def fetch(self) -> None:
+    def check_due(self) -> None:
         """Look again what is due."""
-        self.articles.fetch()
-        self.pictures.fetch()
+        self.articles.check_due()
+        self.images.check_due()
 
     @property
     def busy(self) -> bool:
         """Whether anything is with the spider or on its way to the disk."""
-        return self.articles.busy or self.pictures.busy
+        return self.articles.busy or self.images.busy
 
     def tick(self) -> None:
         """Time has passed: something may have become due."""
         self.articles.tick()
-        self.pictures.tick()
+        self.images.tick()
 
     def reconfigure(self, settings: Settings) -> None:
         """Go on under other settings."""
         self.run.settings = settings
-        self.articles.backoffs.first = settings.network.backoff
+        self.articles.backoffs.first_delay = settings.network.backoff
 
-    def start(self, fetching: Fetcher) -> None:
+    def spider_opened(self, fetcher: Fetcher) -> None:
         """See Work."""
-        self.run.open(fetching)
-        self.lists.ask_again()
-        self.fetch()
+        self.run.open(fetcher)
+        self.feeds.resend()
+        self.check_due()
 
-    def closed(self) -> None:
+    def spider_closed(self) -> None:
         """See Work."""
         self.run.fetching = None
-        self.articles.let_go()
-        self.pictures.let_go()
+        self.articles.release_unfetched()
+        self.images.release_unfetched()
 
-    async def stop(self) -> None:
+    async def drain(self) -> None:
         """See Work."""
         await self.articles.drain()
-        await self.pictures.drain()
+        await self.images.drain()

@@ -49,7 +49,7 @@ class ControlHandler:
                 return await self._job(self._chosen([name]), send, stretch=_stretch(start, end))
             case {"command": "retry", "parked": bool(parked)}:
                 released = self._work_queue.run.store.release(self._work_queue.run.now(), parked=parked)
-                self._work_queue.fetch()
+                self._work_queue.check_due()
                 return {"released": released}
         raise RequestRefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 

@@ -139,7 +139,7 @@ class Daemon:
 
     async def _poll(self, feed: str) -> None:
         if configured := self._feeds().get(feed):
-            await self._work_queue.lists.poll(configured)
+            await self._work_queue.feeds.poll(configured)
 
     def _next_poll(self, feed_id: str) -> datetime:
         feed, now = self._feeds()[feed_id], self._clock.now()
@@ -148,7 +148,7 @@ class Daemon:
         polls = [history.last_poll if history else None, self._polled_at.get(feed_id)]
         last = max((poll for poll in polls if poll), default=None)
         due = next_poll(
-            self._work_queue.lists.arrival_rate(feed_id),
+            self._work_queue.feeds.arrival_rate(feed_id),
             pace(feed, self._settings.schedule),
             now,
             last_poll=last,
@@ -187,7 +187,7 @@ class Daemon:
         try:
             days = seal(self._archive.root, self._work_queue.run.store, self._clock.now())
         except TRANSIENT_ERRORS as refusal:  # tomorrow's takes it in
-            self._work_queue.run.tolerate(refusal)
+            self._work_queue.run.suspend_or_raise(refusal)
         else:
             logger.info("sealed days=%s", ",".join(days) or "none")
 

@@ -28,7 +28,7 @@ class GapFiller:
 
     async def run(self) -> None:
         """Close gaps for ever: those that are there, and each that a poll leaves."""
-        noticed = self._work_queue.lists.gap_noticed
+        noticed = self._work_queue.feeds.gap_noticed
         while True:
             noticed.clear()
             while gap := self._next():
@@ -41,7 +41,7 @@ class GapFiller:
     def clock_moved(self) -> None:
         """The clock was set: what was put off is tried again, for nobody knows how late it is."""
         self._later.clear()
-        self._work_queue.lists.gap_noticed.set()
+        self._work_queue.feeds.gap_noticed.set()
 
     def _next(self) -> tuple[Feed, Gap] | None:
         store, now = self._work_queue.run.store, self._clock.now()
@@ -56,7 +56,7 @@ class GapFiller:
 
     async def _close(self, feed: Feed, gap: Gap) -> None:
         logger.info("closing-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
-        reason = await self._work_queue.lists.backfill(feed, Span(gap.start, gap.end), _no_word, meets_known=True)
+        reason = await self._work_queue.feeds.backfill(feed, Span(gap.start, gap.end), _no_word, must_meet_known=True)
         left_open = self._work_queue.run.store.gaps()
         is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in left_open)
         if not reason and not is_open:
