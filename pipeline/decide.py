@@ -1,9 +1,11 @@
-"""What a look says of an article, beside what is known of it. Pure: live work, recovery and rebuild judge alike."""
+"""Decide what a fetch means, given the newest version of the article. Pure.
+
+Live work, recovery and rebuild decide with the same code.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from archive.files.hashing import sha256_of
@@ -13,71 +15,76 @@ from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
-from scheduler.policy.intervals import retry_delay
+from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
-# Of one article. Live blogs were seen with dozens; what has more changes by itself, and would fill the disk.
+# Per article. Live blogs were seen with dozens; an article with more changes at every load and would fill the disk.
 MAX_REVISIONS = 200
-# An article that is archived is not asked for again at once when it could not be had: nothing is lost meanwhile.
-MIN_PATIENCE = timedelta(minutes=1)
-EMPTIED = "its text is gone: the page is there, and empty"
+NO_TEXT = "its text is gone: the page is there, and empty"
 
 
-def decide(fetch: Fetch, read: Article | Failure, known: ArticleState | None, digest: str | None) -> Decision:
-    """What becomes of an article.
+def decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None, digest: str | None) -> Decision:
+    """Return what becomes of an article after a fetch.
 
-    :param read: what the look's answer says
-    :param known: its newest version; None when it has none
-    :param digest: of the answer's body
+    :param parsed: what the response says
+    :param state: the article in the index; None when it has no version
+    :param digest: of the response body
     """
-    decision = _decide(fetch, read, known)
-    return replace(decision, digest=digest, pictures=_pictures(decision, known))
+    decision = _decide(fetch, parsed, state)
+    idle = unchanged_fetches(decision.outcome, state)
+    delay = idle_delay(idle)
+    # A refetch that will be retried keeps the recheck that is due: the article was not seen at that age yet.
+    keeps_recheck = state is not None and decision.due is not None
+    return replace(
+        decision,
+        digest=digest,
+        pictures=_images(decision, state),
+        recheck=state.recheck if state and keeps_recheck else recheck_at(fetch, decision.outcome, state),
+        idle=idle,
+        idle_until=None if delay is None else fetch.at + delay,
+    )
 
 
-def _pictures(decision: Decision, known: ArticleState | None) -> dict[str, str]:
-    """The pictures that are to be kept: of the newest version, so that those of before they were wanted come too."""
+def _images(decision: Decision, state: ArticleState | None) -> dict[str, str]:
+    """Images of the newest version to archive: address -> host. Adds those from before ``archive.images`` was on."""
     if decision.article is None or not decision.fetch.rules.images:
         return {}
-    # Where nothing is new the page may name the same pictures on other hosts: those of the version are meant (D66).
-    version = decision.revision or (known.revision if known and known.revision.fingerprint else decision.article)
+    # An unchanged page may name the same images on other hosts: the addresses of the stored version count (D66).
+    version = decision.revision or (state.revision if state and state.revision.fingerprint else decision.article)
     return {each.url: urls.host(each.url) for each in version.pictures if urls.is_web(each.url)}
 
 
-def _decide(fetch: Fetch, read: Article | Failure, known: ArticleState | None) -> Decision:
-    if isinstance(read, Failure):
-        return _unseen(fetch, read, known)
-    if known is None:
-        return _version(fetch, read, Outcome.FIRST, 1, None)
-    newest = known.revision
-    # A version whose fingerprint was made by another rule, or never, is compared by its title alone, and given one.
-    comparable = fingerprint_rule(newest.fingerprint) == fingerprint_rule(read.fingerprint)
-    same = read.fingerprint == newest.fingerprint if comparable else read.title == newest.title
-    if fetch.pending.entry.content is not None:  # of the telegraph, which names the stocks of an item later
-        same = same and set(read.symbols) == set(newest.symbols)
+def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None) -> Decision:
+    if isinstance(parsed, Failure):
+        return _failed(fetch, parsed, state)
+    if state is None:
+        return _new_version(fetch, parsed, Outcome.FIRST, 1, None)
+    newest = state.revision
+    # A version without a fingerprint, or with one by another rule, is compared by its title alone; the index then
+    # stores today's fingerprint for it.
+    comparable = fingerprint_rule(newest.fingerprint) == fingerprint_rule(parsed.fingerprint)
+    same = parsed.fingerprint == newest.fingerprint if comparable else parsed.title == newest.title
+    if fetch.pending.entry.content is not None:  # a telegraph item: its stocks are added later
+        same = same and set(parsed.symbols) == set(newest.symbols)
     if same or newest.number >= MAX_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
-        return Decision(fetch, Outcome.SAME, evidence, article=read)
-    if known.has_text and not read.text:
-        return Decision(fetch, Outcome.GONE, EMPTIED, FailureKind.GONE)
-    return _version(fetch, read, Outcome.REVISED, newest.number + 1, newest)
+        return Decision(fetch, Outcome.SAME, evidence, article=parsed)
+    if state.has_text and not parsed.text:
+        return Decision(fetch, Outcome.GONE, NO_TEXT, FailureKind.GONE)
+    return _new_version(fetch, parsed, Outcome.REVISED, newest.number + 1, newest)
 
 
-def _unseen(fetch: Fetch, failure: Failure, known: ArticleState | None) -> Decision:
+def _failed(fetch: Fetch, failure: Failure, state: ArticleState | None) -> Decision:
     gone = failure.kind is FailureKind.GONE
-    if known and gone:
+    if state and gone:
         return Decision(fetch, Outcome.GONE, failure.reason, FailureKind.GONE)
-    pending = fetch.pending
-    attempts = (known.attempts if known else pending.attempts) + 1
-    delay = retry_delay(failure.kind, attempts, fetch.at - (known.archived_at if known else pending.first_seen))
-    due: datetime | None = None
-    if delay is not None:
-        due = fetch.at + max(delay, fetch.rules.min_retry_delay, MIN_PATIENCE if known else timedelta(0))
-    return Decision(fetch, Outcome.GONE if gone else Outcome.FAILED, failure.reason, failure.kind, due=due)
+    outcome = Outcome.GONE if gone else Outcome.FAILED
+    return Decision(fetch, outcome, failure.reason, failure.kind, due=retry_at(failure.kind, fetch, state))
 
 
-def _version(fetch: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:
+def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:
     post = render(article, fetch.filing.categories, fetch.filing.author, fetch.rules.profile)
     path = newest.path if newest else fetch.pending.path
-    if path:  # the first version has decided it
+    if path:  # set by the first version, or reserved for it by a run that crashed
         post = Post(PurePosixPath(path), post.data, history_path(path, newest.number) if newest else None)
     return Decision(fetch, outcome, article=article, post=post, revision=_revision(fetch, article, post, number))
 

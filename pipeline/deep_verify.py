@@ -1,4 +1,4 @@
-"""Whether an archive's index is what its journal gives: everything is read once more, and nothing is written."""
+"""Verify an archive's index against its journal: rebuild the index aside and compare rows. Read-only."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from archive.integrity.verify import Report, verify
 from archive.journal.warc import warc_files
 from archive.model.fetch import JournalPosition
 from archive.store import Store
-from pipeline.rebuild import is_within, replay, staged
+from pipeline.rebuild import is_within, replay, staging_folder
 from pipeline.reparse import ReparseOptions, read_journal
 
 
 def verify_deep(
     root: Path,
-    most: int,
+    max_body: int,
     now: datetime,
-    on_progress: Callable[[int, int], None] = lambda done, whole: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Report, int]:
-    """Verify an archive, and compare the rows of what was observed with the journal.
+    """Verify an archive's files, and compare the observed rows of its index with the journal.
 
-    How far lists were read is no observation, and in the journal at the end of a run only: it is not compared. What a
-    crash has left in the journal alone is not expected in the index. See D64.
+    The progress of feeds is not compared: it is no observation, and is in the journal only at the end of a run.
+    Records that a crash left unapplied are not expected in the index. See D64.
 
-    :param most: bytes that a page may unpack to
-    :param on_progress: told how many bytes of how many of the journal are done
-    :return: what was found, and how many articles were archived without a journal, so that nothing can prove them
-    :raises ArchiveError: the archive is in use, or cannot be read
+    :param max_body: bytes that a page may decompress to
+    :param on_progress: called with the bytes of the journal read so far, and all of them
+    :return: the report, and the number of articles archived without a journal, which nothing can verify
+    :raises ArchiveError: the archive is in use or cannot be read
     """
     root = root.absolute()
-    with staged(root, "verify", now) as aside:
+    with staging_folder(root, "verify", now) as aside:
         report = verify(root)
-        if reason := _unfit(root, report.problems):
+        if reason := _why_unusable(root, report.problems):
             return _with(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
         store = Store.open(aside / "index.db")
         try:
             with store.in_one_go():
-                applied, reading = _applied(root), ReparseOptions(most, os.cpu_count() or 1, on_progress)
+                applied, reading = _applied(root), ReparseOptions(max_body, os.cpu_count() or 1, on_progress)
                 journal = read_journal(journal_path(root), reading, lambda damage: None)
                 replay((each for each in journal if is_within(each, applied)), store, None)
             manifests = not any(
@@ -60,8 +60,8 @@ def verify_deep(
         return _with(root, report, found.rows), found.unproven
 
 
-def _unfit(root: Path, problems: Sequence[Problem]) -> str | None:
-    """Why the journal cannot bear the index out or not; None when it can."""
+def _why_unusable(root: Path, problems: Sequence[Problem]) -> str | None:
+    """Return why the journal cannot verify the index; None if it can."""
     folder = journal_path(root)
     if not warc_files(folder):
         return "there are none"

@@ -1,4 +1,4 @@
-"""Make everything that is derived anew: the files and the index, from the journal alone."""
+"""Rebuild the files and the index of an archive from its journal alone."""
 
 from __future__ import annotations
 
@@ -34,77 +34,78 @@ from pipeline.commit import ParsedFetch, commit_batch
 from pipeline.reparse import ParsedEvent, ReparseOptions, read_journal
 from pipeline.staging import StagingTree, compare, place_files, place_index
 
-BATCH = 400  # looks whose rows are written together: at each such time FTS5 writes out the words that it has gathered
+# Fetches whose rows are written together. FTS5 flushes the words it has collected with each batch.
+BATCH_SIZE = 400
 
 
 @dataclass(slots=True)
 class RebuildResult:
-    """What a rebuild did, or would do."""
+    """What a rebuild did, or would do in a dry run."""
 
     events: int = 0  # records of the journal
-    articles: int = 0  # versions of articles made
-    damaged: list[str] = field(default_factory=list)  # what of the journal cannot be read, in words
-    made: list[str] = field(default_factory=list)  # paths of files that were not there
-    changed: list[str] = field(default_factory=list)  # paths of files that were there and were others
-    unknown: list[str] = field(default_factory=list)  # paths of files of which the journal knows nothing
-    taken_over: int = 0  # entries of the index of which the journal knows nothing
-    rows: dict[str, int] = field(default_factory=dict)  # rows of the index that differ, by table
+    articles: int = 0  # article versions written
+    damaged: list[str] = field(default_factory=list)  # a message for each part of the journal that cannot be read
+    made: list[str] = field(default_factory=list)  # paths of files that were missing
+    changed: list[str] = field(default_factory=list)  # paths of files that were replaced
+    unknown: list[str] = field(default_factory=list)  # paths of files that are not in the journal
+    taken_over: int = 0  # entries carried over from the old index: not in the journal
+    rows: dict[str, int] = field(default_factory=dict)  # number of index rows that differ: table -> rows
 
 
 def rebuild(
     root: Path,
-    most: int,
+    max_body: int,
     now: datetime,
     *,
     dry_run: bool = False,
     processes: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, whole: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RebuildResult:
-    """Make files and index of the archive at ``root`` from its journal.
+    """Rebuild the files and the index of the archive at ``root``.
 
-    Nothing of what is there is touched before everything is made. Files that the journal knows nothing of stay,
+    Nothing in the archive changes before all files and the index are built. Files that are not in the journal stay,
     and so do the rows of articles that were archived without a journal.
 
-    :param most: bytes that a page may unpack to
-    :param dry_run: only tell what would change
-    :param processes: that read pages; None for one on each core
-    :param on_progress: told how many bytes of how many of the journal are done
-    :raises ArchiveError: the journal or the disk does not allow it; the archive is as it was
+    :param max_body: bytes that a page may decompress to
+    :param dry_run: report the changes without making them
+    :param processes: number of workers; None: one for each core
+    :param on_progress: called with the bytes of the journal read so far, and all of them
+    :raises ArchiveError: the journal cannot be read or the disk cannot be written; the archive is unchanged
     """
     root = root.absolute()
-    with staged(root, "rebuild", now) as aside:
-        return _rebuild(root, aside, ReparseOptions(most, processes or os.cpu_count() or 1, on_progress), dry_run)
+    with staging_folder(root, "rebuild", now) as aside:
+        return _rebuild(root, aside, ReparseOptions(max_body, processes or os.cpu_count() or 1, on_progress), dry_run)
 
 
-def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> list[str]:
-    """Put files back as they were recorded, as far as the journal gives the very same bytes.
+def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[str, str]) -> list[str]:
+    """Restore damaged files where the journal reproduces exactly the recorded bytes.
 
-    :param most: bytes that a page may unpack to
-    :param wanted: the recorded sha256 of each file to mend, by its path
-    :return: paths of those that were mended; what stood there is in ``.finarchive/quarantine``
-    :raises ArchiveError: the journal or the disk does not allow it
+    :param max_body: bytes that a page may decompress to
+    :param expected: recorded sha256 of each file to restore: path -> hex digest
+    :return: paths of the restored files; the damaged ones are in ``.finarchive/quarantine``
+    :raises ArchiveError: the journal cannot be read or the disk cannot be written
     """
     root = root.absolute()
-    with staged(root, "verify", now) as aside:
+    with staging_folder(root, "verify", now) as aside:
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
             with store.in_one_go():
-                reading = ReparseOptions(most, os.cpu_count() or 1, lambda done, whole: None)
-                replay(read_journal(journal_path(root), reading, lambda damage: None), store, StagingTree(root, tree))
+                options = ReparseOptions(max_body, os.cpu_count() or 1, lambda done, total: None)
+                replay(read_journal(journal_path(root), options, lambda damage: None), store, StagingTree(root, tree))
         finally:
             store.close()
-        mended = [
+        restored = [
             path
-            for path, sha256 in wanted.items()
+            for path, sha256 in expected.items()
             if (tree / path).is_file() and sha256_of_file(tree / path) == sha256
         ]
-        place_files(root, tree, mended, stage=True)
-        return mended
+        place_files(root, tree, restored, stage=True)
+        return restored
 
 
 @contextmanager
-def staged(root: Path, command: str, now: datetime) -> Iterator[Path]:
-    """A folder for what is made, while the archive is locked; removed afterwards."""
+def staging_folder(root: Path, command: str, now: datetime) -> Iterator[Path]:
+    """Lock the archive and yield an empty folder to build in; both end with the block."""
     with Lock(lock_path(root), command, now):
         aside = rebuild_path(root)
         shutil.rmtree(aside, ignore_errors=True)
@@ -116,57 +117,56 @@ def staged(root: Path, command: str, now: datetime) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _rebuild(root: Path, aside: Path, reading: ReparseOptions, dry_run: bool) -> RebuildResult:
+def _rebuild(root: Path, aside: Path, options: ReparseOptions, dry_run: bool) -> RebuildResult:
     tree, new = StagingTree(root, aside / "tree"), aside / "index.db"
-    # A damaged one is why one rebuilds: then it is as if there were none.
+    # A damaged index is a reason to rebuild: it is treated as missing.
     old = index_path(root) if is_sound(index_path(root)) else aside / "none.db"
-    made = _make(root, tree, (old, new), reading)
-    if lost := made.lost:
-        # What the journal has lost of an article must not make something else of it: once more, without these.
+    staged = _build(root, tree, (old, new), options)
+    if lost := staged.lost:
+        # An incomplete record of an article must not change it: build again without those articles.
         shutil.rmtree(tree.folder, ignore_errors=True)
         new.unlink()
-        made = _make(root, tree, (old, new), reading, frozenset[str]().union(*lost.values()))
-    result = made.result
-    result.damaged += [f"{file} has lost looks; articles concerned: {len(lost[file])}" for file in sorted(lost)]
+        staged = _build(root, tree, (old, new), options, frozenset[str]().union(*lost.values()))
+    result = staged.result
+    result.damaged += [f"{file} has lost fetches; articles concerned: {len(lost[file])}" for file in sorted(lost)]
     result.made, result.changed, result.unknown = compare(root, tree.folder)
     if not dry_run:
-        # Where no index says what was archived without a journal, or what is lost of it, what stands there may be all
-        # that there is.
-        doubtful = not made.has_old or bool(result.damaged)
+        # Without an old index, or with a damaged journal, the existing files may be the only copy of something.
+        doubtful = not staged.has_old or bool(result.damaged)
         place_files(root, tree.folder, [*result.made, *result.changed], stage=doubtful)
-        place_index(root, new, stage=not made.has_old)
+        place_index(root, new, stage=not staged.has_old)
     return result
 
 
 @dataclass(frozen=True, slots=True)
 class _StagedArchive:
-    """Files and an index, made aside."""
+    """Files and an index in the staging folder."""
 
     result: RebuildResult
-    has_old: bool  # there is an index that can be read
-    lost: Mapping[str, Set[str]]  # articles of which the journal has lost looks, by the file that they were in
+    has_old: bool  # the old index can be read
+    lost: Mapping[str, Set[str]]  # articles with fetches missing from the journal: journal file -> docids
 
 
-def _make(
-    root: Path, tree: StagingTree, indexes: tuple[Path, Path], reading: ReparseOptions, lost: Set[str] = frozenset()
+def _build(
+    root: Path, tree: StagingTree, indexes: tuple[Path, Path], options: ReparseOptions, lost: Set[str] = frozenset()
 ) -> _StagedArchive:
-    """Make files and index aside.
+    """Build files and index in the staging folder.
 
-    :param indexes: the one that is there, and where the new one is made
-    :param lost: articles of which the journal has lost looks: they stay as they are
+    :param indexes: paths of the old index and of the new one
+    :param lost: articles with fetches missing from the journal: they are carried over unchanged
     """
     old, new = indexes
     store, result = Store.open(new), RebuildResult()
     try:
-        apart, later = unproven(old, new, lost), deque[ParsedEvent]()
-        journal = read_journal(journal_path(root), reading, result.damaged.append)
+        unproven_rows, later = unproven(old, new, lost), deque[ParsedEvent]()
+        journal = read_journal(journal_path(root), options, result.damaged.append)
         with store.in_one_go():
-            if apart and apart.docids:
-                journal = _known_to_all(journal, apart, later)
+            if unproven_rows and unproven_rows.docids:
+                journal = _in_both(journal, unproven_rows, later)
             replay(journal, store, tree, result)
-        found = lost_fetches(old, new, apart.docids) if apart else {}
+        found = lost_fetches(old, new, unproven_rows.docids) if unproven_rows else {}
         carry_over_manifests(old, new)
-        adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
+        adopt(root, store)  # the journal does not say which day's manifest covers a version
         result.taken_over = carry_over_rows(old, new, lost)
         store.search.add_missing()
         with store.in_one_go():
@@ -175,64 +175,64 @@ def _make(
         result.rows = index_differences(old, new)
     finally:
         store.close()
-    return _StagedArchive(result, apart is not None, found)
+    return _StagedArchive(result, unproven_rows is not None, found)
 
 
-def _known_to_all(
-    journal: Iterable[ParsedEvent], apart: UnprovenRows, later: MutableSequence[ParsedEvent]
+def _in_both(
+    journal: Iterable[ParsedEvent], unproven_rows: UnprovenRows, later: MutableSequence[ParsedEvent]
 ) -> Iterator[ParsedEvent]:
-    """What the old index has applied, without looks at what it alone knows: their rows are taken over.
+    """Yield the events that the old index has applied, except fetches of articles whose rows are carried over.
 
-    :param later: is given what it has not applied, to be done when they are
+    :param later: receives the events that the old index has not applied, for replay after the carry-over
     """
     for each in journal:
-        if not is_within(each, apart.positions):
+        if not is_within(each, unproven_rows.positions):
             later.append(each)
-        elif _docid(each) not in apart.docids:
+        elif _docid(each) not in unproven_rows.docids:
             yield each
 
 
 def replay(
     journal: Iterable[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult | None = None
 ) -> None:
-    """Do again what a journal says was done.
+    """Apply the events of a journal to an index, and write the files.
 
-    :param tree: where files are made; None: only the index is
-    :param result: counts
+    :param tree: where files are written; None: only the index is
+    :param result: counts events and versions
     """
     result = result or RebuildResult()
     batch: list[ParsedEvent] = []
     in_batch: set[str] = set()
-    for understood in journal:
-        fetch = understood.event.fetch
+    for parsed in journal:
+        fetch = parsed.event.fetch
         result.events += 1
-        if batch and (fetch is None or _docid(understood) in in_batch or len(batch) >= BATCH):
-            _record(batch, store, tree, result)
+        if batch and (fetch is None or _docid(parsed) in in_batch or len(batch) >= BATCH_SIZE):
+            _commit(batch, store, tree, result)
             batch, in_batch = [], set()
         if fetch is None:
-            store.apply([understood.event])
+            store.apply([parsed.event])
         else:
-            batch.append(understood)
-            in_batch.add(_docid(understood))
-    _record(batch, store, tree, result)
+            batch.append(parsed)
+            in_batch.add(_docid(parsed))
+    _commit(batch, store, tree, result)
 
 
-def is_within(understood: ParsedEvent, positions: Mapping[str, JournalPosition]) -> bool:
-    """Whether an event is applied in an index.
+def is_within(parsed: ParsedEvent, positions: Mapping[str, JournalPosition]) -> bool:
+    """Return True if an index has applied an event.
 
-    :param positions: up to where events are, by who wrote them
+    :param positions: last applied position of each writer
     """
-    event = understood.event
+    event = parsed.event
     end = positions.get(FETCHES if event.fetch else OTHERS)
     return end is not None and order(event.place) <= order(end)
 
 
-def _docid(understood: ParsedEvent) -> str:
-    fetch = understood.event.fetch
+def _docid(parsed: ParsedEvent) -> str:
+    fetch = parsed.event.fetch
     return fetch.pending.entry.docid if fetch else ""
 
 
-def _record(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult) -> None:
+def _commit(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult) -> None:
     def write(posts: Sequence[Post]) -> None:
         if tree:
             for post in posts:
@@ -240,8 +240,8 @@ def _record(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None
             result.articles += len(posts)
 
     fetches = [
-        ParsedFetch(each.event.fetch, each.read, each.digest, each.event.place)
+        ParsedFetch(each.event.fetch, each.parsed, each.digest, each.event.place)
         for each in batch
-        if each.event.fetch and each.read
+        if each.event.fetch and each.parsed
     ]
     commit_batch(store, fetches, write, reserve_paths=False)

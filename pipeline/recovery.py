@@ -1,4 +1,4 @@
-"""After a crash: what the journal holds and the index does not is done again, by the code of live work."""
+"""After a crash: apply what the journal holds and the index does not, with the code of live work."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from pipeline.commit import ParsedFetch, commit_batch
 
 logger = logging.getLogger("finarchive")
 
-BATCH = 64  # events done together: as many as the writer takes at once
+BATCH_SIZE = 64  # events applied together, as in the writer
 
 
 def recover(archive: Archive, settings: Settings, now: datetime) -> None:
-    """Bring index and files of an archive up to its journal, seal the days that are over, and keep the journal.
+    """Apply the rest of the journal to the index and the files, seal the days that are over, open the journal.
 
     :raises ArchiveError: something cannot be read or written
     """
     done = archive.store.journal_positions()
     start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
     if len(done) < len((FETCHES, OTHERS)):
-        start = None  # one of them has nothing applied yet
-    again = 0
-    news = (event for event in events(journal_path(archive.root), start) if _is_news(event, done))
-    for batch in _batches(news):
-        _do_again(archive, batch, settings.network.max_body)
-        again += len(batch)
-    if again:
-        logger.warning("recovered records=%d", again)
+        start = None  # nothing of one of the writers is applied yet
+    recovered = 0
+    unapplied = (event for event in events(journal_path(archive.root), start) if _is_unapplied(event, done))
+    for batch in _batches(unapplied):
+        _apply(archive, batch, settings.network.max_body)
+        recovered += len(batch)
+    if recovered:
+        logger.warning("recovered records=%d", recovered)
     seal(archive.root, archive.store, now)
     archive.begin()
 
 
-def _is_news(event: Event, done: Mapping[str, JournalPosition]) -> bool:
+def _is_unapplied(event: Event, done: Mapping[str, JournalPosition]) -> bool:
     position = done.get(FETCHES if event.fetch else OTHERS)
     return position is None or order(event.place) > order(position)
 
 
-def _batches(news: Iterable[Event]) -> Iterator[list[Event]]:
-    """Events that can be done together, in their order: looks at different articles, or what is no look."""
+def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
+    """Runs of events that can be applied together, in order: fetches of different articles, or other events."""
     batch: list[Event] = []
     docids: set[str] = set()
-    for event in news:
+    for event in unapplied:
         docid = event.fetch.pending.entry.docid if event.fetch else ""
-        together = bool(batch) and (batch[0].fetch is None) == (event.fetch is None)
-        if batch and (not together or docid in docids or len(batch) >= BATCH):
+        same_kind = bool(batch) and (batch[0].fetch is None) == (event.fetch is None)
+        if batch and (not same_kind or docid in docids or len(batch) >= BATCH_SIZE):
             yield batch
             batch, docids = [], set()
         batch.append(event)
@@ -63,10 +63,10 @@ def _batches(news: Iterable[Event]) -> Iterator[list[Event]]:
         yield batch
 
 
-def _do_again(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
-    """What live work does: files, then rows.
+def _apply(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
+    """Apply a batch as live work does: files, then rows.
 
-    :param max_body: bytes that a page may unpack to
+    :param max_body: bytes that a page may decompress to
     """
     fetches = [(event, event.fetch) for event in batch if event.fetch]
     if not fetches:
@@ -76,5 +76,5 @@ def _do_again(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
 
 
 def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:
-    body = digest(fetch.response.body) if fetch.response else None
-    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body, event.place)
+    body_digest = digest(fetch.response.body) if fetch.response else None
+    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body_digest, event.place)

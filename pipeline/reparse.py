@@ -1,6 +1,6 @@
-"""The journal's looks, understood once more on all cores.
+"""Parse the fetches of the journal again, on all cores.
 
-A module of its own because each process that reads imports it: what only the writing needs would cost each of them.
+A separate module because every worker process imports it: imports that only the parent needs would slow each worker.
 """
 
 from __future__ import annotations
@@ -24,89 +24,88 @@ from archive.model.feed import Entry, Failure, Filing, PendingEntry
 from archive.model.fetch import ArchiveRules, Fetch, JournalPosition, RawResponse
 from crawler.extract.response import parse_fetch
 
-# Bytes of the journal, packed, that one process reads at a time: some hundred pages, a fifth of a second's work. Of
-# larger ones the other processes have more to wait for at the beginning, and at the end.
-PART = 1 << 20
+# Compressed bytes of the journal that a worker reads at a time: some hundred pages, a fifth of a second. Larger parts
+# leave the other workers idle for longer at the beginning and at the end.
+PART_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReparseOptions:
-    """How a journal is read."""
+    """How to read a journal."""
 
-    most: int  # bytes that a page may unpack to
-    processes: int  # that read pages
-    on_progress: Callable[[int, int], None]  # told how many bytes of how many are done
+    max_body: int  # bytes that a page may decompress to
+    processes: int  # number of workers
+    on_progress: Callable[[int, int], None]  # called with the bytes read so far, and all of them
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedEvent:
-    """An event of the journal, and what a look has brought."""
+    """An event of the journal; of a fetch, also what its response says."""
 
-    event: Event  # without the body of its answer
-    read: Article | Failure | None = None  # of a look
-    digest: str | None = None  # of the body of its answer
+    event: Event  # without the response body
+    parsed: Article | Failure | None = None  # None: not a fetch
+    digest: str | None = None  # of the response body
 
 
-def read_journal(folder: Path, reading: ReparseOptions, on_damage: Callable[[str], None]) -> Iterator[ParsedEvent]:
-    """The journal's events in their order, their pages understood by other processes.
+def read_journal(folder: Path, options: ReparseOptions, on_damage: Callable[[str], None]) -> Iterator[ParsedEvent]:
+    """Yield the events of the journal in order; worker processes parse the pages.
 
-    :param on_damage: told, in words, what of the journal cannot be read
+    :param on_damage: called with a message for each part that cannot be read
     """
-    todo = deque(parts(folder, PART))
-    whole = sum(path.stat().st_size for path in {part.path for part in todo})
+    pending = deque(parts(folder, PART_BYTES))
+    total = sum(path.stat().st_size for path in {part.path for part in pending})
     done = 0
-    # Started anew and not forked: the progress display has a thread, and a copy of half a lock never opens.
-    with ProcessPoolExecutor(reading.processes, get_context("spawn"), initializer=_end_with_the_parent) as pool:
-        waiting: deque[tuple[WarcPart, Future[tuple[list[ParsedEvent], list[str]]]]] = deque()
-        while todo or waiting:
-            while todo and len(waiting) < 2 * reading.processes:
-                part = todo.popleft()
-                waiting.append((part, pool.submit(_understand_part, part, reading.most)))
-            part, future = waiting.popleft()
-            found, damaged = future.result()
-            for each in damaged:
-                on_damage(each)
-            yield from found
+    # Spawned, not forked: the progress display has a thread, and a lock copied while held is never released.
+    with ProcessPoolExecutor(options.processes, get_context("spawn"), initializer=_exit_with_parent) as pool:
+        futures: deque[tuple[WarcPart, Future[tuple[list[ParsedEvent], list[str]]]]] = deque()
+        while pending or futures:
+            while pending and len(futures) < 2 * options.processes:
+                part = pending.popleft()
+                futures.append((part, pool.submit(_parse_part, part, options.max_body)))
+            part, future = futures.popleft()
+            parsed, damaged = future.result()
+            for message in damaged:
+                on_damage(message)
+            yield from parsed
             done += min(part.end, part.path.stat().st_size) - part.start
-            reading.on_progress(done, whole)
+            options.on_progress(done, total)
 
 
-def _end_with_the_parent() -> None:
-    """Have this process end when the one that it reads for is killed: else it would wait for more, for ever."""
+def _exit_with_parent() -> None:
+    """Exit when the parent process is killed: a worker would otherwise wait for work for ever."""
 
-    def wait_and_end() -> None:
+    def wait_and_exit() -> None:
         if parent := parent_process():
             parent.join()
         os._exit(1)
 
-    threading.Thread(target=wait_and_end, daemon=True).start()
+    threading.Thread(target=wait_and_exit, daemon=True).start()
 
 
-def _understand_part(part: WarcPart, most: int) -> tuple[list[ParsedEvent], list[str]]:
+def _parse_part(part: WarcPart, max_body: int) -> tuple[list[ParsedEvent], list[str]]:
     damaged: list[str] = []
-    found = []
-    told = f"{part.path.name} cannot be read at byte "
-    for place, group in read_part(part, lambda offset: damaged.append(f"{told}{offset}")):
+    events = []
+    message = f"{part.path.name} cannot be read at byte "
+    for place, group in read_part(part, lambda offset: damaged.append(f"{message}{offset}")):
         event = event_of(place, group)
         fetch = event.fetch
         if fetch is None:
-            found.append(ParsedEvent(event))
+            events.append(ParsedEvent(event))
             continue
         body = digest(fetch.response.body) if fetch.response else None
-        read = parse_fetch(fetch, most)
+        parsed = parse_fetch(fetch, max_body)
         if fetch.response:
-            bare = RawResponse(
-                fetch.response.url, fetch.response.status, (), b""
-            )  # what is sent to another process costs
+            # Without headers and body: sending them to the parent takes time.
+            bare = RawResponse(fetch.response.url, fetch.response.status, (), b"")
             event = Event(event.place, event.kind, event.at, replace(fetch, response=bare))
-        found.append(ParsedEvent(event, read, body))
-    return found, damaged
+        events.append(ParsedEvent(event, parsed, body))
+    return events, damaged
 
 
-def _send_by_fields(kind: type) -> None:
-    """Have records of a kind go to another process as their fields: Python's own way takes twice as long."""
-    stated = attrgetter(*(field.name for field in fields(kind)))
-    ForkingPickler.register(kind, lambda record: (kind, stated(record)))
+def _pickle_by_fields(kind: type) -> None:
+    """Pickle records of a class as their field values: twice as fast as the default."""
+    values_of = attrgetter(*(field.name for field in fields(kind)))
+    ForkingPickler.register(kind, lambda record: (kind, values_of(record)))
 
 
 for _kind in (
@@ -123,4 +122,4 @@ for _kind in (
     ArticleImage,
     Failure,
 ):
-    _send_by_fields(_kind)
+    _pickle_by_fields(_kind)

@@ -1,4 +1,4 @@
-"""Files that were made aside: compared with those that are there, and put in their place."""
+"""Build an archive's files in a staging folder, compare them with the archive, and move them into place."""
 
 from __future__ import annotations
 
@@ -16,73 +16,75 @@ from archive.model.article import Post
 
 @dataclass(frozen=True, slots=True)
 class StagingTree:
-    """Where the files of an archive are made before they are put in their place."""
+    """Folder where the files of an archive are built before they are moved into place."""
 
     root: Path  # of the archive
     folder: Path
 
     def write(self, post: Post) -> None:
-        """Make an article's file, and keep the one that it supersedes.
+        """Write an article's file, and keep the version that it replaces as a history file.
 
         :raises ArchiveError: it cannot be written
         """
         path = f"{self.folder}/{post.path}"
         with atomic.wrap_os_errors(path):
             if post.supersedes:
-                self._set_aside(Path(path), post, str(post.supersedes))
+                self._keep_replaced(Path(path), post, str(post.supersedes))
             try:
                 _write(path, post.data)
-            except FileNotFoundError:  # the first of its folder
+            except FileNotFoundError:  # the first file of its folder
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 _write(path, post.data)
 
-    def _set_aside(self, path: Path, post: Post, history: str) -> None:
-        kept = self.folder / history
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    def _keep_replaced(self, path: Path, post: Post, history: str) -> None:
+        target = self.folder / history
+        target.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            path.rename(kept)
+            path.rename(target)
         elif not (self.root / history).exists() and (self.root / post.path).exists():
-            shutil.copyfile(self.root / post.path, kept)  # it was archived without a journal
+            shutil.copyfile(self.root / post.path, target)  # archived without a journal
 
 
 def _write(path: str, data: bytes) -> None:
-    with open(path, "wb") as file:  # noqa: PTH123 - a Path costs as much as the file
+    with open(path, "wb") as file:  # noqa: PTH123 - creating a Path takes as long as writing the file
         file.write(data)
 
 
 def files_of(root: Path) -> Iterator[str]:
-    """Paths of the articles and their history below ``root``, relative to it."""
-    inner, cut = str(inner_path(root)), len(str(root)) + 1
+    """Yield the paths of article files and history files below ``root``, relative to it."""
+    inner = str(inner_path(root))
+    prefix_length = len(str(root)) + 1
     for folder, folders, names in os.walk(root):
         if folder == inner:
             folders[:] = [name for name in folders if name == "history"]
             continue
         for name in names:
-            yield f"{folder}/{name}"[cut:]
+            yield f"{folder}/{name}"[prefix_length:]
 
 
 def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
-    """What differs between the files of an archive and those that were made in ``tree``.
+    """Compare the files of an archive with those in ``tree``.
 
-    :return: paths of those that are not there yet, of those that are others, and of those that were not made
+    :return: paths that the archive lacks, paths whose content differs, paths that ``tree`` lacks
     """
-    made, there = set(files_of(tree)), set(files_of(root))
+    staged = set(files_of(tree))
+    existing = set(files_of(root))
     missing, changed = [], []
-    for path in sorted(made):
-        if path not in there or not (root / path).exists():
+    for path in sorted(staged):
+        if path not in existing or not (root / path).exists():
             missing.append(path)
         elif not (root / path).is_file() or (root / path).read_bytes() != (tree / path).read_bytes():
             changed.append(path)
-    return missing, changed, sorted(there - made)
+    return missing, changed, sorted(existing - staged)
 
 
 def place_files(root: Path, tree: Path, paths: Iterable[str], *, stage: bool) -> None:
-    """Put files of ``tree`` where they belong.
+    """Move files of ``tree`` into the archive.
 
-    :param stage: keep what stands there in ``.finarchive/quarantine``
-    :raises ArchiveError: one cannot be put there
+    :param stage: move the files they replace to ``.finarchive/quarantine``
+    :raises ArchiveError: a file cannot be moved
     """
-    os.sync()  # all that was made is on the disk before the first file is replaced
+    os.sync()  # every staged file is on disk before the first one is replaced
     folders: set[str] = set()
     for path in paths:
         target = f"{root}/{path}"
@@ -91,33 +93,33 @@ def place_files(root: Path, tree: Path, paths: Iterable[str], *, stage: bool) ->
                 folders.add(folder)
                 (root / folder).mkdir(parents=True, exist_ok=True)
             if os.path.lexists(target) and (stage or Path(target).is_dir()):
-                kept = _free(quarantine_path(root) / path)
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                Path(target).rename(kept)
-            os.replace(f"{tree}/{path}", target)  # noqa: PTH105 - a Path costs as much as the renaming
+                quarantined = _unused(quarantine_path(root) / path)
+                quarantined.parent.mkdir(parents=True, exist_ok=True)
+                Path(target).rename(quarantined)
+            os.replace(f"{tree}/{path}", target)  # noqa: PTH105 - creating a Path takes as long as renaming
 
 
-def _free(path: Path) -> Path:
-    """The path, or one beside it: what is in quarantine already stays there."""
+def _unused(path: Path) -> Path:
+    """Return the path, numbered if it exists: files in quarantine are never overwritten."""
     numbers = itertools.count(2)
-    found = path
-    while os.path.lexists(found):
-        found = path.with_name(f"{path.stem}.{next(numbers)}{path.suffix}")
-    return found
+    candidate = path
+    while os.path.lexists(candidate):
+        candidate = path.with_name(f"{path.stem}.{next(numbers)}{path.suffix}")
+    return candidate
 
 
 def place_index(root: Path, index: Path, *, stage: bool) -> None:
-    """Put an index that was made aside in the place of the archive's.
+    """Replace the index of an archive with a rebuilt one.
 
-    :param stage: keep what stands there in ``.finarchive/quarantine``
-    :raises ArchiveError: it cannot be put there
+    :param stage: move the old index to ``.finarchive/quarantine``
+    :raises ArchiveError: it cannot be replaced
     """
     old = index_path(root)
     with atomic.wrap_os_errors(old):
         if stage and old.exists():
-            kept = _free(quarantine_path(root) / old.name)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            old.rename(kept)
+            quarantined = _unused(quarantine_path(root) / old.name)
+            quarantined.parent.mkdir(parents=True, exist_ok=True)
+            old.rename(quarantined)
         for name in (f"{old.name}-wal", f"{old.name}-shm"):
             (old.parent / name).unlink(missing_ok=True)
         index.replace(old)

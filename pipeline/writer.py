@@ -1,4 +1,4 @@
-"""Brings looks to the disk, many at a time, while the next pages come in: journal, then files, then rows."""
+"""Write fetches to disk in batches while the next pages are downloaded: journal, then files, then rows."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipeline.commit import CommitBatch, ParsedFetch
 
 logger = logging.getLogger("finarchive")
 
-# Files synced and rows committed together: beyond this the gain is small and what a crash repeats grows.
-BATCH = 64
-MAX_QUEUED = 4 * BATCH  # a few megabytes; a disk slower than the network must not fill the memory
-# Seconds between two attempts at a disk that was full: it is emptied by people, or by a job of theirs.
-PAUSE = 5.0
-# What passes by itself, or when somebody makes room, or mounts the disk again: it could be written once.
-PASSES = (DiskFullError, LockedError, NotWritableError)
+# Files synced and rows committed together. More gains little, and a crash repeats more.
+BATCH_SIZE = 64
+MAX_QUEUED = 4 * BATCH_SIZE  # a few megabytes: a disk slower than the network must not fill the memory
+# Between two attempts when the disk is full: people free the space, or a job of theirs.
+DISK_RETRY_SECONDS = 5.0
+# Errors that can end without a restart: a lock is released, space is freed, a disk is mounted again.
+TRANSIENT_ERRORS = (DiskFullError, LockedError, NotWritableError)
 
 
 @dataclass(slots=True)
 class WriteItem:
-    """A look on its way to the disk, and how far it has come."""
+    """A fetch on its way to disk, and the steps it has passed."""
 
     fetch: Fetch
-    milliseconds: int  # that it took
+    milliseconds: int  # duration of the request
     digest: str | None = None  # of the response body
     is_journaled: bool = False  # or no journal is kept
     position: JournalPosition | None = None  # of its journal record
@@ -44,19 +44,19 @@ class WriteItem:
 
 @dataclass(frozen=True, slots=True)
 class WriterCallbacks:
-    """Whom a writer tells."""
+    """What the writer calls."""
 
-    on_written: Callable[[Sequence[WriteItem]], None]  # with each batch whose verdicts are on the disk
-    on_crash: Callable[[BaseException], None]  # with an error that ends the writing
-    on_room: Callable[[], None]  # when it was full and is no longer
-    on_refused: Callable[[WriteItem, str], None]  # with an article whose path cannot be written, and why
+    on_written: Callable[[Sequence[WriteItem]], None]  # each batch that is on disk
+    on_crash: Callable[[BaseException], None]  # an error that stops the writer
+    on_room: Callable[[], None]  # the writer was full and accepts items again
+    on_refused: Callable[[WriteItem, str], None]  # an item whose path cannot be written, and the reason
 
 
 class Writer:
-    """Writes what came of looks.
+    """Queue of fetches to write.
 
-    :param max_body: bytes that a page may unpack to
-    :param retry_forever: go on trying when the disk is full or the index locked, instead of crashing
+    :param max_body: returns the number of bytes that a page may decompress to
+    :param retry_forever: keep retrying when the disk is full or the index locked, instead of crashing
     """
 
     def __init__(
@@ -74,21 +74,21 @@ class Writer:
         self._queue: asyncio.Queue[WriteItem] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._was_full = False
-        self.stuck = False  # the disk did not take what was tried last
+        self.stuck = False  # the last attempt to write failed
 
     def put(self, item: WriteItem) -> None:
-        """Have a look written."""
+        """Enqueue a fetch; never blocks."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._write_on())
+            self._task = asyncio.get_running_loop().create_task(self._run())
         self._queue.put_nowait(item)
 
     def full(self) -> bool:
-        """Whether too many are on their way; so until the writer has caught up."""
+        """Return True if too many items are queued; stays True until the writer has caught up."""
         self._was_full = self.stuck or self._was_full or self._queue.qsize() > MAX_QUEUED
         return self._was_full
 
     async def drain(self) -> None:
-        """Wait until everything is on the disk, or cannot get there; then stop."""
+        """Wait until all items are written or the writer has crashed, then stop."""
         if self._task is None:
             return
         waiting = asyncio.create_task(self._queue.join())
@@ -100,58 +100,58 @@ class Writer:
             await asyncio.gather(waiting, self._task, return_exceptions=True)
             self._task = None
 
-    async def _write_on(self) -> None:
+    async def _run(self) -> None:
         try:
             while True:
                 batch = [await self._queue.get()]
-                while len(batch) < BATCH and not self._queue.empty():
+                while len(batch) < BATCH_SIZE and not self._queue.empty():
                     batch.append(self._queue.get_nowait())
-                await self._write_somehow(batch)
+                await self._write_with_retries(batch)
                 for _ in batch:
                     self._queue.task_done()
         except Exception as error:
             self._callbacks.on_crash(error)
 
-    async def _write_somehow(self, batch: Sequence[WriteItem]) -> None:
+    async def _write_with_retries(self, batch: Sequence[WriteItem]) -> None:
         while True:
             try:
                 await self._write(batch)
             except NotWritableError as error:
                 if not self._retry_forever:
                     raise
-                await self._write_apart(batch, error)
+                await self._write_one_by_one(batch, error)
                 return
-            except PASSES as error:
+            except TRANSIENT_ERRORS as error:
                 if not self._retry_forever:
                     raise
                 self._report(error)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 break
         if self.stuck:
             logger.warning("disk-again articles=%d", len(batch))
         self._callbacks.on_written(batch)
-        self._take_more()
+        self._batch_done()
 
-    def _take_more(self) -> None:
-        """A batch is done with, one way or the other."""
+    def _batch_done(self) -> None:
+        """A batch is written or refused."""
         self.stuck = False
         if self._was_full and self._queue.qsize() <= MAX_QUEUED:
             self._was_full = False
             self._callbacks.on_room()
 
-    async def _write_apart(self, batch: Sequence[WriteItem], error: NotWritableError) -> None:
-        """Some path of a batch cannot be written: that must not keep the others from the disk. See D40."""
+    async def _write_one_by_one(self, batch: Sequence[WriteItem], error: NotWritableError) -> None:
+        """Write items separately: one path that cannot be written must not block the others. See D40."""
         if len(batch) == 1:
             self._callbacks.on_refused(batch[0], str(error))
-            self._take_more()
+            self._batch_done()
             return
-        for each in batch:
-            await self._write_somehow([each])
+        for item in batch:
+            await self._write_with_retries([item])
 
     def _report(self, error: ArchiveError) -> None:
-        if not self.stuck:  # once: it may last for days
-            logger.error("disk-refuses reason=%r", f"{error}; trying again every {PAUSE:.0f} s")
+        if not self.stuck:  # log once: it may last for days
+            logger.error("disk-refuses reason=%r", f"{error}; trying again every {DISK_RETRY_SECONDS:.0f} s")
         self.stuck = True
 
     async def _write(self, batch: Sequence[WriteItem]) -> None:

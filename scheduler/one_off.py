@@ -12,7 +12,7 @@ from crawler.engine import Engine
 from pipeline.recovery import recover
 from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.clock import Clock
-from scheduler.crawl.context import one_off
+from scheduler.crawl.context import one_off_policy
 from scheduler.crawl.job import CrawlJob
 from scheduler.crawl.progress import CrawlProgress, CrawlResult
 from scheduler.crawl.work_queue import ArchiveWorkQueue
@@ -38,7 +38,7 @@ def crawl(
     command, raw = "backfill" if stretch else "crawl", settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive:
         recover(archive, settings, now())
-        work_queue = ArchiveWorkQueue(archive, settings, now, one_off(now()))
+        work_queue = ArchiveWorkQueue(archive, settings, now, one_off_policy(now()))
         job = CrawlJob(work_queue, feeds, limit=limit, stretch=stretch, on_change=on_change)
 
         async def carry_out() -> None:

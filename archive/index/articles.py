@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,8 @@ from archive.index.log import FETCHES, ChangeLog, order
 from archive.index.statements import to_json
 from archive.model.article import Article, Revision
 from archive.model.feed import PendingEntry
-from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, Outcome, fingerprint_rule
+from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, fingerprint_rule
 from archive.model.times import to_text
-
-# After so many looks in a row that found nothing, each next one waits twice as long: some lists move every mtime at
-# every poll.
-IDLE = 3
-MAX_IDLE = timedelta(days=1)
 
 
 class ArticleIndex:
@@ -202,7 +197,7 @@ class ArticleIndex:
                    changed = {statements.STILL_CHANGED} WHERE docid = :docid""",  # noqa: S608 - a constant
                 {
                     "docid": revision.docid, "path": revision.path, "number": revision.number,
-                    "at": to_text(fetch.at), "recheck": to_text(_recheck(decision, fetch.at)),
+                    "at": to_text(fetch.at), "recheck": to_text(decision.recheck),
                     **_listed(fetch),
                 },
             )  # fmt: skip
@@ -219,15 +214,7 @@ class ArticleIndex:
     def _after_refetch(self, decision: Decision, known: ArticleState) -> None:
         """What becomes of an entry that had a version before the look."""
         fetch = decision.fetch
-        row = self._db.execute(
-            "SELECT idle, recheck, due FROM entries WHERE docid = ?", [known.revision.docid]
-        ).fetchone()
-        failed, again = decision.outcome is Outcome.FAILED, decision.due is not None
-        turned = not failed and (known.gone is not None) != (decision.outcome is Outcome.GONE)
-        idle = 0 if turned or decision.outcome is Outcome.REVISED else row["idle"] + (not failed)
-        gone = (known.gone or fetch.at) if decision.outcome is Outcome.GONE else known.gone if failed else None
-        base = gone or (fetch.at if known.gone and not failed else known.archived_at)
-        due = decision.due or (fetch.at + _patience(idle) if idle >= IDLE else None)
+        retried = decision.due is not None
         self._db.execute(
             f"""UPDATE entries SET tried = :at, due = coalesce(:due, due), idle = :idle, attempts = :attempts,
                gone = :gone, revision = coalesce(:number, revision), recheck = :recheck,
@@ -235,13 +222,13 @@ class ArticleIndex:
             {
                 "docid": known.revision.docid,
                 "at": to_text(fetch.at),
-                "due": to_text(due),
-                "idle": idle,
-                "attempts": known.attempts + 1 if again else 0,
-                "gone": to_text(gone),
+                "due": to_text(decision.due or decision.idle_until),
+                "idle": decision.idle,
+                "attempts": known.attempts + 1 if retried else 0,
+                "gone": to_text(known.gone_after(decision.outcome, fetch.at)),
                 "number": decision.revision.number if decision.revision else None,
-                "recheck": row["recheck"] if again else to_text(_recheck(decision, base)),
-                "again": int(again),
+                "recheck": to_text(decision.recheck),
+                "again": int(retried),
                 **_listed(fetch),
             },
         )
@@ -265,19 +252,3 @@ def _listed(fetch: Fetch) -> dict[str, Any]:
         "listed_title": entry.title,
         "listed_modified": to_text(entry.modified),
     }
-
-
-def _patience(idle: int) -> timedelta:
-    doublings = min(idle - IDLE, 20)
-    return min(timedelta(minutes=2**doublings), MAX_IDLE)
-
-
-def _recheck(decision: Decision, base: datetime) -> datetime | None:
-    """When an article is to be looked at again for its age; None: never again.
-
-    :param base: from when its age counts
-    """
-    if decision.fetch.response is None and decision.fetch.failure is None:
-        return None  # the listing carries the text, and says by itself when it changes
-    times = (base + age for age in sorted(decision.fetch.rules.recheck))
-    return next((time for time in times if time > decision.fetch.at), None)

@@ -108,7 +108,15 @@ def revision(row: Row) -> Revision:
 def known(row: Row) -> ArticleState:
     """A row of :data:`SELECT_KNOWN`."""
     archived_at = datetime.fromisoformat(row["archived_at"])
-    return ArticleState(revision(row), archived_at, bool(row["has_text"]), row["attempts"], to_time(row["gone"]))
+    return ArticleState(
+        revision(row),
+        archived_at,
+        bool(row["has_text"]),
+        row["attempts"],
+        to_time(row["gone"]),
+        row["idle"],
+        to_time(row["recheck"]),
+    )
 
 
 def observation(row: Row) -> Observation:

@@ -82,6 +82,9 @@ class Decision:
     digest: str | None = None  # of the response's body as sent, "sha1:..." as in the WARC; None: no response
     due: datetime | None = None  # next try of an entry without a revision; None: it is parked
     pictures: Mapping[str, str] = field(default_factory=dict)  # images to download: address -> host
+    recheck: datetime | None = None  # when the article reaches the next age of schedule.recheck; None: never
+    idle: int = 0  # fetches in a row that brought nothing new, this one included
+    idle_until: datetime | None = None  # no recheck before, because so many brought nothing new; None: no delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +116,14 @@ class ArticleState:
     has_text: bool  # the index has the plain text of the newest revision
     attempts: int = 0  # failed fetches in a row
     gone: datetime | None = None  # since when the site has deleted it
+    idle: int = 0  # fetches in a row that brought nothing new
+    recheck: datetime | None = None  # when it reaches the next age of schedule.recheck; None: never
+
+    def gone_after(self, outcome: Outcome, at: datetime) -> datetime | None:
+        """Since when the site has deleted the article, after a fetch at ``at`` with this outcome; None: it has not.
+
+        A failed fetch changes nothing.
+        """
+        if outcome is Outcome.GONE:
+            return self.gone or at
+        return self.gone if outcome is Outcome.FAILED else None

@@ -14,7 +14,7 @@ from cli.context import CommandContext, CommandError
 from cli.options import archive_root
 from cli.output import verify as verify_module
 from pipeline.deep_verify import verify_deep
-from pipeline.rebuild import mend
+from pipeline.rebuild import restore_files
 from scheduler.exits import Exit
 
 
@@ -38,7 +38,7 @@ def verify_command(context: CommandContext, repair: bool, deep: bool, as_json: b
     mended: list[str] = []
     wanted = {each.path: report.recorded[each.path] for each in report.problems if each.path in report.recorded}
     if repair and wanted:
-        mended = mend(root, settings.network.max_body, context.now(), wanted)
+        mended = restore_files(root, settings.network.max_body, context.now(), wanted)
     left = [each for each in report.problems if each.path not in mended]
     if as_json:
         told = {"articles": report.articles, "files": report.files, "problems": [asdict(each) for each in left]}

@@ -15,7 +15,7 @@ from archive.model.feed import Entry, Failure, Poll
 from archive.model.fetch import Decision
 from archive.query.parser import Query, parse
 from config.model import Alert
-from pipeline.writer import PASSES
+from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts import sender
 from scheduler.alerts.message import MAX_NAMED, failed, fresh, may_send, message, sent
 from scheduler.clock import Clock
@@ -86,7 +86,7 @@ class AlertDispatcher:
         try:
             store.alerts.settle({alert.name: (alert.query, len(alert.urls)) for alert in alerts})
             told = {(each.alert, each.address): each for each in store.alerts.all()}
-        except PASSES as refusal:
+        except TRANSIENT_ERRORS as refusal:
             self._is_settled = False
             logger.error("alerts-put-off reason=%r", str(refusal))
             return
@@ -153,7 +153,7 @@ class AlertDispatcher:
                     self._under_way.add(task)
                     task.add_done_callback(self._under_way.discard)
                     await asyncio.shield(task)
-            except PASSES as refusal:
+            except TRANSIENT_ERRORS as refusal:
                 logger.error("alert-put-off alert=%s reason=%r", channel.alert.name, str(refusal))
                 channel.news.set()
                 await self._pause(PAUSE)
@@ -202,7 +202,8 @@ class AlertDispatcher:
     def _keep(self, told: list[AlertProgress]) -> None:
         try:
             self._run.store.alerts.record(told)
-        except PASSES as refusal:  # it is kept here until the next message; a restart would send this one again
+        except TRANSIENT_ERRORS as refusal:
+            # The progress stays in memory until the next message; a restart would send this one again.
             logger.error("alert-unrecorded reason=%r", str(refusal))
 
     # What others say
@@ -211,7 +212,7 @@ class AlertDispatcher:
         """See Listener."""
         self._wake()
 
-    def rechecks_since(self, decision: Decision) -> None:
+    def rechecked(self, decision: Decision) -> None:
         """See Listener."""
 
     def failed(self, failure: Failure) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
 from archive.index.alerts import AlertProgress
+from archive.model.backoff import doubling
 from archive.model.results import Change
 from archive.query.parser import And, DateFilter, Query
 
@@ -58,7 +59,7 @@ def sent(told: AlertProgress, position: int, now: datetime) -> AlertProgress:
 
 def failed(told: AlertProgress, reason: str, now: datetime) -> AlertProgress:
     """A message was not taken."""
-    wait = min(_FIRST_WAIT * 2 ** min(told.attempts, 10), _MAX_WAIT)
+    wait = doubling(told.attempts + 1, _FIRST_WAIT, _MAX_WAIT)
     return replace(told, attempts=told.attempts + 1, due=now + wait, failure=reason)
 
 

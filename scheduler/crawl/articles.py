@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from archive.model.feed import Entry, Failure, FailureKind, Filing, HostBackoff, PendingEntry
 from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
 from crawler.http.backoff import HostBackoffs
-from pipeline.writer import BATCH, PASSES, WriteItem, Writer, WriterCallbacks
+from pipeline.retry import MAX_RETRY_DELAY
+from pipeline.writer import BATCH_SIZE, TRANSIENT_ERRORS, WriteItem, Writer, WriterCallbacks
 from scheduler.crawl.context import CrawlContext
-from scheduler.policy.intervals import MAX_DELAY
 
 logger = logging.getLogger("finarchive")
 
-MAX_CARRIED = 4 * BATCH  # articles that come with their listing and are handed to the writer at once
+MAX_CARRIED = 4 * BATCH_SIZE  # articles that come with their listing and are handed to the writer at once
 
 
 class ArticleQueue:
@@ -207,8 +207,8 @@ class ArticleQueue:
     def clamp_future_times(self) -> None:
         """Take nothing for tried in the future, or due later than it can be: some clock was wrong."""
         try:
-            self._store.clamp_future_times(self._run.now(), MAX_DELAY)
-        except PASSES as refusal:
+            self._store.clamp_future_times(self._run.now(), MAX_RETRY_DELAY)
+        except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
         self.check_due()
 
@@ -238,7 +238,7 @@ class ArticleQueue:
             if decision.outcome is Outcome.FIRST and decision.revision:
                 listener.archived(pending.entry, decision.revision)
             elif pending.revision and decision.outcome is not Outcome.FAILED:
-                listener.rechecks_since(decision)
+                listener.rechecked(decision)
             else:
                 kind = decision.kind or FailureKind.UNREADABLE
                 listener.failed(Failure(pending.entry.docid, kind, decision.evidence))
@@ -258,7 +258,7 @@ class ArticleQueue:
     def _remember_backoff(self, backoff: HostBackoff) -> None:
         try:
             self._store.commit_backoff(backoff)
-        except PASSES as refusal:
+        except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
         seconds = (backoff.until - self._run.now()).total_seconds()
         logger.warning("resting host=%s seconds=%d reason=%r", backoff.host, round(seconds), backoff.reason)
@@ -267,7 +267,7 @@ class ArticleQueue:
         logger.info("answers-again host=%s", host)
         try:
             self._store.end_backoff(host)
-        except PASSES as refusal:
+        except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
 
 

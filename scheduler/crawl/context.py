@@ -17,7 +17,7 @@ from archive.model.feed import Entry, Failure, Filing, Poll
 from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
 from crawler.interfaces import Fetcher
-from pipeline.writer import PASSES, PAUSE
+from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
 
 logger = logging.getLogger("finarchive")
 
@@ -35,13 +35,13 @@ class RunPolicy:
     retry_forever: bool  # wait until a full disk has room again, instead of ending
 
 
-def one_off(began: datetime) -> RunPolicy:
+def one_off_policy(began: datetime) -> RunPolicy:
     """The manner of a run that ends: each article is tried once, and a ban is left to the next run."""
     return RunPolicy(began, PATIENCE, timedelta(0), retry_forever=False)
 
 
 # The daemon's. A minute, because it has no next run for which the first retry could be due at once.
-STANDING = RunPolicy(None, math.inf, timedelta(minutes=1), retry_forever=True)
+DAEMON_POLICY = RunPolicy(None, math.inf, timedelta(minutes=1), retry_forever=True)
 
 
 class CrawlObserver(Protocol):
@@ -50,7 +50,7 @@ class CrawlObserver(Protocol):
     def archived(self, entry: Entry, revision: Revision) -> None:
         """An article is on the disk."""
 
-    def rechecks_since(self, decision: Decision) -> None:
+    def rechecked(self, decision: Decision) -> None:
         """An article that was on the disk already was looked at again; what is new of it is there too."""
 
     def failed(self, failure: Failure) -> None:
@@ -109,11 +109,11 @@ class CrawlContext:
 
         :raises ArchiveError: the error, where it does not pass by itself or nobody waits for it to
         """
-        if not self.policy.retry_forever or not isinstance(error, PASSES):
+        if not self.policy.retry_forever or not isinstance(error, TRANSIENT_ERRORS):
             raise error
         if not self.suspended():
-            logger.error("index-refuses reason=%r", f"{error}; going on in {PAUSE:.0f} s")
-        self._resumes = asyncio.get_running_loop().time() + PAUSE
+            logger.error("index-refuses reason=%r", f"{error}; going on in {DISK_RETRY_SECONDS:.0f} s")
+        self._resumes = asyncio.get_running_loop().time() + DISK_RETRY_SECONDS
 
     def suspended(self) -> bool:
         """Whether nothing new should be begun, because the index took no commit a moment ago."""

@@ -12,7 +12,7 @@ from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_backfill
-from pipeline.writer import PASSES
+from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.progress import FeedProgress
 from scheduler.policy.arrival_rate import EMPTY, first_fetch, learn
@@ -90,7 +90,7 @@ class FeedQueue:
             if self._store.settle(feed.id, feed.source, self._run.now()):
                 self._arrival_rates.pop(feed.id, None)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record begins anew")
-        except PASSES as error:
+        except TRANSIENT_ERRORS as error:
             self._run.suspend_or_raise(error)
             return str(error)
         return None
@@ -118,7 +118,7 @@ class FeedQueue:
             seen = self._store.commit_poll(told, self._run.filing(feed), belongs, hosts, trouble)
             is_recorded = True
             self._learn(poll, seen)
-        except PASSES as refusal:  # nothing of it is recorded: the next poll reads it all again
+        except TRANSIENT_ERRORS as refusal:  # nothing of it is recorded: the next poll reads it all again
             self._run.suspend_or_raise(refusal)
             error = str(refusal)
         progress = FeedProgress(feed.id, poll.pages, len(poll.entries), seen.new, error, polled=True)
@@ -200,7 +200,7 @@ class FeedQueue:
             if stretch.entries or stretch.failures or stretch.covered or stretch.oldest_available:
                 belongs, hosts = self._places(walking.feed, stretch.entries)
                 seen = self._store.commit_backfill_page(stretch, self._run.filing(walking.feed), belongs, hosts)
-        except PASSES as refusal:
+        except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
             walking.ended.set_result(str(refusal))
             return False

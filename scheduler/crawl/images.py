@@ -16,9 +16,9 @@ from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
 from archive.model.image import FailedImage, QueuedImage, StoredImage
 from crawler.extract.image import read_image
-from pipeline.writer import PASSES, PAUSE
+from pipeline.retry import retry_delay
+from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
-from scheduler.policy.intervals import retry_delay
 
 logger = logging.getLogger("finarchive")
 
@@ -178,12 +178,12 @@ class ImageQueue:
                 kept = await asyncio.to_thread(self._write_files, batch)
                 missed = [self._missed(each, each.failure) for each in batch if each.failure]
                 self._images.commit(kept, missed, self._run.now())
-            except PASSES as refusal:
+            except TRANSIENT_ERRORS as refusal:
                 self._run.suspend_or_raise(refusal)
                 if isinstance(refusal, NotWritableError):  # asking its host again would not mend it soon
                     for each in batch:
                         each.failure = each.failure or Failure(each.picture.url, FailureKind.TEMPORARY, str(refusal))
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 break
         self._tell(batch, kept, missed)

@@ -196,7 +196,7 @@ class CrawlJob:
         self.progress.waiting -= 1
         self._on_change(self.progress)
 
-    def rechecks_since(self, decision: Decision) -> None:
+    def rechecked(self, decision: Decision) -> None:
         """See Listener."""
         self.progress.revised += decision.outcome is Outcome.REVISED
         self.progress.waiting -= 1

@@ -26,10 +26,10 @@ from config.reload import changed, needs_restart
 from crawler import urls
 from crawler.engine import Engine
 from pipeline.recovery import recover
-from pipeline.writer import PASSES
+from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.clock import Clock, Watch
-from scheduler.crawl.context import STANDING
+from scheduler.crawl.context import DAEMON_POLICY
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
@@ -78,7 +78,7 @@ class Daemon:
         self._clock, self._notifier = environment.clock, environment.notifier
         self._watchdog = environment.watchdog
         self._began = self._clock.now()
-        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock.now, STANDING)
+        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock.now, DAEMON_POLICY)
         self._engine = Engine(
             settings, self._work_queue, self._work_queue.articles.backoffs, self._clock.now, self._main
         )
@@ -186,7 +186,7 @@ class Daemon:
         """A day is over: write its manifest."""
         try:
             days = seal(self._archive.root, self._work_queue.run.store, self._clock.now())
-        except PASSES as refusal:  # tomorrow's takes it in
+        except TRANSIENT_ERRORS as refusal:  # tomorrow's takes it in
             self._work_queue.run.suspend_or_raise(refusal)
         else:
             logger.info("sealed days=%s", ",".join(days) or "none")
@@ -233,7 +233,7 @@ class Daemon:
         ours = entered is not None and entered >= self._began  # else it was there before we were
         self._metrics.archived(self._clock.now() - entered if entered and ours else None)
 
-    def rechecks_since(self, decision: fetch.Decision) -> None:
+    def rechecked(self, decision: fetch.Decision) -> None:
         """See Listener."""
         self._metrics.rechecks_since(decision.outcome)
 

@@ -1,30 +1,15 @@
-"""When to poll a feed, when to try again, and when a silent list is dead. Pure."""
+"""When to poll a feed, and when a silent list is dead. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import accumulate
 
 from archive.model.feed import ArrivalRate, FailureKind
 from config.model import Feed, ScheduleSettings
 from scheduler.policy.arrival_rate import WANTED, expected, interval, is_known
 
-_NOW, _MINUTE, _HOUR, _DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-# After each failed attempt, how long to wait; after the last, the entry is parked. The first retry is due at once,
-# for the next run: most slips are over by then.
-_MENDS_BY_ITSELF = (_NOW, _MINUTE, 5 * _MINUTE, _HOUR / 2, 2 * _HOUR, 6 * _HOUR, _DAY)
-# A 404 can be a server that has not got the page yet, an unreadable page a slip of the site's editors; three tries
-# over a day tell.
-_HARDLY_MENDS = (_NOW, _HOUR, _DAY)
-_DELAYS = {
-    FailureKind.TEMPORARY: _MENDS_BY_ITSELF,
-    FailureKind.BLOCKED: _MENDS_BY_ITSELF,
-    FailureKind.REFUSED: _HARDLY_MENDS,
-    FailureKind.GONE: _HARDLY_MENDS,
-    FailureKind.UNREADABLE: _HARDLY_MENDS,
-}
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 _WEIGHTS = {
     FailureKind.TEMPORARY: 0.25,  # a time-out is over soon, as a rule
@@ -33,7 +18,6 @@ _WEIGHTS = {
     FailureKind.REFUSED: 1.0,
     FailureKind.BLOCKED: 0.0,  # the host's rest says when to ask again; the feed need not wait on top of it
 }
-MAX_DELAY = max(delay for delays in _DELAYS.values() for delay in delays)  # before any retry
 _LIGHTEST = 0.25  # every so much trouble doubles the wait
 # A feed in trouble is asked at least this often, as a host that refuses is: it must recover by itself.
 _MAX_SETBACK = _HOUR
@@ -76,21 +60,6 @@ def pace(feed: Feed, schedule: ScheduleSettings) -> Pace:
 def weight(kind: FailureKind) -> float:
     """How much one failed poll weighs; a feed's trouble is the sum over its failed polls in a row."""
     return _WEIGHTS[kind]
-
-
-def retry_delay(kind: FailureKind, attempts: int, known_for: timedelta) -> timedelta | None:
-    """How long after a failed attempt to try again; None to park the entry.
-
-    Attempts that failed in another way may have been many in a few minutes, and say nothing of this one: no step of
-    the delays is taken before its time. See D36.
-
-    :param attempts: failed ones so far, this one included
-    :param known_for: the time since the entry was first seen; below zero when the clock was set back
-    """
-    delays = _DELAYS[kind]
-    due = sum(total <= known_for for total in accumulate(delays)) if known_for >= _NOW else len(delays)
-    step = min(attempts - 1, due)
-    return delays[step] if step < len(delays) else None
 
 
 def next_poll(

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind
 from config.model import Feed, ScheduleSettings
+from pipeline.retry import retry_delay
 from scheduler.policy.arrival_rate import EMPTY, first_fetch, learn
-from scheduler.policy.intervals import Pace, Silence, find_silence, next_poll, pace, retry_delay, weight
+from scheduler.policy.intervals import Pace, Silence, find_silence, next_poll, pace, weight
 
 SECOND, MINUTE, HOUR, DAY, WEEK = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400, 604_800))
 PACE = Pace(least=MINUTE, most=HOUR, base=5 * MINUTE)

@@ -21,8 +21,8 @@ from archive.index.entries import EntryIndex
 from archive.index.images import ImageIndex
 from archive.store import Store
 from cli.main import main
+from pipeline import writer
 from pipeline.commit import CommitBatch
-from scheduler.crawl import work_queue
 
 
 def die() -> None:
@@ -115,7 +115,7 @@ def ground_before_entries() -> None:
 
 def little_room() -> None:
     """Nearly always too many articles are on their way to the disk: not a wrong order, but one rarely come by."""
-    work_queue.MAX_QUEUED, work_queue.BATCH = 0, 1
+    writer.MAX_QUEUED, writer.BATCH_SIZE = 0, 1
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
