@@ -25,13 +25,13 @@ MAX_LISTED_FETCHES = 40  # an article is fetched three or four times, one that c
 def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of an article, with the version of the argument ``version``, or the newest."""
     docid = request.path["docid"]
-    known = find_article(docid, request, store)
-    revisions: list[Revision] = known["revisions"]
+    state = find_article(docid, request, store)
+    revisions: list[Revision] = state["revisions"]
     revision = find_revision(request, revisions, "version")
     fetches = store.overview.fetches(docid, request.time)
     as_of = {"as_of": request.args.get("as_of")}
     context: dict[str, Any] = {
-        "known": known,
+        "state": state,
         "revision": revision,
         "revisions": [(each, links.article(docid, version=each.number, **as_of)) for each in reversed(revisions)],
         "differences": {
@@ -46,7 +46,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             if each["docid"] != docid
         ],
         "feeds": [
-            (feed, links.link("/search", q=links.term("feed", feed), sort="time", **as_of)) for feed in known["feeds"]
+            (feed, links.link("/search", q=links.term("feed", feed), sort="time", **as_of)) for feed in state["feeds"]
         ],
         "data": f"/index/revisions?docid={docid}",
     }
@@ -63,10 +63,10 @@ def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:
 
     :raises NotFoundError: nothing is known of it
     """
-    known = store.past.as_of(docid, request.time)
-    if known is None:
+    state = store.past.as_of(docid, request.time)
+    if state is None:
         raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if request.as_of else ""))
-    return known
+    return state
 
 
 def find_revision(request: Request, revisions: list[Revision], name: str) -> Revision | None:

@@ -22,7 +22,7 @@ from web.database import Index
 from web.diff import changes
 from web.feeds import feeds
 from web.home import front
-from web.raw import picture, raw
+from web.raw import image, raw
 from web.request import File, Request, SiteContext, View, WebError
 from web.search import feed, search, search_json
 from web.symbol import symbol
@@ -41,7 +41,7 @@ ROUTES: dict[str, View] = {
     _ARTICLE: article,
     rf"{_ARTICLE}/diff": changes,
     rf"{_ARTICLE}/raw/(?P<file>[A-Za-z0-9.-]+)/(?P<offset>[0-9]{{1,18}})": raw,
-    r"/picture/(?P<sha256>[0-9a-f]{64})": picture,
+    r"/picture/(?P<sha256>[0-9a-f]{64})": image,
 }
 _ATTRIBUTE = "finarchive"  # of a Datasette object: the index and the context of its pages
 _HEADINGS = {400: "无法理解的请求", 404: "没有找到", 500: "出错了", 503: "暂时无法读取"}

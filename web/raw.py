@@ -33,7 +33,7 @@ def raw(request: Request, store: Store, site: SiteContext) -> File:
     return File(body, f"text/plain; charset={_charset(group.response)}", {"content-security-policy": POLICY_OF_RAW})
 
 
-def picture(request: Request, store: Store, site: SiteContext) -> File:
+def image(request: Request, store: Store, site: SiteContext) -> File:
     """Return a stored image by the sha256 of its bytes."""
     sha256 = request.path["sha256"]
     media_type = store.images.media_type(sha256) if site.images else None
