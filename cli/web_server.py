@@ -116,9 +116,9 @@ def library(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
         root=settings.archive.root.absolute(),
         images=settings.serve.images,
         now=now,
-        standings=lambda store, at: standings(settings, store, at),
+        feed_statuses=lambda store, at: standings(settings, store, at),
         plain_text=plain_text,
-        unpacked=lambda response: _unpacked(response, settings.network.max_body),
+        decode_body=lambda response: _unpacked(response, settings.network.max_body),
     )
 
 
@@ -155,7 +155,7 @@ def _standing(
         parked=report.parked,
         arrival_rate=rates,
         days=tuple(DayCoverage(each.day, each.cover.share, not each.cover.before) for each in days),
-        holes=tuple(GapStatus(gap.gap.start, gap.gap.end, gap.command, gap.why_not) for gap in gaps),
+        gaps=tuple(GapStatus(gap.gap.start, gap.gap.end, gap.command, gap.why_not) for gap in gaps),
     )
 
 

@@ -1,7 +1,8 @@
-"""The page of an article: a version of it to read, and all that is known of it."""
+"""The article page: one version to read, and everything known of the article."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,105 +19,113 @@ from archive.store import Store
 from web import links
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
-MAX_LOOKS = 40  # that are listed: an article is looked at three or four times, one that flaps a hundred
+MAX_LISTED_FETCHES = 40  # an article is fetched three or four times, one that comes and goes a hundred times
 
 
-def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
-    """The page of an article, in its newest version or in the one of a number."""
-    docid = asked.path["docid"]
-    known = known_of(docid, asked, store)
-    revisions: list[Revision] = known["revisions"]
-    shown = version(asked, revisions, "version")
-    fetches = store.overview.fetches(docid, asked.time)
-    kept = {"as_of": asked.args.get("as_of")}
+def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+    """Return the page of an article, with the version of the argument ``version``, or the newest."""
+    docid = request.path["docid"]
+    state = find_article(docid, request, store)
+    revisions: list[Revision] = state["revisions"]
+    revision = find_revision(request, revisions, "version")
+    fetches = store.overview.fetches(docid, request.time)
+    as_of = {"as_of": request.args.get("as_of")}
     context: dict[str, Any] = {
-        "known": known,
-        "shown": shown,
-        "revisions": [(each, links.article(docid, version=each.number, **kept)) for each in reversed(revisions)],
+        "state": state,
+        "revision": revision,
+        "revisions": [(each, links.article(docid, version=each.number, **as_of)) for each in reversed(revisions)],
         "differences": {
-            new.number: links.link(f"{links.article(docid)}/diff", old=old.number, new=new.number, **kept)
+            new.number: links.link(f"{links.article(docid)}/diff", old=old.number, new=new.number, **as_of)
             for old, new in pairwise(revisions)
         },
-        "looks": [(fetch, raw_link(fetch)) for fetch in fetches[-MAX_LOOKS:]],
-        "looked": len(fetches),
-        "story": [
-            (each, links.article(each["docid"], **kept))
-            for each in store.past.same_story(docid, asked.time)
+        "fetches": [(fetch, raw_link(fetch)) for fetch in fetches[-MAX_LISTED_FETCHES:]],
+        "fetch_count": len(fetches),
+        "same_story": [
+            (each, links.article(each["docid"], **as_of))
+            for each in store.past.same_story(docid, request.time)
             if each["docid"] != docid
         ],
         "feeds": [
-            (feed, links.link("/search", q=links.term("feed", feed), sort="time", **kept)) for feed in known["feeds"]
+            (feed, links.link("/search", q=links.term("feed", feed), sort="time", **as_of)) for feed in state["feeds"]
         ],
         "data": f"/index/revisions?docid={docid}",
     }
-    if shown:
-        context |= _of_version(shown, revisions[-1], kept)
-        context |= _body(shown, store, library, asked)
-        raws = [fetch for fetch in fetches if fetch.revision == shown.number and raw_link(fetch)]
-        context["raw"] = raw_link(raws[0]) if raws else None
+    if revision:
+        context |= _revision_context(revision, revisions[-1], as_of)
+        context |= _body(revision, store, site, request)
+        raw_links = [raw_link(fetch) for fetch in fetches if fetch.revision == revision.number and raw_link(fetch)]
+        context["raw"] = raw_links[0] if raw_links else None
     return HtmlPage("article.html", context)
 
 
-def known_of(docid: str, asked: Request, store: Store) -> dict[str, Any]:
-    """What was known of an article.
+def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:
+    """Return what is known of an article at the request's time, as :meth:`History.as_of` does.
 
-    :raises MissingError: nothing was
+    :raises NotFoundError: nothing is known of it
     """
-    known = store.past.as_of(docid, asked.time)
-    if known is None:
-        raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if asked.as_of else ""))
-    return known
+    state = store.past.as_of(docid, request.time)
+    if state is None:
+        raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if request.as_of else ""))
+    return state
 
 
-def version(asked: Request, revisions: list[Revision], name: str) -> Revision | None:
-    """The version whose number an argument of this name says, else the newest; None when there is none.
+def find_revision(request: Request, revisions: list[Revision], name: str) -> Revision | None:
+    """Return the version whose number is in the argument ``name``, or the newest if there is no such argument.
 
-    :raises MissingError: there is no such version
+    :return: None if there are no versions and no number is given
+    :raises NotFoundError: there is no such version
     """
-    if not asked.args.get(name):
+    if not request.args.get(name):
         return revisions[-1] if revisions else None
-    number = asked.number(name, 1, 999_999)
-    found = next((each for each in revisions if each.number == number), None)
-    if found is None:
-        raise NotFoundError(f"没有第 {number} 版；已知 {len(revisions)} 版")
-    return found
+    return numbered(revisions, request.number(name, 1, 999_999))
+
+
+def numbered(revisions: list[Revision], number: int) -> Revision:
+    """Return the version with a number.
+
+    :raises NotFoundError: there is none
+    """
+    for each in revisions:
+        if each.number == number:
+            return each
+    raise NotFoundError(f"没有第 {number} 版；已知 {len(revisions)} 版")
 
 
 def raw_link(fetch: Observation) -> str | None:
-    """The address of what the site answered to a look; None when no answer is kept."""
+    """Return the link to the raw response of a fetch; None if no response is stored."""
     if fetch.place is None or fetch.digest is None:
         return None
     return f"{links.article(fetch.docid)}/raw/{fetch.place.file}/{fetch.place.offset}"
 
 
-def _of_version(shown: Revision, newest: Revision, kept: dict[str, Any]) -> dict[str, Any]:
+def _revision_context(revision: Revision, newest: Revision, as_of: dict[str, Any]) -> dict[str, Any]:
     return {
-        "newest": shown.number == newest.number,
-        "symbols": [(each, links.symbol(each, **kept)) for each in shown.symbols],
-        "keywords": [(each, links.link("/search", q=links.quoted(each), **kept)) for each in shown.keywords],
-        "media": (shown.media, links.link("/search", q=links.term("media", shown.media), **kept))
-        if shown.media
+        "newest": revision.number == newest.number,
+        "symbols": [(each, links.symbol(each, **as_of)) for each in revision.symbols],
+        "keywords": [(each, links.link("/search", q=links.quoted(each), **as_of)) for each in revision.keywords],
+        "media": (revision.media, links.link("/search", q=links.term("media", revision.media), **as_of))
+        if revision.media
         else None,
-        "origin": shown.url if shown.url.startswith(("http://", "https://")) else None,
+        "origin": revision.url if revision.url.startswith(("http://", "https://")) else None,
     }
 
 
-def _body(shown: Revision, store: Store, library: SiteContext, asked: Request) -> dict[str, Any]:
-    """The HTML of a version's file, cleaned; where it cannot be read, its plain text, and why."""
-    newest = max(each.number for each in store.articles.revisions(shown.docid))
-    path = library.root / (shown.path if shown.number == newest else history_path(shown.path, shown.number))
+def _body(revision: Revision, store: Store, site: SiteContext, request: Request) -> dict[str, Any]:
+    """Return the sanitised HTML of a version's file; if it cannot be read, the plain text and the reason."""
+    newest = max(each.number for each in store.articles.revisions(revision.docid))
+    path = revision.path if revision.number == newest else history_path(revision.path, revision.number)
     try:
-        body = load(path.read_bytes())[1]
+        body = load((site.root / path).read_bytes())[1]
     except (OSError, ValueError) as error:
-        told = error.strerror if isinstance(error, OSError) else str(error)
-        return {"text": store.articles.text(shown.docid, shown.number), "failure": told}
-    # What it gives is what nh3 lets through: a short list of elements, no script, no address but links to the web.
-    return {"body": Markup(clean_html(body, _local(store, library, asked.as_of)))}  # noqa: S704 - cleaned
+        failure = error.strerror if isinstance(error, OSError) else str(error)
+        return {"text": store.articles.text(revision.docid, revision.number), "failure": failure}
+    # nh3 lets through a short list of elements, no scripts, and no URLs but links to the web.
+    return {"body": Markup(clean_html(body, _local_url(store, site, request.as_of)))}  # noqa: S704 - sanitised
 
 
-def _local(store: Store, library: SiteContext, as_of: datetime | None) -> Any:
-    def local(url: str) -> str | None:
-        kept = store.images.path_of(url, as_of) if library.images else None
-        return f"/picture/{Path(kept).stem}" if kept and (library.root / kept).is_file() else None
+def _local_url(store: Store, site: SiteContext, as_of: datetime | None) -> Callable[[str], str | None]:
+    def local_url(url: str) -> str | None:
+        path = store.images.path_of(url, as_of) if site.images else None
+        return f"/picture/{Path(path).stem}" if path and (site.root / path).is_file() else None
 
-    return local
+    return local_url

@@ -1,6 +1,6 @@
-"""Charts as SVG, made here: pages run no scripts. Pure.
+"""Charts as SVG, rendered on the server, because pages run no scripts. Pure.
 
-Colours and fonts are the style sheet's, by class; what a mark stands for is told in its title.
+Colours and fonts come from the style sheet, by class. The title of a mark describes its value.
 """
 
 from __future__ import annotations
@@ -13,124 +13,125 @@ from markupsafe import Markup
 
 from archive.files.paths import CHINA
 
-# Units for names and numbers, right of the marks, where the latest are: a feed's id of twelve letters. On a narrow
-# screen both are seen first.
-_LABEL = 84
-_SCALE = 34  # the same, of a number alone
-_CELL = 15  # of an hour
-_ROW = 19
-_BARS = 74  # height of the tallest bar
-_LEVELS = 5  # shades
-_AXIS = 20
+# All sizes are SVG units. Names and numbers are right of the marks, beside the latest ones: a narrow screen shows
+# both first.
+_LABEL_WIDTH = 84  # a feed's id of twelve letters
+_SCALE_WIDTH = 34  # a number alone
+_CELL_WIDTH = 15  # an hour
+_ROW_HEIGHT = 19
+_BAR_HEIGHT = 74  # of the tallest bar
+_AXIS_HEIGHT = 20
+_LEVELS = 5  # number of shades
 
 
 @dataclass(frozen=True, slots=True)
 class ChartMark:
-    """One value of a chart."""
+    """One value of a chart, with its description."""
 
     value: float
-    told: str  # in words
+    title: str  # text for people
     link: str | None = None
 
 
 def timeline(
     hours: Sequence[datetime], totals: Mapping[datetime, ChartMark], rows: Mapping[str, Mapping[datetime, ChartMark]]
 ) -> Markup:
-    """A bar for each hour above, and below a row for each feed with a shade for each hour.
+    """Return a chart with a bar for each hour, and below it a row for each feed with a shaded cell for each hour.
 
-    :param hours: those that are shown, the first first
-    :param rows: of each feed, by name
+    :param hours: the hours to show, ascending
+    :param totals: the values of the bars, by hour
+    :param rows: the values of the cells, by feed and hour
     """
-    plot = _CELL * len(hours)
-    top = _BARS + _AXIS
-    height = top + _ROW * len(rows) + 6
-    most = max((mark.value for mark in totals.values()), default=0)
-    parts = [_scale(most, plot)]
-    for place, hour in enumerate(hours):
-        left = place * _CELL
+    plot = _CELL_WIDTH * len(hours)
+    top = _BAR_HEIGHT + _AXIS_HEIGHT
+    height = top + _ROW_HEIGHT * len(rows) + 6
+    maximum = max((mark.value for mark in totals.values()), default=0)
+    parts = [_scale(maximum, plot)]
+    for index, hour in enumerate(hours):
+        left = index * _CELL_WIDTH
         parts += _tick(hour, left, height - 6)
         if mark := totals.get(hour):
-            parts.append(_bar(mark, left, _CELL - 2, most, _BARS))
+            parts.append(_bar(mark, left, _CELL_WIDTH - 2, maximum, _BAR_HEIGHT))
     for number, (name, marks) in enumerate(rows.items()):
-        y = top + number * _ROW
+        y = top + number * _ROW_HEIGHT
         parts.append(Markup('<text class="label" x="{}" y="{}">{}</text>').format(plot + 6, y + 12, name))
-        parts.append(_rect("s0", 0, y, plot - 2, _ROW - 3))
+        parts.append(_rect("s0", 0, y, plot - 2, _ROW_HEIGHT - 3))
         highest = max((mark.value for mark in marks.values()), default=0)
-        for place, hour in enumerate(hours):
+        for index, hour in enumerate(hours):
             if mark := marks.get(hour):
-                shape = _rect(f"s{_level(mark.value, highest)}", place * _CELL, y, _CELL - 2, _ROW - 3)
+                shade = f"s{_level(mark.value, highest)}"
+                shape = _rect(shade, index * _CELL_WIDTH, y, _CELL_WIDTH - 2, _ROW_HEIGHT - 3)
                 parts.append(_linked(mark, shape))
-    return _svg(plot + _LABEL, height, "每小时、每个订阅源的文章数", parts, "timeline")
+    return _svg(plot + _LABEL_WIDTH, height, "每小时、每个订阅源的文章数", parts, "timeline")
 
 
-def days(counts: Sequence[tuple[date, ChartMark]], *, described: str) -> Markup:
-    """A bar for each day."""
-    most = max((mark.value for _, mark in counts), default=0)
+def days(counts: Sequence[tuple[date, ChartMark]], *, label: str) -> Markup:
+    """Return a chart with a bar for each day."""
+    maximum = max((mark.value for _, mark in counts), default=0)
     step = max(4, min(28, 1_000 // max(len(counts), 1)))
     plot = step * len(counts)
-    parts = [_scale(most, plot)]
-    for place, (day, mark) in enumerate(counts):
-        x = place * step
-        if day.day == 1 or (place == 0 and day.day < 25):  # else the next first of a month stands too near
-            parts.append(
-                Markup('<text class="tick" x="{}" y="{}">{}</text>').format(x, _BARS + 14, f"{day.month}-{day.day}")
-            )
+    parts = [_scale(maximum, plot)]
+    for index, (day, mark) in enumerate(counts):
+        x = index * step
+        if day.day == 1 or (index == 0 and day.day < 25):  # otherwise the next label would be too close
+            parts.append(_tick_text(x, _BAR_HEIGHT + 14, f"{day.month}-{day.day}"))
         if mark.value:
-            parts.append(_bar(mark, x, step - max(1, step // 6), most, _BARS))
-    return _svg(plot + _SCALE, _BARS + _AXIS, described, parts, "days")
+            parts.append(_bar(mark, x, step - max(1, step // 6), maximum, _BAR_HEIGHT))
+    return _svg(plot + _SCALE_WIDTH, _BAR_HEIGHT + _AXIS_HEIGHT, label, parts, "days")
 
 
-def arrival_rate(rates: Sequence[float], *, most: float, described: str) -> Markup:
-    """24 bars, for the hours of the day.
+def arrival_rate(rates: Sequence[float], *, maximum: float, label: str) -> Markup:
+    """Return a chart with 24 bars, one for each hour of the day.
 
-    :param most: what the highest bar stands for, here or in another chart beside it
+    :param rates: articles per hour
+    :param maximum: the value of a bar of full height; charts side by side share it
     """
     step, height = 8, 34
     parts = []
     for hour, rate in enumerate(rates):
-        told = f"{hour}–{hour + 1} 时：每小时约 {rate:.1f} 篇"
-        parts.append(_bar(ChartMark(rate, told), hour * step, step - 1, most, height))
+        title = f"{hour}–{hour + 1} 时：每小时约 {rate:.1f} 篇"
+        parts.append(_bar(ChartMark(rate, title), hour * step, step - 1, maximum, height))
     for hour in (0, 6, 12, 18):
-        parts.append(Markup('<text class="tick" x="{}" y="{}">{}</text>').format(hour * step, height + 12, hour))
-    return _svg(24 * step, height + 15, described, parts, "rhythm")
+        parts.append(_tick_text(hour * step, height + 12, str(hour)))
+    return _svg(24 * step, height + 15, label, parts, "rhythm")
 
 
-def cover(shares: Sequence[tuple[ChartMark, bool]], *, described: str) -> Markup:
-    """A cell for each day, filled as far as the day is known complete.
+def coverage(shares: Sequence[tuple[ChartMark, bool]], *, label: str) -> Markup:
+    """Return a chart with a cell for each day, filled by the share of the day that is known to be complete.
 
-    :param shares: of each day, and whether the feed's record had begun by its end
+    :param shares: for each day, the share, and whether the feed's record begins before the day ends
     """
     step, height = 13, 34
     parts = []
-    for place, (mark, begun) in enumerate(shares):
-        x = place * step
+    for index, (mark, begun) in enumerate(shares):
+        x = index * step
         filled = round(mark.value * height, 1)
         cell = _rect("open" if begun else "before", x, 0, step - 2, height)
         if begun:
-            # What is not whole must not look so.
+            # A day that is not complete must not look complete.
             filled = min(filled, height - 2) if mark.value < 1 else filled
             cell += _rect("whole", x, height - filled, step - 2, filled)
         parts.append(_linked(mark, cell))
-    return _svg(step * len(shares), height, described, parts, "cover")
+    return _svg(step * len(shares), height, label, parts, "cover")
 
 
-def _svg(width: float, height: float, described: str, parts: Sequence[Markup], kind: str) -> Markup:
+def _svg(width: float, height: float, label: str, parts: Sequence[Markup], kind: str) -> Markup:
     head = Markup(
         '<svg class="chart {}" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}" '
         'xmlns="http://www.w3.org/2000/svg">'
-    ).format(kind, width, height, width, height, described)
+    ).format(kind, width, height, width, height, label)
     return head + Markup("").join(parts) + Markup("</svg>")
 
 
-def _scale(most: float, right: float) -> Markup:
-    """The line at the bottom, and how much the tallest bar is."""
-    line = Markup('<line class="axis" x1="0" x2="{0}" y1="{1}" y2="{1}"/>').format(right, _BARS + 0.5)
-    if not most:
+def _scale(maximum: float, right: float) -> Markup:
+    """Return the line at the bottom, and the value of the tallest bar."""
+    line = Markup('<line class="axis" x1="0" x2="{0}" y1="{1}" y2="{1}"/>').format(right, _BAR_HEIGHT + 0.5)
+    if not maximum:
         return line
     return (
         Markup('<line class="grid" x1="0" x2="{}" y1="4.5" y2="4.5"/>').format(right)
         + line
-        + Markup('<text class="label" x="{}" y="10">{:,.0f}</text>').format(right + 6, most)
+        + Markup('<text class="label" x="{}" y="10">{:,.0f}</text>').format(right + 6, maximum)
     )
 
 
@@ -139,12 +140,16 @@ def _tick(hour: datetime, x: float, height: float) -> Iterator[Markup]:
     if local.hour == 0:
         yield Markup('<line class="grid" x1="{0}" x2="{0}" y1="0" y2="{1}"/>').format(x - 1, height)
     if local.hour % 6 == 0:
-        told = f"{local.month}月{local.day}日" if local.hour == 0 else f"{local.hour}时"
-        yield Markup('<text class="tick" x="{}" y="{}">{}</text>').format(x, _BARS + 14, told)
+        text = f"{local.month}月{local.day}日" if local.hour == 0 else f"{local.hour}时"
+        yield _tick_text(x, _BAR_HEIGHT + 14, text)
 
 
-def _bar(mark: ChartMark, x: float, width: float, most: float, height: float) -> Markup:
-    tall = round(max(mark.value / most * (height - 5), 1.5), 1) if most and mark.value else 0.5
+def _tick_text(x: float, y: float, text: str) -> Markup:
+    return Markup('<text class="tick" x="{}" y="{}">{}</text>').format(x, y, text)
+
+
+def _bar(mark: ChartMark, x: float, width: float, maximum: float, height: float) -> Markup:
+    tall = round(max(mark.value / maximum * (height - 5), 1.5), 1) if maximum and mark.value else 0.5
     return _linked(mark, _rect("bar", x, round(height - tall, 1), width, tall))
 
 
@@ -153,15 +158,15 @@ def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
 
 
 def _linked(mark: ChartMark, shape: Markup) -> Markup:
-    inner = Markup("<g><title>{}</title>{}</g>").format(mark.told, shape)
+    inner = Markup("<g><title>{}</title>{}</g>").format(mark.title, shape)
     return Markup('<a href="{}" tabindex="-1">{}</a>').format(mark.link, inner) if mark.link else inner
 
 
-def _level(value: float, most: float) -> int:
-    """The shade of a value: 1 to the most, by even steps; what is there is never 0."""
-    return max(1, min(_LEVELS, round(value / most * _LEVELS))) if most else 0
+def _level(value: float, maximum: float) -> int:
+    """Return the shade of a value, in even steps from 1 to the number of shades; 0 only if ``maximum`` is 0."""
+    return max(1, min(_LEVELS, round(value / maximum * _LEVELS))) if maximum else 0
 
 
-def spread(begin: datetime, hours: int) -> list[datetime]:
-    """So many hours from a full one on."""
-    return [begin + timedelta(hours=number) for number in range(hours)]
+def hours_from(start: datetime, hours: int) -> list[datetime]:
+    """Return a number of consecutive hours, the first at ``start``."""
+    return [start + timedelta(hours=number) for number in range(hours)]

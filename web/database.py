@@ -1,4 +1,4 @@
-"""The index as Datasette reads it, and as our own pages do: by the same connections, which never write."""
+"""Read-only access to the index, shared by Datasette's pages and the archive's own."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ from archive.store import Store
 
 T = TypeVar("T")
 
-# Milliseconds that one of our pages may ask the index for. The slowest takes a tenth of it with a million articles; a
-# query made to be slow must not keep others waiting, for only a few threads read.
-PATIENCE = 2_000
-# Bytes of a value that a query may make: longer than any archived text, and no way to fill the memory.
-_LONGEST = 16 << 20
+# Limit for the queries of one of the archive's pages. The slowest page takes a tenth of it with a million articles. A
+# query made to be slow must not make others wait, because only a few threads read.
+READ_TIMEOUT_MILLISECONDS = 2_000
+# Limit for a value that a query creates: longer than any archived text, and too short to fill the memory.
+_MAX_VALUE_BYTES = 16 << 20
 
-
-# What is asked may read the index, which is opened for reading only, and not look beyond it: other files, or where
-# files lie. These PRAGMAs tell of tables; SQLite's index of words asks for one.
-_PRAGMAS = {
+# Queries may read the index, which is opened read-only, but not access other files or see where files are. The
+# allowed PRAGMAs describe tables; SQLite's full-text index needs one of them.
+_ALLOWED_PRAGMAS = {
     "data_version", "foreign_key_list", "index_info", "index_list", "index_xinfo", "schema_version", "table_info",
     "table_xinfo",
 }  # fmt: skip
 
 
 class Index(Database):  # type: ignore[misc] # Datasette has no types
-    """The index at ``path``, opened in each thread that reads it as all our readers open it.
+    """The index at ``path``, opened in each reading thread in the same way as by the other readers.
 
-    A path with a ``?`` in it, an index on a disk that takes no writes, one of an older program: Datasette's own way
-    knows none of them. One that was put in the place of another, as ``rebuild`` does, is opened anew.
+    Datasette's own way of opening fails for a path that contains ``?``, an index on a read-only disk, and an index of
+    an older version. An index that replaces another, as after ``rebuild``, is opened again.
 
     Private API of Datasette 0.65: the methods ``execute_fn`` and ``attached_databases``, through which it reads,
     ``Datasette.executor``, its threads, and ``Datasette._prepare_connection``, which adds its SQL functions.
@@ -46,55 +45,57 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
 
     def __init__(self, datasette: Datasette, path: Path) -> None:
         super().__init__(datasette, path=str(path), is_mutable=True)
-        self._file, self._here = path, threading.local()
+        self._file = path
+        self._thread = threading.local()
 
-    async def read(self, question: Callable[[Store], T]) -> T:
-        """Ask the store something, in a thread.
+    async def read(self, query: Callable[[Store], T]) -> T:
+        """Run ``query`` with the store in a thread of Datasette.
 
         :raises ArchiveError: the index cannot be read
-        :raises TimeoutError: it took too long
+        :raises TimeoutError: it took longer than READ_TIMEOUT_MILLISECONDS
         """
 
-        def ask() -> T:
-            store, connection = self._opened()
+        def run() -> T:
+            store, connection = self._open()
             try:
-                with sqlite_timelimit(connection, PATIENCE):
-                    return question(store)
+                with sqlite_timelimit(connection, READ_TIMEOUT_MILLISECONDS):
+                    return query(store)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                     raise TimeoutError from error
                 raise
 
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, ask)
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, run)
 
     async def execute_fn(self, fn: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Datasette's way of asking."""
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._opened()[1]))
+        """Run a function with a connection in a thread; Datasette reads through this method."""
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._open()[1]))
 
     async def attached_databases(self) -> list[Any]:
-        """None: the index is all there is."""
+        """Return no databases: the index has no attached ones."""
         return []
 
-    def _opened(self) -> tuple[Store, sqlite3.Connection]:
+    def _open(self) -> tuple[Store, sqlite3.Connection]:
         try:
             status = self._file.stat()
         except OSError as error:
             raise ArchiveError(f"the index {self._file} cannot be read: {error.strerror}") from error
-        which = (status.st_dev, status.st_ino)
-        if getattr(self._here, "which", None) != which:
+        identity = (status.st_dev, status.st_ino)
+        if getattr(self._thread, "identity", None) != identity:
             database = open_index_for_reading(self._file)
             self.ds._prepare_connection(database.conn, self.name)
-            database.conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-            database.conn.set_authorizer(_authorized)
-            self._here.store, self._here.connection = Store(database, self._file), database.conn
-            self._here.which = which
-        return self._here.store, self._here.connection
+            database.conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+            database.conn.set_authorizer(_authorize)
+            self._thread.store = Store(database, self._file)
+            self._thread.connection = database.conn
+            self._thread.identity = identity
+        return self._thread.store, self._thread.connection
 
 
-def _authorized(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
     match action:
         case sqlite3.SQLITE_PRAGMA:
-            refused = first not in _PRAGMAS or (second is not None and first.endswith("_version"))
+            refused = first not in _ALLOWED_PRAGMAS or (second is not None and first.endswith("_version"))
         case sqlite3.SQLITE_FUNCTION:
             refused = second == "load_extension"
         case _:

@@ -1,4 +1,4 @@
-"""How one text became another, as two columns. Pure."""
+"""Arranges a text diff in two columns. Pure."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from itertools import zip_longest
 
 from archive.diff.text import DiffPart, DiffPiece
 
-# Lines of what stayed that are shown before and after a change; of articles, a line is a paragraph.
-AROUND = 1
+# Unchanged lines to show before and after a change. A line of an article is a paragraph.
+CONTEXT_LINES = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A line of both texts."""
 
-    old: tuple[DiffPiece, ...] | None  # the same and the removed; None: the new text has the line alone
-    new: tuple[DiffPiece, ...] | None  # the same and the added; None: the old text has it alone
-    stayed: int = 0  # lines that are left out here, for being the same and far from any change
+    old: tuple[DiffPiece, ...] | None  # same and removed pieces; None: only the new text has the line
+    new: tuple[DiffPiece, ...] | None  # same and added pieces; None: only the old text has the line
+    stayed: int = 0  # in place of a line: the number of unchanged lines left out here
 
     @property
     def changed(self) -> bool:
-        """Whether the line is another."""
+        """Whether the two texts differ in this line."""
         return self.old != self.new
 
 
 def rows(pieces: Sequence[DiffPiece]) -> list[Row]:
-    """The lines of two texts, those side by side that were edited into each other.
+    """Return the lines of two texts as rows, with each edited line beside its new form.
 
-    :param pieces: as of :func:`archive.diff.text.compare`
+    :param pieces: the result of :func:`archive.diff.text.compare`
     """
     return list(_folded(list(_paired(pieces))))
 
 
 @dataclass(slots=True)
-class _Side:
-    """Lines that wait for those on the other side."""
+class _Column:
+    """Lines of one text that are not in a row yet."""
 
     lines: list[tuple[DiffPiece, ...]] = field(default_factory=list)
-    line: list[DiffPiece] = field(default_factory=list)  # that has not ended
+    line: list[DiffPiece] = field(default_factory=list)  # the last line, which has not ended
 
     def add(self, part: DiffPart, text: str) -> None:
         first, *others = text.split("\n")
@@ -50,8 +50,9 @@ class _Side:
             self._append(part, other)
 
     def take(self) -> list[tuple[DiffPiece, ...]]:
-        taken, self.lines = self.lines, []
-        return taken
+        lines = self.lines
+        self.lines = []
+        return lines
 
     def _append(self, part: DiffPart, text: str) -> None:
         if text:
@@ -59,45 +60,48 @@ class _Side:
 
 
 def _paired(pieces: Iterable[DiffPiece]) -> Iterator[Row]:
-    left, right = _Side(), _Side()
+    left, right = _Column(), _Column()
     for piece in pieces:
         if piece.part is DiffPart.REMOVED:
             left.add(piece.part, piece.text)
         elif piece.part is DiffPart.ADDED:
             right.add(piece.part, piece.text)
         else:
-            yield from _shared(piece.text, left, right)
-    for side in (left, right):
-        if side.line:
-            side.add(DiffPart.SAME, "\n")
+            yield from _unchanged(piece.text, left, right)
+    for column in (left, right):
+        if column.line:
+            column.add(DiffPart.SAME, "\n")
     yield from _side_by_side(left, right)
 
 
-def _shared(text: str, left: _Side, right: _Side) -> Iterator[Row]:
-    """What both have: where it ends a line, it ends it on both sides."""
-    if not left.line and not right.line:  # whole lines went or came before it
+def _unchanged(text: str, left: _Column, right: _Column) -> Iterator[Row]:
+    """Add unchanged text to both columns; a line that ends in it ends in both."""
+    if not left.line and not right.line:  # whole lines were removed or added before it
         yield from _side_by_side(left, right)
-    for place, line in enumerate(text.split("\n")):
-        for side in (left, right) if place else ():
-            side.add(DiffPart.SAME, "\n")
-        if place:
+    for index, line in enumerate(text.split("\n")):
+        if index:
+            for column in (left, right):
+                column.add(DiffPart.SAME, "\n")
             yield from _side_by_side(left, right)
-        for side in (left, right):
-            side.add(DiffPart.SAME, line)
+        for column in (left, right):
+            column.add(DiffPart.SAME, line)
 
 
-def _side_by_side(left: _Side, right: _Side) -> Iterator[Row]:
+def _side_by_side(left: _Column, right: _Column) -> Iterator[Row]:
     for old, new in zip_longest(left.take(), right.take()):
         yield Row(old, new)
 
 
-def _folded(found: Sequence[Row]) -> Iterator[Row]:
-    near = {
-        place + distance for place, row in enumerate(found) if row.changed for distance in range(-AROUND, AROUND + 1)
+def _folded(lines: Sequence[Row]) -> Iterator[Row]:
+    near_changes = {
+        index + distance
+        for index, row in enumerate(lines)
+        if row.changed
+        for distance in range(-CONTEXT_LINES, CONTEXT_LINES + 1)
     }
     stayed = 0
-    for place, row in enumerate(found):
-        if place not in near:
+    for index, row in enumerate(lines):
+        if index not in near_changes:
             stayed += 1
             continue
         if stayed:

@@ -1,4 +1,4 @@
-"""How a feed is doing, as pages show it: handed in by whoever knows. Frozen records."""
+"""The status of a feed, as pages show it; the caller of the web package computes it. Frozen records."""
 
 from __future__ import annotations
 
@@ -8,39 +8,37 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class DayCoverage:
-    """How much of a day is known complete."""
+    """How much of a day a feed covers completely."""
 
     day: date  # in China
     share: float  # 0 to 1
-    begun: bool  # False: it ends before the feed's record begins
+    begun: bool  # False: the day ends before the feed's record begins
 
 
 @dataclass(frozen=True, slots=True)
 class GapStatus:
-    """A stretch in which a feed may have shown articles that nobody saw."""
+    """A time span in which articles of a feed may have been missed."""
 
     start: datetime
     end: datetime
-    command: str | None  # that closes it, as far as it can be; None: it cannot be closed
-    why_not: str | None  # what keeps it from being closed, or from being closed whole
+    command: str | None  # closes the gap as far as possible; None: it cannot be closed
+    why_not: str | None  # why the gap cannot be closed, or not completely
 
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """How a feed is doing, and why."""
+    """The state of a feed and the reason for it."""
 
     id: str
     name: str  # its last category
     state: str  # ok, stale, failing, blocked, new
-    reason: str  # in words
+    reason: str  # text for people
     since: datetime | None  # when the state began
     last_poll: datetime | None
-    newest: datetime | None
+    newest: datetime | None  # publication time of its newest article
     archived: int
     pending: int
     parked: int
-    arrival_rate: tuple[
-        float, ...
-    ]  # articles an hour to be expected: 24 hours of weekdays, 24 of weekends; () not known
-    days: tuple[DayCoverage, ...]  # the last ones, the present one last
-    holes: tuple[GapStatus, ...]
+    arrival_rate: tuple[float, ...]  # expected articles per hour: 24 hours of weekdays, 24 of weekends; (): unknown
+    days: tuple[DayCoverage, ...]  # recent days, the present one last
+    gaps: tuple[GapStatus, ...]

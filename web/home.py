@@ -1,4 +1,4 @@
-"""The first page: how much came when, and what came last."""
+"""The home page: articles per hour, the most named stocks, and the latest articles."""
 
 from __future__ import annotations
 
@@ -13,51 +13,50 @@ from archive.store import Store
 from web import charts, links
 from web.request import HtmlPage, Request, SiteContext
 
-HOURS = 48  # that are drawn: yesterday beside today, and as many as a screen has room for
-NEWEST = 30  # articles that are listed: two screens
-NAMED = 12  # stocks that are named most
+CHART_HOURS = 48  # shows yesterday beside today, and fits a screen
+LATEST_ARTICLES = 30  # two screens
+TOP_SYMBOLS = 12
 
 
-def front(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
-    """The first page."""
-    time, as_of = asked.time, asked.as_of
-    last = store.overview.latest(as_of or asked.now)
-    chart, named = None, []
+def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+    """Return the home page."""
+    time, as_of = request.time, request.as_of
+    last = store.overview.latest(as_of or request.now)
+    chart, symbols = None, []
     if last:
         until = (last + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-        since = until - timedelta(hours=HOURS)
-        chart = _chart(store.overview.hours(since, until, time), since, asked)
-        named = store.overview.named(since, until, time, NAMED)
+        since = until - timedelta(hours=CHART_HOURS)
+        chart = _chart(store.overview.hours(since, until, time), since, request)
+        symbols = store.overview.named(since, until, time, TOP_SYMBOLS)
     return HtmlPage(
         "front.html",
         {
             "chart": chart,
-            "last": last,
-            "named": [(name, count, links.symbol(name, as_of=asked.args.get("as_of"))) for name, count in named],
-            "hits": store.search.find(And(()), NEWEST, time, by_time=True),
-            "hours": HOURS,
+            "symbols": [
+                (name, count, links.symbol(name, as_of=request.args.get("as_of"))) for name, count in symbols
+            ],
+            "hits": store.search.find(And(()), LATEST_ARTICLES, time, by_time=True),
+            "hours": CHART_HOURS,
             "counts": store.counts() if as_of is None else None,
         },
     )
 
 
-def _chart(counts: list[HourCount], since: datetime, asked: Request) -> Markup:
-    kept = asked.args.get("as_of")
+def _chart(counts: list[HourCount], since: datetime, request: Request) -> Markup:
+    as_of = request.args.get("as_of")
     feeds: dict[str, dict[datetime, charts.ChartMark]] = {}
     totals: dict[datetime, charts.ChartMark] = {}
     for each in counts:
-        begin = each.hour.astimezone(CHINA)
-        told = f"{begin.month}月{begin.day}日 {begin.hour}–{begin.hour + 1} 时：{each.articles} 篇"
+        start = each.hour.astimezone(CHINA)
+        title = f"{start.month}月{start.day}日 {start.hour}–{start.hour + 1} 时：{each.articles} 篇"
         query = links.hour(each.hour)
         if each.feed is None:
-            totals[each.hour] = charts.ChartMark(
-                each.articles, told, links.link("/search", q=query, sort="time", as_of=kept)
-            )
+            address = links.link("/search", q=query, sort="time", as_of=as_of)
+            totals[each.hour] = charts.ChartMark(each.articles, title, address)
         else:
             query = f"{links.term('feed', each.feed)} {query}"
-            address = links.link("/search", q=query, sort="time", as_of=kept)
-            feeds.setdefault(each.feed, {})[each.hour] = charts.ChartMark(
-                each.articles, f"{each.feed}，{told}", address
-            )
+            address = links.link("/search", q=query, sort="time", as_of=as_of)
+            mark = charts.ChartMark(each.articles, f"{each.feed}，{title}", address)
+            feeds.setdefault(each.feed, {})[each.hour] = mark
     busiest = sorted(feeds, key=lambda feed: -sum(mark.value for mark in feeds[feed].values()))
-    return charts.timeline(charts.spread(since, HOURS), totals, {feed: feeds[feed] for feed in busiest})
+    return charts.timeline(charts.hours_from(since, CHART_HOURS), totals, {feed: feeds[feed] for feed in busiest})

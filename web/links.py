@@ -1,4 +1,4 @@
-"""Addresses of pages, and what is typed to search. Pure."""
+"""URLs of pages, and the syntax of queries in them. Pure."""
 
 from __future__ import annotations
 
@@ -9,62 +9,62 @@ from urllib.parse import quote, urlencode
 
 from archive.files.paths import CHINA
 
-# A value that stands in a query as it is; others stand in quotation marks.
+# A value that needs no quotation marks in a query.
 _PLAIN = re.compile(r"[^\s()（）\"“”「」*]+")
 _END_OF_QUOTATION = re.compile('["”」]')
 
 
 def link(path: str, args: Mapping[str, object] | None = None, /, **more: object) -> str:
-    """An address with those arguments that are not empty."""
+    """Return a URL with the arguments that are neither None nor empty; ``more`` overrides ``args``."""
     given = {name: value for name, value in {**(args or {}), **more}.items() if value not in (None, "")}
     return path + ("?" + urlencode(given) if given else "")
 
 
 def article(docid: str, **args: object) -> str:
-    """Of an article's page."""
+    """Return the URL of an article's page."""
     return link(f"/article/{quote(docid, safe='')}", args)
 
 
 def symbol(name: str, **args: object) -> str:
-    """Of a stock's page."""
+    """Return the URL of a stock's page."""
     return link(f"/symbol/{quote(name, safe='')}", args)
 
 
 def feed(query: str) -> str:
-    """Of the Atom feed of what a query finds."""
+    """Return the URL of the Atom feed of a query."""
     return link("/search.atom", {"q": query})
 
 
 def china(time: datetime) -> str:
-    """A time in China."""
+    """Return a time in China, to the minute."""
     return f"{time.astimezone(CHINA):%Y-%m-%d %H:%M}"
 
 
 def term(field: str, value: str) -> str:
-    """A condition as it is typed: ``feed:china``, ``media:"the name"``."""
+    """Return a condition in query syntax: ``feed:china``, ``media:"the name"``."""
     return f"{field}:{value}" if _PLAIN.fullmatch(value) else f"{field}:{quoted(value)}"
 
 
 def quoted(value: str) -> str:
-    """A phrase as it is typed. What would end the quotation is no part of any word."""
+    """Return a phrase in query syntax. Closing quotation marks become spaces: no word contains them."""
     return f'"{_END_OF_QUOTATION.sub(" ", value)}"'
 
 
 def day(value: str) -> str:
-    """The condition that something was published on a day in China."""
+    """Return the condition for articles published on a day in China, YYYY-MM-DD."""
     return f"since:{value} until:{value}"
 
 
 def hour(begin: datetime) -> str:
-    """The condition that something was published within an hour."""
+    """Return the condition for articles published in the hour that starts at ``begin``."""
     start = begin.astimezone(CHINA)
     end = start + timedelta(hours=1, milliseconds=-1)
     return f"since:{start.isoformat()} until:{end.isoformat(timespec='milliseconds')}"
 
 
 def narrowed(query: str, condition: str) -> str:
-    """A query with a condition more."""
+    """Return a query with another condition added."""
     if not query:
         return condition
-    # OR binds less than what stands beside it.
+    # OR binds less tightly than adjacent terms.
     return f"({query}) {condition}" if re.search(r"\bOR\b", query) else f"{query} {condition}"

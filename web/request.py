@@ -1,4 +1,4 @@
-"""What a page is asked for, what it is made from, and what it answers with. Frozen records."""
+"""What a view takes and returns: the request, the site's context, a page or a file. Frozen records."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from archive.store import Store
 from web.feed_status import FeedStatus
 
 
-class NotFoundError(Exception):
-    """There is no such page; the message says of what."""
+class WebError(Exception):
+    """A request that cannot be served; the message is text for the page."""
+
+    status = 500  # the HTTP status of the response
+
+
+class NotFoundError(WebError):
+    """There is no such page; the message says what is missing."""
 
     status = 404
 
 
-class BadRequestError(Exception):
-    """What was asked cannot be understood; the message says why."""
+class BadRequestError(WebError):
+    """An argument of the request is invalid; the message says why."""
 
     status = 400
 
@@ -34,62 +40,60 @@ _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What pages are made from, beside the index."""
+    """What views need beside the index."""
 
     root: Path  # of the archive
-    images: bool  # show pictures that are kept
+    images: bool  # show stored images
     now: Callable[[], datetime]
-    standings: Callable[[Store, datetime], Sequence[FeedStatus]]  # how each feed is doing
-    plain_text: Callable[[str], str]  # of an article's HTML
-    unpacked: Callable[
-        [RawResponse], bytes
-    ]  # an answer's body with the content coding undone; ValueError: it cannot be
+    feed_statuses: Callable[[Store, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
+    plain_text: Callable[[str], str]  # converts an article's HTML to text
+    decode_body: Callable[[RawResponse], bytes]  # undoes the content coding of a response; ValueError: it cannot
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, as far as pages need it."""
+    """The parts of a request that views use."""
 
-    path: Mapping[str, str]  # parts of the path, by name
-    args: Mapping[str, str]  # of the query string, the first of each name
+    path: Mapping[str, str]  # named parts of the URL path, decoded
+    args: Mapping[str, str]  # arguments of the query string, the first of each name
     now: datetime
 
     @property
     def as_of(self) -> datetime | None:
-        """As of when; None: now.
+        """The time of the argument ``as_of``; None: there is none, the page shows the present.
 
-        :raises UnclearError: it is no time
+        :raises BadRequestError: the argument is not a time
         """
         text = self.args.get("as_of", "").strip()
         if not text:
             return None
         try:
-            # A plus sign that is typed into an address comes as a space.
+            # A plus sign typed into a URL arrives as a space.
             time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
-            # What a browser's field gives has no zone: readers are in China's.
+            # The browser's date field sends no time zone; it means China's time.
             return moment((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
         except (ValueError, OverflowError, QueryError):
             raise BadRequestError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
 
     @property
     def time(self) -> datetime:
-        """What was observed later does not count."""
+        """The time after which observations are ignored: ``as_of``, or the latest possible time."""
         return self.as_of or datetime.max.replace(tzinfo=UTC)
 
-    def number(self, name: str, default: int, most: int) -> int:
-        """A whole number from 1 on.
+    def number(self, name: str, default: int, maximum: int) -> int:
+        """Return the argument ``name`` as an integer from 1 to ``maximum``, or ``default`` if it is missing.
 
-        :raises UnclearError: it is none
+        :raises BadRequestError: it is not such an integer
         """
         text = self.args.get(name, "") or str(default)
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-            raise BadRequestError(f"{name} 应为 1 至 {most} 的整数，而不是 {text!r}")
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum):
+            raise BadRequestError(f"{name} 应为 1 至 {maximum} 的整数，而不是 {text!r}")
         return int(text)
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlPage:
-    """A page, made by a template."""
+    """A page to be rendered by a template."""
 
     template: str
     context: dict[str, Any]
@@ -98,7 +102,7 @@ class HtmlPage:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Bytes."""
+    """A response of bytes."""
 
     body: bytes
     content_type: str

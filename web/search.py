@@ -1,4 +1,4 @@
-"""The page of a search: what was found, and what it has in common."""
+"""Search: the results page with facets, the JSON document and the Atom feed."""
 
 from __future__ import annotations
 
@@ -16,116 +16,112 @@ from archive.store import Store
 from web import links
 from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
 
-SIZE = 20  # articles to a page
-# The best are ranked among so many, on whichever page: else an article could stand on two pages, or on none.
-RANKED = 100
-LONGEST = 1_000  # characters of a query; more than a hundred words cannot be asked for anyway
+PAGE_SIZE = 20  # articles
+# Articles ranked by relevance, the same for every page: otherwise an article could be on two pages or on none.
+MAX_RANKED = 100
+MAX_QUERY_LENGTH = 1_000  # characters; a query is limited to a hundred words anyway
 _FIELDS = {"feeds": ("订阅源", "feed"), "media": ("媒体", "media"), "symbols": ("股票", "symbol")}
 
 
-def search(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
-    """The page of a search; without a query, what can be asked for."""
-    query, by_time = _query(asked), _sorted_by_time(asked)
-    context: dict[str, Any] = {"query": query, "by_time": by_time, "hits": None}
-    if not query:
+def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+    """Return a page of search results; without a query, the help on queries."""
+    text, by_time = _query_text(request), _is_sorted_by_time(request)
+    context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
+    if not text:
         return HtmlPage("search.html", context)
     try:
-        wanted = parse(query)
+        query = parse(text)
     except QueryError as error:
-        return HtmlPage("search.html", context | {"mistake": str(error)}, status=400)
-    number, most, hits = _page(asked, store, wanted, by_time=by_time)
-    facets = store.overview.facets(wanted, asked.time)
-    kept = {"q": query, "sort": "time" if by_time else "", "as_of": asked.args.get("as_of")}
+        return HtmlPage("search.html", context | {"error": str(error)}, status=400)
+    number, last, hits = _find_page(request, store, query, by_time=by_time)
+    facets = store.overview.facets(query, request.time)
+    has_next = len(hits) > PAGE_SIZE and number < last
+    args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
     context |= {
-        "hits": hits[:SIZE],
-        "facets": _facets(facets, kept),
-        "of": facets.articles,
+        "hits": hits[:PAGE_SIZE],
+        "facets": _facet_values(facets, args),
+        "total": facets.articles,
         "complete": facets.complete,
         "number": number,
-        "before": links.link("/search", kept, page=number - 1) if number > 1 else None,
-        "after": links.link("/search", kept, page=number + 1) if len(hits) > SIZE and number < most else None,
-        "ranked": RANKED if not by_time and number == most and facets.articles > RANKED else None,
-        "relevance": links.link("/search", kept, sort=""),
-        "newest": links.link("/search", kept, sort="time"),
-        "data": links.link("/search.json", kept),
-        "feed": links.feed(query),
+        "previous_page": links.link("/search", args, page=number - 1) if number > 1 else None,
+        "next_page": links.link("/search", args, page=number + 1) if has_next else None,
+        "ranked": MAX_RANKED if not by_time and number == last and facets.articles > MAX_RANKED else None,
+        "relevance": links.link("/search", args, sort=""),
+        "newest": links.link("/search", args, sort="time"),
+        "data": links.link("/search.json", args),
+        "feed": links.feed(text),
     }
     return HtmlPage("search.html", context)
 
 
-def found(asked: Request, store: Store, library: SiteContext) -> File:
-    """A page of what a search finds, as JSON: what ``finarchive search --json`` has of each article."""
-    query = _query(asked)
-    try:
-        wanted = parse(query)
-    except QueryError as error:
-        raise BadRequestError(f"{query!r}: {error}") from error
-    _, _, hits = _page(asked, store, wanted, by_time=_sorted_by_time(asked))
+def search_json(request: Request, store: Store, site: SiteContext) -> File:
+    """Return a page of search results as JSON, with the fields of ``finarchive search --json``."""
+    _, _, hits = _find_page(request, store, _parse(_query_text(request)), by_time=_is_sorted_by_time(request))
     rows = [
         {
             "docid": hit.docid, "title": hit.title, "path": hit.path,
             "published": hit.published.isoformat(timespec="seconds"), "feeds": hit.feeds, "snippet": hit.snippet,
         }
-        for hit in hits[:SIZE]
+        for hit in hits[:PAGE_SIZE]
     ]  # fmt: skip
     return File(json.dumps(rows, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
 
-def feed(asked: Request, store: Store, library: SiteContext) -> File:
-    """The newest of what a search finds, as an Atom feed with whole texts; without a query, of everything."""
-    query = _query(asked)
-    try:
-        wanted = parse(query) if query else And(())
-    except QueryError as error:
-        raise BadRequestError(f"{query!r}: {error}") from error
-    revision_files = RevisionFiles(
-        store, library.root, lambda record: None
-    )  # of a file that is not as recorded the text is there
-    export = Export(
-        store.search.latest(wanted, DEFAULT_ENTRIES, asked.as_of),
-        revision_files.take,
-        query,
-        asked.as_of or asked.now,
-    )
+def feed(request: Request, store: Store, site: SiteContext) -> File:
+    """Return the newest results of a query as an Atom feed with full texts; without a query, the newest articles."""
+    text = _query_text(request)
+    query = _parse(text) if text else And(())
+    # A file that differs from its record needs no report here: the feed has the plain text in its place.
+    files = RevisionFiles(store, site.root, lambda record: None)
+    records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
+    export = Export(records, files.take, text, request.as_of or request.now)
     return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
 
 
-def _query(asked: Request) -> str:
-    query = asked.args.get("q", "").strip()
-    if len(query) > LONGEST:
-        raise BadRequestError(f"查询有 {len(query)} 个字符，最多 {LONGEST} 个")
-    return query
+def _query_text(request: Request) -> str:
+    text = request.args.get("q", "").strip()
+    if len(text) > MAX_QUERY_LENGTH:
+        raise BadRequestError(f"查询有 {len(text)} 个字符，最多 {MAX_QUERY_LENGTH} 个")
+    return text
 
 
-def _page(asked: Request, store: Store, wanted: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
-    """The number of a page, that of the last one that there can be, and what is found from there on.
+def _parse(text: str) -> Query:
+    try:
+        return parse(text)
+    except QueryError as error:
+        raise BadRequestError(f"{text!r}: {error}") from error
 
-    More than :data:`SIZE` are found where there is another page.
+
+def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
+    """Return the page number, the highest possible page number, and the hits from this page on.
+
+    There are more than :data:`PAGE_SIZE` hits if there is another page.
     """
-    most = (MAX_COUNTED if by_time else RANKED) // SIZE
-    number = asked.number("page", 1, most)
+    last = (MAX_COUNTED if by_time else MAX_RANKED) // PAGE_SIZE
+    number = request.number("page", 1, last)
+    offset = (number - 1) * PAGE_SIZE
     if by_time:
-        return number, most, store.search.find(wanted, SIZE + 1, asked.time, by_time=True, offset=(number - 1) * SIZE)
-    return number, most, store.search.find(wanted, RANKED, asked.time)[(number - 1) * SIZE :]
+        return number, last, store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset)
+    return number, last, store.search.find(query, MAX_RANKED, request.time)[offset:]
 
 
-def _sorted_by_time(asked: Request) -> bool:
-    sort = asked.args.get("sort", "") or "relevance"
+def _is_sorted_by_time(request: Request) -> bool:
+    sort = request.args.get("sort", "") or "relevance"
     if sort not in ("relevance", "time"):
         raise BadRequestError(f"sort 应为 relevance 或 time，而不是 {sort!r}")
     return sort == "time"
 
 
-def _facets(facets: Facets, kept: dict[str, Any]) -> list[tuple[str, list[tuple[str, int, str]]]]:
-    """Each with its name and its values: how it is shown, how often it is there, where it leads."""
-    query = str(kept["q"])
+def _facet_values(facets: Facets, args: dict[str, Any]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+    """Return each facet's heading and values; a value is its text, its count and the link to the narrowed query."""
+    query = str(args["q"])
 
     def address(condition: str) -> str:
-        return links.link("/search", {**kept, "q": links.narrowed(query, condition)})
+        return links.link("/search", {**args, "q": links.narrowed(query, condition)})
 
-    shown = [
+    sections = [
         (name, [(value, count, address(links.term(field, value))) for value, count in getattr(facets, facet)])
         for facet, (name, field) in _FIELDS.items()
     ]
-    shown.append(("日期", [(value, count, address(links.day(value))) for value, count in facets.days]))
-    return [(name, values) for name, values in shown if values]
+    sections.append(("日期", [(value, count, address(links.day(value))) for value, count in facets.days]))
+    return [(name, values) for name, values in sections if values]

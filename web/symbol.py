@@ -1,4 +1,4 @@
-"""The page of a stock: what named it, and when."""
+"""The page of a stock: the articles that name it, and their number per day."""
 
 from __future__ import annotations
 
@@ -7,64 +7,65 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from archive.model.errors import QueryError
-from archive.query.parser import symbol as asked_symbol
+from archive.query.parser import symbol as parse_symbol
 from archive.store import Store
 from web import charts, links
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
-SIZE = 30  # articles to a page
-DAYS = 90  # that are drawn: a quarter, a day of which is wide enough to be pointed at
+PAGE_SIZE = 30  # articles
+CHART_DAYS = 90  # a quarter; each bar is wide enough to point at
 MAX_PAGES = 1_000
-SHOWN = 60  # characters of a symbol that there is not: Sina's longest have a dozen
+MAX_NAME_LENGTH = 60  # characters of an unknown symbol in the error message; Sina's longest symbols have a dozen
 
 
-def symbol(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
-    """The page of a stock."""
-    name = asked.path["symbol"]
-    number = asked.number("page", 1, MAX_PAGES)
-    hits = store.overview.of_symbol(name, SIZE + 1, (number - 1) * SIZE, asked.time)
+def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+    """Return the page of a stock."""
+    name = request.path["symbol"]
+    number = request.number("page", 1, MAX_PAGES)
+    hits = store.overview.of_symbol(name, PAGE_SIZE + 1, (number - 1) * PAGE_SIZE, request.time)
     if not hits:
-        raise NotFoundError(_none(name) if number == 1 else f"没有第 {number} 页")
-    counts = store.overview.days_of_symbol(name, asked.time)
-    kept = {"as_of": asked.args.get("as_of")}
-    here = links.symbol(name)
+        raise NotFoundError(_no_articles(name) if number == 1 else f"没有第 {number} 页")
+    counts = store.overview.days_of_symbol(name, request.time)
+    as_of = {"as_of": request.args.get("as_of")}
+    here, query = links.symbol(name), links.term("symbol", name)
+    has_next = len(hits) > PAGE_SIZE and number < MAX_PAGES
     return HtmlPage(
         "symbol.html",
         {
             "symbol": name,
-            "hits": hits[:SIZE],
+            "hits": hits[:PAGE_SIZE],
             "articles": sum(count for _, count in counts),
             "first": counts[0][0],
             "last": counts[-1][0],
-            "chart": _chart(counts, links.term("symbol", name), kept),
-            "days": DAYS,
-            "query": links.term("symbol", name),
-            "search": links.link("/search", kept, q=links.term("symbol", name), sort="time"),
+            "chart": _chart(counts, query, as_of),
+            "days": CHART_DAYS,
+            "query": query,
+            "search": links.link("/search", as_of, q=query, sort="time"),
             "number": number,
-            "before": links.link(here, kept, page=number - 1) if number > 1 else None,
-            "after": links.link(here, kept, page=number + 1) if len(hits) > SIZE and number < MAX_PAGES else None,
+            "previous_page": links.link(here, as_of, page=number - 1) if number > 1 else None,
+            "next_page": links.link(here, as_of, page=number + 1) if has_next else None,
             "data": links.link("/index/symbols", symbol__exact=name),
-            "feed": links.feed(links.term("symbol", name)),
+            "feed": links.feed(query),
         },
     )
 
 
-def _none(name: str) -> str:
+def _no_articles(name: str) -> str:
+    message = f"档案中没有文章提及 {name[:MAX_NAME_LENGTH]}"
     try:
-        asked_symbol(name)
+        parse_symbol(name)
     except QueryError:
-        return f"档案中没有文章提及 {name[:SHOWN]}"
-    return f"档案中没有文章提及 {name[:SHOWN]}；可以试试搜索 {links.term('symbol', name)[: SHOWN + 10]}"
+        return message
+    return f"{message}；可以试试搜索 {links.term('symbol', name)[: MAX_NAME_LENGTH + 10]}"
 
 
-def _chart(counts: list[tuple[str, int]], query: str, kept: dict[str, str | None]) -> Markup:
-    """The days up to the last one that has any."""
-    of = {date.fromisoformat(day): count for day, count in counts}
-    last = max(of)
-    shown = [last - timedelta(days=DAYS - 1 - place) for place in range(DAYS)]
+def _chart(counts: list[tuple[str, int]], query: str, as_of: dict[str, str | None]) -> Markup:
+    """Return the chart of the days up to the last one that has articles."""
+    count_of = {date.fromisoformat(day): count for day, count in counts}
+    last = max(count_of)
     marks = []
-    for day in shown:
-        count = of.get(day, 0)
-        address = links.link("/search", kept, q=f"{query} {links.day(day.isoformat())}", sort="time")
+    for day in (last - timedelta(days=CHART_DAYS - 1 - index) for index in range(CHART_DAYS)):
+        count = count_of.get(day, 0)
+        address = links.link("/search", as_of, q=f"{query} {links.day(day.isoformat())}", sort="time")
         marks.append((day, charts.ChartMark(count, f"{day.month}月{day.day}日：{count} 篇", address)))
-    return charts.days(marks, described=f"截至 {last} 的 {DAYS} 天里每天的文章数")
+    return charts.days(marks, label=f"截至 {last} 的 {CHART_DAYS} 天里每天的文章数")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.charts import ChartMark, arrival_rate, cover, days, spread, timeline
+from web.charts import ChartMark, arrival_rate, coverage, days, hours_from, timeline
 
 START = datetime(2026, 9, 28, 16, tzinfo=UTC)  # midnight in China
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,7 +31,7 @@ def test_bars_are_as_high_as_what_they_stand_for(values: list[int]) -> None:
         (date(2026, 9, 1) + timedelta(days=n), ChartMark(value, f"{value} 篇")) for n, value in enumerate(values)
     ]
 
-    found = heights(days(shown, described="x"), "bar")
+    found = heights(days(shown, label="x"), "bar")
 
     assert len(found) == len(values)
     highest = max(found)
@@ -41,7 +41,7 @@ def test_bars_are_as_high_as_what_they_stand_for(values: list[int]) -> None:
 
 
 def test_each_feed_has_its_row_and_each_hour_its_shade() -> None:
-    hours = spread(START, 48)
+    hours = hours_from(START, 48)
     marks = {"china": {hours[0]: ChartMark(1, "一"), hours[47]: ChartMark(10, "十", "/x?a=1&b=2")}, "empty": {}}
 
     svg = timeline(hours, {hours[0]: ChartMark(11, "总")}, marks)
@@ -54,7 +54,7 @@ def test_each_feed_has_its_row_and_each_hour_its_shade() -> None:
 
 
 def test_words_are_words() -> None:
-    hour = spread(START, 1)
+    hour = hours_from(START, 1)
     svg = timeline(
         hour, {hour[0]: ChartMark(1, HOSTILE, HOSTILE)}, {HOSTILE: {hour[0]: ChartMark(1, HOSTILE, HOSTILE)}}
     )
@@ -65,9 +65,9 @@ def test_words_are_words() -> None:
 
 
 def test_a_day_that_is_not_whole_does_not_look_so() -> None:
-    svg = cover(
+    svg = coverage(
         [(ChartMark(share, ""), True) for share in (1.0, 0.9999, 0.5, 0.0)] + [(ChartMark(0, ""), False)],
-        described="x",
+        label="x",
     )
 
     whole, nearly, half, nothing = heights(svg, "whole")
@@ -76,12 +76,12 @@ def test_a_day_that_is_not_whole_does_not_look_so() -> None:
 
 
 def test_two_rhythms_have_one_scale() -> None:
-    low, high = (max(heights(arrival_rate([rate] * 24, most=10, described="x"), "bar")) for rate in (5, 10))
+    low, high = (max(heights(arrival_rate([rate] * 24, maximum=10, label="x"), "bar")) for rate in (5, 10))
 
     assert low == pytest.approx(high / 2)
-    assert re.search("每小时约 5.0 篇", arrival_rate([5] * 24, most=10, described="x"))
+    assert re.search("每小时约 5.0 篇", arrival_rate([5] * 24, maximum=10, label="x"))
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    assert heights(timeline(spread(START, 2), {}, {}), "bar") == []
-    assert heights(days([(date(2026, 9, 1), ChartMark(0, ""))], described="x"), "bar") == []
+    assert heights(timeline(hours_from(START, 2), {}, {}), "bar") == []
+    assert heights(days([(date(2026, 9, 1), ChartMark(0, ""))], label="x"), "bar") == []

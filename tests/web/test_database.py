@@ -40,7 +40,7 @@ def index(path: Path) -> Index:
 def test_what_takes_too_long_is_stopped_and_the_next_is_answered(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web.database, "PATIENCE", 30)
+    monkeypatch.setattr(web.database, "READ_TIMEOUT_MILLISECONDS", 30)
 
     with pytest.raises(TimeoutError):
         asyncio.run(index.read(lambda store: store._db.execute(SLOW).fetchall()))
