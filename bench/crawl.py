@@ -1,7 +1,7 @@
-"""How fast `finarchive crawl` is beside a bare Scrapy spider that fetches the same pages and drops them.
+"""Compare `finarchive crawl` with a bare Scrapy spider that fetches the same pages and drops them.
 
-Both run against one replica, in turns, each in a process of its own; wall and CPU time are the whole process's, its
-start included. The figures in docs/performance.md come from this.
+Both run against one mock site, in turns, each in its own process. Wall and CPU time are those of the whole process,
+including its start. The figures in docs/performance.md come from this module.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ CONCURRENCY = 32
 
 @dataclass(frozen=True)
 class Run:
-    """What a process took, in seconds."""
+    """Time that a process took, in seconds."""
 
     wall: float
     cpu: float
 
 
 def measure(command: list[str], cwd: Path) -> Run:
-    """Run a command to its end."""
+    """Run a command to its end.
+
+    :raises SystemExit: it failed
+    """
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
@@ -44,7 +47,7 @@ def measure(command: list[str], cwd: Path) -> Run:
 
 
 def write_config(folder: Path, endpoint: str) -> None:
-    """A configuration that crawls the replica's list as fast as it can."""
+    """Write a configuration that crawls the mock site's list as fast as possible."""
     Path(folder, "finarchive.toml").write_text(
         f"[network]\ndelay = 0\nconcurrency = {CONCURRENCY}\nallow_private = true\n[schedule]\npages = 1000\n"
         f'[[feeds]]\nid = "china"\nkind = "roll"\ncategories = ["金融", "新浪财经", "新浪财经－国內"]\n'
@@ -54,15 +57,18 @@ def write_config(folder: Path, endpoint: str) -> None:
 
 
 def bare(endpoint: str, items: int) -> Run:
-    """The yardstick.
+    """Run the baseline.
 
-    :param items: its CONCURRENT_ITEMS: Scrapy's default of 100 costs much, and helps a spider without items nothing
+    :param items: its CONCURRENT_ITEMS; Scrapy's default of 100 is expensive and useless to a spider without items
     """
-    return measure([sys.executable, str(BENCH / "bare.py"), endpoint, str(CONCURRENCY), str(items)], BENCH)
+    return measure([sys.executable, str(BENCH / "bare_spider.py"), endpoint, str(CONCURRENCY), str(items)], BENCH)
 
 
-def ours(endpoint: str, articles: int) -> Run:
-    """`finarchive crawl` into a new archive, which must then hold every article."""
+def finarchive(endpoint: str, articles: int) -> Run:
+    """Run `finarchive crawl` into a new archive, which must then hold every article.
+
+    :raises SystemExit: it does not
+    """
     with tempfile.TemporaryDirectory() as folder:
         write_config(Path(folder), endpoint)
         run = measure([sys.executable, "-m", "cli", "-q", "crawl"], Path(folder))
@@ -84,9 +90,10 @@ def main() -> None:
     try:
         assert mocksite.stdout is not None
         endpoint = mocksite.stdout.readline().strip() + "/api/roll/get"
-        bare(endpoint, 100)  # the replica renders each page once, on its first request
+        bare(endpoint, 100)  # warm-up: the mock site renders each page once, on its first request
         rounds = [
-            (bare(endpoint, 100), bare(endpoint, 1), ours(endpoint, options.articles)) for _ in range(options.rounds)
+            (bare(endpoint, 100), bare(endpoint, 1), finarchive(endpoint, options.articles))
+            for _ in range(options.rounds)
         ]
     finally:
         mocksite.terminate()

@@ -1,4 +1,4 @@
-"""How fast each export is, and how much memory it takes, as the archive grows."""
+"""Measure the speed and the memory of each export format, as the archive grows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archive.store import Store
 from bench.search import BATCH, BEGAN, LENGTH, Language, list_articles
 from tests.support.fetches import version
 
-# The command, and at its end what it has taken: the most memory (KiB), and seconds of CPU.
+# Runs the command, then prints its peak memory (KiB) and its CPU time (seconds).
 _MEASURED = """
 import resource, sys
 from cli.main import main
@@ -34,7 +34,7 @@ finally:
 
 
 def fill(root: Path, numbers: range, language: Language, dice: random.Random) -> None:
-    """Put articles with their files into an archive."""
+    """Put invented articles with their files into an archive."""
     store = Store.open(index_path(root))
     for start in range(numbers.start, numbers.stop, BATCH):
         made = [_made(root, number, language, dice) for number in range(start, min(start + BATCH, numbers.stop))]
@@ -59,7 +59,7 @@ def _made(root: Path, number: int, language: Language, dice: random.Random) -> t
 
 
 def measure(folder: Path, output: str, more: Sequence[str] = ()) -> tuple[float, float, float]:
-    """Seconds of the clock and of CPU, and MB of memory at most, of a whole command."""
+    """Wall seconds, CPU seconds and peak memory in MB of a whole command."""
     target = folder / f"out.{output}"
     command = [sys.executable, "-c", _MEASURED, "-q", "export", output, *more, "-o", str(target)]
     began = time.perf_counter()

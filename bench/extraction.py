@@ -1,9 +1,9 @@
-"""How much of an article's text is found, and how much else: against what a person selected on real pages.
+"""Measure precision and recall of the extracted text, against what a person selected on real pages.
 
     python -m bench.extraction [FOLDER]
 
-The pages are other people's and stand outside the project (../shared/realdata/pages), and so do their texts: a
-selection is kept as digests of its paragraphs (bench/selections.json), by which they are found on the page again.
+The pages and their texts belong to other people and are not part of the project (../shared/realdata/pages). A
+selection is stored as digests of its paragraphs (bench/selections.json), by which they are found on the page.
 """
 
 from __future__ import annotations
@@ -38,39 +38,39 @@ _BLANK = re.compile(r"[\s\u200b\ufeff]+")
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Shares of characters, white space apart."""
+    """Shares of characters, without white space."""
 
-    precision: float  # of what was found: how much a person had selected
-    recall: float  # of what a person had selected: how much was found
+    precision: float  # share of the extracted text that the person selected
+    recall: float  # share of the selected text that was extracted
 
 
 def fold(text: str) -> str:
-    """A text without its white space, which says nothing."""
+    """A text without its white space."""
     return _BLANK.sub("", text)
 
 
 def digest(text: str) -> str:
-    """What stands for a text in a selection: 16 digits of its SHA-256, folded, and how many characters it has."""
+    """The digest of a folded text in a selection: 16 hex digits of its SHA-256, a colon, its number of characters."""
     text = fold(text)
     return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}:{len(text)}"
 
 
 def selections() -> dict[str, dict[str, Any]]:
-    """By the page's file name: the paragraphs that are the article's text, and texts that have a place of their own.
+    """The selections by file name of the page: ``paragraphs`` of the text, and texts ``beside`` it, as digests.
 
-    Captions and the original title's line are ``beside``: a text with them is as good as one without.
+    Captions and the line of the original title are ``beside``: they count neither for nor against a text.
     """
     found: dict[str, dict[str, Any]] = json.loads(SELECTIONS.read_text(encoding="utf-8"))
     return found
 
 
 def selected(html: str, digests: list[str]) -> list[str]:
-    """The texts on a page that digests stand for, folded.
+    """The texts on a page with these digests, folded.
 
-    :raises LookupError: one is not on the page
+    :raises LookupError: a text is not on the page
     """
     texts = {digest(text): fold(text) for text in _texts(html)}
-    return [texts[stated] for stated in digests]
+    return [texts[text_digest] for text_digest in digests]
 
 
 def _texts(html: str) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _texts(html: str) -> Iterator[str]:
 
 
 def score(found: str, paragraphs: list[str], beside: list[str]) -> Score:
-    """How well a text fits a selection."""
+    """Precision and recall of a text against a selection."""
     text, wanted = fold(found), "".join(paragraphs)
     for other in beside:
         text = text.replace(other, "", 1)
@@ -91,17 +91,17 @@ def score(found: str, paragraphs: list[str], beside: list[str]) -> Score:
 
 
 def article_of(body: bytes) -> Article:
-    """The article on a page, of which no listing said anything."""
+    """The article on a page, with an entry that says nothing."""
     entry = Entry("kzxbench000001", URL, "", published=None, modified=None, entered=None, media=None, image=None)
     return extract(Page(URL, body, "text/html", FETCHED), entry)
 
 
 def compared(page: Path) -> tuple[Score, ...]:
-    """Ours; trafilatura's on the same page; ours were the page another site's, which we leave to trafilatura."""
+    """The scores of our extraction, of plain trafilatura, and of our extraction for pages of other sites."""
     body = page.read_bytes()
     html, selection = decode(body), selections()[page.name]
     paragraphs, beside = selected(html, selection["paragraphs"]), selected(html, selection["beside"])
-    # Readers' comments are no part of an article, and it need not be told that these pages have them.
+    # Readers' comments are not part of an article; excluding them favours trafilatura.
     theirs = trafilatura.extract(html, include_comments=False) or ""
     fallback = render_body(fallback_module.find(html, URL, FETCHED).html, URL)
     return tuple(score(text, paragraphs, beside) for text in (article_of(body).text, theirs, fallback.text))
@@ -116,7 +116,7 @@ def main(folder: Path) -> int:
     print("| page | characters | by its layout | trafilatura | as another site's page |")
     print("|---|---|---|---|---|")
     for page in pages:
-        length = sum(int(stated.partition(":")[2]) for stated in selections()[page.name]["paragraphs"])
+        length = sum(int(text_digest.partition(":")[2]) for text_digest in selections()[page.name]["paragraphs"])
         figures = (f"{one.precision:.3f} / {one.recall:.3f}" for one in compared(page))
         print(f"| {page.stem} | {length} | {' | '.join(figures)} |")
     return 0

@@ -1,8 +1,8 @@
-"""How long after it entered its list an article is on the disk, in busy hours, with the default politeness.
+"""Measure the time from an article's entry in its list to the disk, in busy hours, with the default politeness.
 
-The replica publishes a newsroom's days by a clock that runs ahead, and a real daemon under the same clock polls the
-built-in feeds: lists and articles come from two hosts, as they do at the site. What the machine itself takes counts
-``speed`` times over, so the figures are rather too high than too low.
+The mock site publishes the articles of a newsroom by an accelerated clock, and a real daemon with the same clock
+polls the built-in feeds. Lists and articles come from two hosts, as at the site. Time that the machine needs counts
+``speed`` times, so the figures are too high rather than too low.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from mocksite.story import MAX_LAG, MIN_LAG, Story, make_stories
 REPOSITORY = Path(__file__).parents[1]
 NINE = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: a busy hour of a weekday begins
 HOUR, DAY = 3600, 86_400
-LEARNED = 3  # days that the lists show when the daemon starts
-WARM_UP = 600  # seconds before the first article that counts: every list has been read to its page limit by then
+HISTORY_DAYS = 3  # days of articles that are in the lists when the daemon starts
+WARM_UP = 600  # seconds before the first article that counts; every list is read to its page limit by then
 # Articles an hour, by the hour in China. The busiest list measured brings 40 to 50 and more in busy hours.
 PER_HOUR = [4] * 7 + [25] * 2 + [55] * 9 + [25] * 4 + [10] * 2
-# Which lists one article is in, as items name them together, and how often that is so in ten.
+# The lists of an article, as items name them together, and their share, in tenths.
 LIDS = (
     (4, (295, 747, 2509, 2516, 2517, 2518, 2519, 2671, 2672, 2676)),
     (3, (295, 2509, 2516, 2517, 2519, 2671, 1686)),
@@ -48,29 +48,29 @@ LIDS = (
 class Result:
     """What was measured."""
 
-    delays: list[float]  # seconds from intime to the outcome line, one for each article that was due to come
-    polls: dict[str, float]  # by lid: requests for it in an hour
-    missing: int  # articles that did not come
-    per_article: float  # requests in all, for each of them
+    delays: list[float]  # seconds from intime to the log line, one for each article that counts
+    polls: dict[str, float]  # by lid: requests an hour
+    missing: int  # articles that were not archived
+    per_article: float  # requests of every kind for each article
 
 
 def publish(end: int) -> list[Story]:
-    """The stories of all these days."""
+    """The stories of all days until `end` (Unix seconds)."""
     dice = random.Random(1)  # the same days each time
     times: list[int] = []
-    for hour in range(NINE - LEARNED * DAY, end, HOUR):
+    for hour in range(NINE - HISTORY_DAYS * DAY, end, HOUR):
         number = PER_HOUR[(hour + 8 * HOUR) // HOUR % 24]
         times += sorted(hour + dice.randrange(HOUR) for _ in range(number))
-    blank = make_stories(len(times), newest=NINE)
+    undated = make_stories(len(times), newest=NINE)
     chosen = dice.choices([lids for _, lids in LIDS], [weight for weight, _ in LIDS], k=len(times))
     return [
         replace(story, ctime=at, mtime=at, intime=at + dice.randint(MIN_LAG, MAX_LAG), lids=lids)
-        for story, at, lids in zip(blank, times, chosen, strict=True)
+        for story, at, lids in zip(undated, times, chosen, strict=True)
     ]
 
 
 def write_config(folder: Path, endpoint: str, speed: float, only: str | None) -> list[int]:
-    """The built-in feeds, or one of them, with the default politeness; return their lids."""
+    """Write a configuration with the built-in feeds, or one of them; return their lids. Politeness is the default."""
     feeds = [feed for feed in builtin_feeds() if feed.enabled and only in (None, feed.id)]
     text = f"[network]\ndelay = {1 / speed}\nallow_private = true\n"
     for feed in feeds:
@@ -82,7 +82,7 @@ def write_config(folder: Path, endpoint: str, speed: float, only: str | None) ->
 
 
 def measure(speed: float, hours: float, only: str | None) -> Result:
-    """Run it."""
+    """Run the daemon for some hours of the mock site's clock."""
     end, begin = NINE + round(hours * HOUR), time.time()
 
     def now() -> float:
@@ -92,7 +92,7 @@ def measure(speed: float, hours: float, only: str | None) -> Result:
     with tempfile.TemporaryDirectory() as folder, MockSite(stories, now=lambda: int(now())) as mocksite:
         mocksite.site.base_url = mocksite.url.replace("127.0.0.1", "localhost")
         lids = write_config(Path(folder), mocksite.endpoint, speed, only)
-        command = [sys.executable, "-m", "bench.racing", str(speed), str(begin), str(NINE), "run"]
+        command = [sys.executable, "-m", "bench.fast_clock", str(speed), str(begin), str(NINE), "run"]
         daemon = subprocess.Popen(
             command, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
         )
@@ -110,7 +110,7 @@ def measure(speed: float, hours: float, only: str | None) -> Result:
         daemon.terminate()
         daemon.wait()
         listening.join()
-    # Those that came so late that the daemon had no time left for them say nothing.
+    # Articles of the last minutes do not count: the daemon has no time left for them.
     due = [s for s in stories if NINE + WARM_UP <= s.intime < end - 300 and set(s.lids) & set(lids)]
     began = min(hit.began for hit in hits) + WARM_UP / speed
     counted = [hit for hit in hits if hit.began >= began]
@@ -128,9 +128,9 @@ def measure(speed: float, hours: float, only: str | None) -> Result:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--speed", type=float, default=25.0, help="seconds of the replica's in one of ours")
-    parser.add_argument("--hours", type=float, default=2.0, help="of the replica's")
-    parser.add_argument("--feed", action="append", help='the only feed that is on; "all" for the built-in ones')
+    parser.add_argument("--speed", type=float, default=25.0, help="seconds of the mock site's clock in one second")
+    parser.add_argument("--hours", type=float, default=2.0, help="hours of the mock site's clock")
+    parser.add_argument("--feed", action="append", help='the only enabled feed; "all" for the built-in ones')
     options = parser.parse_args()
     for name in options.feed or ["all", "finance"]:
         result = measure(options.speed, options.hours, None if name == "all" else name)

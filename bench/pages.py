@@ -1,4 +1,4 @@
-"""How long the reader's pages take over an archive of many articles: over HTTP, from a real ``finarchive serve``."""
+"""Measure the pages of a real ``finarchive serve`` over HTTP, with an archive of many articles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.web_server import Serving
 
 
 def addresses(store: Store, language: Language) -> dict[str, str]:
-    """A page of each kind, by what it is."""
+    """One address of each kind of page, by its name in the report."""
     frequent, rare = (next(word for word in language.words[start:] if len(word) == 2) for start in (0, 20_000))
     docid, day = store._db.execute(
         "SELECT docid, date(published) FROM searchable ORDER BY id DESC LIMIT 1 OFFSET 5000"
@@ -38,17 +38,17 @@ def addresses(store: Store, language: Language) -> dict[str, str]:
     }
 
 
-def measure(home: Home, wanted: dict[str, str], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each page."""
-    taken: dict[str, list[float]] = {name: [] for name in wanted}
+def measure(home: Home, pages: dict[str, str], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each request, by page."""
+    durations: dict[str, list[float]] = {name: [] for name in pages}
     with Serving(home) as serving:
         for turn in range(rounds + 1):
-            for name, address in wanted.items():
+            for name, address in pages.items():
                 began = time.perf_counter()
                 serving.page(address)
-                if turn:  # the first time opens files and reads templates
-                    taken[name].append(1000 * (time.perf_counter() - began))
-    return taken
+                if turn:  # the first request opens files and reads templates
+                    durations[name].append(1000 * (time.perf_counter() - began))
+    return durations
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--folder", type=Path, help="where the archive is made, and kept for the next time")
+    parser.add_argument("--folder", type=Path, help="a folder that keeps the archive for the next run")
     options = parser.parse_args()
     dice = random.Random(1)
     language = Language(dice)
@@ -72,10 +72,10 @@ def main() -> None:
         store = Store.open(index)
         if not made:
             fill(store, language, dice, range(options.articles))
-        wanted, count = addresses(store, language), store.counts().archived
+        pages, count = addresses(store, language), store.counts().archived
         store.close()
         print(f"{count:,} articles; ms: median and 95th percentile")
-        for name, times in measure(home, wanted, options.rounds).items():
+        for name, times in measure(home, pages, options.rounds).items():
             ordered = sorted(times)
             print(f"    {name:<28}{ordered[len(ordered) // 2]:7.0f}{ordered[int(len(ordered) * 0.95)]:7.0f}")
 

@@ -1,4 +1,4 @@
-"""What a crawl with nothing new costs, with more and more articles known: it must not grow with the archive."""
+"""Measure a crawl that finds nothing new. Its cost must not grow with the archive."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.support.fetches import commit_revisions
 
 ROUNDS = 5
 STEP = 10_000  # entries committed at a time
-LIST = 200  # articles of the replica's list
+LISTED_ARTICLES = 200  # articles of the mock site's list
 
 
 def fill(root: Path, articles: int) -> None:
-    """Put so many invented articles into an archive's index."""
+    """Put a number of invented articles into an archive's index."""
     began = datetime(2020, 1, 1, tzinfo=UTC)
     with Archive(root, "bench", began) as archive:
         for start in range(0, articles, STEP):
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--known", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     options = parser.parse_args()
     mocksite = subprocess.Popen(
-        [sys.executable, "-m", "mocksite", "--articles", str(LIST)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mocksite", "--articles", str(LISTED_ARTICLES)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert mocksite.stdout is not None

@@ -1,8 +1,8 @@
-"""What a quiet poll costs inside the running daemon: CPU time and requests, with more and more articles known.
+"""Measure the CPU time and the requests of a poll that finds nothing new, in the running daemon.
 
-CPU time is the whole process's, from the kernel, over many polls of several feeds that bring nothing; that of the
-same daemon between polls is measured apart and taken off. The known articles are in the index only, as those of
-`bench.quiet` are.
+CPU time is that of the whole process, from the kernel, over many polls of several feeds. The CPU time of the same
+daemon without polls is measured separately and subtracted. The known articles are in the index only, as in
+`bench.quiet`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from bench.quiet import fill
 from mocksite.server import MockSite
 from mocksite.story import MAX_LAG, Story, make_stories
 
-ARTICLES = 350  # of the replica; 150 in each of its lists
+ARTICLES = 350  # of the mock site; 150 in each of its lists
 FIRST_LID = 2000
-IN_LISTS = (0, 1, 3)  # each article is in three lists, as real ones are: this many places on from its own number
+IN_LISTS = (0, 1, 3)  # each article is in three lists, as real ones are; offsets to its own number
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stretch of the daemon's life took."""
+    """The cost of a period of the daemon."""
 
     seconds: float
     cpu: float  # seconds
@@ -37,7 +37,7 @@ class Cost:
 
 
 def write_config(folder: Path, endpoint: str, feeds: int, schedule: str) -> None:
-    """So many feeds that are polled as the schedule says."""
+    """Write a configuration with a number of feeds and this schedule."""
     text = f"[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\n[schedule]\n{schedule}\n"
     for number in range(feeds):
         name = "china" if number == 0 else f"feed{number}"
@@ -47,13 +47,13 @@ def write_config(folder: Path, endpoint: str, feeds: int, schedule: str) -> None
 
 
 def cpu_of(process: int) -> float:
-    """Seconds of CPU time that a process has taken so far, all its threads together."""
+    """CPU seconds of a process so far, with all its threads."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def watch(folder: Path, mocksite: MockSite, seconds: float, until: int) -> Cost:
-    """Run a daemon there; once it has sent ``until`` requests, watch it for so long."""
+    """Run a daemon in a folder; after its first ``until`` requests, measure it for ``seconds``."""
     daemon = subprocess.Popen([sys.executable, "-m", "cli", "-q", "run"], cwd=folder, stderr=subprocess.DEVNULL)
     try:
         socket = folder / "news" / ".finarchive" / "daemon.sock"
@@ -61,7 +61,7 @@ def watch(folder: Path, mocksite: MockSite, seconds: float, until: int) -> Cost:
             if daemon.poll() is not None:
                 raise SystemExit(f"the daemon ended with {daemon.returncode}")
             time.sleep(0.1)
-        time.sleep(3)  # what it does once is done then
+        time.sleep(3)  # by then its start-up work is done
         mocksite.clear_hits()
         cpu, began = cpu_of(daemon.pid), time.monotonic()
         time.sleep(seconds)
@@ -73,19 +73,19 @@ def watch(folder: Path, mocksite: MockSite, seconds: float, until: int) -> Cost:
 
 
 def measure(folder: Path, mocksite: MockSite, feeds: int, seconds: float) -> tuple[Cost, Cost]:
-    """A daemon that polls every second, and one that has nothing to do until the next hour."""
+    """The costs of a daemon that polls every second, and of one with nothing to do for an hour."""
     path = urlsplit(mocksite.endpoint).path
     write_config(folder, f"{mocksite.url}{path}", feeds, 'min = "1s"\nevery = "1s"\nmax = "1s"')
     busy = watch(folder, mocksite, seconds, until=ARTICLES + feeds * 8)
-    # Nothing is polled: the last poll was a moment ago, and it is in the index. A request would be an error.
+    # Nothing is polled: the last poll is recent and in the index. Any request would be an error.
     write_config(folder, f"{mocksite.url}{path}", feeds, 'min = "1h"\nevery = "1h"\nmax = "1h"')
     return busy, watch(folder, mocksite, seconds, until=0)
 
 
 def make_lists(feeds: int) -> list[Story]:
-    """What so many lists show."""
+    """The stories of a number of lists."""
     return [
-        replace(story, lids=tuple(FIRST_LID + (number + on) % feeds for on in IN_LISTS))
+        replace(story, lids=tuple(FIRST_LID + (number + offset) % feeds for offset in IN_LISTS))
         for number, story in enumerate(make_stories(ARTICLES, newest=int(time.time()) - MAX_LAG))
     ]
 
@@ -103,11 +103,11 @@ def main() -> None:
                 folder = Path(name)
                 fill(folder / "news", known)
                 busy, idle = measure(folder, mocksite, options.feeds, options.seconds)
-            backoff = idle.cpu / idle.seconds
-            each = (busy.cpu - backoff * busy.seconds) / max(busy.requests, 1)
+            idle_rate = idle.cpu / idle.seconds
+            each = (busy.cpu - idle_rate * busy.seconds) / max(busy.requests, 1)
             print(
                 f"{known:>9,} known: {1000 * each:.1f} ms CPU for each of {busy.requests} quiet polls of one request "
-                f"each; idle {3600 * backoff:.1f} s CPU an hour, {idle.requests} requests",
+                f"each; idle {3600 * idle_rate:.1f} s CPU an hour, {idle.requests} requests",
                 flush=True,
             )
 

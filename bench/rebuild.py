@@ -1,4 +1,4 @@
-"""How many articles a second a rebuild makes, with one process reading and with two, and how that grows."""
+"""Measure the articles a second of a rebuild, with one and with two reading processes, as the archive grows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-# Each process that reads imports this module too, and is charged for it: so no more stands here than in
-# cli/__main__.py, with which those of the command begin.
+# Each reading process imports this module, and its cost is measured. So its imports are as few as those of
+# cli/__main__.py, which the processes of the command import.
 # ruff: noqa: PLC0415
-MOST = 8_388_608  # bytes a page may unpack to, as in the configuration
+MAX_BODY_BYTES = 8_388_608  # of a page, decompressed; the default of the configuration
 
 
 def main() -> None:
@@ -26,11 +26,11 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, nargs="+", default=[2_000, 4_000, 8_000])
-    parser.add_argument("--rounds", type=int, default=3, help="of which the quickest and the median are told")
-    chosen = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; the quickest and the median are printed")
+    options = parser.parse_args()
     print(f"{os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
-        for articles in chosen.articles:
+        for articles in options.articles:
             home = Home(Path(folder, str(articles)))
             home.folder.mkdir()
             with MockSite(make_stories(articles, newest=NEWEST)) as mocksite:
@@ -39,24 +39,25 @@ def main() -> None:
             raw = sum(path.stat().st_size for path in (home.root / ".finarchive" / "warc").iterdir())
             for processes in (1, 2):
                 rounds = []
-                for number in range(chosen.rounds):
+                for number in range(options.rounds):
                     lose(home.files(), home.folder / f"lost-{processes}-{number}")
                     rounds.append(measure(home.root, processes, articles))
                 rounds.sort()
-                told = " / ".join(
+                figures = " / ".join(
                     f"{articles / seconds:.0f} articles/s, {1000 * used / articles:.2f} ms CPU an article"
                     for seconds, used in (rounds[0], rounds[len(rounds) // 2])
                 )
                 print(
-                    f"{articles:>6} articles, {raw / 1e6:.0f} MB, {processes} processes reading: {told}", flush=True
+                    f"{articles:>6} articles, {raw / 1e6:.0f} MB, {processes} processes reading: {figures}",
+                    flush=True,
                 )
 
 
 def lose(files: Iterable[Path], aside: Path) -> None:
-    """Put an archive's files elsewhere, and delete none.
+    """Move an archive's files to the folder `aside`, which is created, without deleting any. See D122.
 
-    For half a minute ext4 steps over each inode that was deleted when it looks for a free one: after some thousand
-    files, making another takes ten times as long.
+    For half a minute, ext4 steps over each deleted inode when it searches for a free one: after some thousand files,
+    creating another takes ten times as long.
     """
     aside.mkdir()
     for number, path in enumerate(files):
@@ -64,19 +65,19 @@ def lose(files: Iterable[Path], aside: Path) -> None:
 
 
 def measure(root: Path, processes: int, articles: int) -> tuple[float, float]:
-    """One rebuild of an archive whose files are lost: seconds by the clock, and of CPU."""
+    """Rebuild an archive whose files are lost; return wall seconds and CPU seconds."""
     from pipeline.rebuild import rebuild
 
     before = cpu()
     began = time.monotonic()
-    result = rebuild(root, MOST, datetime.now(UTC), processes=processes)
+    result = rebuild(root, MAX_BODY_BYTES, datetime.now(UTC), processes=processes)
     seconds = time.monotonic() - began
     assert result.articles == articles
     return seconds, cpu() - before
 
 
 def cpu() -> float:
-    """Seconds of CPU that this process and those it has waited for have used."""
+    """CPU seconds of this process and of the child processes that have ended."""
     each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in each)
 

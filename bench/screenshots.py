@@ -1,8 +1,8 @@
-"""The README's pictures of the reader: an invented archive, served, as Debian's Chromium shows it.
+"""Make the README's screenshots of the web reader: an invented archive in Debian's Chromium.
 
     python -m bench.screenshots            # writes docs/images/*.png
 
-It needs chromium and fonts-noto-cjk: .ci/tools installs both.
+Needs chromium and fonts-noto-cjk: .ci/tools installs both.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tests.support.browser import browser, watched
 from tests.support.web_server import Serving
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-MOST = 250_000  # bytes of a picture: four of them should not make the repository heavy
-HOURS = 48  # as many as the first page draws
+MAX_IMAGE_BYTES = 250_000  # four screenshots must not make the repository large
+HOURS = 48  # the hours on the first page
 FEEDS = (("usstock", "美股", 2672), ("macro", "宏观经济", 1687), ("china", "新浪财经－国內", 1686))
-DESK, PHONE = ViewportSize(width=1180, height=820), ViewportSize(width=390, height=820)
+DESKTOP, PHONE = ViewportSize(width=1180, height=820), ViewportSize(width=390, height=820)
 EDITED = "nreplica0000007"
 
 
 @contextmanager
 def archive(folder: Path) -> Iterator[Serving]:
-    """An archive in use: lists of three feeds, an article that was corrected."""
+    """A served archive with three feeds, and an article that was corrected."""
     home = Home(folder)
     with MockSite(_two_days()) as mocksite:
         feeds = "".join(
@@ -47,10 +47,10 @@ def archive(folder: Path) -> Iterator[Serving]:
         _crawl(home)
         mocksite.clock += 60
         story = next(story for story in mocksite.site.stories if story.docid == EDITED)
-        first, _, backoff = story.body.partition("。")
+        first, _, remainder = story.body.partition("。")
         mocksite.site.edit(
             EDITED, mocksite.clock, title=f"更正：{story.title}",
-            body=f"{first}，更正后的数据以统计公报为准。{backoff}<p>　　更正：本文前一版的数字有误，特此说明。</p>",
+            body=f"{first}，更正后的数据以统计公报为准。{remainder}<p>　　更正：本文前一版的数字有误，特此说明。</p>",
         )  # fmt: skip
         _crawl(home)
     with Serving(home) as serving:
@@ -58,7 +58,7 @@ def archive(folder: Path) -> Iterator[Serving]:
 
 
 def _two_days() -> list[Story]:
-    """Articles as they come: few at night, most when the markets are open."""
+    """Stories of two days: few at night, most when the markets are open."""
     times = []
     for hour in range(HOURS):
         until = NEWEST - 3600 * hour
@@ -78,26 +78,29 @@ def _crawl(home: Home) -> None:
 
 
 def main() -> None:
-    """Make them all."""
+    """Make all screenshots.
+
+    :raises SystemExit: one is too large
+    """
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, archive(Path(folder)) as served, browser() as chrome:
         for name, place, size, scheme in (
-            ("front", "/", DESK, "light"),
-            ("search", "/search?q=增长 OR 茅台", DESK, "light"),
-            ("diff", f"/article/{EDITED}/diff?old=1&new=2", DESK, "light"),
+            ("front", "/", DESKTOP, "light"),
+            ("search", "/search?q=增长 OR 茅台", DESKTOP, "light"),
+            ("diff", f"/article/{EDITED}/diff?old=1&new=2", DESKTOP, "light"),
             ("phone", f"/article/{EDITED}", PHONE, "dark"),
         ):
             with watched(chrome, base_url=served.address, viewport=size, color_scheme=scheme) as (page, _):
                 page.goto(place, wait_until="networkidle")
-                _keep(page, IMAGES / f"{name}.png")
+                _save(page, IMAGES / f"{name}.png")
 
 
-def _keep(page: Page, path: Path) -> None:
+def _save(page: Page, path: Path) -> None:
     path.write_bytes(page.screenshot())
     size = path.stat().st_size
     print(f"{path.relative_to(IMAGES.parents[1])}: {size:,} bytes")
-    if size > MOST:
-        raise SystemExit(f"{path} is larger than {MOST:,} bytes")
+    if size > MAX_IMAGE_BYTES:
+        raise SystemExit(f"{path} is larger than {MAX_IMAGE_BYTES:,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long a search takes, how large the index of words is and what it costs to write, as the archive grows."""
+"""Measure searches, the size of the full-text index and the cost of writing it, as the archive grows."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from archive.store import Store
 from tests.support.fetches import version
 
 BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
-BATCH = 64  # articles committed together, as the writer does at most
-LENGTH = 800  # characters of a text
-REPEATED = 0.5  # of the clauses, how many name the article's subject
+BATCH = 64  # articles in a commit, the largest batch of the writer
+LENGTH = 800  # characters in a text
+REPEATED = 0.5  # share of the clauses that name the article's subject
 FEEDS = ("china", "stock", "usstock", "macro")
 
 
-Taken = tuple[float, float]  # milliseconds, of the clock and of CPU
+Duration = tuple[float, float]  # milliseconds: wall, CPU
 
 
 class Language:
-    """Invented words of one to four characters, some of them as frequent as 的, most of them rare."""
+    """Invented words of one to four characters; some are as frequent as 的, most are rare."""
 
     def __init__(self, dice: random.Random, size: int = 60_000) -> None:
-        # Characters are as uneven as words: a few hundred make up most of any text.
+        # Characters are distributed as unevenly as words: a few hundred make up most of any text.
         characters = [chr(0x4E00 + number) for number in dice.sample(range(5000), 3500)]
         uneven = list(itertools.accumulate(1 / (rank + 30) for rank in range(len(characters))))
         self.words = [
@@ -45,10 +45,10 @@ class Language:
         self._dice = dice
 
     def write(self, length: int) -> str:
-        """A text of so many characters: clauses, figures, names in Latin letters, paragraphs.
+        """A text of about `length` characters: clauses, figures, names in Latin letters, paragraphs.
 
-        It comes back to its subject: of 760 pairs of neighbouring characters some 72 in a hundred are others than
-        those before them, as in the few real articles of that length that were counted.
+        It repeats its subject: of 760 pairs of neighbouring characters, some 72 in a hundred differ from the earlier
+        ones, as in the few real articles of that length that were counted.
         """
         dice, parts, written = self._dice, [], 0
         subject = dice.choices(self.words, cum_weights=self._weights, k=12)
@@ -68,9 +68,9 @@ class Language:
 
 
 def fill(store: Store, language: Language, dice: random.Random, numbers: range) -> tuple[float, int]:
-    """Put articles into an index.
+    """Put invented articles into an index.
 
-    :return: seconds of CPU that writing their versions took, and the bytes of their texts
+    :return: CPU seconds to write their versions, and bytes of their texts
     """
     cpu, size = 0.0, 0
     for batch in _batches(numbers):
@@ -85,7 +85,7 @@ def fill(store: Store, language: Language, dice: random.Random, numbers: range) 
 
 
 def list_articles(store: Store, revisions: Sequence[Revision], dice: random.Random) -> None:
-    """Make the rows that polls would have made."""
+    """Insert the rows that polls would insert."""
     with store._db.atomic():
         store._db.conn.executemany(
             "INSERT INTO entries (docid, first_seen, status, revision) VALUES (?, ?, 'archived', 1)",
@@ -115,16 +115,16 @@ def _revision(number: int, language: Language) -> Revision:
 
 
 def queries(language: Language, dice: random.Random) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """One of each kind: what kind, the query, and what else is asked for."""
-    whole = [name for name in language.words if len(name) > 1]
+    """One query of each kind: name of the kind, query, other arguments of the search."""
+    words = [word for word in language.words if len(word) > 1]
     frequent, middling, rare, other = (
-        dice.choice(whole[start:end]) for start, end in ((0, 30), (200, 2000), (5000, 40_000), (0, 2000))
+        dice.choice(words[start:end]) for start, end in ((0, 30), (200, 2000), (5000, 40_000), (0, 2000))
     )
     yield "a frequent word", frequent, {}
     yield "a middling word", middling, {}
     yield "a rare word", rare, {}
     yield "two words", f"{middling} {other}", {}
-    yield "two frequent words", f"{frequent} {dice.choice(whole[:30])}", {}
+    yield "two frequent words", f"{frequent} {dice.choice(words[:30])}", {}
     yield "one of two", f"{rare} OR {frequent}", {}
     yield "one and not another", f"{middling} NOT {frequent}", {}
     yield "a phrase", f'"{frequent}{middling}"', {}
@@ -133,53 +133,53 @@ def queries(language: Language, dice: random.Random) -> Iterator[tuple[str, str,
     yield "the newest", frequent, {"by_time": True}
     yield "a feed and a month", f"{middling} feed:china since:2020-01-05 until:2020-02-04", {}
     yield "a stock by its symbol", f"symbol:sh600519 {frequent}", {}
-    yield "a character alone", dice.choice(whole[:3000])[0], {}
+    yield "a character alone", dice.choice(words[:3000])[0], {}
     yield "a year with its sign", f"{dice.randrange(2000, 2030)}年", {}
     yield "as of long ago", frequent, {"time": BEGAN + timedelta(days=30)}
 
 
-def measure(path: Path, language: Language, dice: random.Random, rounds: int) -> dict[str, list[Taken]]:
-    """How long searches take, by their kind, in an index that is open."""
+def measure(path: Path, language: Language, dice: random.Random, rounds: int) -> dict[str, list[Duration]]:
+    """The durations of searches by kind, in an open index."""
     store = Store.open_for_reading(path)
-    taken: dict[str, list[Taken]] = defaultdict(list)
+    durations: dict[str, list[Duration]] = defaultdict(list)
     try:
         store.search.find(parse("茅台"), 20)
         for _ in range(rounds):
-            for kind, asked, more in queries(language, dice):
+            for kind, query, more in queries(language, dice):
                 began, cpu = time.perf_counter(), time.process_time()
-                store.search.find(parse(asked), 20, **more)
-                taken[kind].append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - cpu)))
+                store.search.find(parse(query), 20, **more)
+                durations[kind].append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - cpu)))
     finally:
         store.close()
-    return taken
+    return durations
 
 
-def percentiles(times: list[Taken]) -> str:
-    """The median and the 95th percentile, of the clock and of the CPU."""
+def percentiles(times: list[Duration]) -> str:
+    """Median and 95th percentile, wall and CPU."""
     return "   ".join(
         f"{sorted(each)[len(each) // 2]:7.1f} {sorted(each)[int(len(each) * 0.95)]:7.1f}"
         for each in zip(*times, strict=True)
     )
 
 
-def report(path: Path, count: int, size: int, taken: dict[str, list[Taken]]) -> None:
-    """Print what was measured."""
+def report(path: Path, count: int, size: int, durations: dict[str, list[Duration]]) -> None:
+    """Print size and durations."""
     store = Store.open_for_reading(path)
     index = store._db.execute(
         "SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'words%' OR name LIKE '%searchable%'"
     ).fetchone()[0]
     store.close()
-    every = [each for times in taken.values() for each in times]
+    every = [each for times in durations.values() for each in times]
     print(
         f"{count:>9,} articles, {size / 1e6:,.0f} MB of text; words {index / 1e6:,.0f} MB, {index / size:.2f} of it\n"
         f"    ms: median and 95th percentile of the clock, of CPU"
     )
-    for kind, times in [("all of them", every), *taken.items()]:
+    for kind, times in [("all of them", every), *durations.items()]:
         print(f"    {kind:<24}{percentiles(times)}", flush=True)
 
 
 def cost(count: int) -> None:
-    """Print what the words add to the writing of versions, in CPU."""
+    """Print the CPU time that the full-text words add to writing versions."""
     for words in (True, False, True, False):
         dice = random.Random(1)
         before = archive.index.articles.add_words
@@ -201,7 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, nargs="+", default=[25_000, 50_000, 100_000])
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--index", type=Path, help="a file that is kept, and gone on with the next time")
+    parser.add_argument("--index", type=Path, help="a file that keeps the index; the next run continues it")
     options = parser.parse_args()
     if options.index is None:
         cost(4_000)

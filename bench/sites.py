@@ -1,7 +1,7 @@
-"""Whether Hexo and Hugo build a page of each article, with its whole text, and how long they take.
+"""Check that Hexo and Hugo build a page with the whole text of each article, and measure how long they take.
 
-The archive is of the replica's articles, some of them with titles that are hard on file names and addresses. It is
-built as it stands, and from its exports.
+The archive has articles of the mock site, some of them with titles that are difficult in file names and addresses.
+Both tools build the archive itself, and its exports.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from mocksite.server import MockSite
 from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 
-HEXO = Path(__file__).with_name("hexo")  # package.json, and what .ci/tools has npm put there
+HEXO = Path(__file__).with_name("hexo")  # package.json, and the node_modules that .ci/tools installs
 TITLES = (
     "*ST样例：重整计划获批", "{{ 7*7 }} 与 {% raw %}", "“引号”'单'\"双\"", "增幅100%", "# 井号: 冒号", "a/b\\c",
     "<b>粗</b>?", "_index", "index", "...省略", "[方括号] !叹号", "~波浪~", "100%% %E4 %zz", "?问号", "C++ & C#",
     "很长" * 60, "- 破折", "tag: yes", "null", "2026-01-01", "a#b?c=d",
 )  # fmt: skip
-# A build of a few hundred pages takes seconds; a hang is none.
-PATIENCE = 600
+# A build of a few hundred pages takes seconds; this ends one that hangs.
+TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -44,33 +44,33 @@ class Trial:
     """A site to be built."""
 
     name: str
-    folder: Callable[[Home], Path]  # of the articles, made where there is none
-    build: Callable[[Path, Path], Iterator[Path]]  # of a site's folder and the articles': the pages that it made
-    title: str  # where in a page the article's title stands: a CSS selector
-    content: str  # and its text
-    hidden: str = r"(?!)"  # names that the tool passes over: a pattern
+    folder: Callable[[Home], Path]  # the folder of the articles, created if missing
+    build: Callable[[Path, Path], Iterator[Path]]  # from the site's folder and the articles' to the pages built
+    title: str  # CSS selector of the article's title in a page
+    content: str  # CSS selector of its text
+    hidden: str = r"(?!)"  # pattern of the names that the tool ignores
 
 
 @dataclass(frozen=True)
 class Built:
-    """What came of a trial."""
+    """The result of a trial."""
 
     articles: int
-    hidden: list[str]  # paths of those whose names the tool passes over
+    hidden: list[str]  # paths of those whose names the tool ignores
     pages: int
     seconds: float
-    wrong: list[str]  # what is not as it should be
+    wrong: list[str]  # the problems found
 
     @property
     def sound(self) -> bool:
-        """Every article whose name the tool does not pass over has its page, and no other page is there."""
+        """Whether each article has its page, unless the tool ignores its name, and there is no other page."""
         return not self.wrong and self.pages == self.articles - len(self.hidden)
 
 
 def hexo(site: Path, articles: Path, *, as_it_stands: bool) -> Iterator[Path]:
-    """Build a Hexo site with its default theme, whose posts are these articles."""
+    """Build a Hexo site of these articles, with the default theme."""
     settings = "title: 样例\nlanguage: zh-CN\nurl: http://example.com\ntheme: landscape\n"
-    if as_it_stands:  # an address without the name, which may have a "%"; nor is all that is kept to be read
+    if as_it_stands:  # a name may contain "%", so it must not be in the address; do not read .finarchive
         settings += 'permalink: ":year/:month/:day/:hash/"\nignore: ["**/.finarchive/**"]\n'
     (site / "source").mkdir(parents=True)
     (site / "source/_posts").symlink_to(articles)
@@ -82,11 +82,11 @@ def hexo(site: Path, articles: Path, *, as_it_stands: bool) -> Iterator[Path]:
 
 
 def hugo(site: Path, articles: Path) -> Iterator[Path]:
-    """Build a Hugo site with two templates of a line each, whose content are these articles."""
+    """Build a Hugo site of these articles, with two templates of one line each."""
     (site / "layouts/_default").mkdir(parents=True)
     (site / "config.toml").write_text(
         'baseURL = "http://example.com/"\ntitle = "样例"\ndisableKinds = ["taxonomy", "term", "RSS", "sitemap"]\n'
-        "[markup.goldmark.renderer]\nunsafe = true\n"  # Hugo leaves HTML out unless it is told so
+        "[markup.goldmark.renderer]\nunsafe = true\n"  # without this, Hugo omits HTML
     )
     page = (
         "<!DOCTYPE html><h1>{{ .Title }}</h1>"
@@ -100,25 +100,27 @@ def hugo(site: Path, articles: Path) -> Iterator[Path]:
 
 
 def _run(site: Path, *command: str) -> None:
-    # Hexo moves dates by the difference between its setting `timezone` and the process's own zone: so no setting.
+    # Hexo shifts dates by the difference between its setting `timezone` and the zone of the process, so leave it out.
     env = {**os.environ, "TZ": "Asia/Shanghai"}
-    done = subprocess.run(command, cwd=site, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    # Hexo says that it has failed in what it prints only.
+    done = subprocess.run(
+        command, cwd=site, env=env, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+    )
+    # Hexo reports a failure only in its output.
     if done.returncode or "ERROR" in done.stdout + done.stderr:
         raise RuntimeError(f"{command[0]} failed with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
 
 
 def as_it_stands(profile: str) -> Callable[[Home], Path]:
-    """The archive's folder, of the profile."""
+    """The folder of an archive with this profile."""
     return lambda home: home.folder / profile
 
 
 def exported(output: str) -> Callable[[Home], Path]:
-    """An export of the archive of profile ``sample``."""
+    """The folder of an export of the archive with the profile ``sample``."""
 
     def make(home: Home) -> Path:
         done = home.run(
-            "export", output, "-o", f"export-{output}", FINARCHIVE_ARCHIVE_ROOT="sample", timeout=PATIENCE
+            "export", output, "-o", f"export-{output}", FINARCHIVE_ARCHIVE_ROOT="sample", timeout=TIMEOUT_SECONDS
         )
         assert done.status == 0, done.err
         return home.folder / f"export-{output}"
@@ -136,7 +138,7 @@ TRIALS = (
             ".article-entry",
             r"(^|/)_",
         )
-        # Of the profile for Hugo it takes the hours for those of another zone: docs/other-tools.md.
+        # With the profile `hugo`, Hexo misreads the time zone: docs/other-tools.md.
         for profile in ("sample", "extended")
     ),
     *(
@@ -157,7 +159,7 @@ TRIALS = (
 
 
 def make_archives(home: Home, count: int, titles: tuple[str, ...] = TITLES) -> None:
-    """Archive so many articles in each profile; the newest have these titles."""
+    """Archive `count` articles in each profile; the newest have these titles."""
     stories: list[Story] = make_stories(count, newest=NEWEST)
     stories = [
         replace(story, title=title) for story, title in zip(stories, titles, strict=False)
@@ -166,12 +168,12 @@ def make_archives(home: Home, count: int, titles: tuple[str, ...] = TITLES) -> N
         home.configure(mocksite.endpoint)
         for profile in ("sample", "extended", "hugo"):
             made = {"FINARCHIVE_ARCHIVE_PROFILE": profile, "FINARCHIVE_ARCHIVE_ROOT": profile}
-            outcome = home.run("crawl", "--json", timeout=PATIENCE, **made)
+            outcome = home.run("crawl", "--json", timeout=TIMEOUT_SECONDS, **made)
             assert (outcome.status, outcome.json["archived"]) == (0, len(stories)), outcome.err
 
 
 def attempt(trial: Trial, home: Home, site: Path) -> Built:
-    """Build a site and look at each of its pages."""
+    """Build a site and check each of its pages."""
     articles, records = trial.folder(home), list(_records(home))
     began = time.monotonic()
     try:
@@ -196,7 +198,7 @@ def _records(home: Home) -> Iterator[Record]:
 
 
 class _Page:
-    """A page that a generator has made."""
+    """A page that a site generator built."""
 
     def __init__(self, path: Path, trial: Trial) -> None:
         page = LexborHTMLParser(path.read_bytes())
@@ -205,11 +207,11 @@ class _Page:
         self._time = datetime.fromisoformat(when.attributes["datetime"] or "") if when else None
         self._title = _joined(title.text()) if title else ""
         self._text = _joined(article.text()) if article else ""
-        # Markdown takes what stands four spaces in for code: none of the replica's articles has any.
+        # Markdown shows lines indented by four spaces as code. No article of the mock site has code.
         self._whole = article is not None and not article.css("pre, code")
 
     def has(self, record: Record) -> bool:
-        """Whether it is this article's, with its title, time and whole text."""
+        """Whether this is the article's page, with its title, time and whole text."""
         lines = map(_joined, (record.text or "").splitlines())
         return (
             self._whole
@@ -223,7 +225,7 @@ def _joined(text: str) -> str:
 
 
 def main() -> None:
-    """Build, print, and end with 1 where something is not as it should be."""
+    """Build and print; exit status 1 when a trial has problems."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, default=300)
     options = parser.parse_args()
@@ -235,7 +237,7 @@ def main() -> None:
             built = attempt(trial, home, Path(folder, f"site{number}"))
             sound &= built.sound
             print(
-                f"{trial.name}: {built.articles} articles, {len(built.hidden)} with names that it passes over, "
+                f"{trial.name}: {built.articles} articles, {len(built.hidden)} with names that the tool ignores, "
                 f"{built.pages} pages; {built.seconds:.1f} s, "
                 f"{1000 * built.seconds / max(built.pages, 1):.1f} ms a page"
             )

@@ -58,7 +58,7 @@ _STYLE = """<style type="text/css">
 # Meant to trip a careless extractor: tags, ids and braces inside strings and comparisons.
 _SCRIPTS = """<script type="text/javascript">
 (function (win, doc) {
-  var started = +new Date(), queue = win.__replicaQueue = win.__replicaQueue || [];
+  var started = +new Date(), queue = win.__siteQueue = win.__siteQueue || [];
   function find(id) { return doc.getElementById(id); }
   function on(node, kind, call) { if (node && node.addEventListener) { node.addEventListener(kind, call, false); } }
   on(win, 'scroll', function () {
@@ -70,7 +70,7 @@ _SCRIPTS = """<script type="text/javascript">
 })(window, document);
 </script>
 <script>
-var replicaWidgets = {"quotes": {"interval": 5000, "fields": ["price", "change", "percent"], "color": "red-up"},
+var siteWidgets = {"quotes": {"interval": 5000, "fields": ["price", "change", "percent"], "color": "red-up"},
   "comment": {"channel": "cj", "pageSize": 20, "anonymous": false}, "share": ["weibo", "wechat", "qzone"],
   "player": {"auto": false, "ratio": "16:9"}, "fontSizes": [16, 18, 20], "nightMode": false};
 </script>"""

@@ -290,7 +290,7 @@ def jumping(home: Home, tmp_path: Path) -> tuple[Running, Callable[[int], None]]
     """A daemon whose clock can be set, and the way to set it: by seconds from the true time."""
     jump = tmp_path / "jump"
     jump.write_text("0")
-    command = [sys.executable, "-m", "bench.racing", "1", "0", "0", str(jump), "run"]
+    command = [sys.executable, "-m", "bench.fast_clock", "1", "0", "0", str(jump), "run"]
 
     def set_clock(seconds: int) -> None:
         jump.with_suffix(".new").write_text(str(seconds))
@@ -329,7 +329,7 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
 def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text() + 'cron = "*/5 * * * *"\n')
-    command = [sys.executable, "-m", "bench.racing", "150", str(time.time()), str(NEWEST), "run"]
+    command = [sys.executable, "-m", "bench.fast_clock", "150", str(time.time()), str(NEWEST), "run"]
 
     with Running(home, command=command, PYTHONPATH=str(REPOSITORY)) as daemon:
         daemon.wait_for("polled ", times=2)

@@ -23,7 +23,7 @@ def under_a_clock(home: Home, days: int) -> Running:
     """A daemon whose clock is wrong by so many days."""
     jump = home.folder / "jump"
     jump.write_text(str(days * 86400))
-    command = [sys.executable, "-m", "bench.racing", "1", "0", "0", str(jump), "run"]
+    command = [sys.executable, "-m", "bench.fast_clock", "1", "0", "0", str(jump), "run"]
     return Running(home, command=command, PYTHONPATH=str(REPOSITORY))
 
 

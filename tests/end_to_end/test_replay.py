@@ -109,7 +109,7 @@ class Replay:
         home.configure(mocksite.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\nrecheck = []\n")
         self._home, self._mocksite = home, mocksite
         self._jump = home.folder / "jump"
-        command = [sys.executable, "-m", "bench.racing", "1", "0", "0", str(self._jump), "run"]
+        command = [sys.executable, "-m", "bench.fast_clock", "1", "0", "0", str(self._jump), "run"]
         self._daemon = Running(home, command=command, PYTHONPATH=str(REPOSITORY))
         self.cpu = 0.0  # seconds that the daemon has used once it was ready
 

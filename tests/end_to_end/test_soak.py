@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.soak import soak
-from bench.weather import BEGIN, Day, make_day, rough, short_day, whole_day
+from bench.soak_schedule import BEGIN, Day, make_day, outage_spans, short_day, whole_day
 
 # So short a life has hardly begun: a quarter of it is a few seconds, and caches still fill.
 FLAT = 0.15
@@ -17,7 +17,7 @@ FLAT = 0.15
 def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
     told: list[str] = []
 
-    found = soak(short_day(seed=1), tmp_path, told.append, flat=FLAT)
+    found = soak(short_day(seed=1), tmp_path, told.append, max_growth=FLAT)
 
     assert found.wrong == [], "\n".join([*told, *(f"{name}: {figure}" for name, figure in found.figures.items())])
     assert not found.figures["gaps"].startswith("0 "), "the closed port was to leave a gap"
@@ -45,4 +45,4 @@ def test_a_day_is_busy_and_the_same_for_the_same_seed() -> None:
 def test_the_last_morning_of_a_whole_day_is_undisturbed() -> None:
     day = whole_day(seed=2)
 
-    assert max(end for _, end in rough(day)) < BEGIN + 20 * 3600
+    assert max(end for _, end in outage_spans(day)) < BEGIN + 20 * 3600

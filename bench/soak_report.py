@@ -1,4 +1,4 @@
-"""What a soak has shown: figures, and whatever is not as it should be."""
+"""Check the results of a soak: figures, and all problems."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from datetime import datetime
 from pathlib import Path
 from statistics import fmean, quantiles
 
-from bench.keeping import Kept, Sample
-from bench.soaking import Record, Soak, rows
-from bench.weather import BEGIN, MINUTE, Day, hour_of, hourly, rough
+from bench.soak_daemon import Sample, SupervisedDaemon
+from bench.soak_run import Soak, SoakRecord, rows
+from bench.soak_schedule import BEGIN, MINUTE, Day, hour_of, hourly, outage_spans
 from mocksite.site import Story
 
-# Minutes that a story must have stood in a list, all being well, for the daemon to have no excuse: a quiet list is
-# polled once an hour, and a tenth later by chance.
-LONG_ENOUGH = 70
-NOT_RESTARTED = (2, 4)  # exit statuses after which systemd leaves the service down: config/finarchive.service
-FLAT = 0.05  # by so much the last quarter's memory may lie above the second's
-MAX_DESCRIPTORS = 8  # more than before: connections come and go
+# A story that was listed this long without an outage must be archived: a quiet list is polled once an hour, with a
+# random delay of up to a tenth.
+MIN_LISTED_MINUTES = 70
+NOT_RESTARTED = (2, 4)  # exit statuses after which systemd does not restart: config/finarchive.service
+MAX_MEMORY_GROWTH = 0.05  # share by which memory of the last quarter may exceed the second
+MAX_DESCRIPTORS = 8  # by which the number may grow: connections come and go
 
-# What the daemon may say at level ERROR, for each of these has been done to it.
+# Log events of level ERROR that the soak provokes.
 EXPECTED = ("configuration-refused", "configuration-kept", "disk-refuses", "index-refuses")
 _LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:+-]+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) (\S+)")
 _NO_ROOM = re.compile(r"finarchive: (no room|.*No space left|the disk refused)")
@@ -31,31 +31,31 @@ _NO_ROOM = re.compile(r"finarchive: (no room|.*No space left|the disk refused)")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Figures by name, and what is wrong."""
+    """Figures by name, and the problems."""
 
     figures: dict[str, str]
     wrong: list[str]
 
 
-def look_into(soak: Soak, *, flat: float = FLAT) -> Findings:
-    """Examine what a soak has left, before its disk is gone.
+def examine(soak: Soak, *, max_growth: float = MAX_MEMORY_GROWTH) -> Findings:
+    """Check the results of a soak, before its disk is unmounted.
 
-    :param flat: the share by which memory may have grown
+    :param max_growth: the share by which memory may grow
     """
     record = soak.record
     wrong: list[str] = []
     figures: dict[str, str] = {}
     archived = _archived(soak.root)
-    wrong += _lost(soak.stories, set(archived), soak.day)
-    wrong += _torn(soak.root)
-    wrong += _ill(record)
-    wrong += _ended(soak.daemon)
-    wrong += _said(soak.folder / "log")
+    wrong += _lost_articles(soak.stories, set(archived), soak.day)
+    wrong += _inconsistent_files(soak.root)
+    wrong += _unhealthy(record)
+    wrong += _unexpected_ends(soak.daemon)
+    wrong += _unexpected_log_lines(soak.folder / "log")
     life = _longest_life(soak.daemon.samples)
     figures |= _of_articles(soak, archived)
     grown, memory = _growth([sample.rss for sample in life])
-    figures["memory of the longest life"] = f"{memory} ({grown:+.1%}) in {len(life)} looks"
-    if grown > flat:
+    figures["memory of the longest life"] = f"{memory} ({grown:+.1%}) in {len(life)} measurements"
+    if grown > max_growth:
         wrong.append(f"memory grew by {grown:.1%}: {memory}")
     second, last = _quarters([sample.descriptors for sample in life])
     figures["file descriptors"] = f"at most {max(second)} in the second quarter, {max(last)} in the last"
@@ -73,28 +73,28 @@ def _archived(root: Path) -> dict[str, datetime]:
     return {docid: datetime.fromisoformat(at) for docid, at in found}
 
 
-def _lost(stories: Sequence[Story], archived: set[str], day: Day) -> Iterator[str]:
-    troubles = rough(day)
+def _lost_articles(stories: Sequence[Story], archived: set[str], day: Day) -> Iterator[str]:
+    outages = outage_spans(day)
     for story in stories:
         if story.docid in archived:
             continue
         if story.deleted_at is None:
             yield f"lost: {story.docid}, in the lists since minute {(story.intime - BEGIN) / MINUTE:.0f}"
-        elif _calm_stretch(story.intime, story.deleted_at, troubles) >= LONG_ENOUGH * MINUTE:
-            yield f"lost: {story.docid}, deleted, but for {LONG_ENOUGH} quiet minutes it could be had"
+        elif _longest_quiet_seconds(story.intime, story.deleted_at, outages) >= MIN_LISTED_MINUTES * MINUTE:
+            yield f"lost: {story.docid}, deleted, but available for {MIN_LISTED_MINUTES} minutes without an outage"
 
 
-def _calm_stretch(start: float, end: float, troubles: Sequence[tuple[float, float]]) -> float:
-    """Seconds of the longest stretch without trouble."""
+def _longest_quiet_seconds(start: float, end: float, outages: Sequence[tuple[float, float]]) -> float:
+    """Seconds of the longest period without an outage."""
     longest, at = 0.0, start
-    for first, last in sorted(troubles):
+    for first, last in sorted(outages):
         if last > at:
             longest = max(longest, min(first, end) - at)
             at = last
     return max(longest, end - at)
 
 
-def _torn(root: Path) -> Iterator[str]:
+def _inconsistent_files(root: Path) -> Iterator[str]:
     committed = {path: (sha, docid) for path, sha, docid in rows(root, "SELECT path, sha256, docid FROM revisions")}
     inner = root / ".finarchive"
     found = {path.relative_to(root).as_posix(): path for path in root.rglob("*.md") if inner not in path.parents}
@@ -108,36 +108,36 @@ def _torn(root: Path) -> Iterator[str]:
         ("rows", [docid for _, docid in committed.values()]),
         ("files", [Path(path).stem.rpartition("_")[2] for path in found]),
     ):
-        yield from (f"doubled: {n} {kind} of {docid}" for docid, n in Counter(names).items() if n > 1)
+        yield from (f"duplicate: {n} {kind} of {docid}" for docid, n in Counter(names).items() if n > 1)
 
 
 # The daemon
 
 
-def _ill(record: Record) -> Iterator[str]:
+def _unhealthy(record: SoakRecord) -> Iterator[str]:
     for feed in record.status.get("feeds", ()):
         if feed["state"] != "ok":
             yield f"{feed['id']} is {feed['state']}: {feed['reason']}"
     yield from (f"a gap stays: {gap}" for gap in record.status.get("gaps", ()))
-    if not record.calm:
-        yield f"no rest was found: {record.status.get('pending')} articles wait"
+    if not record.settled:
+        yield f"the daemon did not settle: {record.status.get('pending')} articles are pending"
     if record.last_exit != 0:
         yield f"SIGTERM ended it with {record.last_exit}"
 
 
-def _ended(daemon: Kept) -> Iterator[str]:
+def _unexpected_ends(daemon: SupervisedDaemon) -> Iterator[str]:
     for status, line in daemon.endings:
         if status in NOT_RESTARTED or not _NO_ROOM.match(line):
-            yield f"the daemon ended with {status} by itself: {line[:200]}"
+            yield f"the daemon ended with {status} unexpectedly: {line[:200]}"
 
 
-def _said(log: Path) -> Iterator[str]:
+def _unexpected_log_lines(log: Path) -> Iterator[str]:
     for number, line in enumerate(log.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         match = _LINE.match(line)
         if match and match[1] in ("ERROR", "CRITICAL") and match[2] not in EXPECTED:
             yield f"log line {number}: {line[:300]}"
         elif not match and not _NO_ROOM.match(line):
-            yield f"log line {number} is none of ours: {line[:300]}"
+            yield f"log line {number} is not in our format: {line[:300]}"
 
 
 def _longest_life(samples: Sequence[Sample]) -> list[Sample]:
@@ -146,7 +146,7 @@ def _longest_life(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _quarters(values: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-    """The second and the last."""
+    """The second and the last quarter."""
     quarter = max(len(values) // 4, 1)
     return values[quarter : 2 * quarter], values[-quarter:]
 
@@ -171,31 +171,31 @@ def _of_articles(soak: Soak, archived: dict[str, datetime]) -> dict[str, str]:
         "archived": f"{len(archived)}; deleted before they could be: {sum(s.docid not in archived for s in gone)}",
         "retitled": f"{len(retitled)} noticed of {sum(bool(story.edits) for story in soak.stories)}",
         "gaps": f"{gaps[0]} opened, {gaps[1]} closed",
-        "entering to archived, 9 to 16": _cuts([seconds for busy, seconds in late if busy]),
-        "the rest of the day": _cuts([seconds for busy, seconds in late if not busy]),
+        "entering to archived, 9 to 16": _percentiles([seconds for busy, seconds in late if busy]),
+        "the rest of the day": _percentiles([seconds for busy, seconds in late if not busy]),
     }
 
 
 def _latencies(soak: Soak, archived: dict[str, datetime]) -> Iterator[tuple[bool, float]]:
-    """Of each article that came in good times: whether in a busy hour, and the seconds until it was archived."""
-    troubles, ended = rough(soak.day), soak.day.minutes * MINUTE + BEGIN
+    """For each article listed outside of outages: whether in a busy hour, and the seconds until it was archived."""
+    outages, ended = outage_spans(soak.day), soak.day.minutes * MINUTE + BEGIN
     for story in soak.stories:
-        if story.docid in archived and BEGIN < story.intime < ended and not _in(story.intime, troubles):
+        if story.docid in archived and BEGIN < story.intime < ended and not _within(story.intime, outages):
             busy = hourly(soak.day, hour_of(story.intime)) == soak.day.busy
             yield busy, archived[story.docid].timestamp() - story.intime
 
 
-def _cuts(late: Sequence[float]) -> str:
+def _percentiles(late: Sequence[float]) -> str:
     cuts = quantiles(late, n=100) if len(late) > 1 else [0.0] * 99
     return f"median {cuts[49]:.0f} s, 95 % within {cuts[94]:.0f} s (outside of outages: {len(late)} articles)"
 
 
-def _in(moment: float, stretches: Sequence[tuple[float, float]]) -> bool:
-    return any(start <= moment <= end for start, end in stretches)
+def _within(moment: float, spans: Sequence[tuple[float, float]]) -> bool:
+    return any(start <= moment <= end for start, end in spans)
 
 
-def _of_cost(record: Record, daemon: Kept, articles: int) -> dict[str, str]:
-    lives = {sample.life: sample.cpu for sample in daemon.samples}  # the last of each
+def _of_cost(record: SoakRecord, daemon: SupervisedDaemon, articles: int) -> dict[str, str]:
+    lives = {sample.life: sample.cpu for sample in daemon.samples}  # the last sample of each
     cpu = sum(lives.values())
     return {
         "lives": f"{len(lives)}; ended by itself for want of disk: {len(daemon.endings)}",

@@ -1,4 +1,4 @@
-"""The yardstick: a bare Scrapy spider that fetches the same lists and pages as `finarchive crawl`, and drops them."""
+"""The baseline: a bare Scrapy spider that fetches the same lists and pages as `finarchive crawl`, and drops them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from scrapy.http import Response
 
 
 class BareSpider(Spider):
-    """Follows a list to its end; nothing is parsed, kept or written."""
+    """Follows a list to its end. Articles are not parsed, stored or written."""
 
     name = "bare"
     endpoint = ""
 
     async def start(self) -> AsyncIterator[Any]:
-        """The list's first page."""
+        """Request the list's first page."""
         yield Request(self.endpoint.format(page=1), self.read_list, cb_kwargs={"page": 1})
 
     def read_list(self, response: Response, page: int) -> Iterator[Request]:
-        """The articles of a page, and the next page."""
+        """Request the articles of a page, and the next page."""
         items = json.loads(response.body)["result"]["data"]
         if items:
             yield Request(
@@ -33,11 +33,11 @@ class BareSpider(Spider):
             yield Request(item["url"], self.drop)
 
     def drop(self, response: Response) -> None:
-        """That was it."""
+        """Ignore an article."""
 
 
 def main() -> None:
-    """``bare.py ENDPOINT CONCURRENCY CONCURRENT_ITEMS``."""
+    """``bare_spider.py ENDPOINT CONCURRENCY CONCURRENT_ITEMS``."""
     process = AsyncCrawlerProcess(
         {
             "CONCURRENT_REQUESTS": int(sys.argv[2]),

@@ -1,7 +1,7 @@
-"""What a soak is made of: the stories a site publishes over a day, and what befalls it meanwhile. Pure.
+"""The schedule of a soak: the stories of a day, and the events. Pure.
 
-Times are minutes of the replica's clock from the soak's beginning, unless they are said to be Unix seconds. All of it
-follows from the seed.
+Times are minutes of the mock site's clock since the beginning, unless marked as Unix seconds. Everything follows from
+the seed.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from mocksite.faults import FaultName
 from mocksite.site import Edit, Story, make_stories
 from mocksite.story import MAX_LAG, MIN_LAG
 
-BEGIN = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: the newsroom's day begins
+BEGIN = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China
 MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds
 
-# The lists, and the share of the stories that stands in each. Every story is in the first but for a few.
+# Lists by lid, and the share of the stories in each. Nearly every story is in the first.
 LISTS = {1686: 0.9, 2519: 0.4, 2671: 0.3, 2672: 0.15, 1690: 0.05}
-BEFORE = 60  # stories that are there when it begins: more than a page of the broadest list
-RETITLED, DELETED = 0.08, 0.05  # shares of the stories; more than the real site's, so that a day has some dozens
+INITIAL_STORIES = 60  # stories at the beginning: more than a page of the broadest list
+RETITLED, DELETED = 0.08, 0.05  # shares of the stories; larger than at the real site, so that a day has dozens
 
-# Minutes for which an outage is still felt: a host's rest, and the wait that failed polls put on their feed.
-AFTERMATH = 20
+# Minutes during which an outage has effects: the back-off of the host, and the longer interval of the feed.
+AFTERMATH_MINUTES = 20
 
-STARTED = 30  # minutes until the daemon has read every list once: a few seconds of the system's
+STARTUP_MINUTES = 30  # until the daemon has read every list once; a few real seconds
 
-# Each kind of outage: the fault, what it befalls, and its other arguments.
+# Each kind of outage: the fault, the pattern of the requests, and other arguments.
 FAULTS: dict[str, tuple[FaultName, str, dict[str, Any]]] = {
     "403": ("status", "", {"status": 403}),
     "429": ("status", "", {"status": 429, "retry_after": 120}),
@@ -58,63 +58,63 @@ FAULTS: dict[str, tuple[FaultName, str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens, and until when articles may come late because of it."""
+    """An event, and how long articles may be late because of it."""
 
     at: float
-    what: str  # "kill", for the method `on_kill` of `bench.soaking.Soak`
-    name: str = ""  # what of that kind: the key of a fault, a signal's configuration
+    what: str  # "kill", for the method `on_kill` of `bench.soak_run.Soak`
+    name: str = ""  # which one: the key of a fault, the configuration of a reload
     felt: float = 0.0  # minutes
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How long a soak is and what it has."""
+    """The length and the content of a soak."""
 
-    speed: float  # seconds of the replica's clock in one of the system's
+    speed: float  # seconds of the mock site's clock in one second
     minutes: int
-    busy: float  # stories in an hour of 9 to 16
+    busy: float  # stories an hour from 9 to 16
     events: tuple[Event, ...]
     seed: int
 
 
 def whole_day(seed: int) -> Day:
-    """A day and the morning after it: trouble on the first day, a second round in the evening, then quiet.
+    """A day and the next morning: outages by day, a second round in the evening, then a quiet time.
 
-    The last of the daemon's lives is the longest: it has a round of outages, the night, and a busy morning.
+    The last life of the daemon is the longest: it has a round of outages, the night, and a busy morning.
     """
     dice = random.Random(seed)
     events = [
-        *_storms(dice, STARTED, list(FAULTS), 9),
+        *_outages(dice, STARTUP_MINUTES, list(FAULTS), 9),
         *_kills(dice, 30, 280, 4),
         *_reloads(60, 120, 200),
-        *_lasting("port", "closed", 300, 450),  # 135 new articles in the broad list: more than a poll reads
-        *_lasting("disk", "full", 480, 520),
+        *_period("port", "closed", 300, 450),  # 135 new articles in the broad list: more than a poll reads
+        *_period("disk", "full", 480, 520),
         Event(500, "kill", felt=5),
         Event(530, "kill", felt=5),
-        *_storms(dice, 570, list(FAULTS), 8),
-        *_lasting("clock", "+7200", 840, 870),
-        *_lasting("clock", "-10800", 890, 920),
+        *_outages(dice, 570, list(FAULTS), 8),
+        *_period("clock", "+7200", 840, 870),
+        *_period("clock", "-10800", 890, 920),
         *_reloads(600, 700, 790),
-        *_lasting("name", "lost", 900, 940),
-        *_lasting("list", "old", 945, 985),
-        *_lasting("disk", "full", 1000, 1030),
+        *_period("name", "lost", 900, 940),
+        *_period("list", "old", 945, 985),
+        *_period("disk", "full", 1000, 1030),
     ]
     return Day(144, 28 * 60, 60, _sorted(events), seed)
 
 
 def short_day(seed: int) -> Day:
-    """The same in a minute: five hours, each outage short, the clock twice as fast."""
+    """Five hours in a minute, with short outages and a clock twice as fast."""
     dice = random.Random(seed)
     some = ["403", "429", "500", "HTML for JSON", "an empty list", "half a JSON", "resets", "dripping", "soft 404"]
     events = [
-        *_storms(dice, STARTED, some[:4], 6),
-        *_lasting("port", "closed", 70, 130),
+        *_outages(dice, STARTUP_MINUTES, some[:4], 6),
+        *_period("port", "closed", 70, 130),
         Event(133, "kill", felt=5),
-        *_lasting("disk", "full", 145, 162),
+        *_period("disk", "full", 145, 162),
         Event(155, "kill", felt=5),
         *_reloads(170, 175, 185),
-        *_storms(dice, 190, some[4:], 6),
-        *_lasting("clock", "+7200", 245, 255),
+        *_outages(dice, 190, some[4:], 6),
+        *_period("clock", "+7200", 245, 255),
     ]
     return Day(300, 300, 110, _sorted(events), seed)
 
@@ -123,8 +123,8 @@ def _sorted(events: list[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: event.at))
 
 
-def _storms(dice: random.Random, at: float, names: list[str], longest: float) -> Iterator[Event]:
-    """Outage upon outage, in any order, each of half to the whole of ``longest``."""
+def _outages(dice: random.Random, at: float, names: list[str], longest: float) -> Iterator[Event]:
+    """Outages one after the other, in random order, each of half to all of ``longest`` minutes."""
     for name in dice.sample(names, len(names)):
         end = at + longest * dice.uniform(0.5, 1)
         yield Event(at, "fault", name, end - at)
@@ -142,7 +142,7 @@ def _reloads(good: float, bad: float, held: float) -> Iterator[Event]:
         yield Event(at, "reload", name, 3)
 
 
-def _lasting(what: str, name: str, start: float, end: float) -> Iterator[Event]:
+def _period(what: str, name: str, start: float, end: float) -> Iterator[Event]:
     yield Event(start, what, name, end - start)
     yield Event(end, f"{what}-again")
 
@@ -156,16 +156,16 @@ def hour_of(moment: float) -> int:
 
 
 def hourly(day: Day, hour: int) -> float:
-    """Stories in this hour of the day in China: the shape of the real lists."""
+    """Stories an hour by hour of the day in China, with the shape of the real lists."""
     if 9 <= hour < 16:
         return day.busy
     return day.busy / 3 if 16 <= hour < 22 else day.busy / 4 if 6 <= hour < 9 else day.busy / 15
 
 
 def make_day(day: Day) -> list[Story]:
-    """The stories, those of before the beginning first."""
+    """The stories of a day; those from before the beginning come first."""
     dice = random.Random(f"{day.seed} stories")
-    entering = [BEGIN - MINUTE * 5 * number - HOUR for number in range(BEFORE)]
+    entering = [BEGIN - MINUTE * 5 * number - HOUR for number in range(INITIAL_STORIES)]
     at, end = float(BEGIN), BEGIN + day.minutes * MINUTE
     while True:
         at += dice.expovariate(hourly(day, hour_of(at)) / HOUR)
@@ -189,10 +189,10 @@ def _story(story: Story, intime: int, end: int, dice: random.Random) -> Story:
     return replace(story, ctime=ctime, mtime=ctime, intime=intime, lids=lids, **changes)
 
 
-def rough(day: Day) -> list[tuple[float, float]]:
-    """The stretches of Unix seconds in which articles may come late, or not at all if they go again meanwhile."""
-    return [(BEGIN, BEGIN + STARTED * MINUTE)] + [
-        (BEGIN + (event.at - 1) * MINUTE, BEGIN + (event.at + event.felt + AFTERMATH) * MINUTE)
+def outage_spans(day: Day) -> list[tuple[float, float]]:
+    """Spans of Unix seconds in which articles may be late, or may be missed if they are deleted meanwhile."""
+    return [(BEGIN, BEGIN + STARTUP_MINUTES * MINUTE)] + [
+        (BEGIN + (event.at - 1) * MINUTE, BEGIN + (event.at + event.felt + AFTERMATH_MINUTES) * MINUTE)
         for event in day.events
         if event.felt
     ]

@@ -1,4 +1,4 @@
-"""Keeps a daemon running, as systemd does, and measures it."""
+"""Keep a daemon running, as systemd does, and measure it."""
 
 from __future__ import annotations
 
@@ -10,38 +10,42 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LOOK = 0.25  # seconds between two looks at the daemon
-PATIENCE = 60.0  # seconds for it to become ready, or to end
+POLL_INTERVAL_SECONDS = 0.25  # between two checks of the daemon
+DAEMON_TIMEOUT_SECONDS = 60.0  # for the daemon to become ready, or to end
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at the daemon's process."""
+    """One measurement of the daemon's process."""
 
-    life: int  # how many times it was started before
+    life: int  # number of earlier starts
     rss: int  # bytes
     descriptors: int
-    cpu: float  # seconds so far in this life
+    cpu: float  # seconds since its start
 
 
-class Kept:
-    """A daemon that is started again whenever it ends.
+class SupervisedDaemon:
+    """A daemon that is restarted whenever it ends.
 
-    :param log: the file that its stderr goes to
-    :param tell: told when it ended by itself
+    :param log: the file for its stderr
+    :param report: called with one line when the daemon ended unexpectedly
     """
 
     def __init__(
-        self, command: Sequence[str], folder: Path, env: dict[str, str], log: Path, tell: Callable[[str], None]
+        self, command: Sequence[str], folder: Path, env: dict[str, str], log: Path, report: Callable[[str], None]
     ) -> None:
         self.samples: list[Sample] = []
-        self.endings: list[tuple[int, str]] = []  # exit statuses that nobody asked for, and the last line of the log
-        self._command, self._folder, self._env, self._log, self._tell = command, folder, env, log, tell
+        self.endings: list[tuple[int, str]] = []  # unexpected exit statuses, with the last line of the log
+        self._command = command
+        self._folder = folder
+        self._env = env
+        self._log = log
+        self._report = report
         self._life = -1
         self.start()
 
     def start(self) -> None:
-        """Start it."""
+        """Start the daemon."""
         self._life += 1
         with self._log.open("ab") as log:
             self._log_before = log.tell()
@@ -50,34 +54,34 @@ class Kept:
             )
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
+        """Kill it with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """End it as systemd does; return its exit status."""
+        """End it with SIGTERM, as systemd does; return its exit status."""
         self.process.terminate()
-        return self.process.wait(PATIENCE)
+        return self.process.wait(DAEMON_TIMEOUT_SECONDS)
 
-    def fetch(self) -> None:
-        """See whether it runs, and how much it takes."""
+    def check(self) -> None:
+        """Restart the daemon if it has ended, and measure it."""
         status = self.process.poll()
         if status is not None:
             self.endings.append((status, self._lines()[-1]))
-            self._tell(f"the daemon ended with {status}: {self._lines()[-1]}")
+            self._report(f"the daemon ended with {status}: {self._lines()[-1]}")
             self.start()
         self._measure()
 
-    def hang_up(self) -> None:
-        """Have it read its configuration again; once it is ready, as systemd has it."""
-        deadline = time.monotonic() + PATIENCE
+    def reload(self) -> None:
+        """Send SIGHUP once it is ready, as systemd does."""
+        deadline = time.monotonic() + DAEMON_TIMEOUT_SECONDS
         while time.monotonic() < deadline and not any(" INFO started " in line for line in self._lines()):
-            self.fetch()
-            time.sleep(LOOK)
+            self.check()
+            time.sleep(POLL_INTERVAL_SECONDS)
         self.process.send_signal(signal.SIGHUP)
 
     def _lines(self) -> list[str]:
-        """Of this life."""
+        """The log lines since the last start."""
         return self._log.read_bytes()[self._log_before :].decode(errors="replace").splitlines() or [""]
 
     def _measure(self) -> None:

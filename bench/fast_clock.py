@@ -1,8 +1,8 @@
-"""``finarchive`` under another clock: ``python -m bench.racing SPEED FROM AT [JUMP] run ...``.
+"""Run ``finarchive`` with another clock: ``python -m bench.fast_clock SPEED FROM AT [JUMP] run ...``.
 
-The clock shows AT (Unix seconds) when the system's shows FROM, and runs SPEED times as fast, so that a day passes in
-minutes and a restart goes on where it was. JUMP is a file that holds by how many seconds the system's clock is to
-seem set forward, or back: it is read anew each time.
+The clock shows AT (Unix seconds) when the system's clock shows FROM, and runs SPEED times as fast: a day passes in
+minutes, and a restart continues at the right time. JUMP is a file with the number of seconds by which the system's
+clock appears to be set forward, or back when negative. It is read each time.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from scheduler.daemon import timetable
 from scheduler.daemon.daemon import Environment
 
 
-def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
-    """Put the clock in place."""
+def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> None:
+    """Replace the clocks of the daemon, of the spider and of APScheduler."""
 
     def offset() -> float:
         return float(jump.read_text() or 0) if jump else 0.0
@@ -31,15 +31,15 @@ def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
     def now() -> datetime:
         return datetime.fromtimestamp(at + (time.time() - begin) * speed + offset(), UTC)
 
-    class Jumping(datetime):
-        """The system's clock, as the scheduler reads it."""
+    class JumpingDatetime(datetime):
+        """The system's clock with the jump, for APScheduler."""
 
         @classmethod
         def now(cls, tz: object = None) -> datetime:
             return datetime.now(UTC) + timedelta(seconds=offset())
 
     if jump:
-        apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
+        apscheduler.schedulers.base.datetime = timetable.datetime = JumpingDatetime
     of_the_system, patience = Environment.of_the_system, ArticleQueue.patience
 
     def environment() -> Environment:
@@ -56,8 +56,8 @@ def race(speed: float, begin: float, at: float, jump: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    speed, begin, at, *backoff = sys.argv[1:]
-    jump = Path(backoff.pop(0)) if backoff and backoff[0].startswith("/") else None
-    race(float(speed), float(begin), float(at), jump)
-    sys.argv[1:] = backoff
+    speed, begin, at, *arguments = sys.argv[1:]
+    jump = Path(arguments.pop(0)) if arguments and arguments[0].startswith("/") else None
+    install_clock(float(speed), float(begin), float(at), jump)
+    sys.argv[1:] = arguments
     main()
