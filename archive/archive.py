@@ -60,9 +60,9 @@ class Archive:
         :raises ArchiveError: it cannot be written
         """
         if self._raw:
-            known = max(self.store.journal_positions().values(), key=order, default=None)
+            known = max(self.store.log.positions().values(), key=order, default=None)
             self._journal = Journal(journal_path(self.root), known)
-            self.store.keep_journal(self._journal)
+            self.store.log.open(self._journal)
 
     def keep(self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition | None]:
         """Put looks into the journal; when this returns they are on the disk.
@@ -95,7 +95,7 @@ class Archive:
         try:
             if self._journal:
                 with suppress(ArchiveError):  # a full disk, a locked index: the next polls find out again
-                    self.store.note_ledger(self._now)
+                    self.store.feeds.log_snapshot(self._now)
                 self._journal.close()
         finally:
             self.store.close()

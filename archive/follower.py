@@ -43,7 +43,7 @@ class Follower:
         self._store = self._open()
         if self._store is None:
             return []
-        arrivals = self._store.arrivals
+        arrivals = self._store.changefeed
         self._position = arrivals.newest()
         return arrivals.last(self._query, 0, self._position, most, every=self._every) if most else []
 
@@ -60,13 +60,13 @@ class Follower:
         # An index that was replaced stays as it was for whoever has it open: read to its end, it gives way to the new
         # one. One that is gone may come back.
         successor = self._open() if now and now[: len(stamp)] != stamp else None
-        yield from self._news(self._store.arrivals)
+        yield from self._news(self._store.changefeed)
         if successor:
             old, self._store, self._version = self._store, successor, None
             if self._stamp[:2] != stamp[:2]:
-                yield from self._changed_over(old.arrivals, successor.arrivals)
+                yield from self._changed_over(old.changefeed, successor.changefeed)
             old.close()
-            yield from self._news(successor.arrivals)
+            yield from self._news(successor.changefeed)
 
     def close(self) -> None:
         """Close the index."""

@@ -31,7 +31,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         return None
     if as_of:
         return _as_of(store, root, row, as_of)
-    known = store.past.as_of(row["docid"], _EVER) or {}
+    known = store.history.as_of(row["docid"], _EVER) or {}
     revisions = store.articles.revisions(row["docid"])
     facts: dict[str, Any] = {
         "docid": row["docid"],
@@ -48,7 +48,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "gone": known.get("gone"),
         "observations": known.get("observations", []),
-        "same_story": store.past.same_story(row["docid"], _EVER),
+        "same_story": store.history.same_story(row["docid"], _EVER),
         "text": None,
     }
     if revisions:
@@ -89,13 +89,13 @@ def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
 
 
 def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dict[str, Any] | None:
-    facts = store.past.as_of(row["docid"], time)
+    facts = store.history.as_of(row["docid"], time)
     if facts is None:
         return None
     revisions = facts["revisions"]
     facts |= {
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
-        "same_story": store.past.same_story(row["docid"], time),
+        "same_story": store.history.same_story(row["docid"], time),
         "text": None,
     }
     if revisions:

@@ -87,7 +87,7 @@ def mend(root: Path, most: int, now: datetime, wanted: Mapping[str, str]) -> lis
     with staged(root, "verify", now) as aside:
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
-            with store.in_one_go():
+            with store.bulk_write():
                 reading = ReparseOptions(most, os.cpu_count() or 1, lambda done, whole: None)
                 replay(read_journal(journal_path(root), reading, lambda damage: None), store, StagingTree(root, tree))
         finally:
@@ -159,7 +159,7 @@ def _make(
     try:
         apart, later = unproven(old, new, lost), deque[ParsedEvent]()
         journal = read_journal(journal_path(root), reading, result.damaged.append)
-        with store.in_one_go():
+        with store.bulk_write():
             if apart and apart.docids:
                 journal = _known_to_all(journal, apart, later)
             replay(journal, store, tree, result)
@@ -168,7 +168,7 @@ def _make(
         adopt(root, store)  # which day's manifest vouches for a version is not the journal's to know
         result.taken_over = carry_over_rows(old, new, lost)
         store.search.add_missing()
-        with store.in_one_go():
+        with store.bulk_write():
             replay(later, store, tree, result)
         carry_over_alerts(old, new)
         result.rows = index_differences(old, new)

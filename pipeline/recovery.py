@@ -26,7 +26,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
 
     :raises ArchiveError: something cannot be read or written
     """
-    done = archive.store.journal_positions()
+    done = archive.store.log.positions()
     start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
     if len(done) < len((FETCHES, OTHERS)):
         start = None  # one of them has nothing applied yet
@@ -77,6 +77,6 @@ def _do_again(archive: Archive, batch: Sequence[Event], most: int) -> None:
         body = digest(fetch.response.body) if fetch.response else None
         decisions.append(decide(fetch, understand(fetch, most), known.get(fetch.pending.entry.docid), body))
     first = [each.revision for each in decisions if each.outcome is Outcome.FIRST and each.revision]
-    archive.store.commit_paths({revision.docid: revision.path for revision in first})
+    archive.store.entries.commit_paths({revision.docid: revision.path for revision in first})
     archive.write([decision.post for decision in decisions if decision.post])
     archive.store.articles.commit(decisions, [event.place for event, _ in fetches])

@@ -171,7 +171,7 @@ class Writer:
         first = [
             decision.revision for decision in decisions if decision.outcome is Outcome.FIRST and decision.revision
         ]
-        self._archive.store.commit_paths({revision.docid: revision.path for revision in first})
+        self._archive.store.entries.commit_paths({revision.docid: revision.path for revision in first})
         await asyncio.to_thread(self._archive.write, [decision.post for decision in decisions if decision.post])
         versions.commit(decisions, [each.place for each in batch])
 

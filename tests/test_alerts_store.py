@@ -40,7 +40,7 @@ def test_an_alert_begins_with_what_comes_after_it_was_configured(store: Store) -
     store.alerts.settle({"x": ("茅台", 2)})  # a restart
 
     assert positions(store) == {("x", 1): 2, ("x", 2): 2}
-    assert [each.docid for each in store.arrivals.between(parse("茅台"), 2, store.arrivals.newest(), 9)] == ["c"]
+    assert [each.docid for each in store.changefeed.between(parse("茅台"), 2, store.changefeed.newest(), 9)] == ["c"]
 
 
 def test_another_query_begins_anew_another_address_too_and_what_is_gone_is_forgotten(store: Store) -> None:
@@ -104,7 +104,9 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
 
 def untold(store: Store) -> list[str]:
     [told] = store.alerts.all()
-    return [each.docid for each in store.arrivals.between(parse("茅台"), told.position, store.arrivals.newest(), 99)]
+    return [
+        each.docid for each in store.changefeed.between(parse("茅台"), told.position, store.changefeed.newest(), 99)
+    ]
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])
@@ -127,5 +129,5 @@ def test_what_was_archived_without_a_journal_is_not_told_again_by_a_rebuild_when
     store.alerts.settle({"x": ("茅台", 1)})
     made = rebuilt(tmp_path, named("a"))
     assert untold(made) == []
-    assert made.arrivals.newest() == 2
+    assert made.changefeed.newest() == 2
     made.close()

@@ -105,7 +105,7 @@ def test_a_broken_poll_and_a_walk_notice_changes_too(store: Store, hours: Iterat
     broken = Poll("china", NOW, 1, (SECOND,), (), caught_up=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
     assert len(commit(store, broken).changes) == 1
     stretch = BackfillPage("china", NOW + HOUR, (TOUCHED,))
-    seen = store.commit_backfill_page(stretch, FILING, {"a": ["china"]}, {"a": HOST})
+    seen = store.listings.commit_backfill_page(stretch, FILING, {"a": ["china"]}, {"a": HOST})
     assert seen == ListingResult(0, 0, (ListingChange("a", NOW + HOUR, "first", NOW + HOUR, retitled=True),))
 
 
@@ -137,7 +137,7 @@ def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store
     found = store.articles.find("a")
     assert found
     assert (found["content"], found["url"]) == ("<p>other</p>", "https://a.cn/page")
-    then = store.past.as_of("a", NOW + HOUR)
+    then = store.history.as_of("a", NOW + HOUR)
     assert then
     assert then["url"] == CARRIED.url, "the address that it had then"
 
@@ -159,7 +159,7 @@ def test_what_a_listing_says_between_a_look_and_its_commit_is_looked_at_again(
     """Whatever the clock says: a poll is dated by its beginning."""
     listed(store, hours, CARRIED)
     later, after = NOW + 100 * HOUR, NOW + 101 * HOUR
-    [taken] = store.due(HOST, 9, later, later, ())
+    [taken] = store.entries.due(HOST, 9, later, later, ())
     listed(store, hours, replace(CARRIED, content="<p>corrected</p>"))
     seen = version(replace(revision("a"), fetched_at=later))
     fetch = replace(look_at("a", later), pending=taken)

@@ -424,8 +424,8 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
         put(store, [Story(f"doc{hour}", "题", "茅台", published=NOW)], NOW + timedelta(hours=hour))
     then = (NOW + timedelta(hours=1)).isoformat(timespec="milliseconds")
     windows = archive.search.windows.Windows(store._db, "", "~", then)
-    assert windows.lease(1000)
-    assert (windows.passed, windows.lease(1000)) == (2, None)
+    assert windows.take(1000)
+    assert (windows.passed, windows.take(1000)) == (2, None)
     store.close()
 
 

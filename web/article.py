@@ -27,7 +27,7 @@ def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     known = known_of(docid, asked, store)
     revisions: list[Revision] = known["revisions"]
     shown = version(asked, revisions, "version")
-    fetches = store.overview.fetches(docid, asked.time)
+    fetches = store.stats.fetches(docid, asked.time)
     kept = {"as_of": asked.args.get("as_of")}
     context: dict[str, Any] = {
         "known": known,
@@ -41,7 +41,7 @@ def article(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
         "looked": len(fetches),
         "story": [
             (each, links.article(each["docid"], **kept))
-            for each in store.past.same_story(docid, asked.time)
+            for each in store.history.same_story(docid, asked.time)
             if each["docid"] != docid
         ],
         "feeds": [
@@ -62,7 +62,7 @@ def known_of(docid: str, asked: Request, store: Store) -> dict[str, Any]:
 
     :raises MissingError: nothing was
     """
-    known = store.past.as_of(docid, asked.time)
+    known = store.history.as_of(docid, asked.time)
     if known is None:
         raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if asked.as_of else ""))
     return known

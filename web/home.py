@@ -21,13 +21,13 @@ NAMED = 12  # stocks that are named most
 def front(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The first page."""
     time, as_of = asked.time, asked.as_of
-    last = store.overview.latest(as_of or asked.now)
+    last = store.stats.latest(as_of or asked.now)
     chart, named = None, []
     if last:
         until = (last + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
         since = until - timedelta(hours=HOURS)
-        chart = _chart(store.overview.hours(since, until, time), since, asked)
-        named = store.overview.named(since, until, time, NAMED)
+        chart = _chart(store.stats.hours(since, until, time), since, asked)
+        named = store.stats.named(since, until, time, NAMED)
     return HtmlPage(
         "front.html",
         {
@@ -36,7 +36,7 @@ def front(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
             "named": [(name, count, links.symbol(name, as_of=asked.args.get("as_of"))) for name, count in named],
             "hits": store.search.find(And(()), NEWEST, time, by_time=True),
             "hours": HOURS,
-            "counts": store.counts() if as_of is None else None,
+            "counts": store.entries.counts() if as_of is None else None,
         },
     )
 

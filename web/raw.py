@@ -47,7 +47,7 @@ def picture(asked: Request, store: Store, library: SiteContext) -> File:
 
 def _look(asked: Request, store: Store) -> Observation:
     docid, file, offset = asked.path["docid"], asked.path["file"], int(asked.path["offset"])
-    for fetch in store.overview.fetches(docid, asked.time):
+    for fetch in store.stats.fetches(docid, asked.time):
         if fetch.place and (fetch.place.file, fetch.place.offset) == (file, offset):
             return fetch
     raise NotFoundError("存档中没有这次访问")

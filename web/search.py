@@ -34,7 +34,7 @@ def search(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     except QueryError as error:
         return HtmlPage("search.html", context | {"mistake": str(error)}, status=400)
     number, most, hits = _page(asked, store, wanted, by_time=by_time)
-    facets = store.overview.facets(wanted, asked.time)
+    facets = store.stats.facets(wanted, asked.time)
     kept = {"q": query, "sort": "time" if by_time else "", "as_of": asked.args.get("as_of")}
     context |= {
         "hits": hits[:SIZE],

@@ -22,10 +22,10 @@ def symbol(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
     """The page of a stock."""
     name = asked.path["symbol"]
     number = asked.number("page", 1, MAX_PAGES)
-    hits = store.overview.of_symbol(name, SIZE + 1, (number - 1) * SIZE, asked.time)
+    hits = store.stats.of_symbol(name, SIZE + 1, (number - 1) * SIZE, asked.time)
     if not hits:
         raise NotFoundError(_none(name) if number == 1 else f"没有第 {number} 页")
-    counts = store.overview.days_of_symbol(name, asked.time)
+    counts = store.stats.days_of_symbol(name, asked.time)
     kept = {"as_of": asked.args.get("as_of")}
     here = links.symbol(name)
     return HtmlPage(

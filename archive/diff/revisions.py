@@ -46,7 +46,7 @@ def differ(store: Store, root: Path, old: Revision, new: Revision, plain_text: C
     :param root: of the archive
     :param plain_text: of an article's HTML, for versions whose text the index does not have
     """
-    known = store.past.as_of(new.docid, datetime.max.replace(tzinfo=UTC)) or {}
+    known = store.history.as_of(new.docid, datetime.max.replace(tzinfo=UTC)) or {}
     start, end = sorted((old.fetched_at, new.fetched_at))
     newest = max((revision.number for revision in known.get("revisions", ())), default=0)
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from archive.index.database import Database
-from archive.model.times import to_text
 
 Row = sqlite3.Row
-# What is fetched and may have to wait: tables, and what they call it.
-_WAITING = {"entries": "pending", "images": "wanted"}
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
                          content, symbols, withdrawn, foreign_site, carrier, first_seen, due, status)
@@ -137,10 +129,6 @@ COUNT_LISTINGS = """
     SELECT feed, count(*) AS entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked
     FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) GROUP BY feed
 """
-_BRING_TO_DATE = """
-    UPDATE {table} SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
-    WHERE status = '{waiting}' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
-"""
 # What listings say by now: of title and mtime, what was said last.
 _PENDING = """
     SELECT docid, url, host,
@@ -191,32 +179,3 @@ SELECT_FOUND = """
 def to_json(values: Sequence[object], *, ascii_only: bool = True) -> str:
     """A list as the index has it."""
     return json.dumps(values, ensure_ascii=ascii_only) if values else "[]"  # most are empty, and dumps is slow
-
-
-def release(database: Database, now: datetime, *, parked: bool) -> int:
-    """Make what waits due, and with ``parked`` what was given up too.
-
-    :return: how many entries and pictures that were
-    """
-    released = 0
-    for table, waiting in _WAITING.items():
-        released += database.execute(
-            f"UPDATE {table} SET due = ?, tried = NULL WHERE status = '{waiting}' AND due > ?",  # noqa: S608 - of ours
-            [to_text(now)] * 2,
-        ).rowcount
-        if parked:
-            released += database.execute(
-                f"""UPDATE {table} SET status = '{waiting}', attempts = 0, due = ?, tried = NULL
-                   WHERE status = 'parked' AND url IS NOT NULL""",  # noqa: S608 - of ours
-                [to_text(now)],
-            ).rowcount
-    return int(released)
-
-
-def clamp_future_times(database: Database, now: datetime, latest: datetime) -> int:
-    """Let nothing that waits be tried later than ``now``, or due later than ``latest``; return how much did."""
-    times = {"now": to_text(now), "latest": to_text(latest)}
-    return sum(
-        int(database.execute(_BRING_TO_DATE.format(table=table, waiting=waiting), times).rowcount)
-        for table, waiting in _WAITING.items()
-    )

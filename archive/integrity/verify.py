@@ -75,7 +75,7 @@ def _recorded(store: Store) -> dict[str, str]:
 def _events(store: Store) -> dict[str, set[int]]:
     """Where the index has events of the journal, its looks and the last note: their offsets, by the file's name."""
     found = store.articles.places_by_file()
-    if place := store.journal_positions().get(OTHERS):
+    if place := store.log.positions().get(OTHERS):
         found.setdefault(place.file, set()).add(place.offset)
     return found
 

@@ -168,7 +168,7 @@ class AlertDispatcher:
 
     def _has_news(self, channel: _AlertChannel) -> bool:
         """Whether there is something to tell; what is not to be told is passed over."""
-        arrivals, told = self._run.store.arrivals, channel.told
+        arrivals, told = self._run.store.changefeed, channel.told
         upto = arrivals.newest()
         if arrivals.count(fresh(channel.query, self._clock.now()), told.position, upto):
             return True
@@ -179,7 +179,7 @@ class AlertDispatcher:
         return False
 
     async def _tell(self, channel: _AlertChannel) -> None:
-        arrivals, told, name = self._run.store.arrivals, channel.told, channel.alert.name
+        arrivals, told, name = self._run.store.changefeed, channel.told, channel.alert.name
         query, upto = fresh(channel.query, self._clock.now()), arrivals.newest()
         number = arrivals.count(query, told.position, upto)
         news = arrivals.last(query, told.position, upto, MAX_NAMED)
