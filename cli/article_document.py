@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.export.html import render_view
-from archive.files.paths import history_path
+from archive.files.paths import revision_path
 from archive.files.post import load
 from archive.model.errors import ArchiveError
 from archive.store import Store
@@ -75,7 +75,7 @@ def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     if not revisions:
         return None
     shown = revisions[-1]
-    path = root / (shown.path if shown == known[-1] else history_path(shown.path, shown.number))
+    path = root / revision_path(shown.path, shown.number, known[-1].number)
     try:
         body = load(path.read_bytes())[1]
     except (OSError, ValueError) as error:
@@ -99,8 +99,8 @@ def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dic
         "text": None,
     }
     if revisions:
-        path, number = revisions[-1].path, revisions[-1].number
-        _add_text(facts, root / (path if number == row["revision"] else history_path(path, number)))
+        shown = revisions[-1]
+        _add_text(facts, root / revision_path(shown.path, shown.number, row["revision"]))
     return facts
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from archive.export.html import cleaned
-from archive.files.paths import history_path
+from archive.files.paths import revision_path
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.model.fetch import Observation
@@ -104,7 +104,7 @@ def _of_version(shown: Revision, newest: Revision, kept: dict[str, Any]) -> dict
 def _body(shown: Revision, store: Store, library: SiteContext, asked: Request) -> dict[str, Any]:
     """The HTML of a version's file, cleaned; where it cannot be read, its plain text, and why."""
     newest = max(each.number for each in store.articles.revisions(shown.docid))
-    path = library.root / (shown.path if shown.number == newest else history_path(shown.path, shown.number))
+    path = library.root / revision_path(shown.path, shown.number, newest)
     try:
         body = load(path.read_bytes())[1]
     except (OSError, ValueError) as error:

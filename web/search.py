@@ -82,7 +82,7 @@ def feed(asked: Request, store: Store, library: SiteContext) -> File:
         store, library.root, lambda record: None
     )  # of a file that is not as recorded the text is there
     export = Export(
-        store.search.latest(wanted, NEWEST, asked.as_of), revision_files.take, query, asked.as_of or asked.now
+        store.search.latest(wanted, NEWEST, asked.as_of), revision_files.read, query, asked.as_of or asked.now
     )
     return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.diff.text import DiffPiece, compare
-from archive.files.paths import history_path
+from archive.files.paths import revision_path
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.store import Store
@@ -75,8 +75,7 @@ def differ(store: Store, root: Path, old: Revision, new: Revision, plain_text: C
 
 
 def _body(root: Path, revision: Revision, newest: int) -> str:
-    path, number = revision.path, revision.number
-    file = root / (path if number == newest else history_path(path, number))
+    file = root / revision_path(revision.path, revision.number, newest)
     return load(file.read_bytes())[1]
 
 

@@ -50,6 +50,16 @@ def file_name(text: str, most_bytes: int = MAX_BYTES) -> str:
     return cut.rstrip(". ")
 
 
+def revision_path(path: str, number: int, newest: int) -> str:
+    """Return the path of the file of an article's version, relative to the archive's root.
+
+    :param path: of the article's file, relative to the root
+    :param number: of the version
+    :param newest: the number of the article's newest version, whose file has the article's path
+    """
+    return path if number == newest else str(history_path(path, number))
+
+
 def history_path(path: PurePosixPath | str, number: int) -> PurePosixPath:
     """Where a superseded version of an article is, relative to the archive's root.
 

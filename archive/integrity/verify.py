@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive.archive import INNER, index_path, journal_path
-from archive.files.paths import history_path
+from archive.files.paths import revision_path
 from archive.index.log import OTHERS
 from archive.integrity.manifest_check import Problem, of_manifests
 from archive.journal.gzip_members import members
@@ -66,10 +66,8 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
 
 def _recorded(store: Store) -> dict[str, str]:
     """The sha256 of each version's file, by its path: of the newest versions at the articles' paths."""
-    recorded: dict[str, str] = {}
-    for path, number, newest, sha256 in store.articles.all_files():
-        recorded[path if number == newest else str(history_path(path, number))] = sha256
-    return recorded
+    files = store.articles.all_files()
+    return {revision_path(path, number, newest): sha256 for path, number, newest, sha256 in files}
 
 
 def _events(store: Store) -> dict[str, set[int]]:
