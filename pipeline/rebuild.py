@@ -232,7 +232,7 @@ def _docid(understood: ParsedEvent) -> str:
 
 
 def _record(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult) -> None:
-    known = store.articles.newest([_docid(each) for each in batch])
+    known = store.articles.states([_docid(each) for each in batch])
     decisions: list[Decision] = []
     for each in batch:
         if each.event.fetch and each.read:

@@ -38,7 +38,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
     if again:
         logger.warning("recovered records=%d", again)
     seal(archive.root, archive.store, now)
-    archive.begin()
+    archive.begin_journal()
 
 
 def _is_news(event: Event, done: Mapping[str, JournalPosition]) -> bool:
@@ -71,12 +71,12 @@ def _do_again(archive: Archive, batch: Sequence[Event], most: int) -> None:
     if not fetches:
         archive.store.apply(batch)
         return
-    known = archive.store.articles.newest([fetch.pending.entry.docid for _, fetch in fetches])
+    known = archive.store.articles.states([fetch.pending.entry.docid for _, fetch in fetches])
     decisions = []
     for _, fetch in fetches:
         body = digest(fetch.response.body) if fetch.response else None
         decisions.append(decide(fetch, understand(fetch, most), known.get(fetch.pending.entry.docid), body))
     first = [each.revision for each in decisions if each.outcome is Outcome.FIRST and each.revision]
     archive.store.entries.commit_paths({revision.docid: revision.path for revision in first})
-    archive.write([decision.post for decision in decisions if decision.post])
+    archive.write_posts([decision.post for decision in decisions if decision.post])
     archive.store.articles.commit(decisions, [event.place for event, _ in fetches])

@@ -158,9 +158,9 @@ class Writer:
         for each in batch:
             if each.digest is None and each.fetch.response:
                 each.digest = digest(each.fetch.response.body)
-        bodies = versions.places([each.digest for each in batch if each.digest])
+        bodies = versions.positions([each.digest for each in batch if each.digest])
         await asyncio.to_thread(self._keep_and_understand, batch, bodies)
-        known = versions.newest([each.fetch.pending.entry.docid for each in batch])
+        known = versions.states([each.fetch.pending.entry.docid for each in batch])
         decisions = []
         for each in batch:
             if each.decision is None and each.read is not None:
@@ -172,12 +172,12 @@ class Writer:
             decision.revision for decision in decisions if decision.outcome is Outcome.FIRST and decision.revision
         ]
         self._archive.store.entries.commit_paths({revision.docid: revision.path for revision in first})
-        await asyncio.to_thread(self._archive.write, [decision.post for decision in decisions if decision.post])
+        await asyncio.to_thread(self._archive.write_posts, [decision.post for decision in decisions if decision.post])
         versions.commit(decisions, [each.place for each in batch])
 
     def _keep_and_understand(self, batch: Sequence[WriteItem], bodies: Mapping[str, JournalPosition]) -> None:
         new = [each for each in batch if not each.is_kept]
-        places = self._archive.keep([each.fetch for each in new], bodies)
+        places = self._archive.append_fetches([each.fetch for each in new], bodies)
         for each, place in zip(new, places, strict=True):
             each.is_kept, each.place = True, place
         most = self._most()

@@ -77,7 +77,7 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
     "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
     "before the rows": lambda countdown: around(ArticleIndex, "commit", countdown, nothing),
-    "before the pictures' files": lambda countdown: around(Archive, "write_pictures", countdown, nothing),
+    "before the pictures' files": lambda countdown: around(Archive, "write_images", countdown, nothing),
     "before the pictures' rows": lambda countdown: around(ImageIndex, "commit", countdown, nothing),
     "after the pictures' note": lambda countdown: around(images, "record", countdown, nothing),
     "after the rows": lambda countdown: around(ArticleIndex, "commit", nothing, countdown),

@@ -65,7 +65,7 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         return
     _, docid, outcome = what
     docid = str(docid)
-    found, known = store.articles.find(docid), store.articles.newest([docid]).get(docid)
+    found, known = store.articles.find(docid), store.articles.states([docid]).get(docid)
     if found is None or (known is None and found["status"] != "pending"):
         return
     number = known.revision.number if known else 0

@@ -164,14 +164,14 @@ def test_what_a_listing_says_between_a_look_and_its_commit_is_looked_at_again(
     seen = version(replace(revision("a"), fetched_at=later))
     fetch = replace(look_at("a", later), pending=taken)
     store.articles.commit([replace(seen, fetch=fetch)], [None])
-    assert [pending.entry.content for pending in store.articles.due(HOST, 9, after, after, ())] == [
+    assert [pending.entry.content for pending in store.articles.due_rechecks(HOST, 9, after, after, ())] == [
         "<p>corrected</p>"
     ]
 
-    [taken] = store.articles.due(HOST, 9, after, after, ())
+    [taken] = store.articles.due_rechecks(HOST, 9, after, after, ())
     again = version(replace(revision("a"), number=2, fetched_at=later))
     store.articles.commit([replace(again, fetch=replace(fetch, pending=taken))], [None])
-    assert store.articles.due(HOST, 9, after, after, ()) == [], "it has been looked at"
+    assert store.articles.due_rechecks(HOST, 9, after, after, ()) == [], "it has been looked at"
 
 
 def test_one_feed_carries_a_text_and_others_that_carry_it_too_do_not_take_turns(

@@ -37,7 +37,7 @@ def add(archive: Archive, docid: str, at: datetime, number: int = 1) -> None:
     data = f"{docid} {number}".encode()
     path = f"金融/它's 一个 “题”_{docid}.md"
     post = Post(PurePosixPath(path), data, history_path(path, number - 1) if number > 1 else None)
-    archive.write([post])
+    archive.write_posts([post])
     sha256 = hashlib.sha256(data).hexdigest()
     revision = Revision(docid, number, path, sha256, docid, at, at, fingerprint=f"{number}")
     archive.store.articles.commit([version(revision)], [None])
@@ -51,7 +51,7 @@ def add_picture(archive: Archive, docid: str, at: datetime, data: bytes) -> Path
     archive.store.articles.commit(
         [replace(again(version(replace(revision, number=1))), revision=None, pictures={url: "p.cn"})], [None]
     )
-    archive.write_pictures({picture.path: data})
+    archive.write_images({picture.path: data})
     archive.store.images.commit([picture], [], at)
     return archive.root / picture.path
 

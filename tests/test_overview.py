@@ -65,7 +65,7 @@ def test_the_latest_is_not_one_that_is_dated_ahead(store: Store) -> None:
 def test_the_stocks_that_are_named_most(store: Store, stories: list[Story]) -> None:
     since = NOW - timedelta(days=30)
 
-    named = store.stats.named(since, NOW, EVER, 2)
+    named = store.stats.top_symbols(since, NOW, EVER, 2)
 
     counts = Counter(symbol for story in stories if since <= story.published < NOW for symbol in story.symbols)
     assert named == sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:2]
@@ -134,7 +134,7 @@ def test_as_of_a_time_nothing_of_later_counts(store: Store) -> None:
         assert store.stats.of_symbol(other, 9, 0, time) == []
         assert store.stats.days_of_symbol(other, time) == []
         assert store.stats.facets(parse("茅台"), time).media == ((medium, 1),)
-        assert store.stats.named(NOW - 2 * HOUR, NOW, time, 5) == [(name, 1)]
+        assert store.stats.top_symbols(NOW - 2 * HOUR, NOW, time, 5) == [(name, 1)]
         assert [each.articles for each in store.stats.hours(NOW - 2 * HOUR, NOW, time)] == [1, 1]
     before = NOW - timedelta(minutes=1)
     assert store.stats.hours(NOW - 2 * HOUR, NOW, before) == []

@@ -47,7 +47,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
         HostBackoff("b.cn", NOW, 1, from_retry_after=True, reason="x")
     ),
     "backoffs.end": lambda store: store.backoffs.end("a.cn"),
-    "alerts.settle": lambda store: store.alerts.settle({"maotai": ("茅台", 1), "other": ("题", next(DAYS))}),
+    "alerts.sync": lambda store: store.alerts.sync({"maotai": ("茅台", 1), "other": ("题", next(DAYS))}),
     "alerts.record": lambda store: store.alerts.record([AlertProgress("maotai", 1, 0, attempts=next(DAYS))]),
 }
 READS: dict[str, Callable[[Store], object]] = {
@@ -65,14 +65,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "feeds.arrival_rates": lambda store: store.feeds.arrival_rates(),
     "damage": lambda store: store.damage(),
     "articles.find": lambda store: store.articles.find("a"),
-    "articles.newest": lambda store: store.articles.newest(["a", "b"]),
+    "articles.states": lambda store: store.articles.states(["a", "b"]),
     "manifests.roots": lambda store: store.manifests.roots(),
     "manifests.unsealed": lambda store: store.manifests.unsealed(NOW),
     "manifests.sealed": lambda store: store.manifests.sealed("2026-09-29"),
     "manifests.raw_files": lambda store: store.manifests.raw_files(),
     "stats.latest": lambda store: store.stats.latest(NOW),
     "stats.hours": lambda store: store.stats.hours(NOW - HOUR, NOW + HOUR, NOW),
-    "stats.named": lambda store: store.stats.named(NOW - HOUR, NOW + HOUR, NOW, 5),
+    "stats.top_symbols": lambda store: store.stats.top_symbols(NOW - HOUR, NOW + HOUR, NOW, 5),
     "stats.of_symbol": lambda store: store.stats.of_symbol("sh600519", 9, 0, NOW),
     "stats.days_of_symbol": lambda store: store.stats.days_of_symbol("sh600519", NOW),
     "stats.facets": lambda store: store.stats.facets(parse("茅台"), NOW),
@@ -86,11 +86,11 @@ READS: dict[str, Callable[[Store], object]] = {
     "articles.text": lambda store: store.articles.text("b", 1),
     "articles.all_files": lambda store: list(store.articles.all_files()),
     "articles.contradictions": lambda store: store.articles.contradictions(),
-    "articles.places_by_file": lambda store: store.articles.places_by_file(),
-    "articles.promised": lambda store: store.articles.promised(),
-    "articles.places": lambda store: store.articles.places(["sha1:X"]),
-    "articles.hosts": lambda store: store.articles.hosts(NOW, NOW),
-    "articles.due": lambda store: store.articles.due(HOST, 9, NOW, NOW, []),
+    "articles.journal_offsets": lambda store: store.articles.journal_offsets(),
+    "articles.reserved_paths": lambda store: store.articles.reserved_paths(),
+    "articles.positions": lambda store: store.articles.positions(["sha1:X"]),
+    "articles.recheck_hosts": lambda store: store.articles.recheck_hosts(NOW, NOW),
+    "articles.due_rechecks": lambda store: store.articles.due_rechecks(HOST, 9, NOW, NOW, []),
     "articles.rechecks_since": lambda store: store.articles.rechecks_since(NOW),
     "images.hosts": lambda store: store.images.hosts(NOW + HOUR, NOW + HOUR),
     "images.due": lambda store: store.images.due("p.cn", 9, NOW, NOW, in_flight=[]),
@@ -107,7 +107,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "history.gone": lambda store: store.history.gone("b", NOW),
     "articles.revisions": lambda store: store.articles.revisions("a"),
     "alerts.all": lambda store: store.alerts.all(),
-    "changefeed.newest": lambda store: store.changefeed.newest(),
+    "changefeed.last_position": lambda store: store.changefeed.last_position(),
     "changefeed.between": lambda store: store.changefeed.between(parse("题b"), 0, 9, 9),
     "changefeed.last": lambda store: store.changefeed.last(parse("题b"), 0, 9, 9),
     "changefeed.count": lambda store: store.changefeed.count(parse("题b"), 0, 9),
@@ -118,13 +118,13 @@ IN_A_TRANSACTION = {
     *(f"entries.{name}" for name in ("add_entries", "add_listings", "insert_listings")),
     *(f"feeds.{name}" for name in ("replace_source", "record_poll", "record_backfill_page", "snapshot", "restore")),
     *(f"log.{name}" for name in ("note", "log_entries", "mark")),
-    "changefeed.version",
+    "changefeed.data_version",
 }
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive.index.connection, "PATIENCE", 0.01)
+    monkeypatch.setattr(archive.index.connection, "BUSY_TIMEOUT_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def path(tmp_path: Path) -> Path:
     store = Store.open(path)
     store.feeds.register_source("china", "roll https://a.cn/", NOW)
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
-    store.alerts.settle({"maotai": ("茅台", 1)})
+    store.alerts.sync({"maotai": ("茅台", 1)})
     commit_revisions(store, [revision("b")], {"https://p.cn/kept.png": "p.cn", MISS.subject: "p.cn"})
     store.images.commit([StoredImage("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
     commit_failure(store, Failure("c", FailureKind.GONE, "x"), NOW, None)

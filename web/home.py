@@ -27,7 +27,7 @@ def front(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
         until = (last + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
         since = until - timedelta(hours=HOURS)
         chart = _chart(store.stats.hours(since, until, time), since, asked)
-        named = store.stats.named(since, until, time, NAMED)
+        named = store.stats.top_symbols(since, until, time, NAMED)
     return HtmlPage(
         "front.html",
         {

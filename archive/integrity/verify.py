@@ -51,7 +51,7 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
         problems += _of_files(root, recorded | pictures, read)
         late = {problem.path for problem in problems if problem.kind in ("missing", "tampered", "extra")}
         if late:  # a daemon may have written meanwhile
-            late -= store.articles.promised()
+            late -= store.articles.reserved_paths()
             problems = [problem for problem in problems if problem.kind != "extra" or problem.path in late]
             again, before = _recorded(store) | dict(store.images.files()), recorded | pictures
             moved = {path for path in late if again.get(path) != before.get(path)}
@@ -72,7 +72,7 @@ def _recorded(store: Store) -> dict[str, str]:
 
 def _events(store: Store) -> dict[str, set[int]]:
     """Where the index has events of the journal, its looks and the last note: their offsets, by the file's name."""
-    found = store.articles.places_by_file()
+    found = store.articles.journal_offsets()
     if place := store.log.positions().get(OTHERS):
         found.setdefault(place.file, set()).add(place.offset)
     return found

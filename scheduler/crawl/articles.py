@@ -60,7 +60,7 @@ class ArticleQueue:
         if self._open and self._run.fetching:
             now = self._run.now()
             tried_before = self._run.policy.tried_before or now
-            again = self._store.articles.hosts(now, tried_before)
+            again = self._store.articles.recheck_hosts(now, tried_before)
             self._hosts = {*self._store.entries.pending_hosts(now, tried_before), *again}
             self._next_due = self._store.entries.next_due(now)
             self._file_carried()
@@ -78,7 +78,7 @@ class ArticleQueue:
         now = self._run.now()
         waiting = Counter(self._store.entries.pending_hosts(now, began))
         granted = self._granted(now) + self._rechecking()
-        for host, number in self._store.articles.hosts(now, began).items():
+        for host, number in self._store.articles.recheck_hosts(now, began).items():
             again = min(number, max(granted if host else self._granted_here(), 0))
             waiting[host] += again
             granted -= again if host else 0
@@ -120,7 +120,7 @@ class ArticleQueue:
         taken = self._store.entries.due(host, most, now, tried_before, ours)
         # Looking again comes after looking for the first time, and costs no more than was granted.
         if (more := min(most - len(taken), self._granted(now) if host else self._granted_here())) > 0:
-            taken += self._store.articles.due(host, more, now, tried_before, ours)
+            taken += self._store.articles.due_rechecks(host, more, now, tried_before, ours)
         for pending in taken:
             self._in_flight[pending.entry.docid] = pending
             self._run.began()

@@ -201,7 +201,7 @@ class ImageQueue:
             picture = StoredImage(url, each.at, sha256, image.media_type, len(image.data))
             files[picture.path] = image.data  # once, whatever the number of addresses
             kept.append(picture)
-        self._run.archive.write_pictures(files)
+        self._run.archive.write_images(files)
         return kept
 
     def _missed(self, answered: _FetchedImage, failure: Failure) -> FailedImage:

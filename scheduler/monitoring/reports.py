@@ -97,7 +97,7 @@ def report_coverage(store: Store, feeds: Sequence[str], days: Sequence[date], no
 def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[AlertReport]:
     """How each address of the configured alerts is doing."""
     told = {(each.alert, each.address): each for each in store.alerts.all()}
-    upto, found = store.changefeed.newest(), []
+    upto, found = store.changefeed.last_position(), []
     for alert in alerts:
         query = fresh(parse(alert.query), now)
         for address, url in enumerate(alert.urls, start=1):
