@@ -1,4 +1,4 @@
-"""An archive on disk, opened by its one writer: the folder, its lock, its index, its journal."""
+"""An archive on disk, opened for writing: its folder, lock, index and journal. It has one writer at a time."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from archive.store import Store
 
 
 class Archive:
-    """The archive at ``root``, made where there is none, locked and opened for writing.
+    """The archive at ``root``, locked and opened for writing; it is created if it does not exist.
 
-    :param command: what opens it, for whoever finds it locked
-    :param raw: keep a journal: raw pages, and all that is needed to make the index anew
-    :raises ArchiveError: it cannot be made, locked or opened
+    :param command: the command that opens it, for the message of another process that finds it locked
+    :param now: the time of the lock, and of the last record in the journal
+    :param raw: write a journal: raw pages, and everything that ``rebuild`` needs
+    :raises ArchiveError: it cannot be created, locked or opened
     """
 
     def __init__(self, root: Path, command: str, now: datetime, *, raw: bool = True) -> None:
@@ -43,48 +44,50 @@ class Archive:
             raise
         self._raw = raw
 
-    def begin(self) -> None:
-        """Keep the journal from now on; what it holds already is applied.
+    def begin_journal(self) -> None:
+        """Open the journal for writing. All its records must have been applied to the index.
 
         :raises ArchiveError: it cannot be written
         """
         if self._raw:
-            known = max(self.store.journal_positions().values(), key=order, default=None)
-            self._journal = Journal(journal_path(self.root), known)
-            self.store.keep_journal(self._journal)
+            last = max(self.store.log.positions().values(), key=order, default=None)
+            self._journal = Journal(journal_path(self.root), last)
+            self.store.log.open(self._journal)
 
-    def keep(self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]) -> list[JournalPosition | None]:
-        """Put looks into the journal; when this returns they are on the disk.
+    def append_fetches(
+        self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]
+    ) -> list[JournalPosition | None]:
+        """Write fetches to the journal; when this returns, they are on the disk.
 
-        :param bodies: where the journal has bodies already, by their digest
-        :return: where each of them is; None where no journal is kept
+        :param bodies: digest of a body -> position in the journal of a record that has it
+        :return: the position of each fetch; None if no journal is written
         """
         if self._journal is None:
             return [None] * len(fetches)
         return list(self._journal.append_fetches(fetches, bodies))
 
-    def write(self, posts: Sequence[Post]) -> None:
-        """Put articles' files on the disk, and those that they take the place of into the history.
+    def write_posts(self, posts: Sequence[Post]) -> None:
+        """Write the files of articles, and move the files that they replace into the history.
 
-        :raises ArchiveError: some file could not be written
+        :raises ArchiveError: a file could not be written
         """
         atomic.write_posts(self.root, self._aside, posts)
 
-    def write_images(self, pictures: Mapping[PurePosixPath, bytes]) -> None:
-        """Put files of pictures on the disk.
+    def write_images(self, images: Mapping[PurePosixPath, bytes]) -> None:
+        """Write image files.
 
-        :param pictures: their bytes, by their paths
-        :raises ArchiveError: some file could not be written
+        :param images: path, relative to the root -> bytes
+        :raises ArchiveError: a file could not be written
         """
-        posts = [Post(path, data) for path, data in pictures.items()]
+        posts = [Post(path, data) for path, data in images.items()]
         atomic.write_posts(self.root, self._aside, posts)
 
     def close(self) -> None:
-        """Close the index and the journal, and give the lock back."""
+        """Close the index and the journal, and release the lock."""
         try:
             if self._journal:
-                with suppress(ArchiveError):  # a full disk, a locked index: the next polls find out again
-                    self.store.note_ledger(self._now)
+                with suppress(ArchiveError):  # a full disk, a locked index: the next polls do it again
+                    self.store.feeds.log_snapshot(self._now)
                 self._journal.close()
         finally:
             self.store.close()

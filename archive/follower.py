@@ -1,4 +1,4 @@
-"""Follows an index that another process writes, and that ``rebuild`` may put another one in the place of."""
+"""Follows an index that another process writes, and that ``rebuild`` may replace by another file."""
 
 from __future__ import annotations
 
@@ -11,44 +11,46 @@ from archive.query.parser import Query
 from archive.search.changefeed import Changefeed
 from archive.store import Store
 
-MOST = 100  # articles that are read at once; their texts are in memory meanwhile
+BATCH = 100  # articles that are read at once: their texts are in memory at the same time
 
 
 class Follower:
-    """Gives every article that comes into an index once, in the order of the commits.
+    """Yields every article that comes into an index, once, in the order of the commits.
 
-    :param path: of the index; it need not be there yet
-    :param query: what articles are to be as
-    :param every: later versions too, and not only articles that are new
+    :param path: of the index; it need not exist yet
+    :param query: only articles that match it
+    :param every: yield later versions too, and not only new articles
     """
 
     def __init__(self, path: Path, query: Query, *, every: bool = False) -> None:
-        self._path, self._query, self._every = path, query, every
+        self._path = path
+        self._query = query
+        self._every = every
         self._store: Store | None = None
-        self._stamp: tuple[int, ...] = ()  # of the file that is open
-        self._version: int | None = None  # of what it held at the last look
-        self._position = 0  # up to which it is told
+        self._stamp: tuple[int, ...] = ()  # of the file that is open; see _stamp
+        self._version: int | None = None  # the data version of the index when it was last read
+        self._position = 0  # all changes up to it have been yielded
 
     @property
-    def waits(self) -> bool:
-        """Whether there is nothing to follow yet."""
+    def is_waiting(self) -> bool:
+        """Whether there is no index to follow yet."""
         return self._store is None
 
-    def begin(self, most: int) -> list[Change]:
-        """Take the index as it stands for known.
+    def begin(self, limit: int) -> list[Change]:
+        """Open the index, and skip what it holds now.
 
-        :return: the last of it, at most so much; nothing of an index that is not there yet: all of it will be new
+        :return: the last changes of those, at most ``limit``; none if there is no index yet: all in it will be new
         :raises ArchiveError: it cannot be read
         """
         self._store = self._open()
         if self._store is None:
             return []
-        arrivals = self._store.arrivals
-        self._position = arrivals.newest()
-        return arrivals.last(self._query, 0, self._position, most, every=self._every) if most else []
+        changefeed = self._store.changefeed
+        self._position = changefeed.last_position()
+        return changefeed.last(self._query, 0, self._position, limit, every=self._every) if limit else []
 
-    def fetch(self) -> Iterator[Change]:
-        """What has come since the last look.
+    def changes(self) -> Iterator[Change]:
+        """Yield the changes since the last call.
 
         :raises ArchiveError: the index cannot be read
         """
@@ -56,17 +58,20 @@ class Follower:
             self._store = self._open()
         if self._store is None:
             return
-        now, stamp = _stamp(self._path), self._stamp
-        # An index that was replaced stays as it was for whoever has it open: read to its end, it gives way to the new
-        # one. One that is gone may come back.
+        now = _stamp(self._path)
+        stamp = self._stamp
+        # A process that has a replaced index open still reads the old file: read that to its end, then open the new
+        # one. An index that was deleted may come back.
         successor = self._open() if now and now[: len(stamp)] != stamp else None
-        yield from self._news(self._store.arrivals)
+        yield from self._new_changes(self._store.changefeed)
         if successor:
-            old, self._store, self._version = self._store, successor, None
+            old = self._store
+            self._store = successor
+            self._version = None
             if self._stamp[:2] != stamp[:2]:
-                yield from self._changed_over(old.arrivals, successor.arrivals)
+                yield from self._missing_changes(old.changefeed, successor.changefeed)
             old.close()
-            yield from self._news(successor.arrivals)
+            yield from self._new_changes(successor.changefeed)
 
     def close(self) -> None:
         """Close the index."""
@@ -77,45 +82,46 @@ class Follower:
         before = _stamp(self._path)
         store = Store.open_for_following(self._path)
         after = _stamp(self._path)
-        if store and after[:2] != before[:2]:  # replaced just now: nobody knows which of the two this is
+        if store and after[:2] != before[:2]:  # replaced meanwhile: it may be either of the two
             store.close()
             return None
         if store:
-            # Without the right to make the file that readers share with a writer, an index that nobody writes is
-            # read as it stands: it is opened anew when it has changed.
+            # A process that may not create the file that readers share with a writer reads an index without a writer
+            # as an immutable file. It must open the index again when the file has changed.
             self._stamp = after if not _shared(self._path).exists() else after[:2]
         return store
 
-    def _news(self, arrivals: Changefeed) -> Iterator[Change]:
-        version = arrivals.version()
+    def _new_changes(self, changefeed: Changefeed) -> Iterator[Change]:
+        version = changefeed.data_version()
         if version != self._version:
-            newest = arrivals.newest()
-            yield from self._told(arrivals, self._position, newest)
-            self._position, self._version = newest, version
+            last = changefeed.last_position()
+            yield from self._read(changefeed, self._position, last)
+            self._position = last
+            self._version = version
 
-    def _told(self, arrivals: Changefeed, after: int, upto: int) -> Iterator[Change]:
-        while news := arrivals.between(self._query, after, upto, MOST, every=self._every):
-            yield from news
-            after = news[-1].position
+    def _read(self, changefeed: Changefeed, after: int, upto: int) -> Iterator[Change]:
+        while changes := changefeed.between(self._query, after, upto, BATCH, every=self._every):
+            yield from changes
+            after = changes[-1].position
 
-    def _changed_over(self, old: Changefeed, new: Changefeed) -> Iterator[Change]:
-        """The new one may number what the old one had otherwise: new is what the old one had not."""
-        self._position = new.newest()
-        unknown = sorted(each for each in _unknown(old.keys(), new.keys()) if each <= self._position)
-        # Runs of numbers: each number less its place in the list is the same within one.
+    def _missing_changes(self, old: Changefeed, new: Changefeed) -> Iterator[Change]:
+        """Yield what the old index did not have: the new one may give the same versions other positions."""
+        self._position = new.last_position()
+        missing = sorted(each for each in _missing(old.keys(), new.keys()) if each <= self._position)
+        # Runs of consecutive positions: position minus place in the list is the same within a run.
         places = count()
-        for _, run in groupby(unknown, key=lambda each: each - next(places)):
-            numbers = list(run)
-            yield from self._told(new, numbers[0] - 1, numbers[-1])
+        for _, run in groupby(missing, key=lambda each: each - next(places)):
+            positions = list(run)
+            yield from self._read(new, positions[0] - 1, positions[-1])
 
 
-def _unknown(old: Iterable[tuple[str, int, int]], new: Iterable[tuple[str, int, int]]) -> Iterator[int]:
-    """Positions of the versions in a sorted list that another one has not."""
-    known = iter(old)
-    at = next(known, None)
+def _missing(old: Iterable[tuple[str, int, int]], new: Iterable[tuple[str, int, int]]) -> Iterator[int]:
+    """Yield the positions of the versions in ``new`` that ``old`` has not; both are sorted by docid and number."""
+    remaining = iter(old)
+    at = next(remaining, None)
     for docid, number, position in new:
         while at and at[:2] < (docid, number):
-            at = next(known, None)
+            at = next(remaining, None)
         if at is None or at[:2] != (docid, number):
             yield position
 
@@ -125,7 +131,7 @@ def _shared(path: Path) -> Path:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Which file is there, and then as of when; empty without one."""
+    """Return device and inode of a file, then its mtime and whether a shared file exists; () if there is no file."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The files of versions, read as they were recorded or not at all."""
+"""Reads the files of versions, and checks them against their sha256."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from pathlib import Path
 
 from archive.export.formats import Archived
 from archive.files.hashing import sha256_of
-from archive.files.layout import history_path
+from archive.files.layout import revision_path
 from archive.model.results import Record
 from archive.store import Store
 
 
 class RevisionFiles:
-    """Takes versions from the archive at ``root``; it may be written to meanwhile.
+    """Reads the files of versions in the archive at ``root``, which a writer may change at the same time.
 
-    :param on_missing: told of each version whose file is missing, or not as recorded
+    :param on_missing: called for each version whose file is missing or does not have the recorded sha256
     """
 
     def __init__(self, store: Store, root: Path, on_missing: Callable[[Record], None]) -> None:
-        self._store, self._root, self._on_missing = store, root, on_missing
+        self._store = store
+        self._root = root
+        self._on_missing = on_missing
 
-    def take(self, record: Record) -> Archived | None:
-        """A version with its file; None when it is not as recorded."""
-        # The newest version's file has the article's path. One that has just been superseded had it a moment ago.
-        for path in (record.path, history_path(record.path, record.revision), record.path):
+    def read(self, record: Record) -> Archived | None:
+        """Return a version with the bytes of its file; None if they do not have the recorded sha256."""
+        number = record.revision
+        newest, superseded = (revision_path(record.path, number, each) for each in (number, number + 1))
+        # A writer may move the file into the history at any time, so the article's path is tried before and after it.
+        for path in (newest, superseded, newest):
             with suppress(OSError):
                 data = (self._root / path).read_bytes()
                 if sha256_of(data) == record.sha256:
                     revisions = self._store.articles.revisions(record.docid)
-                    return Archived(next(each for each in revisions if each.number == record.revision), data)
+                    return Archived(next(each for each in revisions if each.number == number), data)
         self._on_missing(record)
         return None

@@ -72,7 +72,7 @@ def main() -> None:
         store = Store.open(index)
         if not made:
             fill(store, language, dice, range(options.articles))
-        pages, count = addresses(store, language), store.counts().archived
+        pages, count = addresses(store, language), store.entries.counts().archived
         store.close()
         print(f"{count:,} articles; ms: median and 95th percentile")
         for name, times in measure(home, pages, options.rounds).items():

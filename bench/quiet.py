@@ -31,7 +31,7 @@ def fill(root: Path, articles: int) -> None:
                 for docid in docids
             )
             poll = Poll("china", began, 1, entries, (), caught_up=True)
-            archive.store.commit_poll(
+            archive.store.listings.commit_poll(
                 poll,
                 Filing(("金融", "新浪财经"), "新浪财经"),
                 dict.fromkeys(docids, ("china",)),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.export.html import render_view
-from archive.files.layout import history_path
+from archive.files.layout import revision_path
 from archive.files.post import load
 from archive.model.errors import ArchiveError
 from archive.store import Store
@@ -31,7 +31,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         return None
     if as_of:
         return _as_of(store, root, row, as_of)
-    known = store.past.as_of(row["docid"], _EVER) or {}
+    known = store.history.as_of(row["docid"], _EVER) or {}
     revisions = store.articles.revisions(row["docid"])
     facts: dict[str, Any] = {
         "docid": row["docid"],
@@ -48,7 +48,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "gone": known.get("gone"),
         "observations": known.get("observations", []),
-        "same_story": store.past.same_story(row["docid"], _EVER),
+        "same_story": store.history.same_story(row["docid"], _EVER),
         "text": None,
     }
     if revisions:
@@ -75,7 +75,7 @@ def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     if not revisions:
         return None
     shown = revisions[-1]
-    path = root / (shown.path if shown == known[-1] else history_path(shown.path, shown.number))
+    path = root / revision_path(shown.path, shown.number, known[-1].number)
     try:
         body = load(path.read_bytes())[1]
     except (OSError, ValueError) as error:
@@ -89,18 +89,18 @@ def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
 
 
 def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dict[str, Any] | None:
-    facts = store.past.as_of(row["docid"], time)
+    facts = store.history.as_of(row["docid"], time)
     if facts is None:
         return None
     revisions = facts["revisions"]
     facts |= {
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
-        "same_story": store.past.same_story(row["docid"], time),
+        "same_story": store.history.same_story(row["docid"], time),
         "text": None,
     }
     if revisions:
-        path, number = revisions[-1].path, revisions[-1].number
-        _add_text(facts, root / (path if number == row["revision"] else history_path(path, number)))
+        shown = revisions[-1]
+        _add_text(facts, root / revision_path(shown.path, shown.number, row["revision"]))
     return facts
 
 

@@ -90,7 +90,7 @@ def _index(root: Path) -> Check:
     try:
         store = Store.open_for_reading(index_path(root))
         problem = store.damage()
-        counts = store.counts()
+        counts = store.entries.counts()
     except ArchiveError as error:
         return Check("index", False, str(error))
     if problem:

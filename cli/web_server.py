@@ -125,7 +125,7 @@ def library(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
 def standings(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
     """How each feed that is on is doing, in the order of the configuration."""
     feeds = {feed.id: feed for feed in settings.feeds if feed.enabled}
-    covers, arrival_rates = report_coverage(store, list(feeds), [], now), store.arrival_rates()
+    covers, arrival_rates = report_coverage(store, list(feeds), [], now), store.feeds.arrival_rates()
     gaps = report_gaps(settings, store)
     return [
         _standing(

@@ -50,7 +50,7 @@ class CommitBatch:
 
     def decide(self) -> None:
         """Compare each fetch with the newest version in the index; fetches that have a decision keep it."""
-        states = self._store.articles.newest([each.docid for each in self._fetches])
+        states = self._store.articles.states([each.docid for each in self._fetches])
         for each in self._fetches:
             if each.decision is None:
                 each.decision = decide(each.fetch, each.parsed, states.get(each.docid), each.digest)
@@ -62,7 +62,7 @@ class CommitBatch:
         After a crash the next run writes them there and nowhere else, however the feeds are configured by then.
         """
         first = [each.revision for each in self._decisions if each.outcome is Outcome.FIRST and each.revision]
-        self._store.commit_paths({revision.docid: revision.path for revision in first})
+        self._store.entries.commit_paths({revision.docid: revision.path for revision in first})
 
     def write_files(self, write: WriteFiles) -> None:
         """Write the files of all new versions; safe to run in a thread."""

@@ -43,7 +43,7 @@ def verify_deep(
             return _with(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
         store = Store.open(aside / "index.db")
         try:
-            with store.in_one_go():
+            with store.bulk_write():
                 applied, reading = _applied(root), ReparseOptions(max_body, os.cpu_count() or 1, on_progress)
                 journal = read_journal(journal_path(root), reading, lambda damage: None)
                 replay((each for each in journal if is_within(each, applied)), store, None)
@@ -73,7 +73,7 @@ def _why_unusable(root: Path, problems: Sequence[Problem]) -> str | None:
 def _applied(root: Path) -> dict[str, JournalPosition]:
     store = Store.open_for_reading(index_path(root))
     try:
-        return store.journal_positions()
+        return store.log.positions()
     finally:
         store.close()
 

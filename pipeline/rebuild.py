@@ -89,7 +89,7 @@ def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[st
     with staging_folder(root, "verify", now) as aside:
         tree, store = aside / "tree", Store.open(aside / "index.db")
         try:
-            with store.in_one_go():
+            with store.bulk_write():
                 options = ReparseOptions(max_body, os.cpu_count() or 1, lambda done, total: None)
                 replay(read_journal(journal_path(root), options, lambda damage: None), store, StagingTree(root, tree))
         finally:
@@ -160,7 +160,7 @@ def _build(
     try:
         unproven_rows, later = unproven(old, new, lost), deque[ParsedEvent]()
         journal = read_journal(journal_path(root), options, result.damaged.append)
-        with store.in_one_go():
+        with store.bulk_write():
             if unproven_rows and unproven_rows.docids:
                 journal = _in_both(journal, unproven_rows, later)
             replay(journal, store, tree, result)
@@ -169,7 +169,7 @@ def _build(
         adopt(root, store)  # the journal does not say which day's manifest covers a version
         result.taken_over = carry_over_rows(old, new, lost)
         store.search.add_missing()
-        with store.in_one_go():
+        with store.bulk_write():
             replay(later, store, tree, result)
         carry_over_alerts(old, new)
         result.rows = index_differences(old, new)

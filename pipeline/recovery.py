@@ -27,7 +27,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
 
     :raises ArchiveError: something cannot be read or written
     """
-    done = archive.store.journal_positions()
+    done = archive.store.log.positions()
     start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
     if len(done) < len((FETCHES, OTHERS)):
         start = None  # nothing of one of the writers is applied yet
@@ -39,7 +39,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
     if recovered:
         logger.warning("recovered records=%d", recovered)
     seal(archive.root, archive.store, now)
-    archive.begin()
+    archive.begin_journal()
 
 
 def _is_unapplied(event: Event, done: Mapping[str, JournalPosition]) -> bool:
@@ -72,7 +72,7 @@ def _apply(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
     if not fetches:
         archive.store.apply(batch)
         return
-    commit_batch(archive.store, [_parsed(event, fetch, max_body) for event, fetch in fetches], archive.write)
+    commit_batch(archive.store, [_parsed(event, fetch, max_body) for event, fetch in fetches], archive.write_posts)
 
 
 def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:

@@ -160,18 +160,18 @@ class Writer:
             if item.digest is None and item.fetch.response:
                 item.digest = digest(item.fetch.response.body)
         store = self._archive.store
-        bodies = store.articles.places([item.digest for item in batch if item.digest])
+        bodies = store.articles.positions([item.digest for item in batch if item.digest])
         commit = CommitBatch(store, await asyncio.to_thread(self._journal_and_parse, batch, bodies))
         commit.decide()
         commit.reserve_paths()
-        await asyncio.to_thread(commit.write_files, self._archive.write)
+        await asyncio.to_thread(commit.write_files, self._archive.write_posts)
         commit.commit_rows()
 
     def _journal_and_parse(
         self, batch: Sequence[WriteItem], bodies: Mapping[str, JournalPosition]
     ) -> list[ParsedFetch]:
         new = [item for item in batch if not item.is_journaled]
-        positions = self._archive.keep([item.fetch for item in new], bodies)
+        positions = self._archive.append_fetches([item.fetch for item in new], bodies)
         for item, position in zip(new, positions, strict=True):
             item.is_journaled = True
             item.position = position

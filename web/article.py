@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from archive.export.html import clean_html
-from archive.files.layout import history_path
+from archive.files.layout import revision_path
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.model.fetch import Observation
@@ -28,7 +28,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     state = find_article(docid, request, store)
     revisions: list[Revision] = state["revisions"]
     revision = find_revision(request, revisions, "version")
-    fetches = store.overview.fetches(docid, request.time)
+    fetches = store.stats.fetches(docid, request.time)
     as_of = {"as_of": request.args.get("as_of")}
     context: dict[str, Any] = {
         "state": state,
@@ -42,7 +42,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         "fetch_count": len(fetches),
         "same_story": [
             (each, links.article(each["docid"], **as_of))
-            for each in store.past.same_story(docid, request.time)
+            for each in store.history.same_story(docid, request.time)
             if each["docid"] != docid
         ],
         "feeds": [
@@ -63,7 +63,7 @@ def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:
 
     :raises NotFoundError: nothing is known of it
     """
-    state = store.past.as_of(docid, request.time)
+    state = store.history.as_of(docid, request.time)
     if state is None:
         raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if request.as_of else ""))
     return state
@@ -113,7 +113,7 @@ def _revision_context(revision: Revision, newest: Revision, as_of: dict[str, Any
 def _body(revision: Revision, store: Store, site: SiteContext, request: Request) -> dict[str, Any]:
     """Return the sanitised HTML of a version's file; if it cannot be read, the plain text and the reason."""
     newest = max(each.number for each in store.articles.revisions(revision.docid))
-    path = revision.path if revision.number == newest else history_path(revision.path, revision.number)
+    path = revision_path(revision.path, revision.number, newest)
     try:
         body = load((site.root / path).read_bytes())[1]
     except (OSError, ValueError) as error:

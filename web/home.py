@@ -21,13 +21,13 @@ TOP_SYMBOLS = 12
 def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the home page."""
     time, as_of = request.time, request.as_of
-    last = store.overview.latest(as_of or request.now)
+    last = store.stats.latest(as_of or request.now)
     chart, symbols = None, []
     if last:
         until = (last + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
         since = until - timedelta(hours=CHART_HOURS)
-        chart = _chart(store.overview.hours(since, until, time), since, request)
-        symbols = store.overview.named(since, until, time, TOP_SYMBOLS)
+        chart = _chart(store.stats.hours(since, until, time), since, request)
+        symbols = store.stats.top_symbols(since, until, time, TOP_SYMBOLS)
     return HtmlPage(
         "front.html",
         {
@@ -37,7 +37,7 @@ def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             ],
             "hits": store.search.find(And(()), LATEST_ARTICLES, time, by_time=True),
             "hours": CHART_HOURS,
-            "counts": store.counts() if as_of is None else None,
+            "counts": store.entries.counts() if as_of is None else None,
         },
     )
 

@@ -15,7 +15,7 @@ from datasette.views.base import DatasetteError
 from markupsafe import Markup
 
 from archive.model.errors import ArchiveError
-from archive.search.canned_queries import QUESTIONS
+from archive.search.canned_queries import CANNED_QUERIES
 from web import links
 from web.article import article
 from web.database import Index
@@ -62,7 +62,9 @@ def register_routes(datasette: Datasette) -> list[tuple[str, Any]]:
 @hookimpl  # type: ignore[untyped-decorator]
 def canned_queries(database: str) -> dict[str, dict[str, str]]:
     """Return the canned queries of the index."""
-    return {each.name: {"title": each.title, "description": each.description, "sql": each.sql} for each in QUESTIONS}
+    return {
+        each.name: {"title": each.title, "description": each.description, "sql": each.sql} for each in CANNED_QUERIES
+    }
 
 
 @hookimpl  # type: ignore[untyped-decorator]

@@ -47,7 +47,7 @@ def image(request: Request, store: Store, site: SiteContext) -> File:
 
 def _find_fetch(request: Request, store: Store) -> Observation:
     docid, file, offset = request.path["docid"], request.path["file"], int(request.path["offset"])
-    for fetch in store.overview.fetches(docid, request.time):
+    for fetch in store.stats.fetches(docid, request.time):
         if fetch.place and (fetch.place.file, fetch.place.offset) == (file, offset):
             return fetch
     raise NotFoundError("存档中没有这次访问")

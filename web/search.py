@@ -34,7 +34,7 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     except QueryError as error:
         return HtmlPage("search.html", context | {"error": str(error)}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
-    facets = store.overview.facets(query, request.time)
+    facets = store.stats.facets(query, request.time)
     has_next = len(hits) > PAGE_SIZE and number < last
     args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
     context |= {
@@ -74,7 +74,7 @@ def feed(request: Request, store: Store, site: SiteContext) -> File:
     # A file that differs from its record needs no report here: the feed has the plain text in its place.
     files = RevisionFiles(store, site.root, lambda record: None)
     records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
-    export = Export(records, files.take, text, request.as_of or request.now)
+    export = Export(records, files.read, text, request.as_of or request.now)
     return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
 
 

@@ -22,10 +22,10 @@ def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of a stock."""
     name = request.path["symbol"]
     number = request.number("page", 1, MAX_PAGES)
-    hits = store.overview.of_symbol(name, PAGE_SIZE + 1, (number - 1) * PAGE_SIZE, request.time)
+    hits = store.stats.of_symbol(name, PAGE_SIZE + 1, (number - 1) * PAGE_SIZE, request.time)
     if not hits:
         raise NotFoundError(_no_articles(name) if number == 1 else f"没有第 {number} 页")
-    counts = store.overview.days_of_symbol(name, request.time)
+    counts = store.stats.days_of_symbol(name, request.time)
     as_of = {"as_of": request.args.get("as_of")}
     here, query = links.symbol(name), links.term("symbol", name)
     has_next = len(hits) > PAGE_SIZE and number < MAX_PAGES

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.diff.text import DiffPiece, compare
-from archive.files.layout import history_path
+from archive.files.layout import revision_path
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.store import Store
@@ -50,7 +50,7 @@ def compare_revisions(
     :return: the differences; if a file cannot be read, ``text`` is None and ``failure`` has the reason
     :raises ArchiveError: the index cannot be read
     """
-    article = store.past.as_of(new.docid, datetime.max.replace(tzinfo=UTC)) or {}
+    article = store.history.as_of(new.docid, datetime.max.replace(tzinfo=UTC)) or {}
     start, end = sorted((old.fetched_at, new.fetched_at))
     newest = max((revision.number for revision in article.get("revisions", ())), default=0)
 
@@ -79,8 +79,7 @@ def compare_revisions(
 
 
 def _body(root: Path, revision: Revision, newest: int) -> str:
-    path, number = revision.path, revision.number
-    file = root / (path if number == newest else history_path(path, number))
+    file = root / revision_path(revision.path, revision.number, newest)
     return load(file.read_bytes())[1]
 
 

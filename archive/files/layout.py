@@ -64,6 +64,16 @@ def history_path(path: PurePosixPath | str, number: int) -> PurePosixPath:
     return PurePosixPath(HISTORY_FOLDER, f"{str(path).removesuffix('.md')}.{number}.md")
 
 
+def revision_path(path: str, number: int, newest: int) -> str:
+    """The file of a revision, relative to the archive's root.
+
+    :param path: of the article's file, relative to the root
+    :param number: of the revision
+    :param newest: the number of the article's newest revision, whose file has the article's path
+    """
+    return path if number == newest else str(history_path(path, number))
+
+
 def image_path(sha256: str, media_type: str) -> PurePosixPath:
     """The file of an image, relative to the archive's root. It depends only on the image's bytes.
 

@@ -1,14 +1,13 @@
-"""How far alerts are told: a part of the index that does not follow from the journal."""
+"""How far each alert is sent. The journal does not have it: ``rebuild`` carries it over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from archive.index.database import Database
-from archive.index.errors import wrap_sqlite_errors
+from archive.index.part import IndexPart
+from archive.index.statements import Row
 from archive.model.times import to_text, to_time
 
 _INSERT = """
@@ -17,71 +16,70 @@ _INSERT = """
     ON CONFLICT (name, address) DO UPDATE
         SET query = excluded.query, position = excluded.position, attempts = 0, due = NULL, failure = NULL
         WHERE alerts.query != excluded.query OR alerts.position > excluded.position
-"""  # a position behind the end is one of another index
+"""  # a position after the last version is that of another index
 
 
 @dataclass(frozen=True, slots=True)
 class AlertProgress:
-    """How far one address of an alert is told."""
+    """How far an alert is sent to one of its addresses."""
 
     alert: str  # its name
     address: int  # which of the alert's, from 1
-    position: int  # of the last version that is told, or is not to be; see archive.search.changefeed; D104
-    sent: datetime | None = None  # when the last message was
+    position: int  # of the last version that is sent or is not to be sent; see archive.search.changefeed; D104
+    sent: datetime | None = None  # when the last message was sent
     attempts: int = 0  # failed ones in a row
     due: datetime | None = None  # when the next attempt may be made; None: nothing has failed
-    failure: str | None = None  # why the last one failed
+    failure: str | None = None  # why the last attempt failed
 
 
-class AlertIndex:
-    """The alerts' side of the index: a part of :class:`~archive.store.Store`, whose promises it keeps."""
+class AlertIndex(IndexPart):
+    """The table of alerts. Errors and transactions as in :class:`~archive.store.Store`."""
 
-    def __init__(self, database: Database, path: Path) -> None:
-        self._db, self._path = database, path
+    def sync(self, alerts: Mapping[str, tuple[str, int]]) -> None:
+        """Make the table match the configured alerts: add new ones, delete removed ones.
 
-    def settle(self, alerts: Mapping[str, tuple[str, int]]) -> None:
-        """Take note which alerts there are; one that is new, or asks for something else, begins with what comes next.
+        An alert that is new or has another query begins with the next version that comes in.
 
-        Those that are not there any more are forgotten.
-
-        :param alerts: the query of each, and how many addresses it has, by its name; without any, what is known of
-            them stays: somebody else may know them
+        :param alerts: name -> query and number of addresses. With 0 addresses the alert's rows stay as they are:
+            another process may know its addresses.
         """
         rows = [
             {"name": name, "address": address, "query": query}
             for name, (query, addresses) in alerts.items()
             for address in range(1, addresses + 1)
         ]
-        known_elsewhere = {name for name, (_, addresses) in alerts.items() if not addresses}
+        unknown_addresses = {name for name, (_, addresses) in alerts.items() if not addresses}
         wanted = {(row["name"], row["address"]) for row in rows}
-        with wrap_sqlite_errors(self._path), self._db.atomic():
-            for told in self._all():
-                if (told.alert, told.address) not in wanted and told.alert not in known_elsewhere:
-                    self._db.execute("DELETE FROM alerts WHERE name = ? AND address = ?", [told.alert, told.address])
+        with self._transaction():
+            for known in self.all():
+                if (known.alert, known.address) not in wanted and known.alert not in unknown_addresses:
+                    self._db.execute(
+                        "DELETE FROM alerts WHERE name = ? AND address = ?", [known.alert, known.address]
+                    )
             for row in rows:
                 self._db.execute(_INSERT, row)
 
     def all(self) -> list[AlertProgress]:
-        """How far each alert is told, by name and address."""
-        with wrap_sqlite_errors(self._path):
-            return list(self._all())
+        """Return how far each alert is sent, by name and address."""
+        rows = self._rows("SELECT * FROM alerts ORDER BY name, address")
+        return [_progress(row) for row in rows]
 
-    def record(self, told: Iterable[AlertProgress]) -> None:
-        """Keep how far alerts are told; of one that was forgotten meanwhile, nothing."""
-        with wrap_sqlite_errors(self._path), self._db.atomic():
+    def record(self, progress: Iterable[AlertProgress]) -> None:
+        """Record how far alerts are sent; an alert that was deleted meanwhile is ignored."""
+        with self._transaction():
             self._db.conn.executemany(
                 """UPDATE alerts SET position = ?, sent = ?, attempts = ?, due = ?, failure = ?
                    WHERE name = ? AND address = ?""",
                 [
                     (each.position, to_text(each.sent), each.attempts, to_text(each.due), each.failure,
                      each.alert, each.address)
-                    for each in told
+                    for each in progress
                 ],
             )  # fmt: skip
 
-    def _all(self) -> Iterable[AlertProgress]:
-        for row in self._db.execute("SELECT * FROM alerts ORDER BY name, address").fetchall():
-            yield AlertProgress(
-                row["name"], row["address"], row["position"], to_time(row["sent"]), row["attempts"],
-                to_time(row["due"]), row["failure"],
-            )  # fmt: skip
+
+def _progress(row: Row) -> AlertProgress:
+    return AlertProgress(
+        row["name"], row["address"], row["position"], to_time(row["sent"]), row["attempts"], to_time(row["due"]),
+        row["failure"],
+    )  # fmt: skip

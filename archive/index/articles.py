@@ -1,4 +1,4 @@
-"""Every look at an article, every version of it, and which articles are to be looked at again, in the index."""
+"""Articles: every fetch of an article, every version of it, and which articles are due for a recheck."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import Version, add_words, complete_words
-from archive.index.images import want
+from archive.index.images import enqueue
 from archive.index.log import FETCHES, ChangeLog, order
+from archive.index.part import IndexPart
 from archive.index.statements import to_json
 from archive.model.article import Article, Revision
 from archive.model.feed import PendingEntry
@@ -21,54 +21,55 @@ from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, 
 from archive.model.times import to_text
 
 
-class ArticleIndex:
-    """The articles' side of the index: a part of :class:`~archive.store.Store`, whose promises it keeps."""
+class ArticleIndex(IndexPart):
+    """The tables of versions and fetches. Errors and transactions as in :class:`~archive.store.Store`."""
 
-    def __init__(self, database: Database, path: Path, journal: ChangeLog) -> None:
-        self._db, self._path, self._journal = database, path, journal
+    def __init__(self, database: Database, path: Path, log: ChangeLog) -> None:
+        super().__init__(database, path)
+        self._log = log
 
-    def newest(self, docids: Collection[str]) -> dict[str, ArticleState]:
-        """What is known of those articles that have a version already."""
-        rows = self._rows(statements.SELECT_KNOWN, [json.dumps(list(docids))])
-        return {row["docid"]: row_mapping.known(row) for row in rows}
+    def states(self, docids: Collection[str]) -> dict[str, ArticleState]:
+        """Return the state of each article that has a version, by docid."""
+        rows = self._rows(statements.SELECT_STATES, [json.dumps(list(docids))])
+        return {row["docid"]: row_mapping.article_state(row) for row in rows}
 
     def revisions(self, docid: str) -> list[Revision]:
-        """An article's versions, the first first."""
+        """Return an article's versions, by number."""
         rows = self._rows("SELECT * FROM revisions WHERE docid = ? ORDER BY number", [docid])
         return [row_mapping.revision(row) for row in rows]
 
     def text(self, docid: str, number: int) -> str | None:
-        """A version's plain text; None when the index has none, as of versions of before it kept any."""
+        """Return a version's plain text; None if the index has none, as of versions from before migration m003."""
         rows = self._rows("SELECT text FROM texts WHERE docid = ? AND number = ?", [docid, number])
         return str(rows[0]["text"]) if rows else None
 
     def find(self, ident: str) -> dict[str, Any] | None:
-        """All that is known of an entry, by its docid or its file's path, with its feeds; None when unknown."""
-        rows = self._rows(statements.SELECT_FOUND, [ident, ident])
+        """Return the row of an entry and its feeds, by its docid or its file's path; None if it is unknown."""
+        rows = self._rows(statements.SELECT_ENTRY, [ident, ident])
         return dict(rows[0]) if rows else None
 
     def all_files(self) -> Iterator[tuple[str, int, int, str]]:
-        """Of each version: its article's path, its number, that of the article's newest one, its file's sha256."""
-        for row in self._rows(statements.SELECT_FILES, []):
+        """Yield for each version: the article's path, its number, the newest version's number, its file's sha256."""
+        for row in self._rows(statements.SELECT_FILES):
             yield row["path"], row["number"], row["newest"], row["sha256"]
 
     def contradictions(self) -> list[tuple[str, str]]:
-        """What of the index does not fit together: docid, and what is wrong."""
-        return [(row["docid"], row["wrong"]) for row in self._rows(statements.SELECT_CONTRADICTIONS, [])]
+        """Return what is inconsistent in the index: docid, and the problem in words."""
+        return [(row["docid"], row["wrong"]) for row in self._rows(statements.SELECT_CONTRADICTIONS)]
 
-    def promised(self) -> set[str]:
-        """Paths at which first versions are about to be written, or were when a run was cut off."""
-        return {row["path"] for row in self._rows(statements.SELECT_PROMISED, [])}
+    def reserved_paths(self) -> set[str]:
+        """Return the paths at which first versions are about to be written, or were when a run was interrupted."""
+        return {row["path"] for row in self._rows(statements.SELECT_RESERVED_PATHS)}
 
-    def places_by_file(self) -> dict[str, set[int]]:
-        """Where in the journal looks are recorded: the offsets, by the file's name."""
-        found: dict[str, set[int]] = {}
-        for row in self._rows('SELECT file, "offset" FROM observations WHERE file IS NOT NULL', []):
-            found.setdefault(row["file"], set()).add(row["offset"])
-        return found
+    def journal_offsets(self) -> dict[str, set[int]]:
+        """Return where fetches are recorded in the journal: name of the file -> offsets in bytes."""
+        offsets: dict[str, set[int]] = {}
+        for row in self._rows('SELECT file, "offset" FROM observations WHERE file IS NOT NULL'):
+            offsets.setdefault(row["file"], set()).add(row["offset"])
+        return offsets
 
-    def places(self, digests: Collection[str]) -> dict[str, JournalPosition]:
-        """Where the journal has bodies of these digests, of those that it has."""
+    def positions(self, digests: Collection[str]) -> dict[str, JournalPosition]:
+        """Return where the journal has bodies with these digests: digest -> position of the earliest record."""
         rows = self._rows(
             """SELECT digest, min(id), file, "offset" FROM observations
                WHERE digest IN (SELECT value FROM json_each(?)) AND file IS NOT NULL GROUP BY digest""",
@@ -76,68 +77,79 @@ class ArticleIndex:
         )
         return {row["digest"]: JournalPosition(row["file"], row["offset"]) for row in rows}
 
-    # Looks that are due
+    # Rechecks that are due
 
-    def hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
-        """Hosts of the articles that are to be looked at again, and how many."""
+    def recheck_hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
+        """Count the articles that are due for a recheck at ``now``, and not tried since ``tried_before``, by host."""
         times = {"now": to_text(now), "tried": to_text(tried_before)}
         return {row["host"]: row["n"] for row in self._rows(statements.COUNT_RECHECKS, times)}
 
-    def due(
-        self, host: str, most: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
+    def due_rechecks(
+        self, host: str, limit: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
     ) -> list[PendingEntry]:
-        """Articles of a host to be looked at again: those that a list has news of first, then the youngest."""
-        asked = {
-            "host": host, "now": to_text(now), "tried": to_text(tried_before), "most": most,
-            "in_hand": json.dumps(list(in_flight)),
+        """Return articles of a host to recheck: those that a list says have changed first, then the newest first.
+
+        :param limit: the maximum number of articles
+        :param in_flight: docids to leave out
+        """
+        parameters = {
+            "host": host, "now": to_text(now), "tried": to_text(tried_before), "limit": limit,
+            "in_flight": json.dumps(list(in_flight)),
         }  # fmt: skip
-        return [row_mapping.pending(row) for row in self._rows(statements.SELECT_RECHECKS, asked)]
+        return [row_mapping.pending(row) for row in self._rows(statements.SELECT_RECHECKS, parameters)]
 
     def rechecks_since(self, since: datetime) -> int:
-        """How many requests were made since for pages of articles that had a version."""
+        """Count the requests since a time for pages of articles that had a version."""
         query = """SELECT count(*) AS n FROM observations JOIN entries USING (docid)
                    WHERE again = 1 AND at > ? AND host != ''"""
         return int(self._rows(query, [to_text(since)])[0]["n"])
 
-    # Looks that were made
+    # Results of fetches
 
-    def commit(self, decisions: Sequence[Decision], places: Sequence[JournalPosition | None]) -> None:
-        """Record what came of looks; the files of new versions are on the disk.
+    def commit(self, decisions: Sequence[Decision], positions: Sequence[JournalPosition | None]) -> None:
+        """Record the results of fetches; the files of new versions are on the disk.
 
-        :param places: where the journal has the looks, in their order; None where there is none
+        :param positions: of the fetches in the journal, in the same order; None without a journal
         """
-        with wrap_sqlite_errors(self._path), self._db.atomic():
-            before = self.newest([decision.fetch.pending.entry.docid for decision in decisions])
+        with self._transaction():
+            before = self.states([decision.fetch.pending.entry.docid for decision in decisions])
             done: set[str] = set()
-            made: list[Version] = []
-            for decision, place in zip(decisions, places, strict=True):
+            new_versions: list[Version] = []
+            for decision, position in zip(decisions, positions, strict=True):
                 docid = decision.fetch.pending.entry.docid
-                # Of a second look in the same batch, the first one has changed what is known.
-                known = self.newest([docid]).get(docid) if docid in done else before.get(docid)
-                self._record(decision, place, known, made)
+                # If the batch has two fetches of an article, the first one has changed its state.
+                known = self.states([docid]).get(docid) if docid in done else before.get(docid)
+                self._record(decision, position, known, new_versions)
                 done.add(docid)
-            add_words(self._db, made)
-            self._journal.mark(FETCHES, max((place for place in places if place), default=None, key=order))
+            add_words(self._db, new_versions)
+            self._log.mark(FETCHES, max((each for each in positions if each), default=None, key=order))
 
     def _record(
-        self, decision: Decision, place: JournalPosition | None, known: ArticleState | None, made: list[Version]
+        self,
+        decision: Decision,
+        position: JournalPosition | None,
+        known: ArticleState | None,
+        new_versions: list[Version],
     ) -> None:
-        self._add_observation(decision, place, known)
+        self._add_observation(decision, position, known)
         if decision.revision:
-            made.append(self._add_revision(decision, decision.revision))
+            new_versions.append(self._add_revision(decision, decision.revision))
         elif decision.article and known and not known.revision.fingerprint:
             self._complete(decision, known.revision)
-        elif decision.article and known and _by_another_rule(decision.article, known.revision):
-            self._state_anew(decision.article, known.revision)
+        elif decision.article and known and _has_other_rule(decision.article, known.revision):
+            self._update_fingerprint(decision.article, known.revision)
         if decision.pictures:
-            want(self._db, decision.pictures, decision.fetch.at)
+            enqueue(self._db, decision.pictures, decision.fetch.at)
         if known is None:
             self._after_first_fetch(decision)
         else:
             self._after_refetch(decision, known)
 
-    def _add_observation(self, decision: Decision, place: JournalPosition | None, known: ArticleState | None) -> None:
-        fetch, seen = decision.fetch, decision.article is not None
+    def _add_observation(
+        self, decision: Decision, position: JournalPosition | None, known: ArticleState | None
+    ) -> None:
+        fetch = decision.fetch
+        seen = decision.article is not None
         number = decision.revision.number if decision.revision else known.revision.number if known else 0
         self._db.execute(
             statements.INSERT_OBSERVATION,
@@ -153,8 +165,8 @@ class ArticleIndex:
                 "evidence": decision.evidence or None,
                 "status": fetch.response.status if fetch.response else None,
                 "digest": decision.digest,
-                "file": place.file if place else None,
-                "offset": place.offset if place else None,
+                "file": position.file if position else None,
+                "offset": position.offset if position else None,
             },
         )
 
@@ -173,7 +185,7 @@ class ArticleIndex:
         )
 
     def _complete(self, decision: Decision, revision: Revision) -> None:
-        """Add to a version of before m003 what was not drawn from its page then."""
+        """Add what older programs did not extract from the page, to a version from before migration m003."""
         article = decision.article
         if article is None:
             return
@@ -182,10 +194,10 @@ class ArticleIndex:
         self._add_text(revision, article.text)
         complete_words(self._db, revision, article)
 
-    def _state_anew(self, article: Article, revision: Revision) -> None:
-        """Give a version that was compared by an older rule what stands for it by today's."""
-        told = {"fingerprint": article.fingerprint, "story": article.story or None}
-        self._db.table("revisions").update((revision.docid, revision.number), told)
+    def _update_fingerprint(self, article: Article, revision: Revision) -> None:
+        """Replace the fingerprints of a version, which an older rule has computed, by those of the current rule."""
+        row = {"fingerprint": article.fingerprint, "story": article.story or None}
+        self._db.table("revisions").update((revision.docid, revision.number), row)
 
     def _after_first_fetch(self, decision: Decision) -> None:
         """What becomes of an entry that had no version."""
@@ -233,17 +245,13 @@ class ArticleIndex:
             },
         )
 
-    def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
-        with wrap_sqlite_errors(self._path):
-            return self._db.execute(query, parameters).fetchall()
 
-
-def _by_another_rule(article: Article, revision: Revision) -> bool:
+def _has_other_rule(article: Article, revision: Revision) -> bool:
     return fingerprint_rule(article.fingerprint) != fingerprint_rule(revision.fingerprint)
 
 
 def _listed(fetch: Fetch) -> dict[str, Any]:
-    """What listings had said when a look was begun, for :data:`archive.index.statements.STILL_CHANGED`."""
+    """Return what listings said when a fetch began, for :data:`archive.index.statements.STILL_CHANGED`."""
     entry = fetch.pending.entry
     return {
         "content": entry.content,

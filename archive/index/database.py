@@ -1,7 +1,7 @@
-"""The library that the index stands on, without what it would bring along.
+"""Imports sqlite-utils without pandas and numpy.
 
-sqlite-utils imports pandas and numpy where they are installed, as they are with the extra for Parquet: for columns
-that nothing here has, and a second of every command's time. See D114.
+sqlite-utils imports both if they are installed, as with the extra for Parquet. It needs them for column types that
+the index does not have, and the import takes a second of every command. See D114.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 _UNWANTED = [name for name in ("pandas", "numpy") if name not in sys.modules]
 _modules: dict[str, Any] = sys.modules
-_modules.update(dict.fromkeys(_UNWANTED))  # None: as if they were not installed
+_modules.update(dict.fromkeys(_UNWANTED))  # None: an import fails, as if they were not installed
 try:
     from sqlite_utils import Database, Migrations
 finally:

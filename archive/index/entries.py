@@ -1,7 +1,7 @@
-"""What listings say, put into the index: entries, the feeds they belong to, and what is said anew of them.
+"""Entries: what listings say of articles, the feeds that they belong to, and the queue of those to be fetched.
 
-Most of what a poll reads is known. Only what is new or different is written, so that a quiet poll costs the same in a
-small archive and in a large one, and nearly nothing.
+Most of what a poll reads is known. Only new and changed entries are written, so that a poll without news costs nearly
+nothing, in a small archive and in a large one.
 """
 
 from __future__ import annotations
@@ -13,30 +13,76 @@ from datetime import datetime
 from typing import Any
 
 from archive.index import row_mapping, statements
-from archive.index.database import Database
 from archive.index.listing_changes import ListedFields, change, is_edit
-from archive.model.feed import Entry, Failure, ListingChange
+from archive.index.part import IndexPart
+from archive.model.feed import Counts, Entry, Failure, ListingChange, PendingEntry
 from archive.model.times import to_text, to_time
 
-Belonging = tuple[str, str, int]  # a feed's id, a docid, and 1 where later polls of the feed may stop there
+Belonging = tuple[str, str, int]  # feed id, docid, and 1 if later polls of the feed may stop at the entry
 
 
 @dataclass(frozen=True, slots=True)
 class EntryChanges:
     """What was not known before."""
 
-    new: int  # entries
-    broken: tuple[Failure, ...]  # items that could not be understood
-    changes: tuple[ListingChange, ...]  # of what was known
-    news: tuple[Entry, ...]  # all that were new, or are said something else of: the others have left no trace
-    moved: tuple[str, ...]  # docids of those whose address is another now
+    new: int  # number of new entries
+    broken: tuple[Failure, ...]  # items that could not be parsed
+    changes: tuple[ListingChange, ...]  # edits of known entries
+    changed_entries: tuple[Entry, ...]  # all that are new or changed in any way: nothing was written of the others
+    moved: tuple[str, ...]  # docids of the entries whose address has changed
 
 
-class EntryIndex:
-    """The entries' side of the index. Whoever calls its methods has begun a transaction."""
+class EntryIndex(IndexPart):
+    """The table of entries. Errors and transactions as in :class:`~archive.store.Store`."""
 
-    def __init__(self, database: Database) -> None:
-        self._db = database
+    # The queue of entries to be fetched for the first time
+
+    def pending_hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
+        """Count the entries that are due at ``now`` and were not tried since ``tried_before``: host -> number."""
+        rows = self._rows(statements.COUNT_DUE, [to_text(now), to_text(tried_before)])
+        return {row["host"]: row["n"] for row in rows}
+
+    def due(
+        self, host: str, limit: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
+    ) -> list[PendingEntry]:
+        """Return entries to fetch from a host, those with the fewest attempts first, then the newest first.
+
+        :param limit: the maximum number of entries
+        :param in_flight: docids to leave out
+        """
+        rows = self._rows(
+            statements.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_flight)), limit]
+        )
+        return [row_mapping.pending(row) for row in rows]
+
+    def next_due(self, after: datetime | None = None) -> datetime | None:
+        """Return the earliest time at which a pending entry is due; with ``after``, the earliest later than that."""
+        rows = self._rows(
+            "SELECT min(due) AS due FROM entries WHERE status = 'pending' AND due > ?", [to_text(after) or ""]
+        )
+        return to_time(rows[0]["due"])
+
+    def commit_paths(self, paths: Mapping[str, str]) -> None:
+        """Record where the files of articles are about to be written. See D16.
+
+        :param paths: docid -> path, relative to the archive's root
+        """
+        with self._transaction():
+            self._db.conn.executemany(
+                "UPDATE entries SET path = ? WHERE docid = ?", [(path, docid) for docid, path in paths.items()]
+            )
+
+    # Reports
+
+    def counts(self) -> Counts:
+        """Count the entries of the whole archive; the cost grows only with the pending and the parked ones."""
+        return row_mapping.counts(self._rows(statements.COUNT_ENTRIES)[0])
+
+    def failures(self, status: str) -> list[tuple[str, int]]:
+        """Return why entries of a status (``pending``, ``parked``) are not archived, and how many for each reason."""
+        return [(row["failure"], row["n"]) for row in self._rows(statements.COUNT_FAILURES, [status])]
+
+    # Writes whose caller begins the transaction
 
     def add_entries(
         self,
@@ -48,66 +94,66 @@ class EntryIndex:
         *,
         moved: Collection[str] | None = None,
     ) -> EntryChanges:
-        """Record what a feed's listing says of articles.
+        """Write what a feed's listing says of articles. The caller begins the transaction.
 
-        :param failures: of the items that could not be understood: a row for each, parked, unless it is known
-        :param hosts: for each entry's docid, the host it is to be fetched from
-        :param moved: docids of those whose address becomes the listing's, where that was decided before: it hangs on
-            how far each had come then, which the journal does not tell; see D76
+        :param failures: of the items that could not be parsed: a parked row for each, unless it is known
+        :param hosts: docid -> host that the entry is to be fetched from
+        :param moved: docids of the entries that take the listing's address, if that was decided before. The decision
+            depends on the status that each entry had then, which is not in the journal. See D76.
         """
-        known = self._known([*(e.docid for e in entries), *(f.subject for f in failures)])
-        rows = self._add_new(feed, at, entries, known, hosts)
-        new = [row["docid"] for row in rows if row["docid"] not in known]
-        broken = {f.subject: f for f in failures[::-1] if f.subject not in known and f.subject not in new}
+        stored = self._stored_rows([*(e.docid for e in entries), *(f.subject for f in failures)])
+        rows = self._add_new(feed, at, entries, stored, hosts)
+        new = [row["docid"] for row in rows if row["docid"] not in stored]
+        broken = {f.subject: f for f in failures[::-1] if f.subject not in stored and f.subject not in new}
         self._db.conn.executemany(
             """INSERT INTO entries (docid, first_seen, status, failure_kind, failure)
                VALUES (?, ?, 'parked', ?, ?)""",
             [(f.subject, to_text(at), f.kind, f.reason) for f in broken.values()],
         )
-        met = [(entry, known[entry.docid]) for entry in entries if entry.docid in known]
+        pairs = [(entry, stored[entry.docid]) for entry in entries if entry.docid in stored]
         if moved is None:
-            moved = [entry.docid for entry, row in met if _moves(entry, row, feed)]
-        self._update_addresses([(entry, row) for entry, row in met if entry.docid in moved], hosts, at)
-        news = {row["docid"] for row in rows} | set(moved) | self._update_texts(feed, met, at)
-        changes = self._add_changes(feed, at, met)
-        news.update(change.docid for change, _ in changes)
+            moved = [entry.docid for entry, row in pairs if _is_moved(entry, row, feed)]
+        self._update_addresses([(entry, row) for entry, row in pairs if entry.docid in moved], hosts, at)
+        changed = {row["docid"] for row in rows} | set(moved) | self._update_contents(feed, pairs, at)
+        changes = self._add_changes(feed, at, pairs)
+        changed.update(change.docid for change, _ in changes)
         edits = tuple(change for change, edit in changes if edit)
         self._db.conn.executemany(
             "UPDATE entries SET changed = ? WHERE docid = ?", [(to_text(at), change.docid) for change in edits]
         )
-        told = tuple(entry for entry in entries if entry.docid in news)
-        return EntryChanges(len(new), tuple(broken.values()), edits, told, tuple(moved))
+        changed_entries = tuple(entry for entry in entries if entry.docid in changed)
+        return EntryChanges(len(new), tuple(broken.values()), edits, changed_entries, tuple(moved))
 
     def _add_new(
         self,
         feed: str,
         at: datetime,
         entries: Sequence[Entry],
-        known: Mapping[str, statements.Row],
+        stored: Mapping[str, statements.Row],
         hosts: Mapping[str, str],
     ) -> list[dict[str, Any]]:
-        """Record the entries that are new, or could not be read before; return their rows."""
+        """Write the entries that are new or could not be parsed before; return their rows."""
         rows = [
             row_mapping.entry_row(entry, feed, hosts[entry.docid], at)
             for entry in entries
-            if entry.docid not in known or known[entry.docid]["url"] is None
+            if entry.docid not in stored or stored[entry.docid]["url"] is None
         ]
         self._db.conn.executemany(statements.INSERT_ENTRY, rows)
-        readable_now = [(row["docid"], known[row["docid"]]["failure"]) for row in rows if row["docid"] in known]
+        readable_now = [(row["docid"], stored[row["docid"]]["failure"]) for row in rows if row["docid"] in stored]
         self._db.conn.executemany(
             "INSERT OR REPLACE INTO addresses (docid, until, failure) VALUES (?, ?, ?)",
             [(docid, to_text(at), failure) for docid, failure in readable_now],
         )
         return rows
 
-    def _known(self, docids: Collection[str]) -> dict[str, statements.Row]:
-        found = self._db.execute(
+    def _stored_rows(self, docids: Collection[str]) -> dict[str, statements.Row]:
+        rows = self._rows(
             """SELECT docid, url, status, title, modified, content, symbols, withdrawn, failure, carrier
-               FROM json_each(?) AS asked
-               CROSS JOIN entries ON docid = asked.value""",
+               FROM json_each(?) AS wanted
+               CROSS JOIN entries ON docid = wanted.value""",
             [json.dumps(list(docids))],
         )
-        return {row["docid"]: row for row in found}
+        return {row["docid"]: row for row in rows}
 
     def _update_addresses(
         self, moved: Sequence[tuple[Entry, statements.Row]], hosts: Mapping[str, str], at: datetime
@@ -121,15 +167,15 @@ class EntryIndex:
             [(entry.url, hosts[entry.docid], entry.docid) for entry, _ in moved],
         )
 
-    def _update_texts(self, feed: str, met: Iterable[tuple[Entry, statements.Row]], at: datetime) -> set[str]:
-        """What a listing carries itself is as it says now: the text, its stocks, whether it was deleted."""
+    def _update_contents(self, feed: str, pairs: Iterable[tuple[Entry, statements.Row]], at: datetime) -> set[str]:
+        """Update what the listing itself carries: text, stocks, deletion. Return the docids that have changed."""
         updated = []
-        for entry, row in met:
+        for entry, row in pairs:
             now = (entry.content, json.dumps(entry.symbols), int(entry.withdrawn))
             before = (row["content"], row["symbols"], row["withdrawn"])
             if row["url"] is not None and row["carrier"] == feed and now != before:
                 updated.append((*now, to_text(at), to_text(at), entry.docid))
-        # One that was given up, since it was deleted when it was first seen, is looked at once more too.
+        # A parked entry becomes pending: the site may have deleted it when it was first seen, and restored it since.
         self._db.conn.executemany(
             """UPDATE entries SET content = ?, symbols = ?, withdrawn = ?, changed = ?,
                due = iif(status = 'parked', ?, due), attempts = iif(status = 'parked', 0, attempts),
@@ -139,18 +185,18 @@ class EntryIndex:
         return {row[-1] for row in updated}
 
     def _add_changes(
-        self, feed: str, at: datetime, met: Sequence[tuple[Entry, statements.Row]]
+        self, feed: str, at: datetime, pairs: Sequence[tuple[Entry, statements.Row]]
     ) -> list[tuple[ListingChange, bool]]:
-        """Record what listings say anew; return it, and whether it is an edit."""
-        here, last = self._changed([entry.docid for entry, _ in met], feed)
+        """Write how titles and mtimes in listings have changed; return each change, and whether it is an edit."""
+        last_of_feed, last_of_any = self._last_changes([entry.docid for entry, _ in pairs], feed)
         changes = []
-        for entry, first in met:
-            before = here.get(entry.docid, first)
-            if first["url"] is None or _says(entry, before):  # nearly all; the rest is for the rules
+        for entry, first in pairs:
+            before = last_of_feed.get(entry.docid, first)
+            if first["url"] is None or _is_same(entry, before):  # nearly all; listing_changes decides over the others
                 continue
-            known = _said(last.get(entry.docid, first))
-            if found := change(entry, at, _said(before), known):
-                changes.append((found, is_edit(found, known)))
+            last = _listed_fields(last_of_any.get(entry.docid, first))
+            if changed := change(entry, at, _listed_fields(before), last):
+                changes.append((changed, is_edit(changed, last)))
         self._db.conn.executemany(
             "INSERT INTO changes (docid, feed, seen, title, modified, retitled) VALUES (?, ?, ?, ?, ?, ?)",
             [
@@ -160,16 +206,16 @@ class EntryIndex:
         )  # fmt: skip
         return changes
 
-    def _changed(
+    def _last_changes(
         self, docids: Collection[str], feed: str
     ) -> tuple[dict[str, statements.Row], dict[str, statements.Row]]:
-        """The last change of each entry that has any: by this feed's listing, and by any."""
-        rows = self._db.execute(
+        """Return the last change of each entry that has any: in this feed's listing, and in any listing."""
+        rows = self._rows(
             """SELECT docid, feed, title, modified FROM changes WHERE id IN (
                    SELECT max(id) FROM changes WHERE docid IN (SELECT value FROM json_each(?)) GROUP BY docid, feed
                ) ORDER BY id""",
             [json.dumps(list(docids))],
-        ).fetchall()
+        )
         return {row["docid"]: row for row in rows if row["feed"] == feed}, {row["docid"]: row for row in rows}
 
     def add_listings(
@@ -181,28 +227,28 @@ class EntryIndex:
         *,
         caught_up: bool,
     ) -> list[Belonging]:
-        """Record which feeds entries belong to.
+        """Write which feeds entries belong to. The caller begins the transaction.
 
-        :param feed: the one whose list was read
+        :param feed: the feed whose list was read
         :param belong_to: docid -> ids of feeds
-        :param caught_up: whether what was read is known ground of that feed
+        :param caught_up: whether the entries become known entries of ``feed``
         :return: what was not known before
         """
         wanted = [(id_, docid, int(caught_up and id_ == feed)) for docid, ids in belong_to.items() for id_ in ids]
         wanted += [(feed, failure.subject, int(caught_up)) for failure in failures]
-        rows = self._db.execute(
-            """SELECT asked.value ->> 0 AS feed, asked.value ->> 1 AS docid, asked.value ->> 2 AS ground
-               FROM json_each(?) AS asked LEFT JOIN listings AS known
-               ON known.feed = asked.value ->> 0 AND known.docid = asked.value ->> 1
-               WHERE known.ground IS NULL OR known.ground < asked.value ->> 2""",
+        rows = self._rows(
+            """SELECT wanted.value ->> 0 AS feed, wanted.value ->> 1 AS docid, wanted.value ->> 2 AS ground
+               FROM json_each(?) AS wanted LEFT JOIN listings AS known
+               ON known.feed = wanted.value ->> 0 AND known.docid = wanted.value ->> 1
+               WHERE known.ground IS NULL OR known.ground < wanted.value ->> 2""",
             [json.dumps(wanted)],
-        ).fetchall()
-        news = [(row["feed"], row["docid"], int(row["ground"])) for row in rows]
-        self.insert_listings(news, at)
-        return news
+        )
+        new = [(row["feed"], row["docid"], int(row["ground"])) for row in rows]
+        self.insert_listings(new, at)
+        return new
 
     def insert_listings(self, rows: Iterable[Belonging], at: datetime) -> None:
-        """Record that entries belong to feeds."""
+        """Write that entries belong to feeds. The caller begins the transaction."""
         self._db.conn.executemany(
             """INSERT INTO listings (feed, docid, ground, seen) VALUES (?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground)""",
@@ -210,12 +256,12 @@ class EntryIndex:
         )
 
 
-def _moves(entry: Entry, row: statements.Row, feed: str) -> bool:
-    """Whether a later sight of an entry brings a better address; all else stays as first seen.
+def _is_moved(entry: Entry, row: statements.Row, feed: str) -> bool:
+    """Return whether a known entry takes the listing's address; all other fields stay as first seen.
 
-    Of one that still waits for its page it does, and of an item whose text the listing carries: the page that it
-    became. How the text is had, and from which feed, is settled when an entry is first seen: two would take turns.
-    See D52 and D74.
+    A pending entry that is to be fetched from its page takes it. So does an item whose text the listing carries: the
+    new address is the page that the item became. Whether the text is on the page or in a listing, and in whose, is
+    decided when the entry is first seen: otherwise two feeds would change it in turns. See D52 and D74.
     """
     if row["url"] in (None, entry.url):
         return False
@@ -224,9 +270,9 @@ def _moves(entry: Entry, row: statements.Row, feed: str) -> bool:
     return bool(row["status"] == "pending" and entry.content is None)
 
 
-def _says(entry: Entry, row: statements.Row) -> bool:
+def _is_same(entry: Entry, row: statements.Row) -> bool:
     return bool(row["title"] == entry.title and row["modified"] == to_text(entry.modified))
 
 
-def _said(row: statements.Row) -> ListedFields:
+def _listed_fields(row: statements.Row) -> ListedFields:
     return ListedFields(row["title"] or "", to_time(row["modified"]))

@@ -1,4 +1,4 @@
-"""SQLite's errors as errors of the archive."""
+"""Turns SQLite's errors into errors of the archive."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from archive.model.errors import ArchiveError, DamagedIndexError, DiskFullError, LockedError, NotWritableError
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextmanager
 def wrap_sqlite_errors(path: Path) -> Iterator[None]:
-    """SQLite's errors about the index at ``path``, as ours; what can only be a bug stays as it is.
+    """Turn SQLite's errors about the index at ``path`` into ArchiveErrors; an error that is a bug stays as it is.
 
-    :raises ArchiveError: one that names the file and what to do
+    :raises ArchiveError: it names the file and says what to do
     """
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _in_words(error, path) or error from error
+        raise _archive_error(error, path) or error from error
 
 
-def _in_words(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | None:
+def _archive_error(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | None:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return LockedError(f"the index {path} is locked by another program: close it there, then run this again")

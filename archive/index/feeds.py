@@ -1,40 +1,59 @@
-"""How far each feed is known: its polls, the stretches it is known whole in, the gaps, its rhythm; hosts at rest."""
+"""How far each feed's list was read: polls, spans that are complete, gaps, arrival rates."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
-from archive.index.spans import gap_left, gap_untold, holes, known_to, merged, span_read, without
-from archive.journal.event_documents import LEDGER_TABLES
-from archive.model.feed import ArrivalRate, BackfillPage, FeedHistory, Filing, Gap, HostBackoff, Poll, Span
+from archive.index.log import ChangeLog
+from archive.index.part import IndexPart
+from archive.index.spans import gap_left, gap_without_times, known_until, merged, span_read, uncovered, without
+from archive.journal.event_documents import LEDGER_TABLES, EventKind, dump_ledger, dump_settled
+from archive.model.feed import ArrivalRate, BackfillPage, Counts, FeedHistory, Filing, Gap, Poll, Span
 from archive.model.times import to_text, to_time
 
 
-class FeedIndex:
-    """The feeds' side of the index. Whoever calls a method that records something has begun a transaction."""
+class FeedIndex(IndexPart):
+    """The tables of feeds, spans, gaps and arrival rates, of which the journal has snapshots.
 
-    def __init__(self, database: Database) -> None:
-        self._db = database
+    Errors and transactions as in :class:`~archive.store.Store`.
+    """
+
+    def __init__(self, database: Database, path: Path, log: ChangeLog) -> None:
+        super().__init__(database, path)
+        self._log = log
 
     # Feeds
 
-    def settle(self, feed: str, source: str) -> bool:
-        """Take note which list a feed reads; forget what is known of another that it read before.
+    def register_source(self, feed: str, source: str, at: datetime) -> bool:
+        """Record which list a feed reads; if it read another list before, delete what is known of that list.
 
-        :return: whether it read another before
+        Deleted are known entries, spans, open gaps, the arrival rate, and the results of polls. Entries stay.
+
+        :param source: identifies the list; a string that changes when the list does: "roll https://... lid=1686"
+        :param at: now
+        :return: whether the feed read another list before
         """
-        found = self._db.execute("SELECT source FROM sources WHERE feed = ?", [feed]).fetchone()
-        if found and found["source"] == source:
+        with self._transaction():
+            if not self.replace_source(feed, source):
+                return False
+            self._log.note(EventKind.SETTLED, at, dump_settled(feed, source))
+            return True
+
+    def replace_source(self, feed: str, source: str) -> bool:
+        """Do what :meth:`register_source` does, without the journal. The caller begins the transaction."""
+        row = self._db.execute("SELECT source FROM sources WHERE feed = ?", [feed]).fetchone()
+        if row and row["source"] == source:
             return False
         self._db.execute("INSERT OR REPLACE INTO sources (feed, source) VALUES (?, ?)", [feed, source])
-        if found:
+        if row:
             self._forget(feed)
-        return found is not None
+        return row is not None
 
     def _forget(self, feed: str) -> None:
         self._db.execute("UPDATE listings SET ground = 0 WHERE feed = ? AND ground = 1", [feed])
@@ -50,52 +69,56 @@ class FeedIndex:
         self._db.execute("DELETE FROM rhythms WHERE feed = ?", [feed])
 
     def histories(self) -> dict[str, FeedHistory]:
-        """How each feed whose list was ever read has done."""
-        return {row["id"]: row_mapping.feed_history(row) for row in self._db.execute("SELECT * FROM feeds")}
+        """Return how the polls of each feed whose list was ever read have done, by the feed's id."""
+        return {row["id"]: row_mapping.feed_history(row) for row in self._rows("SELECT * FROM feeds")}
 
-    # Reading
+    def counts(self) -> dict[str, Counts]:
+        """Count the entries of each feed, by its id; an entry counts in every feed that it belongs to."""
+        return {row["feed"]: row_mapping.counts(row) for row in self._rows(statements.COUNT_LISTINGS)}
+
+    # Polls and backfills
 
     def record_poll(self, poll: Poll, filing: Filing, trouble: float, new: int) -> Gap | None:
-        """Record how far a poll came, and the gap it left.
+        """Record what a poll has covered, and the gap that it left. The caller begins the transaction.
 
         :param trouble: the weight of its error
-        :param new: entries that it brought
+        :param new: the number of its new entries
         """
-        found = self._db.execute("SELECT ground, complete_to FROM feeds WHERE id = ?", [poll.feed]).fetchone()
-        caught_up, complete_to = (to_time(found["ground"]), to_time(found["complete_to"])) if found else (None, None)
-        gap = gap_left(poll, caught_up) or gap_untold(poll, complete_to)
+        row = self._db.execute("SELECT ground, complete_to FROM feeds WHERE id = ?", [poll.feed]).fetchone()
+        known_before, complete_to = (to_time(row["ground"]), to_time(row["complete_to"])) if row else (None, None)
+        gap = gap_left(poll, known_before) or gap_without_times(poll, complete_to)
         if gap:
             self._open_gap(gap, poll.at)
         if span := span_read(poll, complete_to, gap):
-            # Whatever the clock says, a poll reads what is new and nothing of what a gap has hidden.
+            # Whatever the clock says, a poll reads new articles and nothing of an open gap.
             pieces = [span]
-            for hidden in self._open_gaps_in(poll.feed, span):
-                pieces = without(pieces, hidden)
+            for open_gap in self._open_gaps_in(poll.feed, span):
+                pieces = without(pieces, open_gap)
             for piece in pieces:
                 self._add_span(poll.feed, piece)
         if poll.caught_up and complete_to and not gap:
-            complete_to = max(complete_to, poll.at)  # a clock that jumps back takes nothing back
+            complete_to = max(complete_to, poll.at)  # unchanged if the clock has jumped back
         elif poll.caught_up:
             complete_to = poll.at
         self._record_feed(poll, filing, complete_to, trouble, new)
         return gap
 
-    def record_backfill_page(self, stretch: BackfillPage, filing: Filing) -> None:
-        """Record how far a walk through the past has come, and close the gaps that it has filled."""
-        newest = max((entry.published for entry in stretch.entries if entry.published), default=None)
+    def record_backfill_page(self, page: BackfillPage, filing: Filing) -> None:
+        """Record how far a backfill has read; close the gaps it has filled. The caller begins the transaction."""
+        newest = max((entry.published for entry in page.entries if entry.published), default=None)
         self._db.execute(
             statements.UPSERT_BACKFILLED_FEED,
             {
-                "id": stretch.feed,
+                "id": page.feed,
                 "categories": json.dumps(filing.categories, ensure_ascii=False),
                 "author": filing.author,
                 "newest": to_text(newest),
-                "floor": to_text(stretch.oldest_available),
+                "floor": to_text(page.oldest_available),
             },
         )
-        if stretch.covered:
-            self._add_span(stretch.feed, stretch.covered)
-            self._close_gaps(stretch.feed, stretch.at)
+        if page.covered:
+            self._add_span(page.feed, page.covered)
+            self._close_gaps(page.feed, page.at)
 
     def _record_feed(
         self, poll: Poll, filing: Filing, complete_to: datetime | None, trouble: float, new: int
@@ -111,14 +134,14 @@ class FeedIndex:
                 "at": at,
                 "success": None if error else at,
                 "newest": to_text(newest),
-                "ground": to_text(known_to(poll)) if poll.caught_up else None,
+                "ground": to_text(known_until(poll)) if poll.caught_up else None,
                 "complete_to": to_text(complete_to),
                 "kind": error.kind if error else None,
                 "error": error.reason if error else None,
                 "trouble": trouble if error else 0.0,
                 "pages": poll.pages,
                 "new": new,
-                # One that broke off, or found nothing changed, leaves those that vouch for what was read before.
+                # A poll that broke off, or found the list unchanged, keeps the validators of the last whole read.
                 "is_read": int(poll.caught_up and not poll.unchanged),
                 "etag": poll.validators.etag if poll.validators and poll.caught_up else None,
                 "last_modified": poll.validators.modified if poll.validators and poll.caught_up else None,
@@ -128,10 +151,13 @@ class FeedIndex:
     # Spans
 
     def spans(self, feed: str | None = None) -> dict[str, list[Span]]:
-        """The stretches in which feeds are known whole, the earliest first; of one feed, or of all."""
+        """Return the spans in which feeds are complete, the earliest first: feed id -> spans.
+
+        :param feed: of this feed only; None for all feeds that have any
+        """
         result: dict[str, list[Span]] = {}
         query = 'SELECT feed, start, "end" FROM spans WHERE feed = coalesce(?, feed) ORDER BY feed, start'
-        for row in self._db.execute(query, [feed]):
+        for row in self._rows(query, [feed]):
             result.setdefault(row["feed"], []).append(row_mapping.span(row))
         return result
 
@@ -153,15 +179,13 @@ class FeedIndex:
     # Gaps
 
     def gaps(self) -> list[Gap]:
-        """What is still open of the gaps, by feed and time."""
-        rows = self._db.execute(
-            'SELECT feed, start, "end" FROM gaps WHERE closed IS NULL ORDER BY feed, start'
-        ).fetchall()
+        """Return the open gaps, by feed and time; of a gap that is filled in part, what is left."""
+        rows = self._rows('SELECT feed, start, "end" FROM gaps WHERE closed IS NULL ORDER BY feed, start')
         spans = self.spans() if rows else {}
         return [
-            Gap(row["feed"], hole.start, hole.end)
+            Gap(row["feed"], left.start, left.end)
             for row in rows
-            for hole in holes(row_mapping.span(row), spans.get(row["feed"], []))
+            for left in uncovered(row_mapping.span(row), spans.get(row["feed"], []))
         ]
 
     def _open_gap(self, gap: Gap, noticed: datetime) -> None:
@@ -170,7 +194,7 @@ class FeedIndex:
             'INSERT INTO gaps (feed, start, "end", noticed) VALUES (?, ?, ?, ?)',
             [gap.feed, start, to_text(gap.end), to_text(noticed)],
         )
-        # Up to its own end the last span was whole when it was read, but what came in late since was not seen.
+        # The last span was complete up to its end when it was read, but articles that came in late were not seen.
         self._db.execute("DELETE FROM spans WHERE feed = ? AND start >= ?", [gap.feed, start])
         self._db.execute('UPDATE spans SET "end" = ? WHERE feed = ? AND "end" > ?', [start, gap.feed, start])
 
@@ -185,59 +209,46 @@ class FeedIndex:
         rows = self._db.execute(
             'SELECT id, start, "end" FROM gaps WHERE feed = ? AND closed IS NULL', [feed]
         ).fetchall()
-        known = self.spans(feed).get(feed, []) if rows else []
-        filled = [row["id"] for row in rows if not holes(row_mapping.span(row), known)]
+        spans = self.spans(feed).get(feed, []) if rows else []
+        filled = [row["id"] for row in rows if not uncovered(row_mapping.span(row), spans)]
         self._db.conn.executemany("UPDATE gaps SET closed = ? WHERE id = ?", [(to_text(at), gap) for gap in filled])
 
-    # Rhythms
+    # Arrival rates
 
     def arrival_rates(self) -> dict[str, ArrivalRate]:
-        """What was learned of each feed's rhythm."""
-        return {row["feed"]: row_mapping.arrival_rate(row) for row in self._db.execute("SELECT * FROM rhythms")}
+        """Return the learned arrival rate of each feed, by its id."""
+        return {row["feed"]: row_mapping.arrival_rate(row) for row in self._rows("SELECT * FROM rhythms")}
 
-    def record_arrival_rate(self, feed: str, arrival_rate: ArrivalRate) -> None:
-        """Keep what was learned of a feed's rhythm."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO rhythms (feed, seconds, arrivals, until) VALUES (?, ?, ?, ?)",
-            [feed, json.dumps(arrival_rate.seconds), json.dumps(arrival_rate.arrivals), to_text(arrival_rate.until)],
-        )
-
-    # Hosts
-
-    def backoffs(self) -> list[HostBackoff]:
-        """The hosts that asked for rest and have not answered since."""
-        return [row_mapping.backoff(row) for row in self._db.execute("SELECT * FROM rests")]
-
-    def record_backoff(self, backoff: HostBackoff) -> None:
-        """Remember that a host wants rest."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO rests (host, until, strikes, stated, reason, kind) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                backoff.host,
-                to_text(backoff.until),
-                backoff.failures,
-                int(backoff.from_retry_after),
-                backoff.reason,
-                backoff.kind,
-            ],
-        )
-
-    def end_backoff(self, host: str) -> None:
-        """Forget a host's rest."""
-        self._db.execute("DELETE FROM rests WHERE host = ?", [host])
+    def commit_arrival_rate(self, feed: str, arrival_rate: ArrivalRate) -> None:
+        """Record a feed's arrival rate."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO rhythms (feed, seconds, arrivals, until) VALUES (?, ?, ?, ?)",
+                [
+                    feed,
+                    json.dumps(arrival_rate.seconds),
+                    json.dumps(arrival_rate.arrivals),
+                    to_text(arrival_rate.until),
+                ],
+            )
 
     # Snapshots
 
-    def snapshot(self) -> dict[str, list[list[Any]]]:
-        """All that is known of how far lists were read: by table, its columns' names and then its rows."""
-        return {table: self._whole(table) for table in LEDGER_TABLES}
+    def log_snapshot(self, now: datetime) -> None:
+        """Write a snapshot of how far all lists were read to the journal."""
+        with self._transaction():
+            self._log.note(EventKind.LEDGER, now, dump_ledger(self.snapshot()))
 
-    def _whole(self, table: str) -> list[list[Any]]:
-        found = self._db.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - one of ours
-        return [[column[0] for column in found.description], *map(list, found.fetchall())]
+    def snapshot(self) -> dict[str, list[list[Any]]]:
+        """Return the tables that say how far lists were read: table -> its column names, then its rows."""
+        return {table: self._dump_table(table) for table in LEDGER_TABLES}
+
+    def _dump_table(self, table: str) -> list[list[Any]]:
+        cursor = self._db.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - one of ours
+        return [[column[0] for column in cursor.description], *map(list, cursor.fetchall())]
 
     def restore(self, snapshot: Mapping[str, Sequence[Sequence[Any]]]) -> None:
-        """Put a snapshot in the place of what is known."""
+        """Replace the tables with those of a snapshot. The caller begins the transaction."""
         for table in LEDGER_TABLES:
             columns, *rows = snapshot[table]
             self._db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - one of ours

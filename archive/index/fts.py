@@ -1,4 +1,4 @@
-"""The words of every version, for search: written whenever a version is."""
+"""The full-text index: the words of every version, written with the version."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SUPERSEDE = """
     UPDATE searchable SET until = min(coalesce(until, :at), :at) WHERE docid = :docid AND number < :number
 """
 _BATCH = 1000  # versions whose words are in memory at once
-_WRITE = "INSERT INTO words (rowid, text, title, media, symbols) VALUES (?, ?, ?, ?, ?)"
-_FORGET = "INSERT INTO words (words, rowid, text, title, media, symbols) VALUES ('delete', ?, ?, ?, ?, ?)"
+_INSERT_WORDS = "INSERT INTO words (rowid, text, title, media, symbols) VALUES (?, ?, ?, ?, ?)"
+_DELETE_WORDS = "INSERT INTO words (words, rowid, text, title, media, symbols) VALUES ('delete', ?, ?, ?, ?, ?)"
 _MISSING = """
     SELECT r.docid, r.number, r.published, r.fetched_at, r.title, r.media, r.symbols, texts.text
     FROM revisions r LEFT JOIN texts USING (docid, number)
@@ -31,12 +31,12 @@ _MISSING = """
 """
 
 # A row of ``revisions``, with docid, number, published, fetched_at, title, media and symbols; and its plain text, or
-# None when it is not kept.
+# None if it is not stored.
 Version = tuple[dict[str, Any] | statements.Row, str | None]
 
 
 def add_words(database: Database, versions: Iterable[Version]) -> None:
-    """Make versions searchable, and those before them only as of times before they were observed."""
+    """Make versions searchable. Earlier versions of their articles are found only as of earlier times."""
     written = []
     for row, text in versions:
         names = {"docid": row["docid"], "number": row["number"], "at": row["fetched_at"]}
@@ -44,26 +44,26 @@ def add_words(database: Database, versions: Iterable[Version]) -> None:
         if row["number"] != 1:
             database.execute(_SUPERSEDE, names)
         written.append([id_, *_columns(text, row["title"], row["media"], json.loads(row["symbols"]))])
-    # Together, and last: before each statement that has a trigger FTS5 writes out what it has gathered, and one
-    # version's words at a time cost three times as much. See D117.
-    database.conn.executemany(_WRITE, written)
+    # All words together, after all versions: FTS5 flushes its buffer before each statement that has a trigger, and
+    # writing the words of one version at a time takes three times as long. See D117.
+    database.conn.executemany(_INSERT_WORDS, written)
 
 
-def complete_words(database: Database, known: Revision, article: Article) -> None:
-    """Add what was not drawn from a version's page when it was made searchable.
+def complete_words(database: Database, revision: Revision, article: Article) -> None:
+    """Add what was not extracted from a version's page when it was made searchable.
 
-    :param known: the version as it was made searchable, without a text
+    :param revision: the version as it was made searchable, without a text
     """
     id_ = database.execute(
-        "SELECT id FROM searchable WHERE docid = ? AND number = ?", [known.docid, known.number]
+        "SELECT id FROM searchable WHERE docid = ? AND number = ?", [revision.docid, revision.number]
     ).fetchone()["id"]
-    # An index of words alone must be told what it is to forget.
-    database.execute(_FORGET, [id_, *_columns(None, known.title, known.media, known.symbols)])
-    database.execute(_WRITE, [id_, *_columns(article.text, known.title, article.media, article.symbols)])
+    # The table holds no text: FTS5 needs the old words to delete them.
+    database.execute(_DELETE_WORDS, [id_, *_columns(None, revision.title, revision.media, revision.symbols)])
+    database.execute(_INSERT_WORDS, [id_, *_columns(article.text, revision.title, article.media, article.symbols)])
 
 
 def add_missing_words(database: Database) -> None:
-    """Make every version searchable that is not: of an older index, or taken over from another."""
+    """Make every version searchable that is not: of an older index, or carried over from another."""
     missing: Iterator[statements.Row] = database.execute(_MISSING)
     while batch := list(islice(missing, _BATCH)):
         add_words(database, [(row, row["text"]) for row in batch])

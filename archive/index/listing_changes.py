@@ -1,4 +1,4 @@
-"""What counts as a change, when a listing names an article again. Pure."""
+"""Decides what counts as a change when a listing names an article again. Pure."""
 
 from __future__ import annotations
 
@@ -10,35 +10,38 @@ from archive.model.feed import Entry, ListingChange
 
 @dataclass(frozen=True, slots=True)
 class ListedFields:
-    """What listings say of an article and may say otherwise later."""
+    """The fields of a listing's item whose changes are recorded."""
 
-    title: str  # "": none has said
+    title: str  # "": no listing has one
     modified: datetime | None
 
 
-def change(entry: Entry, seen: datetime, here: ListedFields, last: ListedFields) -> ListingChange | None:
-    """What a listing says anew of an article; None when nothing.
+def change(entry: Entry, seen: datetime, last_of_feed: ListedFields, last: ListedFields) -> ListingChange | None:
+    """Return how a listing has changed what is known of an article; None if it has not.
 
-    Each feed's listing is compared with itself: two that never agree would else take turns in changing the article,
-    at every poll. What another feed's listing has said already is no news either. What a listing leaves out, it
-    does not take back. See D31.
+    Each feed's listing is compared with its own last fields: otherwise two listings that never agree would change the
+    article in turns, at every poll. What another feed's listing has said already is no change either. A field that a
+    listing omits keeps its value. See D31.
 
-    :param here: what the same feed's listing said last; what the first one of any said, when this one said no other
-    :param last: what any listing said last
+    :param seen: when the listing was read
+    :param last_of_feed: the last fields in the same feed's listing; if it never changed, the first in any listing
+    :param last: the last fields in any listing
     """
-    if _heard(entry, here) == here:
+    if _merged(entry, last_of_feed) == last_of_feed:
         return None
-    now = _heard(entry, last)
+    now = _merged(entry, last)
     if now == last:
         return None
-    return ListingChange(entry.docid, seen, now.title, now.modified, now.title not in (here.title, last.title))
+    return ListingChange(
+        entry.docid, seen, now.title, now.modified, now.title not in (last_of_feed.title, last.title)
+    )
 
 
 def is_edit(change: ListingChange, last: ListedFields) -> bool:
-    """Whether a change replaces what was known, and does not only add to it."""
+    """Return whether a change replaces a known field, and does not only add one."""
     retitled = bool(last.title) and change.title != last.title
     return retitled or (last.modified is not None and change.modified != last.modified)
 
 
-def _heard(entry: Entry, before: ListedFields) -> ListedFields:
+def _merged(entry: Entry, before: ListedFields) -> ListedFields:
     return ListedFields(entry.title or before.title, entry.modified or before.modified)

@@ -1,8 +1,8 @@
-"""Apply a journal event to the index."""
+"""Applies a journal event to the index."""
 
 from __future__ import annotations
 
-from archive.index import images, statements
+from archive.index import images, queues
 from archive.index.database import Database
 from archive.index.entries import EntryIndex
 from archive.index.feeds import FeedIndex
@@ -19,27 +19,27 @@ from archive.journal.journal import Event
 from archive.model.errors import ArchiveError
 
 
-def replay(event: Event, database: Database, entry_index: EntryIndex, ledger: FeedIndex) -> None:
-    """Do again what an event of the journal says was done; the transaction has begun.
+def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedIndex) -> None:
+    """Apply an event of the journal. The caller begins the transaction.
 
-    :raises ArchiveError: it is of a kind that this program does not know
+    :raises ArchiveError: this program does not know the event's kind
     """
     document = event.document
     match event.kind:
         case EventKind.SIGHTED:
             said = load_sighted(document)
-            entry_index.add_entries(said.feed, event.at, said.entries, said.failures, said.hosts, moved=said.moved)
-            entry_index.insert_listings(said.listings, event.at)
+            entries.add_entries(said.feed, event.at, said.entries, said.failures, said.hosts, moved=said.moved)
+            entries.insert_listings(said.listings, event.at)
         case EventKind.SETTLED:
-            ledger.settle(*load_settled(document))
+            feeds.replace_source(*load_settled(document))
         case EventKind.RELEASED:
-            statements.release(database, event.at, parked=load_released(document))
+            queues.release(database, event.at, parked=load_released(document))
         case EventKind.BROUGHT_TO_DATE:
-            statements.clamp_future_times(database, *load_brought_to_date(document))
+            queues.clamp_future_times(database, *load_brought_to_date(document))
         case EventKind.IMAGES:
             images.record(database, *load_images(document))
         case EventKind.LEDGER:
-            ledger.restore(load_ledger(document))
+            feeds.restore(load_ledger(document))
         case _:
             raise ArchiveError(
                 f"the journal has a record of a kind unknown to this finarchive: {event.kind!r}: upgrade"

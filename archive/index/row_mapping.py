@@ -1,4 +1,4 @@
-"""Rows of the index to records, and back. Pure."""
+"""Maps rows of the index to records, and records to rows. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from archive.model.times import to_text, to_time
 
 
 def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[str, Any]:
-    """A new row of ``entries``.
+    """Return a new row of ``entries``.
 
-    :param feed: whose listing named it first
+    :param feed: the feed whose listing named the entry first
     """
     return {
         "docid": entry.docid,
@@ -52,7 +52,7 @@ def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[
 
 
 def pending(row: Row) -> PendingEntry:
-    """A row of ``entries`` with its ``feeds`` as a JSON list and what listings say by now."""
+    """Map a row of ``entries``, with ``feeds`` as a JSON list and title and mtime as in the last change."""
     entry = Entry(
         docid=row["docid"],
         url=row["url"],
@@ -81,7 +81,7 @@ def pending(row: Row) -> PendingEntry:
 
 
 def revision(row: Row) -> Revision:
-    """A row of ``revisions``."""
+    """Map a row of ``revisions``."""
     return Revision(
         docid=row["docid"],
         number=row["number"],
@@ -105,8 +105,8 @@ def revision(row: Row) -> Revision:
     )
 
 
-def known(row: Row) -> ArticleState:
-    """A row of :data:`SELECT_KNOWN`."""
+def article_state(row: Row) -> ArticleState:
+    """Map a row of :data:`archive.index.statements.SELECT_STATES`."""
     archived_at = datetime.fromisoformat(row["archived_at"])
     return ArticleState(
         revision(row),
@@ -120,7 +120,7 @@ def known(row: Row) -> ArticleState:
 
 
 def observation(row: Row) -> Observation:
-    """A row of ``observations``."""
+    """Map a row of ``observations``."""
     return Observation(
         docid=row["docid"],
         at=datetime.fromisoformat(row["at"]),
@@ -135,7 +135,7 @@ def observation(row: Row) -> Observation:
 
 
 def feed_history(row: Row) -> FeedHistory:
-    """A row of ``feeds``."""
+    """Map a row of ``feeds``."""
     return FeedHistory(
         feed=row["id"],
         filing=Filing(tuple(json.loads(row["categories"])), row["author"]),
@@ -153,7 +153,7 @@ def feed_history(row: Row) -> FeedHistory:
 
 
 def backoff(row: Row) -> HostBackoff:
-    """A row of ``backoffs``."""
+    """Map a row of ``rests``."""
     return HostBackoff(
         row["host"],
         datetime.fromisoformat(row["until"]),
@@ -165,23 +165,23 @@ def backoff(row: Row) -> HostBackoff:
 
 
 def span(row: Row) -> Span:
-    """A row of ``spans``, or of another table with a start and an end."""
+    """Map a row of ``spans``, or of another table with a start and an end."""
     return Span(datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
 
 
 def arrival_rate(row: Row) -> ArrivalRate:
-    """A row of ``arrival_rates``."""
+    """Map a row of ``rhythms``."""
     return ArrivalRate(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
 
 
 def counts(row: Row) -> Counts:
-    """A row with how many entries there are, wait and are parked."""
+    """Map a row with the numbers of all, pending and parked entries."""
     entries, pending, parked = row["entries"], row["pending"], row["parked"]
     return Counts(entries, entries - pending - parked, pending, parked)
 
 
 def revision_row(revision: Revision) -> dict[str, Any]:
-    """A new row of ``revisions``."""
+    """Return a new row of ``revisions``."""
     return {
         "docid": revision.docid,
         "number": revision.number,
@@ -198,17 +198,17 @@ def revision_row(revision: Revision) -> dict[str, Any]:
     }
 
 
-def facts_row(stated: Any) -> dict[str, Any]:
-    """The columns of ``revisions`` that hold what a page says: of an Article or a Revision."""
+def facts_row(source: Any) -> dict[str, Any]:
+    """Return the columns of ``revisions`` that hold what a page says, from an Article or a Revision."""
     return {
-        "url": stated.url,
-        "updated": to_text(stated.updated),
-        "media": stated.media,
-        "keywords": to_json(stated.keywords, ascii_only=False),
-        "symbols": to_json(stated.symbols),
+        "url": source.url,
+        "updated": to_text(source.updated),
+        "media": source.media,
+        "keywords": to_json(source.keywords, ascii_only=False),
+        "symbols": to_json(source.symbols),
         "pictures": to_json(
-            [{"url": each.url, "caption": each.caption} for each in stated.pictures], ascii_only=False
+            [{"url": each.url, "caption": each.caption} for each in source.pictures], ascii_only=False
         ),
-        "editor": stated.editor,
-        "original_title": stated.original_title,
+        "editor": source.editor,
+        "original_title": source.original_title,
     }

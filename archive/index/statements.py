@@ -1,20 +1,12 @@
-"""The longer statements, times as the index has them, and the index's errors in words."""
+"""The longer SQL statements of the index."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from archive.index.database import Database
-from archive.model.times import to_text
 
 Row = sqlite3.Row
-# What is fetched and may have to wait: tables, and what they call it.
-_WAITING = {"entries": "pending", "images": "wanted"}
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
                          content, symbols, withdrawn, foreign_site, carrier, first_seen, due, status)
@@ -27,7 +19,7 @@ INSERT_ENTRY = """
         withdrawn = excluded.withdrawn, foreign_site = excluded.foreign_site, carrier = excluded.carrier,
         due = excluded.due, status = 'pending', attempts = 0, failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
-"""  # an item that could not be read before and can be now
+"""  # an item that could not be parsed before and can be now
 INSERT_OBSERVATION = """
     INSERT INTO observations (docid, at, outcome, revision, again, returned, given_up, kind, evidence, status,
                               digest, file, "offset")
@@ -51,7 +43,7 @@ COUNT_FAILURES = """
 SELECT_FILES = """
     SELECT path, number, sha256, max(number) OVER (PARTITION BY docid) AS newest FROM revisions
 """
-SELECT_PROMISED = "SELECT path FROM entries WHERE status = 'pending' AND path IS NOT NULL AND revision = 0"
+SELECT_RESERVED_PATHS = "SELECT path FROM entries WHERE status = 'pending' AND path IS NOT NULL AND revision = 0"
 SELECT_CONTRADICTIONS = """
     SELECT docid, 'it counts as archived, and has no version' AS wrong FROM entries
     WHERE status = 'archived' AND docid NOT IN (SELECT docid FROM revisions)
@@ -71,8 +63,8 @@ SELECT_CONTRADICTIONS = """
     SELECT docid, 'its version ' || number || ' cannot be searched for' FROM revisions AS r
     WHERE NOT EXISTS (SELECT 1 FROM searchable AS s WHERE s.docid = r.docid AND s.number = r.number)
 """
-# When a listing last said something else: nothing more, where that is what the look has just seen. It is compared and
-# not told by the clock: between a look and its commit another poll may have come. See D75.
+# When a listing last changed; NULL if the fetch has just seen that change. The fields are compared, not the times:
+# another poll may have been committed between the fetch and its commit. See D75.
 STILL_CHANGED = """iif(
     changed IS NULL OR (
         content IS :content AND withdrawn = :withdrawn AND symbols = :listed_symbols
@@ -82,7 +74,7 @@ STILL_CHANGED = """iif(
                      modified) IS :listed_modified
     ), NULL, changed)
 """
-# One whose listing carries the text, and says something else by now, is not given up.
+# An entry whose text is in a listing that has changed since stays pending.
 RECORD_FAILED_FETCH = f"""
     UPDATE entries SET tried = :at, failure_kind = :kind, failure = :evidence,
         (status, attempts, due) = (
@@ -119,8 +111,8 @@ UPSERT_BACKFILLED_FEED = """
 UPSERT_SPAN = """
     INSERT INTO spans (feed, start, "end") VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "end" = excluded."end"
 """
-# An entry that neither waits nor is parked is archived; and those two are few, with indexes of their own. Rows are
-# never deleted, so that the last rowid is their number.
+# An entry that is neither pending nor parked is archived. Pending and parked entries are few, and have indexes of
+# their own. Rows are never deleted, so the largest rowid is the number of entries.
 COUNT_ENTRIES = """
     SELECT (SELECT coalesce(max(rowid), 0) FROM entries) AS entries,
            (SELECT count(*) FROM entries WHERE status = 'pending') AS pending,
@@ -137,11 +129,7 @@ COUNT_LISTINGS = """
     SELECT feed, count(*) AS entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked
     FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) GROUP BY feed
 """
-_BRING_TO_DATE = """
-    UPDATE {table} SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
-    WHERE status = '{waiting}' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
-"""
-# What listings say by now: of title and mtime, what was said last.
+# Entries as listings describe them now: title and mtime are those of the last change.
 _PENDING = """
     SELECT docid, url, host,
            coalesce((SELECT c.title FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
@@ -158,65 +146,36 @@ SELECT_DUE = f"""{_PENDING}
         AND docid NOT IN (SELECT value FROM json_each(?))
     ORDER BY attempts, published DESC LIMIT ?
 """  # noqa: S608 - of constants
-# Of those that are due for their age or because a list has news of them. Two searches, for each has an index. One
-# that was tried later than now was tried, and put off, under a clock that was ahead.
+# Articles that are due for their age, or because a listing has changed. Two SELECTs, because each uses an index of
+# its own. An article whose last attempt is later than now was postponed while the clock was ahead: it is due.
 _MAY_BE_TRIED = "(due <= :now AND (tried IS NULL OR tried < :tried) OR tried > :now)"
-_FETCHES = f"""
+_RECHECKS = f"""
     SELECT docid FROM entries WHERE status = 'archived' AND changed IS NOT NULL AND {_MAY_BE_TRIED}{{host}}
     UNION
     SELECT docid FROM entries WHERE status = 'archived' AND recheck <= :now AND {_MAY_BE_TRIED}{{host}}
 """  # noqa: S608 - of constants
 COUNT_RECHECKS = f"""
-    SELECT host, count(*) AS n FROM entries WHERE docid IN ({_FETCHES.format(host="")}) GROUP BY host
+    SELECT host, count(*) AS n FROM entries WHERE docid IN ({_RECHECKS.format(host="")}) GROUP BY host
 """  # noqa: S608 - of constants
 SELECT_RECHECKS = f"""{_PENDING}
-    WHERE docid IN ({_FETCHES.format(host=" AND host = :host")})
-        AND docid NOT IN (SELECT value FROM json_each(:in_hand))
-    ORDER BY changed IS NULL, idle, published DESC LIMIT :most
+    WHERE docid IN ({_RECHECKS.format(host=" AND host = :host")})
+        AND docid NOT IN (SELECT value FROM json_each(:in_flight))
+    ORDER BY changed IS NULL, idle, published DESC LIMIT :limit
 """  # noqa: S608 - of constants
-SELECT_KNOWN = """
-    SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone, entries.idle, entries.recheck,
+SELECT_STATES = """
+    SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone,
            coalesce(texts.text, 'not kept') != '' AS has_text
-    FROM json_each(?) AS asked CROSS JOIN entries ON entries.docid = asked.value
+    FROM json_each(?) AS wanted CROSS JOIN entries ON entries.docid = wanted.value
     JOIN revisions r ON r.docid = entries.docid AND r.number = entries.revision
     JOIN revisions first ON first.docid = entries.docid AND first.number = 1
     LEFT JOIN texts ON texts.docid = r.docid AND texts.number = r.number
 """
-SELECT_FOUND = """
+SELECT_ENTRY = """
     SELECT entries.*, (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries WHERE docid = ? OR docid = (SELECT docid FROM revisions WHERE path = ?)
 """
 
 
 def to_json(values: Sequence[object], *, ascii_only: bool = True) -> str:
-    """A list as the index has it."""
+    """Return a list as a JSON column of the index."""
     return json.dumps(values, ensure_ascii=ascii_only) if values else "[]"  # most are empty, and dumps is slow
-
-
-def release(database: Database, now: datetime, *, parked: bool) -> int:
-    """Make what waits due, and with ``parked`` what was given up too.
-
-    :return: how many entries and pictures that were
-    """
-    released = 0
-    for table, waiting in _WAITING.items():
-        released += database.execute(
-            f"UPDATE {table} SET due = ?, tried = NULL WHERE status = '{waiting}' AND due > ?",  # noqa: S608 - of ours
-            [to_text(now)] * 2,
-        ).rowcount
-        if parked:
-            released += database.execute(
-                f"""UPDATE {table} SET status = '{waiting}', attempts = 0, due = ?, tried = NULL
-                   WHERE status = 'parked' AND url IS NOT NULL""",  # noqa: S608 - of ours
-                [to_text(now)],
-            ).rowcount
-    return int(released)
-
-
-def clamp_future_times(database: Database, now: datetime, latest: datetime) -> int:
-    """Let nothing that waits be tried later than ``now``, or due later than ``latest``; return how much did."""
-    times = {"now": to_text(now), "latest": to_text(latest)}
-    return sum(
-        int(database.execute(_BRING_TO_DATE.format(table=table, waiting=waiting), times).rowcount)
-        for table, waiting in _WAITING.items()
-    )

@@ -12,10 +12,10 @@ from archive.files.hashing import sha256_of_file
 from archive.files.layout import (
     HISTORY_FOLDER,
     IMAGES_FOLDER,
-    history_path,
     index_path,
     inner_path,
     journal_path,
+    revision_path,
 )
 from archive.index.log import OTHERS
 from archive.integrity.manifest_check import Problem, check_manifests
@@ -54,7 +54,7 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
         problems += _check_files(root, recorded | images, read)
         suspect = {problem.path for problem in problems if problem.kind in ("missing", "tampered", "extra")}
         if suspect:  # a daemon may have written in the meantime
-            suspect -= store.articles.promised()
+            suspect -= store.articles.reserved_paths()
             problems = [problem for problem in problems if problem.kind != "extra" or problem.path in suspect]
             after, before = _recorded_files(store) | dict(store.images.files()), recorded | images
             changed = {path for path in suspect if after.get(path) != before.get(path)}
@@ -69,16 +69,14 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, wh
 
 def _recorded_files(store: Store) -> dict[str, str]:
     """Return the recorded sha256 of each version's file by path; the newest version has the article's path."""
-    recorded: dict[str, str] = {}
-    for path, number, newest, sha256 in store.articles.all_files():
-        recorded[path if number == newest else str(history_path(path, number))] = sha256
-    return recorded
+    files = store.articles.all_files()
+    return {revision_path(path, number, newest): sha256 for path, number, newest, sha256 in files}
 
 
 def _event_offsets(store: Store) -> dict[str, set[int]]:
     """Return by journal file the offsets of events that the index has: all fetches, and the last of other events."""
-    offsets = store.articles.places_by_file()
-    if position := store.journal_positions().get(OTHERS):
+    offsets = store.articles.journal_offsets()
+    if position := store.log.positions().get(OTHERS):
         offsets.setdefault(position.file, set()).add(position.offset)
     return offsets
 

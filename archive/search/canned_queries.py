@@ -1,6 +1,6 @@
-"""Questions to the index that people ask again and again, as SQL with names to fill in. Pure.
+"""Common queries of the index, as SQL with named parameters. Pure.
 
-Whoever serves the index to people offers them beside its tables. What is filled in is bound.
+The web view offers them beside the tables. The parameters are bound, not inserted into the text.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CannedQuery:
-    """A question, asked of the index as it stands now."""
+    """A query of the current index."""
 
-    name: str  # stands in its address
+    name: str  # part of its URL
     title: str
     description: str
     sql: str
@@ -26,7 +26,7 @@ _ARTICLE = """
 FROM searchable AS v JOIN revisions AS r ON r.docid = v.docid AND r.number = v.number
 """.strip()
 
-QUESTIONS = (
+CANNED_QUERIES = (
     CannedQuery(
         "articles_of_day",
         "某日的文章",

@@ -1,4 +1,4 @@
-"""Versions in the order in which they came into the index: a part of it, for whoever follows what is new."""
+"""The changefeed: versions in the order in which they came into the index, for alerts and followers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from archive.index import statements
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
+from archive.index.part import IndexPart
 from archive.model.results import Change
 from archive.model.times import to_text
 from archive.query.compiler import CompiledQuery
@@ -18,66 +19,68 @@ from archive.query.parser import Query, texts
 from archive.query.ranking import WeightedTerm, excerpt, find_matches, merged, term
 from archive.search.history import History
 
-# One writer commits, and numbers versions one after the other: whoever sees a number sees all before it, and what has
-# come since is what has a larger one. None is taken away again. See D100.
-_NEWEST = "SELECT coalesce(max(id), 0) AS id FROM searchable"
-# Along the numbers, from where one was: the cost is that of what has come since, however much is there.
+# One writer commits, and gives versions increasing ids. So a reader that sees an id sees all smaller ones too, and
+# what is new has a larger id. No id is ever deleted. See D100.
+_LAST_POSITION = "SELECT coalesce(max(id), 0) AS id FROM searchable"
+# In the order of the ids, from the last position on: the cost depends on what is new, not on the size of the index.
 _OF_WORDS = "words CROSS JOIN searchable v ON v.id = words.rowid WHERE words MATCH :match AND words.rowid"
 _OF_ALL = "searchable v WHERE v.id"
 _SELECT = "SELECT v.id FROM {source} > :after AND {source_id} <= :upto AND {where} ORDER BY {source_id} {limit}"
-_SELECT_NEWS = """
+_SELECT_CHANGES = """
     SELECT v.id AS position, r.*, t.text
-    FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
+    FROM json_each(?) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
     ORDER BY v.id
 """
-_FIRST, _EVERY = "v.number = 1", "v.number >= 1"
-_TIME = datetime.max.replace(tzinfo=UTC)
+_FIRST_VERSIONS = "v.number = 1"
+_ALL_VERSIONS = "v.number >= 1"
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
-class Changefeed:
-    """The index as it grows: a part of :class:`~archive.store.Store`, whose promises it keeps.
+class Changefeed(IndexPart):
+    """Versions by position. Errors as in :class:`~archive.store.Store`.
 
-    A position is the number of a version, and means: all up to it. Articles come with their first version; ``every``
-    asks for the later ones too.
+    A position is the id of a version in ``searchable``; as a cursor, it stands for all versions up to it. The
+    changefeed has the first version of each article, and with ``every`` also the later ones.
     """
 
-    def __init__(self, database: Database, path: Path, past: History) -> None:
-        self._db, self._path, self._past = database, path, past
+    def __init__(self, database: Database, path: Path, history: History) -> None:
+        super().__init__(database, path)
+        self._history = history
 
-    def newest(self) -> int:
-        """Where the index ends now; 0 when it is empty."""
-        return int(self._rows(_NEWEST, [])[0]["id"])
+    def last_position(self) -> int:
+        """Return the position of the last version; 0 if the index is empty."""
+        return int(self._rows(_LAST_POSITION)[0]["id"])
 
-    def between(self, query: Query, after: int, upto: int, most: int, *, every: bool = False) -> list[Change]:
-        """What of a stretch is as asked for, at most so much, the first to come first.
+    def between(self, query: Query, after: int, upto: int, limit: int, *, every: bool = False) -> list[Change]:
+        """Return the first changes that match a query, by position, at most ``limit``.
 
-        :param after: a position; what is up to it does not count
-        :param upto: a position; what is behind it does not count
+        :param after: only positions greater than this
+        :param upto: only positions up to this
         """
-        return self._read(query, self._ids(query, after, upto, f"LIMIT {most}", every))
+        return self._read(query, self._ids(query, after, upto, f"LIMIT {limit}", every))
 
-    def last(self, query: Query, after: int, upto: int, most: int, *, every: bool = False) -> list[Change]:
-        """The same, but the last of them."""
-        return self._read(query, self._ids(query, after, upto, f"DESC LIMIT {most}", every))
+    def last(self, query: Query, after: int, upto: int, limit: int, *, every: bool = False) -> list[Change]:
+        """Return the last changes that match a query, by position; parameters as in :meth:`between`."""
+        return self._read(query, self._ids(query, after, upto, f"DESC LIMIT {limit}", every))
 
     def count(self, query: Query, after: int, upto: int) -> int:
-        """How many articles of a stretch are as asked for."""
+        """Count the new articles that match a query; ``after`` and ``upto`` as in :meth:`between`."""
         return len(self._ids(query, after, upto, "", every=False))
 
     def keys(self) -> Iterator[tuple[str, int, int]]:
-        """Docid, number and position of every version, by docid and number, read one by one."""
+        """Yield docid, number and position of every version, by docid and number; read row by row."""
         with wrap_sqlite_errors(self._path):
             for row in self._db.execute("SELECT docid, number, id FROM searchable ORDER BY docid, number"):
                 yield row["docid"], row["number"], row["id"]
 
-    def version(self) -> int:
-        """A number that is another one whenever another process has changed the index."""
-        return int(self._rows("PRAGMA data_version", [])[0][0])
+    def data_version(self) -> int:
+        """Return a number that changes whenever another process commits to the index."""
+        return int(self._rows("PRAGMA data_version")[0][0])
 
     def _ids(self, query: Query, after: int, upto: int, limit: str, every: bool) -> list[int]:
-        conditions = CompiledQuery.of(query, to_text(_TIME) or "", _EVERY if every else _FIRST)
+        conditions = CompiledQuery.of(query, to_text(_END_OF_TIME) or "", _ALL_VERSIONS if every else _FIRST_VERSIONS)
         parameters: dict[str, Any] = conditions.parameters | {"after": after, "upto": upto}
         statement = _SELECT.format(
             source=_OF_WORDS if conditions.match else _OF_ALL,
@@ -89,11 +92,11 @@ class Changefeed:
 
     def _read(self, query: Query, ids: Sequence[int]) -> list[Change]:
         terms = [term(each, 0, 0) for each in texts(query)]
-        return [self._news(row, terms) for row in self._rows(_SELECT_NEWS, [json.dumps(ids)])]
+        return [self._change(row, terms) for row in self._rows(_SELECT_CHANGES, [json.dumps(ids)])]
 
-    def _news(self, row: statements.Row, terms: Sequence[WeightedTerm]) -> Change:
-        seen = find_matches(row["title"], row["text"] or "", terms)
-        snippet, marks = excerpt(seen)
+    def _change(self, row: statements.Row, terms: Sequence[WeightedTerm]) -> Change:
+        matches = find_matches(row["title"], row["text"] or "", terms)
+        snippet, marks = excerpt(matches)
         return Change(
             position=row["position"],
             docid=row["docid"],
@@ -104,15 +107,11 @@ class Changefeed:
             published=datetime.fromisoformat(row["published"]),
             observed=datetime.fromisoformat(row["fetched_at"]),
             media=row["media"],
-            feeds=tuple(self._past.feeds(row["docid"], _TIME)),
+            feeds=tuple(self._history.feeds(row["docid"], _END_OF_TIME)),
             symbols=tuple(json.loads(row["symbols"])),
             snippet=snippet,
-            title_marks=merged([mark for found in seen.in_title for mark in found])
-            if seen.title == row["title"]
+            title_marks=merged([mark for marks_of_term in matches.in_title for mark in marks_of_term])
+            if matches.title == row["title"]
             else (),
             snippet_marks=marks,
         )
-
-    def _rows(self, query: str, parameters: Any) -> list[statements.Row]:
-        with wrap_sqlite_errors(self._path):
-            return self._db.execute(query, parameters).fetchall()

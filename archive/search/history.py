@@ -1,22 +1,20 @@
-"""What was known of an article at some time, and nothing of later."""
+"""What was known of an article at a time, without anything that was observed later."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from archive.files.paths import CHINA
 from archive.index import row_mapping, statements
-from archive.index.database import Database
-from archive.index.errors import wrap_sqlite_errors
+from archive.index.part import IndexPart
 from archive.model.article import Revision
 from archive.model.times import to_text
 from archive.query.compiler import LISTED
 
-# Of looks that have seen the article, or seen that it is gone.
+# Outcomes of fetches that have seen the article.
 _SEEN = ("first", "revised", "same")
 
 _SELECT_SAME_STORY = """
@@ -28,25 +26,22 @@ _SELECT_SAME_STORY = """
     ORDER BY r.published, entries.first_seen, r.docid
 """
 
-# Of an entry whose listing's item could not be read, nothing is known but this.
+# The facts of an entry whose listing's item could not be parsed: nothing else of it is known.
 _UNREADABLE: dict[str, Any] = {
     "title": None, "path": None, "url": None, "published": None, "media": None, "status": "parked", "attempts": 0,
     "revisions": [], "gone": None, "observations": [],
 }  # fmt: skip
 
 
-class History:
-    """The index as it stood: a part of :class:`~archive.store.Store`, whose promises it keeps."""
-
-    def __init__(self, database: Database, path: Path) -> None:
-        self._db, self._path = database, path
+class History(IndexPart):
+    """The index as of a time. Errors as in :class:`~archive.store.Store`."""
 
     def as_of(self, docid: str, time: datetime) -> dict[str, Any] | None:
-        """What was known of an article.
+        """Return what was known of an article.
 
-        :param time: aware; what was observed later does not count
+        :param time: aware; what was observed later is left out
         :return: docid, title, path, url, published, media, feeds, status, attempts, failure, first_seen, revisions (a
-            list of Revision), gone (since when, as the index has times) and observations; None when nothing was known
+            list of Revision), gone (since when, a time as in the index) and observations; None if nothing was known
         """
         rows = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, to_text(time)])
         if not rows:
@@ -83,11 +78,11 @@ class History:
         }
 
     def same_story(self, docid: str, time: datetime) -> list[dict[str, Any]]:
-        """The entries whose newest versions told the same story as this one's then, the first to publish it first.
+        """Return the articles whose newest versions had the same story as this one's, the first to publish it first.
 
-        :param time: aware; what was observed later does not count
-        :return: docid, title, path, published (as the index has times), media and first (whether it published the
-            story first) of each, this one's too; empty when no other told it
+        :param time: aware; what was observed later is left out
+        :return: docid, title, path, published (as in the index), media and first (whether it published the story
+            first) of each, this article included; empty if no other had the story
         """
         rows = self._rows(_SELECT_SAME_STORY, {"docid": docid, "now": to_text(time)})
         if len(rows) < 2:
@@ -98,14 +93,14 @@ class History:
         rows = self._rows(
             "SELECT * FROM revisions WHERE docid = ? AND fetched_at <= ? ORDER BY number", [docid, to_text(time)]
         )
-        # A day's manifest is written when the day is over.
+        # A day's manifest is written after the day.
         versions = [row_mapping.revision(row) for row in rows]
         return [
             each if each.sealed and _is_over(each.sealed, time) else replace(each, sealed=None) for each in versions
         ]
 
     def gone(self, docid: str, time: datetime) -> str | None:
-        """Since when an article was known to be gone, as the index has times; None: it was not."""
+        """Return since when an article was known to be gone, a time as in the index; None if it was not."""
         return _gone_since(self._fetches(docid, time))
 
     def _fetches(self, docid: str, time: datetime) -> list[statements.Row]:
@@ -120,7 +115,7 @@ class History:
         return rows[0]["title"] if rows else first
 
     def _address(self, docid: str, entry: statements.Row, time: datetime) -> tuple[str | None, str | None]:
-        """The address that an entry had; without one, why its listing's item could not be read."""
+        """Return the address that an entry had, or None and why its listing's item could not be parsed."""
         rows = self._rows(
             "SELECT url, failure FROM addresses WHERE docid = ? AND until > ? ORDER BY until LIMIT 1",
             [docid, to_text(time)],
@@ -129,20 +124,16 @@ class History:
         return known["url"], known["failure"]
 
     def feeds(self, docid: str, time: datetime) -> list[str]:
-        """The feeds that an article was known to belong to, by id."""
+        """Return the ids of the feeds that an article was known to belong to, in order."""
         rows = self._rows(
             f"SELECT feed FROM listings WHERE docid = :docid AND {LISTED} ORDER BY feed",  # noqa: S608 - a constant
             {"docid": docid, "time": to_text(time)},
         )
         return [row["feed"] for row in rows]
 
-    def _rows(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[statements.Row]:
-        with wrap_sqlite_errors(self._path):
-            return self._db.execute(query, parameters).fetchall()
-
 
 def _gone_since(fetches: Sequence[statements.Row]) -> str | None:
-    """When an article was first found gone, of those looks that nothing has seen it after."""
+    """Return the time of the first fetch that found an article gone, after the last that saw it; None if none did."""
     since: str | None = None
     for fetch in fetches:
         if fetch["outcome"] in _SEEN:

@@ -1,4 +1,4 @@
-"""Finding versions by what they say, as of now or of some time: a part of the index."""
+"""Finds articles by their words, now or as of a time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import add_missing_words
+from archive.index.part import IndexPart
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
@@ -20,10 +20,11 @@ from archive.query.ranking import TermMatches, WeightedTerm, excerpt, find_match
 from archive.search.candidates import Candidates
 from archive.search.history import History
 
-# So many of the newest, and of the newest that have the words in their title, are read and ranked: 6 ms' worth (D72).
+# This many of the newest matches, and of the newest with the words in their title, are read and ranked, in 6 ms.
+# See D72.
 MAX_RANKED = 60
-# How rare a word is, is told by so many of the newest articles. See D116.
-SAMPLE = 100
+# The rarity of a word is measured in this many of the newest articles. See D116.
+SAMPLE_ARTICLES = 100
 
 _SELECT_EACH = "SELECT v.docid, v.number FROM searchable v WHERE {where} ORDER BY v.published, v.docid"
 _SELECT_LAST = """
@@ -32,12 +33,12 @@ _SELECT_LAST = """
         ORDER BY v.published DESC, v.docid DESC LIMIT :newest
     ) ORDER BY published, docid
 """
-_SELECT_NUMBERED = """
-    SELECT docid, number FROM json_each(?) AS asked JOIN searchable v ON v.id = asked.value ORDER BY asked.key
+_SELECT_BY_ID = """
+    SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
-_SELECT_READ = """
+_SELECT_TEXTS = """
     SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
-    FROM json_each(?) AS asked CROSS JOIN searchable v ON v.id = asked.value
+    FROM json_each(?) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
     ORDER BY v.published DESC, v.docid
@@ -48,60 +49,61 @@ _SELECT_VERSION = """
 """
 
 
-class Search:
-    """The index by its words: a part of :class:`~archive.store.Store`, whose promises it keeps.
+class Search(IndexPart):
+    """Full-text search. Errors and transactions as in :class:`~archive.store.Store`.
 
-    A time is aware; what was observed later does not count. None: all that is known counts.
+    Each ``time`` is aware; what was observed later is left out. None: nothing is left out.
     """
 
-    def __init__(self, database: Database, path: Path, past: History) -> None:
-        self._db, self._path, self._past = database, path, past
-        self._versions = Candidates(database)
+    def __init__(self, database: Database, path: Path, history: History) -> None:
+        super().__init__(database, path)
+        self._history = history
+        self._candidates = Candidates(database)
 
     def find(
         self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False, offset: int = 0
     ) -> list[Hit]:
-        """Articles whose newest version is as asked for, the best first.
+        """Return articles whose newest version matches a query, the best first.
 
         :param by_time: the newest first
-        :param offset: how many of the newest to leave out; the best are ranked among as many as are asked for, so
-            that of them the first have to be asked for too
+        :param offset: skip this many. Only with ``by_time``: the best are ranked among ``limit`` matches, so a later
+            page of them needs a larger ``limit``
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        asked = list(texts(query))
+        wanted = list(texts(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
-            if conditions.match is None or not asked or by_time:
-                numbers = self._versions.of(conditions, limit, offset)
-                found = self._read(numbers, [term(each, 0, 0) for each in asked])
+            if conditions.match is None or not wanted or by_time:
+                numbers = self._candidates.find(conditions, limit, offset)
+                found = self._read(numbers, [term(each, 0, 0) for each in wanted])
             else:
-                terms = self._weighted(asked, conditions.parameters["time"])
-                found = self._ranked(conditions, asked, terms, limit)
+                terms = self._weighted(wanted, conditions.parameters["time"])
+                found = self._ranked(conditions, wanted, terms, limit)
             return [self._hit(row, seen, time) for row, seen in found]
 
     def numbers(self, query: Query, limit: int, time: datetime) -> list[int]:
-        """The newest articles whose newest version is as asked for: their numbers in the index of words."""
+        """Return the ids in ``searchable`` of the newest articles whose newest version matches a query."""
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
-            return self._versions.of(conditions, limit)
+            return self._candidates.find(conditions, limit)
 
     def hits(self, numbers: Sequence[int], time: datetime) -> list[Hit]:
-        """Versions by their numbers in the index of words, the newest first."""
+        """Return versions by their ids in ``searchable``, the newest first."""
         with wrap_sqlite_errors(self._path):
             return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
 
     def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
-        """The articles published last of those whose newest version is as asked for, in the order of publication."""
+        """Return the last articles whose newest version matches a query, in the order of publication."""
         time = time or datetime.max.replace(tzinfo=UTC)
         numbers = self.numbers(query, limit, time)[::-1]
         with wrap_sqlite_errors(self._path):
-            found = self._rows(_SELECT_NUMBERED, [json.dumps(numbers)])
+            found = self._rows(_SELECT_BY_ID, [json.dumps(numbers)])
             return [self._record(self._version(row), time) for row in found]
 
     def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
-        """All articles whose newest version is as asked for, by the time of their publication, read one by one.
+        """Yield all articles whose newest version matches a query, by publication time; read row by row.
 
-        :param newest: only so many of them, those published last
+        :param newest: only this many, those published last
         """
         time = time or datetime.max.replace(tzinfo=UTC)
         conditions = CompiledQuery.of(query, to_text(time) or "")
@@ -114,53 +116,55 @@ class Search:
                 yield self._record(self._version(row), time)
 
     def add_missing(self) -> None:
-        """Make searchable what was put into the index behind our back."""
-        with wrap_sqlite_errors(self._path), self._db.atomic():
+        """Make searchable the versions that were copied into the index and are not searchable yet."""
+        with self._transaction():
             add_missing_words(self._db)
 
     def _ranked(
-        self, conditions: CompiledQuery, asked: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
+        self, conditions: CompiledQuery, wanted: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
     ) -> list[tuple[statements.Row, TermMatches]]:
-        most = max(MAX_RANKED, limit)
-        numbers = self._versions.of(conditions, most, enough=limit)
-        # When there are more, those that have it in their title are the likelier ones.
-        if len(numbers) == most:
-            numbers += self._versions.titled(conditions, asked, most)
+        max_ranked = max(MAX_RANKED, limit)
+        numbers = self._candidates.find(conditions, max_ranked, enough=limit)
+        # There may be more matches; those with the words in their title are the most relevant.
+        if len(numbers) == max_ranked:
+            numbers += self._candidates.find_in_titles(conditions, wanted, max_ranked)
         seen = self._read(numbers, terms)
-        usual = sum(len(each.text) for _, each in seen) / max(len(seen), 1)
-        # The newest of what answers equally well stays first.
-        return sorted(seen, key=lambda each: -score(each[1], terms, usual))[:limit]
+        mean_length = sum(len(each.text) for _, each in seen) / max(len(seen), 1)
+        # The sort is stable: of equal scores, the newest stays first.
+        return sorted(seen, key=lambda each: -score(each[1], terms, mean_length))[:limit]
 
-    def _weighted(self, asked: Sequence[Term], time: str) -> list[WeightedTerm]:
-        """What is asked for, the rarer the weightier."""
-        terms = [term(each, 0, 0) for each in asked]
-        if len(asked) == 1:
+    def _weighted(self, wanted: Sequence[Term], time: str) -> list[WeightedTerm]:
+        """Return the terms with weights: the rarer a term, the greater its weight."""
+        terms = [term(each, 0, 0) for each in wanted]
+        if len(wanted) == 1:
             return terms
-        newest = self._rows(_SELECT_READ, [json.dumps(self._versions.sample(time, SAMPLE))])
-        having = [sum(stands(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms]
-        return [term(each, n, len(newest)) for each, n in zip(asked, having, strict=True)]
+        newest = self._rows(_SELECT_TEXTS, [json.dumps(self._candidates.sample(time, SAMPLE_ARTICLES))])
+        frequencies = [
+            sum(stands(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms
+        ]
+        return [term(each, n, len(newest)) for each, n in zip(wanted, frequencies, strict=True)]
 
     def _read(
         self, numbers: Iterable[int], terms: Sequence[WeightedTerm]
     ) -> list[tuple[statements.Row, TermMatches]]:
-        """Versions, each once, the newest first, and what of the terms stands in them."""
-        read = self._rows(_SELECT_READ, [json.dumps(sorted(set(numbers)))])
+        """Return versions, each once, the newest first, and where the terms are in them."""
+        read = self._rows(_SELECT_TEXTS, [json.dumps(sorted(set(numbers)))])
         return [(row, find_matches(row["title"], row["text"] or "", terms)) for row in read]
 
     def _version(self, row: statements.Row) -> statements.Row:
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
 
-    def _hit(self, version: statements.Row, seen: TermMatches, time: datetime) -> Hit:
-        snippet, marks = excerpt(seen)
-        marked = [mark for found in seen.in_title for mark in found]
+    def _hit(self, version: statements.Row, matches: TermMatches, time: datetime) -> Hit:
+        snippet, marks = excerpt(matches)
+        title_marks = [mark for marks_of_term in matches.in_title for mark in marks_of_term]
         return Hit(
             docid=version["docid"],
             title=version["title"],
             path=version["path"],
             published=datetime.fromisoformat(version["published"]),
-            feeds=tuple(self._past.feeds(version["docid"], time)),
+            feeds=tuple(self._history.feeds(version["docid"], time)),
             snippet=snippet,
-            title_marks=merged(marked) if seen.title == version["title"] else (),
+            title_marks=merged(title_marks) if matches.title == version["title"] else (),
             snippet_marks=marks,
             media=version["media"],
             symbols=tuple(json.loads(version["symbols"])),
@@ -179,15 +183,12 @@ class Search:
             revision=version["number"],
             updated=to_time(version["updated"]),
             media=version["media"],
-            feeds=tuple(self._past.feeds(docid, time)),
+            feeds=tuple(self._history.feeds(docid, time)),
             keywords=tuple(json.loads(version["keywords"])),
             symbols=tuple(json.loads(version["symbols"])),
             editor=version["editor"],
             original_title=version["original_title"],
-            gone=to_time(self._past.gone(docid, time)),
+            gone=to_time(self._history.gone(docid, time)),
             sha256=version["sha256"],
             text=version["text"],
         )
-
-    def _rows(self, query: str, parameters: Any) -> list[statements.Row]:
-        return self._db.execute(query, parameters).fetchall()

@@ -1,16 +1,15 @@
-"""How many articles there are by hour, day, feed, medium and stock, now or as of a time: a part of the index."""
+"""Counts of articles by hour, day, feed, medium and stock, now or as of a time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from archive.index import row_mapping, statements
+from archive.index import row_mapping
 from archive.index.database import Database
-from archive.index.errors import wrap_sqlite_errors
+from archive.index.part import IndexPart
 from archive.model.fetch import Observation
 from archive.model.results import Facets, Hit, HourCount
 from archive.model.times import to_text, to_time
@@ -20,9 +19,9 @@ from archive.search.search import Search
 
 # Articles that are counted for facets.
 MAX_COUNTED = 2_000
-# Values of a facet that are told: more than a page shows, and nobody chooses from more.
+# Values of a facet: more than a page shows, and more than anyone chooses from.
 MAX_VALUES = 12
-# Seconds and zone are cut off: hours begin at the same moments in China and in UTC.
+# The time up to the hour, in UTC: hours begin at the same moments in China.
 _HOUR = "substr(v.published, 1, 13)"
 _DAY = "date(v.published, '+8 hours')"  # in China
 _BETWEEN = f"v.published >= :since AND v.published < :until AND {CURRENT}"
@@ -33,39 +32,40 @@ _COUNT_HOURS = f"""
     SELECT {_HOUR} AS hour, feed, count(*) FROM searchable v CROSS JOIN listings ON listings.docid = v.docid
     WHERE {_BETWEEN} AND {LISTED} GROUP BY hour, feed
 """  # noqa: S608 - of constants
-_COUNT_NAMED = f"""
+_COUNT_SYMBOLS = f"""
     SELECT s.value AS value, count(*) AS n
     FROM searchable v JOIN revisions r ON r.docid = v.docid AND r.number = v.number, json_each(r.symbols) AS s
-    WHERE {_BETWEEN} GROUP BY 1 ORDER BY n DESC, 1 LIMIT :most
+    WHERE {_BETWEEN} GROUP BY 1 ORDER BY n DESC, 1 LIMIT :limit
 """  # noqa: S608 - of constants
 _OF_SYMBOL = f"""
     FROM symbols CROSS JOIN searchable v ON v.docid = symbols.docid AND v.number = symbols.number
     WHERE symbols.symbol = :symbol AND {CURRENT}
 """
 
-_ASKED = "FROM json_each(:numbers) AS asked CROSS JOIN searchable v ON v.id = asked.value"
-_VERSIONS = f"{_ASKED} JOIN revisions r ON r.docid = v.docid AND r.number = v.number"
-_MAX_FREQUENT = "GROUP BY 1 ORDER BY n DESC, 1 LIMIT :most"
+_NUMBERED = "FROM json_each(:numbers) AS wanted CROSS JOIN searchable v ON v.id = wanted.value"
+_VERSIONS = f"{_NUMBERED} JOIN revisions r ON r.docid = v.docid AND r.number = v.number"
+_MOST_FREQUENT = "GROUP BY 1 ORDER BY n DESC, 1 LIMIT :limit"
 _FACETS = {
-    "feeds": f"""SELECT feed AS value, count(*) AS n {_ASKED} JOIN listings ON listings.docid = v.docid
-                 WHERE {LISTED} {_MAX_FREQUENT}""",
-    "media": f"SELECT r.media AS value, count(*) AS n {_VERSIONS} WHERE r.media IS NOT NULL {_MAX_FREQUENT}",
-    "symbols": f"SELECT s.value AS value, count(*) AS n {_VERSIONS}, json_each(r.symbols) AS s {_MAX_FREQUENT}",
-    "days": f"SELECT {_DAY} AS value, count(*) AS n {_ASKED} GROUP BY 1 ORDER BY 1 DESC LIMIT :most",
+    "feeds": f"""SELECT feed AS value, count(*) AS n {_NUMBERED} JOIN listings ON listings.docid = v.docid
+                 WHERE {LISTED} {_MOST_FREQUENT}""",
+    "media": f"SELECT r.media AS value, count(*) AS n {_VERSIONS} WHERE r.media IS NOT NULL {_MOST_FREQUENT}",
+    "symbols": f"SELECT s.value AS value, count(*) AS n {_VERSIONS}, json_each(r.symbols) AS s {_MOST_FREQUENT}",
+    "days": f"SELECT {_DAY} AS value, count(*) AS n {_NUMBERED} GROUP BY 1 ORDER BY 1 DESC LIMIT :limit",
 }
 
 
-class Stats:
-    """The index in numbers: a part of :class:`~archive.store.Store`, whose promises it keeps.
+class Stats(IndexPart):
+    """Counts of articles. Errors as in :class:`~archive.store.Store`.
 
-    A time is aware; what was observed later does not count.
+    Each ``time`` is aware; what was observed later is left out.
     """
 
     def __init__(self, database: Database, path: Path, search: Search) -> None:
-        self._db, self._path, self._search = database, path, search
+        super().__init__(database, path)
+        self._search = search
 
     def latest(self, time: datetime) -> datetime | None:
-        """When the newest article that was known at a time was published; those that are dated later are left out."""
+        """Return the publication time of the newest article known at a time; articles dated later are left out."""
         rows = self._rows(
             f"""SELECT v.published FROM searchable v WHERE v.published <= :time AND {CURRENT}
                 ORDER BY v.published DESC LIMIT 1""",  # noqa: S608 - of constants
@@ -74,23 +74,23 @@ class Stats:
         return to_time(rows[0]["published"]) if rows else None
 
     def hours(self, since: datetime, until: datetime, time: datetime) -> list[HourCount]:
-        """How many articles were published in each hour, of each feed and of all; hours without any are left out.
+        """Count the articles published in each hour, of each feed and of all feeds; hours without any are left out.
 
-        :param since: when an hour begins
-        :param until: when one ends
+        :param since: the start of an hour
+        :param until: the end of an hour
         """
         rows = self._rows(_COUNT_HOURS, _between(since, until, time))
         return [HourCount(datetime.fromisoformat(f"{row['hour']}:00+00:00"), row["feed"], row["n"]) for row in rows]
 
-    def named(self, since: datetime, until: datetime, time: datetime, most: int) -> list[tuple[str, int]]:
-        """The stocks that articles of a stretch name most, and how many do."""
-        rows = self._rows(_COUNT_NAMED, {**_between(since, until, time), "most": most})
+    def top_symbols(self, since: datetime, until: datetime, time: datetime, limit: int) -> list[tuple[str, int]]:
+        """Return the stocks that most articles of a span name, and the number of articles for each."""
+        rows = self._rows(_COUNT_SYMBOLS, {**_between(since, until, time), "limit": limit})
         return [(row["value"], row["n"]) for row in rows]
 
     def of_symbol(self, symbol: str, limit: int, offset: int, time: datetime) -> list[Hit]:
-        """Articles that name a stock, the newest first.
+        """Return articles that name a stock, the newest first.
 
-        :param symbol: as it is written, in Sina's notation
+        :param symbol: exactly as in articles, in Sina's notation
         """
         rows = self._rows(
             f"SELECT v.id {_OF_SYMBOL} ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset",
@@ -99,7 +99,7 @@ class Stats:
         return self._search.hits([row["id"] for row in rows], time)
 
     def days_of_symbol(self, symbol: str, time: datetime) -> list[tuple[str, int]]:
-        """How many articles that name a stock were published on each day in China that has any, the first first."""
+        """Count the articles that name a stock, by day in China, the first day first; only days with any."""
         rows = self._rows(
             f"SELECT {_DAY} AS day, count(*) AS n {_OF_SYMBOL} GROUP BY day ORDER BY day",
             {"symbol": symbol, "time": to_text(time)},
@@ -107,26 +107,22 @@ class Stats:
         return [(row["day"], row["n"]) for row in rows]
 
     def facets(self, query: Query, time: datetime) -> Facets:
-        """What the articles that a search finds have in common; of many, the newest are counted."""
+        """Return the most frequent values among the newest articles that match a query, at most MAX_COUNTED."""
         numbers = self._search.numbers(query, MAX_COUNTED, time)
-        asked = {"numbers": json.dumps(numbers), "time": to_text(time), "most": MAX_VALUES}
-        found = {
-            name: tuple((str(row["value"]), int(row["n"])) for row in self._rows(statement, asked))
+        parameters = {"numbers": json.dumps(numbers), "time": to_text(time), "limit": MAX_VALUES}
+        counted = {
+            name: tuple((str(row["value"]), int(row["n"])) for row in self._rows(statement, parameters))
             for name, statement in _FACETS.items()
         }
-        return Facets(len(numbers), len(numbers) < MAX_COUNTED, **found)
+        return Facets(len(numbers), len(numbers) < MAX_COUNTED, **counted)
 
     def fetches(self, docid: str, time: datetime) -> list[Observation]:
-        """The looks at an article, the first first, and where the journal has them."""
+        """Return the fetches of an article, the first first, with their positions in the journal."""
         rows = self._rows(
             "SELECT * FROM observations WHERE docid = :docid AND at <= :time ORDER BY at, id",
             {"docid": docid, "time": to_text(time)},
         )
         return [row_mapping.observation(row) for row in rows]
-
-    def _rows(self, query: str, parameters: dict[str, Any]) -> Sequence[statements.Row]:
-        with wrap_sqlite_errors(self._path):
-            return self._db.execute(query, parameters).fetchall()
 
 
 def _between(since: datetime, until: datetime, time: datetime) -> dict[str, Any]:

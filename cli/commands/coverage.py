@@ -40,7 +40,7 @@ def coverage(context: CommandContext, names: tuple[str, ...], days: tuple[str, .
 
 def _in_the_index(context: CommandContext, store: Store, names: tuple[str, ...]) -> list[str]:
     """Ids of the feeds of these names, configured or not, else of all that are on."""
-    unknown = set(names) - store.feed_histories().keys()
+    unknown = set(names) - store.feeds.histories().keys()
     if unknown - {feed.id for feed in context.settings.feeds}:
         context.chosen(tuple(sorted(unknown)))  # refuses, and names those there are
     return list(dict.fromkeys(names)) or [feed.id for feed in context.chosen(())]

@@ -79,7 +79,7 @@ def export_command(
     words = _in_words(query, since, until, symbols, feeds)
     _write(
         kind,
-        Export(records, revision_files.take, words, time or context.now()),
+        Export(records, revision_files.read, words, time or context.now()),
         output,
         context.settings.archive.root,
     )

@@ -32,7 +32,7 @@ def retry(context: CommandContext, parked: bool, as_json: bool) -> None:
         raw = settings.archive.raw == "warc"
         with Archive(settings.archive.root, "retry", context.now(), raw=raw) as archive:
             recover(archive, settings, context.now())
-            return archive.store.release(context.now(), parked=parked)
+            return archive.store.queues.release(context.now(), parked=parked)
 
     def there() -> int:
         return int(send_to_daemon(context, {"command": "retry", "parked": parked}, lambda progress: None)["released"])

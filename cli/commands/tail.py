@@ -45,11 +45,11 @@ def tail(context: CommandContext, query: tuple[str, ...], *, last: int, revision
     follower, show = Follower(path, wanted, every=revisions), _print if as_json else show_news
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     show(follower.begin(last))
-    if follower.waits and context.verbosity != -1:
+    if follower.is_waiting and context.verbosity != -1:
         click.echo(f"No index that can be followed is at {path.absolute()} yet: waiting for crawl or run.", err=True)
     while True:
         _wait()
-        show(follower.fetch())
+        show(follower.changes())
 
 
 def _print(news: Iterable[Change]) -> None:

@@ -163,7 +163,7 @@ def show_status(
 
     :param daemon: whether one runs
     """
-    console, counts = console_here(), store.counts()
+    console, counts = console_here(), store.entries.counts()
     runs = "the daemon runs" if daemon else "no daemon runs"
     console.print(f"{settings.archive.root.absolute()}: {many(counts.archived, 'article')} archived; {runs}")
     table = Table(
@@ -233,14 +233,14 @@ def show_coverage(lines: Sequence[str]) -> None:
 
 def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime) -> None:
     for status, words in (("pending", "waiting"), ("parked", "parked, given up")):
-        total, reasons = getattr(counts, status), store.failures(status)
+        total, reasons = getattr(counts, status), store.entries.failures(status)
         if total:
             console.print(f"{many(total, 'article')} {words}")
         for reason, number in reasons[:MAX_REASONS]:
             console.print(Text(f"  {number} × {reason}"))
         if len(reasons) > MAX_REASONS:
             console.print(f"  … and {len(reasons) - MAX_REASONS} reasons more")
-    if due := store.next_due():
+    if due := store.entries.next_due():
         when = "now" if due <= now else f"at {_when(due)}, China time"
         console.print(f"the next of those that wait is due {when}")
     if counts.parked:

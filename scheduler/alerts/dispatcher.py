@@ -84,7 +84,7 @@ class AlertDispatcher:
     def _open(self) -> None:
         store, alerts = self._run.store, self._run.settings.alerts
         try:
-            store.alerts.settle({alert.name: (alert.query, len(alert.urls)) for alert in alerts})
+            store.alerts.sync({alert.name: (alert.query, len(alert.urls)) for alert in alerts})
             told = {(each.alert, each.address): each for each in store.alerts.all()}
         except TRANSIENT_ERRORS as refusal:
             self._is_settled = False
@@ -168,8 +168,8 @@ class AlertDispatcher:
 
     def _has_news(self, channel: _AlertChannel) -> bool:
         """Whether there is something to tell; what is not to be told is passed over."""
-        arrivals, told = self._run.store.arrivals, channel.told
-        upto = arrivals.newest()
+        arrivals, told = self._run.store.changefeed, channel.told
+        upto = arrivals.last_position()
         if arrivals.count(fresh(channel.query, self._clock.now()), told.position, upto):
             return True
         if told.attempts and (late := arrivals.count(channel.query, told.position, upto)):
@@ -179,8 +179,8 @@ class AlertDispatcher:
         return False
 
     async def _tell(self, channel: _AlertChannel) -> None:
-        arrivals, told, name = self._run.store.arrivals, channel.told, channel.alert.name
-        query, upto = fresh(channel.query, self._clock.now()), arrivals.newest()
+        arrivals, told, name = self._run.store.changefeed, channel.told, channel.alert.name
+        query, upto = fresh(channel.query, self._clock.now()), arrivals.last_position()
         number = arrivals.count(query, told.position, upto)
         news = arrivals.last(query, told.position, upto, MAX_NAMED)
         if not news:

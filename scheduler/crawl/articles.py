@@ -42,7 +42,7 @@ class ArticleQueue:
         self.backoffs = HostBackoffs(
             run.settings.network.rest,
             run.now,
-            self._store.backoffs(),
+            self._store.backoffs.all(),
             self._remember_backoff,
             self._forget_backoff,
         )
@@ -60,9 +60,9 @@ class ArticleQueue:
         if self._open and self._run.fetching:
             now = self._run.now()
             tried_before = self._run.policy.tried_before or now
-            again = self._store.articles.hosts(now, tried_before)
-            self._hosts = {*self._store.pending_hosts(now, tried_before), *again}
-            self._next_due = self._store.next_due(now)
+            again = self._store.articles.recheck_hosts(now, tried_before)
+            self._hosts = {*self._store.entries.pending_hosts(now, tried_before), *again}
+            self._next_due = self._store.entries.next_due(now)
             self._file_carried()
             self._run.fetching.refill()
 
@@ -76,9 +76,9 @@ class ArticleQueue:
     def waiting(self, began: datetime) -> dict[str, int]:
         """Hosts that articles are due from which were not tried since ``began``, and how many."""
         now = self._run.now()
-        waiting = Counter(self._store.pending_hosts(now, began))
+        waiting = Counter(self._store.entries.pending_hosts(now, began))
         granted = self._granted(now) + self._rechecking()
-        for host, number in self._store.articles.hosts(now, began).items():
+        for host, number in self._store.articles.recheck_hosts(now, began).items():
             again = min(number, max(granted if host else self._granted_here(), 0))
             waiting[host] += again
             granted -= again if host else 0
@@ -117,16 +117,16 @@ class ArticleQueue:
         ours = [docid for docid, pending in self._in_flight.items() if pending.host == host]
         now = self._run.now()
         tried_before = self._run.policy.tried_before or now
-        taken = self._store.due(host, most, now, tried_before, ours)
+        taken = self._store.entries.due(host, most, now, tried_before, ours)
         # Looking again comes after looking for the first time, and costs no more than was granted.
         if (more := min(most - len(taken), self._granted(now) if host else self._granted_here())) > 0:
-            taken += self._store.articles.due(host, more, now, tried_before, ours)
+            taken += self._store.articles.due_rechecks(host, more, now, tried_before, ours)
         for pending in taken:
             self._in_flight[pending.entry.docid] = pending
             self._run.began()
         if not taken and not ours:
             self._hosts.discard(host)
-            self._next_due = self._store.next_due(now)  # the clock may have been set since it was asked
+            self._next_due = self._store.entries.next_due(now)  # the clock may have been set since it was asked
         return taken
 
     def _granted_here(self) -> int:
@@ -207,7 +207,7 @@ class ArticleQueue:
     def clamp_future_times(self) -> None:
         """Take nothing for tried in the future, or due later than it can be: some clock was wrong."""
         try:
-            self._store.clamp_future_times(self._run.now(), MAX_RETRY_DELAY)
+            self._store.queues.clamp_future_times(self._run.now(), MAX_RETRY_DELAY)
         except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
         self.check_due()
@@ -257,7 +257,7 @@ class ArticleQueue:
 
     def _remember_backoff(self, backoff: HostBackoff) -> None:
         try:
-            self._store.commit_backoff(backoff)
+            self._store.backoffs.commit(backoff)
         except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
         seconds = (backoff.until - self._run.now()).total_seconds()
@@ -266,7 +266,7 @@ class ArticleQueue:
     def _forget_backoff(self, host: str) -> None:
         logger.info("answers-again host=%s", host)
         try:
-            self._store.end_backoff(host)
+            self._store.backoffs.end(host)
         except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
 

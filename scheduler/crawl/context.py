@@ -74,7 +74,7 @@ class CrawlContext:
         self.fetching: Fetcher | None = None  # the spider that is open
         self._last_fetching: Fetcher | None = None  # the same, or the one that was: its engine runs
         self.listeners: list[CrawlObserver] = []
-        self._past_filings = {h.feed: h.filing for h in self.store.feed_histories().values()}
+        self._past_filings = {h.feed: h.filing for h in self.store.feeds.histories().values()}
         self.under_way = 0  # polls, walks and articles that something is still to come of
         self._resumes = self._last_outcome = -math.inf  # on the loop's clock
 

@@ -42,7 +42,7 @@ class FeedQueue:
     def __init__(self, run: CrawlContext, on_hosts: Callable[[Collection[str]], None]) -> None:
         self.gap_noticed = asyncio.Event()
         self._run, self._store, self._on_hosts = run, run.store, on_hosts
-        self._arrival_rates = run.store.arrival_rates()
+        self._arrival_rates = run.store.feeds.arrival_rates()
         self._polls: dict[str, tuple[Feed, asyncio.Future[tuple[FeedProgress, int]]]] = {}  # under way, by feed
         self._backfills: dict[str, _RunningBackfill] = {}
         self._one_backfill = asyncio.Lock()
@@ -87,7 +87,7 @@ class FeedQueue:
     def _settle(self, feed: Feed) -> str | None:
         """Begin a new record where a feed reads another list than before; return why that could not be done."""
         try:
-            if self._store.settle(feed.id, feed.source, self._run.now()):
+            if self._store.feeds.register_source(feed.id, feed.source, self._run.now()):
                 self._arrival_rates.pop(feed.id, None)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record begins anew")
         except TRANSIENT_ERRORS as error:
@@ -98,11 +98,11 @@ class FeedQueue:
     def known_docids(self, feed: str, docids: Collection[str]) -> set[str]:
         """See Work."""
         self._run.outcome()
-        return self._store.known(feed, docids)
+        return self._store.listings.known_docids(feed, docids)
 
     def validators(self, feed: str) -> Validators | None:
         """See Work."""
-        history = self._store.feed_histories().get(feed)
+        history = self._store.feeds.histories().get(feed)
         return history.validators if history else None
 
     def record_poll(self, poll: Poll) -> bool:
@@ -115,7 +115,7 @@ class FeedQueue:
         try:
             told = replace(poll, entries=()) if poll.unchanged else poll
             belongs, hosts = self._places(feed, told.entries)
-            seen = self._store.commit_poll(told, self._run.filing(feed), belongs, hosts, trouble)
+            seen = self._store.listings.commit_poll(told, self._run.filing(feed), belongs, hosts, trouble)
             is_recorded = True
             self._learn(poll, seen)
         except TRANSIENT_ERRORS as refusal:  # nothing of it is recorded: the next poll reads it all again
@@ -142,7 +142,7 @@ class FeedQueue:
             since = max(known.until, seen.gap.end) if seen.gap else known.until
             learned = learn(known, since, poll.at, [time for time in times if time > since])
         self._arrival_rates[poll.feed] = learned
-        self._store.commit_arrival_rate(poll.feed, learned)
+        self._store.feeds.commit_arrival_rate(poll.feed, learned)
 
     def _log(self, poll: Poll, progress: FeedProgress, seen: ListingResult) -> None:
         for failure in poll.failures if seen.broken else ():
@@ -199,7 +199,9 @@ class FeedQueue:
         try:
             if stretch.entries or stretch.failures or stretch.covered or stretch.oldest_available:
                 belongs, hosts = self._places(walking.feed, stretch.entries)
-                seen = self._store.commit_backfill_page(stretch, self._run.filing(walking.feed), belongs, hosts)
+                seen = self._store.listings.commit_backfill_page(
+                    stretch, self._run.filing(walking.feed), belongs, hosts
+                )
         except TRANSIENT_ERRORS as refusal:
             self._run.suspend_or_raise(refusal)
             walking.ended.set_result(str(refusal))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
-from archive.index.spans import holes
+from archive.index.spans import uncovered
 from archive.model.article import Revision
 from archive.model.feed import Entry, Failure, ListingResult, Poll, Span
 from archive.model.fetch import Decision, Outcome
@@ -94,7 +94,7 @@ class CrawlJob:
             archived=progress.archived,
             revised=progress.revised,
             failed=progress.failed,
-            pending=self._work_queue.run.store.counts().pending,
+            pending=self._work_queue.run.store.entries.counts().pending,
             requests=requests,
             left=progress.waiting if limit is None or progress.archived < limit else 0,
             resting=tuple(sorted(progress.resting)),
@@ -112,7 +112,7 @@ class CrawlJob:
     async def _backfill(self, feed: Feed, stretch: Span) -> None:
         progress, store = self.progress.feeds[feed.id], self._work_queue.run.store
         # The newest first; what lies before the list's end cannot be had, and is not asked for again.
-        for hole in reversed(holes(stretch, store.spans(feed.id).get(feed.id, []))):
+        for hole in reversed(uncovered(stretch, store.feeds.spans(feed.id).get(feed.id, []))):
             oldest_available = self._reach(feed.id)
             if oldest_available and hole.end <= oldest_available:
                 break
@@ -131,7 +131,7 @@ class CrawlJob:
 
     def _reach(self, feed: str) -> datetime | None:
         """Where a feed's list ends, if that was seen."""
-        history = self._work_queue.run.store.feed_histories().get(feed)
+        history = self._work_queue.run.store.feeds.histories().get(feed)
         return history.oldest_available if history else None
 
     def _on_page(self, step: BackfillStep, seen: ListingResult) -> None:

@@ -48,7 +48,7 @@ class ControlHandler:
             case {"command": "backfill", "feed": str(name), "start": str(start), "end": str(end)}:
                 return await self._job(self._chosen([name]), send, stretch=_stretch(start, end))
             case {"command": "retry", "parked": bool(parked)}:
-                released = self._work_queue.run.store.release(self._work_queue.run.now(), parked=parked)
+                released = self._work_queue.run.store.queues.release(self._work_queue.run.now(), parked=parked)
                 self._work_queue.check_due()
                 return {"released": released}
         raise RequestRefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)

@@ -143,7 +143,7 @@ class Daemon:
 
     def _next_poll(self, feed_id: str) -> datetime:
         feed, now = self._feeds()[feed_id], self._clock.now()
-        history = self._work_queue.run.store.feed_histories().get(feed_id)
+        history = self._work_queue.run.store.feeds.histories().get(feed_id)
         # A poll that could not be recorded was one all the same.
         polls = [history.last_poll if history else None, self._polled_at.get(feed_id)]
         last = max((poll for poll in polls if poll), default=None)
@@ -200,7 +200,7 @@ class Daemon:
         return f"a poll is overdue by {due:.0f} s" if due > STUCK else None
 
     def _status(self) -> str:
-        waiting = self._work_queue.run.store.counts().pending
+        waiting = self._work_queue.run.store.entries.counts().pending
         return f"{len(self._feeds())} feeds, {waiting} articles waiting, {self._engine.requests} requests sent"
 
     # The configuration
@@ -250,8 +250,8 @@ class Daemon:
         states = Counter(report.state for report in reports)
         told: dict[str, Any] = {
             "feeds": states,
-            "waiting": store.counts().pending,
-            "gaps": len(store.gaps()),
+            "waiting": store.entries.counts().pending,
+            "gaps": len(store.feeds.gaps()),
         }
         refuses = self._work_queue.run.suspended() or self._work_queue.articles.disk_refuses
         deaf = bool(states) and set(states) <= {"failing", "blocked"}
@@ -261,10 +261,10 @@ class Daemon:
         store, now = self._work_queue.run.store, self._clock.now()
         snapshot = Snapshot(
             feeds=tuple(report_feeds(self._settings, store, now, counted=False)),
-            gaps=tuple(store.gaps()),
-            pending=store.counts().pending,
-            parked=store.counts().parked,
-            resting=sum(backoff.until > now for backoff in store.backoffs()),
+            gaps=tuple(store.feeds.gaps()),
+            pending=store.entries.counts().pending,
+            parked=store.entries.counts().parked,
+            resting=sum(backoff.until > now for backoff in store.backoffs.all()),
             requests=self._engine.requests,
             alerts=tuple(alert.name for alert in self._settings.alerts),
         )

@@ -45,8 +45,8 @@ class GapFiller:
 
     def _next(self) -> tuple[Feed, Gap] | None:
         store, now = self._work_queue.run.store, self._clock.now()
-        feeds, histories = {feed.id: feed for feed in self._work_queue.run.feeds}, store.feed_histories()
-        for gap in reversed(store.gaps()):  # the newest of a feed first: it is in reach longest
+        feeds, histories = {feed.id: feed for feed in self._work_queue.run.feeds}, store.feeds.histories()
+        for gap in reversed(store.feeds.gaps()):  # the newest of a feed first: it is in reach longest
             feed, history = feeds.get(gap.feed), histories.get(gap.feed)
             out_of_reach = history and history.oldest_available and history.oldest_available >= gap.end
             put_off = gap.feed in self._later and self._later[gap.feed][0] > now
@@ -57,7 +57,7 @@ class GapFiller:
     async def _close(self, feed: Feed, gap: Gap) -> None:
         logger.info("closing-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
         reason = await self._work_queue.feeds.backfill(feed, Span(gap.start, gap.end), _no_word, must_meet_known=True)
-        left_open = self._work_queue.run.store.gaps()
+        left_open = self._work_queue.run.store.feeds.gaps()
         is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in left_open)
         if not reason and not is_open:
             self._later.pop(feed.id, None)

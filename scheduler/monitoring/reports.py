@@ -53,9 +53,9 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
 
     :param counted: count the feeds' entries, at a cost that grows with the archive; without it the counts are 0
     """
-    histories, arrival_rates = store.feed_histories(), store.arrival_rates()
-    counts = store.feed_counts() if counted else {}
-    backoffs = {backoff.host: backoff for backoff in store.backoffs()}
+    histories, arrival_rates = store.feeds.histories(), store.feeds.arrival_rates()
+    counts = store.feeds.counts() if counted else {}
+    backoffs = {backoff.host: backoff for backoff in store.backoffs.all()}
     reports = []
     for feed in settings.feeds:
         if not feed.enabled:
@@ -79,30 +79,30 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
 
 def report_gaps(settings: Settings, store: Store) -> list[OpenGap]:
     """The gaps that are open, and how each can be closed."""
-    histories = store.feed_histories()
+    histories = store.feeds.histories()
     on = {feed.id for feed in settings.feeds if feed.enabled}
     return [
         close_gap(gap, histories[gap.feed].oldest_available if gap.feed in histories else None, reads=gap.feed in on)
-        for gap in store.gaps()
+        for gap in store.feeds.gaps()
     ]
 
 
 def report_coverage(store: Store, feeds: Sequence[str], days: Sequence[date], now: datetime) -> list[FeedDay]:
     """How much of each of these days is known complete; of the last days when none are named."""
-    spans = store.spans()
+    spans = store.feeds.spans()
     shown = {feed: spans.get(feed, []) for feed in feeds}
-    return coverage(shown, store.gaps(), feeds, days or recent_days(shown.values(), now), now)
+    return coverage(shown, store.feeds.gaps(), feeds, days or recent_days(shown.values(), now), now)
 
 
 def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[AlertReport]:
     """How each address of the configured alerts is doing."""
     told = {(each.alert, each.address): each for each in store.alerts.all()}
-    upto, found = store.arrivals.newest(), []
+    upto, found = store.changefeed.last_position(), []
     for alert in alerts:
         query = fresh(parse(alert.query), now)
         for address, url in enumerate(alert.urls, start=1):
             each = told.get((alert.name, address))
-            waiting = store.arrivals.count(query, each.position, upto) if each else 0
+            waiting = store.changefeed.count(query, each.position, upto) if each else 0
             service = url.get_secret_value().partition("://")[0].lower()
             found.append(AlertReport(alert, address, service, waiting, each))
         if not alert.urls:
@@ -112,13 +112,13 @@ def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[
 
 def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
     """The document that ``status --json`` prints."""
-    counts = store.counts()
+    counts = store.entries.counts()
     return {
         "articles": counts.archived,
         "pending": counts.pending,
         "parked": counts.parked,
         "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
-        "gaps": [{"feed": g.feed, "from": iso(g.start), "to": iso(g.end)} for g in store.gaps()],
+        "gaps": [{"feed": g.feed, "from": iso(g.start), "to": iso(g.end)} for g in store.feeds.gaps()],
     } | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
 
 

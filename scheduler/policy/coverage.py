@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from archive.files.paths import CHINA
-from archive.index.spans import holes, merged, without
+from archive.index.spans import merged, uncovered, without
 from archive.model.feed import Gap, Span
 
 RECENT = 14  # days that are shown unasked: two weeks show a weekly pattern, and fit a line of a terminal
@@ -98,7 +98,7 @@ def coverage(
             known = without(known, gap)
         for day, stretch in stretches.items():
             # A hole of no length is a stretch that has not begun.
-            found_open = tuple(hole for hole in holes(stretch, known) if hole.start < hole.end)
+            found_open = tuple(hole for hole in uncovered(stretch, known) if hole.start < hole.end)
             found.append(FeedDay(feed, day, CoverageState(stretch, found_open, begin)))
     return found
 

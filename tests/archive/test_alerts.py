@@ -35,33 +35,35 @@ def positions(store: Store) -> dict[tuple[str, int], int]:
 
 def test_an_alert_begins_with_what_comes_after_it_was_configured(store: Store) -> None:
     put(store, named("a", "b"))
-    store.alerts.settle({"x": ("茅台", 2)})
+    store.alerts.sync({"x": ("茅台", 2)})
     put(store, named("c"))
-    store.alerts.settle({"x": ("茅台", 2)})  # a restart
+    store.alerts.sync({"x": ("茅台", 2)})  # a restart
 
     assert positions(store) == {("x", 1): 2, ("x", 2): 2}
-    assert [each.docid for each in store.arrivals.between(parse("茅台"), 2, store.arrivals.newest(), 9)] == ["c"]
+    assert [
+        each.docid for each in store.changefeed.between(parse("茅台"), 2, store.changefeed.last_position(), 9)
+    ] == ["c"]
 
 
 def test_another_query_begins_anew_another_address_too_and_what_is_gone_is_forgotten(store: Store) -> None:
-    store.alerts.settle({"x": ("茅台", 1), "y": ("降准", 1)})
+    store.alerts.sync({"x": ("茅台", 1), "y": ("降准", 1)})
     put(store, named("a"))
-    store.alerts.settle({"x": ("五粮液", 2), "z": ("降准", 1)})
+    store.alerts.sync({"x": ("五粮液", 2), "z": ("降准", 1)})
     assert positions(store) == {("x", 1): 1, ("x", 2): 1, ("z", 1): 1}
-    store.alerts.settle({})
+    store.alerts.sync({})
     assert store.alerts.all() == []
 
 
 def test_who_does_not_know_the_addresses_changes_nothing(store: Store) -> None:
-    store.alerts.settle({"x": ("茅台", 2)})
+    store.alerts.sync({"x": ("茅台", 2)})
     put(store, named("a"))
-    store.alerts.settle({"x": ("茅台", 0)})
-    store.alerts.settle({"x": ("茅台", 2)})
+    store.alerts.sync({"x": ("茅台", 0)})
+    store.alerts.sync({"x": ("茅台", 2)})
     assert positions(store) == {("x", 1): 0, ("x", 2): 0}
 
 
 def test_how_far_one_is_told_is_kept(store: Store) -> None:
-    store.alerts.settle({"x": ("茅台", 2)})
+    store.alerts.sync({"x": ("茅台", 2)})
     told = AlertProgress("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
     store.alerts.record([told])
     assert store.alerts.all() == [AlertProgress("x", 1, 0), told]
@@ -71,9 +73,9 @@ def test_how_far_one_is_told_is_kept(store: Store) -> None:
 
 def test_an_older_copy_of_the_index_silences_nothing(store: Store) -> None:
     put(store, named("a"))
-    store.alerts.settle({"x": ("茅台", 1)})
+    store.alerts.sync({"x": ("茅台", 1)})
     store.alerts.record([AlertProgress("x", 1, 4000)])
-    store.alerts.settle({"x": ("茅台", 1)})
+    store.alerts.sync({"x": ("茅台", 1)})
     assert positions(store) == {("x", 1): 1}
 
 
@@ -82,7 +84,7 @@ def test_a_locked_index_is_told_and_nothing_is_half_done(store: Store, tmp_path:
     other._db.execute("BEGIN IMMEDIATE")
     store._db.execute("PRAGMA busy_timeout = 0")
     for write in (
-        lambda: store.alerts.settle({"x": ("茅台", 1)}),
+        lambda: store.alerts.sync({"x": ("茅台", 1)}),
         lambda: store.alerts.record([AlertProgress("x", 1, 2)]),
     ):
         with pytest.raises(LockedError):
@@ -104,13 +106,16 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
 
 def untold(store: Store) -> list[str]:
     [told] = store.alerts.all()
-    return [each.docid for each in store.arrivals.between(parse("茅台"), told.position, store.arrivals.newest(), 99)]
+    return [
+        each.docid
+        for each in store.changefeed.between(parse("茅台"), told.position, store.changefeed.last_position(), 99)
+    ]
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])
 def test_a_rebuild_neither_repeats_nor_loses_what_was_to_be_told(store: Store, tmp_path: Path, left: int) -> None:
     put(store, named("a", "b", "c"))
-    store.alerts.settle({"x": ("茅台", 1)})
+    store.alerts.sync({"x": ("茅台", 1)})
     store.alerts.record([AlertProgress("x", 1, 3 - left, NOW)])
 
     made = rebuilt(tmp_path, named("found", "a"), named("b", "c"))
@@ -124,8 +129,8 @@ def test_what_was_archived_without_a_journal_is_not_told_again_by_a_rebuild_when
     store: Store, tmp_path: Path
 ) -> None:
     put(store, named("without", "a"))
-    store.alerts.settle({"x": ("茅台", 1)})
+    store.alerts.sync({"x": ("茅台", 1)})
     made = rebuilt(tmp_path, named("a"))
     assert untold(made) == []
-    assert made.arrivals.newest() == 2
+    assert made.changefeed.last_position() == 2
     made.close()

@@ -48,11 +48,11 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         )
         poll = Poll(str(feed), at(step), 1, entries, (), caught_up=True)
         ids = [entry.docid for entry in entries]
-        store.commit_poll(poll, FILING, {key: [str(feed)] for key in ids}, dict.fromkeys(ids, "a.cn"))
+        store.listings.commit_poll(poll, FILING, {key: [str(feed)] for key in ids}, dict.fromkeys(ids, "a.cn"))
         return
     if what[0] == "broken":
         failure = Failure(str(what[2]), FailureKind.UNREADABLE, f"unlesbar {step}")
-        store.commit_poll(Poll(str(what[1]), at(step), 1, (), (failure,), caught_up=True), FILING, {}, {})
+        store.listings.commit_poll(Poll(str(what[1]), at(step), 1, (), (failure,), caught_up=True), FILING, {}, {})
         return
     if what[0] == "carried":
         _, docid, page, withdrawn = what
@@ -61,11 +61,11 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
             content=f"<p>{page}</p>", withdrawn=bool(withdrawn),
         )  # fmt: skip
         poll = Poll("live", at(step), 1, (entry,), (), caught_up=True)
-        store.commit_poll(poll, FILING, {entry.docid: ["live"]}, {entry.docid: ""})
+        store.listings.commit_poll(poll, FILING, {entry.docid: ["live"]}, {entry.docid: ""})
         return
     _, docid, outcome = what
     docid = str(docid)
-    found, known = store.articles.find(docid), store.articles.newest([docid]).get(docid)
+    found, known = store.articles.find(docid), store.articles.states([docid]).get(docid)
     if found is None or (known is None and found["status"] != "pending"):
         return
     number = known.revision.number if known else 0
@@ -99,8 +99,12 @@ def test_as_of_a_time_is_as_if_nothing_had_happened_since(
                 happen(part, step, what)
         time = at(last) + timedelta(seconds=1)
         for docid in DOCIDS:
-            assert whole.past.same_story(docid, time) == part.past.same_story(docid, at(1000))
-            assert whole.past.as_of(docid, time) == part.past.as_of(docid, time) == part.past.as_of(docid, at(1000))
+            assert whole.history.same_story(docid, time) == part.history.same_story(docid, at(1000))
+            assert (
+                whole.history.as_of(docid, time)
+                == part.history.as_of(docid, time)
+                == part.history.as_of(docid, at(1000))
+            )
     finally:
         whole.close()
         part.close()

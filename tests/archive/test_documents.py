@@ -69,9 +69,9 @@ def test_a_golden_ledger_is_restored(tmp_path: Path) -> None:
     document = decode("ledger", (GOLDEN / "ledger.json").read_bytes())
     store = Store.open(tmp_path / "index.db")
     try:
-        with store.in_one_go():
-            store._ledger.restore(event_documents.load_ledger(document))
-        assert event_documents.dump_ledger(store._ledger.snapshot()) == document
+        with store.bulk_write():
+            store.feeds.restore(event_documents.load_ledger(document))
+        assert event_documents.dump_ledger(store.feeds.snapshot()) == document
         assert all(len(rows) > 1 for rows in document.values()), "each table has a row"
     finally:
         store.close()

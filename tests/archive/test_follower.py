@@ -41,7 +41,7 @@ def store(root: Path) -> Iterator[Store]:
 
 
 def told(follower: Follower) -> list[str]:
-    return [each.docid for each in follower.fetch()]
+    return [each.docid for each in follower.changes()]
 
 
 def named(*docids: str) -> list[Story]:
@@ -86,7 +86,7 @@ def test_a_query_is_that_of_search(root: Path, store: Store, query: str) -> None
     put(store, invented(150))
     found = {hit.docid for hit in store.search.find(parse(query), 1000)}
     assert 0 < len(found) < 150 or query.startswith("since")
-    news = list(follower.fetch())
+    news = list(follower.changes())
     assert {each.docid for each in news} == found
     assert [each.position for each in news] == sorted(each.position for each in news)
 
@@ -96,7 +96,7 @@ def test_what_is_told_of_an_article(root: Path, store: Store) -> None:
     follower.begin(0)
     story = Story("a", "茅台提价", "据悉，贵州茅台提价。", "样例社", ("sh600519",), ("china", "stock"))
     put(store, [story])
-    [news] = follower.fetch()
+    [news] = follower.changes()
     assert (news.docid, news.revision, news.title, news.media) == ("a", 1, "茅台提价", "样例社")
     assert (news.feeds, news.symbols, news.url) == (("china", "stock"), ("sh600519",), "https://a.cn/a")
     assert (news.published, news.observed, news.path) == (NOW, NOW, "a/a.md")
@@ -114,21 +114,21 @@ def test_later_versions_are_shown_on_request_and_an_article_that_was_revised_at_
     put(store, [story])
     put(store, [replace(story, title="更正")], LATER, 2)
 
-    assert [(each.docid, each.revision, each.title) for each in new.fetch()] == [("a", 1, "题a")]
-    assert [(each.revision, each.title) for each in every.fetch()] == [(1, "题a"), (2, "更正")]
+    assert [(each.docid, each.revision, each.title) for each in new.changes()] == [("a", 1, "题a")]
+    assert [(each.revision, each.title) for each in every.changes()] == [(1, "题a"), (2, "更正")]
 
 
 def test_an_index_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new(root: Path) -> None:
     follower = Follower(index_path(root), EVERYTHING)
     assert follower.begin(10) == []
-    assert follower.waits
+    assert follower.is_waiting
     assert told(follower) == []
 
     store = Store.open(index_path(root))
     put(store, named("a", "b"))
 
     assert told(follower) == ["a", "b"]
-    assert not follower.waits
+    assert not follower.is_waiting
     store.close()
 
 
@@ -143,7 +143,7 @@ def test_an_index_of_an_older_program_is_followed_once_it_is_brought_up_to_date(
         index.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
     index.close()
     follower = Follower(index_path(root), EVERYTHING)
-    assert (follower.begin(10), follower.waits) == ([], True)
+    assert (follower.begin(10), follower.is_waiting) == ([], True)
 
     again = Store.open(index_path(root))
     put(again, named("b"))

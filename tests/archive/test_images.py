@@ -72,15 +72,15 @@ def test_what_is_not_due_yet_is_left_until_it_is_released(store: Store) -> None:
     assert due(store) == []
     assert store.images.next_due(LATER) == NOW + 2 * HOUR
     assert store.images.failures() == [("status 503", 2)]
-    assert store.release(LATER, parked=False) == 1
+    assert store.queues.release(LATER, parked=False) == 1
     assert due(store) == [A]
-    assert store.release(LATER, parked=True) == 1
+    assert store.queues.release(LATER, parked=True) == 1
     assert due(store) == [B, A], "it begins anew"
 
 
 def test_a_clock_that_was_ahead_keeps_no_picture_waiting(store: Store) -> None:
     store.images.commit([], [missed(A, timedelta(days=900))], NOW)
-    store.clamp_future_times(NOW, timedelta(days=1))
+    store.queues.clamp_future_times(NOW, timedelta(days=1))
     assert store.images.next_due(NOW) == NOW + timedelta(days=1)
 
 
@@ -111,10 +111,10 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
     for store in (live, again):  # of looks, which are done again by the code that made them
         commit(store, poll_of(entry("a")))
         commit_revisions(store, [revision("a")], HOSTS)
-    live.keep_journal(journal)
+    live.log.open(journal)
     live.images.commit([kept(A)], [missed(B, None), missed(C, timedelta(days=900))], NOW)
-    live.clamp_future_times(NOW, timedelta(days=1))
-    live.release(LATER, parked=True)
+    live.queues.clamp_future_times(NOW, timedelta(days=1))
+    live.queues.release(LATER, parked=True)
     live.images.commit([kept(C)], [missed(B)], LATER)
     again.apply(events(tmp_path / "warc"))
     journal.close()

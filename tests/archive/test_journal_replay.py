@@ -31,10 +31,10 @@ def test_a_poll_between_a_look_and_its_commit_is_replayed_as_it_was(tmp_path: Pa
 def live(folder: Path, first: Entry, carried: Entry, said: Entry) -> None:
     folder.mkdir(parents=True)
     store, journal = Store.open(folder / "live.db"), Journal(folder / "warc")
-    store.keep_journal(journal)
+    store.log.open(journal)
     commit(store, poll_of(first, carried))
     later = NOW + 9 * HOUR
-    taken = {pending.entry.docid: pending for pending in store.due(HOST, 9, later, later, ())}
+    taken = {pending.entry.docid: pending for pending in store.entries.due(HOST, 9, later, later, ())}
     assert len(taken) == 2
     decisions = [
         replace(

@@ -105,7 +105,7 @@ def test_a_broken_poll_and_a_walk_notice_changes_too(store: Store, hours: Iterat
     broken = Poll("china", NOW, 1, (SECOND,), (), caught_up=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
     assert len(commit(store, broken).changes) == 1
     stretch = BackfillPage("china", NOW + HOUR, (TOUCHED,))
-    seen = store.commit_backfill_page(stretch, FILING, {"a": ["china"]}, {"a": HOST})
+    seen = store.listings.commit_backfill_page(stretch, FILING, {"a": ["china"]}, {"a": HOST})
     assert seen == ListingResult(0, 0, (ListingChange("a", NOW + HOUR, "first", NOW + HOUR, retitled=True),))
 
 
@@ -137,7 +137,7 @@ def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store
     found = store.articles.find("a")
     assert found
     assert (found["content"], found["url"]) == ("<p>other</p>", "https://a.cn/page")
-    then = store.past.as_of("a", NOW + HOUR)
+    then = store.history.as_of("a", NOW + HOUR)
     assert then
     assert then["url"] == CARRIED.url, "the address that it had then"
 
@@ -159,19 +159,19 @@ def test_what_a_listing_says_between_a_look_and_its_commit_is_looked_at_again(
     """Whatever the clock says: a poll is dated by its beginning."""
     listed(store, hours, CARRIED)
     later, after = NOW + 100 * HOUR, NOW + 101 * HOUR
-    [taken] = store.due(HOST, 9, later, later, ())
+    [taken] = store.entries.due(HOST, 9, later, later, ())
     listed(store, hours, replace(CARRIED, content="<p>corrected</p>"))
     seen = version(replace(revision("a"), fetched_at=later))
     fetch = replace(look_at("a", later), pending=taken)
     store.articles.commit([replace(seen, fetch=fetch)], [None])
-    assert [pending.entry.content for pending in store.articles.due(HOST, 9, after, after, ())] == [
+    assert [pending.entry.content for pending in store.articles.due_rechecks(HOST, 9, after, after, ())] == [
         "<p>corrected</p>"
     ]
 
-    [taken] = store.articles.due(HOST, 9, after, after, ())
+    [taken] = store.articles.due_rechecks(HOST, 9, after, after, ())
     again = version(replace(revision("a"), number=2, fetched_at=later))
     store.articles.commit([replace(again, fetch=replace(fetch, pending=taken))], [None])
-    assert store.articles.due(HOST, 9, after, after, ()) == [], "it has been looked at"
+    assert store.articles.due_rechecks(HOST, 9, after, after, ()) == [], "it has been looked at"
 
 
 def test_one_feed_carries_a_text_and_others_that_carry_it_too_do_not_take_turns(

@@ -33,11 +33,11 @@ def add(archive: Archive, docid: str, at: datetime, number: int = 1) -> None:
     entry = Entry(docid, f"https://a.cn/{docid}", docid, at, None, None, None, None)
     if number == 1:
         poll = Poll("china", at, 1, (entry,), (), caught_up=True)
-        archive.store.commit_poll(poll, Filing(("金融",), "金融"), {docid: ["china"]}, {docid: "a.cn"})
+        archive.store.listings.commit_poll(poll, Filing(("金融",), "金融"), {docid: ["china"]}, {docid: "a.cn"})
     data = f"{docid} {number}".encode()
     path = f"金融/它's 一个 “题”_{docid}.md"
     post = Post(PurePosixPath(path), data, history_path(path, number - 1) if number > 1 else None)
-    archive.write([post])
+    archive.write_posts([post])
     sha256 = hashlib.sha256(data).hexdigest()
     revision = Revision(docid, number, path, sha256, docid, at, at, fingerprint=f"{number}")
     archive.store.articles.commit([version(revision)], [None])
@@ -97,7 +97,7 @@ def test_a_sealed_archive_has_no_problem(root: Path) -> None:
 def test_as_of_a_day_that_is_not_over_nothing_is_sealed(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
         for hours, sealed in ((11, [None]), (12, ["2026-09-28"]), (35, ["2026-09-28", None])):
-            known = archive.store.past.as_of("aaaa", DAY + timedelta(hours=hours))
+            known = archive.store.history.as_of("aaaa", DAY + timedelta(hours=hours))
             assert known is not None
             assert [revision.sealed for revision in known["revisions"]] == sealed
 

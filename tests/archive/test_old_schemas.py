@@ -50,31 +50,31 @@ def old(tmp_path: Path) -> Path:
 def assert_as_it_was(store: Store) -> None:
     """All that the first version knew is there."""
     newest = NOW - MINUTE
-    assert store.feed_histories() == {
+    assert store.feeds.histories() == {
         "china": FeedHistory("china", FILING, NOW, NOW, newest, None, None),
         "stock": FeedHistory(
             "stock", FILING, NOW, None, None, "status 502", FailureKind.TEMPORARY, failing_since=NOW
         ),
     }
-    assert store.gaps() == [Gap("china", NOW - HOUR, NOW - 30 * MINUTE)]
-    assert store.backoffs() == [
-        HostBackoff("a.cn", NOW, 1, stated=False, reason="it answered 403", kind=FailureKind.BLOCKED)
+    assert store.feeds.gaps() == [Gap("china", NOW - HOUR, NOW - 30 * MINUTE)]
+    assert store.backoffs.all() == [
+        HostBackoff("a.cn", NOW, 1, from_retry_after=False, reason="it answered 403", kind=FailureKind.BLOCKED)
     ]
     assert due(store) == ["a"]
-    assert store.known("china", ["a"]) == {"a"}
-    assert (store.spans(), store.arrival_rates()) == ({}, {})
+    assert store.listings.known_docids("china", ["a"]) == {"a"}
+    assert (store.feeds.spans(), store.feeds.arrival_rates()) == ({}, {})
 
 
 def test_an_index_of_the_first_version_opens_and_goes_on(old: Path) -> None:
     store = Store.open(old)
     try:
         assert_as_it_was(store)
-        assert not store.settle("china", "roll lid=1686", NOW), "which list it read was not kept"
+        assert not store.feeds.register_source("china", "roll lid=1686", NOW), "which list it read was not kept"
         commit(store, poll_of(entry("b", 10), entry("a", -1), entry("c", -2), at=NOW + HOUR))
-        assert store.spans() == {"china": [Span(NOW - MINUTE, NOW + HOUR)]}
-        assert len(store.gaps()) == 1
+        assert store.feeds.spans() == {"china": [Span(NOW - MINUTE, NOW + HOUR)]}
+        assert len(store.feeds.gaps()) == 1
         commit(store, poll_of(entry("d"), feed="stock"))
-        assert store.feed_histories()["stock"].failing_since is None
+        assert store.feeds.histories()["stock"].failing_since is None
     finally:
         store.close()
 
@@ -87,7 +87,7 @@ def test_an_index_of_the_first_version_is_read_without_being_written(old: Path) 
         assert_as_it_was(store)
         assert store.damage() is None
         with pytest.raises(NotWritableError, match=r"index\.db"):
-            store.settle("china", "roll lid=1", NOW)
+            store.feeds.register_source("china", "roll lid=1", NOW)
     finally:
         store.close()
     assert dump(old) == before
@@ -127,7 +127,7 @@ def test_an_index_without_tables_reads_as_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "index.db").touch()
     store = Store.open_for_reading(tmp_path / "index.db")
     try:
-        assert store.counts() == Counts()
+        assert store.entries.counts() == Counts()
     finally:
         store.close()
 

@@ -29,7 +29,7 @@ def hours(number: float) -> datetime:
 def list_(store: Store, docid: str, seen: datetime) -> None:
     entry = Entry(docid, f"https://a.cn/{docid}", docid, BEGAN, None, None, None, None)
     poll = Poll("china", seen, 1, (entry,), (), caught_up=True)
-    store.commit_poll(poll, Filing(("金融",), "金融"), {docid: ["china"]}, {docid: "a.cn"})
+    store.listings.commit_poll(poll, Filing(("金融",), "金融"), {docid: ["china"]}, {docid: "a.cn"})
 
 
 def archive(store: Store, docid: str, at: datetime, story: str, **more: Any) -> None:
@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def docids(store: Store, docid: str, time: datetime = EVER) -> list[str]:
-    return [each["docid"] for each in store.past.same_story(docid, time)]
+    return [each["docid"] for each in store.history.same_story(docid, time)]
 
 
 def test_the_first_to_publish_stands_first_then_the_first_seen_then_by_docid(store: Store) -> None:
@@ -58,7 +58,7 @@ def test_the_first_to_publish_stands_first_then_the_first_seen_then_by_docid(sto
     expected = ["early", "seen1a", "seen1b", "seen2", "late"]
     assert all(docids(store, docid) == expected for docid in expected)
     assert docids(store, "other") == []
-    first, second, *_ = store.past.same_story("late", EVER)
+    first, second, *_ = store.history.same_story("late", EVER)
     assert first == {
         "docid": "early", "title": "题early", "path": "金融/early.md", "published": "2026-09-29T02:00:00.000+00:00",
         "media": "社early", "first": True,

@@ -228,8 +228,8 @@ def test_of_what_answers_equally_well_the_newest_comes_first(store: Store) -> No
 def test_however_many_match_the_newest_are_found_and_the_best_among_them(
     store: Store, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
-    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", first)
-    monkeypatch.setattr(archive.search.candidates, "FIRST_TITLED", first)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW_VERSIONS", first)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_TITLE_WINDOW_VERSIONS", first)
     monkeypatch.setattr(archive.search.search, "MAX_RANKED", 2)
     published = [NOW + timedelta(days=days) for days in (9, 8, 3, 7, 1, 2, 4, 5)]
     stories = [Story(f"doc{number}", "大盘", "茅台", published=when) for number, when in enumerate(published)]
@@ -257,9 +257,9 @@ def test_a_character_alone_is_found_wherever_it_stands(
     store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
 ) -> None:
     monkeypatch.setattr(archive.search.candidates, "MIN_READ", most)
-    monkeypatch.setattr(archive.search.candidates, "READ", 1)
-    monkeypatch.setattr(archive.search.candidates, "TOGETHER", 3)
-    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", 5)
+    monkeypatch.setattr(archive.search.candidates, "READ_PER_MATCH", 1)
+    monkeypatch.setattr(archive.search.candidates, "READ_BATCH", 3)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW_VERSIONS", 5)
     written = [
         "金融", "黄金", "⾦", "日立㈱", "株式", "金银", "㊎", "无", "銀", "今天", "2026年金",
         "２０２６年报金融。金", "2025年金融", "在年2026金", "约2026年",
@@ -287,7 +287,7 @@ def test_a_character_alone_is_found_wherever_it_stands(
 def test_the_newest_of_a_feed_are_found_however_many_it_has(
     store: Store, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(archive.search.candidates, "FEW", few)
+    monkeypatch.setattr(archive.search.candidates, "SMALL_FEED_ARTICLES", few)
     stories = [
         Story(
             f"doc{number}", "题", "文", feeds=("china", "stock") if number % 3 == 0 else ("china",),
@@ -385,7 +385,7 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
 def test_days_long_past_are_found_whenever_they_were_observed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, block: int, asked: str
 ) -> None:
-    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW", first)
+    monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW_VERSIONS", first)
     for module in (archive.index.migrations.m008_days, archive.search.windows):
         monkeypatch.setattr(module, "BLOCK", block)
     store = Store.open(tmp_path / "index.db")
@@ -424,8 +424,8 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
         put(store, [Story(f"doc{hour}", "题", "茅台", published=NOW)], NOW + timedelta(hours=hour))
     then = (NOW + timedelta(hours=1)).isoformat(timespec="milliseconds")
     windows = archive.search.windows.Windows(store._db, "", "~", then)
-    assert windows.lease(1000)
-    assert (windows.passed, windows.lease(1000)) == (2, None)
+    assert windows.next(1000)
+    assert (windows.passed, windows.next(1000)) == (2, None)
     store.close()
 
 

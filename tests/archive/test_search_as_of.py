@@ -71,7 +71,7 @@ def assert_as_shown(store: Store, time: datetime) -> None:
     """What is exported is what ``show`` shows."""
     records = {record.docid: record for record in store.search.each(And(()), time)}
     for docid in DOCIDS:
-        shown = store.past.as_of(docid, time)
+        shown = store.history.as_of(docid, time)
         if shown is None or not shown["revisions"]:
             assert docid not in records
             continue

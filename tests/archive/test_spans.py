@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.index.spans import gap_left, holes, merged, span_read, without
+from archive.index.spans import gap_left, merged, span_read, uncovered, without
 from archive.model.feed import Entry, Failure, FailureKind, Gap, Poll, Span
 
 NOON = datetime(2026, 9, 30, 12, 0, tzinfo=UTC)
@@ -61,10 +61,10 @@ def test_a_hole_takes_what_lies_inside_it_and_leaves_its_ends(spans: list[Span],
 
 @given(LONGER, st.lists(SPANS, max_size=8))
 def test_holes_are_what_the_spans_leave_open(stretch: Span, spans: list[Span]) -> None:
-    left = holes(stretch, spans)
+    left = uncovered(stretch, spans)
     assert between(naive(*left)) == between(naive(stretch) - naive(*spans))
     assert naive(*left, *spans) >= naive(stretch) >= naive(*left)
-    assert holes(stretch, [*spans, *left]) == []
+    assert uncovered(stretch, [*spans, *left]) == []
     assert left == merged(left)
 
 
@@ -98,7 +98,7 @@ def test_a_hole_cut(spans: list[Span], hole: Span, expected: list[Span]) -> None
     ],
 )
 def test_holes_of_a_stretch(stretch: Span, spans: list[Span], expected: list[Span]) -> None:
-    assert holes(stretch, spans) == expected
+    assert uncovered(stretch, spans) == expected
 
 
 # Polls

@@ -45,7 +45,7 @@ def test_hours_are_counted_for_each_feed_and_once_for_all(store: Store, stories:
     until = NOW.replace(minute=0)
     since = until - 400 * HOUR
 
-    found = {(each.hour, each.feed): each.articles for each in store.overview.hours(since, until, EVER)}
+    found = {(each.hour, each.feed): each.articles for each in store.stats.hours(since, until, EVER)}
 
     inside = [story for story in stories if since <= story.published < until]
     hours = [(story.published.replace(minute=0, second=0, microsecond=0), story) for story in inside]
@@ -55,17 +55,17 @@ def test_hours_are_counted_for_each_feed_and_once_for_all(store: Store, stories:
 
 
 def test_the_latest_is_not_one_that_is_dated_ahead(store: Store) -> None:
-    assert store.overview.latest(NOW) is None
+    assert store.stats.latest(NOW) is None
     put(store, [Story("old", "a", "b", published=NOW - HOUR), Story("ahead", "c", "d", published=NOW + HOUR)])
 
-    assert store.overview.latest(NOW) == NOW - HOUR
-    assert store.overview.latest(NOW + 2 * HOUR) == NOW + HOUR
+    assert store.stats.latest(NOW) == NOW - HOUR
+    assert store.stats.latest(NOW + 2 * HOUR) == NOW + HOUR
 
 
 def test_the_stocks_that_are_named_most(store: Store, stories: list[Story]) -> None:
     since = NOW - timedelta(days=30)
 
-    named = store.overview.named(since, NOW, EVER, 2)
+    named = store.stats.top_symbols(since, NOW, EVER, 2)
 
     counts = Counter(symbol for story in stories if since <= story.published < NOW for symbol in story.symbols)
     assert named == sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:2]
@@ -74,13 +74,13 @@ def test_the_stocks_that_are_named_most(store: Store, stories: list[Story]) -> N
 def test_articles_of_a_stock_and_their_days(store: Store, stories: list[Story]) -> None:
     of = sorted((s for s in stories if "MSFT" in s.symbols), key=lambda s: (-s.published.timestamp(), s.docid))
 
-    hits = store.overview.of_symbol("MSFT", 10, 5, EVER)
+    hits = store.stats.of_symbol("MSFT", 10, 5, EVER)
 
     assert [hit.docid for hit in hits] == [story.docid for story in of[5:15]]
     assert hits[0].symbols == of[5].symbols
     assert hits[0].media == of[5].media
-    assert dict(store.overview.days_of_symbol("MSFT", EVER)) == Counter(map(china_day, of))
-    assert store.overview.of_symbol("msft", 10, 0, EVER) == []  # as it is written
+    assert dict(store.stats.days_of_symbol("MSFT", EVER)) == Counter(map(china_day, of))
+    assert store.stats.of_symbol("msft", 10, 0, EVER) == []  # as it is written
 
 
 @pytest.mark.parametrize("asked", ["茅台", "feed:china", "茅 OR 台 NOT 降准", "symbol:MSFT since:2026-08-01"])
@@ -89,7 +89,7 @@ def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], as
     by_docid = {story.docid: story for story in stories}
     found = [by_docid[hit.docid] for hit in store.search.find(query, 1000, by_time=True)]
 
-    facets = store.overview.facets(query, EVER)
+    facets = store.stats.facets(query, EVER)
 
     assert found
     assert (facets.articles, facets.complete) == (len(found), True)
@@ -105,7 +105,7 @@ def test_of_many_the_last_ones_are_counted(
 ) -> None:
     monkeypatch.setattr(archive.search.stats, "MAX_COUNTED", 50)
 
-    facets = store.overview.facets(parse("feed:china"), EVER)
+    facets = store.stats.facets(parse("feed:china"), EVER)
 
     assert (facets.articles, facets.complete) == (50, False)
 
@@ -130,15 +130,15 @@ def test_as_of_a_time_nothing_of_later_counts(store: Store) -> None:
     then, after = NOW + HOUR, NOW + 3 * HOUR
 
     for time, name, medium, other in ((then, "sh600519", "甲报", "MSFT"), (after, "MSFT", "乙报", "sh600519")):
-        assert len(store.overview.of_symbol(name, 9, 0, time)) == 1
-        assert store.overview.of_symbol(other, 9, 0, time) == []
-        assert store.overview.days_of_symbol(other, time) == []
-        assert store.overview.facets(parse("茅台"), time).media == ((medium, 1),)
-        assert store.overview.named(NOW - 2 * HOUR, NOW, time, 5) == [(name, 1)]
-        assert [each.articles for each in store.overview.hours(NOW - 2 * HOUR, NOW, time)] == [1, 1]
+        assert len(store.stats.of_symbol(name, 9, 0, time)) == 1
+        assert store.stats.of_symbol(other, 9, 0, time) == []
+        assert store.stats.days_of_symbol(other, time) == []
+        assert store.stats.facets(parse("茅台"), time).media == ((medium, 1),)
+        assert store.stats.top_symbols(NOW - 2 * HOUR, NOW, time, 5) == [(name, 1)]
+        assert [each.articles for each in store.stats.hours(NOW - 2 * HOUR, NOW, time)] == [1, 1]
     before = NOW - timedelta(minutes=1)
-    assert store.overview.hours(NOW - 2 * HOUR, NOW, before) == []
-    assert store.overview.latest(before) is None
+    assert store.stats.hours(NOW - 2 * HOUR, NOW, before) == []
+    assert store.stats.latest(before) is None
 
 
 def test_looks_are_told_with_their_places(store: Store) -> None:
@@ -146,9 +146,9 @@ def test_looks_are_told_with_their_places(store: Store) -> None:
     gone = failed(Failure("a", FailureKind.GONE, "status 404"), NOW + HOUR, None)
     store.articles.commit([gone], [JournalPosition("finarchive-20260930-0001.warc.gz", 77)])
 
-    first, second = store.overview.fetches("a", EVER)
+    first, second = store.stats.fetches("a", EVER)
 
     assert (first.outcome, first.revision, first.place) == (Outcome.FIRST, 1, None)
     assert (second.outcome, second.evidence) == (Outcome.GONE, "status 404")
     assert second.place == JournalPosition("finarchive-20260930-0001.warc.gz", 77)
-    assert store.overview.fetches("a", NOW) == [first]
+    assert store.stats.fetches("a", NOW) == [first]

@@ -47,7 +47,7 @@ def commit(store: Store, poll: Poll, *feeds: str, trouble: float = 1.0) -> Listi
     """Commit a poll whose entries all belong to these feeds, or to the polled one."""
     docids = [found.docid for found in poll.entries]
     belong_to = dict.fromkeys(docids, feeds or (poll.feed,))
-    return store.commit_poll(poll, FILING, belong_to, dict.fromkeys(docids, HOST), trouble)
+    return store.listings.commit_poll(poll, FILING, belong_to, dict.fromkeys(docids, HOST), trouble)
 
 
 def revision(docid: str, number: int = 1, at: datetime = NOW) -> Revision:
@@ -57,7 +57,7 @@ def revision(docid: str, number: int = 1, at: datetime = NOW) -> Revision:
 def due(
     store: Store, now: datetime = NOW, most: int = 100, host: str = HOST, tried_before: datetime = NOW
 ) -> list[str]:
-    return [pending.entry.docid for pending in store.due(host, most, now, tried_before, [])]
+    return [pending.entry.docid for pending in store.entries.due(host, most, now, tried_before, [])]
 
 
 def dump(path: Path) -> list[str]:
@@ -84,11 +84,16 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def test_an_index_just_made_knows_nothing(store: Store) -> None:
-    assert store.counts() == Counts()
-    assert (store.feed_counts(), store.feed_histories(), store.gaps(), store.backoffs()) == ({}, {}, [], [])
-    assert store.known("china", ["a"]) == set()
-    assert store.pending_hosts(NOW, NOW) == {}
-    assert store.next_due() is None
+    assert store.entries.counts() == Counts()
+    assert (store.feeds.counts(), store.feeds.histories(), store.feeds.gaps(), store.backoffs.all()) == (
+        {},
+        {},
+        [],
+        [],
+    )
+    assert store.listings.known_docids("china", ["a"]) == set()
+    assert store.entries.pending_hosts(NOW, NOW) == {}
+    assert store.entries.next_due() is None
     assert store.damage() is None
 
 
@@ -96,7 +101,7 @@ def test_an_entry_comes_back_as_it_was_listed(store: Store) -> None:
     listed = replace(entry("doc1", minutes=-3), entered=NOW, image="//n.cn/a.png")
     bare = Entry("doc2", f"http://{HOST}/x", "", None, None, None, None, None)
     commit(store, poll_of(listed, bare), "china", "stock")
-    pending = {found.entry.docid: found for found in store.due(HOST, 9, NOW, NOW, [])}
+    pending = {found.entry.docid: found for found in store.entries.due(HOST, 9, NOW, NOW, [])}
     assert pending["doc1"].entry == listed
     assert pending["doc2"].entry == bare
     assert sorted(pending["doc1"].feeds) == ["china", "stock"]
@@ -107,7 +112,7 @@ def test_a_poll_counts_what_was_not_known_before(store: Store) -> None:
     unreadable = Failure("bad1", FailureKind.UNREADABLE, "item 3: no usable address")
     assert commit(store, poll_of(entry("a"), entry("b"), failures=(unreadable,))) == ListingResult(2, 1)
     assert commit(store, poll_of(entry("b"), entry("c"), failures=(unreadable,))) == ListingResult(1, 0)
-    assert store.counts() == Counts(entries=4, pending=3, parked=1)
+    assert store.entries.counts() == Counts(entries=4, pending=3, parked=1)
 
 
 def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
@@ -121,25 +126,25 @@ def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
 
 def test_an_entry_that_was_unreadable_and_is_readable_later_is_to_be_fetched(store: Store) -> None:
     commit(store, poll_of(failures=(Failure("a", FailureKind.UNREADABLE, "no usable address"),)))
-    assert store.counts() == Counts(entries=1, parked=1)
+    assert store.entries.counts() == Counts(entries=1, parked=1)
     assert commit(store, poll_of(entry("a"), at=NOW + HOUR)) == ListingResult(0, 0)
-    assert store.counts() == Counts(entries=1, pending=1)
-    [pending] = store.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
+    assert store.entries.counts() == Counts(entries=1, pending=1)
+    [pending] = store.entries.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
     assert pending.entry == entry("a")
-    assert store.failures("pending") == []
+    assert store.entries.failures("pending") == []
 
 
 def test_an_entry_that_is_readable_and_unreadable_later_stays_readable(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     assert commit(store, poll_of(failures=(Failure("a", FailureKind.UNREADABLE, "x"),))) == ListingResult(0, 0)
-    assert store.counts() == Counts(entries=1, pending=1)
-    assert store.failures("pending") == []
+    assert store.entries.counts() == Counts(entries=1, pending=1)
+    assert store.entries.failures("pending") == []
 
 
 def test_an_article_that_one_poll_lists_readable_and_unreadable_is_readable(store: Store) -> None:
     failures = tuple(Failure(subject, FailureKind.UNREADABLE, "x") for subject in ("a", "bad", "bad"))
     assert commit(store, poll_of(entry("a"), failures=failures)) == ListingResult(1, 1)
-    assert store.counts() == Counts(entries=2, pending=1, parked=1)
+    assert store.entries.counts() == Counts(entries=2, pending=1, parked=1)
 
 
 # Known ground
@@ -147,33 +152,35 @@ def test_an_article_that_one_poll_lists_readable_and_unreadable_is_readable(stor
 
 def test_a_complete_poll_is_known_ground_of_its_feed_only(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")), "china", "stock")
-    assert store.known("china", ["a", "b", "c"]) == {"a", "b"}
-    assert store.known("stock", ["a", "b"]) == set(), "what its lids claim was not read in that feed's own list"
-    assert store.known("china", []) == set()
+    assert store.listings.known_docids("china", ["a", "b", "c"]) == {"a", "b"}
+    assert store.listings.known_docids("stock", ["a", "b"]) == set(), (
+        "what its lids claim was not read in that feed's own list"
+    )
+    assert store.listings.known_docids("china", []) == set()
 
 
 def test_a_poll_that_broke_off_is_not_known_ground(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR, failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
-    assert store.known("china", ["a", "bad"]) == set()
+    assert store.listings.known_docids("china", ["a", "bad"]) == set()
     assert due(store) == ["a"], "yet what it saw is kept"
 
 
 def test_a_poll_at_its_page_limit_is_known_ground(store: Store) -> None:
     commit(store, poll_of(entry("a")))
-    assert store.known("china", ["a"]) == {"a"}
+    assert store.listings.known_docids("china", ["a"]) == {"a"}
 
 
 def test_what_a_broken_poll_saw_becomes_known_ground_with_the_next_whole_one(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR))
     commit(store, poll_of(entry("a")))
-    assert store.known("china", ["a"]) == {"a"}
+    assert store.listings.known_docids("china", ["a"]) == {"a"}
     commit(store, poll_of(entry("a"), error=ERROR))
-    assert store.known("china", ["a"]) == {"a"}, "a broken poll takes nothing back"
+    assert store.listings.known_docids("china", ["a"]) == {"a"}, "a broken poll takes nothing back"
 
 
 def test_an_item_that_cannot_be_understood_is_known_ground_too(store: Store) -> None:
     commit(store, poll_of(failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
-    assert store.known("china", ["bad"]) == {"bad"}
+    assert store.listings.known_docids("china", ["bad"]) == {"bad"}
 
 
 # Gaps
@@ -182,7 +189,7 @@ def test_an_item_that_cannot_be_understood_is_known_ground_too(store: Store) -> 
 def test_a_poll_at_its_limit_that_met_nothing_known_leaves_a_gap(store: Store) -> None:
     commit(store, poll_of(entry("a", 0), entry("b", -5)))
     commit(store, poll_of(entry("d", 60), entry("c", 30), entry("e", None)))
-    assert store.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
+    assert store.feeds.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +209,7 @@ def test_a_poll_at_its_limit_that_met_nothing_known_leaves_a_gap(store: Store) -
 def test_other_polls_leave_none(store: Store, before: list[Poll], after: list[Poll]) -> None:
     for poll in before + after:
         commit(store, poll)
-    assert store.gaps() == []
+    assert store.feeds.gaps() == []
 
 
 def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_ground(store: Store) -> None:
@@ -210,7 +217,7 @@ def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_ground(store
     commit(store, poll_of(entry("a", 0)))
     commit(store, poll_of(entry("d", 60), error=ERROR))
     commit(store, poll_of(entry("e", 90), entry("d", 60), entry("c", 30)))
-    assert store.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
+    assert store.feeds.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
 
 
 # Feeds
@@ -219,7 +226,7 @@ def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_ground(store
 def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
     commit(store, poll_of(entry("a", 5), entry("b")))
     good = FeedHistory("china", FILING, NOW, NOW, NOW + timedelta(minutes=5), None, None, complete_to=NOW)
-    assert store.feed_histories() == {"china": good}
+    assert store.feeds.histories() == {"china": good}
     commit(store, poll_of(error=ERROR, at=NOW + HOUR), trouble=0.25)
     bad = replace(
         good,
@@ -229,18 +236,18 @@ def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
         failing_since=NOW + HOUR,
         trouble=0.25,
     )
-    assert store.feed_histories() == {"china": bad}
+    assert store.feeds.histories() == {"china": bad}
     commit(store, poll_of(error=ERROR, at=NOW + 2 * HOUR), trouble=0.5)
-    assert store.feed_histories() == {"china": replace(bad, last_poll=NOW + 2 * HOUR, trouble=0.75)}
+    assert store.feeds.histories() == {"china": replace(bad, last_poll=NOW + 2 * HOUR, trouble=0.75)}
     later = NOW + 3 * HOUR
     commit(store, poll_of(entry("a", 5), at=later))
     mended = replace(good, last_poll=later, last_success=later, complete_to=later)
-    assert store.feed_histories() == {"china": mended}
+    assert store.feeds.histories() == {"china": mended}
 
 
 def test_a_feed_that_never_succeeded_says_so(store: Store) -> None:
     commit(store, poll_of(error=ERROR))
-    assert store.feed_histories()["china"] == FeedHistory(
+    assert store.feeds.histories()["china"] == FeedHistory(
         "china", FILING, NOW, None, None, "status 502", FailureKind.TEMPORARY, failing_since=NOW, trouble=1.0
     )
 
@@ -248,7 +255,7 @@ def test_a_feed_that_never_succeeded_says_so(store: Store) -> None:
 def test_a_poll_that_breaks_off_without_an_error_is_no_failure(store: Store) -> None:
     """An empty page in the middle of a list: it answers, and the next poll reads through it again."""
     commit(store, replace(poll_of(entry("a")), caught_up=False), trouble=0.5)
-    history = store.feed_histories()["china"]
+    history = store.feeds.histories()["china"]
     assert (history.failing_since, history.trouble, history.complete_to) == (None, 0.0, None)
 
 
@@ -256,11 +263,11 @@ def test_an_entry_counts_in_every_feed_it_belongs_to(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")), "china", "stock")
     commit(store, poll_of(entry("c"), feed="stock", failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
     commit_revisions(store, [revision("a")])
-    assert store.feed_counts() == {
+    assert store.feeds.counts() == {
         "china": Counts(entries=2, archived=1, pending=1),
         "stock": Counts(entries=4, archived=1, pending=2, parked=1),
     }
-    assert store.counts() == Counts(entries=4, archived=1, pending=2, parked=1)
+    assert store.entries.counts() == Counts(entries=4, archived=1, pending=2, parked=1)
 
 
 # Whole or not at all
@@ -280,7 +287,7 @@ def test_a_poll_that_cannot_be_recorded_whole_is_not_recorded_at_all(
     commit(store, poll_of(entry("z")))
     before = dump(path)
     with pytest.raises(Exception, match=r".") as caught:
-        store.commit_poll(poll_of(entry("a"), entry("b")), FILING, feeds, hosts)
+        store.listings.commit_poll(poll_of(entry("a"), entry("b")), FILING, feeds, hosts)
     assert caught.type is not AssertionError
     assert dump(path) == before
     assert commit(store, poll_of(entry("a"), entry("b"))) == ListingResult(2, 0), "and the store still works"

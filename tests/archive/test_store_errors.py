@@ -12,18 +12,13 @@ from pathlib import Path
 import pytest
 
 import archive.index.connection
-from archive.index.articles import ArticleIndex
-from archive.index.images import ImageIndex
-from archive.index.manifests import ManifestIndex
+from archive.index.alerts import AlertProgress
 from archive.journal.journal import Event
 from archive.model.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
 from archive.model.feed import ArrivalRate, BackfillPage, Counts, Failure, FailureKind, HostBackoff, Span
 from archive.model.fetch import JournalPosition
 from archive.model.image import FailedImage, StoredImage
 from archive.query.parser import And, parse
-from archive.search.history import History
-from archive.search.search import Search
-from archive.search.stats import Stats
 from archive.store import Store
 from tests.archive.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 from tests.support.fetches import commit_failure, commit_revisions
@@ -32,83 +27,104 @@ STRETCH = BackfillPage("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOU
 MISS = Failure("https://p.cn/missed.png", FailureKind.GONE, "status 404")
 DAYS = iter(range(1, 31))
 WRITES: dict[str, Callable[[Store], object]] = {
-    "commit_poll": lambda store: commit(store, poll_of(entry("new"))),
-    "commit_stretch": lambda store: store.commit_backfill_page(STRETCH, FILING, {"new": ["china"]}, {"new": HOST}),
-    "commit_rhythm": lambda store: store.commit_arrival_rate("china", ArrivalRate((1.0,), (2.0,), NOW)),
-    "settle": lambda store: store.settle("china", "roll https://other.cn/", NOW),
-    "commit_paths": lambda store: store.commit_paths({"a": "x/a.md"}),
+    "listings.commit_poll": lambda store: commit(store, poll_of(entry("new"))),
+    "listings.commit_backfill_page": lambda store: store.listings.commit_backfill_page(
+        STRETCH, FILING, {"new": ["china"]}, {"new": HOST}
+    ),
+    "feeds.commit_arrival_rate": lambda store: store.feeds.commit_arrival_rate(
+        "china", ArrivalRate((1.0,), (2.0,), NOW)
+    ),
+    "feeds.register_source": lambda store: store.feeds.register_source("china", "roll https://other.cn/", NOW),
+    "entries.commit_paths": lambda store: store.entries.commit_paths({"a": "x/a.md"}),
     "apply": lambda store: store.apply([Event(JournalPosition("x", 1), "released", NOW, document={"parked": True})]),
-    "seals.commit": lambda store: store.manifests.commit(f"2026-09-{next(DAYS):02d}", b"x", []),
-    "versions.commit": lambda store: commit_revisions(store, [revision("a")]),
-    "come_to_date": lambda store: store.clamp_future_times(NOW - timedelta(days=9), timedelta(0)),
-    "release": lambda store: store.release(NOW, parked=True),
-    "gallery.commit": lambda store: store.images.commit([], [FailedImage(MISS, NOW, None)], NOW),
+    "manifests.commit": lambda store: store.manifests.commit(f"2026-09-{next(DAYS):02d}", b"x", []),
+    "articles.commit": lambda store: commit_revisions(store, [revision("a")]),
+    "queues.clamp_future_times": lambda store: store.queues.clamp_future_times(NOW - timedelta(days=9), timedelta(0)),
+    "queues.release": lambda store: store.queues.release(NOW, parked=True),
+    "images.commit": lambda store: store.images.commit([], [FailedImage(MISS, NOW, None)], NOW),
     "search.add_missing": lambda store: store.search.add_missing(),
-    "commit_rest": lambda store: store.commit_backoff(HostBackoff("b.cn", NOW, 1, stated=True, reason="x")),
-    "end_rest": lambda store: store.end_backoff("a.cn"),
+    "backoffs.commit": lambda store: store.backoffs.commit(
+        HostBackoff("b.cn", NOW, 1, from_retry_after=True, reason="x")
+    ),
+    "backoffs.end": lambda store: store.backoffs.end("a.cn"),
+    "alerts.sync": lambda store: store.alerts.sync({"maotai": ("茅台", 1), "other": ("题", next(DAYS))}),
+    "alerts.record": lambda store: store.alerts.record([AlertProgress("maotai", 1, 0, attempts=next(DAYS))]),
 }
 READS: dict[str, Callable[[Store], object]] = {
-    "known": lambda store: store.known("china", ["a"]),
-    "pending_hosts": lambda store: store.pending_hosts(NOW, NOW),
-    "due": lambda store: store.due(HOST, 9, NOW, NOW, []),
-    "rests": lambda store: store.backoffs(),
-    "counts": lambda store: store.counts(),
-    "feed_counts": lambda store: store.feed_counts(),
-    "feed_histories": lambda store: store.feed_histories(),
-    "failures": lambda store: store.failures("pending"),
-    "next_due": lambda store: store.next_due(),
-    "gaps": lambda store: store.gaps(),
-    "spans": lambda store: store.spans(),
-    "rhythms": lambda store: store.arrival_rates(),
+    "listings.known_docids": lambda store: store.listings.known_docids("china", ["a"]),
+    "entries.pending_hosts": lambda store: store.entries.pending_hosts(NOW, NOW),
+    "entries.due": lambda store: store.entries.due(HOST, 9, NOW, NOW, []),
+    "backoffs.all": lambda store: store.backoffs.all(),
+    "entries.counts": lambda store: store.entries.counts(),
+    "feeds.counts": lambda store: store.feeds.counts(),
+    "feeds.histories": lambda store: store.feeds.histories(),
+    "entries.failures": lambda store: store.entries.failures("pending"),
+    "entries.next_due": lambda store: store.entries.next_due(),
+    "feeds.gaps": lambda store: store.feeds.gaps(),
+    "feeds.spans": lambda store: store.feeds.spans(),
+    "feeds.arrival_rates": lambda store: store.feeds.arrival_rates(),
     "damage": lambda store: store.damage(),
-    "versions.find": lambda store: store.articles.find("a"),
-    "versions.newest": lambda store: store.articles.newest(["a", "b"]),
-    "seals.roots": lambda store: store.manifests.roots(),
-    "seals.unsealed": lambda store: store.manifests.unsealed(NOW),
-    "seals.sealed": lambda store: store.manifests.sealed("2026-09-29"),
-    "seals.raw_files": lambda store: store.manifests.raw_files(),
-    "overview.latest": lambda store: store.overview.latest(NOW),
-    "overview.hours": lambda store: store.overview.hours(NOW - HOUR, NOW + HOUR, NOW),
-    "overview.named": lambda store: store.overview.named(NOW - HOUR, NOW + HOUR, NOW, 5),
-    "overview.of_symbol": lambda store: store.overview.of_symbol("sh600519", 9, 0, NOW),
-    "overview.days_of_symbol": lambda store: store.overview.days_of_symbol("sh600519", NOW),
-    "overview.facets": lambda store: store.overview.facets(parse("茅台"), NOW),
-    "overview.looks": lambda store: store.overview.fetches("b", NOW),
+    "articles.find": lambda store: store.articles.find("a"),
+    "articles.states": lambda store: store.articles.states(["a", "b"]),
+    "manifests.roots": lambda store: store.manifests.roots(),
+    "manifests.unsealed": lambda store: store.manifests.unsealed(NOW),
+    "manifests.sealed": lambda store: store.manifests.sealed("2026-09-29"),
+    "manifests.raw_files": lambda store: store.manifests.raw_files(),
+    "stats.latest": lambda store: store.stats.latest(NOW),
+    "stats.hours": lambda store: store.stats.hours(NOW - HOUR, NOW + HOUR, NOW),
+    "stats.top_symbols": lambda store: store.stats.top_symbols(NOW - HOUR, NOW + HOUR, NOW, 5),
+    "stats.of_symbol": lambda store: store.stats.of_symbol("sh600519", 9, 0, NOW),
+    "stats.days_of_symbol": lambda store: store.stats.days_of_symbol("sh600519", NOW),
+    "stats.facets": lambda store: store.stats.facets(parse("茅台"), NOW),
+    "stats.fetches": lambda store: store.stats.fetches("b", NOW),
     "search.numbers": lambda store: store.search.numbers(parse("茅台"), 9, NOW),
     "search.hits": lambda store: store.search.hits([1], NOW),
     "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
-    "gallery.media_type": lambda store: store.images.media_type("0" * 64),
-    "past.as_of": lambda store: store.past.as_of("a", NOW),
-    "past.same_story": lambda store: store.past.same_story("b", NOW),
-    "versions.text": lambda store: store.articles.text("b", 1),
-    "versions.all_files": lambda store: list(store.articles.all_files()),
-    "versions.contradictions": lambda store: store.articles.contradictions(),
-    "versions.places_by_file": lambda store: store.articles.places_by_file(),
-    "versions.promised": lambda store: store.articles.promised(),
-    "versions.places": lambda store: store.articles.places(["sha1:X"]),
-    "versions.hosts": lambda store: store.articles.hosts(NOW, NOW),
-    "versions.due": lambda store: store.articles.due(HOST, 9, NOW, NOW, []),
-    "versions.looked_again": lambda store: store.articles.rechecks_since(NOW),
-    "gallery.hosts": lambda store: store.images.hosts(NOW + HOUR, NOW + HOUR),
-    "gallery.due": lambda store: store.images.due("p.cn", 9, NOW, NOW, in_flight=[]),
-    "gallery.next_due": lambda store: store.images.next_due(NOW - HOUR),
-    "gallery.path_of": lambda store: store.images.path_of("https://p.cn/kept.png"),
-    "gallery.files": lambda store: list(store.images.files()),
-    "gallery.unsealed": lambda store: list(store.images.unsealed(NOW + HOUR)),
-    "gallery.counts": lambda store: store.images.counts(),
-    "gallery.failures": lambda store: store.images.failures(),
-    "journal_positions": lambda store: store.journal_positions(),
+    "images.media_type": lambda store: store.images.media_type("0" * 64),
+    "history.as_of": lambda store: store.history.as_of("a", NOW),
+    "history.same_story": lambda store: store.history.same_story("b", NOW),
+    "articles.text": lambda store: store.articles.text("b", 1),
+    "articles.all_files": lambda store: list(store.articles.all_files()),
+    "articles.contradictions": lambda store: store.articles.contradictions(),
+    "articles.journal_offsets": lambda store: store.articles.journal_offsets(),
+    "articles.reserved_paths": lambda store: store.articles.reserved_paths(),
+    "articles.positions": lambda store: store.articles.positions(["sha1:X"]),
+    "articles.recheck_hosts": lambda store: store.articles.recheck_hosts(NOW, NOW),
+    "articles.due_rechecks": lambda store: store.articles.due_rechecks(HOST, 9, NOW, NOW, []),
+    "articles.rechecks_since": lambda store: store.articles.rechecks_since(NOW),
+    "images.hosts": lambda store: store.images.hosts(NOW + HOUR, NOW + HOUR),
+    "images.due": lambda store: store.images.due("p.cn", 9, NOW, NOW, in_flight=[]),
+    "images.next_due": lambda store: store.images.next_due(NOW - HOUR),
+    "images.path_of": lambda store: store.images.path_of("https://p.cn/kept.png"),
+    "images.files": lambda store: list(store.images.files()),
+    "images.unsealed": lambda store: list(store.images.unsealed(NOW + HOUR)),
+    "images.counts": lambda store: store.images.counts(),
+    "images.failures": lambda store: store.images.failures(),
+    "log.positions": lambda store: store.log.positions(),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
     "search.each": lambda store: list(store.search.each(And(()))),
-    "past.feeds": lambda store: store.past.feeds("a", NOW),
-    "past.gone": lambda store: store.past.gone("b", NOW),
-    "versions.revisions": lambda store: store.articles.revisions("a"),
+    "history.feeds": lambda store: store.history.feeds("a", NOW),
+    "history.gone": lambda store: store.history.gone("b", NOW),
+    "articles.revisions": lambda store: store.articles.revisions("a"),
+    "alerts.all": lambda store: store.alerts.all(),
+    "changefeed.last_position": lambda store: store.changefeed.last_position(),
+    "changefeed.between": lambda store: store.changefeed.between(parse("题b"), 0, 9, 9),
+    "changefeed.last": lambda store: store.changefeed.last(parse("题b"), 0, 9, 9),
+    "changefeed.count": lambda store: store.changefeed.count(parse("题b"), 0, 9),
+    "changefeed.keys": lambda store: list(store.changefeed.keys()),
+}
+# Their callers begin the transaction. The version is another number when another program writes.
+IN_A_TRANSACTION = {
+    *(f"entries.{name}" for name in ("add_entries", "add_listings", "insert_listings")),
+    *(f"feeds.{name}" for name in ("replace_source", "record_poll", "record_backfill_page", "snapshot", "restore")),
+    *(f"log.{name}" for name in ("note", "log_entries", "mark")),
+    "changefeed.data_version",
 }
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive.index.connection, "PATIENCE", 0.01)
+    monkeypatch.setattr(archive.index.connection, "BUSY_TIMEOUT_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -116,12 +132,13 @@ def path(tmp_path: Path) -> Path:
     """An index with an entry of each status and a rest, and a version that search does not know."""
     path = tmp_path / "index.db"
     store = Store.open(path)
-    store.settle("china", "roll https://a.cn/", NOW)
+    store.feeds.register_source("china", "roll https://a.cn/", NOW)
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
+    store.alerts.sync({"maotai": ("茅台", 1)})
     commit_revisions(store, [revision("b")], {"https://p.cn/kept.png": "p.cn", MISS.subject: "p.cn"})
     store.images.commit([StoredImage("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
     commit_failure(store, Failure("c", FailureKind.GONE, "x"), NOW, None)
-    store.commit_backoff(HostBackoff("a.cn", NOW, 1, stated=False, reason="x"))
+    store.backoffs.commit(HostBackoff("a.cn", NOW, 1, from_retry_after=False, reason="x"))
     store.close()
     connection = sqlite3.connect(path)
     with connection:
@@ -148,15 +165,13 @@ def other(path: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def test_every_public_method_is_tried_here() -> None:
+def test_every_public_method_is_tried_here(store: Store) -> None:
     public = {name for name, value in vars(Store).items() if name[0] != "_" and callable(value)}
-    public |= {f"versions.{name}" for name, value in vars(ArticleIndex).items() if name[0] != "_" and callable(value)}
-    public |= {f"seals.{name}" for name, value in vars(ManifestIndex).items() if name[0] != "_" and callable(value)}
-    public |= {f"gallery.{name}" for name, value in vars(ImageIndex).items() if name[0] != "_" and callable(value)}
-    public |= {f"search.{name}" for name, value in vars(Search).items() if name[0] != "_" and callable(value)}
-    public |= {f"past.{name}" for name, value in vars(History).items() if name[0] != "_" and callable(value)}
-    public |= {f"overview.{name}" for name, value in vars(Stats).items() if name[0] != "_" and callable(value)}
-    assert public == {*WRITES, *READS, "close", "keep_journal", "note_ledger", "in_one_go"}
+    for attribute, part in vars(store).items():
+        if attribute[0] != "_":
+            methods = (name for name, value in vars(type(part)).items() if name[0] != "_" and callable(value))
+            public |= {f"{attribute}.{name}" for name in methods}
+    assert public == {*WRITES, *READS, *IN_A_TRANSACTION, "close", "log.open", "feeds.log_snapshot", "bulk_write"}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 
 
@@ -263,8 +278,8 @@ def test_a_folder_in_place_of_the_index_is_an_archive_error(
 def test_an_archive_that_is_not_there_reads_as_an_empty_one_and_is_not_made(tmp_path: Path) -> None:
     store = Store.open_for_reading(tmp_path / "none" / "index.db")
     try:
-        assert store.counts() == Counts()
-        assert (store.gaps(), store.articles.find("a"), store.damage()) == ([], None, None)
+        assert store.entries.counts() == Counts()
+        assert (store.feeds.gaps(), store.articles.find("a"), store.damage()) == ([], None, None)
     finally:
         store.close()
     assert list(tmp_path.iterdir()) == []
@@ -274,7 +289,7 @@ def test_an_index_opened_for_reading_reads_and_cannot_be_written(path: Path) -> 
     before = dump(path)
     store = Store.open_for_reading(path)
     try:
-        assert store.counts() == Counts(entries=3, archived=1, pending=1, parked=1)
+        assert store.entries.counts() == Counts(entries=3, archived=1, pending=1, parked=1)
         for write in WRITES.values():
             with pytest.raises(ArchiveError, match=r"index\.db"):
                 write(store)
@@ -286,8 +301,8 @@ def test_an_index_opened_for_reading_reads_and_cannot_be_written(path: Path) -> 
 def test_reading_sees_what_a_writer_commits(path: Path, store: Store) -> None:
     reader = Store.open_for_reading(path)
     try:
-        store.commit_poll(poll_of(entry("new")), FILING, {"new": ["china"]}, {"new": HOST})
-        assert reader.counts().entries == 4
+        store.listings.commit_poll(poll_of(entry("new")), FILING, {"new": ["china"]}, {"new": HOST})
+        assert reader.entries.counts().entries == 4
     finally:
         reader.close()
 
@@ -306,7 +321,7 @@ def test_an_index_on_a_full_disk_can_be_read(path: Path) -> None:
     read = (
         "import resource, sys\nfrom pathlib import Path\nfrom archive.store import Store\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
-        "print(Store.open_for_reading(Path(sys.argv[1])).counts().entries)\n"
+        "print(Store.open_for_reading(Path(sys.argv[1])).entries.counts().entries)\n"
     )
     done = subprocess.run([sys.executable, "-c", read, path], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("3\n", "")

@@ -31,7 +31,7 @@ def test_the_least_tried_come_first_and_of_those_the_newest(store: Store) -> Non
 
 def test_what_is_in_hand_is_left_out_and_others_take_its_place(store: Store) -> None:
     commit(store, poll_of(entry("a", 3), entry("b", 2), entry("c", 1)))
-    assert [found.entry.docid for found in store.due(HOST, 2, NOW, NOW, ["a", "nobody"])] == ["b", "c"]
+    assert [found.entry.docid for found in store.entries.due(HOST, 2, NOW, NOW, ["a", "nobody"])] == ["b", "c"]
 
 
 def test_what_was_tried_in_this_run_or_is_not_due_yet_waits(store: Store) -> None:
@@ -39,17 +39,17 @@ def test_what_was_tried_in_this_run_or_is_not_due_yet_waits(store: Store) -> Non
     commit_failure(store, FAILURE, NOW, NOW)  # due at once, but tried in this run
     commit_failure(store, Failure("b", FailureKind.TEMPORARY, "x"), NOW - HOUR, NOW + HOUR)
     assert due(store) == ["c"]
-    assert store.pending_hosts(NOW, NOW) == {HOST: 1}
+    assert store.entries.pending_hosts(NOW, NOW) == {HOST: 1}
     assert due(store, tried_before=NOW + timedelta(seconds=1)) == ["c", "a"]
-    assert store.pending_hosts(NOW + HOUR, NOW + HOUR) == {HOST: 3}
-    assert store.next_due() == NOW
+    assert store.entries.pending_hosts(NOW + HOUR, NOW + HOUR) == {HOST: 3}
+    assert store.entries.next_due() == NOW
 
 
 def test_hosts_are_told_apart(store: Store) -> None:
     poll = poll_of(entry("a"), entry("b"), entry("c"))
     hosts = {"a": "x.cn", "b": "y.cn", "c": "y.cn"}
-    store.commit_poll(poll, FILING, dict.fromkeys("abc", ("china",)), hosts)
-    assert store.pending_hosts(NOW, NOW) == {"x.cn": 1, "y.cn": 2}
+    store.listings.commit_poll(poll, FILING, dict.fromkeys("abc", ("china",)), hosts)
+    assert store.entries.pending_hosts(NOW, NOW) == {"x.cn": 1, "y.cn": 2}
     assert sorted(due(store, host="y.cn")) == ["b", "c"]
 
 
@@ -57,23 +57,23 @@ def test_a_failed_attempt_counts_and_says_why(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")))
     commit_failure(store, FAILURE, NOW, NOW + HOUR)
     commit_failure(store, Failure("b", FailureKind.TEMPORARY, "status 503"), NOW, NOW + HOUR)
-    [first, _] = store.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
+    [first, _] = store.entries.due(HOST, 9, NOW + HOUR, NOW + HOUR, [])
     assert first.attempts == 1
-    assert store.failures("pending") == [("status 503", 2)]
-    assert store.failures("parked") == []
-    assert store.next_due() == NOW + HOUR
+    assert store.entries.failures("pending") == [("status 503", 2)]
+    assert store.entries.failures("parked") == []
+    assert store.entries.next_due() == NOW + HOUR
 
 
 def test_a_failure_without_another_try_parks_the_entry(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     commit_failure(store, FAILURE, NOW, None)
-    assert store.counts() == Counts(entries=1, parked=1)
+    assert store.entries.counts() == Counts(entries=1, parked=1)
     assert due(store, NOW + 1000 * HOUR, tried_before=NOW + HOUR) == []
-    assert store.failures("parked") == [("status 503", 1)]
+    assert store.entries.failures("parked") == [("status 503", 1)]
     found = store.articles.find("a")
     assert found is not None
     assert (found["status"], found["due"], found["attempts"]) == ("parked", None, 1)
-    assert store.next_due() is None
+    assert store.entries.next_due() is None
 
 
 def test_a_failure_of_what_was_given_up_or_is_unknown_changes_no_entry(store: Store) -> None:
@@ -88,20 +88,20 @@ def test_released_is_what_waits_for_a_later_time(store: Store) -> None:
     commit(store, poll_of(entry("now"), entry("later"), entry("parked"), failures=(UNREADABLE,)))
     commit_failure(store, Failure("later", FailureKind.TEMPORARY, "x"), NOW, NOW + HOUR)
     commit_failure(store, Failure("parked", FailureKind.GONE, "x"), NOW, None)
-    assert store.release(NOW, parked=False) == 1
+    assert store.queues.release(NOW, parked=False) == 1
     assert sorted(due(store)) == ["later", "now"]
-    assert store.counts().pending == 2
-    assert store.release(NOW, parked=False) == 0
-    assert store.counts().parked == 2
+    assert store.entries.counts().pending == 2
+    assert store.queues.release(NOW, parked=False) == 0
+    assert store.entries.counts().parked == 2
 
 
 def test_released_with_parked_is_all_that_has_an_address(store: Store) -> None:
     commit(store, poll_of(entry("parked"), failures=(UNREADABLE,)))
     commit_failure(store, Failure("parked", FailureKind.GONE, "x"), NOW, None)
-    assert store.release(NOW, parked=True) == 1
-    [pending] = store.due(HOST, 9, NOW, NOW, [])
+    assert store.queues.release(NOW, parked=True) == 1
+    [pending] = store.entries.due(HOST, 9, NOW, NOW, [])
     assert (pending.entry.docid, pending.attempts) == ("parked", 0)
-    assert store.counts() == Counts(entries=2, pending=1, parked=1)
+    assert store.entries.counts() == Counts(entries=2, pending=1, parked=1)
 
 
 # Revisions
@@ -137,25 +137,25 @@ def test_revisions_are_recorded_all_or_none(store: Store, path: Path) -> None:
         commit_revisions(store, [revision("b"), revision("a")])
     assert dump(path) == before
     commit_revisions(store, [revision("b")])
-    assert store.counts().archived == 2
+    assert store.entries.counts().archived == 2
 
 
 def test_nothing_to_record_changes_nothing(store: Store, path: Path) -> None:
     before = dump(path)
     commit_revisions(store, [])
-    store.commit_poll(poll_of(), FILING, {}, {})
+    store.listings.commit_poll(poll_of(), FILING, {}, {})
     assert [line for line in dump(path) if "INSERT" in line and line not in before] != [], "a poll is always recorded"
-    assert store.counts() == Counts()
+    assert store.entries.counts() == Counts()
 
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE entries; --", "%", "_", "*", '"'])
 def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None:
     commit(store, poll_of(entry("a")))
     assert store.articles.find(text) is None
-    assert store.known(text, [text]) == set()
-    assert store.due(text, 9, NOW, NOW, [text]) == []
+    assert store.listings.known_docids(text, [text]) == set()
+    assert store.entries.due(text, 9, NOW, NOW, [text]) == []
     commit_failure(store, Failure(text, FailureKind.GONE, text), NOW, None)
-    store.end_backoff(text)
+    store.backoffs.end(text)
     assert due(store) == ["a"]
 
 
@@ -167,11 +167,11 @@ def test_rests_come_back_until_they_end(store: Store) -> None:
     other = HostBackoff("b.cn", NOW, 1, from_retry_after=False, reason="it answered 403")
     longer = HostBackoff("a.cn", NOW + 2 * HOUR, 3, from_retry_after=False, reason="it answered 418")
     for backoff in (first, other, longer):
-        store.commit_backoff(backoff)
-    assert sorted(store.backoffs(), key=lambda backoff: backoff.host) == [longer, other]
-    store.end_backoff("a.cn")
-    store.end_backoff("unknown.cn")
-    assert store.backoffs() == [other]
+        store.backoffs.commit(backoff)
+    assert sorted(store.backoffs.all(), key=lambda backoff: backoff.host) == [longer, other]
+    store.backoffs.end("a.cn")
+    store.backoffs.end("unknown.cn")
+    assert store.backoffs.all() == [other]
 
 
 def test_the_words_of_versions_that_are_committed_together_are_written_together(store: Store, path: Path) -> None:

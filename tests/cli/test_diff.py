@@ -46,7 +46,7 @@ def archived(home: Home) -> Home:
             Entry(docid, f"https://a.cn/{docid}", docid, BEGAN, None, None, None, None) for docid in docids
         )
         poll = Poll("china", BEGAN, 1, entries, (), caught_up=True)
-        store.commit_poll(
+        store.listings.commit_poll(
             poll, Filing(("金融",), "金融"), {d: ["china"] for d in docids}, dict.fromkeys(docids, "a.cn")
         )
         gone = Failure("aaaa", FailureKind.GONE, "it answers 404")

@@ -13,7 +13,7 @@ from archive.model.article import Article
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
 from crawler.extract.response import parse_fetch
-from tests.looking import look_at
+from tests.support.fetches import look_at
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
 URL = "https://finance.sina.com.cn/stock/2026-09-29/doc-inabcdef0000001.shtml"

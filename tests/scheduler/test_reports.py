@@ -41,7 +41,9 @@ def poll(store: Store, feed: str, at: datetime, newest: datetime, error: Failure
     listed = () if error else (entry_at_noon(f"{feed}{newest:%d%H%M}", (newest - NOON).total_seconds() / 60),)
     docids = [found.docid for found in listed]
     record = Poll(feed, at, 1, listed, (), error is None, error)
-    store.commit_poll(record, FILING, dict.fromkeys(docids, (feed,)), dict.fromkeys(docids, "host.invalid"), 0.25)
+    store.listings.commit_poll(
+        record, FILING, dict.fromkeys(docids, (feed,)), dict.fromkeys(docids, "host.invalid"), 0.25
+    )
 
 
 NOON = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)  # of tests.archive.test_store
@@ -51,7 +53,7 @@ def backfill(
     store: Store, feed: str, start: datetime, end: datetime, oldest_available: datetime | None = None
 ) -> None:
     """Read what a list had from start to end."""
-    store.commit_backfill_page(
+    store.listings.commit_backfill_page(
         BackfillPage(feed, NOW, (), covered=Span(start, end), oldest_available=oldest_available), FILING, {}, {}
     )
 
@@ -66,7 +68,7 @@ def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Sto
     for hours in (4, 3):
         poll(store, "feed1", NOW - hours * HOUR, NOW, Failure("feed1", FailureKind.TEMPORARY, "status 502"))
     poll(store, "feed2", NOW - HOUR, NOW - 2 * HOUR)
-    store.commit_backoff(HostBackoff("host2.invalid", NOW + HOUR, 1, stated=True, reason="status 456"))
+    store.backoffs.commit(HostBackoff("host2.invalid", NOW + HOUR, 1, from_retry_after=True, reason="status 456"))
 
     feeds = {feed["id"]: feed for feed in home.run("status", "--json").json["feeds"]}
     shown = home.run("status").out

@@ -19,7 +19,7 @@ from archive.files import atomic
 from archive.index import images
 from archive.index.entries import EntryIndex
 from archive.index.images import ImageIndex
-from archive.store import Store
+from archive.index.listings import ListingIndex
 from cli.main import main
 from pipeline import writer
 from pipeline.commit import CommitBatch
@@ -70,9 +70,9 @@ def half_a_file(countdown: Countdown) -> None:
 
 STEPS: dict[str, Callable[[Countdown], None]] = {
     "-": lambda countdown: None,
-    "before the poll's commit": lambda countdown: around(Store, "commit_poll", countdown, nothing),
+    "before the poll's commit": lambda countdown: around(ListingIndex, "commit_poll", countdown, nothing),
     "inside the poll's commit": lambda countdown: around(EntryIndex, "add_listings", nothing, countdown),
-    "after the poll's commit": lambda countdown: around(Store, "commit_poll", nothing, countdown),
+    "after the poll's commit": lambda countdown: around(ListingIndex, "commit_poll", nothing, countdown),
     "half a file": half_a_file,
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
     "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
@@ -103,14 +103,14 @@ def rows_before_files() -> None:
 
 def ground_before_entries() -> None:
     """What vouches for a poll's entries is committed before they are."""
-    inner = Store.commit_poll
+    inner = ListingIndex.commit_poll
 
-    def commit_poll(store: Store, poll: Any, filing: Any, feeds: Any, *others: Any, **named: Any) -> Any:
-        with store._db.atomic():
-            store._entry_index.add_listings(poll.feed, poll.at, feeds, poll.failures, caught_up=poll.caught_up)
-        return inner(store, poll, filing, feeds, *others, **named)
+    def commit_poll(listings: ListingIndex, poll: Any, filing: Any, feeds: Any, *others: Any, **named: Any) -> Any:
+        with listings._db.atomic():
+            listings._entries.add_listings(poll.feed, poll.at, feeds, poll.failures, caught_up=poll.caught_up)
+        return inner(listings, poll, filing, feeds, *others, **named)
 
-    Store.commit_poll = commit_poll
+    ListingIndex.commit_poll = commit_poll
 
 
 def little_room() -> None:

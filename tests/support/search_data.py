@@ -45,7 +45,7 @@ def put(store: Store, stories: Sequence[Story], at: datetime = NOW, number: int 
         )
         docids = [entry.docid for entry in entries]
         poll = Poll(feed, at, 1, entries, (), caught_up=True)
-        store.commit_poll(poll, FILING, dict.fromkeys(docids, (feed,)), dict.fromkeys(docids, "a.cn"))
+        store.listings.commit_poll(poll, FILING, dict.fromkeys(docids, (feed,)), dict.fromkeys(docids, "a.cn"))
     decisions = [version(revision_of(story, at, number), story.text) for story in stories]
     store.articles.commit(decisions, [None] * len(decisions))
 

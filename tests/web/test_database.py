@@ -45,7 +45,7 @@ def test_what_takes_too_long_is_stopped_and_the_next_is_answered(
     with pytest.raises(TimeoutError):
         asyncio.run(index.read(lambda store: store._db.execute(SLOW).fetchall()))
 
-    assert asyncio.run(index.read(lambda store: store.counts().archived)) == 1
+    assert asyncio.run(index.read(lambda store: store.entries.counts().archived)) == 1
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_an_index_of_an_older_program_is_read_as_it_is_now(index: Index, path: P
 def test_one_that_is_not_there_is_told_of(index: Index, path: Path) -> None:
     path.unlink()
     with pytest.raises(ArchiveError, match=r"index\.db cannot be read: No such file"):
-        asyncio.run(index.read(lambda store: store.counts()))
+        asyncio.run(index.read(lambda store: store.entries.counts()))

@@ -1,0 +1,79 @@
+"""Writes that concern both queues: entries whose articles are to be fetched, and images."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from archive.index.database import Database
+from archive.index.log import ChangeLog
+from archive.index.part import IndexPart
+from archive.journal.event_documents import EventKind, dump_brought_to_date, dump_released
+from archive.model.times import to_text
+
+# Table -> the status of a row that waits to be fetched.
+_WAITING_STATUS = {"entries": "pending", "images": "wanted"}
+_CLAMP_TIMES = """
+    UPDATE {table} SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
+    WHERE status = '{waiting}' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
+"""
+
+
+class FetchQueues(IndexPart):
+    """The queues of entries and of images. Errors and transactions as in :class:`~archive.store.Store`."""
+
+    def __init__(self, database: Database, path: Path, log: ChangeLog) -> None:
+        super().__init__(database, path)
+        self._log = log
+
+    def clamp_future_times(self, now: datetime, max_delay: timedelta) -> None:
+        """Clamp `tried` to now and `due` to now + ``max_delay``, in rows that wait to be fetched.
+
+        Repairs rows written while the clock was ahead. See D41.
+        """
+        with self._transaction():
+            if clamp_future_times(self._db, now, now + max_delay):
+                self._log.note(EventKind.BROUGHT_TO_DATE, now, dump_brought_to_date(now, now + max_delay))
+
+    def release(self, now: datetime, *, parked: bool) -> int:
+        """Make every waiting entry and image due now; with ``parked``, also queue the parked ones again.
+
+        :return: the number of entries and images that were changed
+        """
+        with self._transaction():
+            released = release(self._db, now, parked=parked)
+            if released:
+                self._log.note(EventKind.RELEASED, now, dump_released(parked=parked))
+            return released
+
+
+def release(database: Database, now: datetime, *, parked: bool) -> int:
+    """Make every waiting row due; with ``parked``, also queue the parked ones again. The caller begins a transaction.
+
+    :return: the number of entries and images that were changed
+    """
+    released = 0
+    for table, waiting in _WAITING_STATUS.items():
+        released += database.execute(
+            f"UPDATE {table} SET due = ?, tried = NULL WHERE status = '{waiting}' AND due > ?",  # noqa: S608 - of ours
+            [to_text(now)] * 2,
+        ).rowcount
+        if parked:
+            released += database.execute(
+                f"""UPDATE {table} SET status = '{waiting}', attempts = 0, due = ?, tried = NULL
+                   WHERE status = 'parked' AND url IS NOT NULL""",  # noqa: S608 - of ours
+                [to_text(now)],
+            ).rowcount
+    return int(released)
+
+
+def clamp_future_times(database: Database, now: datetime, latest: datetime) -> int:
+    """Clamp `tried` to ``now`` and `due` to ``latest`` in waiting rows. The caller begins a transaction.
+
+    :return: the number of rows that were changed
+    """
+    times = {"now": to_text(now), "latest": to_text(latest)}
+    return sum(
+        int(database.execute(_CLAMP_TIMES.format(table=table, waiting=waiting), times).rowcount)
+        for table, waiting in _WAITING_STATUS.items()
+    )
