@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from hypothesis import settings
 from archive.index.database import Database
 from mocksite.server import MockSite
 from mocksite.story import make_stories
+from tests.support import processes
 
 # A machine that is busy is no failure: what must be fast is measured in bench/.
 settings.register_profile("finarchive", deadline=None)
@@ -64,8 +63,7 @@ class Home:
         self.folder = folder
         self.root = folder / "news"
         self.config = folder / "finarchive.toml"
-        # Nothing of the environment that could be a setting or a proxy.
-        self.env = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")}
+        self.env = processes.base_environment()
 
     def configure(self, *endpoints: str, network: str = "", more: str = "", lid: int = 1686) -> None:
         """Write a configuration that polls these lists on loopback, without a pause."""
@@ -86,14 +84,13 @@ class Home:
 
     def run(self, *arguments: str, timeout: float = 60, **env: str) -> Outcome:
         """Run ``finarchive`` here, to its end."""
-        done = subprocess.run(
+        done = processes.run(
             self.command(*arguments),
             cwd=self.folder,
             env=self.env | env,
             capture_output=True,
             text=True,
             timeout=timeout,
-            check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -19,6 +19,7 @@ from archive.files.layout import index_path
 from archive.store import Store
 from tests.cli.test_main import assert_refused
 from tests.conftest import Home
+from tests.support import processes
 from tests.support.search_data import NOW, Story, put
 
 FIRST = Story("aaaa", "茅台提价", "贵州茅台（600519）宣布提价。", "样例社", ("sh600519",), ("china", "stock"))
@@ -35,7 +36,7 @@ def store(home: Home) -> Iterator[Store]:
 
 @contextmanager
 def following(home: Home, *arguments: str, **how: Any) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
+    process = processes.popen(
         home.command("tail", *arguments), cwd=home.folder, env=home.env | {"PYTHONUNBUFFERED": "1"}, text=True,
         **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how),
     )  # fmt: skip

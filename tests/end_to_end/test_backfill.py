@@ -18,6 +18,7 @@ from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
 from tests.end_to_end.test_daemon import HOURLY
+from tests.support import processes
 from tests.support.daemon import Running
 
 pytestmark = pytest.mark.slow
@@ -132,9 +133,7 @@ def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
 ) -> None:
     home.configure(mocksite.endpoint)
     middle = after(mocksite, requests, part)
-    with subprocess.Popen(
-        home.command(*STRETCH), cwd=home.folder, env=home.env, stderr=subprocess.DEVNULL
-    ) as process:
+    with processes.popen(home.command(*STRETCH), cwd=home.folder, env=home.env, stderr=subprocess.DEVNULL) as process:
         assert middle.wait(60)
         process.send_signal(number)
         assert process.wait(30) == (130 if number is signal.SIGINT else -signal.SIGKILL)

@@ -15,6 +15,7 @@ from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import Home, Outcome
 from tests.end_to_end.test_daemon import HOURLY, add_stories, waiting_for
+from tests.support import processes
 from tests.support.control import CRAWL, RETRY, ask, connect, files_open, settled
 from tests.support.daemon import Running
 
@@ -33,7 +34,7 @@ def daemon(home: Home, mocksite: MockSite) -> Iterator[Running]:
 
 
 def start(home: Home, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return processes.popen(
         home.command(*arguments), cwd=home.folder, env=home.env, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

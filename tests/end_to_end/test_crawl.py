@@ -12,6 +12,7 @@ from archive.files import post
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home, Outcome
+from tests.support import processes
 
 Crawl = Callable[..., Outcome]
 
@@ -210,7 +211,7 @@ def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
         home.configure(mocksite.endpoint)
         home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
         mocksite.fault("stall", match="doc-i", seconds=0.05)
-        process = subprocess.Popen(
+        process = processes.popen(
             home.command("crawl"),
             cwd=home.folder,
             env=home.env,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
 
@@ -11,6 +10,7 @@ from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.end_to_end.test_kill import REPOSITORY, dying
+from tests.support import processes
 
 pytestmark = pytest.mark.slow
 
@@ -108,7 +108,7 @@ def test_an_article_is_written_where_an_interrupted_run_meant_to_however_the_fee
     with MockSite(make_stories(12, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         env = home.env | {"PYTHONPATH": str(REPOSITORY)}
-        subprocess.run(dying("before the rows", 2, "-"), cwd=home.folder, env=env, capture_output=True, check=False)
+        processes.run(dying("before the rows", 2, "-"), cwd=home.folder, env=env, capture_output=True)
         assert len(home.files()) > len(home.rows("SELECT 1 FROM revisions"))
         home.config.write_text(home.config.read_text().replace("栏目1", "另一栏目"))
 

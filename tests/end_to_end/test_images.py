@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pytest
 from mocksite.images import png
 from mocksite.server import MockSite
 from tests.conftest import Home
+from tests.support import processes
 from tests.support.daemon import Running
 from tests.support.images import ON, TIMELESS, asked, illustrated, stored
 
@@ -266,7 +266,7 @@ def test_polls_wait_for_no_backlog_of_pictures(home: Home) -> None:
 def dying(home: Home, step: str) -> int:
     command = [sys.executable, "-m", "tests.support.kill_points", step, "1", "-", "-q", "crawl"]
     env = home.env | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(command, cwd=home.folder, env=env, capture_output=True, check=False).returncode
+    return processes.run(command, cwd=home.folder, env=env, capture_output=True).returncode
 
 
 @pytest.mark.slow

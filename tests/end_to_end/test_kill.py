@@ -15,6 +15,7 @@ import pytest
 from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
+from tests.support import processes
 
 pytestmark = pytest.mark.slow
 
@@ -60,18 +61,17 @@ def dying(step: str, nth: int, sabotage: str) -> list[str]:
 
 def die_at(home: Home, step: str, nth: int, sabotage: str = "-") -> int:
     """A run that kills itself at a step; returns its exit status."""
-    return subprocess.run(
+    return processes.run(
         dying(step, nth, sabotage),
         cwd=home.folder,
         env=home.env | {"PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
-        check=False,
     ).returncode
 
 
 def killed_at(home: Home, site: MockSite, moment: int, delay: float, sabotage: str = "-") -> bool:
     """Kill a run a little after it has asked for its nth page; False when it had ended before."""
-    process = subprocess.Popen(
+    process = processes.popen(
         dying("-", 1, sabotage),
         cwd=home.folder,
         env=home.env | {"PYTHONPATH": str(REPOSITORY)},

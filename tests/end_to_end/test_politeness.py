@@ -20,6 +20,7 @@ import pytest
 from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import Story, make_stories
 from tests.conftest import NEWEST, Home
+from tests.support import processes
 from tests.support.daemon import Running
 
 pytestmark = pytest.mark.slow
@@ -136,7 +137,7 @@ def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(ho
         set_network(home, concurrency=2, delay=0.2)
         with Running(home) as daemon:
             daemon.wait_for("archived ")
-            walking = subprocess.Popen(
+            walking = processes.popen(
                 home.command("-q", "backfill", "feed3", "--from", "2026-09-27", "--to", "2026-09-29"),
                 cwd=home.folder, env=home.env, stderr=subprocess.DEVNULL,
             )  # fmt: skip

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.conftest import Home
+from tests.support import processes
 
 PATIENCE = 60.0  # seconds; a busy machine takes ten to start
 
@@ -36,7 +37,7 @@ class Running:
         """Start it, without waiting for it to be ready."""
         name = f"\0finarchive-test-{id(self)}-{self._home.folder.name}"
         self._socket.bind(name)
-        self.process = subprocess.Popen(
+        self.process = processes.popen(
             self._command,
             cwd=self._home.folder,
             env=self._home.env | {"NOTIFY_SOCKET": "@" + name[1:], "PYTHONUNBUFFERED": "1"} | self._env,

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import Home
+from tests.support import processes
 
 PATIENCE = 60.0  # seconds; a busy machine takes ten to start
 
@@ -34,7 +35,7 @@ class Serving:
         self._lines: Queue[str] = Queue()
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
+        self.process = processes.popen(
             self._command, cwd=self._cwd, env=self._env | {"PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip

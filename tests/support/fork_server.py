@@ -1,0 +1,112 @@
+"""A process that has imported the whole program and forks a child for each run: no child pays for the imports again.
+
+`python -m tests.support.fork_server FD` serves the requests that come in over the socket FD; `Processes` is the other
+end. A child is like a process that was started with `python -m MODULE ARGUMENT...`: it has its own arguments, working
+directory, environment, standard streams, signal handlers and exit status, and Python's ordinary end.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+import cli.commands
+
+# What the program imports late, when a command needs it. Not Twisted's reactor: each process chooses its own. Nor the
+# extras (pyarrow, pandas): they start threads.
+LATE_IMPORTS = (
+    "apscheduler.schedulers.asyncio",
+    "apscheduler.triggers.cron",
+    "cli.demo_site",
+    "cli.web_server",
+    "datasette.app",
+    "datasette.plugins",
+    "scheduler.daemon.daemon",
+    "scheduler.one_off",
+    "scrapy.core.downloader.handlers.http11",
+    "scrapy.extensions.throttle",
+    "scrapy.resolver",
+    "trafilatura",
+    "uvicorn",
+    "web.site",
+)
+MAX_REQUEST_BYTES = 1_000_000
+
+
+def import_program() -> None:
+    """Import what any command needs."""
+    for module in pkgutil.iter_modules(cli.commands.__path__, "cli.commands."):
+        importlib.import_module(module.name)
+    for name in LATE_IMPORTS:
+        importlib.import_module(name)
+    assert "twisted.internet.reactor" not in sys.modules
+
+
+def become(request: dict[str, Any], streams: list[int]) -> None:
+    """Turn this forked process into the one that was asked for, up to its first line of code."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.argv = ["-m", *request["arguments"]]
+    sys.path[0] = request["cwd"]
+    if path := request["env"].get("PYTHONPATH"):
+        sys.path.insert(1, path)
+    unbuffered = bool(request["env"].get("PYTHONUNBUFFERED"))
+    sys.stdout.reconfigure(write_through=unbuffered)  # type: ignore[union-attr]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def serve(connection: socket.socket) -> str:
+    """Fork for each request, and report how each child ends. Return in the child only: the module to run."""
+    children: dict[int, tuple[int, int]] = {}  # pidfd -> pid, where its status goes
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    listening = connection.fileno()
+    while True:
+        for ready, _ in poll.poll():
+            if ready != listening:
+                pid, report = children.pop(ready)
+                _, status = os.waitpid(pid, 0)
+                poll.unregister(ready)
+                os.write(report, status.to_bytes(4, "little"))
+                os.close(report)
+                os.close(ready)
+                continue
+            data, descriptors, _, _ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 4)
+            if not data:  # pytest has ended
+                os._exit(0)
+            *streams, report = descriptors
+            request = json.loads(data)
+            if not (pid := os.fork()):
+                connection.detach()
+                become(request, streams)
+                return request["module"]
+            for stream in streams:
+                os.close(stream)
+            pidfd = os.pidfd_open(pid)
+            children[pidfd] = (pid, report)
+            poll.register(pidfd, select.POLLIN)
+            connection.send(pid.to_bytes(4, "little"))
+
+
+if __name__ == "__main__":
+    import_program()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the children and for pytest
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as requests:
+        requests.send(b"ready")
+        name = serve(requests)
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
