@@ -28,7 +28,7 @@ def _extend_entries_and_listings(db: Database) -> None:
     db.execute("UPDATE entries SET revision = 1 WHERE status = 'archived'")
     db.execute("CREATE INDEX entries_changed ON entries(host, changed) WHERE changed IS NOT NULL")
     db.execute("CREATE INDEX entries_recheck ON entries(host, recheck) WHERE recheck IS NOT NULL")
-    db.table("listings").add_column("seen", str)  # when it was first known to belong there; null: older than this column
+    db.table("listings").add_column("seen", str)  # when it was first known to belong there; null: unknown
 
 
 def _extend_revisions(db: Database) -> None:
