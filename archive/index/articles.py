@@ -118,8 +118,8 @@ class ArticleIndex(IndexPart):
             for decision, position in zip(decisions, positions, strict=True):
                 docid = decision.fetch.pending.entry.docid
                 # If the batch has two fetches of an article, the first one has changed its state.
-                known = self.states([docid]).get(docid) if docid in done else before.get(docid)
-                self._record(decision, position, known, new_versions)
+                state = self.states([docid]).get(docid) if docid in done else before.get(docid)
+                self._record(decision, position, state, new_versions)
                 done.add(docid)
             add_words(self._db, new_versions)
             self._log.mark(FETCHES, max((each for each in positions if each), default=None, key=order))
@@ -128,29 +128,29 @@ class ArticleIndex(IndexPart):
         self,
         decision: Decision,
         position: JournalPosition | None,
-        known: ArticleState | None,
+        state: ArticleState | None,
         new_versions: list[Version],
     ) -> None:
-        self._add_observation(decision, position, known)
+        self._add_observation(decision, position, state)
         if decision.revision:
             new_versions.append(self._add_revision(decision, decision.revision))
-        elif decision.article and known and not known.revision.fingerprint:
-            self._complete(decision, known.revision)
-        elif decision.article and known and _has_other_rule(decision.article, known.revision):
-            self._update_fingerprint(decision.article, known.revision)
+        elif decision.article and state and not state.revision.fingerprint:
+            self._complete(decision, state.revision)
+        elif decision.article and state and _has_other_rule(decision.article, state.revision):
+            self._update_fingerprint(decision.article, state.revision)
         if decision.pictures:
             enqueue(self._db, decision.pictures, decision.fetch.at)
-        if known is None:
+        if state is None:
             self._after_first_fetch(decision)
         else:
-            self._after_refetch(decision, known)
+            self._after_refetch(decision, state)
 
     def _add_observation(
-        self, decision: Decision, position: JournalPosition | None, known: ArticleState | None
+        self, decision: Decision, position: JournalPosition | None, state: ArticleState | None
     ) -> None:
         fetch = decision.fetch
         seen = decision.article is not None
-        number = decision.revision.number if decision.revision else known.revision.number if known else 0
+        number = decision.revision.number if decision.revision else state.revision.number if state else 0
         self._db.execute(
             statements.INSERT_OBSERVATION,
             {
@@ -158,9 +158,9 @@ class ArticleIndex(IndexPart):
                 "at": to_text(fetch.at),
                 "outcome": decision.outcome,
                 "revision": number,
-                "again": int(known is not None),
-                "returned": int(seen and known is not None and known.gone is not None),
-                "given_up": int(known is None and decision.revision is None and decision.due is None),
+                "again": int(state is not None),
+                "returned": int(seen and state is not None and state.gone is not None),
+                "given_up": int(state is None and decision.revision is None and decision.due is None),
                 "kind": decision.kind,
                 "evidence": decision.evidence or None,
                 "status": fetch.response.status if fetch.response else None,

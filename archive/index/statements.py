@@ -45,22 +45,22 @@ SELECT_FILES = """
 """
 SELECT_RESERVED_PATHS = "SELECT path FROM entries WHERE status = 'pending' AND path IS NOT NULL AND revision = 0"
 SELECT_CONTRADICTIONS = """
-    SELECT docid, 'it counts as archived, and has no version' AS wrong FROM entries
+    SELECT docid, 'its status is archived, but it has no version' AS wrong FROM entries
     WHERE status = 'archived' AND docid NOT IN (SELECT docid FROM revisions)
     UNION ALL
-    SELECT docid, 'it has a version, and is not known' FROM revisions
+    SELECT docid, 'it has a version, but no entry' FROM revisions
     WHERE number = 1 AND docid NOT IN (SELECT docid FROM entries)
     UNION ALL
-    SELECT docid, 'its versions are not numbered from 1 on' FROM revisions
+    SELECT docid, 'its versions are not numbered from 1 without gaps' FROM revisions
     GROUP BY docid HAVING max(number) != count(*) OR min(number) != 1
     UNION ALL
-    SELECT docid, 'its newest version is not the one that is noted' FROM entries
+    SELECT docid, 'the entry does not name its newest version' FROM entries
     WHERE status = 'archived' AND revision != (SELECT max(number) FROM revisions AS r WHERE r.docid = entries.docid)
     UNION ALL
-    SELECT docid, 'its versions have another path than it' FROM entries
+    SELECT docid, 'the entry and its versions have different paths' FROM entries
     WHERE EXISTS (SELECT 1 FROM revisions AS r WHERE r.docid = entries.docid AND r.path IS NOT entries.path)
     UNION ALL
-    SELECT docid, 'its version ' || number || ' cannot be searched for' FROM revisions AS r
+    SELECT docid, 'its version ' || number || ' is not in the search index' FROM revisions AS r
     WHERE NOT EXISTS (SELECT 1 FROM searchable AS s WHERE s.docid = r.docid AND s.number = r.number)
 """
 # When a listing last changed; NULL if the fetch has just seen that change. The fields are compared, not the times:

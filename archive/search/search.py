@@ -74,31 +74,31 @@ class Search(IndexPart):
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
             if conditions.match is None or not wanted or by_time:
-                numbers = self._candidates.find(conditions, limit, offset)
-                found = self._read(numbers, [term(each, 0, 0) for each in wanted])
+                ids = self._candidates.find(conditions, limit, offset)
+                matched = self._read(ids, [term(each, 0, 0) for each in wanted])
             else:
                 terms = self._weighted(wanted, conditions.parameters["time"])
-                found = self._ranked(conditions, wanted, terms, limit)
-            return [self._hit(row, seen, time) for row, seen in found]
+                matched = self._ranked(conditions, wanted, terms, limit)
+            return [self._hit(row, matches, time) for row, matches in matched]
 
-    def numbers(self, query: Query, limit: int, time: datetime) -> list[int]:
+    def ids(self, query: Query, limit: int, time: datetime) -> list[int]:
         """Return the ids in ``searchable`` of the newest articles whose newest version matches a query."""
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
             return self._candidates.find(conditions, limit)
 
-    def hits(self, numbers: Sequence[int], time: datetime) -> list[Hit]:
+    def hits(self, ids: Sequence[int], time: datetime) -> list[Hit]:
         """Return versions by their ids in ``searchable``, the newest first."""
         with wrap_sqlite_errors(self._path):
-            return [self._hit(row, seen, time) for row, seen in self._read(numbers, [])]
+            return [self._hit(row, matches, time) for row, matches in self._read(ids, [])]
 
     def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
         """Return the last articles whose newest version matches a query, in the order of publication."""
         time = time or datetime.max.replace(tzinfo=UTC)
-        numbers = self.numbers(query, limit, time)[::-1]
+        ids = self.ids(query, limit, time)[::-1]
         with wrap_sqlite_errors(self._path):
-            found = self._rows(_SELECT_BY_ID, [json.dumps(numbers)])
-            return [self._record(self._version(row), time) for row in found]
+            rows = self._rows(_SELECT_BY_ID, [json.dumps(ids)])
+            return [self._record(self._version(row), time) for row in rows]
 
     def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
         """Yield all articles whose newest version matches a query, by publication time; read row by row.
@@ -124,14 +124,14 @@ class Search(IndexPart):
         self, conditions: CompiledQuery, wanted: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
     ) -> list[tuple[statements.Row, TermMatches]]:
         max_ranked = max(MAX_RANKED, limit)
-        numbers = self._candidates.find(conditions, max_ranked, enough=limit)
+        ids = self._candidates.find(conditions, max_ranked, enough=limit)
         # There may be more matches; those with the words in their title are the most relevant.
-        if len(numbers) == max_ranked:
-            numbers += self._candidates.find_in_titles(conditions, wanted, max_ranked)
-        seen = self._read(numbers, terms)
-        mean_length = sum(len(each.text) for _, each in seen) / max(len(seen), 1)
+        if len(ids) == max_ranked:
+            ids += self._candidates.find_in_titles(conditions, wanted, max_ranked)
+        candidates = self._read(ids, terms)
+        mean_length = sum(len(each.text) for _, each in candidates) / max(len(candidates), 1)
         # The sort is stable: of equal scores, the newest stays first.
-        return sorted(seen, key=lambda each: -score(each[1], terms, mean_length))[:limit]
+        return sorted(candidates, key=lambda each: -score(each[1], terms, mean_length))[:limit]
 
     def _weighted(self, wanted: Sequence[Term], time: str) -> list[WeightedTerm]:
         """Return the terms with weights: the rarer a term, the greater its weight."""
@@ -144,11 +144,9 @@ class Search(IndexPart):
         ]
         return [term(each, n, len(newest)) for each, n in zip(wanted, frequencies, strict=True)]
 
-    def _read(
-        self, numbers: Iterable[int], terms: Sequence[WeightedTerm]
-    ) -> list[tuple[statements.Row, TermMatches]]:
+    def _read(self, ids: Iterable[int], terms: Sequence[WeightedTerm]) -> list[tuple[statements.Row, TermMatches]]:
         """Return versions, each once, the newest first, and where the terms are in them."""
-        read = self._rows(_SELECT_TEXTS, [json.dumps(sorted(set(numbers)))])
+        read = self._rows(_SELECT_TEXTS, [json.dumps(sorted(set(ids)))])
         return [(row, find_matches(row["title"], row["text"] or "", terms)) for row in read]
 
     def _version(self, row: statements.Row) -> statements.Row:

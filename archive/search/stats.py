@@ -42,7 +42,7 @@ _OF_SYMBOL = f"""
     WHERE symbols.symbol = :symbol AND {CURRENT}
 """
 
-_NUMBERED = "FROM json_each(:numbers) AS wanted CROSS JOIN searchable v ON v.id = wanted.value"
+_NUMBERED = "FROM json_each(:ids) AS wanted CROSS JOIN searchable v ON v.id = wanted.value"
 _VERSIONS = f"{_NUMBERED} JOIN revisions r ON r.docid = v.docid AND r.number = v.number"
 _MOST_FREQUENT = "GROUP BY 1 ORDER BY n DESC, 1 LIMIT :limit"
 _FACETS = {
@@ -108,13 +108,13 @@ class Stats(IndexPart):
 
     def facets(self, query: Query, time: datetime) -> Facets:
         """Return the most frequent values among the newest articles that match a query, at most MAX_COUNTED."""
-        numbers = self._search.numbers(query, MAX_COUNTED, time)
-        parameters = {"numbers": json.dumps(numbers), "time": to_text(time), "limit": MAX_VALUES}
+        ids = self._search.ids(query, MAX_COUNTED, time)
+        parameters = {"ids": json.dumps(ids), "time": to_text(time), "limit": MAX_VALUES}
         counted = {
             name: tuple((str(row["value"]), int(row["n"])) for row in self._rows(statement, parameters))
             for name, statement in _FACETS.items()
         }
-        return Facets(len(numbers), len(numbers) < MAX_COUNTED, **counted)
+        return Facets(len(ids), len(ids) < MAX_COUNTED, **counted)
 
     def fetches(self, docid: str, time: datetime) -> list[Observation]:
         """Return the fetches of an article, the first first, with their positions in the journal."""

@@ -77,7 +77,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "stats.days_of_symbol": lambda store: store.stats.days_of_symbol("sh600519", NOW),
     "stats.facets": lambda store: store.stats.facets(parse("茅台"), NOW),
     "stats.fetches": lambda store: store.stats.fetches("b", NOW),
-    "search.numbers": lambda store: store.search.numbers(parse("茅台"), 9, NOW),
+    "search.ids": lambda store: store.search.ids(parse("茅台"), 9, NOW),
     "search.hits": lambda store: store.search.hits([1], NOW),
     "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
     "images.media_type": lambda store: store.images.media_type("0" * 64),

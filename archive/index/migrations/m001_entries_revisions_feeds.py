@@ -1,4 +1,4 @@
-"""The first tables: entries, listings, revisions, feeds, gaps and rests."""
+"""The first tables: entries, listings, revisions, feeds, gaps and host back-offs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from archive.index.database import Database
 
 
 def m001_entries_revisions_feeds(db: Database) -> None:
-    """The first tables."""
+    """Create the first tables."""
     _create_entries(db)
     _create_listings_and_revisions(db)
     _create_feeds_gaps_and_rests(db)
@@ -30,7 +30,7 @@ def _create_entries(db: Database) -> None:
             "status": str,  # pending, archived, parked
             "attempts": int,
             "due": str,  # when the next attempt may be made
-            "tried": str,  # when the last one was
+            "tried": str,  # when the last attempt was made
             "failure_kind": str,
             "failure": str,
             "path": str,  # of its file, once archived
@@ -40,7 +40,7 @@ def _create_entries(db: Database) -> None:
         defaults={"attempts": 0},
         strict=True,
     )
-    # Partial: what waits is few among millions, so that finding it costs nothing as the archive grows.
+    # Partial: pending entries are few among millions, so finding them costs the same as the archive grows.
     db.execute("CREATE INDEX entries_pending ON entries(host, attempts, published DESC) WHERE status = 'pending'")
     db.execute("CREATE INDEX entries_parked ON entries(failure_kind) WHERE status = 'parked'")
 
@@ -50,7 +50,7 @@ def _create_listings_and_revisions(db: Database) -> None:
         {
             "feed": str,
             "docid": str,
-            "ground": int,  # 1: everything older was listed to a poll too, so that later polls may stop here
+            "ground": int,  # 1: a known entry: polls have read everything older, so later polls may stop here
         },
         pk=("feed", "docid"),
         not_null={"ground"},
@@ -82,7 +82,7 @@ def _create_feeds_gaps_and_rests(db: Database) -> None:
             "last_poll": str,
             "last_success": str,
             "newest": str,  # publication time of the newest article listed
-            "ground": str,  # the same, of known ground only
+            "ground": str,  # the same, of known entries only
             "error_kind": str,
             "error": str,
         },

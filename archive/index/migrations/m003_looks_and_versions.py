@@ -6,11 +6,11 @@ from archive.index.database import Database
 
 
 def m003_looks_and_versions(db: Database) -> None:
-    """Every look at an article, every version of it and what its page says, and how far the journal is applied."""
+    """Add fetches, versions with what their pages say, manifests, and how far the journal is applied."""
     _extend_entries_and_listings(db)
     _extend_revisions(db)
     _create_observations(db)
-    db.table("journal").create(  # up to where the journal's records are applied, for each that writes it
+    db.table("journal").create(  # the position up to which each writer's records are applied
         {"writer": str, "file": str, "offset": int}, pk="writer", not_null={"file", "offset"}, strict=True
     )
 
@@ -21,14 +21,14 @@ def _extend_entries_and_listings(db: Database) -> None:
     entries.add_column("symbols", str, not_null_default="[]")  # JSON list: stocks that the listing names
     entries.add_column("withdrawn", int, not_null_default=0)  # 1: the listing says that it was deleted
     entries.add_column("revision", int, not_null_default=0)  # number of the newest version
-    entries.add_column("changed", str)  # when a listing last said something else, and nobody has looked since
-    entries.add_column("recheck", str)  # when it is to be looked at again for its age
-    entries.add_column("idle", int, not_null_default=0)  # looks in a row that found nothing new
-    entries.add_column("gone", str)  # since when the site has it no more
+    entries.add_column("changed", str)  # when a listing last changed, if the article was not fetched since
+    entries.add_column("recheck", str)  # when it is due for a recheck because of its age
+    entries.add_column("idle", int, not_null_default=0)  # fetches in a row that found nothing new
+    entries.add_column("gone", str)  # since when the site no longer has it
     db.execute("UPDATE entries SET revision = 1 WHERE status = 'archived'")
     db.execute("CREATE INDEX entries_changed ON entries(host, changed) WHERE changed IS NOT NULL")
     db.execute("CREATE INDEX entries_recheck ON entries(host, recheck) WHERE recheck IS NOT NULL")
-    db.table("listings").add_column("seen", str)  # when it was first known to belong there; null: not kept then
+    db.table("listings").add_column("seen", str)  # when it was first known to belong there; null: unknown
 
 
 def _extend_revisions(db: Database) -> None:
@@ -61,7 +61,7 @@ def _create_observations(db: Database) -> None:
             "revision": int,  # the newest version after it; 0: none
             "again": int,  # 1: there was a version before
             "returned": int,  # 1: it had been gone before
-            "given_up": int,  # 1: there was no version yet, and it is not tried again
+            "given_up": int,  # 1: it has no version, and is not tried again
             "kind": str,  # of what is gone or failed
             "evidence": str,  # the same, in words
             "status": int,  # of HTTP

@@ -1,4 +1,4 @@
-"""Images: which are wanted, which are kept, and where."""
+"""Images: the download queue and the stored files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from archive.index.database import Database
 
 
 def m005_images(db: Database) -> None:
-    """Pictures of articles: which are wanted, which are kept, and where."""
+    """Add the images of articles: the download queue and the stored files."""
     db.table("images").create(
         {
             "url": str,
@@ -14,7 +14,7 @@ def m005_images(db: Database) -> None:
             "status": str,  # wanted, kept, parked
             "attempts": int,  # failed ones in a row
             "due": str,  # when the next attempt may be made
-            "tried": str,  # when the last one was
+            "tried": str,  # when the last attempt was made
             "failure_kind": str,
             "failure": str,
             "sha256": str,  # of the bytes; it names the file
@@ -29,7 +29,7 @@ def m005_images(db: Database) -> None:
         defaults={"attempts": 0},
         strict=True,
     )
-    # Partial, as those of entries: of the pictures of years few wait, and fewer are not sealed yet.
+    # Partial, like those of entries: few of the images of years are queued, and fewer are not sealed yet.
     db.execute("CREATE INDEX images_wanted ON images(host, attempts, first_seen DESC) WHERE status = 'wanted'")
     db.execute("CREATE INDEX images_parked ON images(failure_kind) WHERE status = 'parked'")
     db.execute("CREATE INDEX images_file ON images(sha256, media_type, size) WHERE status = 'kept'")

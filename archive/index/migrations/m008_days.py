@@ -8,13 +8,13 @@ BLOCK = 1024  # ids in a block of ``days``; archive.search.windows reads the tab
 
 
 def m008_days(db: Database) -> None:
-    """Where in ``searchable`` the versions are that were published on a day."""
+    """Add where in ``searchable`` the versions are that were published on a day."""
     db.table("days").create(
         {
             "day": str,  # in UTC
-            "block": int,  # of so many numbers: BLOCK
+            "block": int,  # of BLOCK ids
             "versions": int,  # of that day in that block
-            "since": str,  # from when on the first of them is known
+            "since": str,  # from when on the earliest of them is known
         },
         pk=("day", "block"),
         not_null={"versions", "since"},

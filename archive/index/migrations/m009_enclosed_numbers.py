@@ -34,7 +34,7 @@ _SUPERSEDE = """
 
 
 def m009_enclosed_numbers(db: Database) -> None:
-    """Numbers in circles stand apart from those beside them; more characters that nobody sees count for nothing."""
+    """Separate enclosed numbers from the words beside them, and ignore more invisible characters."""
     _rewrite_words(db)
     missing = db.execute(_MISSING)  # all versions, in an index that had no words until now
     while batch := list(islice(missing, _BATCH)):
