@@ -19,7 +19,7 @@ from archive.files.post import render
 from archive.model.article import Article, ArticleImage, Revision
 from archive.store import Store
 from bench.search import BATCH, BEGAN, LENGTH, Language, list_articles
-from tests.looking import version
+from tests.support.fetches import version
 
 # Runs the command, then prints its peak memory (KiB) and its CPU time (seconds).
 _MEASURED = """

@@ -13,7 +13,7 @@ from archive.archive import index_path
 from archive.store import Store
 from bench.search import FEEDS, Language, fill
 from tests.conftest import Home
-from tests.serving import Serving
+from tests.support.web_server import Serving
 
 
 def addresses(store: Store, language: Language) -> dict[str, str]:

@@ -13,7 +13,7 @@ from archive.archive import Archive
 from archive.model.article import Revision
 from archive.model.feed import Entry, Filing, Poll
 from bench.crawl import measure, write_config
-from tests.looking import commit_revisions
+from tests.support.fetches import commit_revisions
 
 ROUNDS = 5
 STEP = 10_000  # entries committed at a time

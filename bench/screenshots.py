@@ -19,9 +19,9 @@ from playwright.sync_api import Page, ViewportSize
 from archive.files.paths import CHINA
 from mocksite.server import MockSite
 from mocksite.story import MAX_LAG, Story, make_stories
-from tests.browsing import browser, watched
 from tests.conftest import NEWEST, Home
-from tests.serving import Serving
+from tests.support.browser import browser, watched
+from tests.support.web_server import Serving
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 MAX_IMAGE_BYTES = 250_000  # four screenshots must not make the repository large

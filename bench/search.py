@@ -18,7 +18,7 @@ from archive.model.article import Revision
 from archive.model.times import to_text
 from archive.query.parser import And, parse
 from archive.store import Store
-from tests.looking import version
+from tests.support.fetches import version
 
 BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
 BATCH = 64  # articles in a commit, the largest batch of the writer

@@ -1,0 +1,72 @@
+"""An archive of format version 1 that an earlier program made opens, verifies, and is rebuilt to the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Home
+from tests.pipeline.test_rebuild import TABLES, index, vocabulary
+
+pytestmark = pytest.mark.slow  # each test runs several processes
+
+PACKED = Path(__file__).parents[1] / "fixtures" / "archive_v1.tar.gz"
+STATE = ("alerts", "manifests")  # tables that the journal does not hold
+
+
+@pytest.fixture
+def old(home: Home) -> Home:
+    """A copy of the archive."""
+    with tarfile.open(PACKED) as packed:
+        packed.extractall(home.folder, filter="data")
+    return home
+
+
+def files(home: Home) -> dict[str, str]:
+    """The digest of every file but the index and the lock."""
+    return {
+        path.relative_to(home.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(home.root.rglob("*"))
+        if path.is_file() and not path.name.startswith(("index.db", "lock"))
+    }
+
+
+def test_it_holds_one_of_everything(old: Home) -> None:
+    names = files(old)
+    for folder in ("warc", "history", "images", "manifests"):
+        assert any(name.startswith(f".finarchive/{folder}/") for name in names), folder
+    for table in (*TABLES[:4], "observations", "changes", "images", "gaps", "spans", "sources", *STATE):
+        assert old.rows(f"SELECT count(*) FROM {table}") > [(0,)], table
+    outcomes = {row[0] for row in old.rows("SELECT outcome FROM observations")}
+    assert outcomes >= {"first", "revised", "gone", "failed"}
+
+
+def test_it_opens(old: Home) -> None:
+    done = old.run("status", "--json")
+    assert done.status == 0, done.err
+    assert [gap["feed"] for gap in done.json["gaps"]] == ["feed2"]
+    found = old.run("search", "--json", "新标题")
+    assert found.status == 0, found.err
+    assert "nreplica0000000" in found.out
+
+
+def test_it_verifies(old: Home) -> None:
+    done = old.run("verify", "--deep", "--json")
+    assert (done.status, done.json["problems"], done.json["unproven"]) == (0, [], 0), done.err
+
+
+def test_it_is_rebuilt_to_the_same_bytes_and_rows(old: Home) -> None:
+    names, rows, words = files(old), index(old, (*TABLES, *STATE)), vocabulary(old)
+    told = json.loads(old.run("rebuild", "--json", "--dry-run").out)
+    assert (told["made"], told["changed"], told["unknown"], told["rows"]) == ([], [], [], {})
+
+    done = old.run("rebuild", "--json")
+
+    assert done.status == 0, done.err
+    assert files(old) == names
+    assert index(old, (*TABLES, *STATE)) == rows
+    assert vocabulary(old) == words

@@ -1,0 +1,208 @@
+"""Journal documents, version 1: what was ever written loads, and is written again byte for byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archive.journal import documents, event_documents
+from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
+from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.fetch import ArchiveRules, Fetch
+from archive.model.image import FailedImage, StoredImage
+from archive.store import Store
+
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "journal_v1"
+FILES = sorted(GOLDEN.iterdir())
+
+# How a document of each kind is loaded and dumped again.
+AGAIN: dict[EventKind, Callable[[Any], Any]] = {
+    EventKind.LOOK: lambda document: documents.dump_fetch(documents.load_fetch(document)),
+    EventKind.SIGHTED: lambda document: event_documents.dump_sighted(event_documents.load_sighted(document)),
+    EventKind.SETTLED: lambda document: event_documents.dump_settled(*event_documents.load_settled(document)),
+    EventKind.RELEASED: lambda document: event_documents.dump_released(
+        parked=event_documents.load_released(document)
+    ),
+    EventKind.BROUGHT_TO_DATE: lambda document: event_documents.dump_brought_to_date(
+        *event_documents.load_brought_to_date(document)
+    ),
+    EventKind.IMAGES: lambda document: event_documents.dump_images(*event_documents.load_images(document)),
+    EventKind.LEDGER: lambda document: event_documents.dump_ledger(event_documents.load_ledger(document)),
+}
+
+
+def kind_of(data: bytes) -> EventKind:
+    version, kind = json.loads(data)
+    assert version == "version"
+    return EventKind(kind)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_golden_document_is_dumped_to_the_same_bytes(file: Path) -> None:
+    data = file.read_bytes()
+    kind = kind_of(data)
+    assert encode(kind, AGAIN[kind](decode(kind, data))) == data
+
+
+def test_every_kind_has_a_golden_document() -> None:
+    assert {kind_of(file.read_bytes()) for file in FILES} == set(EventKind) == set(AGAIN)
+
+
+def test_the_golden_looks_cover_answers_failures_and_carried_texts() -> None:
+    fetches = [
+        documents.load_fetch(decode("look", file.read_bytes())) for file in FILES if file.stem.startswith("look")
+    ]
+    assert {(bool(fetch.failure), bool(fetch.pending.entry.content)) for fetch in fetches} == {
+        (False, False), (True, False), (False, True),
+    }  # fmt: skip
+    assert {0, 3} <= {fetch.pending.revision for fetch in fetches}
+
+
+def test_a_golden_ledger_is_restored(tmp_path: Path) -> None:
+    document = decode("ledger", (GOLDEN / "ledger.json").read_bytes())
+    store = Store.open(tmp_path / "index.db")
+    try:
+        with store.in_one_go():
+            store._ledger.restore(event_documents.load_ledger(document))
+        assert event_documents.dump_ledger(store._ledger.snapshot()) == document
+        assert all(len(rows) > 1 for rows in document.values()), "each table has a row"
+    finally:
+        store.close()
+
+
+# Older documents, and bad ones
+
+
+def test_keys_that_older_documents_lack_have_defaults() -> None:
+    document = decode("look", (GOLDEN / "look-answered.json").read_bytes())
+    whole = documents.load_fetch(document)
+    for key in ("keywords", "lids", "content", "symbols", "withdrawn", "foreign"):
+        del document["pending"]["entry"][key]
+    for key in ("path", "revision"):
+        del document["pending"][key]
+    del document["rules"]["images"], document["answer"], document["failure"]
+    older = documents.load_fetch(document)
+    entry = older.pending.entry
+    assert (entry.docid, entry.published) == (whole.pending.entry.docid, whole.pending.entry.published)
+    assert (entry.keywords, entry.lids, entry.content, entry.symbols) == ((), (), None, ())
+    assert (entry.withdrawn, entry.foreign, older.rules.images) == (False, False, False)
+    assert (older.pending.path, older.pending.revision, older.failure) == (None, 0, None)
+
+
+def test_a_sighting_that_is_older_than_moves_says_nothing_of_them() -> None:
+    document = decode("sighted", (GOLDEN / "sighted-stretch.json").read_bytes())
+    assert event_documents.load_sighted(document).moved
+    del document["moved"]
+    entry_changes = event_documents.load_sighted(document)
+    assert entry_changes.moved is None
+    assert event_documents.dump_sighted(entry_changes) == document
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("PT3600S", timedelta(hours=1)),  # pydantic before 2.10 wrote hours so
+        ("P1W", timedelta(days=7)),
+        ("P1Y35DT2H0.5S", timedelta(days=400, hours=2, seconds=0.5)),
+        ("-P1DT1S", -timedelta(days=1, seconds=1)),
+        ("PT0S", timedelta(0)),
+    ],
+)
+def test_durations_of_any_iso_form_load(text: str, length: timedelta) -> None:
+    rules = {"profile": "sample", "clean": False, "recheck": [text], "least_retry": text}
+    assert documents.load_rules(rules) == ArchiveRules("sample", clean=False, recheck=(length,), least_retry=length)
+
+
+WRONG = (None, 5, "x", [], [5], {}, True, 1.5)
+
+
+def spoilt(document: Any) -> Iterator[Any]:
+    """The document with one value of another type, or without one of its keys, for each of them."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield {name: each for name, each in document.items() if name != key}
+            yield from ({**document, key: each} for each in (*WRONG, *spoilt(value)))
+    elif isinstance(document, list):
+        yield from ([*document[:-1], each] for each in WRONG)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_bad_document_is_a_value_error_and_nothing_else(file: Path) -> None:
+    kind = kind_of(file.read_bytes())
+    refused = 0
+    for bad in spoilt(decode(kind, file.read_bytes())):
+        try:
+            AGAIN[kind](bad)
+        except ValueError:
+            refused += 1
+    assert refused > 5
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b'{"version": 1}', b'{"version": 1, "look": null}'])
+def test_bytes_without_a_document_are_a_value_error(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - that it is no other error is the point
+        decode("look", data)
+
+
+def test_a_newer_version_is_told_from_a_bad_document() -> None:
+    assert decode("look", json.dumps({"version": VERSION + 1, "fetch": {}}).encode()) is None
+
+
+# Any record
+
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(-timedelta(hours=3, minutes=30))])
+TIMES = st.datetimes(timezones=ZONES)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+LENGTHS = st.timedeltas() | st.integers(0, 10**7).map(lambda seconds: timedelta(seconds=seconds))
+MAYBE = st.none() | TEXTS
+
+
+def tuples(each: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(each, max_size=3).map(tuple)
+
+
+ENTRIES = st.builds(
+    Entry, docid=TEXTS, url=TEXTS, title=TEXTS, published=st.none() | TIMES, modified=st.none() | TIMES,
+    entered=st.none() | TIMES, media=MAYBE, image=MAYBE, keywords=tuples(TEXTS), lids=tuples(st.integers()),
+    content=MAYBE, symbols=tuples(TEXTS), withdrawn=st.booleans(), foreign=st.booleans(),
+)  # fmt: skip
+FAILURES = st.builds(Failure, TEXTS, st.sampled_from(FailureKind), TEXTS)
+RULES = st.builds(ArchiveRules, TEXTS, st.booleans(), tuples(LENGTHS), LENGTHS, st.booleans())
+PENDING = st.builds(
+    PendingEntry, ENTRIES, TEXTS, tuples(TEXTS), st.integers(), TIMES, path=MAYBE, revision=st.integers()
+)
+FETCHES = st.builds(
+    Fetch, TIMES, PENDING, TEXTS, st.builds(Filing, tuples(TEXTS), TEXTS), RULES, st.none(), st.none() | FAILURES
+)
+KEPT = st.builds(StoredImage, TEXTS, TIMES, TEXTS, TEXTS, st.integers())
+MISSED = st.builds(FailedImage, FAILURES, TIMES, st.none() | TIMES)
+SIGHTED = st.builds(
+    SightedDocument, TEXTS, st.lists(ENTRIES, max_size=2), st.lists(FAILURES, max_size=2),
+    st.dictionaries(TEXTS, TEXTS, max_size=2), st.lists(st.tuples(TEXTS, TEXTS, st.integers(0, 1)), max_size=2),
+    st.none() | tuples(TEXTS),
+)  # fmt: skip
+
+
+@given(
+    st.one_of(
+        st.tuples(st.just(documents.dump_fetch), st.just(documents.load_fetch), FETCHES),
+        st.tuples(st.just(documents.dump_entry), st.just(documents.load_entry), ENTRIES),
+        st.tuples(st.just(documents.dump_failure), st.just(documents.load_failure), FAILURES),
+        st.tuples(st.just(documents.dump_rules), st.just(documents.load_rules), RULES),
+        st.tuples(st.just(documents.dump_stored_image), st.just(documents.load_stored_image), KEPT),
+        st.tuples(st.just(documents.dump_failed_image), st.just(documents.load_failed_image), MISSED),
+        st.tuples(st.just(event_documents.dump_sighted), st.just(event_documents.load_sighted), SIGHTED),
+    )
+)
+def test_any_record_comes_back_from_its_document(
+    case: tuple[Callable[[Any], Any], Callable[[Any], Any], Any],
+) -> None:
+    dump, load, record = case
+    assert load(json.loads(json.dumps(dump(record)))) == record

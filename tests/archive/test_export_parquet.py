@@ -1,0 +1,106 @@
+"""Parquet, read back by pyarrow."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import timedelta
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from archive.export.parquet import to_parquet
+from archive.model.results import Record
+from tests.archive.test_export_formats import COLUMNS, NOW, RECORD
+from tests.cli.test_main import assert_refused
+from tests.conftest import Home
+
+SESSIONS = ["published_shanghai", "published_hong_kong", "first_seen_shanghai", "first_seen_hong_kong"]
+
+
+def written(*records: Record) -> pyarrow.parquet.ParquetFile:
+    return pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(to_parquet(records))))
+
+
+def test_a_table_has_typed_columns() -> None:
+    schema = written(RECORD).schema_arrow
+    assert schema.names == COLUMNS + SESSIONS
+    types = {name: str(schema.field(name).type) for name in schema.names}
+    for name in ("published", "first_seen", "observed", "updated", "gone"):
+        assert types.pop(name) == "timestamp[ms, tz=UTC]"
+    for name in ("feeds", "keywords", "symbols"):
+        assert types.pop(name) == "list<element: string>"
+    assert types.pop("revision") == "int32"
+    assert set(types.values()) == {"string"}
+
+
+def test_a_table_says_everything_as_it_is() -> None:
+    bare = replace(RECORD, text=None, media=None, gone=None, first_seen=None, keywords=(), symbols=())
+    rows = written(RECORD, bare).read().to_pylist()
+    for row, record in zip(rows, (RECORD, bare), strict=True):
+        told = {name: row[name] for name in COLUMNS}
+        assert told == {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(record).items()}
+
+
+def test_the_part_of_the_day_is_told_for_both_times_and_exchanges() -> None:
+    late = replace(RECORD, published=NOW + timedelta(hours=2, minutes=15), first_seen=NOW + timedelta(hours=6))
+    unseen = replace(RECORD, published=NOW.replace(year=1998), first_seen=None)
+    rows = written(RECORD, late, unseen).read().to_pylist()
+    assert [[row[name] for name in SESSIONS] for row in rows] == [
+        ["morning", "morning", "morning", "morning"],  # at half past nine
+        ["noon", "morning", "after close", "afternoon"],  # at a quarter to twelve, and at half past three
+        [None, None, None, None],
+    ]
+
+
+def test_no_more_than_a_row_group_is_in_hand() -> None:
+    read = 0
+
+    def records() -> Iterator[Record]:
+        nonlocal read
+        for read in range(1, 5001):  # noqa: B007 - it is what is asked about
+            yield RECORD
+
+    parts = to_parquet(records())
+    reads = [read for part in parts if part]
+    assert reads == [2000, 4000, 5000, 5000], "two full row groups, the rest, the footer"
+
+
+def test_long_texts_make_short_row_groups() -> None:
+    long = replace(RECORD, text="茅" * 1_500_000)
+    file = written(*[long] * 7)
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [3, 3, 1]
+
+
+def test_a_table_of_nothing_has_its_columns() -> None:
+    table = written().read()
+    assert (table.num_rows, table.column_names) == (0, COLUMNS + SESSIONS)
+
+
+def test_the_same_articles_give_the_same_bytes() -> None:
+    assert b"".join(to_parquet([RECORD] * 3)) == b"".join(to_parquet([RECORD] * 3))
+
+
+@pytest.mark.parametrize("missing", ["pyarrow", "exchange_calendars"])
+def test_without_the_extra_it_is_said_how_to_have_it(home: Home, missing: str) -> None:
+    """In a process that finds no such library."""
+    code = f"import sys; sys.modules[{missing!r}] = None; from cli.context import main; main()"
+    home.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
+    outcome = home.run("export", "parquet", "-o", "out.parquet")
+    assert_refused(outcome, 2, "pip install 'finarchive[parquet]'", missing)
+    assert list(home.folder.iterdir()) == []
+    assert home.run("export", "csv").status == 0
+
+
+def test_the_command_writes_a_table(home: Home) -> None:
+    done = home.run("export", "parquet", "-o", "out.parquet")
+    assert (done.status, done.out) == (0, "")
+    assert pyarrow.parquet.read_table(home.folder / "out.parquet").num_rows == 0
+    piped = subprocess.run(
+        home.command("export", "parquet"), cwd=home.folder, env=home.env, capture_output=True, check=True
+    )
+    assert piped.stdout == (home.folder / "out.parquet").read_bytes()

@@ -1,0 +1,257 @@
+"""Following an index that grows, and that another is put in the place of: nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from archive.archive import index_path
+from archive.follower import Follower
+from archive.integrity.carry_over import carry_over_rows
+from archive.query.parser import And, parse
+from archive.store import Store
+from pipeline.staging import place_index
+from tests.cli.test_main import small_disk  # noqa: F401 - a fixture
+from tests.support.fetches import commit_revisions
+from tests.support.search_data import NOW, Story, invented, put, revision_of
+
+EVERYTHING = And(())
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    index_path(tmp_path).parent.mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def store(root: Path) -> Iterator[Store]:
+    """The writer's index."""
+    opened = Store.open(index_path(root))
+    yield opened
+    opened.close()
+
+
+def told(follower: Follower) -> list[str]:
+    return [each.docid for each in follower.fetch()]
+
+
+def named(*docids: str) -> list[Story]:
+    return [Story(docid, f"题{docid}", "贵州茅台提价") for docid in docids]
+
+
+def test_the_last_come_first_and_then_what_is_new_once_each(root: Path, store: Store) -> None:
+    put(store, named("a", "b", "c"))
+    follower = Follower(index_path(root), EVERYTHING)
+
+    assert [each.docid for each in follower.begin(2)] == ["b", "c"]
+    assert told(follower) == []
+    put(store, named("e", "d"))
+    put(store, named("f"))
+    assert told(follower) == ["e", "d", "f"]  # in the order of the commits
+    assert told(follower) == []
+    follower.close()
+
+
+def test_of_none_of_the_last_nothing_is_shown(root: Path, store: Store) -> None:
+    put(store, named("a"))
+    follower = Follower(index_path(root), EVERYTHING)
+    assert follower.begin(0) == []
+    assert told(follower) == []
+
+
+def test_more_than_is_read_at_once_comes_whole(root: Path, store: Store) -> None:
+    follower = Follower(index_path(root), parse("茅台 NOT 传闻"))
+    follower.begin(0)
+    stories = [Story(f"n{n:04}", "题", "茅台" if n % 3 else "茅台传闻") for n in range(450)]
+    put(store, stories)
+    assert told(follower) == [story.docid for n, story in enumerate(stories) if n % 3]
+    assert told(follower) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["茅台", "symbol:sh600519", "feed:stock", "media:样例社", "NOT 茅台", "since:2026-09-01"]
+)
+def test_a_query_is_that_of_search(root: Path, store: Store, query: str) -> None:
+    follower = Follower(index_path(root), parse(query))
+    follower.begin(0)
+    put(store, invented(150))
+    found = {hit.docid for hit in store.search.find(parse(query), 1000)}
+    assert 0 < len(found) < 150 or query.startswith("since")
+    news = list(follower.fetch())
+    assert {each.docid for each in news} == found
+    assert [each.position for each in news] == sorted(each.position for each in news)
+
+
+def test_what_is_told_of_an_article(root: Path, store: Store) -> None:
+    follower = Follower(index_path(root), parse("茅台 提价"))
+    follower.begin(0)
+    story = Story("a", "茅台提价", "据悉，贵州茅台提价。", "样例社", ("sh600519",), ("china", "stock"))
+    put(store, [story])
+    [news] = follower.fetch()
+    assert (news.docid, news.revision, news.title, news.media) == ("a", 1, "茅台提价", "样例社")
+    assert (news.feeds, news.symbols, news.url) == (("china", "stock"), ("sh600519",), "https://a.cn/a")
+    assert (news.published, news.observed, news.path) == (NOW, NOW, "a/a.md")
+    assert [news.title[start:end] for start, end in news.title_marks] == ["茅台提价"]
+    assert [news.snippet[start:end] for start, end in news.snippet_marks] == ["茅台提价"]
+
+
+def test_later_versions_are_shown_on_request_and_an_article_that_was_revised_at_once_is_not_lost(
+    root: Path, store: Store
+) -> None:
+    new, every = Follower(index_path(root), EVERYTHING), Follower(index_path(root), EVERYTHING, every=True)
+    new.begin(0)
+    every.begin(0)
+    [story] = named("a")
+    put(store, [story])
+    put(store, [replace(story, title="更正")], LATER, 2)
+
+    assert [(each.docid, each.revision, each.title) for each in new.fetch()] == [("a", 1, "题a")]
+    assert [(each.revision, each.title) for each in every.fetch()] == [(1, "题a"), (2, "更正")]
+
+
+def test_an_index_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new(root: Path) -> None:
+    follower = Follower(index_path(root), EVERYTHING)
+    assert follower.begin(10) == []
+    assert follower.waits
+    assert told(follower) == []
+
+    store = Store.open(index_path(root))
+    put(store, named("a", "b"))
+
+    assert told(follower) == ["a", "b"]
+    assert not follower.waits
+    store.close()
+
+
+def test_an_index_of_an_older_program_is_followed_once_it_is_brought_up_to_date(root: Path, store: Store) -> None:
+    put(store, named("a"))
+    store.close()
+    with sqlite3.connect(index_path(root)) as index:
+        index.execute("DROP TABLE words")
+        index.execute("DROP TABLE searchable")
+        index.execute("DROP TABLE alerts")
+        index.execute("DROP TABLE days")
+        index.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
+    index.close()
+    follower = Follower(index_path(root), EVERYTHING)
+    assert (follower.begin(10), follower.waits) == ([], True)
+
+    again = Store.open(index_path(root))
+    put(again, named("b"))
+
+    assert told(follower) == ["a", "b"]
+    again.close()
+
+
+def test_an_index_that_others_closed_and_opened_again_is_still_followed(root: Path, store: Store) -> None:
+    follower = Follower(index_path(root), EVERYTHING)
+    follower.begin(0)
+    for docid in "abc":
+        store.close()
+        store = Store.open(index_path(root))
+        put(store, named(docid))
+        assert told(follower) == [docid]
+    store.close()
+
+
+def rebuilt(root: Path, *batches: list[Story]) -> Store:
+    """An index made aside, as a rebuild makes it, and put in the place of the one that is there."""
+    aside = root / "aside.db"
+    made = Store.open(aside)
+    for batch in batches:
+        put(made, batch)
+    carry_over_rows(index_path(root), aside)
+    made.search.add_missing()
+    made.close()
+    place_index(root, aside, stage=False)
+    return Store.open(index_path(root))
+
+
+def test_an_index_that_was_replaced_is_followed_without_repeating_or_losing_any(root: Path, store: Store) -> None:
+    put(store, named("without", "a", "b"))
+    follower = Follower(index_path(root), EVERYTHING)
+    follower.begin(0)
+    put(store, named("c"))
+    store.close()  # c comes between the last look and the rebuild
+    # The journal knows nothing of the first one: it is taken over, and numbered last.
+    again = rebuilt(root, named("a", "b", "found"), named("c"))
+    put(again, named("d"))
+
+    assert told(follower) == ["c", "found", "d"]
+    put(again, named("e"))
+    assert told(follower) == ["e"]
+    again.close()
+
+
+def test_an_index_that_is_gone_and_comes_back_is_followed(root: Path, store: Store) -> None:
+    put(store, named("a"))
+    follower = Follower(index_path(root), EVERYTHING)
+    follower.begin(0)
+    store.close()
+    index_path(root).rename(root / "kept.db")
+    assert told(follower) == []
+    (root / "kept.db").rename(index_path(root))
+    back = Store.open(index_path(root))
+    put(back, named("b"))
+    assert told(follower) == ["b"]
+    back.close()
+
+
+def test_an_index_on_a_disk_that_nobody_may_write_is_followed_once_somebody_writes_it(
+    small_disk: Path,  # noqa: F811 - a fixture
+) -> None:
+    """Who may not make the files that readers share with a writer reads the index as it stands."""
+    index = small_disk / "index.db"
+    store = Store.open(index)
+    put(store, named("a"))
+    store.close()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    follower = Follower(index, EVERYTHING)
+    assert [each.docid for each in follower.begin(10)] == ["a"]
+    assert not index.with_name("index.db-shm").exists()
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    store = Store.open(index)
+    put(store, named("b"))
+    assert told(follower) == ["b"]
+    put(store, named("c"))
+    assert told(follower) == ["c"]
+    follower.close()
+    store.close()
+
+
+def test_many_that_come_between_two_looks_while_somebody_looks_all_the_time(root: Path, store: Store) -> None:
+    """A writer at full speed, a reader at full speed: each article once, in the order of the commits."""
+    follower = Follower(index_path(root), EVERYTHING)
+    follower.begin(0)
+    docids = [f"n{number:04}" for number in range(600)]
+    over = threading.Event()
+
+    def write() -> None:
+        writer = Store.open(index_path(root))
+        for start in range(0, len(docids), 7):
+            commit_revisions(
+                writer, [revision_of(Story(docid, "题", "文"), NOW, 1) for docid in docids[start : start + 7]]
+            )
+        writer.close()
+        over.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen: list[str] = []
+    fetches = 0
+    while not over.is_set():
+        seen += told(follower)
+        fetches += 1
+    thread.join()
+    seen += told(follower)
+    assert seen == docids
+    assert fetches > 3  # it did look meanwhile

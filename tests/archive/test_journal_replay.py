@@ -1,0 +1,59 @@
+"""The journal against the index: what polls do while looks are on their way to be committed is done again alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from archive.journal.journal import Journal, events
+from archive.model.feed import Entry
+from archive.store import Store
+from tests.archive.test_store import HOST, HOUR, NOW, commit, entry, poll_of, revision
+from tests.support.fetches import look_at, version
+
+
+def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        table: sorted(tuple(row) for row in store._db.execute(f"SELECT * FROM {table}"))
+        for table in ("entries", "addresses", "revisions", "listings")
+    }
+
+
+def test_a_poll_between_a_look_and_its_commit_is_replayed_as_it_was(tmp_path: Path) -> None:
+    """The look stands before the poll in the journal, and is committed after it."""
+    first = replace(entry("a"), title="first")
+    carried = replace(entry("b"), content="<p>1</p>")
+    for said in (replace(first, url="https://a.cn/other"), replace(first, title="second")):
+        live(tmp_path / said.url[-5:] / said.title, first, carried, said)
+
+
+def live(folder: Path, first: Entry, carried: Entry, said: Entry) -> None:
+    folder.mkdir(parents=True)
+    store, journal = Store.open(folder / "live.db"), Journal(folder / "warc")
+    store.keep_journal(journal)
+    commit(store, poll_of(first, carried))
+    later = NOW + 9 * HOUR
+    taken = {pending.entry.docid: pending for pending in store.due(HOST, 9, later, later, ())}
+    assert len(taken) == 2
+    decisions = [
+        replace(
+            version(replace(revision(docid), fetched_at=later)), fetch=replace(look_at(docid, later), pending=each)
+        )
+        for docid, each in taken.items()
+    ]
+    places = journal.append_fetches([decision.fetch for decision in decisions], {})
+    commit(store, poll_of(said, replace(carried, content="<p>2</p>"), at=NOW + HOUR))
+    store.articles.commit(decisions, list(places))
+
+    again = Store.open(folder / "again.db")
+    by_place = dict(zip(places, decisions, strict=True))
+    for event in events(folder / "warc"):
+        if event.fetch:
+            again.versions.commit([by_place[event.place]], [event.place])
+        else:
+            again.apply([event])
+    assert rows(again) == rows(store)
+    for opened in (store, again):
+        opened.close()
+    journal.close()

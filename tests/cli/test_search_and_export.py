@@ -1,0 +1,198 @@
+"""search and export on the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from archive.archive import index_path
+from archive.store import Store
+from tests.cli.test_main import assert_refused
+from tests.conftest import Home, Outcome
+from tests.support.search_data import NOW, Story, put
+
+STORIES = [
+    Story(
+        "aaaa",
+        "茅台提价",
+        "贵州茅台（600519）宣布提价。\n市场反应平淡。",
+        "样例社",
+        ("sh600519",),
+        ("china", "stock"),
+    ),
+    Story("bbbb", "央行降准", "央行宣布降准，M2 增速回升。", "财经样报", (), ("china",), NOW - timedelta(days=2)),
+    Story("cccc", "题\x1b[31m红", "=茅台", None, (), ("stock",), NOW - timedelta(days=1)),
+]
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def filled(home: Home) -> Home:
+    """A home whose archive has three articles, one of them in its second version."""
+    index_path(home.root).parent.mkdir(parents=True)
+    store = Store.open(index_path(home.root))
+    put(store, STORIES)
+    put(
+        store,
+        [Story("bbbb", "央行降准更正", "央行宣布降准。", "财经样报", (), ("china",), STORIES[1].published)],
+        LATER,
+        2,
+    )
+    store.close()
+    return home
+
+
+def lines(outcome: Outcome) -> list[dict[str, object]]:
+    assert outcome.status == 0, outcome.err
+    return [json.loads(line) for line in outcome.out.splitlines()]
+
+
+def docids(outcome: Outcome) -> list[object]:
+    return [line["docid"] for line in lines(outcome)]
+
+
+def test_search_has_the_fields_of_the_contract(filled: Home) -> None:
+    assert filled.run("search", "提价", "茅台", "--json").json == [
+        {
+            "docid": "aaaa",
+            "title": "茅台提价",
+            "path": "a/aaaa.md",
+            "published": "2026-09-30T02:00:00+00:00",
+            "feeds": ["china", "stock"],
+            "snippet": "贵州茅台（600519）宣布提价。 市场反应平淡。",
+        }
+    ]
+
+
+def test_search_shows_what_it_has_found(filled: Home) -> None:
+    plain = filled.run("search", "茅台").out
+    assert "茅台提价\n  2026-09-30 10:00  china stock  aaaa\n  a/aaaa.md\n  贵州茅台（600519）宣布提价。" in plain
+    assert "\x1b" not in plain
+    coloured = filled.run("search", "茅台", FORCE_COLOR="1", TERM="xterm-256color").out
+    assert "\x1b[1;31m茅台\x1b[0m" in coloured
+    assert "\x1b[31m红" not in coloured
+    assert filled.run("search", "茅台", "--limit", "1").out.endswith("the first 1 article; --limit shows more.\n")
+    assert filled.run("search", "没有这个").out == "Nothing was found.\n"
+
+
+def test_search_sorts_as_it_is_asked_to(filled: Home) -> None:
+    asked = ("search", "宣布 OR 茅台", "--json")
+    by_time = [hit["docid"] for hit in filled.run(*asked, "--sort", "time").json]
+    assert by_time == ["aaaa", "cccc", "bbbb"]
+    assert [hit["docid"] for hit in filled.run(*asked, "--limit", "1").json] == ["aaaa"]
+
+
+def test_search_as_of_knows_nothing_of_later(filled: Home) -> None:
+    def titles(*more: str) -> list[str]:
+        return [hit["title"] for hit in filled.run("search", "降准", "--json", *more).json]
+
+    assert titles() == ["央行降准更正"]
+    assert titles("--as-of", "2026-09-30T10:59+08:00") == ["央行降准"]
+    assert titles("--as-of", "2026-09-30T01:59:59Z") == []
+    assert_refused(filled.run("search", "x", "--as-of", "2026-09-30T09:30"), 2, "+08:00")
+
+
+@pytest.mark.parametrize("command", [("search",), ("export", "csv")])
+def test_what_cannot_be_searched_for_is_said(filled: Home, command: tuple[str, ...]) -> None:
+    assert_refused(filled.run(*command, '"茅台'), 2, "cannot search for", "quotation mark")
+    assert_refused(filled.run(*command, "symbl:x"), 2, "there is no symbl:")
+
+
+def test_an_archive_that_is_not_there_is_an_empty_one(home: Home) -> None:
+    assert home.run("search", "茅台", "--json").json == []
+    assert home.run("export", "jsonl").out == ""
+    assert not home.root.exists()
+
+
+def test_export_writes_all_that_is_known_by_the_time_of_publication(filled: Home) -> None:
+    records = lines(filled.run("export", "jsonl"))
+    assert [record["docid"] for record in records] == ["bbbb", "cccc", "aaaa"]
+    assert records[0] == {
+        "docid": "bbbb", "title": "央行降准更正", "url": "https://a.cn/bbbb", "path": "a/bbbb.md",
+        "published": "2026-09-28T02:00:00.000+00:00", "first_seen": "2026-09-30T02:00:00.000+00:00",
+        "observed": "2026-09-30T03:00:00.000+00:00", "revision": 2, "updated": None, "media": "财经样报",
+        "feeds": ["china"], "keywords": [], "symbols": [], "editor": None, "original_title": None, "gone": None,
+        "sha256": "0" * 64, "text": "央行宣布降准。",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (("茅台",), ["cccc", "aaaa"]),
+        (("--since", "2026-09-29"), ["cccc", "aaaa"]),
+        (("--until", "2026-09-29"), ["bbbb", "cccc"]),
+        (("--until", "2026-09-29T09:59+08:00"), ["bbbb"]),
+        (("--symbol", "SH600519"), ["aaaa"]),
+        (("--feed", "china"), ["bbbb", "aaaa"]),
+        (("--feed", "china", "--feed", "stock"), ["bbbb", "cccc", "aaaa"]),
+        (("茅台 OR 降准", "--feed", "china", "--until", "2026-09-29"), ["bbbb"]),
+        (("增速", "--as-of", "2026-09-30T02:00Z"), ["bbbb"]),
+        (("增速",), []),
+        (("--limit", "2"), ["cccc", "aaaa"]),
+        (("--limit", "1", "--feed", "china", "--as-of", "2026-09-30T02:00Z"), ["aaaa"]),
+        (("宣布", "--limit", "1"), ["aaaa"]),
+    ],
+)
+def test_export_chooses(filled: Home, chosen: tuple[str, ...], expected: list[str]) -> None:
+    assert docids(filled.run("export", "jsonl", *chosen)) == expected
+
+
+def test_export_refuses_a_day_that_is_none(filled: Home) -> None:
+    assert_refused(filled.run("export", "jsonl", "--since", "soon"), 2, "'soon' is neither a day")
+
+
+def test_a_table_is_read_back(filled: Home) -> None:
+    path = filled.folder / "out.csv"
+    done = filled.run("export", "csv", "-o", str(path))
+    assert (done.status, done.out) == (0, "")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["docid"], row["text"][:1]) for row in rows] == [("bbbb", "央"), ("cccc", "'"), ("aaaa", "贵")]
+    assert [path.name for path in filled.folder.glob("out*")] == ["out.csv"]
+
+
+def test_a_file_appears_when_it_is_whole(filled: Home) -> None:
+    path = filled.folder / "out.jsonl"
+    path.write_text("mine")
+    filled.execute("UPDATE revisions SET keywords = 'spoilt' WHERE docid = 'aaaa'")  # the last one to be written
+    assert filled.run("export", "jsonl", "-o", str(path)).status != 0
+    assert path.read_text() == "mine"
+    assert [each.name for each in filled.folder.glob("out*")] == ["out.jsonl"]
+    assert_refused(filled.run("export", "jsonl", "-o", str(path / "x")), 2, "cannot be written")
+
+
+def test_what_is_no_file_is_written_to_as_it_is(filled: Home) -> None:
+    assert filled.run("export", "jsonl", "-o", "/dev/stdout").out == filled.run("export", "jsonl").out
+    assert Path("/dev/stdout").exists()
+
+
+def test_a_reader_may_have_read_enough(filled: Home) -> None:
+    command = " ".join([*filled.command("export", "jsonl"), "| head -c 1"])
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=filled.folder, env=filled.env, capture_output=True, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"{", b"", 0)
+
+
+@pytest.mark.parametrize("command", [("search", "茅台"), ("export", "jsonl")])
+def test_whoever_looks_where_there_is_no_archive_is_told(home: Home, command: tuple[str, ...]) -> None:
+    done = home.run(*command)
+    assert done.status == 0
+    assert done.err == f"There is no archive at {home.root} yet: finarchive crawl begins one.\n"
+    assert not home.root.exists()
+
+
+@pytest.mark.parametrize("place", ["news/known.jsonl", "news/金融/known.jsonl", "link/known.jsonl"])
+def test_no_export_is_put_among_the_articles(filled: Home, place: str) -> None:
+    (filled.root / "金融").mkdir(exist_ok=True)
+    (filled.folder / "link").symlink_to(filled.root)
+    done = filled.run("export", "jsonl", "-o", place)
+    assert done.status == 2
+    assert f"{place} lies in the archive, which has nothing but articles: name a file elsewhere" in done.err
+    assert not (filled.folder / place).exists()

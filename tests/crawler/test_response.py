@@ -1,0 +1,112 @@
+"""What an answer says: an article, or why there is none."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from archive.model.article import Article
+from archive.model.feed import Entry, Failure, FailureKind
+from archive.model.fetch import Fetch, RawResponse
+from crawler.extract.response import understand
+from tests.support.fetches import look_at
+
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+URL = "https://finance.sina.com.cn/stock/2026-09-29/doc-inabcdef0000001.shtml"
+PAGE = (
+    '<html><head><meta charset="utf-8"></head><body><h1 class="main-title">题</h1>'
+    '<div id="artibody"><p>　　正文。</p>'
+    '<p class="article-editor">责任编辑：周晓岚 </p></div></body></html>'
+).encode()
+MOST = 100_000
+
+
+def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Fetch:
+    """A look at an article that was answered so."""
+    asked = look_at("nabcdef0000001", AT)
+    entry = replace(asked.pending.entry, url=URL, title="")
+    stated = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return replace(
+        asked, pending=replace(asked.pending, entry=entry), response=RawResponse(url, status, stated, body)
+    )
+
+
+def failure(answered: Fetch) -> tuple[FailureKind, str]:
+    found = understand(answered, MOST)
+    assert isinstance(found, Failure)
+    assert found.subject == "nabcdef0000001"
+    return found.kind, found.reason
+
+
+def bare(data: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(data) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("", PAGE),
+        ("gzip", gzip.compress(PAGE)),
+        ("deflate", zlib.compress(PAGE)),
+        ("deflate", bare(PAGE)),
+        ("X-GZIP", gzip.compress(PAGE)),
+    ],
+)
+def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: bytes) -> None:
+    article = understand(fetch(body, content_encoding=coding), MOST)
+    assert isinstance(article, Article)
+    assert (article.title, article.text, article.editor) == ("题", "正文。", "周晓岚")
+
+
+@pytest.mark.parametrize(
+    ("answered", "kind", "words"),
+    [
+        (fetch(status=404), FailureKind.GONE, "status 404"),
+        (fetch(status=503), FailureKind.TEMPORARY, "status 503"),
+        (fetch(status=403), FailureKind.BLOCKED, "wants rest"),
+        (fetch(status=302, location="ftp://x/"), FailureKind.UNREADABLE, "ftp://x/"),
+        (fetch("<html>页面没有找到</html>".encode()), FailureKind.GONE, "页面没有找到"),
+        (fetch("<html><meta charset=gb2312>页面没有找到</html>".encode("gbk")), FailureKind.GONE, "页面没有找到"),
+        (fetch(url="https://finance.sina.com.cn/"), FailureKind.GONE, "front page"),
+        (fetch(url="https://finance.sina.com.cn/stock/"), FailureKind.GONE, "front page"),
+        (fetch(b"<html><title>x</title></html>"), FailureKind.UNREADABLE, "no article element"),
+        (fetch(gzip.compress(b"x" * (MOST + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
+        (fetch(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
+    ],
+)
+def test_what_is_no_article_is_told_apart(answered: Fetch, kind: FailureKind, words: str) -> None:
+    found, reason = failure(answered)
+    assert found is kind
+    assert words in reason
+
+
+def test_a_page_without_its_length_must_come_to_its_end() -> None:
+    answered = fetch(PAGE[:-20])
+    assert answered.response is not None
+    cut = replace(answered, response=replace(answered.response, stated_length=False))
+    assert failure(cut) == (FailureKind.TEMPORARY, "the page ends in the middle")
+    assert isinstance(understand(answered, MOST), Article)
+
+
+def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
+    refused = Failure("nabcdef0000001", FailureKind.TEMPORARY, "reset")
+    assert understand(replace(fetch(), response=None, failure=refused), MOST) is refused
+
+
+def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
+    asked = replace(fetch(), response=None)
+    entry = replace(
+        asked.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
+    )
+    carried = replace(asked, pending=replace(asked.pending, entry=entry))
+    article = understand(carried, MOST)
+    assert isinstance(article, Article)
+    assert (article.title, article.text, article.symbols) == ("快讯", "央行今日开展逆回购。", ("sh600519",))
+    gone = replace(carried, pending=replace(carried.pending, entry=replace(entry, withdrawn=True)))
+    assert failure(gone) == (FailureKind.GONE, "the listing says that it was deleted")
+    assert isinstance(entry, Entry)

@@ -1,0 +1,212 @@
+"""Outages longer than a poll reaches back: the gap is noticed, kept with both ends, and closed by walking."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from mocksite.server import MockSite, RequestLogEntry
+from mocksite.story import make_stories
+from tests.conftest import Home
+from tests.support.daemon import Running
+
+pytestmark = pytest.mark.slow
+
+TWO_PAGES = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\npages = 2\n'
+LONG, SHORT = 3100, 800  # articles that an outage misses
+POLLED = 100  # those of them that the first poll after it reads
+HISTORY = ("etime", "stime", "ctime", "date")
+MINUTE = 60
+
+
+def now() -> int:
+    return int(time.time())
+
+
+def iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+class Outage:
+    """A list of sixty articles, known to an archive, that has brought many since."""
+
+    def __init__(self, home: Home, mocksite: MockSite, articles: int) -> None:
+        self.home, self.mocksite = home, mocksite
+        home.configure(mocksite.endpoint, more=TWO_PAGES)
+        assert home.run("crawl", "--json").json["archived"] == 60
+        self.known = mocksite.site.stories[0].ctime
+        self.missed = make_stories(articles, newest=now() - 900, every=MINUTE, lids=(1686,), seed=1)
+        for story in self.missed:
+            mocksite.site.add(story)
+        mocksite.clear_hits()
+        self.pages = 1.4 * (articles - POLLED) / 50  # that a walk may ask for: they overlap
+
+    @property
+    def gap(self) -> tuple[str, str]:
+        """What a poll of two pages leaves unread."""
+        return iso(self.known), iso(self.missed[POLLED - 1].ctime)
+
+    def is_walk(self, hit: RequestLogEntry) -> bool:
+        """Whether it asked for a page that no poll asks for."""
+        if "/api/roll/get" not in hit.path:
+            return False
+        page = re.search(r"[?&]page=(\d+)", hit.path)
+        return "num=50&" not in hit.path or "etime=" in hit.path or (page is not None and int(page[1]) > 2)
+
+    def walked(self) -> int:
+        """Requests of walks."""
+        return sum(map(self.is_walk, self.mocksite.hits))
+
+    def after_walking(self, pages: int) -> threading.Event:
+        """Set once a walk has asked for so many pages."""
+        come, left = threading.Event(), iter(range(pages, 0, -1))
+
+        def fetch(hit: RequestLogEntry) -> None:
+            if self.is_walk(hit) and next(left, 0) == 1:
+                come.set()
+
+        self.mocksite.on_hit = fetch
+        return come
+
+    def gaps(self) -> list[tuple[str, str]]:
+        return [(gap["from"], gap["to"]) for gap in self.home.run("status", "--json").json["gaps"]]
+
+    def assert_nothing_missed(self) -> None:
+        listed = {docid for (docid,) in self.home.rows("SELECT docid FROM entries")}
+        assert {story.docid for story in self.mocksite.site.stories} == listed
+
+
+@pytest.fixture
+def mocksite() -> Iterator[MockSite]:
+    with MockSite(make_stories(60, newest=now() - 3 * 86_400, every=MINUTE, lids=(1686,), seed=2), now) as running:
+        yield running
+
+
+@pytest.fixture
+def outage(home: Home, mocksite: MockSite) -> Outage:
+    return Outage(home, mocksite, SHORT)
+
+
+def ignore_history(mocksite: MockSite) -> None:
+    """As a site that does not know the history parameters."""
+    heeding = mocksite.site.roll
+
+    def roll(params: Mapping[str, str]) -> bytes:
+        return heeding({name: value for name, value in params.items() if name not in HISTORY})
+
+    mocksite.site.roll = roll
+
+
+def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, mocksite: MockSite) -> None:
+    """By the history parameters."""
+    outage = Outage(home, mocksite, LONG)
+    with Running(home) as daemon:
+        told = daemon.wait_for("gap feed=feed1")
+        daemon.wait_for("closed-gap feed=feed1")
+        assert home.run("crawl", "--json").json["pending"] == 0  # ends when nothing is due any more
+        assert outage.gaps() == []
+
+    start, end = outage.gap
+    assert f"from={start.replace('T', ' ')} to={end.replace('T', ' ')}" in told
+    assert home.rows('SELECT feed, substr(start, 1, 19), substr("end", 1, 19) FROM gaps') == [
+        ("feed1", start[:19], end[:19])
+    ]
+    assert len(home.files()) == 60 + LONG
+    home.assert_whole()
+    began = iso(outage.known + 8 * 3600)[:10]  # the record does, somewhere in this day of China
+    days = [day for day in home.run("coverage", "--json").json if day["day"] > began]
+    assert {day["complete"] for day in days[:-1]} == {1.0}
+    assert days[-1]["open"] == [] or days[-1]["open"][0]["from"] > iso(now() - 120)
+    assert outage.walked() < outage.pages
+
+
+def test_a_gap_is_closed_by_page_numbers_where_the_list_knows_no_history(home: Home, outage: Outage) -> None:
+    ignore_history(outage.mocksite)
+
+    with Running(home) as daemon:
+        daemon.wait_for("gap feed=feed1")
+        daemon.wait_for("closed-gap feed=feed1")
+
+    assert outage.gaps() == []
+    outage.assert_nothing_missed()
+    assert outage.walked() < outage.pages + 20
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_a_walk_that_was_killed_is_gone_on_with(home: Home, mocksite: MockSite, heeds: bool) -> None:
+    outage = Outage(home, mocksite, 1500)
+    if not heeds:
+        ignore_history(mocksite)
+    halfway = outage.after_walking(20)
+    with Running(home) as daemon:
+        assert halfway.wait(60)
+        daemon.process.kill()
+        daemon.process.wait()
+    [(start, end)] = outage.gaps()
+    assert (start, end < outage.gap[1]) == (outage.gap[0], True)  # what was read of it is closed
+    outage.mocksite.clear_hits()
+
+    with Running(home) as daemon:
+        daemon.wait_for("closed-gap feed=feed1")
+
+    assert outage.gaps() == []
+    outage.assert_nothing_missed()
+    assert 10 < outage.walked() < outage.pages - 10
+
+
+def test_a_list_that_does_not_reach_back_leaves_a_gap_that_is_told_and_not_asked_for_again(
+    home: Home, outage: Outage
+) -> None:
+    reach = outage.missed[500 - 1]
+    for story in outage.mocksite.site.stories:
+        if story.ctime < reach.ctime:
+            outage.mocksite.site.delete(story.docid, now())
+
+    with Running(home) as daemon:
+        daemon.wait_for("gap-stays feed=feed1 ")
+        walked = outage.walked()
+        daemon.wait_for("polled feed=feed1", times=3)
+        assert outage.walked() == walked
+        status = home.run("status").out
+    with Running(home) as daemon:
+        daemon.wait_for("polled feed=feed1", times=3)
+        assert outage.walked() == walked
+
+    assert outage.gaps() == [(outage.gap[0], iso(reach.ctime))]
+    local = datetime.fromtimestamp(reach.ctime + 8 * 3600, UTC)
+    assert f"the list reaches back to {local:%Y-%m-%d %H:%M} China time only" in status
+
+
+def test_a_gap_that_a_crawl_noticed_is_closed_by_the_daemon(home: Home, outage: Outage) -> None:
+    crawled = home.run("crawl", "--limit", "10")
+    assert crawled.status == 0
+    assert outage.gaps() == [outage.gap]
+    assert outage.walked() == 0
+    assert f"finarchive backfill feed1 --from {datetime.fromisoformat(outage.gap[0]):%Y}" in home.run("status").out
+
+    with Running(home) as daemon:
+        daemon.wait_for("closed-gap feed=feed1")
+
+    assert outage.gaps() == []
+    outage.assert_nothing_missed()
+
+
+def test_a_reload_does_not_begin_a_walk_anew(home: Home, outage: Outage) -> None:
+    halfway = outage.after_walking(8)
+    with Running(home) as daemon:
+        assert halfway.wait(60)
+        home.configure(outage.mocksite.endpoint, network='user_agent = "another"', more=TWO_PAGES)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("reloaded changed=network.user_agent", "closed-gap feed=feed1")
+
+    walks = [hit.headers["user-agent"] for hit in outage.mocksite.hits if outage.is_walk(hit)]
+    assert walks[-1] == "another"
+    assert len(walks) < outage.pages
+    assert len({hit.path for hit in outage.mocksite.hits if outage.is_walk(hit)}) >= len(walks) - 1
+    outage.assert_nothing_missed()

@@ -1,0 +1,161 @@
+"""A crawl that is killed at any moment loses nothing, doubles nothing and leaves nothing torn."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mocksite.server import MockSite, RequestLogEntry
+from mocksite.story import make_stories
+from tests.conftest import NEWEST, Home
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[2]
+ARTICLES = 200
+KILLS = 24  # at random moments; two to an archive
+STEPS = [
+    ("before the poll's commit", 1),
+    ("inside the poll's commit", 1),
+    ("after the poll's commit", 1),
+    ("half a file", 1),
+    ("half a file", 70),
+    ("before a rename", 1),
+    ("before a rename", 70),
+    ("after a rename", 70),
+    ("before the rows", 1),
+    ("before the rows", 2),
+    ("after the rows", 1),
+]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[MockSite]:
+    with MockSite(make_stories(ARTICLES, newest=NEWEST)) as running:
+        yield running
+
+
+def assert_complete(home: Home) -> None:
+    """Run again, and every article is there, once."""
+    again = home.run("crawl", "--json", timeout=120)
+    assert again.status == 0, again.err
+    assert again.json["pending"] == 0
+    home.assert_whole()
+    assert home.rows("SELECT count(*), count(DISTINCT docid) FROM revisions") == [(ARTICLES, ARTICLES)]
+    assert len(home.files()) == ARTICLES
+
+
+def dying(step: str, nth: int, sabotage: str) -> list[str]:
+    return [sys.executable, "-m", "tests.support.kill_points", step, str(nth), sabotage, "-q", "crawl"]
+
+
+def die_at(home: Home, step: str, nth: int, sabotage: str = "-") -> int:
+    """A run that kills itself at a step; returns its exit status."""
+    return subprocess.run(
+        dying(step, nth, sabotage),
+        cwd=home.folder,
+        env=home.env | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        check=False,
+    ).returncode
+
+
+def killed_at(home: Home, site: MockSite, moment: int, delay: float, sabotage: str = "-") -> bool:
+    """Kill a run a little after it has asked for its nth page; False when it had ended before."""
+    process = subprocess.Popen(
+        dying("-", 1, sabotage),
+        cwd=home.folder,
+        env=home.env | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    left = iter(range(moment, 0, -1))
+    kills: list[threading.Timer] = []
+
+    def kill(hit: RequestLogEntry) -> None:
+        if next(left, None) == 1:
+            kills.append(threading.Timer(delay, process.send_signal, (signal.SIGKILL,)))
+            kills[0].start()
+
+    site.on_hit = kill
+    try:
+        return process.wait(timeout=120) == -signal.SIGKILL
+    finally:
+        site.on_hit = lambda hit: None
+        for timer in kills:
+            timer.join()
+
+
+def kill_again_and_again(new_home: Callable[[], Home], site: MockSite, sabotage: str = "-") -> None:
+    """Kill runs at random moments, :data:`KILLS` times in all and twice to an archive, and check each archive."""
+    moments = random.Random(20260928)
+    kills = 0
+    while kills < KILLS:
+        home = new_home()
+        home.configure(site.endpoint)
+        for _ in range(2):
+            # robots.txt and the list take the first six or seven requests of a run, the articles the others.
+            kills += killed_at(home, site, moments.randint(1, 150), moments.uniform(0, 0.05), sabotage)
+        assert_complete(home)
+
+
+@pytest.fixture
+def new_home(tmp_path: Path) -> Callable[[], Home]:
+    numbers = iter(range(1000))
+
+    def make() -> Home:
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        return Home(folder)
+
+    return make
+
+
+def test_a_crawl_killed_at_random_moments_archives_every_article_once(
+    new_home: Callable[[], Home], site: MockSite
+) -> None:
+    kill_again_and_again(new_home, site)
+
+
+def test_the_random_kills_would_notice_rows_committed_before_their_files(
+    new_home: Callable[[], Home], site: MockSite
+) -> None:
+    with pytest.raises(AssertionError):
+        kill_again_and_again(new_home, site, "rows before files")
+
+
+@pytest.mark.parametrize(("step", "nth"), STEPS)
+def test_a_crawl_killed_at_a_step_is_carried_on_by_the_next(home: Home, site: MockSite, step: str, nth: int) -> None:
+    home.configure(site.endpoint)
+    assert die_at(home, step, nth) == -signal.SIGKILL
+    assert_complete(home)
+
+
+@pytest.mark.parametrize(
+    ("step", "nth", "sabotage"),
+    [
+        ("before a rename", 1, "rows before files"),
+        ("inside the poll's commit", 2, "ground before entries"),  # the first is the sabotage's own commit
+    ],
+)
+def test_a_kill_between_commits_in_the_wrong_order_would_be_noticed(
+    home: Home, site: MockSite, step: str, nth: int, sabotage: str
+) -> None:
+    home.configure(site.endpoint)
+    assert die_at(home, step, nth, sabotage) == -signal.SIGKILL
+    with pytest.raises(AssertionError):
+        assert_complete(home)
+
+
+def test_a_disk_slower_than_the_network_stops_nothing(home: Home, site: MockSite) -> None:
+    home.configure(site.endpoint)
+    assert die_at(home, "-", 1, "little room") == 0
+    home.assert_whole()
+    assert len(home.files()) == ARTICLES

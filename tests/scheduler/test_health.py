@@ -1,0 +1,390 @@
+"""Health over real HTTP, from a real process."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+
+from scheduler.monitoring.health import MAX_CONNECTIONS
+from scheduler.monitoring.metrics import CONTENT_TYPE
+
+ROOT = Path(__file__).parents[2]
+UNHURRIED = 30.0  # seconds of patience: never felt
+SHORT = 0.4
+
+
+class Site:
+    """A process that serves health."""
+
+    def __init__(self, folder: Path, port: int = 0, patience: float = UNHURRIED) -> None:
+        self.folder = folder
+        self.reset()
+        with (folder / "log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-m", "tests.support.health_server", str(port), str(patience)],
+                cwd=folder,
+                env={"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        told = self._told()
+        self.port = int(told) if told else 0
+
+    def reset(self) -> None:
+        """All is well, and nothing logged."""
+        (self.folder / "well").touch()
+        (self.folder / "log").write_text("")
+        for name in ("broken", "metrics"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+    def _told(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def ask(self, path: str = "/healthz", method: str = "GET", host: str | None = None) -> tuple[HTTPResponse, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, headers={"Host": host} if host is not None else {})
+            response = connection.getresponse()
+            return response, response.read()
+        finally:
+            connection.close()
+
+    def say(self, request: bytes) -> bytes:
+        """Send bytes, and return all that comes until the connection ends."""
+        with self.connect() as sock:
+            sock.sendall(request)
+            return drain(sock)
+
+    def stop(self) -> None:
+        """Stop serving; the process lives on."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self._told() == "stopped"
+
+    def most_memory(self) -> int:
+        """The most resident bytes that the process ever had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1024
+
+
+def drain(sock: socket.socket) -> bytes:
+    """Everything until the other side ends it, politely or not."""
+    got = b""
+    try:
+        while more := sock.recv(65536):
+            got += more
+    except ConnectionResetError:
+        pass
+    return got
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Starts a process of the test's own."""
+    sites: list[Site] = []
+
+    def started(port: int = 0, patience: float = UNHURRIED) -> Site:
+        folder = tmp_path / str(len(sites))
+        folder.mkdir()
+        sites.append(Site(folder, port, patience))
+        return sites[-1]
+
+    yield started
+    for site in sites:
+        site.end()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("health"))
+    yield site
+    site.end()
+
+
+@pytest.fixture
+def site(running: Site) -> Site:
+    """A process that many tests ask, one after the other: so it has to bear them all."""
+    running.reset()
+    return running
+
+
+# What it answers
+
+
+def test_all_is_well(site: Site) -> None:
+    response, body = site.ask()
+    assert response.status == 200
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Connection"] == "close"
+    assert response.headers["Server"] is None
+    assert json.loads(body) == {"ok": True, "feeds": {"china": "一切正常"}, "loop_age": 0.5}
+
+
+def test_something_is_wrong(site: Site) -> None:
+    (site.folder / "well").unlink()
+    response, body = site.ask()
+    assert (response.status, json.loads(body)["ok"]) == (503, False)
+
+
+def test_metrics_come_with_the_type_of_their_format(site: Site) -> None:
+    (site.folder / "metrics").write_bytes(b"finarchive_parked 7.0\n")
+    response, body = site.ask("/metrics")
+    assert (response.status, response.headers["Content-Type"], body) == (
+        200,
+        CONTENT_TYPE,
+        b"finarchive_parked 7.0\n",
+    )
+
+
+def test_a_question_mark_changes_nothing(site: Site) -> None:
+    assert site.ask("/metrics?x=1")[0].status == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/nothing"])
+def test_head_is_get_without_the_body(site: Site, path: str) -> None:
+    got, body = site.ask(path)
+    head, nothing = site.ask(path, "HEAD")
+    assert nothing == b""
+    assert head.status == got.status
+    assert head.headers.items() == got.headers.items()
+    assert int(head.headers["Content-Length"]) == len(body) > 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/healthz/", "/metrics/x", "//metrics", "/%6Detrics", "/../../etc/passwd", "*", "http://localhost/metrics"],
+)
+def test_there_is_nothing_else(site: Site, path: str) -> None:
+    assert site.ask(path)[0].status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", "X"])
+def test_nothing_can_be_done(site: Site, method: str) -> None:
+    response, _ = site.ask("/metrics", method)
+    assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_check_that_fails_is_told_and_logged_and_does_no_harm(site: Site) -> None:
+    (site.folder / "broken").touch()
+    response, body = site.ask()
+    assert response.status == 500
+    assert b"locked" not in body
+    assert "ERROR health-failed path=/healthz\nTraceback" in site.log
+    assert "the index is locked" in site.log
+    (site.folder / "broken").unlink()
+    assert site.ask()[0].status == 200
+
+
+# Whom it answers
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9464", "localhost", "LocalHost:1"])
+def test_it_answers_to_names_of_this_machine(site: Site, host: str) -> None:
+    assert site.ask(host=host)[0].status == 200
+
+
+OTHER_NAMES = (
+    "evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.", "x@localhost", "localhost:",
+    "localhost:8x", "[::1]", "0", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", OTHER_NAMES)
+@pytest.mark.parametrize("path", ["/healthz", "/nothing"])
+def test_a_page_of_another_site_learns_nothing(site: Site, host: str, path: str) -> None:
+    """DNS rebinding: the page's own name leads here."""
+    response, body = site.ask(path, host=host)
+    assert response.status == 403
+    assert b"feeds" not in body
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n"],
+)
+def test_a_name_is_asked_for_just_once(site: Site, request_: bytes) -> None:
+    assert site.say(request_).startswith((b"HTTP/1.0 403 ", b"HTTP/1.1 403 "))
+
+
+def test_only_this_machine_is_listened_to(site: Site) -> None:
+    listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ours = [row[1] for row in listening if row[1].endswith(f":{site.port:04X}") and row[3] == "0A"]
+    assert ours == [f"0100007F:{site.port:04X}"]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", site.port), timeout=5)
+
+
+# What it bears
+
+
+def test_many_ask_at_once(site: Site) -> None:
+    with ThreadPoolExecutor(MAX_CONNECTIONS // 2) as pool:
+        statuses = list(pool.map(lambda n: site.ask("/metrics" if n % 2 else "/healthz")[0].status, range(400)))
+    assert statuses == [200] * 400
+
+
+def test_a_connection_is_for_one_request(site: Site) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n"
+    assert site.say(one * 3).count(b"HTTP/1.1 ") == 1
+
+
+def test_one_that_says_nothing_is_cut_off(start: Callable[..., Site]) -> None:
+    site = start(patience=SHORT)
+    with site.connect() as sock:
+        began = time.monotonic()
+        assert drain(sock) == b""
+        assert time.monotonic() - began < SHORT + 5
+
+
+def test_one_that_drips_is_cut_off(start: Callable[..., Site]) -> None:
+    """An idle time-out would begin anew with every byte."""
+    site = start(patience=SHORT)
+    with site.connect() as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+        sock.settimeout(0.02)
+        began, ended = time.monotonic(), False
+        while not ended:
+            assert time.monotonic() - began < SHORT + 5
+            try:
+                sock.sendall(b"x")
+                ended = sock.recv(100) == b""
+            except TimeoutError:
+                continue
+            except (ConnectionResetError, BrokenPipeError):
+                ended = True
+    assert site.ask()[0].status == 200
+
+
+def test_one_that_does_not_read_is_cut_off(start: Callable[..., Site]) -> None:
+    site = start(patience=SHORT)
+    (site.folder / "metrics").write_bytes(b"x" * 20_000_000)  # more than the kernel holds for both sides
+    with site.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with site.connect() as later:  # opened after it, and so cut off after it
+            drain(later)
+        assert len(drain(sock)) < 20_000_000
+
+
+def test_idle_connections_do_not_pile_up(start: Callable[..., Site]) -> None:
+    site = start(patience=2.0)
+    idle = [site.connect() for _ in range(MAX_CONNECTIONS)]
+    try:
+        with site.connect() as one_more:
+            began = time.monotonic()
+            assert drain(one_more) == b""
+            assert time.monotonic() - began < 1.5
+        assert [drain(sock) for sock in idle] == [b""] * MAX_CONNECTIONS
+    finally:
+        for sock in idle:
+            sock.close()
+    assert site.ask()[0].status == 200
+
+
+def test_descriptors_stay_as_many_as_they_are(site: Site) -> None:
+    folder = Path(f"/proc/{site.process.pid}/fd")
+    site.ask()
+    before = len(list(folder.iterdir()))
+    for _ in range(100):
+        site.ask()
+        site.say(b"\0\r\n\r\n")
+    site.ask()
+    assert len(list(folder.iterdir())) <= before + 1  # one that is about to be closed
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 67108864", "Transfer-Encoding: chunked"])
+def test_a_large_body_is_kept_nowhere(site: Site, framing: str) -> None:
+    site.ask()
+    before = site.most_memory()
+    piece = b"x" * 1_048_576
+    with site.connect() as sock:
+        sock.sendall(f"POST /healthz HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
+        for _ in range(64):
+            sock.sendall(b"100000\r\n" + piece + b"\r\n" if "chunked" in framing else piece)
+        files = [str(link.readlink()) for link in Path(f"/proc/{site.process.pid}/fd").iterdir() if link.is_symlink()]
+        assert [name for name in files if "deleted" in name] == []  # where Twisted would put it
+        sock.sendall(b"0\r\n\r\n" if "chunked" in framing else b"")
+        assert drain(sock).startswith(b"HTTP/1.1 405 ")
+    assert site.most_memory() - before < 16_000_000
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /healthz\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500) + b"\r\n\r\n",  # TLS
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost localhost\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx",
+        b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 600 + b"\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
+        random.Random(7).randbytes(5_000) + b"\r\n\r\n",
+    ],
+    ids=lambda garbage: repr(garbage[:40]),
+)
+def test_garbage_is_turned_away(site: Site, garbage: bytes) -> None:
+    with site.connect() as sock:
+        sock.sendall(garbage)
+        sock.shutdown(socket.SHUT_WR)
+        response = drain(sock)
+    assert response == b"" or response.startswith((b"HTTP/1.1 4", b"HTTP/2.0 4")), response
+    assert site.ask()[0].status == 200
+    assert site.log == ""
+
+
+# Ports
+
+
+def test_a_port_in_use_is_told_with_what_to_do(site: Site, start: Callable[..., Site]) -> None:
+    second = start(site.port)
+    assert second.process.wait(20) == 1
+    assert second.log == (
+        f"PortInUseError: health.port: cannot listen on 127.0.0.1:{site.port}: another program does. "
+        f"Choose another port, or see who holds it: ss -ltnp 'sport = :{site.port}'\n"
+    )
+    assert site.ask()[0].status == 200
+
+
+def test_stopping_gives_the_port_back_and_lets_go_of_connections(start: Callable[..., Site]) -> None:
+    site = start()
+    with site.connect() as idle:
+        site.stop()
+        assert drain(idle) == b""
+    with pytest.raises(ConnectionRefusedError):
+        site.connect()
+    assert start(site.port).ask()[0].status == 200
+    site.process.send_signal(signal.SIGTERM)
+    assert site.process.wait(20) == 0
+    assert site.log == ""

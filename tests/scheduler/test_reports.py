@@ -1,0 +1,280 @@
+"""``status`` and ``coverage`` as they are run: what stands in the index is what they say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from archive.archive import index_path
+from archive.files.paths import CHINA
+from archive.model.feed import BackfillPage, Failure, FailureKind, Filing, HostBackoff, Poll, Span
+from archive.store import Store
+from scheduler.monitoring.reports import report_feeds
+from tests.archive.test_store import entry as entry_at_noon
+from tests.conftest import Home
+
+FILING = Filing(("金融", "新浪财经"), "新浪财经")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# The present: what these commands ask for. Yesterday's hours do not depend on it.
+NOW = datetime.now(UTC).replace(microsecond=0)
+TODAY = datetime.combine(NOW.astimezone(CHINA).date(), datetime.min.time(), CHINA)
+YESTERDAY = TODAY - DAY
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[Store]:
+    """The index of an archive whose feeds are feed1 to feed3; nobody has polled them."""
+    home.configure(*(f"https://host{number}.invalid/list" for number in (1, 2, 3)))
+    index_path(home.root).parent.mkdir(parents=True)
+    opened = Store.open(index_path(home.root))
+    yield opened
+    opened.close()
+
+
+def poll(store: Store, feed: str, at: datetime, newest: datetime, error: Failure | None = None) -> None:
+    """A poll that listed one article, or that broke off."""
+    listed = () if error else (entry_at_noon(f"{feed}{newest:%d%H%M}", (newest - NOON).total_seconds() / 60),)
+    docids = [found.docid for found in listed]
+    record = Poll(feed, at, 1, listed, (), error is None, error)
+    store.commit_poll(record, FILING, dict.fromkeys(docids, (feed,)), dict.fromkeys(docids, "host.invalid"), 0.25)
+
+
+NOON = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)  # of tests.archive.test_store
+
+
+def backfill(
+    store: Store, feed: str, start: datetime, end: datetime, oldest_available: datetime | None = None
+) -> None:
+    """Read what a list had from start to end."""
+    store.commit_backfill_page(
+        BackfillPage(feed, NOW, (), covered=Span(start, end), oldest_available=oldest_available), FILING, {}, {}
+    )
+
+
+def leave_gap(store: Store, feed: str, start: datetime, end: datetime) -> None:
+    poll(store, feed, start, start)
+    poll(store, feed, NOW, end)
+
+
+def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Store) -> None:
+    poll(store, "feed1", NOW - 5 * HOUR, NOW - 6 * HOUR)
+    for hours in (4, 3):
+        poll(store, "feed1", NOW - hours * HOUR, NOW, Failure("feed1", FailureKind.TEMPORARY, "status 502"))
+    poll(store, "feed2", NOW - HOUR, NOW - 2 * HOUR)
+    store.commit_backoff(HostBackoff("host2.invalid", NOW + HOUR, 1, stated=True, reason="status 456"))
+
+    feeds = {feed["id"]: feed for feed in home.run("status", "--json").json["feeds"]}
+    shown = home.run("status").out
+
+    assert {name: feed["state"] for name, feed in feeds.items()} == {
+        "feed1": "failing", "feed2": "blocked", "feed3": "new",
+    }  # fmt: skip
+    assert feeds["feed1"]["since"] == (NOW - 4 * HOUR).isoformat()
+    assert (feeds["feed2"]["since"], feeds["feed3"]["since"]) == (None, None)
+    assert "status 502; the daemon asks again" in feeds["feed1"]["reason"]
+    since = f"{(NOW - 4 * HOUR).astimezone(CHINA):%m-%d %H:%M}"
+    assert f"feed1 is failing since {since}: {feeds['feed1']['reason']}" in shown.splitlines()
+    assert f"feed2 is blocked: {feeds['feed2']['reason']}" in shown.splitlines()
+
+
+def test_status_says_how_a_gap_is_closed(home: Home, store: Store) -> None:
+    leave_gap(store, "feed1", YESTERDAY, YESTERDAY + 2 * HOUR)
+    leave_gap(store, "feed2", YESTERDAY, YESTERDAY + 2 * HOUR)
+    backfill(store, "feed2", YESTERDAY + 3 * HOUR, YESTERDAY + 4 * HOUR, oldest_available=YESTERDAY + 3 * HOUR)
+
+    gaps = home.run("status", "--json").json["gaps"]
+    shown = home.run("status").out
+
+    assert gaps == [
+        {"feed": feed, "from": _iso(YESTERDAY), "to": _iso(YESTERDAY + 2 * HOUR)} for feed in ("feed1", "feed2")
+    ]
+    day = YESTERDAY.date()
+    assert f"finarchive backfill feed1 --from {day}T00:00+08:00 --to {day}T02:00+08:00" in shown
+    assert "finarchive backfill feed2" not in shown
+    assert f"the list reaches back to {day} 03:00 China time only" in shown
+
+
+def test_many_gaps_are_cut_and_counted(home: Home, store: Store) -> None:
+    for hours in range(0, 24, 2):
+        leave_gap(store, "feed1", YESTERDAY + hours * HOUR, YESTERDAY + (hours + 1) * HOUR)
+
+    shown = home.run("status").out
+
+    number = len(home.run("status", "--json").json["gaps"])
+    assert number > 10
+    assert shown.count("gap in feed1") == 10
+    assert f"… and {number - 10} gaps more" in shown
+
+
+def test_coverage_shows_yesterdays_hours(home: Home, store: Store) -> None:
+    backfill(store, "feed1", YESTERDAY - DAY, YESTERDAY + 6 * HOUR)
+    backfill(store, "feed1", YESTERDAY + 12 * HOUR, TODAY)
+    backfill(store, "feed2", YESTERDAY + 18 * HOUR, TODAY)
+    day = str(YESTERDAY.date())
+
+    shown = home.run("coverage", "--day", day)
+    found = home.run("coverage", "--day", day, "--json").json
+
+    assert shown.status == 0
+    rows = [line for line in shown.out.splitlines() if line.startswith("feed")]
+    assert rows[1:4] == [
+        "feed1  75.0 %  ██████······████████████",
+        "feed2  25.0 %  ──────────────────██████",
+        "feed3     0 %  ────────────────────────",
+    ]
+    assert "feed1: open from 06:00:00 to 12:00:00" in shown.out
+    assert found == [
+        {
+            "feed": "feed1", "day": day, "complete": 0.75,
+            "open": [{"from": _iso(YESTERDAY + 6 * HOUR), "to": _iso(YESTERDAY + 12 * HOUR)}],
+        },
+        {
+            "feed": "feed2", "day": day, "complete": 0.25,
+            "open": [{"from": _iso(YESTERDAY), "to": _iso(YESTERDAY + 18 * HOUR)}],
+        },
+        {"feed": "feed3", "day": day, "complete": 0.0, "open": [{"from": _iso(YESTERDAY), "to": _iso(TODAY)}]},
+    ]  # fmt: skip
+
+
+def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store) -> None:
+    backfill(store, "feed1", TODAY - 2 * DAY, TODAY - DAY)
+    backfill(store, "feed2", TODAY - 12 * HOUR, NOW + HOUR)
+
+    shown = home.run("coverage", "--feed", "feed2", "--feed", "feed1").out.splitlines()
+    found = home.run("coverage", "--json").json
+
+    assert [line.rpartition("  ")[2] for line in shown[3:5]] == ["─▄█", "█··"]
+    assert shown[3].startswith("feed2")
+    assert [(day["feed"], day["complete"]) for day in found] == [
+        ("feed1", 1.0), ("feed1", 0.0), ("feed1", 0.0),
+        ("feed2", 0.0), ("feed2", 0.5), ("feed2", 1.0),
+        ("feed3", 0.0), ("feed3", 0.0), ("feed3", 0.0),
+    ]  # fmt: skip
+
+
+def test_coverage_of_an_archive_not_yet_begun_says_so(home: Home) -> None:
+    home.configure("https://host.invalid/list")
+
+    assert home.run("coverage").out.splitlines()[3] == "feed1     0 %  ─"
+    assert [day["complete"] for day in home.run("coverage", "--json").json] == [0.0]
+
+
+def test_a_feed_that_is_no_longer_configured_is_shown_when_it_is_named(home: Home, store: Store) -> None:
+    poll(store, "former", YESTERDAY, YESTERDAY)
+    backfill(store, "former", YESTERDAY, TODAY)
+
+    assert "former" not in home.run("coverage").out
+    (found,) = home.run("coverage", "--feed", "former", "--day", str(YESTERDAY.date()), "--json").json
+    assert (found["feed"], found["complete"]) == ("former", 1.0)
+    refused = home.run("coverage", "--feed", "former", "--feed", "frmer")
+    assert refused.status == 2
+    assert "no feed is called frmer" in refused.err
+
+
+def test_a_wrong_day_is_refused_in_one_line(home: Home) -> None:
+    outcome = home.run("coverage", "--day", "2026-02-30", "--json")
+
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == "finarchive: --day 2026-02-30: there is no such day; write it like 2026-09-30\n"
+
+
+def test_looking_writes_nothing(home: Home, store: Store) -> None:
+    leave_gap(store, "feed1", YESTERDAY, YESTERDAY + HOUR)
+    store.close()
+    before = index_path(home.root).read_bytes()
+
+    assert home.run("status").status == home.run("coverage").status == 0
+    assert index_path(home.root).read_bytes() == before
+
+
+def test_a_report_without_counts_does_not_take_a_list_for_empty(home: Home, store: Store) -> None:
+    from config.load import load
+
+    poll(store, "feed1", NOW - HOUR, NOW - 2 * HOUR)
+    settings = load(home.config, {})
+
+    counted, uncounted = (report_feeds(settings, store, NOW, counted=choice)[0] for choice in (True, False))
+    assert (counted.state, counted.entries, uncounted.state, uncounted.entries) == ("ok", 1, "ok", 0)
+
+
+# Written by rich, by click, and by click's own help; what is not buffered fails at another place.
+OUTPUTS = pytest.mark.parametrize(
+    ("arguments", "unbuffered"),
+    [(("status",), ""), (("coverage",), "1"), (("status", "--json"), ""), (("--help",), "")],
+)
+
+
+@OUTPUTS
+def test_a_reader_that_has_read_enough_is_no_failure(home: Home, arguments: tuple[str, ...], unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = _run_into(home, writing, *arguments, unbuffered=unbuffered)
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@OUTPUTS
+def test_output_that_finds_no_room_is_told_in_one_line(
+    home: Home, arguments: tuple[str, ...], unbuffered: str
+) -> None:
+    full = Path("/dev/full")
+    if not full.is_char_device():
+        pytest.skip("there is no /dev/full here")
+    with full.open("wb") as file:
+        done = _run_into(home, file.fileno(), *arguments, unbuffered=unbuffered)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "finarchive: the output cannot be written (No space left on device): free some space there"
+    ]
+
+
+def test_without_a_stdout_a_command_does_its_work(home: Home) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *home.command("status")],
+        cwd=home.folder, env=home.env, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_error_that_is_not_the_outputs_still_crashes(home: Home) -> None:
+    """Only what a write says of its own output is taken for that: a bug must show itself."""
+    code = (
+        "import cli.context as cli\n"
+        "@cli.cli.command()\n"
+        "def bug(): raise FileNotFoundError(2, 'No such file', 'missing')\n"
+        "cli.main()"
+    )
+    done = subprocess.run(
+        [home.command()[0], "-c", code, "bug"],
+        cwd=home.folder,
+        env=home.env | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "FileNotFoundError" in done.stderr
+
+
+def _run_into(home: Home, output: int, *arguments: str, unbuffered: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        home.command(*arguments), cwd=home.folder, env=home.env | {"PYTHONUNBUFFERED": unbuffered}, stdout=output,
+        stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,56 @@
+"""Handing work to a daemon from the tests, and seeing what that leaves behind."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from archive.archive import INNER
+from scheduler.daemon.control_socket import NAME, hand_over
+from tests.conftest import Home
+from tests.support.daemon import Running
+
+CRAWL = {"command": "crawl", "feeds": [], "limit": None}
+RETRY = {"command": "retry", "parked": False}
+
+
+def ask(home: Home, request: dict[str, Any]) -> dict[str, Any]:
+    return hand_over(home.root / INNER, request, lambda progress: None)
+
+
+def connect(home: Home) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(home.root / INNER / NAME))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def files_open(daemon: Running) -> int:
+    return len(list(daemon.proc("fd").iterdir()))
+
+
+def settled(daemon: Running, most: int) -> int:
+    """How many files it has open, once it has closed what others left."""
+    until = time.monotonic() + 10
+    while files_open(daemon) > most and time.monotonic() < until:
+        pass
+    return files_open(daemon)
+
+
+@contextmanager
+def locked_index(home: Home) -> Iterator[None]:
+    """Somebody is in the middle of a commit."""
+    writer = sqlite3.connect(home.root / INNER / "index.db", isolation_level=None)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE entries SET attempts = 7")
+        yield
+    finally:
+        writer.close()

@@ -1,0 +1,66 @@
+"""Serve health from its own process: ``python -m tests.support.health_server PORT PATIENCE``. A reactor runs once.
+
+It runs in a folder that says how it is: all is well while there is a file ``well``, the check fails with an error
+while there is one called ``broken``, and a file ``metrics`` is what /metrics answers with. The first line on stdout
+is the port. SIGTERM stops serving, which the line ``stopped`` tells, and a second one ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from twisted.internet import asyncioreactor
+
+LOOP = asyncio.new_event_loop()
+asyncio.set_event_loop(LOOP)
+asyncioreactor.install(LOOP)  # the one that Scrapy uses
+
+from scheduler.monitoring.health import Health, HealthError, HealthStatus  # noqa: E402 - after the reactor
+
+
+def check() -> HealthStatus:
+    """See above."""
+    if Path("broken").exists():
+        raise RuntimeError("the index is locked")
+    return HealthStatus(Path("well").exists(), {"feeds": {"china": "一切正常"}, "loop_age": 0.5})
+
+
+def metrics() -> bytes:
+    """See above."""
+    return Path("metrics").read_bytes() if Path("metrics").exists() else b"finarchive_parked 0.0\n"
+
+
+def main() -> None:
+    """See above."""
+    from twisted.internet import reactor
+
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    health = Health(int(sys.argv[1]), check, metrics, patience=float(sys.argv[2]))
+    tasks: list[asyncio.Task[None]] = []
+
+    async def stop() -> None:
+        await health.stop()
+        await health.stop()  # does nothing
+        print("stopped", flush=True)
+
+    def on_term() -> None:
+        if tasks:
+            reactor.stop()
+        else:
+            tasks.append(LOOP.create_task(stop()))
+
+    try:
+        health.listen()
+    except HealthError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    LOOP.add_signal_handler(signal.SIGTERM, on_term)
+    print(health.port, flush=True)
+    reactor.run(installSignalHandlers=False)
+
+
+if __name__ == "__main__":
+    main()
