@@ -142,9 +142,7 @@ TRIALS = (
         for profile in ("sample", "extended")
     ),
     *(
-        Trial(
-            f"Hugo, the archive itself, profile {profile}", as_it_stands(profile), hugo, "h1", "main", r"(^|/)#"
-        )
+        Trial(f"Hugo, the archive itself, profile {profile}", as_it_stands(profile), hugo, "h1", "main", r"(^|/)#")
         for profile in ("sample", "extended", "hugo")
     ),
     Trial(
