@@ -31,7 +31,7 @@ def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> N
     def now() -> datetime:
         return datetime.fromtimestamp(at + (time.time() - begin) * speed + offset(), UTC)
 
-    class JumpingDatetime(datetime):
+    class Jumping(datetime):
         """The system's clock with the jump, for APScheduler."""
 
         @classmethod
@@ -39,7 +39,7 @@ def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> N
             return datetime.now(UTC) + timedelta(seconds=offset())
 
     if jump:
-        apscheduler.schedulers.base.datetime = timetable.datetime = JumpingDatetime
+        apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
     of_the_system, patience = Environment.of_the_system, ArticleQueue.patience
 
     def environment() -> Environment:

@@ -72,10 +72,10 @@ def main() -> None:
         store = Store.open(index)
         if not made:
             fill(store, language, dice, range(options.articles))
-        pages, count = addresses(store, language), store.entries.counts().archived
+        wanted, count = addresses(store, language), store.entries.counts().archived
         store.close()
         print(f"{count:,} articles; ms: median and 95th percentile")
-        for name, times in measure(home, pages, options.rounds).items():
+        for name, times in measure(home, wanted, options.rounds).items():
             ordered = sorted(times)
             print(f"    {name:<28}{ordered[len(ordered) // 2]:7.0f}{ordered[int(len(ordered) * 0.95)]:7.0f}")
 

@@ -131,7 +131,7 @@ def exported(output: str) -> Callable[[Home], Path]:
 TRIALS = (
     *(
         Trial(
-            f"Hexo, the archive as it stands, profile {profile}",
+            f"Hexo, the archive itself, profile {profile}",
             as_it_stands(profile),
             lambda site, articles: hexo(site, articles, as_it_stands=True),
             ".article-title",
@@ -142,9 +142,7 @@ TRIALS = (
         for profile in ("sample", "extended")
     ),
     *(
-        Trial(
-            f"Hugo, the archive as it stands, profile {profile}", as_it_stands(profile), hugo, "h1", "main", r"(^|/)#"
-        )
+        Trial(f"Hugo, the archive itself, profile {profile}", as_it_stands(profile), hugo, "h1", "main", r"(^|/)#")
         for profile in ("sample", "extended", "hugo")
     ),
     Trial(
