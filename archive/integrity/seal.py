@@ -57,8 +57,8 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
 def adopt(root: Path, store: Store) -> None:
     """Record manifests on disk that the index does not have, after a crash or a rebuild.
 
-    A line marks a version, image or file as sealed only if the index has the same values; ``verify`` reports the
-    others. Files that are not manifests are ignored.
+    A line seals a version only if the index has the version with the same sha256; ``verify`` reports the other lines.
+    Files that are not manifests are ignored.
 
     :raises ArchiveError: the index cannot be read or written
     """
