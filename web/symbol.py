@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from archive.model.errors import QueryError
-from archive.query.parser import symbol as asked_symbol
+from archive.query.parser import symbol_filter
 from archive.store import Store
 from web import charts, links
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
@@ -51,7 +51,7 @@ def symbol(asked: Request, store: Store, library: SiteContext) -> HtmlPage:
 
 def _none(name: str) -> str:
     try:
-        asked_symbol(name)
+        symbol_filter(name)
     except QueryError:
         return f"档案中没有文章提及 {name[:SHOWN]}"
     return f"档案中没有文章提及 {name[:SHOWN]}；可以试试搜索 {links.term('symbol', name)[: SHOWN + 10]}"

@@ -11,8 +11,8 @@ from archive.index import statements
 from archive.index.database import Database
 from archive.query.compiler import CURRENT, CompiledQuery
 from archive.query.parser import Term
-from archive.query.ranking import stands, term
-from archive.query.tokenizer import writings
+from archive.query.ranking import contains_all, weighted_term
+from archive.query.tokenizer import variants
 from archive.search.windows import Windows
 
 # A search goes back in windows. The first has so many versions, or a whole day's, and more for what stands in titles;
@@ -141,7 +141,7 @@ class Candidates:
     ) -> tuple[list[int], int]:
         """Those of some candidates in which all that ends with a character alone stands, and how many were read."""
         having, written = _having([last for _, last in conditions.ending.values()], titled=titled)
-        patterns = {each: term(each, 0, 0).pattern for each in conditions.ending}
+        patterns = {each: weighted_term(each, 0, 0).pattern for each in conditions.ending}
         # Where a character is all, it is enough that it stands there.
         sought = [patterns[each] for each, (before, last) in conditions.ending.items() if before or len(last) > 1]
         found: list[int] = []
@@ -150,8 +150,8 @@ class Candidates:
             read += len(numbers)
             for row in self._rows(having, written | {"numbers": json.dumps(numbers)}):
                 title, text = row["title"], row["text"] or ""
-                if stands(title, text, sought) and (
-                    not titled or any(stands(title, "", [each]) for each in patterns.values())
+                if contains_all(title, text, sought) and (
+                    not titled or any(contains_all(title, "", [each]) for each in patterns.values())
                 ):
                     found.append(row["id"])
         return found[:limit], read
@@ -168,7 +168,7 @@ def _having(endings: Sequence[Sequence[str]], *, titled: bool) -> tuple[str, dic
     parameters: dict[str, str] = {}
 
     def stands_in(character: str, *columns: str) -> str:
-        named = {f"w{len(parameters) + place}": each for place, each in enumerate(writings(character))}
+        named = {f"w{len(parameters) + place}": each for place, each in enumerate(variants(character))}
         parameters.update(named)
         return " OR ".join(f"instr({column}, :{name})" for column in columns for name in named)
 

@@ -14,8 +14,8 @@ from archive.index.errors import wrap_sqlite_errors
 from archive.model.results import Change
 from archive.model.times import to_text
 from archive.query.compiler import CompiledQuery
-from archive.query.parser import Query, texts
-from archive.query.ranking import WeightedTerm, excerpt, find_matches, merged, term
+from archive.query.parser import Query, positive_terms
+from archive.query.ranking import WeightedTerm, find_matches, make_snippet, merge_marks, weighted_term
 from archive.search.history import History
 
 # One writer commits, and numbers versions one after the other: whoever sees a number sees all before it, and what has
@@ -88,12 +88,12 @@ class Changefeed:
         return [row["id"] for row in self._rows(statement, parameters)]
 
     def _read(self, query: Query, ids: Sequence[int]) -> list[Change]:
-        terms = [term(each, 0, 0) for each in texts(query)]
+        terms = [weighted_term(each, 0, 0) for each in positive_terms(query)]
         return [self._news(row, terms) for row in self._rows(_SELECT_NEWS, [json.dumps(ids)])]
 
     def _news(self, row: statements.Row, terms: Sequence[WeightedTerm]) -> Change:
         seen = find_matches(row["title"], row["text"] or "", terms)
-        snippet, marks = excerpt(seen)
+        snippet, marks = make_snippet(seen)
         return Change(
             position=row["position"],
             docid=row["docid"],
@@ -107,7 +107,7 @@ class Changefeed:
             feeds=tuple(self._past.feeds(row["docid"], _TIME)),
             symbols=tuple(json.loads(row["symbols"])),
             snippet=snippet,
-            title_marks=merged([mark for found in seen.in_title for mark in found])
+            title_marks=merge_marks([mark for found in seen.in_title for mark in found])
             if seen.title == row["title"]
             else (),
             snippet_marks=marks,

@@ -15,8 +15,17 @@ from archive.index.fts import add_missing_words
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
-from archive.query.parser import Query, Term, texts
-from archive.query.ranking import TermMatches, WeightedTerm, excerpt, find_matches, merged, score, stands, term
+from archive.query.parser import Query, Term, positive_terms
+from archive.query.ranking import (
+    TermMatches,
+    WeightedTerm,
+    contains_all,
+    find_matches,
+    make_snippet,
+    merge_marks,
+    score,
+    weighted_term,
+)
 from archive.search.candidates import Candidates
 from archive.search.history import History
 
@@ -68,12 +77,12 @@ class Search:
             that of them the first have to be asked for too
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        asked = list(texts(query))
+        asked = list(positive_terms(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
             if conditions.match is None or not asked or by_time:
                 numbers = self._versions.of(conditions, limit, offset)
-                found = self._read(numbers, [term(each, 0, 0) for each in asked])
+                found = self._read(numbers, [weighted_term(each, 0, 0) for each in asked])
             else:
                 terms = self._weighted(asked, conditions.parameters["time"])
                 found = self._ranked(conditions, asked, terms, limit)
@@ -133,12 +142,14 @@ class Search:
 
     def _weighted(self, asked: Sequence[Term], time: str) -> list[WeightedTerm]:
         """What is asked for, the rarer the weightier."""
-        terms = [term(each, 0, 0) for each in asked]
+        terms = [weighted_term(each, 0, 0) for each in asked]
         if len(asked) == 1:
             return terms
         newest = self._rows(_SELECT_READ, [json.dumps(self._versions.sample(time, SAMPLE))])
-        having = [sum(stands(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms]
-        return [term(each, n, len(newest)) for each, n in zip(asked, having, strict=True)]
+        having = [
+            sum(contains_all(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms
+        ]
+        return [weighted_term(each, n, len(newest)) for each, n in zip(asked, having, strict=True)]
 
     def _read(
         self, numbers: Iterable[int], terms: Sequence[WeightedTerm]
@@ -151,7 +162,7 @@ class Search:
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
 
     def _hit(self, version: statements.Row, seen: TermMatches, time: datetime) -> Hit:
-        snippet, marks = excerpt(seen)
+        snippet, marks = make_snippet(seen)
         marked = [mark for found in seen.in_title for mark in found]
         return Hit(
             docid=version["docid"],
@@ -160,7 +171,7 @@ class Search:
             published=datetime.fromisoformat(version["published"]),
             feeds=tuple(self._past.feeds(version["docid"], time)),
             snippet=snippet,
-            title_marks=merged(marked) if seen.title == version["title"] else (),
+            title_marks=merge_marks(marked) if seen.title == version["title"] else (),
             snippet_marks=marks,
             media=version["media"],
             symbols=tuple(json.loads(version["symbols"])),
