@@ -143,7 +143,7 @@ class ServeSettings(BaseModel):
     port: Annotated[Count, Field(ge=0, le=65_535)] = 8001
     images: StrictBool = True  # stored images only: nothing is loaded from other sites
     # Host names that requests may use, besides localhost and 127.0.0.1: those of a proxy in front. Requests with
-    # other names are refused, because a page on the web can make its own name resolve to this machine (DNS rebinding).
+    # other names are refused, because a page on the web can let its own name resolve to this machine (DNS rebinding).
     names: tuple[HostName, ...] = ()
 
 

@@ -195,7 +195,5 @@ def _digest(body: str) -> str:
 def _encoded(text: str) -> bytes:
     try:
         return text.encode()
-    except (
-        UnicodeEncodeError
-    ):  # rare; searching each text for surrogates would take longer than the rest of its encoding
+    except UnicodeEncodeError:  # rare; searching each text for surrogates would take most of the time
         return _SURROGATE.sub("\ufffd", text).encode()
