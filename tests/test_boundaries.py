@@ -34,10 +34,10 @@ MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
 # sub-package may import each other, without circles. A layer lists units that do not import each other.
 LAYERS = {
     "archive": (
-        "model", "files query", "journal", "export", "diff", "index", "search", "store", "archive",
+        "model", "files", "query", "journal", "export", "diff", "index", "search", "store", "archive",
         "follower revision_files", "integrity",
     ),
-    "config": ("types durations errors", "model", "cron toml_lines environment", "load", "reload"),
+    "config": ("durations cron toml_lines", "types", "model", "errors", "environment", "load", "reload"),
     "crawler": (
         "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
     ),
