@@ -1,8 +1,8 @@
-"""Cron expressions: five fields (minute, hour, day, month, weekday) in China time, read as cron reads them. Pure.
+"""Cron expressions: five fields (minute, hour, day, month, weekday) in China time, as in cron. Pure.
 
-The fields are read here and APScheduler walks the calendar. Left to itself it counts weekdays from Monday = 0 where
-cron has Sunday = 0, wants the day *and* the weekday to fit where cron takes either, drops what stands behind a name
-("mon-fri/2" is every weekday to it), and knows words that cron does not. See D29.
+This module parses the fields, and APScheduler computes the times. APScheduler's own parser differs from cron: it
+counts weekdays from Monday = 0 instead of Sunday = 0, requires the day *and* the weekday to match instead of either,
+ignores the rest after a name ("mon-fri/2" is every weekday), and accepts words that cron does not (D29).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
-# The lists are those of a site in China, and its hours are what a schedule is about. Without summer time, as there is
-# none in China: no time of the day is ever left out or doubled.
+# A schedule follows the hours of a site in China. China has no summer time, so that no time of day is ever skipped or
+# repeated.
 CHINA = timezone(timedelta(hours=8))
 
 SUNDAY = 7  # also 0
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_LEAP_YEAR = 2000  # any: in it every month has all the days it ever has
+_LEAP_YEAR = 2000  # any leap year: every month has its maximum number of days
 
 _ITEM = re.compile(r"(?:(\*)|(\w{1,3})(?:-(\w{1,3}))?)(?:/([0-9]{1,4}))?", re.ASCII)
 
@@ -31,16 +31,18 @@ EXAMPLE = "*/10 9-16 * * mon-fri"
 @dataclass(frozen=True, slots=True)
 class _Field:
     name: str
-    least: int
-    most: int  # that "*" means
+    minimum: int
+    maximum: int  # of "*"
     names: dict[str, int] = field(default_factory=dict)
-    highest: int = 0  # that may be written, if more than `most`
+    max_written: int = 0  # accepted as a number, if more than `maximum`
 
     @property
     def accepted(self) -> str:
-        """The values, for a message."""
+        """The accepted values, for a message."""
         words = list(self.names)
-        return f"{self.least}-{max(self.most, self.highest)}" + (f" or {words[0]}-{words[-1]}" if words else "")
+        return f"{self.minimum}-{max(self.maximum, self.max_written)}" + (
+            f" or {words[0]}-{words[-1]}" if words else ""
+        )
 
 
 _WEEKDAY = _Field("weekday", 0, 6, {name: number for number, name in enumerate(_DAYS)}, SUNDAY)
@@ -54,9 +56,9 @@ _FIELDS = (
 
 
 def check_cron(text: str) -> str:
-    """`text` in small letters, with one space between its fields.
+    """Return a cron expression in lower case, with one space between its fields.
 
-    Raises ValueError, which names the field and the value that are wrong, and what would be right.
+    :raises ValueError: it is not valid; the message names the field, the value and what is accepted
     """
     words = text.lower().split()
     if len(words) != len(_FIELDS):
@@ -69,27 +71,28 @@ def check_cron(text: str) -> str:
 
 
 def next_time(cron: str, after: datetime) -> datetime:
-    """The first time (aware, UTC, a whole minute) that `cron` names after `after` (aware), and not at it.
+    """Return the first time of `cron` after `after`, excluded: aware, UTC, a whole minute.
 
-    Raises ValueError as `check_cron` does.
+    :param after: aware
+    :raises ValueError: as `check_cron`
     """
-    # The next microsecond: a trigger counts the time it is asked at as still to come.
+    # One microsecond later, because a trigger may return the start itself.
     start = after.astimezone(CHINA) + timedelta(microseconds=1)
     times: list[datetime] = [trigger.get_next_fire_time(None, start) for trigger in _triggers(cron)]
     return min(times).astimezone(UTC)
 
 
-@lru_cache(maxsize=256)  # more than a configuration has; an expression is asked for after every poll
+@lru_cache(maxsize=256)  # more than a configuration has; it is used after every poll
 def _triggers(cron: str) -> tuple[Any, ...]:
-    """APScheduler's triggers for `cron`: two where the day or the weekday may fit, as cron has it."""
-    # Here, because every command loads the settings and only the daemon asks for times.
+    """Return APScheduler's triggers for `cron`: two if either the day or the weekday may match, as in cron."""
+    # Imported here, because every command loads the settings, but only the daemon computes times.
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415
 
     words = check_cron(cron).split()
-    written = [sorted(_values(each, word)) for each, word in zip(_FIELDS, words, strict=True)]
-    minute, hour, day, month = (",".join(map(str, values)) for values in written[:4])
-    weekday = ",".join(_DAYS[number] for number in written[4])
-    # Cron's rule: a field that begins with "*" restricts nothing, or goes together with the other one.
+    fields = [sorted(_values(each, word)) for each, word in zip(_FIELDS, words, strict=True)]
+    minute, hour, day, month = (",".join(map(str, values)) for values in fields[:4])
+    weekday = ",".join(_DAYS[number] for number in fields[4])
+    # Cron's rule: if one of the two fields begins with "*", both must match; else either.
     either = not words[2].startswith("*") and not words[4].startswith("*")
     pairs = (("*", weekday), (day, "*")) if either else ((day, weekday),)
     return tuple(
@@ -99,36 +102,38 @@ def _triggers(cron: str) -> tuple[Any, ...]:
 
 
 def _values(each: _Field, word: str) -> frozenset[int]:
-    """The numbers that a field means; those of weekdays are 0 (Sunday) to 6."""
-    found = {number for item in word.split(",") for number in _expanded(each, item)}
-    return frozenset(number % SUNDAY for number in found) if each is _WEEKDAY else frozenset(found)
+    """Return the numbers of a field; weekdays are 0 (Sunday) to 6."""
+    numbers = {number for item in word.split(",") for number in _expanded(each, item)}
+    return frozenset(number % SUNDAY for number in numbers) if each is _WEEKDAY else frozenset(numbers)
 
 
 def _expanded(each: _Field, item: str) -> range:
-    """The numbers of one item: "*", "5", "9-16", "mon-fri", any but a single value with a step."""
+    """Return the numbers of one item: "*", "5", "9-16" or "mon-fri"; all but "5" also with a step."""
     match = _ITEM.fullmatch(item)
     if match is None:
-        right = f"*, or values of {each.accepted}, ranges and steps such as {each.least}-{each.most}/2"
-        raise ValueError(f"{each.name} must be {right}, not {item!r:.40}")
+        accepted = f"*, or values of {each.accepted}, ranges and steps such as {each.minimum}-{each.maximum}/2"
+        raise ValueError(f"{each.name} must be {accepted}, not {item!r:.40}")
     star, first, last, step = match.groups()
-    least = each.least if star else _number(each, first)
-    most = each.most if star else _number(each, last or first)
-    if least > most and each is _WEEKDAY:
-        most += SUNDAY  # a week is a ring: "fri-mon"
-    if least > most:
-        right = f"{first}-{each.most},{each.least}-{last}"
-        raise ValueError(f"{each.name} must not run backwards, as {item!r} does: write {right}")
-    if step is not None and least == most:
-        right = f"{first}-{each.most}/{step}"
-        raise ValueError(f"{each.name} must have a range for its step: write {right}, not {item!r}")
-    if step is not None and not 1 <= int(step) <= most - least:
-        # Cron takes "*/90" for the first minute of each hour, which nobody means who writes it.
-        raise ValueError(f"{each.name} must have a step of 1 to {most - least}, not {step} as in {item!r}")
-    return range(least, most + 1, int(step or 1))
+    first_number = each.minimum if star else _number(each, first)
+    last_number = each.maximum if star else _number(each, last or first)
+    if first_number > last_number and each is _WEEKDAY:
+        last_number += SUNDAY  # a range may cross the end of the week: "fri-mon"
+    if first_number > last_number:
+        accepted = f"{first}-{each.maximum},{each.minimum}-{last}"
+        raise ValueError(f"{each.name} must not run backwards, as {item!r} does: write {accepted}")
+    if step is not None and first_number == last_number:
+        accepted = f"{first}-{each.maximum}/{step}"
+        raise ValueError(f"{each.name} must have a range for its step: write {accepted}, not {item!r}")
+    if step is not None and not 1 <= int(step) <= last_number - first_number:
+        # To cron, "*/90" is the first minute of each hour, which is never what the user means.
+        raise ValueError(
+            f"{each.name} must have a step of 1 to {last_number - first_number}, not {step} as in {item!r}"
+        )
+    return range(first_number, last_number + 1, int(step or 1))
 
 
 def _number(each: _Field, word: str) -> int:
     number = int(word) if word.isdecimal() else each.names.get(word, -1)
-    if not each.least <= number <= max(each.most, each.highest):
+    if not each.minimum <= number <= max(each.maximum, each.max_written):
         raise ValueError(f"{each.name} must be within {each.accepted}, not {word!r}")
     return number

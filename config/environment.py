@@ -9,7 +9,7 @@ from typing import get_origin
 from config.errors import SECTIONS, Mistake
 
 PREFIX = "FINARCHIVE_"
-# The addresses of an alert hold passwords, which are kept elsewhere than a file of settings.
+# The addresses of an alert contain passwords, which some keep out of the configuration file.
 _ADDRESSES = re.compile(f"{PREFIX}ALERT_([A-Z0-9_]+)_URLS")
 FILE_VARIABLE = "FINARCHIVE_CONFIG"  # names the file; `config.load.find` reads it
 
@@ -18,26 +18,26 @@ _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the environment sets. Keys are (section, key)."""
+    """Settings from the environment. Keys are (section, key)."""
 
-    values: dict[tuple[str, str], object]  # as a TOML file would give them, for the model to check
-    names: dict[tuple[str, str], str]  # the variable each came from
-    mistakes: tuple[Mistake, ...]  # variables that mean nothing, or the same thing twice
-    addresses: dict[str, list[str]]  # of alerts, by the variable that they came from
+    values: dict[tuple[str, str], object]  # as in a TOML file; the model checks them
+    names: dict[tuple[str, str], str]  # of the variables
+    mistakes: tuple[Mistake, ...]  # unknown variables, and two for one setting
+    addresses: dict[str, list[str]]  # of alerts, by the name of the variable
 
 
 def variables() -> dict[str, tuple[str, str]]:
-    """Every variable that is understood, with the (section, key) it sets; the first spelling is the usual one."""
+    """Return all known variables with the (section, key) that each sets. The first spelling is the documented one."""
     return {
         f"{PREFIX}{section.upper()}{joint}{key.upper()}": (section, key)
         for section, model in SECTIONS.items()
         for key in model.model_fields
-        for joint in ("_", "__")  # two, as settings libraries write it, are accepted too
+        for joint in ("_", "__")  # two, as settings libraries use, are accepted too
     }
 
 
 def read_environment(env: Mapping[str, str]) -> Overrides:
-    """Everything that starts with FINARCHIVE_; what is not understood is a mistake, so that no typo passes."""
+    """Read all variables that start with FINARCHIVE_. An unknown one is a mistake, so that typos are found."""
     known = variables()
     values: dict[tuple[str, str], object] = {}
     names: dict[tuple[str, str], str] = {}
@@ -60,12 +60,12 @@ def read_environment(env: Mapping[str, str]) -> Overrides:
 
 
 def address_variable(alert: str) -> str:
-    """The variable that gives the addresses of the alert of this name."""
+    """Return the variable with the addresses of the alert of this name."""
     return f"{PREFIX}ALERT_{alert.upper().replace('-', '_')}_URLS"
 
 
 def _typed(text: str, section: str, key: str) -> object:
-    """`text` as the setting's type; text that does not read as it stays text, for the model to refuse."""
+    """Return `text` as the setting's type, or as it is if that fails: the model refuses it then."""
     wanted = SECTIONS[section].model_fields[key].annotation
     try:
         if wanted is float:

@@ -1,4 +1,4 @@
-"""Mistakes in a configuration, and how they are told: where, which key, what is wrong, what would be right."""
+"""Mistakes in a configuration, and their messages: place, key, what is wrong, what is accepted."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -26,19 +26,19 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "health": HealthSettings,
     "serve": ServeSettings,
 }
-# Arrays of tables, and by which key each table of one is known.
+# Arrays of tables, with the model of a table and the key that names it.
 TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts": (Alert, "name")}
-# Keys whose values may be secret: no message shows them.
-HIDDEN = "urls"
+# Key whose value is secret: no message contains it.
+CONFIDENTIAL_KEY = "urls"
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing to put right."""
+    """One mistake in the configuration."""
 
     source: str  # path of the file, or name of the environment variable
-    line: int | None  # from 1; None where there are no lines, or the whole file is meant
-    key: str  # "network.delay", "feeds[china].lid"; "" where no key is meant
+    line: int | None  # from 1; None if there are no lines, or it concerns the whole file
+    key: str  # "network.delay", "feeds[china].lid"; "" if it concerns no key
     message: str  # one line
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Mistake:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; `mistakes` holds everything found, and str() gives a line for each."""
+    """The configuration is not valid. `mistakes` has all mistakes, and str() a line for each. Root of the package."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -58,24 +58,24 @@ class ConfigError(Exception):
 
 
 def shown(value: object) -> str:
-    """`value` as a message shows it: as TOML writes it, on one line, and short."""
+    """Return `value` for a message: as in TOML, on one line, at most 80 characters."""
     if isinstance(value, bool):
         return str(value).lower()
     try:
         text = repr(value)
-    except ValueError:  # a hexadecimal number with more digits than Python writes out
-        return "so large a number"
+    except ValueError:  # a hexadecimal number with more digits than Python prints
+        return "a number that large"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:
-    """'did you mean "delay"?' when something known is near, else what there is."""
+    """Return 'did you mean "delay"?' if a known name is similar, else the known names."""
     near = difflib.get_close_matches(name, known, n=1)
     return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
 
 
 def describe(error: ErrorDetails) -> str:
-    """What is wrong with one value and what is accepted instead, in the words of the configuration."""
+    """Return what is wrong with one value and what is accepted instead."""
     context = error.get("ctx", {})
     if error["type"] == "extra_forbidden":
         return f"unknown key; {_advice(error['loc'])}"
@@ -83,13 +83,13 @@ def describe(error: ErrorDetails) -> str:
     if wording is None:
         return error["msg"]
     given = shown(error["input"])
-    typed = f"the text {given}" if isinstance(error["input"], str) else given  # so that "1" is not taken for 1
-    if HIDDEN in error["loc"]:
+    typed = f"the text {given}" if isinstance(error["input"], str) else given  # to distinguish "1" from 1
+    if CONFIDENTIAL_KEY in error["loc"]:
         given = typed = "what is there"
     return wording.format(given=given, typed=typed, owner=str(error["loc"][0]).removesuffix("s"), **context)
 
 
-# By pydantic's name of the error; the names in braces are those of its context.
+# By pydantic's type of error; the names in braces are from its context.
 _WORDINGS = {
     "missing": "is missing, and every {owner} needs it",
     "value_error": "{error}",
@@ -104,7 +104,7 @@ _WORDINGS = {
     "int_type": "must be a whole number, not {typed}",
     "bool_type": "must be true or false, not {typed}",
     "string_type": "must be a text in quotes, not {given}",
-    "string_too_short": "must be a text that is not empty; leave it out for the usual one",
+    "string_too_short": "must be a text that is not empty; leave it out for the default",
     "tuple_type": "must be a list, not {given}",
     "model_type": "must be a table, not {given}",
 }
@@ -113,7 +113,7 @@ _WORDINGS = {
 def _advice(path: KeyPath) -> str:
     name = str(path[-1])
     if len(path) == 1:
-        at_home = [section for section, model in SECTIONS.items() if name in model.model_fields]
-        return f"it belongs under [{at_home[0]}]" if at_home else suggestion(name, [*Settings.model_fields])
+        sections = [section for section, model in SECTIONS.items() if name in model.model_fields]
+        return f"it belongs under [{sections[0]}]" if sections else suggestion(name, [*Settings.model_fields])
     model = TABLES[str(path[0])][0] if path[0] in TABLES else SECTIONS[str(path[0])]
     return suggestion(name, [*model.model_fields])

@@ -1,6 +1,6 @@
-"""Find, read and check the configuration. All reading of the disk that `config` does is here.
+"""Find, read and check the configuration. This is the only module of `config` that reads files.
 
-`ConfigError` is the root error of the package: it holds every mistake at once, each with its place.
+`ConfigError` is the root error of the package. It contains all mistakes at once, each with its place.
 """
 
 import re
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.environment import FILE_VARIABLE, Overrides, address_variable, read_environment
-from config.errors import HIDDEN, TABLES, ConfigError, Mistake, describe, shown
+from config.errors import CONFIDENTIAL_KEY, TABLES, ConfigError, Mistake, describe, shown
 from config.model import Feed, Settings
 from config.toml_lines import KeyPath, key_lines, line_of
 
@@ -25,10 +25,13 @@ SYSTEM_FILE = Path("/etc/finarchive/finarchive.toml")
 
 
 def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: Path = SYSTEM_FILE) -> Path | None:
-    """The file to read: -c, $FINARCHIVE_CONFIG, ./finarchive.toml, /etc/finarchive/finarchive.toml; else None.
+    """Return the first file of: -c, $FINARCHIVE_CONFIG, ./finarchive.toml, /etc/finarchive/finarchive.toml.
 
-    Relative paths start at `cwd`. Raises ConfigError if a file that was named does not exist: going on without
-    it would archive with settings nobody chose.
+    :param explicit: the argument of -c
+    :param cwd: relative paths start here
+    :return: None if there is no file
+    :raises ConfigError: the file of -c or $FINARCHIVE_CONFIG does not exist. Without it, the program would run with
+        settings that the user did not choose.
     """
     named = [(explicit, "-c")] if explicit is not None else []
     if not named and env.get(FILE_VARIABLE):
@@ -44,11 +47,14 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: 
 def load(
     path: Path | None, env: Mapping[str, str], check_query: Callable[[str], None] = lambda query: None
 ) -> Settings:
-    """The settings of the file at `path` (None: the built-in ones), overridden by FINARCHIVE_* variables.
+    """Return the settings of a file, overridden by FINARCHIVE_* variables.
 
     A relative archive.root is relative to the current directory; `~` is the home directory. A file without
-    [[feeds]] gets the built-in ones. `check_query` raises ValueError for a query that nobody understands. Raises
-    ConfigError with every mistake in the file and the environment.
+    [[feeds]] gets the built-in feeds.
+
+    :param path: None for the built-in settings
+    :param check_query: raises ValueError for a search query that is not valid
+    :raises ConfigError: with all mistakes in the file and the environment
     """
     overrides = read_environment(env)
     source = str(path) if path is not None else "built-in settings"
@@ -60,16 +66,16 @@ def load(
     lines = key_lines(text)
     mistakes = [
         Mistake(source, line_of(lines, place), _name(place, document), message)
-        for place, message in _beyond_the_model(document)
+        for place, message in _table_mistakes(document)
     ]
     settings = None
     try:
         settings = Settings.model_validate(_merged(document, overrides, env), context={"check_query": check_query})
     except ValidationError as error:
         for details in error.errors():
-            if details["type"] != "repeated_id":  # told above, with its line
+            if details["type"] != "repeated_id":  # reported above, with its line
                 mistakes.append(_mistake(details, document, overrides, source, lines))
-    mistakes += _of_no_alert(overrides, document)
+    mistakes += _unused_addresses(overrides, document)
     if settings is None or mistakes or overrides.mistakes:
         in_file = sorted((m for m in mistakes if m.source == source), key=lambda m: m.line or 0)
         elsewhere = sorted((m for m in mistakes if m.source != source), key=lambda m: m.source)
@@ -78,12 +84,12 @@ def load(
 
 
 def builtin_feeds() -> tuple[Feed, ...]:
-    """The feeds that are read where the configuration names none, in the order articles are filed by."""
+    """Return the feeds of a configuration without [[feeds]], in the order in which they claim articles."""
     return tuple(Feed.model_validate(feed) for feed in tomllib.loads(_packaged("feeds.toml"))["feeds"])
 
 
 def sample_text() -> str:
-    """The configuration file that `finarchive init` writes."""
+    """Return the configuration file that `finarchive init` writes."""
     return _packaged("sample.toml")
 
 
@@ -93,8 +99,8 @@ def _packaged(name: str) -> str:
 
 def _is_there(path: Path) -> bool:
     try:
-        return path.exists() or path.is_symlink()  # a link to nowhere is a mistake, not an absence
-    except OSError:  # it may be there, behind a folder we may not enter: reading it will say so
+        return path.exists() or path.is_symlink()  # a dangling link is a mistake, not an absence
+    except OSError:  # it may exist in a folder without permission: reading it raises the error
         return True
 
 
@@ -113,7 +119,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise unreadable(None, f"cannot be read: {error.strerror or error}") from error
     try:
-        return data.decode("utf-8-sig")  # editors on Windows put a byte order mark first
+        return data.decode("utf-8-sig")  # editors on Windows write a byte order mark first
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise unreadable(line, f"is not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8") from error
@@ -124,15 +130,15 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError([Mistake(source, None, "", "is nested too deeply; no setting needs that")]) from error
-    except ValueError as error:  # also a number too long for Python to read
-        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+    except ValueError as error:  # also for a number too long for Python
+        match = re.search(r"\(at line (\d+), column \d+\)", str(error))
         last = text.rstrip("\n").count("\n") + 1
-        line = int(found[1]) if found else last if "at end of document" in str(error) else None
+        line = int(match[1]) if match else last if "at end of document" in str(error) else None
         raise ConfigError([Mistake(source, line, "", f"not valid TOML: {error}")]) from error
 
 
-def _beyond_the_model(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Mistakes of a list of tables as a whole: the model tells of them only once each of these is right."""
+def _table_mistakes(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """Yield mistakes of arrays of tables as a whole. The model reports them only when each single table is valid."""
     if document.get("feeds") == []:
         yield ("feeds",), "names no feed; leave it out to get the built-in feeds"
     for table, (_, key) in TABLES.items():
@@ -140,8 +146,8 @@ def _beyond_the_model(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, st
         for index, row in enumerate(_rows(document, table)):
             name = row.get(key) if isinstance(row, dict) else None
             if isinstance(name, str) and seen.setdefault(name, index) != index:
-                told = f"must be unique, but {table.removesuffix('s')} {seen[name] + 1} is {shown(name)} too"
-                yield (table, index, key), told
+                message = f"must be unique, but {table.removesuffix('s')} {seen[name] + 1} is {shown(name)} too"
+                yield (table, index, key), message
 
 
 def _rows(document: Mapping[str, Any], table: str) -> list[Any]:
@@ -153,39 +159,39 @@ def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str,
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
     for (section, key), value in overrides.values.items():
         table = merged.setdefault(section, {})
-        if isinstance(table, dict):  # else a mistake that the model tells of
+        if isinstance(table, dict):  # else a mistake that the model reports
             table[key] = value
     if addresses := overrides.addresses:
         merged["alerts"] = [
-            row | {HIDDEN: addresses[variable]} if (variable := _variable(row)) in addresses else row
+            row | {CONFIDENTIAL_KEY: addresses[variable]} if (variable := _variable(row)) in addresses else row
             for row in _rows(document, "alerts")
         ]
     archive = merged.get("archive")
     if isinstance(archive, dict) and isinstance(archive.get("root"), str):
-        archive["root"] = _at_home(archive["root"], env)
+        archive["root"] = _expand_home(archive["root"], env)
     merged.setdefault("feeds", builtin_feeds())
     return merged
 
 
 def _variable(alert: Any) -> str | None:
-    """The variable that may give the addresses of an alert."""
+    """Return the variable that may set the addresses of an alert."""
     name = alert.get("name") if isinstance(alert, dict) else None
     return address_variable(name) if isinstance(name, str) else None
 
 
-def _of_no_alert(overrides: Overrides, document: Mapping[str, Any]) -> list[Mistake]:
+def _unused_addresses(overrides: Overrides, document: Mapping[str, Any]) -> list[Mistake]:
     used = {_variable(row) for row in _rows(document, "alerts")}
-    told = "belongs to no alert: none of [[alerts]] has such a name"
-    return [Mistake(name, None, "", told) for name in overrides.addresses.keys() - used]
+    message = "belongs to no alert: none of [[alerts]] has such a name"
+    return [Mistake(name, None, "", message) for name in overrides.addresses.keys() - used]
 
 
-def _at_home(root: str, env: Mapping[str, str]) -> str:
+def _expand_home(root: str, env: Mapping[str, str]) -> str:
     first, _, below = root.partition("/")
     if first == "~" and env.get("HOME"):
         return str(Path(env["HOME"], below.lstrip("/")))
     try:
         return str(Path(root).expanduser()) if first.startswith("~") else root
-    except RuntimeError:  # a user that does not exist: then it is a folder that starts with a tilde
+    except RuntimeError:  # no such user: it is a folder whose name starts with a tilde
         return root
 
 
@@ -198,9 +204,9 @@ def _mistake(
 ) -> Mistake:
     place = details["loc"]
     if details["type"] == "disorder" and not _is_set(place, document, overrides):
-        place = (place[0], details["ctx"]["other"])  # of the two, the one that was written down
+        place = (place[0], details["ctx"]["other"])  # of the two settings, the one that the user has set
     variable = overrides.names.get((str(place[0]), str(place[1]))) if len(place) > 1 else None
-    if place[0] == "alerts" and HIDDEN in place and (given := _variable(document["alerts"][place[1]])):
+    if place[0] == "alerts" and CONFIDENTIAL_KEY in place and (given := _variable(document["alerts"][place[1]])):
         variable = given if given in overrides.addresses else None
     if variable is not None:
         return Mistake(variable, None, _name(place, document), describe(details))
@@ -213,7 +219,7 @@ def _is_set(place: KeyPath, document: Mapping[str, Any], overrides: Overrides) -
 
 
 def _name(place: KeyPath, document: Mapping[str, Any]) -> str:
-    """A path as a person says it: network.delay, feeds[china].lid, or feeds[#2].id where the id is no help."""
+    """Return a path for a message: network.delay, feeds[china].lid, or feeds[#2].id if the id is missing or wrong."""
     table = str(place[0])
     if table not in TABLES or len(place) == 1:
         return ".".join(part for part in place if isinstance(part, str))

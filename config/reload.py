@@ -1,4 +1,4 @@
-"""What differs between two configurations, for a daemon that is told to read its file again. Pure."""
+"""Differences between two configurations, for a daemon that reloads its file. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pydantic import BaseModel
 
 from config.model import Settings
 
-# What is laid hold of once, when the daemon starts, and why. Everything else can change while it runs.
-HELD = {
-    "archive.root": "its lock, its index and the socket for other commands are held open",
-    "archive.raw": "what is recorded is written into the journal first, or nothing is",
-    "network.allow_private": "the guard is built into the resolver, of which a process has one",
-    "health.port": "it is bound",
+# Settings that a running daemon cannot change, and why. All others take effect at once.
+NEEDS_RESTART = {
+    "archive.root": "the daemon holds its lock, its index and the control socket open",
+    "archive.raw": "the journal is opened once: either it has every event or none",
+    "network.allow_private": "the check of addresses is part of the resolver, and a process has one resolver",
+    "health.port": "the port is bound once",
 }
 
 
 def changed(old: Settings, new: Settings) -> list[str]:
-    """The settings whose value in force differs: "network.delay", or "feeds" for the list of feeds as a whole.
+    """Return the settings with different values: "network.delay", or "feeds" for the whole list of feeds.
 
-    In the order of the documentation. How a value was written, or whether it is a default, makes no difference.
+    They are in the order of the documentation. Another spelling of a value, or a default written out, is no change.
     """
     names = []
     for section in Settings.model_fields:
@@ -34,5 +34,5 @@ def changed(old: Settings, new: Settings) -> list[str]:
 
 
 def needs_restart(names: Iterable[str]) -> list[str]:
-    """Those of `names` (as `changed` gives them) that a running daemon cannot take up; `HELD` says why."""
-    return [name for name in names if name in HELD]
+    """Return those of `names`, as from `changed`, that need a restart; `NEEDS_RESTART` says why."""
+    return [name for name in names if name in NEEDS_RESTART]

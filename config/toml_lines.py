@@ -1,6 +1,6 @@
-"""On which line of a TOML text each key stands. tomllib does not say, and a mistake without its line is a hunt.
+"""Line numbers of the keys in a TOML text, for messages. tomllib does not provide them. Pure.
 
-Pure. Meant for texts that tomllib has accepted: on others the lines may be wrong, but nothing is raised.
+The text must be one that tomllib accepts. For other texts the lines may be wrong, but nothing is raised.
 """
 
 import re
@@ -16,12 +16,12 @@ _STATEMENT = re.compile(rf"[ \t]*(\[\[|\[)?[ \t]*({_KEY}(?:[ \t]*\.[ \t]*{_KEY})
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """The line, from 1, of every table and key; of keys inside inline tables and arrays, none.
+    """Return the line, from 1, of every table and key, except keys inside inline tables and arrays.
 
-    An array of tables stands at its first [[header]], each of its elements at its own.
+    The line of an array of tables is that of its first [[header]]; each element has the line of its own header.
     """
     lines: dict[KeyPath, int] = {}
-    elements: dict[KeyPath, int] = {}  # how many [[headers]] each array of tables has had
+    elements: dict[KeyPath, int] = {}  # number of [[headers]] of each array of tables so far
     table: KeyPath = ()
     for line, statement in _statements(text):
         match = _STATEMENT.match(statement)
@@ -32,13 +32,13 @@ def key_lines(text: str) -> dict[KeyPath, int]:
         if bracket:
             table = _header(names, bracket == "[[", elements)
         path = table if bracket else table + names
-        for end in range(1, len(path) + 1):  # `a.b.c = 1` is also where a.b begins, unless it has begun
+        for end in range(1, len(path) + 1):  # `a.b.c = 1` is also the line of a.b, unless that has one
             lines.setdefault(path[:end], line)
     return lines
 
 
 def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
-    """The line of `path`, or of the nearest table around it that has one; None if none has."""
+    """Return the line of `path`, or of the nearest table around it that has one; None if none has."""
     for end in range(len(path), 0, -1):
         if path[:end] in lines:
             return lines[path[:end]]
@@ -46,7 +46,7 @@ def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each statement (a header, a key with its whole value, a blank line or comment) with its first line."""
+    """Yield each statement (a header, a key with its whole value, a blank line or comment) with its first line."""
     line, start, depth = 1, 0, 0
     for token in _TOKEN.finditer(text + "\n"):
         kind = token.group()
@@ -61,7 +61,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _header(names: tuple[str, ...], is_array: bool, elements: dict[KeyPath, int]) -> KeyPath:
-    """The path that a header opens, with the number of the current element after each array of tables."""
+    """Return the path of a header, with the index of the current element after each array of tables."""
     path: KeyPath = ()
     for depth, name in enumerate(names, start=1):
         path += (name,)
@@ -77,6 +77,6 @@ def _unquoted(key: str) -> str:
         return key
     try:
         (value,) = tomllib.loads(f"key = {key}").values()
-    except tomllib.TOMLDecodeError:  # a text that tomllib did not accept
+    except tomllib.TOMLDecodeError:  # a text that tomllib does not accept
         return key[1:-1]
     return str(value)

@@ -1,4 +1,4 @@
-"""What single values of the configuration have to be like, whichever setting they stand in. Pure."""
+"""Types of single values in the configuration, with their checks. Pure."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretS
 from config.cron import check_cron
 from config.durations import format_duration, parse_duration
 
-# Defaults are checked as well, because some are only right beside others (a roll feed without a lid).
+# Defaults are checked too, because some are valid only together with other values (a roll feed without a lid).
 CHECKED = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 # Sina's list numbers have three to five digits; 32 bits leave room and fit any database.
@@ -22,12 +22,12 @@ _SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 
 
-def _bounded(least: timedelta, most: timedelta | None = None) -> Callable[[timedelta], timedelta]:
+def _bounded(minimum: timedelta, maximum: timedelta | None = None) -> Callable[[timedelta], timedelta]:
     def check(value: timedelta) -> timedelta:
-        if value < least:
-            raise ValueError(f"must be at least {format_duration(least)}, not {format_duration(value)}")
-        if most is not None and value > most:
-            raise ValueError(f"must be at most {format_duration(most)}, not {format_duration(value)}")
+        if value < minimum:
+            raise ValueError(f"must be at least {format_duration(minimum)}, not {format_duration(value)}")
+        if maximum is not None and value > maximum:
+            raise ValueError(f"must be at most {format_duration(maximum)}, not {format_duration(value)}")
         return value
 
     return check
@@ -42,44 +42,44 @@ def _folder(value: object) -> Path:
 
 
 def _header_text(value: str) -> str:
-    # It is sent in a header: a line break would let it add headers, and servers mangle what is not ASCII.
+    # It is sent in a header: a line break would add headers, and servers garble characters that are not ASCII.
     if not value.strip() or not value.isascii() or not value.isprintable():
         raise ValueError(f"must be one line of visible ASCII characters, not {value!r}")
     return value
 
 
 def _host_name(value: str) -> str:
-    # As a Host header has it; the port is left out, for a proxy has its own.
+    # As in a Host header, but without the port, because a proxy has its own.
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
         raise ValueError(f'must be a host\'s name in small letters, such as "news.example.org", not {value!r}')
     return value
 
 
 def _name(value: str) -> str:
-    # Names are typed on the command line and stand in log lines as feed=NAME.
+    # Names are typed on the command line and appear in log lines as feed=NAME.
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
         raise ValueError(f"must be of a-z, 0-9, _ and -, and start with a letter or digit, not {value!r}")
     return value
 
 
 def _category(value: str) -> str:
-    # A category becomes a folder; one of which nothing is left would move its articles a level up.
-    kept = (c for c in value if c not in '/\\:*?"<>|' and unicodedata.category(c) != "Cc")
-    if not " ".join("".join(kept).split()).strip(". "):
+    # A category becomes the name of a folder. An empty name would put its articles one level up.
+    valid = (c for c in value if c not in '/\\:*?"<>|' and unicodedata.category(c) != "Cc")
+    if not " ".join("".join(valid).split()).strip(". "):
         raise ValueError(f"must keep a character that a folder's name can have, which {value!r} does not")
     return value
 
 
 def _address(value: SecretStr) -> SecretStr:
-    # What is wrong is said without the value: half of such an address is a password.
+    # The message does not contain the value: such an address contains a password.
     if not re.fullmatch(r"[a-zA-Z0-9+.-]+://\S+", value.get_secret_value()):
         raise ValueError("must be an address that apprise knows, such as tgram://TOKEN/CHAT or mailto://…")
     return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # nothing here is meant to spin
-Backoff = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # back-off doubles to an hour and stops
+Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # a shorter one would be a busy loop
+Backoff = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # the back-off doubles up to an hour
 Folder = Annotated[Path, BeforeValidator(_folder)]
 Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Count = Annotated[int, Strict()]

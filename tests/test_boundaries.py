@@ -38,7 +38,7 @@ LAYERS = {
         # diff reads the history and the texts of versions from the store.
         "diff follower revision_files", "integrity",
     ),
-    "config": ("types durations errors", "model", "cron toml_lines environment", "load", "reload"),
+    "config": ("durations cron toml_lines", "types", "model", "errors", "environment", "load", "reload"),
     "crawler": (
         "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
     ),

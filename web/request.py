@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from archive.files.paths import CHINA
 from archive.model.errors import QueryError
 from archive.model.fetch import RawResponse
-from archive.query.parser import moment
+from archive.query.parser import parse_time
 from archive.store import Store
 from web.feed_status import FeedStatus
 
@@ -71,7 +71,7 @@ class Request:
             # A plus sign typed into a URL arrives as a space.
             time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
             # The browser's date field sends no time zone; it means China's time.
-            return moment((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
+            return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
         except (ValueError, OverflowError, QueryError):
             raise BadRequestError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from archive.model.errors import QueryError
-from archive.query.parser import symbol as parse_symbol
+from archive.query.parser import symbol_filter
 from archive.store import Store
 from web import charts, links
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
@@ -53,7 +53,7 @@ def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 def _no_articles(name: str) -> str:
     message = f"档案中没有文章提及 {name[:MAX_NAME_LENGTH]}"
     try:
-        parse_symbol(name)
+        symbol_filter(name)
     except QueryError:
         return message
     return f"{message}；可以试试搜索 {links.term('symbol', name)[: MAX_NAME_LENGTH + 10]}"

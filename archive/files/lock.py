@@ -1,4 +1,4 @@
-"""One writer to an archive: a lock file, held by the system for as long as the process lives."""
+"""Lock file that allows one writer to an archive. The kernel releases it when the process ends."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from archive.model.errors import LockedError
 class Lock:
     """The lock of an archive, held from construction to :meth:`release`.
 
-    A killed process cannot leave it behind: the kernel drops it. What stands in the file only says who has it.
+    The content of the file is information about the holder; the lock itself is flock(2), so that a killed process
+    cannot leave it behind.
 
-    :raises LockedError: another process has it; the message says which
-    :raises ArchiveError: it cannot be written
+    :param command: of this process, for the message to others
+    :param now: aware
+    :raises LockedError: another process holds it; the message says which
+    :raises ArchiveError: the file cannot be written
     """
 
     def __init__(self, path: Path, command: str, now: datetime) -> None:
@@ -34,14 +37,14 @@ class Lock:
             raise LockedError(
                 f"the archive {path.parent.parent} is in use by {holder}: wait for it to end, or stop it"
             ) from None
-        ours = {"pid": os.getpid(), "command": command, "since": now.isoformat(timespec="seconds")}
+        holder_info = {"pid": os.getpid(), "command": command, "since": now.isoformat(timespec="seconds")}
         with wrap_os_errors(path):
             os.truncate(self._file.fileno(), 0)
-            # Past the file's buffer: closing it would try again to write what a full disk did not take.
-            os.write(self._file.fileno(), json.dumps(ours).encode())
+            # Bypass the file's buffer: after a failed write on a full disk, closing the file would write it again.
+            os.write(self._file.fileno(), json.dumps(holder_info).encode())
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Release the lock."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
-"""An article as a front-matter Markdown file, and back. Pure.
+"""Write articles as Markdown files with front matter, and read them. Pure.
 
-The format is the user's own sample, byte for byte (docs/format.md): YAML by hand, because no YAML library writes
-`` - `` under ``categories: `` or single quotes around a title; python-frontmatter reads it back.
+The format is that of the user's sample, byte for byte (docs/format.md). The YAML is written by hand, because no YAML
+library writes `` - `` under ``categories: `` or single quotes around a title. python-frontmatter reads it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from archive.files.hashing import sha256_of
 from archive.files.paths import CHINA, post_path
 from archive.model.article import Article, Post
 
-# What may not stand raw in a quoted YAML scalar on one line: controls, line separators, a byte order mark, and
-# what YAML calls not printable.
+# Characters that a quoted YAML scalar on one line must escape: controls, line separators, a byte order mark, and
+# those that YAML calls not printable.
 _NEEDS_ESCAPE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-# The white space is the sample's: three spaces, two, and twelve without a newline at the end.
-_BEFORE, _AFTER = "<div>   \n", "  \n</div>\n            "
+# The white space is that of the sample: three spaces, two, and twelve without a newline at the end.
+_BEFORE = "<div>   \n"
+_AFTER = "  \n</div>\n            "
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# A scalar that can stand without quotes: begins with a letter (Chinese too), holds no indicator and no edge space.
+# A scalar that needs no quotes: it begins with a letter (Chinese too), and has no indicator or space at its edges.
 _PLAIN = re.compile(r"[^\W\d_](?:[^\x00-\x1f:#{}\[\],&*!|>'\"%@`\s]| (?=\S))*")
 
 
 def render(article: Article, categories: Sequence[str], author: str, profile: str = "sample") -> Post:
-    """The file of an article.
+    """Return the file of an article.
 
-    :param categories: the feed's, outermost first; they make the path too
-    :param profile: ``sample`` (the eight keys of the sample), ``extended`` (more facts after them) or ``hugo``
+    :param categories: of the feed, outermost first; the path depends on them too
+    :param profile: ``sample`` (the eight keys of the sample), ``extended`` (further keys after them) or ``hugo``
     """
     text = PROFILES[profile](article, categories, author)
     path = post_path(categories, article.published, article.title, article.docid)
@@ -42,9 +43,9 @@ def render(article: Article, categories: Sequence[str], author: str, profile: st
 
 
 def load(data: bytes) -> tuple[dict[str, Any], str]:
-    """Front matter and body of a file.
+    """Return front matter and body of a file.
 
-    :raises ValueError: it has no front matter that can be read
+    :raises ValueError: it has no valid front matter
     """
     try:
         post = frontmatter.loads(data.decode())
@@ -57,31 +58,31 @@ def load(data: bytes) -> tuple[dict[str, Any], str]:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What a file says that the index does not."""
+    """The values of an article's file that the index does not have."""
 
-    categories: tuple[str, ...]  # of the feed that it was filed under
+    categories: tuple[str, ...]  # of the feed under which it was filed, outermost first
     author: str
-    image: str | None  # address of its picture
+    image: str | None  # address of its image
     body: str  # HTML, without the ``<div>`` around it
 
 
 def read_back(data: bytes) -> Filed:
-    """What was filed with an article, from its file in any profile.
+    """Read an article's file, in any profile.
 
-    :raises ValueError: it is no such file
+    :raises ValueError: it is not such a file
     """
-    told, _ = load(data)
-    images = told.get("images") or [told.get("headimg")]
+    head, _ = load(data)
+    images = head.get("images") or [head.get("headimg")]
     return Filed(
-        tuple(map(str, told.get("categories") or ())), str(told.get("author") or ""), images[0] or None, body_of(data)
+        tuple(map(str, head.get("categories") or ())), str(head.get("author") or ""), images[0] or None, body_of(data)
     )
 
 
 def body_of(data: bytes) -> str:
-    """The HTML of an article, from its file in any profile; the whole text where it is no such file."""
+    """The HTML of an article, from its file in any profile; the whole text if it is not such a file."""
     text = data.decode(errors="replace")
-    _, found, body = text.partition(f"\n---\n\n{_BEFORE}")
-    return body.removesuffix(_AFTER) if found else text
+    _, separator, body = text.partition(f"\n---\n\n{_BEFORE}")
+    return body.removesuffix(_AFTER) if separator else text
 
 
 def _sample(article: Article, categories: Sequence[str], author: str, more: Sequence[str] = ()) -> str:
@@ -120,7 +121,7 @@ def _extended(article: Article, categories: Sequence[str], author: str) -> str:
 
 
 def _page_facts(article: Article) -> list[str]:
-    """Lines of what only some pages say; each key stands there only where the page says it."""
+    """Lines for values that only some pages state; without a value there is no key."""
     lines = []
     if article.editor is not None:
         lines.append(f"editor: {quoted(article.editor)}")
@@ -149,7 +150,7 @@ def _hugo(article: Article, categories: Sequence[str], author: str) -> str:
         f"media: {quoted(article.media or '')}",
         f"symbols: {_flow(article.symbols)}",
         f"sha256: {quoted(_digest(article.body))}",
-        # Hugo keeps names of its own at the top; what it does not know of is to stand here.
+        # Hugo reserves the top level for its own keys; others go under params.
         *(["params:", *(f"  {line}" for line in facts)] if facts else []),
     ]
     return "---\n" + "\n".join(head) + "\n---\n\n" + _wrapped(article.body)
@@ -163,7 +164,7 @@ PROFILES: dict[str, Callable[[Article, Sequence[str], str], str]] = {
 
 
 def quoted(text: str) -> str:
-    """A YAML scalar in single quotes; in double quotes with escapes where a character forces it."""
+    """A YAML scalar in single quotes, or in double quotes if a character needs an escape."""
     text = _SURROGATE.sub("\ufffd", text)
     if not _NEEDS_ESCAPE.search(text):
         return "'" + text.replace("'", "''") + "'"
@@ -171,9 +172,9 @@ def quoted(text: str) -> str:
     return '"' + _NEEDS_ESCAPE.sub(lambda match: f"\\U{ord(match[0]):08X}", plain) + '"'
 
 
-@lru_cache(maxsize=1024)  # the few categories and authors of the configuration, again and again
+@lru_cache(maxsize=1024)  # the configuration has few categories and authors, and each is used often
 def scalar(text: str) -> str:
-    """A YAML scalar without quotes where it reads back as itself, else quoted."""
+    """A YAML scalar, without quotes if YAML reads it as the same text, else quoted."""
     if _PLAIN.fullmatch(text) and not _NEEDS_ESCAPE.search(text) and yaml.safe_load(text) == text:
         return text
     return quoted(text)
@@ -194,5 +195,5 @@ def _digest(body: str) -> str:
 def _encoded(text: str) -> bytes:
     try:
         return text.encode()
-    except UnicodeEncodeError:  # rare: looking for surrogates in each text costs more than all else of it
+    except UnicodeEncodeError:  # rare; searching each text for surrogates would take most of the time
         return _SURROGATE.sub("\ufffd", text).encode()

@@ -1,6 +1,6 @@
-"""What is asked for, as SQL: an expression of FTS5 and conditions on ``searchable``. Pure.
+"""Compile a query to an FTS5 expression and SQL conditions on ``searchable``. Pure.
 
-No word that somebody typed becomes a part of either: phrases hold letters and digits only, all else is a parameter.
+Nothing that a user typed becomes SQL: phrases contain only letters and digits, everything else is a parameter.
 """
 
 from __future__ import annotations
@@ -10,69 +10,74 @@ from dataclasses import dataclass, field
 
 from archive.model.times import to_text
 from archive.query.parser import And, DateFilter, FeedFilter, MediaFilter, Not, Or, Query, SymbolFilter, Term
-from archive.query.tokenizer import divided, phrase
+from archive.query.tokenizer import phrase, split_single_characters
 
-# "v" is a row of searchable, :time the time as of which is asked.
+# In SQL, "v" is a row of searchable and :time is the query's as-of time.
 #
-# The version that was the newest one known. Those that are observed in a millisecond are known in it. See D71.
+# The revision that was the newest as of that time. A revision counts from the millisecond of its observation (D71).
 CURRENT = "v.since <= :time AND coalesce(v.until, '~') > :time"
-# When a feed's listing was read was not kept before m003.
+# Rows from before migration m003 do not have the time of the listing.
 LISTED = "coalesce(seen, '') <= :time"
 
-TEXT = "{text title} : "
+_TEXT_COLUMNS = "{text title} : "
 
 
 @dataclass(slots=True)
 class CompiledQuery:
-    """A query, in the terms of SQL."""
+    """A query as FTS5 and SQL."""
 
-    match: str | None = None  # what the words must match, of FTS5; None: they need not
-    is_text: bool = False  # it is one text, and nothing else
-    # Of these, what ends with characters alone, which FTS5 must put together from all words that begin with them:
-    # what stands before these, and each of them. And what the words match wherever all is there; None: anything may.
+    match: str | None = None  # the FTS5 expression; None: no condition on words
+    is_text: bool = False  # the query is a single term
+    # Terms that end with single characters. FTS5 evaluates these slowly, as the union of all tokens that begin with
+    # the character. By term: the text before these characters, and the characters.
     ending: dict[Term, tuple[str, list[str]]] = field(default_factory=dict)
-    wider: str | None = None
-    feeds: list[str] = field(default_factory=list)  # to all of which they belong
-    where: list[str] = field(default_factory=list)
-    parameters: dict[str, str] = field(default_factory=dict)
-    since: str = ""  # published since then, all of them, and until then
-    until: str = "~"
+    wider: str | None = None  # FTS5 expression without these characters; it matches more. None: everything matches
+    feeds: list[str] = field(default_factory=list)  # ids; the article belongs to all of them
+    where: list[str] = field(default_factory=list)  # SQL conditions, all of which must hold
+    parameters: dict[str, str] = field(default_factory=dict)  # of match and where, by name
+    since: str = ""  # first publication time that can match, as to_text writes it
+    until: str = "~"  # last publication time that can match
 
     @classmethod
     def of(cls, query: Query, time: str, versions: str = CURRENT) -> CompiledQuery:
-        """The conditions on versions that were the newest ones known at a time, as the index has times.
+        """Compile a query.
 
-        :param versions: a condition on which versions, in the place of that one
+        :param time: the as-of time, as to_text writes it
+        :param versions: SQL condition that selects revisions; by default the newest ones as of ``time``
         """
-        found = cls(where=[versions], parameters={"time": time})
+        compiled = cls(where=[versions], parameters={"time": time})
         parts = query.of if isinstance(query, And) else (query,)
-        worded = [part for part in parts if expression(part if not isinstance(part, Not) else part.what)]
-        found.match = expression(And(tuple(worded)))
+        with_words = [part for part in parts if fts_expression(part if not isinstance(part, Not) else part.what)]
+        compiled.match = fts_expression(And(tuple(with_words)))
         for part in parts:
             if isinstance(part, DateFilter):
-                found.since = max(found.since, to_text(part.since) or "")
-                found.until = min(found.until, to_text(part.until) or "~")
+                compiled.since = max(compiled.since, to_text(part.since) or "")
+                compiled.until = min(compiled.until, to_text(part.until) or "~")
             if isinstance(part, FeedFilter):
-                found.feeds.append(part.feed)
-            if found.match is None or part not in worded:
-                found.where.append(found._sql(part))
-        if found.match:
-            found.parameters["match"] = found.match
-        found.is_text = len(worded) == 1 and isinstance(worded[0], Term)
-        found._widen(worded)
-        return found
+                compiled.feeds.append(part.feed)
+            if compiled.match is None or part not in with_words:
+                compiled.where.append(compiled._sql(part))
+        if compiled.match:
+            compiled.parameters["match"] = compiled.match
+        compiled.is_text = len(with_words) == 1 and isinstance(with_words[0], Term)
+        compiled._widen(with_words)
+        return compiled
 
-    def _widen(self, worded: Sequence[Query]) -> None:
-        ending = {part: both for part in worded if isinstance(part, Term) and (both := divided(part.text))}
-        others = [part for part in worded if part not in ending]
+    def _widen(self, with_words: Sequence[Query]) -> None:
+        ending = {
+            part: split
+            for part in with_words
+            if isinstance(part, Term) and (split := split_single_characters(part.text))
+        }
+        others = [part for part in with_words if part not in ending]
         before = [Term(text, phrase(text) or "") for text, _ in ending.values() if text]
-        wider = expression(And((*others, *before)))
-        if wider or not others:  # else only what must not match is left
+        wider = fts_expression(And((*others, *before)))
+        if wider or not others:  # else only negative operands are left, which FTS5 cannot evaluate alone
             self.ending, self.wider = ending, wider
 
     def _sql(self, query: Query) -> str:
-        if matched := expression(query):
-            return f"v.id IN (SELECT rowid FROM words WHERE words MATCH {self._bound(matched)})"  # noqa: S608 - bound
+        if matched := fts_expression(query):
+            return f"v.id IN (SELECT rowid FROM words WHERE words MATCH {self._bound(matched)})"  # noqa: S608 - only parameters
         match query:
             case Not(what):
                 return f"NOT ({self._sql(what)})"
@@ -82,7 +87,7 @@ class CompiledQuery:
                 return "(" + " OR ".join(map(self._sql, of)) + ")"
             case FeedFilter(feed):
                 return (
-                    f"EXISTS (SELECT 1 FROM listings WHERE feed = {self._bound(feed)} "  # noqa: S608 - of names
+                    f"EXISTS (SELECT 1 FROM listings WHERE feed = {self._bound(feed)} "  # noqa: S608 - only names and parameters
                     f"AND listings.docid = v.docid AND {LISTED})"
                 )
             case DateFilter(since, until):
@@ -97,26 +102,26 @@ class CompiledQuery:
         return f":{name}"
 
 
-def expression(query: Query) -> str | None:  # noqa: PLR0911 - one for each kind of query
-    """A query as an expression of FTS5; None where it needs more than words, or only says what is not to be."""
+def fts_expression(query: Query) -> str | None:  # noqa: PLR0911 - one for each kind of query
+    """Return a query as an FTS5 expression; None if it needs other conditions, or has only negative operands."""
     match query:
         case Term(_, phrase):
-            return TEXT + phrase
+            return _TEXT_COLUMNS + phrase
         case MediaFilter(phrase):
             return "media : " + phrase
         case SymbolFilter(phrase):
             return "symbols : " + phrase
         case Or(of):
-            some = [expression(part) for part in of]
-            return None if None in some else "(" + " OR ".join(filter(None, some)) + ")"
+            alternatives = [fts_expression(part) for part in of]
+            return None if None in alternatives else "(" + " OR ".join(filter(None, alternatives)) + ")"
         case And(of):
-            wanted = [expression(part) for part in of if not isinstance(part, Not)]
-            unwanted = [expression(part.what) for part in of if isinstance(part, Not)]
-            if not wanted or None in wanted or None in unwanted:
+            positive = [fts_expression(part) for part in of if not isinstance(part, Not)]
+            negative = [fts_expression(part.what) for part in of if isinstance(part, Not)]
+            if not positive or None in positive or None in negative:
                 return None
-            # FTS5's NOT stands between two: this one, and not that.
-            found = "(" + " AND ".join(filter(None, wanted)) + ")"
-            for each in unwanted:
-                found = f"({found} NOT {each})"
-            return found
+            # NOT in FTS5 is a binary operator: "a NOT b".
+            combined = "(" + " AND ".join(filter(None, positive)) + ")"
+            for each in negative:
+                combined = f"({combined} NOT {each})"
+            return combined
     return None

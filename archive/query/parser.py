@@ -1,4 +1,4 @@
-"""What people ask for, understood: 茅台 (业绩 OR "M2 增长") NOT 传闻 feed:china since:2026-09-01. Pure."""
+"""Parser of search queries, such as: 茅台 (业绩 OR "M2 增长") NOT 传闻 feed:china since:2026-09-01. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from archive.files.paths import CHINA
 from archive.model.errors import QueryError
 from archive.query.tokenizer import fold, phrase, segments
 
-# More than anybody types; FTS5 and SQLite have limits of their own on how deep and long an expression may be.
-MAX_TERMS, DEEPEST = 100, 10
-_YEARS = range(1970, 9999)  # whose times have one in every zone
+# Far above real queries. FTS5 and SQLite have limits of their own on the depth and length of an expression.
+MAX_TERMS = 100
+MAX_DEPTH = 10  # nested parentheses
+_YEARS = range(1970, 9999)  # years whose times exist in every zone
 
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
-_PIECE = re.compile(
+_TOKEN = re.compile(
     r"""\s+ | (?P<open>[(（]) | (?P<close>[)）])
     | (?:(?P<field>[a-z_]+)[:：])?
       (?: (?P<quote>["“「]) (?P<quoted>[^"”」]*) (?P<end>["”」]?) | (?P<word>[^\s()（）"“”「」]+) )
@@ -30,58 +31,58 @@ _OPERATORS = ("AND", "OR", "NOT")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """In the title or the text."""
+    """The title or the text contains it."""
 
-    text: str  # as asked for
-    phrase: str  # of FTS5
+    text: str  # as typed, without quotation marks and *
+    phrase: str  # FTS5 syntax
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFilter:
-    """In the name of the medium that is named as source."""
+    """The name of the medium contains it."""
 
-    phrase: str  # of FTS5
+    phrase: str  # FTS5 syntax
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolFilter:
-    """Names a stock: one whose symbol is this, or has it as its letters or its figures."""
+    """The article names a stock with this symbol, or with these letters or digits in its symbol."""
 
-    phrase: str  # of FTS5
+    phrase: str  # FTS5 syntax
 
 
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
-    """Belongs to a feed."""
+    """The article belongs to a feed."""
 
     feed: str  # its id
 
 
 @dataclass(frozen=True, slots=True)
 class DateFilter:
-    """Published between two times, both included."""
+    """The article was published between two times, both included."""
 
-    since: datetime | None = None
-    until: datetime | None = None
+    since: datetime | None = None  # aware; None: no lower bound
+    until: datetime | None = None  # aware; None: no upper bound
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Is not so."""
+    """The operand does not match."""
 
     what: Query
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of it is so; of nothing, always."""
+    """All operands match; without operands, always true."""
 
     of: tuple[Query, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Some of it is so."""
+    """At least one operand matches."""
 
     of: tuple[Query, ...]
 
@@ -90,29 +91,33 @@ Query: TypeAlias = Term | MediaFilter | SymbolFilter | FeedFilter | DateFilter |
 
 
 def parse(text: str) -> Query:
-    """What is asked for in words.
+    """Parse a query as people type it.
 
-    :raises QueryError: it cannot be understood; the message says why
+    :raises QueryError: it is not valid; the message says why
     """
-    pieces = list(_pieces(text))
-    if not pieces:
+    tokens = list(_tokens(text))
+    if not tokens:
         raise QueryError("there is nothing to search for")
-    if len(pieces) > MAX_TERMS:
-        raise QueryError(f"it has {len(pieces)} words and signs; {MAX_TERMS} are the most")
-    return _Reading(pieces).any(0)
+    if len(tokens) > MAX_TERMS:
+        raise QueryError(f"it has {len(tokens)} words and operators; the maximum is {MAX_TERMS}")
+    return _Parser(tokens).parse_or(0)
 
 
-def published(since: str | None, until: str | None) -> DateFilter:
-    """Published between two days in China, or times.
+def date_filter(since: str | None, until: str | None) -> DateFilter:
+    """Return a filter for articles published between two days or times, both included.
 
-    :raises QueryError: one is neither
+    :param since: as for :func:`parse_time`; None for no bound
+    :param until: likewise; a day is included whole
+    :raises QueryError: one is not valid
     """
-    return DateFilter(moment(since) if since else None, moment(until, is_end=True) if until else None)
+    return DateFilter(parse_time(since) if since else None, parse_time(until, is_end=True) if until else None)
 
 
-def moment(text: str, *, is_end: bool = False) -> datetime:
-    """A time, or where a day in China begins, or with ``is_end`` ends.
+def parse_time(text: str, *, is_end: bool = False) -> datetime:
+    """Return an aware time.
 
+    :param text: a time in ISO 8601 with its zone, or a day in China, YYYY-MM-DD
+    :param is_end: of a day, return the last millisecond instead of the first
     :raises QueryError: it is neither
     """
     try:
@@ -120,7 +125,7 @@ def moment(text: str, *, is_end: bool = False) -> datetime:
         if time.year not in _YEARS:
             raise ValueError
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            # The index has times to the millisecond.
+            # Times in the index have milliseconds.
             return time.replace(tzinfo=CHINA) + (timedelta(days=1, milliseconds=-1) if is_end else timedelta(0))
     except (ValueError, OverflowError):
         time = None
@@ -129,119 +134,120 @@ def moment(text: str, *, is_end: bool = False) -> datetime:
     return time
 
 
-def symbol(text: str) -> Query:
-    """Names a stock.
+def symbol_filter(text: str) -> Query:
+    """Return a filter for articles that name a stock.
 
-    :raises QueryError: it is no symbol
+    :raises QueryError: the text is not a symbol
     """
     return _term("symbol", text, f"symbol:{text}", exact=True)
 
 
-def texts(query: Query) -> Iterator[Term]:
-    """What is asked to be in the title or the text, without what is asked not to be."""
+def positive_terms(query: Query) -> Iterator[Term]:
+    """Yield the terms of a query, without those under NOT."""
     match query:
         case Term():
             yield query
         case And(of) | Or(of):
             for part in of:
-                yield from texts(part)
+                yield from positive_terms(part)
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    kind: str  # "(", ")", "AND", "OR", "NOT", or "" for something to search for
-    query: Query | None
-    text: str
+class _Token:
+    kind: str  # "(", ")", "AND", "OR", "NOT", or "" for a term or filter
+    query: Query | None  # of a term or filter
+    text: str  # as typed
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
-    for found in _PIECE.finditer(text):
-        said = found[0]
-        if found["open"] or found["close"]:
-            yield _Piece("(" if found["open"] else ")", None, said)
-        elif found["wrong"] or (found["quote"] and found["end"] != _QUOTES[found["quote"]]):
-            raise QueryError(f"a quotation mark opens or closes nothing: {text[found.start() :]}")
-        elif found["quote"] or found["word"]:
-            value = found["quoted"] if found["quote"] else found["word"]
-            if _FIELD.fullmatch(said):
-                raise QueryError(f"{said} needs what it is to be, without a space between")
-            if said in _OPERATORS:
-                yield _Piece(said, None, said)
+def _tokens(text: str) -> Iterator[_Token]:
+    for match in _TOKEN.finditer(text):
+        typed = match[0]
+        if match["open"] or match["close"]:
+            yield _Token("(" if match["open"] else ")", None, typed)
+        elif match["wrong"] or (match["quote"] and match["end"] != _QUOTES[match["quote"]]):
+            raise QueryError(f"a quotation mark has no counterpart: {text[match.start() :]}")
+        elif match["quote"] or match["word"]:
+            value = match["quoted"] if match["quote"] else match["word"]
+            if _FIELD.fullmatch(typed):
+                raise QueryError(f"{typed} needs a value, without a space before it")
+            if typed in _OPERATORS:
+                yield _Token(typed, None, typed)
             else:
-                yield _Piece("", _term(found["field"], value, said, exact=bool(found["quote"])), said)
+                yield _Token("", _term(match["field"], value, typed, exact=bool(match["quote"])), typed)
 
 
-def _term(field: str | None, value: str, said: str, *, exact: bool) -> Query:
+def _term(field: str | None, value: str, typed: str, *, exact: bool) -> Query:
     match field:
         case "feed":
             return FeedFilter(value)
         case "since":
-            return DateFilter(since=moment(value))
+            return DateFilter(since=parse_time(value))
         case "until":
-            return DateFilter(until=moment(value, is_end=True))
+            return DateFilter(until=parse_time(value, is_end=True))
         case None | "media" | "symbol":
             if (parts := len(segments(fold(value)))) > MAX_TERMS:
-                raise QueryError(f"{said[:40]!r}… has {parts} words and numbers; {MAX_TERMS} are the most")
+                raise QueryError(f"{typed[:40]!r}… has {parts} words and numbers; the maximum is {MAX_TERMS}")
             prefix = not exact and value.endswith("*")
-            asked = phrase(value, prefix=prefix)
-            if asked is None:
-                raise QueryError(f"{said!r} has no word to search for")
+            fts_phrase = phrase(value, prefix=prefix)
+            if fts_phrase is None:
+                raise QueryError(f"{typed!r} has no word to search for")
             if field:
-                return MediaFilter(asked) if field == "media" else SymbolFilter(asked)
-            return Term(value.rstrip("*") if prefix else value, asked)
+                return MediaFilter(fts_phrase) if field == "media" else SymbolFilter(fts_phrase)
+            return Term(value.rstrip("*") if prefix else value, fts_phrase)
     raise QueryError(
-        f"there is no {field}: to search by, only symbol: feed: media: since: until: "
-        f"(in quotation marks it is searched for as it stands)"
+        f"unknown field {field}: the fields are symbol: feed: media: since: until: "
+        f"(in quotation marks it is searched for as text)"
     )
 
 
-class _Reading:
-    """The grammar: OR binds least, then AND, which may be left out, then NOT."""
+class _Parser:
+    """A recursive descent parser. OR has the lowest precedence, then AND, which may be omitted, then NOT."""
 
-    def __init__(self, pieces: list[_Piece]) -> None:
-        self._pieces, self._next = pieces, 0
+    def __init__(self, tokens: list[_Token]) -> None:
+        self._tokens = tokens
+        self._next = 0
 
-    def any(self, depth: int) -> Query:
-        found = [self._all(depth)]
+    def parse_or(self, depth: int) -> Query:
+        operands = [self._and(depth)]
         while self._peek() == "OR":
             self._next += 1
-            found.append(self._all(depth))
+            operands.append(self._and(depth))
         if depth == 0 and self._peek() is not None:
-            raise QueryError("a parenthesis closes nothing")
-        return found[0] if len(found) == 1 else Or(tuple(found))
+            raise QueryError("a closing parenthesis has no opening one")
+        return operands[0] if len(operands) == 1 else Or(tuple(operands))
 
-    def _all(self, depth: int) -> Query:
-        found = [self._not(depth)]
+    def _and(self, depth: int) -> Query:
+        operands = [self._not(depth)]
         while self._peek() not in (None, ")", "OR"):
             if self._peek() == "AND":
                 self._next += 1
-            found.append(self._not(depth))
-        return found[0] if len(found) == 1 else And(tuple(found))
+            operands.append(self._not(depth))
+        return operands[0] if len(operands) == 1 else And(tuple(operands))
 
     def _not(self, depth: int) -> Query:
-        turned = False
+        negated = False
         while self._peek() == "NOT":
-            turned = not turned
+            negated = not negated
             self._next += 1
-        found = self._one(depth)
-        return Not(found) if turned else found
+        operand = self._operand(depth)
+        return Not(operand) if negated else operand
 
-    def _one(self, depth: int) -> Query:
-        if self._next == len(self._pieces):
-            raise QueryError("something is missing at its end")
-        piece = self._pieces[self._next]
+    def _operand(self, depth: int) -> Query:
+        if self._next == len(self._tokens):
+            raise QueryError("something is missing at the end")
+        token = self._tokens[self._next]
         self._next += 1
-        if piece.query is not None:
-            return piece.query
-        if piece.kind != "(":
-            raise QueryError(f"something is missing before {piece.text}")
-        if depth == DEEPEST:
-            raise QueryError(f"it has more than {DEEPEST} parentheses in each other")
-        found = self.any(depth + 1)
+        if token.query is not None:
+            return token.query
+        if token.kind != "(":
+            raise QueryError(f"something is missing before {token.text}")
+        if depth == MAX_DEPTH:
+            raise QueryError(f"it has more than {MAX_DEPTH} parentheses inside each other")
+        group = self.parse_or(depth + 1)
         if self._peek() != ")":
             raise QueryError("a parenthesis is not closed")
         self._next += 1
-        return found
+        return group
 
     def _peek(self) -> str | None:
-        return self._pieces[self._next].kind if self._next < len(self._pieces) else None
+        return self._tokens[self._next].kind if self._next < len(self._tokens) else None

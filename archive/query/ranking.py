@@ -1,4 +1,4 @@
-"""How well a text answers what is asked for, and the line of it that shows so. Pure."""
+"""Ranking of search results by BM25, the places of the terms, and snippets. Pure."""
 
 from __future__ import annotations
 
@@ -13,48 +13,50 @@ from archive.model.results import Mark
 from archive.query.parser import Term
 from archive.query.tokenizer import pattern, plain
 
-# BM25's own usual values.
-_SATURATION, _LENGTH = 1.2, 0.75
-# A word of the title counts as so many of the text: more often than that a word stands in few texts.
-_TITLE = 8
-WIDTH = 80  # characters of a snippet: two lines of a terminal, for each is two columns wide
-_BEFORE = 20  # of them before the first word that is shown
+# The usual values of BM25's k1 and b.
+_SATURATION = 1.2
+_LENGTH_WEIGHT = 0.75
+# A match in the title counts as this many in the text. Few texts contain a word more often.
+_TITLE_WEIGHT = 8
+# Length of a snippet: two lines of a terminal, because each Chinese character is two columns wide.
+SNIPPET_CHARACTERS = 80
+_CHARACTERS_BEFORE = 20  # of a snippet, before its first match
 _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedTerm:
-    """Something to look for, and how much it says that it was found."""
+    """A search term with its weight."""
 
-    pattern: re.Pattern[str]
-    weight: float  # the rarer the more
+    pattern: re.Pattern[str]  # for texts in lower case
+    weight: float  # inverse document frequency: higher for rarer terms
 
 
 @dataclass(frozen=True, slots=True)
 class TermMatches:
-    """Where the terms stand in a version."""
+    """The places of all terms in a revision."""
 
-    title: str
+    title: str  # as the marks count its characters: as written, or normalized
     text: str
-    in_title: tuple[tuple[Mark, ...], ...]  # of each term
-    in_text: tuple[tuple[Mark, ...], ...]
+    in_title: tuple[tuple[Mark, ...], ...]  # for each term, in the order of the terms
+    in_text: tuple[tuple[Mark, ...], ...]  # likewise
 
 
-def term(asked: Term, having: int, of: int) -> WeightedTerm:
-    """What is to be looked for.
+def weighted_term(term: Term, having: int, of: int) -> WeightedTerm:
+    """Return a term with its inverse document frequency.
 
-    :param having: articles of a sample that have it
-    :param of: articles of the sample
+    :param having: number of articles in a sample that contain it
+    :param of: number of articles in the sample
     """
-    prefix = asked.phrase.endswith("*")
+    prefix = term.phrase.endswith("*")
     weight = math.log(1 + (of - having + 0.5) / (having + 0.5))
-    return WeightedTerm(pattern(asked.text, prefix=prefix), weight)
+    return WeightedTerm(pattern(term.text, prefix=prefix), weight)
 
 
-def stands(title: str, text: str, sought: Sequence[re.Pattern[str]]) -> bool:
-    """Whether everything stands in a version's title or its text: what :func:`look` finds, without where."""
+def contains_all(title: str, text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
+    """True if each pattern matches a revision's title or text: as :func:`find_matches`, without the places."""
     written = title, text
-    missing = [each for each in sought if not any(each.search(part.lower()) for part in written)]
+    missing = [each for each in patterns if not any(each.search(part.lower()) for part in written)]
     plainer = tuple(map(plain, written)) if missing else written
     return not missing or (
         plainer != written and all(any(each.search(part.lower()) for part in plainer) for each in missing)
@@ -62,61 +64,65 @@ def stands(title: str, text: str, sought: Sequence[re.Pattern[str]]) -> bool:
 
 
 def find_matches(title: str, text: str, terms: Sequence[WeightedTerm]) -> TermMatches:
-    """Find the terms in a version."""
-    seen = TermMatches(title, text, _marks(title, terms), _marks(text, terms))
-    if all(map(add, seen.in_title, seen.in_text)):
-        return seen
-    plainer = plain(title), plain(text)  # a term stands in neither, as they are written
+    """Find all places of the terms in a revision.
+
+    If a term matches neither title nor text as written, all are searched in the normalized form.
+    """
+    matches = TermMatches(title, text, _marks(title, terms), _marks(text, terms))
+    if all(map(add, matches.in_title, matches.in_text)):
+        return matches
+    plainer = plain(title), plain(text)
     if plainer == (title, text):
-        return seen
+        return matches
     return TermMatches(*plainer, *(_marks(each, terms) for each in plainer))
 
 
-def score(seen: TermMatches, terms: Sequence[WeightedTerm], usual: float) -> float:
-    """BM25 of a version, its title weighted: the more the better.
+def score(matches: TermMatches, terms: Sequence[WeightedTerm], mean_length: float) -> float:
+    """The BM25 score of a revision, higher is better. Matches in the title have more weight.
 
-    :param usual: the mean length of the texts that it is compared with, characters
+    :param mean_length: of the texts that it is compared with, in characters
     """
-    spread = _SATURATION * (1 - _LENGTH + _LENGTH * len(seen.text) / max(usual, 1.0))
+    length_factor = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * len(matches.text) / max(mean_length, 1.0))
     total = 0.0
-    for each, title, text in zip(terms, seen.in_title, seen.in_text, strict=True):
-        often = len(text) + _TITLE * len(title)
-        total += each.weight * often * (_SATURATION + 1) / (often + spread)
+    for each, title, text in zip(terms, matches.in_title, matches.in_text, strict=True):
+        frequency = len(text) + _TITLE_WEIGHT * len(title)
+        total += each.weight * frequency * (_SATURATION + 1) / (frequency + length_factor)
     return total
 
 
-def excerpt(seen: TermMatches) -> tuple[str, tuple[Mark, ...]]:
-    """The line of a text in which most of the terms stand, the first of these, and where they stand in it."""
-    marks = sorted((mark, number) for number, found in enumerate(seen.in_text) for mark in found)
+def make_snippet(matches: TermMatches) -> tuple[str, tuple[Mark, ...]]:
+    """Return the first excerpt of a text that contains the most terms, on one line, and the marks in it."""
+    marks = sorted((mark, number) for number, places in enumerate(matches.in_text) for mark in places)
     starts = [mark[0] for mark, _ in marks]
-    best, most = 0, 0
+    best, best_count = 0, 0
     for first, start in enumerate(starts):
-        shown = {number for _, number in marks[first : bisect_left(starts, start + WIDTH - _BEFORE)]}
-        if len(shown) > most:
-            best, most = start, len(shown)
-    begin = max(best - _BEFORE, 0)
-    end = min(begin + WIDTH, len(seen.text))
-    before, after = "…" if begin else "", "…" if end < len(seen.text) else ""
-    # White space becomes one space each: what stands where must not move.
-    line = before + _SPACE.sub(lambda found: " " * len(found[0]), seen.text[begin:end]) + after
-    moved = len(before) - begin
+        last = bisect_left(starts, start + SNIPPET_CHARACTERS - _CHARACTERS_BEFORE)
+        shown = {number for _, number in marks[first:last]}
+        if len(shown) > best_count:
+            best, best_count = start, len(shown)
+    begin = max(best - _CHARACTERS_BEFORE, 0)
+    end = min(begin + SNIPPET_CHARACTERS, len(matches.text))
+    before, after = "…" if begin else "", "…" if end < len(matches.text) else ""
+    # Each white-space character becomes one space, so that the places do not move.
+    line = before + _SPACE.sub(lambda match: " " * len(match[0]), matches.text[begin:end]) + after
+    shift = len(before) - begin
     inside = [mark for mark, _ in marks if begin <= mark[0] < end]
-    return line, merged([(start + moved, min(stop, end) + moved) for start, stop in inside])
+    return line, merge_marks([(start + shift, min(stop, end) + shift) for start, stop in inside])
 
 
-def merged(marks: Sequence[Mark]) -> tuple[Mark, ...]:
-    """Marks without overlap, in their order."""
-    found: list[Mark] = []
+def merge_marks(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """Return marks in order, with overlapping and adjacent ones joined."""
+    merged: list[Mark] = []
     for start, end in sorted(marks):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            found.append((start, end))
-    return tuple(found)
+            merged.append((start, end))
+    return tuple(merged)
 
 
 def _marks(text: str, terms: Sequence[WeightedTerm]) -> tuple[tuple[Mark, ...], ...]:
-    small = text.lower()
-    if len(small) != len(text):  # the Turkish İ is two small letters: nothing must move
-        small = text
-    return tuple(tuple(found.span() for found in each.pattern.finditer(small)) for each in terms)
+    lower = text.lower()
+    if len(lower) != len(text):  # the Turkish İ becomes two characters: the places must not move
+        lower = text
+    return tuple(tuple(match.span() for match in each.pattern.finditer(lower)) for each in terms)

@@ -1,9 +1,9 @@
-"""Texts and what is asked for, as the words that the search index knows. Pure.
+"""Tokenizer of texts and queries for the search index. Pure.
 
-Chinese has no spaces between words, so each pair of neighbouring characters is one: 贵州茅台 is 贵州, 州茅, 茅台, and
-台 for the run's end, by which its last character is found alone. A text of two characters or more is found where
-its pairs stand one after the other, which is where it stands itself. Latin words and numbers stand whole, and apart
-from each other: SH600519 is sh and 600519, so that either finds it. See D70.
+Chinese has no spaces between words, so each pair of adjacent characters is a token: 贵州茅台 becomes 贵州, 州茅,
+茅台 and 台. The last one, a single character, is for searches of the run's last character alone. A query of two
+characters or more matches where its pairs follow each other, and that is where the text itself occurs. Latin words
+and numbers are one token each, and are separated: SH600519 becomes sh and 600519, so that either finds it (D70).
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ CJK = (
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _LETTER = rf"[^\W\d_{CJK}]"
-_SEGMENT = re.compile(rf"([{CJK}]+)|([0-9]+|[^\W\d_{CJK}]+|\d+)")  # a run of Chinese, or a word or a number
+_SEGMENT = re.compile(rf"([{CJK}]+)|([0-9]+|[^\W\d_{CJK}]+|\d+)")  # a CJK run, or a word or a number
 _A_CJK = re.compile(f"[{CJK}]")
 _A_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
-# Radicals, signs that hold characters, those that are there for the sake of older sets.
+# Radicals, enclosed and squared characters, and compatibility characters.
 _OTHER_HAN = (
     range(0x2E80, 0x3000), range(0x3038, 0x303B), range(0x3190, 0x31A0), range(0x3200, 0x3400), range(0xF900, 0xFB00),
     range(0x1F200, 0x1F300), range(0x2F800, 0x2FA20),
 )  # fmt: skip
-# Zero-width characters, byte order marks, soft hyphens, marks of direction and of how an emoji is drawn: editors'
-# systems sprinkle them in the middle of words.
+# Zero-width characters, byte order marks, soft hyphens, direction marks and variation selectors. Editorial systems
+# insert them inside words.
 INVISIBLE_LATER = "\u061c\u180e\u2061-\u2064\u2066-\u206f\ufe00-\ufe0f\U000e0100-\U000e01ef"  # since m009
 _INVISIBLE = re.compile(f"[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff{INVISIBLE_LATER}]")
-# Numbers in circles, in brackets, with a full stop, raised and lowered: ①2026年 is no 12026年. See D126.
+# Numbers in circles, in brackets or with a full stop, superscripts and subscripts: ①2026年 is not 12026年 (D126).
 ENCLOSED = "\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"
 _ENCLOSED = re.compile(f"([{ENCLOSED}])")
-# Letters and figures of which there is a plainer form, the most of them.
-_WRITTEN_OTHERWISE = re.compile(
+# Most of the letters and digits that NFKC or the rules above change.
+_NOT_PLAIN = re.compile(
     f"[{INVISIBLE_LATER}{ENCLOSED}"
     "\u00aa\u00ad\u00b2-\u00be\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u24ff\u2e80-\u2fdf\u3099\u309a"
     "\u3130-\u318f\u3200-\u33ff\uf900-\ufaff\ufeff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]"
 )
-# What every line has and no word: taken out first, because normalising a text that needs it takes ten times as long.
+# Punctuation that most texts have. It is removed first: NFKC takes ten times as long on a text that it changes.
 _PUNCTUATION = re.compile("[\u2010-\u2027\u3000-\u3003\u3008-\u301d！-／：-＠［-｀｛-～]+")
 
 
 def fold(text: str) -> str:
-    """A text with what makes no difference to a search taken away: NFKC, case, zero width, what punctuation it is."""
+    """Normalize a text for search: NFKC, case folding, no zero-width characters, punctuation as spaces."""
     plain = _PUNCTUATION.sub(" ", text)
     if not plain.isascii():
         plain = _normal(plain)
@@ -54,60 +54,61 @@ def fold(text: str) -> str:
 
 
 def segments(folded: str) -> list[str]:
-    """The runs of Chinese (Japanese, Korean) characters, the Latin words and the numbers of a folded text."""
+    """The CJK runs, Latin words and numbers of a folded text, in order."""
     return [run or word for run, word in _SEGMENT.findall(folded)]
 
 
 def words(text: str) -> str:
-    """The words of a text, as the index takes them: with spaces between, one or more."""
-    found: list[str] = []
+    """The tokens of a text as the index stores them, separated by one or more spaces."""
+    tokens: list[str] = []
     for run, word in _SEGMENT.findall(fold(text)):
         if run:
-            found += map(add, run, run[1:] + " ")
+            tokens += map(add, run, run[1:] + " ")
         else:
-            found.append(word)
-    return " ".join(found)
+            tokens.append(word)
+    return " ".join(tokens)
 
 
 def phrase(text: str, *, prefix: bool = False) -> str | None:
-    """What is asked for as a phrase of FTS5: the words that stand one after the other where it stands.
+    """Return a text as an FTS5 phrase: its tokens, which must follow each other.
 
-    :param prefix: its last word may be the beginning of a longer one
-    :return: None when there is no word in it
+    :param prefix: the last token may be the beginning of a longer word
+    :return: None if the text has no token
     """
     parts = segments(fold(text))
     if not parts:
         return None
-    asked = words(" ".join(parts)).split()
+    tokens = words(" ".join(parts)).split()
     if is_cjk(parts[-1]):
-        # Nothing is said of what follows: the run may go on, and a character alone is how any pair may begin.
+        # The run may continue in the text, so the token of its end is left out. A single character is the prefix of
+        # every pair that begins with it.
         prefix = len(parts[-1]) == 1
         if not prefix:
-            asked.pop()
-    return f'"{" ".join(asked)}"' + ("*" if prefix else "")
+            tokens.pop()
+    return f'"{" ".join(tokens)}"' + ("*" if prefix else "")
 
 
 def pattern(text: str, *, prefix: bool = False) -> re.Pattern[str]:
-    """What finds in a text in small letters the places at which the index finds what is asked for.
+    """Return a pattern that matches, in a text in lower case, what :func:`phrase` matches in the index.
 
-    Where it is written in full width, or with zero-width characters, only :func:`plain` shows them.
+    Full-width letters and words with zero-width characters match only after :func:`plain`.
 
-    :param prefix: the last word may be the beginning of a longer one
+    :param prefix: the last token may be the beginning of a longer word
     """
     parts = segments(fold(text))
     written = []
     for number, part in enumerate(parts, start=1):
-        alike = rf"[{CJK}]" if is_cjk(part) else r"\d" if part.isdecimal() else _LETTER
-        # What must not stand before it is said after it: a pattern that begins with letters is found much faster.
-        begins = "" if is_cjk(part) and number == 1 else f"(?<!{alike}{part})"
-        ends = "" if number == len(parts) and (prefix or is_cjk(part)) else f"(?!{alike})"
-        written.append(part + begins + ends)
+        same_class = rf"[{CJK}]" if is_cjk(part) else r"\d" if part.isdecimal() else _LETTER
+        # The lookbehind comes after the letters: the search for a pattern that begins with letters is much faster.
+        left_edge = "" if is_cjk(part) and number == 1 else f"(?<!{same_class}{part})"
+        right_edge = "" if number == len(parts) and (prefix or is_cjk(part)) else f"(?!{same_class})"
+        written.append(part + left_edge + right_edge)
     return re.compile(r"[\W_]*".join(written))
 
 
 def plain(text: str) -> str:
-    """A text as people would type it: no full width, no zero width."""
-    if _WRITTEN_OTHERWISE.search(text) is None:  # costs a tenth of making it so
+    """Return a text without full-width and zero-width characters, with the case kept."""
+    if _NOT_PLAIN.search(text) is None:  # a tenth of the time of NFKC
         return text
     return _normal(text)
 
@@ -116,10 +117,10 @@ def _normal(text: str) -> str:
     return unicodedata.normalize("NFKC", _ENCLOSED.sub(r" \1 ", _INVISIBLE.sub("", text)))
 
 
-def divided(text: str) -> tuple[str, list[str]] | None:
-    """The Chinese characters, each alone, that a text ends with, as the index knows them, after what stands before.
+def split_single_characters(text: str) -> tuple[str, list[str]] | None:
+    """Split off the single Chinese characters that a text ends with.
 
-    :return: None where the text ends otherwise, as with two of them together
+    :return: the text before them, and the characters, both folded; None if the text does not end with a single one
     """
     parts = segments(fold(text))
     last = len(parts)
@@ -128,20 +129,20 @@ def divided(text: str) -> tuple[str, list[str]] | None:
     return (" ".join(parts[:last]), parts[last:]) if last < len(parts) else None
 
 
-def writings(character: str) -> tuple[str, ...]:
-    """A Chinese character, and all that the index takes for it, or that hold it: 金 and the radical ⾦, 株 and ㈱."""
-    return character, *_written_otherwise().get(character, ())
+def variants(character: str) -> tuple[str, ...]:
+    """A Chinese character and all characters that :func:`fold` turns into it or that contain it: 金 ⾦, 株 ㈱."""
+    return character, *_variants().get(character, ())
 
 
 @cache
-def _written_otherwise() -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+def _variants() -> dict[str, tuple[str, ...]]:
+    variants_of: dict[str, tuple[str, ...]] = {}
     for other in map(chr, chain.from_iterable(_OTHER_HAN)):
         for character in filter(_A_HAN.fullmatch, set(fold(other)) - {other}):
-            found[character] = (*found.get(character, ()), other)
-    return found
+            variants_of[character] = (*variants_of.get(character, ()), other)
+    return variants_of
 
 
 def is_cjk(segment: str) -> bool:
-    """Whether a segment is a run of Chinese (Japanese, Korean) characters."""
+    """True if a segment is a run of Chinese, Japanese or Korean characters."""
     return segment >= "\u2e80" and _A_CJK.match(segment) is not None

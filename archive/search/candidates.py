@@ -11,8 +11,8 @@ from archive.index import statements
 from archive.index.database import Database
 from archive.query.compiler import CURRENT, CompiledQuery
 from archive.query.parser import Term
-from archive.query.ranking import stands, term
-from archive.query.tokenizer import writings
+from archive.query.ranking import contains_all, weighted_term
+from archive.query.tokenizer import variants
 from archive.search.windows import Windows
 
 # A search reads windows of versions, from the newest back. The first window has this many versions, or those of a
@@ -158,7 +158,7 @@ class Candidates:
     ) -> tuple[list[int], int]:
         """Return the candidates that contain every term that ends with a single character, and how many were read."""
         statement, parameters = _containing([last for _, last in conditions.ending.values()], titled=titled)
-        patterns = {each: term(each, 0, 0).pattern for each in conditions.ending}
+        patterns = {each: weighted_term(each, 0, 0).pattern for each in conditions.ending}
         # If the character is the whole term, the SQL statement has checked it already.
         to_check = [patterns[each] for each, (before, last) in conditions.ending.items() if before or len(last) > 1]
         found: list[int] = []
@@ -167,8 +167,8 @@ class Candidates:
             read += len(ids)
             for row in self._rows(statement, parameters | {"ids": json.dumps(ids)}):
                 title, text = row["title"], row["text"] or ""
-                if stands(title, text, to_check) and (
-                    not titled or any(stands(title, "", [each]) for each in patterns.values())
+                if contains_all(title, text, to_check) and (
+                    not titled or any(contains_all(title, "", [each]) for each in patterns.values())
                 ):
                     found.append(row["id"])
         return found[:limit], read
@@ -185,9 +185,9 @@ def _containing(endings: Sequence[Sequence[str]], *, titled: bool) -> tuple[str,
     parameters: dict[str, str] = {}
 
     def is_in(character: str, *columns: str) -> str:
-        variants = {f"w{len(parameters) + place}": each for place, each in enumerate(writings(character))}
-        parameters.update(variants)
-        return " OR ".join(f"instr({column}, :{name})" for column in columns for name in variants)
+        named = {f"w{len(parameters) + place}": each for place, each in enumerate(variants(character))}
+        parameters.update(named)
+        return " OR ".join(f"instr({column}, :{name})" for column in columns for name in named)
 
     def all_in(characters: Iterable[str], *columns: str) -> str:
         return " AND ".join(f"({is_in(each, *columns)})" for each in characters)

@@ -15,8 +15,8 @@ from archive.index.part import IndexPart
 from archive.model.results import Change
 from archive.model.times import to_text
 from archive.query.compiler import CompiledQuery
-from archive.query.parser import Query, texts
-from archive.query.ranking import WeightedTerm, excerpt, find_matches, merged, term
+from archive.query.parser import Query, positive_terms
+from archive.query.ranking import WeightedTerm, find_matches, make_snippet, merge_marks, weighted_term
 from archive.search.history import History
 
 # One writer commits, and gives versions increasing ids. So a reader that sees an id sees all smaller ones too, and
@@ -91,12 +91,12 @@ class Changefeed(IndexPart):
         return [row["id"] for row in self._rows(statement, parameters)]
 
     def _read(self, query: Query, ids: Sequence[int]) -> list[Change]:
-        terms = [term(each, 0, 0) for each in texts(query)]
+        terms = [weighted_term(each, 0, 0) for each in positive_terms(query)]
         return [self._change(row, terms) for row in self._rows(_SELECT_CHANGES, [json.dumps(ids)])]
 
     def _change(self, row: statements.Row, terms: Sequence[WeightedTerm]) -> Change:
         matches = find_matches(row["title"], row["text"] or "", terms)
-        snippet, marks = excerpt(matches)
+        snippet, marks = make_snippet(matches)
         return Change(
             position=row["position"],
             docid=row["docid"],
@@ -110,7 +110,7 @@ class Changefeed(IndexPart):
             feeds=tuple(self._history.feeds(row["docid"], _END_OF_TIME)),
             symbols=tuple(json.loads(row["symbols"])),
             snippet=snippet,
-            title_marks=merged([mark for marks_of_term in matches.in_title for mark in marks_of_term])
+            title_marks=merge_marks([mark for marks_of_term in matches.in_title for mark in marks_of_term])
             if matches.title == row["title"]
             else (),
             snippet_marks=marks,

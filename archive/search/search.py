@@ -15,8 +15,17 @@ from archive.index.part import IndexPart
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
-from archive.query.parser import Query, Term, texts
-from archive.query.ranking import TermMatches, WeightedTerm, excerpt, find_matches, merged, score, stands, term
+from archive.query.parser import Query, Term, positive_terms
+from archive.query.ranking import (
+    TermMatches,
+    WeightedTerm,
+    contains_all,
+    find_matches,
+    make_snippet,
+    merge_marks,
+    score,
+    weighted_term,
+)
 from archive.search.candidates import Candidates
 from archive.search.history import History
 
@@ -70,12 +79,12 @@ class Search(IndexPart):
             page of them needs a larger ``limit``
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        wanted = list(texts(query))
+        wanted = list(positive_terms(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
             if conditions.match is None or not wanted or by_time:
                 ids = self._candidates.find(conditions, limit, offset)
-                matched = self._read(ids, [term(each, 0, 0) for each in wanted])
+                matched = self._read(ids, [weighted_term(each, 0, 0) for each in wanted])
             else:
                 terms = self._weighted(wanted, conditions.parameters["time"])
                 matched = self._ranked(conditions, wanted, terms, limit)
@@ -135,14 +144,14 @@ class Search(IndexPart):
 
     def _weighted(self, wanted: Sequence[Term], time: str) -> list[WeightedTerm]:
         """Return the terms with weights: the rarer a term, the greater its weight."""
-        terms = [term(each, 0, 0) for each in wanted]
+        terms = [weighted_term(each, 0, 0) for each in wanted]
         if len(wanted) == 1:
             return terms
         newest = self._rows(_SELECT_TEXTS, [json.dumps(self._candidates.sample(time, SAMPLE_ARTICLES))])
         frequencies = [
-            sum(stands(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms
+            sum(contains_all(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms
         ]
-        return [term(each, n, len(newest)) for each, n in zip(wanted, frequencies, strict=True)]
+        return [weighted_term(each, n, len(newest)) for each, n in zip(wanted, frequencies, strict=True)]
 
     def _read(self, ids: Iterable[int], terms: Sequence[WeightedTerm]) -> list[tuple[statements.Row, TermMatches]]:
         """Return versions, each once, the newest first, and where the terms are in them."""
@@ -153,7 +162,7 @@ class Search(IndexPart):
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
 
     def _hit(self, version: statements.Row, matches: TermMatches, time: datetime) -> Hit:
-        snippet, marks = excerpt(matches)
+        snippet, marks = make_snippet(matches)
         title_marks = [mark for marks_of_term in matches.in_title for mark in marks_of_term]
         return Hit(
             docid=version["docid"],
@@ -162,7 +171,7 @@ class Search(IndexPart):
             published=datetime.fromisoformat(version["published"]),
             feeds=tuple(self._history.feeds(version["docid"], time)),
             snippet=snippet,
-            title_marks=merged(title_marks) if matches.title == version["title"] else (),
+            title_marks=merge_marks(title_marks) if matches.title == version["title"] else (),
             snippet_marks=marks,
             media=version["media"],
             symbols=tuple(json.loads(version["symbols"])),

@@ -17,7 +17,7 @@ from archive.export.formats import Export, Folder, Output, Stream
 from archive.export.registry import OUTPUTS
 from archive.model.errors import ArchiveError
 from archive.model.results import Record
-from archive.query.parser import And, FeedFilter, Or, Query, parse, published, symbol
+from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from archive.revision_files import RevisionFiles
 from cli.context import CommandContext, CommandError
 from cli.options import AS_OF, asked, aware_time, reading
@@ -69,8 +69,8 @@ def export_command(
     time = aware_time(as_of) if as_of else None
     with asked(" ".join(query)):
         wanted: list[Query] = [parse(" ".join(query))] if query else []
-        wanted += [published(since, until)]
-        wanted += [Or(tuple(map(symbol, symbols)))] if symbols else []
+        wanted += [date_filter(since, until)]
+        wanted += [Or(tuple(map(symbol_filter, symbols)))] if symbols else []
     wanted += [Or(tuple(map(FeedFilter, feeds)))] if feeds else []
     kind, newest = OUTPUTS[format], _newest(format, limit)
     store, missing = reading(context), _Missing()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archive.files.paths import MAX_BYTES, article_name, file_name, post_path
+from archive.files.paths import MAX_NAME_BYTES, article_name, file_name, post_path
 from crawler.urls import docid
 
 DOCID = "mcwiwss7730811"
@@ -62,8 +62,8 @@ def test_a_cut_leaves_no_dot_or_space_at_the_end() -> None:
 
 
 def test_a_title_is_cut_as_a_whole_name_not_before() -> None:
-    title = "a" * (MAX_BYTES - len(f"_{DOCID}.md"))
-    assert len(article_name(title, DOCID)) == MAX_BYTES
+    title = "a" * (MAX_NAME_BYTES - len(f"_{DOCID}.md"))
+    assert len(article_name(title, DOCID)) == MAX_NAME_BYTES
     assert article_name(title + "b", DOCID) == article_name(title, DOCID)
 
 
@@ -102,7 +102,7 @@ def test_no_title_or_category_leads_out_of_the_folder(title: str, categories: li
     for part in path.parts:
         assert part not in ("", ".", "..")
         assert not set(part) & set('/\\\0\n:*?"<>|')
-        assert len(part.encode()) <= MAX_BYTES
+        assert len(part.encode()) <= MAX_NAME_BYTES
         assert not part.startswith(".")
         assert part[-1] not in ". "
     assert path.parts[-4:-1] == ("2026", "09", "30")
@@ -117,4 +117,4 @@ def test_a_name_made_of_a_name_is_the_same(text: str) -> None:
 
 def test_no_docid_makes_a_name_longer_than_a_file_system_takes() -> None:
     name = article_name("标题", docid(None, f"https://finance.sina.com.cn/a/doc-i{'a' * 300}.shtml"))
-    assert len(name.encode()) <= MAX_BYTES
+    assert len(name.encode()) <= MAX_NAME_BYTES

@@ -18,7 +18,7 @@ import archive.search.candidates
 import archive.search.search
 import archive.search.windows
 from archive.model.fetch import Decision, Outcome
-from archive.query.parser import DEEPEST, And, DateFilter, FeedFilter, Not, Or, Query, Term, parse, symbol
+from archive.query.parser import MAX_DEPTH, And, DateFilter, FeedFilter, Not, Or, Query, Term, parse, symbol_filter
 from archive.query.tokenizer import CJK, fold, phrase
 from archive.store import Store
 from tests.support.fetches import look_at, version
@@ -88,7 +88,7 @@ chinese = st.text("贵州茅台降准的在", min_size=1, max_size=3).map(lambda
 leaves = (
     chinese
     | st.sampled_from(("china", "stock", "none")).map(FeedFilter)
-    | st.sampled_from(("sh600519", "SZ000001", "msft", "none")).map(symbol)
+    | st.sampled_from(("sh600519", "SZ000001", "msft", "none")).map(symbol_filter)
     | st.integers(0, 100_000).map(lambda minutes: DateFilter(since=NOW - timedelta(minutes=minutes)))
     | st.integers(0, 100_000).map(lambda minutes: DateFilter(until=NOW - timedelta(minutes=minutes)))
 )
@@ -432,6 +432,6 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
 def test_a_query_as_deep_as_may_be_is_answered(store: Store) -> None:
     put(store, [Story("aaaa", "题", "b")])
     query = "b OR feed:china"
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         query = f"NOT (a OR {query})"
     assert [hit.docid for hit in store.search.find(parse(query), 3)] == ["aaaa"]

@@ -126,7 +126,7 @@ def test_on_a_terminal_it_has_colours_and_nothing_of_an_article_steers_it(home: 
 
 
 def test_what_cannot_be_asked_is_refused(home: Home) -> None:
-    assert_refused(home.run("tail", "color:red"), 2, "there is no color: to search by")
+    assert_refused(home.run("tail", "color:red"), 2, "unknown field color:")
 
 
 def test_an_index_that_is_no_database_is_refused(home: Home) -> None:
