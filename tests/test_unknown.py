@@ -210,7 +210,7 @@ def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_
         )
         assert done.returncode == 0, done.stderr
         told.add(done.stdout)
-    assert told == {repr(fallback.find(html, URL, FETCHED))}
+    assert told == {repr(fallback.find_article(html, URL, FETCHED))}
 
 
 def test_commands_start_without_loading_trafilatura() -> None:
