@@ -186,9 +186,9 @@ def hook(event, arguments):
         touched.append((event, arguments))
 sys.addaudithook(hook)
 sys.dont_write_bytecode = True
-from crawler import unknown
+from crawler.extract import fallback
 assert "trafilatura" not in sys.modules
-found = unknown.find(sys.stdin.read(), {URL!r}, datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC))
+found = fallback.find_article(sys.stdin.read(), {URL!r}, datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC))
 assert not touched, touched
 sys.stdout.write(repr(found))
 """
