@@ -103,7 +103,7 @@ def compared(page: Path) -> tuple[Score, ...]:
     paragraphs, beside = selected(html, selection["paragraphs"]), selected(html, selection["beside"])
     # Readers' comments are not part of an article; excluding them favours trafilatura.
     theirs = trafilatura.extract(html, include_comments=False) or ""
-    fallback = render_body(fallback_module.find(html, URL, FETCHED).html, URL)
+    fallback = render_body(fallback_module.find_article(html, URL, FETCHED).html, URL)
     return tuple(score(text, paragraphs, beside) for text in (article_of(body).text, theirs, fallback.text))
 
 

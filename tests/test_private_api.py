@@ -65,11 +65,11 @@ USES = (
     ),
     Use(
         "Scrapy",
-        "crawler/http/handler.py",
+        "crawler/http/robots.py",
         "scrapy.downloadermiddlewares.robotstxt:RobotsTxtMiddleware",
         "robot_parser _robots_error",
     ),
-    Use("Scrapy", "crawler/http/handler.py", "scrapy.utils.httpobj", "urlparse_cached"),
+    Use("Scrapy", "crawler/http/robots.py", "scrapy.utils.httpobj", "urlparse_cached"),
     Use("Scrapy", "crawler/engine.py", "scrapy.crawler:AsyncCrawlerProcess", "crawlers crawl start"),
     Use("Scrapy", "crawler/spider.py", "scrapy.core.engine:ExecutionEngine", "crawl"),
     Use("Scrapy", "crawler/http/settings.py", "scrapy.dupefilters", "BaseDupeFilter"),
@@ -168,14 +168,14 @@ def robots(rules: Any = None) -> RobotsTxtMiddleware:
 
 
 def test_scrapy_keeps_the_rules_of_each_host_where_we_look_for_them() -> None:
-    use = Use("Scrapy", "crawler/http/handler.py", "RobotsTxtMiddleware", "_parsers")
+    use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_parsers")
     rules = SimpleNamespace()
     found = asyncio.run(robots(rules).robot_parser(Request("http://example.org/a")))
     assert found is rules, use.told("_parsers does not map a host to its rules")
 
 
 def test_scrapy_forgets_why_it_could_not_have_robots_txt() -> None:
-    use = Use("Scrapy", "crawler/http/handler.py", "RobotsTxtMiddleware", "_robots_error")
+    use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_robots_error")
     waiting: Deferred[Any] = Deferred()
     middleware = robots(waiting)
     middleware._robots_error(OSError("no network"), "example.org")
@@ -208,7 +208,7 @@ def test_scrapy_tells_why_a_request_is_ignored_in_the_words_we_know() -> None:
 
 
 def test_scrapy_flags_a_body_without_a_stated_length() -> None:
-    use = Use("Scrapy", "crawler/http/handler.py", "Response", "flags")
+    use = Use("Scrapy", "crawler/http/middleware.py", "Response", "flags")
     handler = inspect.getsource(import_module("scrapy.core.downloader.handlers.http11"))
     assert 'flags=["partial"]' in handler, use.told("no flag `partial`")
 

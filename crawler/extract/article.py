@@ -1,4 +1,4 @@
-"""From an article's page and its entry to the article. Pure: bytes in, record out."""
+"""Extract an article from its page and its listing entry. Pure."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ _STOCKS_COMMENT = re.compile(r"<!--\s*news_keyword_pub,\w*,([^\s>]*)\s*-->")
 _AND = re.compile("&(?:amp;)?")
 _STOCK_SPAN = re.compile(r"(?:stock|usstock|hkstock|forex|futures)_([\w.]+)")
 _ORIGINAL_TITLE = re.compile(r"[（(]?原标题\s*[:：]\s*(.{1,200}?)[）)]?\s*$")
-_PLAUSIBLE_YEARS = range(1980, 2100)  # beyond, it is a slip of the page, and conversions may overflow
+_PLAUSIBLE_YEARS = range(1980, 2100)  # others are mistakes of the page, and conversions may overflow
 _SEPARATOR = re.compile(r"\s*[,，、;；]\s*")
-_WHITE = re.compile(r"\s+")
+_WHITE_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where on its page an article was found, and what stands there beside its text; "" where nothing does."""
+    """The part of a page that contains the article, and its metadata; "" where there is none."""
 
-    inner: str  # HTML of the text
-    element: LexborNode | None = None  # that holds it
+    inner: str  # HTML of the article's content
+    element: LexborNode | None = None  # the element with that content
     title: str = ""
     published: datetime | None = None
     medium: str = ""
 
 
 def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
-    """The article on a page.
+    """Return the article on a page.
 
-    The entry's title and time go before the page's: the listing is what the archive was asked to record.
+    The entry's title and time take precedence over the page's, because the archive records the listing.
 
-    :param clean: leave Sina's furniture out of the body
+    :param clean: leave Sina's template elements out of the body
     :raises GoneError: the page says that there is no such article
     :raises ExtractionError: no article could be found on it
     """
     text = decode(page.body, page.content_type)
     tree = LexborHTMLParser(text)
-    source, body = _find(page, entry, text, tree, clean=clean)
+    source, body = _locate(page, entry, text, tree, clean=clean)
     published = entry.published or _time(tree, layouts.PUBLISHED) or source.published
     image = body.image or entry.image
     title = entry.title or source.title or _text(tree, layouts.TITLE) or ""
@@ -77,21 +77,24 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
     )
 
 
-def _find(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool) -> tuple[_Source, Body]:
+def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool) -> tuple[_Source, Body]:
     element = _first(tree, layouts.BODY)
     if element is not None:
         inner = element.inner_html or ""
         body = render_body(inner, page.url, clean=clean)
-        if body.text or body.pictures or not (scripted := slides(tree) or _video(tree)):
+        if body.text or body.pictures or not (embedded := slides(tree) or _video(tree)):
             return _Source(inner, element), body
-        # Of two titles the page's is the article's; the other is its video's.
-        title = _text(tree, layouts.TITLE) or scripted.title
-        source = _Source(inner + scripted.html, element, title, parse_time(scripted.published))
+        # If there are two titles, the page's is the article's and the other is the video's.
+        title = _text(tree, layouts.TITLE) or embedded.title
+        source = _Source(inner + embedded.html, element, title, parse_time(embedded.published))
     else:
-        # Who is sent elsewhere by Sina is sent to a form to fill in: such a page is Sina's too.
-        ours = is_sinas(page.url) or not entry.foreign
-        scripted = slides(tree) or (_video(tree) if ours else None)
-        source = _of_scripts(scripted) if scripted else _elsewhere(page, text, tree, ours=ours)
+        # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
+        is_sina_page = is_sinas(page.url) or not entry.foreign
+        embedded = slides(tree) or (_video(tree) if is_sina_page else None)
+        if embedded:
+            source = _from_embedded(embedded)
+        else:
+            source = _from_unknown_layout(page, text, tree, is_sina_page=is_sina_page)
     return source, render_body(source.inner, page.url, clean=clean)
 
 
@@ -99,33 +102,33 @@ def _video(tree: LexborHTMLParser) -> EmbeddedData | None:
     return video(tree, _text(tree, (layouts.POSTER,)) or "")
 
 
-def _of_scripts(found: EmbeddedData) -> _Source:
-    return _Source(found.html, None, found.title, parse_time(found.published), found.medium)
+def _from_embedded(data: EmbeddedData) -> _Source:
+    return _Source(data.html, None, data.title, parse_time(data.published), data.medium)
 
 
-def _elsewhere(page: Page, text: str, tree: LexborHTMLParser, *, ours: bool) -> _Source:
-    """An article on a page of no known layout, which only other sites than Sina may have.
+def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_sina_page: bool) -> _Source:
+    """Find the article on a page of unknown layout. This is possible for sites other than Sina only.
 
-    :param ours: it is one of Sina's: then it is an error page, which comes with status 200 too
+    :param is_sina_page: an unknown layout of Sina is an error page, which can have status 200 too
     """
     if layouts.GONE in text:
         raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
-    if ours or not text.strip():
-        raise ExtractionError(_what_it_is(text, tree))
+    if is_sina_page or not text.strip():
+        raise ExtractionError(_describe(text, tree))
     try:
-        found = fallback.find(text, page.url, page.fetched_at)
+        found = fallback.find_article(text, page.url, page.fetched_at)
     except ExtractionError as error:
-        if scripted := _video(tree):  # last: by these names other sites' scripts may mean something else
-            return _of_scripts(scripted)
-        raise ExtractionError(f"{_what_it_is(text, tree)}; {error}") from error
-    published = _time_shown(found.day, tree, page.fetched_at)
+        if embedded := _video(tree):  # last: other sites' scripts may use these names for something else
+            return _from_embedded(embedded)
+        raise ExtractionError(f"{_describe(text, tree)}; {error}") from error
+    published = _first_time(found.day, tree, page.fetched_at)
     return _Source(found.html, None, found.title or "", published, found.medium or "")
 
 
-def _time_shown(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -> datetime | None:
-    """The first time that a page shows.
+def _first_time(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -> datetime | None:
+    """Return the first time that a page shows.
 
-    :param day: that it must be of, YYYY-MM-DD in China; the day alone stands in for a time that is not shown
+    :param day: the day in China, YYYY-MM-DD, that the time must be on; without such a time, its midnight is returned
     """
     text = tree.body.text() if tree.body is not None else ""
     for match in _TIME.finditer(text):
@@ -135,8 +138,8 @@ def _time_shown(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -
     return parse_time(f"{day} 00:00") if day else None
 
 
-def extract_carried(entry: Entry, at: datetime, *, clean: bool = False) -> Article:
-    """The article whose text its listing carries.
+def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False) -> Article:
+    """Return an article whose text is in its listing entry.
 
     :param at: when the listing was read
     """
@@ -169,18 +172,18 @@ def _facts(title: str, body: Body) -> dict[str, Any]:
 
 
 def _original_title(text: str) -> str | None:
-    """原标题, which stands before the text where an article was given another title."""
-    found = _ORIGINAL_TITLE.match(text.partition("\n")[0])
-    return found[1].strip() if found else None
+    """Return 原标题, the first line of an article whose title was changed."""
+    match = _ORIGINAL_TITLE.match(text.partition("\n")[0])
+    return match[1].strip() if match else None
 
 
-def is_whole(page: Page) -> bool:
-    """Whether a page that came without its length goes on to its end, as far as its text can tell."""
-    return b"</html" in page.body[-4096:].lower()  # trackers and comments may follow the end
+def is_complete_page(page: Page) -> bool:
+    """Return whether a page without a declared length is complete, judging by its end."""
+    return b"</html" in page.body[-4096:].lower()  # trackers and comments may follow
 
 
 def parse_time(text: str) -> datetime | None:
-    """A time as Sina's pages write it, China time where they name no zone; None when it is none, or beyond belief."""
+    """Parse a time as Sina's pages write it; China time if it has no zone. None if it is absent or out of range."""
     if not (match := _TIME.search(text)):
         return None
     zone = match[7]
@@ -188,20 +191,20 @@ def parse_time(text: str) -> datetime | None:
         year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
         if year not in _PLAUSIBLE_YEARS:
             return None
-        stated = datetime(year, month, day, hour, minute, second, tzinfo=CHINA)
+        time = datetime(year, month, day, hour, minute, second, tzinfo=CHINA)
         if zone:
-            stated = datetime.fromisoformat(stated.replace(tzinfo=None).isoformat() + zone)
-        return stated.astimezone(UTC)
+            time = datetime.fromisoformat(time.replace(tzinfo=None).isoformat() + zone)
+        return time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _what_it_is(text: str, tree: LexborHTMLParser) -> str:
+def _describe(text: str, tree: LexborHTMLParser) -> str:
     if not text.strip():
         return "the page is empty"
     title = tree.css_first("title")
-    told = _WHITE.sub(" ", title.text()).strip()[:80] if title else ""
-    return f"no article element on the page ({'its title: ' + told if told else 'it has no title'})"
+    text = _WHITE_SPACE.sub(" ", title.text()).strip()[:80] if title else ""
+    return f"no article element on the page ({'its title: ' + text if text else 'it has no title'})"
 
 
 def _first(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> LexborNode | None:
@@ -214,37 +217,37 @@ def _first(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> LexborNode | N
 def _text(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> str | None:
     for selector in selectors:
         if (node := tree.css_first(selector)) is not None:
-            stated = node.attributes.get("content") if node.tag == "meta" else node.text()
-            if stated := _WHITE.sub(" ", stated or "").strip():
-                return stated
+            text = node.attributes.get("content") if node.tag == "meta" else node.text()
+            if text := _WHITE_SPACE.sub(" ", text or "").strip():
+                return text
     return None
 
 
 def _time(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> datetime | None:
-    stated = _text(tree, selectors)
-    return parse_time(stated) if stated else None
+    text = _text(tree, selectors)
+    return parse_time(text) if text else None
 
 
 def _keywords(tree: LexborHTMLParser, title: str) -> tuple[str, ...]:
     for selector in layouts.KEYWORDS:
-        stated = ",".join(
+        joined = ",".join(
             node.attributes.get("data-wbkey") or node.attributes.get("content") or node.text()
             for node in tree.css(selector)
         )
-        words = [_WHITE.sub(" ", word).strip() for word in _SEPARATOR.split(stated)]
-        if len(words) == 1 and _WHITE.sub("", words[0]) != _WHITE.sub("", title):  # before 2014 it may be the title
+        words = [_WHITE_SPACE.sub(" ", word).strip() for word in _SEPARATOR.split(joined)]
+        if len(words) == 1:
+            if _WHITE_SPACE.sub("", words[0]) == _WHITE_SPACE.sub("", title):
+                continue  # before 2014 it may be the title
             words = words[0].split()
-        elif len(words) == 1:
-            continue
         if any(words):
             return tuple(dict.fromkeys(filter(None, words)))
     return ()
 
 
 def _symbols(source: _Source) -> tuple[str, ...]:
-    found = [symbol for match in _STOCKS_COMMENT.finditer(source.inner) for symbol in _AND.split(match[1])]
+    symbols = [symbol for match in _STOCKS_COMMENT.finditer(source.inner) for symbol in _AND.split(match[1])]
     spans = source.element.css("span[id]") if source.element is not None else ()
     for span in spans:
         if match := _STOCK_SPAN.fullmatch(span.attributes["id"] or ""):
-            found.append(match[1])
-    return tuple(dict.fromkeys(filter(None, found)))
+            symbols.append(match[1])
+    return tuple(dict.fromkeys(filter(None, symbols)))

@@ -1,4 +1,4 @@
-"""Pages of no known layout, from sites other than Sina: trafilatura finds the article on them."""
+"""Pages of unknown layout, from sites other than Sina: trafilatura extracts the article."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from crawler.errors import ExtractionError
 
-# So short a text, links aside, is what remains of an error page, a form or a list of links. Trafilatura's own measure
-# (250) is one for English: under it the whole page is taken, and a Chinese notice says much in 100 characters.
-LEAST = 60  # characters
+# Error pages, forms and lists of links have less text than this, links aside. Trafilatura's own limit (250) is meant
+# for English: below it, it takes the whole page, but a Chinese notice says much in 100 characters.
+MIN_TEXT_CHARS = 60
 _NO_ARTICLE = re.compile(
     r"^\W*(?:HTTP\s*)?[45]\d\d\b|not found|access denied|forbidden|just a moment|attention required|captcha"
     r"|页面(?:不存在|没有找到|找不到|已删除|出错)|找不到页面|访问(?:验证|受限|被拒绝)|安全验证|人机验证|用户登录|^\W*(?:error|错误)",
@@ -23,86 +23,90 @@ _NO_ARTICLE = re.compile(
 )
 _CHINA = timezone(timedelta(hours=8))
 _MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
-_NEARLY_ALL = 0.95  # of the text must be there, or it is taken without its pictures
-_WHITE = re.compile(r"\s+")
+_MIN_TEXT_SHARE = 0.95  # if less of the text remains, it is used without its images
+_WHITE_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class FallbackResult:
-    """An article as found. ``None`` where nothing was."""
+    """An extracted article; ``None`` for values that were not found."""
 
-    html: str  # of the text: a document of its own
+    html: str  # of the article's content, as a separate document
     title: str | None
     medium: str | None  # the site's name
     day: str | None  # of publication, YYYY-MM-DD
 
 
-def find(html: str, url: str, fetched_at: datetime) -> FallbackResult:
-    """The article on a page.
+def find_article(html: str, url: str, fetched_at: datetime) -> FallbackResult:
+    """Return the article on a page.
 
-    What is found depends on nothing but the arguments: no page is fetched, nothing is kept from page to page, no date
-    is compared with today's.
+    The result depends on the arguments only: nothing is fetched or cached, and no date is compared with today's.
 
-    :param fetched_at: no later day is taken for that of publication
-    :raises ExtractionError: there is none
+    :param fetched_at: later days are not accepted as the day of publication
+    :raises ExtractionError: the page has no article
     """
     if not _MARKUP.search(html):
-        raise ExtractionError("it is no page of HTML")
-    import trafilatura  # noqa: PLC0415  # takes a quarter of a second, and few archives ever need it
+        raise ExtractionError("it is not an HTML page")
+    import trafilatura  # noqa: PLC0415  # takes a quarter of a second, and few archives need it
 
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is a failure, and told as one
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is reported as a failure
     # Undocumented in trafilatura 2.3: the module of its settings, as an attribute, and the key set below.
     config = deepcopy(trafilatura.settings.DEFAULT_CONFIG)
-    config["DEFAULT"]["MIN_EXTRACTED_SIZE"] = str(LEAST)
+    config["DEFAULT"]["MIN_EXTRACTED_SIZE"] = str(MIN_TEXT_CHARS)
     dates = {
         "original_date": True,
-        "extensive_search": False,  # it reads "three days ago" against today
+        "extensive_search": False,  # it resolves "three days ago" against today
         "max_date": f"{fetched_at.astimezone(_CHINA):%Y-%m-%d}",
     }
-    html = LexborHTMLParser(html).html or ""  # whole, as a browser has it: of a page without <body> lxml sees half
+    html = (
+        LexborHTMLParser(html).html or ""
+    )  # complete, as in a browser: lxml parses only half of a page without <body>
     common: dict[str, Any] = {"url": url, "config": config, "output_format": "html"}
     common |= {"include_comments": False, "include_links": True}
     try:
         document = trafilatura.extract_with_metadata(html, date_extraction_params=dates, **common)
-        pictured = trafilatura.extract(html, include_images=True, **common)
-    except Exception as error:  # whatever a strange page does to it: the page is at fault, not the archive
+        with_images = trafilatura.extract(html, include_images=True, **common)
+    except Exception as error:  # any failure on a strange page is the page's
         raise ExtractionError(f"trafilatura failed with {type(error).__name__}: {error}") from error
     if document is None or not document.text or not _is_article(html, document.text):
         raise ExtractionError("no article was found on the page")
-    text = _with_pictures(document.text, pictured or "")
+    text = _add_images(document.text, with_images or "")
     return FallbackResult(text, document.title or None, document.sitename or None, document.date or None)
 
 
-def _with_pictures(text: str, pictured: str) -> str:
-    """The text with its pictures, as far as they can be told from others.
+def _add_images(text: str, with_images: str) -> str:
+    """Return the text with its own images, as far as they can be told from others.
 
-    Asked for pictures, trafilatura lets through all that holds one: every rail of other articles. So of what it finds
-    then, only what it finds without them too is taken, and the pictures that do not come after all of that. See D57.
+    With images enabled, trafilatura accepts every element that contains one, such as links to other articles. So keep
+    only text that it finds without images too, and images that do not follow the end of that text. See D57.
+
+    :param text: HTML extracted without images
+    :param with_images: HTML extracted with images
     """
-    wanted = _folded(text)
-    tree = LexborHTMLParser(pictured)
+    wanted = _bare_text(text)
+    tree = LexborHTMLParser(with_images)
     if tree.body is None:
         return text
     parts = list(tree.body.iter(include_text=True))
-    said = [_WHITE.sub("", part.text()) for part in parts]
-    last = max((place for place, words in enumerate(said) if words and words in wanted), default=-1)
-    kept = [part for place, part in enumerate(parts) if place <= last and said[place] in wanted]
-    if sum(len(_WHITE.sub("", part.text())) for part in kept) < _NEARLY_ALL * len(wanted):
+    texts = [_WHITE_SPACE.sub("", part.text()) for part in parts]
+    last = max((place for place, words in enumerate(texts) if words and words in wanted), default=-1)
+    kept = [part for place, part in enumerate(parts) if place <= last and texts[place] in wanted]
+    if sum(len(_WHITE_SPACE.sub("", part.text())) for part in kept) < _MIN_TEXT_SHARE * len(wanted):
         return text
     return "\n".join(part.html or "" for part in kept)
 
 
-def _folded(html: str) -> str:
+def _bare_text(html: str) -> str:
     body = LexborHTMLParser(html).body
-    return _WHITE.sub("", body.text()) if body is not None else ""
+    return _WHITE_SPACE.sub("", body.text()) if body is not None else ""
 
 
-def _is_article(page: str, found: str) -> bool:
+def _is_article(page: str, article: str) -> bool:
     tree = LexborHTMLParser(page)
     title = tree.css_first("title")
     if title is not None and _NO_ARTICLE.search(title.text()):
         return False
-    backoff = _folded(found)
-    for link in tree.css("a"):  # of the page: what was found may have lost its own
-        backoff = backoff.replace(_WHITE.sub("", link.text()) or " ", "", 1)
-    return len(backoff) >= LEAST
+    remaining = _bare_text(article)
+    for link in tree.css("a"):  # of the page, because the extracted article may have lost its links
+        remaining = remaining.replace(_WHITE_SPACE.sub("", link.text()) or " ", "", 1)
+    return len(remaining) >= MIN_TEXT_CHARS

@@ -65,10 +65,8 @@ def read_image(url: str, response: RawResponse, at: datetime, max_bytes: int) ->
         return Failure(url, FailureKind.UNREADABLE, one_line(str(error)))
     media_type = media_type_of(data)
     if media_type is None:
-        stated = one_line(header(response, "content-type"))[:80]
-        return Failure(
-            url, FailureKind.UNREADABLE, f"no image of a supported type (Content-Type: {stated or 'nothing'})"
-        )
+        declared = one_line(header(response, "content-type"))[:80] or "nothing"
+        return Failure(url, FailureKind.UNREADABLE, f"no image of a supported type (Content-Type: {declared})")
     if not response.stated_length and not _IS_COMPLETE.get(media_type, bool)(data):
         return Failure(url, FailureKind.TEMPORARY, "the image ends in the middle")
     return Image(media_type, data)

@@ -1,7 +1,7 @@
-"""What a reader would mark as an article's text, and what else its body tells: pictures, captions, the editor.
+"""Plain text of an article's body, and its images, captions and editor.
 
-Article pages put more into the article element than the article: widgets, rails, promotions. Much of it changes with
-each load, and none of it is the article's. See D55.
+The article element contains more than the article: widgets, lists of related links, promotions. Much of that changes
+with each load, and none of it belongs to the article. See D55.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from archive.model.article import ArticleImage
 _BREAKS = "p, div, br, tr, li, h1, h2, h3, h4, h5, h6, table, ul, ol, blockquote, section, figure, figcaption, dt, dd"
 _PARAGRAPH = "p, div, li, h1, h2, h3, h4, h5, h6, td, th, dd, dt, blockquote, section, center"
 _PARAGRAPHS = frozenset(_PARAGRAPH.split(", "))
-# Beside the text: the editor's line, rails of other articles, promotions with their QR codes, players (as a browser
-# has filled them), comments, tools, tags.
-_BESIDE_THE_TEXT = ", ".join(
+# Not part of the text: the editor's line, lists of related articles, promotions with QR codes, players (as filled by
+# a browser), comments, tools, tags.
+_NOT_CONTENT = ", ".join(
     (
         ".article-editor", ".show_author", "[class*=recommend]", "[id*=recommend]", "[class*=related]",
         "[id*=related]", "[class*=most-read]", "[class*=cardlist]", ".article-bottom", ".article-bottom-tg",
@@ -28,97 +28,98 @@ _BESIDE_THE_TEXT = ", ".join(
         "noscript", "template",
     )
 )  # fmt: skip
-# After these comments stand notices and rails, and now and then a last picture or paragraph.
+# These comments are followed by notices and related links, and sometimes by a last image or paragraph.
 _END_OF_TEXT = ("news_keyword_pub", "publish_helper_end")
-_TEXT_AGAIN = "publish_helper name"
-_RAIL = re.compile(
+_TEXT_RESUMES = "publish_helper name"
+_RELATED_HEADING = re.compile(
     r"[【\[]?(?:相关|推荐|延伸|扩展|更多|热门|精彩)(?:阅读|新闻|报道|文章|链接|专题|推荐|资讯)[】\]]?\s*[:：>》]*"
 )
-# Whole lines that are the page's and not the article's. A sentence ends with a full stop; a promotion does not.
-_NOT_TEXT = re.compile(
+# Complete lines that belong to the page. A sentence ends with a full stop; a promotion does not.
+_PAGE_LINE = re.compile(
     r"[（(]?(?:责任编辑|责编)\s*[:：].{1,30}"
     r"|[^。]{0,24}(?:尽在|下载|打开|安装|关注)新浪(?:财经|新闻)\s*(?:APP|客户端|公众号)[^。]{0,12}"
     r"|[^。]{0,16}(?:扫描|扫一扫|扫码|长按|识别)[^。]{0,10}(?:二维码|关注|下载)[^。]{0,30}",
     re.IGNORECASE,
 )
 _EDITOR = re.compile(r"[（(]?\s*(?:责任编辑|责编|编辑)\s*[:：]\s*([^）)\n]{1,40})")
-_WHITE = re.compile(r"\s+")
-_NOT_A_WORD = re.compile(r"[\W_]+")
-_SMALLEST = 5  # pixels: a picture of no more keeps others apart, or counts readers
+_WHITE_SPACE = re.compile(r"\s+")
+_NON_WORD = re.compile(r"[\W_]+")
+_MAX_SPACER_PIXELS = 5  # images up to this size are spacers or tracking pixels
 _PIXELS = re.compile(r"\s*(\d{1,6})\s*(?:px)?\s*")
-_MAX_CAPTION = 200  # characters
+_MAX_CAPTION_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """A body without its dress."""
+    """The content of a body without markup."""
 
     text: str  # a line for each paragraph
-    pictures: tuple[ArticleImage, ...]  # of the text, in their order
+    pictures: tuple[ArticleImage, ...]  # images of the text, in order
     editor: str | None  # 责任编辑
 
 
-def read(root: LexborNode) -> PlainText:
-    """What the body below ``root`` tells. The tree is used up."""
+def extract_text(root: LexborNode) -> PlainText:
+    """Return the content of the body below ``root``. Modifies the tree."""
     editor = _editor(root)
-    remove(root, _BESIDE_THE_TEXT)
-    if any(_is_linked_whole(link, root) for link in root.css("a")):  # rare: looking at each paragraph costs
-        _drop_rails(root)
-    pictures = tuple(_pictures(root))
-    return PlainText("\n".join(line for line in lines(root) if not _NOT_TEXT.fullmatch(line)), pictures, editor)
+    remove(root, _NOT_CONTENT)
+    if any(_fills_paragraph(link, root) for link in root.css("a")):  # rare, and checking each paragraph is slow
+        _drop_related_links(root)
+    images = tuple(_images(root))
+    text = "\n".join(line for line in lines(root) if not _PAGE_LINE.fullmatch(line))
+    return PlainText(text, images, editor)
 
 
 def remove(root: LexborNode, selector: str) -> None:
-    """Take out of the tree below ``root`` what a selector finds."""
+    """Remove the elements below ``root`` that match a selector."""
     found = {node.mem_id: node for node in root.css(selector)}
     found.pop(root.mem_id, None)
-    # What stands in another of them goes with it, and must not be touched afterwards: its memory is gone.
+    # Descendants of a removed element are freed with it and must not be accessed afterwards.
     for node in [node for node in found.values() if not any(a.mem_id in found for a in _ancestors(node, root))]:
         node.decompose()
 
 
 def lines(root: LexborNode) -> list[str]:
-    """The text below ``root``, a line for each paragraph. The tree is used up."""
+    """Return the text below ``root``, one line per paragraph. Modifies the tree."""
     for block in root.css(_BREAKS):
         block.insert_before("\n")
         block.insert_after("\n")
-    for cell in root.css("td, th"):  # numbers of two cells are not one
+    for cell in root.css("td, th"):  # keep the numbers of two cells apart
         cell.insert_after(" ")
     return [line for line in map(str.strip, root.text(separator="").split("\n")) if line]
 
 
-def _drop_rails(root: LexborNode) -> None:
-    """Drop lists of links to other articles: under a heading that says so, or after the text's end."""
+def _drop_related_links(root: LexborNode) -> None:
+    """Remove lists of links to other articles: under a heading of that kind, or after the end of the text."""
     found: list[LexborNode] = []
-    after = in_rail = False
+    after_text = in_list = False
     heading: LexborNode | None = None
     paragraphs = {node.mem_id: node for node in root.css(_PARAGRAPH) if len(node.css(_PARAGRAPH)) == 1}
     for node in root.traverse(include_text=True):
         if node.is_comment_node:
-            said = (node.comment_content or "").strip()
-            after = said.startswith(_END_OF_TEXT) or (after and not said.startswith(_TEXT_AGAIN))
+            comment = (node.comment_content or "").strip()
+            after_text = comment.startswith(_END_OF_TEXT) or (after_text and not comment.startswith(_TEXT_RESUMES))
         if not (paragraph := paragraphs.get(node.mem_id)):
             continue
         text = paragraph.text().strip()
-        label = _RAIL.match(text)
+        label = _RELATED_HEADING.match(text)
         if label and label.end() == len(text):
-            heading, in_rail = paragraph, False
-        elif _is_all_links(paragraph, label[0] if label else "") and (label or heading or in_rail or after):
+            heading, in_list = paragraph, False
+        elif _is_all_links(paragraph, label[0] if label else "") and (label or heading or in_list or after_text):
             found += [heading, paragraph] if heading else [paragraph]
-            heading, in_rail = None, in_rail or bool(label or heading)
+            heading, in_list = None, in_list or bool(label or heading)
         elif text:
-            heading, in_rail = None, False
+            heading, in_list = None, False
     dropped = sum(len(_bare(node.text())) for node in found)
-    if dropped < len(_bare(root.text())):  # else it is an article of links
+    if dropped < len(_bare(root.text())):  # else the article consists of links
         for node in found:
             node.decompose()
 
 
-def _is_linked_whole(link: LexborNode, root: LexborNode) -> bool:
-    paragraph = next((around for around in _ancestors(link, root) if around.tag in _PARAGRAPHS), None)
+def _fills_paragraph(link: LexborNode, root: LexborNode) -> bool:
+    paragraph = next((each for each in _ancestors(link, root) if each.tag in _PARAGRAPHS), None)
     if paragraph is None:
         return False
-    label = _RAIL.match(paragraph.text().strip())
+    label = _RELATED_HEADING.match(paragraph.text().strip())
     return _is_all_links(paragraph, label[0] if label else "")
 
 
@@ -127,50 +128,50 @@ def _is_all_links(paragraph: LexborNode, label: str) -> bool:
     linked = sum(len(_bare(link.text())) for link in links)
     if linked < len(_bare(paragraph.text())) - len(_bare(label)):
         return False
-    pictures = len(paragraph.css("img"))
-    return bool(links) and pictures == sum(len(link.css("img")) for link in links) and bool(linked or pictures)
+    images = len(paragraph.css("img"))
+    return bool(links) and images == sum(len(link.css("img")) for link in links) and bool(linked or images)
 
 
 def _bare(text: str) -> str:
-    return _NOT_A_WORD.sub("", text)
+    return _NON_WORD.sub("", text)
 
 
-def _pictures(root: LexborNode) -> Iterator[ArticleImage]:
-    for picture in root.css("img"):
-        if (address := picture.attributes.get("src")) and not _is_spacer(picture):
-            yield ArticleImage(address, _caption(picture, root))
+def _images(root: LexborNode) -> Iterator[ArticleImage]:
+    for image in root.css("img"):
+        if (url := image.attributes.get("src")) and not _is_spacer(image):
+            yield ArticleImage(url, _caption(image, root))
 
 
-def _is_spacer(picture: LexborNode) -> bool:
-    sides = (_PIXELS.fullmatch(picture.attributes.get(side) or "") for side in ("width", "height"))
-    return any(side and int(side[1]) <= _SMALLEST for side in sides)
+def _is_spacer(image: LexborNode) -> bool:
+    sides = (_PIXELS.fullmatch(image.attributes.get(side) or "") for side in ("width", "height"))
+    return any(side and int(side[1]) <= _MAX_SPACER_PIXELS for side in sides)
 
 
-def _caption(picture: LexborNode, root: LexborNode) -> str:
-    """What stands under a picture: in its .img_wrapper; before 2014, in its <center> or table."""
-    for around in _ancestors(picture, root):
-        if "img_wrapper" in (around.attributes.get("class") or ""):
-            caption = around.css_first(".img_descr")
+def _caption(image: LexborNode, root: LexborNode) -> str:
+    """Return the caption of an image: in its .img_wrapper; before 2014, in its <center> or table."""
+    for ancestor in _ancestors(image, root):
+        if "img_wrapper" in (ancestor.attributes.get("class") or ""):
+            caption = ancestor.css_first(".img_descr")
             return _one_line(caption.text()) if caption is not None else ""
-        if around.tag in ("center", "table"):
-            alone = sum(not _is_spacer(other) for other in around.css("img")) == 1
-            caption_text = _one_line(around.text()) if alone else ""
-            return caption_text if len(caption_text) <= _MAX_CAPTION else ""
+        if ancestor.tag in ("center", "table"):
+            alone = sum(not _is_spacer(other) for other in ancestor.css("img")) == 1
+            caption_text = _one_line(ancestor.text()) if alone else ""
+            return caption_text if len(caption_text) <= _MAX_CAPTION_CHARS else ""
     return ""
 
 
 def _ancestors(node: LexborNode, root: LexborNode) -> Iterator[LexborNode]:
-    around = node.parent
-    while around is not None and around.mem_id != root.mem_id:  # == would compare what they are written as
-        yield around
-        around = around.parent
+    ancestor = node.parent
+    while ancestor is not None and ancestor.mem_id != root.mem_id:  # == would compare their HTML
+        yield ancestor
+        ancestor = ancestor.parent
 
 
 def _one_line(text: str) -> str:
-    return _WHITE.sub(" ", text).strip()
+    return _WHITE_SPACE.sub(" ", text).strip()
 
 
 def _editor(root: LexborNode) -> str | None:
     line = root.css_first(".article-editor, .show_author")
-    found = _EDITOR.search(line.text() if line is not None else (root.text() or "")[-200:])
-    return found[1].strip() or None if found else None
+    match = _EDITOR.search(line.text() if line is not None else (root.text() or "")[-200:])
+    return match[1].strip() or None if match else None

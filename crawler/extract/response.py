@@ -13,7 +13,7 @@ from archive.model.article import Article, Page
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
 from crawler.errors import ExtractionError, GoneError, TooLargeError
-from crawler.extract.article import extract, extract_carried, is_whole
+from crawler.extract.article import extract, extract_from_listing, is_complete_page
 from crawler.http.status import of_status, one_line
 
 logger = logging.getLogger("finarchive")
@@ -51,7 +51,7 @@ def _parse(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:
     if entry.withdrawn:
         return Failure(entry.docid, FailureKind.GONE, "the listing says that it was deleted")
     if entry.content is not None:
-        return extract_carried(entry, fetch.at, clean=fetch.rules.clean)
+        return extract_from_listing(entry, fetch.at, clean=fetch.rules.clean)
     if response is None:
         raise ExtractionError("no page was requested, and the listing contains no text")
     if failure := of_status(response.status, entry.docid, header(response, "location")):
@@ -59,7 +59,7 @@ def _parse(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:
     if response.url != entry.url and _redirects_to_front_page(entry.url, response.url):
         return Failure(entry.docid, FailureKind.GONE, f"a redirect to a front page, {one_line(response.url)[:200]}")
     page = page_of(response, fetch.at, max_bytes)
-    if not response.stated_length and not is_whole(page):
+    if not response.stated_length and not is_complete_page(page):
         return Failure(entry.docid, FailureKind.TEMPORARY, "the page ends in the middle")
     return extract(page, entry, clean=fetch.rules.clean)
 

@@ -17,7 +17,7 @@ from archive.model.article import Article, Page
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import layouts
-from crawler.extract.article import extract, is_whole, parse_time
+from crawler.extract.article import extract, is_complete_page, parse_time
 from crawler.extract.charset import decode
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -213,7 +213,7 @@ def test_any_bytes_are_an_article_or_none(body: bytes, wrap: bool, content_type:
     ],
 )
 def test_a_page_is_whole_when_its_end_is_there(tail: bytes, whole: bool) -> None:
-    assert is_whole(page_of(b"<html><body>" + tail)) is whole
+    assert is_complete_page(page_of(b"<html><body>" + tail)) is whole
 
 
 # Times

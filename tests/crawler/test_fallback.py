@@ -186,9 +186,9 @@ def hook(event, arguments):
         touched.append((event, arguments))
 sys.addaudithook(hook)
 sys.dont_write_bytecode = True
-from crawler import unknown
+from crawler.extract import fallback
 assert "trafilatura" not in sys.modules
-found = unknown.find(sys.stdin.read(), {URL!r}, datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC))
+found = fallback.find_article(sys.stdin.read(), {URL!r}, datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC))
 assert not touched, touched
 sys.stdout.write(repr(found))
 """
@@ -210,7 +210,7 @@ def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_
         )
         assert done.returncode == 0, done.stderr
         told.add(done.stdout)
-    assert told == {repr(fallback.find(html, URL, FETCHED))}
+    assert told == {repr(fallback.find_article(html, URL, FETCHED))}
 
 
 def test_commands_start_without_loading_trafilatura() -> None:
