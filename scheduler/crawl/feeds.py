@@ -15,7 +15,7 @@ from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_back
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.progress import FeedProgress
-from scheduler.policy.arrival_rate import EMPTY, first_fetch, learn
+from scheduler.policy.arrival_rate import EMPTY, learn, learn_first_poll
 from scheduler.policy.intervals import weight
 
 logger = logging.getLogger("finarchive")
@@ -136,7 +136,7 @@ class FeedQueue:
         times = [entered for entry in poll.entries if (entered := entry.entered or entry.published)]
         known = self._arrival_rates.get(poll.feed)
         if known is None or known.until is None:
-            learned = first_fetch(times, poll.at)
+            learned = learn_first_poll(times, poll.at)
         else:
             # What lies in a gap was not watched.
             since = max(known.until, seen.gap.end) if seen.gap else known.until
