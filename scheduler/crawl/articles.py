@@ -164,9 +164,8 @@ class ArticleQueue:
     def _put(
         self, entry: Entry, milliseconds: int, *, response: RawResponse | None = None, failure: Failure | None = None
     ) -> None:
-        if (
-            entry.docid not in self._in_flight or entry.docid in self._with_writer
-        ):  # it arrived after the spider was closed
+        # A response may arrive after the spider was closed.
+        if entry.docid not in self._in_flight or entry.docid in self._with_writer:
             return
         pending = self._in_flight[entry.docid]
         feed, filing = self._filing(pending)

@@ -50,7 +50,7 @@ class CrawlObserver:
         """An article was archived."""
 
     def rechecked(self, decision: Decision) -> None:
-        """An archived article was fetched again; a new version is on disk."""
+        """An archived article was fetched again; a new version, if any, is on disk."""
 
     def failed(self, failure: Failure) -> None:
         """An attempt to fetch an article failed."""
@@ -109,9 +109,9 @@ class CrawlContext:
         self.fetcher = self._last_fetcher = fetcher
 
     def suspend_or_raise(self, error: ArchiveError) -> None:
-        """Go on although the index did not take a commit: in a while it may.
+        """Suspend new work after a failed commit, if the error is transient and the policy retries.
 
-        :raises ArchiveError: the error, where it does not pass by itself or nobody waits for it to
+        :raises ArchiveError: ``error``, otherwise
         """
         if not self.policy.retry_forever or not isinstance(error, TRANSIENT_ERRORS):
             raise error
@@ -120,11 +120,11 @@ class CrawlContext:
         self._suspended_until = asyncio.get_running_loop().time() + DISK_RETRY_SECONDS
 
     def suspended(self) -> bool:
-        """Whether nothing new should be begun, because the index took no commit a moment ago."""
+        """Return True for some seconds after a failed commit: no new work should start."""
         return asyncio.get_running_loop().time() < self._suspended_until
 
     def crash(self, error: BaseException) -> None:
-        """Stop: what cannot be recorded must not go on being fetched."""
+        """Stop the engine: fetching must not continue when results cannot be recorded."""
         if self._last_fetcher is None:
             raise error
         self._last_fetcher.crash(error)
