@@ -66,7 +66,7 @@ def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Sto
     for hours in (4, 3):
         poll(store, "feed1", NOW - hours * HOUR, NOW, Failure("feed1", FailureKind.TEMPORARY, "status 502"))
     poll(store, "feed2", NOW - HOUR, NOW - 2 * HOUR)
-    store.commit_backoff(HostBackoff("host2.invalid", NOW + HOUR, 1, stated=True, reason="status 456"))
+    store.commit_backoff(HostBackoff("host2.invalid", NOW + HOUR, 1, from_retry_after=True, reason="status 456"))
 
     feeds = {feed["id"]: feed for feed in home.run("status", "--json").json["feeds"]}
     shown = home.run("status").out
