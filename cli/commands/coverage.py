@@ -13,7 +13,7 @@ from cli.options import json_option, open_index_if_any
 from cli.output import console
 from cli.output.coverage_chart import day_chart, recent_chart
 from scheduler.monitoring.reports import coverage_json, report_coverage
-from scheduler.policy.coverage import read_day
+from scheduler.policy.coverage import parse_day
 
 
 @click.command()
@@ -48,6 +48,6 @@ def _in_the_index(context: CommandContext, store: Store, names: tuple[str, ...])
 
 def _day(text: str, now: datetime) -> date:
     try:
-        return read_day(text, now)
+        return parse_day(text, now)
     except ValueError as error:
         raise CommandError(f"--day {text}: {error}") from error

@@ -19,7 +19,7 @@ from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts import sender
 from scheduler.alerts.message import MAX_NAMED, failed, fresh, may_send, message, sent
 from scheduler.clock import Clock
-from scheduler.crawl.context import CrawlContext
+from scheduler.crawl.context import CrawlContext, CrawlObserver
 
 logger = logging.getLogger("finarchive")
 
@@ -43,7 +43,7 @@ class _AlertChannel:
     news: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to tell
 
 
-class AlertDispatcher:
+class AlertDispatcher(CrawlObserver):
     """The alerts of a run.
 
     :param on_outcome: told of each message: its alert's name, and whether it was taken

@@ -1,4 +1,4 @@
-"""What one run of the program, a one-off errand or the daemon, shares among its parts."""
+"""State shared by the queues of one process: a one-off crawl or the daemon."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from archive.archive import Archive
 from archive.model.article import Revision
@@ -21,130 +20,135 @@ from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
 
 logger = logging.getLogger("finarchive")
 
-# Seconds that a one-off run waits for a host that wants rest. Longer is for the next run, or for the daemon. See D5.
-PATIENCE = 15.0
+# A one-off crawl waits at most this long for a host that is backed off; the next run tries it again. See D5.
+MAX_BACKOFF_WAIT_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunPolicy:
-    """What a one-off errand and the daemon do differently."""
+    """Differences between a one-off crawl and the daemon."""
 
-    tried_before: datetime | None  # articles tried since then are left for the next run; None: whatever is due is due
-    patience: float  # seconds that a resting host is waited for
-    min_retry_delay: timedelta  # before an article is tried again
-    retry_forever: bool  # wait until a full disk has room again, instead of ending
+    tried_before: datetime | None  # skip articles tried since then; None: fetch everything that is due
+    max_backoff_wait: float  # seconds to wait for a host that is backed off; more: skip the host
+    min_retry_delay: timedelta  # before an article that failed is tried again
+    retry_forever: bool  # when the disk is full or the index locked, wait instead of ending
 
 
 def one_off_policy(began: datetime) -> RunPolicy:
-    """The manner of a run that ends: each article is tried once, and a ban is left to the next run."""
-    return RunPolicy(began, PATIENCE, timedelta(0), retry_forever=False)
+    """Policy of a one-off crawl: each article is tried once, and hosts with a long back-off are skipped."""
+    return RunPolicy(began, MAX_BACKOFF_WAIT_SECONDS, timedelta(0), retry_forever=False)
 
 
-# The daemon's. A minute, because it has no next run for which the first retry could be due at once.
+# A minute before the first retry: the daemon has no next run that could do it at once.
 DAEMON_POLICY = RunPolicy(None, math.inf, timedelta(minutes=1), retry_forever=True)
 
 
-class CrawlObserver(Protocol):
-    """Who wants to know what is done."""
+class CrawlObserver:
+    """Receives the results of a crawl. Methods that a subclass does not override do nothing."""
 
     def archived(self, entry: Entry, revision: Revision) -> None:
-        """An article is on the disk."""
+        """An article was archived."""
 
     def rechecked(self, decision: Decision) -> None:
-        """An article that was on the disk already was looked at again; what is new of it is there too."""
+        """An archived article was fetched again; a new version, if any, is on disk."""
 
     def failed(self, failure: Failure) -> None:
-        """An article could not be had."""
+        """An attempt to fetch an article failed."""
 
     def polled(self, poll: Poll) -> None:
         """A feed was polled."""
 
     def changed(self) -> None:
-        """Something has changed that a listener may be waiting for."""
+        """The state of the queues changed."""
 
 
 class CrawlContext:
-    """The archive, the clock, the settings and the spider of a run.
+    """Archive, clock, settings and spider of a process, and its work in progress.
 
-    :param now: the clock, aware
+    :param now: the clock; returns an aware time
     """
 
     def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
-        self.archive, self.store, self.settings, self.now, self.policy = archive, archive.store, settings, now, policy
-        self.fetching: Fetcher | None = None  # the spider that is open
-        self._last_fetching: Fetcher | None = None  # the same, or the one that was: its engine runs
+        self.archive = archive
+        self.store = archive.store
+        self.settings = settings
+        self.now = now
+        self.policy = policy
+        self.fetcher: Fetcher | None = None  # the open spider
+        self._last_fetcher: Fetcher | None = None  # the last open spider: its engine still runs
         self.listeners: list[CrawlObserver] = []
-        self._past_filings = {h.feed: h.filing for h in self.store.feeds.histories().values()}
-        self.under_way = 0  # polls, walks and articles that something is still to come of
-        self._resumes = self._last_outcome = -math.inf  # on the loop's clock
+        self._filings = {h.feed: h.filing for h in self.store.feeds.histories().values()}
+        self.under_way = 0  # polls, backfills and fetches in progress
+        self._suspended_until = -math.inf  # time of the event loop
+        self._last_outcome = -math.inf  # time of the event loop
 
     @property
     def feeds(self) -> list[Feed]:
-        """The feeds that are on, in the order articles are filed by."""
+        """Enabled feeds. An article in several is filed under the first."""
         return [feed for feed in self.settings.feeds if feed.enabled]
 
     @property
     def rules(self) -> ArchiveRules:
-        """How articles are understood and written now."""
+        """Current rules for parsing and writing articles."""
         archive, schedule = self.settings.archive, self.settings.schedule
         clean = archive.body == "clean"
         return ArchiveRules(archive.profile, clean, schedule.recheck, self.policy.min_retry_delay, archive.images)
 
     def filing(self, feed: Feed) -> Filing:
-        """Under what a configured feed files its articles; remembered, for when it is configured no more."""
-        filing = self._past_filings[feed.id] = Filing(feed.categories, feed.author_name)
+        """Return categories and author of a feed's articles; remembered for when the feed is no longer configured."""
+        filing = self._filings[feed.id] = Filing(feed.categories, feed.author_name)
         return filing
 
-    def past_filing(self, feeds: tuple[str, ...]) -> tuple[str, Filing]:
-        """The first of these feeds, which are configured no more, and under what it filed its articles."""
-        past = next(feed for feed in feeds if feed in self._past_filings)
-        return past, self._past_filings[past]
+    def former_filing(self, feeds: tuple[str, ...]) -> tuple[str, Filing]:
+        """Return the first known of ``feeds``, none of which is configured any more, and its filing."""
+        past = next(feed for feed in feeds if feed in self._filings)
+        return past, self._filings[past]
 
-    def open(self, fetching: Fetcher) -> None:
-        """A spider is open."""
-        self.fetching = self._last_fetching = fetching
+    def open(self, fetcher: Fetcher) -> None:
+        """Set the open spider."""
+        self.fetcher = self._last_fetcher = fetcher
 
     def suspend_or_raise(self, error: ArchiveError) -> None:
-        """Go on although the index did not take a commit: in a while it may.
+        """Suspend new work after a failed commit, if the error is transient and the policy retries.
 
-        :raises ArchiveError: the error, where it does not pass by itself or nobody waits for it to
+        :raises ArchiveError: ``error``, otherwise
         """
         if not self.policy.retry_forever or not isinstance(error, TRANSIENT_ERRORS):
             raise error
         if not self.suspended():
             logger.error("index-refuses reason=%r", f"{error}; going on in {DISK_RETRY_SECONDS:.0f} s")
-        self._resumes = asyncio.get_running_loop().time() + DISK_RETRY_SECONDS
+        self._suspended_until = asyncio.get_running_loop().time() + DISK_RETRY_SECONDS
 
     def suspended(self) -> bool:
-        """Whether nothing new should be begun, because the index took no commit a moment ago."""
-        return asyncio.get_running_loop().time() < self._resumes
+        """Return True for some seconds after a failed commit: no new work should start."""
+        return asyncio.get_running_loop().time() < self._suspended_until
 
     def crash(self, error: BaseException) -> None:
-        """Stop: what cannot be recorded must not go on being fetched."""
-        if self._last_fetching is None:
+        """Stop the engine: fetching must not continue when results cannot be recorded."""
+        if self._last_fetcher is None:
             raise error
-        self._last_fetching.crash(error)
+        self._last_fetcher.crash(error)
 
-    def began(self) -> None:
-        """One thing more is under way."""
+    def work_started(self) -> None:
+        """Count one more piece of work in progress."""
         if not self.under_way:
-            self.outcome()
+            self.note_outcome()
         self.under_way += 1
 
-    def ended(self) -> None:
-        """One thing less is."""
+    def work_finished(self) -> None:
+        """Count one less."""
         self.under_way -= 1
-        self.outcome()
+        self.note_outcome()
 
-    def outcome(self) -> None:
-        """Something came of what is under way."""
+    def note_outcome(self) -> None:
+        """Note that the work in progress had a result."""
         self._last_outcome = asyncio.get_running_loop().time()
 
     def quiet_for(self) -> float:
-        """Seconds since the last outcome."""
+        """Return the seconds since the last result."""
         return asyncio.get_running_loop().time() - self._last_outcome
 
-    def tell_change(self) -> None:
-        """Tell the listeners."""
+    def notify_changed(self) -> None:
+        """Notify the observers that something changed."""
         for listener in list(self.listeners):
             listener.changed()

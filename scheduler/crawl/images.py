@@ -1,4 +1,4 @@
-"""Pictures: handed to the spider, brought to the disk, tried again."""
+"""Queue of images: lease to the spider, write to disk, retry."""
 
 from __future__ import annotations
 
@@ -22,132 +22,137 @@ from scheduler.crawl.context import CrawlContext
 
 logger = logging.getLogger("finarchive")
 
-# Answers on their way to the disk, beyond which no picture is asked for: each may have network.max_body bytes.
+# With more responses waiting to be written, no image is leased: each may have network.max_body bytes.
 MAX_QUEUED = 16
 
 
 @dataclass(slots=True)
 class _FetchedImage:
-    picture: QueuedImage
+    image: QueuedImage
     at: datetime
     milliseconds: int
     response: RawResponse | None = None
-    failure: Failure | None = None  # why none came, or none that can be kept
+    failure: Failure | None = None  # why there is no response, or no image in it
 
 
 class ImageQueue:
     """Queue of images to fetch. Gives out none before :meth:`open`, and none unless ``archive.images`` is on."""
 
-    def __init__(self, run: CrawlContext) -> None:
-        self._run, self._images = run, run.store.images
-        self.kept = self.missed = 0  # in this run
-        self._open = False
-        self._chosen: set[str] | None = None  # addresses of those that may be fetched; None: all
-        self._hosts: set[str] = set()  # that pictures may be waiting for
-        self._next_due: datetime | None = None  # of those that are not due yet
+    def __init__(self, context: CrawlContext) -> None:
+        self._context = context
+        self._images = context.store.images
+        self.stored = 0  # in this process
+        self.failures = 0  # in this process
+        self._is_open = False
+        self._chosen: set[str] | None = None  # the only addresses to fetch; None: all
+        self._hosts: set[str] = set()  # hosts that may have due images
+        self._next_due: datetime | None = None  # of images that are not due yet
         self._in_flight: dict[str, QueuedImage] = {}
-        self._item: list[_FetchedImage] = []
+        self._unwritten: list[_FetchedImage] = []
         self._writing: asyncio.Task[None] | None = None
 
     @property
-    def on(self) -> bool:
-        """Whether pictures are kept."""
-        return self._run.settings.archive.images
+    def enabled(self) -> bool:
+        """True if images are archived."""
+        return self._context.settings.archive.images
 
     def open(self, *, all_due: bool) -> None:
-        """Let pictures be fetched from now on.
+        """Start fetching images.
 
-        :param all_due: those of earlier runs too; else only those of the articles that are archived now
+        :param all_due: True: also images from earlier runs; False: only images of articles archived from now on
         """
-        self._open, self._chosen = True, None if all_due else set()
+        self._is_open = True
+        self._chosen = None if all_due else set()
         self.check_due()
 
     def check_due(self) -> None:
-        """Look again which hosts pictures wait for, and have them fetched."""
-        if self._open and self.on and self._run.fetching:
-            now = self._run.now()
+        """Find the hosts with due images, and notify the spider."""
+        if self._is_open and self.enabled and self._context.fetcher:
+            now = self._context.now()
             self._hosts = set(self._images.hosts(now, self._tried_before(now), self._chosen))
             self._next_due = self._images.next_due(now)
-            self._run.fetching.refill()
+            self._context.fetcher.refill()
 
     def tick(self) -> None:
-        """Time has passed: something may have become due."""
-        if self._next_due and self._next_due <= self._run.now():
+        """Called from time to time: fetch what became due."""
+        if self._next_due and self._next_due <= self._context.now():
             self.check_due()
 
-    def expect(self, pictures: Mapping[str, str]) -> None:
-        """These pictures may have come to be wanted.
+    def expect(self, images: Mapping[str, str]) -> None:
+        """Take note of images that may be queued now.
 
-        :param pictures: their hosts, by their addresses
+        :param images: address -> host
         """
         if self._chosen is not None:
-            self._chosen.update(pictures)
-        self._hosts.update(pictures.values())
-        if self._run.fetching:
-            for host in set(pictures.values()):
-                self._run.fetching.refill(host)
+            self._chosen.update(images)
+        self._hosts.update(images.values())
+        if self._context.fetcher:
+            for host in set(images.values()):
+                self._context.fetcher.refill(host)
 
     def waiting(self, began: datetime) -> dict[str, int]:
-        """Hosts that pictures are due from which were not tried since ``began``, and how many."""
-        return self._images.hosts(self._run.now(), began, self._chosen) if self.on else {}
+        """Return the number of due images not tried since ``began``: host -> number."""
+        return self._images.hosts(self._context.now(), began, self._chosen) if self.enabled else {}
 
     @property
     def busy(self) -> bool:
-        """Whether any picture is with the spider or on its way to the disk."""
+        """True if any image is being fetched or written."""
         return bool(self._in_flight)
 
-    # Work
+    # ImageTasks
 
     def hosts(self) -> Iterable[str]:
-        """See Work."""
-        return self._hosts if self._open and self.on else ()
+        """See ImageTasks."""
+        return self._hosts if self._is_open and self.enabled else ()
 
     def lease(self, host: str, most: int) -> list[str]:
-        """See Work."""
-        if not self._open or not self.on or self._run.suspended() or len(self._item) >= MAX_QUEUED:
+        """See ImageTasks."""
+        if not self._is_open or not self.enabled or self._context.suspended() or len(self._unwritten) >= MAX_QUEUED:
             return []
-        now = self._run.now()
-        ours = [url for url, picture in self._in_flight.items() if picture.host == host]
-        taken = self._images.due(host, most, now, self._tried_before(now), in_flight=ours, only=self._chosen)
-        for picture in taken:
-            self._in_flight[picture.url] = picture
-            self._run.began()
-        if not taken and not ours:
+        now = self._context.now()
+        leased = [url for url, image in self._in_flight.items() if image.host == host]
+        taken = self._images.due(host, most, now, self._tried_before(now), in_flight=leased, only=self._chosen)
+        for image in taken:
+            self._in_flight[image.url] = image
+            self._context.work_started()
+        if not taken and not leased:
             self._hosts.discard(host)
             self._next_due = self._images.next_due(now)
-        return [picture.url for picture in taken]
+        return [image.url for image in taken]
 
     def release(self, url: str) -> None:
-        """See Work."""
+        """See ImageTasks."""
         if self._in_flight.pop(url, None):
-            self._run.ended()
-        self._run.tell_change()
+            self._context.work_finished()
+        self._context.notify_changed()
 
     def record_response(self, url: str, response: RawResponse, milliseconds: int) -> None:
-        """See Work."""
+        """See ImageTasks."""
         self._put(url, milliseconds, response=response)
 
     def record_failure(self, url: str, failure: Failure) -> None:
-        """See Work."""
+        """See ImageTasks."""
         self._put(url, 0, failure=failure)
 
     def _put(
         self, url: str, milliseconds: int, *, response: RawResponse | None = None, failure: Failure | None = None
     ) -> None:
-        if url not in self._in_flight:  # it came when all was over
+        if url not in self._in_flight:  # it arrived after the spider was closed
             return
-        self._item.append(_FetchedImage(self._in_flight[url], self._run.now(), milliseconds, response, failure))
+        self._unwritten.append(
+            _FetchedImage(self._in_flight[url], self._context.now(), milliseconds, response, failure)
+        )
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_all())
 
     def release_unfetched(self) -> None:
-        """The spider is closed: what it had not fetched is no longer in hand."""
-        for url in self._in_flight.keys() - {each.picture.url for each in self._item}:
+        """The spider is closed: release the images that it did not fetch."""
+        for url in self._in_flight.keys() - {each.image.url for each in self._unwritten}:
             del self._in_flight[url]
-            self._run.ended()
+            self._context.work_finished()
 
     async def drain(self) -> None:
-        """Bring what has been fetched to the disk."""
+        """Write the fetched images to disk."""
         if self._writing:
             await self._writing
 
@@ -155,77 +160,77 @@ class ImageQueue:
 
     async def _write_all(self) -> None:
         try:
-            while self._item:
-                batch = list(self._item)
+            while self._unwritten:
+                batch = list(self._unwritten)
                 await self._write(batch)
-                was_full = len(self._item) >= MAX_QUEUED
-                del self._item[: len(batch)]
+                was_full = len(self._unwritten) >= MAX_QUEUED
+                del self._unwritten[: len(batch)]
                 for each in batch:
-                    del self._in_flight[each.picture.url]
-                    self._run.ended()
-                if was_full and self._run.fetching:
-                    self._run.fetching.refill()
-                self._run.tell_change()
+                    del self._in_flight[each.image.url]
+                    self._context.work_finished()
+                if was_full and self._context.fetcher:
+                    self._context.fetcher.refill()
+                self._context.notify_changed()
         except Exception as error:
-            self._run.crash(error)
+            self._context.crash(error)
         finally:
             self._writing = None
 
     async def _write(self, batch: Sequence[_FetchedImage]) -> None:
-        """Files, then rows; on a disk that takes nothing, as soon as it does again."""
+        """Write files, then rows; retry while the disk or the index refuses."""
         while True:
             try:
-                kept = await asyncio.to_thread(self._write_files, batch)
-                missed = [self._missed(each, each.failure) for each in batch if each.failure]
-                self._images.commit(kept, missed, self._run.now())
+                stored = await asyncio.to_thread(self._write_files, batch)
+                failed = [self._failed_image(each, each.failure) for each in batch if each.failure]
+                self._images.commit(stored, failed, self._context.now())
             except TRANSIENT_ERRORS as refusal:
-                self._run.suspend_or_raise(refusal)
-                if isinstance(refusal, NotWritableError):  # asking its host again would not mend it soon
+                self._context.suspend_or_raise(refusal)
+                if isinstance(refusal, NotWritableError):  # fetching it again would not help soon
                     for each in batch:
-                        each.failure = each.failure or Failure(each.picture.url, FailureKind.TEMPORARY, str(refusal))
+                        each.failure = each.failure or Failure(each.image.url, FailureKind.TEMPORARY, str(refusal))
                 await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 break
-        self._tell(batch, kept, missed)
+        self._report(batch, stored, failed)
 
     def _write_files(self, batch: Sequence[_FetchedImage]) -> list[StoredImage]:
-        kept, files = [], dict[PurePosixPath, bytes]()
+        stored: list[StoredImage] = []
+        files = dict[PurePosixPath, bytes]()
         for each in batch:
             if each.failure or each.response is None:
                 continue
-            url = each.picture.url
-            image = read_image(url, each.response, each.at, self._run.settings.network.max_body)
+            url = each.image.url
+            image = read_image(url, each.response, each.at, self._context.settings.network.max_body)
             if isinstance(image, Failure):
                 each.failure = image
                 continue
             sha256 = sha256_of(image.data)
-            picture = StoredImage(url, each.at, sha256, image.media_type, len(image.data))
-            files[image_path(sha256, image.media_type)] = image.data  # once, whatever the number of addresses
-            kept.append(picture)
-        self._run.archive.write_images(files)
-        return kept
+            files[image_path(sha256, image.media_type)] = image.data  # one file for all addresses with the same bytes
+            stored.append(StoredImage(url, each.at, sha256, image.media_type, len(image.data)))
+        self._context.archive.write_images(files)
+        return stored
 
-    def _missed(self, answered: _FetchedImage, failure: Failure) -> FailedImage:
-        picture = answered.picture
-        delay = retry_delay(failure.kind, picture.attempts + 1, answered.at - picture.first_seen)
-        due = None if delay is None else answered.at + max(delay, self._run.policy.min_retry_delay)
-        return FailedImage(failure, answered.at, due)
+    def _failed_image(self, fetched: _FetchedImage, failure: Failure) -> FailedImage:
+        image = fetched.image
+        delay = retry_delay(failure.kind, image.attempts + 1, fetched.at - image.first_seen)
+        due = None if delay is None else fetched.at + max(delay, self._context.policy.min_retry_delay)
+        return FailedImage(failure, fetched.at, due)
 
-    def _tell(
-        self, batch: Sequence[_FetchedImage], kept: Sequence[StoredImage], missed: Sequence[FailedImage]
+    def _report(
+        self, batch: Sequence[_FetchedImage], stored: Sequence[StoredImage], failed: Sequence[FailedImage]
     ) -> None:
-        self.kept += len(kept)
-        self.missed += len(missed)
-        took = {each.picture.url: each for each in batch}
-        for picture in kept:
-            milliseconds = took[picture.url].milliseconds
-            logger.info("picture-kept url=%r bytes=%d ms=%d", picture.url, picture.size, milliseconds)
-        for miss in missed:
-            url, what = miss.failure.subject, "failed" if miss.due else "parked"
-            attempt = took[url].picture.attempts + 1
-            logger.warning("picture-%s url=%r attempt=%d reason=%r", what, url, attempt, miss.failure.reason)
-            if miss.due:
-                self._next_due = min(miss.due, self._next_due or miss.due)
+        self.stored += len(stored)
+        self.failures += len(failed)
+        by_url = {each.image.url: each for each in batch}
+        for image in stored:
+            milliseconds = by_url[image.url].milliseconds
+            logger.info("picture-kept url=%r bytes=%d ms=%d", image.url, image.size, milliseconds)
+        for failure in failed:
+            url, what = failure.failure.subject, "failed" if failure.due else "parked"
+            attempt = by_url[url].image.attempts + 1
+            logger.warning("picture-%s url=%r attempt=%d reason=%r", what, url, attempt, failure.failure.reason)
+            if failure.due:
+                self._next_due = min(failure.due, self._next_due or failure.due)
 
     def _tried_before(self, now: datetime) -> datetime:
-        return self._run.policy.tried_before or now
+        return self._context.policy.tried_before or now

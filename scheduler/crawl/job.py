@@ -1,4 +1,4 @@
-"""A one-off errand: poll, or walk through the past; then wait until everything due is archived."""
+"""One crawl: poll or backfill, then wait until everything due is archived."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from datetime import datetime, timedelta
 from archive.files.paths import CHINA
 from archive.index.spans import uncovered
 from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, ListingResult, Poll, Span
+from archive.model.feed import Entry, Failure, ListingResult, Span
 from archive.model.fetch import Decision, Outcome
 from config.model import Feed
 from crawler.paging.backfill import BackfillStep
-from scheduler.crawl.context import PATIENCE
+from scheduler.crawl.context import MAX_BACKOFF_WAIT_SECONDS, CrawlObserver
 from scheduler.crawl.progress import CrawlProgress, CrawlResult, FeedProgress, ImageProgress
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 
-LOOK = 1.0  # seconds without news after which an errand looks for what has become due
+CHECK_INTERVAL_SECONDS = 1.0  # without a change, check for due work this often
 
 
-class CrawlJob:
-    """An errand at a desk: its own, or the daemon's. See D20.
+class CrawlJob(CrawlObserver):
+    """A crawl on a work queue: its own, or the daemon's. See D20.
 
-    :param feeds: to poll; the one to walk through
-    :param limit: the most articles to archive; None for all that are due
-    :param stretch: what to walk through; None to poll
-    :param on_change: called after everything that changes the tally
+    :param feeds: to poll, or the one to backfill
+    :param limit: maximum number of articles to archive; None: all that are due
+    :param stretch: span to backfill; None: poll
+    :param on_change: called after each change of the progress
     """
 
     def __init__(
@@ -39,29 +39,27 @@ class CrawlJob:
         on_change: Callable[[CrawlProgress], None] = lambda progress: None,
     ) -> None:
         self.progress = CrawlProgress({feed.id: FeedProgress(feed.id) for feed in feeds})
-        self._work_queue, self._feeds, self._limit, self._stretch, self._on_change = (
-            work_queue,
-            feeds,
-            limit,
-            stretch,
-            on_change,
-        )
+        self._work_queue = work_queue
+        self._feeds = feeds
+        self._limit = limit
+        self._span = stretch
+        self._on_change = on_change
         self._began = work_queue.run.now()
-        self._pictures_before = (work_queue.images.kept, work_queue.images.missed)
-        self._is_alone = True  # no daemon goes on with what is left
+        self._images_before = (work_queue.images.stored, work_queue.images.failures)
+        self._is_alone = True  # no daemon continues with the rest
         self._changed = asyncio.Event()
 
     async def carry_out(self, *, open_articles: bool = True) -> None:
-        """Do it.
+        """Run until done.
 
-        :param open_articles: nobody fetches articles yet: let them be fetched once the lists are read
+        :param open_articles: True for a process without a daemon: start fetching articles once the lists are read
         """
         self._work_queue.run.listeners.append(self)
         try:
-            if self._stretch is None:
+            if self._span is None:
                 await asyncio.gather(*(self._poll(feed) for feed in self._feeds))
             else:
-                await self._backfill(self._feeds[0], self._stretch)
+                await self._backfill(self._feeds[0], self._span)
             self._is_alone = open_articles
             if open_articles:
                 self._work_queue.open(self._limit)
@@ -73,17 +71,17 @@ class CrawlJob:
             self._work_queue.run.listeners.remove(self)
 
     async def _wait(self) -> None:
-        """Wait until something has changed, or may have become due: nobody else looks at the clock for us."""
+        """Wait for a change; check for due work meanwhile, which no daemon does for this process."""
         try:
-            await asyncio.wait_for(self._changed.wait(), LOOK)
+            await asyncio.wait_for(self._changed.wait(), CHECK_INTERVAL_SECONDS)
         except TimeoutError:
             if self._is_alone and not self._work_queue.busy:
                 self._work_queue.check_due()
 
     def result(self, requests: int, *, interrupted: bool = False) -> CrawlResult:
-        """What came of it.
+        """Return the result.
 
-        :param requests: that were sent meanwhile
+        :param requests: number of requests sent meanwhile
         """
         progress, limit = self.progress, self._limit
         for feed in progress.feeds.values():
@@ -99,47 +97,48 @@ class CrawlJob:
             left=progress.waiting if limit is None or progress.archived < limit else 0,
             resting=tuple(sorted(progress.resting)),
             interrupted=interrupted,
-            pictures=self._pictures(),
+            pictures=self._image_progress(),
         )
 
     # Lists
 
     async def _poll(self, feed: Feed) -> None:
-        self.progress.feeds[feed.id], broken = await self._work_queue.feeds.poll(feed)
-        self.progress.failed += broken
+        self.progress.feeds[feed.id], unreadable = await self._work_queue.feeds.poll(feed)
+        self.progress.failed += unreadable
         self._on_change(self.progress)
 
-    async def _backfill(self, feed: Feed, stretch: Span) -> None:
+    async def _backfill(self, feed: Feed, span: Span) -> None:
         progress, store = self.progress.feeds[feed.id], self._work_queue.run.store
-        # The newest first; what lies before the list's end cannot be had, and is not asked for again.
-        for hole in reversed(uncovered(stretch, store.feeds.spans(feed.id).get(feed.id, []))):
-            oldest_available = self._reach(feed.id)
-            if oldest_available and hole.end <= oldest_available:
+        # Newest first. Time before the oldest article of the list cannot be read, and is not requested again.
+        for gap in reversed(uncovered(span, store.feeds.spans(feed.id).get(feed.id, []))):
+            oldest_available = self._oldest_available(feed.id)
+            if oldest_available and gap.end <= oldest_available:
                 break
-            start = max(hole.start, oldest_available) if oldest_available else hole.start
+            start = max(gap.start, oldest_available) if oldest_available else gap.start
             error = await self._work_queue.feeds.backfill(
-                feed, Span(start, hole.end), self._on_page, must_meet_known=False
+                feed, Span(start, gap.end), self._on_page, must_meet_known=False
             )
-            reached = self._reach(feed.id)
-            if error and (reached is None or reached == oldest_available):  # else that is why: the list has no more
+            reached = self._oldest_available(feed.id)
+            # Not an error if the list turned out to end here.
+            if error and (reached is None or reached == oldest_available):
                 progress.error = error
                 break
-        if (oldest_available := self._reach(feed.id)) and stretch.start < oldest_available:
+        if (oldest_available := self._oldest_available(feed.id)) and span.start < oldest_available:
             progress.oldest_available = f"{oldest_available.astimezone(CHINA):%Y-%m-%d %H:%M}"
         progress.polled = True
         self._on_change(self.progress)
 
-    def _reach(self, feed: str) -> datetime | None:
-        """Where a feed's list ends, if that was seen."""
+    def _oldest_available(self, feed: str) -> datetime | None:
+        """Time of the oldest article in a feed's list, if the end of the list was seen."""
         history = self._work_queue.run.store.feeds.histories().get(feed)
         return history.oldest_available if history else None
 
-    def _on_page(self, step: BackfillStep, seen: ListingResult) -> None:
+    def _on_page(self, step: BackfillStep, result: ListingResult) -> None:
         progress = self.progress.feeds[step.page.feed]
         progress.pages += 1
         progress.listed += len(step.page.entries)
-        progress.new += seen.new
-        self.progress.failed += seen.broken
+        progress.new += result.new
+        self.progress.failed += result.broken
         if step.page.covered:
             self.progress.walking = f"{step.page.covered.start.astimezone(CHINA):%Y-%m-%d %H:%M}"
         self._on_change(self.progress)
@@ -147,73 +146,71 @@ class CrawlJob:
     # Articles
 
     def _is_done(self) -> bool:
-        return self._has_articles() and self._has_pictures()
+        return self._articles_done() and self._images_done()
 
-    def _has_articles(self) -> bool:
+    def _articles_done(self) -> bool:
         if self._limit is not None and self.progress.archived >= self._limit:
             return True
         if self.progress.waiting > 0 and self._work_queue.articles.busy:
             return False
-        return not self._count()  # nothing is in hand: what still waits may not be worth waiting for
+        return not self._count()  # nothing is being fetched: what is due may wait for hosts with a long back-off
 
     def _count(self) -> int:
-        """Count what is due, anew; return how much of it is worth waiting for."""
+        """Count the due articles again; return the number on hosts that are worth waiting for."""
         waiting = self._work_queue.articles.waiting(self._began)
-        self.progress.resting = self._resting(waiting)
+        self.progress.resting = self._skipped_hosts(waiting)
         self.progress.waiting = sum(waiting.values())
         self._on_change(self.progress)
         return sum(number for host, number in waiting.items() if host not in self.progress.resting)
 
-    def _resting(self, hosts: Iterable[str]) -> set[str]:
-        """Those of the hosts that rest for longer than they are waited for."""
-        patience = timedelta(seconds=PATIENCE)
-        return {host for host in hosts if self._work_queue.articles.resting(host) > patience}
+    def _skipped_hosts(self, hosts: Iterable[str]) -> set[str]:
+        """Hosts whose back-off lasts longer than a crawl waits."""
+        max_wait = timedelta(seconds=MAX_BACKOFF_WAIT_SECONDS)
+        return {host for host in hosts if self._work_queue.articles.resting(host) > max_wait}
 
-    # Pictures
+    # Images
 
-    def _has_pictures(self) -> bool:
+    def _images_done(self) -> bool:
         if self._limit is not None and not self._is_alone:
-            return True  # the daemon goes on with them, as with the articles beyond the limit
+            return True  # the daemon continues with them, as with the articles beyond the limit
         if self._work_queue.images.busy:
             return False
         waiting = self._work_queue.images.waiting(self._began)
-        resting = self._resting(waiting)
+        resting = self._skipped_hosts(waiting)
         self.progress.resting |= resting
         return not waiting.keys() - resting
 
-    def _pictures(self) -> ImageProgress | None:
-        pictures, (kept, failed) = self._work_queue.images, self._pictures_before
-        if not pictures.on:
+    def _image_progress(self) -> ImageProgress | None:
+        images = self._work_queue.images
+        stored_before, failed_before = self._images_before
+        if not images.enabled:
             return None
         waiting = self._work_queue.run.store.images.counts().waiting
-        return ImageProgress(pictures.kept - kept, pictures.missed - failed, waiting)
+        return ImageProgress(images.stored - stored_before, images.failures - failed_before, waiting)
 
-    # What others say
+    # CrawlObserver
 
     def archived(self, entry: Entry, revision: Revision) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
         self.progress.archived += 1
         self.progress.waiting -= 1
         self._on_change(self.progress)
 
     def rechecked(self, decision: Decision) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
         self.progress.revised += decision.outcome is Outcome.REVISED
         self.progress.waiting -= 1
         self._on_change(self.progress)
 
     def failed(self, failure: Failure) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
         self.progress.failed += 1
         self.progress.waiting -= 1
         self._on_change(self.progress)
 
-    def polled(self, poll: Poll) -> None:
-        """See Listener."""
-
     def changed(self) -> None:
-        """See Listener."""
-        if (kept := self._work_queue.images.kept - self._pictures_before[0]) != self.progress.pictures:
-            self.progress.pictures = kept
+        """See CrawlObserver."""
+        if (stored := self._work_queue.images.stored - self._images_before[0]) != self.progress.pictures:
+            self.progress.pictures = stored
             self._on_change(self.progress)
         self._changed.set()

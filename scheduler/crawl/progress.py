@@ -1,4 +1,4 @@
-"""What a one-off errand has seen and done so far, and in the end."""
+"""Progress and result of a crawl."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scheduler.exits import Exit
 
 @dataclass(slots=True)
 class FeedProgress:
-    """What was seen of one feed."""
+    """Progress of one feed."""
 
     id: str
     pages: int = 0
@@ -18,12 +18,12 @@ class FeedProgress:
     new: int = 0
     error: str | None = None
     polled: bool = False
-    oldest_available: str | None = None  # the list ends here, later than a walk was to come: China time, in words
+    oldest_available: str | None = None  # the list ends here, within the backfill; China time, for people
 
 
 @dataclass(frozen=True, slots=True)
 class ImageProgress:
-    """What was done about pictures."""
+    """Result for images."""
 
     kept: int
     failed: int
@@ -32,45 +32,45 @@ class ImageProgress:
 
 @dataclass(slots=True)
 class CrawlProgress:
-    """What an errand has done so far."""
+    """Progress so far."""
 
     feeds: dict[str, FeedProgress] = field(default_factory=dict)
     archived: int = 0
     revised: int = 0
     failed: int = 0
-    waiting: int = 0  # articles that are due and not fetched yet
-    resting: set[str] = field(default_factory=set)  # hosts given up on, for they want rest
-    pictures: int = 0  # kept
-    walking: str | None = None  # how far a walk through the past has come, in words
+    waiting: int = 0  # articles that are due and not yet fetched
+    resting: set[str] = field(default_factory=set)  # hosts skipped because of their back-off
+    pictures: int = 0  # images stored
+    walking: str | None = None  # time that a backfill has reached, for people
 
     def as_json(self) -> dict[str, Any]:
-        """As a document to send to another process."""
+        """Return a JSON document for another process."""
         return asdict(self) | {"resting": sorted(self.resting)}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """The reverse of :meth:`as_json`."""
+        """Restore from :meth:`as_json`."""
         feeds = {name: FeedProgress(**feed) for name, feed in document["feeds"].items()}
         return cls(**(document | {"feeds": feeds, "resting": set(document["resting"])}))
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlResult:
-    """What an errand did."""
+    """Result of a crawl."""
 
     feeds: tuple[FeedProgress, ...]
     archived: int
     revised: int
     failed: int
     pending: int  # in the whole archive, afterwards
-    requests: int  # sent meanwhile, robots.txt and redirects included
-    left: int  # articles that were due and were not tried, although no limit kept them from it
-    resting: tuple[str, ...]  # hosts left alone because they want rest
+    requests: int  # sent, including robots.txt and redirects
+    left: int  # due articles that were not tried, other than because of a limit
+    resting: tuple[str, ...]  # hosts skipped because of their back-off
     interrupted: bool = False
-    pictures: ImageProgress | None = None  # None: none are kept
+    pictures: ImageProgress | None = None  # None: images are not archived
 
     def as_json(self) -> dict[str, Any]:
-        """The document that ``crawl --json`` prints."""
+        """Return the document that ``crawl --json`` prints."""
         feeds = [
             {"id": f.id, "pages": f.pages, "listed": f.listed, "new": f.new, "error": f.error} for f in self.feeds
         ]
@@ -79,7 +79,7 @@ class CrawlResult:
         return {"feeds": feeds} | {name: getattr(self, name) for name in names} | pictures
 
     def exit_status(self) -> Exit:
-        """The exit status that says the same in one number."""
+        """Return the exit status."""
         errors = [feed for feed in self.feeds if feed.error]
         if self.interrupted:
             return Exit.INTERRUPTED
@@ -88,12 +88,12 @@ class CrawlResult:
         return Exit.SOME_FAILED if self.failed or self.left or errors else Exit.DONE
 
     def whole(self) -> dict[str, Any]:
-        """As a document to send to another process, with what :meth:`as_json` leaves out."""
+        """Return a JSON document for another process: all fields, also those that :meth:`as_json` omits."""
         return asdict(self)
 
     @classmethod
     def from_whole(cls, document: dict[str, Any]) -> Self:
-        """The reverse of :meth:`whole`."""
+        """Restore from :meth:`whole`."""
         feeds = tuple(FeedProgress(**feed) for feed in document["feeds"])
         pictures = ImageProgress(**document["pictures"]) if document.get("pictures") else None
         return cls(**(document | {"feeds": feeds, "resting": tuple(document["resting"]), "pictures": pictures}))

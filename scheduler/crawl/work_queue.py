@@ -1,4 +1,4 @@
-"""The desk: a :class:`~crawler.interfaces.WorkQueue`, done with an archive."""
+"""A :class:`~crawler.interfaces.WorkQueue` backed by an archive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scheduler.crawl.images import ImageQueue
 
 
 class ArchiveWorkQueue:
-    """Between the spider and the archive: what is to be done, and what came of it."""
+    """Gives work from the archive to the spider, and writes the results to the archive."""
 
     def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
         self.run = CrawlContext(archive, settings, now, policy)
@@ -24,46 +24,46 @@ class ArchiveWorkQueue:
         self.feeds = FeedQueue(self.run, self.articles.expect)
 
     def open(self, limit: int | None = None) -> None:
-        """Let articles be fetched from now on, and their pictures.
+        """Start fetching articles and their images.
 
-        :param limit: the most articles to archive, and then no pictures but theirs; None for all
+        :param limit: maximum number of articles to archive, and only their images; None: everything that is due
         """
         self.images.open(all_due=limit is None)
         self.articles.open(limit)
 
     def check_due(self) -> None:
-        """Look again what is due."""
+        """Check the archive for due work."""
         self.articles.check_due()
         self.images.check_due()
 
     @property
     def busy(self) -> bool:
-        """Whether anything is with the spider or on its way to the disk."""
+        """True if anything is being fetched or written."""
         return self.articles.busy or self.images.busy
 
     def tick(self) -> None:
-        """Time has passed: something may have become due."""
+        """Called from time to time: fetch what became due."""
         self.articles.tick()
         self.images.tick()
 
     def reconfigure(self, settings: Settings) -> None:
-        """Go on under other settings."""
+        """Apply new settings."""
         self.run.settings = settings
         self.articles.backoffs.first_delay = settings.network.rest
 
     def spider_opened(self, fetcher: Fetcher) -> None:
-        """See Work."""
+        """See WorkQueue."""
         self.run.open(fetcher)
         self.feeds.resend()
         self.check_due()
 
     def spider_closed(self) -> None:
-        """See Work."""
-        self.run.fetching = None
+        """See WorkQueue."""
+        self.run.fetcher = None
         self.articles.release_unfetched()
         self.images.release_unfetched()
 
     async def drain(self) -> None:
-        """See Work."""
+        """See WorkQueue."""
         await self.articles.drain()
         await self.images.drain()

@@ -29,7 +29,7 @@ from pipeline.recovery import recover
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.clock import Clock, Watch
-from scheduler.crawl.context import DAEMON_POLICY
+from scheduler.crawl.context import DAEMON_POLICY, CrawlObserver
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
@@ -65,7 +65,7 @@ class Environment:
         return cls(Clock(), Notifier.from_environment(os.environ), watchdog_interval(os.environ, os.getpid()))
 
 
-class Daemon:
+class Daemon(CrawlObserver):
     """The daemon over an archive.
 
     :param load: reads the configuration again; raises ConfigError

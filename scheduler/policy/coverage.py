@@ -1,7 +1,7 @@
-"""How much of each day a feed's list is known complete. Pure.
+"""How much of each day of a feed is known to be complete. Pure.
 
-Days are China's, as in the folders. What is known are the spans of the ledger, less its open gaps; all else is open:
-what nobody has read yet, what a poll has jumped over, what lies before the feed's record begins.
+Days are in China time, as in the folders. Known are the spans of the feed less its open gaps. All other time is open:
+time that nobody has read yet, time that a poll skipped, time before the record of the feed begins.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from archive.files.paths import CHINA
 from archive.index.spans import merged, uncovered, without
 from archive.model.feed import Gap, Span
 
-RECENT = 14  # days that are shown unasked: two weeks show a weekly pattern, and fit a line of a terminal
-FIRST_DAY = date(1990, 1, 1)  # the web is no older, and times before year 1 cannot be told
+RECENT_DAYS = 14  # shown by default: two weeks show a weekly pattern and fit a line of a terminal
+FIRST_DAY = date(1990, 1, 1)  # the web is not older, and times before year 1 are out of range
 _NOTHING = timedelta(0)
 _HOUR = timedelta(hours=1)
-# Parts of one that a share is told in. Finer than anybody reads, coarse enough for a tidy number.
+# Resolution of a share: finer than anybody reads, coarse enough for a short number.
 _STEPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageState:
-    """What is known of one stretch of a feed's time."""
+    """Coverage of one span of a feed's time."""
 
-    stretch: Span  # the one that is judged; of no length when it has not begun
-    open: tuple[Span, ...]  # what of it is not known, the oldest first
-    begin: datetime | None  # where the feed's whole record begins; None: there is none
+    span: Span  # empty when it has not begun
+    open: tuple[Span, ...]  # the parts that are not known, oldest first
+    begin: datetime | None  # when the feed's record begins; None: there is no record
 
     @property
     def length(self) -> timedelta:
-        """Of the stretch."""
-        return self.stretch.end - self.stretch.start
+        """Length of the span."""
+        return self.span.end - self.span.start
 
     @property
     def known(self) -> timedelta:
-        """How much of the stretch is known complete."""
-        return self.length - sum((hole.end - hole.start for hole in self.open), _NOTHING)
+        """How much of the span is known to be complete."""
+        return self.length - sum((gap.end - gap.start for gap in self.open), _NOTHING)
 
     @property
     def share(self) -> float:
-        """How much of the stretch is known complete, 0 to 1; rounded, but to 1 only when nothing is open.
+        """Share of the span that is known to be complete, 0 to 1.
 
-        Nor to 0 when something is known. Of a stretch that has not begun everything is known.
+        Rounded, but 1 only when nothing is open and 0 only when nothing is known. A span that has not begun is 1.
         """
         if not self.open:
             return 1.0
@@ -53,22 +53,22 @@ class CoverageState:
 
     @property
     def before(self) -> bool:
-        """Does the stretch end before the feed's record begins?"""
-        return self.begin is None or self.stretch.end <= self.begin
+        """True if the span ends before the feed's record begins."""
+        return self.begin is None or self.span.end <= self.begin
 
     def hours(self) -> list[CoverageState]:
-        """The 24 hours of the day that this is the cover of."""
-        starts = [self.stretch.start + number * _HOUR for number in range(24)]
-        return [self._part(_until(self.stretch.end, Span(start, start + _HOUR))) for start in starts]
+        """Coverage of each of the 24 hours, if the span is a day."""
+        starts = [self.span.start + number * _HOUR for number in range(24)]
+        return [self._clipped(_until(self.span.end, Span(start, start + _HOUR))) for start in starts]
 
-    def _part(self, stretch: Span) -> CoverageState:
-        clipped = (Span(max(h.start, stretch.start), min(h.end, stretch.end)) for h in self.open)
-        return CoverageState(stretch, tuple(hole for hole in clipped if hole.start < hole.end), self.begin)
+    def _clipped(self, span: Span) -> CoverageState:
+        clipped = (Span(max(gap.start, span.start), min(gap.end, span.end)) for gap in self.open)
+        return CoverageState(span, tuple(gap for gap in clipped if gap.start < gap.end), self.begin)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedDay:
-    """What is known of one day of a feed."""
+    """Coverage of one day of a feed."""
 
     feed: str
     day: date  # in China
@@ -82,13 +82,13 @@ def coverage(
     days: Sequence[date],
     now: datetime,
 ) -> list[FeedDay]:
-    """What is known of these days of these feeds: the first feed's days first, days in the order given.
+    """Return the coverage of ``days`` for each feed, ordered by feed, then day, as given.
 
-    :param spans: feed -> what is known complete
-    :param gaps: stretches that are open, whatever the spans say
-    :param now: the present day is judged up to here
+    :param spans: feed -> spans known to be complete
+    :param gaps: open, whatever the spans say
+    :param now: end of the part of the present day that counts
     """
-    stretches = {day: _until(now, day_span(day)) for day in days}
+    day_spans = {day: _until(now, day_span(day)) for day in days}
     found = []
     for feed in feeds:
         open_gaps = [Span(gap.start, gap.end) for gap in gaps if gap.feed == feed]
@@ -96,28 +96,28 @@ def coverage(
         begin = min((span.start for span in [*known, *open_gaps]), default=None)
         for gap in open_gaps:
             known = without(known, gap)
-        for day, stretch in stretches.items():
-            # A hole of no length is a stretch that has not begun.
-            found_open = tuple(hole for hole in uncovered(stretch, known) if hole.start < hole.end)
-            found.append(FeedDay(feed, day, CoverageState(stretch, found_open, begin)))
+        for day, span in day_spans.items():
+            # An empty gap is a span that has not begun.
+            open_spans = tuple(gap for gap in uncovered(span, known) if gap.start < gap.end)
+            found.append(FeedDay(feed, day, CoverageState(span, open_spans, begin)))
     return found
 
 
 def day_span(day: date) -> Span:
-    """A whole day in China."""
+    """Return the span of a day in China time."""
     start = datetime.combine(day, time(), CHINA).astimezone(UTC)
     return Span(start, start + 24 * _HOUR)
 
 
 def today(now: datetime) -> date:
-    """The present day in China."""
+    """Return the present day in China."""
     return now.astimezone(CHINA).date()
 
 
-def read_day(text: str, now: datetime) -> date:
-    """A day in China that has begun, written like 2026-09-30.
+def parse_day(text: str, now: datetime) -> date:
+    """Parse a day in China that has begun, written like 2026-09-30.
 
-    :raises ValueError: with words that say what is wrong
+    :raises ValueError: with a message for people
     """
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=CHINA).date()
@@ -131,12 +131,12 @@ def read_day(text: str, now: datetime) -> date:
 
 
 def recent_days(spans: Iterable[Sequence[Span]], now: datetime) -> list[date]:
-    """The last days, the present one last: :data:`RECENT`, or fewer when no record goes back so far."""
+    """Return the last :data:`RECENT_DAYS` days, the present one last; fewer when the records begin later."""
     last = today(now)
-    begin = min((span.start for of_feed in spans for span in of_feed), default=now)
-    first = min(max(today(begin), last - timedelta(days=RECENT - 1)), last)
+    begin = min((span.start for feed_spans in spans for span in feed_spans), default=now)
+    first = min(max(today(begin), last - timedelta(days=RECENT_DAYS - 1)), last)
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _until(now: datetime, stretch: Span) -> Span:
-    return Span(stretch.start, max(stretch.start, min(stretch.end, now)))
+def _until(now: datetime, span: Span) -> Span:
+    return Span(span.start, max(span.start, min(span.end, now)))

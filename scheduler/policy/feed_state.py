@@ -1,6 +1,6 @@
-"""How a feed is doing and why, and what can be done about a gap. Pure.
+"""The state of a feed with its reason, and how to close a gap. Pure.
 
-Reasons are for people: what is wrong, and what is being done about it or can be.
+Reasons are texts for people: what is wrong, and what the program does or the user can do about it.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Gap, HostBackoff
 from scheduler.policy.intervals import Silence, find_silence
 
-# Without a poll for so long a record is stale, however its list is doing. Who crawls by hand may skip a weekend.
-NEGLECT = timedelta(days=3)
+# Without a poll for this long the state is stale, whatever the list does. Users who crawl by hand may skip a weekend.
+MAX_POLL_AGE = timedelta(days=3)
 
-_BY_ITSELF = "the daemon asks again by itself, finarchive crawl does at once"
-_MENDS = {
-    FailureKind.TEMPORARY: _BY_ITSELF,
-    FailureKind.BLOCKED: _BY_ITSELF,
-    FailureKind.GONE: "the list may have moved: check its address in the configuration; " + _BY_ITSELF,
-    FailureKind.REFUSED: "not asked, by a rule of ours: see [network] and the feed in the configuration",
-    FailureKind.UNREADABLE: "an error page passes; a list in a new form, or a wrong address, does not; " + _BY_ITSELF,
+_RETRIED = "the daemon polls it again, finarchive crawl does so at once"
+_REMEDIES = {
+    FailureKind.TEMPORARY: _RETRIED,
+    FailureKind.BLOCKED: _RETRIED,
+    FailureKind.GONE: "the list may have moved: check its address in the configuration; " + _RETRIED,
+    FailureKind.REFUSED: "not requested, by a rule of this program: see [network] and the feed in the configuration",
+    FailureKind.UNREADABLE: "an error page passes; a new list format or a wrong address does not; " + _RETRIED,
 }
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """How a feed is doing."""
+    """State of a feed."""
 
     state: str  # ok, stale, failing, blocked, new
-    reason: str  # in words: why, and what is done or to be done about it
-    since: datetime | None = None  # when that began; None: not known, or nothing did
+    reason: str  # for people: the cause, and what is done or to do about it
+    since: datetime | None = None  # when the state began; None: unknown, or nothing is wrong
 
 
 @dataclass(frozen=True, slots=True)
 class OpenGap:
-    """A gap, and how it can be closed."""
+    """A gap and how to close it."""
 
     gap: Gap
-    command: str | None  # that closes it, as far as it can be; None: it cannot be closed
-    why_not: str | None  # what keeps it from being closed, or from being closed whole
+    command: str | None  # closes as much of it as possible; None: it cannot be closed
+    why_not: str | None  # why it cannot be closed, or not completely
 
 
 def decide(
@@ -53,18 +53,18 @@ def decide(
     *,
     listed: bool,
 ) -> FeedState:
-    """How a feed is doing.
+    """Return the state of a feed.
 
     :param backoff: of the host of its list
     :param base: its configured interval, see :class:`~scheduler.policy.intervals.Pace`
-    :param listed: whether it has ever listed an article
+    :param listed: True if it ever listed an article
     """
-    resting = backoff if backoff and backoff.until > now else None
+    active = backoff if backoff and backoff.until > now else None
     if history is None or history.last_poll is None:
         return FeedState("new", "never polled; the daemon does so when it runs, finarchive crawl does at once")
-    if history.error or resting:
-        return _trouble(history, resting)
-    if now - history.last_poll >= NEGLECT:
+    if history.error or active:
+        return _failing(history, active)
+    if now - history.last_poll >= MAX_POLL_AGE:
         text = (
             f"not polled for {_age(now - history.last_poll)}: is the daemon running? finarchive crawl polls it once"
         )
@@ -80,42 +80,44 @@ def decide(
 
 
 def close_gap(gap: Gap, oldest_available: datetime | None, *, reads: bool) -> OpenGap:
-    """How a gap can be closed.
+    """Return how to close a gap.
 
-    :param oldest_available: where the feed's list ends, if that was seen
-    :param reads: whether the feed is configured and on
+    :param oldest_available: time of the oldest article in the feed's list, if the end of the list was seen
+    :param reads: True if the feed is configured and enabled
     """
     if not reads:
         return OpenGap(gap, None, f"the feed {gap.feed} is off or no longer configured")
     if oldest_available is None or oldest_available <= gap.start:
-        return OpenGap(gap, _backfill(gap.feed, gap.start, gap.end), None)
-    reach = f"the list reaches back to {_local(oldest_available)} only: what is older cannot be had from it"
-    return OpenGap(gap, _backfill(gap.feed, oldest_available, gap.end) if oldest_available < gap.end else None, reach)
+        return OpenGap(gap, _backfill_command(gap.feed, gap.start, gap.end), None)
+    reason = f"the list reaches back to {_local(oldest_available)} only: it no longer has older articles"
+    return OpenGap(
+        gap, _backfill_command(gap.feed, oldest_available, gap.end) if oldest_available < gap.end else None, reason
+    )
 
 
-def _trouble(history: FeedHistory, resting: HostBackoff | None) -> FeedState:
-    """Its host rests, or its last poll broke off."""
-    kind = resting.kind if resting else history.kind
+def _failing(history: FeedHistory, backoff: HostBackoff | None) -> FeedState:
+    """State of a feed whose host is backed off or whose last poll failed."""
+    kind = backoff.kind if backoff else history.kind
     state = "blocked" if kind is FailureKind.BLOCKED else "failing"
-    told = history.error
-    if resting and (not told or resting.host in told):  # a poll that was not even sent: it only says so
-        told = resting.reason
-    if resting:
-        mend = f"{resting.host} is left alone until {_local(resting.until)} and then asked again by itself"
+    cause = history.error
+    if backoff and (not cause or backoff.host in cause):  # the poll was not sent because of the back-off
+        cause = backoff.reason
+    if backoff:
+        remedy = f"{backoff.host} is backed off until {_local(backoff.until)}, and then polled again"
     else:
-        mend = _MENDS[kind or FailureKind.TEMPORARY]
-    return FeedState(state, f"{told}; {mend}", history.failing_since)
+        remedy = _REMEDIES[kind or FailureKind.TEMPORARY]
+    return FeedState(state, f"{cause}; {remedy}", history.failing_since)
 
 
 def _dead(silence: Silence) -> str:
-    told = f"it answers, but its newest article was {_age(silence.age)} old when it last did"
+    cause = f"it answers, but its newest article was {_age(silence.age)} old when it last did"
     if silence.missing is not None:
-        told += f", and by its own rhythm some {silence.missing:,.0f} should have come since"
-    return f"{told}: the list may have moved, check its address; it is polled on"
+        cause += f", and at its usual rate some {silence.missing:,.0f} should have arrived since"
+    return f"{cause}: the list may have moved, check its address; polling continues"
 
 
-def _backfill(feed: str, start: datetime, end: datetime) -> str:
-    # Whole minutes around the gap: easier to read and to type, and reading a minute more harms nothing.
+def _backfill_command(feed: str, start: datetime, end: datetime) -> str:
+    # Whole minutes around the gap: easier to read and to type, and reading one more minute does no harm.
     first, last = start.astimezone(CHINA).replace(second=0, microsecond=0), end.astimezone(CHINA)
     if last.second or last.microsecond:
         last = last.replace(second=0, microsecond=0) + _MINUTE

@@ -202,7 +202,7 @@ def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, mocksite: Moc
         "nowhere": "failing",
     }
     assert "127.0.1 refused the connection" in told["away"]["reason"]
-    assert "127.0.1 is left alone until " in told["away"]["reason"]
+    assert "127.0.1 is backed off until " in told["away"]["reason"]
     assert "the name no-such-host.invalid could not be resolved: is there a network?" in told["nowhere"]["reason"]
     assert (after["well"]["state"], after["away"]["state"]) == ("ok", "ok")
 

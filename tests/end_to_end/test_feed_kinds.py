@@ -241,7 +241,7 @@ def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, 
     assert (gap["from"], gap["to"]) == (start.isoformat(), end.isoformat())
     outcome = home.run("backfill", "it", "--from", start.isoformat(), "--to", end.isoformat())
     assert "reaches back" in outcome.out + outcome.err
-    assert "cannot be had" in home.run("status").out
+    assert "no longer has older articles" in home.run("status").out
 
 
 @pytest.mark.parametrize(("kind", "path"), [("live", LIVE), ("column", COLUMN), ("usstock", USSTOCK), ("rss", RSS)])

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate
-from scheduler.policy.arrival_rate import EMPTY, WANTED, expected, first_fetch, interval, is_known, learn, time_of
+from scheduler.policy.arrival_rate import (
+    ARTICLES_PER_POLL,
+    EMPTY,
+    expected,
+    expected_time,
+    interval,
+    is_known,
+    learn,
+    learn_first_poll,
+)
 
 BASE = timedelta(minutes=5)  # half an article in it: six an hour
 SECOND, MINUTE, HOUR, DAY, WEEK = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400, 604_800))
@@ -152,7 +161,7 @@ def test_a_clock_that_was_set_back_teaches_nothing_but_the_new_time(back: timede
 def test_a_first_list_is_a_record_of_when_its_articles_came(
     name: str, times: list[datetime], an_hour: float | None, known: bool
 ) -> None:
-    arrival_rate = first_fetch(times, at(2, 12))
+    arrival_rate = learn_first_poll(times, at(2, 12))
     assert arrival_rate.until == at(2, 12)
     assert is_known(arrival_rate) is known
     if an_hour is None:
@@ -163,7 +172,7 @@ def test_a_first_list_is_a_record_of_when_its_articles_came(
 
 def test_articles_of_the_future_are_no_part_of_a_first_look() -> None:
     times = even(at(2, 10), at(2, 12), 80)
-    assert first_fetch([*times, at(30, 0)], at(2, 12)) == first_fetch(times, at(2, 12))
+    assert learn_first_poll([*times, at(30, 0)], at(2, 12)) == learn_first_poll(times, at(2, 12))
 
 
 # -- what is to be expected ---------------------------------------------------------------------------------------
@@ -171,8 +180,8 @@ def test_articles_of_the_future_are_no_part_of_a_first_look() -> None:
 
 @pytest.mark.parametrize("base", [SECOND, BASE, HOUR, DAY])
 def test_while_nothing_is_known_one_poll_at_the_configured_interval_is_taken_for_right(base: timedelta) -> None:
-    assert expected(EMPTY, MONDAY, MONDAY + base, base) == pytest.approx(WANTED)
-    assert time_of(EMPTY, MONDAY, WANTED, base) - MONDAY == pytest.approx(base, abs=SECOND / 1000)
+    assert expected(EMPTY, MONDAY, MONDAY + base, base) == pytest.approx(ARTICLES_PER_POLL)
+    assert expected_time(EMPTY, MONDAY, ARTICLES_PER_POLL, base) - MONDAY == pytest.approx(base, abs=SECOND / 1000)
 
 
 def test_after_a_week_an_office_feed_is_expected_in_office_hours() -> None:
@@ -184,7 +193,11 @@ def test_after_a_week_an_office_feed_is_expected_in_office_hours() -> None:
     assert expected(office(6), at(49, 17), at(50, 8), BASE) < 3, "and less after six"
     # The next poll of a quiet night comes soon after nine, whenever the last one was.
     for minutes in (50, 30, 10, 1):
-        assert at(7, 9) < time_of(arrival_rate, at(7, 9) - minutes * MINUTE, WANTED, BASE) < at(7, 9) + MINUTE
+        assert (
+            at(7, 9)
+            < expected_time(arrival_rate, at(7, 9) - minutes * MINUTE, ARTICLES_PER_POLL, BASE)
+            < at(7, 9) + MINUTE
+        )
 
 
 def test_hours_never_watched_lean_on_those_that_were() -> None:
@@ -203,8 +216,8 @@ def test_the_one_busy_hour_of_a_feed_with_few_articles_is_found() -> None:
     arrival_rate = replace(EMPTY, until=MONDAY)
     for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
         arrival_rate = learn(arrival_rate, arrival_rate.until or MONDAY, at(day, 10), [at(day, 9.3), at(day, 9.6)])
-    assert interval(arrival_rate, at(14, 9), WANTED, BASE) < 20 * MINUTE
-    assert interval(arrival_rate, at(14, 14), WANTED, BASE) > 4 * HOUR
+    assert interval(arrival_rate, at(14, 9), ARTICLES_PER_POLL, BASE) < 20 * MINUTE
+    assert interval(arrival_rate, at(14, 14), ARTICLES_PER_POLL, BASE) > 4 * HOUR
 
 
 @settings(deadline=None)
@@ -224,7 +237,7 @@ def test_what_is_expected_adds_up_and_weeks_at_once_are_as_hour_by_hour(
 def test_the_time_of_a_number_is_when_that_number_is_expected(
     arrival_rate: ArrivalRate, start: datetime, number: float
 ) -> None:
-    found = time_of(arrival_rate, start, number, BASE)
+    found = expected_time(arrival_rate, start, number, BASE)
     assert start <= found <= start + 52 * WEEK
     if found < start + 52 * WEEK:
         assert expected(arrival_rate, start, found, BASE) == pytest.approx(number, rel=1e-5, abs=1e-3)
@@ -236,7 +249,7 @@ def test_the_time_of_a_number_is_when_that_number_is_expected(
 @given(arrival_rates, starts, numbers, numbers)
 def test_more_is_not_to_be_had_sooner(arrival_rate: ArrivalRate, start: datetime, one: float, other: float) -> None:
     less, more = sorted((one, other))
-    assert time_of(arrival_rate, start, less, BASE) <= time_of(arrival_rate, start, more, BASE)
+    assert expected_time(arrival_rate, start, less, BASE) <= expected_time(arrival_rate, start, more, BASE)
     assert interval(arrival_rate, start, less, BASE) <= interval(arrival_rate, start, more, BASE)
 
 
@@ -247,7 +260,7 @@ def test_more_articles_never_make_the_interval_longer(
 ) -> None:
     def then(times: Iterable[datetime]) -> timedelta:
         learned = learn(arrival_rate, start, start + 13 * DAY, times)
-        return interval(learned, start + 13 * DAY + after, WANTED, BASE)
+        return interval(learned, start + 13 * DAY + after, ARTICLES_PER_POLL, BASE)
 
     times = [start + arrival for arrival in arrivals]
     assert then(times) <= then(times[1:]) + SECOND / 1000
@@ -263,4 +276,4 @@ def test_more_articles_never_make_the_interval_longer(
     ],
 )
 def test_the_interval_follows_the_edges_of_the_day(since: datetime, least: timedelta, most: timedelta) -> None:
-    assert least <= interval(office(3), since, WANTED, BASE) <= most
+    assert least <= interval(office(3), since, ARTICLES_PER_POLL, BASE) <= most

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from archive.files.paths import CHINA
 from archive.model.feed import Gap, Span
-from scheduler.policy.coverage import RECENT, CoverageState, coverage, day_span, read_day, recent_days, today
+from scheduler.policy.coverage import RECENT_DAYS, CoverageState, coverage, day_span, parse_day, recent_days, today
 
 DAY = date(2026, 9, 28)
 START = datetime(2026, 9, 27, 16, tzinfo=UTC)  # midnight in China
@@ -117,7 +117,9 @@ def test_a_day_is_one_in_china() -> None:
 @pytest.mark.parametrize(
     ("begin", "first", "number"),
     [
-        pytest.param(at(0) - timedelta(days=90), DAY - timedelta(days=RECENT - 1), RECENT, id="a long record"),
+        pytest.param(
+            at(0) - timedelta(days=90), DAY - timedelta(days=RECENT_DAYS - 1), RECENT_DAYS, id="a long record"
+        ),
         pytest.param(at(-1), DAY - timedelta(days=1), 2, id="since yesterday"),
         pytest.param(at(5), DAY, 1, id="since today"),
         pytest.param(at(5000), DAY, 1, id="a record of the future: the clock was set back"),
@@ -135,8 +137,8 @@ def test_recent_days_go_back_two_weeks_or_to_the_first_record(
 
 
 def test_a_day_is_written_as_in_the_folders() -> None:
-    assert read_day("2026-09-28", at(1)) == DAY
-    assert read_day("1990-01-01", at(1)) == date(1990, 1, 1)
+    assert parse_day("2026-09-28", at(1)) == DAY
+    assert parse_day("1990-01-01", at(1)) == date(1990, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +146,13 @@ def test_a_day_is_written_as_in_the_folders() -> None:
 )
 def test_what_is_no_day_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="there is no such day; write it like 2026-09-30"):
-        read_day(text, at(1))
+        parse_day(text, at(1))
 
 
 @pytest.mark.parametrize("text", ["2026-09-29", "9999-12-31", "0001-01-01", "1989-12-31"])
 def test_days_to_come_and_days_before_the_web_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be from 1990-01-01 to 2026-09-28, the present day in China"):
-        read_day(text, at(1439))
+        parse_day(text, at(1439))
 
 
 minutes = st.integers(-200, 1700)

@@ -9,7 +9,7 @@ import pytest
 
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Filing, Gap, HostBackoff
 from scheduler.policy.arrival_rate import EMPTY
-from scheduler.policy.feed_state import NEGLECT, close_gap, decide
+from scheduler.policy.feed_state import MAX_POLL_AGE, close_gap, decide
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -33,10 +33,10 @@ UNREADABLE, BANNED = (
     failing(FailureKind.BLOCKED, "status 456"),
 )
 WALKED = replace(FINE, last_poll=None, last_success=None)
-LEFT, DEAD = replace(FINE, last_poll=NOW - NEGLECT), replace(FINE, newest=NOW - 12 * HOUR)
+LEFT, DEAD = replace(FINE, last_poll=NOW - MAX_POLL_AGE), replace(FINE, newest=NOW - 12 * HOUR)
 OLD = replace(FINE, newest=NOW - 4 * DAY)
 FAILING, BLOCKED = ("failing", NOW - 5 * HOUR), ("blocked", NOW - 5 * HOUR)
-UNTIL = "feed.cn is left alone until 2026-09-30 11:00 China time and then asked again by itself"
+UNTIL = "feed.cn is backed off until 2026-09-30 11:00 China time, and then polled again"
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ UNTIL = "feed.cn is left alone until 2026-09-30 11:00 China time and then asked 
         pytest.param(FINE, None, EMPTY, ("ok", None), ["polled without a fault"], id="fine"),
         pytest.param(
             TIMED_OUT, None, EMPTY, FAILING,
-            ["timed out", "asks again by itself", "finarchive crawl"], id="a failure that passes",
+            ["timed out", "polls it again", "finarchive crawl"], id="a failure that passes",
         ),
         pytest.param(GONE, None, EMPTY, FAILING, ["status 404", "check its address"], id="gone"),
         pytest.param(REFUSED, None, EMPTY, FAILING, ["robots.txt", "[network]"], id="our refusal"),
         pytest.param(
             UNREADABLE, None, EMPTY, FAILING, ["HTML", "an error page passes"], id="no list",
         ),
-        pytest.param(BANNED, None, EMPTY, BLOCKED, ["456", "asks again by itself"], id="refused"),
+        pytest.param(BANNED, None, EMPTY, BLOCKED, ["456", "polls it again"], id="refused"),
         pytest.param(BANNED, BAN, EMPTY, BLOCKED, ["status 456", UNTIL], id="refused and resting"),
         pytest.param(TIMED_OUT, BAN, EMPTY, BLOCKED, ["timed out", UNTIL], id="its host is resting"),
         pytest.param(FINE, BAN, EMPTY, ("blocked", None), ["status 456", UNTIL], id="another feed was refused"),
@@ -73,7 +73,7 @@ UNTIL = "feed.cn is left alone until 2026-09-30 11:00 China time and then asked 
         ),
         pytest.param(OLD, None, RARE, ("ok", None), [], id="one that brings few"),
         pytest.param(
-            LEFT, None, EMPTY, ("stale", NOW - NEGLECT),
+            LEFT, None, EMPTY, ("stale", NOW - MAX_POLL_AGE),
             ["not polled for 3 days", "is the daemon running"], id="left",
         ),
     ],

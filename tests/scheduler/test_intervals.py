@@ -17,11 +17,11 @@ from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind
 from config.model import Feed, ScheduleSettings
 from pipeline.retry import retry_delay
-from scheduler.policy.arrival_rate import EMPTY, first_fetch, learn
+from scheduler.policy.arrival_rate import EMPTY, learn, learn_first_poll
 from scheduler.policy.intervals import Pace, Silence, find_silence, next_poll, pace, weight
 
 SECOND, MINUTE, HOUR, DAY, WEEK = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400, 604_800))
-PACE = Pace(least=MINUTE, most=HOUR, base=5 * MINUTE)
+PACE = Pace(min_interval=MINUTE, max_interval=HOUR, base=5 * MINUTE)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)  # Monday noon in China
 spreads = st.floats(0, 1, exclude_max=True)
 troubles = st.floats(0, 1e6)
@@ -167,7 +167,7 @@ def test_failed_polls_put_the_next_one_off_each_by_its_weight(failures: list[Fai
 
 
 def test_trouble_goes_beyond_a_short_most_interval_but_not_beyond_an_hour() -> None:
-    short = Pace(least=MINUTE, most=2 * MINUTE, base=MINUTE)
+    short = Pace(min_interval=MINUTE, max_interval=2 * MINUTE, base=MINUTE)
     polls = [next_poll(steady(40), short, NOW, last_poll=NOW, last_success=None, trouble=t) for t in (0, 1, 9, 99)]
     assert [minutes(poll - NOW) for poll in polls] == [1, 8, 60, 60]
 
@@ -207,11 +207,11 @@ def test_the_next_poll_is_never_past_and_always_within_bounds(
 ) -> None:
     last, heard = polls
     found = next_poll(arrival_rate, pace, NOW, last_poll=last, last_success=heard, trouble=trouble, spread=spread)
-    assert NOW <= found <= NOW + (max(pace.most, HOUR) if trouble else pace.most)
+    assert NOW <= found <= NOW + (max(pace.max_interval, HOUR) if trouble else pace.max_interval)
     if last is None:
         assert found == NOW
     elif found > NOW:
-        assert found >= min(last, NOW) + pace.least
+        assert found >= min(last, NOW) + pace.min_interval
 
 
 @settings(deadline=None)
@@ -278,7 +278,7 @@ def test_a_list_is_dead_when_its_own_rhythm_misses_thirty_articles(
 
 
 def test_a_feed_of_one_article_a_week_is_not_taken_for_dead_between_them() -> None:
-    arrival_rate, last = first_fetch([NOW - n * WEEK for n in range(30)], NOW), NOW
+    arrival_rate, last = learn_first_poll([NOW - n * WEEK for n in range(30)], NOW), NOW
     for week in range(1, 20):
         assert find_silence(arrival_rate, last, NOW + week * WEEK - HOUR, PACE.base) is None
         arrival_rate, last = learn(arrival_rate, last, NOW + week * WEEK, [NOW + week * WEEK]), NOW + week * WEEK
@@ -286,7 +286,7 @@ def test_a_feed_of_one_article_a_week_is_not_taken_for_dead_between_them() -> No
 
 def test_a_list_that_was_dead_at_first_sight_is_told_at_once_and_polled_seldom() -> None:
     old = [NOW - 200 * DAY - n * HOUR for n in range(100)]
-    arrival_rate = first_fetch(old, NOW)
+    arrival_rate = learn_first_poll(old, NOW)
     assert find_silence(arrival_rate, max(old), NOW, PACE.base) == Silence(200 * DAY, None)
     assert wait(arrival_rate) == HOUR
 

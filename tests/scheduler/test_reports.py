@@ -78,7 +78,7 @@ def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Sto
     }  # fmt: skip
     assert feeds["feed1"]["since"] == (NOW - 4 * HOUR).isoformat()
     assert (feeds["feed2"]["since"], feeds["feed3"]["since"]) == (None, None)
-    assert "status 502; the daemon asks again" in feeds["feed1"]["reason"]
+    assert "status 502; the daemon polls it again" in feeds["feed1"]["reason"]
     since = f"{(NOW - 4 * HOUR).astimezone(CHINA):%m-%d %H:%M}"
     assert f"feed1 is failing since {since}: {feeds['feed1']['reason']}" in shown.splitlines()
     assert f"feed2 is blocked: {feeds['feed2']['reason']}" in shown.splitlines()
