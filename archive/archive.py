@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from archive.files import atomic
+from archive.files.layout import INNER, index_path, journal_path
 from archive.files.lock import Lock
 from archive.index.log import order
 from archive.journal.journal import Journal
@@ -17,17 +18,7 @@ from archive.model.errors import ArchiveError
 from archive.model.fetch import Fetch, JournalPosition
 from archive.store import Store
 
-INNER = ".finarchive"  # all that is not an article lives below it, so that the folder can be handed to Hexo as it is
-
-
-def index_path(root: Path) -> Path:
-    """Where the index of the archive at ``root`` is."""
-    return root / INNER / "index.db"
-
-
-def journal_path(root: Path) -> Path:
-    """Where the raw pages of the archive at ``root`` are."""
-    return root / INNER / "warc"
+__all__ = ["INNER", "Archive", "index_path", "journal_path"]
 
 
 class Archive:

@@ -24,7 +24,7 @@ from tests.looking import version
 # The command, and at its end what it has taken: the most memory (KiB), and seconds of CPU.
 _MEASURED = """
 import resource, sys
-from cli.context import main
+from cli.main import main
 try:
     main()
 finally:

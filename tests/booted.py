@@ -92,7 +92,7 @@ ln -s /opt/python/bin/$python bin/python
 printf 'home = /opt/python/bin\\n' >pyvenv.cfg
 mkdir -p lib/$python/site-packages
 printf '{INSTALLED}/source\\n{INSTALLED}/packages\\n' >lib/$python/site-packages/finarchive.pth
-printf '#!{INSTALLED}/bin/python\\nfrom cli.context import main\\nmain()\\n' >bin/finarchive
+printf '#!{INSTALLED}/bin/python\\nfrom cli.main import main\\nmain()\\n' >bin/finarchive
 chmod 755 bin/finarchive
 cd /
 """

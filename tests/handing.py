@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from archive.archive import INNER
-from scheduler.daemon.control_socket import NAME, hand_over
+from scheduler.daemon.control_client import SOCKET_NAME, send_request
 from tests.conftest import Home
 from tests.running import Running
 
@@ -19,13 +19,13 @@ RETRY = {"command": "retry", "parked": False}
 
 
 def ask(home: Home, request: dict[str, Any]) -> dict[str, Any]:
-    return hand_over(home.root / INNER, request, lambda progress: None)
+    return send_request(home.root / INNER, request, lambda progress: None)
 
 
 def connect(home: Home) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.connect(str(home.root / INNER / NAME))
+        connection.connect(str(home.root / INNER / SOCKET_NAME))
     except OSError:
         connection.close()
         raise

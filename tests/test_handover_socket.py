@@ -18,7 +18,8 @@ import pytest
 
 from archive.archive import INNER
 from mocksite.server import MockSite
-from scheduler.daemon.control_socket import NAME, RequestRefusedError, runs
+from scheduler.daemon.control_client import SOCKET_NAME, is_running
+from scheduler.errors import RequestRefusedError
 from scheduler.exits import Exit
 from tests.conftest import Home
 from tests.handing import CRAWL, RETRY, ask, connect, files_open, locked_index, settled
@@ -114,9 +115,9 @@ def test_only_the_owner_may_hand_over(mocksite: MockSite) -> None:
         home = Home(folder)
         home.configure(mocksite.endpoint, more=HOURLY)
         with Running(home):
-            path = home.root / INNER / NAME
+            path = home.root / INNER / SOCKET_NAME
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            assert [p.name for p in home.root.rglob("*.sock")] == [NAME]
+            assert [p.name for p in home.root.rglob("*.sock")] == [SOCKET_NAME]
             if os.geteuid() == 0:
                 for each in (home.root, home.root / INNER):
                     each.chmod(0o755)
@@ -143,7 +144,7 @@ def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, mocks
     folder.mkdir(parents=True)
     home = Home(folder)
     home.configure(mocksite.endpoint, more=HOURLY)
-    assert len(os.fsencode(home.root / INNER / NAME)) > 108
+    assert len(os.fsencode(home.root / INNER / SOCKET_NAME)) > 108
 
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
@@ -159,7 +160,7 @@ def test_what_only_reads_never_waits(home: Home, mocksite: MockSite, daemon: Run
     readers = [["status"], ["status", "--json"], ["coverage"], ["feeds"], ["show", "nreplica0000003"]]
     daemon.signal(signal.SIGSTOP)
     with locked_index(home):
-        reading = threading.Thread(target=lambda: [runs(home.root / INNER) for _ in range(300)], daemon=True)
+        reading = threading.Thread(target=lambda: [is_running(home.root / INNER) for _ in range(300)], daemon=True)
         reading.start()
         reading.join(10)
         assert not reading.is_alive()

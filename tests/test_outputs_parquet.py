@@ -88,7 +88,7 @@ def test_the_same_articles_give_the_same_bytes() -> None:
 @pytest.mark.parametrize("missing", ["pyarrow", "exchange_calendars"])
 def test_without_the_extra_it_is_said_how_to_have_it(home: Home, missing: str) -> None:
     """In a process that finds no such library."""
-    code = f"import sys; sys.modules[{missing!r}] = None; from cli.context import main; main()"
+    code = f"import sys; sys.modules[{missing!r}] = None; from cli.main import main; main()"
     home.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
     outcome = home.run("export", "parquet", "-o", "out.parquet")
     assert_refused(outcome, 2, "pip install 'finarchive[parquet]'", missing)

@@ -19,7 +19,7 @@ from archive.archive import INNER
 from archive.files.paths import CHINA, post_path
 from mocksite.server import MockSite
 from mocksite.story import Story
-from scheduler.daemon.control_socket import hand_over
+from scheduler.daemon.control_client import send_request
 from tests.conftest import Home
 from tests.replaying import Row, Shown, ran_over, retitlings, stories_of
 from tests.running import Running
@@ -121,7 +121,7 @@ class Replay:
             closed = 0
             for poll in polls[1:]:
                 self._set_clock(poll.at)
-                result = hand_over(self._home.root / INNER, CRAWL, lambda progress: None)
+                result = send_request(self._home.root / INNER, CRAWL, lambda progress: None)
                 assert (result["failed"], result["feeds"][0]["error"]) == (0, None)
                 [(noticed,)] = self._home.rows("SELECT count(*) FROM gaps")
                 while closed < noticed:
