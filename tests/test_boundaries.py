@@ -34,66 +34,6 @@ MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
 # sub-package may import each other, without circles. A layer lists units that do not import each other.
 LAYERS = {
     "archive": (
-        "model",
-        "files query",
-        "journal",
-        "export",
-        "diff",
-        "index",
-        "search",
-        "store",
-        "archive",
-        "follower revision_files",
-        "integrity",
-    ),
-    "config": ("types durations errors", "model", "cron toml_lines environment", "load", "reload"),
-    "crawler": (
-        "errors urls",
-        "http",
-        "extract",
-        "listings",
-        "paging",
-        "interfaces",
-        "feeds images",
-        "spider",
-        "engine",
-    ),
-    "pipeline": ("retry staging reparse", "decide", "commit", "writer recovery rebuild", "deep_verify"),
-    "scheduler": ("policy clock exits", "errors", "crawl", "alerts", "one_off monitoring", "daemon"),
-    "web": (
-        "feed_status security database",
-        "request",
-        "links charts diff_rows",
-        "article",
-        "home search diff symbol feeds raw",
-        "plugin",
-        "site",
-    ),
-    "cli": (
-        "systemd_unit settings",
-        "context",
-        "options",
-        "article_document diff_document diagnostics",
-        "output",
-        "daemon_client demo_site systemd_service web_server",
-        "commands",
-        "main",
-        "__main__",
-    ),
-    "mocksite": (),
-    "archive": (),
-    "crawler": ("config.model", "archive.model"),
-    "pipeline": ("config.model", "crawler.extract", "crawler.urls", "archive"),
-    "scheduler": ("config", "crawler", "pipeline", "archive"),
-    "web": ("config.model", "archive"),
-    "cli": ("config", "crawler", "pipeline", "scheduler", "archive", "web"),
-}
-MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
-
-# Package -> layers from low to high. A module or sub-package imports only from layers below its own. Modules of one
-# sub-package may import each other, without circles. A layer lists units that do not import each other.
-LAYERS = {
-    "archive": (
         "model", "files query", "journal", "export", "diff", "index", "search", "store", "archive",
         "follower revision_files", "integrity",
     ),
@@ -108,8 +48,8 @@ LAYERS = {
         "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
-        "systemd_unit", "context", "options", "article_document diff_document", "output",
-        "daemon_client demo_site diagnostics systemd_service web_server", "commands", "main", "__main__",
+        "systemd_unit settings", "context", "options", "article_document diff_document diagnostics", "output",
+        "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),
     "mocksite": (),
 }  # fmt: skip
