@@ -40,18 +40,18 @@ def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> N
 
     if jump:
         apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
-    of_the_system, patience = Environment.of_the_system, ArticleQueue.patience
+    from_system, patience = Environment.from_system, ArticleQueue.patience
 
     def environment() -> Environment:
-        ours = of_the_system()
-        return Environment(Clock(now, speed), ours.notifier, ours.watchdog)
+        ours = from_system()
+        return Environment(Clock(now, speed), ours.notifier, ours.watchdog_interval)
 
     def shortened(articles: ArticleQueue, host: str) -> float | None:
         """The spider waits for a host's rest by the system's clock."""
         seconds = patience(articles, host)
         return None if seconds is None else seconds / speed
 
-    Environment.of_the_system, ArticleQueue.patience = environment, shortened
+    Environment.from_system, ArticleQueue.patience = environment, shortened
     CommandContext.now = staticmethod(now)
 
 

@@ -1,13 +1,13 @@
-"""The command, as it is installed and as ``python -m cli``: no more of it than the way to it.
+"""Runs the command line, as the installed program and as ``python -m cli``.
 
-Each process that reads for a rebuild begins by importing what its parent was begun with. See D118.
+It imports nothing else: each worker process of a rebuild first imports its parent's main module. See D118.
 """
 
 from __future__ import annotations
 
 
 def main() -> None:
-    """Run the command line; ends with its exit status."""
+    """Run the command line and exit with its status."""
     from cli.main import main as run  # noqa: PLC0415 - see above
 
     run()

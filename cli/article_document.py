@@ -1,4 +1,4 @@
-"""One article as people ask for it."""
+"""One article for ``show``: as a JSON document, and as an HTML page."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from archive.store import Store
 from crawler.extract.body import plain_text
 from scheduler.monitoring.reports import plain
 
-_EVER = datetime.max.replace(tzinfo=UTC)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> dict[str, Any] | None:
-    """What is known of an article, with the text of its newest version.
+    """The metadata of an article, and the text of its newest version: the document of ``show --json``.
 
-    :param ident: its docid, or the path of its file: from the archive's root, or as the shell completes it
-    :param as_of: what was known then, and nothing of later; None: what is known now
-    :return: None when the archive knows no such article, or did not know it then
+    :param ident: the article's docid, or the path of its file, relative to the archive's root or the current folder
+    :param as_of: use only what was known at this time; None for what is known now
+    :return: None if the archive does not know the article, or did not know it at that time
     """
     row = find_entry(store, root, ident)
     if row is None:
         return None
     if as_of:
         return _as_of(store, root, row, as_of)
-    known = store.history.as_of(row["docid"], _EVER) or {}
+    history = store.history.as_of(row["docid"], _END_OF_TIME) or {}
     revisions = store.articles.revisions(row["docid"])
-    facts: dict[str, Any] = {
+    document: dict[str, Any] = {
         "docid": row["docid"],
         "title": revisions[-1].title if revisions else row["title"],
         "path": row["path"],
@@ -46,72 +46,72 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "failure": row["failure"],
         "first_seen": row["first_seen"],
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
-        "gone": known.get("gone"),
-        "observations": known.get("observations", []),
-        "same_story": store.history.same_story(row["docid"], _EVER),
+        "gone": history.get("gone"),
+        "observations": history.get("observations", []),
+        "same_story": store.history.same_story(row["docid"], _END_OF_TIME),
         "text": None,
     }
     if revisions:
-        _add_text(facts, root / row["path"])
-    return facts
+        _add_text(document, root / row["path"])
+    return document
 
 
 def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
-    """What the index knows of the entry that people mean by ``ident``; None when it knows none."""
-    return store.articles.find(ident) or store.articles.find(_inside(root, ident))
+    """The index row of an article; None if there is none. ``ident`` is as in :func:`find_article`."""
+    return store.articles.find(ident) or store.articles.find(_path_in_archive(root, ident))
 
 
-def view_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> str | None:
-    """The newest version of an article as a page to read; its pictures are the archive's own files.
+def article_html(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> str | None:
+    """The newest version of an article as an HTML page; its pictures are files of the archive.
 
-    The arguments are those of :func:`find_article`. As of a time, pictures that were kept later are left out too.
+    The arguments are those of :func:`find_article`. With ``as_of``, pictures that were stored later are omitted.
 
-    :return: None when the archive has no version of such an article, or had none then
-    :raises ArchiveError: its file cannot be read
+    :return: None if the archive has no version of the article, or had none at that time
+    :raises ArchiveError: the version's file cannot be read
     """
     row = find_entry(store, root, ident)
-    known = store.articles.revisions(row["docid"]) if row else []
-    revisions = [each for each in known if as_of is None or each.fetched_at <= as_of]
+    all_revisions = store.articles.revisions(row["docid"]) if row else []
+    revisions = [each for each in all_revisions if as_of is None or each.fetched_at <= as_of]
     if not revisions:
         return None
-    shown = revisions[-1]
-    path = root / revision_path(shown.path, shown.number, known[-1].number)
+    newest = revisions[-1]
+    path = root / revision_path(newest.path, newest.number, all_revisions[-1].number)
     try:
         body = load(path.read_bytes())[1]
     except (OSError, ValueError) as error:
-        raise ArchiveError(f"{path} cannot be read: {error}; finarchive verify --repair may mend it") from error
+        raise ArchiveError(f"{path} cannot be read: {error}; finarchive verify --repair may restore it") from error
 
-    def local(url: str) -> str | None:
-        kept = store.images.path_of(url, as_of)
-        return (root.absolute() / kept).as_uri() if kept and (root / kept).is_file() else None
+    def local_address(url: str) -> str | None:
+        stored = store.images.path_of(url, as_of)
+        return (root.absolute() / stored).as_uri() if stored and (root / stored).is_file() else None
 
-    return render_view(shown, body, local)
+    return render_view(newest, body, local_address)
 
 
 def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dict[str, Any] | None:
-    facts = store.history.as_of(row["docid"], time)
-    if facts is None:
+    document = store.history.as_of(row["docid"], time)
+    if document is None:
         return None
-    revisions = facts["revisions"]
-    facts |= {
+    revisions = document["revisions"]
+    document |= {
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "same_story": store.history.same_story(row["docid"], time),
         "text": None,
     }
     if revisions:
-        shown = revisions[-1]
-        _add_text(facts, root / revision_path(shown.path, shown.number, row["revision"]))
-    return facts
+        path, number = revisions[-1].path, revisions[-1].number
+        _add_text(document, root / revision_path(path, number, row["revision"]))
+    return document
 
 
-def _add_text(facts: dict[str, Any], path: Path) -> None:
+def _add_text(document: dict[str, Any], path: Path) -> None:
     try:
-        facts["text"] = plain_text(load(path.read_bytes())[1])
+        document["text"] = plain_text(load(path.read_bytes())[1])
     except (OSError, ValueError) as error:
-        facts["failure"] = f"its file cannot be read: {error}"
+        document["failure"] = f"its file cannot be read: {error}"
 
 
-def _inside(root: Path, ident: str) -> str:
+def _path_in_archive(root: Path, ident: str) -> str:
     try:
         return Path(ident).absolute().relative_to(root.absolute()).as_posix()
     except ValueError:

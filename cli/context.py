@@ -1,36 +1,48 @@
-"""The command line: what every command shares, and the way from errors to exit statuses."""
+"""What every command shares: the global options, the settings, the clock, and the error of this package."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from archive.model.errors import (
-    QueryError,
-)
-from archive.query.parser import parse
-from config.load import ConfigError, Mistake, find, load
-from config.model import Feed, Settings
 from scheduler.exits import Exit
+
+if TYPE_CHECKING:
+    from config.model import Feed, Settings
+
+
+class CommandError(click.ClickException):
+    """A command cannot do what it should. The message is one line: what is wrong, and what to do."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass
 class CommandContext:
-    """What a command works with."""
+    """The global options, and the settings that follow from them."""
 
-    config: Path | None  # as given with -c
-    verbosity: int | None  # as given with -v and -q; None for neither
+    config: Path | None  # from -c
+    verbosity: int | None  # from -v (2) and -q (-1); None for neither
+
+    @property
+    def is_quiet(self) -> bool:
+        """True if -q was given."""
+        return self.verbosity == -1
 
     @cached_property
     def config_path(self) -> Path | None:
-        """The configuration file in force; None for the built-in settings."""
-        return find(self.config, os.environ, Path())
+        """The configuration file in force; None for the built-in settings.
+
+        :raises ConfigError: a file was named that does not exist
+        """
+        from cli.settings import find_config  # noqa: PLC0415 - see cli.settings
+
+        return find_config(self.config)
 
     @cached_property
     def settings(self) -> Settings:
@@ -38,51 +50,32 @@ class CommandContext:
 
         :raises ConfigError: with every mistake in them
         """
-        return _with_what_it_needs(load(self.config_path, os.environ, _understood), self.config_path)
+        from cli.settings import load_settings  # noqa: PLC0415 - see cli.settings
+
+        return load_settings(self.config_path)
 
     def reload(self) -> Settings:
-        """The settings as they are now: from the file that they came from, or one that has appeared since.
+        """The current settings: from the file used at start-up, or from one that has appeared since.
 
         :raises ConfigError: with every mistake in them; or the file is gone
         """
-        path = self.config_path or find(self.config, os.environ, Path())
-        if path and path.exists() and not path.is_file():  # reading a pipe may take for ever
-            raise ConfigError([Mistake(str(path), None, "", "is no regular file; it is read again at each SIGHUP")])
-        return _with_what_it_needs(load(path, os.environ, _understood), path)
+        from cli.settings import find_config, reload_settings  # noqa: PLC0415 - see cli.settings
 
-    def chosen(self, names: tuple[str, ...]) -> list[Feed]:
-        """The feeds of these ids, else all that are on.
+        return reload_settings(self.config_path or find_config(self.config))
 
-        :raises Refusal: there is no such feed, or it is off
+    def feeds(self, names: tuple[str, ...]) -> list[Feed]:
+        """The feeds of these ids; all that are on if there are no ids.
+
+        :raises CommandError: a feed does not exist, or is off
         """
         by_id = {feed.id: feed for feed in self.settings.feeds}
         if unknown := [name for name in names if name not in by_id]:
             raise CommandError(f"no feed is called {', '.join(unknown)}; those configured are: {', '.join(by_id)}")
         if off := [name for name in names if not by_id[name].enabled]:
             raise CommandError(f"the feed {', '.join(off)} is off: set enabled = true in the configuration")
-        return [by_id[name] for name in dict.fromkeys(names)] or [f for f in by_id.values() if f.enabled]
+        return [by_id[name] for name in dict.fromkeys(names)] or [feed for feed in by_id.values() if feed.enabled]
 
     @staticmethod
     def now() -> datetime:
-        """The clock."""
+        """The current time, timezone-aware."""
         return datetime.now(UTC)
-
-
-class CommandError(click.ClickException):
-    """A command cannot do what it was asked; said in one line, without the usage that click prints with its own."""
-
-    exit_code = Exit.USAGE
-
-
-def _understood(query: str) -> None:
-    try:
-        parse(query)
-    except QueryError as error:
-        raise ValueError(f"cannot be understood: {error}") from error
-
-
-def _with_what_it_needs(settings: Settings, path: Path | None) -> Settings:
-    if settings.alerts and find_spec("apprise") is None:
-        told = "need a library that is not installed: pip install 'finarchive[alerts]'"
-        raise ConfigError([Mistake(str(path or "built-in settings"), None, "alerts", told)])
-    return settings

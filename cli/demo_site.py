@@ -1,4 +1,4 @@
-"""The main job, end to end, on a small invented news site: real HTTP on loopback, real files, no network needed."""
+"""The demo: crawls a small invented news site, with real HTTP on loopback and real files. Needs no network."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from cli.output import console
+from cli.output.crawl import announce_crawl, progress_bar, show_demo_archive, show_result
 from config.model import ArchiveSettings, Feed, NetworkSettings, ScheduleSettings, Settings
 from mocksite.server import MockSite
 from mocksite.story import MAX_LAG, make_stories
 from scheduler.exits import Exit
 from scheduler.one_off import crawl
 
-ARTICLES = 60  # more than a page of a list, few enough to look through
+ARTICLES = 60  # more than one page of a list, few enough to browse
 
 
 def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
-    """Archive the replica's articles under ``folder`` and show what that gave.
+    """Archive the articles of the mock site in ``folder`` and show the result.
 
     :raises ArchiveError: the folder cannot be written
     """
@@ -26,9 +26,9 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
     with MockSite(stories, now=lambda: int(now().timestamp())) as mocksite:
         settings = Settings(
             archive=ArchiveSettings(root=folder),
-            # The replica is ours: it may be private, and asked without a pause.
+            # The mock site has a private address, and needs no delay.
             network=NetworkSettings(delay=0, concurrency=8, allow_private=True),
-            # Those that an earlier demo has left in the folder came from a replica that is gone.
+            # Articles of an earlier demo in this folder came from a mock site that no longer runs.
             schedule=ScheduleSettings(rechecks=0),
             feeds=tuple(
                 Feed(
@@ -45,10 +45,10 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
                 )
             ),
         )
-        console.announce(settings, settings.feeds)
+        announce_crawl(settings, settings.feeds)
         began = time.monotonic()
-        with console.progress(len(settings.feeds), quiet=False) as on_change:
+        with progress_bar(len(settings.feeds), quiet=False) as on_change:
             result = crawl(settings, settings.feeds, now, on_change=on_change)
-    console.summarise(result, time.monotonic() - began)
-    console.show_folder(folder)
+    show_result(result, time.monotonic() - began)
+    show_demo_archive(folder)
     return result.exit_status()

@@ -1,4 +1,4 @@
-"""Does finarchive have what it needs here? Looks, and changes nothing but a test file it removes."""
+"""Checks whether finarchive has what it needs. Changes nothing, except for a test file that it removes."""
 
 from __future__ import annotations
 
@@ -21,69 +21,67 @@ from cli.context import CommandContext
 from config.load import ConfigError
 from config.model import Settings
 from scheduler.alerts import sender
-from scheduler.daemon.control_socket import runs
+from scheduler.daemon.control_client import is_running
 from scheduler.exits import Exit
 
-# A year of the busiest list measured (600 articles a day of 15 kB) takes some 3 GB.
-MIN_ROOM = 3 * 10**9
-CONNECT_TIMEOUT = 5.0  # seconds; a host that is there answers in one
+# A year of the busiest list measured (600 articles a day of 15 kB each) takes some 3 GB.
+MIN_FREE_BYTES = 3 * 10**9
+CONNECT_TIMEOUT_SECONDS = 5.0  # a reachable host answers within one
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     ok: bool
-    told: str  # what was found, and what to do where it is not as it should be
-    failing: Exit = Exit.PROBLEMS  # the exit status when it is not
+    message: str  # what was found; if it is wrong, what to do
+    failure_status: Exit = Exit.PROBLEMS  # the exit status if the check fails
 
     @property
     def status(self) -> Exit:
-        """What it means for the exit status."""
-        return Exit.DONE if self.ok else self.failing
+        """The exit status for this check."""
+        return Exit.DONE if self.ok else self.failure_status
 
     def as_json(self) -> dict[str, Any]:
-        """For ``doctor --json``."""
-        return {"name": self.name, "ok": self.ok, "told": self.told}
+        """The object that ``doctor --json`` prints."""
+        return {"name": self.name, "ok": self.ok, "told": self.message}
 
 
-def examine(context: CommandContext) -> list[Check]:
-    """Look at everything; what cannot be looked at without a configuration is left out."""
+def run_checks(context: CommandContext) -> list[Check]:
+    """Run all checks; if the configuration has mistakes, only that one."""
     try:
         settings = context.settings
     except ConfigError as error:
         return [Check("configuration", False, str(error), Exit.USAGE)]
     source = f"{context.config_path}" if context.config_path else "built-in settings, no file found"
-    on = sum(feed.enabled for feed in settings.feeds)
-    checks = [Check("configuration", on > 0, f"{source}; {on} feeds are on", Exit.USAGE)]
+    enabled = sum(feed.enabled for feed in settings.feeds)
+    checks = [Check("configuration", enabled > 0, f"{source}; {enabled} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
-    checks += [_folder(root), _room(root), _index(root)]
-    checks.append(
-        Check("daemon", True, "runs" if runs(inner_path(root)) else "none runs: finarchive run, or a service")
-    )
+    checks += [_folder(root), _disk_space(root), _index(root), _daemon(root)]
     checks += _network(settings)
     checks += _alerts(settings)
     return checks
 
 
 def _folder(root: Path) -> Check:
-    there = root
-    while not there.exists() and there != there.parent:
-        there = there.parent
+    folder = _existing_folder(root)
     try:
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".finarchive-doctor-"):
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".finarchive-doctor-"):
             pass
     except OSError as error:
-        return Check("folder", False, f"{there} cannot be written: {error.strerror}; set archive.root", Exit.USAGE)
-    return Check("folder", True, str(root) if there == root else f"{root} will be made")
+        return Check("folder", False, f"{folder} cannot be written: {error.strerror}; set archive.root", Exit.USAGE)
+    return Check("folder", True, str(root) if folder == root else f"{root} will be created")
 
 
-def _room(root: Path) -> Check:
-    there = next(path for path in (root, *root.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    told = f"{free / 10**9:.1f} GB free; a year of a busy list takes about {MIN_ROOM / 10**9:.0f} GB"
-    return Check("room", free >= MIN_ROOM, told)
+def _existing_folder(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _disk_space(root: Path) -> Check:
+    free = shutil.disk_usage(_existing_folder(root)).free
+    message = f"{free / 10**9:.1f} GB free; a year of a busy list takes about {MIN_FREE_BYTES / 10**9:.0f} GB"
+    return Check("room", free >= MIN_FREE_BYTES, message)
 
 
 def _index(root: Path) -> Check:
@@ -94,33 +92,38 @@ def _index(root: Path) -> Check:
     except ArchiveError as error:
         return Check("index", False, str(error))
     if problem:
-        return Check("index", False, f"{index_path(root)} is damaged ({problem}): finarchive rebuild makes it anew")
-    return Check("index", True, f"{counts.archived} articles, {counts.pending} wait, {counts.parked} parked")
+        return Check("index", False, f"{index_path(root)} is damaged ({problem}): finarchive rebuild recreates it")
+    return Check("index", True, f"{counts.archived} articles, {counts.pending} waiting, {counts.parked} parked")
+
+
+def _daemon(root: Path) -> Check:
+    message = "runs" if is_running(inner_path(root)) else "none runs: finarchive run, or a service"
+    return Check("daemon", True, message)
 
 
 def _alerts(settings: Settings) -> Iterator[Check]:
-    """Whether there are such addresses; nothing is sent."""
+    """Check that apprise supports each address; nothing is sent."""
     for alert in settings.alerts:
         if not alert.urls:
             yield Check(
-                "alert", True, f"{alert.name}: it has no addresses here; they may stand where the daemon runs"
+                "alert", True, f"{alert.name}: it has no addresses here; the daemon's environment may have them"
             )
         for number, url in enumerate(alert.urls, start=1):
-            wrong = asyncio.run(sender.check(url.get_secret_value()))
-            told = f"{alert.name}, address {number}: {wrong or f'finarchive alerts --test {alert.name} sends to it'}"
-            yield Check("alert", wrong is None, told, Exit.USAGE)
+            problem = asyncio.run(sender.check(url.get_secret_value()))
+            result = problem or f"finarchive alerts --test {alert.name} sends to it"
+            yield Check("alert", problem is None, f"{alert.name}, address {number}: {result}", Exit.USAGE)
 
 
 def _network(settings: Settings) -> Iterator[Check]:
     if proxies := getproxies():
         yield Check("proxy", True, ", ".join(f"{kind}: {address}" for kind, address in sorted(proxies.items())))
-        return  # whether a host can be reached is then the proxy's to know
+        return  # the proxy connects to the hosts, so a direct connection shows nothing
     for endpoint in sorted({feed.endpoint for feed in settings.feeds if feed.enabled}):
         parts = urlsplit(endpoint)
         secure = parts.scheme == "https"
         host, port = parts.hostname or "", parts.port or (443 if secure else 80)
         try:
-            with socket.create_connection((host, port), CONNECT_TIMEOUT) as connection:
+            with socket.create_connection((host, port), CONNECT_TIMEOUT_SECONDS) as connection:
                 if secure:
                     ssl.create_default_context().wrap_socket(connection, server_hostname=host).close()
         except OSError as error:

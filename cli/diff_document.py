@@ -1,4 +1,4 @@
-"""What changed between two versions of an article, as JSON."""
+"""The difference between two versions of an article, as JSON."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from archive.model.article import Revision
 from scheduler.monitoring.reports import iso
 
 
-def difference_json(path: str, old: Revision | None, new: Revision, found: Difference | None) -> dict[str, Any]:
+def difference_json(path: str, old: Revision | None, new: Revision, difference: Difference | None) -> dict[str, Any]:
     """The document that ``diff --json`` prints.
 
-    :param old: None when there is one version only
+    :param old: None if there is only one version
+    :param difference: None if there is only one version
     """
     return {
         "docid": new.docid,
         "path": path,
-        "from": _told(old) if old else None,
-        "to": _told(new),
-        "title": _pieces(found.title) if found else [],
+        "from": _version(old) if old else None,
+        "to": _version(new),
+        "title": _pieces(difference.title) if difference else [],
         "facts": {
             name: {"from": _plain(before), "to": _plain(after)}
-            for name, (before, after) in (found.facts.items() if found else ())
+            for name, (before, after) in (difference.facts.items() if difference else ())
         },
-        "text": (_pieces(found.text) if found.text is not None else None) if found else [],
-        "absences": [asdict(absence) for absence in (found.absences if found else ())],
-        "failure": found.failure if found else None,
+        "text": (_pieces(difference.text) if difference.text is not None else None) if difference else [],
+        "absences": [asdict(absence) for absence in (difference.absences if difference else ())],
+        "failure": difference.failure if difference else None,
     }
 
 
-def _told(revision: Revision) -> dict[str, Any]:
+def _version(revision: Revision) -> dict[str, Any]:
     return {
         "number": revision.number,
         "title": revision.title,
@@ -50,8 +51,6 @@ def _pieces(pieces: Sequence[DiffPiece]) -> list[dict[str, str]]:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
-    return [asdict(each) if not isinstance(each, str) else each for each in value] if _many(value) else value
-
-
-def _many(value: Any) -> bool:
-    return isinstance(value, tuple)
+    if isinstance(value, tuple):
+        return [each if isinstance(each, str) else asdict(each) for each in value]
+    return value

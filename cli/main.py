@@ -1,11 +1,11 @@
-"""The entry point: the command group, and the exit status of each error."""
+"""The entry point: the command group, and the exit status for each error."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -18,100 +18,154 @@ from archive.model.errors import (
     NotWritableError,
 )
 from cli.context import CommandContext, CommandError
-from config.load import ConfigError
-from scheduler.daemon.control_socket import RequestRefusedError
+from scheduler.errors import HealthError, RequestRefusedError
 from scheduler.exits import Exit
 from scheduler.monitoring import logs
 
-_STDOUT = 1  # its file descriptor; click may have put something else in the place of sys.stdout
-# What a full disk, a spent quota, a file grown to its limit and a broken disk say of a write.
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+# Command -> (its "module:attribute", its line in --help). A module is imported only when its command is called.
+COMMANDS = {
+    "alerts": ("cli.commands.alerts:alerts_command", "Show the alerts, or send a test message."),
+    "backfill": ("cli.commands.backfill:backfill_command", "Archive what a feed listed in the past."),
+    "coverage": ("cli.commands.coverage:coverage_command", "Show how much of each day is complete."),
+    "crawl": ("cli.commands.crawl:crawl_command", "Poll feeds now, archive everything due, then stop."),
+    "demo": ("cli.commands.demo:demo_command", "Archive a small invented site on this machine."),
+    "diff": ("cli.commands.diff:diff_command", "Show what changed between two versions of an article."),
+    "doctor": ("cli.commands.doctor:doctor_command", "Check configuration, folder, index and network."),
+    "export": ("cli.commands.export:export_command", "Export articles as JSON, CSV, Parquet, Atom or a site."),
+    "feeds": ("cli.commands.feeds:feeds_command", "Show the configured feeds."),
+    "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
+    "rebuild": ("cli.commands.rebuild:rebuild_command", "Create files and index again from the raw pages."),
+    "retry": ("cli.commands.retry:retry_command", "Make everything that waits due now."),
+    "run": ("cli.commands.run:run_command", "Run the daemon."),
+    "search": ("cli.commands.search:search_command", "Search the articles."),
+    "serve": ("cli.commands.serve:serve_command", "Show the archive in a browser."),
+    "service": ("cli.commands.service:service_command", "Install the daemon as a systemd service."),
+    "show": ("cli.commands.show:show_command", "Show an article."),
+    "status": ("cli.commands.status:status_command", "Show the state of each feed, and what waits."),
+    "tail": ("cli.commands.tail:tail_command", "Show new articles as they are archived."),
+    "verify": ("cli.commands.verify:verify_command", "Compare all files with what was recorded."),
+}
+
+_STDOUT = 1  # its file descriptor; click may have replaced sys.stdout
+# Errors of a write to a full disk, over a quota, over the size limit of a file, or to a broken disk.
+_WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class CommandGroup(click.Group):
+    """A command group that imports a command's module when the command is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of this name; None if there is none."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands for --help; it needs none of their modules."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("-v", "--verbose", is_flag=True, help="Log every article, and what the libraries say.")
-@click.option("-q", "--quiet", is_flag=True, help="Log errors only; show no progress.")
-@click.version_option(version("finarchive"), prog_name="finarchive")
+@click.option("-v", "--verbose", is_flag=True, help="Log every article, and the libraries' messages.")
+@click.option("-q", "--quiet", is_flag=True, help="Log errors only, and show no progress.")
+@click.version_option(package_name="finarchive", prog_name="finarchive")
 @click.pass_context
 def cli(context: click.Context, config: Path | None, verbose: bool, quiet: bool) -> None:
-    """An archive of Sina Finance (新浪财经) news: Markdown files that miss nothing and forget nothing.
+    """Archive the news of Sina Finance (新浪财经) as Markdown files, with every version of every article.
 
-    Without a configuration file the built-in feeds are archived under ./news.
+    Without a configuration file the built-in feeds are archived in ./news.
+
+    Example: finarchive crawl china --limit 20
     """
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other")
     command = CommandContext(config, 2 if verbose else -1 if quiet else None)
-    # On a terminal the progress bar says what happens; elsewhere each article gets its line.
+    # On a terminal a progress bar shows what happens; elsewhere each article is logged.
     logs.set_up(command.verbosity if command.verbosity is not None else 0 if sys.stderr.isatty() else 1)
     context.obj = command
 
 
 def main() -> None:
     """Run the command line and exit with one of the statuses of :class:`~scheduler.exits.Exit`."""
-    from cli.commands import registry  # noqa: PLC0415 - they import this module
-
-    registry.register(cli)
-    if sys.stdout is None:  # `finarchive crawl >&-`; the index must not become file descriptor 1 either
+    if sys.stdout is None:  # `finarchive crawl >&-`: without this the index would become file descriptor 1
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     sys.exit(_run())
 
 
 def _run() -> int:
     try:
-        if strange := next((word for word in sys.argv if not _is_text(word)), None):
-            raise CommandError(f"the argument {strange!r} is not UTF-8")
+        if invalid := next((argument for argument in sys.argv if not _is_text(argument)), None):
+            raise CommandError(f"the argument {invalid!r} is not UTF-8")
         # A command returns its exit status.
         return int(cli.main(standalone_mode=False) or Exit.DONE)
     except click.UsageError as error:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _refuse(error.message, error.exit_code)
+        return _fail(error.message, error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except (ConfigError, ArchiveError, RequestRefusedError) as error:
-        return _refuse(str(error), _status(error))
     except (OSError, SystemExit) as error:
-        return _output_lost(error)
+        return _handle_lost_output(error)
+    except Exception as error:
+        status = _status(error)
+        if status is None:
+            raise
+        return _fail(str(error), status)
 
 
-def _is_text(word: str) -> bool:
-    """Whether an argument is text; the system hands over bytes."""
+def _is_text(argument: str) -> bool:
+    """True if the argument, which the system passes as bytes, is valid text."""
     try:
-        word.encode()
+        argument.encode()
     except UnicodeEncodeError:
         return False
     return True
 
 
-def _refuse(told: str, status: int) -> int:
-    click.echo(f"finarchive: {told}", err=True)
+def _fail(message: str, status: int) -> int:
+    click.echo(f"finarchive: {message}", err=True)
     return status
 
 
-def _output_lost(error: OSError | SystemExit) -> int:
-    told = None
-    # `finarchive status | head` has read enough. click and rich make a SystemExit of a broken pipe; nothing of ours
-    # raises one.
+def _handle_lost_output(error: OSError | SystemExit) -> int:
+    """The exit status when stdout cannot be written.
+
+    A broken pipe (`finarchive status | head`) is no failure. click and rich turn it into a SystemExit, which nothing
+    else raises.
+    """
+    message = None
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-        # The archive's own files are told of by an ArchiveError; any other OSError is a bug.
-        if error.errno not in _NO_ROOM or error.filename is not None:
+        # Errors of the archive's own files are ArchiveErrors; any other OSError is a bug.
+        if error.errno not in _WRITE_ERRORS or error.filename is not None:
             raise error
-        told = f"the output cannot be written ({error.strerror}): free some space there"
-    # What is still buffered goes nowhere, or flushing it at the end would fail again.
+        message = f"the output cannot be written ({error.strerror}): free some space there"
+    # Discard what is still buffered; otherwise flushing it at exit would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
-    return _refuse(told, Exit.SOME_FAILED) if told else Exit.DONE
+    return _fail(message, Exit.SOME_FAILED) if message else Exit.DONE
 
 
-def _status(error: Exception) -> Exit:
+def _status(error: Exception) -> Exit | None:
+    """The exit status for an error of one of our packages; None for any other error, which is a bug."""
+    from config.errors import ConfigError  # noqa: PLC0415 - see cli.settings
+
     match error:
         case RequestRefusedError():
             return error.status
-        case ConfigError() | NotWritableError() | MissingExtraError():
+        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError():
             return Exit.USAGE
         case LockedError():
             return Exit.LOCKED
         case DiskFullError():  # nothing is lost: what could not be written is fetched again
             return Exit.SOME_FAILED
-    return Exit.PROBLEMS
+        case ArchiveError():
+            return Exit.PROBLEMS
+    return None

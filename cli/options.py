@@ -1,38 +1,44 @@
-"""Options and arguments that several commands share."""
+"""Options, arguments and small functions that several commands share."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archive.files.layout import index_path, inner_path
-from archive.store import Store
+from archive.model.errors import QueryError
 from cli.context import CommandContext, CommandError
 
 if TYPE_CHECKING:
-    pass
-from collections.abc import Iterator
-from contextlib import contextmanager
+    from archive.store import Store
 
-from archive.model.errors import QueryError
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout."
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
+as_of_option = click.option(
+    "--as-of",
+    metavar="TIME",
+    help="Use only what the archive knew at this time, for example 2026-09-30T09:30+08:00.",
 )
 
 
-def open_index_if_any(context: CommandContext) -> Store:
-    return Store.open_for_reading(index_path(context.settings.archive.root))
+def print_json(document: Any) -> None:
+    """Print a JSON document on one line."""
+    click.echo(json.dumps(document, ensure_ascii=False))
 
 
-def aware_time(text: str) -> datetime:
-    """A moment as given on the command line: ISO 8601, with its zone."""
+def parse_time(text: str) -> datetime:
+    """A time given on the command line: ISO 8601 with its zone.
+
+    :raises CommandError: the text is not such a time
+    """
     try:
         time = datetime.fromisoformat(text)
-        # Others have no time in every zone; and the sign of a zone, behind a day, is taken for a T.
+        # Outside these years a time may not exist in every zone. The sign of a zone after a date is read as a T.
         if time.year not in range(1970, 9999) or text[10:11] in ("+", "-"):
             raise ValueError
     except ValueError:
@@ -43,25 +49,12 @@ def aware_time(text: str) -> datetime:
     return time
 
 
-def archive_root(root: Path) -> Path:
-    """The folder of an archive, absolute.
-
-    :raises Refusal: there is none
-    """
-    root = root.absolute()
-    if not (inner_path(root)).exists():
-        raise CommandError(f"{root} holds no archive: there is no {inner_path(root)}")
-    return root
-
-
-AS_OF = "As the archive knew it then, and nothing of later, such as 2026-09-30T09:30+08:00."
-
-
 @contextmanager
-def asked(query: str) -> Iterator[None]:
-    """Around the understanding of what somebody typed.
+def wrap_query_errors(query: str) -> Iterator[None]:
+    """Turn a query error into one for the user.
 
-    :raises Refusal: it cannot be understood
+    :param query: as it was typed
+    :raises CommandError: the query is not valid
     """
     try:
         yield
@@ -69,9 +62,26 @@ def asked(query: str) -> Iterator[None]:
         raise CommandError(f"cannot search for {query!r}: {error}" if query else str(error)) from error
 
 
-def reading(context: CommandContext) -> Store:
-    """The index of the archive, to be read; where there is none, somebody may look in the wrong place."""
+def open_store(context: CommandContext, *, warn: bool = False) -> Store:
+    """The archive's index, opened for reading; an empty one if there is no archive.
+
+    :param warn: say on stderr that there is no archive: the user may be in the wrong folder
+    :raises ArchiveError: the index cannot be read
+    """
+    from archive.store import Store  # noqa: PLC0415 - commands without an archive start faster
+
     root = context.settings.archive.root.absolute()
-    if not (index := index_path(root)).exists():
+    if warn and not index_path(root).exists():
         click.echo(f"There is no archive at {root} yet: finarchive crawl begins one.", err=True)
-    return Store.open_for_reading(index)
+    return Store.open_for_reading(index_path(root))
+
+
+def existing_root(context: CommandContext) -> Path:
+    """The archive's folder, absolute.
+
+    :raises CommandError: it holds no archive
+    """
+    root = context.settings.archive.root.absolute()
+    if not (inner_path(root)).exists():
+        raise CommandError(f"{root} holds no archive: there is no {inner_path(root)}")
+    return root

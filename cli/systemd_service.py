@@ -1,4 +1,4 @@
-"""finarchive as a service of this machine: its unit put in place and taken away. The text is `cli.systemd_unit`'s."""
+"""Installs and removes the systemd service. :mod:`cli.systemd_unit` has the text of the unit."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from cli import systemd_unit
 from cli.context import CommandError
 from config.load import find, load
 
-UNITS = Path("/etc/systemd/system")  # where an administrator's units are
-_BOOTED = Path("/run/systemd/system")  # there when systemd runs this machine (sd_booted(3))
-# systemctl waits for what it starts and stops; the unit allows 10 minutes for a start.
-_PATIENCE = 900.0
+UNIT_FOLDER = Path("/etc/systemd/system")  # for an administrator's units
+_BOOTED = Path("/run/systemd/system")  # exists if systemd runs this machine (sd_booted(3))
+# systemctl waits until a service has started or stopped; the unit allows 10 minutes for a start.
+_COMMAND_TIMEOUT_SECONDS = 900.0
 
 
 def unit_text(config: Path | None) -> str:
-    """The unit for the finarchive that runs now.
+    """The unit for the installed finarchive that runs this code.
 
-    :param config: as given with ``-c``
-    :raises Refusal: it was not installed as a program
+    :param config: the file given with ``-c``
+    :raises CommandError: finarchive is not installed as a program
     """
     template = resources.files("config").joinpath(systemd_unit.NAME).read_text(encoding="utf-8")
     return systemd_unit.fill(template, _executable(), config.absolute() if config else None)
 
 
 def write_unit(config: Path | None, folder: Path, *, force: bool) -> Path:
-    """Put the unit into ``folder``, and do nothing else.
+    """Write the unit into ``folder``, and do nothing else.
 
     :return: its path
-    :raises Refusal: it cannot be written, or another is there that somebody edited, and ``force`` is not given
+    :raises CommandError: it cannot be written; or the existing unit was edited, and ``force`` is False
     """
     text, path = unit_text(config), folder / systemd_unit.NAME
-    _refuse_to_lose(path, force=force)
+    _protect_edited(path, force=force)
     try:
         write_atomically(path, text.encode(), path.with_name(f".{path.name}.new"), mode=0o644)
     except OSError as error:
@@ -48,34 +48,34 @@ def write_unit(config: Path | None, folder: Path, *, force: bool) -> Path:
 
 
 def install(config: Path | None, *, force: bool) -> Path:
-    """Make the service known to this machine's systemd. It is neither enabled nor started.
+    """Install the unit and create the service's user. The service is neither enabled nor started.
 
     :return: the unit's path
-    :raises Refusal: the machine, our rights or the place of the program do not allow it; nothing was changed
-    :raises ConfigError: the configuration that the service would read has mistakes
+    :raises CommandError: systemd does not run, the user is not root, or the service cannot see the program's folder;
+        nothing was changed
+    :raises ConfigError: the configuration that the service will use has mistakes
     """
     systemctl = _manager("install")
-    _refuse_what_is_hidden(config)
-    load(
-        find(config.absolute() if config else None, {}, Path("/")), {}
-    )  # as the service will: its own environment, its own folder
-    _refuse_to_lose(UNITS / systemd_unit.NAME, force=force)
+    _check_visibility(config)
+    # As the service will load it: with an empty environment, from the root folder.
+    load(find(config.absolute() if config else None, {}, Path("/")), {})
+    _protect_edited(UNIT_FOLDER / systemd_unit.NAME, force=force)
     _make_user()
-    path = write_unit(config, UNITS, force=force)
+    path = write_unit(config, UNIT_FOLDER, force=force)
     _call(systemctl, "daemon-reload")
     return path
 
 
 def uninstall(*, force: bool) -> str:
-    """Stop the service and take its unit away; the archive stays.
+    """Stop the service and remove its unit; the archive stays.
 
-    :return: where the archive is
-    :raises Refusal: there is no such service, or its unit was edited and ``force`` is not given
+    :return: the archive's folder
+    :raises CommandError: the service is not installed; or its unit was edited, and ``force`` is False
     """
-    systemctl, path = _manager("uninstall"), UNITS / systemd_unit.NAME
+    systemctl, path = _manager("uninstall"), UNIT_FOLDER / systemd_unit.NAME
     if not path.exists():
         raise CommandError(f"there is no {path}: the service is not installed")
-    _refuse_to_lose(path, force=force)
+    _protect_edited(path, force=force)
     root = systemd_unit.archive_root(path.read_text(encoding="utf-8"))
     _call(systemctl, "disable", "--now", systemd_unit.NAME)
     path.unlink()
@@ -91,26 +91,30 @@ def _executable() -> Path:
 
 
 def _manager(command: str) -> str:
-    """The path of systemctl, if we may and can use it."""
+    """The path of systemctl.
+
+    :param command: ``install`` or ``uninstall``
+    :raises CommandError: systemd does not run this machine, or the user is not root
+    """
     systemctl = shutil.which("systemctl")
     if systemctl is None or not _BOOTED.is_dir():
         advice = "; --to DIR writes the unit only" if command == "install" else ""
         raise CommandError(f"systemd does not run this machine{advice}")
     if os.geteuid() != 0:
-        raise CommandError(f"services are root's to {command}: sudo {_executable()} service {command}")
+        raise CommandError(f"only root can {command} services: sudo {_executable()} service {command}")
     return systemctl
 
 
-def _refuse_what_is_hidden(config: Path | None) -> None:
+def _check_visibility(config: Path | None) -> None:
     needed = [_executable(), Path(sys.prefix), Path(sys.base_prefix), Path(__file__), *([config] if config else [])]
     for path in needed:
-        for place in (path.absolute(), path.resolve()):
-            if folder := systemd_unit.hidden(place):
+        for location in (path.absolute(), path.resolve()):
+            if folder := systemd_unit.hidden(location):
                 advice = "keep it in /etc/finarchive" if path == config else "install finarchive into /opt/finarchive"
-                raise CommandError(f"the service may not look into {folder}, and needs {place}: {advice}")
+                raise CommandError(f"the service may not look into {folder}, and needs {location}: {advice}")
 
 
-def _refuse_to_lose(path: Path, *, force: bool) -> None:
+def _protect_edited(path: Path, *, force: bool) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -127,14 +131,16 @@ def _make_user() -> None:
     try:
         pwd.getpwnam(systemd_unit.USER)
     except KeyError:
-        # No home of its own making: StateDirectory= makes the folder.
+        # systemd-sysusers does not create the home folder: StateDirectory= of the unit does.
         _call("systemd-sysusers", "--inline", f'u {systemd_unit.USER} - "finarchive" /var/lib/finarchive')
 
 
 def _call(*command: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)  # noqa: S603
+        result = subprocess.run(  # noqa: S603 - our own commands
+            command, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CommandError(f"{' '.join(command)} failed: {error}") from error
-    if done.returncode:
-        raise CommandError(f"{' '.join(command)} failed: {done.stderr.strip() or done.returncode}")
+    if result.returncode:
+        raise CommandError(f"{' '.join(command)} failed: {result.stderr.strip() or result.returncode}")

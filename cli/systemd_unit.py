@@ -1,7 +1,7 @@
-"""The text of the systemd unit: filled in for an installation, marked as ours, read again. Pure.
+"""The text of the systemd unit: fills it in, marks it as ours, and reads it. Pure.
 
-A unit that an administrator edited is never overwritten or removed unasked, so what is installed begins with a
-checksum of the rest.
+A unit that an administrator edited must not be overwritten or removed without --force. So an installed unit begins
+with a checksum of its other lines.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import PurePath
 from archive.files.hashing import sha256_of
 
 NAME = "finarchive.service"
-USER = "finarchive"  # as the unit has it
+USER = "finarchive"  # the same as in the unit
 
-# What ProtectHome= and PrivateTmp= of the unit keep from the service.
-HIDDEN = tuple(PurePath(path) for path in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108
+# Folders that ProtectHome= and PrivateTmp= of the unit hide from the service.
+HIDDEN_FOLDERS = tuple(PurePath(path) for path in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108
 
 _MARK = "# Written by `finarchive service install`; sha256 of the lines below: "
 _EXEC = re.compile(r"^ExecStart=.*$", re.MULTILINE)
@@ -24,11 +24,11 @@ _PLAIN = re.compile(r"[\w@+,./:=-]+", re.ASCII)
 
 
 def fill(template: str, executable: PurePath, config: PurePath | None) -> str:
-    """The unit for this program, with its mark.
+    """The unit for an installation, with its mark.
 
     :param template: the unit as packaged
-    :param executable: absolute; ``finarchive`` as installed
-    :param config: absolute; what ``-c`` named, None to let the service look for its configuration
+    :param executable: the absolute path of the installed ``finarchive``
+    :param config: the absolute path of the file given with ``-c``; None to let the service search for one
     """
     words = [str(executable), *(("-c", str(config)) if config else ()), "run"]
     line = "ExecStart=" + " ".join(_quoted(word) for word in words)
@@ -37,20 +37,20 @@ def fill(template: str, executable: PurePath, config: PurePath | None) -> str:
 
 
 def is_untouched(text: str) -> bool:
-    """Whether the unit is one that some version of finarchive wrote, as it was written."""
-    first, _, backoff = text.partition("\n")
-    return first == _MARK + _sum(backoff)
+    """True if a version of finarchive wrote this unit and nobody edited it."""
+    first, _, remainder = text.partition("\n")
+    return first == _MARK + _sum(remainder)
 
 
 def archive_root(text: str) -> str:
-    """Where a service of this unit keeps its archive, unless a drop-in says otherwise."""
-    found = _ROOT.search(text)
-    return found[1] if found else "archive.root of its configuration"
+    """The archive folder of a service with this unit, unless a drop-in changes it."""
+    match = _ROOT.search(text)
+    return match[1] if match else "archive.root of its configuration"
 
 
 def hidden(path: PurePath) -> PurePath | None:
-    """The folder around ``path`` (absolute) that the service cannot see into; None: it sees the path."""
-    return next((folder for folder in HIDDEN if path.is_relative_to(folder)), None)
+    """The folder that hides an absolute path from the service; None if the service can see the path."""
+    return next((folder for folder in HIDDEN_FOLDERS if path.is_relative_to(folder)), None)
 
 
 def _sum(text: str) -> str:
@@ -58,7 +58,7 @@ def _sum(text: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """As systemd.service(5) reads a word of a command line: %, $, quotes and white space mean something there."""
+    """A word for a command line of systemd.service(5), where %, $, quotes and white space have a meaning."""
     word = word.replace("%", "%%").replace("$", "$$")
     if _PLAIN.fullmatch(word):
         return word

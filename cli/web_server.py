@@ -1,4 +1,4 @@
-"""The archive in a browser: what the reader is told of the feeds, and the server around it."""
+"""Serves the archive to a browser, and computes the state of the feeds for its pages."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from archive.index.connection import open_index_for_reading
 from archive.model.feed import ArrivalRate
 from archive.model.fetch import RawResponse
 from archive.store import Store
+from cli.context import CommandError
 from config.model import Feed, Settings
 from crawler.extract.body import plain_text
 from scheduler.monitoring.reports import report_coverage, report_feeds, report_gaps
@@ -29,117 +30,116 @@ if TYPE_CHECKING:
     from scheduler.monitoring.reports import FeedReport
     from scheduler.policy.coverage import FeedDay
 
-LOOPBACK = "127.0.0.1"  # it shows everything to whoever asks; whoever wants it elsewhere has a tunnel or a proxy
-# Requests at once. A person's browser has six connections; beyond, Datasette's few threads would only queue more.
+LOOPBACK = "127.0.0.1"  # there is no password; access from elsewhere needs a tunnel or a proxy
+# Concurrent requests. A browser opens six connections; more requests would only wait for Datasette's few threads.
 MAX_REQUESTS = 64
-# Seconds that what is under way at the end may still take: a page takes a tenth, a long CSV is asked for again.
-PATIENCE = 3
+# For requests in progress at the end: a page takes a tenth of a second; a long CSV has to be requested again.
+SHUTDOWN_TIMEOUT_SECONDS = 3
 
 _HOUR = timedelta(hours=1)
-# Any Monday and Saturday: a rhythm tells the hours of weekdays from those of weekends.
-_DAYS = (datetime(2026, 3, 2, tzinfo=CHINA), datetime(2026, 3, 7, tzinfo=CHINA))
-
-
-class ServeError(Exception):
-    """The archive cannot be served; the message says why and what to do."""
+# Any Monday and Saturday: an arrival rate distinguishes the hours of weekdays from those of weekends.
+_SAMPLE_DAYS = (datetime(2026, 3, 2, tzinfo=CHINA), datetime(2026, 3, 7, tzinfo=CHINA))
 
 
 def serve(
     settings: Settings, port: int, now: Callable[[], datetime], on_start: Callable[[str], None], *, log_requests: bool
 ) -> None:
-    """Serve the archive until SIGTERM or SIGINT; the latter ends in a KeyboardInterrupt.
+    """Serve the archive until SIGTERM or SIGINT; SIGINT raises KeyboardInterrupt.
 
-    :param port: 0 takes any that is free
-    :param on_start: is told the address, once connections are taken
-    :raises ServeError: there is no archive yet, or the port cannot be had
-    :raises ArchiveError: its index cannot be read
+    :param port: 0 takes any free port
+    :param on_start: called with the address when the server accepts connections
+    :raises CommandError: there is no archive yet, or the port cannot be listened on
+    :raises ArchiveError: the index cannot be read
     """
     root = settings.archive.root.absolute()
     index = index_path(root)
     if not index.exists():
-        raise ServeError(f"there is no archive at {root} yet: finarchive crawl begins one")
-    open_index_for_reading(index).close()  # says so now if it cannot be read, and not on every page
+        raise CommandError(f"there is no archive at {root} yet: finarchive crawl begins one")
+    open_index_for_reading(index).close()  # an unreadable index is an error now, not on every page
     with listen(port) as listening:
-        import uvicorn  # noqa: PLC0415 - it and Datasette take half a second that no other command should
+        import uvicorn  # noqa: PLC0415 - it and Datasette take half a second; an error is reported before
 
         from web.site import application  # noqa: PLC0415
 
-        app: Any = application(index, library(settings, now), settings.serve.names)
+        app: Any = application(index, site_context(settings, now), settings.serve.names)
         config = uvicorn.Config(
             app,
             access_log=log_requests,
             limit_concurrency=MAX_REQUESTS,
             log_config=None,
             server_header=False,
-            timeout_graceful_shutdown=PATIENCE,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
             ws="none",
         )
-        # What is loaded by now is never garbage: to look it over each few pages would take 40 ms.
+        # Objects that exist now are never garbage: without this, each full collection would take 40 ms.
         gc.freeze()
-        # uvicorn ends as it should and sends itself the signal once more: this one has been heard.
-        before = signal.signal(signal.SIGTERM, lambda *_: None)
+        # uvicorn shuts down, then raises the signal again: it is already handled, so ignore it.
+        old_handler = signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             on_start(f"http://{LOOPBACK}:{listening.getsockname()[1]}/")
             uvicorn.Server(config).run([listening])
         finally:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, old_handler)
 
 
 def listen(port: int) -> socket.socket:
-    """A socket on loopback that takes connections.
+    """A listening socket on loopback.
 
-    :param port: 0 takes any that is free
-    :raises ServeError: it cannot be had
+    :param port: 0 takes any free port
+    :raises CommandError: the port cannot be listened on
     """
-    # asyncio asks of connections that say they are TCP, and of no others, that nothing waits: else the end of a page
-    # does, until the browser has acknowledged its beginning, 40 ms later.
+    # asyncio sets TCP_NODELAY only on connections whose protocol is explicitly TCP. Without it the end of a page
+    # waits until the browser has acknowledged its beginning, 40 ms later.
     listening = socket.socket(proto=socket.IPPROTO_TCP)
     try:
-        # As servers do: the port of one that has just ended is free.
+        # As servers do: a port can be used again immediately after its server has ended.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((LOOPBACK, port))
         listening.listen()
     except OSError as error:
         listening.close()
-        what = f"cannot listen on {LOOPBACK}:{port}"
+        problem = f"cannot listen on {LOOPBACK}:{port}"
         if error.errno == errno.EADDRINUSE:
-            raise ServeError(f"{what}: another program does. Choose another with --port, or 0 for any") from error
+            raise CommandError(
+                f"{problem}: another program does. Choose another with --port, or 0 for any"
+            ) from error
         if error.errno == errno.EACCES:
-            raise ServeError(f"{what}: not allowed to. Choose a port of 1024 or above") from error
-        raise ServeError(f"{what}: {error.strerror}") from error
+            raise CommandError(f"{problem}: not allowed to. Choose a port of 1024 or above") from error
+        raise CommandError(f"{problem}: {error.strerror}") from error
     return listening
 
 
-def library(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
-    """What the reader's pages are made from."""
+def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
+    """What the pages of the site need."""
     return SiteContext(
         root=settings.archive.root.absolute(),
         images=settings.serve.images,
         now=now,
-        feed_statuses=lambda store, at: standings(settings, store, at),
+        feed_statuses=lambda store, at: feed_statuses(settings, store, at),
         plain_text=plain_text,
-        decode_body=lambda response: _unpacked(response, settings.network.max_body),
+        decode_body=lambda response: _decode(response, settings.network.max_body),
     )
 
 
-def standings(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
-    """How each feed that is on is doing, in the order of the configuration."""
+def feed_statuses(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
+    """The status of each feed that is on, in the order of the configuration."""
     feeds = {feed.id: feed for feed in settings.feeds if feed.enabled}
-    covers, arrival_rates = report_coverage(store, list(feeds), [], now), store.feeds.arrival_rates()
+    days = report_coverage(store, list(feeds), [], now)
+    arrival_rates = store.feeds.arrival_rates()
     gaps = report_gaps(settings, store)
     return [
-        _standing(
+        _feed_status(
             report,
             feeds[report.id],
-            _rates(arrival_rates.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
-            [cover for cover in covers if cover.feed == report.id],
+            _hourly_rates(arrival_rates.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
+            [day for day in days if day.feed == report.id],
             [gap for gap in gaps if gap.gap.feed == report.id],
         )
         for report in report_feeds(settings, store, now)
     ]
 
 
-def _standing(
+def _feed_status(
     report: FeedReport, feed: Feed, rates: tuple[float, ...], days: Sequence[FeedDay], gaps: Sequence[OpenGap]
 ) -> FeedStatus:
     return FeedStatus(
@@ -159,19 +159,19 @@ def _standing(
     )
 
 
-def _rates(arrival_rate: ArrivalRate, base: timedelta) -> tuple[float, ...]:
-    """Articles to be expected in each hour of a weekday, then of a day of a weekend; none where nothing is known."""
+def _hourly_rates(arrival_rate: ArrivalRate, base: timedelta) -> tuple[float, ...]:
+    """The expected articles in each hour of a weekday, then of a weekend day; empty if the rate is not known."""
     if not is_known(arrival_rate):
         return ()
-    hours = [(day + hour * _HOUR).astimezone(UTC) for day in _DAYS for hour in range(24)]
+    hours = [(day + hour * _HOUR).astimezone(UTC) for day in _SAMPLE_DAYS for hour in range(24)]
     return tuple(expected(arrival_rate, hour, hour + _HOUR, base) for hour in hours)
 
 
-def _unpacked(response: RawResponse, most: int) -> bytes:
-    from crawler.errors import ExtractionError, TooLargeError  # noqa: PLC0415 - what reads pages takes long to load
+def _decode(response: RawResponse, max_bytes: int) -> bytes:
+    from crawler.errors import ExtractionError, TooLargeError  # noqa: PLC0415 - the parser loads slowly
     from crawler.extract.response import page_of  # noqa: PLC0415
 
     try:
-        return page_of(response, datetime.now(UTC), most).body
+        return page_of(response, datetime.now(UTC), max_bytes).body
     except (ExtractionError, TooLargeError) as error:
         raise ValueError(str(error)) from error

@@ -1,4 +1,4 @@
-"""The daemon's clock: what time it is, and how long a stretch of it takes."""
+"""The daemon's clock: the current time, and the conversion of its spans to seconds of the system's clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+# A smaller difference is no change of the clock: it comes from slewing by a time daemon, or from a busy machine.
+MIN_JUMP = timedelta(seconds=10)
+
 
 def _utc() -> datetime:
     return datetime.now(UTC)
@@ -14,36 +17,36 @@ def _utc() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The system's clock; or one that runs ahead of it, so that a day passes in minutes."""
+    """The system's clock, or one that runs faster, so that a simulated day passes in minutes."""
 
-    now: Callable[[], datetime] = _utc  # aware
-    speed: float = 1.0  # seconds of it in one of the system's
+    now: Callable[[], datetime] = _utc  # the current time, timezone-aware
+    speed: float = 1.0  # seconds of this clock for each second of the system's clock
 
     @staticmethod
-    def ticks() -> int:
-        """CLOCK_MONOTONIC, microseconds: a clock that nobody sets."""
+    def monotonic_usec() -> int:
+        """CLOCK_MONOTONIC in microseconds; setting the clock does not change it."""
         return time.monotonic_ns() // 1000
 
     def seconds(self, span: timedelta) -> float:
-        """How many of the system's seconds a stretch of this clock's time takes; 0 for one that is over."""
+        """The seconds of the system's clock that a span of this clock takes; 0 if the span is negative."""
         return max(span.total_seconds() / self.speed, 0.0)
 
 
-class Watch:
-    """Notices when a clock is set, by comparing it with one that cannot be."""
+class ClockWatch:
+    """Detects that a clock was set, by comparing it with a monotonic one."""
 
     def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._monotonic = clock, monotonic
-        self._then = clock.now(), monotonic()
+        self._clock = clock
+        self._monotonic = monotonic
+        self._last_time = clock.now()
+        self._last_monotonic = monotonic()
 
-    def moved(self) -> timedelta:
-        """By how much the clock was set forward, or back, since the last call; zero for less than :data:`LEAST`."""
-        now, ticks = self._clock.now(), self._monotonic()
-        passed = timedelta(seconds=(ticks - self._then[1]) * self._clock.speed)
-        moved = (now - self._then[0]) - passed
-        self._then = now, ticks
-        return moved if abs(moved) >= LEAST * max(self._clock.speed, 1.0) else timedelta(0)
-
-
-# Slewing by a time daemon, or a busy machine, moves it by less.
-LEAST = timedelta(seconds=10)
+    def jump(self) -> timedelta:
+        """How far the clock was set forward (back if negative) since the last call; zero below :data:`MIN_JUMP`."""
+        now = self._clock.now()
+        monotonic = self._monotonic()
+        passed = timedelta(seconds=(monotonic - self._last_monotonic) * self._clock.speed)
+        jump = (now - self._last_time) - passed
+        self._last_time = now
+        self._last_monotonic = monotonic
+        return jump if abs(jump) >= MIN_JUMP * max(self._clock.speed, 1.0) else timedelta(0)

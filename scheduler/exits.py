@@ -1,4 +1,4 @@
-"""What the program's exit statuses mean."""
+"""The exit statuses of the program."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit statuses; a contract with scripts and units."""
+    """Exit statuses. Scripts and systemd units depend on these numbers; docs/commands.md documents them."""
 
     DONE = 0
     SOME_FAILED = 1  # some articles failed and will be retried
     USAGE = 2  # bad usage or configuration
     NO_FEED = 3  # no feed could be polled
     PROBLEMS = 4  # the archive has problems
-    LOCKED = 5  # by another process
-    INTERRUPTED = 130  # state kept
+    LOCKED = 5  # another process holds the archive
+    INTERRUPTED = 130  # interrupted; the state is kept

@@ -1,4 +1,4 @@
-"""A one-off crawl in a process of its own: poll or walk, archive everything due, stop."""
+"""A one-off crawl in its own process: polls or backfills, archives everything due, then ends."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ def crawl(
     now: Callable[[], datetime],
     *,
     limit: int | None = None,
-    stretch: Span | None = None,
+    span: Span | None = None,
     on_change: Callable[[CrawlProgress], None] = lambda progress: None,
 ) -> CrawlResult:
-    """Poll ``feeds``, or walk through a stretch of one, and archive everything due.
+    """Poll ``feeds``, or backfill a span of the first one, and archive everything due.
 
-    Runs Scrapy's reactor, so once in a process.
+    Runs Scrapy's reactor, so it can be called once in a process.
 
-    :param limit: the most articles to archive
-    :param on_change: called whenever there is something to show
-    :raises ArchiveError: the archive cannot be opened or written; what was archived until then is safe
+    :param limit: the maximum number of articles to archive
+    :param span: the span to backfill; None to poll
+    :param on_change: called after each change of the progress
+    :raises ArchiveError: the archive cannot be opened or written; what was archived before that is safe
     """
-    command, raw = "backfill" if stretch else "crawl", settings.archive.raw == "warc"
+    command = "backfill" if span else "crawl"
+    raw = settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive:
         recover(archive, settings, now())
         work_queue = ArchiveWorkQueue(archive, settings, now, one_off_policy(now()))
-        job = CrawlJob(work_queue, feeds, limit=limit, stretch=stretch, on_change=on_change)
+        job = CrawlJob(work_queue, feeds, limit=limit, stretch=span, on_change=on_change)
 
-        async def carry_out() -> None:
+        async def main() -> None:
             async with AlertDispatcher(work_queue.run, Clock(now)).running():
                 await job.carry_out()
 
-        engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, carry_out)
+        engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, main)
         engine.run()
         return job.result(engine.requests, interrupted=engine.interrupted is not None)

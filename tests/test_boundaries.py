@@ -43,14 +43,14 @@ LAYERS = {
         "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
     ),
     "pipeline": ("retry staging reparse", "decide", "commit", "writer recovery rebuild", "deep_verify"),
-    "scheduler": ("policy clock exits", "crawl", "alerts", "one_off monitoring", "daemon"),
+    "scheduler": ("policy clock exits", "errors", "crawl", "alerts", "one_off monitoring", "daemon"),
     "web": (
         "feed_status security database", "request", "links charts diff_rows", "article",
         "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
-        "systemd_unit", "context", "options", "article_document diff_document", "output",
-        "daemon_client demo_site diagnostics systemd_service web_server", "commands", "main", "__main__",
+        "systemd_unit settings", "context", "options", "article_document diff_document diagnostics", "output",
+        "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),
     "mocksite": (),
 }  # fmt: skip

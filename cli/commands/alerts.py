@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import click
 
-from archive.files.layout import index_path
-from archive.store import Store
 from cli.context import CommandContext, CommandError
+from cli.options import json_option, open_store, print_json
 from cli.output.search import show_alerts
 from config.environment import address_variable
 from config.model import Alert
@@ -20,56 +18,65 @@ from scheduler.monitoring.reports import AlertReport, iso, report_alerts
 
 
 @click.command("alerts")
-@click.option("--test", "tested", metavar="NAME", help="Send a message to all addresses of this alert now.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
+@click.option("--test", "test_name", metavar="NAME", help="Send a test message to all addresses of this alert now.")
+@json_option
 @click.pass_obj
-def alerts_command(context: CommandContext, *, tested: str | None, as_json: bool) -> Exit:
-    """Show which alerts are configured, and how far they are told. The daemon, or a crawl, sends them.
+def alerts_command(context: CommandContext, *, test_name: str | None, as_json: bool) -> Exit:
+    """Show the configured alerts, and what each address has still to receive.
+
+    The daemon and each crawl send the messages.
 
     Example: finarchive alerts --test maotai
     """
     alerts = context.settings.alerts
-    if tested is not None:
-        chosen = [alert for alert in alerts if alert.name == tested]
-        if not chosen:
-            known = ", ".join(alert.name for alert in alerts) or "none"
-            raise CommandError(f"no alert is called {tested}; those configured are: {known}")
-        if not chosen[0].urls:
-            raise CommandError(f"the alert {tested} has no addresses here: set urls, or {address_variable(tested)}")
-        return _test(chosen[0], as_json)
-    store = Store.open_for_reading(index_path(context.settings.archive.root))
-    shown = report_alerts(alerts, store, context.now())
+    if test_name is not None:
+        return _send_test(_find(alerts, test_name), as_json=as_json)
+    reports = report_alerts(alerts, open_store(context), context.now())
     if as_json:
-        click.echo(json.dumps([_standing(each) for each in shown], ensure_ascii=False))
+        print_json([_report_json(report) for report in reports])
     else:
-        show_alerts(shown)
+        show_alerts(reports)
     return Exit.DONE
 
 
-def _test(alert: Alert, as_json: bool) -> Exit:
-    text = Message(
-        f"{alert.name}: a test", f"What fits {alert.query} comes here, in at most {alert.at_most} messages an hour."
+def _find(alerts: tuple[Alert, ...], name: str) -> Alert:
+    alert = next((alert for alert in alerts if alert.name == name), None)
+    if alert is None:
+        names = ", ".join(alert.name for alert in alerts) or "none"
+        raise CommandError(f"no alert is called {name}; those configured are: {names}")
+    if not alert.urls:
+        raise CommandError(f"the alert {name} has no addresses here: set urls, or {address_variable(name)}")
+    return alert
+
+
+def _send_test(alert: Alert, *, as_json: bool) -> Exit:
+    message = Message(
+        f"{alert.name}: a test",
+        f"Articles that match {alert.query} are announced here, in at most {alert.at_most} messages an hour.",
     )
-    urls = [url.get_secret_value() for url in alert.urls]
 
-    async def send() -> list[str | None]:
-        return list(await asyncio.gather(*(sender.send(url, text) for url in urls)))
+    async def send_all() -> list[str | None]:
+        return list(await asyncio.gather(*(sender.send(url.get_secret_value(), message) for url in alert.urls)))
 
-    failures = asyncio.run(send())
+    failures = asyncio.run(send_all())
     if as_json:
-        rows = [{"address": number, "failure": failure} for number, failure in enumerate(failures, start=1)]
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        print_json([{"address": number, "failure": failure} for number, failure in enumerate(failures, start=1)])
     else:
         for number, failure in enumerate(failures, start=1):
             click.echo(f"{alert.name}, address {number}: {failure or 'sent'}")
     return Exit.SOME_FAILED if any(failures) else Exit.DONE
 
 
-def _standing(each: AlertReport) -> dict[str, object]:
-    told = each.told
+def _report_json(report: AlertReport) -> dict[str, object]:
+    progress = report.progress
     return {
-        "name": each.alert.name, "query": each.alert.query, "address": each.address, "service": each.service,
-        "waiting": each.waiting, "sent": iso(told.sent) if told and told.sent else None,
-        "attempts": told.attempts if told else 0, "failure": told.failure if told else None,
-        "due": iso(told.due) if told and told.due else None,
-    }  # fmt: skip
+        "name": report.alert.name,
+        "query": report.alert.query,
+        "address": report.address,
+        "service": report.service,
+        "waiting": report.waiting,
+        "sent": iso(progress.sent) if progress and progress.sent else None,
+        "attempts": progress.attempts if progress else 0,
+        "failure": progress.failure if progress else None,
+        "due": iso(progress.due) if progress and progress.due else None,
+    }

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from archive.store import Store
 from cli.context import CommandContext, CommandError
-from cli.options import json_option, open_index_if_any
-from cli.output import console
+from cli.options import json_option, open_store, print_json
+from cli.output.console import print_lines
 from cli.output.coverage_chart import day_chart, recent_chart
 from scheduler.monitoring.reports import coverage_json, report_coverage
 from scheduler.policy.coverage import parse_day
 
+if TYPE_CHECKING:
+    from archive.store import Store
 
-@click.command()
-@click.option("--feed", "names", multiple=True, metavar="ID", help="Show this feed; may be given more than once.")
-@click.option("--day", "days", multiple=True, metavar="YYYY-MM-DD", help="Show the hours of this day in China.")
+
+@click.command("coverage")
+@click.option("--feed", "names", multiple=True, metavar="ID", help="Show this feed. Can be repeated.")
+@click.option("--day", "days", multiple=True, metavar="YYYY-MM-DD", help="Show this day (China) by the hour.")
 @json_option
 @click.pass_obj
-def coverage(context: CommandContext, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
-    """Show how much of each day is known complete, for each feed that is on: of the last 14 days, or by the hour.
+def coverage_command(context: CommandContext, names: tuple[str, ...], days: tuple[str, ...], as_json: bool) -> None:
+    """Show how much of each day is complete, for each feed that is on.
+
+    Without --day the last 14 days are shown, with a character for each day.
 
     Example: finarchive coverage --feed china --day 2026-09-30
     """
-    store, now = open_index_if_any(context), context.now()
-    shown = sorted({_day(text, now) for text in days})
-    found = report_coverage(store, _in_the_index(context, store, names), shown, now)
+    store = open_store(context)
+    now = context.now()
+    chosen_days = sorted({_day(text, now) for text in days})
+    report = report_coverage(store, _feed_ids(context, store, names), chosen_days, now)
     if as_json:
-        click.echo(json.dumps(coverage_json(found), ensure_ascii=False))
-    elif shown:
-        for day in shown:
-            console.show_coverage(day_chart([f for f in found if f.day == day], now))
+        print_json(coverage_json(report))
+    elif chosen_days:
+        for day in chosen_days:
+            print_lines(day_chart([each for each in report if each.day == day], now))
     else:
-        console.show_coverage(recent_chart(found))
+        print_lines(recent_chart(report))
 
 
-def _in_the_index(context: CommandContext, store: Store, names: tuple[str, ...]) -> list[str]:
-    """Ids of the feeds of these names, configured or not, else of all that are on."""
+def _feed_ids(context: CommandContext, store: Store, names: tuple[str, ...]) -> list[str]:
+    """The named feeds, which may be off or no longer configured; without names, all that are on."""
     unknown = set(names) - store.feeds.histories().keys()
     if unknown - {feed.id for feed in context.settings.feeds}:
-        context.chosen(tuple(sorted(unknown)))  # refuses, and names those there are
-    return list(dict.fromkeys(names)) or [feed.id for feed in context.chosen(())]
+        context.feeds(tuple(sorted(unknown)))  # raises, and lists the configured feeds
+    return list(dict.fromkeys(names)) or [feed.id for feed in context.feeds(())]
 
 
 def _day(text: str, now: datetime) -> date:

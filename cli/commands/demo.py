@@ -7,17 +7,16 @@ from pathlib import Path
 import click
 
 from cli.context import CommandContext
+from cli.demo_site import run_demo
 from scheduler.exits import Exit
 
 
-@click.command()
+@click.command("demo")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("demo-archive"))
 @click.pass_obj
-def demo(context: CommandContext, folder: Path) -> Exit:
-    """Archive a small invented news site on this machine, to show what finarchive does. Needs no network.
+def demo_command(context: CommandContext, folder: Path) -> Exit:
+    """Archive a small invented news site on this machine into FOLDER. Needs no network.
 
     Example: finarchive demo /tmp/demo
     """
-    from cli.demo_site import run_demo  # noqa: PLC0415 - Scrapy again
-
     return run_demo(folder, context.now)

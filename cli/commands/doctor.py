@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from cli.context import CommandContext
-from cli.diagnostics import examine
-from cli.options import json_option
-from cli.output import console
+from cli.diagnostics import run_checks
+from cli.options import json_option, print_json
+from cli.output.status import show_checks
 from scheduler.exits import Exit
 
 
-@click.command()
+@click.command("doctor")
 @json_option
 @click.pass_obj
-def doctor(context: CommandContext, as_json: bool) -> Exit:
-    """Check what finarchive needs: configuration, folder, index, room, network.
+def doctor_command(context: CommandContext, as_json: bool) -> Exit:
+    """Check the configuration, the folder, the disk space, the index, the network and the alerts.
 
     Example: finarchive doctor
     """
-    checks = examine(context)
+    checks = run_checks(context)
     if as_json:
-        click.echo(json.dumps([check.as_json() for check in checks], ensure_ascii=False))
+        print_json([check.as_json() for check in checks])
     else:
-        console.show_checks(checks)
+        show_checks(checks)
     return max((check.status for check in checks), default=Exit.DONE)

@@ -1,4 +1,4 @@
-"""The command that takes articles elsewhere."""
+"""``finarchive export``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archive.model.results import Record
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from archive.revision_files import RevisionFiles
 from cli.context import CommandContext, CommandError
-from cli.options import AS_OF, asked, aware_time, reading
+from cli.options import as_of_option, open_store, parse_time, wrap_query_errors
 
 logger = logging.getLogger("finarchive")
 
@@ -28,28 +28,26 @@ logger = logging.getLogger("finarchive")
 @click.command("export")
 @click.argument("format", type=click.Choice(list(OUTPUTS)))
 @click.argument("query", nargs=-1)
-@click.option("--since", metavar="DAY", help="Published on this day in China, or at this time, or later.")
-@click.option("--until", metavar="DAY", help="Published on this day in China, or at this time, or before.")
+@click.option("--since", metavar="DAY", help="Published on or after this day in China, or at this time or later.")
+@click.option("--until", metavar="DAY", help="Published on or before this day in China, or at this time or earlier.")
+@click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Names this stock. Can be repeated.")
+@click.option("--feed", "feeds", multiple=True, metavar="ID", help="Belongs to this feed. Can be repeated.")
+@as_of_option
 @click.option(
-    "--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Naming this stock; may be given more than once."
-)
-@click.option("--feed", "feeds", multiple=True, metavar="ID", help="Of this feed; may be given more than once.")
-@click.option("--as-of", metavar="TIME", help=AS_OF)
-@click.option(
-    "--limit", type=click.IntRange(1), metavar="N", help="Only the N articles published last; atom: 100 unless given."
+    "--limit", type=click.IntRange(1), metavar="N", help="Only the N newest articles. Default: all; atom: 100."
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Write into this file, which appears when it is whole; hugo and hexo: into this folder.",
+    help="Write to this file; hugo and hexo: to this folder. Default: stdout.",
 )
 @click.pass_obj
 def export_command(
     context: CommandContext,
     *,
-    format: str,  # noqa: A002 - its name there
+    format: str,  # noqa: A002 - its name on the command line
     query: tuple[str, ...],
     since: str | None,
     until: str | None,
@@ -59,35 +57,39 @@ def export_command(
     limit: int | None,
     output: Path | None,
 ) -> None:
-    """Write articles out, each with all that is known of it: all of them, or those that a QUERY finds.
+    """Export all articles, or those that match QUERY, with their metadata.
 
-    FORMAT is jsonl (JSON Lines), csv (for spreadsheets), parquet (typed, with the exchanges' parts of the day; an
-    extra), atom (a feed), hugo or hexo (a folder of files); QUERY is as in finarchive search.
+    FORMAT is jsonl (JSON Lines), csv (for spreadsheets), parquet (typed columns and trading sessions; needs the
+    extra parquet), atom (a feed), hugo or hexo (a folder of files for the site generator).
+
+    QUERY is as in finarchive search.
 
     Example: finarchive export jsonl 茅台 --since 2026-09-01 --as-of 2026-09-30T09:30+08:00 -o known.jsonl
     """
-    time = aware_time(as_of) if as_of else None
-    with asked(" ".join(query)):
-        wanted: list[Query] = [parse(" ".join(query))] if query else []
-        wanted += [date_filter(since, until)]
-        wanted += [Or(tuple(map(symbol_filter, symbols)))] if symbols else []
-    wanted += [Or(tuple(map(FeedFilter, feeds)))] if feeds else []
-    kind, newest = OUTPUTS[format], _newest(format, limit)
-    store, missing = reading(context), _Missing()
-    revision_files = RevisionFiles(store, context.settings.archive.root, missing.note)
-    records = store.search.each(And(tuple(wanted)), time, newest=newest)
-    words = _in_words(query, since, until, symbols, feeds)
-    _write(
-        kind,
-        Export(records, revision_files.read, words, time or context.now()),
-        output,
-        context.settings.archive.root,
-    )
-    missing.tell()
+    time = parse_time(as_of) if as_of else None
+    text = " ".join(query)
+    with wrap_query_errors(text):
+        parts: list[Query] = [parse(text)] if query else []
+        parts += [date_filter(since, until)]
+        parts += [Or(tuple(map(symbol_filter, symbols)))] if symbols else []
+    parts += [Or(tuple(map(FeedFilter, feeds)))] if feeds else []
+    kind = OUTPUTS[format]
+    newest = _newest(format, limit)
+    missing = _MissingFiles()
+    root = context.settings.archive.root
+    store = open_store(context, warn=True)
+    revision_files = RevisionFiles(store, root, missing.add)
+    records = store.search.each(And(tuple(parts)), time, newest=newest)
+    description = _query_text(query, since, until, symbols, feeds)
+    _write(kind, Export(records, revision_files.read, description, time or context.now()), output, root)
+    missing.raise_if_any()
 
 
 def _newest(format: str, limit: int | None) -> int | None:  # noqa: A002 - as above
-    """How many articles are wanted; None: all."""
+    """How many of the newest articles to export; None for all.
+
+    :raises CommandError: the format does not take that many
+    """
     kind = OUTPUTS[format]
     if isinstance(kind, Folder):
         return limit
@@ -96,54 +98,55 @@ def _newest(format: str, limit: int | None) -> int | None:  # noqa: A002 - as ab
     return limit or kind.default_limit
 
 
-def _in_words(
+def _query_text(
     query: tuple[str, ...], since: str | None, until: str | None, symbols: tuple[str, ...], feeds: tuple[str, ...]
 ) -> str:
-    """What is asked for, as one query has it."""
+    """The query and the options as one query."""
     parts = [*query, *([f"since:{since}"] if since else []), *([f"until:{until}"] if until else [])]
     for field, values in (("symbol", symbols), ("feed", feeds)):
-        some = " OR ".join(f"{field}:{value}" for value in sorted(set(values)))
-        parts += [f"({some})" if len(set(values)) > 1 else some] if values else []
+        unique = sorted(set(values))
+        alternatives = " OR ".join(f"{field}:{value}" for value in unique)
+        parts += [f"({alternatives})" if len(unique) > 1 else alternatives] if unique else []
     return " ".join(parts)
 
 
 def _write(kind: Output, export: Export, output: Path | None, root: Path) -> None:
     match kind:
         case Stream(write):
-            with _opened(output, root) as file:
-                for written in write(export):
-                    file.write(written)
+            with _open_output(output, root) as file:
+                for chunk in write(export):
+                    file.write(chunk)
         case Folder(write):
             if output is None:
                 raise CommandError("it is a folder of files: name the folder with -o")
             fill(output, root, write(export))
 
 
-class _Missing:
-    """Articles whose files are missing, or not as they were recorded."""
+class _MissingFiles:
+    """Counts the articles whose files are missing, or not as recorded."""
 
     def __init__(self) -> None:
         self._count = 0
 
-    def note(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         self._count += 1
         logger.warning("no-file docid=%s revision=%d path=%s", record.docid, record.revision, record.path)
 
-    def tell(self) -> None:
-        """Say so, when all else is written.
+    def raise_if_any(self) -> None:
+        """Report the missing files, after everything else is written.
 
-        :raises ArchiveError: there were any
+        :raises ArchiveError: there are missing files
         """
         if self._count:
             raise ArchiveError(
                 f"{self._count} files are missing or not as recorded, and not in the export: "
-                "finarchive verify --repair may mend them"
+                "finarchive verify --repair may restore them"
             )
 
 
 @contextmanager
-def _opened(path: Path | None, root: Path) -> Iterator[BinaryIO]:
-    """Where to write to: stdout, or a file that takes its name when all is written."""
+def _open_output(path: Path | None, root: Path) -> Iterator[BinaryIO]:
+    """The output: stdout, or a file that gets its name when it is complete."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -152,20 +155,21 @@ def _opened(path: Path | None, root: Path) -> Iterator[BinaryIO]:
         raise CommandError(f"{path} is a folder: name a file")
     if root.resolve() in path.resolve().parents:
         raise CommandError(f"{path} lies in the archive, which has nothing but articles: name a file elsewhere")
-    aside = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.unfinished")
+    # A device or a pipe is written directly.
+    unfinished = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.unfinished")
     try:
-        file = aside.open("wb")
+        file = unfinished.open("wb")
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
     try:
         with file:
             yield file
             file.flush()
-            if aside != path:
+            if unfinished != path:
                 os.fsync(file.fileno())
-        if aside != path:
-            aside.replace(path)
+        if unfinished != path:
+            unfinished.replace(path)
     except BaseException:
-        if aside != path:
-            aside.unlink(missing_ok=True)
+        if unfinished != path:
+            unfinished.unlink(missing_ok=True)
         raise

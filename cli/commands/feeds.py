@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from cli.context import CommandContext
-from cli.options import json_option
-from cli.output import console
+from cli.options import json_option, print_json
+from cli.output.status import show_feeds
 
 
-@click.command()
+@click.command("feeds")
 @json_option
 @click.pass_obj
-def feeds(context: CommandContext, as_json: bool) -> None:
-    """Show which feeds are configured, and which of them are on.
+def feeds_command(context: CommandContext, as_json: bool) -> None:
+    """Show the configured feeds, and which of them are on.
 
     Example: finarchive feeds
     """
     if as_json:
-        rows = [feed.model_dump(mode="json") | {"author": feed.author_name} for feed in context.settings.feeds]
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        print_json([feed.model_dump(mode="json") | {"author": feed.author_name} for feed in context.settings.feeds])
     else:
-        console.show_feeds(context.settings, context.config_path)
+        show_feeds(context.settings, context.config_path)

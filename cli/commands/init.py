@@ -13,10 +13,10 @@ from scheduler.exits import Exit
 CONFIG_NAME = "finarchive.toml"
 
 
-@click.command()
+@click.command("init")
 @click.argument("path", type=click.Path(path_type=Path), default=Path(CONFIG_NAME))
-def init(path: Path) -> Exit:
-    """Write a configuration file with every setting, its default and what it means.
+def init_command(path: Path) -> Exit:
+    """Write a configuration file to PATH with every setting, its default and its meaning.
 
     Example: finarchive init
     """
@@ -24,7 +24,7 @@ def init(path: Path) -> Exit:
         with path.open("x", encoding="utf-8") as file:
             file.write(sample_text())
     except FileExistsError as error:
-        raise CommandError(f"{path} is there already; it was left as it is") from error
+        raise CommandError(f"{path} is there already; it was not changed") from error
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
     command = "finarchive crawl" if path == Path(CONFIG_NAME) else f"finarchive -c {path} crawl"

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from cli.context import CommandContext
-from cli.options import archive_root
-from cli.output import verify
+from cli.options import existing_root, json_option, print_json
+from cli.output.console import bytes_progress
+from cli.output.verify import show_rebuilt
 from pipeline.rebuild import rebuild
 from scheduler.exits import Exit
 
 
 @click.command("rebuild")
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@json_option
 @click.pass_obj
 def rebuild_command(context: CommandContext, dry_run: bool, as_json: bool) -> Exit:
-    """Make all files and the index anew, from the raw pages alone.
+    """Create all files and the index again, from the raw pages alone.
 
-    Where this version of finarchive understands a page or writes a file otherwise, they come out otherwise: see what
-    would change with --dry-run first. Files that the raw pages know nothing of stay.
+    If this version of finarchive reads a page or writes a file differently, the results differ: use --dry-run first.
+    Files of which there are no raw pages stay.
 
     Example: finarchive rebuild --dry-run
     """
     settings = context.settings
-    archive_root(settings.archive.root)
-    with verify.bytes_progress("reading raw pages", quiet=as_json or context.verbosity == -1) as on_progress:
+    existing_root(context)
+    with bytes_progress("reading raw pages", quiet=as_json or context.is_quiet) as on_progress:
         result = rebuild(
             settings.archive.root,
             settings.network.max_body,
@@ -37,7 +37,7 @@ def rebuild_command(context: CommandContext, dry_run: bool, as_json: bool) -> Ex
             on_progress=on_progress,
         )
     if as_json:
-        click.echo(json.dumps(asdict(result) | {"dry_run": dry_run}, ensure_ascii=False))
+        print_json(asdict(result) | {"dry_run": dry_run})
     else:
-        verify.show_rebuilt(result, settings.archive.root, dry_run=dry_run)
+        show_rebuilt(result, settings.archive.root, dry_run=dry_run)
     return Exit.PROBLEMS if result.damaged else Exit.DONE

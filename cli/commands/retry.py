@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
 import click
 
-from archive.archive import Archive
 from cli.context import CommandContext
-from pipeline.recovery import recover
-
-if TYPE_CHECKING:
-    pass
-from cli.commands.crawl import json_option
-from cli.daemon_client import here_or_there, send_to_daemon
+from cli.daemon_client import prefer_daemon, send_to_daemon
+from cli.options import json_option, print_json
 
 
-@click.command()
-@click.option("--parked", is_flag=True, help="Release also what was given up.")
+@click.command("retry")
+@click.option("--parked", is_flag=True, help="Also release articles and pictures that were given up.")
 @json_option
 @click.pass_obj
-def retry(context: CommandContext, parked: bool, as_json: bool) -> None:
-    """Release what waits, for the next crawl, or the daemon, to try again.
+def retry_command(context: CommandContext, parked: bool, as_json: bool) -> None:
+    """Make everything that waits for a later attempt due now. The next crawl, or the daemon, tries it.
 
     Example: finarchive retry --parked && finarchive crawl
     """
+    request = {"command": "retry", "parked": parked}
+    released = prefer_daemon(
+        lambda: int(send_to_daemon(context, request)["released"]),
+        lambda: _release(context, parked=parked),
+    )
+    if as_json:
+        print_json({"released": released})
+    else:
+        click.echo(f"Released {released}: they are tried next." if released else "Nothing waits for a later time.")
 
-    def here() -> int:
-        settings = context.settings
-        raw = settings.archive.raw == "warc"
-        with Archive(settings.archive.root, "retry", context.now(), raw=raw) as archive:
-            recover(archive, settings, context.now())
-            return archive.store.queues.release(context.now(), parked=parked)
 
-    def there() -> int:
-        return int(send_to_daemon(context, {"command": "retry", "parked": parked}, lambda progress: None)["released"])
+def _release(context: CommandContext, *, parked: bool) -> int:
+    from archive.archive import Archive  # noqa: PLC0415 - only without a daemon
+    from pipeline.recovery import recover  # noqa: PLC0415
 
-    released = here_or_there(here, there)
-    told = f"Released {released}: they are tried next." if released else "Nothing waits for a later time."
-    click.echo(json.dumps({"released": released}) if as_json else told)
+    settings = context.settings
+    raw = settings.archive.raw == "warc"
+    with Archive(settings.archive.root, "retry", context.now(), raw=raw) as archive:
+        recover(archive, settings, context.now())
+        return archive.store.queues.release(context.now(), parked=parked)

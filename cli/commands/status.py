@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from archive.files.layout import inner_path
 from cli.context import CommandContext
-from cli.options import json_option, open_index_if_any
-from cli.output import console
-from scheduler.daemon.control_socket import runs
+from cli.options import json_option, open_store, print_json
+from cli.output.status import show_status
+from scheduler.daemon.control_client import is_running
 from scheduler.monitoring.reports import report_feeds, report_gaps, status_json
 
 
-@click.command()
+@click.command("status")
 @json_option
 @click.pass_obj
-def status(context: CommandContext, as_json: bool) -> None:
-    """Show how each feed is doing, what waits and why, and what may have been missed.
+def status_command(context: CommandContext, as_json: bool) -> None:
+    """Show the state of each feed, what waits and why, and which articles may be missing.
 
     Example: finarchive status --json
     """
-    store = open_index_if_any(context)
+    store = open_store(context)
+    settings = context.settings
     now = context.now()
     if as_json:
-        click.echo(json.dumps(status_json(context.settings, store, now), ensure_ascii=False))
-    else:
-        reports = report_feeds(context.settings, store, now)
-        gaps = report_gaps(context.settings, store)
-        daemon = runs(inner_path(context.settings.archive.root.absolute()))
-        console.show_status(context.settings, reports, gaps, store, now, daemon=daemon)
+        print_json(status_json(settings, store, now))
+        return
+    reports = report_feeds(settings, store, now)
+    gaps = report_gaps(settings, store)
+    has_daemon = is_running(inner_path(settings.archive.root.absolute()))
+    show_status(settings, reports, gaps, store, now, has_daemon=has_daemon)

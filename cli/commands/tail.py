@@ -1,8 +1,7 @@
-"""The commands about what is new: following it, and being told of it."""
+"""``finarchive tail``."""
 
 from __future__ import annotations
 
-import json
 import select
 import signal
 from collections.abc import Iterable
@@ -14,14 +13,13 @@ from archive.follower import Follower
 from archive.model.results import Change
 from archive.query.parser import And, parse
 from cli.context import CommandContext
-from cli.options import asked
-from cli.output.search import show_news
+from cli.options import print_json, wrap_query_errors
+from cli.output.search import show_changes
 from scheduler.monitoring.reports import iso
 
-# Seconds between two looks. Nobody sees that news is half a second late, and a look at an index in which nothing has
-# changed costs some 40 microseconds.
-LOOK = 0.5
-_STDOUT = 1
+# Half a second of delay goes unnoticed, and a check of an unchanged index takes some 40 microseconds.
+CHECK_INTERVAL_SECONDS = 0.5
+_STDOUT = 1  # file descriptor
 
 
 @click.command("tail")
@@ -30,44 +28,57 @@ _STDOUT = 1
     "-n", "--last", type=click.IntRange(0, 1_000_000), default=10, metavar="N", help="Show the last N articles first."
 )
 @click.option("--revisions", is_flag=True, help="Show new versions of articles too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, and nothing else, on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line on stdout, nothing else.")
 @click.pass_obj
-def tail(context: CommandContext, query: tuple[str, ...], *, last: int, revisions: bool, as_json: bool) -> None:
+def tail_command(
+    context: CommandContext, query: tuple[str, ...], *, last: int, revisions: bool, as_json: bool
+) -> None:
     """Show new articles as they are archived, until Ctrl-C.
 
-    QUERY is as in finarchive search; without one all are shown.
+    QUERY is as in finarchive search; without one, all articles are shown.
 
     Example: finarchive tail '茅台 OR symbol:sh600519'
     """
-    with asked(" ".join(query)):
-        wanted = parse(" ".join(query)) if query else And(())
+    text = " ".join(query)
+    with wrap_query_errors(text):
+        parsed = parse(text) if query else And(())
     path = index_path(context.settings.archive.root)
-    follower, show = Follower(path, wanted, every=revisions), _print if as_json else show_news
+    follower = Follower(path, parsed, every=revisions)
+    show = _print_changes if as_json else show_changes
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     show(follower.begin(last))
-    if follower.is_waiting and context.verbosity != -1:
+    if follower.is_waiting and not context.is_quiet:
         click.echo(f"No index that can be followed is at {path.absolute()} yet: waiting for crawl or run.", err=True)
     while True:
         _wait()
         show(follower.changes())
 
 
-def _print(news: Iterable[Change]) -> None:
-    for each in news:
-        told = {
-            "docid": each.docid, "revision": each.revision, "title": each.title, "url": each.url, "path": each.path,
-            "published": iso(each.published), "observed": iso(each.observed, exact=True), "media": each.media,
-            "feeds": each.feeds, "symbols": each.symbols, "snippet": each.snippet,
-        }  # fmt: skip
-        click.echo(json.dumps(told, ensure_ascii=False))
+def _print_changes(changes: Iterable[Change]) -> None:
+    for change in changes:
+        print_json(
+            {
+                "docid": change.docid,
+                "revision": change.revision,
+                "title": change.title,
+                "url": change.url,
+                "path": change.path,
+                "published": iso(change.published),
+                "observed": iso(change.observed, exact=True),
+                "media": change.media,
+                "feeds": change.feeds,
+                "symbols": change.symbols,
+                "snippet": change.snippet,
+            }
+        )
 
 
 def _wait() -> None:
-    """Wait until the next look.
+    """Wait until the next check.
 
-    :raises BrokenPipeError: nobody reads any more; writing would only say so with the next article
+    :raises BrokenPipeError: the reader of stdout is gone; a write would only fail at the next article
     """
-    reader = select.poll()
-    reader.register(_STDOUT, 0)
-    if reader.poll(LOOK * 1000):
+    poll = select.poll()
+    poll.register(_STDOUT, 0)
+    if poll.poll(CHECK_INTERVAL_SECONDS * 1000):
         raise BrokenPipeError

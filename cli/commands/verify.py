@@ -1,58 +1,63 @@
-"""The commands about the record itself: verifying it, and making it anew from the journal."""
+"""``finarchive verify``."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from archive.files.layout import index_path
 from archive.integrity.verify import Report, verify
 from cli.context import CommandContext, CommandError
-from cli.options import archive_root
-from cli.output import verify as verify_module
+from cli.options import existing_root, json_option, print_json
+from cli.output.console import bytes_progress, files_progress
+from cli.output.verify import show_verified
 from pipeline.deep_verify import verify_deep
 from pipeline.rebuild import restore_files
 from scheduler.exits import Exit
 
 
 @click.command("verify")
-@click.option("--repair", is_flag=True, help="Put back, from the raw pages, what is missing or tampered with.")
-@click.option("--deep", is_flag=True, help="Compare the rows of the index with the raw pages, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
+@click.option("--repair", is_flag=True, help="Restore missing and changed files from the raw pages.")
+@click.option("--deep", is_flag=True, help="Also compare the rows of the index with the raw pages.")
+@json_option
 @click.pass_obj
 def verify_command(context: CommandContext, repair: bool, deep: bool, as_json: bool) -> Exit:
-    """Read the whole archive and name every file that is not as it was recorded.
+    """Read the whole archive and list every file that is not as recorded.
 
-    With --deep the raw pages are understood anew, on all cores, and rows of the index that do not follow from them
-    are named too. The archive must not be in use then.
+    With --deep the raw pages are parsed again, on all cores, and each row of the index that does not follow from them
+    is listed too. The archive must not be in use meanwhile.
 
     Example: finarchive verify --repair
     """
-    settings, root = context.settings, archive_root(context.settings.archive.root)
+    root = existing_root(context)
     if not index_path(root).exists():
-        raise CommandError(f"there is no {index_path(root)}: finarchive rebuild makes it anew from the raw pages")
-    report, unproven = _verified(context, root, deep=deep, quiet=as_json or context.verbosity == -1)
-    mended: list[str] = []
-    wanted = {each.path: report.recorded[each.path] for each in report.problems if each.path in report.recorded}
-    if repair and wanted:
-        mended = restore_files(root, settings.network.max_body, context.now(), wanted)
-    left = [each for each in report.problems if each.path not in mended]
+        raise CommandError(f"there is no {index_path(root)}: finarchive rebuild creates it from the raw pages")
+    report, unproven = _verify(context, root, deep=deep, quiet=as_json or context.is_quiet)
+    repaired: list[str] = []
+    repairable = {each.path: report.recorded[each.path] for each in report.problems if each.path in report.recorded}
+    if repair and repairable:
+        repaired = restore_files(root, context.settings.network.max_body, context.now(), repairable)
+    problems = [each for each in report.problems if each.path not in repaired]
     if as_json:
-        told = {"articles": report.articles, "files": report.files, "problems": [asdict(each) for each in left]}
-        more = ({"repaired": mended} if repair else {}) | ({"unproven": unproven} if deep else {})
-        click.echo(json.dumps(told | more, ensure_ascii=False))
+        document: dict[str, Any] = {
+            "articles": report.articles,
+            "files": report.files,
+            "problems": [asdict(problem) for problem in problems],
+        }
+        document |= ({"repaired": repaired} if repair else {}) | ({"unproven": unproven} if deep else {})
+        print_json(document)
     else:
-        verify_module.show_verified(report, left, mended, unproven)
-    return Exit.PROBLEMS if left else Exit.DONE
+        show_verified(report, problems, repaired, unproven)
+    return Exit.PROBLEMS if problems else Exit.DONE
 
 
-def _verified(context: CommandContext, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:
-    """What was found, and how many articles the raw pages know nothing of."""
+def _verify(context: CommandContext, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:
+    """The report, and the number of articles without raw pages, whose rows nothing proves."""
     if not deep:
-        with verify_module.files_progress("verifying", quiet=quiet) as on_progress:
+        with files_progress("verifying", quiet=quiet) as on_progress:
             return verify(root, on_progress), 0
-    with verify_module.bytes_progress("reading raw pages", quiet=quiet) as on_progress:
+    with bytes_progress("reading raw pages", quiet=quiet) as on_progress:
         return verify_deep(root, context.settings.network.max_body, context.now(), on_progress)

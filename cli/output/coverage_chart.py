@@ -1,7 +1,7 @@
 """Coverage as plain text: a character for each day, or for each hour of one day. Pure.
 
-The characters are all of one width wherever a font is: East Asian terminals draw every one of them two columns wide,
-others one. So rows stay in line on both, and nothing but the blanks after the present hour may be a space.
+All characters have the same width in any one terminal: two columns in East Asian ones, one column in others. So rows
+stay aligned in both. The only spaces in a row are those after the present hour.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ LEGEND = (
     f"{WHOLE} whole   {PARTS[-1]} to {PARTS[0]} a part   {NOTHING} nothing known   {BEFORE} before the record begins"
 )
 NO_FEED = "no feed is on; finarchive feeds shows those that are configured"
-# Of one feed and day. A feed that is crawled by hand has as many as it had pauses; --json has them all.
-MAX_OPEN = 6
-_NAME_WIDTH = 40  # columns; with 24 hours and a share a row keeps within 80
+# Open spans listed for one feed and day. A feed that is crawled by hand has one for each pause; --json has all.
+MAX_OPEN_SPANS = 6
+_MAX_NAME_COLUMNS = 40  # with 24 hours and a percentage a row stays within 80 columns
 
 
 def recent_chart(days: Sequence[FeedDay]) -> list[str]:
-    """A line for each feed with a character for each day, under a head and above a legend.
+    """A line for each feed with a character for each day, between a heading and a legend.
 
     :param days: of one or more feeds; each feed has the same days, in order
     """
     if not days:
         return [NO_FEED]
-    shown = sorted({found.day for found in days})
-    lines = [f"Known complete from {shown[0]} to {shown[-1]}, China time; one character a day", ""]
-    lines += _rows({feed: [f.cover for f in days if f.feed == feed] for feed in _feeds(days)}, "")
-    holed = [found.day for found in days if found.cover.open and not found.cover.before]
+    dates = sorted({each.day for each in days})
+    lines = [f"Known complete from {dates[0]} to {dates[-1]}, China time; one character a day", ""]
+    lines += _rows({feed: [each.cover for each in days if each.feed == feed] for feed in _feeds(days)}, "")
+    incomplete = [each.day for each in days if each.cover.open and not each.cover.before]
     lines += ["", LEGEND]
-    if holed:
-        lines.append(f"finarchive coverage --day {max(holed)} shows the hours, and what is open in them")
+    if incomplete:
+        lines.append(f"finarchive coverage --day {max(incomplete)} shows the hours, and what is open in them")
     return lines
 
 
 def day_chart(days: Sequence[FeedDay], now: datetime) -> list[str]:
-    """A line for each feed with a character for each hour of a day, then what is open.
+    """A line for each feed with a character for each hour of a day, then the open spans.
 
     :param days: of one or more feeds, all of the same day
     """
@@ -48,17 +48,16 @@ def day_chart(days: Sequence[FeedDay], now: datetime) -> list[str]:
         return [NO_FEED]
     day = days[0].day
     lines = [f"Known complete on {day}, China time; one character an hour", ""]
-    lines += _rows(
-        {found.feed: found.cover.hours() for found in days}, "".join(f"{hour:<6}" for hour in (0, 6, 12, 18))
-    )
+    scale = "".join(f"{hour:<6}" for hour in (0, 6, 12, 18))
+    lines += _rows({each.feed: each.cover.hours() for each in days}, scale)
     lines += ["", LEGEND]
-    for found in days:
-        lines += _open(found, now)
+    for each in days:
+        lines += _open_spans(each, now)
     return lines
 
 
 def mark(cover: CoverageState) -> str:
-    """The character that stands for a cover."""
+    """The character for the coverage of a span."""
     if not cover.length:
         return AHEAD
     if not cover.open:
@@ -70,7 +69,7 @@ def mark(cover: CoverageState) -> str:
 
 
 def percent(covers: Sequence[CoverageState]) -> str:
-    """How much of some stretches together is known; 100 % or 0 % only when that is exact."""
+    """The known share of all the spans together; 100 % or 0 % only if that is exact."""
     length = sum((cover.length for cover in covers), timedelta(0))
     known = sum((cover.known for cover in covers), timedelta(0))
     if known == length:
@@ -89,25 +88,25 @@ def _rows(covers: dict[str, list[CoverageState]], scale: str) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _open(found: FeedDay, now: datetime) -> Iterator[str]:
-    name, begin = _name(found.feed), found.cover.begin
-    for hole in found.cover.open[:MAX_OPEN]:
-        end = "now" if hole.end >= now else _clock(hole.end, found.day)
-        why = ", before its record begins" if begin is None or hole.end <= begin else ""
-        yield f"{name}: open from {_clock(hole.start, found.day)} to {end}{why}"
-    more = len(found.cover.open) - MAX_OPEN
+def _open_spans(feed_day: FeedDay, now: datetime) -> Iterator[str]:
+    name, begin = _name(feed_day.feed), feed_day.cover.begin
+    for span in feed_day.cover.open[:MAX_OPEN_SPANS]:
+        end = "now" if span.end >= now else _clock_time(span.end, feed_day.day)
+        reason = ", before its record begins" if begin is None or span.end <= begin else ""
+        yield f"{name}: open from {_clock_time(span.start, feed_day.day)} to {end}{reason}"
+    more = len(feed_day.cover.open) - MAX_OPEN_SPANS
     if more > 0:
         yield f"{name}: … and {more} more; --json lists them all"
 
 
 def _name(feed: str) -> str:
-    return feed if len(feed) <= _NAME_WIDTH else feed[: _NAME_WIDTH - 1] + "…"
+    return feed if len(feed) <= _MAX_NAME_COLUMNS else feed[: _MAX_NAME_COLUMNS - 1] + "…"
 
 
-def _clock(moment: datetime, day: date) -> str:
-    local = moment.astimezone(CHINA)
+def _clock_time(time: datetime, day: date) -> str:
+    local = time.astimezone(CHINA)
     return f"{local:%H:%M:%S}" if local.date() == day else "24:00:00"
 
 
 def _feeds(days: Sequence[FeedDay]) -> list[str]:
-    return list(dict.fromkeys(found.feed for found in days))
+    return list(dict.fromkeys(each.feed for each in days))

@@ -1,6 +1,6 @@
 """Child process of :mod:`scheduler.alerts.sender`: sends one message with apprise.
 
-The request comes on stdin, so that no list of processes shows an address; the answer goes to stdout.
+The request arrives on stdin, so that the address does not appear in a process list; the result goes to stdout.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import apprise
 
 
 class _LogCollector(logging.Handler):
-    """What apprise says of a failure."""
+    """Collects apprise's warnings and errors, which say why a message failed."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.said = ""
+        self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said += f"{record.getMessage()}\n"
+        self.text += f"{record.getMessage()}\n"
 
 
 def deliver(url: str, title: str, body: str) -> str | None:
-    """Send a message; without a text, only find out whether there is such an address.
+    """Send a message; with an empty body, only check that apprise supports the address.
 
-    :return: why it was not taken, without anything of the address but its scheme; None when it was
+    :return: why it failed, with no part of the address except its scheme; None if it succeeded
     """
-    said = _LogCollector()
-    logging.getLogger("apprise").addHandler(said)
-    # Some services keep a session on the disk unless they are told not to.
+    log = _LogCollector()
+    logging.getLogger("apprise").addHandler(log)
+    # Without this, some services keep a session on the disk.
     asset = apprise.AppriseAsset(
         app_id="finarchive", app_desc="finarchive", storage_mode=apprise.PersistentStoreMode.MEMORY
     )
@@ -41,17 +41,17 @@ def deliver(url: str, title: str, body: str) -> str | None:
     if not body:
         return None
     sender = apprise.Apprise(service, asset=asset)
-    # As text: a service that shows HTML or Markdown gets it escaped.
+    # As plain text: a service that shows HTML or Markdown escapes it.
     if sender.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT):
         return None
     scheme = url.partition("://")[0].lower()
-    if code := re.search(r"error=(\d+)", said.said):
-        return f"the {scheme} service did not take it (error {code[1]})"
-    return f"the {scheme} service could not be reached, or did not take it"
+    if code := re.search(r"error=(\d+)", log.text):
+        return f"the {scheme} service did not accept it (error {code[1]})"
+    return f"the {scheme} service could not be reached, or did not accept it"
 
 
 def main() -> None:
-    """Do what stdin asks for."""
+    """Carry out the request on stdin and print the result."""
     request = json.load(sys.stdin)
     failure = deliver(request["url"], request["title"], request["body"])
     json.dump({"failure": failure}, sys.stdout)

@@ -1,4 +1,4 @@
-"""Tells of new articles while they are archived: each alert, to each of its addresses, within its rate."""
+"""Sends alerts while articles are archived: each alert, to each of its addresses, within its rate."""
 
 from __future__ import annotations
 
@@ -17,213 +17,229 @@ from archive.query.parser import Query, parse
 from config.model import Alert
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts import sender
-from scheduler.alerts.message import MAX_NAMED, failed, fresh, may_send, message, sent
+from scheduler.alerts.message import MAX_ARTICLES, after_failure, after_success, compose, next_send_time, recent_only
 from scheduler.clock import Clock
 from scheduler.crawl.context import CrawlContext, CrawlObserver
 
 logger = logging.getLogger("finarchive")
 
-# Between the first article and its message: what a poll brings comes one a second, and goes into one message.
-GATHER = timedelta(seconds=5)
-# Before the index is read again when it could not be.
-PAUSE = timedelta(minutes=1)
-# Seconds in which a message that is under way may come to its end when we stop: within the two that are left to all
-# that runs beside the spider (crawler.engine). It takes less than one; one that was cut off is sent again.
-FAREWELL = 1.5
+# Between the first article and its message: a poll's articles arrive one a second, and go into one message.
+GATHER_TIME = timedelta(seconds=5)
+# Before another attempt after the index could not be read.
+RETRY_INTERVAL = timedelta(minutes=1)
+# For messages in flight when the program stops: within the two seconds that everything beside the spider has
+# (crawler.engine). A message takes less than one; one that is cut off is sent again.
+STOP_TIMEOUT_SECONDS = 1.5
 
 
 @dataclass(slots=True)
 class _AlertChannel:
-    """An address of an alert."""
+    """One address of an alert."""
 
     alert: Alert
     query: Query
     url: str  # secret
-    told: AlertProgress
-    news: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to tell
+    progress: AlertProgress
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to send
 
 
 class AlertDispatcher(CrawlObserver):
-    """The alerts of a run.
+    """Sends the alerts of a run.
 
-    :param on_outcome: told of each message: its alert's name, and whether it was taken
+    :param on_outcome: called after each message with its alert's name, and whether it was sent
     """
 
     def __init__(
-        self, run: CrawlContext, clock: Clock, on_outcome: Callable[[str, bool], None] = lambda alert, taken: None
+        self,
+        context: CrawlContext,
+        clock: Clock,
+        on_outcome: Callable[[str, bool], None] = lambda alert, is_sent: None,
     ) -> None:
-        self._run, self._clock, self._on_outcome = run, clock, on_outcome
+        self._context = context
+        self._clock = clock
+        self._on_outcome = on_outcome
         self._channels: list[_AlertChannel] = []
-        self._changed = asyncio.Event()
-        self._is_settled = False  # the index knows of them
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._reconfigured = asyncio.Event()
+        self._is_registered = False  # the index has the alerts of the current settings
+        self._in_flight: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Tell while the block is worked at; a run that ends tells at its end what may be told then."""
-        self._run.listeners.append(self)
+        """Send alerts while the block runs.
+
+        The daemon sends continuously; a one-off run sends once, at its end, what may be sent then.
+        """
+        self._context.listeners.append(self)
         self._open()
         serving = None
-        if self._run.policy.retry_forever:
-            serving = asyncio.ensure_future(self._serve_on())
-            serving.add_done_callback(self._served)
+        if self._context.policy.retry_forever:
+            serving = asyncio.ensure_future(self._serve_all())
+            serving.add_done_callback(self._on_serving_done)
         try:
             yield
             if serving is None:
-                await asyncio.gather(*map(self._tell_now, self._channels))
+                await asyncio.gather(*map(self._send_now, self._channels))
         finally:
-            self._run.listeners.remove(self)
+            self._context.listeners.remove(self)
             if serving:
-                await self._stop(serving, FAREWELL)
-            self._keep([channel.told for channel in self._channels])
+                await self._stop(serving)
+            self._record([channel.progress for channel in self._channels])
 
     def reconfigure(self) -> None:
-        """The settings have changed."""
-        self._changed.set()
+        """Use the context's settings, which have changed."""
+        self._reconfigured.set()
 
     def _open(self) -> None:
-        store, alerts = self._run.store, self._run.settings.alerts
+        """Register the configured alerts in the index and create their channels."""
+        store = self._context.store
+        alerts = self._context.settings.alerts
         try:
             store.alerts.sync({alert.name: (alert.query, len(alert.urls)) for alert in alerts})
-            told = {(each.alert, each.address): each for each in store.alerts.all()}
-        except TRANSIENT_ERRORS as refusal:
-            self._is_settled = False
-            logger.error("alerts-put-off reason=%r", str(refusal))
+            recorded = {(each.alert, each.address): each for each in store.alerts.all()}
+        except TRANSIENT_ERRORS as error:
+            self._is_registered = False
+            logger.error("alerts-put-off reason=%r", str(error))
             return
-        self._is_settled = True
+        self._is_registered = True
         self._channels = [
-            _AlertChannel(alert, parse(alert.query), url.get_secret_value(), told[alert.name, address])
+            _AlertChannel(alert, parse(alert.query), url.get_secret_value(), recorded[alert.name, address])
             for alert in alerts
             for address, url in enumerate(alert.urls, start=1)
         ]
         for alert in alerts:
             if not alert.urls:
                 logger.warning("alert-nowhere alert=%s reason=%r", alert.name, "neither urls nor its variable is set")
-        self._wake()
+        self._wake_all()
 
-    async def _serve_on(self) -> None:
+    async def _serve_all(self) -> None:
+        """Serve all channels; start again with new ones after each change of the settings."""
         while True:
-            self._changed.clear()
+            self._reconfigured.clear()
             serving = [asyncio.ensure_future(self._serve(channel)) for channel in self._channels]
-            waiting = [*serving, asyncio.ensure_future(self._changed.wait())]
-            patience = None if self._is_settled else self._clock.seconds(PAUSE)
+            waiting = [*serving, asyncio.ensure_future(self._reconfigured.wait())]
+            timeout = None if self._is_registered else self._clock.seconds(RETRY_INTERVAL)
             try:
-                done, _ = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    task.result()  # a bug is nobody's to hide
+                    task.result()  # raises what a bug raised
             finally:
                 for task in waiting:
                     task.cancel()
-            await self._farewell(sender.TIMEOUT)
-            self._keep([channel.told for channel in self._channels])
+            await self._finish_in_flight(sender.SEND_TIMEOUT_SECONDS)
+            self._record([channel.progress for channel in self._channels])
             self._open()
 
-    def _served(self, task: asyncio.Future[None]) -> None:
+    def _on_serving_done(self, task: asyncio.Future[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            self._run.crash(error)
+            self._context.crash(error)
 
-    async def _stop(self, serving: asyncio.Future[None], patience: float) -> None:
+    async def _stop(self, serving: asyncio.Future[None]) -> None:
         serving.cancel()
         await asyncio.wait([serving])
-        await self._farewell(patience)
+        await self._finish_in_flight(STOP_TIMEOUT_SECONDS)
 
-    async def _farewell(self, patience: float) -> None:
-        """Let what is under way come to its end."""
-        if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=patience)
+    async def _finish_in_flight(self, max_seconds: float) -> None:
+        """Wait for the messages in flight; cancel those that take longer than ``max_seconds``."""
+        if self._in_flight:
+            _, late = await asyncio.wait(self._in_flight, timeout=max_seconds)
             for task in late:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
 
-    # One address
+    # One channel
 
     async def _serve(self, channel: _AlertChannel) -> None:
         while True:
-            await channel.news.wait()
-            await self._pause(GATHER)
-            channel.news.clear()
+            await channel.wake.wait()
+            await self._sleep(GATHER_TIME)
+            channel.wake.clear()
             try:
-                while self._has_news(channel):
+                while self._has_new(channel):
                     now = self._clock.now()
-                    if (wait := may_send(channel.told, channel.alert.at_most, now) - now) > timedelta(0):
-                        await self._pause(wait)
-                    # What is sent is recorded, whatever becomes of who waits for it.
-                    task = asyncio.ensure_future(self._tell(channel))
-                    self._under_way.add(task)
-                    task.add_done_callback(self._under_way.discard)
+                    if (delay := next_send_time(channel.progress, channel.alert.at_most, now) - now) > timedelta(0):
+                        await self._sleep(delay)
+                    # Shielded: a message that was sent is recorded even if this channel is cancelled.
+                    task = asyncio.ensure_future(self._send(channel))
+                    self._in_flight.add(task)
+                    task.add_done_callback(self._in_flight.discard)
                     await asyncio.shield(task)
-            except TRANSIENT_ERRORS as refusal:
-                logger.error("alert-put-off alert=%s reason=%r", channel.alert.name, str(refusal))
-                channel.news.set()
-                await self._pause(PAUSE)
+            except TRANSIENT_ERRORS as error:
+                logger.error("alert-put-off alert=%s reason=%r", channel.alert.name, str(error))
+                channel.wake.set()
+                await self._sleep(RETRY_INTERVAL)
 
-    async def _tell_now(self, channel: _AlertChannel) -> None:
+    async def _send_now(self, channel: _AlertChannel) -> None:
         now = self._clock.now()
-        if self._has_news(channel) and may_send(channel.told, channel.alert.at_most, now) <= now:
-            await self._tell(channel)
+        if self._has_new(channel) and next_send_time(channel.progress, channel.alert.at_most, now) <= now:
+            await self._send(channel)
 
-    async def _pause(self, span: timedelta) -> None:
+    async def _sleep(self, span: timedelta) -> None:
         await asyncio.sleep(self._clock.seconds(span))
 
-    def _has_news(self, channel: _AlertChannel) -> bool:
-        """Whether there is something to tell; what is not to be told is passed over."""
-        arrivals, told = self._run.store.changefeed, channel.told
-        upto = arrivals.last_position()
-        if arrivals.count(fresh(channel.query, self._clock.now()), told.position, upto):
+    def _has_new(self, channel: _AlertChannel) -> bool:
+        """True if there is something to send; otherwise the channel's position moves past what is too old to send."""
+        arrivals = self._context.store.changefeed
+        progress = channel.progress
+        newest = arrivals.last_position()
+        if arrivals.count(recent_only(channel.query, self._clock.now()), progress.position, newest):
             return True
-        if told.attempts and (late := arrivals.count(channel.query, told.position, upto)):
-            logger.warning("alert-late alert=%s address=%d articles=%d", told.alert, told.address, late)
-        # Recorded with the next message, or at the end: after a crash it is looked through once more.
-        channel.told = replace(told, position=upto, attempts=0, due=None, failure=None)
+        if progress.attempts and (late := arrivals.count(channel.query, progress.position, newest)):
+            logger.warning("alert-late alert=%s address=%d articles=%d", progress.alert, progress.address, late)
+        # Recorded with the next message, or at the end: after a crash these articles are searched again.
+        channel.progress = replace(progress, position=newest, attempts=0, due=None, failure=None)
         return False
 
-    async def _tell(self, channel: _AlertChannel) -> None:
-        arrivals, told, name = self._run.store.changefeed, channel.told, channel.alert.name
-        query, upto = fresh(channel.query, self._clock.now()), arrivals.last_position()
-        number = arrivals.count(query, told.position, upto)
-        news = arrivals.last(query, told.position, upto, MAX_NAMED)
-        if not news:
+    async def _send(self, channel: _AlertChannel) -> None:
+        arrivals = self._context.store.changefeed
+        progress = channel.progress
+        name = channel.alert.name
+        query = recent_only(channel.query, self._clock.now())
+        newest = arrivals.last_position()
+        total = arrivals.count(query, progress.position, newest)
+        changes = arrivals.last(query, progress.position, newest, MAX_ARTICLES)
+        if not changes:
             return
-        failure = await sender.send(channel.url, message(name, news, number))
+        failure = await sender.send(channel.url, compose(name, changes, total))
         now = self._clock.now()
         if failure is None:
-            channel.told = sent(told, upto, now)
-            logger.info("alerted alert=%s address=%d articles=%d", name, told.address, number)
+            channel.progress = after_success(progress, newest, now)
+            logger.info("alerted alert=%s address=%d articles=%d", name, progress.address, total)
         else:
-            channel.told = failed(told, failure, now)
+            channel.progress = after_failure(progress, failure, now)
             logger.warning(
                 "alert-failed alert=%s address=%d attempt=%d reason=%r",
-                name, told.address, channel.told.attempts, failure,
+                name, progress.address, channel.progress.attempts, failure,
             )  # fmt: skip
-        self._keep([channel.told])
+        self._record([channel.progress])
         self._on_outcome(name, failure is None)
 
-    def _keep(self, told: list[AlertProgress]) -> None:
+    def _record(self, progress: list[AlertProgress]) -> None:
         try:
-            self._run.store.alerts.record(told)
-        except TRANSIENT_ERRORS as refusal:
-            # The progress stays in memory until the next message; a restart would send this one again.
-            logger.error("alert-unrecorded reason=%r", str(refusal))
+            self._context.store.alerts.record(progress)
+        except (
+            TRANSIENT_ERRORS
+        ) as error:  # kept in memory until the next message; after a restart this one is sent again
+            logger.error("alert-unrecorded reason=%r", str(error))
 
-    # What others say
+    # CrawlObserver
 
     def archived(self, entry: Entry, revision: Revision) -> None:
-        """See Listener."""
-        self._wake()
+        """See CrawlObserver."""
+        self._wake_all()
 
     def rechecked(self, decision: Decision) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
 
     def failed(self, failure: Failure) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
 
     def polled(self, poll: Poll) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
 
     def changed(self) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
 
-    def _wake(self) -> None:
+    def _wake_all(self) -> None:
         for channel in self._channels:
-            channel.news.set()
+            channel.wake.set()

@@ -1,4 +1,4 @@
-"""What an alert says, and when it may say it. Pure."""
+"""The text of an alert message, and when it may be sent. Pure."""
 
 from __future__ import annotations
 
@@ -12,78 +12,80 @@ from archive.model.backoff import doubling
 from archive.model.results import Change
 from archive.query.parser import And, DateFilter, Query
 
-# What was published longer ago is no news: the thousand articles of a first poll, those of a backfill, and what a
-# service could not be told for so long.
-FRESH = timedelta(days=1)
-# Articles that a message names: as many as a phone shows without an end. Services take 2,000 to 4,000 characters.
-MAX_NAMED = 10
-MAX_TITLE, MAX_URL = 100, 200
-# Before a message that failed is tried again, doubling: a service restarts in a minute; one that was out for hours is
-# told within the hour.
-_FIRST_WAIT, _MAX_WAIT = timedelta(minutes=1), timedelta(hours=1)
+# Articles published before this are not sent: the thousand articles of a first poll, those of a backfill, and those
+# that could not be sent for so long.
+MAX_AGE = timedelta(days=1)
+# Articles listed in a message: as many as a phone shows without scrolling. Services take 2,000 to 4,000 characters.
+MAX_ARTICLES = 10
+MAX_TITLE_CHARS = 100
+MAX_URL_CHARS = 200
+# Delays before a failed message is retried; they double. A service restarts in a minute; after an outage of hours,
+# its messages arrive within the hour.
+_MIN_RETRY_DELAY = timedelta(minutes=1)
+_MAX_RETRY_DELAY = timedelta(hours=1)
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent: plain text."""
+    """A message in plain text."""
 
     title: str
     body: str
 
 
-def fresh(query: Query, now: datetime) -> Query:
-    """What is asked for, of what is still news."""
+def recent_only(query: Query, now: datetime) -> Query:
+    """The query, limited to articles published within the last :data:`MAX_AGE`."""
     parts = query.of if isinstance(query, And) else (query,)
-    return And((*parts, DateFilter(since=now - FRESH)))
+    return And((*parts, DateFilter(since=now - MAX_AGE)))
 
 
-def may_send(told: AlertProgress, at_most: int, now: datetime) -> datetime:
-    """When an address may next be sent a message.
+def next_send_time(progress: AlertProgress, at_most: int, now: datetime) -> datetime:
+    """The earliest time at which a message may be sent to an address; ``now`` if it may be sent immediately.
 
     :param at_most: messages in an hour
     """
     times = [now]
-    if told.sent:
-        times.append(told.sent + _HOUR / at_most)
-    if told.due:
-        times.append(told.due)
-    # A clock that was set back must not silence it: nothing of this lies further ahead than an hour.
-    return max(time for time in times if time <= now + _MAX_WAIT)
+    if progress.sent:
+        times.append(progress.sent + _HOUR / at_most)
+    if progress.due:
+        times.append(progress.due)
+    # Times more than an hour ahead come from before the clock was set back: they must not silence the alert.
+    return max(time for time in times if time <= now + _MAX_RETRY_DELAY)
 
 
-def sent(told: AlertProgress, position: int, now: datetime) -> AlertProgress:
-    """A message was taken that tells everything up to a position."""
-    return AlertProgress(told.alert, told.address, position, now)
+def after_success(progress: AlertProgress, position: int, now: datetime) -> AlertProgress:
+    """The progress after a message was sent that covers everything up to a position."""
+    return AlertProgress(progress.alert, progress.address, position, now)
 
 
-def failed(told: AlertProgress, reason: str, now: datetime) -> AlertProgress:
-    """A message was not taken."""
-    wait = doubling(told.attempts + 1, _FIRST_WAIT, _MAX_WAIT)
-    return replace(told, attempts=told.attempts + 1, due=now + wait, failure=reason)
+def after_failure(progress: AlertProgress, reason: str, now: datetime) -> AlertProgress:
+    """The progress after a message failed, with the time of the next attempt."""
+    delay = doubling(progress.attempts + 1, _MIN_RETRY_DELAY, _MAX_RETRY_DELAY)
+    return replace(progress, attempts=progress.attempts + 1, due=now + delay, failure=reason)
 
 
-def message(alert: str, news: Sequence[Change], number: int) -> Message:
-    """What to say of new articles.
+def compose(alert: str, changes: Sequence[Change], total: int) -> Message:
+    """The message about new articles.
 
-    :param alert: its name
-    :param news: those that are named, the last to come last
-    :param number: how many there are
+    :param alert: the alert's name
+    :param changes: the articles to list, oldest first
+    :param total: the number of new articles, including those not listed
     """
     lines = []
-    for each in news:
-        when = f"{each.published.astimezone(CHINA):%H:%M}"
-        lines.append(" ".join((when, _plain(each.title), *map(_plain, each.symbols))))
-        if each.url and len(each.url) <= MAX_URL:
-            lines.append(each.url)
+    for change in changes:
+        time = f"{change.published.astimezone(CHINA):%H:%M}"
+        lines.append(" ".join((time, _plain(change.title), *map(_plain, change.symbols))))
+        if change.url and len(change.url) <= MAX_URL_CHARS:
+            lines.append(change.url)
         lines.append("")
-    if number > len(news):
-        lines.append(f"and {number - len(news):,} more: finarchive alerts, finarchive search")
-    told = _plain(news[0].title) if number == 1 else f"{number:,} articles"
-    return Message(f"{alert}: {told}", "\n".join(lines).strip("\n"))
+    if total > len(changes):
+        lines.append(f"and {total - len(changes):,} more: finarchive alerts, finarchive search")
+    subject = _plain(changes[0].title) if total == 1 else f"{total:,} articles"
+    return Message(f"{alert}: {subject}", "\n".join(lines).strip("\n"))
 
 
 def _plain(text: str) -> str:
-    """Other people's text on one line, in which no service finds somebody to call (@everyone)."""
+    """Text from a site on one line, without ``@``, so that no service notifies a user or a group (@everyone)."""
     line = "".join(char if char.isprintable() else " " for char in text).replace("@", "＠")
-    return line if len(line) <= MAX_TITLE else f"{line[: MAX_TITLE - 1]}…"
+    return line if len(line) <= MAX_TITLE_CHARS else f"{line[: MAX_TITLE_CHARS - 1]}…"

@@ -1,4 +1,4 @@
-"""Has messages sent by another process: one that hangs can be ended, and holds up nothing here. See D107."""
+"""Sends messages in a child process: one that hangs is killed, and does not block the daemon. See D107."""
 
 from __future__ import annotations
 
@@ -9,40 +9,43 @@ from contextlib import suppress
 
 from scheduler.alerts.message import Message
 
-# Seconds. Apprise waits four for a connection and four for each piece of an answer; a phone's network takes ten.
-TIMEOUT = 30.0
-# Not from the folder that we happen to be in (-P): it may have modules of our names.
+# Apprise waits four seconds for a connection and four for each part of a response; a phone's network takes ten.
+SEND_TIMEOUT_SECONDS = 30.0
+# -P: do not import modules from the current folder, which may have the same names as ours.
 COMMAND = (sys.executable, "-P", "-m", "scheduler.alerts.apprise_process")
 
 
 async def send(url: str, message: Message) -> str | None:
     """Send a message.
 
-    :param url: where to, in apprise's notation; secret
-    :return: why it was not taken, without anything secret; None when it was
+    :param url: the address in apprise's notation; secret
+    :return: why it failed, without secrets; None if it was sent
     """
-    return await _ask(url, message.title, message.body)
+    return await _run(url, message.title, message.body)
 
 
 async def check(url: str) -> str | None:
-    """What is wrong with an address, as far as can be said without sending to it; None when nothing."""
-    return await _ask(url, "", "")
+    """Check an address without sending anything.
+
+    :return: what is wrong with it, without secrets; None if nothing is
+    """
+    return await _run(url, "", "")
 
 
-async def _ask(url: str, title: str, body: str) -> str | None:
+async def _run(url: str, title: str, body: str) -> str | None:
     request = json.dumps({"url": url, "title": title, "body": body}).encode()
-    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    pipe = asyncio.subprocess.PIPE
     try:
-        # In a session of its own: Ctrl-C is ours to deal with.
+        # A session of its own, so that Ctrl-C goes to this process only.
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, stdin=pipe, stdout=pipe, stderr=nowhere, start_new_session=True
+            *COMMAND, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
         )
     except OSError as error:
         return f"no process could be started for it: {error.strerror}"
     try:
-        out, _ = await asyncio.wait_for(process.communicate(request), TIMEOUT)
+        out, _ = await asyncio.wait_for(process.communicate(request), SEND_TIMEOUT_SECONDS)
     except TimeoutError:
-        return f"nothing came of it within {TIMEOUT:.0f} s"
+        return f"the message was not sent within {SEND_TIMEOUT_SECONDS:.0f} s"
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

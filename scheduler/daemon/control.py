@@ -1,4 +1,4 @@
-"""Carries out in the daemon what other commands hand to it."""
+"""Carries out, in the daemon, the requests that other commands send."""
 
 from __future__ import annotations
 
@@ -13,77 +13,81 @@ from archive.model.feed import Span
 from config.model import Feed
 from scheduler.crawl.job import CrawlJob
 from scheduler.crawl.work_queue import ArchiveWorkQueue
-from scheduler.daemon.control_socket import RequestRefusedError, Send
+from scheduler.daemon.control_socket import Send
+from scheduler.errors import RequestRefusedError
 from scheduler.exits import Exit
 
-PACE = 0.1  # seconds between two tallies sent: as often as a progress bar is drawn
+PROGRESS_INTERVAL_SECONDS = 0.1  # between two progress documents: as often as a progress bar is drawn
 
 
 class ControlHandler:
-    """Carries errands out at the daemon's desk.
+    """Carries out requests with the daemon's work queue.
 
-    :param requests: how many were sent so far
+    :param request_count: returns the number of HTTP requests sent so far
     """
 
-    def __init__(self, work_queue: ArchiveWorkQueue, requests: Callable[[], int]) -> None:
-        self._work_queue, self._requests = work_queue, requests
+    def __init__(self, work_queue: ArchiveWorkQueue, request_count: Callable[[], int]) -> None:
+        self._work_queue = work_queue
+        self._request_count = request_count
 
     async def handle(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
-        """Carry out what a request asks for.
+        """Carry out a request and return its result document.
 
-        :param request: as :mod:`cli.commands.crawl` makes it
-        :raises RefusedError: it cannot be done
+        :param request: a document from :mod:`cli.commands`: crawl, backfill or retry
+        :param send: sends progress documents to the client
+        :raises RequestRefusedError: the request cannot be carried out
         """
         try:
-            return await self._carry_out(request, send)
+            return await self._dispatch(request, send)
         except LockedError as error:
             raise RequestRefusedError(str(error), Exit.LOCKED) from error
         except DiskFullError as error:
             raise RequestRefusedError(str(error), Exit.SOME_FAILED) from error
 
-    async def _carry_out(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
+    async def _dispatch(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
         match request:
             case {"command": "crawl", "feeds": list(names), "limit": int() | None as limit}:
-                return await self._job(self._chosen(names), send, limit=limit)
+                return await self._run_job(self._feeds(names), send, limit=limit)
             case {"command": "backfill", "feed": str(name), "start": str(start), "end": str(end)}:
-                return await self._job(self._chosen([name]), send, stretch=_stretch(start, end))
+                return await self._run_job(self._feeds([name]), send, stretch=_span(start, end))
             case {"command": "retry", "parked": bool(parked)}:
                 released = self._work_queue.run.store.queues.release(self._work_queue.run.now(), parked=parked)
                 self._work_queue.check_due()
                 return {"released": released}
         raise RequestRefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 
-    def _chosen(self, names: list[Any]) -> list[Feed]:
+    def _feeds(self, names: list[Any]) -> list[Feed]:
+        """The feeds of these ids; all that are on if there are no ids."""
         feeds = {feed.id: feed for feed in self._work_queue.run.feeds}
         if missing := [str(name) for name in names if not isinstance(name, str) or name not in feeds]:
             reason = f"the daemon that holds the archive has no feed called {', '.join(missing)}, or it is off"
             raise RequestRefusedError(f"{reason}; it has: {', '.join(feeds)}", Exit.USAGE)
         return [feeds[name] for name in dict.fromkeys(names)] or list(feeds.values())
 
-    async def _job(self, feeds: list[Feed], send: Send, **wanted: Any) -> dict[str, Any]:
-        job = CrawlJob(self._work_queue, feeds, **wanted)
-        before = self._requests()
-        telling = asyncio.ensure_future(self._tell(job, send))
+    async def _run_job(self, feeds: list[Feed], send: Send, **options: Any) -> dict[str, Any]:
+        job = CrawlJob(self._work_queue, feeds, **options)
+        requests_before = self._request_count()
+        reporting = asyncio.ensure_future(self._report_progress(job, send))
         try:
             await job.carry_out(open_articles=False)
         finally:
-            telling.cancel()
+            reporting.cancel()
             with suppress(asyncio.CancelledError, OSError):
-                await telling
-        return job.result(self._requests() - before).whole()
+                await reporting
+        return job.result(self._request_count() - requests_before).whole()
 
     @staticmethod
-    async def _tell(job: CrawlJob, send: Send) -> None:
+    async def _report_progress(job: CrawlJob, send: Send) -> None:
         while True:
             await send({"tally": job.progress.as_json()})
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(PROGRESS_INTERVAL_SECONDS)
 
 
-def _stretch(start: str, end: str) -> Span:
+def _span(start: str, end: str) -> Span:
     try:
-        stretch = Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
+        span = Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
     except ValueError as error:
-        raise RequestRefusedError(f"no stretch of time: {error}", Exit.USAGE) from error
-    if stretch.start.tzinfo is None or stretch.end.tzinfo is None or stretch.start >= stretch.end:
-        raise RequestRefusedError(f"no stretch of time with a zone: {start} to {end}", Exit.USAGE)
-    return stretch
+        raise RequestRefusedError(f"no span of time: {error}", Exit.USAGE) from error
+    if span.start.tzinfo is None or span.end.tzinfo is None or span.start >= span.end:
+        raise RequestRefusedError(f"no span of time with a zone: {start} to {end}", Exit.USAGE)
+    return span

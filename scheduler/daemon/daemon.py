@@ -1,4 +1,4 @@
-"""The daemon: polls every feed when its time has come, archives what it finds, and closes gaps."""
+"""The daemon: polls each feed when it is due, archives new articles, and closes gaps."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from crawler.engine import Engine
 from pipeline.recovery import recover
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts.dispatcher import AlertDispatcher
-from scheduler.clock import Clock, Watch
+from scheduler.clock import Clock, ClockWatch
 from scheduler.crawl.context import DAEMON_POLICY, CrawlObserver
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
 from scheduler.daemon.gap_filler import GapFiller
-from scheduler.daemon.reload import Reloading
+from scheduler.daemon.reload import ConfigReloader
 from scheduler.daemon.systemd import Notifier, watchdog_interval
 from scheduler.daemon.timetable import Timetable
 from scheduler.exits import Exit
@@ -45,39 +45,41 @@ from scheduler.policy.intervals import next_poll, pace
 
 logger = logging.getLogger("finarchive")
 
-BEAT = 1.0  # seconds between two looks at the clock and at what has become due
-# Seconds without any outcome, while something is under way, after which the daemon counts as stuck and systemd is
-# left to restart it. Every request ends within network.timeout, an hour at the most for the longest delay.
-STUCK = 900.0
+TICK_INTERVAL_SECONDS = 1.0  # between two checks of the clock and for due work
+# After this long without any outcome, while work is in flight, the daemon counts as stuck: it no longer notifies
+# the watchdog, and systemd restarts it. Each request ends within network.timeout, or an hour for the longest delay.
+STUCK_TIMEOUT_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the daemon has from the system."""
+    """The daemon's clock and service manager."""
 
     clock: Clock
     notifier: Notifier
-    watchdog: float | None  # seconds between two signs of life; None: nobody waits for them
+    watchdog_interval: float | None  # seconds between two watchdog notifications; None: there is no watchdog
 
     @classmethod
-    def of_the_system(cls) -> Self:
-        """Its clock, and the service manager that started us, if one did."""
+    def from_system(cls) -> Self:
+        """The system's clock, and the service manager that started this process, if any."""
         return cls(Clock(), Notifier.from_environment(os.environ), watchdog_interval(os.environ, os.getpid()))
 
 
 class Daemon(CrawlObserver):
-    """The daemon over an archive.
+    """The daemon of an archive.
 
-    :param load: reads the configuration again; raises ConfigError
+    :param load: reads the configuration; raises ConfigError
     """
 
     def __init__(
         self, archive: Archive, settings: Settings, load: Callable[[], Settings], environment: Environment
     ) -> None:
-        self._archive, self._settings = archive, settings
-        self._clock, self._notifier = environment.clock, environment.notifier
-        self._watchdog = environment.watchdog
-        self._began = self._clock.now()
+        self._archive = archive
+        self._settings = settings
+        self._clock = environment.clock
+        self._notifier = environment.notifier
+        self._watchdog_interval = environment.watchdog_interval
+        self._started_at = self._clock.now()
         self._work_queue = ArchiveWorkQueue(archive, settings, self._clock.now, DAEMON_POLICY)
         self._engine = Engine(
             settings, self._work_queue, self._work_queue.articles.backoffs, self._clock.now, self._main
@@ -87,35 +89,34 @@ class Daemon(CrawlObserver):
         self._metrics = Metrics()
         self._alerts = AlertDispatcher(self._work_queue.run, self._clock, self._metrics.alerted)
         self._polled_at: dict[str, datetime] = {}
-        self._reloading = Reloading(
+        self._reloader = ConfigReloader(
             load,
-            self._adopt,
-            on_begun=lambda: self._notifier.reloading(self._clock.ticks()),
-            on_ended=lambda: self._notifier.ready(self._status()),
+            self._apply,
+            on_start=lambda: self._notifier.reloading(self._clock.monotonic_usec()),
+            on_end=lambda: self._notifier.ready(self._status()),
             on_crash=self._work_queue.run.crash,
         )
 
     def run(self) -> Exit:
         """Run until SIGTERM or SIGINT.
 
-        :raises ArchiveError: the archive cannot be written, and that does not pass by itself
-        :raises HealthError: the port for health cannot be had
+        :raises ArchiveError: the archive cannot be written, for a reason that does not pass
+        :raises HealthError: the health port cannot be listened on
         """
         self._engine.run()
         return Exit.INTERRUPTED if self._engine.interrupted is signal.SIGINT else Exit.DONE
 
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
-        control_handler = ControlHandler(self._work_queue, lambda: self._engine.requests)
-        reception = ControlServer(inner_path(self._archive.root), control_handler.handle)
-        health = (
-            Health(self._settings.health.port, self._decision, self._render) if self._settings.health.port else None
-        )
+        handler = ControlHandler(self._work_queue, lambda: self._engine.requests)
+        control = ControlServer(inner_path(self._archive.root), handler.handle)
+        port = self._settings.health.port
+        health = Health(port, self._health, self._render_metrics) if port else None
         if health:
             health.listen()
-        await reception.open()
+        await control.open()
         self._work_queue.run.listeners.append(self)
-        loop.add_signal_handler(signal.SIGHUP, self._reloading.ask)
+        loop.add_signal_handler(signal.SIGHUP, self._reloader.request)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._work_queue.open()
         self._timetable.start(self._feeds())
@@ -123,12 +124,12 @@ class Daemon(CrawlObserver):
         self._notifier.ready(self._status())
         try:
             async with self._alerts.running():
-                await asyncio.gather(self._beat(), self._gap_filler.run())
+                await asyncio.gather(self._tick_forever(), self._gap_filler.run())
         finally:
-            self._notifier.stopping("stopping: finishing what is under way")
+            self._notifier.stopping("stopping: finishing work in flight")
             logger.info("stopping")
             self._timetable.stop()
-            await reception.close()
+            await control.close()
             if health:
                 await health.stop()
 
@@ -144,7 +145,7 @@ class Daemon(CrawlObserver):
     def _next_poll(self, feed_id: str) -> datetime:
         feed, now = self._feeds()[feed_id], self._clock.now()
         history = self._work_queue.run.store.feeds.histories().get(feed_id)
-        # A poll that could not be recorded was one all the same.
+        # The last poll, even if it could not be recorded.
         polls = [history.last_poll if history else None, self._polled_at.get(feed_id)]
         last = max((poll for poll in polls if poll), default=None)
         due = next_poll(
@@ -154,22 +155,23 @@ class Daemon(CrawlObserver):
             last_poll=last,
             last_success=history.last_success if history else None,
             trouble=history.trouble if history else 0.0,
-            spread=random.random(),  # noqa: S311 - it parts polls, it hides nothing
+            spread=random.random(),  # noqa: S311 - it spreads polls, it protects no secret
             cron_next=next_time(feed.cron, now) if feed.cron else None,
         )
         return max(due, now + self._work_queue.articles.resting(urls.host(feed.endpoint)))
 
     # Time
 
-    async def _beat(self) -> None:
-        watch, last_sign = Watch(self._clock), 0.0
+    async def _tick_forever(self) -> None:
+        watch = ClockWatch(self._clock)
+        last_watchdog = 0.0
         day = self._clock.now().astimezone(CHINA).date()
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(BEAT)
-            if moved := watch.moved():
-                logger.warning("clock-set seconds=%d", round(moved.total_seconds()))
-                self._work_queue.articles.clock_moved(moved)
+            await asyncio.sleep(TICK_INTERVAL_SECONDS)
+            if jump := watch.jump():
+                logger.warning("clock-set seconds=%d", round(jump.total_seconds()))
+                self._work_queue.articles.clock_moved(jump)
                 self._gap_filler.clock_moved()
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
@@ -178,26 +180,27 @@ class Daemon(CrawlObserver):
                 day = today
                 await self._seal()
             self._notifier.status(self._status())
-            if self._watchdog and loop.time() - last_sign >= self._watchdog - BEAT and not self._stuck():
+            interval = self._watchdog_interval
+            if interval and loop.time() - last_watchdog >= interval - TICK_INTERVAL_SECONDS and not self._stuck():
                 self._notifier.watchdog()
-                last_sign = loop.time()
+                last_watchdog = loop.time()
 
     async def _seal(self) -> None:
-        """A day is over: write its manifest."""
+        """Write the manifests of past days."""
         try:
             days = seal(self._archive.root, self._work_queue.run.store, self._clock.now())
-        except TRANSIENT_ERRORS as refusal:  # tomorrow's takes it in
-            self._work_queue.run.suspend_or_raise(refusal)
+        except TRANSIENT_ERRORS as error:  # tomorrow's run writes it
+            self._work_queue.run.suspend_or_raise(error)
         else:
             logger.info("sealed days=%s", ",".join(days) or "none")
 
     def _stuck(self) -> str | None:
-        """What has made no progress for too long; None when all goes on."""
+        """What has made no progress for too long, in words; None if nothing is stuck."""
         run = self._work_queue.run
-        if run.under_way and (seconds := run.quiet_for()) > STUCK:
-            return f"nothing has come of what is under way for {seconds:.0f} s"
+        if run.under_way and (seconds := run.quiet_for()) > STUCK_TIMEOUT_SECONDS:
+            return f"work in flight has had no outcome for {seconds:.0f} s"
         due = self._timetable.overdue()
-        return f"a poll is overdue by {due:.0f} s" if due > STUCK else None
+        return f"a poll is overdue by {due:.0f} s" if due > STUCK_TIMEOUT_SECONDS else None
 
     def _status(self) -> str:
         waiting = self._work_queue.run.store.entries.counts().pending
@@ -205,12 +208,11 @@ class Daemon(CrawlObserver):
 
     # The configuration
 
-    async def _adopt(self, new: Settings) -> None:
+    async def _apply(self, new: Settings) -> None:
         names = changed(self._settings, new)
-        if held := needs_restart(names):
-            logger.error(
-                "configuration-kept reason=%r", f"{', '.join(held)} cannot change while the daemon runs: restart"
-            )
+        if fixed := needs_restart(names):
+            reason = f"{', '.join(fixed)} cannot change while the daemon runs: restart"
+            logger.error("configuration-kept reason=%r", reason)
             return
         self._settings = new
         self._work_queue.reconfigure(new)
@@ -220,51 +222,57 @@ class Daemon(CrawlObserver):
             await self._engine.renew(new)
         logger.info("reloaded changed=%s", ",".join(names) or "nothing")
 
-    # What others want to know
+    # CrawlObserver
 
     def polled(self, poll: Poll) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
         self._polled_at[poll.feed] = poll.at
         self._metrics.polled(poll.feed, poll.error)
 
     def archived(self, entry: Entry, revision: Revision) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
         entered = entry.entered or entry.published
-        ours = entered is not None and entered >= self._began  # else it was there before we were
-        self._metrics.archived(self._clock.now() - entered if entered and ours else None)
+        is_new = entered is not None and entered >= self._started_at  # otherwise it is older than this process
+        self._metrics.archived(self._clock.now() - entered if entered and is_new else None)
 
     def rechecked(self, decision: fetch.Decision) -> None:
-        """See Listener."""
-        self._metrics.rechecks_since(decision.outcome)
+        """See CrawlObserver."""
+        self._metrics.rechecked(decision.outcome)
 
     def failed(self, failure: Failure) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
         self._metrics.failed(failure.kind)
 
     def changed(self) -> None:
-        """See Listener."""
+        """See CrawlObserver."""
 
-    def _decision(self) -> HealthStatus:
-        stuck, store = self._stuck(), self._work_queue.run.store
+    # Health
+
+    def _health(self) -> HealthStatus:
+        stuck = self._stuck()
+        store = self._work_queue.run.store
         reports = report_feeds(self._settings, store, self._clock.now(), counted=False)
         states = Counter(report.state for report in reports)
-        told: dict[str, Any] = {
+        disk_refuses = self._work_queue.run.suspended() or self._work_queue.articles.disk_refuses
+        all_fail = bool(states) and set(states) <= {"failing", "blocked"}
+        details: dict[str, Any] = {
             "feeds": states,
             "waiting": store.entries.counts().pending,
             "gaps": len(store.feeds.gaps()),
+            "stuck": stuck,
+            "disk_refuses": disk_refuses,
         }
-        refuses = self._work_queue.run.suspended() or self._work_queue.articles.disk_refuses
-        deaf = bool(states) and set(states) <= {"failing", "blocked"}
-        return HealthStatus(not (stuck or refuses or deaf), told | {"stuck": stuck, "disk_refuses": refuses})
+        return HealthStatus(not (stuck or disk_refuses or all_fail), details)
 
-    def _render(self) -> bytes:
-        store, now = self._work_queue.run.store, self._clock.now()
+    def _render_metrics(self) -> bytes:
+        store = self._work_queue.run.store
+        now = self._clock.now()
         snapshot = Snapshot(
             feeds=tuple(report_feeds(self._settings, store, now, counted=False)),
             gaps=tuple(store.feeds.gaps()),
             pending=store.entries.counts().pending,
             parked=store.entries.counts().parked,
-            resting=sum(backoff.until > now for backoff in store.backoffs.all()),
+            backed_off_hosts=sum(backoff.until > now for backoff in store.backoffs.all()),
             requests=self._engine.requests,
             alerts=tuple(alert.name for alert in self._settings.alerts),
         )
@@ -272,13 +280,13 @@ class Daemon(CrawlObserver):
 
 
 def run_daemon(settings: Settings, load: Callable[[], Settings], environment: Environment) -> Exit:
-    """Run the daemon until it is told to stop. Runs Scrapy's reactor, so once in a process.
+    """Run the daemon until SIGTERM or SIGINT. It runs Scrapy's reactor, so call it once in a process.
 
-    :param load: reads the configuration again, on SIGHUP
-    :raises ArchiveError: the archive cannot be opened, or not be written for a reason that does not pass by itself
-    :raises HealthError: the port for health cannot be had
+    :param load: reads the configuration, on SIGHUP
+    :raises ArchiveError: the archive cannot be opened, or cannot be written for a reason that does not pass
+    :raises HealthError: the health port cannot be listened on
     """
-    # It would end the process until it has its handler: so long it waits. Opening an index can take minutes.
+    # SIGHUP ends a process without a handler, so it is blocked until there is one. Opening an index can take minutes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     raw = settings.archive.raw == "warc"
     with Archive(settings.archive.root, "run", environment.clock.now(), raw=raw) as archive:

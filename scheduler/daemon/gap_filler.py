@@ -1,4 +1,4 @@
-"""Closes gaps: walks through each stretch that no poll has read, until it meets known ground."""
+"""Closes gaps: backfills each span that no poll has read, until it meets known entries."""
 
 from __future__ import annotations
 
@@ -14,60 +14,67 @@ from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 logger = logging.getLogger("finarchive")
 
-# Before a gap that could not be closed is tried again, doubling: an outage may be over in minutes; a list that does
-# not give the stretch may be mended by its editors, in days.
-FIRST, LONGEST = timedelta(minutes=10), timedelta(days=1)
+# Delays before a gap that could not be closed is retried; they double. An outage may be over in minutes; a list that
+# omits the span may be repaired by the site's editors, within days.
+MIN_RETRY_DELAY = timedelta(minutes=10)
+MAX_RETRY_DELAY = timedelta(days=1)
 
 
 class GapFiller:
     """Closes the gaps of the configured feeds, one after another."""
 
     def __init__(self, work_queue: ArchiveWorkQueue, clock: Clock) -> None:
-        self._work_queue, self._clock = work_queue, clock
-        self._later: dict[str, tuple[datetime, timedelta]] = {}  # by feed: not before, and how long it waited
+        self._work_queue = work_queue
+        self._clock = clock
+        self._retries: dict[str, tuple[datetime, timedelta]] = {}  # by feed: the time of the retry, and its delay
 
     async def run(self) -> None:
-        """Close gaps for ever: those that are there, and each that a poll leaves."""
-        noticed = self._work_queue.feeds.gap_noticed
+        """Close the existing gaps, then each that a poll leaves. Never returns."""
+        gap_noticed = self._work_queue.feeds.gap_noticed
         while True:
-            noticed.clear()
+            gap_noticed.clear()
             while gap := self._next():
                 await self._close(*gap)
             try:
-                await asyncio.wait_for(noticed.wait(), self._clock.seconds(FIRST))
+                await asyncio.wait_for(gap_noticed.wait(), self._clock.seconds(MIN_RETRY_DELAY))
             except TimeoutError:
                 continue
 
     def clock_moved(self) -> None:
-        """The clock was set: what was put off is tried again, for nobody knows how late it is."""
-        self._later.clear()
+        """The clock was set: retry every deferred gap now, because the times of the retries are no longer valid."""
+        self._retries.clear()
         self._work_queue.feeds.gap_noticed.set()
 
     def _next(self) -> tuple[Feed, Gap] | None:
-        store, now = self._work_queue.run.store, self._clock.now()
-        feeds, histories = {feed.id: feed for feed in self._work_queue.run.feeds}, store.feeds.histories()
-        for gap in reversed(store.feeds.gaps()):  # the newest of a feed first: it is in reach longest
-            feed, history = feeds.get(gap.feed), histories.get(gap.feed)
-            out_of_reach = history and history.oldest_available and history.oldest_available >= gap.end
-            put_off = gap.feed in self._later and self._later[gap.feed][0] > now
-            if feed and gap.start < now and not out_of_reach and not put_off:
+        store = self._work_queue.run.store
+        now = self._clock.now()
+        feeds = {feed.id: feed for feed in self._work_queue.run.feeds}
+        histories = store.feeds.histories()
+        for gap in reversed(store.feeds.gaps()):  # the newest of a feed first: the list reaches back to it longest
+            feed = feeds.get(gap.feed)
+            history = histories.get(gap.feed)
+            is_out_of_reach = history and history.oldest_available and history.oldest_available >= gap.end
+            is_deferred = gap.feed in self._retries and self._retries[gap.feed][0] > now
+            if feed and gap.start < now and not is_out_of_reach and not is_deferred:
                 return feed, gap
         return None
 
     async def _close(self, feed: Feed, gap: Gap) -> None:
         logger.info("closing-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
-        reason = await self._work_queue.feeds.backfill(feed, Span(gap.start, gap.end), _no_word, must_meet_known=True)
-        left_open = self._work_queue.run.store.feeds.gaps()
-        is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in left_open)
+        reason = await self._work_queue.feeds.backfill(
+            feed, Span(gap.start, gap.end), _ignore_step, must_meet_known=True
+        )
+        gaps = self._work_queue.run.store.feeds.gaps()
+        is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in gaps)
         if not reason and not is_open:
-            self._later.pop(feed.id, None)
+            self._retries.pop(feed.id, None)
             logger.info("closed-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
             return
-        _, waited = self._later.get(feed.id, (None, FIRST / 2))
-        wait = min(waited * 2, LONGEST)
-        self._later[feed.id] = self._clock.now() + wait, wait
-        logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, wait.total_seconds(), reason or "")
+        _, last_delay = self._retries.get(feed.id, (None, MIN_RETRY_DELAY / 2))
+        delay = min(last_delay * 2, MAX_RETRY_DELAY)
+        self._retries[feed.id] = self._clock.now() + delay, delay
+        logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, delay.total_seconds(), reason or "")
 
 
-def _no_word(step: BackfillStep, seen: ListingResult) -> None:
-    """Nobody watches."""
+def _ignore_step(step: BackfillStep, result: ListingResult) -> None:
+    """Nothing shows the progress of these backfills."""

@@ -1,4 +1,4 @@
-"""Taking up another configuration while the daemon runs, when it is told to."""
+"""Reloads the configuration while the daemon runs."""
 
 from __future__ import annotations
 
@@ -12,51 +12,58 @@ from config.model import Settings
 logger = logging.getLogger("finarchive")
 
 
-class Reloading:
-    """Reads the configuration again, one time after another.
+class ConfigReloader:
+    """Reloads the configuration on request, one reload at a time.
 
-    :param load: reads it; raises ConfigError
-    :param adopt: goes on under it
-    :param on_crash: told of an error that nobody expected
+    :param load: reads the configuration; raises ConfigError
+    :param apply: makes the daemon use the new settings
+    :param on_start: called before each reload
+    :param on_end: called after each reload, also if the new configuration was rejected
+    :param on_crash: called with an unexpected exception
     """
 
     def __init__(
         self,
         load: Callable[[], Settings],
-        adopt: Callable[[Settings], Awaitable[None]],
+        apply: Callable[[Settings], Awaitable[None]],
         *,
-        on_begun: Callable[[], None],
-        on_ended: Callable[[], None],
+        on_start: Callable[[], None],
+        on_end: Callable[[], None],
         on_crash: Callable[[BaseException], None],
     ) -> None:
-        self._load, self._adopt = load, adopt
-        self._on_begun, self._on_ended, self._on_crash = on_begun, on_ended, on_crash
+        self._load = load
+        self._apply = apply
+        self._on_start = on_start
+        self._on_end = on_end
+        self._on_crash = on_crash
         self._task: asyncio.Task[None] | None = None
-        self._again = False  # it was asked for while it was under way
+        self._is_requested_again = False  # a request arrived during a reload
 
-    def ask(self) -> None:
-        """Read it again now, or once more when that which is under way is done."""
-        self._again = self._task is not None and not self._task.done()
-        if not self._again:
+    def request(self) -> None:
+        """Reload now, or, during a reload, once more after it."""
+        self._is_requested_again = self._task is not None and not self._task.done()
+        if not self._is_requested_again:
             self._task = asyncio.ensure_future(self._reload())
-            self._task.add_done_callback(self._done)
+            self._task.add_done_callback(self._on_done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             return
         if error := task.exception():
             self._on_crash(error)
-        elif self._again:
-            self.ask()
+        elif self._is_requested_again:
+            self.request()
 
     async def _reload(self) -> None:
-        self._on_begun()
+        self._on_start()
         try:
             new = self._load()
         except ConfigError as error:
             for mistake in error.mistakes:
                 logger.error("configuration-refused mistake=%r", str(mistake))
-            logger.error("configuration-kept reason=%r", "the new one has mistakes; the old one goes on")
+            logger.error(
+                "configuration-kept reason=%r", "the new configuration has mistakes; the old one stays in force"
+            )
         else:
-            await self._adopt(new)
-        self._on_ended()
+            await self._apply(new)
+        self._on_end()

@@ -1,7 +1,7 @@
-"""Health over HTTP, on loopback: ``/healthz`` for who watches the daemon, ``/metrics`` for Prometheus.
+"""Health over HTTP, on loopback: ``/healthz`` for monitoring, ``/metrics`` for Prometheus.
 
-It runs in the daemon's own loop: that it answers shows that the loop turns. In return nobody on this machine may keep
-it from turning, so everything is bounded: one request to a connection, its length, its time, and how many there are.
+It runs in the daemon's event loop, so a response proves that the loop runs. No client may block that loop, so all is
+bounded: the length and the time of a request, one request for each connection, and the number of connections.
 """
 
 # mypy: allow-untyped-calls
@@ -24,53 +24,46 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from twisted.web import http
 
+from scheduler.errors import HealthError, PortInUseError
 from scheduler.monitoring.metrics import CONTENT_TYPE
 
 logger = logging.getLogger("finarchive")
 
-LOOPBACK = "127.0.0.1"  # what it tells is for this machine; whoever wants it elsewhere has a tunnel or a proxy
-# Seconds from a connection's opening to its end. An answer takes milliseconds; the rest is the client's slowness.
-PATIENCE = 10.0
-# Connections at once. A Prometheus and a few people have one each; the daemon needs its descriptors for the web.
+LOOPBACK = "127.0.0.1"  # the data is for this machine; access from elsewhere needs a tunnel or a proxy
+# From the opening of a connection to its end. A response takes milliseconds; the remainder is for slow clients.
+CONNECTION_TIMEOUT_SECONDS = 10.0
+# Open connections. Prometheus and a few people have one each; the daemon needs its file descriptors for the web.
 MAX_CONNECTIONS = 32
-# Names that a request may call us by. A page in a browser on this machine can reach us under its own site's name, by
-# having that name resolve to 127.0.0.1, and could then read what it got. The port is free: a tunnel has its own.
+# Host names that a request may use. A page in a browser on this machine could reach this server under its own site's
+# name, if that name resolves to 127.0.0.1, and then read the response. Any port is allowed: a tunnel has its own.
 _OUR_NAMES = re.compile(rb"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)
 _TEXT = "text/plain; charset=utf-8"
 
 
-class HealthError(Exception):
-    """The port for health cannot be listened on; the message says which, why and what to do."""
-
-
-class PortInUseError(HealthError):
-    """Another program has the port."""
-
-
 @dataclass(frozen=True, slots=True)
 class HealthStatus:
-    """Whether all is well."""
+    """The result of a health check."""
 
     ok: bool
-    told: dict[str, Any]  # what it rests on; JSON values
+    details: dict[str, Any]  # the facts behind it; JSON values
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _HealthResponse:
     code: int
     content_type: str
     body: bytes
-    allow: str | None = None  # the methods that would have done
+    allow: str | None = None  # the methods that are allowed
 
 
 class Health:
-    """Serves health on loopback, within the loop of Twisted's asyncio reactor.
+    """Serves health on loopback, in the event loop of Twisted's asyncio reactor.
 
-    :param port: to listen on; 0 takes any that is free
-    :param check: whether all is well. It and ``metrics`` are called in the loop, once for each request: they must not
+    :param port: the port to listen on; 0 takes any free one
+    :param check: the health check. It and ``metrics`` are called in the loop, once for each request: they must not
         block
-    :param metrics: text of :data:`scheduler.monitoring.metrics.CONTENT_TYPE`
-    :param patience: seconds until a connection is cut off, whatever it is at
+    :param metrics: returns text of :data:`scheduler.monitoring.metrics.CONTENT_TYPE`
+    :param timeout: seconds after which a connection is cut off, whatever its state
     """
 
     def __init__(
@@ -79,75 +72,77 @@ class Health:
         check: Callable[[], HealthStatus],
         metrics: Callable[[], bytes],
         *,
-        patience: float = PATIENCE,
+        timeout: float = CONNECTION_TIMEOUT_SECONDS,
     ) -> None:
-        self.port = port  # the one it listens on, once it does
-        self._check, self._metrics, self._patience = check, metrics, patience
+        self.port = port  # the actual port once it listens
+        self._check = check
+        self._metrics = metrics
+        self._timeout = timeout
         self._listening: Any = None  # Twisted's IListeningPort
         self._site: _Site | None = None
 
     def listen(self) -> None:
-        """Begin to serve.
+        """Start serving.
 
-        :raises PortInUseError: another program has the port
-        :raises HealthError: the port cannot be had for another reason
+        :raises PortInUseError: another program listens on the port
+        :raises HealthError: the port cannot be listened on for another reason
         """
-        from twisted.internet import reactor  # noqa: PLC0415 - it is there once the process has chosen it
+        from twisted.internet import reactor  # noqa: PLC0415 - it exists once the process has chosen one
 
         loop: Any = reactor
-        self._site = _Site(self._answer, self._patience, loop)
+        self._site = _Site(self._respond, self._timeout, loop)
         try:
             self._listening = loop.listenTCP(self.port, self._site, interface=LOOPBACK)
         except CannotListenError as error:
-            raise _explained(self.port, error) from error
+            raise _listen_error(self.port, error) from error
         self.port = self._listening.getHost().port
 
     async def stop(self) -> None:
-        """Give the port back, and let go of whoever is connected."""
+        """Close the port and all connections."""
         listening, self._listening = self._listening, None
         if listening is None:
             return
         await maybeDeferred(listening.stopListening).asFuture(asyncio.get_running_loop())
         for channel in tuple(self._site.channels if self._site else ()):
-            channel.loseConnection()  # once what was answered is sent
+            channel.loseConnection()  # after the pending response is sent
 
-    def _answer(self, method: bytes, path: bytes, hosts: Sequence[bytes]) -> _Answer:
+    def _respond(self, method: bytes, path: bytes, hosts: Sequence[bytes]) -> _HealthResponse:
         if len(hosts) != 1 or not _OUR_NAMES.fullmatch(hosts[0]):
-            return _Answer(403, _TEXT, b"ask for 127.0.0.1 or localhost\n")
-        page = {b"/healthz": self._healthz, b"/metrics": self._metricz}.get(path)
+            return _HealthResponse(403, _TEXT, b"use the host name 127.0.0.1 or localhost\n")
+        page = {b"/healthz": self._health_page, b"/metrics": self._metrics_page}.get(path)
         if page is None:
-            return _Answer(404, _TEXT, b"there are /healthz and /metrics\n")
+            return _HealthResponse(404, _TEXT, b"not found; try /healthz or /metrics\n")
         if method not in (b"GET", b"HEAD"):
-            return _Answer(405, _TEXT, b"GET or HEAD\n", allow="GET, HEAD")
+            return _HealthResponse(405, _TEXT, b"GET or HEAD\n", allow="GET, HEAD")
         try:
             return page()
-        except Exception:  # the daemon goes on; whoever watches sees that something is wrong
+        except Exception:  # the daemon goes on; status 500 shows that something is wrong
             logger.exception("health-failed path=%s", path.decode())
-            return _Answer(500, _TEXT, b"this could not be found out; the log says why\n")
+            return _HealthResponse(500, _TEXT, b"the check failed; see the log\n")
 
-    def _healthz(self) -> _Answer:
-        decision = self._check()
-        told = json.dumps({"ok": decision.ok, **decision.told}, ensure_ascii=False)
-        return _Answer(200 if decision.ok else 503, "application/json", told.encode() + b"\n")
+    def _health_page(self) -> _HealthResponse:
+        status = self._check()
+        document = json.dumps({"ok": status.ok, **status.details}, ensure_ascii=False)
+        return _HealthResponse(200 if status.ok else 503, "application/json", document.encode() + b"\n")
 
-    def _metricz(self) -> _Answer:
-        return _Answer(200, CONTENT_TYPE, self._metrics())
+    def _metrics_page(self) -> _HealthResponse:
+        return _HealthResponse(200, CONTENT_TYPE, self._metrics())
 
 
-def _explained(port: int, error: CannotListenError) -> HealthError:
-    what = f"health.port: cannot listen on {LOOPBACK}:{port}"
+def _listen_error(port: int, error: CannotListenError) -> HealthError:
+    problem = f"health.port: cannot listen on {LOOPBACK}:{port}"
     number = getattr(error.socketError, "errno", None)
     if number == errno.EADDRINUSE:
         who = f"ss -ltnp 'sport = :{port}'"
-        return PortInUseError(f"{what}: another program does. Choose another port, or see who holds it: {who}")
+        return PortInUseError(f"{problem}: another program does. Choose another port, or see who holds it: {who}")
     if number == errno.EACCES:
-        return HealthError(f"{what}: not allowed to. Choose a port of 1024 or above")
-    return HealthError(f"{what}: {error.socketError}")
+        return HealthError(f"{problem}: not allowed to. Choose a port of 1024 or above")
+    return HealthError(f"{problem}: {error.socketError}")
 
 
-# Internal API of Twisted 26.10, from here on: most of the methods that are overridden or called, and Channel.factory.
+# From here on internal API of Twisted 26.10: most of the methods overridden or called, and Channel.factory.
 class _Request(http.Request):
-    """A request, answered at once. A body that comes with it is read over, and kept neither in memory nor on disk."""
+    """A request, answered immediately. Its body, if any, is discarded: it is kept neither in memory nor on disk."""
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's names
         super().gotLength(0)
@@ -157,7 +152,7 @@ class _Request(http.Request):
 
     def process(self) -> None:
         hosts = self.requestHeaders.getRawHeaders(b"Host", [])
-        response = self.channel.factory.response(self.method, self.path, hosts)
+        response = self.channel.factory.respond(self.method, self.path, hosts)
         self.setResponseCode(response.code)
         headers = {
             "Content-Type": response.content_type,
@@ -175,7 +170,7 @@ class _Request(http.Request):
 
 
 class _Channel(http.HTTPChannel):
-    """A connection: for one request, and for so long. It is Twisted that bounds the length of a request's head."""
+    """A connection, for one request and a limited time. Twisted bounds the length of the request's head."""
 
     factory: _Site
     requestFactory = _Request  # noqa: N815
@@ -183,12 +178,12 @@ class _Channel(http.HTTPChannel):
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
         self.factory.channels.add(self)
-        self._end = self.callLater(self.factory.patience, self.forceAbortClient)
+        self._cutoff = self.callLater(self.factory.connection_timeout, self.forceAbortClient)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
         self.factory.channels.discard(self)
-        if self._end.active():
-            self._end.cancel()
+        if self._cutoff.active():
+            self._cutoff.cancel()
         super().connectionLost(reason)
 
     def checkPersistence(self, request: http.Request, version: bytes) -> bool:  # noqa: N802
@@ -196,24 +191,25 @@ class _Channel(http.HTTPChannel):
 
 
 class _Site(http.HTTPFactory):
-    """What makes connections, and knows those that are open."""
+    """Creates connections and tracks the open ones."""
 
     noisy = False
     protocol = _Channel  # type: ignore[assignment]
 
     def __init__(
-        self, response: Callable[[bytes, bytes, Sequence[bytes]], _Answer], patience: float, reactor: Any
+        self, respond: Callable[[bytes, bytes, Sequence[bytes]], _HealthResponse], timeout: float, reactor: Any
     ) -> None:
         super().__init__(reactor=reactor)
-        self.response, self.patience = response, patience
+        self.respond = respond
+        self.connection_timeout = timeout
         self.channels: set[_Channel] = set()
-        self.timeOut = None  # `patience` is over it
+        self.timeOut = None  # connection_timeout replaces it
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802
         return super().buildProtocol(addr) if len(self.channels) < MAX_CONNECTIONS else None
 
     def startFactory(self) -> None:  # noqa: N802
-        pass  # Twisted's keeps an access log, and a clock for it that ticks every second
+        pass  # Twisted's keeps an access log, with a timer that fires every second
 
     def stopFactory(self) -> None:  # noqa: N802
         pass

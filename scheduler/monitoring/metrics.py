@@ -1,9 +1,9 @@
-"""What the daemon counts, in Prometheus' words. docs/health.md says what each metric means and when to be alarmed."""
+"""The daemon's Prometheus metrics. docs/health.md explains each one and when to raise an alarm."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter as Tally
+from collections import Counter as CollectionsCounter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,48 +25,48 @@ from archive.model.feed import Failure, FailureKind, Gap
 from archive.model.fetch import Outcome
 from scheduler.monitoring.reports import FeedReport
 
-# The oldest of the text formats: whatever reads Prometheus' metrics reads it.
+# The oldest of the text formats: every program that reads Prometheus metrics supports it.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 STATES = ("ok", "stale", "failing", "blocked", "new")  # of a feed
 OUTCOMES = ("ok", *FailureKind)  # of a poll
-# Seconds. A quantile is guessed between two bounds, so they stand close around 60: the aim is that in busy hours
-# 95 of 100 articles are archived within a minute. Above, up to an hour: the longest interval between two polls, if
-# nothing else is configured; then what outages and the retries (scheduler.policy.intervals) cost.
-BUCKETS = (5, 10, 20, 30, 45, 60, 75, 90, 120, 180, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600)
+# Prometheus interpolates a quantile between two bounds, so they are close around 60 s: the aim is that in busy hours
+# 95 of 100 articles are archived within a minute. Higher bounds reach an hour, the longest default interval between
+# two polls; the last ones cover outages and retries (scheduler.policy.intervals).
+LATENCY_BUCKETS_SECONDS = (5, 10, 20, 30, 45, 60, 75, 90, 120, 180, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How everything stands at the moment of reading; all of it is cheap to have, however large the archive."""
+    """The state at the time of a request. Computing it does not take longer as the archive grows."""
 
-    feeds: tuple[FeedReport, ...]  # of the feeds that are configured and on
-    gaps: tuple[Gap, ...]  # that are open
-    pending: int  # entries whose article waits to be fetched
+    feeds: tuple[FeedReport, ...]  # the configured feeds that are on
+    gaps: tuple[Gap, ...]  # the open gaps
+    pending: int  # entries whose article is not fetched yet
     parked: int  # entries that were given up
-    resting: int  # hosts that are left alone at present
+    backed_off_hosts: int  # hosts that get no requests at present
     requests: int  # sent since the process started
-    alerts: tuple[str, ...] = ()  # names of those that are configured
+    alerts: tuple[str, ...] = ()  # names of the configured alerts
 
 
 class Metrics:
-    """The daemon's metrics: counted as things happen, and read together with a :class:`Snapshot`."""
+    """The daemon's metrics: counters that grow with each event, rendered together with a :class:`Snapshot`."""
 
     def __init__(self) -> None:
-        # Each counter would have a second series, of when it was made. The library has no way to ask for it typed.
+        # Else each counter has a second series with its time of creation. The library's function has no types.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._polls = Counter(
             "finarchive_polls",
-            "Polls of a feed's list, by outcome: ok, or the kind of failure that it broke off with.",
+            "Polls of a feed, by outcome: ok, or the kind of failure that ended the poll.",
             ("feed", "outcome"),
             registry=self._registry,
         )
         self._archived = Counter(
-            "finarchive_articles_archived", "Articles whose file and row are on the disk.", registry=self._registry
+            "finarchive_articles_archived", "Articles whose file and index row are written.", registry=self._registry
         )
-        self._fetches = Counter(
+        self._rechecks = Counter(
             "finarchive_articles_looked_at_again",
-            "Looks at articles that were archived before, by what came of them.",
+            "Rechecks of archived articles, by outcome.",
             ["outcome"],
             registry=self._registry,
         )
@@ -75,55 +75,59 @@ class Metrics:
         )
         self._latency = Histogram(
             "finarchive_archive_latency_seconds",
-            "From an article's entering its list (its publication, if the list does not say) to its being archived.",
-            buckets=BUCKETS,
+            "Time from an article's entry into its list (else its publication) to its archiving.",
+            buckets=LATENCY_BUCKETS_SECONDS,
             registry=self._registry,
         )
         self._alerts = Counter(
             "finarchive_alert_messages",
-            "Messages of an alert, by what came of them: sent, or failed and tried again.",
+            "Messages of an alert, by outcome: sent, or failed and retried.",
             ("alert", "outcome"),
             registry=self._registry,
         )
-        build = Info("finarchive_build", "What is running.", registry=self._registry)
+        build = Info("finarchive_build", "The running version.", registry=self._registry)
         build.info({"version": version("finarchive")})
-        _Process(registry=self._registry)
+        _ProcessMetrics(registry=self._registry)
         for kind in FailureKind:
-            self._failures.labels(kind)  # at 0: Prometheus sees no increase in a series that begins with 1
+            self._failures.labels(kind)  # start at 0: Prometheus sees no increase in a series that begins with 1
 
     def polled(self, feed: str, error: Failure | None) -> None:
-        """A poll of the feed of this id has ended.
+        """Count a poll.
 
-        :param error: why it broke off
+        :param feed: the feed's id
+        :param error: the failure that ended the poll; None if it succeeded
         """
         self._polls.labels(feed, error.kind if error else "ok").inc()
 
     def archived(self, latency: timedelta | None) -> None:
-        """An article was archived.
+        """Count an archived article.
 
-        :param latency: since it entered the list; None where that says nothing of us: a list's first poll, a
-            backfill, a list without times
+        :param latency: the time since the article appeared in its list; None where that says nothing about the
+            daemon: on a feed's first poll, in a backfill, for a list without times
         """
         self._archived.inc()
         if latency is not None:
-            self._latency.observe(max(latency.total_seconds(), 0.0))  # the site's clock may be ahead of ours
+            self._latency.observe(max(latency.total_seconds(), 0.0))  # the site's clock may be ahead
 
-    def rechecks_since(self, outcome: Outcome) -> None:
-        """An archived article was looked at again."""
-        self._fetches.labels(outcome).inc()
+    def rechecked(self, outcome: Outcome) -> None:
+        """Count a recheck of an archived article."""
+        self._rechecks.labels(outcome).inc()
 
     def failed(self, kind: FailureKind) -> None:
-        """An attempt on an article failed."""
+        """Count a failed attempt on an article."""
         self._failures.labels(kind).inc()
 
-    def alerted(self, alert: str, taken: bool) -> None:
-        """A message of the alert of this name was taken, or was not."""
-        self._alerts.labels(alert, "sent" if taken else "failed").inc()
+    def alerted(self, alert: str, is_sent: bool) -> None:
+        """Count a message of an alert, which was sent or failed.
+
+        :param alert: the alert's name
+        """
+        self._alerts.labels(alert, "sent" if is_sent else "failed").inc()
 
     def render(self, snapshot: Snapshot, now: datetime) -> bytes:
-        """Everything, as text of :data:`CONTENT_TYPE`.
+        """All metrics as text of :data:`CONTENT_TYPE`.
 
-        Of feeds that are not in the snapshot nothing is told but how often they were polled.
+        Feeds that are not in the snapshot keep only their count of polls.
         """
         for feed in snapshot.feeds:
             for outcome in OUTCOMES:
@@ -131,67 +135,71 @@ class Metrics:
         for alert in snapshot.alerts:
             for outcome in ("sent", "failed"):
                 self._alerts.labels(alert, outcome)
-        shown = _Shown(snapshot, now)
-        self._registry.register(shown)
+        gauges = _SnapshotCollector(snapshot, now)
+        self._registry.register(gauges)
         try:
             return generate_latest(self._registry)
         finally:
-            self._registry.unregister(shown)
+            self._registry.unregister(gauges)
 
 
-class _Shown:
-    """A snapshot's gauges. They are made anew at each reading, so that what is gone from it is gone."""
+class _SnapshotCollector:
+    """The gauges of a snapshot. They are created for each request, so that feeds that are gone leave no series."""
 
     def __init__(self, snapshot: Snapshot, now: datetime) -> None:
-        self._snapshot, self._now = snapshot, now
+        self._snapshot = snapshot
+        self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        """Called by the registry."""
-        shown, feeds = self._snapshot, self._snapshot.feeds
-        yield CounterMetricFamily("finarchive_requests", "Requests sent, robots.txt included.", shown.requests)
-        yield GaugeMetricFamily("finarchive_queue_length", "Articles that wait to be fetched.", shown.pending)
-        yield GaugeMetricFamily("finarchive_parked", "Articles that were given up.", shown.parked)
-        yield GaugeMetricFamily("finarchive_hosts_resting", "Hosts that are left alone at present.", shown.resting)
+        """The gauges; the registry calls this."""
+        snapshot = self._snapshot
+        feeds = snapshot.feeds
+        yield CounterMetricFamily("finarchive_requests", "Requests sent, robots.txt included.", snapshot.requests)
+        yield GaugeMetricFamily("finarchive_queue_length", "Articles waiting to be fetched.", snapshot.pending)
+        yield GaugeMetricFamily("finarchive_parked", "Articles given up.", snapshot.parked)
+        yield GaugeMetricFamily("finarchive_hosts_resting", "Hosts backed off at present.", snapshot.backed_off_hosts)
         yield _by_feed(
             "finarchive_poll_age_seconds",
-            "Since the last poll, failed ones too; none for a feed that was never polled.",
+            "Time since the last poll, including failed ones; absent for a feed that was never polled.",
             ((feed.id, self._age(feed.last_poll)) for feed in feeds),
         )
         yield _by_feed(
             "finarchive_newest_item_age_seconds",
-            "Since the publication of the newest article that the feed has listed.",
+            "Time since the publication of the newest article that the feed has listed.",
             ((feed.id, self._age(feed.newest)) for feed in feeds),
         )
-        gaps = Tally(gap.feed for gap in shown.gaps)
+        gaps = CollectionsCounter(gap.feed for gap in snapshot.gaps)
         yield _by_feed(
             "finarchive_gaps_open",
-            "Stretches in which the feed may have shown articles that nobody saw.",
+            "Periods in which the feed may have listed articles that no poll has seen.",
             ((feed.id, gaps[feed.id]) for feed in feeds),
         )
-        states = GaugeMetricFamily("finarchive_feed_state", "1 for the state it is in.", labels=("feed", "state"))
+        states = GaugeMetricFamily(
+            "finarchive_feed_state", "1 for the feed's current state, 0 for the others.", labels=("feed", "state")
+        )
         for feed in feeds:
             for state in dict.fromkeys((*STATES, feed.state)):
                 states.add_metric((feed.id, state), state == feed.state)
         yield states
 
     def _age(self, then: datetime | None) -> float | None:
-        # Never negative: clocks are set back, and sites date articles ahead.
+        # Never negative: clocks are set back, and sites date articles in the future.
         return max((self._now - then).total_seconds(), 0.0) if then else None
 
 
-def _by_feed(name: str, told: str, values: Iterable[tuple[str, float | None]]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, told, labels=("feed",))
+def _by_feed(name: str, description: str, values: Iterable[tuple[str, float | None]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, description, labels=("feed",))
     for feed, value in values:
         if value is not None:
             family.add_metric((feed,), value)
     return family
 
 
-class _Process(ProcessCollector):
+class _ProcessMetrics(ProcessCollector):
     """Memory, CPU time and file descriptors of this process.
 
-    The library tells nothing at all where /proc/stat cannot be read, as under systemd's ProcSubset=pid: all that it
-    wants from there is the time of boot.
+    The library reports nothing if it cannot read /proc/stat, for example under systemd's ProcSubset=pid. It needs
+    only the boot time from there, so this class computes that.
     """
 
     def _boot_time(self) -> float:

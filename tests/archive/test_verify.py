@@ -63,7 +63,7 @@ def flip(path: Path, at: float = 0.5) -> None:
 def test_an_archive_as_it_was_recorded_has_no_problem(archive: Home) -> None:
     done = archive.run("verify", "--json")
     assert (done.status, done.json) == (0, {"articles": 6, "files": 7, "problems": []})
-    assert "All is as it was recorded." in archive.run("verify").out
+    assert "Everything is as recorded." in archive.run("verify").out
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -233,6 +233,6 @@ def test_where_the_index_is_lost_it_says_what_to_do(archive: Home) -> None:
     (archive.root / ".finarchive" / "index.db").unlink()
     done = archive.run("verify")
     assert done.status == 2
-    assert "index.db: finarchive rebuild makes it anew" in done.err
+    assert "index.db: finarchive rebuild creates it" in done.err
     assert archive.run("rebuild").status == 0
     assert problems(archive) == []

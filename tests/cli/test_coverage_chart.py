@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from archive.model.feed import Gap, Span
-from cli.output.coverage_chart import LEGEND, MAX_OPEN, day_chart, mark, percent, recent_chart
+from cli.output.coverage_chart import LEGEND, MAX_OPEN_SPANS, day_chart, mark, percent, recent_chart
 from scheduler.policy.coverage import CoverageState, FeedDay, coverage
 from tests.scheduler.test_coverage import DAY, LATER, at, cover, span
 
@@ -101,8 +101,8 @@ def test_many_open_stretches_are_cut_and_counted() -> None:
     spans = [span(start, start + 5) for start in range(0, 1440, 10)]
     lines = day_chart(days({"china": spans}), LATER)
 
-    assert len([line for line in lines if line.startswith("china: open")]) == MAX_OPEN
-    assert lines[-1] == f"china: … and {144 - MAX_OPEN} more; --json lists them all"
+    assert len([line for line in lines if line.startswith("china: open")]) == MAX_OPEN_SPANS
+    assert lines[-1] == f"china: … and {144 - MAX_OPEN_SPANS} more; --json lists them all"
 
 
 def test_no_line_is_wider_than_a_terminal_of_80_columns() -> None:

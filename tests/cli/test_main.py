@@ -13,18 +13,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from cli.commands.registry import register
-from cli.main import cli
+from cli.main import COMMANDS, cli
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home, Outcome
 
 Crawl = Callable[..., Outcome]
 REPOSITORY = Path(__file__).parents[2]
-
-register(cli)
 
 
 def assert_refused(outcome: Outcome, status: int, *words: str) -> None:
@@ -253,9 +251,10 @@ def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, 
     home.assert_whole()
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_an_example_and_stands_in_the_documentation(name: str) -> None:
-    command = cli.commands[name]
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
     assert command.help is not None
     assert f"Example: finarchive {name}" in command.help
     text = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
@@ -264,6 +263,44 @@ def test_every_command_has_an_example_and_stands_in_the_documentation(name: str)
         for option in parameter.opts:
             if option.startswith("--"):
                 assert option in text, f"{name} {option}"
+
+
+def test_each_command_is_a_module_of_its_own_and_help_lists_it(home: Home) -> None:
+    modules = {path.stem for path in (REPOSITORY / "cli" / "commands").glob("*.py")} - {"__init__"}
+    assert modules == COMMANDS.keys()
+    help_text = home.run("--help").out
+    for name, (target, help_line) in COMMANDS.items():
+        assert target == f"cli.commands.{name}:{name}_command"
+        assert help_line in help_text
+
+
+# What a run of a command must not import: what only other commands, or only a configuration, need.
+HEAVY = ("asyncio", "scrapy", "twisted", "apprise", "pyarrow", "datasette", "uvicorn", "trafilatura", "mocksite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (("--version",), ("pydantic", "rich", "sqlite_utils", *HEAVY)),
+        (("--help",), ("pydantic", "rich", "sqlite_utils", *HEAVY)),
+        (("status",), ("pipeline", "web", *HEAVY)),
+        (("search", "茅台"), ("pipeline", "web", *HEAVY)),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(
+    home: Home, arguments: tuple[str, ...], unwanted: tuple[str, ...]
+) -> None:
+    code = (
+        "import sys; from cli.main import main; sys.argv = ['finarchive', *sys.argv[1:]]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"sys.exit(' '.join(name for name in {unwanted!r} if name in sys.modules) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=home.folder, env=home.env | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from cli import systemd_unit
-from cli.commands.service import service
+from cli.commands.service import service_command
 from scheduler.exits import Exit
 from tests.conftest import Home
 from tests.support.systemd_container import boot
@@ -90,7 +90,7 @@ def test_a_unit_that_was_edited_is_told_from_one_that_was_not() -> None:
 
 def test_every_command_of_the_group_has_an_example_and_stands_in_the_documentation() -> None:
     text = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
-    for name, command in service.commands.items():
+    for name, command in service_command.commands.items():
         assert f"Example: finarchive service {name}" in (command.help or "")
         assert f"finarchive service {name}" in text
         for parameter in command.params:

@@ -214,5 +214,5 @@ def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_
 
 
 def test_commands_start_without_loading_trafilatura() -> None:
-    code = "import sys, cli.context, crawler.spider; sys.exit('trafilatura' in sys.modules)"
+    code = "import sys, cli.main, crawler.spider; sys.exit('trafilatura' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

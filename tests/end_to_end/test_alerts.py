@@ -14,7 +14,7 @@ import pytest
 
 from mocksite.server import MockSite
 from mocksite.story import make_stories
-from scheduler.alerts.message import MAX_NAMED
+from scheduler.alerts.message import MAX_ARTICLES
 from tests.cli.test_main import assert_refused
 from tests.conftest import Home, Outcome
 from tests.support.alert_service import Service
@@ -72,7 +72,7 @@ def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, mocksite: MockSit
     assert first.json["archived"] == 12
     [told] = service.messages()
     assert told["title"] == "all: 12 articles"
-    assert told["message"].count(mocksite.url) == MAX_NAMED
+    assert told["message"].count(mocksite.url) == MAX_ARTICLES
     assert told["message"].endswith("and 2 more: finarchive alerts, finarchive search")
     assert "alerted alert=all address=1 articles=12" in first.err
     let_send(home)
@@ -131,7 +131,7 @@ def test_a_service_that_is_down_costs_no_article_and_is_told_later(
 
     assert (outcome.json["archived"], outcome.json["failed"]) == (12, 0)
     assert (
-        "alert-failed alert=all address=1 attempt=1 reason='the json service did not take it (error 503)'"
+        "alert-failed alert=all address=1 attempt=1 reason='the json service did not accept it (error 503)'"
         in outcome.err
     )
     [row] = home.run("alerts", "--json").json
@@ -225,7 +225,7 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
     service.status = 401
     outcome = home.run("alerts", "--test", "all", "--json")
     assert outcome.status == 1
-    assert outcome.json == [{"address": 1, "failure": "the json service did not take it (error 401)"}]
+    assert outcome.json == [{"address": 1, "failure": "the json service did not accept it (error 401)"}]
     assert_refused(home.run("alerts", "--test", "al"), 2, "no alert is called al", "all")
 
 

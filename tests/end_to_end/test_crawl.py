@@ -106,7 +106,7 @@ def test_a_poll_at_its_page_limit_leaves_a_gap(home: Home) -> None:
     (gap,) = home.run("status", "--json").json["gaps"]
     assert gap["feed"] == "feed1"
     assert gap["from"] < gap["to"]
-    assert "may hold articles nobody saw" in home.run("status").out
+    assert "may be missing" in home.run("status").out
 
 
 def test_an_article_in_two_lists_is_one_file_under_the_first_configured(home: Home, mocksite: MockSite) -> None:

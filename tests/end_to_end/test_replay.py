@@ -19,7 +19,7 @@ from archive.files.layout import inner_path
 from archive.files.paths import CHINA, post_path
 from mocksite.server import MockSite
 from mocksite.story import Story
-from scheduler.daemon.control_socket import hand_over
+from scheduler.daemon.control_client import send_request
 from tests.conftest import Home
 from tests.support.daemon import Running
 from tests.support.recorded_polls import Row, Shown, ran_over, retitlings, stories_of
@@ -121,7 +121,7 @@ class Replay:
             closed = 0
             for poll in polls[1:]:
                 self._set_clock(poll.at)
-                result = hand_over(inner_path(self._home.root), CRAWL, lambda progress: None)
+                result = send_request(inner_path(self._home.root), CRAWL, lambda progress: None)
                 assert (result["failed"], result["feeds"][0]["error"]) == (0, None)
                 [(noticed,)] = self._home.rows("SELECT count(*) FROM gaps")
                 while closed < noticed:

@@ -65,7 +65,7 @@ def named(home: Home) -> list[str]:
 def test_an_archive_as_it_was_recorded_has_no_problem(archive: Home) -> None:
     done = archive.run("verify", "--deep", "--json")
     assert (done.status, done.json["problems"], done.json["unproven"]) == (0, [], 0), done.err
-    assert "All is as it was recorded." in archive.run("verify", "--deep").out
+    assert "Everything is as recorded." in archive.run("verify", "--deep").out
     assert not (archive.root / ".finarchive" / "rebuild").exists()
 
 

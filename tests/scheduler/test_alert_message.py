@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 from archive.index.alerts import AlertProgress
 from archive.model.results import Change
 from archive.query.parser import And, DateFilter, FeedFilter, Not, parse
-from scheduler.alerts.message import FRESH, MAX_NAMED, failed, fresh, may_send, message, sent
+from scheduler.alerts.message import (
+    MAX_AGE,
+    MAX_ARTICLES,
+    after_failure,
+    after_success,
+    compose,
+    next_send_time,
+    recent_only,
+)
 
 NOW = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -18,21 +26,21 @@ def news(number: int, title: str = "茅台提价", url: str = "https://a.cn/a", 
 
 
 def test_one_article_is_the_title_and_its_address_the_text() -> None:
-    told = message("maotai", [news(1, symbols=("sh600519",))], 1)
+    told = compose("maotai", [news(1, symbols=("sh600519",))], 1)
     assert told.title == "maotai: 茅台提价"
     assert told.body == "10:00 茅台提价 sh600519\nhttps://a.cn/a"
 
 
 def test_what_is_over_the_bound_is_summed_up() -> None:
-    told = message("maotai", [news(n) for n in range(MAX_NAMED)], MAX_NAMED + 37)
+    told = compose("maotai", [news(n) for n in range(MAX_ARTICLES)], MAX_ARTICLES + 37)
     assert told.title == "maotai: 47 articles"
-    assert told.body.count("茅台提价") == MAX_NAMED
+    assert told.body.count("茅台提价") == MAX_ARTICLES
     assert told.body.endswith("\n\nand 37 more: finarchive alerts, finarchive search")
 
 
 def test_other_peoples_words_call_nobody_and_stay_on_their_line() -> None:
     long = "长" * 500
-    told = message("a", [news(1, "x\n@everyone\x1b[0m <@U1>"), news(2, long), news(3, url="https://a.cn/" + long)], 3)
+    told = compose("a", [news(1, "x\n@everyone\x1b[0m <@U1>"), news(2, long), news(3, url="https://a.cn/" + long)], 3)
     first, second = told.body.split("\n")[0], told.body.split("\n")[3]
     assert first == "10:00 x ＠everyone [0m <＠U1>"
     assert len(second) == len("10:00 ") + 100
@@ -40,34 +48,34 @@ def test_other_peoples_words_call_nobody_and_stay_on_their_line() -> None:
 
 
 def test_messages_stand_evenly_apart() -> None:
-    told = sent(AlertProgress("a", 1, 5), 7, NOW)
+    told = after_success(AlertProgress("a", 1, 5), 7, NOW)
     assert (told.position, told.sent, told.attempts) == (7, NOW, 0)
-    assert may_send(told, 12, NOW) == NOW + 5 * MINUTE
-    assert may_send(told, 12, NOW + 6 * MINUTE) == NOW + 6 * MINUTE
-    assert may_send(told, 60, NOW) == NOW + MINUTE
-    assert may_send(AlertProgress("a", 1, 5), 12, NOW) == NOW
+    assert next_send_time(told, 12, NOW) == NOW + 5 * MINUTE
+    assert next_send_time(told, 12, NOW + 6 * MINUTE) == NOW + 6 * MINUTE
+    assert next_send_time(told, 60, NOW) == NOW + MINUTE
+    assert next_send_time(AlertProgress("a", 1, 5), 12, NOW) == NOW
 
 
 def test_what_failed_is_tried_again_after_twice_the_time_up_to_an_hour() -> None:
     told, waits = AlertProgress("a", 1, 5, NOW - timedelta(days=1)), []
     for _ in range(9):
-        told = failed(told, "no", NOW)
-        waits.append((may_send(told, 12, NOW) - NOW) / MINUTE)
+        told = after_failure(told, "no", NOW)
+        waits.append((next_send_time(told, 12, NOW) - NOW) / MINUTE)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert (told.attempts, told.failure, told.position) == (9, "no", 5)
-    again = sent(told, 9, NOW)
+    again = after_success(told, 9, NOW)
     assert (again.attempts, again.due, again.failure) == (0, None, None)
 
 
 def test_a_clock_that_was_ahead_silences_nothing() -> None:
     told = AlertProgress("a", 1, 5, sent=NOW + timedelta(days=3), due=NOW + timedelta(days=3), attempts=1)
-    assert may_send(told, 12, NOW) == NOW
+    assert next_send_time(told, 12, NOW) == NOW
 
 
 def test_only_what_was_published_within_a_day_is_news() -> None:
-    since = DateFilter(since=NOW - FRESH)
-    assert fresh(parse("茅台"), NOW) == And((parse("茅台"), since))
+    since = DateFilter(since=NOW - MAX_AGE)
+    assert recent_only(parse("茅台"), NOW) == And((parse("茅台"), since))
     # What stands beside each other stays so: only then the index of words is gone through from where one was.
-    assert fresh(And((FeedFilter("a"), Not(FeedFilter("b")))), NOW) == And(
+    assert recent_only(And((FeedFilter("a"), Not(FeedFilter("b")))), NOW) == And(
         (FeedFilter("a"), Not(FeedFilter("b")), since)
     )

@@ -18,7 +18,8 @@ import pytest
 
 from archive.files.layout import inner_path
 from mocksite.server import MockSite
-from scheduler.daemon.control_socket import NAME, RequestRefusedError, runs
+from scheduler.daemon.control_client import SOCKET_NAME, is_running
+from scheduler.errors import RequestRefusedError
 from scheduler.exits import Exit
 from tests.conftest import Home
 from tests.end_to_end.test_daemon import HOURLY
@@ -114,9 +115,9 @@ def test_only_the_owner_may_hand_over(mocksite: MockSite) -> None:
         home = Home(folder)
         home.configure(mocksite.endpoint, more=HOURLY)
         with Running(home):
-            path = inner_path(home.root) / NAME
+            path = inner_path(home.root) / SOCKET_NAME
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            assert [p.name for p in home.root.rglob("*.sock")] == [NAME]
+            assert [p.name for p in home.root.rglob("*.sock")] == [SOCKET_NAME]
             if os.geteuid() == 0:
                 for each in (home.root, inner_path(home.root)):
                     each.chmod(0o755)
@@ -143,7 +144,7 @@ def test_a_path_longer_than_the_address_of_a_socket_may_be(tmp_path: Path, mocks
     folder.mkdir(parents=True)
     home = Home(folder)
     home.configure(mocksite.endpoint, more=HOURLY)
-    assert len(os.fsencode(inner_path(home.root) / NAME)) > 108
+    assert len(os.fsencode(inner_path(home.root) / SOCKET_NAME)) > 108
 
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
@@ -159,7 +160,9 @@ def test_what_only_reads_never_waits(home: Home, mocksite: MockSite, daemon: Run
     readers = [["status"], ["status", "--json"], ["coverage"], ["feeds"], ["show", "nreplica0000003"]]
     daemon.signal(signal.SIGSTOP)
     with locked_index(home):
-        reading = threading.Thread(target=lambda: [runs(inner_path(home.root)) for _ in range(300)], daemon=True)
+        reading = threading.Thread(
+            target=lambda: [is_running(inner_path(home.root)) for _ in range(300)], daemon=True
+        )
         reading.start()
         reading.join(10)
         assert not reading.is_alive()

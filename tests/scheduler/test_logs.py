@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 
-from scheduler.monitoring.log_lines import Lines, as_json, bare, priority, stamped
-from scheduler.monitoring.logs import is_journal
+from scheduler.monitoring.logs import LineFormatter, as_json, bare, is_journal, priority, stamped
 
 # Runs in a process of its own: what `set_up` changes is the whole process's.
 PROGRAM = """
 import logging, sys
-from scheduler import logs
+from scheduler.monitoring import logs
 logs.set_up(int(sys.argv[1]), json="json" in sys.argv)
 ours, theirs = logging.getLogger("finarchive"), logging.getLogger("scrapy.core")
 ours.info("archived feed=%s docid=%s revision=%d ms=%d", "china", "mcwiwss7730811", 1, 84)
@@ -188,7 +187,7 @@ def test_whatever_is_logged_becomes_json(made: logging.LogRecord) -> None:
 @pytest.mark.parametrize("write", [stamped, bare, as_json])
 def test_what_a_site_said_stays_within_its_line(hostile: str, write: Any) -> None:
     for priorities in (False, True):
-        line = Lines(write, priorities=priorities).format(record("unreadable title=%s", hostile))
+        line = LineFormatter(write, priorities=priorities).format(record("unreadable title=%s", hostile))
         assert len(line.splitlines()) == 1
         assert line.isprintable()
 

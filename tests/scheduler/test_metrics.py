@@ -18,7 +18,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from archive.model.feed import Failure, FailureKind, Gap
-from scheduler.monitoring.metrics import BUCKETS, OUTCOMES, STATES, Metrics, Snapshot
+from scheduler.monitoring.metrics import LATENCY_BUCKETS_SECONDS, OUTCOMES, STATES, Metrics, Snapshot
 from scheduler.monitoring.reports import FeedReport
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def report(
 
 
 def snapshot(*feeds: FeedReport, gaps: tuple[Gap, ...] = (), **counts: int) -> Snapshot:
-    return Snapshot(feeds, gaps, **({"pending": 0, "parked": 0, "resting": 0, "requests": 0} | counts))
+    return Snapshot(feeds, gaps, **({"pending": 0, "parked": 0, "backed_off_hosts": 0, "requests": 0} | counts))
 
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -101,7 +101,7 @@ def test_latency_falls_into_its_bucket(seconds: float, bucket: float) -> None:
     metrics = Metrics()
     metrics.archived(timedelta(seconds=seconds))
     samples = read(metrics)
-    for bound in (*BUCKETS, inf):
+    for bound in (*LATENCY_BUCKETS_SECONDS, inf):
         le = "+Inf" if bound == inf else str(float(bound))
         assert value(samples, "archive_latency_seconds_bucket", le=le) == (bound >= bucket)
     assert value(samples, "archive_latency_seconds_sum") == max(seconds, 0)
@@ -117,9 +117,9 @@ def test_an_article_without_a_latency_is_counted_all_the_same() -> None:
 
 
 def test_the_aim_is_a_bound_of_its_own_and_close_to_others() -> None:
-    at = BUCKETS.index(60)
-    assert BUCKETS[at + 1] - BUCKETS[at - 1] <= 30
-    assert list(BUCKETS) == sorted(set(BUCKETS))
+    at = LATENCY_BUCKETS_SECONDS.index(60)
+    assert LATENCY_BUCKETS_SECONDS[at + 1] - LATENCY_BUCKETS_SECONDS[at - 1] <= 30
+    assert list(LATENCY_BUCKETS_SECONDS) == sorted(set(LATENCY_BUCKETS_SECONDS))
 
 
 # What is shown
@@ -130,7 +130,7 @@ def test_a_snapshot_is_shown_as_it_is() -> None:
     polled, newest = NOW - timedelta(seconds=90), NOW - timedelta(hours=30)
     shown = snapshot(
         report("china", "stale", polled, newest), report("us", "new"),
-        gaps=(gap, gap), pending=3, parked=4, resting=5, requests=6,
+        gaps=(gap, gap), pending=3, parked=4, backed_off_hosts=5, requests=6,
     )  # fmt: skip
     samples = read(Metrics(), shown)
     assert value(samples, "poll_age_seconds", feed="china") == 90
@@ -247,4 +247,4 @@ def test_the_alerts_are_rules() -> None:
 def test_the_documentation_gives_the_bounds_as_they_are() -> None:
     said = re.search(r"Its bounds are ([\d, ]+) and", DOCS)
     assert said
-    assert ast.literal_eval(f"({said[1]})") == BUCKETS
+    assert ast.literal_eval(f"({said[1]})") == LATENCY_BUCKETS_SECONDS

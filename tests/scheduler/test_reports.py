@@ -251,13 +251,14 @@ def test_without_a_stdout_a_command_does_its_work(home: Home) -> None:
 def test_an_error_that_is_not_the_outputs_still_crashes(home: Home) -> None:
     """Only what a write says of its own output is taken for that: a bug must show itself."""
     code = (
-        "import cli.context as cli\n"
-        "@cli.cli.command()\n"
-        "def bug(): raise FileNotFoundError(2, 'No such file', 'missing')\n"
-        "cli.main()"
+        "import cli.main\n"
+        "import cli.commands.status as module\n"
+        "def bug(context): raise FileNotFoundError(2, 'No such file', 'missing')\n"
+        "module.open_store = bug\n"
+        "cli.main.main()"
     )
     done = subprocess.run(
-        [home.command()[0], "-c", code, "bug"],
+        [home.command()[0], "-c", code, "status"],
         cwd=home.folder,
         env=home.env | {"PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.daemon.systemd import MAX_STATUS, SEND_TIMEOUT, Notifier, watchdog_interval
+from scheduler.daemon.systemd import MAX_STATUS_CHARS, SEND_TIMEOUT_SECONDS, Notifier, watchdog_interval
 
 
 class Manager:
@@ -56,7 +56,7 @@ def test_a_status_cannot_smuggle_another_assignment(manager: Manager) -> None:
 
     (line,) = manager.heard()
     assert line.startswith("STATUS=failing: MAINPID=1 [2Jxxx")
-    assert len(line) == len("STATUS=") + MAX_STATUS
+    assert len(line) == len("STATUS=") + MAX_STATUS_CHARS
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])
@@ -79,7 +79,7 @@ def test_what_cannot_be_sent_is_logged_once(address: str, caplog: pytest.LogCapt
 
 
 def test_a_manager_that_does_not_read_holds_nobody_up(manager: Manager, caplog: pytest.LogCaptureFixture) -> None:
-    """Its queue is full after some messages; each more may take SEND_TIMEOUT and no longer."""
+    """Its queue is full after some messages; each more may take SEND_TIMEOUT_SECONDS and no longer."""
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sender.setblocking(False)
     sender.connect(manager.socket.getsockname())
@@ -90,7 +90,7 @@ def test_a_manager_that_does_not_read_holds_nobody_up(manager: Manager, caplog: 
     Notifier.from_environment(manager.environ).watchdog()  # pytest's own time-out would end it
 
     assert [record.getMessage().partition(" ")[0] for record in caplog.records] == ["notify-failed"]
-    assert SEND_TIMEOUT <= 1
+    assert SEND_TIMEOUT_SECONDS <= 1
 
 
 def test_the_watchdog_is_fed_twice_in_its_time() -> None:

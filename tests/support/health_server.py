@@ -19,7 +19,8 @@ LOOP = asyncio.new_event_loop()
 asyncio.set_event_loop(LOOP)
 asyncioreactor.install(LOOP)  # the one that Scrapy uses
 
-from scheduler.monitoring.health import Health, HealthError, HealthStatus  # noqa: E402 - after the reactor
+from scheduler.errors import HealthError  # noqa: E402 - after the reactor
+from scheduler.monitoring.health import Health, HealthStatus  # noqa: E402
 
 
 def check() -> HealthStatus:
@@ -39,7 +40,7 @@ def main() -> None:
     from twisted.internet import reactor
 
     logging.basicConfig(format="%(levelname)s %(message)s")
-    health = Health(int(sys.argv[1]), check, metrics, patience=float(sys.argv[2]))
+    health = Health(int(sys.argv[1]), check, metrics, timeout=float(sys.argv[2]))
     tasks: list[asyncio.Task[None]] = []
 
     async def stop() -> None:
