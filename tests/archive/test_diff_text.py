@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.diff.text import DiffPart, DiffPiece, compare, folded
+from tests.support.examples import examples
 
 MARKS = {DiffPart.SAME: "{}", DiffPart.REMOVED: "[-{}-]", DiffPart.ADDED: "{{+{}+}}", DiffPart.SKIPPED: "<{}>"}
 
@@ -73,7 +74,7 @@ LINES = st.lists(st.sampled_from(["甲乙丙丁。", "甲乙丙戊。", "4.8%", 
 TEXTS = LINES.map("\n".join) | st.text(max_size=30) | st.text("一二4.%a \n", max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(old=TEXTS, new=TEXTS)
 def test_both_texts_can_be_read_from_what_is_told(old: str, new: str) -> None:
     pieces = compare(old, new)

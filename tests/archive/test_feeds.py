@@ -26,6 +26,7 @@ from archive.model.feed import (
 )
 from archive.store import Store
 from tests.archive.test_store import ERROR, FILING, HOST, HOUR, NOW, commit, due, dump, entry, path, poll_of, store
+from tests.support.examples import examples
 from tests.support.fetches import commit_failure
 
 __all__ = ["path", "store"]  # fixtures
@@ -175,7 +176,7 @@ NUMBERS = count()
 SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: span(pair[0], pair[0] + pair[1]))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(SPANS, st.integers(1, 90)), min_size=1, max_size=12))
 def test_the_ledger_says_what_spans_and_gaps_say(store: Store, steps: list[Span | int]) -> None:
     """Any order of walks and polls that leave gaps, against spans that are computed in one go."""

@@ -24,6 +24,7 @@ from crawler.paging.backfill import (
     question,
     take_only_page,
 )
+from tests.support.examples import examples
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -517,7 +518,7 @@ def come_and_go(revision_files: Shelf, change: tuple[str, str, int], aim: int, d
         revision_files.add(lower + (upper - lower) * dice.random(), f"new{dice.getrandbits(64)}")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     seed=st.integers(0, 2**32),
     count=st.integers(0, 900),

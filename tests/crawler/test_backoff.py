@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from archive.model.feed import HostBackoff
 from crawler.http.backoff import LONGEST, MAX_STATED, HostBackedOffError, HostBackoffs
+from tests.support.examples import examples
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
 FIRST = timedelta(seconds=10)
@@ -142,7 +143,7 @@ def test_a_retry_after_that_says_nothing_is_as_none(retry_after: str | None) -> 
     assert span_after(retry_after) == FIRST
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(retry_after=st.text(max_size=40) | st.text(st.sampled_from("0123456789 :,-+GMTSepWdnu"), max_size=30))
 def test_whatever_a_host_says_its_rest_is_bounded(retry_after: str) -> None:
     assert timedelta(0) <= span_after(retry_after) <= MAX_STATED

@@ -19,6 +19,7 @@ from crawler.errors import ExtractionError, GoneError
 from crawler.extract import layouts
 from crawler.extract.article import extract, is_whole, parse_time
 from crawler.extract.charset import decode
+from tests.support.examples import examples
 
 PAGES = Path(__file__).parents[1] / "pages"
 NAMES = sorted(path.stem for path in PAGES.glob("*.html"))
@@ -191,7 +192,7 @@ def test_what_is_no_article_is_told_in_words(html: bytes, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(body=st.binary(max_size=60), wrap=st.booleans(), content_type=st.sampled_from(["", "text/html; charset=gbk"]))
 def test_any_bytes_are_an_article_or_none(body: bytes, wrap: bool, content_type: str) -> None:
     html = b'<meta name="keywords" content="' + body + b'"><div id=artibody>' + body if wrap else body
