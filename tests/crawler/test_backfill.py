@@ -204,7 +204,7 @@ def test_a_stretch_that_ends_before_it_starts_is_refused() -> None:
         stretch(20, 10)
 
 
-def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
+def test_an_interrupted_backfill_continues_where_it_stopped() -> None:
     revision_files = Shelf.of(4000)
     whole = go(revision_files, stretch(1000, 2000))
     first = go(revision_files, stretch(1000, 2000), legs=20)
@@ -218,7 +218,7 @@ def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
     assert (first.docids | second.docids) & wanted == whole.docids & wanted == wanted
 
 
-def test_a_walk_stops_at_its_page_limit_and_can_go_on() -> None:
+def test_a_backfill_stops_at_its_page_limit_and_can_go_on() -> None:
     revision_files = Shelf.of(4000)
     journal = go(revision_files, stretch(0, 2000, most_pages=10))
     assert (len(journal.legs), journal.last.what) == (10, NextStep.LIMIT)
@@ -239,7 +239,7 @@ def known_after(minutes: float, count: int = 3000) -> set[str]:
 
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505), (500, 501)])
-def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: bool) -> None:
+def test_a_gap_is_closed_at_known_articles(newest: float, oldest: float, history: bool) -> None:
     known = known_after(oldest) | {str(n) for n in range(int(newest) + 1)}
     journal = go(Shelf.of(3000), stretch(newest, oldest, meets_known=True, history=history), known)
     assert (journal.last.what, journal.last.reason) == (NextStep.DONE, "")
@@ -249,7 +249,7 @@ def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: 
 
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505)])
-def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, oldest: float, history: bool) -> None:
+def test_without_known_articles_a_gap_stays_open_at_its_old_end(newest: float, oldest: float, history: bool) -> None:
     """What the walk itself has listed is no ground, nor is what polls have known above the gap."""
     known = {str(n) for n in range(int(newest) + 1)}
     journal = go(Shelf.of(3000), stretch(newest, oldest, meets_known=True, history=history), known)
@@ -266,7 +266,7 @@ def test_ground_a_little_above_the_old_end_will_do() -> None:
     assert go(Shelf.of(3000), stretch(500, 900, meets_known=True), known={"889"}).last.what is NextStep.FAILED
 
 
-def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
+def test_known_articles_seen_while_searching_count_when_the_backfill_reaches_them() -> None:
     """By then the walk has listed it itself."""
     revision_files = Shelf.of(1000)
     revision_files.items += [(ago(2000), str(n)) for n in range(1000, 1100)]
@@ -309,7 +309,7 @@ def test_a_list_that_ends_above_the_end_covers_nothing() -> None:
     )
 
 
-def test_a_list_that_ends_at_known_ground_closes_the_gap() -> None:
+def test_a_list_that_ends_at_known_articles_closes_the_gap() -> None:
     journal = go(Shelf.of(896), stretch(500, 900, meets_known=True), known_after(890))
     assert (journal.last.what, journal.covered) == (NextStep.DONE, Span(ago(900), ago(500)))
     assert journal.last.stretch.oldest_available == ago(895)
@@ -332,7 +332,7 @@ class Capped(Shelf):
         return Listing(response.entries[:left], (), len(self.items))
 
 
-def test_a_list_that_stops_short_of_its_total_fails_and_is_no_floor() -> None:
+def test_a_list_that_stops_short_of_its_total_fails_and_is_no_lower_bound() -> None:
     revision_files = Capped.of(3000)
     journal = go(revision_files, stretch(300, 2000))
     assert (journal.last.what, journal.last.stretch.oldest_available) == (NextStep.FAILED, None)
@@ -415,7 +415,7 @@ def test_an_old_article_pinned_on_top_claims_nothing(history: bool) -> None:
     assert journal.last.what is NextStep.DONE
 
 
-def test_a_list_in_another_order_is_not_walked() -> None:
+def test_a_list_in_another_order_is_not_backfilled() -> None:
     revision_files = Shelf.of(500)
     random.Random(4).shuffle(revision_files.items)
     journal = go(revision_files, stretch(0, 400))
@@ -628,7 +628,7 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
         (90, 70, None, 45),
     ],
 )
-def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
+def test_a_backfill_through_a_list_of_one_page_says_how_far_it_reaches(
     start: float, end: float, covered: tuple[float, float] | None, oldest_available: float | None
 ) -> None:
     revision_files = Shelf.of(61)
@@ -648,7 +648,7 @@ def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
     assert bool(step.reason) is bool(oldest_available)
 
 
-def test_a_list_of_one_page_without_times_tells_nothing_of_the_past() -> None:
+def test_a_list_of_one_page_without_times_says_nothing_about_the_past() -> None:
     backfill = begin("rss", ago(9), ago(1), NOW, meets_known=True, history=False, most_pages=9)
     step = take_only_page(backfill, Listing((entry("a", None),)))
     assert (step.what, step.backfill.covered, step.stretch.oldest_available) == (NextStep.FAILED, None, None)

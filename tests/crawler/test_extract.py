@@ -185,7 +185,7 @@ def test_an_article_that_talks_of_missing_pages_is_not_gone() -> None:
         (b"<title>" + b"x" * 1000, r"\(its title: x{80}\)"),
     ],
 )
-def test_what_is_no_article_is_told_in_words(html: bytes, words: str) -> None:
+def test_what_is_no_article_is_reported_in_words(html: bytes, words: str) -> None:
     with pytest.raises(ExtractionError, match=words) as caught:
         article_of(html)
     assert not isinstance(caught.value, GoneError)

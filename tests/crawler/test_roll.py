@@ -153,7 +153,7 @@ def test_items_in_an_object_are_read_too() -> None:
         (b'{"result": {"data": [' + b"[" * 100_000, "^the answer is JSON nested beyond reason$"),
     ],
 )
-def test_what_is_no_list_is_told_in_words(body: bytes, words: str) -> None:
+def test_what_is_no_list_is_reported_in_words(body: bytes, words: str) -> None:
     with pytest.raises(ListingError, match=words):
         read(body, "application/json", FEED)
 

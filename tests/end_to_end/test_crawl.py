@@ -69,7 +69,7 @@ def test_an_article_that_arrives_below_known_ones_is_found(home: Home) -> None:
         assert [late.docid in path for path in article_hits(mocksite)] == [True]
 
 
-def test_a_poll_stops_two_pages_into_known_ground(home: Home) -> None:
+def test_a_poll_stops_two_pages_into_known_articles(home: Home) -> None:
     with MockSite(make_stories(400, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         home.run("crawl", "--limit", "0")
