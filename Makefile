@@ -10,11 +10,12 @@ demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# The tests that `test` leaves out: those that kill the process, and others that take more than a few seconds.
+# What `test` leaves out: the slow tests, and every property test with all its examples. Most of the slow tests wait:
+# two for each core run at once.
 test-slow: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto -m slow
+	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal -m "slow or hypothesis"
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

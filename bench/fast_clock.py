@@ -40,7 +40,7 @@ def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> N
 
     if jump:
         apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
-    from_system, patience = Environment.from_system, ArticleQueue.patience
+    from_system, patience = Environment.from_system, ArticleQueue.backoff_wait
 
     def environment() -> Environment:
         ours = from_system()
@@ -51,7 +51,7 @@ def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> N
         seconds = patience(articles, host)
         return None if seconds is None else seconds / speed
 
-    Environment.from_system, ArticleQueue.patience = environment, shortened
+    Environment.from_system, ArticleQueue.backoff_wait = environment, shortened
     CommandContext.now = staticmethod(now)
 
 

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from archive.index.database import Database
 from mocksite.server import MockSite
 from mocksite.story import make_stories
-from tests.support import processes
-
-# A machine that is busy is no failure: what must be fast is measured in bench/.
-settings.register_profile("finarchive", deadline=None)
-settings.load_profile("finarchive")
+from tests.support import (
+    examples,  # noqa: F401 - it loads the profile of the property tests
+    processes,
+)
 
 # Pages and lists of other people's that may be read but not kept here.
 SHARED = Path(__file__).parents[2] / "shared"
@@ -82,8 +80,11 @@ class Home:
         """The command line of a run."""
         return [sys.executable, "-m", "cli", *arguments]
 
-    def run(self, *arguments: str, timeout: float = 60, **env: str) -> Outcome:
-        """Run ``finarchive`` here, to its end."""
+    def run(self, *arguments: str, timeout: float = 60, forked: bool = True, **env: str) -> Outcome:
+        """Run ``finarchive`` here, to its end.
+
+        :param forked: whether it may be a forked process; see tests.support.processes
+        """
         done = processes.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -91,6 +92,7 @@ class Home:
             capture_output=True,
             text=True,
             timeout=timeout,
+            forked=forked,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -62,7 +62,7 @@ def test_who_does_not_know_the_addresses_changes_nothing(store: Store) -> None:
     assert positions(store) == {("x", 1): 0, ("x", 2): 0}
 
 
-def test_how_far_one_is_told_is_kept(store: Store) -> None:
+def test_the_position_of_an_alert_is_stored(store: Store) -> None:
     store.alerts.sync({"x": ("茅台", 2)})
     told = AlertProgress("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
     store.alerts.record([told])
@@ -79,7 +79,7 @@ def test_an_older_copy_of_the_index_silences_nothing(store: Store) -> None:
     assert positions(store) == {("x", 1): 1}
 
 
-def test_a_locked_index_is_told_and_nothing_is_half_done(store: Store, tmp_path: Path) -> None:
+def test_a_locked_index_is_reported_and_nothing_is_half_done(store: Store, tmp_path: Path) -> None:
     other = Store.open(index_path(tmp_path))
     other._db.execute("BEGIN IMMEDIATE")
     store._db.execute("PRAGMA busy_timeout = 0")
@@ -113,7 +113,7 @@ def untold(store: Store) -> list[str]:
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])
-def test_a_rebuild_neither_repeats_nor_loses_what_was_to_be_told(store: Store, tmp_path: Path, left: int) -> None:
+def test_a_rebuild_neither_repeats_nor_loses_what_was_to_be_sent(store: Store, tmp_path: Path, left: int) -> None:
     put(store, named("a", "b", "c"))
     store.alerts.sync({"x": ("茅台", 1)})
     store.alerts.record([AlertProgress("x", 1, 3 - left, NOW)])
@@ -125,7 +125,7 @@ def test_a_rebuild_neither_repeats_nor_loses_what_was_to_be_told(store: Store, t
     made.close()
 
 
-def test_what_was_archived_without_a_journal_is_not_told_again_by_a_rebuild_when_all_was_told(
+def test_what_was_archived_without_a_journal_is_not_sent_again_after_a_rebuild_when_all_was_sent(
     store: Store, tmp_path: Path
 ) -> None:
     put(store, named("without", "a"))

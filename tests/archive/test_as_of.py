@@ -16,6 +16,7 @@ from archive.model.fetch import Decision, Outcome
 from archive.store import Store
 from mocksite.server import MockSite
 from tests.conftest import Home
+from tests.support.examples import examples
 from tests.support.fetches import failed, look_at, version
 
 BEGAN = datetime(2026, 9, 29, tzinfo=UTC)
@@ -84,7 +85,7 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         store.articles.commit([replace(decision, fetch=look_at(docid, at(step), number))], [None])
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(history=histories, data=st.data())
 def test_as_of_a_time_is_as_if_nothing_had_happened_since(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject

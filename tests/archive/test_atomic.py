@@ -180,7 +180,7 @@ def test_a_folder_that_may_not_be_written_is_not_writable(root: Path, aside: Pat
         (errno.EIO, ArchiveError),
     ],
 )
-def test_the_systems_errors_are_told_with_path_and_advice(number: int, kind: type[ArchiveError]) -> None:
+def test_the_systems_errors_are_reported_with_path_and_advice(number: int, kind: type[ArchiveError]) -> None:
     with pytest.raises(ArchiveError) as caught, wrap_os_errors(Path("/news/x.md")):
         raise OSError(number, os.strerror(number))
     assert caught.type is kind
@@ -189,7 +189,7 @@ def test_the_systems_errors_are_told_with_path_and_advice(number: int, kind: typ
     assert isinstance(caught.value.__cause__, OSError)
 
 
-def test_bugs_are_not_told_but_raised() -> None:
+def test_bugs_are_not_reported_but_raised() -> None:
     with pytest.raises(ZeroDivisionError), wrap_os_errors(Path("x")):
         _ = 1 / 0
 

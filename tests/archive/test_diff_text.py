@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.diff.text import DiffPart, DiffPiece, compare, fold_unchanged
+from tests.support.examples import examples
 
 MARKS = {DiffPart.SAME: "{}", DiffPart.REMOVED: "[-{}-]", DiffPart.ADDED: "{{+{}+}}", DiffPart.SKIPPED: "<{}>"}
 
@@ -44,7 +45,7 @@ def after(pieces: list[DiffPiece]) -> str:
         ("同", "同", "同"),
     ],
 )
-def test_what_changed_is_told_by_characters_and_by_whole_numbers_and_words(old: str, new: str, told: str) -> None:
+def test_what_changed_is_reported_by_characters_and_by_whole_numbers_and_words(old: str, new: str, told: str) -> None:
     assert marked(compare(old, new)) == told
 
 
@@ -73,9 +74,9 @@ LINES = st.lists(st.sampled_from(["甲乙丙丁。", "甲乙丙戊。", "4.8%", 
 TEXTS = LINES.map("\n".join) | st.text(max_size=30) | st.text("一二4.%a \n", max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(old=TEXTS, new=TEXTS)
-def test_both_texts_can_be_read_from_what_is_told(old: str, new: str) -> None:
+def test_both_texts_can_be_read_from_the_result(old: str, new: str) -> None:
     pieces = compare(old, new)
     assert (before(pieces), after(pieces)) == (old, new)
     assert all(piece.text for piece in pieces)

@@ -55,7 +55,7 @@ def test_every_kind_has_a_golden_document() -> None:
     assert {kind_of(file.read_bytes()) for file in FILES} == set(EventKind) == set(AGAIN)
 
 
-def test_the_golden_looks_cover_answers_failures_and_carried_texts() -> None:
+def test_the_golden_fetches_cover_answers_failures_and_carried_texts() -> None:
     fetches = [
         documents.load_fetch(decode("look", file.read_bytes())) for file in FILES if file.stem.startswith("look")
     ]
@@ -65,7 +65,7 @@ def test_the_golden_looks_cover_answers_failures_and_carried_texts() -> None:
     assert {0, 3} <= {fetch.pending.revision for fetch in fetches}
 
 
-def test_a_golden_ledger_is_restored(tmp_path: Path) -> None:
+def test_a_golden_spans_table_is_restored(tmp_path: Path) -> None:
     document = decode("ledger", (GOLDEN / "ledger.json").read_bytes())
     store = Store.open(tmp_path / "index.db")
     try:
@@ -96,7 +96,7 @@ def test_keys_that_older_documents_lack_have_defaults() -> None:
     assert (older.pending.path, older.pending.revision, older.failure) == (None, 0, None)
 
 
-def test_a_sighting_that_is_older_than_moves_says_nothing_of_them() -> None:
+def test_an_observation_that_is_older_than_moves_says_nothing_of_them() -> None:
     document = decode("sighted", (GOLDEN / "sighted-stretch.json").read_bytes())
     assert event_documents.load_sighted(document).moved
     del document["moved"]
@@ -153,7 +153,7 @@ def test_bytes_without_a_document_are_a_value_error(data: bytes) -> None:
         decode("look", data)
 
 
-def test_a_newer_version_is_told_from_a_bad_document() -> None:
+def test_a_newer_version_is_distinguished_from_a_bad_document() -> None:
     assert decode("look", json.dumps({"version": VERSION + 1, "fetch": {}}).encode()) is None
 
 

@@ -46,7 +46,7 @@ def test_a_table_says_everything_as_it_is() -> None:
         assert told == {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(record).items()}
 
 
-def test_the_part_of_the_day_is_told_for_both_times_and_exchanges() -> None:
+def test_the_part_of_the_day_is_reported_for_both_times_and_exchanges() -> None:
     late = replace(RECORD, published=NOW + timedelta(hours=2, minutes=15), first_seen=NOW + timedelta(hours=6))
     unseen = replace(RECORD, published=NOW.replace(year=1998), first_seen=None)
     rows = written(RECORD, late, unseen).read().to_pylist()

@@ -128,7 +128,7 @@ def test_nothing_of_anybody_else_is_touched(home: Home, crawl: Crawl) -> None:
     }
 
 
-def test_a_file_that_is_not_as_recorded_is_left_out_and_told(home: Home, crawl: Crawl) -> None:
+def test_a_file_that_is_not_as_recorded_is_left_out_and_reported(home: Home, crawl: Crawl) -> None:
     crawl()
     gone, spoilt = home.files()[:2]
     gone.unlink()
@@ -168,7 +168,7 @@ def test_no_path_leads_out(tmp_path: Path, path: str) -> None:
     assert (tmp_path / "x").read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotWritableError, match="cannot be written"):
         fill(tmp_path / "file" / "out", tmp_path / "news", [])

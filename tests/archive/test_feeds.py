@@ -26,6 +26,7 @@ from archive.model.feed import (
 )
 from archive.store import Store
 from tests.archive.test_store import ERROR, FILING, HOST, HOUR, NOW, commit, due, dump, entry, path, poll_of, store
+from tests.support.examples import examples
 from tests.support.fetches import commit_failure
 
 __all__ = ["path", "store"]  # fixtures
@@ -70,7 +71,7 @@ def test_a_feeds_record_begins_with_the_middle_of_what_its_first_poll_read_last(
     assert store.feeds.spans() == {"china": [span(-20, 5)]}
 
 
-def test_a_poll_that_reached_ground_makes_all_known_up_to_it(store: Store) -> None:
+def test_a_poll_that_reached_known_articles_makes_all_known_up_to_it(store: Store) -> None:
     commit(store, poll_at(5, 0, -10, -20))
     commit(store, poll_of(error=ERROR, at=at(10)))
     assert store.feeds.spans() == {"china": [span(-10, 5)]}, "one that broke off adds nothing"
@@ -177,9 +178,9 @@ NUMBERS = count()
 SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: span(pair[0], pair[0] + pair[1]))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(SPANS, st.integers(1, 90)), min_size=1, max_size=12))
-def test_the_ledger_says_what_spans_and_gaps_say(store: Store, steps: list[Span | int]) -> None:
+def test_the_spans_table_says_what_spans_and_gaps_say(store: Store, steps: list[Span | int]) -> None:
     """Any order of walks and polls that leave gaps, against spans that are computed in one go."""
     store.feeds.register_source("china", f"list {next(NUMBERS)}", NOW)  # so that each example begins anew
     commit(store, poll_at(0, 0))
@@ -203,7 +204,7 @@ def test_the_ledger_says_what_spans_and_gaps_say(store: Store, steps: list[Span 
 # Walks through the past
 
 
-def test_what_a_walk_finds_is_to_be_fetched_and_is_no_known_ground(store: Store) -> None:
+def test_what_a_backfill_finds_is_to_be_fetched_and_adds_no_known_span(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     bad = Failure("bad", FailureKind.UNREADABLE, "no usable address")
     assert backfill(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(1, 1)
@@ -213,7 +214,7 @@ def test_what_a_walk_finds_is_to_be_fetched_and_is_no_known_ground(store: Store)
     assert store.feeds.counts() == {"china": Counts(entries=3, pending=2, parked=1)}
 
 
-def test_a_feed_can_begin_with_a_walk(store: Store) -> None:
+def test_a_feed_can_begin_with_a_backfill(store: Store) -> None:
     backfill(store, entry("a", -600), covered=span(-600, -500), oldest_available=at(-700))
     history = store.feeds.histories()["china"]
     assert (history.last_poll, history.filing, history.oldest_available) == (None, FILING, at(-700))
@@ -225,7 +226,7 @@ def test_a_feed_can_begin_with_a_walk(store: Store) -> None:
     assert (history.last_poll, history.oldest_available) == (at(5), at(-700))
 
 
-def test_a_walk_tells_nothing_of_how_polls_do(store: Store) -> None:
+def test_a_backfill_says_nothing_about_how_polls_do(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR), trouble=0.5)
     before = store.feeds.histories()["china"]
     backfill(store, entry("old", -600), covered=span(-600, -500))

@@ -91,7 +91,7 @@ def test_a_query_is_that_of_search(root: Path, store: Store, query: str) -> None
     assert [each.position for each in news] == sorted(each.position for each in news)
 
 
-def test_what_is_told_of_an_article(root: Path, store: Store) -> None:
+def test_what_a_message_says_about_an_article(root: Path, store: Store) -> None:
     follower = Follower(index_path(root), parse("茅台 提价"))
     follower.begin(0)
     story = Story("a", "茅台提价", "据悉，贵州茅台提价。", "样例社", ("sh600519",), ("china", "stock"))

@@ -20,7 +20,7 @@ def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def test_a_poll_between_a_look_and_its_commit_is_replayed_as_it_was(tmp_path: Path) -> None:
+def test_a_poll_between_a_fetch_and_its_commit_is_replayed_as_it_was(tmp_path: Path) -> None:
     """The look stands before the poll in the journal, and is committed after it."""
     first = replace(entry("a"), title="first")
     carried = replace(entry("b"), content="<p>1</p>")

@@ -100,7 +100,7 @@ def test_lists_that_never_agree_do_not_take_turns(store: Store, hours: Iterator[
     assert [change.title for change in listed(store, hours, replace(FIRST, title="fourth"))] == ["fourth"]
 
 
-def test_a_broken_poll_and_a_walk_notice_changes_too(store: Store, hours: Iterator[int]) -> None:
+def test_a_broken_poll_and_a_backfill_notice_changes_too(store: Store, hours: Iterator[int]) -> None:
     listed(store, hours, FIRST)
     broken = Poll("china", NOW, 1, (SECOND,), (), caught_up=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
     assert len(commit(store, broken).changes) == 1
@@ -153,9 +153,7 @@ def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_o
     assert (found["content"], found["url"], found["changed"]) == (None, FIRST.url, None)
 
 
-def test_what_a_listing_says_between_a_look_and_its_commit_is_looked_at_again(
-    store: Store, hours: Iterator[int]
-) -> None:
+def test_what_a_listing_says_between_a_fetch_and_its_commit_is_rechecked(store: Store, hours: Iterator[int]) -> None:
     """Whatever the clock says: a poll is dated by its beginning."""
     listed(store, hours, CARRIED)
     later, after = NOW + 100 * HOUR, NOW + 101 * HOUR

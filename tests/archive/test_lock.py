@@ -53,7 +53,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_second_holder_is_told_who_has_it(path: Path) -> None:
+def test_a_second_holder_learns_who_has_it(path: Path) -> None:
     with holder(path) as process, pytest.raises(LockedError) as caught:
         Lock(path, "crawl", NOW)
     assert str(caught.value) == (
@@ -131,7 +131,7 @@ def test_a_lock_that_cannot_be_made_is_an_archive_error(tmp_path: Path) -> None:
         Lock(tmp_path / "missing" / "lock", "crawl", NOW)
 
 
-def test_a_disk_without_room_for_the_holder_is_told_of(path: Path) -> None:
+def test_a_disk_without_room_for_the_holder_is_reported(path: Path) -> None:
     tried = (
         "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
         + HOLD.replace("lock = Lock", "try:\n    lock = Lock").partition("print")[0]

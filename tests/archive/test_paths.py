@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from archive.files.paths import MAX_NAME_BYTES, article_name, file_name, post_path
 from crawler.urls import docid
+from tests.support.examples import examples
 
 DOCID = "mcwiwss7730811"
 MORNING = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)
@@ -93,7 +94,7 @@ TITLES = st.lists(st.one_of(_PIECES, st.text(max_size=8)), max_size=8).map("".jo
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @example(title="", categories=["."])
 @given(title=TITLES, categories=st.lists(TITLES, min_size=1, max_size=4))
 def test_no_title_or_category_leads_out_of_the_folder(title: str, categories: list[str]) -> None:
@@ -109,7 +110,7 @@ def test_no_title_or_category_leads_out_of_the_folder(title: str, categories: li
     assert path.name.endswith(f"_{DOCID}.md")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(text=TITLES)
 def test_a_name_made_of_a_name_is_the_same(text: str) -> None:
     assert file_name(file_name(text)) == file_name(text)

@@ -19,6 +19,7 @@ from archive.model.feed import Entry
 from config.model import Feed
 from crawler.extract.article import extract
 from crawler.listings import roll
+from tests.support.examples import examples
 
 CATEGORIES = ("金融", "新浪财经", "新浪财经－国內")
 CHINA = timezone(timedelta(hours=8))
@@ -273,7 +274,7 @@ def as_utf8(value: Any) -> Any:
     return value if value is None else [as_utf8(part) for part in value]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     article=st.builds(
         Article,

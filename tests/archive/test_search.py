@@ -21,6 +21,7 @@ from archive.model.fetch import Decision, Outcome
 from archive.query.parser import MAX_DEPTH, And, DateFilter, FeedFilter, Not, Or, Query, Term, parse, symbol_filter
 from archive.query.tokenizer import CJK, fold, phrase
 from archive.store import Store
+from tests.support.examples import examples
 from tests.support.fetches import look_at, version
 from tests.support.search_data import NOW, Story, answers, invented, put, revision_of, scan
 
@@ -103,7 +104,7 @@ queries: st.SearchStrategy[Query] = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=queries)
 def test_any_query_finds_what_answers_it(small: Store, query: Query) -> None:
     expected = {story.docid for story in STORIES[:FEW] if answers(story, query)}
@@ -316,7 +317,7 @@ def test_a_snippet_shows_where_it_stands(store: Store) -> None:
     assert len(hit.snippet) <= 82
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     text=st.text("茅台，Ｍ２ab\u200b\n", max_size=200), asked=st.sampled_from(("茅台", "台", "M2", "ab", "台，茅"))
 )

@@ -13,6 +13,7 @@ from archive.model.results import Hit, Record
 from archive.query.parser import And, parse
 from archive.store import Store
 from tests.archive.test_as_of import BEGAN, DOCIDS, at, happen, histories
+from tests.support.examples import examples
 from tests.support.fetches import version
 from tests.support.search_data import NOW, Story, put, revision_of
 
@@ -45,7 +46,7 @@ def exported(store: Store, time: datetime | None) -> list[list[Record]]:
     ]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(history=histories, data=st.data())
 def test_as_of_a_time_is_as_if_nothing_had_happened_since(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
@@ -81,7 +82,7 @@ def assert_as_shown(store: Store, time: datetime) -> None:
         assert (record.gone and record.gone.isoformat(timespec="milliseconds")) == shown["gone"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(steps=st.lists(st.integers(0, 6), min_size=1, max_size=5), seen=st.integers(0, 6))
 def test_a_clock_that_is_set_back_makes_no_difference_between_the_two(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int], seen: int

@@ -141,7 +141,7 @@ def test_as_of_a_time_nothing_of_later_counts(store: Store) -> None:
     assert store.stats.latest(before) is None
 
 
-def test_looks_are_told_with_their_places(store: Store) -> None:
+def test_fetches_are_reported_with_their_places(store: Store) -> None:
     put(store, [Story("a", "题", "文")], at=NOW)
     gone = failed(Failure("a", FailureKind.GONE, "status 404"), NOW + HOUR, None)
     store.articles.commit([gone], [JournalPosition("finarchive-20260930-0001.warc.gz", 77)])

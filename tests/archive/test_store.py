@@ -150,7 +150,7 @@ def test_an_article_that_one_poll_lists_readable_and_unreadable_is_readable(stor
 # Known ground
 
 
-def test_a_complete_poll_is_known_ground_of_its_feed_only(store: Store) -> None:
+def test_a_complete_poll_adds_a_known_span_to_its_feed_only(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")), "china", "stock")
     assert store.listings.known_docids("china", ["a", "b", "c"]) == {"a", "b"}
     assert store.listings.known_docids("stock", ["a", "b"]) == set(), (
@@ -159,18 +159,18 @@ def test_a_complete_poll_is_known_ground_of_its_feed_only(store: Store) -> None:
     assert store.listings.known_docids("china", []) == set()
 
 
-def test_a_poll_that_broke_off_is_not_known_ground(store: Store) -> None:
+def test_a_poll_that_broke_off_adds_no_known_span(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR, failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
     assert store.listings.known_docids("china", ["a", "bad"]) == set()
     assert due(store) == ["a"], "yet what it saw is kept"
 
 
-def test_a_poll_at_its_page_limit_is_known_ground(store: Store) -> None:
+def test_a_poll_at_its_page_limit_adds_a_known_span(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     assert store.listings.known_docids("china", ["a"]) == {"a"}
 
 
-def test_what_a_broken_poll_saw_becomes_known_ground_with_the_next_whole_one(store: Store) -> None:
+def test_what_a_broken_poll_saw_becomes_a_known_span_with_the_next_whole_one(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR))
     commit(store, poll_of(entry("a")))
     assert store.listings.known_docids("china", ["a"]) == {"a"}
@@ -178,7 +178,7 @@ def test_what_a_broken_poll_saw_becomes_known_ground_with_the_next_whole_one(sto
     assert store.listings.known_docids("china", ["a"]) == {"a"}, "a broken poll takes nothing back"
 
 
-def test_an_item_that_cannot_be_understood_is_known_ground_too(store: Store) -> None:
+def test_an_item_that_cannot_be_parsed_counts_as_known_too(store: Store) -> None:
     commit(store, poll_of(failures=(Failure("bad", FailureKind.UNREADABLE, ""),)))
     assert store.listings.known_docids("china", ["bad"]) == {"bad"}
 
@@ -212,7 +212,7 @@ def test_other_polls_leave_none(store: Store, before: list[Poll], after: list[Po
     assert store.feeds.gaps() == []
 
 
-def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_ground(store: Store) -> None:
+def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_articles(store: Store) -> None:
     """What the broken poll saw is newer than what nobody saw: it must not hide the gap."""
     commit(store, poll_of(entry("a", 0)))
     commit(store, poll_of(entry("d", 60), error=ERROR))

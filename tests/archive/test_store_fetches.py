@@ -45,7 +45,7 @@ def test_what_was_tried_in_this_run_or_is_not_due_yet_waits(store: Store) -> Non
     assert store.entries.next_due() == NOW
 
 
-def test_hosts_are_told_apart(store: Store) -> None:
+def test_hosts_are_distinguished(store: Store) -> None:
     poll = poll_of(entry("a"), entry("b"), entry("c"))
     hosts = {"a": "x.cn", "b": "y.cn", "c": "y.cn"}
     store.listings.commit_poll(poll, FILING, dict.fromkeys("abc", ("china",)), hosts)
@@ -162,7 +162,7 @@ def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None
 # Rests
 
 
-def test_rests_come_back_until_they_end(store: Store) -> None:
+def test_backoffs_come_back_until_they_end(store: Store) -> None:
     first = HostBackoff("a.cn", NOW + HOUR, 2, from_retry_after=True, reason="it answered 429")
     other = HostBackoff("b.cn", NOW, 1, from_retry_after=False, reason="it answered 403")
     longer = HostBackoff("a.cn", NOW + 2 * HOUR, 3, from_retry_after=False, reason="it answered 418")

@@ -112,7 +112,7 @@ def test_no_body_is_taken_from_where_another_stands(tmp_path: Path) -> None:
     assert read_at(tmp_path, replace(two, offset=one.offset + 1)) is None
 
 
-def test_a_look_whose_body_is_lost_is_told_and_passed_over(tmp_path: Path) -> None:
+def test_a_fetch_whose_body_is_lost_is_reported_and_passed_over(tmp_path: Path) -> None:
     one, _ = write(tmp_path, group(b"one"), group(b"two"))
     original = original_at(tmp_path, one, digest(b"one"))
     [path] = warc_files(tmp_path)

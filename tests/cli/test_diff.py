@@ -64,7 +64,7 @@ def told(home: Home, *arguments: str) -> Any:
     return done.json
 
 
-def test_each_fact_that_changed_is_told(archived: Home) -> None:
+def test_each_fact_that_changed_is_reported(archived: Home) -> None:
     found = told(archived, "aaaa", "1", "2")
     assert (found["docid"], found["path"], found["from"]["number"], found["to"]["number"]) == (
         "aaaa", FIRST.path, 1, 2,
@@ -93,7 +93,7 @@ def test_the_two_newest_are_compared_unless_two_are_named(archived: Home) -> Non
     assert [piece["part"] for piece in told(archived, "aaaa", "2", "2")["text"]] == ["same"]
 
 
-def test_going_and_coming_back_between_the_two_is_told(archived: Home) -> None:
+def test_going_and_coming_back_between_the_two_is_reported(archived: Home) -> None:
     expected = {"gone": "2026-09-29T03:00:00.000+00:00", "back": "2026-09-29T04:00:00.000+00:00"}
     assert told(archived, "aaaa", "1", "3")["absences"] == [expected | {"evidence": "it answers 404"}]
     assert told(archived, "aaaa", "2", "3")["absences"] == []

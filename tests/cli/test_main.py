@@ -112,7 +112,7 @@ def test_an_unknown_feed_is_refused_with_those_there_are(home: Home) -> None:
     assert_refused(home.run("crawl", "chian"), 2, "no feed is called chian", "feed1")
 
 
-def test_every_mistake_of_a_configuration_is_told_with_its_line(home: Home) -> None:
+def test_every_mistake_of_a_configuration_is_reported_with_its_line(home: Home) -> None:
     home.config.write_text('[network]\ndelay = -1\nsped = 2\n[archive]\nprofile = "markdown"\n')
 
     outcome = home.run("crawl")

@@ -181,7 +181,7 @@ def test_a_reader_may_have_read_enough(filled: Home) -> None:
 
 
 @pytest.mark.parametrize("command", [("search", "茅台"), ("export", "jsonl")])
-def test_whoever_looks_where_there_is_no_archive_is_told(home: Home, command: tuple[str, ...]) -> None:
+def test_a_missing_archive_is_reported_to_readers(home: Home, command: tuple[str, ...]) -> None:
     done = home.run(*command)
     assert done.status == 0
     assert done.err == f"There is no archive at {home.root} yet: finarchive crawl begins one.\n"

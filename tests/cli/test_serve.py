@@ -33,7 +33,7 @@ def archived(home: Home, mocksite: MockSite) -> Home:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_it_ends_when_it_is_told_to(archived: Home, number: signal.Signals, status: int) -> None:
+def test_it_ends_when_it_is_asked_to(archived: Home, number: signal.Signals, status: int) -> None:
     with Serving(archived) as serving:
         assert serving.get("/").status_code == 200  # and the connection stays open
         serving.process.send_signal(number)
@@ -116,7 +116,7 @@ def test_an_index_that_was_put_in_the_place_of_another_is_read(archived: Home) -
         assert serving.get("/index.json?sql=select+count(*)+from+searchable&_shape=arrays").json()["rows"] == [[12]]
 
 
-def test_an_index_that_is_gone_is_told_of_and_read_again_when_it_is_back(archived: Home) -> None:
+def test_an_index_that_is_gone_is_reported_and_read_again_when_it_is_back(archived: Home) -> None:
     index = archived.root / ".finarchive" / "index.db"
     with Serving(archived) as serving:
         index.rename(index.with_name("aside"))

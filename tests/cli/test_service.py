@@ -79,7 +79,7 @@ def test_the_program_and_its_configuration_stand_in_the_command_line() -> None:
     assert setting(text, "ExecStart") == [f'{PROGRAM} -c "/etc/my \\"own\\" $$1 100%%/é.toml" run']
 
 
-def test_a_unit_that_was_edited_is_told_from_one_that_was_not() -> None:
+def test_a_unit_that_was_edited_is_distinguished_from_one_that_was_not() -> None:
     text = systemd_unit.fill(TEMPLATE, PROGRAM, None)
     assert systemd_unit.is_untouched(text)
     for other in (TEMPLATE, "", text.replace("Nice=5", "Nice=6"), text + "\n", text.partition("\n")[2]):

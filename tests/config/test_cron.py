@@ -80,7 +80,7 @@ def test_expressions_of_cron_pass(text: str, kept: str) -> None:
         ("0 0 30 2 mon", "never comes"),  # the weekday would come, the day that was written as well never does
     ],
 )
-def test_what_is_wrong_is_told_with_its_field_and_what_is_right(text: str, told: str) -> None:
+def test_what_is_wrong_is_reported_with_its_field_and_what_is_right(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=SUBJECT) as caught:
         check_cron(text)
     assert told in str(caught.value)

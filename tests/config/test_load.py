@@ -138,7 +138,7 @@ def test_root_is_as_written_but_for_the_home_directory(write: Any) -> None:
 # Mistakes in the file
 
 
-def test_all_mistakes_are_told_at_once_with_their_lines(write: Any) -> None:
+def test_all_mistakes_are_reported_at_once_with_their_lines(write: Any) -> None:
     text = """\
 delay = 1
 [archive]
@@ -192,7 +192,7 @@ def test_mistakes_are_records_too(write: Any) -> None:
     assert caught.value.mistakes == (Mistake(str(path), 1, "network.delay", "must be at least 0, not -1"),)
 
 
-def test_repeated_id_alone_is_told_once_at_the_second_feed(write: Any) -> None:
+def test_repeated_id_alone_is_reported_once_at_the_second_feed(write: Any) -> None:
     text = f'[[feeds]]\nid = "x"\n{ROLL}[[feeds]]\nid = "x"\n{ROLL}'
     assert told(write(text)) == ["finarchive.toml:7: feeds[#2].id: must be unique, but feed 1 is 'x' too"]
 
@@ -217,7 +217,7 @@ def test_values_of_the_wrong_shape_are_mistakes(write: Any, text: str, expected:
     assert mistake.startswith(expected)
 
 
-def test_of_two_settings_out_of_order_the_written_one_is_told(write: Any) -> None:
+def test_of_two_settings_out_of_order_the_written_one_is_reported(write: Any) -> None:
     expected = "schedule.max: schedule.every must be at most schedule.max, which is 2m, not 5m"
     assert told(write('[schedule]\npages = 3\nmax = "2m"')) == [f"finarchive.toml:3: {expected}"]
     assert told(None, {"FINARCHIVE_SCHEDULE_MAX": "2m"}) == [f"FINARCHIVE_SCHEDULE_MAX: {expected}"]
@@ -296,7 +296,7 @@ def test_alerts_are_read_and_what_is_secret_is_not_shown(write: Any) -> None:
     assert len(settings.feeds) == len(builtin_feeds())
 
 
-def test_mistakes_in_alerts_are_told_with_their_lines_and_without_what_is_secret(write: Any) -> None:
+def test_mistakes_in_alerts_are_reported_with_their_lines_and_without_what_is_secret(write: Any) -> None:
     text = """
     [[alerts]]
     name = "a"

@@ -220,7 +220,7 @@ def test_author_is_the_configured_one_else_the_second_category_else_the_first() 
         feed(author="")
 
 
-def test_feeds_are_enabled_and_have_no_interval_unless_told() -> None:
+def test_feeds_are_enabled_and_have_no_interval_unless_configured() -> None:
     assert (feed().enabled, feed().every) == (True, None)
     assert (feed(enabled=False).enabled, feed(every="1s").every) == (False, timedelta(seconds=1))
     for changed in ({"enabled": "no"}, {"every": "0s"}, {"every": 5}):

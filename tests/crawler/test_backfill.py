@@ -24,6 +24,7 @@ from crawler.paging.backfill import (
     begin_backfill,
     next_request,
 )
+from tests.support.examples import examples
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -204,7 +205,7 @@ def test_a_stretch_that_ends_before_it_starts_is_refused() -> None:
         stretch(20, 10)
 
 
-def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
+def test_an_interrupted_backfill_continues_where_it_stopped() -> None:
     revision_files = Shelf.of(4000)
     whole = go(revision_files, stretch(1000, 2000))
     first = go(revision_files, stretch(1000, 2000), legs=20)
@@ -218,7 +219,7 @@ def test_an_interrupted_walk_is_taken_up_where_it_stood() -> None:
     assert (first.docids | second.docids) & wanted == whole.docids & wanted == wanted
 
 
-def test_a_walk_stops_at_its_page_limit_and_can_go_on() -> None:
+def test_a_backfill_stops_at_its_page_limit_and_can_go_on() -> None:
     revision_files = Shelf.of(4000)
     journal = go(revision_files, stretch(0, 2000, max_pages=10))
     assert (len(journal.legs), journal.last.next_step) == (10, NextStep.LIMIT)
@@ -239,7 +240,7 @@ def known_after(minutes: float, count: int = 3000) -> set[str]:
 
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505), (500, 501)])
-def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: bool) -> None:
+def test_a_gap_is_closed_at_known_articles(newest: float, oldest: float, history: bool) -> None:
     known = known_after(oldest) | {str(n) for n in range(int(newest) + 1)}
     journal = go(Shelf.of(3000), stretch(newest, oldest, must_meet_known=True, history=history), known)
     assert (journal.last.next_step, journal.last.reason) == (NextStep.DONE, "")
@@ -249,7 +250,7 @@ def test_a_gap_is_closed_at_known_ground(newest: float, oldest: float, history: 
 
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize(("newest", "oldest"), [(500, 900), (500, 505)])
-def test_without_known_ground_a_gap_stays_open_at_its_old_end(newest: float, oldest: float, history: bool) -> None:
+def test_without_known_articles_a_gap_stays_open_at_its_old_end(newest: float, oldest: float, history: bool) -> None:
     """What the walk itself has listed is no ground, nor is what polls have known above the gap."""
     known = {str(n) for n in range(int(newest) + 1)}
     journal = go(Shelf.of(3000), stretch(newest, oldest, must_meet_known=True, history=history), known)
@@ -268,7 +269,7 @@ def test_ground_a_little_above_the_old_end_will_do() -> None:
     )
 
 
-def test_ground_seen_while_searching_counts_when_the_walk_comes_to_it() -> None:
+def test_known_articles_seen_while_searching_count_when_the_backfill_reaches_them() -> None:
     """By then the walk has listed it itself."""
     revision_files = Shelf.of(1000)
     revision_files.items += [(ago(2000), str(n)) for n in range(1000, 1100)]
@@ -311,7 +312,7 @@ def test_a_list_that_ends_above_the_end_covers_nothing() -> None:
     )
 
 
-def test_a_list_that_ends_at_known_ground_closes_the_gap() -> None:
+def test_a_list_that_ends_at_known_articles_closes_the_gap() -> None:
     journal = go(Shelf.of(896), stretch(500, 900, must_meet_known=True), known_after(890))
     assert (journal.last.next_step, journal.covered) == (NextStep.DONE, Span(ago(900), ago(500)))
     assert journal.last.page.oldest_available == ago(895)
@@ -334,7 +335,7 @@ class Capped(Shelf):
         return Listing(response.entries[:left], (), len(self.items))
 
 
-def test_a_list_that_stops_short_of_its_total_fails_and_is_no_floor() -> None:
+def test_a_list_that_stops_short_of_its_total_fails_and_is_no_lower_bound() -> None:
     revision_files = Capped.of(3000)
     journal = go(revision_files, stretch(300, 2000))
     assert (journal.last.next_step, journal.last.page.oldest_available) == (NextStep.FAILED, None)
@@ -417,7 +418,7 @@ def test_an_old_article_pinned_on_top_claims_nothing(history: bool) -> None:
     assert journal.last.next_step is NextStep.DONE
 
 
-def test_a_list_in_another_order_is_not_walked() -> None:
+def test_a_list_in_another_order_is_not_backfilled() -> None:
     revision_files = Shelf.of(500)
     random.Random(4).shuffle(revision_files.items)
     journal = go(revision_files, stretch(0, 400))
@@ -522,7 +523,7 @@ def come_and_go(revision_files: Shelf, change: tuple[str, str, int], aim: int, d
         revision_files.add(lower + (upper - lower) * dice.random(), f"new{dice.getrandbits(64)}")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     seed=st.integers(0, 2**32),
     count=st.integers(0, 900),
@@ -632,7 +633,7 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
         (90, 70, None, 45),
     ],
 )
-def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
+def test_a_backfill_through_a_list_of_one_page_says_how_far_it_reaches(
     start: float, end: float, covered: tuple[float, float] | None, oldest_available: float | None
 ) -> None:
     revision_files = Shelf.of(61)
@@ -652,7 +653,7 @@ def test_a_walk_through_a_list_of_one_page_says_how_far_it_reaches(
     assert bool(step.reason) is bool(oldest_available)
 
 
-def test_a_list_of_one_page_without_times_tells_nothing_of_the_past() -> None:
+def test_a_list_of_one_page_without_times_says_nothing_about_the_past() -> None:
     backfill = begin_backfill("rss", ago(9), ago(1), NOW, must_meet_known=True, history=False, max_pages=9)
     step = apply_single_page(backfill, Listing((entry("a", None),)))
     assert (step.next_step, step.backfill.covered, step.page.oldest_available) == (NextStep.FAILED, None, None)

@@ -84,7 +84,7 @@ def test_a_gap_in_a_list_that_moves_is_closed(heeds: bool, history: bool) -> Non
     assert legs[-1].backfill.history is (history and heeds)
 
 
-def test_a_list_on_the_network_is_walked_to_its_end() -> None:
+def test_a_list_on_the_network_is_backfilled_to_its_end() -> None:
     stories = make_stories(333, newest=NEWEST, every=EVERY, lids=(1686,))
     with MockSite(stories) as mocksite:
         feed = FEED.model_copy(update={"endpoint": mocksite.endpoint})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from archive.model.feed import HostBackoff
 from crawler.http.backoff import MAX_REFUSAL_BACKOFF, MAX_RETRY_AFTER, HostBackedOffError, HostBackoffs
+from tests.support.examples import examples
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
 FIRST = timedelta(seconds=10)
@@ -50,7 +51,7 @@ def test_a_host_that_refused_nothing_may_be_asked(backoffs: HostBackoffs) -> Non
     assert backoffs.current(HOST) is None
 
 
-def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(backoffs: HostBackoffs) -> None:
+def test_a_refusal_backs_off_from_the_whole_host_and_no_other(backoffs: HostBackoffs) -> None:
     backoffs.record_refusal(HOST, 456, None)
     assert backoffs.current(HOST) == HostBackoff(
         HOST, START + FIRST, 1, from_retry_after=False, reason="it answered 456"
@@ -62,7 +63,7 @@ def test_a_refusal_puts_the_whole_host_to_rest_and_no_other(backoffs: HostBackof
     backoffs.check("news.sina.com.cn")
 
 
-def test_a_rest_ends_at_its_time(backoffs: HostBackoffs, clock: Clock) -> None:
+def test_a_backoff_ends_at_its_time(backoffs: HostBackoffs, clock: Clock) -> None:
     backoffs.record_refusal(HOST, 403, None)
     clock.go_on(FIRST - timedelta(milliseconds=1))
     assert backoffs.current(HOST)
@@ -70,7 +71,7 @@ def test_a_rest_ends_at_its_time(backoffs: HostBackoffs, clock: Clock) -> None:
     backoffs.check(HOST)
 
 
-def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(backoffs: HostBackoffs, clock: Clock) -> None:
+def test_each_refusal_after_a_backoff_doubles_the_next_up_to_an_hour(backoffs: HostBackoffs, clock: Clock) -> None:
     spans = []
     for _ in range(40):
         backoffs.record_refusal(HOST, 429, None)
@@ -82,7 +83,7 @@ def test_each_refusal_after_a_rest_doubles_the_next_up_to_an_hour(backoffs: Host
     assert set(spans[9:]) == {MAX_REFUSAL_BACKOFF}
 
 
-def test_refusals_of_requests_sent_before_the_rest_began_count_once(backoffs: HostBackoffs, clock: Clock) -> None:
+def test_refusals_of_requests_sent_before_the_backoff_began_count_once(backoffs: HostBackoffs, clock: Clock) -> None:
     for status in (429, 429, 403):
         backoffs.record_refusal(HOST, status, "3600")
         clock.go_on(timedelta(seconds=1))
@@ -91,13 +92,13 @@ def test_refusals_of_requests_sent_before_the_rest_began_count_once(backoffs: Ho
     assert (backoff.failures, backoff.until) == (1, START + timedelta(hours=1))
 
 
-def test_an_answer_sent_before_the_rest_began_does_not_end_it(backoffs: HostBackoffs) -> None:
+def test_an_answer_sent_before_the_backoff_began_does_not_end_it(backoffs: HostBackoffs) -> None:
     backoffs.record_refusal(HOST, 429, None)
     backoffs.record_answer(HOST)
     assert backoffs.current(HOST)
 
 
-def test_an_answer_after_the_rest_ends_it_and_the_count(clock: Clock) -> None:
+def test_an_answer_after_the_backoff_ends_it_and_the_count(clock: Clock) -> None:
     answered: list[str] = []
     told: list[HostBackoff] = []
     backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append, on_recovery=answered.append)
@@ -142,9 +143,9 @@ def test_a_retry_after_that_says_nothing_is_as_none(retry_after: str | None) -> 
     assert span_after(retry_after) == FIRST
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(retry_after=st.text(max_size=40) | st.text(st.sampled_from("0123456789 :,-+GMTSepWdnu"), max_size=30))
-def test_whatever_a_host_says_its_rest_is_bounded(retry_after: str) -> None:
+def test_whatever_a_host_says_its_backoff_is_bounded(retry_after: str) -> None:
     assert timedelta(0) <= span_after(retry_after) <= MAX_RETRY_AFTER
 
 
@@ -165,7 +166,7 @@ def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None
     assert told == [HostBackoff(HOST, START + FIRST * 8, 4, from_retry_after=False, reason="it answered 403")]
 
 
-def test_a_past_rest_is_forgotten_when_the_host_answers(clock: Clock) -> None:
+def test_a_past_backoff_is_forgotten_when_the_host_answers(clock: Clock) -> None:
     answered: list[str] = []
     past = HostBackoff(HOST, START - timedelta(days=1), 7, from_retry_after=True, reason="it answered 403")
     backoffs = HostBackoffs(FIRST, clock, stored=[past], on_recovery=answered.append)
@@ -173,7 +174,7 @@ def test_a_past_rest_is_forgotten_when_the_host_answers(clock: Clock) -> None:
     assert answered == [HOST]
 
 
-def test_a_host_that_goes_on_refusing_after_the_rest_it_stated_rests_longer(clock: Clock) -> None:
+def test_a_host_that_goes_on_refusing_after_the_backoff_it_stated_is_backed_off_longer(clock: Clock) -> None:
     told: list[HostBackoff] = []
     backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append)
     for _ in range(4):

@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from crawler.extract.body import render_body
 from tests.crawler.test_body import PAGE, rendered
+from tests.support.examples import examples
 
 RAW_TEXT = "iframe, noembed, noframes, noscript, plaintext, style, xmp"  # elements whose text is not markup
 
@@ -146,7 +147,7 @@ _TEXT = st.text(st.sampled_from("中a \t\n\r{}<>&\"'-!=/\u00a0"), max_size=6)
 HTML = st.lists(st.one_of(_TAG, _TEXT, st.sampled_from(["<!--", "-->", "&nbsp;", "<![CDATA[", "]]>"]))).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(html=HTML, clean=st.booleans())
 def test_no_page_gives_a_body_with_a_script_in_it(html: str, clean: bool) -> None:
     body = rendered(html, clean=clean)
@@ -156,7 +157,7 @@ def test_no_page_gives_a_body_with_a_script_in_it(html: str, clean: bool) -> Non
         assert_harmless(body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @example("<p>a\tb{c}</p>")
 @given(html=st.lists(_TEXT | _TAG).map("".join))
 def test_a_body_that_is_rendered_again_stays_as_it_is(html: str) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.extract.charset import decode
+from tests.support.examples import examples
 
 TEXT = "<p>　　新浪财经讯：“两会”召开，上证指数收涨1.2%。</p>"
 UTF8, GBK = TEXT.encode(), TEXT.encode("gb18030")
@@ -81,13 +82,13 @@ def test_a_python_codec_that_is_no_charset_is_passed_over(where: str, charset: s
         assert decode(with_meta(charset, "utf-8")).endswith(TEXT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(body=st.binary(max_size=80), charset=st.sampled_from(["", "utf-8", "gbk", "utf-16", "utf-32", "big5", "?"]))
 def test_any_bytes_give_a_text(body: bytes, charset: str) -> None:
     assert isinstance(decode(body, f"text/html; charset={charset}"), str)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\ufffd\ufeff\0")))
 def test_a_text_in_utf_8_comes_back_whole(text: str) -> None:
     assert decode(f"<p>{text}</p>".encode(), "text/html; charset=utf-8") == f"<p>{text}</p>"

@@ -19,6 +19,7 @@ from crawler.errors import ExtractionError, GoneError
 from crawler.extract import layouts
 from crawler.extract.article import extract, is_complete_page, parse_time
 from crawler.extract.charset import decode
+from tests.support.examples import examples
 
 PAGES = Path(__file__).parents[1] / "pages"
 NAMES = sorted(path.stem for path in PAGES.glob("*.html"))
@@ -184,14 +185,14 @@ def test_an_article_that_talks_of_missing_pages_is_not_gone() -> None:
         (b"<title>" + b"x" * 1000, r"\(its title: x{80}\)"),
     ],
 )
-def test_what_is_no_article_is_told_in_words(html: bytes, words: str) -> None:
+def test_what_is_no_article_is_reported_in_words(html: bytes, words: str) -> None:
     with pytest.raises(ExtractionError, match=words) as caught:
         article_of(html)
     assert not isinstance(caught.value, GoneError)
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(body=st.binary(max_size=60), wrap=st.booleans(), content_type=st.sampled_from(["", "text/html; charset=gbk"]))
 def test_any_bytes_are_an_article_or_none(body: bytes, wrap: bool, content_type: str) -> None:
     html = b'<meta name="keywords" content="' + body + b'"><div id=artibody>' + body if wrap else body

@@ -54,7 +54,9 @@ def test_a_reason_is_bounded() -> None:
     assert len(of_exception(ValueError("x" * 10_000), "doc1", HOST).reason) == 300
 
 
-def test_a_name_that_was_refused_for_its_address_is_told_from_one_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_was_refused_for_its_address_is_no_unknown_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(ssrf.refused, "intern.example.com", "10.0.0.1")
     failure = of_exception(CannotResolveHostError(), "doc1", "intern.example.com")
     assert failure.kind is FailureKind.REFUSED

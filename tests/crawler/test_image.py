@@ -46,7 +46,7 @@ def read(*args: object, **named: object) -> Image | Failure:
 
 
 @pytest.mark.parametrize("media_type", IMAGES)
-def test_an_image_is_told_by_its_first_bytes_whatever_is_stated(media_type: str) -> None:
+def test_an_image_is_recognized_by_its_first_bytes_whatever_is_stated(media_type: str) -> None:
     assert read(IMAGES[media_type], Content_Type="text/html") == Image(media_type, IMAGES[media_type])
     assert media_type in IMAGE_EXTENSIONS
 

@@ -63,7 +63,7 @@ def read(pages: list[str], known: str = "", max_pages: int = 20) -> tuple[PollSt
         (["ab!", "def", "ghi"], "abdefghi", 2, NextPage.CAUGHT_UP),
     ],
 )
-def test_a_list_is_read_on_until_known_ground_or_its_end(
+def test_a_list_is_read_on_until_known_articles_or_its_end(
     pages: list[str], known: str, read_pages: int, what: NextPage
 ) -> None:
     reading, reason = read(pages, known)
@@ -85,7 +85,7 @@ def test_a_poll_stops_at_its_page_limit(pages: list[str], known: str, max_pages:
     assert read(pages, known, max_pages)[1] is what
 
 
-def test_known_ground_takes_so_many_known_pages_in_a_row() -> None:
+def test_known_articles_end_a_poll_after_n_known_pages_in_a_row() -> None:
     pages = [chr(ord("a") + number) for number in range(26)]
     assert read(pages, "".join(pages))[0].pages == KNOWN_PAGES
 

@@ -79,7 +79,7 @@ def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: byt
         (fetch(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
     ],
 )
-def test_what_is_no_article_is_told_apart(answered: Fetch, kind: FailureKind, words: str) -> None:
+def test_what_is_no_article_is_distinguished(answered: Fetch, kind: FailureKind, words: str) -> None:
     found, reason = failure(answered)
     assert found is kind
     assert words in reason

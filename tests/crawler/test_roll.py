@@ -17,6 +17,7 @@ from config.model import ROLL_ENDPOINT, Feed
 from crawler.errors import ListingError
 from crawler.listings.registry import READERS
 from crawler.listings.roll import history_url, page_url, read
+from tests.support.examples import examples
 
 FEED = Feed(id="china", kind="roll", categories=("金融", "新浪财经"), lid=1686, pageid=155)
 URL = "https://finance.sina.com.cn/china/2026-09-30/doc-ikzxtest0000001.shtml"
@@ -152,7 +153,7 @@ def test_items_in_an_object_are_read_too() -> None:
         (b'{"result": {"data": [' + b"[" * 100_000, "^the answer is JSON with too many levels$"),
     ],
 )
-def test_what_is_no_list_is_told_in_words(body: bytes, words: str) -> None:
+def test_what_is_no_list_is_reported_in_words(body: bytes, words: str) -> None:
     with pytest.raises(ListingError, match=words):
         read(body, "application/json", FEED)
 
@@ -170,7 +171,7 @@ JSON = st.recursive(
 ITEMS = JSON | st.dictionaries(st.sampled_from(sorted(ITEM)), JSON | st.sampled_from(list(ITEM.values())))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(items=st.lists(ITEMS, max_size=3))
 def test_any_item_is_an_entry_or_a_failure(items: list[Any]) -> None:
     listing = listing_of(*items)
@@ -183,7 +184,7 @@ def test_any_item_is_an_entry_or_a_failure(items: list[Any]) -> None:
         failure.reason.encode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(body=st.binary(max_size=40) | JSON.map(lambda value: json.dumps({"result": value}).encode()))
 def test_any_answer_is_a_list_or_none(body: bytes) -> None:
     try:

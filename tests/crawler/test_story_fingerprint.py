@@ -80,7 +80,7 @@ OTHER = {
 
 
 @pytest.mark.parametrize("how", sorted(SAME))
-def test_what_desks_hang_on_a_story_makes_no_other(how: str) -> None:
+def test_what_editors_append_to_a_story_makes_no_other(how: str) -> None:
     title, variant = SAME[how]
     assert story(title, variant) == story(TITLE, TEXT) != ""
 

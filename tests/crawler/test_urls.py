@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.urls import absolute, digest, docid, host, is_web
+from tests.support.examples import examples
 
 ARTICLE = "https://finance.sina.com.cn/stock/2026-09-29/doc-initmeav9622448.shtml"
 
@@ -43,7 +44,7 @@ def test_an_address_without_a_docid_is_its_hash_whatever_scheme_and_fragment() -
     assert docid("", "http://ent.sina.com.cn/y/2009-11-09/13482762951_2.shtml") != plain
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(stated=st.none() | st.text() | st.integers(), url=st.text(max_size=60))
 def test_a_docid_never_holds_what_could_be_a_path(stated: object, url: str) -> None:
     found = docid(stated, url)
@@ -110,7 +111,7 @@ def test_absolute_is_the_link_as_seen_from_the_page(link: str, expected: str) ->
     assert absolute("https://a.cn/d/p", link) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(base=st.text(max_size=30), link=st.text(max_size=30))
 def test_no_address_raises(base: str, link: str) -> None:
     absolute(base, link)

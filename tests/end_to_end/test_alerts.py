@@ -96,7 +96,7 @@ def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, mocksite: Mock
 
 
 @pytest.mark.slow
-def test_an_alert_on_an_archive_that_is_there_tells_nothing_of_the_past(
+def test_an_alert_on_an_archive_that_is_there_says_nothing_about_the_past(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
     home.configure(mocksite.endpoint)
@@ -121,7 +121,7 @@ def test_what_was_published_long_ago_is_no_news(home: Home, mocksite: MockSite, 
     assert home.run("alerts", "--json").json[0]["waiting"] == 0
 
 
-def test_a_service_that_is_down_costs_no_article_and_is_told_later(
+def test_a_service_that_is_down_costs_no_article_and_gets_the_message_later(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
     home.configure(mocksite.endpoint, more=alert(service))
@@ -178,7 +178,7 @@ def test_each_address_has_its_own_account(home: Home, mocksite: MockSite, servic
 
 
 @pytest.mark.slow
-def test_only_what_a_query_finds_is_told(home: Home, mocksite: MockSite, service: Service) -> None:
+def test_only_what_a_query_finds_is_sent(home: Home, mocksite: MockSite, service: Service) -> None:
     word = next(iter(mocksite.site.stories)).title[:2]
     home.configure(
         mocksite.endpoint,
@@ -246,7 +246,7 @@ def test_without_alerts_it_says_so(home: Home) -> None:
     assert "No alert is configured" in home.run("alerts").out
 
 
-def test_mistakes_are_told_by_line_and_addresses_by_nobody(home: Home) -> None:
+def test_mistakes_are_reported_by_line_and_addresses_by_nobody(home: Home) -> None:
     home.configure(
         "http://127.0.0.1:9/", more='[[alerts]]\nname = "a"\nquery = "color:red"\nurls = ["tgram:/hush"]\n'
     )

@@ -202,7 +202,7 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
         (["feed1"], "--from"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_asked(home: Home, mocksite: MockSite, arguments: list[str], told: str) -> None:
+def test_a_mistake_sends_no_request(home: Home, mocksite: MockSite, arguments: list[str], told: str) -> None:
     home.configure(mocksite.endpoint)
 
     refused = home.run("backfill", *arguments)

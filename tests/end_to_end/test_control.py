@@ -173,7 +173,7 @@ def test_a_client_that_is_killed_is_not_missed(home: Home, mocksite: MockSite, d
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_daemon_that_goes_is_told_of(
+def test_a_daemon_that_goes_is_reported(
     home: Home, mocksite: MockSite, daemon: Running, number: signal.Signals
 ) -> None:
     add_stories(mocksite, 3)

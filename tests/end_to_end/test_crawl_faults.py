@@ -213,7 +213,7 @@ def test_what_failed_is_not_tried_again_before_its_time(home: Home, mocksite: Mo
     assert (third.status, third.json["pending"]) == (0, 1)
 
 
-def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, mocksite: MockSite) -> None:
+def test_a_host_that_refuses_is_backed_off_and_requested_again(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, network='rest = "1s"')
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
     mocksite.fault("status", match=r"doc-i", status=429, skip=3, times=1)
@@ -228,7 +228,7 @@ def test_a_host_that_wants_rest_gets_it_and_is_asked_again_after(home: Home, moc
     assert max(later) > 0.95
 
 
-def test_a_stated_rest_is_kept_across_runs(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
+def test_a_stated_backoff_is_kept_across_runs(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
     mocksite.fault("status", match=r"doc-i", status=403, retry_after="600")
 
     began = time.monotonic()
@@ -247,7 +247,7 @@ def test_a_stated_rest_is_kept_across_runs(home: Home, mocksite: MockSite, crawl
     assert {hit.path for hit in mocksite.hits} <= {"/robots.txt"}
 
 
-def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, mocksite: MockSite) -> None:
+def test_robots_txt_is_obeyed_unless_configured_otherwise(home: Home, mocksite: MockSite) -> None:
     mocksite.site.robots_text = "User-agent: *\nDisallow: /stock/\n"
     home.configure(mocksite.endpoint)
 
@@ -263,7 +263,7 @@ def test_robots_txt_is_obeyed_unless_told_otherwise(home: Home, mocksite: MockSi
     assert len(home.files()) == 12
 
 
-def test_every_fault_of_the_replica_is_tried() -> None:
+def test_every_fault_of_the_mock_site_is_tried() -> None:
     files = (Path(__file__), Path(__file__).with_name("test_crawl_trouble.py"))
     here = "".join(file.read_text(encoding="utf-8") for file in files)
     assert [name for name in get_args(FaultName) if f'"{name}"' not in here] == []

@@ -38,7 +38,7 @@ def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(
     assert "Traceback" not in outcome.err
 
 
-def test_a_redirect_to_a_host_that_rests_fails_and_is_not_asked_for_again_and_again(home: Home) -> None:
+def test_a_redirect_to_a_host_that_is_backed_off_fails_and_is_not_asked_for_again_and_again(home: Home) -> None:
     with MockSite(make_stories(3, newest=NEWEST)) as first, MockSite([]) as second:
         # The same machine under another name is another host.
         elsewhere = second.url.replace("127.0.0.1", "localhost")
@@ -128,7 +128,7 @@ def test_a_later_address_of_an_article_that_waits_is_taken(home: Home, mocksite:
     assert home.run("crawl", "--json").json["archived"] == 1
 
 
-def test_a_rest_is_not_success_because_there_is_a_limit(home: Home) -> None:
+def test_a_backoff_is_not_success_because_there_is_a_limit(home: Home) -> None:
     with MockSite(make_stories(5, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         mocksite.fault("status", match="doc-i", status=429, retry_after=3600)
@@ -171,7 +171,7 @@ def test_what_a_site_says_cannot_steer_the_terminal(home: Home, mocksite: MockSi
     assert not {"\x1b", "\x07", "\x9b"} & set(shown)
 
 
-def test_rests_double_from_run_to_run_though_robots_txt_answers(home: Home, mocksite: MockSite) -> None:
+def test_backoffs_double_from_run_to_run_though_robots_txt_answers(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("status", match="robots.txt", status=404)
     mocksite.fault("status", match="roll", status=429)

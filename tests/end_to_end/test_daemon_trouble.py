@@ -42,7 +42,7 @@ def test_an_article_dated_years_ahead_hides_no_gap(home: Home) -> None:
     assert len(home.run("status", "--json").json["gaps"]) == 1
 
 
-def test_a_list_that_is_changed_during_a_poll_begins_a_record_with_ground(home: Home, mocksite: MockSite) -> None:
+def test_a_list_that_is_changed_during_a_poll_begins_a_known_span(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, network="obey_robots = false", more=EVERY_SECOND)
 
     with Running(home) as daemon:

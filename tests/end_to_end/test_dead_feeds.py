@@ -117,7 +117,7 @@ def racing(speed: int) -> list[str]:
     return [sys.executable, "-m", "bench.fast_clock", str(speed), str(time.time()), str(time.time()), "run"]
 
 
-def test_every_way_to_be_ill_is_told_disturbs_nobody_and_passes(home: Home, mocksite: MockSite) -> None:
+def test_every_way_to_be_ill_is_reported_disturbs_nobody_and_passes(home: Home, mocksite: MockSite) -> None:
     write_feeds(home, {"well": roll(mocksite, WELL)} | {ill.id: roll(mocksite, ill.lid, ill.host) for ill in ILLS})
 
     with Running(home) as daemon:
@@ -179,7 +179,7 @@ def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones
     assert after["old"]["state"] == "ok"
 
 
-def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, mocksite: MockSite) -> None:
+def test_a_host_that_is_not_there_is_backed_off_and_comes_back(home: Home, mocksite: MockSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     away = f'kind = "roll"\nlid = {WELL}\nendpoint = "http://127.0.1:{port}/api/roll/get"'
@@ -207,7 +207,7 @@ def test_a_host_that_is_not_there_rests_and_comes_back(home: Home, mocksite: Moc
     assert (after["well"]["state"], after["away"]["state"]) == ("ok", "ok")
 
 
-def test_what_we_will_not_ask_for_is_told_and_disturbs_nobody(home: Home, mocksite: MockSite) -> None:
+def test_what_we_will_not_ask_for_is_reported_and_disturbs_nobody(home: Home, mocksite: MockSite) -> None:
     """A robots.txt that forbids the list."""
     port = urlsplit(mocksite.url).port
     robots = f"http://127.1:{port}/robots.txt"

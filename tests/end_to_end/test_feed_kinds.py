@@ -108,7 +108,7 @@ def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_hi
     assert (tree(home), index(home)) == (files, rows)
 
 
-def test_items_of_a_telegraph_are_read_on_until_known_ground(home: Home, mocksite: MockSite) -> None:
+def test_items_of_a_telegraph_are_read_on_until_known_articles(home: Home, mocksite: MockSite) -> None:
     configure(home, mocksite, "live", LIVE)
     telegraph(mocksite)
     for number in range(4):

@@ -139,7 +139,7 @@ def test_a_gap_is_closed_by_page_numbers_where_the_list_knows_no_history(home: H
 
 
 @pytest.mark.parametrize("heeds", [True, False])
-def test_a_walk_that_was_killed_is_gone_on_with(home: Home, mocksite: MockSite, heeds: bool) -> None:
+def test_a_backfill_that_was_killed_continues(home: Home, mocksite: MockSite, heeds: bool) -> None:
     outage = Outage(home, mocksite, 1500)
     if not heeds:
         ignore_history(mocksite)
@@ -160,7 +160,7 @@ def test_a_walk_that_was_killed_is_gone_on_with(home: Home, mocksite: MockSite, 
     assert 10 < outage.walked() < outage.pages - 10
 
 
-def test_a_list_that_does_not_reach_back_leaves_a_gap_that_is_told_and_not_asked_for_again(
+def test_a_list_that_does_not_reach_back_leaves_a_gap_that_is_reported_and_not_asked_for_again(
     home: Home, outage: Outage
 ) -> None:
     reach = outage.missed[500 - 1]
@@ -197,7 +197,7 @@ def test_a_gap_that_a_crawl_noticed_is_closed_by_the_daemon(home: Home, outage: 
     outage.assert_nothing_missed()
 
 
-def test_a_reload_does_not_begin_a_walk_anew(home: Home, outage: Outage) -> None:
+def test_a_reload_does_not_start_a_backfill_again(home: Home, outage: Outage) -> None:
     halfway = outage.after_walking(8)
     with Running(home) as daemon:
         assert halfway.wait(60)

@@ -55,7 +55,7 @@ def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(h
     assert asked(site) == []
 
 
-def test_off_nothing_is_asked_stored_or_told(home: Home, site: MockSite) -> None:
+def test_off_nothing_is_fetched_stored_or_reported(home: Home, site: MockSite) -> None:
     configure(home, site, more="")
     done = home.run("crawl", "--json")
     assert (done.status, done.json["requests"], "pictures" in done.json) == (0, 6, False)
@@ -94,7 +94,7 @@ BAD = {
 
 
 @pytest.mark.slow
-def test_what_is_no_picture_is_told_tried_again_and_given_up(home: Home) -> None:
+def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> None:
     with MockSite(illustrated([*BAD, "/pictures/good.png"])) as site:
         site.site.pages["/pictures/drawing.svg"] = b'<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'
         site.fault("html", match="page.png")

@@ -211,7 +211,7 @@ def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_rests_double_while_a_host_refuses_everything_and_it_recovers_by_itself(home: Home, status: int) -> None:
+def test_backoffs_double_while_a_host_refuses_everything_and_it_recovers_by_itself(home: Home, status: int) -> None:
     with MockSite(stories(12)) as mocksite:
         mocksite.fault("status", match="doc-i|roll", status=status, times=4)
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
@@ -244,7 +244,7 @@ def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
     assert home.rows("SELECT sum(attempts) FROM entries") == [(2,)]  # of the two that were refused
 
 
-def test_a_rest_that_was_stated_holds_over_a_kill(home: Home) -> None:
+def test_a_backoff_that_was_stated_holds_over_a_kill(home: Home) -> None:
     with MockSite(stories(12)) as mocksite:
         mocksite.fault("status", match="doc-i", status=429, retry_after=12, skip=3, times=1)
         home.configure(mocksite.endpoint, more=EVERY_SECOND)

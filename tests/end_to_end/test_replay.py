@@ -54,7 +54,7 @@ def test_the_polls_are_those_that_were_measured(polls: list[Shown]) -> None:
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_the_replica_shows_at_each_poll_what_was_shown(polls: list[Shown], hidden: bool) -> None:
+def test_the_mock_site_shows_at_each_poll_what_was_shown(polls: list[Shown], hidden: bool) -> None:
     mocksite = MockSite(stories_of(polls, lid=LID, hidden=hidden))
 
     for poll in polls:

@@ -74,7 +74,7 @@ def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archive
     assert archived.run("show", docid, "--json").json["title"] == "换了一个标题"
 
 
-def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_looked_at_again(
+def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_rechecked(
     archived: Home, mocksite: MockSite
 ) -> None:
     docid = mocksite.site.stories[0].docid
@@ -122,7 +122,7 @@ def test_what_changes_at_every_load_is_no_version(archived: Home, mocksite: Mock
     assert outcomes(archived, docid) == [("first", 1), ("revised", 2), ("same", 2), ("same", 2)]
 
 
-def test_an_article_that_comes_to_its_age_is_looked_at_again(home: Home, mocksite: MockSite) -> None:
+def test_an_article_that_comes_to_its_age_is_rechecked(home: Home, mocksite: MockSite) -> None:
     """Without a word of the list: a silent edit."""
     home.configure(mocksite.endpoint, more='[schedule]\nrecheck = ["1s"]')
     crawled(home)
@@ -151,7 +151,7 @@ def test_looking_again_keeps_to_its_budget(home: Home, mocksite: MockSite) -> No
     assert sum("/doc-i" in hit.path for hit in mocksite.hits) == 5
 
 
-def test_a_limit_is_of_new_articles_and_nothing_is_looked_at_again(archived: Home, mocksite: MockSite) -> None:
+def test_a_limit_is_of_new_articles_and_nothing_is_rechecked(archived: Home, mocksite: MockSite) -> None:
     mocksite.site.edit(mocksite.site.stories[0].docid, mocksite.clock, title="新")
     done = archived.run("crawl", "--json", "--limit", "1")
     assert (done.status, done.json["revised"]) == (0, 0)

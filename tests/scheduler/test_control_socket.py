@@ -84,7 +84,7 @@ def test_garbage_is_refused_and_harms_nobody(home: Home, mocksite: MockSite, dae
     assert daemon.stop() == 0
 
 
-def test_an_index_that_is_locked_is_told_of_and_the_daemon_goes_on(
+def test_an_index_that_is_locked_is_reported_and_the_daemon_goes_on(
     home: Home, mocksite: MockSite, daemon: Running
 ) -> None:
     with locked_index(home):

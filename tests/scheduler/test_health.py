@@ -191,7 +191,7 @@ def test_nothing_can_be_done(site: Site, method: str) -> None:
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_a_check_that_fails_is_told_and_logged_and_does_no_harm(site: Site) -> None:
+def test_a_check_that_fails_is_reported_and_logged_and_does_no_harm(site: Site) -> None:
     (site.folder / "broken").touch()
     response, body = site.ask()
     assert response.status == 500
@@ -367,7 +367,7 @@ def test_garbage_is_turned_away(site: Site, garbage: bytes) -> None:
 # Ports
 
 
-def test_a_port_in_use_is_told_with_what_to_do(site: Site, start: Callable[..., Site]) -> None:
+def test_a_port_in_use_is_reported_with_what_to_do(site: Site, start: Callable[..., Site]) -> None:
     second = start(site.port)
     assert second.process.wait(20) == 1
     assert second.log == (

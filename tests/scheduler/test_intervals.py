@@ -284,7 +284,7 @@ def test_a_feed_of_one_article_a_week_is_not_taken_for_dead_between_them() -> No
         arrival_rate, last = learn(arrival_rate, last, NOW + week * WEEK, [NOW + week * WEEK]), NOW + week * WEEK
 
 
-def test_a_list_that_was_dead_at_first_sight_is_told_at_once_and_polled_seldom() -> None:
+def test_a_list_that_was_dead_at_first_sight_is_reported_at_once_and_polled_seldom() -> None:
     old = [NOW - 200 * DAY - n * HOUR for n in range(100)]
     arrival_rate = learn_first_poll(old, NOW)
     assert find_silence(arrival_rate, max(old), NOW, PACE.base) == Silence(200 * DAY, None)

@@ -182,7 +182,7 @@ def test_a_reading_that_fails_does_not_spoil_the_next() -> None:
     assert value(read(metrics, snapshot(parked=1)), "parked") == 1
 
 
-def test_nothing_is_told_twice() -> None:
+def test_nothing_is_sent_twice() -> None:
     assert b"_created" not in Metrics().render(snapshot(report("us")), NOW)
 
 

@@ -224,7 +224,7 @@ def test_a_reader_that_has_read_enough_is_no_failure(home: Home, arguments: tupl
 
 
 @OUTPUTS
-def test_output_that_finds_no_room_is_told_in_one_line(
+def test_output_that_finds_no_room_is_reported_in_one_line(
     home: Home, arguments: tuple[str, ...], unbuffered: str
 ) -> None:
     full = Path("/dev/full")

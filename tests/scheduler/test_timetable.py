@@ -37,7 +37,7 @@ def test_a_poll_that_is_due_before_the_last_one_ended_follows_it_at_once() -> No
     assert begun[:3] == ["china"] * 3
 
 
-def test_what_a_poll_or_the_question_for_the_next_raises_is_told() -> None:
+def test_what_a_poll_or_the_question_for_the_next_raises_is_reported() -> None:
     told, enough = [], asyncio.Event()
 
     async def poll(feed: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from archive.files.layout import inner_path
-from scheduler.daemon.control_socket import NAME, hand_over
+from scheduler.daemon.control_client import SOCKET_NAME, send_request
 from tests.conftest import Home
 from tests.support.daemon import Running
 
@@ -19,13 +19,13 @@ RETRY = {"command": "retry", "parked": False}
 
 
 def ask(home: Home, request: dict[str, Any]) -> dict[str, Any]:
-    return hand_over(inner_path(home.root), request, lambda progress: None)
+    return send_request(inner_path(home.root), request, lambda progress: None)
 
 
 def connect(home: Home) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.connect(str(inner_path(home.root) / NAME))
+        connection.connect(str(inner_path(home.root) / SOCKET_NAME))
     except OSError:
         connection.close()
         raise

@@ -19,34 +19,46 @@ import socket
 import sys
 from typing import Any
 
-import cli.commands
-
 # What the program imports late, when a command needs it. Not Twisted's reactor: each process chooses its own. Nor the
 # extras (pyarrow, pandas): they start threads.
+PACKAGES = ("cli.commands", "scrapy.downloadermiddlewares", "scrapy.spidermiddlewares", "web")
 LATE_IMPORTS = (
+    "apscheduler.executors.asyncio",
     "apscheduler.schedulers.asyncio",
     "apscheduler.triggers.cron",
+    "archive.search.canned_queries",
     "cli.demo_site",
+    "cli.main",
     "cli.web_server",
+    "crawler.http.handler",
     "datasette.app",
-    "datasette.plugins",
+    "encodings.idna",
+    "encodings.utf_8_sig",
     "scheduler.daemon.daemon",
     "scheduler.one_off",
-    "scrapy.core.downloader.handlers.http11",
-    "scrapy.extensions.throttle",
+    "scrapy.dupefilters",
+    "scrapy.logformatter",
+    "scrapy.pqueues",
     "scrapy.resolver",
+    "scrapy.squeues",
+    "scrapy.statscollectors",
+    "scrapy.utils.request",
     "trafilatura",
-    "uvicorn",
-    "web.site",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.asyncio",
+    "uvicorn.protocols.http.h11_impl",
 )
 MAX_REQUEST_BYTES = 1_000_000
 
 
 def import_program() -> None:
     """Import what any command needs."""
-    for module in pkgutil.iter_modules(cli.commands.__path__, "cli.commands."):
-        importlib.import_module(module.name)
-    for name in LATE_IMPORTS:
+    modules = [
+        module.name
+        for package in PACKAGES
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}.")
+    ]
+    for name in (*modules, *LATE_IMPORTS):
         importlib.import_module(name)
     assert "twisted.internet.reactor" not in sys.modules
 

@@ -100,13 +100,16 @@ class ForkedProcess(subprocess.Popen[Any]):
 
 
 def popen(
-    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], **streams: Any
+    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], forked: bool = True, **streams: Any
 ) -> subprocess.Popen[Any]:
     """Start a command: forked if that makes no difference to it.
 
+    :param forked: False for a new process in any case
     :param streams: as `subprocess.Popen` takes them
     """
-    return (ForkedProcess if _can_fork(command, env) else subprocess.Popen)(command, cwd=cwd, env=env, **streams)
+    return (ForkedProcess if forked and _can_fork(command, env) else subprocess.Popen)(
+        command, cwd=cwd, env=env, **streams
+    )
 
 
 def run(

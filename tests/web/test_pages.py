@@ -234,7 +234,7 @@ def test_gaps_are_named_with_what_closes_them(served: Serving, served_home: Home
     assert "段缺口" not in served.page("/feeds")
 
 
-def test_what_each_look_was_answered_can_be_seen(served: Serving) -> None:
+def test_what_each_fetch_was_answered_can_be_seen(served: Serving) -> None:
     page = served.page("/article/nreplica0000001")
     second, first = [each for each in links(page) if "/raw/" in each and "download" not in each][-2:]
 

@@ -158,7 +158,7 @@ def test_a_raw_page_is_shown_in_the_encoding_that_it_has(served: Serving) -> Non
         "/index?sql=select+*+from+pragma_database_list()", "/index?sql=select+writefile('x','y')",
     ],
 )  # fmt: skip
-def test_no_other_file_and_nothing_of_the_machine_is_told(served: Serving, served_home: Home, address: str) -> None:
+def test_no_other_file_of_the_machine_is_served(served: Serving, served_home: Home, address: str) -> None:
     response = served.client.get(httpx.URL(served.address).copy_with(raw_path=address.encode()))
 
     # Where a percent sign is found, Datasette looks once more under the address with a tilde, as it writes it.
