@@ -16,12 +16,10 @@ from mocksite.listings import changed_roll
 from mocksite.wire import Delivery, MockRequest, MockResponse, complete, gzipped, head_of, packed_spaces
 
 FaultName = Literal[
-    "status", "reset", "close",
-    "truncate", "truncate-chunked", "truncate-silent", "drip", "stall",
+    "status", "reset", "close", "truncate", "truncate-chunked", "truncate-silent", "drip", "stall",
     "charset", "gbk", "empty", "html", "soft-404",
     "empty-list", "empty-page", "error-list", "broken-item", "not-json",
-    "huge", "bomb", "bad-gzip", "cut-gzip",
-    "redirect", "redirect-loop",
+    "huge", "bomb", "bad-gzip", "cut-gzip", "redirect", "redirect-loop",
 ]  # fmt: skip
 
 HUGE = 64 * 2**20  # bytes, as sent

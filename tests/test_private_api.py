@@ -140,14 +140,24 @@ def test_what_is_used_beyond_the_documented_api_is_there() -> None:
     assert not lost, "\n".join(lost)
 
 
-def private(module: str) -> set[str]:
-    """The names with an underscore that a module reads of objects and does not define itself."""
+def defined(module: str) -> set[str]:
+    """The names that a module defines or sets."""
     nodes = list(ast.walk(tree(module)))
-    ours = {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    ours |= {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
-    ours |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    used = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
-    return {name for name in used - ours if name[0] == "_" and name[:2] != "__"}
+    names = {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    names |= {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    return names | {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def private(module: str) -> set[str]:
+    """The names with an underscore that a module reads of objects, except those that it or a base class defines."""
+    nodes = list(ast.walk(tree(module)))
+    read = [n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)]
+    used = {n.attr for n in read} - defined(module)
+    bases = {base.id for n in nodes if isinstance(n, ast.ClassDef) for base in n.bases if isinstance(base, ast.Name)}
+    for base in modules():
+        if bases & {n.name for n in tree(base).body if isinstance(n, ast.ClassDef)}:
+            used -= defined(base) & {n.attr for n in read if isinstance(n.value, ast.Name) and n.value.id == "self"}
+    return {name for name in used if name[0] == "_" and name[:2] != "__"}
 
 
 def test_every_private_attribute_of_a_library_is_checked_here() -> None:

@@ -100,7 +100,7 @@ def test_search_as_of_knows_nothing_of_later(filled: Home) -> None:
 @pytest.mark.parametrize("command", [("search",), ("export", "csv")])
 def test_what_cannot_be_searched_for_is_said(filled: Home, command: tuple[str, ...]) -> None:
     assert_refused(filled.run(*command, '"茅台'), 2, "cannot search for", "quotation mark")
-    assert_refused(filled.run(*command, "symbl:x"), 2, "there is no symbl:")
+    assert_refused(filled.run(*command, "symbl:x"), 2, "unknown field symbl:")
 
 
 def test_an_archive_that_is_not_there_is_an_empty_one(home: Home) -> None:

@@ -161,7 +161,7 @@ def test_an_archive_that_takes_no_writes_is_served(read_only: Home) -> None:
 
 def test_no_other_command_loads_a_server_or_what_only_exports_need(archived: Home) -> None:
     code = (
-        "import sys; from cli.main import cli; from cli.commands import registry; registry.register(cli)\n"
+        "import sys; from cli.main import cli\n"
         "for arguments in (['--help'], ['serve', '--help'], ['status']):\n"
         "    try: cli.main(arguments, standalone_mode=False)\n"
         "    except SystemExit: pass\n"

@@ -320,7 +320,7 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/nowhere", 404, "没有找到"),
         ("/index/nowhere", 404, "没有找到"),
         ("/search?q=(茅台", 400, "a parenthesis is not closed"),
-        ("/search?q=colour:red", 400, "there is no colour:"),
+        ("/search?q=colour:red", 400, "unknown field colour:"),
         ("/search?q=since:soon", 400, "is neither a day"),
         ("/search?q=a&page=0", 400, "page 应为 1 至 5 的整数"),
         ("/search?q=a&page=6", 400, "page 应为"),
