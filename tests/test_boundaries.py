@@ -343,6 +343,17 @@ def test_the_architecture_page_lists_every_package_and_sub_package() -> None:
     assert [folder for folder in folders if not re.search(rf"(?m)^.*`{re.escape(folder)}/?`", page)] == []
 
 
+def test_the_architecture_page_names_only_files_that_exist() -> None:
+    """In the list of packages a bare module name is in the folder that its entry begins with."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    wrong = [path for path in re.findall(r"`([a-z_]+/[\w/.]+\.\w+)`", page) if not (ROOT / path).is_file()]
+    for entry in re.split(r"\n(?=- |\n|#)", page):
+        if folder := re.match(r"- `([a-z_/]+)` - ", entry):
+            names = re.findall(r"`(\w+\.(?:py|toml))`", entry)
+            wrong += [f"{folder[1]}/{name}" for name in names if not (ROOT / folder[1] / name).is_file()]
+    assert wrong == []
+
+
 def test_each_package_has_one_root_error() -> None:
     """Every exception of a package derives from one of its own, or from a library's that the caller expects."""
     bases: dict[str, dict[str, tuple[str, list[str]]]] = defaultdict(dict)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
-FORKED_MODULES = {"cli", "bench.racing", "tests.support.kill_points"}
+FORKED_MODULES = {"cli", "bench.fast_clock", "tests.support.kill_points"}
 # What an interpreter reads of its environment when it starts: runs that set it need a new process.
 START_VARIABLES = ("PYTHON", "LC_", "LANG", "LD_", "TZ", "MALLOC_")
 NOT_FORKED = os.environ.get("TEST_PROCESSES") == "spawn" or not hasattr(os, "pidfd_open")
