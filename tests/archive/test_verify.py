@@ -112,7 +112,7 @@ def test_a_record_of_somebody_elses_is_named_and_passed_over(archive: Home, kind
     path.write_bytes(path.read_bytes() + record(kind, "urn:note"))
     [problem] = verify(archive.root).problems
     assert (problem.kind, problem.path) == ("warc", name(archive, path))
-    assert f"no record of ours: {kind} urn:note" in problem.detail
+    assert f"not a record of finarchive: {kind} urn:note" in problem.detail
     assert archive.run("rebuild").status == 0
 
 
