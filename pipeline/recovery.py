@@ -1,4 +1,4 @@
-"""After a crash: apply what the journal holds and the index does not, with the code of live work."""
+"""Recover after a crash: apply the journal records that the index lacks, with the code of live work."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BATCH_SIZE = 64  # events applied together, as in the writer
 
 
 def recover(archive: Archive, settings: Settings, now: datetime) -> None:
-    """Apply the rest of the journal to the index and the files, seal the days that are over, open the journal.
+    """Apply the unapplied journal records to the index and the files, seal past days, and open the journal.
 
     :raises ArchiveError: something cannot be read or written
     """
     done = archive.store.log.positions()
     start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
     if len(done) < len((FETCHES, OTHERS)):
-        start = None  # nothing of one of the writers is applied yet
+        start = None  # no record of one of the writers is applied yet
     recovered = 0
     unapplied = (event for event in events(journal_path(archive.root), start) if _is_unapplied(event, done))
     for batch in _batches(unapplied):
@@ -48,7 +48,7 @@ def _is_unapplied(event: Event, done: Mapping[str, JournalPosition]) -> bool:
 
 
 def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
-    """Runs of events that can be applied together, in order: fetches of different articles, or other events."""
+    """Yield batches of events to apply together, in order: fetches of different articles, or other events."""
     batch: list[Event] = []
     docids: set[str] = set()
     for event in unapplied:

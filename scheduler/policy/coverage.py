@@ -1,7 +1,7 @@
-"""How much of each day of a feed is known to be complete. Pure.
+"""The share of each day for which a feed is known to be complete. Pure.
 
-Days are in China time, as in the folders. Known are the spans of the feed less its open gaps. All other time is open:
-time that nobody has read yet, time that a poll skipped, time before the record of the feed begins.
+Days are in China time, as in the folders. The spans of the feed are known, except for its open gaps. All other time
+is open: time that was not read yet, time that a poll skipped, time before the record of the feed begins.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ def coverage(
     """Return the coverage of ``days`` for each feed, ordered by feed, then day, as given.
 
     :param spans: feed -> spans known to be complete
-    :param gaps: open, whatever the spans say
+    :param gaps: open gaps; they count even inside the spans
     :param now: end of the part of the present day that counts
     """
     day_spans = {day: _until(now, day_span(day)) for day in days}
-    found = []
+    result = []
     for feed in feeds:
         open_gaps = [Span(gap.start, gap.end) for gap in gaps if gap.feed == feed]
         known = merged(spans.get(feed, ()))
@@ -99,8 +99,8 @@ def coverage(
         for day, span in day_spans.items():
             # An empty gap is a span that has not begun.
             open_spans = tuple(gap for gap in uncovered(span, known) if gap.start < gap.end)
-            found.append(FeedDay(feed, day, CoverageState(span, open_spans, begin)))
-    return found
+            result.append(FeedDay(feed, day, CoverageState(span, open_spans, begin)))
+    return result
 
 
 def day_span(day: date) -> Span:
