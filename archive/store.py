@@ -91,7 +91,7 @@ class Store:
     def apply(self, events: Iterable[Event]) -> None:
         """Apply events of the journal, except fetches.
 
-        :raises JournalError: this program does not know what an event says
+        :raises ArchiveError: this program does not know an event's kind
         """
         with wrap_sqlite_errors(self._path), self._db.atomic():
             for event in events:

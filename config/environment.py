@@ -65,18 +65,18 @@ def address_variable(alert: str) -> str:
 
 
 def _typed(text: str, section: str, key: str) -> object:
-    """Return `text` as the setting's type, or as it is if that fails: the model refuses it then."""
-    wanted = SECTIONS[section].model_fields[key].annotation
+    """Return `text` converted to the setting's type; unchanged if that fails, so that the model reports it."""
+    annotation = SECTIONS[section].model_fields[key].annotation
     try:
-        if wanted is float:
+        if annotation is float:
             return float(text)
-        if wanted is int:
+        if annotation is int:
             return int(text)
     except ValueError:
         return text
-    if wanted is bool:
+    if annotation is bool:
         return _TRUTH.get(text.strip().lower(), text)
-    if get_origin(wanted) is tuple:
+    if get_origin(annotation) is tuple:
         return [part.strip() for part in text.split(",")] if text.strip() else []
     return text
 

@@ -42,7 +42,7 @@ class ClockWatch:
         self._last_monotonic = monotonic()
 
     def jump(self) -> timedelta:
-        """Return how far the clock was set forward since the last call, or back if negative; zero below :data:`MIN_JUMP`."""
+        """Return how far the clock was set forward since the last call (negative: back); zero below MIN_JUMP."""
         now = self._clock.now()
         monotonic = self._monotonic()
         passed = timedelta(seconds=(monotonic - self._last_monotonic) * self._clock.speed)

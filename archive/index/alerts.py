@@ -1,4 +1,4 @@
-"""How far each alert is sent. The journal does not have it: ``rebuild`` carries it over."""
+"""The progress of each alert. It is not in the journal; ``rebuild`` carries it over."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INSERT = """
     ON CONFLICT (name, address) DO UPDATE
         SET query = excluded.query, position = excluded.position, attempts = 0, due = NULL, failure = NULL
         WHERE alerts.query != excluded.query OR alerts.position > excluded.position
-"""  # a position after the last version is that of another index
+"""  # a position after the last version comes from another index
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class AlertIndex(IndexPart):
     def sync(self, alerts: Mapping[str, tuple[str, int]]) -> None:
         """Make the table match the configured alerts: add new ones, delete removed ones.
 
-        An alert that is new or has another query begins with the next version that comes in.
+        An alert that is new or has another query starts with the next version that is added.
 
         :param alerts: name -> query and number of addresses. With 0 addresses the alert's rows stay as they are:
             another process may know its addresses.
@@ -49,12 +49,12 @@ class AlertIndex(IndexPart):
             for address in range(1, addresses + 1)
         ]
         unknown_addresses = {name for name, (_, addresses) in alerts.items() if not addresses}
-        wanted = {(row["name"], row["address"]) for row in rows}
+        configured = {(row["name"], row["address"]) for row in rows}
         with self._transaction():
-            for known in self.all():
-                if (known.alert, known.address) not in wanted and known.alert not in unknown_addresses:
+            for stored in self.all():
+                if (stored.alert, stored.address) not in configured and stored.alert not in unknown_addresses:
                     self._db.execute(
-                        "DELETE FROM alerts WHERE name = ? AND address = ?", [known.alert, known.address]
+                        "DELETE FROM alerts WHERE name = ? AND address = ?", [stored.alert, stored.address]
                     )
             for row in rows:
                 self._db.execute(_INSERT, row)

@@ -1,4 +1,4 @@
-"""Maps rows of the index to records, and records to rows. Pure."""
+"""Map rows of the index to records, and records to rows. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carries rows that the journal cannot reproduce from the old index into the rebuilt one."""
+"""Carry rows that the journal cannot reproduce from the old index into the rebuilt one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FEED_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 # Articles archived, at least at times, with raw = "none": entries with a fetch that has no position in the journal,
 # or with a version and no first fetch (archived by a version without observations). The journal lacks a part of their
-# fetches, and its later fetches of them mean something else without that part, as each is compared with the state
+# fetches, and the later ones would be decided differently without that part, because each is compared with the state
 # before it (D80).
 UNPROVEN_SQL = """
     SELECT docid FROM old.entries AS e
@@ -54,7 +54,7 @@ class UnprovenRows:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether the index at ``path`` exists and passes SQLite's quick check.
+    """Return True if the index at ``path`` exists and passes SQLite's quick check.
 
     :raises ArchiveError: the check cannot run, for example because another program holds a lock on the index
     """
@@ -85,7 +85,7 @@ def lost_fetches(old: Path, new: Path, exclude: Collection[str] = ()) -> dict[st
 
 
 def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows | None:
-    """Find what only the old index has.
+    """Find the articles and positions that only the old index has.
 
     :param lost: docids of articles with fetches that the journal has lost
     :return: None if there is no readable old index

@@ -41,7 +41,7 @@ def warc_files(folder: Path) -> list[Path]:
 
 
 class WarcWriter:
-    """Appends groups to the newest file of a folder. Makes the folder if there is none.
+    """Appends groups to the newest file of a folder. Creates the folder if there is none.
 
     Opening reads only the end of the newest file. An incomplete record at its end, left by a crash, is cut off. A
     file that is damaged before its end, or is shorter than ``last_known`` says, is not changed: a new file follows.
@@ -227,11 +227,11 @@ def read_at(folder: Path, place: JournalPosition) -> Group | None:
     path = folder / place.file
     if not path.is_file():
         return None
-    return next((group for found, group in read_file(path, place.offset, place.offset + 1) if found == place), None)
+    return next((group for at, group in read_file(path, place.offset, place.offset + 1) if at == place), None)
 
 
 def original_at(folder: Path, place: JournalPosition, name: str) -> Original | None:
-    """The response at a position, for a ``revisit`` record; None if it is not there or has another body.
+    """The response at a position, for a ``revisit`` record; None if there is none or it has another body.
 
     :param name: the body's digest
     """
@@ -264,7 +264,7 @@ def _response_at(folder: Path, place: JournalPosition, name: str) -> tuple[bytes
 
 
 def _full_response(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> RawResponse | None:
-    """The response with its body, for a ``revisit`` that of the original; None if the original cannot be read."""
+    """The response with its body, a ``revisit`` with that of its original; None if the original cannot be read."""
     raw, original_place = response_of(request, headers, block)
     if original_place is None:
         return raw
