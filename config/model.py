@@ -55,7 +55,7 @@ FeedKind = Literal["roll", "live", "column", "usstock", "rss"]
 
 
 class ArchiveSettings(BaseModel):
-    """Where articles go and what their files look like."""
+    """The archive's folder and the format of its files."""
 
     model_config = CHECKED
 

@@ -21,7 +21,7 @@ WriteFiles = Callable[[Sequence[Post]], None]
 
 @dataclass(slots=True)
 class ParsedFetch:
-    """A fetch, what its response says, and the decision once it is made."""
+    """A fetch, its parsed response, and the decision once it is made."""
 
     fetch: Fetch
     parsed: Article | Failure

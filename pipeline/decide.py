@@ -25,7 +25,7 @@ NO_TEXT = "its text is gone: the page is there, and empty"
 def decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None, digest: str | None) -> Decision:
     """Return the decision about an article after a fetch.
 
-    :param parsed: what the response says
+    :param parsed: the parsed response, or why there is none
     :param state: the article in the index; None when it has no version
     :param digest: of the response body
     """

@@ -40,7 +40,7 @@ BATCH_SIZE = 400
 
 @dataclass(slots=True)
 class RebuildResult:
-    """What a rebuild did, or would do in a dry run."""
+    """Result of a rebuild; of a dry run, what a rebuild would do."""
 
     events: int = 0  # records of the journal
     articles: int = 0  # article versions written
@@ -168,7 +168,7 @@ def _build(
             replay(journal, store, tree, result)
         lost_docids = lost_fetches(old, new, unproven_rows.docids) if unproven_rows else {}
         carry_over_manifests(old, new)
-        adopt(root, store)  # the journal does not say which day's manifest covers a version
+        adopt(root, store)  # the journal does not have the manifest of a version
         result.taken_over = carry_over_rows(old, new, lost)
         store.search.add_missing()
         with store.bulk_write():
@@ -226,7 +226,7 @@ def is_within(parsed: ParsedEvent, positions: Mapping[str, JournalPosition]) -> 
     """
     event = parsed.event
     end = positions.get(FETCHES if event.fetch else OTHERS)
-    return end is not None and order(event.place) <= order(end)
+    return end is not None and order(event.position) <= order(end)
 
 
 def _docid(parsed: ParsedEvent) -> str:
@@ -242,7 +242,7 @@ def _commit(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None
             result.articles += len(posts)
 
     fetches = [
-        ParsedFetch(each.event.fetch, each.parsed, each.digest, each.event.place)
+        ParsedFetch(each.event.fetch, each.parsed, each.digest, each.event.position)
         for each in batch
         if each.event.fetch and each.parsed
     ]

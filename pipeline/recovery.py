@@ -44,7 +44,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
 
 def _is_unapplied(event: Event, done: Mapping[str, JournalPosition]) -> bool:
     position = done.get(FETCHES if event.fetch else OTHERS)
-    return position is None or order(event.place) > order(position)
+    return position is None or order(event.position) > order(position)
 
 
 def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
@@ -77,4 +77,4 @@ def _apply(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
 
 def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:
     body_digest = digest(fetch.response.body) if fetch.response else None
-    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body_digest, event.place)
+    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body_digest, event.position)

@@ -44,7 +44,7 @@ class WriteItem:
 
 @dataclass(frozen=True, slots=True)
 class WriterCallbacks:
-    """What the writer calls."""
+    """Callbacks of the writer."""
 
     on_written: Callable[[Sequence[WriteItem]], None]  # each batch that is on disk
     on_crash: Callable[[BaseException], None]  # an error that stops the writer

@@ -21,7 +21,7 @@ _INSERT = """
 
 @dataclass(frozen=True, slots=True)
 class AlertProgress:
-    """How far an alert is sent to one of its addresses."""
+    """The progress of an alert at one of its addresses."""
 
     alert: str  # its name
     address: int  # which of the alert's, from 1
@@ -60,12 +60,12 @@ class AlertIndex(IndexPart):
                 self._db.execute(_INSERT, row)
 
     def all(self) -> list[AlertProgress]:
-        """Return how far each alert is sent, by name and address."""
+        """Return the progress of each alert, by name and address."""
         rows = self._rows("SELECT * FROM alerts ORDER BY name, address")
         return [_progress(row) for row in rows]
 
     def record(self, progress: Iterable[AlertProgress]) -> None:
-        """Record how far alerts are sent; an alert that was deleted meanwhile is ignored."""
+        """Record the progress of alerts; an alert that was deleted meanwhile is ignored."""
         with self._transaction():
             self._db.conn.executemany(
                 """UPDATE alerts SET position = ?, sent = ?, attempts = ?, due = ?, failure = ?

@@ -87,7 +87,7 @@ class ArticleIndex(IndexPart):
     def due_rechecks(
         self, host: str, limit: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
     ) -> list[PendingEntry]:
-        """Return articles of a host to recheck: those that a list says have changed first, then the newest first.
+        """Return articles of a host to recheck: those changed in a listing first, then the newest first.
 
         :param limit: the maximum number of articles
         :param in_flight: docids to leave out
@@ -251,7 +251,7 @@ def _has_other_rule(article: Article, revision: Revision) -> bool:
 
 
 def _listed(fetch: Fetch) -> dict[str, Any]:
-    """Return what listings said when a fetch began, for :data:`archive.index.statements.STILL_CHANGED`."""
+    """Return the listed fields when a fetch began, for :data:`archive.index.statements.STILL_CHANGED`."""
     entry = fetch.pending.entry
     return {
         "content": entry.content,

@@ -1,4 +1,4 @@
-"""Entries: what listings say of articles, the feeds that they belong to, and the queue of those to be fetched.
+"""Entries: articles as listings describe them, their feeds, and the queue of articles to fetch.
 
 Most entries that a poll reads are known. Only new and changed ones are written, so that a poll without changes costs
 nearly nothing, whatever the size of the archive.
@@ -94,7 +94,7 @@ class EntryIndex(IndexPart):
         *,
         moved: Collection[str] | None = None,
     ) -> EntryChanges:
-        """Write what a feed's listing says of articles. The caller begins the transaction.
+        """Write the entries of a feed's listing. The caller begins the transaction.
 
         :param failures: of the items that could not be parsed: a parked row for each, unless it is known
         :param hosts: docid -> host that the entry is to be fetched from

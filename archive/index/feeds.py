@@ -1,4 +1,4 @@
-"""How far each feed's list was read: polls, spans that are complete, gaps, arrival rates."""
+"""State of each feed's list: polls, complete spans, gaps, arrival rates."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class FeedIndex(IndexPart):
         return gap
 
     def record_backfill_page(self, page: BackfillPage, filing: Filing) -> None:
-        """Record how far a backfill has read; close the gaps it has filled. The caller begins the transaction."""
+        """Record the span that a backfill has read; close filled gaps. The caller begins the transaction."""
         newest = max((entry.published for entry in page.entries if entry.published), default=None)
         self._db.execute(
             statements.UPSERT_BACKFILLED_FEED,
@@ -235,12 +235,12 @@ class FeedIndex(IndexPart):
     # Snapshots
 
     def log_snapshot(self, now: datetime) -> None:
-        """Write a snapshot of how far all lists were read to the journal."""
+        """Write a snapshot of the state of all lists to the journal."""
         with self._transaction():
             self._log.note(EventKind.LEDGER, now, dump_ledger(self.snapshot()))
 
     def snapshot(self) -> dict[str, list[list[Any]]]:
-        """Return the tables that say how far lists were read: table -> its column names, then its rows."""
+        """Return the tables with the state of all lists: table -> its column names, then its rows."""
         return {table: self._dump_table(table) for table in LEDGER_TABLES}
 
     def _dump_table(self, table: str) -> list[list[Any]]:

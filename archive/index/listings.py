@@ -57,7 +57,7 @@ class ListingIndex(IndexPart):
     def commit_backfill_page(
         self, page: BackfillPage, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
     ) -> ListingResult:
-        """Write the entries of a page of a backfill, and how far the backfill has read.
+        """Write the entries of a page of a backfill, and the span that it has read.
 
         The entries do not become known entries: between them and the newest articles there may be others that were
         not read. The other parameters and the result are those of :meth:`commit_poll`.

@@ -1,4 +1,4 @@
-"""What the attributes of a Store have in common: the database, reads and transactions."""
+"""Base class of the attributes of a Store: the database, reads and transactions."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def without(spans: Iterable[Span], cut: Span) -> list[Span]:
-    """Return what is left of spans when the inside of ``cut`` is removed, the earliest first."""
+    """Return spans without the inside of ``cut``, the earliest first."""
     left = []
     for span in spans:
         if span.end < cut.start or span.start > cut.end:

@@ -20,7 +20,7 @@ _ARTICLE_TABLES = (
 _SERIAL_TABLES = ("changes", "observations", "gaps", "searchable")
 # Computed from the versions, and so not copied.
 _DERIVED_TABLES = ("searchable",)
-# How far lists were read. The old index is never older than the journal's last record of it (D48).
+# The state of lists. The old index is never older than the journal's last record of it (D48).
 _FEED_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 # Articles archived, at least at times, with raw = "none": entries with a fetch that has no position in the journal,
@@ -103,7 +103,7 @@ def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows |
 
 
 def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:
-    """Copy what the journal cannot reproduce: articles archived without it, and how far lists were read.
+    """Copy what the journal cannot reproduce: articles archived without it, and the state of lists.
 
     :param new: the index to which the journal was applied: to the positions at which it is applied in the old index,
         without the fetches of :func:`unproven` articles; if there are none of these, the whole journal
@@ -163,7 +163,7 @@ def carry_over_alerts(old: Path, new: Path) -> None:
     """Copy the position of each alert: up to which version matches were sent. All versions must be searchable.
 
     Versions may have other numbers in the new index, so each position moves to just before the first version that was
-    not sent yet. Versions after it that were sent already are sent again, so that none is left out.
+    not sent yet. Versions after it that were sent already are sent again, so that none is skipped.
     """
     with attached(old, new) as connection:
         if connection is None or not columns_of(connection, "alerts", schema="old"):

@@ -111,7 +111,7 @@ def _rows_sql(schema: str, table: str, columns: list[str], where: str = "TRUE") 
 
 
 def _describe(old: list[tuple[object, ...]], new: list[tuple[object, ...]], columns: list[str]) -> str:
-    """How the rows of one key differ, as text for people."""
+    """Return the difference between the rows with one key, as text for people."""
     if not new:
         return "the raw pages do not have this row"
     if not old:

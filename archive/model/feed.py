@@ -106,7 +106,7 @@ class BackfillPage:
 
 @dataclass(frozen=True, slots=True)
 class ListingChange:
-    """A change in what a listing says of an article."""
+    """A change of an article's title or mtime in a listing."""
 
     docid: str
     seen: datetime  # when the listing was read
@@ -117,7 +117,7 @@ class ListingChange:
 
 @dataclass(frozen=True, slots=True)
 class ListingResult:
-    """What a poll or a backfill page changed in the index."""
+    """The changes of the index after a poll or a backfill page."""
 
     new: int  # entries not known before
     broken: int  # items that cannot be parsed and were not known before
@@ -127,7 +127,7 @@ class ListingResult:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRate:
-    """How many articles a feed publishes in each hour of the week, as learned so far.
+    """The number of articles that a feed publishes in each hour of the week, as learned so far.
 
     Slot n is the hour n of the day in China on weekdays (0-23), or the hour n - 24 at weekends (24-47). Both tuples
     have 48 numbers; old observations fade.

@@ -70,7 +70,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a fetch changes in the archive."""
+    """The changes of the archive after a fetch."""
 
     fetch: Fetch
     outcome: Outcome
@@ -98,7 +98,7 @@ class Observation:
     evidence: str | None  # reason of GONE and FAILED
     returned: bool  # the article was gone before, and is back
     status: int | None  # the HTTP status; None: no response, or none was needed
-    place: JournalPosition | None  # of its journal record; None: no journal is kept
+    position: JournalPosition | None  # of its journal record; None: no journal is kept
     digest: str | None  # of the body as sent, "sha1:..." as in the WARC; None: no response
 
 

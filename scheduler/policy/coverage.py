@@ -37,7 +37,7 @@ class CoverageState:
 
     @property
     def known(self) -> timedelta:
-        """How much of the span is known to be complete."""
+        """Time in the span that is known to be complete."""
         return self.length - sum((gap.end - gap.start for gap in self.open), _NOTHING)
 
     @property

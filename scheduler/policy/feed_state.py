@@ -12,7 +12,7 @@ from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Gap, HostBackoff
 from scheduler.policy.intervals import Silence, find_silence
 
-# Without a poll for this long the state is stale, whatever the list does. Users who crawl by hand may skip a weekend.
+# Without a poll for this long the state is stale. Users who crawl by hand may skip a weekend.
 MAX_POLL_AGE = timedelta(days=3)
 
 _RETRIED = "the daemon polls it again, finarchive crawl does so at once"
