@@ -149,7 +149,7 @@ class ArticleIndex(IndexPart):
         self, decision: Decision, position: JournalPosition | None, state: ArticleState | None
     ) -> None:
         fetch = decision.fetch
-        seen = decision.article is not None
+        has_article = decision.article is not None
         number = decision.revision.number if decision.revision else state.revision.number if state else 0
         self._db.execute(
             statements.INSERT_OBSERVATION,
@@ -159,7 +159,7 @@ class ArticleIndex(IndexPart):
                 "outcome": decision.outcome,
                 "revision": number,
                 "again": int(state is not None),
-                "returned": int(seen and state is not None and state.gone is not None),
+                "returned": int(has_article and state is not None and state.gone is not None),
                 "given_up": int(state is None and decision.revision is None and decision.due is None),
                 "kind": decision.kind,
                 "evidence": decision.evidence or None,

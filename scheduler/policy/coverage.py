@@ -92,13 +92,13 @@ def coverage(
     result = []
     for feed in feeds:
         open_gaps = [Span(gap.start, gap.end) for gap in gaps if gap.feed == feed]
-        known = merged(spans.get(feed, ()))
-        begin = min((span.start for span in [*known, *open_gaps]), default=None)
+        complete = merged(spans.get(feed, ()))
+        begin = min((span.start for span in [*complete, *open_gaps]), default=None)
         for gap in open_gaps:
-            known = without(known, gap)
+            complete = without(complete, gap)
         for day, span in day_spans.items():
             # An empty gap is a span that has not begun.
-            open_spans = tuple(gap for gap in uncovered(span, known) if gap.start < gap.end)
+            open_spans = tuple(gap for gap in uncovered(span, complete) if gap.start < gap.end)
             result.append(FeedDay(feed, day, CoverageState(span, open_spans, begin)))
     return result
 
