@@ -30,14 +30,14 @@ class Archive:
 
     def __init__(self, root: Path, command: str, now: datetime, *, raw: bool = True) -> None:
         self.root = root.absolute()
-        self._aside = unfinished_path(self.root)
+        self._unfinished = unfinished_path(self.root)
         self._journal: Journal | None = None
         self._now = now
         with atomic.wrap_os_errors(self.root):
-            self._aside.mkdir(parents=True, exist_ok=True)
+            self._unfinished.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(lock_path(self.root), command, now)
         try:
-            atomic.clear(self._aside)
+            atomic.clear(self._unfinished)
             self.store = Store.open(index_path(self.root))
         except BaseException:
             self._lock.release()
@@ -67,11 +67,11 @@ class Archive:
         return list(self._journal.append_fetches(fetches, bodies))
 
     def write_posts(self, posts: Sequence[Post]) -> None:
-        """Write the files of articles, and move the files that they replace into the history.
+        """Write the files of articles; files that they replace move into the history.
 
         :raises ArchiveError: a file could not be written
         """
-        atomic.write_posts(self.root, self._aside, posts)
+        atomic.write_posts(self.root, self._unfinished, posts)
 
     def write_images(self, images: Mapping[PurePosixPath, bytes]) -> None:
         """Write image files.
@@ -80,13 +80,13 @@ class Archive:
         :raises ArchiveError: a file could not be written
         """
         posts = [Post(path, data) for path, data in images.items()]
-        atomic.write_posts(self.root, self._aside, posts)
+        atomic.write_posts(self.root, self._unfinished, posts)
 
     def close(self) -> None:
         """Close the index and the journal, and release the lock."""
         try:
             if self._journal:
-                with suppress(ArchiveError):  # a full disk, a locked index: the next polls do it again
+                with suppress(ArchiveError):  # a full disk or a locked index: the next polls record it again
                     self.store.feeds.log_snapshot(self._now)
                 self._journal.close()
         finally:

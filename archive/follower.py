@@ -1,4 +1,4 @@
-"""Follows an index that another process writes, and that ``rebuild`` may replace by another file."""
+"""Follow an index that another process writes, and that ``rebuild`` may replace with another file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from archive.query.parser import Query
 from archive.search.changefeed import Changefeed
 from archive.store import Store
 
-BATCH = 100  # articles that are read at once: their texts are in memory at the same time
+BATCH_SIZE = 100  # articles read at once; their texts are in memory at the same time
 
 
 class Follower:
-    """Yields every article that comes into an index, once, in the order of the commits.
+    """Yields every article that is added to an index, once, in the order of the commits.
 
     :param path: of the index; it need not exist yet
     :param query: only articles that match it
@@ -33,13 +33,13 @@ class Follower:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is no index to follow yet."""
+        """True while there is no index to follow."""
         return self._store is None
 
     def begin(self, limit: int) -> list[Change]:
-        """Open the index, and skip what it holds now.
+        """Open the index, and skip the changes that it has now.
 
-        :return: the last changes of those, at most ``limit``; none if there is no index yet: all in it will be new
+        :return: the last of these changes, at most ``limit``; none if there is no index yet: then all will be new
         :raises ArchiveError: it cannot be read
         """
         self._store = self._open()
@@ -100,12 +100,12 @@ class Follower:
             self._version = version
 
     def _read(self, changefeed: Changefeed, after: int, upto: int) -> Iterator[Change]:
-        while changes := changefeed.between(self._query, after, upto, BATCH, every=self._every):
+        while changes := changefeed.between(self._query, after, upto, BATCH_SIZE, every=self._every):
             yield from changes
             after = changes[-1].position
 
     def _missing_changes(self, old: Changefeed, new: Changefeed) -> Iterator[Change]:
-        """Yield what the old index did not have: the new one may give the same versions other positions."""
+        """Yield the versions that the old index lacks. The same versions may have other positions in the new one."""
         self._position = new.last_position()
         missing = sorted(each for each in _missing(old.keys(), new.keys()) if each <= self._position)
         # Runs of consecutive positions: position minus place in the list is the same within a run.
@@ -116,7 +116,7 @@ class Follower:
 
 
 def _missing(old: Iterable[tuple[str, int, int]], new: Iterable[tuple[str, int, int]]) -> Iterator[int]:
-    """Yield the positions of the versions in ``new`` that ``old`` has not; both are sorted by docid and number."""
+    """Yield the positions of the versions in ``new`` that ``old`` lacks; both are sorted by docid and number."""
     remaining = iter(old)
     at = next(remaining, None)
     for docid, number, position in new:

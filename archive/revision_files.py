@@ -1,4 +1,4 @@
-"""Reads the files of versions, and checks them against their sha256."""
+"""Read the files of versions, and check them against their sha256."""
 
 from __future__ import annotations
 

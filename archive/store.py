@@ -34,11 +34,11 @@ class Store:
     Every public method of the store and of its attributes that writes is one transaction, unless its docstring says
     that the caller begins the transaction. All raise an ArchiveError that names the index and says what to do.
 
-    ``feeds``: how far each feed's list was read, gaps, arrival rates. ``listings``: the results of polls and
+    ``feeds``: polls, spans, gaps and arrival rates of feeds. ``listings``: the results of polls and
     backfills. ``entries``: articles to fetch for the first time. ``articles``: fetches and versions of articles.
     ``images``: the image queue and the stored images. ``queues``: entries and images together. ``backoffs``: hosts
-    that are backed off. ``manifests``: what each manifest covers. ``alerts``: how far each alert is sent. ``log``:
-    writes changes to the journal. ``search``: finds articles by their words. ``history``: what was known at a time.
+    that are backed off. ``manifests``: what each manifest covers. ``alerts``: the progress of alerts. ``log``:
+    writes changes to the journal. ``search``: finds articles by their words. ``history``: articles as of a time.
     ``changefeed``: versions in the order of their commits. ``stats``: counts of articles.
     """
 
@@ -91,12 +91,12 @@ class Store:
     def apply(self, events: Iterable[Event]) -> None:
         """Apply events of the journal, except fetches.
 
-        :raises JournalError: this program does not know what an event says
+        :raises ArchiveError: this program does not know an event's kind
         """
         with wrap_sqlite_errors(self._path), self._db.atomic():
             for event in events:
                 replay(event, self._db, self.entries, self.feeds)
-                self.log.mark(OTHERS, event.place)
+                self.log.mark(OTHERS, event.position)
 
     def damage(self) -> str | None:
         """Run SQLite's quick check; return the first problem that it reports, or None."""

@@ -66,7 +66,7 @@ def run_crawl(
     began = time.monotonic()
     with progress_bar(len(feeds), quiet=context.is_quiet) as on_change:
         result = prefer_daemon(
-            lambda: CrawlResult.from_whole(send_to_daemon(context, request, on_change)),
+            lambda: CrawlResult.from_document(send_to_daemon(context, request, on_change)),
             in_process,
         )
     if as_json:

@@ -13,7 +13,7 @@ ACCEPTED = 'a text of whole numbers with the units d, h, m and s, such as "90s",
 
 
 def parse_duration(value: object) -> timedelta:
-    """Return the timedelta of a text such as "1h30m"; a timedelta is returned as it is.
+    """Return the timedelta of a text such as "1h30m"; a timedelta is returned unchanged.
 
     Numbers are refused, because a reader of `every = 5` cannot tell seconds from minutes.
 

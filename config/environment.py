@@ -27,7 +27,7 @@ class Overrides:
 
 
 def variables() -> dict[str, tuple[str, str]]:
-    """Return all known variables with the (section, key) that each sets. The first spelling is the documented one."""
+    """Return all valid variables, each with the (section, key) that it sets. The first spelling is documented."""
     return {
         f"{PREFIX}{section.upper()}{joint}{key.upper()}": (section, key)
         for section, model in SECTIONS.items()
@@ -38,7 +38,7 @@ def variables() -> dict[str, tuple[str, str]]:
 
 def read_environment(env: Mapping[str, str]) -> Overrides:
     """Read all variables that start with FINARCHIVE_. An unknown one is a mistake, so that typos are found."""
-    known = variables()
+    valid_names = variables()
     values: dict[tuple[str, str], object] = {}
     names: dict[tuple[str, str], str] = {}
     mistakes: list[Mistake] = []
@@ -46,11 +46,11 @@ def read_environment(env: Mapping[str, str]) -> Overrides:
     for name in sorted(env):
         if not name.startswith(PREFIX) or name == FILE_VARIABLE:
             continue
-        setting = known.get(name)
+        setting = valid_names.get(name)
         if _ADDRESSES.fullmatch(name):
             addresses[name] = env[name].split()
         elif setting is None:
-            mistakes.append(Mistake(name, None, "", f"unknown variable; {_advice(name, list(known))}"))
+            mistakes.append(Mistake(name, None, "", f"unknown variable; {_advice(name, list(valid_names))}"))
         elif setting in names:
             mistakes.append(Mistake(name, None, "", f"sets the same as {names[setting]}: leave one of them out"))
         else:
@@ -65,22 +65,22 @@ def address_variable(alert: str) -> str:
 
 
 def _typed(text: str, section: str, key: str) -> object:
-    """Return `text` as the setting's type, or as it is if that fails: the model refuses it then."""
-    wanted = SECTIONS[section].model_fields[key].annotation
+    """Return `text` converted to the setting's type; unchanged if that fails, so that the model reports it."""
+    annotation = SECTIONS[section].model_fields[key].annotation
     try:
-        if wanted is float:
+        if annotation is float:
             return float(text)
-        if wanted is int:
+        if annotation is int:
             return int(text)
     except ValueError:
         return text
-    if wanted is bool:
+    if annotation is bool:
         return _TRUTH.get(text.strip().lower(), text)
-    if get_origin(wanted) is tuple:
+    if get_origin(annotation) is tuple:
         return [part.strip() for part in text.split(",")] if text.strip() else []
     return text
 
 
-def _advice(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.upper(), [*known, FILE_VARIABLE], n=1, cutoff=0.75)
+def _advice(name: str, valid_names: list[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), [*valid_names, FILE_VARIABLE], n=1, cutoff=0.75)
     return f"did you mean {near[0]}?" if near else f"names are {PREFIX}<SECTION>_<KEY>, see docs/configuration.md"

@@ -85,7 +85,7 @@ def describe(error: ErrorDetails) -> str:
     given = shown(error["input"])
     typed = f"the text {given}" if isinstance(error["input"], str) else given  # to distinguish "1" from 1
     if CONFIDENTIAL_KEY in error["loc"]:
-        given = typed = "what is there"
+        given = typed = "the given value"
     return wording.format(given=given, typed=typed, owner=str(error["loc"][0]).removesuffix("s"), **context)
 
 

@@ -37,11 +37,11 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: 
     if not named and env.get(FILE_VARIABLE):
         named = [(Path(env[FILE_VARIABLE]), f"${FILE_VARIABLE}")]
     for path, origin in named:
-        if not _is_there(cwd / path):
+        if not _exists(cwd / path):
             message = f"does not exist, but {origin} names it; correct the name or create the file"
             raise ConfigError([Mistake(str(path), None, "", message)])
         return cwd / path
-    return next((path for path in (cwd / LOCAL_NAME, system_file) if _is_there(path)), None)
+    return next((path for path in (cwd / LOCAL_NAME, system_file) if _exists(path)), None)
 
 
 def load(
@@ -84,7 +84,7 @@ def load(
 
 
 def builtin_feeds() -> tuple[Feed, ...]:
-    """Return the feeds of a configuration without [[feeds]], in the order in which they claim articles."""
+    """Return the feeds of a configuration without [[feeds]]; an article is filed under the first that has it."""
     return tuple(Feed.model_validate(feed) for feed in tomllib.loads(_packaged("feeds.toml"))["feeds"])
 
 
@@ -97,9 +97,11 @@ def _packaged(name: str) -> str:
     return resources.files("config").joinpath(name).read_text(encoding="utf-8")
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
-        return path.exists() or path.is_symlink()  # a dangling link is a mistake, not an absence
+        return (
+            path.exists() or path.is_symlink()
+        )  # a dangling link counts as existing, so that reading it reports the mistake
     except OSError:  # it may exist in a folder without permission: reading it raises the error
         return True
 
@@ -138,7 +140,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
 
 
 def _table_mistakes(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Yield mistakes of arrays of tables as a whole. The model reports them only when each single table is valid."""
+    """Yield mistakes of whole arrays of tables, which the model reports only if each single table is valid."""
     if document.get("feeds") == []:
         yield ("feeds",), "names no feed; leave it out to get the built-in feeds"
     for table, (_, key) in TABLES.items():

@@ -55,7 +55,7 @@ FeedKind = Literal["roll", "live", "column", "usstock", "rss"]
 
 
 class ArchiveSettings(BaseModel):
-    """Where articles go and what their files look like."""
+    """The archive's folder and the format of its files."""
 
     model_config = CHECKED
 
@@ -94,10 +94,10 @@ class ScheduleSettings(BaseModel):
 
     model_config = CHECKED
 
-    # Declared before `every`, because each field is checked against those above it. Below a minute, polls cost more
-    # than they find: items enter a list up to eight minutes after the time they show.
+    # Declared before `every`, because each field is checked against those above it. Polls more often than once a
+    # minute are not worth their cost: items enter a list up to eight minutes after the time they show.
     min: Interval = timedelta(minutes=1)
-    # A busy hour has 50 articles, which is one page. Polling less often needs as many requests, only later.
+    # A busy hour has 50 articles, which is one page. Polling less often would need as many requests, only later.
     max: Interval = HOUR
     every: Interval = timedelta(minutes=5)  # a busy list has about four new items in it, far less than a page
     # Ages at which an archived article is fetched again: most corrections come at once, deletions in days.
@@ -111,7 +111,7 @@ class ScheduleSettings(BaseModel):
 
     @field_validator("max", "every")
     @classmethod
-    def _ordered(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+    def _within_bounds(cls, value: timedelta, info: ValidationInfo) -> timedelta:
         minimum, maximum = info.data.get("min"), info.data.get("max")
         if minimum is not None and value < minimum:
             raise _disorder(info.field_name, value, "at least", "min", minimum)
@@ -166,14 +166,14 @@ class Feed(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _roll_has_one_endpoint(cls, data: Any) -> Any:
+    def _default_endpoint(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("kind") == "roll":
             return {"endpoint": ROLL_ENDPOINT, **data}
         return data
 
     @field_validator("endpoint")
     @classmethod
-    def _on_the_web(cls, value: str, info: ValidationInfo) -> str:
+    def _web_address(cls, value: str, info: ValidationInfo) -> str:
         if not value and "kind" not in info.data:
             return value  # the kind decides if one is needed, and its mistake is reported already
         if not value:
@@ -197,10 +197,10 @@ class Feed(BaseModel):
 
     @field_validator("cron", mode="before")
     @classmethod
-    def _one_way_of_timing(cls, value: object, info: ValidationInfo) -> object:
+    def _every_or_cron(cls, value: object, info: ValidationInfo) -> object:
         # An invalid `every` is not in the data, although it was written.
         if value is not None and info.data.get("every", value) is not None:
-            raise ValueError("cannot stand beside every: choose one, and leave the other out")
+            raise ValueError("cannot be combined with every: leave one of them out")
         return value
 
     @property
@@ -234,7 +234,7 @@ class Alert(BaseModel):
 
     @field_validator("query")
     @classmethod
-    def _understood(cls, value: str, info: ValidationInfo) -> str:
+    def _valid_query(cls, value: str, info: ValidationInfo) -> str:
         check: Callable[[str], None] | None = (info.context or {}).get("check_query")
         if check:
             check(value)
@@ -256,7 +256,7 @@ class Settings(BaseModel):
 
     @field_validator("alerts", "feeds")
     @classmethod
-    def _names_once(cls, tables: tuple[Alert | Feed, ...], info: ValidationInfo) -> tuple[Alert | Feed, ...]:
+    def _unique_names(cls, tables: tuple[Alert | Feed, ...], info: ValidationInfo) -> tuple[Alert | Feed, ...]:
         names = [table.id if isinstance(table, Feed) else table.name for table in tables]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             subject = "feed ids" if info.field_name == "feeds" else "names of alerts"

@@ -51,7 +51,7 @@ def _header_text(value: str) -> str:
 def _host_name(value: str) -> str:
     # As in a Host header, but without the port, because a proxy has its own.
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
-        raise ValueError(f'must be a host\'s name in small letters, such as "news.example.org", not {value!r}')
+        raise ValueError(f'must be a host\'s name in lower case, such as "news.example.org", not {value!r}')
     return value
 
 
@@ -66,7 +66,7 @@ def _category(value: str) -> str:
     # A category becomes the name of a folder. An empty name would put its articles one level up.
     valid = (c for c in value if c not in '/\\:*?"<>|' and unicodedata.category(c) != "Cc")
     if not " ".join("".join(valid).split()).strip(". "):
-        raise ValueError(f"must keep a character that a folder's name can have, which {value!r} does not")
+        raise ValueError(f"must have a character that is valid in a folder name, which {value!r} does not")
     return value
 
 

@@ -1,8 +1,8 @@
 """Decide about a batch of fetches and write the result. Live work, recovery and rebuild all commit through here.
 
-The steps, in this order: decide, reserve paths, write files, commit rows. The journal comes before all of them, and
-is the caller's part. A crash between two steps loses nothing: the journal holds the fetch, a reserved path tells the
-next run where the file goes, and a row is committed only after its file is on the disk. See D16 and D43.
+The steps, in this order: decide, reserve paths, write files, commit rows. The caller writes the journal before all of
+them. A crash between two steps loses nothing: the journal has the fetch, a reserved path tells the next run where the
+file goes, and a row is committed only after its file is on the disk. See D16 and D43.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ WriteFiles = Callable[[Sequence[Post]], None]
 
 @dataclass(slots=True)
 class ParsedFetch:
-    """A fetch, what its response says, and the decision once it is made."""
+    """A fetch, its parsed response, and the decision once it is made."""
 
     fetch: Fetch
     parsed: Article | Failure
     digest: str | None  # of the response body; None: there was no response
     position: JournalPosition | None  # of its journal record; None: no journal is kept
-    decision: Decision | None = None  # kept when a commit fails, so that the retry does not decide again
+    decision: Decision | None = None  # kept after a failed commit, so that the retry does not decide again
 
     @property
     def docid(self) -> str:
@@ -80,7 +80,7 @@ def commit_batch(
     """Run all steps of a :class:`CommitBatch`.
 
     :param write: puts files on the disk
-    :param reserve_paths: False where the files and the index are made aside, and a crash discards both
+    :param reserve_paths: False where files and index are built in a staging folder that a crash discards
     :return: the decisions, in the order of the fetches
     :raises ArchiveError: a file or the index cannot be written
     """

@@ -17,15 +17,15 @@ from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerpr
 from crawler import urls
 from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
-# Per article. Live blogs were seen with dozens; an article with more changes at every load and would fill the disk.
+# Per article. Live blogs have dozens. An article that exceeds this changes at every load and would fill the disk.
 MAX_REVISIONS = 200
 NO_TEXT = "its text is gone: the page is there, and empty"
 
 
 def decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None, digest: str | None) -> Decision:
-    """Return what becomes of an article after a fetch.
+    """Return the decision about an article after a fetch.
 
-    :param parsed: what the response says
+    :param parsed: the parsed response, or why there is none
     :param state: the article in the index; None when it has no version
     :param digest: of the response body
     """

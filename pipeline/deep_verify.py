@@ -1,4 +1,4 @@
-"""Verify an archive's index against its journal: rebuild the index aside and compare rows. Read-only."""
+"""Verify an archive's index against its journal: build an index from the journal and compare rows. Read-only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def verify_deep(
 ) -> tuple[Report, int]:
     """Verify an archive's files, and compare the observed rows of its index with the journal.
 
-    The progress of feeds is not compared: it is no observation, and is in the journal only at the end of a run.
+    The progress of feeds is not compared: it is not observed, and the journal has it only as of the end of a run.
     Records that a crash left unapplied are not expected in the index. See D64.
 
     :param max_body: bytes that a page may decompress to
@@ -37,27 +37,27 @@ def verify_deep(
     :raises ArchiveError: the archive is in use or cannot be read
     """
     root = root.absolute()
-    with staging_folder(root, "verify", now) as aside:
+    with staging_folder(root, "verify", now) as staging:
         report = verify(root)
         if reason := _why_unusable(root, report.problems):
-            return _with(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
-        store = Store.open(aside / "index.db")
+            return _add_problems(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
+        store = Store.open(staging / "index.db")
         try:
             with store.bulk_write():
                 applied, reading = _applied(root), ReparseOptions(max_body, os.cpu_count() or 1, on_progress)
                 journal = read_journal(journal_path(root), reading, lambda damage: None)
                 replay((each for each in journal if is_within(each, applied)), store, None)
             manifests = not any(
-                problem.path.startswith(_inside(root, manifests_path(root))) for problem in report.problems
+                problem.path.startswith(_prefix(root, manifests_path(root))) for problem in report.problems
             )
             if manifests:
                 adopt(root, store)
         finally:
             store.close()
-        found = diff_indexes(index_path(root), aside / "index.db", manifests=manifests)
-        if found is None:
-            return _with(root, report, ["an older finarchive wrote it: any crawl brings it up to date"]), 0
-        return _with(root, report, found.rows), found.unproven
+        diff = diff_indexes(index_path(root), staging / "index.db", manifests=manifests)
+        if diff is None:
+            return _add_problems(root, report, ["an older finarchive wrote it: any crawl brings it up to date"]), 0
+        return _add_problems(root, report, diff.rows), diff.unproven
 
 
 def _why_unusable(root: Path, problems: Sequence[Problem]) -> str | None:
@@ -65,7 +65,7 @@ def _why_unusable(root: Path, problems: Sequence[Problem]) -> str | None:
     folder = journal_path(root)
     if not warc_files(folder):
         return "there are none"
-    if any(problem.path.startswith(_inside(root, folder)) for problem in problems):
+    if any(problem.path.startswith(_prefix(root, folder)) for problem in problems):
         return "they are damaged themselves"
     return None
 
@@ -78,10 +78,10 @@ def _applied(root: Path) -> dict[str, JournalPosition]:
         store.close()
 
 
-def _inside(root: Path, folder: Path) -> str:
+def _prefix(root: Path, folder: Path) -> str:
     return f"{folder.relative_to(root).as_posix()}/"
 
 
-def _with(root: Path, report: Report, details: Sequence[str]) -> Report:
+def _add_problems(root: Path, report: Report, details: Sequence[str]) -> Report:
     name = index_path(root).relative_to(root).as_posix()
     return replace(report, problems=(*report.problems, *(Problem("index", name, detail) for detail in details)))

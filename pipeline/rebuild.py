@@ -40,7 +40,7 @@ BATCH_SIZE = 400
 
 @dataclass(slots=True)
 class RebuildResult:
-    """What a rebuild did, or would do in a dry run."""
+    """Result of a rebuild; of a dry run, what a rebuild would do."""
 
     events: int = 0  # records of the journal
     articles: int = 0  # article versions written
@@ -73,8 +73,10 @@ def rebuild(
     :raises ArchiveError: the journal cannot be read or the disk cannot be written; the archive is unchanged
     """
     root = root.absolute()
-    with staging_folder(root, "rebuild", now) as aside:
-        return _rebuild(root, aside, ReparseOptions(max_body, processes or os.cpu_count() or 1, on_progress), dry_run)
+    with staging_folder(root, "rebuild", now) as staging:
+        return _rebuild(
+            root, staging, ReparseOptions(max_body, processes or os.cpu_count() or 1, on_progress), dry_run
+        )
 
 
 def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[str, str]) -> list[str]:
@@ -86,8 +88,8 @@ def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[st
     :raises ArchiveError: the journal cannot be read or the disk cannot be written
     """
     root = root.absolute()
-    with staging_folder(root, "verify", now) as aside:
-        tree, store = aside / "tree", Store.open(aside / "index.db")
+    with staging_folder(root, "verify", now) as staging:
+        tree, store = staging / "tree", Store.open(staging / "index.db")
         try:
             with store.bulk_write():
                 options = ReparseOptions(max_body, os.cpu_count() or 1, lambda done, total: None)
@@ -99,28 +101,28 @@ def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[st
             for path, sha256 in expected.items()
             if (tree / path).is_file() and sha256_of_file(tree / path) == sha256
         ]
-        place_files(root, tree, restored, stage=True)
+        place_files(root, tree, restored, quarantine=True)
         return restored
 
 
 @contextmanager
 def staging_folder(root: Path, command: str, now: datetime) -> Iterator[Path]:
-    """Lock the archive and yield an empty folder to build in; both end with the block."""
+    """Lock the archive and yield an empty folder to build in. Unlocks and removes the folder at the end."""
     with Lock(lock_path(root), command, now):
-        aside = rebuild_path(root)
-        shutil.rmtree(aside, ignore_errors=True)
-        with atomic.wrap_os_errors(aside):
-            aside.mkdir(parents=True)
+        staging = rebuild_path(root)
+        shutil.rmtree(staging, ignore_errors=True)
+        with atomic.wrap_os_errors(staging):
+            staging.mkdir(parents=True)
         try:
-            yield aside
+            yield staging
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
 
 
-def _rebuild(root: Path, aside: Path, options: ReparseOptions, dry_run: bool) -> RebuildResult:
-    tree, new = StagingTree(root, aside / "tree"), aside / "index.db"
+def _rebuild(root: Path, staging: Path, options: ReparseOptions, dry_run: bool) -> RebuildResult:
+    tree, new = StagingTree(root, staging / "tree"), staging / "index.db"
     # A damaged index is a reason to rebuild: it is treated as missing.
-    old = index_path(root) if is_sound(index_path(root)) else aside / "none.db"
+    old = index_path(root) if is_sound(index_path(root)) else staging / "none.db"
     staged = _build(root, tree, (old, new), options)
     if lost := staged.lost:
         # An incomplete record of an article must not change it: build again without those articles.
@@ -132,9 +134,9 @@ def _rebuild(root: Path, aside: Path, options: ReparseOptions, dry_run: bool) ->
     result.made, result.changed, result.unknown = compare(root, tree.folder)
     if not dry_run:
         # Without an old index, or with a damaged journal, the existing files may be the only copy of something.
-        doubtful = not staged.has_old or bool(result.damaged)
-        place_files(root, tree.folder, [*result.made, *result.changed], stage=doubtful)
-        place_index(root, new, stage=not staged.has_old)
+        keep_replaced = not staged.has_old or bool(result.damaged)
+        place_files(root, tree.folder, [*result.made, *result.changed], quarantine=keep_replaced)
+        place_index(root, new, quarantine=not staged.has_old)
     return result
 
 
@@ -162,11 +164,11 @@ def _build(
         journal = read_journal(journal_path(root), options, result.damaged.append)
         with store.bulk_write():
             if unproven_rows and unproven_rows.docids:
-                journal = _in_both(journal, unproven_rows, later)
+                journal = _applied_events(journal, unproven_rows, later)
             replay(journal, store, tree, result)
-        found = lost_fetches(old, new, unproven_rows.docids) if unproven_rows else {}
+        lost_docids = lost_fetches(old, new, unproven_rows.docids) if unproven_rows else {}
         carry_over_manifests(old, new)
-        adopt(root, store)  # the journal does not say which day's manifest covers a version
+        adopt(root, store)  # the journal does not have the manifest of a version
         result.taken_over = carry_over_rows(old, new, lost)
         store.search.add_missing()
         with store.bulk_write():
@@ -175,10 +177,10 @@ def _build(
         result.rows = index_differences(old, new)
     finally:
         store.close()
-    return _StagedArchive(result, unproven_rows is not None, found)
+    return _StagedArchive(result, unproven_rows is not None, lost_docids)
 
 
-def _in_both(
+def _applied_events(
     journal: Iterable[ParsedEvent], unproven_rows: UnprovenRows, later: MutableSequence[ParsedEvent]
 ) -> Iterator[ParsedEvent]:
     """Yield the events that the old index has applied, except fetches of articles whose rows are carried over.
@@ -224,7 +226,7 @@ def is_within(parsed: ParsedEvent, positions: Mapping[str, JournalPosition]) -> 
     """
     event = parsed.event
     end = positions.get(FETCHES if event.fetch else OTHERS)
-    return end is not None and order(event.place) <= order(end)
+    return end is not None and order(event.position) <= order(end)
 
 
 def _docid(parsed: ParsedEvent) -> str:
@@ -240,7 +242,7 @@ def _commit(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None
             result.articles += len(posts)
 
     fetches = [
-        ParsedFetch(each.event.fetch, each.parsed, each.digest, each.event.place)
+        ParsedFetch(each.event.fetch, each.parsed, each.digest, each.event.position)
         for each in batch
         if each.event.fetch and each.parsed
     ]

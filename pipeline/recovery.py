@@ -1,4 +1,4 @@
-"""After a crash: apply what the journal holds and the index does not, with the code of live work."""
+"""Recover after a crash: apply the journal records that the index lacks, with the code of live work."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BATCH_SIZE = 64  # events applied together, as in the writer
 
 
 def recover(archive: Archive, settings: Settings, now: datetime) -> None:
-    """Apply the rest of the journal to the index and the files, seal the days that are over, open the journal.
+    """Apply the unapplied journal records to the index and the files, seal past days, and open the journal.
 
     :raises ArchiveError: something cannot be read or written
     """
     done = archive.store.log.positions()
     start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
     if len(done) < len((FETCHES, OTHERS)):
-        start = None  # nothing of one of the writers is applied yet
+        start = None  # no record of one of the writers is applied yet
     recovered = 0
     unapplied = (event for event in events(journal_path(archive.root), start) if _is_unapplied(event, done))
     for batch in _batches(unapplied):
@@ -44,11 +44,11 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
 
 def _is_unapplied(event: Event, done: Mapping[str, JournalPosition]) -> bool:
     position = done.get(FETCHES if event.fetch else OTHERS)
-    return position is None or order(event.place) > order(position)
+    return position is None or order(event.position) > order(position)
 
 
 def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
-    """Runs of events that can be applied together, in order: fetches of different articles, or other events."""
+    """Yield batches of events to apply together, in order: fetches of different articles, or other events."""
     batch: list[Event] = []
     docids: set[str] = set()
     for event in unapplied:
@@ -77,4 +77,4 @@ def _apply(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
 
 def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:
     body_digest = digest(fetch.response.body) if fetch.response else None
-    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body_digest, event.place)
+    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body_digest, event.position)

@@ -31,7 +31,7 @@ PART_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ReparseOptions:
-    """How to read a journal."""
+    """Options for reading a journal."""
 
     max_body: int  # bytes that a page may decompress to
     processes: int  # number of workers
@@ -40,7 +40,7 @@ class ReparseOptions:
 
 @dataclass(frozen=True, slots=True)
 class ParsedEvent:
-    """An event of the journal; of a fetch, also what its response says."""
+    """An event of the journal; for a fetch, with the parsed response."""
 
     event: Event  # without the response body
     parsed: Article | Failure | None = None  # None: not a fetch
@@ -72,7 +72,7 @@ def read_journal(folder: Path, options: ReparseOptions, on_damage: Callable[[str
 
 
 def _exit_with_parent() -> None:
-    """Exit when the parent process is killed: a worker would otherwise wait for work for ever."""
+    """Exit when the parent process is killed: a worker would otherwise wait for work forever."""
 
     def wait_and_exit() -> None:
         if parent := parent_process():
@@ -86,8 +86,8 @@ def _parse_part(part: WarcPart, max_body: int) -> tuple[list[ParsedEvent], list[
     damaged: list[str] = []
     events = []
     message = f"{part.path.name} cannot be read at byte "
-    for place, group in read_part(part, lambda offset: damaged.append(f"{message}{offset}")):
-        event = event_of(place, group)
+    for position, group in read_part(part, lambda offset: damaged.append(f"{message}{offset}")):
+        event = event_of(position, group)
         fetch = event.fetch
         if fetch is None:
             events.append(ParsedEvent(event))
@@ -97,7 +97,7 @@ def _parse_part(part: WarcPart, max_body: int) -> tuple[list[ParsedEvent], list[
         if fetch.response:
             # Without headers and body: sending them to the parent takes time.
             bare = RawResponse(fetch.response.url, fetch.response.status, (), b"")
-            event = Event(event.place, event.kind, event.at, replace(fetch, response=bare))
+            event = Event(event.position, event.kind, event.at, replace(fetch, response=bare))
         events.append(ParsedEvent(event, parsed, body))
     return events, damaged
 

@@ -78,10 +78,10 @@ def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
     return missing, changed, sorted(existing - staged)
 
 
-def place_files(root: Path, tree: Path, paths: Iterable[str], *, stage: bool) -> None:
+def place_files(root: Path, tree: Path, paths: Iterable[str], *, quarantine: bool) -> None:
     """Move files of ``tree`` into the archive.
 
-    :param stage: move the files they replace to ``.finarchive/quarantine``
+    :param quarantine: move the files they replace to ``.finarchive/quarantine``
     :raises ArchiveError: a file cannot be moved
     """
     os.sync()  # every staged file is on disk before the first one is replaced
@@ -92,7 +92,7 @@ def place_files(root: Path, tree: Path, paths: Iterable[str], *, stage: bool) ->
             if (folder := path.rpartition("/")[0]) not in folders:
                 folders.add(folder)
                 (root / folder).mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(target) and (stage or Path(target).is_dir()):
+            if os.path.lexists(target) and (quarantine or Path(target).is_dir()):
                 quarantined = _unused(quarantine_path(root) / path)
                 quarantined.parent.mkdir(parents=True, exist_ok=True)
                 Path(target).rename(quarantined)
@@ -108,15 +108,15 @@ def _unused(path: Path) -> Path:
     return candidate
 
 
-def place_index(root: Path, index: Path, *, stage: bool) -> None:
+def place_index(root: Path, index: Path, *, quarantine: bool) -> None:
     """Replace the index of an archive with a rebuilt one.
 
-    :param stage: move the old index to ``.finarchive/quarantine``
+    :param quarantine: move the old index to ``.finarchive/quarantine``
     :raises ArchiveError: it cannot be replaced
     """
     old = index_path(root)
     with atomic.wrap_os_errors(old):
-        if stage and old.exists():
+        if quarantine and old.exists():
             quarantined = _unused(quarantine_path(root) / old.name)
             quarantined.parent.mkdir(parents=True, exist_ok=True)
             old.rename(quarantined)

@@ -19,7 +19,7 @@ logger = logging.getLogger("finarchive")
 # Files synced and rows committed together. More gains little, and a crash repeats more.
 BATCH_SIZE = 64
 MAX_QUEUED = 4 * BATCH_SIZE  # a few megabytes: a disk slower than the network must not fill the memory
-# Between two attempts when the disk is full: people free the space, or a job of theirs.
+# Between two attempts when the disk is full, until a person or a job frees some space.
 DISK_RETRY_SECONDS = 5.0
 # Errors that can end without a restart: a lock is released, space is freed, a disk is mounted again.
 TRANSIENT_ERRORS = (DiskFullError, LockedError, NotWritableError)
@@ -32,7 +32,7 @@ class WriteItem:
     fetch: Fetch
     milliseconds: int  # duration of the request
     digest: str | None = None  # of the response body
-    is_journaled: bool = False  # or no journal is kept
+    is_journaled: bool = False  # True also if no journal is kept
     position: JournalPosition | None = None  # of its journal record
     parsed: ParsedFetch | None = None
 
@@ -44,7 +44,7 @@ class WriteItem:
 
 @dataclass(frozen=True, slots=True)
 class WriterCallbacks:
-    """What the writer calls."""
+    """Callbacks of the writer."""
 
     on_written: Callable[[Sequence[WriteItem]], None]  # each batch that is on disk
     on_crash: Callable[[BaseException], None]  # an error that stops the writer

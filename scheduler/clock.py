@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-# A smaller difference is no change of the clock: it comes from slewing by a time daemon, or from a busy machine.
+# A smaller difference does not count as a change: it comes from slewing by a time daemon, or from a busy machine.
 MIN_JUMP = timedelta(seconds=10)
 
 
@@ -28,7 +28,7 @@ class Clock:
         return time.monotonic_ns() // 1000
 
     def seconds(self, span: timedelta) -> float:
-        """The seconds of the system's clock that a span of this clock takes; 0 if the span is negative."""
+        """Return the seconds of the system's clock that a span of this clock takes; 0 if the span is negative."""
         return max(span.total_seconds() / self.speed, 0.0)
 
 
@@ -42,7 +42,7 @@ class ClockWatch:
         self._last_monotonic = monotonic()
 
     def jump(self) -> timedelta:
-        """How far the clock was set forward (back if negative) since the last call; zero below :data:`MIN_JUMP`."""
+        """Return how far the clock was set forward since the last call (negative: back); zero below MIN_JUMP."""
         now = self._clock.now()
         monotonic = self._monotonic()
         passed = timedelta(seconds=(monotonic - self._last_monotonic) * self._clock.speed)

@@ -41,11 +41,11 @@ def crawl(
     with Archive(settings.archive.root, command, now(), raw=raw) as archive:
         recover(archive, settings, now())
         work_queue = ArchiveWorkQueue(archive, settings, now, one_off_policy(now()))
-        job = CrawlJob(work_queue, feeds, limit=limit, stretch=span, on_change=on_change)
+        job = CrawlJob(work_queue, feeds, limit=limit, span=span, on_change=on_change)
 
         async def main() -> None:
-            async with AlertDispatcher(work_queue.run, Clock(now)).running():
-                await job.carry_out()
+            async with AlertDispatcher(work_queue.context, Clock(now)).running():
+                await job.run()
 
         engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, main)
         engine.run()

@@ -93,9 +93,9 @@ def numbered(revisions: list[Revision], number: int) -> Revision:
 
 def raw_link(fetch: Observation) -> str | None:
     """Return the link to the raw response of a fetch; None if no response is stored."""
-    if fetch.place is None or fetch.digest is None:
+    if fetch.position is None or fetch.digest is None:
         return None
-    return f"{links.article(fetch.docid)}/raw/{fetch.place.file}/{fetch.place.offset}"
+    return f"{links.article(fetch.docid)}/raw/{fetch.position.file}/{fetch.position.offset}"
 
 
 def _revision_context(revision: Revision, newest: Revision, as_of: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9_-]{1,40})")
 def raw(request: Request, store: Store, site: SiteContext) -> File:
     """Return a raw response of the site as plain text; with ``download``, the HTTP message as it was sent."""
     fetch = _find_fetch(request, store)
-    group = read_at(journal_path(site.root), fetch.place) if fetch.place else None
+    group = read_at(journal_path(site.root), fetch.position) if fetch.position else None
     if group is None or group.response is None:
         raise NotFoundError("存档中没有这次访问的原始页面")
     if "download" in request.args:
@@ -48,7 +48,7 @@ def image(request: Request, store: Store, site: SiteContext) -> File:
 def _find_fetch(request: Request, store: Store) -> Observation:
     docid, file, offset = request.path["docid"], request.path["file"], int(request.path["offset"])
     for fetch in store.stats.fetches(docid, request.time):
-        if fetch.place and (fetch.place.file, fetch.place.offset) == (file, offset):
+        if fetch.position and (fetch.position.file, fetch.position.offset) == (file, offset):
             return fetch
     raise NotFoundError("存档中没有这次访问")
 

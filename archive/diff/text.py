@@ -47,7 +47,7 @@ def compare(old: str, new: str) -> list[DiffPiece]:
     """Return the diff of two texts: unchanged, removed and added pieces in reading order.
 
     Lines are matched first, then tokens within edited lines. The time grows at most with the product of the lengths,
-    in compiled code that handles 64 characters at once: two texts of 200 KB with nothing in common take some seconds
+    in compiled code that handles 64 characters at once: two unrelated texts of 200 KB take some seconds
     in the worst case.
 
     :return: the same and removed pieces form ``old``, the same and added pieces form ``new``; neighbours differ in

@@ -1,4 +1,4 @@
-"""Maps a time to the part of an exchange's trading day. Pure.
+"""Map a time to the part of an exchange's trading day. Pure.
 
 The hours are those of continuous trading. Each part includes its first minute and ends before the next part begins.
 Auctions outside these hours belong to the adjacent part: docs/exports.md.

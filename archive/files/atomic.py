@@ -52,7 +52,7 @@ def write_posts(root: Path, unfinished: Path, posts: Iterable[Post]) -> None:
 
 
 def write_atomically(path: Path, data: bytes, temporary: Path, *, mode: int | None = None) -> None:
-    """Write one file; when this returns it is on the disk. Makes its folder if there is none.
+    """Write one file; when this returns it is on the disk. Creates its folder if there is none.
 
     :param temporary: its name until it is complete; in the same folder
     :param mode: its permissions; None: those that the umask gives
@@ -97,7 +97,7 @@ def wrap_os_errors(path: Path | str) -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk.
+    """Sync the names in a folder to the disk.
 
     :raises OSError: the folder cannot be opened or synced
     """
@@ -109,10 +109,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def _link_history(root: Path, target: Path, history: Path) -> Iterator[Path]:
-    """Give a file that will be replaced a second name in the history; yield the folders that change.
+    """Link a file that will be replaced into the history; yield the folders that change.
 
-    It is a link and not a move, so that there is always a file under the first name. If the second name exists
-    already, an earlier attempt made it and was interrupted.
+    A link and not a move, so that a file always exists under the first name. If the second name exists already, an
+    interrupted attempt created it.
     """
     yield from _make_folders(root, history.parent)
     with suppress(FileExistsError, FileNotFoundError):
@@ -127,7 +127,7 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def _make_folders(root: Path, folder: Path) -> Iterator[Path]:
-    """Make ``folder``; yield it and every folder above it that gets a new entry, up to ``root``."""
+    """Create ``folder``; yield it and every folder above it that gets a new entry, up to ``root``."""
     yield folder
     missing = folder
     while missing != root and not missing.exists():

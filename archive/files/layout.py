@@ -46,7 +46,7 @@ def unfinished_path(root: Path) -> Path:
 
 
 def rebuild_path(root: Path) -> Path:
-    """Folder in which a rebuild makes the new index and files."""
+    """Folder in which a rebuild builds the new index and files."""
     return root / INNER_FOLDER / "rebuild"
 
 

@@ -1,4 +1,4 @@
-"""How far each alert is sent. The journal does not have it: ``rebuild`` carries it over."""
+"""The progress of each alert. It is not in the journal; ``rebuild`` carries it over."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _INSERT = """
     ON CONFLICT (name, address) DO UPDATE
         SET query = excluded.query, position = excluded.position, attempts = 0, due = NULL, failure = NULL
         WHERE alerts.query != excluded.query OR alerts.position > excluded.position
-"""  # a position after the last version is that of another index
+"""  # a position after the last version comes from another index
 
 
 @dataclass(frozen=True, slots=True)
 class AlertProgress:
-    """How far an alert is sent to one of its addresses."""
+    """The progress of an alert at one of its addresses."""
 
     alert: str  # its name
     address: int  # which of the alert's, from 1
@@ -38,7 +38,7 @@ class AlertIndex(IndexPart):
     def sync(self, alerts: Mapping[str, tuple[str, int]]) -> None:
         """Make the table match the configured alerts: add new ones, delete removed ones.
 
-        An alert that is new or has another query begins with the next version that comes in.
+        An alert that is new or has another query starts with the next version that is added.
 
         :param alerts: name -> query and number of addresses. With 0 addresses the alert's rows stay as they are:
             another process may know its addresses.
@@ -49,23 +49,23 @@ class AlertIndex(IndexPart):
             for address in range(1, addresses + 1)
         ]
         unknown_addresses = {name for name, (_, addresses) in alerts.items() if not addresses}
-        wanted = {(row["name"], row["address"]) for row in rows}
+        configured = {(row["name"], row["address"]) for row in rows}
         with self._transaction():
-            for known in self.all():
-                if (known.alert, known.address) not in wanted and known.alert not in unknown_addresses:
+            for stored in self.all():
+                if (stored.alert, stored.address) not in configured and stored.alert not in unknown_addresses:
                     self._db.execute(
-                        "DELETE FROM alerts WHERE name = ? AND address = ?", [known.alert, known.address]
+                        "DELETE FROM alerts WHERE name = ? AND address = ?", [stored.alert, stored.address]
                     )
             for row in rows:
                 self._db.execute(_INSERT, row)
 
     def all(self) -> list[AlertProgress]:
-        """Return how far each alert is sent, by name and address."""
+        """Return the progress of each alert, by name and address."""
         rows = self._rows("SELECT * FROM alerts ORDER BY name, address")
         return [_progress(row) for row in rows]
 
     def record(self, progress: Iterable[AlertProgress]) -> None:
-        """Record how far alerts are sent; an alert that was deleted meanwhile is ignored."""
+        """Record the progress of alerts; an alert that was deleted meanwhile is ignored."""
         with self._transaction():
             self._db.conn.executemany(
                 """UPDATE alerts SET position = ?, sent = ?, attempts = ?, due = ?, failure = ?

@@ -58,7 +58,7 @@ class ArticleIndex(IndexPart):
         return [(row["docid"], row["wrong"]) for row in self._rows(statements.SELECT_CONTRADICTIONS)]
 
     def reserved_paths(self) -> set[str]:
-        """Return the paths at which first versions are about to be written, or were when a run was interrupted."""
+        """Return the paths reserved for first versions that are not written yet, or may be after a crash."""
         return {row["path"] for row in self._rows(statements.SELECT_RESERVED_PATHS)}
 
     def journal_offsets(self) -> dict[str, set[int]]:
@@ -87,7 +87,7 @@ class ArticleIndex(IndexPart):
     def due_rechecks(
         self, host: str, limit: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
     ) -> list[PendingEntry]:
-        """Return articles of a host to recheck: those that a list says have changed first, then the newest first.
+        """Return articles of a host to recheck: those changed in a listing first, then the newest first.
 
         :param limit: the maximum number of articles
         :param in_flight: docids to leave out
@@ -149,7 +149,7 @@ class ArticleIndex(IndexPart):
         self, decision: Decision, position: JournalPosition | None, state: ArticleState | None
     ) -> None:
         fetch = decision.fetch
-        seen = decision.article is not None
+        has_article = decision.article is not None
         number = decision.revision.number if decision.revision else state.revision.number if state else 0
         self._db.execute(
             statements.INSERT_OBSERVATION,
@@ -159,7 +159,7 @@ class ArticleIndex(IndexPart):
                 "outcome": decision.outcome,
                 "revision": number,
                 "again": int(state is not None),
-                "returned": int(seen and state is not None and state.gone is not None),
+                "returned": int(has_article and state is not None and state.gone is not None),
                 "given_up": int(state is None and decision.revision is None and decision.due is None),
                 "kind": decision.kind,
                 "evidence": decision.evidence or None,
@@ -185,7 +185,7 @@ class ArticleIndex(IndexPart):
         )
 
     def _complete(self, decision: Decision, revision: Revision) -> None:
-        """Add what older programs did not extract from the page, to a version from before migration m003."""
+        """Add to a version from before migration m003 what older programs did not extract from its page."""
         article = decision.article
         if article is None:
             return
@@ -195,12 +195,12 @@ class ArticleIndex(IndexPart):
         complete_words(self._db, revision, article)
 
     def _update_fingerprint(self, article: Article, revision: Revision) -> None:
-        """Replace the fingerprints of a version, which an older rule has computed, by those of the current rule."""
+        """Replace the fingerprints of a version, which an older rule computed, with those of the current rule."""
         row = {"fingerprint": article.fingerprint, "story": article.story or None}
         self._db.table("revisions").update((revision.docid, revision.number), row)
 
     def _after_first_fetch(self, decision: Decision) -> None:
-        """What becomes of an entry that had no version."""
+        """Update an entry that had no version before the fetch."""
         fetch, revision = decision.fetch, decision.revision
         if revision:
             self._db.execute(
@@ -223,8 +223,8 @@ class ArticleIndex(IndexPart):
             },
         )  # fmt: skip
 
-    def _after_refetch(self, decision: Decision, known: ArticleState) -> None:
-        """What becomes of an entry that had a version before the look."""
+    def _after_refetch(self, decision: Decision, state: ArticleState) -> None:
+        """Update an entry that had a version before the fetch."""
         fetch = decision.fetch
         retried = decision.due is not None
         self._db.execute(
@@ -232,12 +232,12 @@ class ArticleIndex(IndexPart):
                gone = :gone, revision = coalesce(:number, revision), recheck = :recheck,
                changed = iif(:again, changed, {statements.STILL_CHANGED}) WHERE docid = :docid""",  # noqa: S608 - a constant
             {
-                "docid": known.revision.docid,
+                "docid": state.revision.docid,
                 "at": to_text(fetch.at),
                 "due": to_text(decision.due or decision.idle_until),
                 "idle": decision.idle,
-                "attempts": known.attempts + 1 if retried else 0,
-                "gone": to_text(known.gone_after(decision.outcome, fetch.at)),
+                "attempts": state.attempts + 1 if retried else 0,
+                "gone": to_text(state.gone_after(decision.outcome, fetch.at)),
                 "number": decision.revision.number if decision.revision else None,
                 "recheck": to_text(decision.recheck),
                 "again": int(retried),
@@ -251,7 +251,7 @@ def _has_other_rule(article: Article, revision: Revision) -> bool:
 
 
 def _listed(fetch: Fetch) -> dict[str, Any]:
-    """Return what listings said when a fetch began, for :data:`archive.index.statements.STILL_CHANGED`."""
+    """Return the listed fields when a fetch began, for :data:`archive.index.statements.STILL_CHANGED`."""
     entry = fetch.pending.entry
     return {
         "content": entry.content,

@@ -1,4 +1,4 @@
-"""Opens the index: a SQLite file that this version of the program, or a newer or older one, has written."""
+"""Open the index, a SQLite file; an older or a newer version of the program may have written it."""
 
 from __future__ import annotations
 

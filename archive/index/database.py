@@ -1,4 +1,4 @@
-"""Imports sqlite-utils without pandas and numpy.
+"""Import sqlite-utils without pandas and numpy.
 
 sqlite-utils imports both if they are installed, as with the extra for Parquet. It needs them for column types that
 the index does not have, and the import takes a second of every command. See D114.

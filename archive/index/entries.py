@@ -1,7 +1,7 @@
-"""Entries: what listings say of articles, the feeds that they belong to, and the queue of those to be fetched.
+"""Entries: articles as listings describe them, their feeds, and the queue of articles to fetch.
 
-Most of what a poll reads is known. Only new and changed entries are written, so that a poll without news costs nearly
-nothing, in a small archive and in a large one.
+Most entries that a poll reads are known. Only new and changed ones are written, so that a poll without changes costs
+nearly nothing, whatever the size of the archive.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Belonging = tuple[str, str, int]  # feed id, docid, and 1 if later polls of the 
 
 @dataclass(frozen=True, slots=True)
 class EntryChanges:
-    """What was not known before."""
+    """The changes that a listing brought."""
 
     new: int  # number of new entries
     broken: tuple[Failure, ...]  # items that could not be parsed
     changes: tuple[ListingChange, ...]  # edits of known entries
-    changed_entries: tuple[Entry, ...]  # all that are new or changed in any way: nothing was written of the others
-    moved: tuple[str, ...]  # docids of the entries whose address has changed
+    changed_entries: tuple[Entry, ...]  # all that are new or changed in any way; the others were not written
+    moved: tuple[str, ...]  # docids of entries with a new address
 
 
 class EntryIndex(IndexPart):
@@ -94,7 +94,7 @@ class EntryIndex(IndexPart):
         *,
         moved: Collection[str] | None = None,
     ) -> EntryChanges:
-        """Write what a feed's listing says of articles. The caller begins the transaction.
+        """Write the entries of a feed's listing. The caller begins the transaction.
 
         :param failures: of the items that could not be parsed: a parked row for each, unless it is known
         :param hosts: docid -> host that the entry is to be fetched from
@@ -188,13 +188,13 @@ class EntryIndex(IndexPart):
         self, feed: str, at: datetime, pairs: Sequence[tuple[Entry, statements.Row]]
     ) -> list[tuple[ListingChange, bool]]:
         """Write how titles and mtimes in listings have changed; return each change, and whether it is an edit."""
-        last_of_feed, last_of_any = self._last_changes([entry.docid for entry, _ in pairs], feed)
+        last_of_feed, last_of_all = self._last_changes([entry.docid for entry, _ in pairs], feed)
         changes = []
         for entry, first in pairs:
             before = last_of_feed.get(entry.docid, first)
             if first["url"] is None or _is_same(entry, before):  # nearly all; listing_changes decides over the others
                 continue
-            last = _listed_fields(last_of_any.get(entry.docid, first))
+            last = _listed_fields(last_of_all.get(entry.docid, first))
             if changed := change(entry, at, _listed_fields(before), last):
                 changes.append((changed, is_edit(changed, last)))
         self._db.conn.executemany(

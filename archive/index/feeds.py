@@ -1,4 +1,4 @@
-"""How far each feed's list was read: polls, spans that are complete, gaps, arrival rates."""
+"""State of each feed's list: polls, complete spans, gaps, arrival rates."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ class FeedIndex(IndexPart):
             return False
         self._db.execute("INSERT OR REPLACE INTO sources (feed, source) VALUES (?, ?)", [feed, source])
         if row:
-            self._forget(feed)
+            self._delete_list_state(feed)
         return row is not None
 
-    def _forget(self, feed: str) -> None:
+    def _delete_list_state(self, feed: str) -> None:
         self._db.execute("UPDATE listings SET ground = 0 WHERE feed = ? AND ground = 1", [feed])
         self._db.execute(
             """UPDATE feeds SET last_poll = NULL, last_success = NULL, newest = NULL, ground = NULL,
@@ -69,7 +69,7 @@ class FeedIndex(IndexPart):
         self._db.execute("DELETE FROM rhythms WHERE feed = ?", [feed])
 
     def histories(self) -> dict[str, FeedHistory]:
-        """Return how the polls of each feed whose list was ever read have done, by the feed's id."""
+        """Return the poll history of each feed whose list was ever read, by the feed's id."""
         return {row["id"]: row_mapping.feed_history(row) for row in self._rows("SELECT * FROM feeds")}
 
     def counts(self) -> dict[str, Counts]:
@@ -90,7 +90,7 @@ class FeedIndex(IndexPart):
         if gap:
             self._open_gap(gap, poll.at)
         if span := span_read(poll, complete_to, gap):
-            # Whatever the clock says, a poll reads new articles and nothing of an open gap.
+            # Even if the clock was set, a poll reads only new articles, and nothing in an open gap.
             pieces = [span]
             for open_gap in self._open_gaps_in(poll.feed, span):
                 pieces = without(pieces, open_gap)
@@ -104,7 +104,7 @@ class FeedIndex(IndexPart):
         return gap
 
     def record_backfill_page(self, page: BackfillPage, filing: Filing) -> None:
-        """Record how far a backfill has read; close the gaps it has filled. The caller begins the transaction."""
+        """Record the span that a backfill has read; close filled gaps. The caller begins the transaction."""
         newest = max((entry.published for entry in page.entries if entry.published), default=None)
         self._db.execute(
             statements.UPSERT_BACKFILLED_FEED,
@@ -179,7 +179,7 @@ class FeedIndex(IndexPart):
     # Gaps
 
     def gaps(self) -> list[Gap]:
-        """Return the open gaps, by feed and time; of a gap that is filled in part, what is left."""
+        """Return the open gaps, by feed and time; of a partly filled gap, what is left."""
         rows = self._rows('SELECT feed, start, "end" FROM gaps WHERE closed IS NULL ORDER BY feed, start')
         spans = self.spans() if rows else {}
         return [
@@ -235,12 +235,12 @@ class FeedIndex(IndexPart):
     # Snapshots
 
     def log_snapshot(self, now: datetime) -> None:
-        """Write a snapshot of how far all lists were read to the journal."""
+        """Write a snapshot of the state of all lists to the journal."""
         with self._transaction():
             self._log.note(EventKind.LEDGER, now, dump_ledger(self.snapshot()))
 
     def snapshot(self) -> dict[str, list[list[Any]]]:
-        """Return the tables that say how far lists were read: table -> its column names, then its rows."""
+        """Return the tables with the state of all lists: table -> its column names, then its rows."""
         return {table: self._dump_table(table) for table in LEDGER_TABLES}
 
     def _dump_table(self, table: str) -> list[list[Any]]:

@@ -63,7 +63,7 @@ def complete_words(database: Database, revision: Revision, article: Article) -> 
 
 
 def add_missing_words(database: Database) -> None:
-    """Make every version searchable that is not: of an older index, or carried over from another."""
+    """Make searchable the versions that are not: those of an older index, or carried over from another."""
     missing: Iterator[statements.Row] = database.execute(_MISSING)
     while batch := list(islice(missing, _BATCH)):
         add_words(database, [(row, row["text"]) for row in batch])

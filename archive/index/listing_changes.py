@@ -1,4 +1,4 @@
-"""Decides what counts as a change when a listing names an article again. Pure."""
+"""Decide what counts as a change when a listing names a known article. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def change(entry: Entry, seen: datetime, last_of_feed: ListedFields, last: Liste
     """Return how a listing has changed what is known of an article; None if it has not.
 
     Each feed's listing is compared with its own last fields: otherwise two listings that never agree would change the
-    article in turns, at every poll. What another feed's listing has said already is no change either. A field that a
-    listing omits keeps its value. See D31.
+    article in turns, at every poll. A value that another feed's listing already brought is no
+    change either. A field that a listing omits keeps its value. See D31.
 
     :param seen: when the listing was read
     :param last_of_feed: the last fields in the same feed's listing; if it never changed, the first in any listing

@@ -15,7 +15,7 @@ from archive.model.feed import BackfillPage, Filing, ListingResult, Poll
 
 
 class ListingIndex(IndexPart):
-    """Writes what listings said. Errors and transactions as in :class:`~archive.store.Store`."""
+    """Writes the results of polls and backfills. Errors and transactions as in :class:`~archive.store.Store`."""
 
     def __init__(self, database: Database, path: Path, entries: EntryIndex, feeds: FeedIndex, log: ChangeLog) -> None:
         super().__init__(database, path)
@@ -48,7 +48,7 @@ class ListingIndex(IndexPart):
         :return: what was not known before
         """
         with self._transaction():
-            # A poll that broke off says nothing about older entries: the next one must read on past its entries. One
+            # A poll that stopped early did not reach the older entries: the next one must read past its entries. One
             # that reached its page limit has caught up, because its gap is recorded.
             changes = self._add_entries(poll, feeds, hosts, caught_up=poll.caught_up)
             gap = self._feeds.record_poll(poll, filing, trouble, changes.new)
@@ -57,10 +57,10 @@ class ListingIndex(IndexPart):
     def commit_backfill_page(
         self, page: BackfillPage, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
     ) -> ListingResult:
-        """Write the entries of a page of a backfill, and how far the backfill has read.
+        """Write the entries of a page of a backfill, and the span that it has read.
 
-        The entries do not become known entries: between them and the newest articles there may be others that nobody
-        has read. The other parameters and the result are those of :meth:`commit_poll`.
+        The entries do not become known entries: between them and the newest articles there may be others that were
+        not read. The other parameters and the result are those of :meth:`commit_poll`.
         """
         with self._transaction():
             changes = self._add_entries(page, feeds, hosts, caught_up=False)

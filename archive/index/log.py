@@ -1,4 +1,4 @@
-"""Writes each change of the index to the journal, before the change is committed."""
+"""Write each change of the index to the journal, before the change is committed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from archive.model.fetch import JournalPosition
 
 # The writers of the journal. A thread writes fetches, and they are committed later than what was written in between.
 # So each writer has a position of its own, up to which its records are applied. See D42.
-FETCHES, OTHERS = "looks", "others"
+FETCHES = "looks"
+OTHERS = "others"
 
 
 class ChangeLog(IndexPart):
@@ -56,7 +57,7 @@ class ChangeLog(IndexPart):
         hosts: Mapping[str, str],
         listings: Sequence[Belonging],
     ) -> None:
-        """Write what a list said that was new to the journal. The caller begins the transaction."""
+        """Write the changes that a list brought to the journal. The caller begins the transaction."""
         hosts_of_changed = {entry.docid: hosts[entry.docid] for entry in changes.changed_entries}
         document = SightedDocument(
             read.feed, changes.changed_entries, changes.broken, hosts_of_changed, listings, changes.moved

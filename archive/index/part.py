@@ -1,4 +1,4 @@
-"""What the attributes of a Store have in common: the database, reads and transactions."""
+"""Base class of the attributes of a Store: the database, reads and transactions."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ class IndexPart:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Write all that the block writes, or nothing; part of the current transaction, if there is one."""
+        """Commit the writes of the block together; nested in the current transaction, if there is one."""
         with wrap_sqlite_errors(self._path), self._db.atomic():
             yield

@@ -1,4 +1,4 @@
-"""Applies a journal event to the index."""
+"""Apply a journal event to the index."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
     document = event.document
     match event.kind:
         case EventKind.SIGHTED:
-            said = load_sighted(document)
-            entries.add_entries(said.feed, event.at, said.entries, said.failures, said.hosts, moved=said.moved)
-            entries.insert_listings(said.listings, event.at)
+            sighted = load_sighted(document)
+            entries.add_entries(
+                sighted.feed, event.at, sighted.entries, sighted.failures, sighted.hosts, moved=sighted.moved
+            )
+            entries.insert_listings(sighted.listings, event.at)
         case EventKind.SETTLED:
             feeds.replace_source(*load_settled(document))
         case EventKind.RELEASED:

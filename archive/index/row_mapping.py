@@ -1,4 +1,4 @@
-"""Maps rows of the index to records, and records to rows. Pure."""
+"""Map rows of the index to records, and records to rows. Pure."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def observation(row: Row) -> Observation:
         evidence=row["evidence"],
         returned=bool(row["returned"]),
         status=row["status"],
-        place=JournalPosition(row["file"], row["offset"]) if row["file"] is not None else None,
+        position=JournalPosition(row["file"], row["offset"]) if row["file"] is not None else None,
         digest=row["digest"],
     )
 
@@ -199,7 +199,7 @@ def revision_row(revision: Revision) -> dict[str, Any]:
 
 
 def facts_row(source: Any) -> dict[str, Any]:
-    """Return the columns of ``revisions`` that hold what a page says, from an Article or a Revision."""
+    """Return the columns of ``revisions`` with facts from the page, of an Article or a Revision."""
     return {
         "url": source.url,
         "updated": to_text(source.updated),

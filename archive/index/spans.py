@@ -1,6 +1,7 @@
 """Spans of time in which a feed's list is complete, and what a poll adds to them. Pure.
 
-Ends belong to a span: spans that touch are one, and what is cut out of a span leaves its ends behind. See D21.
+Spans are closed intervals: spans that touch are one, and cutting a part out of a span keeps the ends of the cut. See
+D21.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from statistics import median_low
 from archive.model.feed import Gap, Poll, Span
 
 LAST_ENTRIES = 50  # a page of a list
-# Our clock may be behind the site's, by a time zone at most: without a margin, polls would see gaps where none are.
+# Our clock may be behind the site's, by a time zone at most: without a margin, polls would report false gaps.
 MAX_CLOCK_LAG = timedelta(days=1)
 
 
@@ -28,7 +29,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def without(spans: Iterable[Span], cut: Span) -> list[Span]:
-    """Return what is left of spans when the inside of ``cut`` is removed, the earliest first."""
+    """Return spans without the inside of ``cut``, the earliest first."""
     left = []
     for span in spans:
         if span.end < cut.start or span.start > cut.end:
@@ -41,7 +42,7 @@ def without(spans: Iterable[Span], cut: Span) -> list[Span]:
 
 
 def uncovered(wanted: Span, spans: Iterable[Span]) -> list[Span]:
-    """Return what spans leave uncovered of ``wanted``, the earliest first; it begins and ends where they do."""
+    """Return the parts of ``wanted`` that spans do not cover, the earliest first; their ends may touch the spans."""
     covered = merged(spans)
     if wanted.start == wanted.end:
         return [] if any(span.start <= wanted.start <= span.end for span in covered) else [wanted]
@@ -56,7 +57,7 @@ def gap_left(poll: Poll, known_until: datetime | None) -> Gap | None:
 
     :param known_until: publication time of the feed's newest known entry; None if it has none
     """
-    # The median of the last entries decides, not the oldest of them: one old article pinned there proves nothing.
+    # The median of the last entries decides, not the oldest of them: one old article may be pinned there.
     last = _last_times(poll)
     if not poll.caught_up or poll.reaches_known or known_until is None or not last:
         return None

@@ -1,4 +1,4 @@
-"""Carries rows that the journal cannot reproduce from the old index into the rebuilt one."""
+"""Carry rows that the journal cannot reproduce from the old index into the rebuilt one."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ARTICLE_TABLES = (
 _SERIAL_TABLES = ("changes", "observations", "gaps", "searchable")
 # Computed from the versions, and so not copied.
 _DERIVED_TABLES = ("searchable",)
-# How far lists were read. The old index is never older than the journal's last record of it (D48).
+# The state of lists. The old index is never older than the journal's last record of it (D48).
 _FEED_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
 
 # Articles archived, at least at times, with raw = "none": entries with a fetch that has no position in the journal,
 # or with a version and no first fetch (archived by a version without observations). The journal lacks a part of their
-# fetches, and its later fetches of them mean something else without that part, as each is compared with the state
+# fetches, and the later ones would be decided differently without that part, because each is compared with the state
 # before it (D80).
 UNPROVEN_SQL = """
     SELECT docid FROM old.entries AS e
@@ -54,7 +54,7 @@ class UnprovenRows:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether the index at ``path`` exists and passes SQLite's quick check.
+    """Return True if the index at ``path`` exists and passes SQLite's quick check.
 
     :raises ArchiveError: the check cannot run, for example because another program holds a lock on the index
     """
@@ -85,7 +85,7 @@ def lost_fetches(old: Path, new: Path, exclude: Collection[str] = ()) -> dict[st
 
 
 def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows | None:
-    """Find what only the old index has.
+    """Find the articles and positions that only the old index has.
 
     :param lost: docids of articles with fetches that the journal has lost
     :return: None if there is no readable old index
@@ -103,7 +103,7 @@ def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows |
 
 
 def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:
-    """Copy what the journal cannot reproduce: articles archived without it, and how far lists were read.
+    """Copy what the journal cannot reproduce: articles archived without it, and the state of lists.
 
     :param new: the index to which the journal was applied: to the positions at which it is applied in the old index,
         without the fetches of :func:`unproven` articles; if there are none of these, the whole journal
@@ -163,7 +163,7 @@ def carry_over_alerts(old: Path, new: Path) -> None:
     """Copy the position of each alert: up to which version matches were sent. All versions must be searchable.
 
     Versions may have other numbers in the new index, so each position moves to just before the first version that was
-    not sent yet. Versions after it that were sent already are sent again, so that none is left out.
+    not sent yet. Versions after it that were sent already are sent again, so that none is skipped.
     """
     with attached(old, new) as connection:
         if connection is None or not columns_of(connection, "alerts", schema="old"):

@@ -26,8 +26,8 @@ _KEYS = {
 _SERIAL_TABLES = ("changes", "observations")
 # Tables that are compared only with the manifests.
 _MANIFEST_KEYS = {"manifests": ("day",), "sealed_files": ("file",)}
-# Fetches in the journal of articles that the journal has only in part, and that the index lacks. More than their
-# presence cannot be checked for such articles.
+# Fetches in the journal of articles that the journal has only in part, and that the index lacks. Only their
+# presence can be checked for such articles.
 _MISSING_FETCHES_SQL = """
     SELECT docid, at FROM main.observations AS o WHERE docid IN (SELECT docid FROM temp.unproven)
     AND NOT EXISTS (SELECT 1 FROM old.observations AS k WHERE k.docid = o.docid AND k.file = o.file
@@ -111,7 +111,7 @@ def _rows_sql(schema: str, table: str, columns: list[str], where: str = "TRUE") 
 
 
 def _describe(old: list[tuple[object, ...]], new: list[tuple[object, ...]], columns: list[str]) -> str:
-    """How the rows of one key differ, as text for people."""
+    """Return the difference between the rows with one key, as text for people."""
     if not new:
         return "the raw pages do not have this row"
     if not old:

@@ -1,4 +1,4 @@
-"""Checks the manifests, their chain, and the files that they record."""
+"""Check the manifests, their chain, and the files that they record."""
 
 from __future__ import annotations
 

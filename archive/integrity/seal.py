@@ -1,4 +1,4 @@
-"""Seals each past day: writes its manifest, which is never changed afterwards."""
+"""Seal each past day: write its manifest, which never changes afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archive.store import Store
 def seal(root: Path, store: Store, now: datetime) -> list[str]:
     """Write the manifests of past days (days of China's time).
 
-    What is found late, of a day that is sealed already, goes into the next manifest. If there is nothing to seal, the
+    Files of a day that is sealed already go into the next manifest. If there is nothing to seal, the
     call costs three queries and the listing of two folders.
 
     :return: the days that were sealed, YYYY-MM-DD, ascending

@@ -1,4 +1,4 @@
-"""Compares an archive with its records: files, history, images, raw pages, manifests and index."""
+"""Compare an archive with its records: files, history, images, raw pages, manifests and index."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Report:
     recorded: dict[str, str]  # by path: the recorded sha256 of each file of an article
 
 
-def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, whole: None) -> Report:
+def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
     """Read all files and compare them with the records. Writes nothing; the archive may be in use.
 
     :param on_progress: called with the number of files read and the number of all files
@@ -163,7 +163,7 @@ def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]]) -> Iterator[P
 
 
 def _damage(path: Path, complete: set[int]) -> Iterator[tuple[int, str]]:
-    """Find records that cannot be read or differ from what was written, in the file's order.
+    """Find records that cannot be read or differ from their digest, in the order of the file.
 
     :param complete: receives the offset of each complete event
     :return: offset and description of each damage

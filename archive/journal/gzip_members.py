@@ -9,7 +9,8 @@ from pathlib import Path
 _MAGIC = b"\x1f\x8b\x08"
 # Read size. The unused bytes after each member are copied, so that a larger size costs more.
 _CHUNK_BYTES = 1 << 16
-# The end of a file in which a record's start is searched first; each further search takes four times as much.
+# Bytes at the end of a file in which the start of a record is searched first; each further search takes four times
+# as many.
 _FIRST_SEARCH_BYTES = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
 
@@ -72,7 +73,7 @@ def first_member(path: Path, start: int) -> int | None:
 def end_of_last_member(path: Path) -> int | None:
     """The offset at which the last complete record of a file ends; 0 if the file is empty.
 
-    Reads only the end of the file, as far back as a record begins.
+    Reads only the end of the file, back to the start of a record.
 
     :return: None if the file is damaged before its end, or has no complete record
     """

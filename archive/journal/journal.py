@@ -24,7 +24,7 @@ _MAX_CACHED_ORIGINALS = 256  # bodies of this run that identical ones refer to w
 class Event:
     """One event of the journal."""
 
-    place: JournalPosition
+    position: JournalPosition
     kind: str  # the value of an EventKind, unless a newer program wrote it
     at: datetime  # aware, UTC
     fetch: Fetch | None = None  # of the kind "look"
@@ -90,11 +90,11 @@ def events(folder: Path, since: JournalPosition | None = None) -> Iterator[Event
     :param since: yield only events after this position; None for all
     :raises ArchiveError: a newer program wrote an event, or an event cannot be parsed
     """
-    for place, group in read(folder, since):
-        yield event_of(place, group)
+    for position, group in read(folder, since):
+        yield event_of(position, group)
 
 
-def event_of(place: JournalPosition, group: Group) -> Event:
+def event_of(position: JournalPosition, group: Group) -> Event:
     """Parse a group of records as an event.
 
     :raises ArchiveError: a newer program wrote it, or it cannot be parsed
@@ -102,12 +102,12 @@ def event_of(place: JournalPosition, group: Group) -> Event:
     try:
         document = decode(group.kind, group.document)
         if document is None:
-            raise ArchiveError(f"a newer finarchive wrote the journal file {place.file}: upgrade finarchive")
+            raise ArchiveError(f"a newer finarchive wrote the journal file {position.file}: upgrade finarchive")
         if group.kind != EventKind.LOOK:
-            return Event(place, group.kind, group.at, document=document)
-        return Event(place, group.kind, group.at, replace(load_fetch(document), response=group.response))
+            return Event(position, group.kind, group.at, document=document)
+        return Event(position, group.kind, group.at, replace(load_fetch(document), response=group.response))
     except ValueError as error:
-        raise ArchiveError(f"the record at {place.offset} of {place.file} cannot be read: {error}") from error
+        raise ArchiveError(f"the record at {position.offset} of {position.file} cannot be read: {error}") from error
 
 
 def _group(fetch: Fetch) -> Group:

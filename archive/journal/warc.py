@@ -41,7 +41,7 @@ def warc_files(folder: Path) -> list[Path]:
 
 
 class WarcWriter:
-    """Appends groups to the newest file of a folder. Makes the folder if there is none.
+    """Appends groups to the newest file of a folder. Creates the folder if there is none.
 
     Opening reads only the end of the newest file. An incomplete record at its end, left by a crash, is cut off. A
     file that is damaged before its end, or is shorter than ``last_known`` says, is not changed: a new file follows.
@@ -83,13 +83,13 @@ class WarcWriter:
         """
         if not groups:
             return []
-        places: list[JournalPosition] = []
+        positions: list[JournalPosition] = []
         file, data = self._file_for(groups[-1][0].at), bytearray()
         for group, original in groups:
-            places.append(JournalPosition(self._path.name, self._size + len(data)))
+            positions.append(JournalPosition(self._path.name, self._size + len(data)))
             data += encode_group(group, original)
         self._write(file, bytes(data))
-        return places
+        return positions
 
     def close(self) -> None:
         """Close the file."""
@@ -149,9 +149,9 @@ def read(folder: Path, since: JournalPosition | None = None) -> Iterator[tuple[J
         if since and path.name < since.file:
             continue
         start = since.offset if since and path.name == since.file else 0
-        for place, group in read_file(path, start):
-            if since is None or place != since:
-                yield place, group
+        for position, group in read_file(path, start):
+            if since is None or position != since:
+                yield position, group
 
 
 def read_file(
@@ -222,38 +222,40 @@ def read_part(
         yield from read_file(part.path, start, part.end, on_damage)
 
 
-def read_at(folder: Path, place: JournalPosition) -> Group | None:
+def read_at(folder: Path, position: JournalPosition) -> Group | None:
     """The group at a position; None if there is none or it cannot be read."""
-    path = folder / place.file
+    path = folder / position.file
     if not path.is_file():
         return None
-    return next((group for found, group in read_file(path, place.offset, place.offset + 1) if found == place), None)
+    return next(
+        (group for at, group in read_file(path, position.offset, position.offset + 1) if at == position), None
+    )
 
 
-def original_at(folder: Path, place: JournalPosition, name: str) -> Original | None:
-    """The response at a position, for a ``revisit`` record; None if it is not there or has another body.
+def original_at(folder: Path, position: JournalPosition, name: str) -> Original | None:
+    """The response at a position, for a ``revisit`` record; None if there is none or it has another body.
 
     :param name: the body's digest
     """
-    if response := _response_at(folder, place, name):
+    if response := _response_at(folder, position, name):
         _, headers, _ = response
-        return Original(place, headers["warc-record-id"], headers["warc-target-uri"], headers["warc-date"])
+        return Original(position, headers["warc-record-id"], headers["warc-target-uri"], headers["warc-date"])
     return None
 
 
-def _response_at(folder: Path, place: JournalPosition, name: str) -> tuple[bytes, Mapping[str, str], bytes] | None:
+def _response_at(folder: Path, position: JournalPosition, name: str) -> tuple[bytes, Mapping[str, str], bytes] | None:
     """The request's block, the response's headers and its block, of the group at a position.
 
     :param name: the digest that the response's body must have; else the result is None
     """
-    path = folder / place.file
+    path = folder / position.file
     if not path.is_file():
         return None
     request = None
-    for offset, _, record in members(path, place.offset):
+    for offset, _, record in members(path, position.offset):
         head, _, block = record.partition(b"\r\n\r\n")
         headers = headers_of(head)
-        if headers.get("warc-type") == "request" and offset == place.offset:
+        if headers.get("warc-type") == "request" and offset == position.offset:
             request = block
         elif headers.get("warc-type") == "response" and request is not None:
             raw, _ = response_of(request, headers, block)
@@ -264,9 +266,9 @@ def _response_at(folder: Path, place: JournalPosition, name: str) -> tuple[bytes
 
 
 def _full_response(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> RawResponse | None:
-    """The response with its body, for a ``revisit`` that of the original; None if the original cannot be read."""
-    raw, original_place = response_of(request, headers, block)
-    if original_place is None:
+    """The response with its body, a ``revisit`` with that of its original; None if the original cannot be read."""
+    raw, original_position = response_of(request, headers, block)
+    if original_position is None:
         return raw
-    original = _response_at(folder, original_place, headers["warc-payload-digest"])
+    original = _response_at(folder, original_position, headers["warc-payload-digest"])
     return replace(raw, body=response_of(*original)[0].body) if original else None

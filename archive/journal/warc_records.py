@@ -36,7 +36,7 @@ class Group:
 class Original:
     """An earlier response with the same body."""
 
-    place: JournalPosition  # of its group
+    position: JournalPosition  # of its group
     record: str  # its WARC-Record-ID
     url: str  # its WARC-Target-URI
     date: str  # its WARC-Date
@@ -72,7 +72,7 @@ def encode_group(group: Group, original: Original | None) -> bytes:
             "WARC-Refers-To": original.record,
             "WARC-Refers-To-Target-URI": original.url,
             "WARC-Refers-To-Date": original.date,
-            _ORIGINAL: f"{original.place.file}:{original.place.offset}",
+            _ORIGINAL: f"{original.position.file}:{original.position.offset}",
         }
     if not raw.stated_length:
         headers[_LENGTH] = "not stated"

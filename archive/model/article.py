@@ -54,11 +54,11 @@ class ArticleImage:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A file that is to be written: an article's, or an image."""
+    """A file to write: an article's or an image."""
 
     path: PurePosixPath  # relative to the archive's root
     data: bytes
-    supersedes: PurePosixPath | None = None  # where the present file of this path goes first, relative to the root
+    supersedes: PurePosixPath | None = None  # where the existing file is moved, relative to the root
 
 
 @dataclass(frozen=True, slots=True)

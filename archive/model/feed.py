@@ -78,10 +78,10 @@ class Poll:
     failures: tuple[Failure, ...]  # items that cannot be parsed
     caught_up: bool  # later polls may stop here: it reached known entries, the list's end or its page limit
     error: Failure | None = None  # why it stopped early
-    unchanged: bool = False  # the list is the same as at the previous poll; the other fields say nothing new
+    unchanged: bool = False  # the list is the same as at the previous poll; the other fields have no new data
     # For a list of one page: True if its last entries were known before. None: the list has further pages.
     reaches_known: bool | None = None
-    validators: Validators | None = None  # of the response; stored together with the entries that they vouch for
+    validators: Validators | None = None  # of the response; stored together with its entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class BackfillPage:
 
 @dataclass(frozen=True, slots=True)
 class ListingChange:
-    """A change in what a listing says of an article."""
+    """A change of an article's title or mtime in a listing."""
 
     docid: str
     seen: datetime  # when the listing was read
@@ -117,7 +117,7 @@ class ListingChange:
 
 @dataclass(frozen=True, slots=True)
 class ListingResult:
-    """What a poll or a backfill page changed in the index."""
+    """The changes of the index after a poll or a backfill page."""
 
     new: int  # entries not known before
     broken: int  # items that cannot be parsed and were not known before
@@ -127,7 +127,7 @@ class ListingResult:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRate:
-    """How many articles a feed publishes in each hour of the week, as learned so far.
+    """The number of articles that a feed publishes in each hour of the week, as learned so far.
 
     Slot n is the hour n of the day in China on weekdays (0-23), or the hour n - 24 at weekends (24-47). Both tuples
     have 48 numbers; old observations fade.
@@ -135,7 +135,7 @@ class ArrivalRate:
 
     seconds: tuple[float, ...]  # observed, by slot
     arrivals: tuple[float, ...]  # articles that arrived in these seconds, by slot
-    until: datetime | None  # everything before is learned: the time of the last poll that found something new
+    until: datetime | None  # time of the last poll that found new articles; arrivals until then are learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class PendingEntry:
     feeds: tuple[str, ...]  # ids of all feeds that it belongs to: they listed it, or it names their lid
     attempts: int  # failed ones so far
     first_seen: datetime  # when a listing first named it
-    path: str | None = None  # of its file, relative to the archive's root; decided earlier; None: not decided yet
+    path: str | None = None  # of its file, relative to the archive's root, if reserved; None: not decided yet
     revision: int = 0  # number of its newest revision; 0: not archived yet
 
 

@@ -70,7 +70,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a fetch changes in the archive."""
+    """The changes of the archive after a fetch."""
 
     fetch: Fetch
     outcome: Outcome
@@ -83,8 +83,8 @@ class Decision:
     due: datetime | None = None  # next try of an entry without a revision; None: it is parked
     pictures: Mapping[str, str] = field(default_factory=dict)  # images to download: address -> host
     recheck: datetime | None = None  # when the article reaches the next age of schedule.recheck; None: never
-    idle: int = 0  # fetches in a row that brought nothing new, this one included
-    idle_until: datetime | None = None  # no recheck before, because so many brought nothing new; None: no delay
+    idle: int = 0  # fetches in a row without a change, this one included
+    idle_until: datetime | None = None  # no recheck before: many fetches in a row found no change; None: no delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +98,12 @@ class Observation:
     evidence: str | None  # reason of GONE and FAILED
     returned: bool  # the article was gone before, and is back
     status: int | None  # the HTTP status; None: no response, or none was needed
-    place: JournalPosition | None  # of its journal record; None: no journal is kept
+    position: JournalPosition | None  # of its journal record; None: no journal is kept
     digest: str | None  # of the body as sent, "sha1:..." as in the WARC; None: no response
 
 
 def fingerprint_rule(fingerprint: str) -> str:
-    """The number of the rule that made a fingerprint. Only fingerprints of one rule can be compared."""
+    """Return the number of the rule that computed a fingerprint. Only fingerprints of one rule can be compared."""
     return fingerprint.partition(":")[0]
 
 
@@ -116,11 +116,11 @@ class ArticleState:
     has_text: bool  # the index has the plain text of the newest revision
     attempts: int = 0  # failed fetches in a row
     gone: datetime | None = None  # since when the site has deleted it
-    idle: int = 0  # fetches in a row that brought nothing new
+    idle: int = 0  # fetches in a row without a change
     recheck: datetime | None = None  # when it reaches the next age of schedule.recheck; None: never
 
     def gone_after(self, outcome: Outcome, at: datetime) -> datetime | None:
-        """Since when the site has deleted the article, after a fetch at ``at`` with this outcome; None: it has not.
+        """Return since when the article is deleted, after a fetch at ``at`` with this outcome; None if it is not.
 
         A failed fetch changes nothing.
         """

@@ -73,7 +73,8 @@ class CompiledQuery:
         before = [Term(text, phrase(text) or "") for text, _ in ending.values() if text]
         wider = fts_expression(And((*others, *before)))
         if wider or not others:  # else only negative operands are left, which FTS5 cannot evaluate alone
-            self.ending, self.wider = ending, wider
+            self.ending = ending
+            self.wider = wider
 
     def _sql(self, query: Query) -> str:
         if matched := fts_expression(query):

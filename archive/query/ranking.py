@@ -54,7 +54,7 @@ def weighted_term(term: Term, having: int, of: int) -> WeightedTerm:
 
 
 def contains_all(title: str, text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
-    """True if each pattern matches a revision's title or text: as :func:`find_matches`, without the places."""
+    """Return True if each pattern matches a revision's title or text: as :func:`find_matches`, without the places."""
     written = title, text
     missing = [each for each in patterns if not any(each.search(part.lower()) for part in written)]
     plainer = tuple(map(plain, written)) if missing else written

@@ -21,8 +21,8 @@ CJK = (
 )
 _LETTER = rf"[^\W\d_{CJK}]"
 _SEGMENT = re.compile(rf"([{CJK}]+)|([0-9]+|[^\W\d_{CJK}]+|\d+)")  # a CJK run, or a word or a number
-_A_CJK = re.compile(f"[{CJK}]")
-_A_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
+_CJK_CHARACTER = re.compile(f"[{CJK}]")
+_HAN_CHARACTER = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 # Radicals, enclosed and squared characters, and compatibility characters.
 _OTHER_HAN = (
     range(0x2E80, 0x3000), range(0x3038, 0x303B), range(0x3190, 0x31A0), range(0x3200, 0x3400), range(0xF900, 0xFB00),
@@ -124,7 +124,7 @@ def split_single_characters(text: str) -> tuple[str, list[str]] | None:
     """
     parts = segments(fold(text))
     last = len(parts)
-    while last and _A_HAN.fullmatch(parts[last - 1]):
+    while last and _HAN_CHARACTER.fullmatch(parts[last - 1]):
         last -= 1
     return (" ".join(parts[:last]), parts[last:]) if last < len(parts) else None
 
@@ -138,11 +138,11 @@ def variants(character: str) -> tuple[str, ...]:
 def _variants() -> dict[str, tuple[str, ...]]:
     variants_of: dict[str, tuple[str, ...]] = {}
     for other in map(chr, chain.from_iterable(_OTHER_HAN)):
-        for character in filter(_A_HAN.fullmatch, set(fold(other)) - {other}):
+        for character in filter(_HAN_CHARACTER.fullmatch, set(fold(other)) - {other}):
             variants_of[character] = (*variants_of.get(character, ()), other)
     return variants_of
 
 
 def is_cjk(segment: str) -> bool:
     """True if a segment is a run of Chinese, Japanese or Korean characters."""
-    return segment >= "\u2e80" and _A_CJK.match(segment) is not None
+    return segment >= "\u2e80" and _CJK_CHARACTER.match(segment) is not None

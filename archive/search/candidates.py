@@ -1,4 +1,4 @@
-"""Finds the versions that match a query and were published last; archive.search.search ranks them."""
+"""Find the newest versions that match a query; archive.search.search ranks them."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class Candidates:
     def find(self, conditions: CompiledQuery, limit: int, offset: int = 0, enough: int | None = None) -> list[int]:
         """Return the ids of versions that match a query.
 
-        :param enough: return this many, and not ``limit``, if more are not found soon
+        :param enough: if ``limit`` matches are not found quickly, this many are enough
         """
         if conditions.match is None:
             return list(self._without_words(conditions, limit, offset))
         if conditions.ending:
-            found, complete = self._by_reading(conditions, limit + offset)
-            if complete or len(found) >= (enough or limit) + offset:
-                return found[offset:]
+            ids, complete = self._by_reading(conditions, limit + offset)
+            if complete or len(ids) >= (enough or limit) + offset:
+                return ids[offset:]
         return list(self._matching(conditions, conditions.match, limit + offset, enough))[offset:]
 
     def find_in_titles(self, conditions: CompiledQuery, terms: Sequence[Term], limit: int) -> list[int]:
@@ -82,27 +82,27 @@ class Candidates:
         if not ending:
             match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
             return list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLE_WINDOW_VERSIONS))
-        found = self._by_reading(conditions, limit, titled=True)[0]
+        ids = self._by_reading(conditions, limit, titled=True)[0]
         if titled:
             match = f"({conditions.wider}) AND ({titled})" if conditions.wider else titled
             candidates = self._matching(
                 conditions, match, MAX_READ_FOR_TITLES, enough=0, first=FIRST_TITLE_WINDOW_VERSIONS
             )
-            found += self._read(conditions, candidates, limit)[0]
-        return found
+            ids += self._read(conditions, candidates, limit)[0]
+        return ids
 
     def sample(self, time: str, limit: int) -> list[int]:
         """Return the ids of the newest articles that were known at a time."""
         windows = Windows(self._db, "", "~", time)
-        found: list[int] = []
+        ids: list[int] = []
         # Some versions of a window are superseded, or were not known at the time.
-        while len(found) < limit and (window := windows.next(max(limit, windows.passed))):
+        while len(ids) < limit and (window := windows.next(max(limit, windows.passed))):
             in_window = CompiledQuery(
                 where=["v.published BETWEEN :first AND :last", CURRENT],
                 parameters={"first": window.first, "last": window.last, "time": time},
             )
-            found += self._without_words(in_window, limit - len(found))
-        return found
+            ids += self._without_words(in_window, limit - len(ids))
+        return ids
 
     def _without_words(self, conditions: CompiledQuery, limit: int, offset: int = 0) -> Iterator[int]:
         parameters = conditions.parameters | {"limit": limit, "offset": offset}
@@ -126,15 +126,15 @@ class Candidates:
         parameters = conditions.parameters | {"match": match}
         windows = Windows(self._db, conditions.since, conditions.until, conditions.parameters["time"])
         window = windows.next(first)
-        found = 0
+        number = 0  # of matches so far
         while window:
-            rows = self._rows(statement, parameters | window.parameters() | {"limit": limit - found})
+            rows = self._rows(statement, parameters | window.parameters() | {"limit": limit - number})
             yield from (row["id"] for row in rows)
-            found += len(rows)
+            number += len(rows)
             wanted = limit if enough is None or windows.passed < ENOUGH_VERSIONS else enough
-            if found >= wanted:
+            if number >= wanted:
                 break
-            need = 1.5 * windows.passed * (wanted - found) / max(found, 1)
+            need = 1.5 * windows.passed * (wanted - number) / max(number, 1)
             window = windows.next(min(int(need), max(MAX_WINDOW_GROWTH * windows.passed, ENOUGH_VERSIONS)))
 
     def _by_reading(self, conditions: CompiledQuery, limit: int, *, titled: bool = False) -> tuple[list[int], bool]:
@@ -150,8 +150,8 @@ class Candidates:
             if conditions.wider
             else self._without_words(conditions, max_read)
         )
-        found, read = self._read(conditions, candidates, limit, titled=titled)
-        return found, len(found) == limit or read < max_read
+        ids, read = self._read(conditions, candidates, limit, titled=titled)
+        return ids, len(ids) == limit or read < max_read
 
     def _read(
         self, conditions: CompiledQuery, candidates: Iterator[int], limit: int, *, titled: bool = False
@@ -161,17 +161,17 @@ class Candidates:
         patterns = {each: weighted_term(each, 0, 0).pattern for each in conditions.ending}
         # If the character is the whole term, the SQL statement has checked it already.
         to_check = [patterns[each] for each, (before, last) in conditions.ending.items() if before or len(last) > 1]
-        found: list[int] = []
+        matching: list[int] = []
         read = 0
-        while len(found) < limit and (ids := list(islice(candidates, READ_BATCH))):
+        while len(matching) < limit and (ids := list(islice(candidates, READ_BATCH))):
             read += len(ids)
             for row in self._rows(statement, parameters | {"ids": json.dumps(ids)}):
                 title, text = row["title"], row["text"] or ""
                 if contains_all(title, text, to_check) and (
                     not titled or any(contains_all(title, "", [each]) for each in patterns.values())
                 ):
-                    found.append(row["id"])
-        return found[:limit], read
+                    matching.append(row["id"])
+        return matching[:limit], read
 
     def _rows(self, statement: str, parameters: dict[str, Any]) -> list[statements.Row]:
         return self._db.execute(statement, parameters).fetchall()

@@ -1,4 +1,4 @@
-"""The changefeed: versions in the order in which they came into the index, for alerts and followers."""
+"""The changefeed: versions in the order in which they were added to the index, for alerts and followers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from archive.query.parser import Query, positive_terms
 from archive.query.ranking import WeightedTerm, find_matches, make_snippet, merge_marks, weighted_term
 from archive.search.history import History
 
-# One writer commits, and gives versions increasing ids. So a reader that sees an id sees all smaller ones too, and
-# what is new has a larger id. No id is ever deleted. See D100.
+# Only one writer commits, and versions get increasing ids. So a reader that sees an id sees all smaller ones too, and
+# new versions have larger ids. No id is ever deleted. See D100.
 _LAST_POSITION = "SELECT coalesce(max(id), 0) AS id FROM searchable"
-# In the order of the ids, from the last position on: the cost depends on what is new, not on the size of the index.
+# By id, from the last position on: the cost depends on the number of new versions, not on the size of the index.
 _OF_WORDS = "words CROSS JOIN searchable v ON v.id = words.rowid WHERE words MATCH :match AND words.rowid"
 _OF_ALL = "searchable v WHERE v.id"
 _SELECT = "SELECT v.id FROM {source} > :after AND {source_id} <= :upto AND {where} ORDER BY {source_id} {limit}"

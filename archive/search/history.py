@@ -1,4 +1,4 @@
-"""What was known of an article at a time, without anything that was observed later."""
+"""Articles as of a time: without anything that was observed later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archive.model.article import Revision
 from archive.model.times import to_text
 from archive.query.compiler import LISTED
 
-# Outcomes of fetches that have seen the article.
+# Outcomes of fetches that got the article.
 _SEEN = ("first", "revised", "same")
 
 _SELECT_SAME_STORY = """
@@ -78,7 +78,7 @@ class History(IndexPart):
         }
 
     def same_story(self, docid: str, time: datetime) -> list[dict[str, Any]]:
-        """Return the articles whose newest versions had the same story as this one's, the first to publish it first.
+        """Return the articles whose newest versions have the same story as this one's, by publication time.
 
         :param time: aware; what was observed later is left out
         :return: docid, title, path, published (as in the index), media and first (whether it published the story
@@ -93,7 +93,7 @@ class History(IndexPart):
         rows = self._rows(
             "SELECT * FROM revisions WHERE docid = ? AND fetched_at <= ? ORDER BY number", [docid, to_text(time)]
         )
-        # A day's manifest is written after the day.
+        # A day's manifest is written after the day has ended.
         versions = [row_mapping.revision(row) for row in rows]
         return [
             each if each.sealed and _is_over(each.sealed, time) else replace(each, sealed=None) for each in versions
@@ -120,8 +120,8 @@ class History(IndexPart):
             "SELECT url, failure FROM addresses WHERE docid = ? AND until > ? ORDER BY until LIMIT 1",
             [docid, to_text(time)],
         )
-        known = rows[0] if rows else entry
-        return known["url"], known["failure"]
+        row = rows[0] if rows else entry
+        return row["url"], row["failure"]
 
     def feeds(self, docid: str, time: datetime) -> list[str]:
         """Return the ids of the feeds that an article was known to belong to, in order."""

@@ -1,4 +1,4 @@
-"""Finds articles by their words, now or as of a time."""
+"""Find articles by their words, now or as of a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of articles by hour, day, feed, medium and stock, now or as of a time."""
+"""Count articles by hour, day, feed, medium and stock, now or as of a time."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Stats(IndexPart):
         return self._search.hits([row["id"] for row in rows], time)
 
     def days_of_symbol(self, symbol: str, time: datetime) -> list[tuple[str, int]]:
-        """Count the articles that name a stock, by day in China, the first day first; only days with any."""
+        """Count the articles that name a stock, by day in China, in ascending order; only days with any."""
         rows = self._rows(
             f"SELECT {_DAY} AS day, count(*) AS n {_OF_SYMBOL} GROUP BY day ORDER BY day",
             {"symbol": symbol, "time": to_text(time)},
@@ -117,7 +117,7 @@ class Stats(IndexPart):
         return Facets(len(ids), len(ids) < MAX_COUNTED, **counted)
 
     def fetches(self, docid: str, time: datetime) -> list[Observation]:
-        """Return the fetches of an article, the first first, with their positions in the journal."""
+        """Return the fetches of an article, the oldest first, with their positions in the journal."""
         rows = self._rows(
             "SELECT * FROM observations WHERE docid = :docid AND at <= :time ORDER BY at, id",
             {"docid": docid, "time": to_text(time)},

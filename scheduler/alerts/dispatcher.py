@@ -11,8 +11,7 @@ from datetime import timedelta
 
 from archive.index.alerts import AlertProgress
 from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, Poll
-from archive.model.fetch import Decision
+from archive.model.feed import Entry
 from archive.query.parser import Query, parse
 from config.model import Alert
 from pipeline.writer import TRANSIENT_ERRORS
@@ -23,12 +22,13 @@ from scheduler.crawl.context import CrawlContext, CrawlObserver
 
 logger = logging.getLogger("finarchive")
 
-# Between the first article and its message: a poll's articles arrive one a second, and go into one message.
+# Delay between the first article and its message: the articles of a poll are archived one a second, and should be
+# in one message.
 GATHER_TIME = timedelta(seconds=5)
-# Before another attempt after the index could not be read.
+# Delay before the index is read again after an error.
 RETRY_INTERVAL = timedelta(minutes=1)
-# For messages in flight when the program stops: within the two seconds that everything beside the spider has
-# (crawler.engine). A message takes less than one; one that is cut off is sent again.
+# Time for messages in flight when the program stops. The engine allows two seconds for everything beside the spider
+# (crawler.engine). A message takes less than one second; one that is cancelled is sent again.
 STOP_TIMEOUT_SECONDS = 1.5
 
 
@@ -44,7 +44,7 @@ class _AlertChannel:
 
 
 class AlertDispatcher(CrawlObserver):
-    """Sends the alerts of a run.
+    """Sends the alerts of a one-off crawl or of the daemon.
 
     :param on_outcome: called after each message with its alert's name, and whether it was sent
     """
@@ -67,9 +67,9 @@ class AlertDispatcher(CrawlObserver):
     async def running(self) -> AsyncIterator[None]:
         """Send alerts while the block runs.
 
-        The daemon sends continuously; a one-off run sends once, at its end, what may be sent then.
+        The daemon sends continuously; a one-off crawl sends once, at its end, the messages that may be sent then.
         """
-        self._context.listeners.append(self)
+        self._context.observers.append(self)
         self._open()
         serving = None
         if self._context.policy.retry_forever:
@@ -80,7 +80,7 @@ class AlertDispatcher(CrawlObserver):
             if serving is None:
                 await asyncio.gather(*map(self._send_now, self._channels))
         finally:
-            self._context.listeners.remove(self)
+            self._context.observers.remove(self)
             if serving:
                 await self._stop(serving)
             self._record([channel.progress for channel in self._channels])
@@ -178,26 +178,26 @@ class AlertDispatcher(CrawlObserver):
         await asyncio.sleep(self._clock.seconds(span))
 
     def _has_new(self, channel: _AlertChannel) -> bool:
-        """True if there is something to send; otherwise the channel's position moves past what is too old to send."""
-        arrivals = self._context.store.changefeed
+        """Return True if there are articles to send; else move the channel's position past those too old to send."""
+        changefeed = self._context.store.changefeed
         progress = channel.progress
-        newest = arrivals.last_position()
-        if arrivals.count(recent_only(channel.query, self._clock.now()), progress.position, newest):
+        newest = changefeed.last_position()
+        if changefeed.count(recent_only(channel.query, self._clock.now()), progress.position, newest):
             return True
-        if progress.attempts and (late := arrivals.count(channel.query, progress.position, newest)):
+        if progress.attempts and (late := changefeed.count(channel.query, progress.position, newest)):
             logger.warning("alert-late alert=%s address=%d articles=%d", progress.alert, progress.address, late)
         # Recorded with the next message, or at the end: after a crash these articles are searched again.
         channel.progress = replace(progress, position=newest, attempts=0, due=None, failure=None)
         return False
 
     async def _send(self, channel: _AlertChannel) -> None:
-        arrivals = self._context.store.changefeed
+        changefeed = self._context.store.changefeed
         progress = channel.progress
         name = channel.alert.name
         query = recent_only(channel.query, self._clock.now())
-        newest = arrivals.last_position()
-        total = arrivals.count(query, progress.position, newest)
-        changes = arrivals.last(query, progress.position, newest, MAX_ARTICLES)
+        newest = changefeed.last_position()
+        total = changefeed.count(query, progress.position, newest)
+        changes = changefeed.last(query, progress.position, newest, MAX_ARTICLES)
         if not changes:
             return
         failure = await sender.send(channel.url, compose(name, changes, total))
@@ -217,28 +217,15 @@ class AlertDispatcher(CrawlObserver):
     def _record(self, progress: list[AlertProgress]) -> None:
         try:
             self._context.store.alerts.record(progress)
-        except (
-            TRANSIENT_ERRORS
-        ) as error:  # kept in memory until the next message; after a restart this one is sent again
+        except TRANSIENT_ERRORS as error:
+            # The progress stays in memory until the next message. After a restart this message is sent again.
             logger.error("alert-unrecorded reason=%r", str(error))
 
     # CrawlObserver
 
     def archived(self, entry: Entry, revision: Revision) -> None:
-        """See CrawlObserver."""
+        """Wake all channels: the article may match their queries."""
         self._wake_all()
-
-    def rechecked(self, decision: Decision) -> None:
-        """See CrawlObserver."""
-
-    def failed(self, failure: Failure) -> None:
-        """See CrawlObserver."""
-
-    def polled(self, poll: Poll) -> None:
-        """See CrawlObserver."""
-
-    def changed(self) -> None:
-        """See CrawlObserver."""
 
     def _wake_all(self) -> None:
         for channel in self._channels:

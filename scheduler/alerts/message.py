@@ -12,8 +12,8 @@ from archive.model.backoff import doubling
 from archive.model.results import Change
 from archive.query.parser import And, DateFilter, Query
 
-# Articles published before this are not sent: the thousand articles of a first poll, those of a backfill, and those
-# that could not be sent for so long.
+# Older articles are not sent: these are the thousand articles of a first poll, those of a backfill, and those that
+# could not be sent for this long.
 MAX_AGE = timedelta(days=1)
 # Articles listed in a message: as many as a phone shows without scrolling. Services take 2,000 to 4,000 characters.
 MAX_ARTICLES = 10
@@ -35,15 +35,15 @@ class Message:
 
 
 def recent_only(query: Query, now: datetime) -> Query:
-    """The query, limited to articles published within the last :data:`MAX_AGE`."""
+    """Return the query, limited to articles published within the last :data:`MAX_AGE`."""
     parts = query.of if isinstance(query, And) else (query,)
     return And((*parts, DateFilter(since=now - MAX_AGE)))
 
 
 def next_send_time(progress: AlertProgress, at_most: int, now: datetime) -> datetime:
-    """The earliest time at which a message may be sent to an address; ``now`` if it may be sent immediately.
+    """Return the earliest time at which a message may be sent to an address; ``now`` if it may be sent immediately.
 
-    :param at_most: messages in an hour
+    :param at_most: maximum number of messages in an hour
     """
     times = [now]
     if progress.sent:
@@ -55,18 +55,18 @@ def next_send_time(progress: AlertProgress, at_most: int, now: datetime) -> date
 
 
 def after_success(progress: AlertProgress, position: int, now: datetime) -> AlertProgress:
-    """The progress after a message was sent that covers everything up to a position."""
+    """Return the progress after a message was sent that covers everything up to a position."""
     return AlertProgress(progress.alert, progress.address, position, now)
 
 
 def after_failure(progress: AlertProgress, reason: str, now: datetime) -> AlertProgress:
-    """The progress after a message failed, with the time of the next attempt."""
+    """Return the progress after a message failed, with the time of the next attempt."""
     delay = doubling(progress.attempts + 1, _MIN_RETRY_DELAY, _MAX_RETRY_DELAY)
     return replace(progress, attempts=progress.attempts + 1, due=now + delay, failure=reason)
 
 
 def compose(alert: str, changes: Sequence[Change], total: int) -> Message:
-    """The message about new articles.
+    """Return the message about new articles.
 
     :param alert: the alert's name
     :param changes: the articles to list, oldest first

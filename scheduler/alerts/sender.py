@@ -9,9 +9,9 @@ from contextlib import suppress
 
 from scheduler.alerts.message import Message
 
-# Apprise waits four seconds for a connection and four for each part of a response; a phone's network takes ten.
+# Apprise waits four seconds for a connection and four for each part of a response; a mobile network takes ten.
 SEND_TIMEOUT_SECONDS = 30.0
-# -P: do not import modules from the current folder, which may have the same names as ours.
+# -P: do not import modules from the current folder, which may have the same names as those of this program.
 COMMAND = (sys.executable, "-P", "-m", "scheduler.alerts.apprise_process")
 
 
@@ -41,7 +41,7 @@ async def _run(url: str, title: str, body: str) -> str | None:
             *COMMAND, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
         )
     except OSError as error:
-        return f"no process could be started for it: {error.strerror}"
+        return f"its child process could not be started: {error.strerror}"
     try:
         out, _ = await asyncio.wait_for(process.communicate(request), SEND_TIMEOUT_SECONDS)
     except TimeoutError:
@@ -54,5 +54,5 @@ async def _run(url: str, title: str, body: str) -> str | None:
     try:
         failure = json.loads(out)["failure"]
     except (ValueError, KeyError):
-        return f"the process for it ended with status {process.returncode}"
+        return f"its child process ended with status {process.returncode}"
     return None if failure is None else str(failure)

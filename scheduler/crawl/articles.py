@@ -17,11 +17,12 @@ from scheduler.crawl.context import CrawlContext
 
 logger = logging.getLogger("finarchive")
 
-MAX_CARRIED = 4 * BATCH_SIZE  # articles with their text in the listing that are leased to the writer at a time
+# Articles with their text in the listing that are leased to the writer at a time.
+MAX_CARRIED = 4 * BATCH_SIZE
 
 
 class ArticleQueue:
-    """Queue of articles. Leases none before :meth:`open`.
+    """Queue of articles; leases none before :meth:`open`.
 
     :param on_images: called with the images of a new version to archive: address -> host
     """
@@ -39,7 +40,7 @@ class ArticleQueue:
         self._writer = Writer(
             context.archive,
             lambda: context.settings.network.max_body,
-            WriterCallbacks(self._written, context.crash, self._has_room, self._refused),
+            WriterCallbacks(self._written, context.crash, self._has_room, self._not_writable),
             retry_forever=context.policy.retry_forever,
         )
         self.backoffs = HostBackoffs(
@@ -64,18 +65,18 @@ class ArticleQueue:
         if self._is_open and self._context.fetcher:
             now = self._context.now()
             tried_before = self._context.policy.tried_before or now
-            again = self._store.articles.recheck_hosts(now, tried_before)
-            self._hosts = {*self._store.entries.pending_hosts(now, tried_before), *again}
+            rechecks = self._store.articles.recheck_hosts(now, tried_before)
+            self._hosts = {*self._store.entries.pending_hosts(now, tried_before), *rechecks}
             self._next_due = self._store.entries.next_due(now)
             self._file_carried()
             self._context.fetcher.refill()
 
     def tick(self) -> None:
-        """Called from time to time: fetch what became due."""
+        """Notify the spider of articles that became due; called every second."""
         if self._next_due and self._next_due <= self._context.now():
             self.check_due()
         elif self._is_open and self._context.fetcher:
-            self._context.fetcher.refill()  # for work that was suspended because the disk refused
+            self._context.fetcher.refill()  # resumes work that was suspended after a failed write
 
     def waiting(self, began: datetime) -> dict[str, int]:
         """Return the number of due articles not tried since ``began``: host -> number."""
@@ -83,9 +84,9 @@ class ArticleQueue:
         waiting = Counter(self._store.entries.pending_hosts(now, began))
         budget = self._recheck_budget(now) + self._rechecking()
         for host, number in self._store.articles.recheck_hosts(now, began).items():
-            again = min(number, max(budget if host else self._carried_budget(), 0))
-            waiting[host] += again
-            budget -= again if host else 0
+            rechecks = min(number, max(budget if host else self._carried_budget(), 0))
+            waiting[host] += rechecks
+            budget -= rechecks if host else 0
         return {host: number for host, number in waiting.items() if number}
 
     @property
@@ -100,45 +101,46 @@ class ArticleQueue:
 
     # ArticleTasks
 
-    def expect(self, hosts: Collection[str]) -> None:
-        """Take note of hosts that may have due articles now; "" stands for text in the listing."""
+    def add_hosts(self, hosts: Collection[str]) -> None:
+        """Add hosts that may have due articles now; "" means articles whose text is in the listing."""
         self._hosts.update(hosts)
         if "" in hosts:
             self._file_carried()
 
     def hosts(self) -> Iterable[str]:
-        """See ArticleTasks."""
+        """Return the hosts that may have due articles; none before :meth:`open`."""
         return self._hosts - {""} if self._is_open else ()
 
-    def lease(self, host: str, most: int) -> list[Entry]:
-        """See ArticleTasks."""
-        return [pending.entry for pending in self._lease(host, most)]
+    def lease(self, host: str, limit: int) -> list[Entry]:
+        """Lease up to ``limit`` due articles of a host: first fetches before rechecks."""
+        return [pending.entry for pending in self._lease(host, limit)]
 
-    def _lease(self, host: str, most: int) -> list[PendingEntry]:
-        most = int(min(most, self._remaining - len(self._in_flight)))
-        if most <= 0 or self._writer.full() or self._context.suspended():
+    def _lease(self, host: str, limit: int) -> list[PendingEntry]:
+        limit = int(min(limit, self._remaining - len(self._in_flight)))
+        if limit <= 0 or self._writer.full() or self._context.suspended():
             return []
-        leased = [docid for docid, pending in self._in_flight.items() if pending.host == host]
+        in_flight = [docid for docid, pending in self._in_flight.items() if pending.host == host]
         now = self._context.now()
         tried_before = self._context.policy.tried_before or now
-        taken = self._store.entries.due(host, most, now, tried_before, leased)
+        leased = self._store.entries.due(host, limit, now, tried_before, in_flight)
         # Rechecks come after first fetches, within their budget.
-        if (more := min(most - len(taken), self._recheck_budget(now) if host else self._carried_budget())) > 0:
-            taken += self._store.articles.due_rechecks(host, more, now, tried_before, leased)
-        for pending in taken:
+        budget = self._recheck_budget(now) if host else self._carried_budget()
+        if (more := min(limit - len(leased), budget)) > 0:
+            leased += self._store.articles.due_rechecks(host, more, now, tried_before, in_flight)
+        for pending in leased:
             self._in_flight[pending.entry.docid] = pending
             self._context.work_started()
-        if not taken and not leased:
+        if not leased and not in_flight:
             self._hosts.discard(host)
             self._next_due = self._store.entries.next_due(now)  # the clock may have been set since the last query
-        return taken
+        return leased
 
     def _carried_budget(self) -> int:
-        """Number of articles with their text in the listing that may be rechecked now: they cost no request."""
+        """Number of articles with their text in the listing that may be rechecked now. They need no request."""
         return 0 if self._remaining != math.inf else MAX_CARRIED
 
     def _recheck_budget(self, now: datetime) -> int:
-        """Number of articles that may be rechecked now, within the budget of an hour."""
+        """Number of articles that may be rechecked now, within the hourly budget."""
         if self._remaining != math.inf:  # a limit counts first versions only
             return 0
         done = self._store.articles.rechecks_since(now - timedelta(hours=1))
@@ -148,17 +150,17 @@ class ArticleQueue:
         return sum(pending.revision > 0 and pending.host != "" for pending in self._in_flight.values())
 
     def release(self, entry: Entry) -> None:
-        """See ArticleTasks."""
+        """Take back a leased article that was not requested."""
         if self._in_flight.pop(entry.docid, None):
             self._context.work_finished()
         self._context.notify_changed()
 
     def record_response(self, entry: Entry, response: RawResponse, milliseconds: int) -> None:
-        """See ArticleTasks. The writer parses the response."""
+        """Pass the response for an article to the writer, which parses it."""
         self._put(entry, milliseconds, response=response)
 
     def record_failure(self, entry: Entry, failure: Failure) -> None:
-        """See ArticleTasks."""
+        """Pass a failed request for an article to the writer."""
         self._put(entry, 0, failure=failure)
 
     def _put(
@@ -181,21 +183,21 @@ class ArticleQueue:
             self._put(pending.entry, 0)
 
     def backoff_wait(self, host: str) -> float | None:
-        """See ArticleTasks."""
-        seconds = self.resting(host).total_seconds()
+        """Return the seconds to wait for a host; None, and skip the host, if that is longer than the policy waits."""
+        seconds = self.backoff_remaining(host).total_seconds()
         if seconds <= self._context.policy.max_backoff_wait:
             return seconds
         self._hosts.discard(host)
         self._context.notify_changed()
         return None
 
-    def resting(self, host: str) -> timedelta:
+    def backoff_remaining(self, host: str) -> timedelta:
         """Return the remaining back-off of a host."""
         backoff = self.backoffs.current(host)
         return max(backoff.until - self._context.now(), timedelta(0)) if backoff else timedelta(0)
 
     def release_unfetched(self) -> None:
-        """The spider is closed: release the articles that it did not fetch."""
+        """Release the articles that the closed spider did not fetch."""
         for docid in self._in_flight.keys() - self._with_writer:
             del self._in_flight[docid]
             self._context.work_finished()
@@ -205,7 +207,7 @@ class ArticleQueue:
         await self._writer.drain()
 
     def clock_moved(self, by: timedelta) -> None:
-        """The clock was set forward by ``by``, or back if negative."""
+        """Adjust times after the clock was set forward by ``by``, or back if negative."""
         self.backoffs.clock_moved(by)
         self.clamp_future_times()
 
@@ -213,12 +215,12 @@ class ArticleQueue:
         """Clamp times in the future: repairs rows written while the clock was ahead."""
         try:
             self._store.queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY)
-        except TRANSIENT_ERRORS as refusal:
-            self._context.suspend_or_raise(refusal)
+        except TRANSIENT_ERRORS as error:
+            self._context.suspend_or_raise(error)
         self.check_due()
 
     def _filing(self, pending: PendingEntry) -> tuple[str, Filing]:
-        """Return the feed that an entry is filed under: the first configured one with it, else a former one."""
+        """Return the feed that an entry is filed under: the first configured one, else a former one."""
         for feed in self._context.feeds:
             if feed.id in pending.feeds or feed.lid in pending.entry.lids:
                 return feed.id, Filing(feed.categories, feed.author_name)
@@ -239,19 +241,19 @@ class ArticleQueue:
 
     def _report(self, decision: Decision, pending: PendingEntry, milliseconds: int) -> None:
         log(decision, pending, milliseconds)
-        for listener in list(self._context.listeners):
+        for observer in list(self._context.observers):
             if decision.outcome is Outcome.FIRST and decision.revision:
-                listener.archived(pending.entry, decision.revision)
+                observer.archived(pending.entry, decision.revision)
             elif pending.revision and decision.outcome is not Outcome.FAILED:
-                listener.rechecked(decision)
+                observer.rechecked(decision)
             else:
                 kind = decision.kind or FailureKind.UNREADABLE
-                listener.failed(Failure(pending.entry.docid, kind, decision.evidence))
+                observer.failed(Failure(pending.entry.docid, kind, decision.evidence))
         if decision.due:
             self._next_due = min(decision.due, self._next_due or decision.due)
 
-    def _refused(self, item: WriteItem, reason: str) -> None:
-        """The file of an article cannot be written: record a failure that is retried."""
+    def _not_writable(self, item: WriteItem, reason: str) -> None:
+        """Record a failure that is retried: the file of an article cannot be written."""
         entry = item.fetch.pending.entry
         self._with_writer.discard(entry.docid)
         self.record_failure(entry, Failure(entry.docid, FailureKind.TEMPORARY, reason))
@@ -263,8 +265,8 @@ class ArticleQueue:
     def _record_backoff(self, backoff: HostBackoff) -> None:
         try:
             self._store.backoffs.commit(backoff)
-        except TRANSIENT_ERRORS as refusal:
-            self._context.suspend_or_raise(refusal)
+        except TRANSIENT_ERRORS as error:
+            self._context.suspend_or_raise(error)
         seconds = (backoff.until - self._context.now()).total_seconds()
         logger.warning("resting host=%s seconds=%d reason=%r", backoff.host, round(seconds), backoff.reason)
 
@@ -272,12 +274,12 @@ class ArticleQueue:
         logger.info("answers-again host=%s", host)
         try:
             self._store.backoffs.end(host)
-        except TRANSIENT_ERRORS as refusal:
-            self._context.suspend_or_raise(refusal)
+        except TRANSIENT_ERRORS as error:
+            self._context.suspend_or_raise(error)
 
 
 def log(decision: Decision, pending: PendingEntry, milliseconds: int) -> None:
-    """Log the one line of a fetch."""
+    """Log a fetch in one line."""
     docid, revision = pending.entry.docid, decision.revision
     if revision:
         what = "archived" if decision.outcome is Outcome.FIRST else "revised"

@@ -1,4 +1,4 @@
-"""State shared by the queues of one process: a one-off crawl or the daemon."""
+"""State that the queues of one process share, in a one-off crawl or in the daemon."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ class CrawlContext:
         self.policy = policy
         self.fetcher: Fetcher | None = None  # the open spider
         self._last_fetcher: Fetcher | None = None  # the last open spider: its engine still runs
-        self.listeners: list[CrawlObserver] = []
+        self.observers: list[CrawlObserver] = []
         self._filings = {h.feed: h.filing for h in self.store.feeds.histories().values()}
-        self.under_way = 0  # polls, backfills and fetches in progress
+        self.in_progress = 0  # polls, backfills and fetches in progress
         self._suspended_until = -math.inf  # time of the event loop
         self._last_outcome = -math.inf  # time of the event loop
 
@@ -95,18 +95,19 @@ class CrawlContext:
         return ArchiveRules(archive.profile, clean, schedule.recheck, self.policy.min_retry_delay, archive.images)
 
     def filing(self, feed: Feed) -> Filing:
-        """Return categories and author of a feed's articles; remembered for when the feed is no longer configured."""
+        """Return categories and author of a feed's articles; kept for when the feed is no longer configured."""
         filing = self._filings[feed.id] = Filing(feed.categories, feed.author_name)
         return filing
 
     def former_filing(self, feeds: tuple[str, ...]) -> tuple[str, Filing]:
-        """Return the first known of ``feeds``, none of which is configured any more, and its filing."""
-        past = next(feed for feed in feeds if feed in self._filings)
-        return past, self._filings[past]
+        """Return the first of ``feeds`` with a known filing, and that filing; none of them is configured any more."""
+        feed = next(feed for feed in feeds if feed in self._filings)
+        return feed, self._filings[feed]
 
     def open(self, fetcher: Fetcher) -> None:
         """Set the open spider."""
-        self.fetcher = self._last_fetcher = fetcher
+        self.fetcher = fetcher
+        self._last_fetcher = fetcher
 
     def suspend_or_raise(self, error: ArchiveError) -> None:
         """Suspend new work after a failed commit, if the error is transient and the policy retries.
@@ -130,25 +131,25 @@ class CrawlContext:
         self._last_fetcher.crash(error)
 
     def work_started(self) -> None:
-        """Count one more piece of work in progress."""
-        if not self.under_way:
+        """Count a poll, backfill or fetch that begins."""
+        if not self.in_progress:
             self.note_outcome()
-        self.under_way += 1
+        self.in_progress += 1
 
     def work_finished(self) -> None:
-        """Count one less."""
-        self.under_way -= 1
+        """Count a poll, backfill or fetch that ended."""
+        self.in_progress -= 1
         self.note_outcome()
 
     def note_outcome(self) -> None:
-        """Note that the work in progress had a result."""
+        """Record the time of a result, for :meth:`seconds_since_outcome`."""
         self._last_outcome = asyncio.get_running_loop().time()
 
-    def quiet_for(self) -> float:
-        """Return the seconds since the last result."""
+    def seconds_since_outcome(self) -> float:
+        """Return the seconds since the last result of any work."""
         return asyncio.get_running_loop().time() - self._last_outcome
 
     def notify_changed(self) -> None:
         """Notify the observers that something changed."""
-        for listener in list(self.listeners):
-            listener.changed()
+        for observer in list(self.observers):
+            observer.changed()

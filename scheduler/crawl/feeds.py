@@ -20,7 +20,7 @@ from scheduler.policy.intervals import weight
 
 logger = logging.getLogger("finarchive")
 
-# Per backfill. A roll list was result to reach back 100,350 articles: 2,007 pages, and more because they overlap.
+# Per backfill. The longest roll list measured has 100,350 articles: 2,007 pages, and more because pages overlap.
 MAX_PAGES = 4000
 OnPage = Callable[[BackfillStep, ListingResult], None]
 
@@ -28,7 +28,7 @@ OnPage = Callable[[BackfillStep, ListingResult], None]
 @dataclass(slots=True)
 class _RunningBackfill:
     feed: Feed
-    backfill: Backfill  # its progress
+    backfill: Backfill  # its current state
     on_page: OnPage
     ended: asyncio.Future[str | None]
 
@@ -47,7 +47,7 @@ class FeedQueue:
         self._arrival_rates = context.store.feeds.arrival_rates()
         self._polls: dict[str, tuple[Feed, asyncio.Future[tuple[FeedProgress, int]]]] = {}  # in progress, by feed
         self._backfills: dict[str, _RunningBackfill] = {}
-        self._one_backfill = asyncio.Lock()
+        self._backfill_lock = asyncio.Lock()
 
     def resend(self) -> None:
         """Send unfinished work to a new spider."""
@@ -70,8 +70,8 @@ class FeedQueue:
         """
         if running := self._polls.get(feed.id):
             return await asyncio.shield(running[1])
-        if refusal := self._register_source(feed):  # otherwise it would be compared with the record of another list
-            return self._refused(feed, refusal), 0
+        if reason := self._register_source(feed):  # otherwise it would be compared with the record of another list
+            return self._not_polled(feed, reason), 0
         ended: asyncio.Future[tuple[FeedProgress, int]] = asyncio.get_running_loop().create_future()
         self._polls[feed.id] = feed, ended
         self._context.work_started()
@@ -79,15 +79,15 @@ class FeedQueue:
             self._context.fetcher.poll(feed)
         return await asyncio.shield(ended)  # others may wait for the same poll
 
-    def _refused(self, feed: Feed, reason: str) -> FeedProgress:
+    def _not_polled(self, feed: Feed, reason: str) -> FeedProgress:
         failure = Failure(feed.id, FailureKind.TEMPORARY, reason)
         poll = Poll(feed.id, self._context.now(), 0, (), (), caught_up=False, error=failure)
-        for listener in list(self._context.listeners):
-            listener.polled(poll)
+        for observer in list(self._context.observers):
+            observer.polled(poll)
         return FeedProgress(feed.id, error=reason, polled=True)
 
     def _register_source(self, feed: Feed) -> str | None:
-        """Start a new record if the feed reads another list than before; return the reason if that fails."""
+        """Start a new record if the feed now reads another list; return the error message if that fails."""
         try:
             if self._store.feeds.register_source(feed.id, feed.source, self._context.now()):
                 self._arrival_rates.pop(feed.id, None)
@@ -98,17 +98,17 @@ class FeedQueue:
         return None
 
     def known_docids(self, feed: str, docids: Collection[str]) -> set[str]:
-        """See FeedTasks."""
+        """Return those of ``docids`` that are known entries of a feed."""
         self._context.note_outcome()
         return self._store.listings.known_docids(feed, docids)
 
     def validators(self, feed: str) -> Validators | None:
-        """See FeedTasks."""
+        """Return the validators for a conditional request for a feed's list."""
         history = self._store.feeds.histories().get(feed)
         return history.validators if history else None
 
     def record_poll(self, poll: Poll) -> bool:
-        """See FeedTasks."""
+        """Record a poll that has ended, and its arrivals; return whether that succeeded."""
         feed, future = self._polls.pop(poll.feed)
         self._context.work_finished()
         error = poll.error.reason if poll.error else None
@@ -116,19 +116,19 @@ class FeedQueue:
         result, is_recorded = ListingResult(0, 0), False
         try:
             changes = replace(poll, entries=()) if poll.unchanged else poll
-            belongs, hosts = self._places(feed, changes.entries)
-            result = self._store.listings.commit_poll(changes, self._context.filing(feed), belongs, hosts, trouble)
+            feeds, hosts = self._feeds_and_hosts(feed, changes.entries)
+            result = self._store.listings.commit_poll(changes, self._context.filing(feed), feeds, hosts, trouble)
             is_recorded = True
             self._learn(poll, result)
-        except TRANSIENT_ERRORS as refusal:  # nothing is recorded: the next poll reads everything again
-            self._context.suspend_or_raise(refusal)
-            error = str(refusal)
+        except TRANSIENT_ERRORS as transient:  # nothing is recorded: the next poll reads everything again
+            self._context.suspend_or_raise(transient)
+            error = str(transient)
         progress = FeedProgress(feed.id, poll.pages, len(poll.entries), result.new, error, polled=True)
         self._log(poll, progress, result)
         if not future.done():
             future.set_result((progress, result.broken))
-        for listener in list(self._context.listeners):
-            listener.polled(poll)
+        for observer in list(self._context.observers):
+            observer.polled(poll)
         self._refill(changes.entries)
         return is_recorded
 
@@ -136,13 +136,13 @@ class FeedQueue:
         if not poll.caught_up or not result.new:  # a silence is learned when it ends
             return
         times = [entered for entry in poll.entries if (entered := entry.entered or entry.published)]
-        known = self._arrival_rates.get(poll.feed)
-        if known is None or known.until is None:
+        rate = self._arrival_rates.get(poll.feed)
+        if rate is None or rate.until is None:
             learned = learn_first_poll(times, poll.at)
         else:
             # Time in a gap was not observed.
-            since = max(known.until, result.gap.end) if result.gap else known.until
-            learned = learn(known, since, poll.at, [time for time in times if time > since])
+            since = max(rate.until, result.gap.end) if result.gap else rate.until
+            learned = learn(rate, since, poll.at, [time for time in times if time > since])
         self._arrival_rates[poll.feed] = learned
         self._store.feeds.commit_arrival_rate(poll.feed, learned)
 
@@ -163,17 +163,17 @@ class FeedQueue:
     # Backfills
 
     async def backfill(self, feed: Feed, span: Span, on_page: OnPage, *, must_meet_known: bool) -> str | None:
-        """Read a span of a list's past. One backfill runs at a time.
+        """Read a span of a list's past, after any other backfill has ended.
 
         :param span: span to read
         :param on_page: called for each page that was read and recorded
         :param must_meet_known: the backfill is complete only if it meets entries known from polls at its start
         :return: why it could not be completed; None if it was
         """
-        async with self._one_backfill:
+        async with self._backfill_lock:
             at = self._context.now()
             if span.start >= at:
-                return "it lies in the future, by this machine's clock"
+                return "it is in the future by this machine's clock"
             backfill = begin_backfill(
                 feed.id, span.start, span.end, at,
                 must_meet_known=must_meet_known, history=knows_history(feed.kind), max_pages=MAX_PAGES,
@@ -182,8 +182,8 @@ class FeedQueue:
             self._backfills[feed.id] = running
             self._context.work_started()
             try:
-                if refusal := self._register_source(feed):
-                    return refusal
+                if reason := self._register_source(feed):
+                    return reason
                 if self._context.fetcher:
                     self._context.fetcher.backfill(feed, backfill)
                 return await running.ended
@@ -192,22 +192,22 @@ class FeedQueue:
                 self._context.work_finished()
 
     def record_backfill_page(self, step: BackfillStep) -> bool:
-        """See FeedTasks."""
+        """Record a page of a backfill; return whether to continue."""
         page = step.page
         running = self._backfills.get(page.feed)
         if running is None or running.ended.done() or page.at != running.backfill.at:
-            return False  # nobody waits for it
+            return False  # that backfill has ended or was cancelled
         running.backfill, result = step.backfill, ListingResult(0, 0)
         self._context.note_outcome()
         try:
             if page.entries or page.failures or page.covered or page.oldest_available:
-                belongs, hosts = self._places(running.feed, page.entries)
+                feeds, hosts = self._feeds_and_hosts(running.feed, page.entries)
                 result = self._store.listings.commit_backfill_page(
-                    page, self._context.filing(running.feed), belongs, hosts
+                    page, self._context.filing(running.feed), feeds, hosts
                 )
-        except TRANSIENT_ERRORS as refusal:
-            self._context.suspend_or_raise(refusal)
-            running.ended.set_result(str(refusal))
+        except TRANSIENT_ERRORS as error:
+            self._context.suspend_or_raise(error)
+            running.ended.set_result(str(error))
             return False
         _log_changes(page.feed, result)
         running.on_page(step, result)
@@ -216,16 +216,16 @@ class FeedQueue:
         self._refill(page.entries)
         return step.next_step is NextStep.CONTINUE
 
-    # Both
+    # Polls and backfills
 
-    def _places(self, feed: Feed, entries: Sequence[Entry]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    def _feeds_and_hosts(self, feed: Feed, entries: Sequence[Entry]) -> tuple[dict[str, list[str]], dict[str, str]]:
         """Return the feeds of entries and the hosts of their pages, each by docid."""
         feeds = self._context.feeds
-        belongs = {
+        feeds_of = {
             entry.docid: [each.id for each in feeds if each.id == feed.id or each.lid in entry.lids] or [feed.id]
             for entry in entries
         }
-        return belongs, {entry.docid: _host(entry) for entry in entries}
+        return feeds_of, {entry.docid: _host(entry) for entry in entries}
 
     def _refill(self, entries: Sequence[Entry]) -> None:
         self._on_hosts({_host(entry) for entry in entries})

@@ -36,7 +36,7 @@ class _FetchedImage:
 
 
 class ImageQueue:
-    """Queue of images to fetch. Gives out none before :meth:`open`, and none unless ``archive.images`` is on."""
+    """Queue of images to fetch. Leases none before :meth:`open`, and none unless ``archive.images`` is on."""
 
     def __init__(self, context: CrawlContext) -> None:
         self._context = context
@@ -44,7 +44,7 @@ class ImageQueue:
         self.stored = 0  # in this process
         self.failures = 0  # in this process
         self._is_open = False
-        self._chosen: set[str] | None = None  # the only addresses to fetch; None: all
+        self._only: set[str] | None = None  # the only addresses to fetch; None: all
         self._hosts: set[str] = set()  # hosts that may have due images
         self._next_due: datetime | None = None  # of images that are not due yet
         self._in_flight: dict[str, QueuedImage] = {}
@@ -62,29 +62,29 @@ class ImageQueue:
         :param all_due: True: also images from earlier runs; False: only images of articles archived from now on
         """
         self._is_open = True
-        self._chosen = None if all_due else set()
+        self._only = None if all_due else set()
         self.check_due()
 
     def check_due(self) -> None:
         """Find the hosts with due images, and notify the spider."""
         if self._is_open and self.enabled and self._context.fetcher:
             now = self._context.now()
-            self._hosts = set(self._images.hosts(now, self._tried_before(now), self._chosen))
+            self._hosts = set(self._images.hosts(now, self._tried_before(now), self._only))
             self._next_due = self._images.next_due(now)
             self._context.fetcher.refill()
 
     def tick(self) -> None:
-        """Called from time to time: fetch what became due."""
+        """Notify the spider of images that became due; called every second."""
         if self._next_due and self._next_due <= self._context.now():
             self.check_due()
 
-    def expect(self, images: Mapping[str, str]) -> None:
-        """Take note of images that may be queued now.
+    def add_images(self, images: Mapping[str, str]) -> None:
+        """Add images that were queued in the index.
 
         :param images: address -> host
         """
-        if self._chosen is not None:
-            self._chosen.update(images)
+        if self._only is not None:
+            self._only.update(images)
         self._hosts.update(images.values())
         if self._context.fetcher:
             for host in set(images.values()):
@@ -92,7 +92,7 @@ class ImageQueue:
 
     def waiting(self, began: datetime) -> dict[str, int]:
         """Return the number of due images not tried since ``began``: host -> number."""
-        return self._images.hosts(self._context.now(), began, self._chosen) if self.enabled else {}
+        return self._images.hosts(self._context.now(), began, self._only) if self.enabled else {}
 
     @property
     def busy(self) -> bool:
@@ -102,42 +102,43 @@ class ImageQueue:
     # ImageTasks
 
     def hosts(self) -> Iterable[str]:
-        """See ImageTasks."""
+        """Return the hosts that may have due images; none before :meth:`open`."""
         return self._hosts if self._is_open and self.enabled else ()
 
-    def lease(self, host: str, most: int) -> list[str]:
-        """See ImageTasks."""
+    def lease(self, host: str, limit: int) -> list[str]:
+        """Lease up to ``limit`` due images of a host; return their URLs."""
         if not self._is_open or not self.enabled or self._context.suspended() or len(self._unwritten) >= MAX_QUEUED:
             return []
         now = self._context.now()
-        leased = [url for url, image in self._in_flight.items() if image.host == host]
-        taken = self._images.due(host, most, now, self._tried_before(now), in_flight=leased, only=self._chosen)
-        for image in taken:
+        in_flight = [url for url, image in self._in_flight.items() if image.host == host]
+        tried_before = self._tried_before(now)
+        leased = self._images.due(host, limit, now, tried_before, in_flight=in_flight, only=self._only)
+        for image in leased:
             self._in_flight[image.url] = image
             self._context.work_started()
-        if not taken and not leased:
+        if not leased and not in_flight:
             self._hosts.discard(host)
             self._next_due = self._images.next_due(now)
-        return [image.url for image in taken]
+        return [image.url for image in leased]
 
     def release(self, url: str) -> None:
-        """See ImageTasks."""
+        """Take back a leased image that was not requested."""
         if self._in_flight.pop(url, None):
             self._context.work_finished()
         self._context.notify_changed()
 
     def record_response(self, url: str, response: RawResponse, milliseconds: int) -> None:
-        """See ImageTasks."""
+        """Queue the response for an image to be written."""
         self._put(url, milliseconds, response=response)
 
     def record_failure(self, url: str, failure: Failure) -> None:
-        """See ImageTasks."""
+        """Queue a failed request for an image to be recorded."""
         self._put(url, 0, failure=failure)
 
     def _put(
         self, url: str, milliseconds: int, *, response: RawResponse | None = None, failure: Failure | None = None
     ) -> None:
-        if url not in self._in_flight:  # it arrived after the spider was closed
+        if url not in self._in_flight:  # the result arrived after the spider was closed
             return
         self._unwritten.append(
             _FetchedImage(self._in_flight[url], self._context.now(), milliseconds, response, failure)
@@ -146,7 +147,7 @@ class ImageQueue:
             self._writing = asyncio.get_running_loop().create_task(self._write_all())
 
     def release_unfetched(self) -> None:
-        """The spider is closed: release the images that it did not fetch."""
+        """Release the images that the closed spider did not fetch."""
         for url in self._in_flight.keys() - {each.image.url for each in self._unwritten}:
             del self._in_flight[url]
             self._context.work_finished()
@@ -177,17 +178,17 @@ class ImageQueue:
             self._writing = None
 
     async def _write(self, batch: Sequence[_FetchedImage]) -> None:
-        """Write files, then rows; retry while the disk or the index refuses."""
+        """Write files, then rows; retry while the disk or the index cannot be written."""
         while True:
             try:
                 stored = await asyncio.to_thread(self._write_files, batch)
                 failed = [self._failed_image(each, each.failure) for each in batch if each.failure]
                 self._images.commit(stored, failed, self._context.now())
-            except TRANSIENT_ERRORS as refusal:
-                self._context.suspend_or_raise(refusal)
-                if isinstance(refusal, NotWritableError):  # fetching it again would not help soon
+            except TRANSIENT_ERRORS as error:
+                self._context.suspend_or_raise(error)
+                if isinstance(error, NotWritableError):  # fetching it again would not help soon
                     for each in batch:
-                        each.failure = each.failure or Failure(each.image.url, FailureKind.TEMPORARY, str(refusal))
+                        each.failure = each.failure or Failure(each.image.url, FailureKind.TEMPORARY, str(error))
                 await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 break

@@ -25,7 +25,7 @@ class CrawlJob(CrawlObserver):
 
     :param feeds: to poll, or the one to backfill
     :param limit: maximum number of articles to archive; None: all that are due
-    :param stretch: span to backfill; None: poll
+    :param span: span to backfill; None: poll
     :param on_change: called after each change of the progress
     """
 
@@ -35,32 +35,32 @@ class CrawlJob(CrawlObserver):
         feeds: Sequence[Feed],
         *,
         limit: int | None = None,
-        stretch: Span | None = None,
+        span: Span | None = None,
         on_change: Callable[[CrawlProgress], None] = lambda progress: None,
     ) -> None:
         self.progress = CrawlProgress({feed.id: FeedProgress(feed.id) for feed in feeds})
         self._work_queue = work_queue
         self._feeds = feeds
         self._limit = limit
-        self._span = stretch
+        self._span = span
         self._on_change = on_change
-        self._began = work_queue.run.now()
+        self._began = work_queue.context.now()
         self._images_before = (work_queue.images.stored, work_queue.images.failures)
-        self._is_alone = True  # no daemon continues with the rest
+        self._is_one_off = True  # no daemon continues the work after this job
         self._changed = asyncio.Event()
 
-    async def carry_out(self, *, open_articles: bool = True) -> None:
-        """Run until done.
+    async def run(self, *, open_articles: bool = True) -> None:
+        """Poll or backfill, then wait until everything due is archived.
 
-        :param open_articles: True for a process without a daemon: start fetching articles once the lists are read
+        :param open_articles: start fetching articles once the lists are read, in a process without a daemon
         """
-        self._work_queue.run.listeners.append(self)
+        self._work_queue.context.observers.append(self)
         try:
             if self._span is None:
                 await asyncio.gather(*(self._poll(feed) for feed in self._feeds))
             else:
                 await self._backfill(self._feeds[0], self._span)
-            self._is_alone = open_articles
+            self._is_one_off = open_articles
             if open_articles:
                 self._work_queue.open(self._limit)
             self._count()
@@ -68,20 +68,20 @@ class CrawlJob(CrawlObserver):
                 self._changed.clear()
                 await self._wait()
         finally:
-            self._work_queue.run.listeners.remove(self)
+            self._work_queue.context.observers.remove(self)
 
     async def _wait(self) -> None:
-        """Wait for a change; check for due work meanwhile, which no daemon does for this process."""
+        """Wait for a change; in a one-off crawl, check for due work meanwhile."""
         try:
             await asyncio.wait_for(self._changed.wait(), CHECK_INTERVAL_SECONDS)
         except TimeoutError:
-            if self._is_alone and not self._work_queue.busy:
+            if self._is_one_off and not self._work_queue.busy:
                 self._work_queue.check_due()
 
     def result(self, requests: int, *, interrupted: bool = False) -> CrawlResult:
         """Return the result.
 
-        :param requests: number of requests sent meanwhile
+        :param requests: number of requests sent during the crawl
         """
         progress, limit = self.progress, self._limit
         for feed in progress.feeds.values():
@@ -92,7 +92,7 @@ class CrawlJob(CrawlObserver):
             archived=progress.archived,
             revised=progress.revised,
             failed=progress.failed,
-            pending=self._work_queue.run.store.entries.counts().pending,
+            pending=self._work_queue.context.store.entries.counts().pending,
             requests=requests,
             left=progress.waiting if limit is None or progress.archived < limit else 0,
             resting=tuple(sorted(progress.resting)),
@@ -100,7 +100,7 @@ class CrawlJob(CrawlObserver):
             pictures=self._image_progress(),
         )
 
-    # Lists
+    # Feeds
 
     async def _poll(self, feed: Feed) -> None:
         self.progress.feeds[feed.id], unreadable = await self._work_queue.feeds.poll(feed)
@@ -108,7 +108,7 @@ class CrawlJob(CrawlObserver):
         self._on_change(self.progress)
 
     async def _backfill(self, feed: Feed, span: Span) -> None:
-        progress, store = self.progress.feeds[feed.id], self._work_queue.run.store
+        progress, store = self.progress.feeds[feed.id], self._work_queue.context.store
         # Newest first. Time before the oldest article of the list cannot be read, and is not requested again.
         for gap in reversed(uncovered(span, store.feeds.spans(feed.id).get(feed.id, []))):
             oldest_available = self._oldest_available(feed.id)
@@ -119,7 +119,7 @@ class CrawlJob(CrawlObserver):
                 feed, Span(start, gap.end), self._on_page, must_meet_known=False
             )
             reached = self._oldest_available(feed.id)
-            # Not an error if the list turned out to end here.
+            # Not an error if the backfill has just found the end of the list.
             if error and (reached is None or reached == oldest_available):
                 progress.error = error
                 break
@@ -130,7 +130,7 @@ class CrawlJob(CrawlObserver):
 
     def _oldest_available(self, feed: str) -> datetime | None:
         """Time of the oldest article in a feed's list, if the end of the list was seen."""
-        history = self._work_queue.run.store.feeds.histories().get(feed)
+        history = self._work_queue.context.store.feeds.histories().get(feed)
         return history.oldest_available if history else None
 
     def _on_page(self, step: BackfillStep, result: ListingResult) -> None:
@@ -153,10 +153,10 @@ class CrawlJob(CrawlObserver):
             return True
         if self.progress.waiting > 0 and self._work_queue.articles.busy:
             return False
-        return not self._count()  # nothing is being fetched: what is due may wait for hosts with a long back-off
+        return not self._count()  # nothing is being fetched: the due articles may be on skipped hosts only
 
     def _count(self) -> int:
-        """Count the due articles again; return the number on hosts that are worth waiting for."""
+        """Update the number of due articles; return the number on hosts that are not skipped."""
         waiting = self._work_queue.articles.waiting(self._began)
         self.progress.resting = self._skipped_hosts(waiting)
         self.progress.waiting = sum(waiting.values())
@@ -166,12 +166,12 @@ class CrawlJob(CrawlObserver):
     def _skipped_hosts(self, hosts: Iterable[str]) -> set[str]:
         """Hosts whose back-off lasts longer than a crawl waits."""
         max_wait = timedelta(seconds=MAX_BACKOFF_WAIT_SECONDS)
-        return {host for host in hosts if self._work_queue.articles.resting(host) > max_wait}
+        return {host for host in hosts if self._work_queue.articles.backoff_remaining(host) > max_wait}
 
     # Images
 
     def _images_done(self) -> bool:
-        if self._limit is not None and not self._is_alone:
+        if self._limit is not None and not self._is_one_off:
             return True  # the daemon continues with them, as with the articles beyond the limit
         if self._work_queue.images.busy:
             return False
@@ -185,31 +185,31 @@ class CrawlJob(CrawlObserver):
         stored_before, failed_before = self._images_before
         if not images.enabled:
             return None
-        waiting = self._work_queue.run.store.images.counts().waiting
+        waiting = self._work_queue.context.store.images.counts().waiting
         return ImageProgress(images.stored - stored_before, images.failures - failed_before, waiting)
 
     # CrawlObserver
 
     def archived(self, entry: Entry, revision: Revision) -> None:
-        """See CrawlObserver."""
+        """Count an archived article."""
         self.progress.archived += 1
         self.progress.waiting -= 1
         self._on_change(self.progress)
 
     def rechecked(self, decision: Decision) -> None:
-        """See CrawlObserver."""
+        """Count a recheck."""
         self.progress.revised += decision.outcome is Outcome.REVISED
         self.progress.waiting -= 1
         self._on_change(self.progress)
 
     def failed(self, failure: Failure) -> None:
-        """See CrawlObserver."""
+        """Count a failed attempt."""
         self.progress.failed += 1
         self.progress.waiting -= 1
         self._on_change(self.progress)
 
     def changed(self) -> None:
-        """See CrawlObserver."""
+        """Wake up :meth:`run`, and update the number of stored images."""
         if (stored := self._work_queue.images.stored - self._images_before[0]) != self.progress.pictures:
             self.progress.pictures = stored
             self._on_change(self.progress)

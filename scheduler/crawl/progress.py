@@ -41,7 +41,7 @@ class CrawlProgress:
     waiting: int = 0  # articles that are due and not yet fetched
     resting: set[str] = field(default_factory=set)  # hosts skipped because of their back-off
     pictures: int = 0  # images stored
-    walking: str | None = None  # time that a backfill has reached, for people
+    walking: str | None = None  # publication time that a backfill has reached; China time, for people
 
     def as_json(self) -> dict[str, Any]:
         """Return a JSON document for another process."""
@@ -87,13 +87,13 @@ class CrawlResult:
             return Exit.NO_FEED
         return Exit.SOME_FAILED if self.failed or self.left or errors else Exit.DONE
 
-    def whole(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, Any]:
         """Return a JSON document for another process: all fields, also those that :meth:`as_json` omits."""
         return asdict(self)
 
     @classmethod
-    def from_whole(cls, document: dict[str, Any]) -> Self:
-        """Restore from :meth:`whole`."""
+    def from_document(cls, document: dict[str, Any]) -> Self:
+        """Restore from :meth:`as_document`."""
         feeds = tuple(FeedProgress(**feed) for feed in document["feeds"])
         pictures = ImageProgress(**document["pictures"]) if document.get("pictures") else None
         return cls(**(document | {"feeds": feeds, "resting": tuple(document["resting"]), "pictures": pictures}))

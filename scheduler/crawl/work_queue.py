@@ -15,13 +15,13 @@ from scheduler.crawl.images import ImageQueue
 
 
 class ArchiveWorkQueue:
-    """Gives work from the archive to the spider, and writes the results to the archive."""
+    """Leases work from the archive to the spider, and writes the results to the archive."""
 
     def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
-        self.run = CrawlContext(archive, settings, now, policy)
-        self.images = ImageQueue(self.run)
-        self.articles = ArticleQueue(self.run, self.images.expect)
-        self.feeds = FeedQueue(self.run, self.articles.expect)
+        self.context = CrawlContext(archive, settings, now, policy)
+        self.images = ImageQueue(self.context)
+        self.articles = ArticleQueue(self.context, self.images.add_images)
+        self.feeds = FeedQueue(self.context, self.articles.add_hosts)
 
     def open(self, limit: int | None = None) -> None:
         """Start fetching articles and their images.
@@ -42,28 +42,28 @@ class ArchiveWorkQueue:
         return self.articles.busy or self.images.busy
 
     def tick(self) -> None:
-        """Called from time to time: fetch what became due."""
+        """Notify the spider of work that became due; called every second."""
         self.articles.tick()
         self.images.tick()
 
     def reconfigure(self, settings: Settings) -> None:
         """Apply new settings."""
-        self.run.settings = settings
+        self.context.settings = settings
         self.articles.backoffs.first_delay = settings.network.rest
 
     def spider_opened(self, fetcher: Fetcher) -> None:
-        """See WorkQueue."""
-        self.run.open(fetcher)
+        """Use this spider from now on; send it the unfinished and the due work."""
+        self.context.open(fetcher)
         self.feeds.resend()
         self.check_due()
 
     def spider_closed(self) -> None:
-        """See WorkQueue."""
-        self.run.fetcher = None
+        """Take back all leased work that the spider has not fetched."""
+        self.context.fetcher = None
         self.articles.release_unfetched()
         self.images.release_unfetched()
 
     async def drain(self) -> None:
-        """See WorkQueue."""
+        """Write everything that was fetched to disk."""
         await self.articles.drain()
         await self.images.drain()

@@ -1,4 +1,4 @@
-"""Carries out, in the daemon, the requests that other commands send."""
+"""Executes, in the daemon, the requests that other commands send."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROGRESS_INTERVAL_SECONDS = 0.1  # between two progress documents: as often as a
 
 
 class ControlHandler:
-    """Carries out requests with the daemon's work queue.
+    """Executes requests with the daemon's work queue.
 
     :param request_count: returns the number of HTTP requests sent so far
     """
@@ -31,11 +31,11 @@ class ControlHandler:
         self._request_count = request_count
 
     async def handle(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
-        """Carry out a request and return its result document.
+        """Execute a request and return its result document.
 
         :param request: a document from :mod:`cli.commands`: crawl, backfill or retry
         :param send: sends progress documents to the client
-        :raises RequestRefusedError: the request cannot be carried out
+        :raises RequestRefusedError: the request cannot be executed
         """
         try:
             return await self._dispatch(request, send)
@@ -49,16 +49,18 @@ class ControlHandler:
             case {"command": "crawl", "feeds": list(names), "limit": int() | None as limit}:
                 return await self._run_job(self._feeds(names), send, limit=limit)
             case {"command": "backfill", "feed": str(name), "start": str(start), "end": str(end)}:
-                return await self._run_job(self._feeds([name]), send, stretch=_span(start, end))
+                return await self._run_job(self._feeds([name]), send, span=_span(start, end))
             case {"command": "retry", "parked": bool(parked)}:
-                released = self._work_queue.run.store.queues.release(self._work_queue.run.now(), parked=parked)
+                released = self._work_queue.context.store.queues.release(
+                    self._work_queue.context.now(), parked=parked
+                )
                 self._work_queue.check_due()
                 return {"released": released}
         raise RequestRefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 
     def _feeds(self, names: list[Any]) -> list[Feed]:
-        """The feeds of these ids; all that are on if there are no ids."""
-        feeds = {feed.id: feed for feed in self._work_queue.run.feeds}
+        """Return the feeds with these ids; without ids, all enabled feeds."""
+        feeds = {feed.id: feed for feed in self._work_queue.context.feeds}
         if missing := [str(name) for name in names if not isinstance(name, str) or name not in feeds]:
             reason = f"the daemon that holds the archive has no feed called {', '.join(missing)}, or it is off"
             raise RequestRefusedError(f"{reason}; it has: {', '.join(feeds)}", Exit.USAGE)
@@ -69,12 +71,12 @@ class ControlHandler:
         requests_before = self._request_count()
         reporting = asyncio.ensure_future(self._report_progress(job, send))
         try:
-            await job.carry_out(open_articles=False)
+            await job.run(open_articles=False)
         finally:
             reporting.cancel()
             with suppress(asyncio.CancelledError, OSError):
                 await reporting
-        return job.result(self._request_count() - requests_before).whole()
+        return job.result(self._request_count() - requests_before).as_document()
 
     @staticmethod
     async def _report_progress(job: CrawlJob, send: Send) -> None:
@@ -87,7 +89,7 @@ def _span(start: str, end: str) -> Span:
     try:
         span = Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
     except ValueError as error:
-        raise RequestRefusedError(f"no span of time: {error}", Exit.USAGE) from error
+        raise RequestRefusedError(f"not a span of time: {error}", Exit.USAGE) from error
     if span.start.tzinfo is None or span.end.tzinfo is None or span.start >= span.end:
-        raise RequestRefusedError(f"no span of time with a zone: {start} to {end}", Exit.USAGE)
+        raise RequestRefusedError(f"not a span of time with a zone: {start} to {end}", Exit.USAGE)
     return span

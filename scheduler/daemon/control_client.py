@@ -1,4 +1,4 @@
-"""Client of the daemon's control socket: finds out whether a daemon runs, and sends it requests.
+"""Client of the daemon's control socket: checks whether a daemon runs, and sends it requests.
 
 It does not import asyncio: read-only commands use it, and start faster without. The protocol is described in
 :mod:`scheduler.daemon.control_socket`.
@@ -22,7 +22,7 @@ SOCKET_NAME = "daemon.sock"
 
 @contextmanager
 def socket_address(inner: Path) -> Iterator[str]:
-    """The socket's address, by way of a descriptor of its folder: an address is limited to 107 bytes, a path is not.
+    """Yield the socket's address, through a descriptor of its folder: an address is limited to 107 bytes.
 
     :param inner: the archive's ``.finarchive`` folder
     """
@@ -34,7 +34,7 @@ def socket_address(inner: Path) -> Iterator[str]:
 
 
 def is_running(inner: Path) -> bool:
-    """True if a daemon listens on the archive's socket."""
+    """Return True if a daemon listens on the archive's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.setblocking(False)
         try:
@@ -52,7 +52,7 @@ def is_running(inner: Path) -> bool:
 def send_request(
     inner: Path, request: dict[str, Any], on_progress: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """Have the daemon carry out a request, and wait until it is done.
+    """Send a request to the daemon, and wait until it is done.
 
     :param inner: the archive's ``.finarchive`` folder
     :param on_progress: called with each progress document

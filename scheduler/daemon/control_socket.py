@@ -2,7 +2,7 @@
 
 A client sends one request. The daemon answers with any number of ``{"tally": …}`` documents, then one
 ``{"result": …}`` or ``{"refused": …, "status": …}``. If the client disconnects, its request is cancelled; what was
-recorded by then stays.
+recorded by then is not undone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ControlServer:
     """Accepts requests in the daemon.
 
     :param inner: the archive's ``.finarchive`` folder
-    :param handle: carries out one request, given a function that sends progress documents. Returns the result
+    :param handle: executes one request, given a function that sends progress documents. Returns the result
         document, or raises RequestRefusedError
     """
 
@@ -77,14 +77,14 @@ class ControlServer:
 
         try:
             request = json.loads(await asyncio.wait_for(reader.readline(), REQUEST_TIMEOUT_SECONDS))
-            answering = asyncio.ensure_future(self._answer(request, send))
+            responding = asyncio.ensure_future(self._respond(request, send))
             disconnected = asyncio.ensure_future(reader.read(1))  # a client sends no second request
             try:
-                await asyncio.wait({answering, disconnected}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({responding, disconnected}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                answering.cancel()
+                responding.cancel()
                 disconnected.cancel()
-                await asyncio.gather(answering, disconnected, return_exceptions=True)
+                await asyncio.gather(responding, disconnected, return_exceptions=True)
         except (ValueError, RecursionError, OSError):  # a time-out is an OSError
             pass  # not one of our clients, or it disconnected
         except asyncio.CancelledError:
@@ -94,14 +94,14 @@ class ControlServer:
         finally:
             writer.close()
 
-    async def _answer(self, request: dict[str, Any], send: Send) -> None:
+    async def _respond(self, request: dict[str, Any], send: Send) -> None:
         try:
             await send({"result": await self._handle(request, send)})
         except RequestRefusedError as refusal:
             await send({"refused": str(refusal), "status": refusal.status})
         except OSError:
             raise  # the client disconnected
-        except Exception as error:  # a bug in one request must not stop the others' work
+        except Exception as error:  # a bug in one request must not stop the daemon
             logger.exception("errand-failed reason=%r", str(error))
-            reason = f"the daemon that holds the archive failed at it, its log says where: {error}"
+            reason = f"the daemon that holds the archive failed to execute this, see its log: {error}"
             await send({"refused": reason, "status": Exit.SOME_FAILED})

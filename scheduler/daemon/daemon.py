@@ -17,9 +17,9 @@ from archive.archive import Archive
 from archive.files.layout import inner_path
 from archive.files.paths import CHINA
 from archive.integrity.seal import seal
-from archive.model import fetch
 from archive.model.article import Revision
 from archive.model.feed import Entry, Failure, Poll
+from archive.model.fetch import Decision
 from config.cron import next_time
 from config.model import Feed, Settings
 from config.reload import changed, needs_restart
@@ -84,17 +84,17 @@ class Daemon(CrawlObserver):
         self._engine = Engine(
             settings, self._work_queue, self._work_queue.articles.backoffs, self._clock.now, self._main
         )
-        self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._work_queue.run.crash)
+        self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._work_queue.context.crash)
         self._gap_filler = GapFiller(self._work_queue, self._clock)
         self._metrics = Metrics()
-        self._alerts = AlertDispatcher(self._work_queue.run, self._clock, self._metrics.alerted)
+        self._alerts = AlertDispatcher(self._work_queue.context, self._clock, self._metrics.alerted)
         self._polled_at: dict[str, datetime] = {}
         self._reloader = ConfigReloader(
             load,
             self._apply,
             on_start=lambda: self._notifier.reloading(self._clock.monotonic_usec()),
             on_end=lambda: self._notifier.ready(self._status()),
-            on_crash=self._work_queue.run.crash,
+            on_crash=self._work_queue.context.crash,
         )
 
     def run(self) -> Exit:
@@ -115,7 +115,7 @@ class Daemon(CrawlObserver):
         if health:
             health.listen()
         await control.open()
-        self._work_queue.run.listeners.append(self)
+        self._work_queue.context.observers.append(self)
         loop.add_signal_handler(signal.SIGHUP, self._reloader.request)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._work_queue.open()
@@ -134,7 +134,7 @@ class Daemon(CrawlObserver):
                 await health.stop()
 
     def _feeds(self) -> dict[str, Feed]:
-        return {feed.id: feed for feed in self._work_queue.run.feeds}
+        return {feed.id: feed for feed in self._work_queue.context.feeds}
 
     # Polls
 
@@ -144,7 +144,7 @@ class Daemon(CrawlObserver):
 
     def _next_poll(self, feed_id: str) -> datetime:
         feed, now = self._feeds()[feed_id], self._clock.now()
-        history = self._work_queue.run.store.feeds.histories().get(feed_id)
+        history = self._work_queue.context.store.feeds.histories().get(feed_id)
         # The last poll, even if it could not be recorded.
         polls = [history.last_poll if history else None, self._polled_at.get(feed_id)]
         last = max((poll for poll in polls if poll), default=None)
@@ -158,7 +158,7 @@ class Daemon(CrawlObserver):
             spread=random.random(),  # noqa: S311 - it spreads polls, it protects no secret
             cron_next=next_time(feed.cron, now) if feed.cron else None,
         )
-        return max(due, now + self._work_queue.articles.resting(urls.host(feed.endpoint)))
+        return max(due, now + self._work_queue.articles.backoff_remaining(urls.host(feed.endpoint)))
 
     # Time
 
@@ -178,40 +178,40 @@ class Daemon(CrawlObserver):
             self._work_queue.tick()
             if (today := self._clock.now().astimezone(CHINA).date()) != day:
                 day = today
-                await self._seal()
+                self._seal()
             self._notifier.status(self._status())
             interval = self._watchdog_interval
             if interval and loop.time() - last_watchdog >= interval - TICK_INTERVAL_SECONDS and not self._stuck():
                 self._notifier.watchdog()
                 last_watchdog = loop.time()
 
-    async def _seal(self) -> None:
+    def _seal(self) -> None:
         """Write the manifests of past days."""
         try:
-            days = seal(self._archive.root, self._work_queue.run.store, self._clock.now())
+            days = seal(self._archive.root, self._work_queue.context.store, self._clock.now())
         except TRANSIENT_ERRORS as error:  # tomorrow's run writes it
-            self._work_queue.run.suspend_or_raise(error)
+            self._work_queue.context.suspend_or_raise(error)
         else:
             logger.info("sealed days=%s", ",".join(days) or "none")
 
     def _stuck(self) -> str | None:
-        """What has made no progress for too long, in words; None if nothing is stuck."""
-        run = self._work_queue.run
-        if run.under_way and (seconds := run.quiet_for()) > STUCK_TIMEOUT_SECONDS:
+        """Return what has made no progress for too long, as text for people; None if nothing is stuck."""
+        context = self._work_queue.context
+        if context.in_progress and (seconds := context.seconds_since_outcome()) > STUCK_TIMEOUT_SECONDS:
             return f"work in flight has had no outcome for {seconds:.0f} s"
         due = self._timetable.overdue()
         return f"a poll is overdue by {due:.0f} s" if due > STUCK_TIMEOUT_SECONDS else None
 
     def _status(self) -> str:
-        waiting = self._work_queue.run.store.entries.counts().pending
+        waiting = self._work_queue.context.store.entries.counts().pending
         return f"{len(self._feeds())} feeds, {waiting} articles waiting, {self._engine.requests} requests sent"
 
-    # The configuration
+    # Configuration
 
     async def _apply(self, new: Settings) -> None:
         names = changed(self._settings, new)
-        if fixed := needs_restart(names):
-            reason = f"{', '.join(fixed)} cannot change while the daemon runs: restart"
+        if unchangeable := needs_restart(names):
+            reason = f"{', '.join(unchangeable)} cannot change while the daemon runs: restart"
             logger.error("configuration-kept reason=%r", reason)
             return
         self._settings = new
@@ -225,35 +225,32 @@ class Daemon(CrawlObserver):
     # CrawlObserver
 
     def polled(self, poll: Poll) -> None:
-        """See CrawlObserver."""
+        """Count the poll, and record its time for the timetable."""
         self._polled_at[poll.feed] = poll.at
         self._metrics.polled(poll.feed, poll.error)
 
     def archived(self, entry: Entry, revision: Revision) -> None:
-        """See CrawlObserver."""
+        """Count the article, with its latency if it is newer than this process."""
         entered = entry.entered or entry.published
-        is_new = entered is not None and entered >= self._started_at  # otherwise it is older than this process
+        is_new = entered is not None and entered >= self._started_at  # otherwise it waited for the daemon to start
         self._metrics.archived(self._clock.now() - entered if entered and is_new else None)
 
-    def rechecked(self, decision: fetch.Decision) -> None:
-        """See CrawlObserver."""
+    def rechecked(self, decision: Decision) -> None:
+        """Count the recheck."""
         self._metrics.rechecked(decision.outcome)
 
     def failed(self, failure: Failure) -> None:
-        """See CrawlObserver."""
+        """Count the failure."""
         self._metrics.failed(failure.kind)
-
-    def changed(self) -> None:
-        """See CrawlObserver."""
 
     # Health
 
     def _health(self) -> HealthStatus:
         stuck = self._stuck()
-        store = self._work_queue.run.store
+        store = self._work_queue.context.store
         reports = report_feeds(self._settings, store, self._clock.now(), counted=False)
         states = Counter(report.state for report in reports)
-        disk_refuses = self._work_queue.run.suspended() or self._work_queue.articles.disk_refuses
+        disk_refuses = self._work_queue.context.suspended() or self._work_queue.articles.disk_refuses
         all_fail = bool(states) and set(states) <= {"failing", "blocked"}
         details: dict[str, Any] = {
             "feeds": states,
@@ -265,7 +262,7 @@ class Daemon(CrawlObserver):
         return HealthStatus(not (stuck or disk_refuses or all_fail), details)
 
     def _render_metrics(self) -> bytes:
-        store = self._work_queue.run.store
+        store = self._work_queue.context.store
         now = self._clock.now()
         snapshot = Snapshot(
             feeds=tuple(report_feeds(self._settings, store, now, counted=False)),

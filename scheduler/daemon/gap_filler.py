@@ -1,4 +1,4 @@
-"""Closes gaps: backfills each span that no poll has read, until it meets known entries."""
+"""Closes gaps: backfills each span that no poll has read, until the backfill reaches known entries."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class GapFiller:
         self._work_queue.feeds.gap_noticed.set()
 
     def _next(self) -> tuple[Feed, Gap] | None:
-        store = self._work_queue.run.store
+        store = self._work_queue.context.store
         now = self._clock.now()
-        feeds = {feed.id: feed for feed in self._work_queue.run.feeds}
+        feeds = {feed.id: feed for feed in self._work_queue.context.feeds}
         histories = store.feeds.histories()
-        for gap in reversed(store.feeds.gaps()):  # the newest of a feed first: the list reaches back to it longest
+        for gap in reversed(store.feeds.gaps()):  # newest first: most likely still in the list
             feed = feeds.get(gap.feed)
             history = histories.get(gap.feed)
             is_out_of_reach = history and history.oldest_available and history.oldest_available >= gap.end
@@ -64,7 +64,7 @@ class GapFiller:
         reason = await self._work_queue.feeds.backfill(
             feed, Span(gap.start, gap.end), _ignore_step, must_meet_known=True
         )
-        gaps = self._work_queue.run.store.feeds.gaps()
+        gaps = self._work_queue.context.store.feeds.gaps()
         is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in gaps)
         if not reason and not is_open:
             self._retries.pop(feed.id, None)

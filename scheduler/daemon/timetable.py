@@ -58,11 +58,11 @@ class Timetable:
 
     def replan(self, feeds: Iterable[str]) -> None:
         """Replace the feeds and recompute when each is due; call it when the feeds or the clock have changed."""
-        wanted = list(feeds)
+        scheduled = list(feeds)
         for job in self._scheduler.get_jobs():
-            if job.id not in wanted:
+            if job.id not in scheduled:
                 job.remove()
-        for feed in wanted:
+        for feed in scheduled:
             if self._scheduler.get_job(feed) is None:
                 self._scheduler.add_job(self._run, _FallbackTrigger(), args=[feed], id=feed)
             if feed not in self._running:  # otherwise the end of its poll schedules it

@@ -102,8 +102,8 @@ class Metrics:
     def archived(self, latency: timedelta | None) -> None:
         """Count an archived article.
 
-        :param latency: the time since the article appeared in its list; None where that says nothing about the
-            daemon: on a feed's first poll, in a backfill, for a list without times
+        :param latency: the time since the article appeared in its list; None where it does not measure
+            the daemon: on a feed's first poll, in a backfill, for a list without times
         """
         self._archived.inc()
         if latency is not None:

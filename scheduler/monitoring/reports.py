@@ -84,7 +84,7 @@ def report_gaps(settings: Settings, store: Store) -> list[OpenGap]:
     enabled = {feed.id for feed in settings.feeds if feed.enabled}
     return [
         close_gap(
-            gap, histories[gap.feed].oldest_available if gap.feed in histories else None, reads=gap.feed in enabled
+            gap, histories[gap.feed].oldest_available if gap.feed in histories else None, enabled=gap.feed in enabled
         )
         for gap in store.feeds.gaps()
     ]

@@ -35,7 +35,8 @@ _MEMORY = timedelta(days=14)
 # Weight of a prior: two hours of observation, but at most two articles. The hours keep one article of a rare feed
 # from looking like a pattern of its hour. The articles let a few silent hours of night outweigh a busy day: two hours
 # of a day with 40 articles an hour would predict busy nights for months.
-_PRIOR_SECONDS, _PRIOR_ARTICLES = 2 * _HOUR, 2.0
+_PRIOR_SECONDS = 2 * _HOUR
+_PRIOR_ARTICLES = 2.0
 # With fewer (decayed) articles the rate of a feed counts as unknown: one article is chance. A feed with one article a
 # month reaches nearly two.
 _MIN_KNOWN_ARRIVALS = 1.5
@@ -61,15 +62,17 @@ def learn(arrival_rate: ArrivalRate, since: datetime, until: datetime, times: It
     if until <= since:
         return replace(arrival_rate, until=until)
     start = max(since, until - _MEMORY)
-    came = sorted(_china_seconds(time) for time in (min(max(time, since), until) for time in times) if time >= start)
+    arrived = sorted(
+        _china_seconds(time) for time in (min(max(time, since), until) for time in times) if time >= start
+    )
     seconds, arrivals = list(arrival_rate.seconds), list(arrival_rate.arrivals)
     done = 0
     for slot, begin, end in _hours(_china_seconds(start), _china_seconds(until)):
-        following = bisect_left(came, end, done) if end < _china_seconds(until) else len(came)
+        following = bisect_left(arrived, end, done) if end < _china_seconds(until) else len(arrived)
         remaining = _remaining(end - begin)
         # Decay is continuous: the result does not depend on how the time is split into spans.
         seconds[slot] = seconds[slot] * remaining + _MEAN_LIFE * (1 - remaining)
-        arrivals[slot] = arrivals[slot] * remaining + sum(_remaining(end - time) for time in came[done:following])
+        arrivals[slot] = arrivals[slot] * remaining + sum(_remaining(end - time) for time in arrived[done:following])
         done = following
     return ArrivalRate(tuple(seconds), tuple(arrivals), until)
 
@@ -79,9 +82,9 @@ def learn_first_poll(times: Iterable[datetime], now: datetime) -> ArrivalRate:
 
     :param times: of all listed articles, old ones included
     """
-    known = sorted(time for time in times if time <= now)
-    since = known[len(known) // _OLDEST_PART] if known else now
-    return learn(EMPTY, since, now, [time for time in known if time >= since])
+    past = sorted(time for time in times if time <= now)
+    since = past[len(past) // _OLDEST_PART] if past else now
+    return learn(EMPTY, since, now, [time for time in past if time >= since])
 
 
 def is_known(arrival_rate: ArrivalRate) -> bool:

@@ -1,7 +1,7 @@
-"""How much of each day of a feed is known to be complete. Pure.
+"""The share of each day for which a feed is known to be complete. Pure.
 
-Days are in China time, as in the folders. Known are the spans of the feed less its open gaps. All other time is open:
-time that nobody has read yet, time that a poll skipped, time before the record of the feed begins.
+Days are in China time, as in the folders. The spans of the feed are known, except for its open gaps. All other time
+is open: time that was not read yet, time that a poll skipped, time before the record of the feed begins.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CoverageState:
 
     @property
     def known(self) -> timedelta:
-        """How much of the span is known to be complete."""
+        """Time in the span that is known to be complete."""
         return self.length - sum((gap.end - gap.start for gap in self.open), _NOTHING)
 
     @property
@@ -85,22 +85,22 @@ def coverage(
     """Return the coverage of ``days`` for each feed, ordered by feed, then day, as given.
 
     :param spans: feed -> spans known to be complete
-    :param gaps: open, whatever the spans say
+    :param gaps: open gaps; they count even inside the spans
     :param now: end of the part of the present day that counts
     """
     day_spans = {day: _until(now, day_span(day)) for day in days}
-    found = []
+    result = []
     for feed in feeds:
         open_gaps = [Span(gap.start, gap.end) for gap in gaps if gap.feed == feed]
-        known = merged(spans.get(feed, ()))
-        begin = min((span.start for span in [*known, *open_gaps]), default=None)
+        complete = merged(spans.get(feed, ()))
+        begin = min((span.start for span in [*complete, *open_gaps]), default=None)
         for gap in open_gaps:
-            known = without(known, gap)
+            complete = without(complete, gap)
         for day, span in day_spans.items():
             # An empty gap is a span that has not begun.
-            open_spans = tuple(gap for gap in uncovered(span, known) if gap.start < gap.end)
-            found.append(FeedDay(feed, day, CoverageState(span, open_spans, begin)))
-    return found
+            open_spans = tuple(gap for gap in uncovered(span, complete) if gap.start < gap.end)
+            result.append(FeedDay(feed, day, CoverageState(span, open_spans, begin)))
+    return result
 
 
 def day_span(day: date) -> Span:

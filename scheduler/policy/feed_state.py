@@ -12,7 +12,7 @@ from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Gap, HostBackoff
 from scheduler.policy.intervals import Silence, find_silence
 
-# Without a poll for this long the state is stale, whatever the list does. Users who crawl by hand may skip a weekend.
+# Without a poll for this long the state is stale. Users who crawl by hand may skip a weekend.
 MAX_POLL_AGE = timedelta(days=3)
 
 _RETRIED = "the daemon polls it again, finarchive crawl does so at once"
@@ -75,17 +75,17 @@ def decide(
         )
     silence = find_silence(arrival_rate, history.newest, history.last_success or history.last_poll, base)
     if silence:
-        return FeedState("stale", _dead(silence), history.newest)
-    return FeedState("ok", "polled without a fault")
+        return FeedState("stale", _silence_reason(silence), history.newest)
+    return FeedState("ok", "polled without an error")
 
 
-def close_gap(gap: Gap, oldest_available: datetime | None, *, reads: bool) -> OpenGap:
+def close_gap(gap: Gap, oldest_available: datetime | None, *, enabled: bool) -> OpenGap:
     """Return how to close a gap.
 
     :param oldest_available: time of the oldest article in the feed's list, if the end of the list was seen
-    :param reads: True if the feed is configured and enabled
+    :param enabled: True if the feed is configured and enabled
     """
-    if not reads:
+    if not enabled:
         return OpenGap(gap, None, f"the feed {gap.feed} is off or no longer configured")
     if oldest_available is None or oldest_available <= gap.start:
         return OpenGap(gap, _backfill_command(gap.feed, gap.start, gap.end), None)
@@ -109,7 +109,7 @@ def _failing(history: FeedHistory, backoff: HostBackoff | None) -> FeedState:
     return FeedState(state, f"{cause}; {remedy}", history.failing_since)
 
 
-def _dead(silence: Silence) -> str:
+def _silence_reason(silence: Silence) -> str:
     cause = f"it answers, but its newest article was {_age(silence.age)} old when it last did"
     if silence.missing is not None:
         cause += f", and at its usual rate some {silence.missing:,.0f} should have arrived since"

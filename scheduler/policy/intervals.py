@@ -9,7 +9,8 @@ from archive.model.feed import ArrivalRate, FailureKind
 from config.model import Feed, ScheduleSettings
 from scheduler.policy.arrival_rate import ARTICLES_PER_POLL, expected, interval, is_known
 
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 
 _WEIGHTS = {
     FailureKind.TEMPORARY: 0.25,  # a time-out usually passes soon
@@ -27,7 +28,7 @@ _UNUSUAL_MISSING = 3.0
 _JITTER = 0.1
 # A list that answers is dead when this many articles are missing: a slow day explains a few, not thirty.
 _DEAD_MISSING = 30.0
-# And not before this age, whatever is missing: a publishing system that is down for a morning is no dead list.
+# And not before this age, however many are missing: a publishing system may be down for a morning.
 _MIN_DEAD_AGE = timedelta(hours=6)
 # While the arrival rate of a feed is unknown. The longest quiet span of a live news list, the night of the Spring
 # Festival, is shorter.
@@ -103,11 +104,11 @@ def next_poll(
 def find_silence(
     arrival_rate: ArrivalRate, newest: datetime | None, last_response: datetime, base: timedelta
 ) -> Silence | None:
-    """Return why a list that answers counts as dead; None: it is alive, or nothing is known of it.
+    """Return why a list that answers counts as dead; None if it is alive, or if there is no data.
 
     :param newest: publication time of the newest article in the list; if it is in the future, the arrival rate's
         ``until`` is used instead
-    :param last_response: when the list last answered; not the present time: nobody saw what came after it
+    :param last_response: when the list last answered; not the present time, because later articles were not seen
     :param base: as in the feed's :class:`Pace`
     """
     since = arrival_rate.until if newest and newest > last_response else newest

@@ -172,7 +172,7 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
     carry_over_rows(index_path(root), aside)
     made.search.add_missing()
     made.close()
-    place_index(root, aside, stage=False)
+    place_index(root, aside, quarantine=False)
     return Store.open(index_path(root))
 
 

@@ -50,7 +50,7 @@ def live(folder: Path, first: Entry, carried: Entry, said: Entry) -> None:
     by_place = dict(zip(places, decisions, strict=True))
     for event in events(folder / "warc"):
         if event.fetch:
-            again.articles.commit([by_place[event.place]], [event.place])
+            again.articles.commit([by_place[event.position]], [event.position])
         else:
             again.apply([event])
     assert rows(again) == rows(store)

@@ -148,7 +148,7 @@ def test_fetches_are_reported_with_their_places(store: Store) -> None:
 
     first, second = store.stats.fetches("a", EVER)
 
-    assert (first.outcome, first.revision, first.place) == (Outcome.FIRST, 1, None)
+    assert (first.outcome, first.revision, first.position) == (Outcome.FIRST, 1, None)
     assert (second.outcome, second.evidence) == (Outcome.GONE, "status 404")
-    assert second.place == JournalPosition("finarchive-20260930-0001.warc.gz", 77)
+    assert second.position == JournalPosition("finarchive-20260930-0001.warc.gz", 77)
     assert store.stats.fetches("a", NOW) == [first]

@@ -235,7 +235,7 @@ def test_a_file_that_is_no_database_is_damaged(tmp_path: Path, open_index: Calla
     path = tmp_path / "index.db"
     path.write_bytes(b"this is no database at all, " * 100)
     with pytest.raises(
-        DamagedIndexError, match=r"index\.db is damaged \(file is not a database\): finarchive rebuild"
+        DamagedIndexError, match=r"index\.db is damaged \(file is not a database\): run finarchive rebuild"
     ):
         open_index(path)
     assert path.read_bytes() == b"this is no database at all, " * 100

@@ -117,7 +117,7 @@ def test_a_fetch_whose_body_is_lost_is_reported_and_passed_over(tmp_path: Path) 
     original = original_at(tmp_path, one, digest(b"one"))
     [path] = warc_files(tmp_path)
     begun = path.stat().st_size
-    itself = replace(original, place=JournalPosition(path.name, begun)) if original else None
+    itself = replace(original, position=JournalPosition(path.name, begun)) if original else None
     [again] = write(tmp_path, group(b"one"), original=itself)  # as where another file had the name
     assert again.offset == begun
     damaged: list[int] = []

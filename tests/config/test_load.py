@@ -245,7 +245,7 @@ def test_cron_expressions_are_mistakes_like_others(write: Any) -> None:
         + feed("e", 'cron = "* * * * *"\nevery = "5m"')
         + feed("f", 'every = "5"\ncron = "x"')
     )
-    choose = "cannot stand beside every: choose one, and leave the other out"
+    choose = "cannot be combined with every: leave one of them out"
     fields = 'must have five fields (minute hour day month weekday), such as "*/10 9-16 * * mon-fri", not 1'
     assert told(write(text)) == [
         "finarchive.toml:6: feeds[a].cron: minute must be within 0-59, not '60'",
@@ -269,7 +269,7 @@ def test_port_of_the_file_is_checked(write: Any) -> None:
     assert load(write('[serve]\nnames = ["news.example.org"]'), {}).serve.names == ("news.example.org",)
     for name in ("News", "a:80", "http://a", "", "a b", ".a", "a."):
         (line,) = told(write(f'[serve]\nnames = ["{name}"]'))
-        assert line.startswith("finarchive.toml:2: serve.names: must be a host's name in small letters"), line
+        assert line.startswith("finarchive.toml:2: serve.names: must be a host's name in lower case"), line
     assert told(write("port = 9464")) == ["finarchive.toml:1: port: unknown key; it belongs under [health]"]
 
 
@@ -317,13 +317,13 @@ def test_mistakes_in_alerts_are_reported_with_their_lines_and_without_what_is_se
     lines = [str(mistake).rpartition("finarchive.toml:")[2] for mistake in caught.value.mistakes]
     assert lines == [
         "4: alerts[a].query: is no query: red",
-        "5: alerts[a].urls: must be a list, not what is there",
+        "5: alerts[a].urls: must be a list, not the given value",
         "7: alerts[#2].name: must be unique, but alert 1 is 'a' too",
         "9: alerts[a].urls: must be an address that apprise knows, such as tgram://TOKEN/CHAT or mailto://…",
         "10: alerts[a].at_most: must be at least 1, not 0",
         "11: alerts[Ä b].query: is missing, and every alert needs it",
         "12: alerts[#3].name: must be of a-z, 0-9, _ and -, and start with a letter or digit, not 'Ä b'",
-        "13: alerts[Ä b].urls: must be a text in quotes, not what is there",
+        "13: alerts[Ä b].urls: must be a text in quotes, not the given value",
         '14: alerts[Ä b].url: unknown key; did you mean "urls"?',
         "FINARCHIVE_ALERT_OTHER_URLS: belongs to no alert: none of [[alerts]] has such a name",
     ]

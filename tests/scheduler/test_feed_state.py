@@ -44,7 +44,7 @@ UNTIL = "feed.cn is backed off until 2026-09-30 11:00 China time, and then polle
     [
         pytest.param(None, None, EMPTY, ("new", None), ["never polled"], id="never polled"),
         pytest.param(WALKED, None, EMPTY, ("new", None), ["never polled"], id="only walked back through"),
-        pytest.param(FINE, None, EMPTY, ("ok", None), ["polled without a fault"], id="fine"),
+        pytest.param(FINE, None, EMPTY, ("ok", None), ["polled without an error"], id="fine"),
         pytest.param(
             TIMED_OUT, None, EMPTY, FAILING,
             ["timed out", "polls it again", "finarchive crawl"], id="a failure that passes",
@@ -121,32 +121,32 @@ def test_a_gap_is_closed_by_a_backfill_over_whole_minutes_around_it() -> None:
 
     for oldest_available in (None, NOW, NOW - DAY):
         assert (
-            close_gap(GAP, oldest_available, reads=True).command,
-            close_gap(GAP, oldest_available, reads=True).why_not,
+            close_gap(GAP, oldest_available, enabled=True).command,
+            close_gap(GAP, oldest_available, enabled=True).why_not,
         ) == (whole, None)
     start = Gap("china", NOW + timedelta(seconds=59), NOW + HOUR)
     assert "--from 2026-09-30T10:00+08:00 --to 2026-09-30T11:00+08:00" in str(
-        close_gap(start, None, reads=True).command
+        close_gap(start, None, enabled=True).command
     )
 
 
 def test_a_gap_below_the_end_of_the_list_cannot_be_closed() -> None:
-    found = close_gap(GAP, NOW + HOUR * 2, reads=True)
+    found = close_gap(GAP, NOW + HOUR * 2, enabled=True)
 
-    assert close_gap(GAP, GAP.end, reads=True).command is None
+    assert close_gap(GAP, GAP.end, enabled=True).command is None
     assert found.command is None
     assert "reaches back to 2026-09-30 12:00 China time only" in str(found.why_not)
 
 
 def test_a_gap_that_the_list_reaches_into_can_be_closed_in_part() -> None:
-    found = close_gap(GAP, NOW + HOUR / 2, reads=True)
+    found = close_gap(GAP, NOW + HOUR / 2, enabled=True)
 
     assert found.command == "finarchive backfill china --from 2026-09-30T10:30+08:00 --to 2026-09-30T11:01+08:00"
     assert "only" in str(found.why_not)
 
 
 def test_a_gap_of_a_feed_that_is_off_is_not_closed() -> None:
-    found = close_gap(GAP, None, reads=False)
+    found = close_gap(GAP, None, enabled=False)
 
     assert found.command is None
     assert "off or no longer configured" in str(found.why_not)

@@ -1,4 +1,4 @@
-"""The tokenizer of the search index as it was when m009 was written. Frozen: nobody edits this module.
+"""The tokenizer of the search index as it was when m009 was written. Frozen: do not edit this module.
 
 It is a copy of a part of archive/query/tokenizer.py. When the live tokenizer changes, a new migration rewrites the
 words, and this copy stays as it is.
