@@ -135,7 +135,7 @@ def missing(use: Use) -> list[str]:
     return [use.told(f"{use.owner} has no {each}") for each in use.names.split() if not hasattr(owner, each)]
 
 
-def test_what_is_used_beyond_the_documented_api_is_there() -> None:
+def test_undocumented_api_in_use_exists() -> None:
     lost = [line for use in USES for line in missing(use)]
     assert not lost, "\n".join(lost)
 
@@ -177,7 +177,7 @@ def robots(rules: Any = None) -> RobotsTxtMiddleware:
     return middleware
 
 
-def test_scrapy_keeps_the_rules_of_each_host_where_we_look_for_them() -> None:
+def test_scrapy_stores_the_rules_of_each_host_where_we_expect_them() -> None:
     use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_parsers")
     rules = SimpleNamespace()
     found = asyncio.run(robots(rules).robot_parser(Request("http://example.org/a")))
@@ -201,7 +201,7 @@ def test_scrapy_waits_for_the_very_set_of_crawlers_that_it_shows() -> None:
     assert "self.crawlers" in inspect.getsource(AsyncCrawlerProcess.stop), use.told("stop does not go by crawlers")
 
 
-def test_scrapy_tells_why_a_request_is_ignored_in_the_words_we_know() -> None:
+def test_scrapy_explains_ignored_requests_in_the_messages_we_know() -> None:
     use = Use("Scrapy", "crawler/http/failures.py", "IgnoreRequest", "")
     forbidding: Any = SimpleNamespace(allowed=lambda *_: False)
     with pytest.raises(IgnoreRequest) as refused:

@@ -45,7 +45,7 @@ def test_an_alert_begins_with_what_comes_after_it_was_configured(store: Store) -
     ] == ["c"]
 
 
-def test_another_query_begins_anew_another_address_too_and_what_is_gone_is_forgotten(store: Store) -> None:
+def test_a_changed_query_or_address_starts_over_and_removed_alerts_are_forgotten(store: Store) -> None:
     store.alerts.sync({"x": ("茅台", 1), "y": ("降准", 1)})
     put(store, named("a"))
     store.alerts.sync({"x": ("五粮液", 2), "z": ("降准", 1)})

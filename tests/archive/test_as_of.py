@@ -87,7 +87,7 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
 
 @settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(history=histories, data=st.data())
-def test_as_of_a_time_is_as_if_nothing_had_happened_since(
+def test_as_of_ignores_everything_later(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("past")

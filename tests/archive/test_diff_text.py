@@ -58,7 +58,7 @@ def test_a_paragraph_is_compared_with_the_one_it_was_edited_from() -> None:
     )
 
 
-def test_a_paragraph_that_is_written_anew_is_replaced_whole() -> None:
+def test_a_rewritten_paragraph_is_replaced_whole() -> None:
     """The characters that it shares with the old one by chance tell nothing."""
     old, new = "央行今日开展逆回购操作。\n同", "受台风影响，港股今日休市一天。\n同"
     assert marked(compare(old, new)) == "[-央行今日开展逆回购操作。\n-]{+受台风影响，港股今日休市一天。\n+}同"
@@ -88,7 +88,7 @@ def test_both_texts_can_be_read_from_the_result(old: str, new: str) -> None:
     assert before(fold_unchanged(pieces, 3)) == old, "folding only names what it leaves out"
 
 
-def test_long_stretches_that_stayed_are_folded_around_the_changes() -> None:
+def test_long_unchanged_parts_are_folded_around_the_changes() -> None:
     same = "".join(f"第{n}句。" for n in range(40))
     pieces = compare(f"{same}涨{same}", f"{same}跌{same}")
     shown = fold_unchanged(pieces, 8)

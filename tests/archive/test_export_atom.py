@@ -59,7 +59,7 @@ def test_an_entry_says_what_is_known() -> None:
     assert (content.type, content.value) == ("text/html", "<p>文</p>")
 
 
-def test_a_feed_has_what_the_standard_wants() -> None:
+def test_a_feed_has_the_elements_that_the_standard_requires() -> None:
     older = replace(RECORD, docid="x", media=None, observed=NOW + timedelta(hours=1))
     root = ElementTree.fromstring(feed_of(older, RECORD))  # noqa: S314 - ours
     assert root.tag == f"{ATOM}feed"
@@ -122,7 +122,7 @@ def test_a_feed_of_nothing_is_one() -> None:
     assert (feed.entries, feed.feed.updated) == ([], "2026-09-30T01:30:00.000Z")
 
 
-def test_the_command_writes_a_feed_of_what_is_asked_for(
+def test_the_command_writes_a_feed_of_the_query(
     home: Home, crawl: Callable[..., Outcome], mocksite: MockSite
 ) -> None:
     crawl()
@@ -145,5 +145,5 @@ def test_the_command_writes_a_feed_of_what_is_asked_for(
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x"])
-def test_a_limit_is_a_number_above_nought(home: Home, limit: str) -> None:
+def test_a_limit_is_a_positive_number(home: Home, limit: str) -> None:
     assert home.run("export", "atom", "--limit", limit).status == 2

@@ -104,7 +104,7 @@ def test_what_a_query_no_longer_finds_goes_and_what_stays_keeps_its_time(home: H
     assert [path.name for path in (home.folder / "out").iterdir()] == [LIST_NAME], "empty folders go too"
 
 
-def test_nothing_of_anybody_else_is_touched(home: Home, crawl: Crawl) -> None:
+def test_foreign_files_are_not_touched(home: Home, crawl: Crawl) -> None:
     crawl()
     before = files_of(home.root)
     for place in ("news", "news/x", "news/.finarchive/x", "."):

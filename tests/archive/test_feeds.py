@@ -86,7 +86,7 @@ def test_a_list_without_times_is_known_from_its_first_poll_on(store: Store) -> N
     assert store.feeds.spans("china") == {"china": [span(0, 60)]}
 
 
-def test_spans_are_asked_of_one_feed_or_of_all(store: Store) -> None:
+def test_spans_are_returned_for_one_feed_or_all(store: Store) -> None:
     commit(store, poll_of(entry("a"), feed="stock"))
     commit(store, poll_of(entry("a")))
     assert store.feeds.spans("china") == {"china": [span(0, 0)]}
@@ -149,7 +149,7 @@ def test_a_gap_is_closed_when_all_of_it_is_covered(store: Store, path: Path) -> 
     assert "2026-09-30T03:40:00.000+00:00');" in line, "closed at minute 100"
 
 
-def test_of_a_gap_that_is_filled_in_part_the_rest_is_open(store: Store) -> None:
+def test_a_partly_filled_gap_stays_open_in_its_other_part(store: Store) -> None:
     leave_a_gap(store)
     backfill(store, covered=span(20, 60))
     assert store.feeds.gaps() == [Gap("china", at(0), at(20))]
@@ -239,7 +239,7 @@ def test_a_backfill_says_nothing_about_how_polls_do(store: Store) -> None:
 # Another list under the same name
 
 
-def test_a_feed_that_reads_another_list_begins_anew(store: Store) -> None:
+def test_a_feed_with_another_list_starts_over(store: Store) -> None:
     assert not store.feeds.register_source("china", "roll lid=1", NOW)
     leave_a_gap(store)
     backfill(store, covered=span(-600, -500), oldest_available=at(-700))
@@ -321,7 +321,7 @@ def test_what_is_known_already_is_not_written_again(store: Store) -> None:
     assert store._db.conn.total_changes - changed == 2  # the rows of feeds and spans
 
 
-def test_what_vouches_for_a_list_is_kept_with_what_it_vouches_for(store: Store) -> None:
+def test_validators_of_a_list_are_stored_with_its_entries(store: Store) -> None:
     def known() -> Validators | None:
         return store.feeds.histories()["china"].validators
 

@@ -206,7 +206,7 @@ def test_an_index_that_is_gone_and_comes_back_is_followed(root: Path, store: Sto
     back.close()
 
 
-def test_an_index_on_a_disk_that_nobody_may_write_is_followed_once_somebody_writes_it(
+def test_an_index_on_a_read_only_disk_is_followed_once_it_is_written(
     small_disk: Path,  # noqa: F811 - a fixture
 ) -> None:
     """Who may not make the files that readers share with a writer reads the index as it stands."""
@@ -228,7 +228,7 @@ def test_an_index_on_a_disk_that_nobody_may_write_is_followed_once_somebody_writ
     store.close()
 
 
-def test_many_that_come_between_two_looks_while_somebody_looks_all_the_time(root: Path, store: Store) -> None:
+def test_many_changes_between_two_checks_are_seen_by_a_constant_reader(root: Path, store: Store) -> None:
     """A writer at full speed, a reader at full speed: each article once, in the order of the commits."""
     follower = Follower(index_path(root), EVERYTHING)
     follower.begin(0)

@@ -48,7 +48,7 @@ def missed(url: str, due_in: timedelta | None = HOUR) -> FailedImage:
     )
 
 
-def test_a_picture_that_is_known_is_not_wanted_anew(store: Store) -> None:
+def test_a_known_picture_is_not_queued_again(store: Store) -> None:
     store.images.commit([kept(A)], [missed(B, None)], NOW)
     commit_revisions(store, [revision("b")], HOSTS)
     assert (due(store), due(store, "q.cn")) == ([], [C])
@@ -93,7 +93,7 @@ def test_a_kept_picture_is_found_as_of_when_it_was_kept(store: Store) -> None:
     assert list(store.images.files()) == [(path, kept(A).sha256)]
 
 
-def test_a_file_is_sealed_once_whichever_address_it_came_from(store: Store) -> None:
+def test_a_file_with_several_urls_is_sealed_once(store: Store) -> None:
     from archive.files.manifest import Line
 
     store.images.commit([kept(A)], [], NOW)

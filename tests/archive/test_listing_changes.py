@@ -82,7 +82,7 @@ def test_what_was_not_said_before_is_no_edit_and_is_known_from_then_on(
     assert len(listed(store, hours, edited)) == 1
 
 
-def test_a_change_is_noticed_once_in_whichever_list(store: Store, path: Path, hours: Iterator[int]) -> None:
+def test_a_change_is_noticed_once_in_any_list(store: Store, path: Path, hours: Iterator[int]) -> None:
     for feed in ("china", "stock"):
         listed(store, hours, FIRST, feed=feed)
     assert len(listed(store, hours, SECOND)) == 1

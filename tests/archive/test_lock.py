@@ -67,7 +67,7 @@ def test_a_second_holder_in_the_same_process_is_refused_too(path: Path) -> None:
         Lock(path, "run", NOW)
 
 
-def test_who_was_refused_leaves_the_holders_word_alone(path: Path) -> None:
+def test_a_refused_process_does_not_change_the_holders_text(path: Path) -> None:
     with holder(path) as process:
         before = path.read_text(encoding="utf-8")
         with pytest.raises(LockedError):
@@ -120,7 +120,7 @@ def test_a_holder_whose_word_is_no_text_is_another_process_as_well(path: Path) -
         assert "LockedError: the archive" in done.stderr
 
 
-def test_a_longer_word_of_an_earlier_holder_leaves_no_rest(path: Path) -> None:
+def test_a_longer_text_of_an_earlier_holder_is_overwritten_completely(path: Path) -> None:
     path.write_text("x" * 1000, encoding="utf-8")
     with Lock(path, "crawl", NOW):
         assert json.loads(path.read_text(encoding="utf-8"))["command"] == "crawl"

@@ -171,7 +171,7 @@ def test_a_row_that_is_not_what_the_manifest_says_is_named(root: Path) -> None:
     assert set(named(root)) == {("index", ".finarchive/index.db")}
 
 
-def test_a_picture_is_vouched_for_by_the_day_it_was_kept_on_and_by_no_other(root: Path) -> None:
+def test_a_picture_is_in_the_manifest_of_the_day_it_was_stored_and_no_other(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
         late = DAY + timedelta(days=3)
         path = add_picture(archive, "bbbb", late, b"a picture")
@@ -190,7 +190,7 @@ def test_a_picture_is_vouched_for_by_the_day_it_was_kept_on_and_by_no_other(root
     assert f"{name}: FAILED" in told(root, 1)[1]
 
 
-def test_a_manifest_vouches_for_a_picture_of_which_the_index_knows_nothing(root: Path) -> None:
+def test_a_manifest_covers_a_picture_that_the_index_does_not_know(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
         path = add_picture(archive, "bbbb", DAY + timedelta(days=3), b"a picture")
         seal(archive.root, archive.store, DAY + timedelta(days=4))

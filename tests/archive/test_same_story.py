@@ -49,7 +49,7 @@ def docids(store: Store, docid: str, time: datetime = EVER) -> list[str]:
     return [each["docid"] for each in store.history.same_story(docid, time)]
 
 
-def test_the_first_to_publish_stands_first_then_the_first_seen_then_by_docid(store: Store) -> None:
+def test_the_first_to_publish_comes_first_then_the_first_seen_then_by_docid(store: Store) -> None:
     for docid, seen, published in (
         ("late", 0, 3), ("seen2", 2, 1), ("seen1b", 1, 1), ("seen1a", 1, 1), ("early", 3, 0), ("other", 0, 0),
     ):  # fmt: skip
@@ -98,7 +98,7 @@ def test_the_question_costs_no_scan(store: Store) -> None:
     assert any("revisions_story" in row["detail"] for row in plan)
 
 
-def test_show_tells_of_it(home: Home) -> None:
+def test_show_reports_it(home: Home) -> None:
     with Archive(home.root, "test", BEGAN) as opened:
         for docid in ("aaaa", "bbbb", "cccc"):
             list_(opened.store, docid, BEGAN)

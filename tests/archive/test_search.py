@@ -60,7 +60,7 @@ def found(store: Store, asked: str | Query, limit: int = MANY, *, by_time: bool 
     return [hit.docid for hit in store.search.find(query, limit, by_time=by_time)]
 
 
-def test_any_part_of_a_chinese_text_finds_the_articles_that_it_stands_in(large: Store) -> None:
+def test_any_part_of_a_chinese_text_finds_the_articles_that_contain_it(large: Store) -> None:
     dice = random.Random(7)
     runs = [run for story in STORIES for run in re.findall(f"[{CJK}]+", fold(f"{story.title}，{story.text}"))]
     asked = set()
@@ -80,7 +80,7 @@ def test_any_part_of_a_chinese_text_finds_the_articles_that_it_stands_in(large: 
 
 
 @pytest.mark.parametrize("needle", ["的贵的贵的贵的贵", "鑫", "鑫茅", "台鑫", "不一不一不一不一不一不一"])
-def test_what_stands_nowhere_is_not_found(large: Store, needle: str) -> None:
+def test_text_of_no_article_is_not_found(large: Store, needle: str) -> None:
     assert scan(STORIES, needle) == set()
     assert found(large, needle) == []
 
@@ -163,7 +163,7 @@ def test_latin_words_numbers_and_what_is_written_otherwise_are_found(store: Stor
         ("CPI PPI", "CPI"),
     ],
 )
-def test_what_does_not_stand_there_is_not_found(store: Store, asked: str, text: str) -> None:
+def test_absent_text_is_not_found(store: Store, asked: str, text: str) -> None:
     put(store, [Story("aaaa", "题", text)])
     assert found(store, asked) == []
 
@@ -254,7 +254,7 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
     "asked",
     ["金", "株", "金 NOT 银", "金 feed:stock", "2026年", "金 年", "金融 年", "2026年 NOT 银", "金融，金", "年 OR 银"],
 )
-def test_a_character_alone_is_found_wherever_it_stands(
+def test_a_single_character_is_found_at_any_position(
     store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
 ) -> None:
     monkeypatch.setattr(archive.search.candidates, "MIN_READ", most)
@@ -305,7 +305,7 @@ def test_the_newest_of_a_feed_are_found_however_many_it_has(
     assert found(store, "NOT feed:stock", 2) == [s.docid for s in newest if "stock" not in s.feeds][:2]
 
 
-def test_a_snippet_shows_where_it_stands(store: Store) -> None:
+def test_a_snippet_shows_the_context_of_the_match(store: Store) -> None:
     before, after = "大盘震荡，" * 30, "成交清淡，" * 30
     put(store, [Story("aaaa", "茅台提价", f"茅台\n{before}\n茅台的业绩超出预期，{after}")])
     (hit,) = store.search.find(parse("茅台 业绩"), 9)

@@ -48,7 +48,7 @@ def exported(store: Store, time: datetime | None) -> list[list[Record]]:
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(history=histories, data=st.data())
-def test_as_of_a_time_is_as_if_nothing_had_happened_since(
+def test_as_of_ignores_everything_later(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("past")

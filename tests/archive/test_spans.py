@@ -52,7 +52,7 @@ def test_merged_spans_hold_the_same_and_lie_apart(spans: list[Span]) -> None:
 
 
 @given(st.lists(LONGER, max_size=8), LONGER)
-def test_a_hole_takes_what_lies_inside_it_and_leaves_its_ends(spans: list[Span], hole: Span) -> None:
+def test_a_gap_removes_its_inside_and_leaves_its_ends(spans: list[Span], hole: Span) -> None:
     kept = without(merged(spans), hole)
     assert between(naive(*kept)) == between(naive(*spans) - inside(hole))
     assert all(piece.start < piece.end for piece in kept)
@@ -60,7 +60,7 @@ def test_a_hole_takes_what_lies_inside_it_and_leaves_its_ends(spans: list[Span],
 
 
 @given(LONGER, st.lists(SPANS, max_size=8))
-def test_holes_are_what_the_spans_leave_open(stretch: Span, spans: list[Span]) -> None:
+def test_gaps_are_the_time_between_spans(stretch: Span, spans: list[Span]) -> None:
     left = uncovered(stretch, spans)
     assert between(naive(*left)) == between(naive(stretch) - naive(*spans))
     assert naive(*left, *spans) >= naive(stretch) >= naive(*left)
@@ -82,7 +82,7 @@ def test_holes_are_what_the_spans_leave_open(stretch: Span, spans: list[Span]) -
         ([span(0, 4), span(6, 10)], span(2, 8), [span(0, 2), span(8, 10)]),
     ],
 )
-def test_a_hole_cut(spans: list[Span], hole: Span, expected: list[Span]) -> None:
+def test_a_gap_is_cut_out(spans: list[Span], hole: Span, expected: list[Span]) -> None:
     assert without(spans, hole) == expected
 
 
@@ -97,7 +97,7 @@ def test_a_hole_cut(spans: list[Span], hole: Span, expected: list[Span]) -> None
         (span(3, 3), [span(0, 3)], []),
     ],
 )
-def test_holes_of_a_stretch(stretch: Span, spans: list[Span], expected: list[Span]) -> None:
+def test_gaps_of_a_span(stretch: Span, spans: list[Span], expected: list[Span]) -> None:
     assert uncovered(stretch, spans) == expected
 
 

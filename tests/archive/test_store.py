@@ -115,7 +115,7 @@ def test_a_poll_counts_what_was_not_known_before(store: Store) -> None:
     assert store.entries.counts() == Counts(entries=4, pending=3, parked=1)
 
 
-def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
+def test_a_later_listing_of_an_entry_does_not_change_it(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     commit_revisions(store, [revision("a")])
     commit(store, poll_of(replace(entry("a"), title="new", url="https://x.cn/"), at=NOW + HOUR))

@@ -48,11 +48,11 @@ def test_the_words_of_a_text(text: str, expected: str) -> None:
         ("%", None),
     ],
 )
-def test_what_is_asked_for_as_a_phrase(asked: str, expected: str | None) -> None:
+def test_phrases(asked: str, expected: str | None) -> None:
     assert phrase(asked) == expected
 
 
-def test_a_word_may_be_asked_for_by_its_beginning() -> None:
+def test_a_word_can_be_searched_by_its_prefix() -> None:
     assert phrase("tesl", prefix=True) == '"tesl"*'
     assert phrase("茅台", prefix=True) == '"茅台"', "which finds what goes on too"
 

@@ -103,7 +103,7 @@ def test_an_identical_body_is_written_once(tmp_path: Path) -> None:
     checked(tmp_path)
 
 
-def test_no_body_is_taken_from_where_another_stands(tmp_path: Path) -> None:
+def test_a_body_is_never_read_from_the_position_of_another(tmp_path: Path) -> None:
     one, two = write(tmp_path, group(b"one"), group(b"two"))
     assert original_at(tmp_path, one, digest(b"one")) is not None
     assert original_at(tmp_path, one, digest(b"two")) is None

@@ -134,7 +134,7 @@ def test_a_root_that_cannot_be_made_is_refused(home: Home) -> None:
     assert_refused(home.run("crawl", FINARCHIVE_ARCHIVE_ROOT="/proc/news"), 2, "/proc/news cannot be written")
 
 
-def test_an_index_that_is_no_database_is_refused_and_left_alone(home: Home, crawl: Crawl) -> None:
+def test_an_index_that_is_no_database_is_refused_and_not_changed(home: Home, crawl: Crawl) -> None:
     crawl()
     index = home.root / ".finarchive" / "index.db"
     index.write_bytes(b"rubbish" * 1000)
@@ -252,7 +252,7 @@ def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, 
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_has_an_example_and_stands_in_the_documentation(name: str) -> None:
+def test_every_command_has_an_example_and_is_documented(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     assert command.help is not None

@@ -80,7 +80,7 @@ def test_search_shows_what_it_has_found(filled: Home) -> None:
     assert filled.run("search", "没有这个").out == "Nothing was found.\n"
 
 
-def test_search_sorts_as_it_is_asked_to(filled: Home) -> None:
+def test_search_sorts_by_the_given_order(filled: Home) -> None:
     asked = ("search", "宣布 OR 茅台", "--json")
     by_time = [hit["docid"] for hit in filled.run(*asked, "--sort", "time").json]
     assert by_time == ["aaaa", "cccc", "bbbb"]

@@ -33,7 +33,7 @@ def archived(home: Home, mocksite: MockSite) -> Home:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_it_ends_when_it_is_asked_to(archived: Home, number: signal.Signals, status: int) -> None:
+def test_it_stops_on_request(archived: Home, number: signal.Signals, status: int) -> None:
     with Serving(archived) as serving:
         assert serving.get("/").status_code == 200  # and the connection stays open
         serving.process.send_signal(number)
@@ -41,7 +41,7 @@ def test_it_ends_when_it_is_asked_to(archived: Home, number: signal.Signals, sta
     assert "Traceback" not in "".join(serving.log)
 
 
-def test_it_listens_on_loopback_alone_and_says_where(archived: Home) -> None:
+def test_it_listens_only_on_loopback_and_prints_its_address(archived: Home) -> None:
     with Serving(archived) as serving:
         assert serving.log == [f"Serving {archived.root} at {serving.address}/ until Ctrl-C\n"]
         table = Path(f"/proc/{serving.process.pid}/net/tcp").read_text()
@@ -193,7 +193,7 @@ def test_other_plugins_of_datasette_have_no_part_in_it(archived: Home, tmp_path:
     assert (installed / "loaded").exists()  # it was there to be found
 
 
-def test_requests_are_logged_when_asked_for(archived: Home) -> None:
+def test_requests_are_logged_on_request(archived: Home) -> None:
     archived.command = lambda *arguments: [sys.executable, "-m", "cli", "-v", *arguments]  # type: ignore[method-assign]
     with Serving(archived) as serving:
         serving.page("/search?q=a")

@@ -73,7 +73,7 @@ def test_folders_that_the_service_cannot_see_are_known(path: str, folder: str | 
     assert systemd_unit.hidden(PurePath(path)) == (PurePath(folder) if folder else None)
 
 
-def test_the_program_and_its_configuration_stand_in_the_command_line() -> None:
+def test_the_program_and_its_configuration_are_in_the_command_line() -> None:
     assert setting(systemd_unit.fill(TEMPLATE, PROGRAM, None), "ExecStart") == [f"{PROGRAM} run"]
     text = systemd_unit.fill(TEMPLATE, PROGRAM, PurePath('/etc/my "own" $1 100%/é.toml'))
     assert setting(text, "ExecStart") == [f'{PROGRAM} -c "/etc/my \\"own\\" $$1 100%%/é.toml" run']
@@ -88,7 +88,7 @@ def test_a_unit_that_was_edited_is_distinguished_from_one_that_was_not() -> None
     assert systemd_unit.is_untouched(older)
 
 
-def test_every_command_of_the_group_has_an_example_and_stands_in_the_documentation() -> None:
+def test_every_command_of_the_group_has_an_example_and_is_documented() -> None:
     text = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
     for name, command in service_command.commands.items():
         assert f"Example: finarchive service {name}" in (command.help or "")
@@ -118,7 +118,7 @@ def test_install_to_a_folder_writes_the_unit_and_nothing_else(home: Home) -> Non
     assert home.run("service", "install", "--to", str(package)).status == 0  # of our own making: written anew
 
 
-def test_a_unit_that_somebody_edited_is_not_overwritten_unasked(home: Home) -> None:
+def test_an_edited_unit_is_not_overwritten_without_force(home: Home) -> None:
     path = home.folder / systemd_unit.NAME
     path.write_text("[Service]\nExecStart=/bin/mine\n")
 

@@ -125,7 +125,7 @@ def test_on_a_terminal_it_has_colours_and_nothing_of_an_article_steers_it(home: 
     os.close(ours)
 
 
-def test_what_cannot_be_asked_is_refused(home: Home) -> None:
+def test_an_invalid_query_is_refused(home: Home) -> None:
     assert_refused(home.run("tail", "color:red"), 2, "unknown field color:")
 
 

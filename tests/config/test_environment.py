@@ -45,7 +45,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         assert load(None, env).model_dump(include=set(SECTIONS)) == expected
 
 
-def test_variables_override_the_file_and_what_they_override_is_not_looked_at(tmp_path: Path) -> None:
+def test_variables_override_the_file_and_overridden_values_are_not_checked(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text('[network]\ndelay = -1\ntimeout = 7\n[schedule]\nrecheck = ["1h"]')
     settings = load(path, {"FINARCHIVE_NETWORK_DELAY": "3", "FINARCHIVE_SCHEDULE_RECHECK": ""})

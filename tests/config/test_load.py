@@ -192,7 +192,7 @@ def test_mistakes_are_records_too(write: Any) -> None:
     assert caught.value.mistakes == (Mistake(str(path), 1, "network.delay", "must be at least 0, not -1"),)
 
 
-def test_repeated_id_alone_is_reported_once_at_the_second_feed(write: Any) -> None:
+def test_a_repeated_id_is_reported_once_at_the_second_feed(write: Any) -> None:
     text = f'[[feeds]]\nid = "x"\n{ROLL}[[feeds]]\nid = "x"\n{ROLL}'
     assert told(write(text)) == ["finarchive.toml:7: feeds[#2].id: must be unique, but feed 1 is 'x' too"]
 
@@ -223,7 +223,7 @@ def test_of_two_settings_out_of_order_the_written_one_is_reported(write: Any) ->
     assert told(None, {"FINARCHIVE_SCHEDULE_MAX": "2m"}) == [f"FINARCHIVE_SCHEDULE_MAX: {expected}"]
 
 
-def test_interval_under_a_second_has_its_line_wherever_it_stands(write: Any) -> None:
+def test_an_interval_under_a_second_is_reported_with_its_line_in_any_table(write: Any) -> None:
     feeds = f'[[feeds]]\nid = "x"\n{ROLL}every = "0s"\n[[feeds]]\nid = "y"\n{ROLL}every = "500ms"\n'
     assert told(write(f'[schedule]\nmin = "0s"\nrecheck = ["0s"]\n{feeds}')) == [
         "finarchive.toml:2: schedule.min: must be at least 1s, not 0s",
@@ -331,7 +331,7 @@ def test_mistakes_in_alerts_are_reported_with_their_lines_and_without_what_is_se
     assert "json" not in str(caught.value)
 
 
-def test_addresses_of_an_alert_may_stand_in_the_environment(write: Any) -> None:
+def test_addresses_of_an_alert_can_be_in_the_environment(write: Any) -> None:
     env = {"FINARCHIVE_ALERT_TWO_WORDS_URLS": "json://a  json://b?x=1,2"}
     [alert] = load(write('[[alerts]]\nname = "two-words"\nquery = "q"\n'), env).alerts
     assert [url.get_secret_value() for url in alert.urls] == ["json://a", "json://b?x=1,2"]

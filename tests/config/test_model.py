@@ -42,7 +42,7 @@ def test_duration_reads_what_people_write(text: str, seconds: int) -> None:
     "value",
     ["", "5", "5 m", "m", "30m1h", "1h1h", "-5m", "1.5h", "5min", "5M", "٥m", "5m\n", 5, 5.0, True, None, ["5m"]],
 )
-def test_duration_refuses_the_rest_and_says_what_is_accepted(value: object) -> None:
+def test_duration_refuses_other_values_and_lists_the_accepted_ones(value: object) -> None:
     with pytest.raises(ValueError, match=r'must be a text .* "1h30m"'):
         parse_duration(value)
 
@@ -74,7 +74,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.feeds == ()
 
 
-def test_user_agent_names_program_and_version_but_nobody() -> None:
+def test_the_user_agent_names_program_and_version_but_no_person() -> None:
     agent = NetworkSettings().user_agent
     assert agent.startswith("finarchive/")
     assert agent.split("/")[1][0].isdigit()

@@ -142,7 +142,7 @@ def stretch(
 @pytest.mark.parametrize(
     ("newest", "oldest"), [(0, 30), (0, 900), (300, 700), (999, 1999), (2500, 2510), (2500, 2500)]
 )
-def test_a_stretch_is_read_whole(newest: float, oldest: float, history: bool) -> None:
+def test_a_span_is_read_completely(newest: float, oldest: float, history: bool) -> None:
     revision_files = Shelf.of(3000)
     journal = go(revision_files, stretch(newest, oldest, history=history))
     assert (journal.last.next_step, journal.last.reason) == (NextStep.DONE, "")
@@ -151,7 +151,7 @@ def test_a_stretch_is_read_whole(newest: float, oldest: float, history: bool) ->
     assert journal.last.page.oldest_available is None
 
 
-def test_history_reads_little_besides_the_stretch() -> None:
+def test_history_reads_little_besides_the_span() -> None:
     revision_files = Shelf.of(30_000)
     journal = go(revision_files, stretch(20_000, 21_000, history=True))
     margin = MARGIN / MINUTE
@@ -159,7 +159,7 @@ def test_history_reads_little_besides_the_stretch() -> None:
     assert len(journal.legs) < 28
 
 
-def test_late_articles_are_looked_for_beyond_the_old_end() -> None:
+def test_late_articles_are_searched_below_the_old_end() -> None:
     """One published at the stretch's end may have entered the list among those of ten minutes before."""
     revision_files = Shelf.of(3000, timedelta(seconds=10))
     assert go(revision_files, stretch(0, 93)).docids >= revision_files.within(Span(ago(93) - MARGIN, NOW))
@@ -173,7 +173,7 @@ def test_a_thousand_articles_take_few_pages() -> None:
         assert len([step for step in legs if step.backfill.search is None]) <= 28
 
 
-def test_the_covered_stretch_grows_downwards_only() -> None:
+def test_the_covered_span_grows_downwards_only() -> None:
     spans = [step.page.covered for step in go(Shelf.of(3000), stretch(1000, 2000)).legs]
     starts = [span.start for span in spans if span]
     assert starts == sorted(starts, reverse=True)
@@ -200,7 +200,7 @@ def test_what_lies_in_the_future_is_not_claimed() -> None:
     assert journal.covered == Span(ago(60), NOW)
 
 
-def test_a_stretch_that_ends_before_it_starts_is_refused() -> None:
+def test_a_span_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot backfill china from"):
         stretch(20, 10)
 
@@ -261,7 +261,7 @@ def test_without_known_articles_a_gap_stays_open_at_its_old_end(newest: float, o
     assert journal.docids >= {str(n) for n in range(int(newest), int(oldest))}
 
 
-def test_ground_a_little_above_the_old_end_will_do() -> None:
+def test_a_known_article_slightly_above_the_old_end_is_sufficient() -> None:
     journal = go(Shelf.of(3000), stretch(500, 900, must_meet_known=True), known={"891"})
     assert journal.last.next_step is NextStep.DONE
     assert (
@@ -454,7 +454,7 @@ def test_items_that_cannot_be_understood_are_handed_on_and_keep_their_places() -
     assert journal.docids | failed >= revision_files.within(Span(ago(400), NOW))
 
 
-def test_of_an_article_that_a_page_lists_twice_the_first_sight_counts() -> None:
+def test_an_article_listed_twice_on_a_page_counts_once_as_first_listed() -> None:
     backfill = stretch(0, 60)
     listing = Listing((entry("a", ago(1)), entry("b", ago(2)), entry("a", ago(3))), (), 3)
     kept = apply_page(backfill, listing, set()).page
@@ -493,7 +493,7 @@ def test_what_history_has_covered_is_not_read_again() -> None:
     assert len([step for step in journal.legs[turn:] if not step.backfill.search]) < 15
 
 
-def test_history_is_asked_with_a_margin_at_both_ends() -> None:
+def test_history_is_requested_with_a_margin_at_both_ends() -> None:
     assert next_request(stretch(10, 20, history=True)).window == Span(ago(20) - MARGIN, ago(10) + MARGIN)
 
 

@@ -46,7 +46,7 @@ def span_after(retry_after: str | None) -> timedelta:
     return told[0].until - START
 
 
-def test_a_host_that_refused_nothing_may_be_asked(backoffs: HostBackoffs) -> None:
+def test_a_host_that_refused_nothing_is_not_backed_off(backoffs: HostBackoffs) -> None:
     backoffs.check(HOST)
     assert backoffs.current(HOST) is None
 

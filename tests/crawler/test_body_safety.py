@@ -53,7 +53,7 @@ def assert_harmless(html: str) -> None:
         ("<p>&lt;script&gt;</p>", "<p>&lt;script&gt;</p>"),
     ],
 )  # fmt: skip
-def test_scripts_go_wherever_they_stand(html: str, expected: str) -> None:
+def test_scripts_are_removed_at_any_position(html: str, expected: str) -> None:
     assert rendered(html) == expected
 
 

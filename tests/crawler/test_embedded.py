@@ -126,7 +126,7 @@ def test_a_video_page_is_an_article_by_whatever_it_states(fields: str, body: str
         assert read(video(fields), VIDEO).body == body
 
 
-def test_the_pages_poster_stands_in_for_the_videos() -> None:
+def test_the_pages_poster_is_used_for_videos_without_one() -> None:
     og = '<meta property="og:image" content="//n.sinaimg.cn/og.jpg"><meta property="og:title" content="题">'
     article = read(video("video_id: 313", og), VIDEO)
     assert (article.title, article.image, len(article.pictures)) == ("题", "https://n.sinaimg.cn/og.jpg", 1)

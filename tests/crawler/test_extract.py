@@ -101,7 +101,7 @@ def test_the_listings_word_goes_before_the_pages() -> None:
     assert article.fetched_at == FETCHED
 
 
-def test_the_listings_picture_stands_in_for_a_body_without_one() -> None:
+def test_the_listings_picture_is_used_for_a_body_without_one() -> None:
     article = article_of('<div id="artibody"><p>a</p></div>', replace(BARE, image="//n.cn/list.png"))
     assert article.image == "https://n.cn/list.png"
     assert article_of('<div id="artibody"><p>a</p></div>').image is None

@@ -115,7 +115,7 @@ def test_the_time_is_the_pages_as_far_as_it_states_one(meta: str, line: str, pub
     assert article_of(html).published == datetime.fromisoformat(published).replace(tzinfo=UTC)
 
 
-def test_a_page_of_a_known_layout_is_read_as_such_wherever_it_stands() -> None:
+def test_a_page_of_a_known_layout_is_parsed_as_such_on_any_host() -> None:
     assert article_of(HTML.replace("<main>", '<main id="artibody">')).body.startswith("\n<article>") is False
     assert "来源：样例新闻网" in article_of(HTML.replace("<main>", '<main id="artibody">')).body
 
@@ -160,7 +160,7 @@ def test_what_holds_no_text_is_no_article(html: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_page_that_says_it_is_not_there_is_gone_wherever_it_stands() -> None:
+def test_a_page_that_says_it_is_not_there_is_gone_on_any_host() -> None:
     with pytest.raises(GoneError):
         article_of(HTML.replace(PARAGRAPHS[0], "页面没有找到"))
 

@@ -81,20 +81,20 @@ def test_the_essence_of_a_list_changes_with_its_items_only(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ONE_PAGE)
-def test_a_list_of_one_page_is_asked_for_at_one_address(kind: str) -> None:
+def test_a_list_of_one_page_has_one_url(kind: str) -> None:
     reader = READERS[kind]
     assert not reader.has_pages
     assert reader.page_url(feed_of(kind), 1) == reader.page_url(feed_of(kind), 2)
 
 
-def test_a_telegraph_is_asked_for_by_page_and_keeps_the_channel_of_its_address() -> None:
+def test_a_telegraph_is_requested_by_page_and_keeps_the_channel_of_its_url() -> None:
     feed = feed_of("live").model_copy(update={"endpoint": f"{ENDPOINTS['live']}?zhibo_id=155&page=7"})
     assert READERS["live"].page_url(feed, 2, 20) == (
         f"{ENDPOINTS['live']}?zhibo_id=155&tag_id=0&page=2&page_size=20&dire=f&dpc=1"
     )
 
 
-def test_the_us_stock_page_is_asked_as_it_asks_itself() -> None:
+def test_the_us_stock_list_is_requested_as_its_own_page_requests_it() -> None:
     url = READERS["usstock"].page_url(feed_of("usstock"), 1)
     assert "cids=57045" in url
     assert url.endswith("pageSize=100")

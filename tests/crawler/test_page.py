@@ -24,7 +24,7 @@ def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
-def test_a_page_vouches_for_what_is_later_than_its_oldest_but_a_quarter() -> None:
+def test_a_page_covers_everything_later_than_its_oldest_quarter() -> None:
     page = seen([*range(50)])
     assert (page.low, page.high) == (ago(37) + SECOND, ago(12))
 
@@ -69,7 +69,9 @@ def test_a_few_articles_out_of_order_are_no_disorder(minutes: list[float | None]
         (0, 3, 100, False),  # an empty page may be a hiccup
     ],
 )
-def test_a_short_page_ends_a_list_that_says_so_itself(count: int, page: int, total: int | None, ends: bool) -> None:
+def test_a_short_page_ends_a_list_that_reports_its_total(
+    count: int, page: int, total: int | None, ends: bool
+) -> None:
     assert seen([*range(count)], page=page, total=total).ends_the_list is ends
 
 

@@ -102,13 +102,13 @@ def test_known_entries_are_in_the_poll_too() -> None:
     assert [found.docid for found in read(["abc", "def"], "abcdef")[0].entries] == list("abcdef")
 
 
-def test_of_an_item_that_a_page_lists_twice_the_first_sight_counts() -> None:
+def test_an_item_listed_twice_on_a_page_counts_once_as_first_listed() -> None:
     page = Listing((entry("a", "newer"), entry("b"), entry("a", "older")))
     reading, _ = add_page(PollState("china", AT), page, set(), 20)
     assert {found.docid: found.title for found in reading.entries} == {"a": "newer", "b": ""}
 
 
-def test_an_item_that_a_page_lists_twice_stands_in_its_first_place() -> None:
+def test_an_item_that_a_page_lists_twice_counts_at_its_first_place() -> None:
     page = Listing((entry("a"), entry("b"), entry("a")))
     assert [found.docid for found in add_page(PollState("china", AT), page, set(), 20)[0].entries] == ["a", "b"]
 
@@ -158,7 +158,7 @@ def test_a_list_of_one_page_meets_what_was_known_at_its_end(page: str, known: st
     assert (poll.reaches_known, poll.pages, [each.docid for each in poll.entries]) == (met, 1, list(page))
 
 
-def test_what_vouches_for_a_list_goes_with_its_entries() -> None:
+def test_validators_of_a_list_are_removed_with_its_entries() -> None:
     validators = Validators('"1"', None)
     after = add_single_page(PollState("china", AT, validators=validators), listing("aab"), set())
     assert after.poll(caught_up=True).validators == validators

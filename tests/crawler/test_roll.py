@@ -219,11 +219,11 @@ def test_a_pages_address_keeps_a_name_that_the_endpoint_repeats() -> None:
     assert parse_qsl(urlsplit(page_url(feed, 1)).query)[:2] == [("tag", "1"), ("tag", "2")]
 
 
-def test_a_page_can_be_asked_for_in_another_size() -> None:
+def test_a_page_can_be_requested_in_another_size() -> None:
     assert query_of(page_url(FEED, 3, 47)) == {"pageid": "155", "lid": "1686", "num": "47", "page": "3"}
 
 
-def test_a_stretch_of_history_is_asked_for_with_the_names_the_wrong_way_round() -> None:
+def test_a_span_of_history_is_requested_with_swapped_parameter_names() -> None:
     start = datetime(2026, 9, 30, 2, 0, 0, 700_000, tzinfo=UTC)
     url = history_url(FEED, 2, Span(start, start.replace(minute=5)), 48)
     assert url.startswith(f"{ROLL_ENDPOINT}?")

@@ -115,7 +115,7 @@ def test_an_item_without_a_usable_address_is_a_failure_of_its_docid(url: Any) ->
     assert "\n" not in failure.reason
 
 
-def test_an_unreadable_item_without_a_docid_has_the_same_subject_at_each_sight() -> None:
+def test_an_unreadable_item_without_a_docid_has_the_same_subject_in_every_poll() -> None:
     item = {"title": "无地址", "ctime": "1"}
     subjects = {listing_of(item).failures[0].subject, listing_of(ITEM, item).failures[0].subject}
     assert len(subjects) == 1
@@ -160,5 +160,5 @@ def test_one_broken_item_costs_none_of_the_other_forty_nine(broken: Any) -> None
     assert "item 18 " in failure.reason
 
 
-def test_addresses_nested_beyond_reason_cost_that_item_only() -> None:
+def test_deeply_nested_addresses_fail_that_item_only() -> None:
     assert failure_with(url="", urls="[" * 5000, wapurl="").kind is FailureKind.UNREADABLE

@@ -65,7 +65,7 @@ def test_others_of_ipv6_that_are_not_of_the_internet_may_not_either(address: str
 @pytest.mark.parametrize(
     "host", ["localhost", "a.localhost", "127.0.0.1", "10.1.2.3", "::1", "fd00::1", "::ffff:a00:1"]
 )
-def test_a_name_that_is_a_private_address_is_known_without_asking(host: str) -> None:
+def test_a_name_that_is_a_private_address_is_recognized_without_dns(host: str) -> None:
     assert names_private(host)
 
 

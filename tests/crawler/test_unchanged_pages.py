@@ -89,9 +89,7 @@ def test_furniture_in_furniture_is_taken_out_once() -> None:
         ("finance-2026-excerpt.html", (".appendQr_wrap", ".page-tools")),
     ],
 )
-def test_a_real_pages_furniture_makes_no_version_wherever_it_stands(
-    shared: Path, name: str, selectors: tuple[str, ...]
-) -> None:
+def test_page_furniture_makes_no_version_at_any_position(shared: Path, name: str, selectors: tuple[str, ...]) -> None:
     tree = LexborHTMLParser(decode((shared / "realdata/pages" / name).read_bytes()))
     plain = read(TEXT + END)
     for selector in selectors:

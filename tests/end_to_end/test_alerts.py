@@ -64,7 +64,7 @@ def crawled(home: Home) -> Outcome:
 # One-off crawls
 
 
-def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, mocksite: MockSite, service: Service) -> None:
+def test_a_crawl_announces_new_articles_once_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, more=alert(service))
 
     first = crawled(home)
@@ -86,7 +86,7 @@ def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, mocksite: MockSit
 
 
 @pytest.mark.slow
-def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
+def test_a_long_crawl_announces_everything_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, network="", more=alert(service))
     home.config.write_text(
         home.config.read_text().replace("delay = 0\nconcurrency = 8", "delay = 0.8\nconcurrency = 1")
@@ -205,7 +205,7 @@ def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, mocksite: MockS
 
 
 @pytest.mark.slow
-def test_alerts_of_which_the_index_knows_nothing_begin_anew(home: Home, mocksite: MockSite, service: Service) -> None:
+def test_alerts_unknown_to_the_index_start_over(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, more=alert(service))
     crawled(home)
     home.execute("DELETE FROM alerts")
@@ -229,7 +229,7 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
     assert_refused(home.run("alerts", "--test", "al"), 2, "no alert is called al", "all")
 
 
-def test_an_alert_whose_addresses_stand_elsewhere_keeps_nobody_from_reading(home: Home, service: Service) -> None:
+def test_an_alert_without_addresses_here_does_not_prevent_reading(home: Home, service: Service) -> None:
     home.configure("http://127.0.0.1:9/", more='[[alerts]]\nname = "all"\nquery = "x"\n')
     assert home.run("status").status == 0
     [shown] = home.run("alerts", "--json").json
@@ -246,7 +246,7 @@ def test_without_alerts_it_says_so(home: Home) -> None:
     assert "No alert is configured" in home.run("alerts").out
 
 
-def test_mistakes_are_reported_by_line_and_addresses_by_nobody(home: Home) -> None:
+def test_mistakes_are_reported_by_line_and_addresses_never(home: Home) -> None:
     home.configure(
         "http://127.0.0.1:9/", more='[[alerts]]\nname = "a"\nquery = "color:red"\nurls = ["tgram:/hush"]\n'
     )
@@ -275,7 +275,7 @@ def test_the_doctor_knows_addresses_that_are_none(home: Home, service: Service) 
 
 
 @pytest.mark.slow
-def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_loses(
+def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_loses_any(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
     home.configure(

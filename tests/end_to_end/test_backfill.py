@@ -92,7 +92,7 @@ def after(mocksite: MockSite, number: int, part: str) -> threading.Event:
 
 
 @pytest.mark.parametrize(("heeds", "by_daemon"), [(True, False), (False, False), (True, True)])
-def test_a_stretch_is_archived_and_a_second_run_does_nothing(
+def test_a_span_is_archived_and_a_second_run_does_nothing(
     home: Home, mocksite: MockSite, heeds: bool, by_daemon: bool
 ) -> None:
     home.configure(mocksite.endpoint, more=HOURLY.replace("[schedule]", "[schedule]\npages = 1"))

@@ -135,7 +135,7 @@ def test_an_article_is_set_for_reading(page: Page, tmp_path: Path) -> None:
     shot(page, "article", tmp_path)
 
 
-def test_versions_stand_side_by_side_with_what_went_and_came(page: Page, tmp_path: Path) -> None:
+def test_versions_are_shown_side_by_side_with_removed_and_added_text(page: Page, tmp_path: Path) -> None:
     page.goto(f"/article/{EDITED}")
     page.get_by_role("link", name="与前一版比较").click()
 
@@ -167,7 +167,7 @@ def test_an_older_version_and_a_time_show_what_was_known_then(page: Page) -> Non
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", PLACES)
-def test_words_stand_out_in_the_light_and_in_the_dark(
+def test_words_have_enough_contrast_in_light_and_dark_mode(
     chrome: Browser, served: Serving, scheme: str, place: str, tmp_path: Path
 ) -> None:
     with watched(chrome, viewport=DESK, base_url=served.address, color_scheme=scheme) as (page, _):
@@ -194,7 +194,7 @@ def test_nothing_is_wider_than_a_phone(chrome: Browser, served: Serving, place: 
             shot(page, f"phone-{'diff' if 'diff' in place else 'article'}", tmp_path)
 
 
-def test_all_can_be_reached_by_the_keyboard_alone(page: Page) -> None:
+def test_everything_can_be_reached_by_keyboard(page: Page) -> None:
     page.goto("/search?q=茅台")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="跳到正文")

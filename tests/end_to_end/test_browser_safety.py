@@ -100,7 +100,7 @@ def test_nothing_of_an_article_runs_or_loads(served: Serving, chrome: Browser, c
     assert canary.heard == []
 
 
-def test_links_to_the_web_tell_nobody_where_they_were_found(served: Serving, chrome: Browser) -> None:
+def test_links_to_the_web_send_no_referrer(served: Serving, chrome: Browser) -> None:
     page = chrome.new_page()
     page.goto(f"{served.address}/article/{DOCID}")
     for link in page.locator("a[href^='http']").all():
@@ -108,9 +108,7 @@ def test_links_to_the_web_tell_nobody_where_they_were_found(served: Serving, chr
     page.close()
 
 
-def test_the_policy_alone_would_run_nothing_and_load_nothing(
-    served: Serving, chrome: Browser, canary: Canary
-) -> None:
+def test_the_policy_on_its_own_prevents_scripts_and_loads(served: Serving, chrome: Browser, canary: Canary) -> None:
     """The second line: the hostile HTML as it is, under the policy of the reader's pages.
 
     No policy forbids a refresh: that is for the cleaning alone, and left out here.

@@ -63,7 +63,7 @@ def three_crawls(home: Home, mocksite: MockSite) -> list[Outcome]:
     return outcomes
 
 
-def test_a_crawl_tells_and_ends_as_it_does_alone(
+def test_a_crawl_through_the_daemon_reports_and_ends_like_a_local_one(
     home: Home, mocksite: MockSite, daemon: Running, tmp_path: Path
 ) -> None:
     theirs = three_crawls(home, mocksite)

@@ -49,7 +49,7 @@ ARTICLE_FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "parameters", "reason"), ARTICLE_FAULTS)
-def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
+def test_a_faulty_article_stays_pending_with_its_reason_and_a_second_run_archives_it(
     home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, reason: str
 ) -> None:
     mocksite.fault(name, match=ARTICLE, **parameters)
@@ -80,7 +80,7 @@ def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
         ("stall", {"FINARCHIVE_NETWORK_TIMEOUT": "3.0"}, "no whole answer within network.timeout"),
     ],
 )
-def test_an_answer_beyond_its_bounds_is_cut_off(
+def test_an_answer_over_the_size_limit_is_cut_off(
     home: Home, mocksite: MockSite, name: str, bound: dict[str, str], reason: str
 ) -> None:
     home.configure(mocksite.endpoint)
@@ -126,7 +126,7 @@ LIST_FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "parameters", "error"), LIST_FAULTS)
-def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
+def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_recovers(
     home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, error: str
 ) -> None:
     mocksite.fault(name, match=LIST, **parameters)

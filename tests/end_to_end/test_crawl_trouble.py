@@ -20,7 +20,7 @@ def listed(mocksite: MockSite) -> dict[str, bytes]:
     return {"1686": mocksite.site.roll({"lid": "1686", "num": "50"})}
 
 
-def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(
+def test_an_address_that_cannot_be_requested_is_a_failure_and_the_others_continue(
     home: Home, mocksite: MockSite
 ) -> None:
     (response,) = listed(mocksite).values()
@@ -38,7 +38,7 @@ def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(
     assert "Traceback" not in outcome.err
 
 
-def test_a_redirect_to_a_host_that_is_backed_off_fails_and_is_not_asked_for_again_and_again(home: Home) -> None:
+def test_a_redirect_to_a_backed_off_host_fails_and_is_not_requested_repeatedly(home: Home) -> None:
     with MockSite(make_stories(3, newest=NEWEST)) as first, MockSite([]) as second:
         # The same machine under another name is another host.
         elsewhere = second.url.replace("127.0.0.1", "localhost")
@@ -66,7 +66,7 @@ def test_a_compressed_page_that_is_cut_off_is_not_taken_for_whole(home: Home, mo
     assert home.run("crawl", "--json").json["archived"] == 1
 
 
-def test_an_empty_page_before_the_lists_end_is_asked_for_again(home: Home) -> None:
+def test_an_empty_page_before_the_end_of_the_list_is_requested_again(home: Home) -> None:
     with MockSite(make_stories(200, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         mocksite.fault("empty-page", match="page=3", times=1)
@@ -149,7 +149,7 @@ def test_what_waits_is_fetched_even_when_all_feeds_are_off(home: Home, mocksite:
 
 
 @pytest.mark.parametrize("name", ["reset", "stall", "close"])
-def test_a_robots_txt_that_cannot_be_had_allows_nothing(home: Home, mocksite: MockSite, name: str) -> None:
+def test_an_unavailable_robots_txt_allows_nothing(home: Home, mocksite: MockSite, name: str) -> None:
     mocksite.fault(name, match="robots.txt")
     home.configure(mocksite.endpoint)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 1.0"))
@@ -195,7 +195,7 @@ def test_a_crawl_ends_when_the_host_of_what_waits_is_out_of_reach(home: Home) ->
 
 
 @pytest.mark.slow
-def test_a_crawl_of_two_hosts_ends_when_one_of_them_wants_rest(home: Home, mocksite: MockSite) -> None:
+def test_a_crawl_of_two_hosts_ends_when_one_is_backed_off(home: Home, mocksite: MockSite) -> None:
     with MockSite(make_stories(20, newest=NEWEST, seed=2)) as other:
         home.configure(mocksite.endpoint, other.endpoint.replace("127.0.0.1", "localhost"))
         other.site.base_url = other.url.replace("127.0.0.1", "localhost")

@@ -55,7 +55,7 @@ def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, mocksite: 
     assert not (home.root / ".finarchive" / "daemon.sock").exists()
 
 
-def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, mocksite: MockSite) -> None:
+def test_it_listens_on_no_port_unless_configured(home: Home, mocksite: MockSite) -> None:
     """Scrapy would: a console over telnet, and a port that runs code."""
     home.configure(mocksite.endpoint, more=HOURLY)
 

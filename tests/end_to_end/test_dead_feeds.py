@@ -117,7 +117,9 @@ def racing(speed: int) -> list[str]:
     return [sys.executable, "-m", "bench.fast_clock", str(speed), str(time.time()), str(time.time()), "run"]
 
 
-def test_every_way_to_be_ill_is_reported_disturbs_nobody_and_passes(home: Home, mocksite: MockSite) -> None:
+def test_every_kind_of_feed_failure_is_reported_affects_no_other_feed_and_recovers(
+    home: Home, mocksite: MockSite
+) -> None:
     write_feeds(home, {"well": roll(mocksite, WELL)} | {ill.id: roll(mocksite, ill.lid, ill.host) for ill in ILLS})
 
     with Running(home) as daemon:
@@ -141,7 +143,7 @@ def test_every_way_to_be_ill_is_reported_disturbs_nobody_and_passes(home: Home, 
         assert began - 2 <= since <= time.time()
 
 
-def test_a_crawl_tells_the_same_of_every_illness(home: Home, mocksite: MockSite) -> None:
+def test_a_crawl_reports_the_same_state_for_every_failing_feed(home: Home, mocksite: MockSite) -> None:
     write_feeds(home, {"well": roll(mocksite, WELL)} | {ill.id: roll(mocksite, ill.lid, ill.host) for ill in ILLS})
     fall_ill(mocksite)
 
@@ -207,7 +209,7 @@ def test_a_host_that_is_not_there_is_backed_off_and_comes_back(home: Home, mocks
     assert (after["well"]["state"], after["away"]["state"]) == ("ok", "ok")
 
 
-def test_what_we_will_not_ask_for_is_reported_and_disturbs_nobody(home: Home, mocksite: MockSite) -> None:
+def test_requests_we_refuse_to_send_are_reported_and_affect_nothing_else(home: Home, mocksite: MockSite) -> None:
     """A robots.txt that forbids the list."""
     port = urlsplit(mocksite.url).port
     robots = f"http://127.1:{port}/robots.txt"

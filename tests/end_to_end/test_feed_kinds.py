@@ -164,7 +164,7 @@ def rss(stories: Sequence[Story], base: str, text: str | None = None) -> bytes:
     ).encode()
 
 
-def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, mocksite: MockSite) -> None:
+def test_an_unchanged_feed_is_requested_conditionally_and_not_sent(home: Home, mocksite: MockSite) -> None:
     mocksite.site.has_etags = True
     stories = mocksite.site.stories
     mocksite.site.pages[RSS] = rss(stories[2:], mocksite.url)
@@ -180,7 +180,7 @@ def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, mocks
     home.assert_whole()
 
 
-def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, mocksite: MockSite) -> None:
+def test_validators_are_not_stored_if_their_poll_is_not(home: Home, mocksite: MockSite) -> None:
     """The validator is stored with the entries, or they would never be asked for again."""
     mocksite.site.has_etags = True
     mocksite.site.pages[RSS] = b"<html>a page in the place of the feed</html>"

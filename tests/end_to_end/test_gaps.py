@@ -160,7 +160,7 @@ def test_a_backfill_that_was_killed_continues(home: Home, mocksite: MockSite, he
     assert 10 < outage.walked() < outage.pages - 10
 
 
-def test_a_list_that_does_not_reach_back_leaves_a_gap_that_is_reported_and_not_asked_for_again(
+def test_a_list_that_does_not_reach_back_leaves_a_reported_gap_that_is_not_requested_again(
     home: Home, outage: Outage
 ) -> None:
     reach = outage.missed[500 - 1]

@@ -34,7 +34,7 @@ def configure(home: Home, site: MockSite, more: str = ON, network: str = "") -> 
     home.configure(site.endpoint, more=more, network=network)
 
 
-def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(home: Home, site: MockSite) -> None:
+def test_a_shared_picture_is_requested_once_and_equal_bytes_are_stored_once(home: Home, site: MockSite) -> None:
     configure(home, site)
 
     done = home.run("crawl", "--json")
@@ -132,7 +132,7 @@ def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> 
     assert len(stored(home)) == 6
 
 
-def test_status_tells_of_pictures_when_they_are_kept(home: Home, site: MockSite) -> None:
+def test_status_reports_pictures_if_they_are_stored(home: Home, site: MockSite) -> None:
     site.fault("status", match=r"a\.png", status=404)
     configure(home, site)
     assert "2 pictures kept, 1 failed, 1 waiting" in home.run("crawl").out
@@ -145,7 +145,7 @@ def test_status_tells_of_pictures_when_they_are_kept(home: Home, site: MockSite)
     assert "1 × status 404: no such page" in told
 
 
-def test_a_limited_crawl_fetches_the_pictures_of_its_articles_alone(home: Home) -> None:
+def test_a_limited_crawl_fetches_only_the_pictures_of_its_articles(home: Home) -> None:
     with MockSite(illustrated(["/pictures/1.png"], ["/pictures/2.png", "/pictures/1.png"])) as site:
         site.fault("status", match=r"1\.png", status=503, times=1)
         configure(home, site)
@@ -158,7 +158,7 @@ def test_a_limited_crawl_fetches_the_pictures_of_its_articles_alone(home: Home) 
 
 
 @pytest.mark.slow
-def test_switched_on_later_articles_get_their_pictures_when_they_are_looked_at_again(
+def test_articles_archived_before_images_were_on_get_their_pictures_when_rechecked(
     home: Home, site: MockSite
 ) -> None:
     configure(home, site, more="")
@@ -207,9 +207,7 @@ def test_verify_names_what_became_of_pictures(home: Home, site: MockSite) -> Non
     assert done.json["repaired"] == [], "the raw pages have no pictures"
 
 
-def test_the_daemon_fetches_pictures_by_itself_and_for_a_crawl_that_is_handed_to_it(
-    home: Home, site: MockSite
-) -> None:
+def test_the_daemon_fetches_pictures_on_its_own_and_for_a_delegated_crawl(home: Home, site: MockSite) -> None:
     configure(home, site)
     with Running(home) as daemon:
         daemon.wait_for("picture-kept", times=3)
@@ -290,7 +288,7 @@ def test_a_crawl_killed_on_the_way_of_a_picture_is_carried_on(home: Home, site: 
 
 
 @pytest.mark.slow
-def test_rebuild_brings_the_rows_back_and_leaves_the_files_alone(home: Home, site: MockSite) -> None:
+def test_rebuild_restores_the_rows_and_does_not_change_the_files(home: Home, site: MockSite) -> None:
     site.fault("status", match=r"a\.png", status=404)
     configure(home, site)
     home.run("crawl")

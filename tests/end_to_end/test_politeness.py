@@ -81,7 +81,7 @@ def stories(number: int, *lids: int) -> list[Story]:
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
-def test_without_a_delay_no_more_than_concurrency_are_asked_at_once(home: Home, concurrency: int) -> None:
+def test_without_a_delay_at_most_concurrency_requests_are_in_flight(home: Home, concurrency: int) -> None:
     with MockSite(stories(60)) as mocksite:
         mocksite.fault("stall", match="doc-i", seconds=0.03)
         home.configure(mocksite.endpoint, mocksite.endpoint)
@@ -190,7 +190,7 @@ def test_another_delay_is_kept_from_the_reload_on(home: Home) -> None:
     assert_paced(hits, 0.6)
 
 
-def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
+def test_a_reload_sends_no_request_before_the_delay_is_over(home: Home) -> None:
     """The next spider goes on with the pauses of the one before it."""
     with MockSite(stories(1)) as mocksite:
         home.configure(mocksite.endpoint, more=HOURLY)
@@ -211,7 +211,7 @@ def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_backoffs_double_while_a_host_refuses_everything_and_it_recovers_by_itself(home: Home, status: int) -> None:
+def test_backoffs_double_while_a_host_refuses_everything_and_end_when_it_recovers(home: Home, status: int) -> None:
     with MockSite(stories(12)) as mocksite:
         mocksite.fault("status", match="doc-i|roll", status=status, times=4)
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
@@ -228,7 +228,7 @@ def test_backoffs_double_while_a_host_refuses_everything_and_it_recovers_by_itse
     home.assert_whole()
 
 
-def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
+def test_no_request_is_sent_before_the_time_that_a_host_requested(home: Home) -> None:
     with MockSite(stories(30)) as mocksite:
         mocksite.fault("status", match="doc-i", status=429, retry_after=3, skip=5, times=1)
         mocksite.fault("status", match="doc-i", status=429, retry_after=2, skip=10, times=1)
@@ -290,7 +290,7 @@ def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[
     assert home.rows("SELECT sum(attempts), max(attempts) FROM entries") == [(len(failed), 1)]
 
 
-def test_a_host_that_comes_back_is_found_without_anybody_asking(home: Home) -> None:
+def test_a_recovered_host_is_noticed_without_a_command(home: Home) -> None:
     port = free_port()
     with MockSite(stories(40)) as mocksite:
         mocksite.site.base_url = f"http://localhost:{port}"

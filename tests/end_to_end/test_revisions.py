@@ -74,9 +74,7 @@ def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archive
     assert archived.run("show", docid, "--json").json["title"] == "换了一个标题"
 
 
-def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_rechecked(
-    archived: Home, mocksite: MockSite
-) -> None:
+def test_an_article_fetched_while_the_clock_was_ahead_is_rechecked(archived: Home, mocksite: MockSite) -> None:
     docid = mocksite.site.stories[0].docid
     archived.execute(
         "UPDATE entries SET tried = '2099-01-01T00:00:00.000+00:00', due = '2099-01-02T00:00:00.000+00:00'"

@@ -197,7 +197,7 @@ def test_a_date_is_a_day_in_china(mocksite: MockSite) -> None:
     assert roll(mocksite, date="yesterday")["total"] == 60
 
 
-def test_a_raw_roll_answer_stands_for_the_first_page(mocksite: MockSite) -> None:
+def test_a_raw_roll_response_replaces_the_first_page(mocksite: MockSite) -> None:
     mocksite.site.rolls["1686"] = b'{"result": "mine"}'
     assert fetch(mocksite, "/api/roll/get?lid=1686&num=50")[1] == b'{"result": "mine"}'
     assert roll(mocksite, page=2)["data"] == []
@@ -317,7 +317,7 @@ def test_head_has_no_body_and_other_methods_are_refused(mocksite: MockSite) -> N
     assert raw(mocksite, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
-def test_hits_tell_what_was_asked_and_when(mocksite: MockSite) -> None:
+def test_hits_record_requests_and_their_times(mocksite: MockSite) -> None:
     before = time.monotonic()
     fetch(mocksite, "/robots.txt?x=1", {"User-Agent": "me"})
     [hit] = mocksite.hits
@@ -389,7 +389,7 @@ def test_a_fault_skips_strikes_and_ends(mocksite: MockSite) -> None:
 
 
 @pytest.mark.parametrize("after", [7, "Tue, 29 Sep 2026 00:00:00 GMT"])
-def test_status_can_ask_to_come_later(mocksite: MockSite, after: int | str) -> None:
+def test_the_status_fault_can_send_retry_after(mocksite: MockSite, after: int | str) -> None:
     mocksite.fault("status", match=".", status=429, retry_after=after)
     response, body = fetch(mocksite, "/")
     assert (response.status, response.headers["Retry-After"]) == (429, str(after))
@@ -474,7 +474,7 @@ def test_roll_answers_go_wrong_in_their_own_ways(mocksite: MockSite) -> None:
         json.loads(body)
 
 
-def test_roll_faults_leave_other_answers_alone(mocksite: MockSite) -> None:
+def test_roll_faults_do_not_change_other_responses(mocksite: MockSite) -> None:
     page = fetch(mocksite, path_of(mocksite))[1]
     mocksite.fault("empty-list", match=".")
     assert fetch(mocksite, path_of(mocksite))[1] == page

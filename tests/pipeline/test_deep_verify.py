@@ -148,7 +148,7 @@ def test_a_row_that_was_changed_added_or_taken_away_is_named_and_no_other(archiv
     assert named(archive) == [told.format(at=at, seen=seen, file=file)]
 
 
-def test_without_deep_none_of_these_is_looked_for(archive: Home) -> None:
+def test_without_deep_none_of_these_is_checked(archive: Home) -> None:
     archive.execute("UPDATE revisions SET title = 'x'")
     assert archive.run("verify").status == 0
 
@@ -164,7 +164,7 @@ def test_a_text_that_was_taken_away_is_named(archive: Home) -> None:
     assert named(archive) == ["texts docid=nreplica0000000 number=1: the row is missing: the raw pages have it"]
 
 
-def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
+def test_of_many_differing_rows_the_first_are_named_and_the_others_counted(
     archive: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from archive.integrity import index_diff
@@ -178,7 +178,7 @@ def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
     assert "4 more rows" in report.problems[-1].detail
 
 
-def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(
+def test_records_that_a_crash_left_only_in_the_raw_pages_are_no_problem(
     home: Home, mocksite: MockSite, tmp_path: Path
 ) -> None:
     """The index of an earlier moment, as after a kill: the next start brings it up to date."""

@@ -232,7 +232,7 @@ def test_what_a_crash_left_to_the_journal_is_done_again_with_what_it_does_not_kn
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damaged", [False, True])
-def test_without_an_index_that_can_be_read_nothing_that_stood_there_is_lost(mixed: Home, damaged: bool) -> None:
+def test_without_a_readable_index_no_existing_file_is_lost(mixed: Home, damaged: bool) -> None:
     """The journal knows the later versions alone, and would number them from 1."""
     before = set(tree(mixed).values())
     for path in (mixed.root / ".finarchive").glob("index.db*"):
@@ -247,7 +247,7 @@ def test_without_an_index_that_can_be_read_nothing_that_stood_there_is_lost(mixe
 
 
 @pytest.mark.slow
-def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> None:
+def test_a_damaged_raw_page_is_named_and_all_others_are_restored(lived: Home) -> None:
     [(offset, docid)] = lived.rows("SELECT \"offset\", docid FROM observations WHERE outcome = 'first' LIMIT 1")
     [path] = (lived.root / ".finarchive" / "warc").iterdir()
     data = bytearray(path.read_bytes())
@@ -264,7 +264,7 @@ def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["texts", "observations", "feeds"])
-def test_an_index_with_a_damaged_page_is_made_anew(lived: Home, table: str) -> None:
+def test_an_index_with_a_damaged_page_is_recreated(lived: Home, table: str) -> None:
     files, rows = tree(lived), index(lived, RECORD)
     [(page,)] = lived.rows(f"SELECT max(pageno) FROM dbstat WHERE name = '{table}'")
     with (lived.root / ".finarchive" / "index.db").open("r+b") as file:

@@ -38,7 +38,7 @@ def test_what_is_over_the_bound_is_summed_up() -> None:
     assert told.body.endswith("\n\nand 37 more: finarchive alerts, finarchive search")
 
 
-def test_other_peoples_words_call_nobody_and_stay_on_their_line() -> None:
+def test_foreign_text_mentions_nobody_and_stays_on_one_line() -> None:
     long = "长" * 500
     told = compose("a", [news(1, "x\n@everyone\x1b[0m <@U1>"), news(2, long), news(3, url="https://a.cn/" + long)], 3)
     first, second = told.body.split("\n")[0], told.body.split("\n")[3]
@@ -47,7 +47,7 @@ def test_other_peoples_words_call_nobody_and_stay_on_their_line() -> None:
     assert told.body.count("https://") == 2  # an address that is a text of its own is left out
 
 
-def test_messages_stand_evenly_apart() -> None:
+def test_messages_are_evenly_spaced() -> None:
     told = after_success(AlertProgress("a", 1, 5), 7, NOW)
     assert (told.position, told.sent, told.attempts) == (7, NOW, 0)
     assert next_send_time(told, 12, NOW) == NOW + 5 * MINUTE

@@ -105,7 +105,7 @@ def test_a_rhythm_that_lasts_is_learned_rightly_and_a_new_one_takes_its_place() 
 
 @settings(deadline=None)
 @given(starts, st.lists(spans, min_size=1, max_size=6), st.lists(spans, max_size=20))
-def test_into_how_many_stretches_the_time_is_cut_does_not_matter(
+def test_the_number_of_spans_does_not_affect_the_rate(
     start: datetime, cuts: list[timedelta], arrivals: list[timedelta]
 ) -> None:
     ends = sorted({start + cut for cut in cuts} - {start})
@@ -170,7 +170,7 @@ def test_a_first_list_is_a_record_of_when_its_articles_came(
         assert sum(arrival_rate.arrivals) / sum(arrival_rate.seconds) * 3600 == pytest.approx(an_hour, rel=0.08), name
 
 
-def test_articles_of_the_future_are_no_part_of_a_first_look() -> None:
+def test_articles_of_the_future_are_not_part_of_a_first_estimate() -> None:
     times = even(at(2, 10), at(2, 12), 80)
     assert learn_first_poll([*times, at(30, 0)], at(2, 12)) == learn_first_poll(times, at(2, 12))
 
@@ -247,7 +247,7 @@ def test_the_time_of_a_number_is_when_that_number_is_expected(
 
 @settings(deadline=None)
 @given(arrival_rates, starts, numbers, numbers)
-def test_more_is_not_to_be_had_sooner(arrival_rate: ArrivalRate, start: datetime, one: float, other: float) -> None:
+def test_nothing_more_is_sent_sooner(arrival_rate: ArrivalRate, start: datetime, one: float, other: float) -> None:
     less, more = sorted((one, other))
     assert expected_time(arrival_rate, start, less, BASE) <= expected_time(arrival_rate, start, more, BASE)
     assert interval(arrival_rate, start, less, BASE) <= interval(arrival_rate, start, more, BASE)

@@ -61,7 +61,7 @@ GARBAGE = [
 ]
 
 
-def test_garbage_is_refused_and_harms_nobody(home: Home, mocksite: MockSite, daemon: Running) -> None:
+def test_garbage_is_refused_and_affects_no_other_client(home: Home, mocksite: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
     for garbage in GARBAGE:
         with connect(home) as client:
@@ -95,7 +95,7 @@ def test_an_index_that_is_locked_is_reported_and_the_daemon_goes_on(
     assert home.run("retry").status == 0
 
 
-def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, mocksite: MockSite, daemon: Running) -> None:
+def test_silent_clients_block_nobody(home: Home, mocksite: MockSite, daemon: Running) -> None:
     silent = [connect(home) for _ in range(30)]
     assert ask(home, CRAWL)["feeds"][0]["listed"] == 12
     began = time.monotonic()

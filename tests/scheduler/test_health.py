@@ -229,7 +229,7 @@ def test_a_page_of_another_site_learns_nothing(site: Site, host: str, path: str)
     "request_",
     [b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n"],
 )
-def test_a_name_is_asked_for_just_once(site: Site, request_: bytes) -> None:
+def test_a_name_is_resolved_once(site: Site, request_: bytes) -> None:
     assert site.say(request_).startswith((b"HTTP/1.0 403 ", b"HTTP/1.1 403 "))
 
 
@@ -244,7 +244,7 @@ def test_only_this_machine_is_listened_to(site: Site) -> None:
 # What it bears
 
 
-def test_many_ask_at_once(site: Site) -> None:
+def test_many_clients_at_once_are_served(site: Site) -> None:
     with ThreadPoolExecutor(MAX_CONNECTIONS // 2) as pool:
         statuses = list(pool.map(lambda n: site.ask("/metrics" if n % 2 else "/healthz")[0].status, range(400)))
     assert statuses == [200] * 400

@@ -73,7 +73,7 @@ def test_a_clock_that_was_set_back_leaves_the_attempts_to_count(kind: FailureKin
     assert [wait for wait in waits if wait is not None] == delays(kind)
 
 
-def test_what_mends_by_itself_is_tried_more_often_than_what_hardly_does() -> None:
+def test_temporary_failures_are_retried_more_often_than_lasting_ones() -> None:
     assert len(delays(FailureKind.TEMPORARY)) == len(delays(FailureKind.BLOCKED)) == 7
     assert (
         len(delays(FailureKind.GONE)) == len(delays(FailureKind.REFUSED)) == len(delays(FailureKind.UNREADABLE)) == 3
@@ -124,7 +124,7 @@ def test_the_interval_is_that_in_which_half_an_article_comes_within_bounds(an_ho
         (0.2, 12 * HOUR, 60),  # a quiet night
     ],
 )
-def test_a_silence_beyond_the_rhythm_stretches_the_interval(
+def test_a_silence_longer_than_the_arrival_rate_predicts_lengthens_the_interval(
     an_hour: float, silent: timedelta, expected: float
 ) -> None:
     assert minutes(wait(steady(an_hour), silent=silent)) == pytest.approx(expected, rel=0.03)
@@ -166,7 +166,7 @@ def test_failed_polls_put_the_next_one_off_each_by_its_weight(failures: list[Fai
     assert wait(steady(0.1), trouble) == HOUR, "a failing feed is not polled more often than a healthy one"
 
 
-def test_trouble_goes_beyond_a_short_most_interval_but_not_beyond_an_hour() -> None:
+def test_failures_lengthen_a_short_maximum_interval_to_an_hour_at_most() -> None:
     short = Pace(min_interval=MINUTE, max_interval=2 * MINUTE, base=MINUTE)
     polls = [next_poll(steady(40), short, NOW, last_poll=NOW, last_success=None, trouble=t) for t in (0, 1, 9, 99)]
     assert [minutes(poll - NOW) for poll in polls] == [1, 8, 60, 60]
@@ -284,7 +284,7 @@ def test_a_feed_of_one_article_a_week_is_not_taken_for_dead_between_them() -> No
         arrival_rate, last = learn(arrival_rate, last, NOW + week * WEEK, [NOW + week * WEEK]), NOW + week * WEEK
 
 
-def test_a_list_that_was_dead_at_first_sight_is_reported_at_once_and_polled_seldom() -> None:
+def test_a_list_that_is_dead_at_its_first_poll_is_reported_at_once_and_polled_rarely() -> None:
     old = [NOW - 200 * DAY - n * HOUR for n in range(100)]
     arrival_rate = learn_first_poll(old, NOW)
     assert find_silence(arrival_rate, max(old), NOW, PACE.base) == Silence(200 * DAY, None)

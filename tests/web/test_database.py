@@ -57,7 +57,7 @@ def test_what_takes_too_long_is_stopped_and_the_next_is_answered(
         "PRAGMA query_only = OFF", "SELECT load_extension('x')",
     ],
 )  # fmt: skip
-def test_it_cannot_be_written_nor_looked_beyond(index: Index, path: Path, statement: str) -> None:
+def test_it_cannot_be_written_and_reads_no_other_file(index: Index, path: Path, statement: str) -> None:
     before = path.read_bytes()
 
     with pytest.raises(sqlite3.DatabaseError):

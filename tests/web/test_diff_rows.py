@@ -42,7 +42,7 @@ def test_what_is_left_out_stayed_and_is_counted(old: str, new: str) -> None:
     assert sum(row.stayed or 1 for row in found) == len(whole)
 
 
-def test_a_line_that_was_edited_stands_beside_what_it_became() -> None:
+def test_an_edited_line_is_beside_its_new_form() -> None:
     found = rows(compare("一\n二三四五六\n七\n八\n九\n", "一\n二三肆五六\n七\n八\n九\n"))
 
     assert found == [

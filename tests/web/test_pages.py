@@ -49,7 +49,7 @@ def test_the_first_page_has_the_newest_articles_and_a_timeline(served: Serving, 
     assert "feed1，9月29日 0–1 时：" in chart
 
 
-def test_each_mark_of_the_timeline_leads_to_the_articles_it_stands_for(served: Serving) -> None:
+def test_each_mark_of_the_timeline_links_to_its_articles(served: Serving) -> None:
     marks = re.findall(r'<a href="([^"]*)"[^>]*><g><title>[^<]*：(\d+) 篇', served.page("/"))
 
     assert len(marks) >= 2
@@ -172,7 +172,7 @@ def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Ho
     assert "这是档案在" in served.page("/?as_of=2099-01-01T00:00+08:00"), "typed without %2B"
 
 
-def test_two_versions_stand_side_by_side(served: Serving) -> None:
+def test_two_versions_are_shown_side_by_side(served: Serving) -> None:
     page = served.page(f"/article/{EDITED}/diff")
 
     assert "<ins>改过的标题</ins>" in page
@@ -246,7 +246,7 @@ def test_what_each_fetch_was_answered_can_be_seen(served: Serving) -> None:
     assert title[0] in after
 
 
-def test_pictures_come_from_the_archive_alone(served: Serving, served_home: Home) -> None:
+def test_pictures_come_only_from_the_archive(served: Serving, served_home: Home) -> None:
     (file, *_) = stored(served_home)
     sources = re.findall(r'<img src="([^"]*)"', served.page(f"/article/{EDITED}"))
 
@@ -294,7 +294,7 @@ def test_the_index_is_there_as_datasette_gives_it(served: Serving, served_home: 
         ("deleted_articles", "", "SELECT count(*) FROM entries WHERE gone IS NOT NULL"),
     ],
 )
-def test_questions_that_are_often_asked_have_answers(
+def test_canned_queries_return_results(
     served: Serving, served_home: Home, name: str, arguments: str, wanted: str
 ) -> None:
     rows = served.get(f"/index/{name}.json?{arguments}&_shape=array").json()
