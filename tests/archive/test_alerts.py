@@ -1,4 +1,4 @@
-"""How far alerts are told, in the index."""
+"""Progress of alerts in the index."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def test_who_does_not_know_the_addresses_changes_nothing(store: Store) -> None:
 
 def test_the_position_of_an_alert_is_stored(store: Store) -> None:
     store.alerts.sync({"x": ("茅台", 2)})
-    told = AlertProgress("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
-    store.alerts.record([told])
-    assert store.alerts.all() == [AlertProgress("x", 1, 0), told]
+    progress = AlertProgress("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
+    store.alerts.record([progress])
+    assert store.alerts.all() == [AlertProgress("x", 1, 0), progress]
     store.alerts.record([AlertProgress("forgotten", 1, 7)])
     assert len(store.alerts.all()) == 2
 
@@ -105,10 +105,10 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
 
 
 def untold(store: Store) -> list[str]:
-    [told] = store.alerts.all()
+    [progress] = store.alerts.all()
     return [
         each.docid
-        for each in store.changefeed.between(parse("茅台"), told.position, store.changefeed.last_position(), 99)
+        for each in store.changefeed.between(parse("茅台"), progress.position, store.changefeed.last_position(), 99)
     ]
 
 

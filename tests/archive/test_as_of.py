@@ -17,7 +17,7 @@ from archive.store import Store
 from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.support.examples import examples
-from tests.support.fetches import failed, look_at, version
+from tests.support.fetches import failed, make_fetch, version
 
 BEGAN = datetime(2026, 9, 29, tzinfo=UTC)
 FILING = Filing(("金融", "新浪财经"), "新浪财经")
@@ -77,12 +77,12 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         )  # fmt: skip
         store.articles.commit([version(revision, ("茅台提价", "央行降准", "茅台降价")[step % 3])], [None])
     elif outcome == "same":
-        store.articles.commit([Decision(look_at(docid, at(step), number), Outcome.SAME)], [None])
+        store.articles.commit([Decision(make_fetch(docid, at(step), number), Outcome.SAME)], [None])
     else:
         kind = FailureKind.GONE if outcome == "gone" else FailureKind.TEMPORARY
         due = None if outcome == "given up" else at(step)
         decision = failed(Failure(docid, kind, f"原因{step}"), at(step), due)
-        store.articles.commit([replace(decision, fetch=look_at(docid, at(step), number))], [None])
+        store.articles.commit([replace(decision, fetch=make_fetch(docid, at(step), number))], [None])
 
 
 @settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -29,7 +29,7 @@ def after(pieces: list[DiffPiece]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("增长4.8%，其中", "增长4.9%，其中", "增长[-4.8%-]{+4.9%+}，其中"),
         ("消费增长4.8%和5.1%。", "消费增长4.9%和5.2%。", "消费增长[-4.8%-]{+4.9%+}和[-5.1%-]{+5.2%+}。"),
@@ -45,8 +45,10 @@ def after(pieces: list[DiffPiece]) -> str:
         ("同", "同", "同"),
     ],
 )
-def test_what_changed_is_reported_by_characters_and_by_whole_numbers_and_words(old: str, new: str, told: str) -> None:
-    assert marked(compare(old, new)) == told
+def test_what_changed_is_reported_by_characters_and_by_whole_numbers_and_words(
+    old: str, new: str, expected: str
+) -> None:
+    assert marked(compare(old, new)) == expected
 
 
 def test_a_paragraph_is_compared_with_the_one_it_was_edited_from() -> None:
@@ -65,9 +67,9 @@ def test_a_rewritten_paragraph_is_replaced_whole() -> None:
 
 
 def test_what_two_changes_share_by_chance_is_not_kept() -> None:
-    told = marked(compare("公司预计全年亏损约三亿元的消息属实。", "公司预计全年实现盈利的传闻不是真的。"))
-    assert "的" not in told.replace("-]{+", "").split("[-")[0]
-    assert told.count("[-") == 1
+    expected = marked(compare("公司预计全年亏损约三亿元的消息属实。", "公司预计全年实现盈利的传闻不是真的。"))
+    assert "的" not in expected.replace("-]{+", "").split("[-")[0]
+    assert expected.count("[-") == 1
 
 
 LINES = st.lists(st.sampled_from(["甲乙丙丁。", "甲乙丙戊。", "4.8%", "4.9%", "a b", "", "一二三四五六"]), max_size=8)

@@ -38,8 +38,8 @@ def filed(body: str) -> Callable[[Record], Archived]:
     return lease
 
 
-def feed_of(*records: Record, body: str = "<p>文</p>", asked: str = "") -> bytes:
-    return b"".join(to_atom(Export(records, filed(body), asked, NOW)))
+def feed_of(*records: Record, body: str = "<p>文</p>", query: str = "") -> bytes:
+    return b"".join(to_atom(Export(records, filed(body), query, NOW)))
 
 
 def parsed(data: bytes) -> Any:
@@ -78,8 +78,8 @@ def test_the_newest_comes_first_and_ids_stay() -> None:
     assert feed.entries[0].id == again.entries[0].id
     assert len({feed.feed.id, *(entry.id for entry in feed.entries)}) == 3
     assert all(entry.id.startswith("urn:uuid:") for entry in feed.entries)
-    assert feed.feed.id == again.feed.id != parsed(feed_of(asked="茅台")).feed.id
-    assert parsed(feed_of(asked="茅台")).feed.title == "finarchive: 茅台"
+    assert feed.feed.id == again.feed.id != parsed(feed_of(query="茅台")).feed.id
+    assert parsed(feed_of(query="茅台")).feed.title == "finarchive: 茅台"
 
 
 def test_what_xml_cannot_say_does_not_break_it() -> None:

@@ -63,12 +63,14 @@ def test_it_says_what_it_is() -> None:
 
 def test_its_policy_forbids_everything_but_local_pictures() -> None:
     [policy] = [meta["content"] for meta in Elements(view("")).all("meta") if "http-equiv" in meta]
-    told = "default-src 'none'; img-src file: data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    assert policy == told
+    expected = (
+        "default-src 'none'; img-src file: data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    )
+    assert policy == expected
     [served] = [
         meta["content"] for meta in Elements(view("", images_from="'self'")).all("meta") if "http-equiv" in meta
     ]
-    assert served == told.replace("file: data:", "'self'")
+    assert served == expected.replace("file: data:", "'self'")
 
 
 def test_kept_pictures_are_shown_and_others_described() -> None:
@@ -152,7 +154,7 @@ def site() -> Iterator[MockSite]:
 
 @pytest.fixture
 def show(home: Home, site: MockSite) -> Callable[..., str]:
-    """``show --html`` of an article of which one picture is kept, and another could not be had."""
+    """``show --html`` of an article with one stored picture and one that could not be fetched."""
     home.configure(site.endpoint, more=ON)
     home.run("crawl")
     return lambda *options: home.run("show", site.site.stories[0].docid, "--html", *options).out

@@ -42,8 +42,8 @@ def test_a_table_says_everything_as_it_is() -> None:
     bare = replace(RECORD, text=None, media=None, gone=None, first_seen=None, keywords=(), symbols=())
     rows = written(RECORD, bare).read().to_pylist()
     for row, record in zip(rows, (RECORD, bare), strict=True):
-        told = {name: row[name] for name in COLUMNS}
-        assert told == {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(record).items()}
+        row_values = {name: row[name] for name in COLUMNS}
+        assert row_values == {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(record).items()}
 
 
 def test_the_part_of_the_day_is_reported_for_both_times_and_exchanges() -> None:
@@ -62,7 +62,7 @@ def test_no_more_than_a_row_group_is_in_hand() -> None:
 
     def records() -> Iterator[Record]:
         nonlocal read
-        for read in range(1, 5001):  # noqa: B007 - it is what is asked about
+        for read in range(1, 5001):  # noqa: B007 - the loop variable is read below
             yield RECORD
 
     parts = to_parquet(records())

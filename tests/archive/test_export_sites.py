@@ -36,10 +36,10 @@ def twin(path: str) -> str:
 def in_parts(data: bytes) -> tuple[list[str], str]:
     """Front matter, but for the digest, which is the body's; and the body without blank lines."""
     head, body = data.decode().partition("\n\n<div>")[0], body_of(data)
-    told = head.splitlines()
+    head_lines = head.splitlines()
     digest = hashlib.sha256(body.encode()).hexdigest()
-    assert f"sha256: '{digest}'" in told
-    return [line for line in told if not line.startswith("sha256: ")], without_blank_lines(body)
+    assert f"sha256: '{digest}'" in head_lines
+    return [line for line in head_lines if not line.startswith("sha256: ")], without_blank_lines(body)
 
 
 @pytest.mark.parametrize(("profile", "body"), [("sample", "faithful"), ("extended", "clean"), ("hugo", "faithful")])

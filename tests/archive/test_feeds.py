@@ -46,9 +46,9 @@ def span(start: float, end: float) -> Span:
 def backfill(store: Store, *entries: Entry, covered: Span | None = None, oldest_available: datetime | None = None,
          when: float = 100, failures: tuple[Failure, ...] = ()) -> ListingResult:  # fmt: skip
     docids = [found.docid for found in entries]
-    stretch = BackfillPage("china", at(when), entries, failures, covered, oldest_available)
+    page = BackfillPage("china", at(when), entries, failures, covered, oldest_available)
     return store.listings.commit_backfill_page(
-        stretch, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST)
+        page, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST)
     )
 
 
@@ -181,8 +181,10 @@ SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: span(
 @settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(SPANS, st.integers(1, 90)), min_size=1, max_size=12))
 def test_the_spans_table_says_what_spans_and_gaps_say(store: Store, steps: list[Span | int]) -> None:
-    """Any order of walks and polls that leave gaps, against spans that are computed in one go."""
-    store.feeds.register_source("china", f"list {next(NUMBERS)}", NOW)  # so that each example begins anew
+    """Any order of backfills and polls that leave gaps, compared with spans computed at once."""
+    store.feeds.register_source(
+        "china", f"list {next(NUMBERS)}", NOW
+    )  # so that each example starts with an empty record
     commit(store, poll_at(0, 0))
     clock, known, gaps = 0, [span(0, 0)], []
     for step in steps:
@@ -210,7 +212,7 @@ def test_what_a_backfill_finds_is_to_be_fetched_and_adds_no_known_span(store: St
     assert backfill(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(1, 1)
     assert backfill(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(0, 0)
     assert sorted(due(store, at(100))) == ["a", "b"]
-    assert store.listings.known_docids("china", ["a", "b", "bad"]) == {"a"}, "what was ground before stays it"
+    assert store.listings.known_docids("china", ["a", "b", "bad"]) == {"a"}, "known articles stay known"
     assert store.feeds.counts() == {"china": Counts(entries=3, pending=2, parked=1)}
 
 
@@ -220,7 +222,7 @@ def test_a_feed_can_begin_with_a_backfill(store: Store) -> None:
     assert (history.last_poll, history.filing, history.oldest_available) == (None, FILING, at(-700))
     assert store.feeds.spans() == {"china": [span(-600, -500)]}
     commit(store, poll_at(5, 0, -10, -20))
-    assert store.feeds.gaps() == [], "polls have no ground yet to have a gap to"
+    assert store.feeds.gaps() == [], "polls know no articles yet, so there is no gap"
     assert store.feeds.spans() == {"china": [span(-600, -500), span(-10, 5)]}
     history = store.feeds.histories()["china"]
     assert (history.last_poll, history.oldest_available) == (at(5), at(-700))
@@ -259,7 +261,7 @@ def test_a_feed_with_another_list_starts_over(store: Store) -> None:
     assert not store.feeds.register_source("china", "roll lid=2", NOW)
 
     commit(store, poll_at(500, 499, 490, 480))
-    assert store.feeds.gaps() == [], "the past of the other list is no ground"
+    assert store.feeds.gaps() == [], "articles of the other list do not count as known"
     assert store.feeds.spans() == {"china": [span(490, 500)]}
 
 

@@ -40,7 +40,7 @@ def store(root: Path) -> Iterator[Store]:
     opened.close()
 
 
-def told(follower: Follower) -> list[str]:
+def new_docids(follower: Follower) -> list[str]:
     return [each.docid for each in follower.changes()]
 
 
@@ -53,11 +53,11 @@ def test_the_last_come_first_and_then_what_is_new_once_each(root: Path, store: S
     follower = Follower(index_path(root), EVERYTHING)
 
     assert [each.docid for each in follower.begin(2)] == ["b", "c"]
-    assert told(follower) == []
+    assert new_docids(follower) == []
     put(store, named("e", "d"))
     put(store, named("f"))
-    assert told(follower) == ["e", "d", "f"]  # in the order of the commits
-    assert told(follower) == []
+    assert new_docids(follower) == ["e", "d", "f"]  # in the order of the commits
+    assert new_docids(follower) == []
     follower.close()
 
 
@@ -65,7 +65,7 @@ def test_of_none_of_the_last_nothing_is_shown(root: Path, store: Store) -> None:
     put(store, named("a"))
     follower = Follower(index_path(root), EVERYTHING)
     assert follower.begin(0) == []
-    assert told(follower) == []
+    assert new_docids(follower) == []
 
 
 def test_more_than_is_read_at_once_comes_whole(root: Path, store: Store) -> None:
@@ -73,8 +73,8 @@ def test_more_than_is_read_at_once_comes_whole(root: Path, store: Store) -> None
     follower.begin(0)
     stories = [Story(f"n{n:04}", "题", "茅台" if n % 3 else "茅台传闻") for n in range(450)]
     put(store, stories)
-    assert told(follower) == [story.docid for n, story in enumerate(stories) if n % 3]
-    assert told(follower) == []
+    assert new_docids(follower) == [story.docid for n, story in enumerate(stories) if n % 3]
+    assert new_docids(follower) == []
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_an_index_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new(root:
     follower = Follower(index_path(root), EVERYTHING)
     assert follower.begin(10) == []
     assert follower.is_waiting
-    assert told(follower) == []
+    assert new_docids(follower) == []
 
     store = Store.open(index_path(root))
     put(store, named("a", "b"))
 
-    assert told(follower) == ["a", "b"]
+    assert new_docids(follower) == ["a", "b"]
     assert not follower.is_waiting
     store.close()
 
@@ -148,7 +148,7 @@ def test_an_index_of_an_older_program_is_followed_once_it_is_brought_up_to_date(
     again = Store.open(index_path(root))
     put(again, named("b"))
 
-    assert told(follower) == ["a", "b"]
+    assert new_docids(follower) == ["a", "b"]
     again.close()
 
 
@@ -159,7 +159,7 @@ def test_an_index_that_others_closed_and_opened_again_is_still_followed(root: Pa
         store.close()
         store = Store.open(index_path(root))
         put(store, named(docid))
-        assert told(follower) == [docid]
+        assert new_docids(follower) == [docid]
     store.close()
 
 
@@ -186,9 +186,9 @@ def test_an_index_that_was_replaced_is_followed_without_repeating_or_losing_any(
     again = rebuilt(root, named("a", "b", "found"), named("c"))
     put(again, named("d"))
 
-    assert told(follower) == ["c", "found", "d"]
+    assert new_docids(follower) == ["c", "found", "d"]
     put(again, named("e"))
-    assert told(follower) == ["e"]
+    assert new_docids(follower) == ["e"]
     again.close()
 
 
@@ -198,11 +198,11 @@ def test_an_index_that_is_gone_and_comes_back_is_followed(root: Path, store: Sto
     follower.begin(0)
     store.close()
     index_path(root).rename(root / "kept.db")
-    assert told(follower) == []
+    assert new_docids(follower) == []
     (root / "kept.db").rename(index_path(root))
     back = Store.open(index_path(root))
     put(back, named("b"))
-    assert told(follower) == ["b"]
+    assert new_docids(follower) == ["b"]
     back.close()
 
 
@@ -221,9 +221,9 @@ def test_an_index_on_a_read_only_disk_is_followed_once_it_is_written(
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     store = Store.open(index)
     put(store, named("b"))
-    assert told(follower) == ["b"]
+    assert new_docids(follower) == ["b"]
     put(store, named("c"))
-    assert told(follower) == ["c"]
+    assert new_docids(follower) == ["c"]
     follower.close()
     store.close()
 
@@ -249,9 +249,9 @@ def test_many_changes_between_two_checks_are_seen_by_a_constant_reader(root: Pat
     seen: list[str] = []
     fetches = 0
     while not over.is_set():
-        seen += told(follower)
+        seen += new_docids(follower)
         fetches += 1
     thread.join()
-    seen += told(follower)
+    seen += new_docids(follower)
     assert seen == docids
     assert fetches > 3  # it did look meanwhile

@@ -10,7 +10,7 @@ from archive.journal.journal import Journal, events
 from archive.model.feed import Entry
 from archive.store import Store
 from tests.archive.test_store import HOST, HOUR, NOW, commit, entry, poll_of, revision
-from tests.support.fetches import look_at, version
+from tests.support.fetches import make_fetch, version
 
 
 def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -38,7 +38,7 @@ def live(folder: Path, first: Entry, carried: Entry, said: Entry) -> None:
     assert len(taken) == 2
     decisions = [
         replace(
-            version(replace(revision(docid), fetched_at=later)), fetch=replace(look_at(docid, later), pending=each)
+            version(replace(revision(docid), fetched_at=later)), fetch=replace(make_fetch(docid, later), pending=each)
         )
         for docid, each in taken.items()
     ]

@@ -1,4 +1,4 @@
-"""Listings that say of a known article something else than before: noticed once, whoever says it."""
+"""Changed listings of known articles: each change is noticed once, in any list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, ListingChange, ListingResult, Poll
 from archive.store import Store
 from tests.archive.test_store import FILING, HOST, HOUR, NOW, commit, entry, path, poll_of, revision, store
-from tests.support.fetches import commit_revisions, look_at, version
+from tests.support.fetches import commit_revisions, make_fetch, version
 
 __all__ = ["path", "store"]  # fixtures
 
@@ -104,8 +104,8 @@ def test_a_broken_poll_and_a_backfill_notice_changes_too(store: Store, hours: It
     listed(store, hours, FIRST)
     broken = Poll("china", NOW, 1, (SECOND,), (), caught_up=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
     assert len(commit(store, broken).changes) == 1
-    stretch = BackfillPage("china", NOW + HOUR, (TOUCHED,))
-    seen = store.listings.commit_backfill_page(stretch, FILING, {"a": ["china"]}, {"a": HOST})
+    backfill_page = BackfillPage("china", NOW + HOUR, (TOUCHED,))
+    seen = store.listings.commit_backfill_page(backfill_page, FILING, {"a": ["china"]}, {"a": HOST})
     assert seen == ListingResult(0, 0, (ListingChange("a", NOW + HOUR, "first", NOW + HOUR, retitled=True),))
 
 
@@ -160,7 +160,7 @@ def test_what_a_listing_says_between_a_fetch_and_its_commit_is_rechecked(store: 
     [taken] = store.entries.due(HOST, 9, later, later, ())
     listed(store, hours, replace(CARRIED, content="<p>corrected</p>"))
     seen = version(replace(revision("a"), fetched_at=later))
-    fetch = replace(look_at("a", later), pending=taken)
+    fetch = replace(make_fetch("a", later), pending=taken)
     store.articles.commit([replace(seen, fetch=fetch)], [None])
     assert [pending.entry.content for pending in store.articles.due_rechecks(HOST, 9, after, after, ())] == [
         "<p>corrected</p>"
@@ -169,7 +169,7 @@ def test_what_a_listing_says_between_a_fetch_and_its_commit_is_rechecked(store: 
     [taken] = store.articles.due_rechecks(HOST, 9, after, after, ())
     again = version(replace(revision("a"), number=2, fetched_at=later))
     store.articles.commit([replace(again, fetch=replace(fetch, pending=taken))], [None])
-    assert store.articles.due_rechecks(HOST, 9, after, after, ()) == [], "it has been looked at"
+    assert store.articles.due_rechecks(HOST, 9, after, after, ()) == [], "it has been rechecked"
 
 
 def test_one_feed_carries_a_text_and_others_that_carry_it_too_do_not_take_turns(

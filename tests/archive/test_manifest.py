@@ -183,11 +183,11 @@ def test_a_picture_is_in_the_manifest_of_the_day_it_was_stored_and_no_other(root
     _, _, lines = read_manifest((manifests_path(root) / "2026-10-01.tsv").read_bytes())
     assert lines == [Line(path.stem, name)]
     assert named(root) == []
-    assert told(root, 1) == (0, "")
+    assert run_command(root, 1) == (0, "")
 
     path.write_bytes(b"A picture")
     assert named(root) == [("tampered", name)]
-    assert f"{name}: FAILED" in told(root, 1)[1]
+    assert f"{name}: FAILED" in run_command(root, 1)[1]
 
 
 def test_a_manifest_covers_a_picture_that_the_index_does_not_know(root: Path) -> None:
@@ -219,7 +219,7 @@ def commands() -> list[str]:
     return re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def told(root: Path, number: int) -> tuple[int, str]:
+def run_command(root: Path, number: int) -> tuple[int, str]:
     done = subprocess.run(["bash", "-c", commands()[number]], cwd=root, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -242,16 +242,16 @@ def test_a_rebuild_does_not_take_a_manifest_for_what_it_was(root: Path, harm: st
 
 def test_the_documented_commands_find_nothing_wrong_with_a_good_archive(root: Path) -> None:
     assert len(commands()) == 2
-    assert told(root, 0) == (0, "")
-    assert told(root, 1) == (0, "")
+    assert run_command(root, 0) == (0, "")
+    assert run_command(root, 1) == (0, "")
 
 
 def test_the_documented_commands_name_a_broken_chain_and_a_tampered_file(root: Path) -> None:
     path = manifests_path(root) / "2026-09-28.tsv"
     path.write_bytes(path.read_bytes().replace(b"bbbb\t1", b"bbbb\t2"))
-    assert told(root, 0)[1] == "the chain breaks before .finarchive/manifests/2026-09-29.tsv\n"
+    assert run_command(root, 0)[1] == "the chain breaks before .finarchive/manifests/2026-09-29.tsv\n"
     old = root / ".finarchive" / "history" / "金融" / "它's 一个 “题”_aaaa.1.md"
     old.write_text("tampered")
-    status, words = told(root, 1)
+    status, words = run_command(root, 1)
     assert status != 0
     assert "_aaaa.1.md: FAILED" in words

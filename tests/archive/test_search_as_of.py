@@ -17,7 +17,7 @@ from tests.support.examples import examples
 from tests.support.fetches import version
 from tests.support.search_data import NOW, Story, put, revision_of
 
-ASKED = (
+QUERIES = (
     "茅台",
     "降",
     "茅台 OR 降准",
@@ -30,14 +30,18 @@ ASKED = (
 
 
 def hits(store: Store, time: datetime | None) -> list[list[Hit]]:
-    return [store.search.find(parse(asked), 9, time, by_time=by_time) for asked in ASKED for by_time in (False, True)]
+    return [
+        store.search.find(parse(query_text), 9, time, by_time=by_time)
+        for query_text in QUERIES
+        for by_time in (False, True)
+    ]
 
 
 def exported(store: Store, time: datetime | None) -> list[list[Record]]:
     """What every export is made from."""
     return [
         list(records)
-        for query in (And(()), *map(parse, ASKED))
+        for query in (And(()), *map(parse, QUERIES))
         for records in (
             store.search.each(query, time),
             store.search.each(query, time, newest=1),

@@ -83,9 +83,9 @@ def test_articles_of_a_stock_and_their_days(store: Store, stories: list[Story]) 
     assert store.stats.of_symbol("msft", 10, 0, EVER) == []  # as it is written
 
 
-@pytest.mark.parametrize("asked", ["茅台", "feed:china", "茅 OR 台 NOT 降准", "symbol:MSFT since:2026-08-01"])
-def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], asked: str) -> None:
-    query = parse(asked)
+@pytest.mark.parametrize("query_text", ["茅台", "feed:china", "茅 OR 台 NOT 降准", "symbol:MSFT since:2026-08-01"])
+def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], query_text: str) -> None:
+    query = parse(query_text)
     by_docid = {story.docid: story for story in stories}
     found = [by_docid[hit.docid] for hit in store.search.find(query, 1000, by_time=True)]
 
@@ -111,8 +111,8 @@ def test_of_many_the_last_ones_are_counted(
 
 
 def test_a_page_of_the_newest_begins_where_the_one_before_ended(store: Store, stories: list[Story]) -> None:
-    for asked in ("茅", "feed:stock"):
-        query = parse(asked)
+    for query_text in ("茅", "feed:stock"):
+        query = parse(query_text)
         whole = [hit.docid for hit in store.search.find(query, 1000, by_time=True)]
 
         pages = [store.search.find(query, 7, by_time=True, offset=start) for start in range(0, len(whole), 7)]

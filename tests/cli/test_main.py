@@ -119,12 +119,12 @@ def test_every_mistake_of_a_configuration_is_reported_with_its_line(home: Home) 
 
     assert outcome.status == 2
     assert [line.split(": ")[:-1][-2:] for line in outcome.err.splitlines()] != []
-    for told in (
+    for message in (
         "finarchive.toml:2: network.delay",
         "finarchive.toml:3: network.sped",
         "finarchive.toml:5: archive.profile",
     ):
-        assert told in outcome.err
+        assert message in outcome.err
 
 
 def test_a_root_that_cannot_be_made_is_refused(home: Home) -> None:
@@ -318,12 +318,12 @@ def test_the_demo_may_be_run_again(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("2026-11-29", "needs its zone, such as 2026-11-29T00:00+08:00"),
         ("2026-11-29T09:30", "needs its zone, such as 2026-11-29T09:30+08:00"),
         ("2026-11-29+08:00", "is no time such as 2026-09-30T09:30+08:00"),
     ],
 )
-def test_a_time_without_its_zone_is_refused_with_advice_that_works(home: Home, given: str, told: str) -> None:
-    assert_refused(home.run("search", "茅台", "--as-of", given), 2, f"{given!r} {told}")
+def test_a_time_without_its_zone_is_refused_with_advice_that_works(home: Home, given: str, message: str) -> None:
+    assert_refused(home.run("search", "茅台", "--as-of", given), 2, f"{given!r} {message}")

@@ -81,10 +81,10 @@ def test_search_shows_what_it_has_found(filled: Home) -> None:
 
 
 def test_search_sorts_by_the_given_order(filled: Home) -> None:
-    asked = ("search", "宣布 OR 茅台", "--json")
-    by_time = [hit["docid"] for hit in filled.run(*asked, "--sort", "time").json]
+    arguments = ("search", "宣布 OR 茅台", "--json")
+    by_time = [hit["docid"] for hit in filled.run(*arguments, "--sort", "time").json]
     assert by_time == ["aaaa", "cccc", "bbbb"]
-    assert [hit["docid"] for hit in filled.run(*asked, "--limit", "1").json] == ["aaaa"]
+    assert [hit["docid"] for hit in filled.run(*arguments, "--limit", "1").json] == ["aaaa"]
 
 
 def test_search_as_of_knows_nothing_of_later(filled: Home) -> None:

@@ -8,7 +8,7 @@ from config.errors import SECTIONS
 from config.load import ConfigError, load
 
 
-def told(env: dict[str, str]) -> list[str]:
+def mistakes_in(env: dict[str, str]) -> list[str]:
     """The lines of the error that loading gives without a file."""
     with pytest.raises(ConfigError) as caught:
         load(None, env)
@@ -74,13 +74,13 @@ def test_variables_override_the_file_and_overridden_values_are_not_checked(tmp_p
     ],
 )
 def test_mistakes_in_variables_name_the_variable(name: str, text: str, expected: str) -> None:
-    (mistake,) = told({name: text})
+    (mistake,) = mistakes_in({name: text})
     assert mistake.startswith(f"{name}: {expected}")
 
 
 def test_one_setting_in_two_spellings_is_a_mistake() -> None:
     env = {"FINARCHIVE_NETWORK_DELAY": "1", "FINARCHIVE_NETWORK__DELAY": "2"}
-    (mistake,) = told(env)
+    (mistake,) = mistakes_in(env)
     assert "sets the same as FINARCHIVE_NETWORK_DELAY" in mistake
 
 

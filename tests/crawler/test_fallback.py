@@ -196,7 +196,7 @@ sys.stdout.write(repr(found))
 
 def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_nor_disk() -> None:
     html = HTML.replace("<script>", '<meta name="date" content="2026-09-28T23:30:00Z"><script>')
-    told = set()
+    outputs = set()
     for seed, zone in (("1", "Asia/Shanghai"), ("2", "America/Los_Angeles"), ("3", "Pacific/Kiritimati")):
         env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONIOENCODING": "utf-8"}
         done = subprocess.run(
@@ -209,8 +209,8 @@ def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        told.add(done.stdout)
-    assert told == {repr(fallback.find_article(html, URL, FETCHED))}
+        outputs.add(done.stdout)
+    assert outputs == {repr(fallback.find_article(html, URL, FETCHED))}
 
 
 def test_commands_start_without_loading_trafilatura() -> None:

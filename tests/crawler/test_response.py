@@ -13,7 +13,7 @@ from archive.model.article import Article
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
 from crawler.extract.response import parse_fetch
-from tests.support.fetches import look_at
+from tests.support.fetches import make_fetch
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
 URL = "https://finance.sina.com.cn/stock/2026-09-29/doc-inabcdef0000001.shtml"
@@ -26,13 +26,11 @@ MOST = 100_000
 
 
 def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Fetch:
-    """A look at an article that was answered so."""
-    asked = look_at("nabcdef0000001", AT)
-    entry = replace(asked.pending.entry, url=URL, title="")
+    """A fetch of an article with this response."""
+    base = make_fetch("nabcdef0000001", AT)
+    entry = replace(base.pending.entry, url=URL, title="")
     stated = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return replace(
-        asked, pending=replace(asked.pending, entry=entry), response=RawResponse(url, status, stated, body)
-    )
+    return replace(base, pending=replace(base.pending, entry=entry), response=RawResponse(url, status, stated, body))
 
 
 def failure(answered: Fetch) -> tuple[FailureKind, str]:
@@ -99,11 +97,11 @@ def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
 
 
 def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
-    asked = replace(fetch(), response=None)
+    base = replace(fetch(), response=None)
     entry = replace(
-        asked.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
+        base.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
     )
-    carried = replace(asked, pending=replace(asked.pending, entry=entry))
+    carried = replace(base, pending=replace(base.pending, entry=entry))
     article = parse_fetch(carried, MOST)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.symbols) == ("快讯", "央行今日开展逆回购。", ("sh600519",))

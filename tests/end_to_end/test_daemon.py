@@ -109,10 +109,10 @@ def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, mocksite: Mo
     home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
     mocksite.fault("stall", match="doc-i", times=1, seconds=2)
-    asked = waiting_for(mocksite, "doc-i")
+    requested = waiting_for(mocksite, "doc-i")
 
     with Running(home) as daemon:
-        assert asked.wait(30)
+        assert requested.wait(30)
         began = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - began < 10
@@ -126,10 +126,10 @@ def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, mocksite: MockS
     home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 60.0"))
     mocksite.fault("stall", match="doc-i", skip=3)
-    asked = waiting_for(mocksite, "doc-i", times=8)
+    requested = waiting_for(mocksite, "doc-i", times=8)
 
     with Running(home) as daemon:
-        assert asked.wait(30)
+        assert requested.wait(30)
         began = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - began < 11
@@ -310,8 +310,8 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
     with running as daemon:
         daemon.wait_for("archived ", times=12)
         set_clock(hours * 3600)
-        told = daemon.wait_for("clock-set")
-        assert abs(int(told.rpartition("seconds=")[2]) - hours * 3600) < 30
+        log_line = daemon.wait_for("clock-set")
+        assert abs(int(log_line.rpartition("seconds=")[2]) - hours * 3600) < 30
         daemon.wait_for("polled ", times=3)
         add_stories(mocksite, 2)
         daemon.wait_for("archived ", times=2)

@@ -121,7 +121,7 @@ def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(hom
 
 @pytest.fixture
 def blocked(home: Home, mocksite: MockSite) -> Callable[[], None]:
-    """A file stands where the folder of the first feed should be; to be called to take it away."""
+    """Put a file in the place of the first feed's folder; return a function that removes it."""
     home.configure(mocksite.endpoint, mocksite.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text().replace("lid = 1686", "lid = 1687", 1))
     folder = home.root / "金融" / "新浪财经" / "栏目1"
@@ -147,9 +147,9 @@ def test_a_path_that_cannot_be_written_keeps_no_other_article_from_the_disk(
 def test_sigterm_while_an_article_cannot_be_committed_ends_with_0(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     mocksite.fault("stall", match="doc-i", seconds=2)
-    asked = waiting_for(mocksite, "doc-i", times=8)
+    requested = waiting_for(mocksite, "doc-i", times=8)
     with Running(home) as daemon:
-        assert asked.wait(30)
+        assert requested.wait(30)
         other = sqlite3.connect(home.root / ".finarchive" / "index.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         daemon.wait_for("disk-refuses")

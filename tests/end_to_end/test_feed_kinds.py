@@ -116,8 +116,8 @@ def test_items_of_a_telegraph_are_read_on_until_known_articles(home: Home, mocks
         response = {"result": {"status": {"code": 0}, "data": {"feed": {"list": page}}}}
         target = f"{LIVE}?zhibo_id=152&tag_id=0&page={number + 1}&page_size=50&dire=f&dpc=1"
         mocksite.site.pages[target] = json.dumps(response).encode()
-    told = crawl(home)
-    assert (told["feeds"][0]["pages"], told["archived"]) == (5, 200)
+    summary = crawl(home)
+    assert (summary["feeds"][0]["pages"], summary["archived"]) == (5, 200)
     assert crawl(home)["feeds"][0]["pages"] == 2
 
 

@@ -1,4 +1,4 @@
-"""Pictures, kept on request: asked for once, politely, after the articles; stored once by their bytes."""
+"""Pictures, stored on request: fetched once, politely, after the articles; stored once by their bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.support import processes
 from tests.support.daemon import Running
-from tests.support.images import ON, TIMELESS, asked, illustrated, stored
+from tests.support.images import ON, TIMELESS, illustrated, requested_images, stored
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED_PICTURE = ["/pictures/a.png", "/pictures/both.png"], ["/pictures/both.png", "/elsewhere/both.png"], []
@@ -42,7 +42,7 @@ def test_a_shared_picture_is_requested_once_and_equal_bytes_are_stored_once(home
     assert done.status == 0
     assert done.json["pictures"] == {"kept": 3, "failed": 0, "waiting": 0}
     assert done.json["requests"] == 9  # robots.txt, two pages of the list, three articles, three pictures
-    assert sorted(asked(site)) == ["/elsewhere/both.png", "/pictures/a.png", "/pictures/both.png"]
+    assert sorted(requested_images(site)) == ["/elsewhere/both.png", "/pictures/a.png", "/pictures/both.png"]
     contents = [png("a.png"), png("both.png")]
     digests = [hashlib.sha256(data).hexdigest() for data in contents]
     inner = home.root / ".finarchive" / "images"
@@ -52,7 +52,7 @@ def test_a_shared_picture_is_requested_once_and_equal_bytes_are_stored_once(home
     assert home.run("verify", "--json").json == {"articles": 3, "files": 5, "problems": []}
     site.clear_hits()
     assert home.run("crawl", "--json").json["pictures"] == {"kept": 0, "failed": 0, "waiting": 0}
-    assert asked(site) == []
+    assert requested_images(site) == []
 
 
 def test_off_nothing_is_fetched_stored_or_reported(home: Home, site: MockSite) -> None:
@@ -69,7 +69,7 @@ def test_articles_go_first_and_each_request_says_where_it_comes_from(home: Home,
     configure(home, site)
     home.run("crawl")
     paths = [hit.path for hit in site.hits]
-    assert max(n for n, path in enumerate(paths) if "doc-i" in path) < min(map(paths.index, asked(site)))
+    assert max(n for n, path in enumerate(paths) if "doc-i" in path) < min(map(paths.index, requested_images(site)))
     assert all(hit.headers["referer"] == "https://finance.sina.com.cn/" for hit in site.hits)
     [accepts] = {hit.headers["accept"] for hit in site.hits if hit.path.endswith(".png")}
     assert accepts.startswith("image/*")
@@ -108,7 +108,7 @@ def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> 
 
         assert (done.status, done.json["failed"]) == (0, 0), "articles are what counts"
         assert done.json["pictures"] == {"kept": 1, "failed": 6, "waiting": 6}
-        expected = {(f"{site.url}{path}", *told) for path, told in BAD.items() if told}
+        expected = {(f"{site.url}{path}", *failure) for path, failure in BAD.items() if failure}
         rows = home.rows("SELECT url, failure_kind, failure FROM images WHERE status = 'wanted' AND attempts = 1")
         assert set(rows) == expected
         assert [path.read_bytes() for path in stored(home)] == [png("good.png")]
@@ -124,7 +124,7 @@ def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> 
         site.clear_hits()
         home.run("retry")
         home.run("crawl")
-        assert sorted(asked(site)) == ["/pictures/broken.png", "/pictures/cut.png"]
+        assert sorted(requested_images(site)) == ["/pictures/broken.png", "/pictures/cut.png"]
 
         site.mend()
         assert home.run("retry", "--parked", "--json").json == {"released": 6}
@@ -140,9 +140,9 @@ def test_status_reports_pictures_if_they_are_stored(home: Home, site: MockSite) 
     assert home.run("status", "--json").json["pictures"] == {
         "kept": 2, "files": 1, "size": size, "waiting": 1, "parked": 0,
     }  # fmt: skip
-    told = home.run("status").out
-    assert "2 pictures kept in 1 file of 0.0 MB; 1 waiting, 0 parked" in told
-    assert "1 × status 404: no such page" in told
+    output = home.run("status").out
+    assert "2 pictures kept in 1 file of 0.0 MB; 1 waiting, 0 parked" in output
+    assert "1 × status 404: no such page" in output
 
 
 def test_a_limited_crawl_fetches_only_the_pictures_of_its_articles(home: Home) -> None:
@@ -150,11 +150,11 @@ def test_a_limited_crawl_fetches_only_the_pictures_of_its_articles(home: Home) -
         site.fault("status", match=r"1\.png", status=503, times=1)
         configure(home, site)
         assert home.run("crawl", "--json", "--limit", "1").json["pictures"] == {"kept": 0, "failed": 1, "waiting": 1}
-        assert asked(site) == ["/pictures/1.png"]
+        assert requested_images(site) == ["/pictures/1.png"]
         home.run("crawl", "--limit", "0")
-        assert asked(site) == ["/pictures/1.png"], "of no article"
+        assert requested_images(site) == ["/pictures/1.png"], "of no article"
         home.run("crawl", "--limit", "1")
-        assert sorted(asked(site)) == ["/pictures/1.png", "/pictures/1.png", "/pictures/2.png"]
+        assert sorted(requested_images(site)) == ["/pictures/1.png", "/pictures/1.png", "/pictures/2.png"]
 
 
 @pytest.mark.slow
@@ -165,14 +165,14 @@ def test_articles_archived_before_images_were_on_get_their_pictures_when_recheck
     home.run("crawl")
     configure(home, site)
     home.run("crawl")
-    assert asked(site) == []
+    assert requested_images(site) == []
     home.execute("UPDATE entries SET recheck = '2026-01-01T00:00:00.000+00:00'")
     home.run("crawl")
-    assert len(asked(site)) == 3
+    assert len(requested_images(site)) == 3
 
 
 def test_a_picture_of_a_private_address_is_refused(home: Home, site: MockSite) -> None:
-    """The articles were had while it was allowed; their pictures are asked for when it is not any more."""
+    """The articles are fetched while it is allowed; their pictures are requested when it is no longer."""
     site.fault("status", match=r"\.png", status=503)
     configure(home, site)
     home.run("crawl")
@@ -201,9 +201,9 @@ def test_verify_names_what_became_of_pictures(home: Home, site: MockSite) -> Non
     extra.write_bytes(b"mine")
     done = home.run("verify", "--json", "--repair")
     assert done.status == 4
-    told = sorted((each["kind"], each["path"]) for each in done.json["problems"])
+    problems = sorted((each["kind"], each["path"]) for each in done.json["problems"])
     names = [path.relative_to(home.root).as_posix() for path in (extra, other, one)]
-    assert told == list(zip(("extra", "missing", "tampered"), names, strict=True))
+    assert problems == list(zip(("extra", "missing", "tampered"), names, strict=True))
     assert done.json["repaired"] == [], "the raw pages have no pictures"
 
 

@@ -1,4 +1,4 @@
-"""How a host is asked, measured where it hurts: at the host.
+"""How a host is requested, measured at the host.
 
 A pause is measured between two requests as the server sees them begin, so it comes out shorter than the one that
 was kept when the first of them took longer on its way: a new connection, a machine with other things to do. ``SLACK``
@@ -67,10 +67,10 @@ def assert_paced(hits: list[RequestLogEntry], delay: float) -> None:
 
 
 def assert_rests(hits: list[RequestLogEntry], refusals: list[RequestLogEntry], seconds: float) -> None:
-    """Nothing was asked for so long after each of these refusals was sent."""
+    """No request came within the back-off after each of these refusals."""
     for refusal in refusals:
         early = [hit.began - refusal.ended for hit in hits if 0 < hit.began - refusal.ended < seconds - 0.01]
-        assert early == [], f"asked after {early} s, not {seconds}"
+        assert early == [], f"requested after {early} s, not {seconds}"
 
 
 def stories(number: int, *lids: int) -> list[Story]:
@@ -137,19 +137,19 @@ def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(ho
         set_network(home, concurrency=2, delay=0.2)
         with Running(home) as daemon:
             daemon.wait_for("archived ")
-            walking = processes.popen(
+            process = processes.popen(
                 home.command("-q", "backfill", "feed3", "--from", "2026-09-27", "--to", "2026-09-29"),
                 cwd=home.folder, env=home.env, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             daemon.wait_for("archived ", times=29)
-            assert walking.wait(60) == 0
+            assert process.wait(60) == 0
             assert daemon.stop() == 0
         hits = mocksite.hits
 
     assert {hit.path.partition("lid=")[2][:4] for hit in hits} >= {"1686", "1687", "1690"}
-    assert any("etime=" in hit.path for hit in hits), "nothing of the backfill was asked for"
-    asked = {"roll" if "roll" in hit.path else "doc" if "doc-i" in hit.path else hit.path for hit in hits}
-    assert asked == {"roll", "doc", "/robots.txt"}
+    assert any("etime=" in hit.path for hit in hits), "the backfill sent no request"
+    requested = {"roll" if "roll" in hit.path else "doc" if "doc-i" in hit.path else hit.path for hit in hits}
+    assert requested == {"roll", "doc", "/robots.txt"}
     assert most_at_once(hits) <= 2
     assert_paced(hits, 0.2)
 
@@ -207,7 +207,7 @@ def test_a_reload_sends_no_request_before_the_delay_is_over(home: Home) -> None:
     assert_paced(hits, 4.0)
 
 
-# A host that wants rest
+# A host that is backed off
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -285,7 +285,7 @@ def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[
         failed = [line for line in daemon.log if " failed " in line or " parked " in line]
 
     assert home.rows("SELECT count(*) FROM entries WHERE status = 'pending'") == [(40,)]
-    # Five to find out, two that were on their way, and one after each rest.
+    # Five until the back-off, two in flight, and one after each back-off.
     assert 5 <= len(failed) <= 5 + 2 + 2 * 2
     assert home.rows("SELECT sum(attempts), max(attempts) FROM entries") == [(len(failed), 1)]
 

@@ -194,7 +194,7 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], policy
     kept = list((inner_path(home.root) / "history").rglob("*.md"))
     assert len(kept) == len(retitlings(polls))
     assert home.rows("SELECT count(*) FROM changes WHERE NOT retitled") == [(0,)]
-    # Each stretch where one page did not reach back far enough was a gap, and is none any more.
+    # Each span where one page did not reach back far enough was a gap, and is none any more.
     gaps = home.rows('SELECT start, "end" FROM gaps ORDER BY id')
     assert gaps == (expected_gaps(polls, stories) if policy.pages == 1 else [])
     assert home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL") == [(0,)]
@@ -209,11 +209,13 @@ def assert_covered(home: Home, polls: list[Shown], stories: list[Story]) -> None
     first, last = (at(poll.at).astimezone(CHINA).date() for poll in (polls[0], polls[-1]))
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
-    told = home.run("coverage", "--json", *(word for day in days for word in ("--day", day.isoformat()))).json
+    coverage_days = home.run(
+        "coverage", "--json", *(word for day in days for word in ("--day", day.isoformat()))
+    ).json
 
-    assert [day["day"] for day in told] == [day.isoformat() for day in days]
-    assert [day["complete"] for day in told[1:-1]] == [1.0] * (len(days) - 2)
-    assert [stretch for day in told for stretch in day["open"]] == [
+    assert [day["day"] for day in coverage_days] == [day.isoformat() for day in days]
+    assert [day["complete"] for day in coverage_days[1:-1]] == [1.0] * (len(days) - 2)
+    assert [span for day in coverage_days for span in day["open"]] == [
         {"from": iso(midnight(first)), "to": iso(begin)},
         {"from": iso(datetime.fromisoformat(end)), "to": iso(midnight(last) + timedelta(days=1))},
     ]

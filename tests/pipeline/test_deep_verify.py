@@ -140,12 +140,12 @@ CHANGES = {
 
 @pytest.mark.parametrize("how", sorted(CHANGES))
 def test_a_row_that_was_changed_added_or_taken_away_is_named_and_no_other(archive: Home, how: str) -> None:
-    statement, told = CHANGES[how]
+    statement, expected = CHANGES[how]
     [(at,)] = archive.rows("SELECT at FROM observations WHERE outcome = 'gone'")
     [(seen,)] = archive.rows("SELECT seen FROM changes WHERE docid = 'nreplica0000001'")
     [(file,)] = archive.rows("SELECT file FROM sealed_files")
     archive.execute(statement)
-    assert named(archive) == [told.format(at=at, seen=seen, file=file)]
+    assert named(archive) == [expected.format(at=at, seen=seen, file=file)]
 
 
 def test_without_deep_none_of_these_is_checked(archive: Home) -> None:

@@ -124,8 +124,8 @@ def test_what_is_lost_comes_back_byte_for_byte_and_row_for_row(lived: Home) -> N
     assert index(lived) == rows
     assert vocabulary(lived) == words
     assert run(lived, "search", "--json", "新标题 OR 服务 OR 正文") == found
-    told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
-    assert (told["articles"], told["made"], told["changed"], told["rows"]) == (len(files), [], [], {})
+    document = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
+    assert (document["articles"], document["made"], document["changed"], document["rows"]) == (len(files), [], [], {})
     assert lived.run("crawl", "--json").json["archived"] == 0, "and it goes on as if nothing had been"
 
 
@@ -162,9 +162,9 @@ def test_a_rebuild_says_first_what_would_change(lived: Home) -> None:
     spoilt_name, lost_name = (path.relative_to(lived.root).as_posix() for path in (spoilt, lost))
     lived.execute("UPDATE revisions SET title = 'tampered' WHERE number = 2")
 
-    told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
-    assert (told["made"], told["changed"], told["unknown"]) == ([lost_name], [spoilt_name], ["mine.md"])
-    assert told["rows"] == {"revisions": 4}, "two rows that are there and should not be, and two the other way"
+    document = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
+    assert (document["made"], document["changed"], document["unknown"]) == ([lost_name], [spoilt_name], ["mine.md"])
+    assert document["rows"] == {"revisions": 4}, "two rows that are there and should not be, and two the other way"
     assert spoilt.read_bytes() == b"spoilt"
 
     assert json.loads(run(lived, "rebuild", "--json"))["changed"] == [spoilt_name]
@@ -240,10 +240,10 @@ def test_without_a_readable_index_no_existing_file_is_lost(mixed: Home, damaged:
     if damaged:
         (mixed.root / ".finarchive" / "index.db").write_bytes(b"no database" * 1000)
 
-    told = json.loads(run(mixed, "rebuild", "--json"))
-    assert told["changed"]
+    document = json.loads(run(mixed, "rebuild", "--json"))
+    assert document["changed"]
     assert before <= set(tree(mixed).values())
-    assert (mixed.root / ".finarchive" / "quarantine" / told["changed"][0]).exists()
+    assert (mixed.root / ".finarchive" / "quarantine" / document["changed"][0]).exists()
 
 
 @pytest.mark.slow
@@ -270,8 +270,8 @@ def test_an_index_with_a_damaged_page_is_recreated(lived: Home, table: str) -> N
     with (lived.root / ".finarchive" / "index.db").open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
-    told = lived.run("verify")
-    assert "finarchive rebuild" in told.out + told.err
+    result = lived.run("verify")
+    assert "finarchive rebuild" in result.out + result.err
     run(lived, "rebuild")
     assert tree(lived) == files
     assert index(lived, RECORD) == rows

@@ -39,8 +39,8 @@ class Site:
                 stderr=log,
                 text=True,
             )
-        told = self._told()
-        self.port = int(told) if told else 0
+        port_line = self._read_line()
+        self.port = int(port_line) if port_line else 0
 
     def reset(self) -> None:
         """All is well, and nothing logged."""
@@ -56,7 +56,7 @@ class Site:
         assert self.process.stdout
         self.process.stdout.close()
 
-    def _told(self) -> str:
+    def _read_line(self) -> str:
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
@@ -67,7 +67,9 @@ class Site:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
-    def ask(self, path: str = "/healthz", method: str = "GET", host: str | None = None) -> tuple[HTTPResponse, bytes]:
+    def fetch(
+        self, path: str = "/healthz", method: str = "GET", host: str | None = None
+    ) -> tuple[HTTPResponse, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(method, path, headers={"Host": host} if host is not None else {})
@@ -85,7 +87,7 @@ class Site:
     def stop(self) -> None:
         """Stop serving; the process lives on."""
         self.process.send_signal(signal.SIGTERM)
-        assert self._told() == "stopped"
+        assert self._read_line() == "stopped"
 
     def most_memory(self) -> int:
         """The most resident bytes that the process ever had."""
@@ -138,7 +140,7 @@ def site(running: Site) -> Site:
 
 
 def test_all_is_well(site: Site) -> None:
-    response, body = site.ask()
+    response, body = site.fetch()
     assert response.status == 200
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
@@ -149,13 +151,13 @@ def test_all_is_well(site: Site) -> None:
 
 def test_something_is_wrong(site: Site) -> None:
     (site.folder / "well").unlink()
-    response, body = site.ask()
+    response, body = site.fetch()
     assert (response.status, json.loads(body)["ok"]) == (503, False)
 
 
 def test_metrics_come_with_the_type_of_their_format(site: Site) -> None:
     (site.folder / "metrics").write_bytes(b"finarchive_parked 7.0\n")
-    response, body = site.ask("/metrics")
+    response, body = site.fetch("/metrics")
     assert (response.status, response.headers["Content-Type"], body) == (
         200,
         CONTENT_TYPE,
@@ -164,13 +166,13 @@ def test_metrics_come_with_the_type_of_their_format(site: Site) -> None:
 
 
 def test_a_question_mark_changes_nothing(site: Site) -> None:
-    assert site.ask("/metrics?x=1")[0].status == 200
+    assert site.fetch("/metrics?x=1")[0].status == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/nothing"])
 def test_head_is_get_without_the_body(site: Site, path: str) -> None:
-    got, body = site.ask(path)
-    head, nothing = site.ask(path, "HEAD")
+    got, body = site.fetch(path)
+    head, nothing = site.fetch(path, "HEAD")
     assert nothing == b""
     assert head.status == got.status
     assert head.headers.items() == got.headers.items()
@@ -182,24 +184,24 @@ def test_head_is_get_without_the_body(site: Site, path: str) -> None:
     ["/", "/healthz/", "/metrics/x", "//metrics", "/%6Detrics", "/../../etc/passwd", "*", "http://localhost/metrics"],
 )
 def test_there_is_nothing_else(site: Site, path: str) -> None:
-    assert site.ask(path)[0].status == 404
+    assert site.fetch(path)[0].status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", "X"])
 def test_nothing_can_be_done(site: Site, method: str) -> None:
-    response, _ = site.ask("/metrics", method)
+    response, _ = site.fetch("/metrics", method)
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
 def test_a_check_that_fails_is_reported_and_logged_and_does_no_harm(site: Site) -> None:
     (site.folder / "broken").touch()
-    response, body = site.ask()
+    response, body = site.fetch()
     assert response.status == 500
     assert b"locked" not in body
     assert "ERROR health-failed path=/healthz\nTraceback" in site.log
     assert "the index is locked" in site.log
     (site.folder / "broken").unlink()
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
 # Whom it answers
@@ -207,7 +209,7 @@ def test_a_check_that_fails_is_reported_and_logged_and_does_no_harm(site: Site) 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9464", "localhost", "LocalHost:1"])
 def test_it_answers_to_names_of_this_machine(site: Site, host: str) -> None:
-    assert site.ask(host=host)[0].status == 200
+    assert site.fetch(host=host)[0].status == 200
 
 
 OTHER_NAMES = (
@@ -220,7 +222,7 @@ OTHER_NAMES = (
 @pytest.mark.parametrize("path", ["/healthz", "/nothing"])
 def test_a_page_of_another_site_learns_nothing(site: Site, host: str, path: str) -> None:
     """DNS rebinding: the page's own name leads here."""
-    response, body = site.ask(path, host=host)
+    response, body = site.fetch(path, host=host)
     assert response.status == 403
     assert b"feeds" not in body
 
@@ -246,7 +248,7 @@ def test_only_this_machine_is_listened_to(site: Site) -> None:
 
 def test_many_clients_at_once_are_served(site: Site) -> None:
     with ThreadPoolExecutor(MAX_CONNECTIONS // 2) as pool:
-        statuses = list(pool.map(lambda n: site.ask("/metrics" if n % 2 else "/healthz")[0].status, range(400)))
+        statuses = list(pool.map(lambda n: site.fetch("/metrics" if n % 2 else "/healthz")[0].status, range(400)))
     assert statuses == [200] * 400
 
 
@@ -279,7 +281,7 @@ def test_one_that_drips_is_cut_off(start: Callable[..., Site]) -> None:
                 continue
             except (ConnectionResetError, BrokenPipeError):
                 ended = True
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
 def test_one_that_does_not_read_is_cut_off(start: Callable[..., Site]) -> None:
@@ -305,23 +307,23 @@ def test_idle_connections_do_not_pile_up(start: Callable[..., Site]) -> None:
     finally:
         for sock in idle:
             sock.close()
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
 def test_descriptors_stay_as_many_as_they_are(site: Site) -> None:
     folder = Path(f"/proc/{site.process.pid}/fd")
-    site.ask()
+    site.fetch()
     before = len(list(folder.iterdir()))
     for _ in range(100):
-        site.ask()
+        site.fetch()
         site.say(b"\0\r\n\r\n")
-    site.ask()
+    site.fetch()
     assert len(list(folder.iterdir())) <= before + 1  # one that is about to be closed
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 67108864", "Transfer-Encoding: chunked"])
 def test_a_large_body_is_kept_nowhere(site: Site, framing: str) -> None:
-    site.ask()
+    site.fetch()
     before = site.most_memory()
     piece = b"x" * 1_048_576
     with site.connect() as sock:
@@ -360,7 +362,7 @@ def test_garbage_is_turned_away(site: Site, garbage: bytes) -> None:
         sock.shutdown(socket.SHUT_WR)
         response = drain(sock)
     assert response == b"" or response.startswith((b"HTTP/1.1 4", b"HTTP/2.0 4")), response
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
     assert site.log == ""
 
 
@@ -374,7 +376,7 @@ def test_a_port_in_use_is_reported_with_what_to_do(site: Site, start: Callable[.
         f"PortInUseError: health.port: cannot listen on 127.0.0.1:{site.port}: another program does. "
         f"Choose another port, or see who holds it: ss -ltnp 'sport = :{site.port}'\n"
     )
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
 def test_stopping_gives_the_port_back_and_lets_go_of_connections(start: Callable[..., Site]) -> None:
@@ -384,7 +386,7 @@ def test_stopping_gives_the_port_back_and_lets_go_of_connections(start: Callable
         assert drain(idle) == b""
     with pytest.raises(ConnectionRefusedError):
         site.connect()
-    assert start(site.port).ask()[0].status == 200
+    assert start(site.port).fetch()[0].status == 200
     site.process.send_signal(signal.SIGTERM)
     assert site.process.wait(20) == 0
     assert site.log == ""

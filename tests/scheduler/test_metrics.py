@@ -224,13 +224,13 @@ NAME = re.compile(r"\b(?:finarchive|process)_[a-z_]+[a-z]\b")
 
 def test_the_documentation_names_every_metric_and_no_other() -> None:
     text = Metrics().render(snapshot(report("china", "ok", NOW, NOW)), NOW).decode()
-    told = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
+    types = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
     series = {
-        f"{name}_{end}" for name, kind in told.items() if kind == "histogram" for end in ("bucket", "count", "sum")
+        f"{name}_{end}" for name, kind in types.items() if kind == "histogram" for end in ("bucket", "count", "sum")
     }
     tabled = set(re.findall(r"^\| `((?:finarchive|process)_\w+)", DOCS, re.MULTILINE))
-    assert tabled == set(told)
-    assert set(NAME.findall(DOCS)) <= set(told) | series
+    assert tabled == set(types)
+    assert set(NAME.findall(DOCS)) <= set(types) | series
 
 
 def test_the_alerts_are_rules() -> None:

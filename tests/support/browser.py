@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright, and a canary that hears whatever it asks of anywhere else."""
+"""Debian's Chromium, driven by Playwright, and a canary that records its requests to other hosts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwr
 ARTEFACTS = "ARTEFACTS"
 OUTSIDE = "evil.test"  # every name but loopback's leads to the canary; D112
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
-# Chromium asks its makers for this and that when it starts: nothing here may.
+# Chromium contacts its vendor when it starts, which no test may do.
 _FLAGS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-domain-reliability", "--no-pings",
@@ -31,8 +31,8 @@ def chromium() -> str:
     """The browser's path; without it the test is left out, or fails where it must be there."""
     found = shutil.which("chromium")
     if found is None:
-        told = "Chromium is not installed: .ci/tools installs it"
-        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
+        reason = "Chromium is not installed: .ci/tools installs it"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return found
 
 
@@ -51,7 +51,7 @@ def browser(canary: Canary | None = None) -> Iterator[Browser]:
 
 
 class Canary:
-    """Listens on loopback, answers nothing, and remembers what it was asked by the name of elsewhere."""
+    """Listens on loopback, answers nothing, and records requests to other host names."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -86,7 +86,7 @@ class Canary:
 
 @dataclass
 class Watch:
-    """What a page does that nobody asked it for."""
+    """What a page does unexpectedly."""
 
     dialogs: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)

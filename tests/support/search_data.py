@@ -83,9 +83,9 @@ def _written(dice: random.Random, length: int) -> str:
     return text
 
 
-def scan(stories: Iterable[Story], asked: str) -> set[str]:
-    """Docids of those whose title or text holds what is asked for, character for character once folded."""
-    needle = fold(asked)
+def scan(stories: Iterable[Story], term: str) -> set[str]:
+    """Docids of stories whose folded title or text contains the folded term."""
+    needle = fold(term)
     return {story.docid for story in stories if needle in _folded(story.title) or needle in _folded(story.text)}
 
 
@@ -95,14 +95,14 @@ def _folded(text: str) -> str:
 
 
 def answers(story: Story, query: Query) -> bool:  # noqa: PLR0911 - one for each kind of query
-    """Whether it is as asked for."""
+    """True if the story matches the query."""
     match query:
         case Term(text, _):
             return bool(scan([story], text))
         case MediaFilter():
             raise AssertionError(query)
-        case SymbolFilter(asked):
-            return asked in {phrase(each) for each in story.symbols}
+        case SymbolFilter(symbol):
+            return symbol in {phrase(each) for each in story.symbols}
         case FeedFilter(feed):
             return feed in story.feeds
         case DateFilter(since, until):

@@ -200,17 +200,17 @@ def test_head_is_as_get_without_a_body(served: Serving) -> None:
 
 
 def test_another_site_may_link_here_and_load_nothing(served: Serving) -> None:
-    def asked(site: str, mode: str, dest: str) -> int:
+    def status_of(site: str, mode: str, dest: str) -> int:
         headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest}
         return served.client.get("/index?sql=select+1", headers=headers).status_code
 
-    assert asked("cross-site", "no-cors", "image") == 403
-    assert asked("cross-site", "no-cors", "script") == 403
-    assert asked("same-site", "cors", "empty") == 403
-    assert asked("cross-site", "navigate", "iframe") == 403
-    assert asked("cross-site", "navigate", "document") == 200
-    assert asked("same-origin", "no-cors", "style") == 200
-    assert asked("none", "navigate", "document") == 200
+    assert status_of("cross-site", "no-cors", "image") == 403
+    assert status_of("cross-site", "no-cors", "script") == 403
+    assert status_of("same-site", "cors", "empty") == 403
+    assert status_of("cross-site", "navigate", "iframe") == 403
+    assert status_of("cross-site", "navigate", "document") == 200
+    assert status_of("same-origin", "no-cors", "style") == 200
+    assert status_of("none", "navigate", "document") == 200
 
 
 def test_a_query_that_takes_too_long_is_stopped(served: Serving) -> None:
