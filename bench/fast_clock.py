@@ -47,7 +47,7 @@ def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> N
         return Environment(Clock(now, speed), ours.notifier, ours.watchdog_interval)
 
     def shortened(articles: ArticleQueue, host: str) -> float | None:
-        """The spider waits for a host's rest by the system's clock."""
+        """Shorten a host's back-off, which the spider measures by the system's clock."""
         seconds = patience(articles, host)
         return None if seconds is None else seconds / speed
 

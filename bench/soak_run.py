@@ -33,7 +33,7 @@ class SoakRecord:
     status: dict[str, Any] = field(default_factory=dict)  # the document of `status --json` at the end
     settled: bool = False  # every feed was ok and nothing was pending at the end
     last_exit: int | None = None  # of the daemon at SIGTERM
-    disk: bool = True  # whether it had its own disk to fill
+    disk: bool = True  # whether it has its own disk to fill
 
 
 class Soak:

@@ -1,6 +1,6 @@
 """What the program uses of its libraries beyond their documented API, and that it is still there.
 
-A new release may change any of it without notice. These tests then say which file to look at.
+A new release may change any of it without notice. These tests then name the file to check.
 """
 
 from __future__ import annotations

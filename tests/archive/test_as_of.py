@@ -138,7 +138,7 @@ def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, m
     first, second, third = (show(time) for time in times[1:])
     assert home.run("show", docid, "--as-of", times[0]).status == 2
     for revision in home.run("show", docid, "--json").json["revisions"]:
-        assert home.run("show", docid, "--as-of", revision["fetched_at"]).status == 0, "as it is told"
+        assert home.run("show", docid, "--as-of", revision["fetched_at"]).status == 0, "as it is printed"
     assert (first["title"], second["title"], third["title"]) == (story.title, "第二版", "第二版")
     assert "第二版" not in str(first["text"])
     assert "第二版的正文。" in str(second["text"])

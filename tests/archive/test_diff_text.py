@@ -1,4 +1,4 @@
-"""How one text became another: nothing is lost, numbers stay whole, and what is odd costs no more than seconds."""
+"""Text diffs: nothing is lost, numbers are not split, and unusual texts take seconds at most."""
 
 from __future__ import annotations
 

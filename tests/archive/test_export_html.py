@@ -1,4 +1,4 @@
-"""The page that shows a version: it loads nothing from elsewhere and runs nothing, whatever is in the article."""
+"""The HTML page of a version: it loads nothing from other hosts and runs nothing, for any article."""
 
 from __future__ import annotations
 

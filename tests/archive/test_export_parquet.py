@@ -67,7 +67,7 @@ def test_no_more_than_a_row_group_is_in_hand() -> None:
 
     parts = to_parquet(records())
     reads = [read for part in parts if part]
-    assert reads == [2000, 4000, 5000, 5000], "two full row groups, the rest, the footer"
+    assert reads == [2000, 4000, 5000, 5000], "two full row groups, the last one, the footer"
 
 
 def test_long_texts_make_short_row_groups() -> None:

@@ -44,7 +44,7 @@ def in_parts(data: bytes) -> tuple[list[str], str]:
 
 @pytest.mark.parametrize(("profile", "body"), [("sample", "faithful"), ("extended", "clean"), ("hugo", "faithful")])
 def test_a_folder_is_what_an_archive_of_its_profile_has(home: Home, crawl: Crawl, profile: str, body: str) -> None:
-    """Whatever the profile of the archive it is made from; but for blank lines, and names that a tool cannot take."""
+    """For any profile of the source archive; except for blank lines, and names that a tool does not accept."""
     of_body = {"FINARCHIVE_ARCHIVE_BODY": body}
     crawl(FINARCHIVE_ARCHIVE_PROFILE=profile, **of_body)
     for output, its_profile in (("hugo", "hugo"), ("hexo", "extended")):

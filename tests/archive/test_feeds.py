@@ -203,7 +203,7 @@ def test_the_spans_table_says_what_spans_and_gaps_say(store: Store, steps: list[
         gaps = [gap for gap in gaps if uncovered(gap, known)]  # one that is closed stays closed
 
 
-# Walks through the past
+# Backfills
 
 
 def test_what_a_backfill_finds_is_to_be_fetched_and_adds_no_known_span(store: Store) -> None:

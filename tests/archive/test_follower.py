@@ -181,7 +181,7 @@ def test_an_index_that_was_replaced_is_followed_without_repeating_or_losing_any(
     follower = Follower(index_path(root), EVERYTHING)
     follower.begin(0)
     put(store, named("c"))
-    store.close()  # c comes between the last look and the rebuild
+    store.close()  # c is added between the last check and the rebuild
     # The journal knows nothing of the first one: it is taken over, and numbered last.
     again = rebuilt(root, named("a", "b", "found"), named("c"))
     put(again, named("d"))
@@ -209,7 +209,7 @@ def test_an_index_that_is_gone_and_comes_back_is_followed(root: Path, store: Sto
 def test_an_index_on_a_read_only_disk_is_followed_once_it_is_written(
     small_disk: Path,  # noqa: F811 - a fixture
 ) -> None:
-    """Who may not make the files that readers share with a writer reads the index as it stands."""
+    """A reader that may not create the shared files of SQLite's WAL reads the index without them."""
     index = small_disk / "index.db"
     store = Store.open(index)
     put(store, named("a"))
@@ -254,4 +254,4 @@ def test_many_changes_between_two_checks_are_seen_by_a_constant_reader(root: Pat
     thread.join()
     seen += new_docids(follower)
     assert seen == docids
-    assert fetches > 3  # it did look meanwhile
+    assert fetches > 3  # it did check meanwhile

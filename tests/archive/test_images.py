@@ -75,7 +75,7 @@ def test_what_is_not_due_yet_is_left_until_it_is_released(store: Store) -> None:
     assert store.queues.release(LATER, parked=False) == 1
     assert due(store) == [A]
     assert store.queues.release(LATER, parked=True) == 1
-    assert due(store) == [B, A], "it begins anew"
+    assert due(store) == [B, A], "it starts over"
 
 
 def test_a_clock_that_was_ahead_keeps_no_picture_waiting(store: Store) -> None:
@@ -108,7 +108,7 @@ def test_a_file_with_several_urls_is_sealed_once(store: Store) -> None:
 def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
     live, again = Store.open(tmp_path / "live.db"), Store.open(tmp_path / "again.db")
     journal = Journal(tmp_path / "warc")
-    for store in (live, again):  # of looks, which are done again by the code that made them
+    for store in (live, again):  # of fetches, which are replayed by the code that recorded them
         commit(store, poll_of(entry("a")))
         commit_revisions(store, [revision("a")], HOSTS)
     live.log.open(journal)

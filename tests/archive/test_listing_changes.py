@@ -139,7 +139,7 @@ def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store
     assert (found["content"], found["url"]) == ("<p>other</p>", "https://a.cn/page")
     then = store.history.as_of("a", NOW + HOUR)
     assert then
-    assert then["url"] == CARRIED.url, "the address that it had then"
+    assert then["url"] == CARRIED.url, "its URL at that time"
 
 
 def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_one(
@@ -154,7 +154,7 @@ def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_o
 
 
 def test_what_a_listing_says_between_a_fetch_and_its_commit_is_rechecked(store: Store, hours: Iterator[int]) -> None:
-    """Whatever the clock says: a poll is dated by its beginning."""
+    """A poll is dated by its beginning, even if the clock was set."""
     listed(store, hours, CARRIED)
     later, after = NOW + 100 * HOUR, NOW + 101 * HOUR
     [taken] = store.entries.due(HOST, 9, later, later, ())

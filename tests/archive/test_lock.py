@@ -1,4 +1,4 @@
-"""One writer to an archive, and a lock that nobody can leave behind."""
+"""One writer per archive, and a lock that no process can leave behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Daily manifests: what was observed, chained from day to day, to be checked with coreutils alone."""
+"""Daily manifests: a chained record of all observations that coreutils can check."""
 
 from __future__ import annotations
 

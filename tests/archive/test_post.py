@@ -266,7 +266,7 @@ TIMES = st.datetimes(datetime(1996, 1, 1), datetime(2099, 1, 1)).map(  # noqa: D
 
 
 def as_utf8(value: Any) -> Any:
-    """What is left of a value in UTF-8: halves of surrogate pairs become U+FFFD."""
+    """A value in UTF-8: lone surrogates become U+FFFD."""
     if isinstance(value, str):
         return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in value)
     if isinstance(value, dict):

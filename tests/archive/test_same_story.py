@@ -128,4 +128,6 @@ def test_a_story_that_another_medium_takes_over_is_found(home: Home, mocksite: M
     assert home.run("crawl").status == 0
     found = home.run("show", one, "--json").json["same_story"]
     assert {each["docid"] for each in found} == {one, other}
-    assert [each["docid"] for each in found if each["first"]] == [other], "the replica's stories get older"
+    assert [each["docid"] for each in found if each["first"]] == [other], (
+        "the mock site's stories are in descending order of time"
+    )

@@ -73,7 +73,7 @@ def test_as_of_ignores_everything_later(
 
 
 def assert_as_shown(store: Store, time: datetime) -> None:
-    """What is exported is what ``show`` shows."""
+    """The export contains what ``show`` shows."""
     records = {record.docid: record for record in store.search.each(And(()), time)}
     for docid in DOCIDS:
         shown = store.history.as_of(docid, time)
@@ -95,7 +95,7 @@ def test_a_clock_that_is_set_back_makes_no_difference_between_the_two(
     try:
         story = Story(DOCIDS[0], "题", "文")
         put(store, [story], at(steps[0]))
-        # As if the list that named it had been read at another time than the page.
+        # As if its list was read at another time than its page.
         store._db.execute("DELETE FROM searchable")
         store._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
         store._db.execute("UPDATE entries SET first_seen = ?", [at(seen).isoformat(timespec="milliseconds")])

@@ -1,4 +1,4 @@
-"""Stretches of time: what is in them, and what a poll makes known."""
+"""Spans of time: their content, and the spans that a poll covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the index keeps of polls: entries, feeds, known ground and gaps, each poll whole or not at all."""
+"""Polls in the index: entries, feeds, known articles and gaps; each poll is recorded completely or not at all."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def due(
 
 
 def dump(path: Path) -> list[str]:
-    """All that stands in the index at ``path``."""
+    """All rows of the index at ``path``."""
     import sqlite3
 
     connection = sqlite3.connect(path)
@@ -147,7 +147,7 @@ def test_an_article_that_one_poll_lists_readable_and_unreadable_is_readable(stor
     assert store.entries.counts() == Counts(entries=2, pending=1, parked=1)
 
 
-# Known ground
+# Known articles
 
 
 def test_a_complete_poll_adds_a_known_span_to_its_feed_only(store: Store) -> None:
@@ -213,7 +213,7 @@ def test_other_polls_leave_none(store: Store, before: list[Poll], after: list[Po
 
 
 def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_articles(store: Store) -> None:
-    """What the broken poll saw is newer than what nobody saw: it must not hide the gap."""
+    """Entries of the broken poll are newer than the unread ones: they must not hide the gap."""
     commit(store, poll_of(entry("a", 0)))
     commit(store, poll_of(entry("d", 60), error=ERROR))
     commit(store, poll_of(entry("e", 90), entry("d", 60), entry("c", 30)))

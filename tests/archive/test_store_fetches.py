@@ -1,4 +1,4 @@
-"""What the index keeps of fetching: what is due, what failed, what is archived, which hosts rest."""
+"""Fetches in the index: due, failed and archived articles, and back-offs of hosts."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None
     assert due(store) == ["a"]
 
 
-# Rests
+# Back-offs
 
 
 def test_backoffs_come_back_until_they_end(store: Store) -> None:

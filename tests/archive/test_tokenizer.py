@@ -71,7 +71,7 @@ def test_taking_punctuation_out_first_changes_no_word(text: str) -> None:
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_a_phrase_holds_nothing_but_words(text: str) -> None:
-    """Nothing that somebody typed is a part of an expression of FTS5."""
+    """No typed text becomes syntax of an FTS5 expression."""
     source = phrase(text)
     word = r"[0-9a-z\u0080-\U0010ffff]+"  # ASCII, in which all that steers FTS5 is written, has these at most
     assert source is None or re.fullmatch(rf'"{word}( {word})*"\*?', source)

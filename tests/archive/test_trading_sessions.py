@@ -1,4 +1,4 @@
-"""Parts of an exchange's day: at their edges, on half days, in hours of the past, and where nobody knows."""
+"""Parts of an exchange's day: at their bounds, on half days, with former hours, and outside the calendar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verify names exactly what is not as it was recorded, and mends what the raw pages can give back."""
+"""``verify`` names exactly the files that are not as recorded, and repairs those that the raw pages contain."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def raw_pages(home: Home) -> Path:
 
 
 def record(kind: str, url: str) -> bytes:
-    """One that somebody else's tool has written."""
+    """A manifest written by another tool."""
     headers = (
         f"WARC-Type: {kind}",
         f"WARC-Target-URI: {url}",
@@ -212,7 +212,7 @@ def test_everything_in_the_place_of_an_article_is_preserved(archive: Home, comma
         path.write_bytes(note)
         other.unlink()
         other.mkdir()
-        if command == ("rebuild",):  # which keeps what stands there only where no index says what should
+        if command == ("rebuild",):  # which preserves existing files only if no index records them
             (archive.root / ".finarchive" / "index.db").unlink()
         assert archive.run(*command).status == 0
     found = [each.read_bytes() for each in kept.rglob("*.md") if each.is_file()]

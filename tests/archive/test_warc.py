@@ -1,4 +1,4 @@
-"""Raw pages on the disk: whatever happens, what was written whole stays whole, and any WARC tool reads it."""
+"""Raw pages on disk: completely written records survive everything, and any WARC tool reads them."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_where_what_is_known_is_lost_another_file_is_begun(tmp_path: Path, lost:
     path.unlink() if lost == "the file" else os.truncate(path, size)
     [after] = write(tmp_path, group(b"three"), known=known)
     assert (known.file, after.file) == ("finarchive-20260929-0001.warc.gz", "finarchive-20260929-0002.warc.gz")
-    assert lost == "the file" or path.stat().st_size == size, "what is left stays as evidence"
+    assert lost == "the file" or path.stat().st_size == size, "the remainder stays as evidence"
 
 
 def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: Path) -> None:

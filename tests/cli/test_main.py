@@ -1,4 +1,4 @@
-"""The command line: what commands print, and a clear line and the right status for whatever is wrong."""
+"""The command line: output of commands, and a clear line and the right exit status for each error."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_it_shows_what_the_daemon_archives_meanwhile(home: Home, mocksite: MockS
             mocksite.clock = fresh.intime
             daemon.wait_for(f"archived .*{fresh.docid}")
             assert docids(serving.page("/"))[0] == fresh.docid
-            assert daemon.stop() == 0  # whoever reads does not keep it from ending
+            assert daemon.stop() == 0  # readers do not prevent it from stopping
             assert docids(serving.page("/"))[0] == fresh.docid
 
 

@@ -115,7 +115,7 @@ def test_install_to_a_folder_writes_the_unit_and_nothing_else(home: Home) -> Non
     (path,) = package.iterdir()
     assert path.stat().st_mode & 0o777 == 0o644
     assert path.read_text() == home.run("service", "print").out
-    assert home.run("service", "install", "--to", str(package)).status == 0  # of our own making: written anew
+    assert home.run("service", "install", "--to", str(package)).status == 0  # written by us, so it is replaced
 
 
 def test_an_edited_unit_is_not_overwritten_without_force(home: Home) -> None:
@@ -148,7 +148,7 @@ def test_without_systemd_nothing_is_installed(home: Home) -> None:
 
 # --- Under a real systemd
 
-# https://news.test with its own name server, a configuration that reads it, and ways to wait and to look.
+# https://news.test with its own name server, a configuration that reads it, and functions to wait and to check.
 SITE = """
 finarchive=/opt/finarchive/bin/finarchive
 mkdir -p /srv/site /etc/finarchive
@@ -214,7 +214,7 @@ systemctl enable --now finarchive
 waits filed
 shows ActiveState active
 
-# Its user's commands reach it through its socket; everybody may look.
+# Its user's commands reach it through its socket; every user may read.
 as() {
     setpriv --reuid="$1" --regid="$(id -g "$1")" --clear-groups \\
         env FINARCHIVE_ARCHIVE_ROOT=/var/lib/finarchive "${@:2}"

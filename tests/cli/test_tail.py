@@ -117,7 +117,7 @@ def test_on_a_terminal_it_has_colours_and_nothing_of_an_article_steers_it(home: 
         shown = b""
         while b"bbbb" not in shown or not shown.endswith(b"\n"):
             shown += os.read(ours, 4096)
-        assert b"\x1b[1;31m" in shown  # what was asked for stands out
+        assert b"\x1b[1;31m" in shown  # matches are highlighted
         assert b"sh600519" in shown
         assert b"\x1b[31m\t" not in shown
         assert b"\x07" not in shown

@@ -184,7 +184,7 @@ def test_next_time_is_after_and_fits_and_nothing_between_does(parts: tuple[Writt
     assert found > after
     assert (here.second, here.microsecond) == (0, 0)
     assert is_day(here)
-    # On its day it is the first time that is left, and no day before it had one.
+    # It is the first remaining time of its day, and no earlier day has one.
     times = [(h, m) for h in sorted(hour.numbers) for m in sorted(minute.numbers)]
     left = [time for time in times if time > (start.hour, start.minute)]
     assert (here.hour, here.minute) == (left if here.date() == start.date() else times)[0]

@@ -161,7 +161,7 @@ def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None
     reported: list[HostBackoff] = []
     past = HostBackoff(HOST, START + timedelta(hours=1), 3, from_retry_after=False, reason="it answered 403")
     backoffs = HostBackoffs(FIRST, clock, stored=[past], on_backoff=reported.append)
-    backoffs.check(HOST)  # a new run may ask once
+    backoffs.check(HOST)  # a new run may send one request
     backoffs.record_refusal(HOST, 403, None)
     assert reported == [HostBackoff(HOST, START + FIRST * 8, 4, from_retry_after=False, reason="it answered 403")]
 

@@ -27,7 +27,7 @@ def times(rates: list[float], count: int) -> list[datetime]:
 
 
 def find(published: list[datetime], goal: datetime, *, total: bool) -> tuple[PageBisection, list[int]]:
-    """Search a list as the walk does, and the pages that were looked at."""
+    """Search a list as a backfill does; return the requested pages."""
     search, probes = PageBisection(goal), [0]
     while not is_close(search):
         page = next_probe(search)

@@ -1,4 +1,4 @@
-"""The rules of a post's body, one by one: what is dropped, what becomes absolute, what stays as it was."""
+"""The rules for a post's body, one by one: what is removed, made absolute, or unchanged."""
 
 from __future__ import annotations
 

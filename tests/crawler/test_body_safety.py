@@ -1,4 +1,4 @@
-"""No body brings a script, a handler or a javascript: address along, whatever the page holds."""
+"""No body contains a script, an event handler or a javascript: URL, whatever the page contains."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ HTML = st.lists(st.one_of(_TAG, _TEXT, st.sampled_from(["<!--", "-->", "&nbsp;",
 def test_no_page_gives_a_body_with_a_script_in_it(html: str, clean: bool) -> None:
     body = rendered(html, clean=clean)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f{}]", body)
-    # Text inside elements like <style> is no markup, and may look like it.
+    # Text inside elements like <style> is not markup, although it may resemble it.
     if not any(f"<{name}" in html for name in (*RAW_TEXT.split(", "), "svg", "math")):
         assert_harmless(body)
 
@@ -162,7 +162,7 @@ def test_no_page_gives_a_body_with_a_script_in_it(html: str, clean: bool) -> Non
 @given(html=st.lists(_TEXT | _TAG).map("".join))
 def test_a_body_that_is_rendered_again_stays_as_it_is(html: str) -> None:
     if re.search(r"<(?!/?(?:p|b|td|a|img)\b)", html) or "{" in html:
-        return  # HTML5 itself is not stable there: <pre> loses a line break at each parse, <table> moves text out
+        return  # HTML5 parsing is not stable there: <pre> loses a line break at each parse, <table> moves text out
     once = rendered(html)
     assert render_body(once, PAGE).html == once
 

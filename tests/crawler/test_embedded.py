@@ -1,4 +1,4 @@
-"""Articles in a page's scripts: slides and videos, and scripts that only look like them."""
+"""Articles in a page's scripts: slides and videos, and scripts that merely resemble them."""
 
 from __future__ import annotations
 

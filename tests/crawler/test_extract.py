@@ -38,7 +38,7 @@ def article_of(html: str | bytes, entry: Entry = BARE, url: str = URL) -> Articl
 
 
 def wanted(name: str) -> dict[str, Any]:
-    """The expected record that stands beside a page."""
+    """The expected record beside a page."""
     found: dict[str, Any] = json.loads((PAGES / f"{name}.json").read_text(encoding="utf-8"))
     return found
 

@@ -120,7 +120,7 @@ def test_a_page_of_a_known_layout_is_parsed_as_such_on_any_host() -> None:
     assert "来源：样例新闻网" in article_of(HTML.replace("<main>", '<main id="artibody">')).body
 
 
-# What is no article
+# Pages without an article
 
 
 @pytest.mark.parametrize(

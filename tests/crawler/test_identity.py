@@ -65,7 +65,7 @@ def test_an_article_of_a_list_of_pages_and_of_a_feed_that_carries_it_is_never_em
     mocksite.site.pages["/a.xml"] = rss([story], mocksite.url)
     mocksite.site.pages["/b.xml"] = rss([story], mocksite.url.replace("http:", "https:"), TEXT * 10)
     feeds_config(home, mocksite, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
-    crawl(home)  # both polled before any page is asked for
+    crawl(home)  # both are polled before any page is requested
     assert [text for (text,) in home.rows("SELECT text FROM texts")] != [""]
 
 

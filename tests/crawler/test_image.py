@@ -1,4 +1,4 @@
-"""What is taken for an image, by its bytes alone; everything else is a failure with its reason."""
+"""Detection of images by their bytes; anything else is a failure with a reason."""
 
 from __future__ import annotations
 

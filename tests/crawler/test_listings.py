@@ -118,7 +118,7 @@ def test_a_telegraph_without_a_headline_has_its_first_sentence_for_a_title() -> 
 
 
 def test_a_feed_is_never_taken_for_a_path(tmp_path: Path) -> None:
-    """feedparser opens what looks like a file's name when it is handed text."""
+    """feedparser opens a str that looks like a file name."""
     file = tmp_path / "feed.xml"
     file.write_bytes((LISTS / "rss.xml").read_bytes())
     with pytest.raises(ListingError):

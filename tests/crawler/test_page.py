@@ -1,4 +1,4 @@
-"""What is told from one page of a list."""
+"""Conclusions from one page of a list."""
 
 from __future__ import annotations
 

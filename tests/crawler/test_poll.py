@@ -1,4 +1,4 @@
-"""How far a list is read: whole pages, on until known ground."""
+"""How far a list is read: whole pages, down to known articles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def listing(docids: str) -> Listing:
 
 
 def read(pages: list[str], known: str = "", max_pages: int = 20) -> tuple[PollState, NextPage]:
-    """Read a list as the spider does: page by page, as long as it is told to; an empty page ends every list."""
+    """Read a list as the spider does: page by page, while the next page is CONTINUE; an empty page ends the list."""
     reading, what = PollState("china", AT), NextPage.CONTINUE
     for page in [*pages, ""]:
         if what is not NextPage.CONTINUE:
@@ -52,7 +52,7 @@ def read(pages: list[str], known: str = "", max_pages: int = 20) -> tuple[PollSt
         # The first known item proves nothing, and no single known page does.
         (["abc", "dex", "fgh", "ijk", "lmn"], "abcdefghijklmn", 4, NextPage.CAUGHT_UP),
         (["abc", "xyz", "def", "uvw"], "abcdef", 5, NextPage.END),
-        # Items that slip to the next page while the list is read count as known there, but not alone.
+        # Items that slip to the next page while the list is read count as known there, but not on their own.
         (["axc", "cde", "fgh", "ijk"], "acdefghijk", 3, NextPage.CAUGHT_UP),
         (["abc", "cde", "efg"], "", 4, NextPage.END),
         # A page that repeats what was read ends the list: the API gives its last page again and again.
@@ -75,8 +75,8 @@ def test_a_list_is_read_on_until_known_articles_or_its_end(
     [
         (["abc", "def", "ghi"], "", 2, NextPage.LIMIT),
         (["abc"], "", 1, NextPage.LIMIT),
-        (["abc"], "abc", 1, NextPage.LIMIT),  # one known page is not known ground
-        (["abc", "def"], "abcdef", 2, NextPage.CAUGHT_UP),  # known ground on the last page allowed is no limit
+        (["abc"], "abc", 1, NextPage.LIMIT),  # one known page is not enough
+        (["abc", "def"], "abcdef", 2, NextPage.CAUGHT_UP),  # catching up on the last allowed page is not a limit
         (["abc", "abc"], "", 2, NextPage.END),
         ([], "", 1, NextPage.END),
     ],

@@ -82,7 +82,7 @@ def test_its_text_is_what_a_person_selected(page: Path) -> None:
     assert ours.recall >= 0.99
     assert ours.precision >= theirs.precision
     assert ours.recall >= theirs.recall
-    # Of a page whose layout nobody has declared the text must be there, whatever comes with it.
+    # A page of undeclared layout must yield the text, possibly with additions.
     assert fallback.recall >= 0.99
     assert fallback.precision >= theirs.precision
 

@@ -1,4 +1,4 @@
-"""The roll list: every shape its answers come in, and what is no answer at all."""
+"""The roll list: every form of its responses, and invalid responses."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_public_addresses_may_be_connected_to(address: str) -> None:
         # the same of IPv6
         "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "ff0e::1", "100::1",
         "2001:db8::1",
-        # IPv6 that stands for IPv4: mapped, 6to4, NAT64, Teredo (which has the client's address inverted)
+        # IPv6 that embeds IPv4: mapped, 6to4, NAT64, Teredo (which has the client's address inverted)
         "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:a00:1", "2002:7f00:1::", "2002:a9fe:a9fe::1",
         "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2001:0:4136:e378:8000:63bf:f5ff:fffe",
         # no addresses at all
@@ -80,7 +80,7 @@ def test_other_spellings_of_private_addresses_are_known_as_well(host: str) -> No
 
 
 class _Names:
-    """A resolver that knows one name, as the reactor's would answer, and a receiver that keeps what it is told."""
+    """A fake of the reactor's resolver with one name, and a receiver that records its results."""
 
     def __init__(self, *addresses: Any) -> None:
         self.addresses, self.received = addresses, list[str]()

@@ -18,7 +18,7 @@ ARTICLE = "https://finance.sina.com.cn/stock/2026-09-29/doc-initmeav9622448.shtm
         ("comos:nitmeav9622448", "https://a.cn/", "nitmeav9622448"),
         ("nitmeav9622448", "https://a.cn/", "nitmeav9622448"),
         (" comos:nitmeav9622448 ", "https://a.cn/", "nitmeav9622448"),
-        ("comos:aaaa1", ARTICLE, "aaaa1"),  # what is stated goes before the address
+        ("comos:aaaa1", ARTICLE, "aaaa1"),  # the stated docid takes precedence over the URL
         (None, ARTICLE, "nitmeav9622448"),
         ("", ARTICLE.replace("https", "http"), "nitmeav9622448"),
         (12345, ARTICLE, "nitmeav9622448"),

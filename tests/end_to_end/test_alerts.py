@@ -32,7 +32,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def mocksite() -> Iterator[MockSite]:
-    """Twelve articles of the last hours: what is older is no news."""
+    """Twelve articles of the last hours: older ones are not announced."""
     with MockSite(make_stories(12, newest=int(time.time()) - 600)) as running:
         yield running
 
@@ -50,7 +50,7 @@ def add(mocksite: MockSite, number: int, *, old: bool = False) -> None:
 
 
 def let_send(home: Home) -> None:
-    """As if an hour had passed for the alerts."""
+    """Move the alerts' records an hour into the past."""
     home.execute("UPDATE alerts SET due = NULL, sent = NULL")
 
 

@@ -1,4 +1,4 @@
-"""The reader in a real browser: finding, reading, comparing; in the dark, on a phone, by the keyboard alone."""
+"""The web view in a real browser: search, articles, comparison; dark mode, a phone, the keyboard."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def chrome() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chrome: Browser, served: Serving) -> Iterator[Page]:
-    """A page as a desk has it. Nothing that the tests do makes it complain, or ask elsewhere."""
+    """A page of desktop size. No test may cause errors in it, or requests to other hosts."""
     with watched(chrome, viewport=DESK, base_url=served.address) as (opened, watch):
         yield opened
     assert (watch.dialogs, watch.console, watch.errors) == ([], [], [])

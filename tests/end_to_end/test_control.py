@@ -1,4 +1,4 @@
-"""Work handed to the daemon that holds the archive: the same as alone, whoever goes away meanwhile."""
+"""Work delegated to the daemon that holds the archive: same results as without it, even if a client disconnects."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ended(client: subprocess.Popen[str]) -> Outcome:
     return Outcome(client.returncode, out, err)
 
 
-# The same as alone
+# The same results as without a daemon
 
 
 def three_crawls(home: Home, mocksite: MockSite) -> list[Outcome]:
@@ -86,7 +86,7 @@ def test_a_crawl_through_the_daemon_reports_and_ends_like_a_local_one(
             )  # fmt: skip
     assert "1 feed polled: 16 articles listed, 0 new" in theirs[3].out
     assert "1 feed polled: 16 articles listed, 0 new" in ours[3].out
-    # Alone, the faulty one is tried again by the next crawl; the daemon waits a minute.
+    # Without a daemon, the next crawl tries the faulty article again; the daemon waits a minute.
     assert (len(home.files()), len(alone.files())) == (15, 16)
     home.assert_whole()
 
@@ -168,7 +168,7 @@ def test_a_client_that_is_killed_is_not_missed(home: Home, mocksite: MockSite, d
 
     assert send_to_daemon(home, RETRY) == {"released": 0}
     assert len(home.files()) == 15
-    # Its connections to the replica are kept for the next request.
+    # Its connections to the mock site stay open for the next request.
     assert settled(daemon, before + 8) <= before + 8
 
 

@@ -60,7 +60,7 @@ def test_an_article_that_arrives_below_known_ones_is_found(home: Home) -> None:
     with MockSite([story for story in stories if story is not late]) as mocksite:
         home.configure(mocksite.endpoint)
         assert home.run("crawl", "--json").json["archived"] == 129
-        mocksite.site.add(late)  # sixty known ones stand above it: on the second page
+        mocksite.site.add(late)  # sixty known articles are above it: on the second page
         mocksite.clear_hits()
 
         outcome = home.run("crawl", "--json")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def listed(mocksite: MockSite) -> dict[str, bytes]:
-    """The answer of the replica's list, to be changed and given back to it."""
+    """The response of the mock site's list, to be changed and set as its response."""
     return {"1686": mocksite.site.roll({"lid": "1686", "num": "50"})}
 
 
@@ -188,7 +188,7 @@ def test_a_crawl_ends_when_the_host_of_what_waits_is_out_of_reach(home: Home) ->
         home.configure(mocksite.endpoint)
         home.run("crawl", "--limit", "0")
 
-    outcome = home.run("crawl", "--json", timeout=60)  # it waits for one short rest
+    outcome = home.run("crawl", "--json", timeout=60)  # it waits for one short back-off
 
     assert outcome.status == 3
     assert outcome.json["pending"] == 60

@@ -24,7 +24,7 @@ EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
 
 
 def add_stories(mocksite: MockSite, number: int) -> None:
-    """Publish so many more, newer than what is there."""
+    """Publish a number of further articles, newer than the existing ones."""
     for story in make_stories(number, newest=mocksite.clock + 600, seed=len(mocksite.site.stories)):
         mocksite.site.add(story)
     mocksite.clock += 1200

@@ -33,7 +33,7 @@ DAY = 86_400
 class FailingFeed:
     """A way for a list to fail.
 
-    A host that refuses rests with all its lists, so such a list has a name of its own for the one machine there is.
+    A back-off applies to all lists of a host, so each refusing list has another name for the same machine.
     """
 
     lid: int
@@ -231,7 +231,7 @@ def test_requests_we_refuse_to_send_are_reported_and_affect_nothing_else(home: H
         daemon.wait_for("poll-failed feed=forbidden ", "archived feed=well ")
         reported = states(home)
         daemon.wait_for("polled feed=well .*new=0", times=2)
-        # The rules of a robots.txt hold for a day; a reload with another network setting asks for them anew.
+        # The rules of a robots.txt hold for a day; a reload with another network setting fetches them again.
         del mocksite.site.pages[robots]
         write_feeds(home, feeds, network='user_agent = "another"')
         daemon.signal(signal.SIGHUP)

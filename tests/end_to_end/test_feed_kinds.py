@@ -45,7 +45,7 @@ def item(number: int, text: str, minute: int = 0, **more: Any) -> dict[str, Any]
 
 
 def telegraph(mocksite: MockSite, *items: dict[str, Any]) -> None:
-    """Have the replica's telegraph show these items, on one page."""
+    """Make the mock site's telegraph show these items, on one page."""
     response = {"result": {"status": {"code": 0}, "data": {"feed": {"list": list(items)}}}}
     empty = {"result": {"status": {"code": 0}, "data": {"feed": {"list": []}}}}
     mocksite.site.pages[LIVE] = json.dumps(empty).encode()
@@ -181,7 +181,7 @@ def test_an_unchanged_feed_is_requested_conditionally_and_not_sent(home: Home, m
 
 
 def test_validators_are_not_stored_if_their_poll_is_not(home: Home, mocksite: MockSite) -> None:
-    """The validator is stored with the entries, or they would never be asked for again."""
+    """The validator is stored with the entries, or they would never be requested again."""
     mocksite.site.has_etags = True
     mocksite.site.pages[RSS] = b"<html>a page in the place of the feed</html>"
     configure(home, mocksite, "rss", RSS)
@@ -212,7 +212,7 @@ def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, mocksi
     mocksite.site.pages[RSS] = rss([story], mocksite.url)
     assert crawl(home)["archived"] == 1
     [(docid,)] = home.rows("SELECT docid FROM entries")
-    assert docid != story.docid, "another site's address may look like one of Sina's, and says nothing"
+    assert docid != story.docid, "a URL of another site may resemble one of Sina's without meaning a docid"
     assert facts(home, docid)["text"].count(TEXT) == 4
 
     column(mocksite, [mocksite.site.stories[1]])

@@ -114,7 +114,7 @@ def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> 
         assert [path.read_bytes() for path in stored(home)] == [png("good.png")]
         assert re.search(r"WARNING picture-failed url='\S+gone.png' attempt=1 reason='status 404", done.err)
 
-        # Each had its time: what hardly mends is given up at the third or fourth attempt, the rest is not.
+        # Lasting failures are given up at the third or fourth attempt, temporary ones are not.
         home.execute("UPDATE images SET first_seen = '2026-01-01T00:00:00.000+00:00'")
         for _ in range(3):
             home.run("retry")

@@ -60,7 +60,7 @@ def dying(step: str, nth: int, sabotage: str) -> list[str]:
 
 
 def die_at(home: Home, step: str, nth: int, sabotage: str = "-") -> int:
-    """A run that kills itself at a step; returns its exit status."""
+    """Run a crawl that kills itself at a step; return its exit status."""
     return processes.run(
         dying(step, nth, sabotage),
         cwd=home.folder,
@@ -70,7 +70,7 @@ def die_at(home: Home, step: str, nth: int, sabotage: str = "-") -> int:
 
 
 def killed_at(home: Home, site: MockSite, moment: int, delay: float, sabotage: str = "-") -> bool:
-    """Kill a run a little after it has asked for its nth page; False when it had ended before."""
+    """Kill a run shortly after its nth request for a page; return False if it has ended before."""
     process = processes.popen(
         dying("-", 1, sabotage),
         cwd=home.folder,

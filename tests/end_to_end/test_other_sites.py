@@ -1,4 +1,4 @@
-"""An article on a page of no known layout, crawled from another site than Sina: filed, looked at again, rebuilt."""
+"""An article on a page of no known layout, crawled from a site other than Sina: archived, rechecked, rebuilt."""
 
 from __future__ import annotations
 

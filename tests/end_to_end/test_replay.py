@@ -45,7 +45,7 @@ def at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-# What the replica makes of the polls
+# The mock site's versions of the polls
 
 
 def test_the_polls_are_those_that_were_measured(polls: list[Shown]) -> None:

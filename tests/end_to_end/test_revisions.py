@@ -1,4 +1,4 @@
-"""What a site changes later: every version is kept, and what only looks different is none."""
+"""Later changes by the site: every version is stored, and differences in markup only make none."""
 
 from __future__ import annotations
 
@@ -159,11 +159,11 @@ def test_a_limit_is_of_new_articles_and_nothing_is_rechecked(archived: Home, moc
 def test_a_fingerprint_by_an_older_rule_makes_no_version_and_gives_way_to_todays(
     archived: Home, mocksite: MockSite
 ) -> None:
-    """Else the first look after an update would make a version of every article."""
+    """Otherwise the first recheck after an update would make a version of every article."""
     docid = mocksite.site.stories[0].docid
     [(today,)] = archived.rows(f"SELECT fingerprint FROM revisions WHERE docid = '{docid}'")
     archived.execute("UPDATE revisions SET fingerprint = '0:ab', story = 'x'")
-    mocksite.site.edit(docid, mocksite.clock)  # its mtime alone
+    mocksite.site.edit(docid, mocksite.clock)  # only its mtime
 
     assert crawled(archived).json["revised"] == 0
     assert outcomes(archived, docid) == [("first", 1), ("same", 1)]

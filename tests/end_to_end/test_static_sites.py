@@ -1,4 +1,4 @@
-"""Hexo and Hugo build a page of each article: from the archive as it stands, and from its exports."""
+"""Hexo and Hugo build a page of each article: from the archive itself, and from its exports."""
 
 from __future__ import annotations
 

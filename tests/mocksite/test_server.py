@@ -1,4 +1,4 @@
-"""The replica behaves like the site it stands for, and fails in the ways it is told to."""
+"""The mock site behaves like the real one, and applies the configured faults."""
 
 from __future__ import annotations
 

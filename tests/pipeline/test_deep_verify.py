@@ -16,7 +16,7 @@ from mocksite.story import make_stories
 from pipeline.deep_verify import verify_deep
 from tests.conftest import NEWEST, Home
 
-pytestmark = pytest.mark.slow  # each test reads the raw pages anew, in processes of their own
+pytestmark = pytest.mark.slow  # each test reads the raw pages again, in processes of its own
 
 INDEX = ".finarchive/index.db"
 MISSING = "the row is missing: the raw pages have it"
@@ -55,7 +55,7 @@ def archive(lived: Home, home: Home) -> Home:
 
 
 def named(home: Home) -> list[str]:
-    """What is wrong with the index, by table and key."""
+    """The problems of the index, by table and key."""
     done = home.run("verify", "--deep", "--json")
     assert {(problem["kind"], problem["path"]) for problem in done.json["problems"]} <= {("index", INDEX)}
     assert done.status == (4 if done.json["problems"] else 0), done.err

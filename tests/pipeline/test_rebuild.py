@@ -1,4 +1,4 @@
-"""Files and index from the raw pages alone: the same bytes, the same rows, whatever happened on the way."""
+"""Rebuilding files and index from the raw pages: the same bytes and the same rows after any history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLES = (
     "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "searchable",
     "addresses", "feeds", "sources", "spans", "gaps", "rhythms", "rests", "journal",
 )  # fmt: skip
-RECORD = TABLES[:10]  # what was observed; the rest is how far lists were read
+RECORD = TABLES[:10]  # observations; the others are the progress of reading lists
 NUMBERED = ("changes", "observations", "gaps", "searchable")
 
 
@@ -48,7 +48,7 @@ def index(home: Home, tables: tuple[str, ...] = TABLES) -> dict[str, list[tuple[
 
 
 def vocabulary(home: Home) -> set[tuple[Any, ...]]:
-    """Every word that can be searched for, with the version that it stands in, the column and the place there."""
+    """Every searchable word, with its version, its column and its position."""
     connection = sqlite3.connect(home.root / ".finarchive" / "index.db")
     try:
         connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, instance)")
@@ -79,7 +79,7 @@ def run(home: Home, *arguments: str) -> str:
 
 @pytest.fixture
 def mocksite() -> Iterator[MockSite]:
-    """One that has its pictures itself."""
+    """A mock site that serves its own pictures."""
     with MockSite(local_pictures(make_stories(12, newest=NEWEST))) as running:
         yield running
 
@@ -126,7 +126,7 @@ def test_what_is_lost_comes_back_byte_for_byte_and_row_for_row(lived: Home) -> N
     assert run(lived, "search", "--json", "新标题 OR 服务 OR 正文") == found
     document = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
     assert (document["articles"], document["made"], document["changed"], document["rows"]) == (len(files), [], [], {})
-    assert lived.run("crawl", "--json").json["archived"] == 0, "and it goes on as if nothing had been"
+    assert lived.run("crawl", "--json").json["archived"] == 0, "and later crawls continue as usual"
 
 
 @pytest.mark.slow
@@ -233,7 +233,7 @@ def test_what_a_crash_left_to_the_journal_is_done_again_with_what_it_does_not_kn
 @pytest.mark.slow
 @pytest.mark.parametrize("damaged", [False, True])
 def test_without_a_readable_index_no_existing_file_is_lost(mixed: Home, damaged: bool) -> None:
-    """The journal knows the later versions alone, and would number them from 1."""
+    """The journal has only the later versions, and would number them from 1."""
     before = set(tree(mixed).values())
     for path in (mixed.root / ".finarchive").glob("index.db*"):
         path.unlink()
@@ -275,7 +275,7 @@ def test_an_index_with_a_damaged_page_is_recreated(lived: Home, table: str) -> N
     run(lived, "rebuild")
     assert tree(lived) == files
     assert index(lived, RECORD) == rows
-    assert (lived.root / ".finarchive" / "quarantine" / "index.db").exists(), "somebody may find something in it"
+    assert (lived.root / ".finarchive" / "quarantine" / "index.db").exists(), "it is preserved for inspection"
 
 
 @pytest.mark.slow
@@ -296,7 +296,7 @@ def test_an_index_that_another_program_holds_is_not_taken_for_a_damaged_one(live
 @pytest.mark.slow
 @pytest.mark.parametrize("harm", ["a bit", "the end", "the file"])
 def test_what_the_raw_pages_have_lost_stays_as_it_is(lived: Home, harm: str) -> None:
-    """The first version of an article, or all after it: what is left would make other versions of it."""
+    """Remove the first version of an article, or all later ones: a rebuild would number the others differently."""
     [(offset,)] = lived.rows(
         "SELECT \"offset\" FROM observations WHERE outcome = 'first' AND docid IN "
         "(SELECT docid FROM revisions WHERE number = 2) LIMIT 1"

@@ -77,7 +77,7 @@ def test_a_clock_that_was_ahead_silences_nothing() -> None:
 def test_only_what_was_published_within_a_day_is_news() -> None:
     since = DateFilter(since=NOW - MAX_AGE)
     assert recent_only(parse("茅台"), NOW) == And((parse("茅台"), since))
-    # What stands beside each other stays so: only then the index of words is gone through from where one was.
+    # Adjacent articles stay adjacent: only then is the full-text index read sequentially.
     assert recent_only(And((FeedFilter("a"), Not(FeedFilter("b")))), NOW) == And(
         (FeedFilter("a"), Not(FeedFilter("b")), since)
     )

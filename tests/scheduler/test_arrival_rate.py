@@ -1,4 +1,4 @@
-"""What is learned of a feed's week, and what it lets expect."""
+"""The arrival rate learned from a feed's week, and the expected number of articles."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_clock_that_was_set_back_teaches_nothing_but_the_new_time(back: timede
     assert set_back == replace(arrival_rate, until=arrival_rate.until - back)
 
 
-# -- the first look -----------------------------------------------------------------------------------------------
+# -- the first poll -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_articles_of_the_future_are_not_part_of_a_first_estimate() -> None:
     assert learn_first_poll([*times, at(30, 0)], at(2, 12)) == learn_first_poll(times, at(2, 12))
 
 
-# -- what is to be expected ---------------------------------------------------------------------------------------
+# -- expected articles --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("base", [SECOND, BASE, HOUR, DAY])

@@ -40,7 +40,7 @@ def daemon(home: Home, mocksite: MockSite) -> Iterator[Running]:
         yield running
 
 
-# What is no request
+# Invalid requests
 
 
 GARBAGE = [

@@ -90,7 +90,7 @@ class Site:
         assert self._read_line() == "stopped"
 
     def most_memory(self) -> int:
-        """The most resident bytes that the process ever had."""
+        """Peak resident memory of the process, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1024
 
@@ -131,7 +131,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(running: Site) -> Site:
-    """A process that many tests ask, one after the other: so it has to bear them all."""
+    """A process that serves many tests, one after the other, so it must survive all of them."""
     running.reset()
     return running
 
@@ -266,7 +266,7 @@ def test_one_that_says_nothing_is_cut_off(start: Callable[..., Site]) -> None:
 
 
 def test_one_that_drips_is_cut_off(start: Callable[..., Site]) -> None:
-    """An idle time-out would begin anew with every byte."""
+    """An idle timeout would restart with every byte."""
     site = start(patience=SHORT)
     with site.connect() as sock:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")

@@ -157,7 +157,7 @@ def test_a_feed_of_which_nothing_is_known_is_polled_at_its_base_interval_and_a_d
         ([FailureKind.REFUSED, FailureKind.TEMPORARY], 16),
         ([FailureKind.GONE] * 2, 60),
         ([FailureKind.GONE] * 100_000, 60),
-        ([FailureKind.BLOCKED] * 9, 1),  # the host's rest keeps it
+        ([FailureKind.BLOCKED] * 9, 1),  # the host's back-off delays it
     ],
 )
 def test_failed_polls_put_the_next_one_off_each_by_its_weight(failures: list[FailureKind], expected: float) -> None:

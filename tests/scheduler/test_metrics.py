@@ -29,7 +29,7 @@ NOW = datetime(2026, 9, 29, 1, 0, tzinfo=UTC)
 def report(
     feed: str, state: str = "ok", last_poll: datetime | None = None, newest: datetime | None = None
 ) -> FeedReport:
-    """A report that says this; the rest of it is nobody's business here."""
+    """A report with these values; the others do not matter here."""
     said = {"id": feed, "state": state, "last_poll": last_poll, "newest": newest}
     return FeedReport(**{field.name: said.get(field.name) for field in fields(FeedReport)})
 
@@ -57,7 +57,7 @@ def feeds_of(samples: Samples, name: str) -> set[str]:
     return {dict(labels)["feed"] for found, labels in samples if found == f"finarchive_{name}"}
 
 
-# What is counted
+# Counters
 
 
 def test_polls_are_counted_by_feed_and_outcome() -> None:
@@ -122,7 +122,7 @@ def test_the_aim_is_a_bound_of_its_own_and_close_to_others() -> None:
     assert list(LATENCY_BUCKETS_SECONDS) == sorted(set(LATENCY_BUCKETS_SECONDS))
 
 
-# What is shown
+# Exposition
 
 
 def test_a_snapshot_is_shown_as_it_is() -> None:

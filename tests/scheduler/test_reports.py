@@ -1,4 +1,4 @@
-"""``status`` and ``coverage`` as they are run: what stands in the index is what they say."""
+"""The commands ``status`` and ``coverage``: they report what is in the index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.conftest import Home
 
 FILING = Filing(("金融", "新浪财经"), "新浪财经")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# The present: what these commands ask for. Yesterday's hours do not depend on it.
+# The current time, which these commands use. Yesterday's hours do not depend on it.
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = datetime.combine(NOW.astimezone(CHINA).date(), datetime.min.time(), CHINA)
 YESTERDAY = TODAY - DAY
@@ -28,7 +28,7 @@ YESTERDAY = TODAY - DAY
 
 @pytest.fixture
 def store(home: Home) -> Iterator[Store]:
-    """The index of an archive whose feeds are feed1 to feed3; nobody has polled them."""
+    """The index of an archive with the feeds feed1 to feed3, which have not been polled."""
     home.configure(*(f"https://host{number}.invalid/list" for number in (1, 2, 3)))
     index_path(home.root).parent.mkdir(parents=True)
     opened = Store.open(index_path(home.root))
@@ -52,7 +52,7 @@ NOON = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)  # of tests.archive.test_store
 def backfill(
     store: Store, feed: str, start: datetime, end: datetime, oldest_available: datetime | None = None
 ) -> None:
-    """Read what a list had from start to end."""
+    """Record a poll or backfill of a list from start to end."""
     store.listings.commit_backfill_page(
         BackfillPage(feed, NOW, (), covered=Span(start, end), oldest_available=oldest_available), FILING, {}, {}
     )

@@ -17,7 +17,7 @@ from scheduler.daemon.systemd import MAX_STATUS_CHARS, SEND_TIMEOUT_SECONDS, Not
 
 
 class Manager:
-    """A stand-in for systemd: a bound socket and what came through it."""
+    """A fake systemd: a bound socket and the messages it received."""
 
     def __init__(self, address: str) -> None:
         self.environ = {"NOTIFY_SOCKET": address}

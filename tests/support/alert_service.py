@@ -11,7 +11,7 @@ from typing import Any, Self
 
 
 class Service:
-    """Answers with ``status``; what it took stands in ``taken``, in its order."""
+    """Answers with ``status``; received messages are in ``taken``, in order of arrival."""
 
     def __init__(self) -> None:
         self.status = 200

@@ -28,7 +28,7 @@ _FLAGS = (
 
 
 def chromium() -> str:
-    """The browser's path; without it the test is left out, or fails where it must be there."""
+    """The browser's path; without it the test is skipped, or fails on CI."""
     found = shutil.which("chromium")
     if found is None:
         reason = "Chromium is not installed: .ci/tools installs it"
@@ -38,7 +38,7 @@ def chromium() -> str:
 
 @contextmanager
 def browser(canary: Canary | None = None) -> Iterator[Browser]:
-    """A browser for which every name but loopback's leads to the canary, or, without one, nowhere."""
+    """A browser for which every name but loopback's resolves to the canary, or, without one, to nothing."""
     path = chromium()
     elsewhere = f"127.0.0.1:{canary.port}" if canary else "~NOTFOUND"
     with sync_playwright() as playwright:
@@ -94,7 +94,7 @@ class Watch:
     requests: list[str] = field(default_factory=list)
 
     def elsewhere(self, origin: str) -> list[str]:
-        """Requests to anywhere but an origin; what stands in an address itself (data:) is none."""
+        """Requests to hosts other than the origin; a data: URL is not a request."""
         return [url for url in self.requests if not url.startswith((f"{origin}/", "data:"))]
 
 
@@ -122,7 +122,7 @@ def watched(running: Browser, **options: Any) -> Iterator[tuple[Page, Watch]]:
 
 
 def shot(page: Page, name: str, folder: Path) -> None:
-    """Keep a picture of what is seen: where $ARTEFACTS says, else in a folder of the test's own."""
+    """Save a screenshot in $ARTEFACTS, or in the test's folder."""
     kept = Path(os.environ.get(ARTEFACTS) or folder)
     kept.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=kept / f"{name}.png")

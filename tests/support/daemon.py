@@ -1,4 +1,4 @@
-"""A real ``finarchive run`` in a process of its own, told of and waited for as systemd does."""
+"""A real ``finarchive run`` in a separate process, notified by and waited for as under systemd."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def rows_before_files() -> None:
 
     def commit_then_write(batch: CommitBatch) -> Any:
         decisions = commit_rows(batch)
-        time.sleep(0.05)  # a slow disk: rows alone must be met by some of the kills
+        time.sleep(0.05)  # a slow disk: some kills must happen between the rows and the file
         write_files(batch, deferred.pop())
         return decisions
 

@@ -1,4 +1,4 @@
-"""A real ``finarchive serve`` in a process of its own, on a port that is free, and pages asked for over HTTP."""
+"""A real ``finarchive serve`` in a separate process, on a free port, with requests over HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 60.0  # seconds; a busy machine takes ten to start
 class Serving:
     """The archive of ``home`` in a browser: served when the block begins, no more when it ends.
 
-    ``address`` is where, without a slash at its end; ``get`` asks for a page.
+    ``address`` is where, without a slash at its end; ``get`` requests a page.
     """
 
     def __init__(self, home: Home, *options: str, **env: str) -> None:
@@ -73,7 +73,7 @@ class Serving:
         self._lines.put("ended")
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """Ask for a page; redirects are not followed."""
+        """Request a page; redirects are not followed."""
         return self.client.get(path, headers=headers)
 
     def page(self, path: str) -> str:

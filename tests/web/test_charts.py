@@ -1,4 +1,4 @@
-"""The reader's charts: marks as high as what they stand for, and words that are words."""
+"""Charts of the web view: bars as high as their values, and escaped text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_bars_are_as_high_as_their_values(values: list[int]) -> None:
     assert len(found) == len(values)
     highest = max(found)
     for height, value in zip(found, values, strict=True):
-        # What is there is seen; else to a tenth of a unit.
+        # Any value above zero is visible; others are exact to a tenth of a unit.
         assert height == pytest.approx(max(value / max(values) * highest, 1.5), abs=0.11)
 
 

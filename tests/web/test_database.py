@@ -1,4 +1,4 @@
-"""The index as the reader's pages and Datasette read it."""
+"""Access to the index by the web view and by Datasette."""
 
 from __future__ import annotations
 

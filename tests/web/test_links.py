@@ -1,4 +1,4 @@
-"""Addresses of the reader's pages, and the queries in them."""
+"""URLs of the web view, and the queries in them."""
 
 from __future__ import annotations
 

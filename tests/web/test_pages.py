@@ -24,7 +24,7 @@ AS_OF = "&as_of=2020-01-01T00:00"
 
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
-    """The replica's articles with their pictures, one of them in two versions, archived and served."""
+    """The mock site's articles with their pictures, archived and served; one has two versions."""
     with MockSite(local_pictures(make_stories(40, newest=NEWEST))) as mocksite:
         served_home.configure(mocksite.endpoint, more=ON)
         assert served_home.run("crawl", "--json").json["archived"] == 40
@@ -44,8 +44,8 @@ def test_the_first_page_has_the_newest_articles_and_a_timeline(served: Serving, 
     assert docids(page) == [docid for (docid,) in newest]
     assert '<html lang="zh-CN">' in page
     chart = page.partition('<svg class="chart timeline"')[2].partition("</svg>")[0]
-    told = [int(number) for number in re.findall(r"<title>\d+月\d+日 \d+–\d+ 时：(\d+) 篇", chart)]
-    assert sum(told) == 40  # each article once, in its hour
+    counts = [int(number) for number in re.findall(r"<title>\d+月\d+日 \d+–\d+ 时：(\d+) 篇", chart)]
+    assert sum(counts) == 40  # each article once, in its hour
     assert "feed1，9月29日 0–1 时：" in chart
 
 
@@ -197,8 +197,8 @@ def test_a_stock_has_its_news_and_their_days(served: Serving, served_home: Home)
     assert f"{count} 篇文章提及" in page
     assert len(docids(page)) == min(count, 30)
     chart = page.partition('<svg class="chart days"')[2].partition("</svg>")[0]
-    told = [int(number) for number in re.findall(r"<title>\d+月\d+日：(\d+) 篇", chart)]
-    assert sum(told) == count
+    counts = [int(number) for number in re.findall(r"<title>\d+月\d+日：(\d+) 篇", chart)]
+    assert sum(counts) == count
     assert served.get("/symbol/sh999999").status_code == 404
 
 
@@ -309,7 +309,7 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "status", "told"),
+    ("address", "status", "message"),
     [
         ("/article/nobody", 404, "没有文章 nobody"),
         (f"/article/{EDITED}?version=9", 404, "没有第 9 版；已知 2 版"),
@@ -334,11 +334,11 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/index?sql=select+hex(zeroblob(900000000))", 400, "too big"),
     ],
 )
-def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int, told: str) -> None:
+def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int, message: str) -> None:
     response = served.get(address)
 
     assert response.status_code == status
-    assert told in unescape(response.text)
+    assert message in unescape(response.text)
     assert "Traceback" not in response.text
 
 

@@ -1,4 +1,4 @@
-"""The reader in the browser, and those who mean harm: what articles carry, what other pages ask for."""
+"""Security of the web view: hostile articles, and requests from other pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HOSTILE, PLAIN = "nreplica0000000", "nreplica0000001"
 
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
-    """Articles of which the first is hostile wherever it can be, archived and served."""
+    """Archived and served articles; the first is hostile in every possible place."""
     first, *others = make_stories(6, newest=NEWEST)
     hostile = replace(
         first, title=SCRIPT, media=SCRIPT, keywords=(SCRIPT, "javascript:alert(1)"), body=BODY, page_layout="finance"
@@ -161,7 +161,7 @@ def test_a_raw_page_is_shown_in_the_encoding_that_it_has(served: Serving) -> Non
 def test_no_other_file_of_the_machine_is_served(served: Serving, served_home: Home, address: str) -> None:
     response = served.client.get(httpx.URL(served.address).copy_with(raw_path=address.encode()))
 
-    # Where a percent sign is found, Datasette looks once more under the address with a tilde, as it writes it.
+    # For a percent sign, Datasette tries again with a tilde, its own escape character.
     assert response.status_code in {302, 400, 403, 404}, response.text
     assert response.next_request is None or served.client.send(response.next_request).status_code == 404
     assert str(served_home.root) not in response.text
