@@ -63,7 +63,8 @@ class Soak:
         self.record.disk = mounted.returncode == 0
         self._jump.write_text("0")
         self._mocksite = MockSite(self.stories, self.now).__enter__()
-        self._site, self._address = self._mocksite.site, self._mocksite.url
+        self._site = self._mocksite.site
+        self._address = self._mocksite.url
         self.configure()
         return self
 

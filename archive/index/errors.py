@@ -33,5 +33,5 @@ def _archive_error(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | N
         case sqlite3.SQLITE_IOERR:
             return DiskFullError(f"the disk refused a write or read of the index {path} ({error}): check its space")
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return DamagedIndexError(f"the index {path} is damaged ({error}): finarchive rebuild makes it anew")
+            return DamagedIndexError(f"the index {path} is damaged ({error}): finarchive rebuild recreates it")
     return None

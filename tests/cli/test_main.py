@@ -140,7 +140,7 @@ def test_an_index_that_is_no_database_is_refused_and_not_changed(home: Home, cra
     index.write_bytes(b"rubbish" * 1000)
 
     for command in ("crawl", "status"):
-        assert_refused(home.run(command), 4, "index.db is damaged", "finarchive rebuild makes it anew")
+        assert_refused(home.run(command), 4, "index.db is damaged", "finarchive rebuild recreates it")
     assert index.read_bytes() == b"rubbish" * 1000
 
 

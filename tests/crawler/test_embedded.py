@@ -13,7 +13,7 @@ from archive.model.article import Article, Page
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract.article import extract
-from crawler.urls import is_sinas
+from crawler.urls import is_sina_url
 
 SLIDES = "http://slide.tech.sina.com.cn/slide_5_453_87654.html"
 VIDEO = "https://video.sina.com.cn/p/finance/2026-09-25/detail-ikzxtest0000007.d.html"
@@ -22,7 +22,7 @@ IMAGE = {"download_img": "//n.sinaimg.cn/a.jpg", "intro": "图说"}
 
 
 def read(html: str, url: str = SLIDES) -> Article:
-    entry = Entry("e1", url, "", None, None, None, None, None, foreign=not is_sinas(url))
+    entry = Entry("e1", url, "", None, None, None, None, None, foreign=not is_sina_url(url))
     return extract(Page(url, html.encode("utf-8", "surrogatepass"), "text/html", FETCHED), entry)
 
 

@@ -83,7 +83,8 @@ class _Names:
     """A fake of the reactor's resolver with one name, and a receiver that records its results."""
 
     def __init__(self, *addresses: Any) -> None:
-        self.addresses, self.received = addresses, list[str]()
+        self.addresses = addresses
+        self.received: list[str] = []
         self.nameResolver = self  # what the guard takes from a reactor
 
     def resolveHostName(self, receiver: Any, *_: Any) -> None:  # noqa: N802 - Twisted's name

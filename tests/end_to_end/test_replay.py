@@ -107,7 +107,8 @@ class Replay:
 
     def __init__(self, home: Home, mocksite: MockSite, pages: int) -> None:
         home.configure(mocksite.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\nrecheck = []\n")
-        self._home, self._mocksite = home, mocksite
+        self._home = home
+        self._mocksite = mocksite
         self._jump = home.folder / "jump"
         command = [sys.executable, "-m", "bench.fast_clock", "1", "0", "0", str(self._jump), "run"]
         self._daemon = Running(home, command=command, PYTHONPATH=str(REPOSITORY))

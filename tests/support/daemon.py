@@ -29,7 +29,8 @@ class Running:
         self.log: list[str] = []
         self.notified: list[str] = []
         self._news: Queue[str] = Queue()
-        self._home, self._env = home, env
+        self._home = home
+        self._env = env
         self._command = list(command) or home.command("run", *options)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 

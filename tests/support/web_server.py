@@ -20,17 +20,15 @@ PATIENCE = 60.0  # seconds; a busy machine takes ten to start
 
 
 class Serving:
-    """The archive of ``home`` in a browser: served when the block begins, no more when it ends.
+    """Serves the archive of ``home`` while its ``with`` block runs.
 
-    ``address`` is where, without a slash at its end; ``get`` requests a page.
+    ``address`` is the base URL, without a slash at the end; ``get`` requests a page.
     """
 
     def __init__(self, home: Home, *options: str, **env: str) -> None:
-        self._command, self._cwd, self._env = (
-            home.command("serve", "--port", "0", *options),
-            home.folder,
-            home.env | env,
-        )
+        self._command = home.command("serve", "--port", "0", *options)
+        self._cwd = home.folder
+        self._env = home.env | env
         self.log: list[str] = []
         self._lines: Queue[str] = Queue()
 
