@@ -184,7 +184,7 @@ def test_scrapy_stores_the_rules_of_each_host_where_we_expect_them() -> None:
     assert found is rules, use.describe("_parsers does not map a host to its rules")
 
 
-def test_scrapy_forgets_why_it_could_not_have_robots_txt() -> None:
+def test_scrapy_forgets_why_robots_txt_could_not_be_fetched() -> None:
     use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_robots_error")
     waiting: Deferred[Any] = Deferred()
     middleware = robots(waiting)

@@ -35,7 +35,7 @@ def files(home: Home) -> dict[str, str]:
     }
 
 
-def test_it_holds_one_of_everything(old: Home) -> None:
+def test_it_contains_one_document_of_each_kind(old: Home) -> None:
     names = files(old)
     for folder in ("warc", "history", "images", "manifests"):
         assert any(name.startswith(f".finarchive/{folder}/") for name in names), folder

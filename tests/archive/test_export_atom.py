@@ -117,7 +117,7 @@ def test_a_long_text_is_shortened_in_its_summary() -> None:
     assert entry.summary == "长" * 200 + "…"
 
 
-def test_a_feed_of_nothing_is_one() -> None:
+def test_an_empty_feed_is_valid() -> None:
     feed = parsed(feed_of())
     assert (feed.entries, feed.feed.updated) == ([], "2026-09-30T01:30:00.000Z")
 

@@ -38,7 +38,7 @@ def test_a_table_has_typed_columns() -> None:
     assert set(types.values()) == {"string"}
 
 
-def test_a_table_says_everything_as_it_is() -> None:
+def test_a_table_contains_every_value_unchanged() -> None:
     bare = replace(RECORD, text=None, media=None, gone=None, first_seen=None, keywords=(), symbols=())
     rows = written(RECORD, bare).read().to_pylist()
     for row, record in zip(rows, (RECORD, bare), strict=True):
@@ -57,7 +57,7 @@ def test_the_part_of_the_day_is_reported_for_both_times_and_exchanges() -> None:
     ]
 
 
-def test_no_more_than_a_row_group_is_in_hand() -> None:
+def test_at_most_one_row_group_is_in_memory() -> None:
     read = 0
 
     def records() -> Iterator[Record]:
@@ -76,7 +76,7 @@ def test_long_texts_make_short_row_groups() -> None:
     assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [3, 3, 1]
 
 
-def test_a_table_of_nothing_has_its_columns() -> None:
+def test_an_empty_table_has_its_columns() -> None:
     table = written().read()
     assert (table.num_rows, table.column_names) == (0, COLUMNS + SESSIONS)
 

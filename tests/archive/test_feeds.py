@@ -94,7 +94,7 @@ def test_spans_are_returned_for_one_feed_or_all(store: Store) -> None:
     assert store.feeds.spans("unknown") == {}
 
 
-def test_a_clock_that_jumps_back_takes_nothing_back(store: Store) -> None:
+def test_a_clock_that_jumps_back_removes_nothing(store: Store) -> None:
     commit(store, poll_at(5, 0, -10, -20))
     commit(store, poll_at(300, 0, -10, -20))
     commit(store, poll_at(10, 0, -10, -20))
@@ -228,7 +228,7 @@ def test_a_feed_can_begin_with_a_backfill(store: Store) -> None:
     assert (history.last_poll, history.oldest_available) == (at(5), at(-700))
 
 
-def test_a_backfill_says_nothing_about_how_polls_do(store: Store) -> None:
+def test_a_backfill_does_not_affect_the_state_of_polls(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR), trouble=0.5)
     before = store.feeds.histories()["china"]
     backfill(store, entry("old", -600), covered=span(-600, -500))
@@ -282,7 +282,7 @@ def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
 # Rhythms, next due
 
 
-def test_rhythms_come_back_as_they_were_learned(store: Store) -> None:
+def test_arrival_rates_are_read_back_unchanged(store: Store) -> None:
     assert store.feeds.arrival_rates() == {}
     store.feeds.commit_arrival_rate("china", ArrivalRate((0.0,) * 48, (0.0,) * 48, None))
     store.feeds.commit_arrival_rate("china", RHYTHM)

@@ -61,7 +61,7 @@ def test_the_last_come_first_and_then_what_is_new_once_each(root: Path, store: S
     follower.close()
 
 
-def test_of_none_of_the_last_nothing_is_shown(root: Path, store: Store) -> None:
+def test_last_0_shows_no_earlier_articles(root: Path, store: Store) -> None:
     put(store, named("a"))
     follower = Follower(index_path(root), EVERYTHING)
     assert follower.begin(0) == []
@@ -118,7 +118,7 @@ def test_later_versions_are_shown_on_request_and_an_article_that_was_revised_at_
     assert [(each.revision, each.title) for each in every.changes()] == [(1, "题a"), (2, "更正")]
 
 
-def test_an_index_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new(root: Path) -> None:
+def test_a_missing_index_is_waited_for_and_all_its_articles_are_new(root: Path) -> None:
     follower = Follower(index_path(root), EVERYTHING)
     assert follower.begin(10) == []
     assert follower.is_waiting

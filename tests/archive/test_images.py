@@ -78,7 +78,7 @@ def test_what_is_not_due_yet_is_left_until_it_is_released(store: Store) -> None:
     assert due(store) == [B, A], "it starts over"
 
 
-def test_a_clock_that_was_ahead_keeps_no_picture_waiting(store: Store) -> None:
+def test_a_clock_that_was_ahead_delays_no_picture(store: Store) -> None:
     store.images.commit([], [missed(A, timedelta(days=900))], NOW)
     store.queues.clamp_future_times(NOW, timedelta(days=1))
     assert store.images.next_due(NOW) == NOW + timedelta(days=1)
@@ -128,7 +128,7 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
     assert sum('INTO "images"' in line for line in lived) == 3
 
 
-def test_rules_of_before_there_were_pictures_want_none() -> None:
+def test_rules_older_than_image_archiving_fetch_no_images() -> None:
     old = {"profile": "sample", "clean": False, "recheck": [], "least_retry": "PT0S"}
     assert load_rules(old) == ArchiveRules(
         "sample", clean=False, recheck=(), min_retry_delay=timedelta(0), images=False

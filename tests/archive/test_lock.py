@@ -105,14 +105,14 @@ def test_the_lock_dies_with_its_holder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["", "{", "[]", "null", '{"pid": 1}', '"text"'])
-def test_a_holder_whose_word_cannot_be_read_is_another_process(path: Path, word: str) -> None:
+def test_a_lock_file_that_cannot_be_read_names_another_process(path: Path, word: str) -> None:
     with holder(path):
         path.write_text(word, encoding="utf-8")
         with pytest.raises(LockedError, match="is in use by another process: wait for it"):
             Lock(path, "crawl", NOW)
 
 
-def test_a_holder_whose_word_is_no_text_is_another_process_as_well(path: Path) -> None:
+def test_a_lock_file_that_is_not_text_names_another_process(path: Path) -> None:
     with holder(path):
         path.write_bytes(b"\xff\xfe\x00")
         # In a process of its own, as the file that is left open would be warned of here at some later time.

@@ -94,7 +94,7 @@ def test_a_sealed_archive_has_no_problem(root: Path) -> None:
     assert sorted(path.name for path in manifests_path(root).iterdir()) == ["2026-09-28.tsv", "2026-09-29.tsv"]
 
 
-def test_as_of_a_day_that_is_not_over_nothing_is_sealed(root: Path) -> None:
+def test_an_unfinished_day_is_not_sealed(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
         for hours, sealed in ((11, [None]), (12, ["2026-09-28"]), (35, ["2026-09-28", None])):
             known = archive.store.history.as_of("aaaa", DAY + timedelta(hours=hours))
@@ -132,7 +132,7 @@ def test_one_bit_of_a_manifest_is_named_and_nothing_else(root: Path, day: str, w
     assert named(root) == [("tampered", f".finarchive/manifests/{day}.tsv")]
 
 
-def test_a_manifest_that_is_missing_or_too_many_is_named(root: Path) -> None:
+def test_a_missing_or_extra_manifest_is_named(root: Path) -> None:
     (manifests_path(root) / "2026-09-28.tsv").rename(manifests_path(root) / "2026-09-27.tsv")
     assert named(root) == [
         ("missing", ".finarchive/manifests/2026-09-28.tsv"), ("extra", ".finarchive/manifests/2026-09-27.tsv"),
@@ -225,7 +225,7 @@ def run_command(root: Path, number: int) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("harm", ["a line less", "no file", "another file"])
-def test_a_rebuild_does_not_take_a_manifest_for_what_it_was(root: Path, harm: str) -> None:
+def test_a_rebuild_does_not_trust_an_existing_manifest(root: Path, harm: str) -> None:
     path = manifests_path(root) / "2026-09-29.tsv"
     data = path.read_bytes()
     if harm == "no file":

@@ -65,7 +65,7 @@ def assert_as_it_was(store: Store) -> None:
     assert (store.feeds.spans(), store.feeds.arrival_rates()) == ({}, {})
 
 
-def test_an_index_of_the_first_version_opens_and_goes_on(old: Path) -> None:
+def test_an_index_of_the_first_version_opens_and_continues(old: Path) -> None:
     store = Store.open(old)
     try:
         assert_as_it_was(store)

@@ -112,7 +112,7 @@ def test_no_title_or_category_leads_out_of_the_folder(title: str, categories: li
 
 @settings(max_examples=examples(200), deadline=None)
 @given(text=TITLES)
-def test_a_name_made_of_a_name_is_the_same(text: str) -> None:
+def test_naming_a_name_does_not_change_it(text: str) -> None:
     assert file_name(file_name(text)) == file_name(text)
 
 

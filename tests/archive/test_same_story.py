@@ -80,7 +80,7 @@ def test_the_newest_version_counts_and_of_a_time_the_newest_of_then(store: Store
     assert docids(store, "b", hours(3.5)) == []
 
 
-def test_texts_too_short_to_tell_are_no_story(store: Store) -> None:
+def test_texts_that_are_too_short_are_no_story(store: Store) -> None:
     for docid in ("a", "b"):
         list_(store, docid, BEGAN)
         archive(store, docid, hours(1), "")
@@ -116,7 +116,7 @@ def test_show_reports_it(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_story_that_another_medium_takes_over_is_found(home: Home, mocksite: MockSite) -> None:
+def test_a_republished_story_is_found(home: Home, mocksite: MockSite) -> None:
     """By the whole way from a page to `show`."""
     home.configure(mocksite.endpoint)
     one, other = mocksite.site.stories[0].docid, mocksite.site.stories[1].docid

@@ -437,7 +437,7 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
     store.close()
 
 
-def test_a_query_as_deep_as_may_be_is_answered(store: Store) -> None:
+def test_a_query_of_maximum_depth_is_answered(store: Store) -> None:
     put(store, [Story("aaaa", "题", "b")])
     query = "b OR feed:china"
     for _ in range(MAX_DEPTH):

@@ -109,7 +109,7 @@ def test_a_clock_that_is_set_back_makes_no_difference_between_the_two(
         store.close()
 
 
-def test_an_index_of_before_there_was_search_is_searched_like_another(tmp_path: Path) -> None:
+def test_an_index_older_than_search_can_be_searched(tmp_path: Path) -> None:
     """The tables that search needs are made of those that were there."""
     old, new = Store.open(tmp_path / "old.db"), Store.open(tmp_path / "new.db")
     story = Story("aaaa", "茅台提价", "正文", "甲社")

@@ -141,7 +141,7 @@ def test_a_gap_reaches_from_what_was_known_to_what_was_seen(
     assert gap_left(poll_of(*published, caught_up=False), known) is None
 
 
-def test_a_first_poll_knows_whole_from_the_middle_of_what_it_read_last() -> None:
+def test_a_first_poll_covers_from_the_middle_of_its_last_page() -> None:
     newer = [-number for number in range(200)]
     pinned = -1e6
     assert span_read(poll_of(*newer, pinned), None, None) == span(-176, 0)
@@ -151,7 +151,7 @@ def test_a_first_poll_knows_whole_from_the_middle_of_what_it_read_last() -> None
     assert span_read(poll_of(500, 600), None, None) == span(0, 0), "a clock that is behind"
 
 
-def test_a_later_poll_knows_whole_from_where_the_one_before_ended() -> None:
+def test_a_later_poll_covers_from_the_end_of_the_one_before() -> None:
     assert span_read(poll_of(-1, when=300), at(0), None) == span(0, 300)
     assert span_read(poll_of(-1, when=300), at(0), Gap("china", at(50), at(100))) == span(100, 300)
     assert span_read(poll_of(-1, when=300, caught_up=False), at(0), None) is None

@@ -121,7 +121,7 @@ def test_a_page_of_the_newest_begins_where_the_one_before_ended(store: Store, st
         assert len(pages) > 3
 
 
-def test_as_of_a_time_nothing_of_later_counts(store: Store) -> None:
+def test_as_of_a_time_later_observations_do_not_count(store: Store) -> None:
     story = Story("a", "旧题", "茅台", media="甲报", symbols=("sh600519",), published=NOW - HOUR)
     put(store, [story], at=NOW)
     later = replace(story, title="新题", media="乙报", symbols=("MSFT",))

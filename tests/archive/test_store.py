@@ -83,7 +83,7 @@ def store(path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def test_an_index_just_made_knows_nothing(store: Store) -> None:
+def test_a_new_index_is_empty(store: Store) -> None:
     assert store.entries.counts() == Counts()
     assert (store.feeds.counts(), store.feeds.histories(), store.feeds.gaps(), store.backoffs.all()) == (
         {},
@@ -206,7 +206,7 @@ def test_a_poll_at_its_limit_that_met_nothing_known_leaves_a_gap(store: Store) -
         ([poll_of(entry("a", None))], [poll_of(entry("d", 60))]),  # a past without times
     ],
 )
-def test_other_polls_leave_none(store: Store, before: list[Poll], after: list[Poll]) -> None:
+def test_other_polls_leave_no_gap(store: Store, before: list[Poll], after: list[Poll]) -> None:
     for poll in before + after:
         commit(store, poll)
     assert store.feeds.gaps() == []
@@ -245,7 +245,7 @@ def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
     assert store.feeds.histories() == {"china": mended}
 
 
-def test_a_feed_that_never_succeeded_says_so(store: Store) -> None:
+def test_a_feed_that_never_succeeded_is_reported_as_such(store: Store) -> None:
     commit(store, poll_of(error=ERROR))
     assert store.feeds.histories()["china"] == FeedHistory(
         "china", FILING, NOW, None, None, "status 502", FailureKind.TEMPORARY, failing_since=NOW, trouble=1.0

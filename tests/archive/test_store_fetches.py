@@ -53,7 +53,7 @@ def test_hosts_are_distinguished(store: Store) -> None:
     assert sorted(due(store, host="y.cn")) == ["b", "c"]
 
 
-def test_a_failed_attempt_counts_and_says_why(store: Store) -> None:
+def test_a_failed_attempt_counts_and_has_a_reason(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")))
     commit_failure(store, FAILURE, NOW, NOW + HOUR)
     commit_failure(store, Failure("b", FailureKind.TEMPORARY, "status 503"), NOW, NOW + HOUR)

@@ -70,7 +70,7 @@ def test_taking_punctuation_out_first_changes_no_word(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_a_phrase_holds_nothing_but_words(text: str) -> None:
+def test_a_phrase_contains_only_words(text: str) -> None:
     """No typed text becomes syntax of an FTS5 expression."""
     source = phrase(text)
     word = r"[0-9a-z\u0080-\U0010ffff]+"  # ASCII, in which all that steers FTS5 is written, has these at most

@@ -112,7 +112,7 @@ def test_a_body_is_never_read_from_the_position_of_another(tmp_path: Path) -> No
     assert read_at(tmp_path, replace(two, offset=one.offset + 1)) is None
 
 
-def test_a_fetch_whose_body_is_lost_is_reported_and_passed_over(tmp_path: Path) -> None:
+def test_a_fetch_whose_body_is_lost_is_reported_and_skipped(tmp_path: Path) -> None:
     one, _ = write(tmp_path, group(b"one"), group(b"two"))
     original = original_at(tmp_path, one, digest(b"one"))
     [path] = warc_files(tmp_path)
@@ -154,7 +154,7 @@ def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: P
     assert [each.at for _, each in read(tmp_path)][-1] == evening
 
 
-def test_a_file_torn_at_any_byte_is_carried_on(tmp_path: Path) -> None:
+def test_a_file_torn_at_any_byte_is_continued(tmp_path: Path) -> None:
     whole_folder = tmp_path / "whole"
     kept = [group(b"one"), NOTE]
     places = write(whole_folder, *kept, group(b"two"))
@@ -243,7 +243,7 @@ def test_parts_hold_each_group_once_whatever_their_size(folder: Path, size: int)
     assert found == [place for place, _ in read(folder)]
 
 
-def test_a_response_without_its_metadata_is_passed_over(tmp_path: Path) -> None:
+def test_a_response_without_its_metadata_is_skipped(tmp_path: Path) -> None:
     places = write(tmp_path, group(b"one"), group(b"two"))
     [path] = warc_files(tmp_path)
     ends = [end for begin, end, _ in members(path) if begin >= places[1].offset]

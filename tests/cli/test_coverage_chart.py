@@ -39,7 +39,7 @@ def days(
         (cover(span(0, 60), now=at(0)), " "),
     ],
 )
-def test_a_character_says_how_much_is_known(found: CoverageState, character: str) -> None:
+def test_a_character_shows_the_covered_share(found: CoverageState, character: str) -> None:
     assert mark(found) == character
 
 
@@ -47,7 +47,7 @@ def test_a_character_says_how_much_is_known(found: CoverageState, character: str
     ("known", "text"),
     [(1440, "100 %"), (1439.9999, "99.9 %"), (1439, "99.9 %"), (720, "50.0 %"), (0.0001, "0.1 %"), (0, "0 %")],
 )
-def test_a_share_is_never_rounded_to_all_or_nothing(known: float, text: str) -> None:
+def test_a_share_is_never_rounded_to_0_or_1(known: float, text: str) -> None:
     assert percent([cover(span(0, known))]) == text
 
 

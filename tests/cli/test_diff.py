@@ -97,7 +97,7 @@ def test_the_two_newest_are_compared_unless_two_are_named(archived: Home) -> Non
     assert [piece["part"] for piece in diff_document(archived, "aaaa", "2", "2")["text"]] == ["same"]
 
 
-def test_going_and_coming_back_between_the_two_is_reported(archived: Home) -> None:
+def test_an_absence_between_the_two_is_reported(archived: Home) -> None:
     expected = {"gone": "2026-09-29T03:00:00.000+00:00", "back": "2026-09-29T04:00:00.000+00:00"}
     assert diff_document(archived, "aaaa", "1", "3")["absences"] == [expected | {"evidence": "it answers 404"}]
     assert diff_document(archived, "aaaa", "2", "3")["absences"] == []
@@ -106,7 +106,7 @@ def test_going_and_coming_back_between_the_two_is_reported(archived: Home) -> No
     assert "gone" not in archived.run("diff", "aaaa").out
 
 
-def test_elsewhere_than_on_a_terminal_marks_tell_what_changed(archived: Home) -> None:
+def test_without_a_terminal_marks_show_the_changes(archived: Home) -> None:
     out = archived.run("diff", "aaaa", "1", "2").out
     assert "title  社零增长[-4.8%-]{+4.9%+}\n" in out
     assert "media  [-新华社-]{+财联社+}\n" in out

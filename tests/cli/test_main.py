@@ -96,7 +96,7 @@ def test_doctor_finds_a_healthy_archive_healthy(home: Home, crawl: Crawl) -> Non
     assert outcome.status == 0
 
 
-def test_doctor_says_what_is_wrong(home: Home) -> None:
+def test_doctor_reports_problems(home: Home) -> None:
     home.configure("http://nowhere.invalid/api/roll/get")
 
     outcome = home.run("doctor")

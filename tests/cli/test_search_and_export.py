@@ -172,7 +172,7 @@ def test_what_is_no_file_is_written_to_as_it_is(filled: Home) -> None:
     assert Path("/dev/stdout").exists()
 
 
-def test_a_reader_may_have_read_enough(filled: Home) -> None:
+def test_a_reader_may_close_the_pipe_early(filled: Home) -> None:
     command = " ".join([*filled.command("export", "jsonl"), "| head -c 1"])
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], cwd=filled.folder, env=filled.env, capture_output=True, check=False

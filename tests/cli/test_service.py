@@ -273,7 +273,7 @@ filed
 
 
 @pytest.mark.slow
-def test_a_crawl_over_https_works_within_the_units_walls(tmp_path: Path) -> None:
+def test_a_crawl_over_https_works_in_the_units_sandbox(tmp_path: Path) -> None:
     boot(tmp_path, SITE + CRAWL, timeout=120)
 
 

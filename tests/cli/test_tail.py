@@ -86,7 +86,7 @@ def test_ctrl_c_ends_it_with_the_status_of_the_contract(home: Home, store: Store
         assert "Traceback" not in errors
 
 
-def test_a_reader_that_goes_away_ends_it_quietly_although_nothing_comes(home: Home, store: Store) -> None:
+def test_a_closed_pipe_ends_it_quietly_even_without_new_articles(home: Home, store: Store) -> None:
     put(store, [FIRST])
     with following(home) as process:
         line(process)

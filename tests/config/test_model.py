@@ -139,7 +139,7 @@ def test_feed_ids_of_the_plain_sort_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-a", "_a", "China", "a b", "a\n", "国内", "a/b", 1])
-def test_other_feed_ids_do_not(name: object) -> None:
+def test_other_feed_ids_are_refused(name: object) -> None:
     with pytest.raises(ValidationError):
         feed(id=name)
 
@@ -234,7 +234,7 @@ def test_cron_is_kept_in_one_spelling() -> None:
 
 
 @pytest.mark.parametrize("cron", ["", "* * * *", "* * * * * *", 5, True])
-def test_other_crons_do_not_pass(cron: object) -> None:
+def test_other_cron_expressions_are_refused(cron: object) -> None:
     with pytest.raises(ValidationError):
         feed(cron=cron)
 

@@ -219,7 +219,7 @@ def test_an_interrupted_backfill_continues_where_it_stopped() -> None:
     assert (first.docids | second.docids) & wanted == whole.docids & wanted == wanted
 
 
-def test_a_backfill_stops_at_its_page_limit_and_can_go_on() -> None:
+def test_a_backfill_stops_at_its_page_limit_and_can_continue() -> None:
     fake_list = FakeList.of(4000)
     run = run_backfill(fake_list, make_backfill(0, 2000, max_pages=10))
     assert (len(run.steps), run.last.next_step) == (10, NextStep.LIMIT)
@@ -284,7 +284,7 @@ def test_known_articles_seen_while_searching_count_when_the_backfill_reaches_the
 # The list's end
 
 
-def test_a_list_that_ends_before_the_start_says_so() -> None:
+def test_a_list_that_ends_before_the_start_is_reported() -> None:
     fake_list = FakeList.of(1234)
     run = run_backfill(fake_list, make_backfill(1000, 5000))
     assert run.last.next_step is NextStep.DONE
@@ -632,7 +632,7 @@ def test_many_arrivals_at_once_cost_a_page_or_two() -> None:
         (90, 70, None, 45),
     ],
 )
-def test_a_backfill_through_a_list_of_one_page_says_how_far_it_reaches(
+def test_a_backfill_of_a_one_page_list_reports_how_far_it_reaches(
     start: float, end: float, covered: tuple[float, float] | None, oldest_available: float | None
 ) -> None:
     fake_list = FakeList.of(61)

@@ -139,7 +139,7 @@ def test_a_retry_after_is_kept_to(retry_after: str, seconds: int) -> None:
 @pytest.mark.parametrize(
     "retry_after", [None, "", " ", "soon", "-5", "1.5", "²", "9" * 30, "9" * 5000, "Wed, 99 Foo"]
 )
-def test_a_retry_after_that_says_nothing_is_as_none(retry_after: str | None) -> None:
+def test_an_unreadable_retry_after_counts_as_none(retry_after: str | None) -> None:
     assert span_after(retry_after) == FIRST
 
 
@@ -166,7 +166,7 @@ def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None
     assert reported == [HostBackoff(HOST, START + FIRST * 8, 4, from_retry_after=False, reason="it answered 403")]
 
 
-def test_a_past_backoff_is_forgotten_when_the_host_answers(clock: Clock) -> None:
+def test_a_past_backoff_is_removed_when_the_host_answers(clock: Clock) -> None:
     answered: list[str] = []
     past = HostBackoff(HOST, START - timedelta(days=1), 7, from_retry_after=True, reason="it answered 403")
     backoffs = HostBackoffs(FIRST, clock, stored=[past], on_recovery=answered.append)

@@ -85,7 +85,7 @@ def test_pictures_of_other_articles_are_not_taken() -> None:
     assert "另一篇文章" not in article.body
 
 
-def test_the_listings_word_goes_before_what_was_found() -> None:
+def test_the_listings_values_take_precedence_over_extracted_ones() -> None:
     time = datetime(2001, 2, 3, tzinfo=UTC)
     article = article_of(HTML, replace(BARE, title="列表题", published=time, media="列表社"))
     assert (article.title, article.published, article.media) == ("列表题", time, "列表社")

@@ -60,7 +60,7 @@ def test_what_is_no_list_says_so(kind: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", READERS)
-def test_a_page_cut_off_anywhere_is_read_as_far_as_it_goes_or_refused(kind: str) -> None:
+def test_a_page_truncated_anywhere_is_parsed_or_refused(kind: str) -> None:
     body = next(page for page in PAGES if page.stem == kind).read_bytes()
     for end in range(0, len(body), 41):
         try:
@@ -105,7 +105,7 @@ def test_no_address_of_the_staff_is_kept() -> None:
     assert "staff" not in str(listing)
 
 
-def test_a_column_that_says_that_it_is_gone_is_gone() -> None:
+def test_a_column_with_an_error_page_is_gone() -> None:
     with pytest.raises(GoneError):
         read("column", '<html><meta charset="gbk"><body>页面没有找到</body></html>'.encode("gbk"))
 
@@ -117,7 +117,7 @@ def test_a_telegraph_without_a_headline_has_its_first_sentence_for_a_title() -> 
     assert entry.title == ("很长" * 60)[:79] + "…"
 
 
-def test_a_feed_is_never_taken_for_a_path(tmp_path: Path) -> None:
+def test_a_feed_is_never_opened_as_a_path(tmp_path: Path) -> None:
     """feedparser opens a str that looks like a file name."""
     file = tmp_path / "feed.xml"
     file.write_bytes((LISTS / "rss.xml").read_bytes())

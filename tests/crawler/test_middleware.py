@@ -19,7 +19,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_is_whole_when_it_comes_to_its_end(name: str) -> None:
+def test_a_stream_is_complete_if_it_reaches_its_end(name: str) -> None:
     stream = STREAMS[name]
     assert is_complete(stream)
     assert not any(is_complete(stream[:length]) for length in range(1, len(stream), 7))

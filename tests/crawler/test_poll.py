@@ -113,7 +113,7 @@ def test_an_item_that_a_page_lists_twice_counts_at_its_first_place() -> None:
     assert [found.docid for found in add_page(PollState("china", AT), page, set(), 20)[0].entries] == ["a", "b"]
 
 
-def test_a_reading_becomes_a_poll_as_far_as_it_came() -> None:
+def test_a_poll_state_becomes_a_poll_of_the_pages_read() -> None:
     reading, _ = read(["abc", "d!"])
     error = Failure("china", FailureKind.TEMPORARY, "time-out")
     poll = reading.poll(caught_up=False, error=error)

@@ -55,7 +55,7 @@ def bare(data: bytes) -> bytes:
         ("X-GZIP", gzip.compress(PAGE)),
     ],
 )
-def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: bytes) -> None:
+def test_a_page_is_parsed_in_any_content_coding(coding: str, body: bytes) -> None:
     article = parse_fetch(fetch(body, content_encoding=coding), MOST)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.editor) == ("题", "正文。", "周晓岚")
@@ -83,7 +83,7 @@ def test_what_is_no_article_is_distinguished(answered: Fetch, kind: FailureKind,
     assert words in reason
 
 
-def test_a_page_without_its_length_must_come_to_its_end() -> None:
+def test_a_page_without_a_length_must_have_its_end() -> None:
     answered = fetch(PAGE[:-20])
     assert answered.response is not None
     cut = replace(answered, response=replace(answered.response, stated_length=False))

@@ -83,7 +83,7 @@ def test_lids_come_in_any_form(lids: Any, expected: tuple[int, ...]) -> None:
         ("kzxother00000", "kzxother00000"), ("comos:kzxother00000", "kzxother00000"),
     ],
 )  # fmt: skip
-def test_a_docid_that_is_none_is_that_of_the_address(docid: Any, expected: str) -> None:
+def test_an_invalid_docid_is_replaced_by_that_of_the_url(docid: Any, expected: str) -> None:
     assert entry_with(docid=docid).docid == expected
 
 
@@ -134,7 +134,7 @@ def test_a_title_is_kept_whole_in_what_utf_8_can_hold(title: Any, expected: str)
 @pytest.mark.parametrize(
     ("media", "expected"), [("", None), (None, None), (MISSING, None), (" 样例\n社 ", "样例 社")]
 )
-def test_a_medium_that_is_not_named_is_none(media: Any, expected: str | None) -> None:
+def test_a_missing_medium_is_none(media: Any, expected: str | None) -> None:
     assert entry_with(media_name=media).media == expected
 
 

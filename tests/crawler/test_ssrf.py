@@ -43,7 +43,7 @@ def test_public_addresses_may_be_connected_to(address: str) -> None:
         "", "localhost", "sina.com.cn", "127.1", "2130706433", "1.1.1.1.", "256.1.1.1", "1.1.1.1/8", ":::",
     ],
 )  # fmt: skip
-def test_all_others_may_not(address: str) -> None:
+def test_other_addresses_may_not_be_connected_to(address: str) -> None:
     assert not is_public(address)
 
 

@@ -105,7 +105,7 @@ def test_of_a_short_title_the_label_is_the_shorter_part() -> None:
     assert {story(title, TEXT) for title in labelled} == {story(short, TEXT)}
 
 
-def test_a_title_that_is_all_label_is_kept() -> None:
+def test_a_title_that_is_only_a_label_is_preserved() -> None:
     assert story("快讯|收盘", TEXT) != story("快讯|开盘", TEXT)
 
 

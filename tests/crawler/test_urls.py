@@ -46,7 +46,7 @@ def test_an_address_without_a_docid_is_its_hash_whatever_scheme_and_fragment() -
 
 @settings(max_examples=examples(200), deadline=None)
 @given(stated=st.none() | st.text() | st.integers(), url=st.text(max_size=60))
-def test_a_docid_never_holds_what_could_be_a_path(stated: object, url: str) -> None:
+def test_a_docid_never_contains_a_path(stated: object, url: str) -> None:
     found = docid(stated, url)
     assert found
     assert found.isalnum()

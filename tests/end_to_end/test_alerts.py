@@ -304,7 +304,7 @@ def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_los
 
 
 @pytest.mark.slow
-def test_a_service_that_hangs_holds_up_nothing_and_its_process_ends_with_ours(
+def test_a_hanging_service_blocks_nothing_and_its_process_ends_with_ours(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND + alert(service))

@@ -128,7 +128,7 @@ def test_a_span_is_archived_and_a_second_run_does_nothing(
     ("number", "part", "requests"),
     [(signal.SIGINT, LISTS, 3), (signal.SIGKILL, LISTS, 3), (signal.SIGKILL, "doc-i", 60)],
 )
-def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
+def test_an_interruption_loses_nothing_and_no_page_is_read_again(
     home: Home, mocksite: MockSite, number: signal.Signals, part: str, requests: int
 ) -> None:
     home.configure(mocksite.endpoint)
@@ -152,7 +152,7 @@ def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
 
 
 @pytest.mark.parametrize("heeds", [True, False])
-def test_a_list_that_ends_later_is_archived_to_its_end_and_that_is_said(
+def test_a_list_that_ends_later_is_archived_to_its_end_and_reported(
     home: Home, mocksite: MockSite, heeds: bool
 ) -> None:
     if not heeds:
@@ -213,7 +213,7 @@ def test_a_mistake_sends_no_request(home: Home, mocksite: MockSite, arguments: l
     assert mocksite.hits == []
 
 
-def test_a_terminal_shows_how_far_it_has_come(home: Home, mocksite: MockSite) -> None:
+def test_a_terminal_shows_the_progress(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("stall", match=LISTS, skip=3, times=1, seconds=1)
     ours, theirs = pty.openpty()

@@ -88,7 +88,7 @@ def test_a_search_from_the_first_page_finds_and_marks(page: Page, served_home: H
     shot(page, "search", tmp_path)
 
 
-def test_a_facet_narrows_what_was_found_and_says_to_how_many(page: Page) -> None:
+def test_a_facet_narrows_the_results_and_shows_their_number(page: Page) -> None:
     page.goto("/search?q=feed:feed1")
     before = page.locator(".sum").inner_text()
     media = page.locator(".facets section", has=page.get_by_role("heading", name="媒体")).get_by_role("link").first
@@ -115,7 +115,7 @@ def test_pages_of_a_search_lead_on_and_back_and_repeat_nothing(page: Page) -> No
     assert len(first) == len(second) == 20
 
 
-def test_an_article_is_set_for_reading(page: Page, tmp_path: Path) -> None:
+def test_an_article_has_readable_typography(page: Page, tmp_path: Path) -> None:
     page.goto("/")
     title = hits(page)[0]
     page.locator(".hits a").first.click()

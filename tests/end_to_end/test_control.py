@@ -127,7 +127,7 @@ def test_a_feed_that_only_the_new_configuration_has_is_refused(
 # Who goes away
 
 
-def test_clients_that_come_and_go_leave_nothing_behind(home: Home, mocksite: MockSite, daemon: Running) -> None:
+def test_disconnected_clients_leave_nothing_behind(home: Home, mocksite: MockSite, daemon: Running) -> None:
     send_to_daemon(home, RETRY)
     before = files_open(daemon)
     for _ in range(50):
@@ -155,7 +155,7 @@ def test_twenty_crawls_at_once_poll_a_list_once(home: Home, mocksite: MockSite, 
     assert len(home.files()) == 13
 
 
-def test_a_client_that_is_killed_is_not_missed(home: Home, mocksite: MockSite, daemon: Running) -> None:
+def test_a_killed_client_does_not_affect_the_daemon(home: Home, mocksite: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
     add_stories(mocksite, 3)
     mocksite.fault("stall", match="doc-i", seconds=1)
@@ -173,7 +173,7 @@ def test_a_client_that_is_killed_is_not_missed(home: Home, mocksite: MockSite, d
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_daemon_that_goes_is_reported(
+def test_a_daemon_that_stops_is_reported(
     home: Home, mocksite: MockSite, daemon: Running, number: signal.Signals
 ) -> None:
     add_stories(mocksite, 3)

@@ -97,7 +97,7 @@ def test_an_answer_over_the_size_limit_is_cut_off(
 
 
 @pytest.mark.parametrize("name", ["charset", "gbk"])
-def test_a_wrong_charset_is_seen_through(home: Home, mocksite: MockSite, crawl: Crawl, name: str) -> None:
+def test_a_wrong_charset_is_detected(home: Home, mocksite: MockSite, crawl: Crawl, name: str) -> None:
     crawl()
     right = {path.name: path.read_bytes() for path in home.files()}
     (home.root / ".finarchive" / "index.db").unlink()
@@ -228,7 +228,7 @@ def test_a_host_that_refuses_is_backed_off_and_requested_again(home: Home, mocks
     assert max(later) > 0.95
 
 
-def test_a_stated_backoff_is_kept_across_runs(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
+def test_a_retry_after_holds_across_runs(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
     mocksite.fault("status", match=r"doc-i", status=403, retry_after="600")
 
     began = time.monotonic()

@@ -54,7 +54,7 @@ def test_a_redirect_to_a_backed_off_host_fails_and_is_not_requested_repeatedly(h
         assert sum("x.shtml" in hit.path for hit in second.hits) <= 2
 
 
-def test_a_compressed_page_that_is_cut_off_is_not_taken_for_whole(home: Home, mocksite: MockSite) -> None:
+def test_a_truncated_compressed_page_is_not_accepted(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("cut-gzip", match="doc-inreplica0000003")
 
@@ -183,7 +183,7 @@ def test_backoffs_double_from_run_to_run_though_robots_txt_answers(home: Home, m
 
 
 @pytest.mark.slow
-def test_a_crawl_ends_when_the_host_of_what_waits_is_out_of_reach(home: Home) -> None:
+def test_a_crawl_ends_when_the_host_of_pending_articles_is_unreachable(home: Home) -> None:
     with MockSite(make_stories(60, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         home.run("crawl", "--limit", "0")

@@ -152,7 +152,7 @@ def test_a_second_daemon_says_who_holds_the_archive(home: Home, mocksite: MockSi
 
 
 @pytest.mark.slow
-def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, mocksite: MockSite) -> None:
+def test_a_killed_daemon_does_not_prevent_the_next_start(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     with Running(home) as daemon:
         daemon.process.kill()
@@ -215,7 +215,9 @@ def test_sighup_takes_up_network_settings(home: Home, mocksite: MockSite) -> Non
     assert {hit.headers["user-agent"] for hit in mocksite.hits} == {"another"}
 
 
-def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: Home, mocksite: MockSite) -> None:
+def test_a_configuration_with_mistakes_is_refused_and_the_old_one_stays_in_force(
+    home: Home, mocksite: MockSite
+) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND)
     good = home.config.read_text()
 
@@ -326,7 +328,7 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
 
 
 @pytest.mark.slow
-def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, mocksite: MockSite) -> None:
+def test_a_cron_expression_replaces_the_arrival_rate(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text() + 'cron = "*/5 * * * *"\n')
     command = [sys.executable, "-m", "bench.fast_clock", "150", str(time.time()), str(NEWEST), "run"]

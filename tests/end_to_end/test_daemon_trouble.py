@@ -61,7 +61,7 @@ def test_a_list_that_is_changed_during_a_poll_begins_a_known_span(home: Home, mo
     assert listed == 12
 
 
-def test_a_poll_whose_list_could_not_be_taken_note_of_is_not_read_against_the_old_record(
+def test_a_poll_that_could_not_register_its_list_is_not_compared_with_the_old_record(
     home: Home, mocksite: MockSite
 ) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)

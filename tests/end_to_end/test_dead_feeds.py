@@ -191,7 +191,7 @@ def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones
     assert after["old"]["state"] == "ok"
 
 
-def test_a_host_that_is_not_there_is_backed_off_and_comes_back(home: Home, mocksite: MockSite) -> None:
+def test_an_unreachable_host_is_backed_off_and_recovers(home: Home, mocksite: MockSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     away = f'kind = "roll"\nlid = {WELL}\nendpoint = "http://127.0.1:{port}/api/roll/get"'

@@ -83,7 +83,7 @@ def test_an_article_that_was_never_there_is_given_up_as_before(home: Home, mocks
     assert home.rows(f"SELECT status, attempts FROM entries WHERE docid = '{docid}'") == [("pending", 1)]
 
 
-def test_a_fetch_that_fails_loses_nothing_and_is_made_again(home: Home, mocksite: MockSite) -> None:
+def test_a_failed_fetch_loses_nothing_and_is_repeated(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     home.run("crawl")
     mocksite.clock += 60

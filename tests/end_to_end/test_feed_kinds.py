@@ -192,7 +192,7 @@ def test_validators_are_not_stored_if_their_poll_is_not(home: Home, mocksite: Mo
     assert home.rows("SELECT etag FROM feeds")[0][0]
 
 
-def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, mocksite: MockSite) -> None:
+def test_a_feed_with_full_texts_needs_no_pages(home: Home, mocksite: MockSite) -> None:
     stories = mocksite.site.stories[:3]
     mocksite.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10)
     configure(home, mocksite, "rss", RSS)
@@ -245,7 +245,7 @@ def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, 
 
 
 @pytest.mark.parametrize(("kind", "path"), [("live", LIVE), ("column", COLUMN), ("usstock", USSTOCK), ("rss", RSS)])
-def test_a_list_that_is_gone_says_so(home: Home, mocksite: MockSite, kind: str, path: str) -> None:
+def test_a_list_that_is_gone_is_reported(home: Home, mocksite: MockSite, kind: str, path: str) -> None:
     configure(home, mocksite, kind, path)
     outcome = home.run("crawl", "--json")
     assert outcome.status == 3

@@ -55,7 +55,7 @@ def test_a_shared_picture_is_requested_once_and_equal_bytes_are_stored_once(home
     assert requested_images(site) == []
 
 
-def test_off_nothing_is_fetched_stored_or_reported(home: Home, site: MockSite) -> None:
+def test_with_images_off_nothing_is_fetched_stored_or_reported(home: Home, site: MockSite) -> None:
     configure(home, site, more="")
     done = home.run("crawl", "--json")
     assert (done.status, done.json["requests"], "pictures" in done.json) == (0, 6, False)
@@ -271,7 +271,7 @@ def dying(home: Home, step: str) -> int:
 @pytest.mark.parametrize(
     "step", ["before the pictures' files", "before the pictures' rows", "after the pictures' note"]
 )
-def test_a_crawl_killed_on_the_way_of_a_picture_is_carried_on(home: Home, site: MockSite, step: str) -> None:
+def test_a_crawl_killed_while_storing_a_picture_is_continued(home: Home, site: MockSite, step: str) -> None:
     configure(home, site)
     assert dying(home, step) == -signal.SIGKILL
     kept = "SELECT count(*) FROM images WHERE status = 'kept'"

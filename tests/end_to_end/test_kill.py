@@ -134,7 +134,7 @@ def test_the_random_kills_would_notice_rows_committed_before_their_files(
 
 
 @pytest.mark.parametrize(("step", "nth"), STEPS)
-def test_a_crawl_killed_at_a_step_is_carried_on_by_the_next(home: Home, site: MockSite, step: str, nth: int) -> None:
+def test_a_crawl_killed_at_a_step_is_continued_by_the_next(home: Home, site: MockSite, step: str, nth: int) -> None:
     home.configure(site.endpoint)
     assert die_at(home, step, nth) == -signal.SIGKILL
     assert_complete(home)

@@ -174,7 +174,7 @@ def test_redirects_keep_to_the_delay_of_the_host_they_lead_to(home: Home) -> Non
     assert_paced(there, 0.2)
 
 
-def test_another_delay_is_kept_from_the_reload_on(home: Home) -> None:
+def test_another_delay_applies_from_the_reload_on(home: Home) -> None:
     with MockSite(stories(40)) as mocksite:
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
         set_network(home, delay=0.1, concurrency=2)
@@ -244,7 +244,7 @@ def test_no_request_is_sent_before_the_time_that_a_host_requested(home: Home) ->
     assert home.rows("SELECT sum(attempts) FROM entries") == [(2,)]  # of the two that were refused
 
 
-def test_a_backoff_that_was_stated_holds_over_a_kill(home: Home) -> None:
+def test_a_retry_after_outlives_a_kill(home: Home) -> None:
     with MockSite(stories(12)) as mocksite:
         mocksite.fault("status", match="doc-i", status=429, retry_after=12, skip=3, times=1)
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
@@ -275,7 +275,7 @@ def free_port() -> int:
     [lambda port: f"http://localhost:{port}", lambda port: "http://nowhere.invalid"],
     ids=["refuses", "no name"],
 )
-def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[[int], str]) -> None:
+def test_an_unreachable_host_costs_few_attempts(home: Home, elsewhere: Callable[[int], str]) -> None:
     with MockSite(stories(40)) as mocksite:
         mocksite.site.base_url = elsewhere(free_port())
         home.configure(mocksite.endpoint, more=EVERY_SECOND)

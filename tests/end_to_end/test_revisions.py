@@ -120,7 +120,7 @@ def test_what_changes_at_every_load_is_no_version(archived: Home, mocksite: Mock
     assert outcomes(archived, docid) == [("first", 1), ("revised", 2), ("same", 2), ("same", 2)]
 
 
-def test_an_article_that_comes_to_its_age_is_rechecked(home: Home, mocksite: MockSite) -> None:
+def test_an_article_that_reaches_a_recheck_age_is_rechecked(home: Home, mocksite: MockSite) -> None:
     """Without a word of the list: a silent edit."""
     home.configure(mocksite.endpoint, more='[schedule]\nrecheck = ["1s"]')
     crawled(home)
@@ -138,7 +138,7 @@ def test_an_article_that_comes_to_its_age_is_rechecked(home: Home, mocksite: Moc
     assert outcomes(home, docid) == [("first", 1), ("revised", 2)]
 
 
-def test_looking_again_keeps_to_its_budget(home: Home, mocksite: MockSite) -> None:
+def test_rechecks_stay_within_their_budget(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more='[schedule]\nrecheck = ["1s"]\nrechecks = 5')
     crawled(home)
     home.execute("UPDATE entries SET recheck = '2020-01-01T00:00:00.000+00:00'")

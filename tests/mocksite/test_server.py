@@ -293,7 +293,7 @@ def test_absolute_addresses_are_served_as_a_proxy_would(mocksite: MockSite) -> N
 # --- the server --------------------------------------------------------------------------------------------------
 
 
-def test_answers_are_gzipped_for_those_who_take_it(mocksite: MockSite) -> None:
+def test_responses_are_gzipped_for_clients_that_accept_it(mocksite: MockSite) -> None:
     path, accept = path_of(mocksite), {"Accept-Encoding": "deflate, gzip"}
     plain, zipped = fetch(mocksite, path), fetch(mocksite, path, accept)
     assert plain[0].headers["Content-Encoding"] is None

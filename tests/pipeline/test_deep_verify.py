@@ -159,7 +159,7 @@ def test_a_symbol_that_a_version_names_is_missed(archive: Home) -> None:
     assert named(archive) == [f"symbols symbol={symbol} docid={docid} number={number}: {MISSING}"]
 
 
-def test_a_text_that_was_taken_away_is_named(archive: Home) -> None:
+def test_a_removed_text_is_named(archive: Home) -> None:
     archive.execute("DELETE FROM texts WHERE docid = 'nreplica0000000' AND number = 1")
     assert named(archive) == ["texts docid=nreplica0000000 number=1: the row is missing: the raw pages have it"]
 

@@ -153,7 +153,7 @@ def marked_processes(home: Home) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_a_rebuild_says_first_what_would_change(lived: Home) -> None:
+def test_a_dry_run_reports_what_would_change(lived: Home) -> None:
     files = tree(lived)
     spoilt, lost = lived.files()[:2]
     spoilt.write_bytes(b"spoilt")
@@ -322,7 +322,7 @@ def test_what_the_raw_pages_have_lost_stays_as_it_is(lived: Home, harm: str) -> 
 
 
 @pytest.mark.slow
-def test_a_crawl_after_the_index_was_lost_begins_with_what_the_raw_pages_say(lived: Home) -> None:
+def test_a_crawl_after_the_index_was_lost_starts_from_the_raw_pages(lived: Home) -> None:
     files, rows = tree(lived), index(lived, RECORD)
     lose(lived)
 

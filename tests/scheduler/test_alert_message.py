@@ -69,7 +69,7 @@ def test_what_failed_is_tried_again_after_twice_the_time_up_to_an_hour() -> None
     assert (again.attempts, again.due, again.failure) == (0, None, None)
 
 
-def test_a_clock_that_was_ahead_silences_nothing() -> None:
+def test_a_clock_that_was_ahead_suppresses_no_message() -> None:
     composed = AlertProgress("a", 1, 5, sent=NOW + timedelta(days=3), due=NOW + timedelta(days=3), attempts=1)
     assert next_send_time(composed, 12, NOW) == NOW
 

@@ -95,7 +95,7 @@ def test_evidence_counts_half_after_ten_more_hours_of_its_slot() -> None:
     assert learn(once, at(1, 10), at(1, 24), []).arrivals[9] == once.arrivals[9], "other hours do not fade it"
 
 
-def test_a_rhythm_that_lasts_is_learned_rightly_and_a_new_one_takes_its_place() -> None:
+def test_a_constant_arrival_rate_is_learned_and_a_new_one_replaces_it() -> None:
     arrival_rate = EMPTY
     for rate in (40, 4):
         for day in range(140):
@@ -138,7 +138,7 @@ def test_of_a_very_long_silence_the_last_two_weeks_are_learned_and_no_crowd_of_o
 
 
 @pytest.mark.parametrize("back", [timedelta(0), SECOND, 5 * HOUR, 400 * DAY])
-def test_a_clock_that_was_set_back_teaches_nothing_but_the_new_time(back: timedelta) -> None:
+def test_a_clock_that_was_set_back_only_updates_the_time(back: timedelta) -> None:
     arrival_rate = office(1)
     assert arrival_rate.until is not None
     set_back = learn(arrival_rate, arrival_rate.until, arrival_rate.until - back, [arrival_rate.until])

@@ -55,7 +55,7 @@ def cover(*spans: Span, gaps: tuple[Gap, ...] = (), now: datetime = LATER) -> Co
         pytest.param([(0, 0.0001)], [], 0.0001, [(0.0001, 1440)], id="never nothing by rounding"),
     ],
 )
-def test_a_day_is_known_as_far_as_its_spans_reach(
+def test_a_day_is_covered_as_far_as_its_spans_reach(
     spans: list[tuple[float, float]],
     gaps: list[tuple[float, float]],
     share: float,
@@ -98,7 +98,7 @@ def test_the_record_begins_with_its_first_span_or_gap() -> None:
     assert not cover(span(-90, -60)).before
 
 
-def test_a_day_has_24_hours_those_ahead_without_length() -> None:
+def test_a_day_has_24_hours_and_future_ones_have_no_length() -> None:
     hours = cover(span(0, 90), now=at(150)).hours()
 
     assert len(hours) == 24

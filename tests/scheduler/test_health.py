@@ -139,7 +139,7 @@ def site(running: Site) -> Site:
 # What it answers
 
 
-def test_all_is_well(site: Site) -> None:
+def test_a_healthy_archive_is_reported_as_such(site: Site) -> None:
     response, body = site.fetch()
     assert response.status == 200
     assert response.headers["Content-Type"] == "application/json"
@@ -149,7 +149,7 @@ def test_all_is_well(site: Site) -> None:
     assert json.loads(body) == {"ok": True, "feeds": {"china": "一切正常"}, "loop_age": 0.5}
 
 
-def test_something_is_wrong(site: Site) -> None:
+def test_each_problem_is_reported(site: Site) -> None:
     (site.folder / "well").unlink()
     response, body = site.fetch()
     assert (response.status, json.loads(body)["ok"]) == (503, False)
@@ -193,7 +193,7 @@ def test_nothing_can_be_done(site: Site, method: str) -> None:
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_a_check_that_fails_is_reported_and_logged_and_does_no_harm(site: Site) -> None:
+def test_a_failing_check_is_reported_and_logged_and_affects_nothing_else(site: Site) -> None:
     (site.folder / "broken").touch()
     response, body = site.fetch()
     assert response.status == 500
@@ -257,7 +257,7 @@ def test_a_connection_is_for_one_request(site: Site) -> None:
     assert site.say(one * 3).count(b"HTTP/1.1 ") == 1
 
 
-def test_one_that_says_nothing_is_cut_off(start: Callable[..., Site]) -> None:
+def test_a_silent_client_is_disconnected(start: Callable[..., Site]) -> None:
     site = start(patience=SHORT)
     with site.connect() as sock:
         began = time.monotonic()
@@ -265,7 +265,7 @@ def test_one_that_says_nothing_is_cut_off(start: Callable[..., Site]) -> None:
         assert time.monotonic() - began < SHORT + 5
 
 
-def test_one_that_drips_is_cut_off(start: Callable[..., Site]) -> None:
+def test_a_slow_client_is_disconnected(start: Callable[..., Site]) -> None:
     """An idle timeout would restart with every byte."""
     site = start(patience=SHORT)
     with site.connect() as sock:
@@ -284,7 +284,7 @@ def test_one_that_drips_is_cut_off(start: Callable[..., Site]) -> None:
     assert site.fetch()[0].status == 200
 
 
-def test_one_that_does_not_read_is_cut_off(start: Callable[..., Site]) -> None:
+def test_a_client_that_does_not_read_is_disconnected(start: Callable[..., Site]) -> None:
     site = start(patience=SHORT)
     (site.folder / "metrics").write_bytes(b"x" * 20_000_000)  # more than the kernel holds for both sides
     with site.connect() as sock:
@@ -322,7 +322,7 @@ def test_descriptors_stay_as_many_as_they_are(site: Site) -> None:
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 67108864", "Transfer-Encoding: chunked"])
-def test_a_large_body_is_kept_nowhere(site: Site, framing: str) -> None:
+def test_a_large_body_is_not_stored(site: Site, framing: str) -> None:
     site.fetch()
     before = site.most_memory()
     piece = b"x" * 1_048_576

@@ -178,7 +178,7 @@ def test_a_feed_never_polled_or_long_not_polled_is_due_now() -> None:
 
 
 @pytest.mark.parametrize("ahead", [SECOND, 5 * HOUR, 900 * DAY])
-def test_a_clock_that_was_set_back_makes_the_last_poll_one_of_now(ahead: timedelta) -> None:
+def test_a_clock_that_was_set_back_clamps_the_last_poll_to_now(ahead: timedelta) -> None:
     later = NOW + ahead
     found = next_poll(steady(10, until=later), PACE, NOW, last_poll=later, last_success=later)
     assert found - NOW == wait(steady(10))
@@ -189,7 +189,7 @@ def test_spread_parts_the_polls_of_feeds_by_a_tenth_each_way() -> None:
     assert waits == pytest.approx([13.5, 15, 16.5], rel=0.02)
 
 
-def test_a_cron_expression_overrules_rhythm_and_trouble_but_not_the_present() -> None:
+def test_a_cron_expression_overrides_arrival_rate_and_failures_but_is_never_past() -> None:
     for arrival_rate, trouble in ((EMPTY, 0.0), (steady(400), 0.0), (steady(10), 99.0)):
         assert wait(arrival_rate, trouble, cron_next=NOW + 7 * HOUR) == 7 * HOUR
         assert wait(arrival_rate, trouble, cron_next=NOW + 7 * HOUR, last_poll=None) == 7 * HOUR
@@ -277,7 +277,7 @@ def test_a_list_is_dead_when_its_own_rhythm_misses_thirty_articles(
         assert (found.missing is not None and found.missing >= 30) if known else found.missing is None
 
 
-def test_a_feed_of_one_article_a_week_is_not_taken_for_dead_between_them() -> None:
+def test_a_feed_of_one_article_a_week_is_not_stale_between_articles() -> None:
     arrival_rate, last = learn_first_poll([NOW - n * WEEK for n in range(30)], NOW), NOW
     for week in range(1, 20):
         assert find_silence(arrival_rate, last, NOW + week * WEEK - HOUR, PACE.base) is None

@@ -149,7 +149,7 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert feeds_of(samples, "poll_age_seconds") == feeds_of(samples, "newest_item_age_seconds") == set()
 
 
-def test_a_state_that_is_new_to_the_metrics_is_shown_too() -> None:
+def test_a_state_unknown_to_the_metrics_is_shown_too() -> None:
     assert value(read(Metrics(), snapshot(report("us", "asleep"))), "feed_state", feed="us", state="asleep") == 1
 
 
@@ -175,7 +175,7 @@ def test_two_sets_of_metrics_know_nothing_of_each_other() -> None:
     assert value(read(other), "articles_archived_total") == 0
 
 
-def test_a_reading_that_fails_does_not_spoil_the_next() -> None:
+def test_a_failed_read_does_not_affect_the_next() -> None:
     metrics = Metrics()
     with pytest.raises(TypeError):
         metrics.render(snapshot(report("us", "ok", NOW.replace(tzinfo=None))), NOW)
@@ -200,7 +200,7 @@ def test_the_process_is_measured() -> None:
     assert samples["process_start_time_seconds"] == pytest.approx(began, abs=60)
 
 
-def test_the_process_is_measured_where_only_processes_can_be_seen() -> None:
+def test_the_process_is_measured_with_a_restricted_proc() -> None:
     """systemd's ProcSubset=pid: there is no /proc/stat."""
     mount = "mount -t proc -o subset=pid proc /proc && ! test -e /proc/stat"
     unshare = ["unshare", "--mount", "--pid", "--fork", "sh", "-c"]

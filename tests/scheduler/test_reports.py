@@ -159,7 +159,7 @@ def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store
     ]  # fmt: skip
 
 
-def test_coverage_of_an_archive_not_yet_begun_says_so(home: Home) -> None:
+def test_coverage_of_a_new_archive_is_reported_as_such(home: Home) -> None:
     home.configure("https://host.invalid/list")
 
     assert home.run("coverage").out.splitlines()[3] == "feed1     0 %  ─"
@@ -185,7 +185,7 @@ def test_a_wrong_day_is_refused_in_one_line(home: Home) -> None:
     assert outcome.err == "finarchive: --day 2026-02-30: there is no such day; write it like 2026-09-30\n"
 
 
-def test_looking_writes_nothing(home: Home, store: Store) -> None:
+def test_reading_commands_write_nothing(home: Home, store: Store) -> None:
     leave_gap(store, "feed1", YESTERDAY, YESTERDAY + HOUR)
     store.close()
     before = index_path(home.root).read_bytes()
@@ -194,7 +194,7 @@ def test_looking_writes_nothing(home: Home, store: Store) -> None:
     assert index_path(home.root).read_bytes() == before
 
 
-def test_a_report_without_counts_does_not_take_a_list_for_empty(home: Home, store: Store) -> None:
+def test_a_report_without_counts_does_not_mean_an_empty_list(home: Home, store: Store) -> None:
     from config.load import load
 
     poll(store, "feed1", NOW - HOUR, NOW - 2 * HOUR)
@@ -212,7 +212,7 @@ OUTPUTS = pytest.mark.parametrize(
 
 
 @OUTPUTS
-def test_a_reader_that_has_read_enough_is_no_failure(home: Home, arguments: tuple[str, ...], unbuffered: str) -> None:
+def test_a_pipe_closed_early_is_no_failure(home: Home, arguments: tuple[str, ...], unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:

@@ -51,7 +51,7 @@ def test_each_message_is_one_datagram_of_assignments(manager: Manager) -> None:
     assert manager.heard() == ["STOPPING=1", "STATUS=2 in flight"]
 
 
-def test_a_status_cannot_smuggle_another_assignment(manager: Manager) -> None:
+def test_a_status_cannot_inject_another_assignment(manager: Manager) -> None:
     Notifier.from_environment(manager.environ).status("failing:\nMAINPID=1\r\n\x1b[2J" + "x" * 1000)
 
     (line,) = manager.heard()
@@ -60,7 +60,7 @@ def test_a_status_cannot_smuggle_another_assignment(manager: Manager) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])
-def test_outside_systemd_nothing_is_said(environ: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+def test_outside_systemd_nothing_is_sent(environ: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     notifier = Notifier.from_environment(environ)
     notifier.ready("here")
     notifier.watchdog()

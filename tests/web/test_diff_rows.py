@@ -56,7 +56,7 @@ def test_an_edited_line_is_beside_its_new_form() -> None:
     ]
 
 
-def test_a_line_that_went_has_nothing_beside_it() -> None:
+def test_a_removed_line_has_nothing_beside_it() -> None:
     found = rows(compare("一\n二\n三", "一\n三"))
 
     assert [(row.old is None, row.new is None) for row in found] == [(False, False), (False, True), (False, False)]

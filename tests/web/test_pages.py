@@ -136,7 +136,7 @@ def test_any_older_version_can_be_read(served: Serving) -> None:
     assert "这是旧版" in page
 
 
-def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Home) -> None:
+def test_as_of_a_time_later_observations_are_not_shown(served: Serving, served_home: Home) -> None:
     first, second = (
         seen for (seen,) in served_home.rows(f"SELECT fetched_at FROM revisions WHERE docid = '{EDITED}' ORDER BY 1")
     )

@@ -176,7 +176,7 @@ def test_who_calls_us_by_another_name_gets_nothing(served: Serving, host: str) -
     assert "茅台" not in response.text
 
 
-def test_our_own_names_and_those_of_the_configuration_will_do(served: Serving, served_home: Home) -> None:
+def test_our_own_names_and_configured_names_are_allowed(served: Serving, served_home: Home) -> None:
     port = served.address.rpartition(":")[2]
     for host in (f"127.0.0.1:{port}", f"localhost:{port}", "LOCALHOST", "localhost:8080"):
         assert served.get("/", host=host).status_code == 200
