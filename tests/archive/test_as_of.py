@@ -1,4 +1,4 @@
-"""What was known at a time is what was observed up to it: no more, and no less."""
+"""The knowledge at a time is exactly what was observed up to it."""
 
 from __future__ import annotations
 

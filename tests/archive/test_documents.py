@@ -1,4 +1,4 @@
-"""Journal documents, version 1: what was ever written loads, and is written again byte for byte."""
+"""Journal documents, version 1: every written document loads and is dumped byte for byte."""
 
 from __future__ import annotations
 

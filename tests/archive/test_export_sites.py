@@ -1,4 +1,4 @@
-"""Folders for Hugo and Hexo, beside what an archive of that profile has; and how a folder is filled again."""
+"""Exports for Hugo and Hexo, compared with an archive of that profile; and repeated exports to a folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def twin(path: str) -> str:
 
 
 def in_parts(data: bytes) -> tuple[list[str], str]:
-    """Front matter, but for the digest, which is the body's; and the body without blank lines."""
+    """The front matter without the digest of the body, and the body without blank lines."""
     head, body = data.decode().partition("\n\n<div>")[0], body_of(data)
     head_lines = head.splitlines()
     digest = hashlib.sha256(body.encode()).hexdigest()

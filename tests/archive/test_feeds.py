@@ -1,4 +1,4 @@
-"""What the index keeps of how far each feed is known: spans, gaps and what fills them, rhythms, sources."""
+"""Coverage of feeds in the index: spans, gaps and how they are filled, arrival rates, sources."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_clock_that_is_behind_closes_no_gap(store: Store) -> None:
 
 
 def test_what_is_known_stops_at_a_gap_and_goes_on_behind_it(store: Store) -> None:
-    """Up to minute 5 all was read, but something may have come in late since."""
+    """Everything up to minute 5 was read, but late articles may have arrived since."""
     leave_a_gap(store)
     assert store.feeds.spans() == {"china": [span(-10, 0), span(30, 60)]}
     assert store.feeds.gaps() == [Gap("china", at(0), at(30))]

@@ -1,4 +1,4 @@
-"""Following an index that grows, and that another is put in the place of: nothing twice, nothing lost."""
+"""Following an index that grows or is replaced: nothing is repeated or lost."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_an_index_that_others_closed_and_opened_again_is_still_followed(root: Pa
 
 
 def rebuilt(root: Path, *batches: list[Story]) -> Store:
-    """An index made aside, as a rebuild makes it, and put in the place of the one that is there."""
+    """Create another index beside the present one, as a rebuild does, and replace the present one."""
     aside = root / "aside.db"
     made = Store.open(aside)
     for batch in batches:
@@ -228,7 +228,7 @@ def test_an_index_on_a_read_only_disk_is_followed_once_it_is_written(
     store.close()
 
 
-def test_many_changes_between_two_checks_are_seen_by_a_constant_reader(root: Path, store: Store) -> None:
+def test_many_changes_between_two_checks_are_followed_once_each(root: Path, store: Store) -> None:
     """A writer at full speed, a reader at full speed: each article once, in the order of the commits."""
     follower = Follower(index_path(root), EVERYTHING)
     follower.begin(0)

@@ -1,4 +1,4 @@
-"""A search finds what a reading of every article would find, and the best of it first."""
+"""A search finds exactly what a full scan finds, best matches first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search or an export as of a time gives what it would have given then: no more, no less, in the same order."""
+"""A search or an export as of a time returns exactly the results of that time, in the same order."""
 
 from __future__ import annotations
 

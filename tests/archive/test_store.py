@@ -22,7 +22,7 @@ ERROR = Failure("china", FailureKind.TEMPORARY, "status 502")
 
 
 def entry(docid: str, minutes: float | None = 0) -> Entry:
-    """An entry published so many minutes after NOW."""
+    """An entry published a number of minutes after NOW."""
     published = None if minutes is None else NOW + timedelta(minutes=minutes)
     return Entry(
         docid=docid,

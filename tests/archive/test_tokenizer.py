@@ -48,7 +48,7 @@ def test_the_words_of_a_text(text: str, expected: str) -> None:
         ("%", None),
     ],
 )
-def test_phrases(source: str, expected: str | None) -> None:
+def test_a_search_text_becomes_a_phrase(source: str, expected: str | None) -> None:
     assert phrase(source) == expected
 
 

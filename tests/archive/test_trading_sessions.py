@@ -68,7 +68,7 @@ def test_a_day_without_trading_is_one_from_midnight_to_midnight() -> None:
     assert session_part(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is SessionPart.PRE_OPEN
 
 
-def test_missing_values_are_omitted() -> None:
+def test_outside_the_calendar_no_session_is_returned() -> None:
     exchange = Exchange(SHANGHAI_HOURS, DAYS)
     assert session_part(at(date(1999, 12, 31), "10:00"), exchange) is None
     assert session_part(at(date(2026, 12, 31), "10:00"), exchange) is SessionPart.NON_TRADING

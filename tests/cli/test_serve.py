@@ -21,7 +21,7 @@ from mocksite.story import make_stories
 from tests.cli.test_main import assert_refused
 from tests.conftest import NEWEST, Home
 from tests.support.daemon import Running
-from tests.support.web_server import PATIENCE, Serving, docids
+from tests.support.web_server import TIMEOUT_SECONDS, Serving, docids
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_it_stops_on_request(archived: Home, number: signal.Signals, status: int
     with Serving(archived) as serving:
         assert serving.get("/").status_code == 200  # and the connection stays open
         serving.process.send_signal(number)
-        assert serving.process.wait(PATIENCE) == status
+        assert serving.process.wait(TIMEOUT_SECONDS) == status
     assert "Traceback" not in "".join(serving.log)
 
 
@@ -139,7 +139,7 @@ def test_an_archive_in_a_folder_with_any_name_is_served(home: Home, mocksite: Mo
 
 @pytest.fixture
 def read_only(archived: Home) -> Iterator[Home]:
-    """The archive on a disk that takes no writes."""
+    """The archive on a read-only disk."""
     if shutil.which("mount") is None or os.geteuid() != 0:
         pytest.skip("a disk that takes no writes needs root")
     made = subprocess.run(["mount", "--bind", archived.root, archived.root], capture_output=True, check=False)

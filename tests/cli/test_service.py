@@ -1,4 +1,4 @@
-"""The systemd unit: what it says, how it is put in place, and that finarchive works under it."""
+"""The systemd unit: its text, its installation, and finarchive running under it."""
 
 from __future__ import annotations
 

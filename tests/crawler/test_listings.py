@@ -1,4 +1,4 @@
-"""Every kind of list: a page of it, written by hand in the shape of the real ones, and what it must give."""
+"""Every kind of list: a handwritten page in the form of real ones, and the expected result."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ SECOND = timedelta(seconds=1)
 
 
 def seen(minutes: list[float | None], *, page: int = 1, size: int = 50, total: int | None = None) -> ListingPage:
-    """A page with articles of so many minutes ago; None: without a time."""
+    """A page with articles of these minutes ago; None: without a time."""
     times = [None if ago is None else NOW - timedelta(minutes=ago) for ago in minutes]
     entries = tuple(Entry(str(n), "https://x/", "", time, *[None] * 4) for n, time in enumerate(times))
     return listing_page(page, size, Listing(entries, (), total), shows_known=False)

@@ -98,7 +98,7 @@ def test_entries_are_each_there_once_in_the_lists_order_and_failures_all() -> No
 
 
 def test_known_entries_are_in_the_poll_too() -> None:
-    """For what the store compares: titles, times, the gap."""
+    """Needed for the store's comparisons: titles, times, the gap."""
     assert [found.docid for found in read(["abc", "def"], "abcdef")[0].entries] == list("abcdef")
 
 

@@ -1,4 +1,4 @@
-"""Real pages, where they are at hand: their facts, and their text against what a person selected."""
+"""Real pages, if available: their metadata, and their text compared with a person's selection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer says: an article, or why there is none."""
+"""A response becomes an article, or a failure with a reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE = (
     '<div id="artibody"><p>　　正文。</p>'
     '<p class="article-editor">责任编辑：周晓岚 </p></div></body></html>'
 ).encode()
-MOST = 100_000
+MAX_BYTES = 100_000
 
 
 def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Fetch:
@@ -34,7 +34,7 @@ def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str)
 
 
 def failure(answered: Fetch) -> tuple[FailureKind, str]:
-    found = parse_fetch(answered, MOST)
+    found = parse_fetch(answered, MAX_BYTES)
     assert isinstance(found, Failure)
     assert found.subject == "nabcdef0000001"
     return found.kind, found.reason
@@ -56,7 +56,7 @@ def bare(data: bytes) -> bytes:
     ],
 )
 def test_a_page_is_parsed_in_any_content_coding(coding: str, body: bytes) -> None:
-    article = parse_fetch(fetch(body, content_encoding=coding), MOST)
+    article = parse_fetch(fetch(body, content_encoding=coding), MAX_BYTES)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.editor) == ("题", "正文。", "周晓岚")
 
@@ -73,7 +73,7 @@ def test_a_page_is_parsed_in_any_content_coding(coding: str, body: bytes) -> Non
         (fetch(url="https://finance.sina.com.cn/"), FailureKind.GONE, "front page"),
         (fetch(url="https://finance.sina.com.cn/stock/"), FailureKind.GONE, "front page"),
         (fetch(b"<html><title>x</title></html>"), FailureKind.UNREADABLE, "no article element"),
-        (fetch(gzip.compress(b"x" * (MOST + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
+        (fetch(gzip.compress(b"x" * (MAX_BYTES + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
         (fetch(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
     ],
 )
@@ -88,12 +88,12 @@ def test_a_page_without_a_length_must_have_its_end() -> None:
     assert answered.response is not None
     cut = replace(answered, response=replace(answered.response, stated_length=False))
     assert failure(cut) == (FailureKind.TEMPORARY, "the page ends in the middle")
-    assert isinstance(parse_fetch(answered, MOST), Article)
+    assert isinstance(parse_fetch(answered, MAX_BYTES), Article)
 
 
 def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
     refused = Failure("nabcdef0000001", FailureKind.TEMPORARY, "reset")
-    assert parse_fetch(replace(fetch(), response=None, failure=refused), MOST) is refused
+    assert parse_fetch(replace(fetch(), response=None, failure=refused), MAX_BYTES) is refused
 
 
 def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
@@ -102,7 +102,7 @@ def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
         base.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
     )
     carried = replace(base, pending=replace(base.pending, entry=entry))
-    article = parse_fetch(carried, MOST)
+    article = parse_fetch(carried, MAX_BYTES)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.symbols) == ("快讯", "央行今日开展逆回购。", ("sh600519",))
     gone = replace(carried, pending=replace(carried.pending, entry=replace(entry, withdrawn=True)))

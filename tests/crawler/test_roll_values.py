@@ -1,4 +1,4 @@
-"""The values in a roll list's items: each in every form that it comes in, and in some that it should not."""
+"""Values of roll items, in every form that occurs, and in some invalid ones."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def alert(service: Service, query: str = "feed:feed1", *more: str, name: str = "
 
 
 def add(mocksite: MockSite, number: int, *, old: bool = False) -> None:
-    """Publish so many more: just now, or long ago."""
+    """Publish a number of further articles, dated now or long ago."""
     newest = int(time.time()) - (10 * 86400 if old else 300)
     for story in make_stories(number, newest=newest, seed=1000 + len(mocksite.site.stories)):
         mocksite.site.add(replace(story, docid=f"ntold{len(mocksite.site.stories):07d}", intime=int(time.time())))

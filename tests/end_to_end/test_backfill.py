@@ -80,7 +80,7 @@ def list_requests(mocksite: MockSite) -> list[RequestLogEntry]:
 
 
 def after(mocksite: MockSite, number: int, part: str) -> threading.Event:
-    """Set once so many requests with this part in their address have come."""
+    """Return an event that is set after this number of requests whose URL contains a text."""
     come, left = threading.Event(), iter(range(number, 0, -1))
 
     def fetch(hit: RequestLogEntry) -> None:

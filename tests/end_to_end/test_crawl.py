@@ -225,7 +225,7 @@ def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
         out, err = process.communicate(timeout=30)
 
         assert process.returncode == 130
-        assert "Interrupted: what was archived is safe" in out
+        assert "Interrupted: archived articles are safe" in out
         assert "Traceback" not in err
         home.assert_whole()
         before = len(home.files())

@@ -1,4 +1,4 @@
-"""What `crawl` does about each thing that a site can do wrong: what it reports, and what a second run mends."""
+"""`crawl` with each fault of a site: its report, and the result of a second run."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_a_retry_after_holds_across_runs(home: Home, mocksite: MockSite, crawl: 
     assert time.monotonic() - began < 30
     assert first.status == 1
     assert first.json["pending"] == 12
-    assert "wants rest" in home.run("crawl").out
+    assert "is backed off" in home.run("crawl").out
 
     mocksite.mend()
     mocksite.clear_hits()

@@ -31,7 +31,7 @@ def add_stories(mocksite: MockSite, number: int) -> None:
 
 
 def waiting_for(mocksite: MockSite, part: str, times: int = 1) -> threading.Event:
-    """Set once so many requests whose address has this part have come."""
+    """Return an event that is set after this number of requests whose URL contains a text."""
     come, left = threading.Event(), iter(range(times, 0, -1))
 
     def fetch(hit: RequestLogEntry) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def under_a_clock(home: Home, days: int) -> Running:
-    """A daemon whose clock is wrong by so many days."""
+    """A daemon whose clock is wrong by a number of days."""
     jump = home.folder / "jump"
     jump.write_text(str(days * 86400))
     command = [sys.executable, "-m", "bench.fast_clock", "1", "0", "0", str(jump), "run"]

@@ -70,7 +70,7 @@ def now() -> int:
 
 @pytest.fixture
 def mocksite() -> Iterator[MockSite]:
-    """One whose clock is the true one: each list has twelve articles of today, but for an old one."""
+    """A mock site with the real time: each list has twelve articles of today, except for an old one."""
     lids = (WELL, *(case.lid for case in FAILING_FEEDS))
     stories = make_stories(12, newest=now() - 900, lids=lids)
     stories += make_stories(12, newest=now() - 60 * DAY, lids=(OLD,), seed=1)
@@ -113,7 +113,7 @@ def longest_wait(mocksite: MockSite, lid: int) -> float:
 
 
 def racing(speed: int) -> list[str]:
-    """The daemon with a clock that runs so many times as fast from now on."""
+    """The command of a daemon whose clock runs ``speed`` times as fast from now on."""
     return [sys.executable, "-m", "bench.fast_clock", str(speed), str(time.time()), str(time.time()), "run"]
 
 

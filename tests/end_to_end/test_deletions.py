@@ -1,4 +1,4 @@
-"""What a site deletes: recorded with evidence and time, while the file stays; and so is what comes back."""
+"""Deletions by the site: recorded with evidence and time, while the file stays; restored articles too."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(ho
 
 
 def test_redirects_keep_to_the_delay_of_the_host_they_lead_to(home: Home) -> None:
-    """One that has requests of its own meanwhile."""
+    """A mock site that also receives requests of the test."""
     with MockSite(stories(12)) as first, MockSite(make_stories(12, newest=NEWEST, lids=[1686], seed=1)) as second:
         elsewhere = second.url.replace("127.0.0.1", "localhost")  # under another name it is another host
         second.site.base_url = elsewhere
@@ -191,7 +191,7 @@ def test_another_delay_applies_from_the_reload_on(home: Home) -> None:
 
 
 def test_a_reload_sends_no_request_before_the_delay_is_over(home: Home) -> None:
-    """The next spider goes on with the pauses of the one before it."""
+    """The next spider observes the delays of the one before it."""
     with MockSite(stories(1)) as mocksite:
         home.configure(mocksite.endpoint, more=HOURLY)
         set_network(home, delay=4.0, concurrency=2)

@@ -38,7 +38,7 @@ def tree(home: Home) -> dict[str, bytes]:
 
 
 def index(home: Home, tables: tuple[str, ...] = TABLES) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of each table; those that are numbered as they come without their numbers."""
+    """The rows of each table, without automatic numbers."""
     return {
         table: sorted(
             (row[1:] if table in NUMBERED else row for row in home.rows(f"SELECT * FROM {table}")), key=repr
@@ -143,7 +143,7 @@ def test_a_rebuild_that_is_killed_leaves_no_process_behind(lived: Home) -> None:
 
 
 def marked_processes(home: Home) -> list[Path]:
-    """Processes that were given a mark, and what they have started."""
+    """Processes with a mark in their environment, and their children."""
     mark, found = f"MARKED={home.folder}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone meanwhile

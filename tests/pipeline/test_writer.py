@@ -1,4 +1,4 @@
-"""The writer: what it does when the disk refuses."""
+"""The writer, on a disk that refuses writes."""
 
 from __future__ import annotations
 

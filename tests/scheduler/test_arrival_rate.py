@@ -247,7 +247,9 @@ def test_the_time_of_a_number_is_when_that_number_is_expected(
 
 @settings(deadline=None)
 @given(arrival_rates, starts, numbers, numbers)
-def test_nothing_more_is_sent_sooner(arrival_rate: ArrivalRate, start: datetime, one: float, other: float) -> None:
+def test_more_articles_never_come_sooner(
+    arrival_rate: ArrivalRate, start: datetime, one: float, other: float
+) -> None:
     less, more = sorted((one, other))
     assert expected_time(arrival_rate, start, less, BASE) <= expected_time(arrival_rate, start, more, BASE)
     assert interval(arrival_rate, start, less, BASE) <= interval(arrival_rate, start, more, BASE)

@@ -1,4 +1,4 @@
-"""The daemon's socket: who may use it, and what comes of garbage, silence and locks."""
+"""The daemon's socket: permissions, invalid requests, silent clients and locks."""
 
 from __future__ import annotations
 

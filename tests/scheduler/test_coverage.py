@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def at(minutes: float) -> datetime:
-    """So many minutes into DAY."""
+    """A number of minutes after the start of DAY."""
     return START + minutes * MINUTE
 
 

@@ -79,7 +79,7 @@ class Site:
             connection.close()
 
     def say(self, request: bytes) -> bytes:
-        """Send bytes, and return all that comes until the connection ends."""
+        """Send bytes and return everything received until the connection ends."""
         with self.connect() as sock:
             sock.sendall(request)
             return drain(sock)
@@ -139,7 +139,7 @@ def site(running: Site) -> Site:
 # What it answers
 
 
-def test_a_healthy_archive_is_reported_as_such(site: Site) -> None:
+def test_a_healthy_daemon_answers_200(site: Site) -> None:
     response, body = site.fetch()
     assert response.status == 200
     assert response.headers["Content-Type"] == "application/json"
@@ -149,7 +149,7 @@ def test_a_healthy_archive_is_reported_as_such(site: Site) -> None:
     assert json.loads(body) == {"ok": True, "feeds": {"china": "一切正常"}, "loop_age": 0.5}
 
 
-def test_each_problem_is_reported(site: Site) -> None:
+def test_an_unhealthy_daemon_answers_503(site: Site) -> None:
     (site.folder / "well").unlink()
     response, body = site.fetch()
     assert (response.status, json.loads(body)["ok"]) == (503, False)
@@ -322,7 +322,7 @@ def test_descriptors_stay_as_many_as_they_are(site: Site) -> None:
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 67108864", "Transfer-Encoding: chunked"])
-def test_a_large_body_is_not_stored(site: Site, framing: str) -> None:
+def test_a_large_request_body_is_not_held_in_memory(site: Site, framing: str) -> None:
     site.fetch()
     before = site.most_memory()
     piece = b"x" * 1_048_576

@@ -88,7 +88,7 @@ def test_a_network_that_is_down_for_a_day_parks_nothing() -> None:
 
 
 def steady(an_hour: float, until: datetime | None = NOW) -> ArrivalRate:
-    """The rhythm of a feed that has brought so many articles in every hour, for long."""
+    """The arrival rate of a feed with a constant number of articles an hour."""
     return ArrivalRate(seconds=(50_000.0,) * 48, arrivals=(an_hour * 50_000 / 3600,) * 48, until=until)
 
 

@@ -249,7 +249,7 @@ def test_without_a_stdout_a_command_does_its_work(home: Home) -> None:
 
 
 def test_an_error_that_is_not_the_outputs_still_crashes(home: Home) -> None:
-    """Only what a write says of its own output is taken for that: a bug must show itself."""
+    """Only errors of writes to the output count as such: a bug must stay visible."""
     code = (
         "import cli.main\n"
         "import cli.commands.status as module\n"

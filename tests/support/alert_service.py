@@ -1,4 +1,4 @@
-"""A notification service on loopback: it takes apprise's json:// messages, or does not."""
+"""A notification service on loopback that accepts or refuses apprise's json:// messages."""
 
 from __future__ import annotations
 

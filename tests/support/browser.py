@@ -100,7 +100,7 @@ class Watch:
 
 @contextmanager
 def watched(running: Browser, **options: Any) -> Iterator[tuple[Page, Watch]]:
-    """A page of its own, and what it does.
+    """A new page, and a record of its behaviour.
 
     :param options: of its context, such as ``viewport`` and ``color_scheme``
     """

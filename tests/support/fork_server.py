@@ -52,7 +52,7 @@ MAX_REQUEST_BYTES = 1_000_000
 
 
 def import_program() -> None:
-    """Import what any command needs."""
+    """Import the modules that commands need."""
     modules = [
         module.name
         for package in PACKAGES

@@ -1,4 +1,4 @@
-"""Serve health from its own process: ``python -m tests.support.health_server PORT PATIENCE``. A reactor runs once.
+"""Serve health from its own process: ``python -m tests.support.health_server PORT TIMEOUT``. A reactor runs once.
 
 It runs in a folder that says how it is: all is well while there is a file ``well``, the check fails with an error
 while there is one called ``broken``, and a file ``metrics`` is what /metrics answers with. The first line on stdout

@@ -114,7 +114,7 @@ def ground_before_entries() -> None:
 
 
 def little_room() -> None:
-    """Nearly always too many articles are on their way to the disk: not a wrong order, but one rarely come by."""
+    """Too many articles are in the writer at nearly all times: a rare case, not a wrong order."""
     writer.MAX_QUEUED, writer.BATCH_SIZE = 0, 1
 
 

@@ -42,7 +42,7 @@ class Shown:
 
 
 def ran_over(polls: Sequence[Shown]) -> list[int]:
-    """The polls that share nothing with the one before: by their place."""
+    """Positions of the polls that share no article with the one before."""
     return [n for n, (one, two) in enumerate(pairwise(polls), 1) if not {*one.docids} & {*two.docids}]
 
 

@@ -1,4 +1,4 @@
-"""Articles to search for, invented, and what a search must find, found the slow way."""
+"""Invented articles, and the expected results of searches, computed by a full scan."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def revision_of(story: Story, at: datetime, number: int = 1) -> Revision:
 
 
 def invented(count: int, seed: int = 1) -> list[Story]:
-    """So many articles, of words that come again and again."""
+    """A number of articles made of recurring words."""
     dice = random.Random(seed)
     return [
         Story(

@@ -1,4 +1,4 @@
-"""A real systemd as PID 1, in namespaces of its own: the unit is tried under the manager it is made for.
+"""A real systemd as PID 1 in separate namespaces, to test the unit under its manager.
 
 What runs inside sees this machine's files below an overlay in memory, its own processes and cgroups, and a network
 with nothing but loopback; nothing it writes persists, and nothing outside is notified. That needs root and a few

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Home
 from tests.support import processes
 
-PATIENCE = 60.0  # seconds; a busy machine takes ten to start
+TIMEOUT_SECONDS = 60.0  # seconds; a busy machine takes ten to start
 
 
 class Serving:
@@ -39,14 +39,14 @@ class Serving:
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
         try:
-            line = self._lines.get(timeout=PATIENCE)
+            line = self._lines.get(timeout=TIMEOUT_SECONDS)
         except Empty:
             self.process.kill()
             raise
         found = re.search(r"(http://127\.0\.0\.1:\d+)/", line)
         assert found, line
         self.address = found[1]
-        self.client = httpx.Client(base_url=self.address, timeout=PATIENCE, trust_env=False)
+        self.client = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=False)
         return self
 
     def __exit__(
@@ -56,7 +56,7 @@ class Serving:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(PATIENCE)
+                self.process.wait(TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 raise

@@ -80,7 +80,7 @@ def test_an_index_of_an_older_program_is_read_as_it_is_now(index: Index, path: P
     assert asyncio.run(index.read(lambda store: len(store.search.hits([1], NOW)))) == 1
 
 
-def test_a_missing_one_is_reported(index: Index, path: Path) -> None:
+def test_a_missing_index_file_is_reported(index: Index, path: Path) -> None:
     path.unlink()
     with pytest.raises(ArchiveError, match=r"index\.db cannot be read: No such file"):
         asyncio.run(index.read(lambda store: store.entries.counts()))

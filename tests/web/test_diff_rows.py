@@ -19,7 +19,7 @@ def column(found: Sequence[Row], side: str) -> list[str]:
 
 
 def lines(text: str) -> list[str]:
-    """A last line feed ends the last line, and begins none."""
+    """A final line feed ends the last line and does not begin another."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
