@@ -20,7 +20,7 @@ from tests.support import (
     processes,
 )
 
-# Pages and lists of other people's that may be read but not kept here.
+# Third-party pages and lists, which may be read but not stored here.
 SHARED = Path(__file__).parents[2] / "shared"
 NEWEST = 1_790_613_243  # 2026-09-29 00:34:03 in China: the mock site's newest article
 

@@ -37,7 +37,7 @@ TEMPLATES = Path(__file__).parents[1] / "web" / "templates"
 
 
 @dataclass(frozen=True)
-class Use:
+class ApiUse:
     """Names of a library that a file of ours uses."""
 
     library: str  # the distribution
@@ -56,64 +56,66 @@ def installed(library: str) -> str:
 
 
 USES = (
-    Use("Python", "crawler/extract/charset.py", "codecs:CodecInfo", "_is_text_encoding"),
-    Use(
+    ApiUse("Python", "crawler/extract/charset.py", "codecs:CodecInfo", "_is_text_encoding"),
+    ApiUse(
         "Scrapy",
         "crawler/http/handler.py",
         "scrapy.core.downloader.handlers.http11:HTTP11DownloadHandler",
         "download_request",
     ),
-    Use(
+    ApiUse(
         "Scrapy",
         "crawler/http/robots.py",
         "scrapy.downloadermiddlewares.robotstxt:RobotsTxtMiddleware",
         "robot_parser _robots_error",
     ),
-    Use("Scrapy", "crawler/http/robots.py", "scrapy.utils.httpobj", "urlparse_cached"),
-    Use("Scrapy", "crawler/engine.py", "scrapy.crawler:AsyncCrawlerProcess", "crawlers crawl start"),
-    Use("Scrapy", "crawler/spider.py", "scrapy.core.engine:ExecutionEngine", "crawl"),
-    Use("Scrapy", "crawler/http/settings.py", "scrapy.dupefilters", "BaseDupeFilter"),
-    Use("Twisted", "crawler/http/ssrf.py", "twisted.internet.base:ReactorBase", "nameResolver installNameResolver"),
-    Use(
+    ApiUse("Scrapy", "crawler/http/robots.py", "scrapy.utils.httpobj", "urlparse_cached"),
+    ApiUse("Scrapy", "crawler/engine.py", "scrapy.crawler:AsyncCrawlerProcess", "crawlers crawl start"),
+    ApiUse("Scrapy", "crawler/spider.py", "scrapy.core.engine:ExecutionEngine", "crawl"),
+    ApiUse("Scrapy", "crawler/http/settings.py", "scrapy.dupefilters", "BaseDupeFilter"),
+    ApiUse(
+        "Twisted", "crawler/http/ssrf.py", "twisted.internet.base:ReactorBase", "nameResolver installNameResolver"
+    ),
+    ApiUse(
         "Twisted",
         "scheduler/monitoring/health.py",
         "twisted.web.http:Request",
         "gotLength handleContentChunk process finish",
     ),
-    Use(
+    ApiUse(
         "Twisted",
         "scheduler/monitoring/health.py",
         "twisted.web.http:HTTPChannel",
         "requestFactory callLater checkPersistence connectionMade connectionLost forceAbortClient loseConnection",
     ),
-    Use(
+    ApiUse(
         "Twisted",
         "scheduler/monitoring/health.py",
         "twisted.web.http:HTTPFactory",
         "timeOut startFactory stopFactory buildProtocol",
     ),
-    Use(
+    ApiUse(
         "datasette", "web/database.py", "datasette.app:Datasette", "_prepare_connection add_database remove_database"
     ),
-    Use("datasette", "web/database.py", "datasette.database:Database", "execute_fn attached_databases"),
-    Use("datasette", "web/database.py", "datasette.utils", "sqlite_timelimit"),
-    Use("datasette", "web/plugin.py", "datasette.utils.asgi:Base400", "status"),
-    Use("datasette", "web/plugin.py", "datasette.views.base", "DatasetteError"),
-    Use(
+    ApiUse("datasette", "web/database.py", "datasette.database:Database", "execute_fn attached_databases"),
+    ApiUse("datasette", "web/database.py", "datasette.utils", "sqlite_timelimit"),
+    ApiUse("datasette", "web/plugin.py", "datasette.utils.asgi:Base400", "status"),
+    ApiUse("datasette", "web/plugin.py", "datasette.views.base", "DatasetteError"),
+    ApiUse(
         "datasette",
         "web/site.py",
         "datasette.plugins:pm",
         "list_plugin_distinfo is_registered register unregister",
     ),
-    Use("trafilatura", "crawler/extract/fallback.py", "trafilatura", "settings extract extract_with_metadata"),
-    Use("trafilatura", "crawler/extract/fallback.py", "trafilatura.settings", "DEFAULT_CONFIG"),
-    Use(
+    ApiUse("trafilatura", "crawler/extract/fallback.py", "trafilatura", "settings extract extract_with_metadata"),
+    ApiUse("trafilatura", "crawler/extract/fallback.py", "trafilatura.settings", "DEFAULT_CONFIG"),
+    ApiUse(
         "exchange-calendars",
         "archive/export/calendars.py",
         "exchange_calendars.exchange_calendar_xhkg:XHKGExchangeCalendar",
         "bound_max sessions early_closes",
     ),
-    Use(
+    ApiUse(
         "exchange-calendars",
         "archive/export/calendars.py",
         "exchange_calendars.exchange_calendar_xshg:XSHGExchangeCalendar",
@@ -125,7 +127,7 @@ USES = (
 PUBLIC = {"_exit", "_replace"}
 
 
-def missing(use: Use) -> list[str]:
+def missing(use: ApiUse) -> list[str]:
     module, _, name = use.owner.partition(":")
     try:
         owner = import_module(module)
@@ -178,14 +180,14 @@ def robots(rules: Any = None) -> RobotsTxtMiddleware:
 
 
 def test_scrapy_stores_the_rules_of_each_host_where_we_expect_them() -> None:
-    use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_parsers")
+    use = ApiUse("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_parsers")
     rules = SimpleNamespace()
     found = asyncio.run(robots(rules).robot_parser(Request("http://example.org/a")))
     assert found is rules, use.describe("_parsers does not map a host to its rules")
 
 
 def test_scrapy_forgets_why_robots_txt_could_not_be_fetched() -> None:
-    use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_robots_error")
+    use = ApiUse("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_robots_error")
     waiting: Deferred[Any] = Deferred()
     middleware = robots(waiting)
     middleware._robots_error(OSError("no network"), "example.org")
@@ -194,7 +196,7 @@ def test_scrapy_forgets_why_robots_txt_could_not_be_fetched() -> None:
 
 
 def test_scrapy_waits_for_the_very_set_of_crawlers_that_it_shows() -> None:
-    use = Use("Scrapy", "crawler/engine.py", "AsyncCrawlerProcess", "crawlers")
+    use = ApiUse("Scrapy", "crawler/engine.py", "AsyncCrawlerProcess", "crawlers")
     code: Any = AsyncCrawlerProcess.crawlers.fget  # type: ignore[attr-defined]
     inside = SimpleNamespace(_crawlers=set())
     assert code(inside) is inside._crawlers, use.describe("crawlers is a copy, and to clear it does nothing")
@@ -204,7 +206,7 @@ def test_scrapy_waits_for_the_very_set_of_crawlers_that_it_shows() -> None:
 
 
 def test_scrapy_explains_ignored_requests_in_the_messages_we_know() -> None:
-    use = Use("Scrapy", "crawler/http/failures.py", "IgnoreRequest", "")
+    use = ApiUse("Scrapy", "crawler/http/failures.py", "IgnoreRequest", "")
     forbidding: Any = SimpleNamespace(allowed=lambda *_: False)
     with pytest.raises(IgnoreRequest) as refused:
         robots().process_request_2(forbidding, Request("http://example.org/a"))
@@ -224,13 +226,13 @@ def test_scrapy_explains_ignored_requests_in_the_messages_we_know() -> None:
 
 
 def test_scrapy_flags_a_body_without_a_stated_length() -> None:
-    use = Use("Scrapy", "crawler/http/middleware.py", "Response", "flags")
+    use = ApiUse("Scrapy", "crawler/http/middleware.py", "Response", "flags")
     handler = inspect.getsource(import_module("scrapy.core.downloader.handlers.http11"))
     assert 'flags=["partial"]' in handler, use.describe("no flag `partial`")
 
 
 def test_scrapy_makes_and_installs_a_resolver_in_the_way_we_know() -> None:
-    use = Use("Scrapy", "crawler/http/ssrf.py", "TWISTED_DNS_RESOLVER", "")
+    use = ApiUse("Scrapy", "crawler/http/ssrf.py", "TWISTED_DNS_RESOLVER", "")
     code = inspect.getsource(import_module("scrapy.crawler"))
     assert ".install_on_reactor()" in code, use.describe("it does not call install_on_reactor")
     assert "build_from_crawler(resolver_class, self, reactor=reactor)" in code, use.describe(
@@ -239,7 +241,7 @@ def test_scrapy_makes_and_installs_a_resolver_in_the_way_we_know() -> None:
 
 
 def test_datasette_reads_through_the_methods_that_we_replace() -> None:
-    use = Use("datasette", "web/database.py", "Database", "execute_fn")
+    use = ApiUse("datasette", "web/database.py", "Database", "execute_fn")
     assert "self.execute_fn(" in inspect.getsource(Database.execute), use.describe("execute goes another way")
     datasette = Datasette([], settings={"num_sql_threads": 1})
     assert hasattr(datasette.executor, "submit"), use.describe("Datasette.executor is no executor")
@@ -251,7 +253,7 @@ def test_datasette_reads_through_the_methods_that_we_replace() -> None:
 
 
 def test_datasette_has_what_our_site_replaces() -> None:
-    use = Use("datasette", "web/site.py", "Datasette", "jinja_env")
+    use = ApiUse("datasette", "web/site.py", "Datasette", "jinja_env")
     datasette = Datasette([])
     environment = datasette.jinja_env
     assert hasattr(environment, "filters"), use.describe("jinja_env is no environment of Jinja")
@@ -264,13 +266,13 @@ def test_datasette_has_what_our_site_replaces() -> None:
 
 
 def test_datasettes_errors_tell_what_our_page_says() -> None:
-    use = Use("datasette", "web/plugin.py", "DatasetteError", "")
+    use = ApiUse("datasette", "web/plugin.py", "DatasetteError", "")
     error = import_module("datasette.views.base").DatasetteError("no", title="No", status=400, message_is_html=True)
     attributes = (error.message, error.title, error.status, error.message_is_html)
     assert attributes == ("no", "No", 400, True), use.describe("DatasetteError has other attributes")
 
 
 def test_trafilatura_knows_the_setting_that_we_change() -> None:
-    use = Use("trafilatura", "crawler/extract/fallback.py", "DEFAULT_CONFIG", "MIN_EXTRACTED_SIZE")
+    use = ApiUse("trafilatura", "crawler/extract/fallback.py", "DEFAULT_CONFIG", "MIN_EXTRACTED_SIZE")
     settings = import_module("trafilatura.settings").DEFAULT_CONFIG["DEFAULT"]
     assert "MIN_EXTRACTED_SIZE" in settings, use.describe("no setting MIN_EXTRACTED_SIZE")

@@ -38,7 +38,7 @@ def due(store: Store, host: str = "p.cn", **more: list[str]) -> list[str]:
     return [picture.url for picture in found]
 
 
-def kept(url: str, sha256: str = "ab" + "0" * 62) -> StoredImage:
+def stored_image(url: str, sha256: str = "ab" + "0" * 62) -> StoredImage:
     return StoredImage(url, NOW, sha256, "image/png", 7)
 
 
@@ -49,7 +49,7 @@ def missed(url: str, due_in: timedelta | None = HOUR) -> FailedImage:
 
 
 def test_a_known_picture_is_not_queued_again(store: Store) -> None:
-    store.images.commit([kept(A)], [missed(B, None)], NOW)
+    store.images.commit([stored_image(A)], [missed(B, None)], NOW)
     commit_revisions(store, [revision("b")], HOSTS)
     assert (due(store), due(store, "q.cn")) == ([], [C])
     assert store.images.counts() == ImageCounts(kept=1, files=1, size=7, waiting=1, parked=1)
@@ -85,22 +85,22 @@ def test_a_clock_that_was_ahead_delays_no_picture(store: Store) -> None:
 
 
 def test_a_kept_picture_is_found_as_of_when_it_was_kept(store: Store) -> None:
-    store.images.commit([kept(A)], [], NOW)
+    store.images.commit([stored_image(A)], [], NOW)
     path = ".finarchive/images/ab/ab" + "0" * 62 + ".png"
     assert store.images.path_of(A) == store.images.path_of(A, NOW) == path
-    assert str(image_path(kept(A).sha256, "image/png")) == path
+    assert str(image_path(stored_image(A).sha256, "image/png")) == path
     assert store.images.path_of(A, NOW - HOUR) is store.images.path_of(B) is None
-    assert list(store.images.files()) == [(path, kept(A).sha256)]
+    assert list(store.images.files()) == [(path, stored_image(A).sha256)]
 
 
 def test_a_file_with_several_urls_is_sealed_once(store: Store) -> None:
     from archive.files.manifest import Line
 
-    store.images.commit([kept(A)], [], NOW)
+    store.images.commit([stored_image(A)], [], NOW)
     [(at, path, sha256)] = store.images.unsealed(LATER)
     assert (at, list(store.images.unsealed(NOW))) == (NOW, [])
     store.manifests.commit("2026-09-30", b"x", [Line(sha256, path)])
-    store.images.commit([kept(B), kept(C, "cd" + "0" * 62)], [], NOW)
+    store.images.commit([stored_image(B), stored_image(C, "cd" + "0" * 62)], [], NOW)
     assert [path for _, path, _ in store.images.unsealed(LATER)] == [str(image_path("cd" + "0" * 62, "image/png"))]
     assert store.manifests.raw_files() == set()
 
@@ -112,10 +112,10 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
         commit(store, poll_of(entry("a")))
         commit_revisions(store, [revision("a")], HOSTS)
     live.log.open(journal)
-    live.images.commit([kept(A)], [missed(B, None), missed(C, timedelta(days=900))], NOW)
+    live.images.commit([stored_image(A)], [missed(B, None), missed(C, timedelta(days=900))], NOW)
     live.queues.clamp_future_times(NOW, timedelta(days=1))
     live.queues.release(LATER, parked=True)
-    live.images.commit([kept(C)], [missed(B)], LATER)
+    live.images.commit([stored_image(C)], [missed(B)], LATER)
     again.apply(events(tmp_path / "warc"))
     journal.close()
     live.close()

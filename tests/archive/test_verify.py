@@ -184,9 +184,9 @@ def test_a_version_that_search_does_not_know_is_named(archive: Home) -> None:
 
 def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: Home) -> None:
     before = {path: path.read_bytes() for path in files(archive)}
-    spoilt, lost = archive.files()[:2]
+    damaged, lost = archive.files()[:2]
     old = next((archive.root / ".finarchive" / "history").rglob("*.md"))
-    flip(spoilt)
+    flip(damaged)
     lost.unlink()
     flip(old)
     extra = archive.root / "extra.md"
@@ -194,12 +194,12 @@ def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: 
 
     done = archive.run("verify", "--json", "--repair")
     assert done.status == 4
-    assert sorted(done.json["repaired"]) == sorted(name(archive, path) for path in (spoilt, lost, old))
+    assert sorted(done.json["repaired"]) == sorted(name(archive, path) for path in (damaged, lost, old))
     assert done.json["problems"] == [
         {"kind": "extra", "path": "extra.md", "detail": "the index has no record of this file"}
     ]
     assert {path: path.read_bytes() for path in before} == before
-    assert (archive.root / ".finarchive" / "quarantine" / name(archive, spoilt)).exists()
+    assert (archive.root / ".finarchive" / "quarantine" / name(archive, damaged)).exists()
     extra.unlink()
     assert problems(archive) == []
 

@@ -156,8 +156,8 @@ def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: P
 
 def test_a_file_torn_at_any_byte_is_continued(tmp_path: Path) -> None:
     whole_folder = tmp_path / "whole"
-    kept = [group(b"one"), NOTE]
-    places = write(whole_folder, *kept, group(b"two"))
+    first_groups = [group(b"one"), NOTE]
+    places = write(whole_folder, *first_groups, group(b"two"))
     [path] = warc_files(whole_folder)
     whole = path.read_bytes()
     for size in range(places[-1].offset, len(whole)):
@@ -165,7 +165,7 @@ def test_a_file_torn_at_any_byte_is_continued(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / path.name).write_bytes(whole[:size])
         write(folder, group(b"three"))
-        assert [each for _, each in read(folder)] == [*kept, group(b"three")]
+        assert [each for _, each in read(folder)] == [*first_groups, group(b"three")]
         end = [end for _, end, _ in members(folder / path.name)][-1]
         assert end == (folder / path.name).stat().st_size, "nothing torn is left between"
     checked(folder)

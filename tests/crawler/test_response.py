@@ -34,10 +34,10 @@ def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str)
 
 
 def failure(answered: Fetch) -> tuple[FailureKind, str]:
-    found = parse_fetch(answered, MAX_BYTES)
-    assert isinstance(found, Failure)
-    assert found.subject == "nabcdef0000001"
-    return found.kind, found.reason
+    result = parse_fetch(answered, MAX_BYTES)
+    assert isinstance(result, Failure)
+    assert result.subject == "nabcdef0000001"
+    return result.kind, result.reason
 
 
 def bare(data: bytes) -> bytes:
@@ -78,8 +78,8 @@ def test_a_page_is_parsed_in_any_content_coding(coding: str, body: bytes) -> Non
     ],
 )
 def test_what_is_no_article_is_distinguished(answered: Fetch, kind: FailureKind, words: str) -> None:
-    found, reason = failure(answered)
-    assert found is kind
+    result, reason = failure(answered)
+    assert result is kind
     assert words in reason
 
 

@@ -19,7 +19,7 @@ from tests.support.daemon import Running
 pytestmark = pytest.mark.slow
 
 
-def under_a_clock(home: Home, days: int) -> Running:
+def with_clock(home: Home, days: int) -> Running:
     """A daemon whose clock is wrong by a number of days."""
     jump = home.folder / "jump"
     jump.write_text(str(days * 86400))
@@ -97,7 +97,7 @@ def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, mocksite: MockS
     leave_a_gap(home, mocksite)
     before = home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL")
 
-    with under_a_clock(home, -3650) as daemon:
+    with with_clock(home, -3650) as daemon:
         daemon.wait_for("polled ", "archived ", times=3)
         assert daemon.stop() == 0
 
@@ -107,7 +107,7 @@ def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, mocksite: MockS
 def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     mocksite.fault("status", match="doc-i", status=404)
-    with under_a_clock(home, 365) as daemon:
+    with with_clock(home, 365) as daemon:
         daemon.wait_for("failed ", times=12)
     [before] = home.rows("SELECT min(due) > datetime('now', '+300 days'), count(*) FROM entries")
 

@@ -149,7 +149,11 @@ def test_a_limited_crawl_fetches_only_the_pictures_of_its_articles(home: Home) -
     with MockSite(illustrated(["/pictures/1.png"], ["/pictures/2.png", "/pictures/1.png"])) as site:
         site.fault("status", match=r"1\.png", status=503, times=1)
         configure(home, site)
-        assert home.run("crawl", "--json", "--limit", "1").json["pictures"] == {"kept": 0, "failed": 1, "waiting": 1}
+        assert home.run("crawl", "--json", "--limit", "1").json["pictures"] == {
+            "kept": 0,
+            "failed": 1,
+            "waiting": 1,
+        }
         assert requested_images(site) == ["/pictures/1.png"]
         home.run("crawl", "--limit", "0")
         assert requested_images(site) == ["/pictures/1.png"], "of no article"
@@ -274,15 +278,15 @@ def dying(home: Home, step: str) -> int:
 def test_a_crawl_killed_while_storing_a_picture_is_continued(home: Home, site: MockSite, step: str) -> None:
     configure(home, site)
     assert dying(home, step) == -signal.SIGKILL
-    kept = "SELECT count(*) FROM images WHERE status = 'kept'"
-    assert home.rows(kept) == [(0,)]
+    count_query = "SELECT count(*) FROM images WHERE status = 'kept'"
+    assert home.rows(count_query) == [(0,)]
     assert bool(stored(home)) == (step != "before the pictures' files")
 
     done = home.run("crawl", "--json")
 
     assert done.status == 0
     assert ("recovered records=1" in done.err) == (step == "after the pictures' note")
-    assert home.rows(kept) == [(3,)]
+    assert home.rows(count_query) == [(3,)]
     assert len(stored(home)) == 2
     assert home.run("verify", "--json").json["problems"] == []
 

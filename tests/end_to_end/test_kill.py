@@ -95,7 +95,7 @@ def killed_at(home: Home, site: MockSite, moment: int, delay: float, sabotage: s
             timer.join()
 
 
-def kill_again_and_again(new_home: Callable[[], Home], site: MockSite, sabotage: str = "-") -> None:
+def kill_repeatedly(new_home: Callable[[], Home], site: MockSite, sabotage: str = "-") -> None:
     """Kill runs at random moments, :data:`KILLS` times in all and twice to an archive, and check each archive."""
     moments = random.Random(20260928)
     kills = 0
@@ -123,14 +123,14 @@ def new_home(tmp_path: Path) -> Callable[[], Home]:
 def test_a_crawl_killed_at_random_moments_archives_every_article_once(
     new_home: Callable[[], Home], site: MockSite
 ) -> None:
-    kill_again_and_again(new_home, site)
+    kill_repeatedly(new_home, site)
 
 
 def test_the_random_kills_would_notice_rows_committed_before_their_files(
     new_home: Callable[[], Home], site: MockSite
 ) -> None:
     with pytest.raises(AssertionError):
-        kill_again_and_again(new_home, site, "rows before files")
+        kill_repeatedly(new_home, site, "rows before files")
 
 
 @pytest.mark.parametrize(("step", "nth"), STEPS)
@@ -144,7 +144,7 @@ def test_a_crawl_killed_at_a_step_is_continued_by_the_next(home: Home, site: Moc
     ("step", "nth", "sabotage"),
     [
         ("before a rename", 1, "rows before files"),
-        ("inside the poll's commit", 2, "ground before entries"),  # the first is the sabotage's own commit
+        ("inside the poll's commit", 2, "known before entries"),  # the first is the sabotage's own commit
     ],
 )
 def test_a_kill_between_commits_in_the_wrong_order_would_be_noticed(

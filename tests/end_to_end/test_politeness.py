@@ -33,15 +33,15 @@ HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 def set_network(home: Home, **settings: float | str) -> None:
     """Change what ``Home.configure`` wrote under [network]."""
     head, _, backoff = home.config.read_text().partition("[[feeds]]")
-    kept = [line for line in head.splitlines() if line.partition(" ")[0] not in settings]
+    other_lines = [line for line in head.splitlines() if line.partition(" ")[0] not in settings]
     lines = [
         f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}" for name, value in settings.items()
     ]
-    place = kept.index("[network]") + 1
-    home.config.write_text("\n".join([*kept[:place], *lines, *kept[place:]]) + f"\n[[feeds]]{backoff}")
+    place = other_lines.index("[network]") + 1
+    home.config.write_text("\n".join([*other_lines[:place], *lines, *other_lines[place:]]) + f"\n[[feeds]]{backoff}")
 
 
-def most_at_once(hits: list[RequestLogEntry]) -> int:
+def max_concurrent(hits: list[RequestLogEntry]) -> int:
     """How many requests were being answered at the same time, at most."""
     edges = sorted([(hit.began, 1) for hit in hits] + [(hit.ended, -1) for hit in hits])  # an end before a beginning
     most = now = 0
@@ -58,15 +58,15 @@ def pauses(hits: list[RequestLogEntry]) -> list[float]:
 
 def assert_paced(hits: list[RequestLogEntry], delay: float) -> None:
     """Never less than ``delay`` between two of these requests."""
-    kept = pauses(hits)
-    assert kept, "there is nothing to measure"
-    assert min(kept) >= delay - min(SLACK, 0.6 * delay), (
-        f"{min(kept):.3f} s between two requests; all: {[round(p, 3) for p in kept]}"
+    delays = pauses(hits)
+    assert delays, "there is nothing to measure"
+    assert min(delays) >= delay - min(SLACK, 0.6 * delay), (
+        f"{min(delays):.3f} s between two requests; all: {[round(p, 3) for p in delays]}"
     )
-    assert sum(kept) >= delay * len(kept) - SLACK
+    assert sum(delays) >= delay * len(delays) - SLACK
 
 
-def assert_rests(hits: list[RequestLogEntry], refusals: list[RequestLogEntry], seconds: float) -> None:
+def assert_backed_off(hits: list[RequestLogEntry], refusals: list[RequestLogEntry], seconds: float) -> None:
     """No request came within the back-off after each of these refusals."""
     for refusal in refusals:
         early = [hit.began - refusal.ended for hit in hits if 0 < hit.began - refusal.ended < seconds - 0.01]
@@ -90,7 +90,7 @@ def test_without_a_delay_at_most_concurrency_requests_are_in_flight(home: Home, 
         assert home.run("crawl", "--json").json["archived"] == 60
         hits = mocksite.hits
 
-    assert most_at_once(hits) == concurrency
+    assert max_concurrent(hits) == concurrency
 
 
 def test_a_host_that_answers_slowly_gets_no_more_requests_at_once(home: Home) -> None:
@@ -103,7 +103,7 @@ def test_a_host_that_answers_slowly_gets_no_more_requests_at_once(home: Home) ->
         assert home.run("crawl", "--json").json["archived"] == 12
         hits = mocksite.hits
 
-    assert most_at_once(hits) == 2
+    assert max_concurrent(hits) == 2
     assert_paced(hits, 0.1)
 
 
@@ -150,7 +150,7 @@ def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(ho
     assert any("etime=" in hit.path for hit in hits), "the backfill sent no request"
     requested = {"roll" if "roll" in hit.path else "doc" if "doc-i" in hit.path else hit.path for hit in hits}
     assert requested == {"roll", "doc", "/robots.txt"}
-    assert most_at_once(hits) <= 2
+    assert max_concurrent(hits) <= 2
     assert_paced(hits, 0.2)
 
 
@@ -223,7 +223,7 @@ def test_backoffs_double_while_a_host_refuses_everything_and_end_when_it_recover
     refusals = [hit for hit in hits if hit.status == status]
     assert [int(line.partition("seconds=")[2].split()[0]) for line in log if "resting " in line] == [1, 2, 4, 8]
     for refusal, seconds in zip(refusals, (1, 2, 4, 8), strict=True):
-        assert_rests(hits, [refusal], seconds)
+        assert_backed_off(hits, [refusal], seconds)
     assert any("answers-again" in line for line in log)
     home.assert_whole()
 
@@ -239,8 +239,8 @@ def test_no_request_is_sent_before_the_time_that_a_host_requested(home: Home) ->
         hits = mocksite.hits
 
     first, second = (hit for hit in hits if hit.status == 429)
-    assert_rests(hits, [first], 3)
-    assert_rests(hits, [second], 2)
+    assert_backed_off(hits, [first], 3)
+    assert_backed_off(hits, [second], 2)
     assert home.rows("SELECT sum(attempts) FROM entries") == [(2,)]  # of the two that were refused
 
 
@@ -258,7 +258,7 @@ def test_a_retry_after_outlives_a_kill(home: Home) -> None:
         hits = mocksite.hits
 
     (refusal,) = (hit for hit in hits if hit.status == 429)
-    assert_rests(hits, [refusal], 12)
+    assert_backed_off(hits, [refusal], 12)
     assert max(hit.began for hit in hits) > refusal.ended + 12
 
 
@@ -304,5 +304,5 @@ def test_a_recovered_host_is_noticed_without_a_command(home: Home) -> None:
                 assert daemon.stop() == 0
                 hits = back.hits
 
-    assert most_at_once(hits) <= 2
+    assert max_concurrent(hits) <= 2
     assert math.isfinite(max(hit.ended for hit in hits))

@@ -192,8 +192,8 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], policy
     revised = home.rows("SELECT docid, title FROM revisions WHERE number > 1 ORDER BY fetched_at, docid")
     assert sorted(revised) == sorted(retitlings(polls))
     assert home.rows("SELECT count(*) FROM observations WHERE outcome NOT IN ('first', 'revised')") == [(0,)]
-    kept = list((inner_path(home.root) / "history").rglob("*.md"))
-    assert len(kept) == len(retitlings(polls))
+    old_versions = list((inner_path(home.root) / "history").rglob("*.md"))
+    assert len(old_versions) == len(retitlings(polls))
     assert home.rows("SELECT count(*) FROM changes WHERE NOT retitled") == [(0,)]
     # Each span where one page did not reach back far enough was a gap, and is none any more.
     gaps = home.rows('SELECT start, "end" FROM gaps ORDER BY id')

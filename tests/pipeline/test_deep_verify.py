@@ -127,7 +127,7 @@ CHANGES = {
         "INSERT INTO images (url, host, status, attempts, due, first_seen) VALUES ('x', 'a', 'parked', 1, '', '')",
         "images url=x: the raw pages do not have this row",
     ),
-    "up to where looks are applied": (
+    "position of applied fetches": (
         'UPDATE journal SET "offset" = "offset" + 1 WHERE writer = \'looks\'',
         "journal writer=looks: offset differs from the raw pages",
     ),

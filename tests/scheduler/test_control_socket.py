@@ -121,13 +121,13 @@ def test_only_the_owner_may_hand_over(mocksite: MockSite) -> None:
             if os.geteuid() == 0:
                 for each in (home.root, inner_path(home.root)):
                     each.chmod(0o755)
-                with as_nobody(), pytest.raises(PermissionError):
+                with as_unprivileged_user(), pytest.raises(PermissionError):
                     connect(home)
     finally:
         shutil.rmtree(folder)
 
 
-class as_nobody:  # noqa: N801 - it is read as a word
+class as_unprivileged_user:  # noqa: N801 - it is read as a word
     """Be another user for a while; not for the tests that run at the same time, which are in other processes."""
 
     def __enter__(self) -> None:

@@ -89,7 +89,7 @@ class Site:
         self.process.send_signal(signal.SIGTERM)
         assert self._read_line() == "stopped"
 
-    def most_memory(self) -> int:
+    def peak_memory(self) -> int:
         """Peak resident memory of the process, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1024
@@ -324,7 +324,7 @@ def test_descriptors_stay_as_many_as_they_are(site: Site) -> None:
 @pytest.mark.parametrize("framing", ["Content-Length: 67108864", "Transfer-Encoding: chunked"])
 def test_a_large_request_body_is_not_held_in_memory(site: Site, framing: str) -> None:
     site.fetch()
-    before = site.most_memory()
+    before = site.peak_memory()
     piece = b"x" * 1_048_576
     with site.connect() as sock:
         sock.sendall(f"POST /healthz HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
@@ -334,7 +334,7 @@ def test_a_large_request_body_is_not_held_in_memory(site: Site, framing: str) ->
         assert [name for name in files if "deleted" in name] == []  # where Twisted would put it
         sock.sendall(b"0\r\n\r\n" if "chunked" in framing else b"")
         assert drain(sock).startswith(b"HTTP/1.1 405 ")
-    assert site.most_memory() - before < 16_000_000
+    assert site.peak_memory() - before < 16_000_000
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any, Self
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwright
 
-# Where screenshots are kept; a folder of the test's own where it is not set.
+# Folder of screenshots; unset: the test's folder.
 ARTEFACTS = "ARTEFACTS"
 OUTSIDE = "evil.test"  # every name but loopback's leads to the canary; D112
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)

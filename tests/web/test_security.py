@@ -132,8 +132,8 @@ def test_the_raw_page_is_what_was_sent_and_runs_nothing(served: Serving, served_
     head, _, body = whole.content.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200\r\n")
     assert gzip.decompress(body) == shown.content
-    kept = [gzip.decompress(path.read_bytes()) for path in journal_path(served_home.root).glob("*.warc.gz")]
-    assert any(body in each for each in kept)
+    stored = [gzip.decompress(path.read_bytes()) for path in journal_path(served_home.root).glob("*.warc.gz")]
+    assert any(body in each for each in stored)
 
 
 def test_a_raw_page_is_shown_in_the_encoding_that_it_has(served: Serving) -> None:
