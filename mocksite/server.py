@@ -126,7 +126,7 @@ class MockSite:
         """Apply a fault to matching requests from now on. The arguments are those of `Fault`."""
         self._faults.add(Fault(name, match, times, skip, status, retry_after, to, seconds))
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Remove all faults. Deliveries that have begun continue."""
         self._faults.clear()
 

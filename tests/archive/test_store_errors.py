@@ -198,7 +198,7 @@ def test_reading_goes_on_while_another_program_writes(store: Store, other: sqlit
 
 
 def spoil(path: Path) -> None:
-    """Write over the whole index, and over the log that would mend it."""
+    """Overwrite the whole index, and the write-ahead log that would repair it."""
     for file in path.parent.iterdir():
         if not file.name.endswith("-shm"):
             with file.open("r+b") as opened:

@@ -183,7 +183,7 @@ def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate()
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").json["archived"] == 12
 
 

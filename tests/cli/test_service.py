@@ -234,7 +234,7 @@ systemctl reload finarchive
 waits said network.dely
 shows MainPID "$pid"
 
-# A restart cannot mend that: it stays down and says so.
+# A restart cannot fix that: the service stays down and reports it.
 systemctl restart finarchive || true
 waits shows ActiveState failed
 shows ExecMainStatus 2

@@ -78,7 +78,7 @@ def test_a_page_that_waits_and_a_feed_that_carries_its_text_make_no_empty_articl
     feeds_config(home, mocksite, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
     mocksite.fault("status", match=story.path, status=503)
     home.run("crawl", "a")
-    mocksite.mend()
+    mocksite.clear_faults()
     home.run("crawl", "b")
     assert [text for (text,) in home.rows("SELECT text FROM texts")] != [""]
 

@@ -178,7 +178,7 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
     mocksite.fault("status", status=500, match=LISTS, skip=3)
 
     first = home.run(*STRETCH, "--json")
-    mocksite.mend()
+    mocksite.clear_faults()
     second = home.run(*STRETCH, "--json")
 
     assert first.status == 3

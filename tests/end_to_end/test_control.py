@@ -55,10 +55,10 @@ def three_crawls(home: Home, mocksite: MockSite) -> list[Outcome]:
     mocksite.fault("status", status=500, match=f"doc-i{mocksite.site.stories[0].docid[:1]}", times=1)
     add_stories(mocksite, 2)
     outcomes.append(home.run("crawl", "--json"))
-    mocksite.mend()
+    mocksite.clear_faults()
     mocksite.fault("status", status=404, match=LIST)
     outcomes.append(home.run("crawl", "feed1", "--json"))
-    mocksite.mend()
+    mocksite.clear_faults()
     outcomes.append(home.run("crawl"))
     return outcomes
 
@@ -192,7 +192,7 @@ def test_a_daemon_that_stops_is_reported(
     for outcome in outcomes:
         assert "run this again" in outcome.err
         assert "Traceback" not in outcome.err
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").status == 0
     assert len(home.files()) == 15
     home.assert_whole()

@@ -87,7 +87,7 @@ def test_a_poll_that_broke_off_is_read_again_to_its_end(home: Home) -> None:
         mocksite.fault("status", match="page=4", status=502)
         first = home.run("crawl", "--json").json
         assert (first["feeds"][0]["error"], first["archived"]) == ("status 502", 150)
-        mocksite.mend()
+        mocksite.clear_faults()
 
         assert home.run("crawl", "--json").json["archived"] == 50
 
@@ -230,6 +230,6 @@ def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
         home.assert_whole()
         before = len(home.files())
         assert 0 < before < 60
-        mocksite.mend()
+        mocksite.clear_faults()
         mocksite.on_hit = lambda hit: None
         assert home.run("crawl", "--json").json["archived"] == 60 - before

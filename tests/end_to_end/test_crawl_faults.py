@@ -62,7 +62,7 @@ def test_a_faulty_article_stays_pending_with_its_reason_and_a_second_run_archive
     assert reason in home.run("status").out
     home.assert_whole()
 
-    mocksite.mend()
+    mocksite.clear_faults()
     second = crawl()
 
     assert numbers(second) == {"archived": 1, "revised": 0, "failed": 0, "pending": 0}
@@ -92,7 +92,7 @@ def test_an_answer_over_the_size_limit_is_cut_off(
     assert first.status == 1
     assert reason in home.run("status").out
 
-    mocksite.mend()
+    mocksite.clear_faults()
     assert numbers(home.run("crawl", "--json"))["archived"] == 1
 
 
@@ -140,7 +140,7 @@ def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_recovers(
     assert feed["state"] == ("blocked" if parameters.get("status") == 456 else "failing")
     assert error in feed["reason"]
 
-    mocksite.mend()
+    mocksite.clear_faults()
     second = crawl()
 
     assert second.status == 0
@@ -172,7 +172,7 @@ def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, mocksite:
     second = crawl()  # still listed: known, and not counted again
     assert (second.status, second.json["failed"]) == (0, 0)
 
-    mocksite.mend()
+    mocksite.clear_faults()
     assert numbers(crawl())["archived"] == 1
     assert len(home.files()) == 12
 
@@ -196,7 +196,7 @@ def test_an_article_that_never_comes_back_is_parked_with_its_reason(
     assert crawl().status == 0
     assert not [hit for hit in mocksite.hits if "doc-i" in hit.path]
 
-    mocksite.mend()
+    mocksite.clear_faults()
     home.run("retry", "--parked")
     assert crawl().json["archived"] == 1
 
@@ -239,7 +239,7 @@ def test_a_retry_after_holds_across_runs(home: Home, mocksite: MockSite, crawl: 
     assert first.json["pending"] == 12
     assert "is backed off" in home.run("crawl").out
 
-    mocksite.mend()
+    mocksite.clear_faults()
     mocksite.clear_hits()
     second = crawl()
     assert second.status == 3  # the list is on the same host

@@ -62,7 +62,7 @@ def test_a_truncated_compressed_page_is_not_accepted(home: Home, mocksite: MockS
 
     assert (outcome.status, outcome.json["archived"], outcome.json["failed"]) == (1, 11, 1)
     assert "ended in the middle" in home.run("status").out
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").json["archived"] == 1
 
 
@@ -80,7 +80,7 @@ def test_a_list_that_stays_empty_before_its_end_is_read_again_by_the_next_poll(h
         mocksite.fault("empty-page", match="page=3")
         first = home.run("crawl", "--json", "--limit", "0").json["feeds"][0]
         assert (first["listed"], first["error"]) == (100, None)
-        mocksite.mend()
+        mocksite.clear_faults()
 
         assert home.run("crawl", "--json", "--limit", "0").json["feeds"][0]["new"] == 100
 
@@ -157,7 +157,7 @@ def test_an_unavailable_robots_txt_allows_nothing(home: Home, mocksite: MockSite
     assert home.run("crawl", "--json").status == 3
     assert {hit.path for hit in mocksite.hits} == {"/robots.txt"}
 
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").json["archived"] == 12
 
 

@@ -134,7 +134,7 @@ def test_every_kind_of_feed_failure_is_reported_affects_no_other_feed_and_recove
         start_faults(mocksite)
         daemon.wait_for(*(f"poll-failed feed={case.id} " for case in FAILING_FEEDS))
         reported = states(home)
-        mocksite.mend()
+        mocksite.clear_faults()
         daemon.wait_for(*(f"polled feed={case.id} " for case in FAILING_FEEDS))
         assert {feed["state"] for feed in states(home).values()} == {"ok"}
         assert longest_wait(mocksite, WELL) < 3
@@ -157,7 +157,7 @@ def test_a_crawl_reports_the_same_state_for_every_failing_feed(home: Home, mocks
 
     first = home.run("crawl", "--json")
     reported = states(home)
-    mocksite.mend()
+    mocksite.clear_faults()
     second = home.run("crawl", "--json")
 
     assert (first.status, first.json["archived"]) == (1, 12)

@@ -64,7 +64,7 @@ def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, mocksite
     for change in ("gone", "back", "gone", "edited"):
         mocksite.clock += 60
         mocksite.site.edit(docid, mocksite.clock, title="回来了" if change == "edited" else None)
-        mocksite.mend()
+        mocksite.clear_faults()
         if change == "gone":
             mocksite.fault("status", match=path, status=404)
         assert home.run("crawl").status == 0

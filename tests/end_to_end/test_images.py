@@ -126,7 +126,7 @@ def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> 
         home.run("crawl")
         assert sorted(requested_images(site)) == ["/pictures/broken.png", "/pictures/cut.png"]
 
-        site.mend()
+        site.clear_faults()
         assert home.run("retry", "--parked", "--json").json == {"released": 6}
         assert home.run("crawl", "--json").json["pictures"] == {"kept": 5, "failed": 1, "waiting": 1}
     assert len(stored(home)) == 6

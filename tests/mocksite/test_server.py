@@ -383,7 +383,7 @@ def test_a_fault_skips_strikes_and_ends(mocksite: MockSite) -> None:
     assert statuses == [200, 456, 456, 200, 200]
     mocksite.fault("status", match="robots")
     assert fetch(mocksite, "/robots.txt")[0].status == 503
-    mocksite.mend()
+    mocksite.clear_faults()
     assert fetch(mocksite, "/robots.txt")[0].status == 200
     assert [hit.status for hit in mocksite.hits] == [200, 456, 456, 200, 200, 503, 200]
 
@@ -410,12 +410,12 @@ def test_truncated_answers_tell_it_or_do_not(mocksite: MockSite) -> None:
     half = fetch(mocksite, path)[1]
     half = half[: len(half) // 2]
     for name in ("truncate", "truncate-chunked"):
-        mocksite.mend()
+        mocksite.clear_faults()
         mocksite.fault(name, match=".")
         with pytest.raises(http.client.IncompleteRead) as caught:
             fetch(mocksite, path)
         assert caught.value.partial == half
-    mocksite.mend()
+    mocksite.clear_faults()
     mocksite.fault("truncate-silent", match=".")
     response, body = fetch(mocksite, path)
     assert (body, response.headers["Content-Length"]) == (half, None)

@@ -104,7 +104,7 @@ def lived(home: Home, mocksite: MockSite) -> Home:
     site.pages[site.stories[0].path] = b"<html><body>no article</body></html>"
     home.run("retry")
     home.run("crawl")
-    mocksite.mend()
+    mocksite.clear_faults()
     return home
 
 
