@@ -52,7 +52,7 @@ def view(body: str, **named: str) -> str:
     return render_view(REVISION, body, KEPT.get, **named)
 
 
-def test_it_says_what_it_is() -> None:
+def test_the_view_shows_title_source_and_version() -> None:
     html = view("<p>　　正文。</p>")
     assert "<h1>“题”&lt;script&gt;alert(1)&lt;/script&gt;</h1>" in html
     assert "2026-09-29 12:30 · 新华社" in html
@@ -73,7 +73,7 @@ def test_its_policy_forbids_everything_but_local_pictures() -> None:
     assert served == expected.replace("file: data:", "'self'")
 
 
-def test_kept_pictures_are_shown_and_others_described() -> None:
+def test_stored_pictures_are_shown_and_others_described() -> None:
     html = view(
         '<p><img src="https://p.cn/kept.png" alt="一" onload="x()"><img src="https://p.cn/near.png">'
         '<img src="https://p.cn/lost.png" alt="走势 &lt;图&gt; &quot;b&quot; src=&quot;x&quot;"><img src="https://p.cn/bare.png">'
@@ -170,7 +170,7 @@ def test_show_html_finds_the_pictures_in_the_archive(home: Home, site: MockSite,
     assert '<span class="absent">图 /pictures/kept.png</span>' in show()
 
 
-def test_show_html_as_of_a_time_has_nothing_of_later(home: Home, site: MockSite, show: Callable[..., str]) -> None:
+def test_show_html_as_of_a_time_omits_later_versions(home: Home, site: MockSite, show: Callable[..., str]) -> None:
     [(archived, docid)] = home.rows("SELECT fetched_at, docid FROM revisions")
     site.site.edit(docid, site.clock, title="后来的标题")
     site.clock += 60

@@ -84,7 +84,7 @@ def test_a_clock_that_was_ahead_delays_no_picture(store: Store) -> None:
     assert store.images.next_due(NOW) == NOW + timedelta(days=1)
 
 
-def test_a_kept_picture_is_found_as_of_when_it_was_kept(store: Store) -> None:
+def test_a_stored_picture_is_returned_as_of_the_time_it_was_stored(store: Store) -> None:
     store.images.commit([stored_image(A)], [], NOW)
     path = ".finarchive/images/ab/ab" + "0" * 62 + ".png"
     assert store.images.path_of(A) == store.images.path_of(A, NOW) == path

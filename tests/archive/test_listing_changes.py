@@ -53,7 +53,7 @@ def test_a_new_mtime_is_a_change_that_is_no_new_title(store: Store, hours: Itera
     assert listed(store, hours, TOUCHED) == ()
 
 
-def test_going_back_to_the_first_title_is_a_change_too(store: Store, hours: Iterator[int]) -> None:
+def test_a_return_to_the_first_title_is_a_change_too(store: Store, hours: Iterator[int]) -> None:
     titles = [
         [change.title for change in listed(store, hours, said)] for said in (FIRST, SECOND, FIRST, FIRST, SECOND)
     ]
@@ -131,7 +131,7 @@ def test_an_item_that_becomes_readable_has_not_changed(store: Store, path: Path,
 CARRIED = replace(FIRST, url="https://a.cn/7x24/#1", content="<p>text</p>")
 
 
-def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store, hours: Iterator[int]) -> None:
+def test_a_text_in_the_listing_follows_the_listing(store: Store, hours: Iterator[int]) -> None:
     listed(store, hours, CARRIED)
     listed(store, hours, replace(CARRIED, content="<p>other</p>", url="https://a.cn/page"))
     found = store.articles.find("a")

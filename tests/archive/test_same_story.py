@@ -88,7 +88,7 @@ def test_texts_that_are_too_short_are_no_story(store: Store) -> None:
     assert docids(store, "unknown") == []
 
 
-def test_the_question_costs_no_scan(store: Store) -> None:
+def test_the_query_needs_no_scan(store: Store) -> None:
     from archive.search import history
 
     plan = store._db.execute(

@@ -54,7 +54,7 @@ def test_hours_are_counted_for_each_feed_and_once_for_all(store: Store, stories:
     assert len(inside) > 30
 
 
-def test_the_latest_is_not_one_that_is_dated_ahead(store: Store) -> None:
+def test_an_article_dated_ahead_is_not_the_latest(store: Store) -> None:
     assert store.stats.latest(NOW) is None
     put(store, [Story("old", "a", "b", published=NOW - HOUR), Story("ahead", "c", "d", published=NOW + HOUR)])
 

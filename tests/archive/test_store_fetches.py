@@ -149,7 +149,7 @@ def test_nothing_to_record_changes_nothing(store: Store, path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE entries; --", "%", "_", "*", '"'])
-def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None:
+def test_foreign_text_is_only_ever_a_value(store: Store, text: str) -> None:
     commit(store, poll_of(entry("a")))
     assert store.articles.find(text) is None
     assert store.listings.known_docids(text, [text]) == set()

@@ -308,7 +308,7 @@ def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 
-def test_the_demo_may_be_run_again(home: Home) -> None:
+def test_the_demo_can_be_run_again(home: Home) -> None:
     for archived in (60, 0):
         done = home.run("demo", "demo-archive")
         assert done.status == 0, done.err

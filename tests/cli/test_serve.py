@@ -175,7 +175,7 @@ def test_no_other_command_loads_a_server_or_what_only_exports_need(archived: Hom
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_other_plugins_of_datasette_have_no_part_in_it(archived: Home, tmp_path: Path) -> None:
+def test_other_plugins_of_datasette_are_not_loaded(archived: Home, tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     (installed / "other-1.dist-info").mkdir(parents=True)
     (installed / "other-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")

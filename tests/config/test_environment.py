@@ -84,6 +84,6 @@ def test_one_setting_in_two_spellings_is_a_mistake() -> None:
     assert "sets the same as FINARCHIVE_NETWORK_DELAY" in mistake
 
 
-def test_other_variables_are_none_of_our_business() -> None:
+def test_other_variables_are_ignored() -> None:
     env = {"FINARCHIVE_CONFIG": "elsewhere.toml", "PATH": "/bin", "finarchive_x": "1", "FINARCHIVER": "1"}
     assert load(None, env) == load(None, {})

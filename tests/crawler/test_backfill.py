@@ -436,7 +436,7 @@ def test_pages_without_times_claim_nothing() -> None:
     assert len(run.docids) == 120
 
 
-def test_items_that_cannot_be_understood_are_handed_on_and_keep_their_places() -> None:
+def test_unreadable_items_are_reported_and_keep_their_places() -> None:
     class Broken(FakeList):
         def listing(self, page: list[tuple[datetime, str]], total: int | None) -> Listing:
             bad = tuple(Failure(docid, FailureKind.UNREADABLE, "") for _, docid in page if int(docid) % 3 == 0)

@@ -88,7 +88,7 @@ def test_slides_without_a_picture_are_no_article(data: Any) -> None:
         read(slides(data))
 
 
-def test_slides_whose_facts_are_odd_are_an_article_all_the_same() -> None:
+def test_slides_with_odd_metadata_are_an_article() -> None:
     for about in (None, [], "", {"title": 3, "createtime": "昨天"}):
         article = read(slides({"slide": about, "images": [IMAGE]}))
         assert (article.text, article.published) == ("图说", FETCHED)

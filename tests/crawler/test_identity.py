@@ -69,9 +69,7 @@ def test_an_article_of_a_list_of_pages_and_of_a_feed_that_carries_it_is_never_em
     assert [text for (text,) in home.rows("SELECT text FROM texts")] != [""]
 
 
-def test_a_page_that_waits_and_a_feed_that_carries_its_text_make_no_empty_article(
-    home: Home, mocksite: MockSite
-) -> None:
+def test_a_pending_page_and_a_feed_with_its_text_make_no_empty_article(home: Home, mocksite: MockSite) -> None:
     story = mocksite.site.stories[0]
     mocksite.site.pages["/a.xml"] = rss([story], mocksite.url)
     mocksite.site.pages["/b.xml"] = rss([story], mocksite.url.replace("http:", "https:"), TEXT * 10)

@@ -96,7 +96,7 @@ def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
     assert parse_fetch(replace(fetch(), response=None, failure=refused), MAX_BYTES) is refused
 
 
-def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
+def test_a_text_in_the_listing_needs_no_response() -> None:
     base = replace(fetch(), response=None)
     entry = replace(
         base.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT

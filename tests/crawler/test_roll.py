@@ -99,7 +99,7 @@ def test_an_answer_in_gbk_is_read() -> None:
     assert read(body, "application/json; charset=gbk", FEED).entries == (ENTRY,)
 
 
-def test_the_real_list_is_read_whole(shared: Path) -> None:
+def test_the_real_list_is_read_completely(shared: Path) -> None:
     body = (shared / "realdata/lists/roll-2026-09-29.json").read_bytes()
     items = json.loads(body)["result"]["data"]
     listing = read(body, "application/json", FEED)

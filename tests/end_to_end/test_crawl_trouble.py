@@ -118,7 +118,7 @@ def test_an_article_is_written_where_an_interrupted_run_meant_to_however_the_fee
     assert len(home.files()) == 12
 
 
-def test_a_later_address_of_an_article_that_waits_is_taken(home: Home, mocksite: MockSite) -> None:
+def test_a_later_url_of_a_pending_article_is_used(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     response = listed(mocksite)["1686"]
     mocksite.site.rolls["1686"] = response.replace(b"doc-inreplica0000003", b"moved-inreplica0000003")

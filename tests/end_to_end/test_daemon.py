@@ -105,7 +105,7 @@ def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, mocksite: Mo
     assert mocksite.hits == []
 
 
-def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, mocksite: MockSite) -> None:
+def test_sigterm_lets_requests_in_flight_finish(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
     mocksite.fault("stall", match="doc-i", times=1, seconds=2)
@@ -122,7 +122,7 @@ def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, mocksite: Mo
 
 
 @pytest.mark.slow
-def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, mocksite: MockSite) -> None:
+def test_sigterm_does_not_wait_for_stalled_requests(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 60.0"))
     mocksite.fault("stall", match="doc-i", skip=3)

@@ -314,7 +314,7 @@ def test_rebuild_restores_the_rows_and_does_not_change_the_files(home: Home, sit
 
 @pytest.mark.slow
 @pytest.mark.parametrize("raw", ["warc", "none"])
-def test_what_was_kept_without_a_journal_outlives_a_rebuild(home: Home, site: MockSite, raw: str) -> None:
+def test_images_stored_without_a_journal_outlive_a_rebuild(home: Home, site: MockSite, raw: str) -> None:
     configure(home, site, more=ON + 'raw = "none"\n')
     home.run("crawl")
     configure(home, site, more=f'{ON}raw = "{raw}"\n')

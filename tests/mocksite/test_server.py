@@ -480,7 +480,7 @@ def test_roll_faults_do_not_change_other_responses(mocksite: MockSite) -> None:
     assert fetch(mocksite, path_of(mocksite))[1] == page
 
 
-def test_huge_comes_in_chunks_for_as_long_as_one_reads(mocksite: MockSite) -> None:
+def test_the_huge_fault_sends_chunks_while_the_client_reads(mocksite: MockSite) -> None:
     mocksite.fault("huge", match=".")
     with closing(http.client.HTTPConnection(urlsplit(mocksite.url).netloc, timeout=5)) as connection:
         connection.request("GET", path_of(mocksite))

@@ -200,7 +200,7 @@ def test_after_a_week_an_office_feed_is_expected_in_office_hours() -> None:
         )
 
 
-def test_hours_never_watched_lean_on_those_that_were() -> None:
+def test_unobserved_hours_use_the_rate_of_observed_ones() -> None:
     busy = learn(EMPTY, at(0, 9), at(0, 12), even(at(0, 9), at(0, 12), 120))
     assert expected(busy, at(0, 12), at(0, 13), BASE) == pytest.approx(40, rel=0.15)
     assert expected(learn(EMPTY, at(0, 9), at(0, 12), []), at(0, 12), at(0, 13), BASE) < 1

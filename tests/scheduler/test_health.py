@@ -295,7 +295,7 @@ def test_a_client_that_does_not_read_is_disconnected(start: Callable[..., Site])
         assert len(drain(sock)) < 20_000_000
 
 
-def test_idle_connections_do_not_pile_up(start: Callable[..., Site]) -> None:
+def test_connections_are_limited_and_idle_ones_closed(start: Callable[..., Site]) -> None:
     site = start(patience=2.0)
     idle = [site.connect() for _ in range(MAX_CONNECTIONS)]
     try:
@@ -356,7 +356,7 @@ def test_a_large_request_body_is_not_held_in_memory(site: Site, framing: str) ->
     ],
     ids=lambda garbage: repr(garbage[:40]),
 )
-def test_garbage_is_turned_away(site: Site, garbage: bytes) -> None:
+def test_invalid_requests_are_refused(site: Site, garbage: bytes) -> None:
     with site.connect() as sock:
         sock.sendall(garbage)
         sock.shutdown(socket.SHUT_WR)
@@ -379,7 +379,7 @@ def test_a_port_in_use_is_reported_with_what_to_do(site: Site, start: Callable[.
     assert site.fetch()[0].status == 200
 
 
-def test_stopping_gives_the_port_back_and_lets_go_of_connections(start: Callable[..., Site]) -> None:
+def test_stopping_releases_the_port_and_closes_connections(start: Callable[..., Site]) -> None:
     site = start()
     with site.connect() as idle:
         site.stop()

@@ -78,7 +78,7 @@ def test_outside_systemd_each_line_has_its_time_and_level() -> None:
     assert lines[-1].startswith("  ")
 
 
-def test_a_journal_gets_priorities_instead() -> None:
+def test_in_a_journal_lines_have_priorities_instead() -> None:
     lines = in_journal("1")
 
     assert lines[0] == "<6>archived feed=china docid=mcwiwss7730811 revision=1 ms=84"
@@ -192,7 +192,7 @@ def test_what_a_site_said_stays_within_its_line(hostile: str, write: Any) -> Non
         assert line.isprintable()
 
 
-def test_text_in_any_language_is_left_as_it_is() -> None:
+def test_text_in_any_language_is_not_changed() -> None:
     assert bare(record("archived title=%s", "财报前夕，“微软”　4.8%")) == "archived title=财报前夕，“微软”　4.8%"
 
 

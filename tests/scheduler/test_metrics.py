@@ -116,7 +116,7 @@ def test_an_article_without_a_latency_is_counted_all_the_same() -> None:
     assert value(samples, "archive_latency_seconds_count") == 0
 
 
-def test_the_aim_is_a_bound_of_its_own_and_close_to_others() -> None:
+def test_the_goal_is_a_bound_and_close_to_others() -> None:
     at = LATENCY_BUCKETS_SECONDS.index(60)
     assert LATENCY_BUCKETS_SECONDS[at + 1] - LATENCY_BUCKETS_SECONDS[at - 1] <= 30
     assert list(LATENCY_BUCKETS_SECONDS) == sorted(set(LATENCY_BUCKETS_SECONDS))

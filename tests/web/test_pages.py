@@ -274,7 +274,7 @@ def test_the_same_story_elsewhere_is_named(served: Serving, served_home: Home) -
         served_home.execute(f"UPDATE revisions SET story = '{before}' WHERE docid = 'nreplica0000003'")
 
 
-def test_the_index_is_there_as_datasette_gives_it(served: Serving, served_home: Home) -> None:
+def test_datasettes_own_pages_of_the_index_are_served(served: Serving, served_home: Home) -> None:
     count = served_home.rows("SELECT count(*) FROM revisions")[0][0]
 
     assert served.get("/index/revisions.json?_shape=array&_size=max").json()[0].keys() >= {"docid", "sha256", "path"}
