@@ -40,15 +40,15 @@ def install_clock(speed: float, begin: float, at: float, jump: Path | None) -> N
 
     if jump:
         apscheduler.schedulers.base.datetime = timetable.datetime = Jumping
-    from_system, patience = Environment.from_system, ArticleQueue.backoff_wait
+    from_system, backoff_wait = Environment.from_system, ArticleQueue.backoff_wait
 
     def environment() -> Environment:
-        ours = from_system()
-        return Environment(Clock(now, speed), ours.notifier, ours.watchdog_interval)
+        system = from_system()
+        return Environment(Clock(now, speed), system.notifier, system.watchdog_interval)
 
     def shortened(articles: ArticleQueue, host: str) -> float | None:
-        """The spider waits for a host's rest by the system's clock."""
-        seconds = patience(articles, host)
+        """Shorten a host's back-off, which the spider measures by the system's clock."""
+        seconds = backoff_wait(articles, host)
         return None if seconds is None else seconds / speed
 
     Environment.from_system, ArticleQueue.backoff_wait = environment, shortened

@@ -46,7 +46,7 @@ LIDS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured."""
+    """Measured values."""
 
     delays: list[float]  # seconds from intime to the log line, one for each article that counts
     polls: dict[str, float]  # by lid: requests an hour

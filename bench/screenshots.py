@@ -1,4 +1,4 @@
-"""Make the README's screenshots of the web reader: an invented archive in Debian's Chromium.
+"""Make the README's screenshots of the web view: an invented archive in Debian's Chromium.
 
     python -m bench.screenshots            # writes docs/images/*.png
 

@@ -41,7 +41,7 @@ TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True)
 class Trial:
-    """A site to be built."""
+    """A site to build."""
 
     name: str
     folder: Callable[[Home], Path]  # the folder of the articles, created if missing

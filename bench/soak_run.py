@@ -33,7 +33,7 @@ class SoakRecord:
     status: dict[str, Any] = field(default_factory=dict)  # the document of `status --json` at the end
     settled: bool = False  # every feed was ok and nothing was pending at the end
     last_exit: int | None = None  # of the daemon at SIGTERM
-    disk: bool = True  # whether it had its own disk to fill
+    disk: bool = True  # whether it has its own disk to fill
 
 
 class Soak:
@@ -63,7 +63,8 @@ class Soak:
         self.record.disk = mounted.returncode == 0
         self._jump.write_text("0")
         self._mocksite = MockSite(self.stories, self.now).__enter__()
-        self._site, self._address = self._mocksite.site, self._mocksite.url
+        self._site = self._mocksite.site
+        self._address = self._mocksite.url
         self.configure()
         return self
 
@@ -139,32 +140,32 @@ class Soak:
         getattr(self, f"on_{event.what.replace('-', '_')}")(event.name)
 
     def on_fault(self, name: str) -> None:
-        """A fault of the mock site begins."""
+        """Begin a fault of the mock site."""
         fault, match, more = FAULTS[name]
         self._mocksite.fault(fault, match=match, **more)
 
     def on_mend(self, _: str) -> None:
-        """All faults end."""
-        self._mocksite.mend()
+        """End all faults."""
+        self._mocksite.clear_faults()
 
     def on_kill(self, _: str) -> None:
-        """The daemon is killed and restarted."""
+        """Kill the daemon; it is restarted."""
         self.daemon.kill()
         self.daemon.start()
 
     def on_port(self, _: str) -> None:
-        """The site is down: connections are refused."""
+        """Stop the site: connections are refused."""
         self.record.requests += len(self._mocksite.hits)
         self._mocksite.__exit__()
 
     def on_port_again(self, _: str) -> None:
-        """The site is up again."""
+        """Start the site again."""
         port = int(self._address.rpartition(":")[2])
         self._mocksite = MockSite([], port=port).__enter__()
         self._mocksite.site = self._site
 
     def on_disk(self, _: str) -> None:
-        """The disk is filled."""
+        """Fill the disk."""
         if not self.record.disk:
             self._report("skipped: only root may mount a disk to fill")
             return
@@ -177,30 +178,30 @@ class Soak:
                 raise
 
     def on_disk_again(self, _: str) -> None:
-        """The disk has room again."""
+        """Free the disk."""
         self._ballast.unlink(missing_ok=True)
 
     def on_clock(self, seconds: str) -> None:
-        """The machine's clock is set by a number of seconds."""
+        """Set the machine's clock forward or back by a number of seconds."""
         new_file = self._jump.with_suffix(".new")
         new_file.write_text(str(int(seconds)))
         new_file.rename(self._jump)
 
     def on_clock_again(self, _: str) -> None:
-        """The clock is set to the right time."""
+        """Set the clock to the right time."""
         self.on_clock("0")
 
     def on_list(self, _: str) -> None:
-        """A list answers, but shows old articles only."""
+        """Make a list show old articles only."""
         lid = str(next(iter(LISTS)))
         self._site.rolls[lid] = self._site.roll({"lid": lid, "num": "50"})
 
     def on_list_again(self, _: str) -> None:
-        """The list is normal again."""
+        """Make the list normal again."""
         self._site.rolls.clear()
 
     def on_name(self, _: str) -> None:
-        """A feed is added whose host has no address."""
+        """Add a feed whose host has no address."""
         self.configure(
             '[[feeds]]\nid = "lost"\nkind = "roll"\ncategories = ["金融"]\nlid = 9\n'
             'endpoint = "http://no-such-host.invalid/api/roll/get"\n'
@@ -208,12 +209,12 @@ class Soak:
         self.daemon.reload()
 
     def on_name_again(self, _: str) -> None:
-        """That feed is removed."""
+        """Remove that feed."""
         self.configure()
         self.daemon.reload()
 
     def on_reload(self, kind: str) -> None:
-        """SIGHUP with another configuration: a valid one, one with mistakes, or one that needs a restart."""
+        """Send SIGHUP with another configuration: a valid one, one with mistakes, or one that needs a restart."""
         if kind == "good":
             self.configure(more=f'user_agent = "soak {self.now()}"\n')
         elif kind == "bad":

@@ -66,7 +66,7 @@ def article_html(store: Store, root: Path, ident: str, as_of: datetime | None = 
 
     The arguments are those of :func:`find_article`. With ``as_of``, pictures that were stored later are omitted.
 
-    :return: None if the archive has no version of the article, or had none at that time
+    :return: None if the archive has no version of the article, or had no version at that time
     :raises ArchiveError: the version's file cannot be read
     """
     row = find_entry(store, root, ident)

@@ -1,4 +1,4 @@
-"""What every command shares: the global options, the settings, the clock, and the error of this package."""
+"""Context of every command: the global options, the settings, the clock; and the root error of this package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CommandError(click.ClickException):
-    """A command cannot do what it should. The message is one line: what is wrong, and what to do."""
+    """A command failed. The message is one line: the problem, and what to do."""
 
     exit_code = Exit.USAGE
 

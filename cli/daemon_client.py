@@ -45,7 +45,7 @@ def send_to_daemon(
     try:
         return send_request(inner, request, lambda document: on_progress(CrawlProgress.from_json(document)))
     except KeyboardInterrupt:
-        click.echo("Interrupted: the daemon goes on with the articles it found.", err=True)
+        click.echo("Interrupted: the daemon continues with the articles it found.", err=True)
         raise
 
 

@@ -35,7 +35,7 @@ class Check:
 
     name: str
     ok: bool
-    message: str  # what was found; if it is wrong, what to do
+    message: str  # the result; for a problem, also what to do
     failure_status: Exit = Exit.PROBLEMS  # the exit status if the check fails
 
     @property

@@ -34,7 +34,7 @@ COMMANDS = {
     "export": ("cli.commands.export:export_command", "Export articles as JSON, CSV, Parquet, Atom or a site."),
     "feeds": ("cli.commands.feeds:feeds_command", "Show the configured feeds."),
     "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
-    "rebuild": ("cli.commands.rebuild:rebuild_command", "Create files and index again from the raw pages."),
+    "rebuild": ("cli.commands.rebuild:rebuild_command", "Recreate files and index from the raw pages."),
     "retry": ("cli.commands.retry:retry_command", "Make everything that waits due now."),
     "run": ("cli.commands.run:run_command", "Run the daemon."),
     "search": ("cli.commands.search:search_command", "Search the articles."),

@@ -110,7 +110,7 @@ def listen(port: int) -> socket.socket:
 
 
 def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
-    """What the pages of the site need."""
+    """Return the context of the site's pages."""
     return SiteContext(
         root=settings.archive.root.absolute(),
         images=settings.serve.images,

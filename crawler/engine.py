@@ -35,7 +35,7 @@ class Engine:
     :param work: source of the spider's work and sink of its results
     :param backoffs: back-off state of all hosts
     :param now: the clock, aware
-    :param main: the work to be done; the engine stops when it returns
+    :param main: the work; the engine stops when it returns
     """
 
     def __init__(
@@ -140,9 +140,9 @@ class Engine:
         self._stop()
 
     def _interrupt(self, number: int, _: object) -> None:
-        again = self.interrupted is not None
+        is_repeated = self.interrupted is not None
         self.interrupted = signal.Signals(number)
-        self._reactor.callFromThread(self._halt if again else self._stop)
+        self._reactor.callFromThread(self._halt if is_repeated else self._stop)
 
     def _stop(self) -> None:
         if self._stopping is None:

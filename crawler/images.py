@@ -95,6 +95,6 @@ class ImageFetcher:
         self._leave(host)
 
     def _leave(self, host: str) -> None:
-        was_full = self._queued.total() >= MAX_REQUESTS  # then other hosts may be waiting for room
+        was_full = self._queued.total() >= MAX_REQUESTS  # then other hosts may be waiting
         self._queued[host] -= 1
         self._refill(None if was_full else host)

@@ -194,9 +194,9 @@ class FeedSpider(Spider):
 
     def _is_charged(self, host: str, error: BaseException | None) -> bool:
         """Return whether this exception was already counted against another article (a shared robots.txt failure)."""
-        again = self._charged.get(host) is error
+        is_repeated = self._charged.get(host) is error
         self._charged[host] = error
-        return again and error is not None and failures.unreachable_weight(error) > 0
+        return is_repeated and error is not None and failures.unreachable_weight(error) > 0
 
     def _send(self, request: Request) -> None:
         if not self.transfer.is_closing:  # else the work queue requests it again from the next spider

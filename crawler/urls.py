@@ -25,7 +25,7 @@ def host(url: str) -> str:
         return ""
 
 
-def is_sinas(url: str) -> bool:
+def is_sina_url(url: str) -> bool:
     """Return whether a URL belongs to Sina."""
     return f".{host(url)}".endswith((".sina.com.cn", ".sina.cn"))
 

@@ -37,9 +37,9 @@ class RequestLogEntry:
     """One request as the server saw it. Times are those of time.monotonic()."""
 
     began: float  # when its head was read
-    ended: float  # when its response was handed to the kernel or cut off; inf until then
+    ended: float  # when its response was passed to the kernel or cut off; inf until then
     method: str
-    path: str  # with the query, without the host, even when the request line had a whole address
+    path: str  # with the query, without the host, even if the request line has a full URL
     host: str
     status: int  # 0 when none was sent
     headers: dict[str, str]  # by lower-case name
@@ -126,7 +126,7 @@ class MockSite:
         """Apply a fault to matching requests from now on. The arguments are those of `Fault`."""
         self._faults.add(Fault(name, match, times, skip, status, retry_after, to, seconds))
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Remove all faults. Deliveries that have begun continue."""
         self._faults.clear()
 

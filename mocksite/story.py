@@ -191,8 +191,8 @@ def _symbols_comment(blocks: list[str]) -> list[str]:
 
 
 def _first_image(blocks: tuple[str, ...]) -> str | None:
-    found = re.search(r'<img src="(//[^"]+)"', "".join(blocks))
-    return found.group(1) if found else None
+    match = re.search(r'<img src="(//[^"]+)"', "".join(blocks))
+    return match.group(1) if match else None
 
 
 def _docid(seed: int, index: int) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 @dataclass(frozen=True, slots=True)
 class MockRequest:
     method: str
-    target: str  # path and query, even when the request line had a whole address: "/api/roll/get?lid=1686"
+    target: str  # path and query, even if the request line has a full URL: "/api/roll/get?lid=1686"
     host: str  # from the address in the request line, else from the Host header
     headers: dict[str, str]  # by lower-case name
     keep_alive: bool

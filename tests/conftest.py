@@ -1,4 +1,4 @@
-"""What the tests share: the real data where it is there, and a real ``finarchive`` run against the replica."""
+"""Shared fixtures: the real data if it exists, and a real ``finarchive`` with the mock site."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.support import (
     processes,
 )
 
-# Pages and lists of other people's that may be read but not kept here.
+# Third-party pages and lists, which may be read but not stored here.
 SHARED = Path(__file__).parents[2] / "shared"
-NEWEST = 1_790_613_243  # 2026-09-29 00:34:03 in China: the replica's newest article
+NEWEST = 1_790_613_243  # 2026-09-29 00:34:03 in China: the mock site's newest article
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def shared() -> Path:
 
 @pytest.fixture
 def mocksite() -> Iterator[MockSite]:
-    """A running replica with twelve articles."""
+    """A running mock site with twelve articles."""
     with MockSite(make_stories(12, newest=NEWEST)) as running:
         yield running
 
@@ -101,7 +101,7 @@ class Home:
         return sorted(path for path in self.root.rglob("*.md") if ".finarchive" not in path.parts)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the index."""
+        """Query the index."""
         database = Database(self.root / ".finarchive" / "index.db")
         try:
             return list(database.execute(query).fetchall())
@@ -140,6 +140,6 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def crawl(home: Home, mocksite: MockSite) -> Callable[..., Outcome]:
-    """``finarchive crawl --json`` of the replica's national list, in ``home``."""
+    """``finarchive crawl --json`` of the mock site's national list, in ``home``."""
     home.configure(mocksite.endpoint)
     return lambda *arguments, **env: home.run("crawl", "--json", *arguments, **env)

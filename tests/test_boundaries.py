@@ -355,7 +355,7 @@ def test_the_architecture_page_names_only_files_that_exist() -> None:
 
 
 def test_each_package_has_one_root_error() -> None:
-    """Every exception of a package derives from one of its own, or from a library's that the caller expects."""
+    """Every exception of a package derives from its root error, or from one of a library that the caller expects."""
     bases: dict[str, dict[str, tuple[str, list[str]]]] = defaultdict(dict)
     for module in modules():
         for node in ast.walk(tree(module)):

@@ -1,6 +1,6 @@
 """What the program uses of its libraries beyond their documented API, and that it is still there.
 
-A new release may change any of it without notice. These tests then say which file to look at.
+A new release may change any of it without notice. These tests then name the file to check.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TEMPLATES = Path(__file__).parents[1] / "web" / "templates"
 
 
 @dataclass(frozen=True)
-class Use:
+class ApiUse:
     """Names of a library that a file of ours uses."""
 
     library: str  # the distribution
@@ -45,8 +45,8 @@ class Use:
     owner: str  # module:object, or a module
     names: str  # of the owner, with spaces between
 
-    def told(self, what: str) -> str:
-        """A failure, with what one needs to know to mend it."""
+    def describe(self, what: str) -> str:
+        """Return a failure message, with what is needed to fix it."""
         return f"{self.library} {installed(self.library)}: {what}; {self.file} uses it"
 
 
@@ -56,64 +56,66 @@ def installed(library: str) -> str:
 
 
 USES = (
-    Use("Python", "crawler/extract/charset.py", "codecs:CodecInfo", "_is_text_encoding"),
-    Use(
+    ApiUse("Python", "crawler/extract/charset.py", "codecs:CodecInfo", "_is_text_encoding"),
+    ApiUse(
         "Scrapy",
         "crawler/http/handler.py",
         "scrapy.core.downloader.handlers.http11:HTTP11DownloadHandler",
         "download_request",
     ),
-    Use(
+    ApiUse(
         "Scrapy",
         "crawler/http/robots.py",
         "scrapy.downloadermiddlewares.robotstxt:RobotsTxtMiddleware",
         "robot_parser _robots_error",
     ),
-    Use("Scrapy", "crawler/http/robots.py", "scrapy.utils.httpobj", "urlparse_cached"),
-    Use("Scrapy", "crawler/engine.py", "scrapy.crawler:AsyncCrawlerProcess", "crawlers crawl start"),
-    Use("Scrapy", "crawler/spider.py", "scrapy.core.engine:ExecutionEngine", "crawl"),
-    Use("Scrapy", "crawler/http/settings.py", "scrapy.dupefilters", "BaseDupeFilter"),
-    Use("Twisted", "crawler/http/ssrf.py", "twisted.internet.base:ReactorBase", "nameResolver installNameResolver"),
-    Use(
+    ApiUse("Scrapy", "crawler/http/robots.py", "scrapy.utils.httpobj", "urlparse_cached"),
+    ApiUse("Scrapy", "crawler/engine.py", "scrapy.crawler:AsyncCrawlerProcess", "crawlers crawl start"),
+    ApiUse("Scrapy", "crawler/spider.py", "scrapy.core.engine:ExecutionEngine", "crawl"),
+    ApiUse("Scrapy", "crawler/http/settings.py", "scrapy.dupefilters", "BaseDupeFilter"),
+    ApiUse(
+        "Twisted", "crawler/http/ssrf.py", "twisted.internet.base:ReactorBase", "nameResolver installNameResolver"
+    ),
+    ApiUse(
         "Twisted",
         "scheduler/monitoring/health.py",
         "twisted.web.http:Request",
         "gotLength handleContentChunk process finish",
     ),
-    Use(
+    ApiUse(
         "Twisted",
         "scheduler/monitoring/health.py",
         "twisted.web.http:HTTPChannel",
         "requestFactory callLater checkPersistence connectionMade connectionLost forceAbortClient loseConnection",
     ),
-    Use(
+    ApiUse(
         "Twisted",
         "scheduler/monitoring/health.py",
         "twisted.web.http:HTTPFactory",
         "timeOut startFactory stopFactory buildProtocol",
     ),
-    Use(
+    ApiUse(
         "datasette", "web/database.py", "datasette.app:Datasette", "_prepare_connection add_database remove_database"
     ),
-    Use("datasette", "web/database.py", "datasette.database:Database", "execute_fn attached_databases"),
-    Use("datasette", "web/database.py", "datasette.utils", "sqlite_timelimit"),
-    Use("datasette", "web/plugin.py", "datasette.utils.asgi:Base400", "status"),
-    Use("datasette", "web/plugin.py", "datasette.views.base", "DatasetteError"),
-    Use(
+    ApiUse("datasette", "web/database.py", "datasette.database:Database", "execute_fn attached_databases"),
+    ApiUse("datasette", "web/database.py", "datasette.utils", "sqlite_timelimit"),
+    ApiUse("datasette", "web/plugin.py", "datasette.utils.asgi:Base400", "status"),
+    ApiUse("datasette", "web/plugin.py", "datasette.views.base", "DatasetteError"),
+    ApiUse(
         "datasette",
         "web/site.py",
         "datasette.plugins:pm",
         "list_plugin_distinfo is_registered register unregister",
     ),
-    Use("trafilatura", "crawler/extract/fallback.py", "trafilatura", "settings extract extract_with_metadata"),
-    Use("trafilatura", "crawler/extract/fallback.py", "trafilatura.settings", "DEFAULT_CONFIG"),
-    Use(
+    ApiUse("trafilatura", "crawler/extract/fallback.py", "trafilatura", "settings extract extract_with_metadata"),
+    ApiUse("trafilatura", "crawler/extract/fallback.py", "trafilatura.settings", "DEFAULT_CONFIG"),
+    ApiUse(
         "exchange-calendars",
         "archive/export/calendars.py",
         "exchange_calendars.exchange_calendar_xhkg:XHKGExchangeCalendar",
         "bound_max sessions early_closes",
     ),
-    Use(
+    ApiUse(
         "exchange-calendars",
         "archive/export/calendars.py",
         "exchange_calendars.exchange_calendar_xshg:XSHGExchangeCalendar",
@@ -125,17 +127,17 @@ USES = (
 PUBLIC = {"_exit", "_replace"}
 
 
-def missing(use: Use) -> list[str]:
+def missing(use: ApiUse) -> list[str]:
     module, _, name = use.owner.partition(":")
     try:
         owner = import_module(module)
         owner = getattr(owner, name) if name else owner
     except (ImportError, AttributeError) as error:
-        return [use.told(f"no {use.owner} ({error})")]
-    return [use.told(f"{use.owner} has no {each}") for each in use.names.split() if not hasattr(owner, each)]
+        return [use.describe(f"no {use.owner} ({error})")]
+    return [use.describe(f"{use.owner} has no {each}") for each in use.names.split() if not hasattr(owner, each)]
 
 
-def test_what_is_used_beyond_the_documented_api_is_there() -> None:
+def test_undocumented_api_in_use_exists() -> None:
     lost = [line for use in USES for line in missing(use)]
     assert not lost, "\n".join(lost)
 
@@ -177,94 +179,100 @@ def robots(rules: Any = None) -> RobotsTxtMiddleware:
     return middleware
 
 
-def test_scrapy_keeps_the_rules_of_each_host_where_we_look_for_them() -> None:
-    use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_parsers")
+def test_scrapy_stores_the_rules_of_each_host_where_we_expect_them() -> None:
+    use = ApiUse("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_parsers")
     rules = SimpleNamespace()
     found = asyncio.run(robots(rules).robot_parser(Request("http://example.org/a")))
-    assert found is rules, use.told("_parsers does not map a host to its rules")
+    assert found is rules, use.describe("_parsers does not map a host to its rules")
 
 
-def test_scrapy_forgets_why_it_could_not_have_robots_txt() -> None:
-    use = Use("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_robots_error")
+def test_scrapy_forgets_why_robots_txt_could_not_be_fetched() -> None:
+    use = ApiUse("Scrapy", "crawler/http/robots.py", "RobotsTxtMiddleware", "_robots_error")
     waiting: Deferred[Any] = Deferred()
     middleware = robots(waiting)
     middleware._robots_error(OSError("no network"), "example.org")
-    assert middleware._parsers == {"example.org": None}, use.told("_robots_error leaves no None in _parsers")
-    assert waiting.called, use.told("_robots_error does not wake those who wait")
+    assert middleware._parsers == {"example.org": None}, use.describe("_robots_error leaves no None in _parsers")
+    assert waiting.called, use.describe("_robots_error does not wake those who wait")
 
 
 def test_scrapy_waits_for_the_very_set_of_crawlers_that_it_shows() -> None:
-    use = Use("Scrapy", "crawler/engine.py", "AsyncCrawlerProcess", "crawlers")
+    use = ApiUse("Scrapy", "crawler/engine.py", "AsyncCrawlerProcess", "crawlers")
     code: Any = AsyncCrawlerProcess.crawlers.fget  # type: ignore[attr-defined]
     inside = SimpleNamespace(_crawlers=set())
-    assert code(inside) is inside._crawlers, use.told("crawlers is a copy, and to clear it does nothing")
-    assert "self.crawlers" in inspect.getsource(AsyncCrawlerProcess.stop), use.told("stop does not go by crawlers")
+    assert code(inside) is inside._crawlers, use.describe("crawlers is a copy, and to clear it does nothing")
+    assert "self.crawlers" in inspect.getsource(AsyncCrawlerProcess.stop), use.describe(
+        "stop does not go by crawlers"
+    )
 
 
-def test_scrapy_tells_why_a_request_is_ignored_in_the_words_we_know() -> None:
-    use = Use("Scrapy", "crawler/http/failures.py", "IgnoreRequest", "")
+def test_scrapy_explains_ignored_requests_in_the_messages_we_know() -> None:
+    use = ApiUse("Scrapy", "crawler/http/failures.py", "IgnoreRequest", "")
     forbidding: Any = SimpleNamespace(allowed=lambda *_: False)
     with pytest.raises(IgnoreRequest) as refused:
         robots().process_request_2(forbidding, Request("http://example.org/a"))
-    assert "robots.txt" in str(refused.value), use.told(f"of robots.txt it says {refused.value}")
+    assert "robots.txt" in str(refused.value), use.describe(f"of robots.txt it says {refused.value}")
     crawler: Any = Crawler(Spider, Settings({"REDIRECT_MAX_TIMES": 0}))
     crawler.spider = None
     moved = Response("http://example.org/a", status=302, headers={"Location": "/b"})
     with pytest.raises(IgnoreRequest) as round_and_round:
         RedirectMiddleware.from_crawler(crawler).process_response(Request("http://example.org/a"), moved)
-    assert "max redirections" in str(round_and_round.value), use.told(f"of redirects it says {round_and_round.value}")
+    assert "max redirections" in str(round_and_round.value), use.describe(
+        f"of redirects it says {round_and_round.value}"
+    )
     unpacking = inspect.getsource(import_module("scrapy.downloadermiddlewares.httpcompression"))
-    assert "DOWNLOAD_MAXSIZE (" in unpacking, use.told("it does not say DOWNLOAD_MAXSIZE of what unpacks to too much")
+    assert "DOWNLOAD_MAXSIZE (" in unpacking, use.describe(
+        "it does not say DOWNLOAD_MAXSIZE of what unpacks to too much"
+    )
 
 
 def test_scrapy_flags_a_body_without_a_stated_length() -> None:
-    use = Use("Scrapy", "crawler/http/middleware.py", "Response", "flags")
+    use = ApiUse("Scrapy", "crawler/http/middleware.py", "Response", "flags")
     handler = inspect.getsource(import_module("scrapy.core.downloader.handlers.http11"))
-    assert 'flags=["partial"]' in handler, use.told("no flag `partial`")
+    assert 'flags=["partial"]' in handler, use.describe("no flag `partial`")
 
 
 def test_scrapy_makes_and_installs_a_resolver_in_the_way_we_know() -> None:
-    use = Use("Scrapy", "crawler/http/ssrf.py", "TWISTED_DNS_RESOLVER", "")
+    use = ApiUse("Scrapy", "crawler/http/ssrf.py", "TWISTED_DNS_RESOLVER", "")
     code = inspect.getsource(import_module("scrapy.crawler"))
-    assert ".install_on_reactor()" in code, use.told("it does not call install_on_reactor")
-    assert "build_from_crawler(resolver_class, self, reactor=reactor)" in code, use.told(
+    assert ".install_on_reactor()" in code, use.describe("it does not call install_on_reactor")
+    assert "build_from_crawler(resolver_class, self, reactor=reactor)" in code, use.describe(
         "from_crawler gets no reactor"
     )
 
 
 def test_datasette_reads_through_the_methods_that_we_replace() -> None:
-    use = Use("datasette", "web/database.py", "Database", "execute_fn")
-    assert "self.execute_fn(" in inspect.getsource(Database.execute), use.told("execute goes another way")
+    use = ApiUse("datasette", "web/database.py", "Database", "execute_fn")
+    assert "self.execute_fn(" in inspect.getsource(Database.execute), use.describe("execute goes another way")
     datasette = Datasette([], settings={"num_sql_threads": 1})
-    assert hasattr(datasette.executor, "submit"), use.told("Datasette.executor is no executor")
-    assert Database(datasette).ds is datasette, use.told("Database.ds is not its Datasette")
+    assert hasattr(datasette.executor, "submit"), use.describe("Datasette.executor is no executor")
+    assert Database(datasette).ds is datasette, use.describe("Database.ds is not its Datasette")
     with closing(sqlite3.connect(":memory:")) as connection:
         datasette._prepare_connection(connection, "index")
         names = {row[0] for row in connection.execute("SELECT name FROM pragma_function_list")}
-    assert "escape_fts" in names, use.told("_prepare_connection adds none of its SQL functions")
+    assert "escape_fts" in names, use.describe("_prepare_connection adds none of its SQL functions")
 
 
 def test_datasette_has_what_our_site_replaces() -> None:
-    use = Use("datasette", "web/site.py", "Datasette", "jinja_env")
+    use = ApiUse("datasette", "web/site.py", "Datasette", "jinja_env")
     datasette = Datasette([])
     environment = datasette.jinja_env
-    assert hasattr(environment, "filters"), use.told("jinja_env is no environment of Jinja")
+    assert hasattr(environment, "filters"), use.describe("jinja_env is no environment of Jinja")
     # Another test of this process may have made our site, which takes it out.
     is_there = pm.has_plugin("datasette.handle_exception") or pm.has_plugin("finarchive")
-    assert is_there, use.told("no plugin datasette.handle_exception")
+    assert is_there, use.describe("no plugin datasette.handle_exception")
     theirs = {path.name for path in (Path(inspect.getfile(Datasette)).parent / "templates").iterdir()}
     ours = {path.name for path in TEMPLATES.glob("_c*.html")} | {"base.html", "table.html"}
-    assert ours <= theirs, use.told(f"no templates {ours - theirs}")
+    assert ours <= theirs, use.describe(f"no templates {ours - theirs}")
 
 
 def test_datasettes_errors_tell_what_our_page_says() -> None:
-    use = Use("datasette", "web/plugin.py", "DatasetteError", "")
+    use = ApiUse("datasette", "web/plugin.py", "DatasetteError", "")
     error = import_module("datasette.views.base").DatasetteError("no", title="No", status=400, message_is_html=True)
-    told = (error.message, error.title, error.status, error.message_is_html)
-    assert told == ("no", "No", 400, True), use.told("DatasetteError has other attributes")
+    attributes = (error.message, error.title, error.status, error.message_is_html)
+    assert attributes == ("no", "No", 400, True), use.describe("DatasetteError has other attributes")
 
 
 def test_trafilatura_knows_the_setting_that_we_change() -> None:
-    use = Use("trafilatura", "crawler/extract/fallback.py", "DEFAULT_CONFIG", "MIN_EXTRACTED_SIZE")
+    use = ApiUse("trafilatura", "crawler/extract/fallback.py", "DEFAULT_CONFIG", "MIN_EXTRACTED_SIZE")
     settings = import_module("trafilatura.settings").DEFAULT_CONFIG["DEFAULT"]
-    assert "MIN_EXTRACTED_SIZE" in settings, use.told("no setting MIN_EXTRACTED_SIZE")
+    assert "MIN_EXTRACTED_SIZE" in settings, use.describe("no setting MIN_EXTRACTED_SIZE")

@@ -1,4 +1,4 @@
-"""The article page: one version to read, and everything known of the article."""
+"""The article page: one version, and everything known about the article."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 
 
 def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:
-    """Return what is known of an article at the request's time, as :meth:`History.as_of` does.
+    """Return what is known about an article at the request's time, as :meth:`History.as_of` does.
 
     :raises NotFoundError: nothing is known of it
     """

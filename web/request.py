@@ -1,4 +1,4 @@
-"""What a view takes and returns: the request, the site's context, a page or a file. Frozen records."""
+"""Arguments and results of views: the request, the site's context, a page or a file. Frozen records."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What views need beside the index."""
+    """The context of views, beside the index."""
 
     root: Path  # of the archive
     images: bool  # show stored images

@@ -19,7 +19,7 @@ from scheduler.exits import Exit
 @json_option
 @click.pass_obj
 def rebuild_command(context: CommandContext, dry_run: bool, as_json: bool) -> Exit:
-    """Create all files and the index again, from the raw pages alone.
+    """Recreate all files and the index, using only the raw pages.
 
     If this version of finarchive reads a page or writes a file differently, the results differ: use --dry-run first.
     Files of which there are no raw pages stay.

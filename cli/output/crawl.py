@@ -93,7 +93,7 @@ def show_result(result: CrawlResult, seconds: float) -> None:
     for host in result.resting:
         console.print(Text(f"{host} is backed off: a later crawl tries it again", style="yellow"))
     if result.interrupted:
-        console.print("Interrupted: what was archived is safe, the rest is fetched by the next crawl.")
+        console.print("Interrupted: archived articles are safe; the next crawl fetches the others.")
     elif errors and len(errors) == len(result.feeds):
         console.print("No feed could be polled; finarchive doctor checks the network and the configuration.")
     elif result.failed or result.pending:

@@ -17,7 +17,7 @@ from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
 from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
-from crawler.urls import absolute, is_sinas
+from crawler.urls import absolute, is_sina_url
 
 CHINA = timezone(timedelta(hours=8))  # all of Sina's clocks; China has had no summer time since 1991
 # 2026年09月28日 23:20 · 2026-09-28 23:20:25 · 2026-09-28T23:20:25+08:00 · 2009年11月09日13:48
@@ -89,7 +89,7 @@ def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clea
         source = _Source(inner + embedded.html, element, title, parse_time(embedded.published))
     else:
         # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
-        is_sina_page = is_sinas(page.url) or not entry.foreign
+        is_sina_page = is_sina_url(page.url) or not entry.foreign
         embedded = slides(tree) or (_video(tree) if is_sina_page else None)
         if embedded:
             source = _from_embedded(embedded)
@@ -116,13 +116,13 @@ def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_si
     if is_sina_page or not text.strip():
         raise ExtractionError(_describe(text, tree))
     try:
-        found = fallback.find_article(text, page.url, page.fetched_at)
+        result = fallback.find_article(text, page.url, page.fetched_at)
     except ExtractionError as error:
         if embedded := _video(tree):  # last: other sites' scripts may use these names for something else
             return _from_embedded(embedded)
         raise ExtractionError(f"{_describe(text, tree)}; {error}") from error
-    published = _first_time(found.day, tree, page.fetched_at)
-    return _Source(found.html, None, found.title or "", published, found.medium or "")
+    published = _first_time(result.day, tree, page.fetched_at)
+    return _Source(result.html, None, result.title or "", published, result.medium or "")
 
 
 def _first_time(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -> datetime | None:

@@ -55,15 +55,17 @@ def video(tree: LexborHTMLParser, poster: str) -> EmbeddedData | None:
 
     :param poster: URL of an image for videos without their own; "" if the page has none
     """
-    found: list[dict[str, str]] = []
+    videos: list[dict[str, str]] = []
     for script in _scripts(tree):
         if _VIDEO.search(script):
             objects = [match[0] for match in _OBJECT.finditer(script) if _VIDEO.search(match[0])]
-            found += map(_fields, objects or [script])
-    if not found:
+            videos += map(_fields, objects or [script])
+    if not videos:
         return None
-    parts = [part for fields in found for part in _video(fields, poster)]
-    return EmbeddedData("\n".join(dict.fromkeys(parts)), found[0].get("title", ""), medium=found[0].get("source", ""))
+    parts = [part for fields in videos for part in _video(fields, poster)]
+    return EmbeddedData(
+        "\n".join(dict.fromkeys(parts)), videos[0].get("title", ""), medium=videos[0].get("source", "")
+    )
 
 
 def _scripts(tree: LexborHTMLParser) -> Iterator[str]:
@@ -99,11 +101,11 @@ def _value(data: dict[str, Any], *names: str) -> str:
 
 
 def _fields(script: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for match in _FIELD.finditer(script):
         if value := _unescaped(match[2] or match[3] or "").strip():
-            found.setdefault(match[1], value)
-    return found
+            fields.setdefault(match[1], value)
+    return fields
 
 
 def _unescaped(text: str) -> str:

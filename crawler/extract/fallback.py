@@ -90,10 +90,10 @@ def _add_images(text: str, with_images: str) -> str:
     parts = list(tree.body.iter(include_text=True))
     texts = [_WHITE_SPACE.sub("", part.text()) for part in parts]
     last = max((place for place, words in enumerate(texts) if words and words in wanted), default=-1)
-    kept = [part for place, part in enumerate(parts) if place <= last and texts[place] in wanted]
-    if sum(len(_WHITE_SPACE.sub("", part.text())) for part in kept) < _MIN_TEXT_SHARE * len(wanted):
+    own_parts = [part for place, part in enumerate(parts) if place <= last and texts[place] in wanted]
+    if sum(len(_WHITE_SPACE.sub("", part.text())) for part in own_parts) < _MIN_TEXT_SHARE * len(wanted):
         return text
-    return "\n".join(part.html or "" for part in kept)
+    return "\n".join(part.html or "" for part in own_parts)
 
 
 def _bare_text(html: str) -> str:

@@ -71,10 +71,10 @@ def extract_text(root: LexborNode) -> PlainText:
 
 def remove(root: LexborNode, selector: str) -> None:
     """Remove the elements below ``root`` that match a selector."""
-    found = {node.mem_id: node for node in root.css(selector)}
-    found.pop(root.mem_id, None)
+    matches = {node.mem_id: node for node in root.css(selector)}
+    matches.pop(root.mem_id, None)
     # Descendants of a removed element are freed with it and must not be accessed afterwards.
-    for node in [node for node in found.values() if not any(a.mem_id in found for a in _ancestors(node, root))]:
+    for node in [node for node in matches.values() if not any(a.mem_id in matches for a in _ancestors(node, root))]:
         node.decompose()
 
 
@@ -90,7 +90,7 @@ def lines(root: LexborNode) -> list[str]:
 
 def _drop_related_links(root: LexborNode) -> None:
     """Remove lists of links to other articles: under a heading of that kind, or after the end of the text."""
-    found: list[LexborNode] = []
+    related: list[LexborNode] = []
     after_text = in_list = False
     heading: LexborNode | None = None
     paragraphs = {node.mem_id: node for node in root.css(_PARAGRAPH) if len(node.css(_PARAGRAPH)) == 1}
@@ -105,13 +105,13 @@ def _drop_related_links(root: LexborNode) -> None:
         if label and label.end() == len(text):
             heading, in_list = paragraph, False
         elif _is_all_links(paragraph, label[0] if label else "") and (label or heading or in_list or after_text):
-            found += [heading, paragraph] if heading else [paragraph]
+            related += [heading, paragraph] if heading else [paragraph]
             heading, in_list = None, in_list or bool(label or heading)
         elif text:
             heading, in_list = None, False
-    dropped = sum(len(_bare(node.text())) for node in found)
+    dropped = sum(len(_bare(node.text())) for node in related)
     if dropped < len(_bare(root.text())):  # else the article consists of links
-        for node in found:
+        for node in related:
             node.decompose()
 
 

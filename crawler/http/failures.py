@@ -27,7 +27,7 @@ class ClosingError(CrawlerError, IgnoreRequest):
     """The request was not sent because the spider is closing."""
 
 
-# Undocumented in Scrapy 2.19: the messages of its IgnoreRequest, which are the only way to tell its reasons apart.
+# Undocumented in Scrapy 2.19: the messages of its IgnoreRequest, which are the only way to distinguish its reasons.
 # The first entry that matches wins. {host} is the request's, {error} is the exception's own message.
 _MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
     # exception, part of its message, kind, reason

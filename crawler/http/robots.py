@@ -43,7 +43,7 @@ class StrictRobots(RobotsTxtMiddleware):
             self._fetched[netloc] = time.monotonic()
         rules = await super().robot_parser(request)
         if rules is None and isinstance(stored := self._parsers.get(netloc), RobotParser):
-            rules = stored  # of the requests that wait for it together, Scrapy gives it to the first one only
+            rules = stored  # Scrapy passes it only to the first of the requests that wait for it together
         if rules is None and (error := self._errors.get(netloc)):
             if self._parsers.get(netloc, error) is None:  # else it is being fetched again already
                 del self._parsers[netloc]

@@ -22,7 +22,7 @@ from archive.model.feed import Entry, Failure, FailureKind, Listing
 from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.body import plain_text
-from crawler.urls import absolute, address_digest, digest, docid, host, is_sinas, is_web
+from crawler.urls import absolute, address_digest, digest, docid, host, is_sina_url, is_web
 
 _REDIRECT = "go.rss.sina.com.cn"
 # A content element with fewer characters of text, and no more than the summary, is an excerpt.
@@ -100,7 +100,7 @@ def _entry(item: Any, url: str, media: str | None) -> Entry:
     updated = _time(dict.get(item, "updated_parsed"))
     published = _time(item.get("published_parsed")) or updated
     return Entry(
-        docid=docid(None, url) if is_sinas(url) else address_digest(url),
+        docid=docid(None, url) if is_sina_url(url) else address_digest(url),
         url=url,
         title=_title(item),
         published=published,
@@ -110,8 +110,8 @@ def _entry(item: Any, url: str, media: str | None) -> Entry:
         image=next(filter(None, _image_urls(item)), None),
         keywords=tuple(dict.fromkeys(filter(None, (_line(tag.get("term")) for tag in item.get("tags", ()))))),
         # Sina's pages contain more than a feed does, and other lists have them too.
-        content=None if is_sinas(url) else _full_text(item),
-        foreign=not is_sinas(url),
+        content=None if is_sina_url(url) else _full_text(item),
+        foreign=not is_sina_url(url),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rules for reading a span of the past from a list, that no poll has read. Pure.
+"""Rules for reading a span of a list's past that no poll has read. Pure.
 
 There are two ways. The list's history parameters select a span of time, but nothing guarantees that the site honours
 them, so any odd answer makes the backfill continue the other way: by page numbers, from the end of the span to its
@@ -168,7 +168,7 @@ def _record(
 
 
 def _old_end(backfill: Backfill) -> datetime:
-    """Articles at or before this time are at the old end; in a short span, nearer to it than to the new end."""
+    """Return the time at or before which articles are at the old end: in a short span, those nearer to it."""
     return backfill.start + min(MARGIN, (backfill.end - backfill.start) / 2)
 
 
@@ -204,7 +204,7 @@ def _fall_back(backfill: Backfill, reason: str, oldest_available: datetime | Non
 
 
 def _goal(backfill: Backfill) -> datetime:
-    """A page that lies above this time has nothing left to cover above it."""
+    """Return the time above which a page has nothing left to cover."""
     return (backfill.covered.start if backfill.covered else backfill.end) + MARGIN
 
 

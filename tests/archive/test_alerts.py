@@ -1,4 +1,4 @@
-"""How far alerts are told, in the index."""
+"""Progress of alerts in the index."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_alert_begins_with_what_comes_after_it_was_configured(store: Store) -
     ] == ["c"]
 
 
-def test_another_query_begins_anew_another_address_too_and_what_is_gone_is_forgotten(store: Store) -> None:
+def test_a_changed_query_or_address_starts_over_and_removed_alerts_are_forgotten(store: Store) -> None:
     store.alerts.sync({"x": ("茅台", 1), "y": ("降准", 1)})
     put(store, named("a"))
     store.alerts.sync({"x": ("五粮液", 2), "z": ("降准", 1)})
@@ -64,9 +64,9 @@ def test_who_does_not_know_the_addresses_changes_nothing(store: Store) -> None:
 
 def test_the_position_of_an_alert_is_stored(store: Store) -> None:
     store.alerts.sync({"x": ("茅台", 2)})
-    told = AlertProgress("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
-    store.alerts.record([told])
-    assert store.alerts.all() == [AlertProgress("x", 1, 0), told]
+    progress = AlertProgress("x", 2, 7, NOW, 3, NOW + timedelta(minutes=4), "no")
+    store.alerts.record([progress])
+    assert store.alerts.all() == [AlertProgress("x", 1, 0), progress]
     store.alerts.record([AlertProgress("forgotten", 1, 7)])
     assert len(store.alerts.all()) == 2
 
@@ -105,10 +105,10 @@ def rebuilt(root: Path, *batches: list[Story]) -> Store:
 
 
 def untold(store: Store) -> list[str]:
-    [told] = store.alerts.all()
+    [progress] = store.alerts.all()
     return [
         each.docid
-        for each in store.changefeed.between(parse("茅台"), told.position, store.changefeed.last_position(), 99)
+        for each in store.changefeed.between(parse("茅台"), progress.position, store.changefeed.last_position(), 99)
     ]
 
 

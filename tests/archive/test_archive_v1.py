@@ -35,7 +35,7 @@ def files(home: Home) -> dict[str, str]:
     }
 
 
-def test_it_holds_one_of_everything(old: Home) -> None:
+def test_it_contains_one_document_of_each_kind(old: Home) -> None:
     names = files(old)
     for folder in ("warc", "history", "images", "manifests"):
         assert any(name.startswith(f".finarchive/{folder}/") for name in names), folder
@@ -61,8 +61,8 @@ def test_it_verifies(old: Home) -> None:
 
 def test_it_is_rebuilt_to_the_same_bytes_and_rows(old: Home) -> None:
     names, rows, words = files(old), index(old, (*TABLES, *STATE)), vocabulary(old)
-    told = json.loads(old.run("rebuild", "--json", "--dry-run").out)
-    assert (told["made"], told["changed"], told["unknown"], told["rows"]) == ([], [], [], {})
+    document = json.loads(old.run("rebuild", "--json", "--dry-run").out)
+    assert (document["made"], document["changed"], document["unknown"], document["rows"]) == ([], [], [], {})
 
     done = old.run("rebuild", "--json")
 

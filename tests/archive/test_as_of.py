@@ -1,4 +1,4 @@
-"""What was known at a time is what was observed up to it: no more, and no less."""
+"""The knowledge at a time is exactly what was observed up to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archive.store import Store
 from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.support.examples import examples
-from tests.support.fetches import failed, look_at, version
+from tests.support.fetches import failed, make_fetch, version
 
 BEGAN = datetime(2026, 9, 29, tzinfo=UTC)
 FILING = Filing(("金融", "新浪财经"), "新浪财经")
@@ -77,17 +77,17 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         )  # fmt: skip
         store.articles.commit([version(revision, ("茅台提价", "央行降准", "茅台降价")[step % 3])], [None])
     elif outcome == "same":
-        store.articles.commit([Decision(look_at(docid, at(step), number), Outcome.SAME)], [None])
+        store.articles.commit([Decision(make_fetch(docid, at(step), number), Outcome.SAME)], [None])
     else:
         kind = FailureKind.GONE if outcome == "gone" else FailureKind.TEMPORARY
         due = None if outcome == "given up" else at(step)
         decision = failed(Failure(docid, kind, f"原因{step}"), at(step), due)
-        store.articles.commit([replace(decision, fetch=look_at(docid, at(step), number))], [None])
+        store.articles.commit([replace(decision, fetch=make_fetch(docid, at(step), number))], [None])
 
 
 @settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(history=histories, data=st.data())
-def test_as_of_a_time_is_as_if_nothing_had_happened_since(
+def test_as_of_ignores_everything_later(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("past")
@@ -138,7 +138,7 @@ def test_show_as_of_gives_the_text_the_title_and_the_state_of_then(home: Home, m
     first, second, third = (show(time) for time in times[1:])
     assert home.run("show", docid, "--as-of", times[0]).status == 2
     for revision in home.run("show", docid, "--json").json["revisions"]:
-        assert home.run("show", docid, "--as-of", revision["fetched_at"]).status == 0, "as it is told"
+        assert home.run("show", docid, "--as-of", revision["fetched_at"]).status == 0, "as it is printed"
     assert (first["title"], second["title"], third["title"]) == (story.title, "第二版", "第二版")
     assert "第二版" not in str(first["text"])
     assert "第二版的正文。" in str(second["text"])

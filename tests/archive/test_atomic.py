@@ -1,4 +1,4 @@
-"""Files are whole or not there, whatever happens while they are written."""
+"""Files are complete or absent, whatever happens while they are written."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_bugs_are_not_reported_but_raised() -> None:
         _ = 1 / 0
 
 
-def test_clear_removes_what_an_interrupted_write_left_and_no_folder_but_its_own(root: Path, aside: Path) -> None:
+def test_clear_removes_the_remains_of_an_interrupted_write_only_from_its_own_folder(root: Path, aside: Path) -> None:
     write_posts(root, aside, [post("a/x.md")])
     (aside / "123-0.md").write_bytes(b"half")
     (aside / "123-1.md").write_bytes(b"")

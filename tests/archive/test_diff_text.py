@@ -1,4 +1,4 @@
-"""How one text became another: nothing is lost, numbers stay whole, and what is odd costs no more than seconds."""
+"""Text diffs: nothing is lost, numbers are not split, and unusual texts take seconds at most."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def after(pieces: list[DiffPiece]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("增长4.8%，其中", "增长4.9%，其中", "增长[-4.8%-]{+4.9%+}，其中"),
         ("消费增长4.8%和5.1%。", "消费增长4.9%和5.2%。", "消费增长[-4.8%-]{+4.9%+}和[-5.1%-]{+5.2%+}。"),
@@ -45,8 +45,10 @@ def after(pieces: list[DiffPiece]) -> str:
         ("同", "同", "同"),
     ],
 )
-def test_what_changed_is_reported_by_characters_and_by_whole_numbers_and_words(old: str, new: str, told: str) -> None:
-    assert marked(compare(old, new)) == told
+def test_what_changed_is_reported_by_characters_and_by_whole_numbers_and_words(
+    old: str, new: str, expected: str
+) -> None:
+    assert marked(compare(old, new)) == expected
 
 
 def test_a_paragraph_is_compared_with_the_one_it_was_edited_from() -> None:
@@ -58,16 +60,16 @@ def test_a_paragraph_is_compared_with_the_one_it_was_edited_from() -> None:
     )
 
 
-def test_a_paragraph_that_is_written_anew_is_replaced_whole() -> None:
+def test_a_rewritten_paragraph_is_replaced_whole() -> None:
     """The characters that it shares with the old one by chance tell nothing."""
     old, new = "央行今日开展逆回购操作。\n同", "受台风影响，港股今日休市一天。\n同"
     assert marked(compare(old, new)) == "[-央行今日开展逆回购操作。\n-]{+受台风影响，港股今日休市一天。\n+}同"
 
 
 def test_what_two_changes_share_by_chance_is_not_kept() -> None:
-    told = marked(compare("公司预计全年亏损约三亿元的消息属实。", "公司预计全年实现盈利的传闻不是真的。"))
-    assert "的" not in told.replace("-]{+", "").split("[-")[0]
-    assert told.count("[-") == 1
+    expected = marked(compare("公司预计全年亏损约三亿元的消息属实。", "公司预计全年实现盈利的传闻不是真的。"))
+    assert "的" not in expected.replace("-]{+", "").split("[-")[0]
+    assert expected.count("[-") == 1
 
 
 LINES = st.lists(st.sampled_from(["甲乙丙丁。", "甲乙丙戊。", "4.8%", "4.9%", "a b", "", "一二三四五六"]), max_size=8)
@@ -88,7 +90,7 @@ def test_both_texts_can_be_read_from_the_result(old: str, new: str) -> None:
     assert before(fold_unchanged(pieces, 3)) == old, "folding only names what it leaves out"
 
 
-def test_long_stretches_that_stayed_are_folded_around_the_changes() -> None:
+def test_long_unchanged_parts_are_folded_around_the_changes() -> None:
     same = "".join(f"第{n}句。" for n in range(40))
     pieces = compare(f"{same}涨{same}", f"{same}跌{same}")
     shown = fold_unchanged(pieces, 8)

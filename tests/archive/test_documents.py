@@ -1,4 +1,4 @@
-"""Journal documents, version 1: what was ever written loads, and is written again byte for byte."""
+"""Journal documents, version 1: every written document loads and is dumped byte for byte."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def spoilt(document: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_bad_document_is_a_value_error_and_nothing_else(file: Path) -> None:
+def test_a_bad_document_raises_only_value_error(file: Path) -> None:
     kind = kind_of(file.read_bytes())
     refused = 0
     for bad in spoilt(decode(kind, file.read_bytes())):

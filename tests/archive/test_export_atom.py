@@ -38,8 +38,8 @@ def filed(body: str) -> Callable[[Record], Archived]:
     return lease
 
 
-def feed_of(*records: Record, body: str = "<p>文</p>", asked: str = "") -> bytes:
-    return b"".join(to_atom(Export(records, filed(body), asked, NOW)))
+def feed_of(*records: Record, body: str = "<p>文</p>", query: str = "") -> bytes:
+    return b"".join(to_atom(Export(records, filed(body), query, NOW)))
 
 
 def parsed(data: bytes) -> Any:
@@ -59,7 +59,7 @@ def test_an_entry_says_what_is_known() -> None:
     assert (content.type, content.value) == ("text/html", "<p>文</p>")
 
 
-def test_a_feed_has_what_the_standard_wants() -> None:
+def test_a_feed_has_the_elements_that_the_standard_requires() -> None:
     older = replace(RECORD, docid="x", media=None, observed=NOW + timedelta(hours=1))
     root = ElementTree.fromstring(feed_of(older, RECORD))  # noqa: S314 - ours
     assert root.tag == f"{ATOM}feed"
@@ -78,8 +78,8 @@ def test_the_newest_comes_first_and_ids_stay() -> None:
     assert feed.entries[0].id == again.entries[0].id
     assert len({feed.feed.id, *(entry.id for entry in feed.entries)}) == 3
     assert all(entry.id.startswith("urn:uuid:") for entry in feed.entries)
-    assert feed.feed.id == again.feed.id != parsed(feed_of(asked="茅台")).feed.id
-    assert parsed(feed_of(asked="茅台")).feed.title == "finarchive: 茅台"
+    assert feed.feed.id == again.feed.id != parsed(feed_of(query="茅台")).feed.id
+    assert parsed(feed_of(query="茅台")).feed.title == "finarchive: 茅台"
 
 
 def test_what_xml_cannot_say_does_not_break_it() -> None:
@@ -117,12 +117,12 @@ def test_a_long_text_is_shortened_in_its_summary() -> None:
     assert entry.summary == "长" * 200 + "…"
 
 
-def test_a_feed_of_nothing_is_one() -> None:
+def test_an_empty_feed_is_valid() -> None:
     feed = parsed(feed_of())
     assert (feed.entries, feed.feed.updated) == ([], "2026-09-30T01:30:00.000Z")
 
 
-def test_the_command_writes_a_feed_of_what_is_asked_for(
+def test_the_command_writes_a_feed_of_the_query(
     home: Home, crawl: Callable[..., Outcome], mocksite: MockSite
 ) -> None:
     crawl()
@@ -145,5 +145,5 @@ def test_the_command_writes_a_feed_of_what_is_asked_for(
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x"])
-def test_a_limit_is_a_number_above_nought(home: Home, limit: str) -> None:
+def test_a_limit_is_a_positive_number(home: Home, limit: str) -> None:
     assert home.run("export", "atom", "--limit", limit).status == 2

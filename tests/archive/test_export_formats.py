@@ -47,7 +47,7 @@ def test_json_lines_say_everything_as_it_is() -> None:
     assert "茅台" in line
 
 
-def test_a_table_says_the_same_in_cells() -> None:
+def test_a_table_contains_the_same_in_cells() -> None:
     (row,) = rows(b"".join(to_csv([RECORD])))
     assert (row["title"], row["text"], row["revision"]) == (RECORD.title, RECORD.text, "2")
     assert (row["feeds"], row["keywords"], row["updated"]) == ("china; stock", "白酒; 提价", "")
@@ -55,7 +55,7 @@ def test_a_table_says_the_same_in_cells() -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", '=HYPERLINK("http://a.cn")'])
-def test_a_spreadsheet_finds_no_formula(text: str) -> None:
+def test_a_cell_is_never_a_formula(text: str) -> None:
     record = replace(RECORD, title=text, text=text, media=text, keywords=(text,))
     (row,) = rows(b"".join(to_csv([record])))
     assert {row[name] for name in ("title", "text", "media", "keywords")} == {f"'{text}"}
@@ -80,6 +80,6 @@ def test_records_are_written_as_they_are_read(output: str) -> None:
     assert len(read) <= 11
 
 
-def test_a_table_of_nothing_has_a_head() -> None:
+def test_an_empty_table_has_a_header() -> None:
     assert b"".join(to_csv([])).decode("utf-8-sig") == ",".join(COLUMNS) + "\r\n"
     assert b"".join(to_jsonl([])) == b""

@@ -1,4 +1,4 @@
-"""The page that shows a version: it loads nothing from elsewhere and runs nothing, whatever is in the article."""
+"""The HTML page of a version: it loads nothing from other hosts and runs nothing, for any article."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def view(body: str, **named: str) -> str:
     return render_view(REVISION, body, KEPT.get, **named)
 
 
-def test_it_says_what_it_is() -> None:
+def test_the_view_shows_title_source_and_version() -> None:
     html = view("<p>　　正文。</p>")
     assert "<h1>“题”&lt;script&gt;alert(1)&lt;/script&gt;</h1>" in html
     assert "2026-09-29 12:30 · 新华社" in html
@@ -63,15 +63,17 @@ def test_it_says_what_it_is() -> None:
 
 def test_its_policy_forbids_everything_but_local_pictures() -> None:
     [policy] = [meta["content"] for meta in Elements(view("")).all("meta") if "http-equiv" in meta]
-    told = "default-src 'none'; img-src file: data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    assert policy == told
+    expected = (
+        "default-src 'none'; img-src file: data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    )
+    assert policy == expected
     [served] = [
         meta["content"] for meta in Elements(view("", images_from="'self'")).all("meta") if "http-equiv" in meta
     ]
-    assert served == told.replace("file: data:", "'self'")
+    assert served == expected.replace("file: data:", "'self'")
 
 
-def test_kept_pictures_are_shown_and_others_described() -> None:
+def test_stored_pictures_are_shown_and_others_described() -> None:
     html = view(
         '<p><img src="https://p.cn/kept.png" alt="一" onload="x()"><img src="https://p.cn/near.png">'
         '<img src="https://p.cn/lost.png" alt="走势 &lt;图&gt; &quot;b&quot; src=&quot;x&quot;"><img src="https://p.cn/bare.png">'
@@ -152,7 +154,7 @@ def site() -> Iterator[MockSite]:
 
 @pytest.fixture
 def show(home: Home, site: MockSite) -> Callable[..., str]:
-    """``show --html`` of an article of which one picture is kept, and another could not be had."""
+    """``show --html`` of an article with one stored picture and one that could not be fetched."""
     home.configure(site.endpoint, more=ON)
     home.run("crawl")
     return lambda *options: home.run("show", site.site.stories[0].docid, "--html", *options).out
@@ -168,7 +170,7 @@ def test_show_html_finds_the_pictures_in_the_archive(home: Home, site: MockSite,
     assert '<span class="absent">图 /pictures/kept.png</span>' in show()
 
 
-def test_show_html_as_of_a_time_has_nothing_of_later(home: Home, site: MockSite, show: Callable[..., str]) -> None:
+def test_show_html_as_of_a_time_omits_later_versions(home: Home, site: MockSite, show: Callable[..., str]) -> None:
     [(archived, docid)] = home.rows("SELECT fetched_at, docid FROM revisions")
     site.site.edit(docid, site.clock, title="后来的标题")
     site.clock += 60

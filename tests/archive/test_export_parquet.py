@@ -38,12 +38,12 @@ def test_a_table_has_typed_columns() -> None:
     assert set(types.values()) == {"string"}
 
 
-def test_a_table_says_everything_as_it_is() -> None:
+def test_a_table_contains_every_value_unchanged() -> None:
     bare = replace(RECORD, text=None, media=None, gone=None, first_seen=None, keywords=(), symbols=())
     rows = written(RECORD, bare).read().to_pylist()
     for row, record in zip(rows, (RECORD, bare), strict=True):
-        told = {name: row[name] for name in COLUMNS}
-        assert told == {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(record).items()}
+        row_values = {name: row[name] for name in COLUMNS}
+        assert row_values == {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(record).items()}
 
 
 def test_the_part_of_the_day_is_reported_for_both_times_and_exchanges() -> None:
@@ -57,17 +57,17 @@ def test_the_part_of_the_day_is_reported_for_both_times_and_exchanges() -> None:
     ]
 
 
-def test_no_more_than_a_row_group_is_in_hand() -> None:
+def test_at_most_one_row_group_is_in_memory() -> None:
     read = 0
 
     def records() -> Iterator[Record]:
         nonlocal read
-        for read in range(1, 5001):  # noqa: B007 - it is what is asked about
+        for read in range(1, 5001):  # noqa: B007 - the loop variable is read below
             yield RECORD
 
     parts = to_parquet(records())
     reads = [read for part in parts if part]
-    assert reads == [2000, 4000, 5000, 5000], "two full row groups, the rest, the footer"
+    assert reads == [2000, 4000, 5000, 5000], "two full row groups, the last one, the footer"
 
 
 def test_long_texts_make_short_row_groups() -> None:
@@ -76,7 +76,7 @@ def test_long_texts_make_short_row_groups() -> None:
     assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [3, 3, 1]
 
 
-def test_a_table_of_nothing_has_its_columns() -> None:
+def test_an_empty_table_has_its_columns() -> None:
     table = written().read()
     assert (table.num_rows, table.column_names) == (0, COLUMNS + SESSIONS)
 

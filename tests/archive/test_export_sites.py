@@ -1,4 +1,4 @@
-"""Folders for Hugo and Hexo, beside what an archive of that profile has; and how a folder is filled again."""
+"""Exports for Hugo and Hexo, compared with an archive of that profile; and repeated exports to a folder."""
 
 from __future__ import annotations
 
@@ -34,17 +34,19 @@ def twin(path: str) -> str:
 
 
 def in_parts(data: bytes) -> tuple[list[str], str]:
-    """Front matter, but for the digest, which is the body's; and the body without blank lines."""
+    """The front matter without the digest of the body, and the body without blank lines."""
     head, body = data.decode().partition("\n\n<div>")[0], body_of(data)
-    told = head.splitlines()
+    head_lines = head.splitlines()
     digest = hashlib.sha256(body.encode()).hexdigest()
-    assert f"sha256: '{digest}'" in told
-    return [line for line in told if not line.startswith("sha256: ")], without_blank_lines(body)
+    assert f"sha256: '{digest}'" in head_lines
+    return [line for line in head_lines if not line.startswith("sha256: ")], without_blank_lines(body)
 
 
 @pytest.mark.parametrize(("profile", "body"), [("sample", "faithful"), ("extended", "clean"), ("hugo", "faithful")])
-def test_a_folder_is_what_an_archive_of_its_profile_has(home: Home, crawl: Crawl, profile: str, body: str) -> None:
-    """Whatever the profile of the archive it is made from; but for blank lines, and names that a tool cannot take."""
+def test_an_exported_folder_equals_an_archive_of_its_profile(
+    home: Home, crawl: Crawl, profile: str, body: str
+) -> None:
+    """For any profile of the source archive; except for blank lines, and names that a tool does not accept."""
     of_body = {"FINARCHIVE_ARCHIVE_BODY": body}
     crawl(FINARCHIVE_ARCHIVE_PROFILE=profile, **of_body)
     for output, its_profile in (("hugo", "hugo"), ("hexo", "extended")):
@@ -71,13 +73,13 @@ def test_a_folder_is_what_an_archive_of_its_profile_has(home: Home, crawl: Crawl
         ("<p>　\n\u00a0\n二</p>", "<p>　\n\u00a0\n二</p>"),
     ],
 )
-def test_a_body_has_nothing_that_markdown_takes_for_its_own(body: str, expected: str) -> None:
+def test_a_body_contains_no_markdown_syntax(body: str, expected: str) -> None:
     assert without_blank_lines(body) == expected
     pre_before, pre_after = (LexborHTMLParser(html).css("pre") for html in (body, expected))
     assert [each.text() for each in pre_before] == [each.text() for each in pre_after]
 
 
-def test_as_of_a_time_the_file_is_that_of_then(home: Home, mocksite: MockSite) -> None:
+def test_as_of_a_time_the_file_is_that_of_its_version(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     story = mocksite.site.stories[0]
     home.run("crawl")
@@ -104,7 +106,7 @@ def test_what_a_query_no_longer_finds_goes_and_what_stays_keeps_its_time(home: H
     assert [path.name for path in (home.folder / "out").iterdir()] == [LIST_NAME], "empty folders go too"
 
 
-def test_nothing_of_anybody_else_is_touched(home: Home, crawl: Crawl) -> None:
+def test_foreign_files_are_not_touched(home: Home, crawl: Crawl) -> None:
     crawl()
     before = files_of(home.root)
     for place in ("news", "news/x", "news/.finarchive/x", "."):
@@ -139,7 +141,7 @@ def test_a_file_that_is_not_as_recorded_is_left_out_and_reported(home: Home, cra
     assert len(files_of(home.folder / "out")) == 10
 
 
-def test_a_run_that_breaks_off_is_put_right_by_the_next(tmp_path: Path) -> None:
+def test_an_interrupted_run_is_completed_by_the_next(tmp_path: Path) -> None:
     archive, out = tmp_path / "news", tmp_path / "out"
 
     def broken() -> Iterator[Post]:

@@ -1,4 +1,4 @@
-"""What the index keeps of how far each feed is known: spans, gaps and what fills them, rhythms, sources."""
+"""Coverage of feeds in the index: spans, gaps and how they are filled, arrival rates, sources."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def span(start: float, end: float) -> Span:
 def backfill(store: Store, *entries: Entry, covered: Span | None = None, oldest_available: datetime | None = None,
          when: float = 100, failures: tuple[Failure, ...] = ()) -> ListingResult:  # fmt: skip
     docids = [found.docid for found in entries]
-    stretch = BackfillPage("china", at(when), entries, failures, covered, oldest_available)
+    page = BackfillPage("china", at(when), entries, failures, covered, oldest_available)
     return store.listings.commit_backfill_page(
-        stretch, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST)
+        page, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST)
     )
 
 
@@ -86,7 +86,7 @@ def test_a_list_without_times_is_known_from_its_first_poll_on(store: Store) -> N
     assert store.feeds.spans("china") == {"china": [span(0, 60)]}
 
 
-def test_spans_are_asked_of_one_feed_or_of_all(store: Store) -> None:
+def test_spans_are_returned_for_one_feed_or_all(store: Store) -> None:
     commit(store, poll_of(entry("a"), feed="stock"))
     commit(store, poll_of(entry("a")))
     assert store.feeds.spans("china") == {"china": [span(0, 0)]}
@@ -94,7 +94,7 @@ def test_spans_are_asked_of_one_feed_or_of_all(store: Store) -> None:
     assert store.feeds.spans("unknown") == {}
 
 
-def test_a_clock_that_jumps_back_takes_nothing_back(store: Store) -> None:
+def test_a_clock_that_jumps_back_removes_nothing(store: Store) -> None:
     commit(store, poll_at(5, 0, -10, -20))
     commit(store, poll_at(300, 0, -10, -20))
     commit(store, poll_at(10, 0, -10, -20))
@@ -126,7 +126,7 @@ def test_a_clock_that_is_behind_closes_no_gap(store: Store) -> None:
 
 
 def test_what_is_known_stops_at_a_gap_and_goes_on_behind_it(store: Store) -> None:
-    """Up to minute 5 all was read, but something may have come in late since."""
+    """Everything up to minute 5 was read, but late articles may have arrived since."""
     leave_a_gap(store)
     assert store.feeds.spans() == {"china": [span(-10, 0), span(30, 60)]}
     assert store.feeds.gaps() == [Gap("china", at(0), at(30))]
@@ -149,7 +149,7 @@ def test_a_gap_is_closed_when_all_of_it_is_covered(store: Store, path: Path) -> 
     assert "2026-09-30T03:40:00.000+00:00');" in line, "closed at minute 100"
 
 
-def test_of_a_gap_that_is_filled_in_part_the_rest_is_open(store: Store) -> None:
+def test_a_partly_filled_gap_stays_open_in_its_other_part(store: Store) -> None:
     leave_a_gap(store)
     backfill(store, covered=span(20, 60))
     assert store.feeds.gaps() == [Gap("china", at(0), at(20))]
@@ -181,8 +181,10 @@ SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: span(
 @settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(SPANS, st.integers(1, 90)), min_size=1, max_size=12))
 def test_the_spans_table_says_what_spans_and_gaps_say(store: Store, steps: list[Span | int]) -> None:
-    """Any order of walks and polls that leave gaps, against spans that are computed in one go."""
-    store.feeds.register_source("china", f"list {next(NUMBERS)}", NOW)  # so that each example begins anew
+    """Any order of backfills and polls that leave gaps, compared with spans computed at once."""
+    store.feeds.register_source(
+        "china", f"list {next(NUMBERS)}", NOW
+    )  # so that each example starts with an empty record
     commit(store, poll_at(0, 0))
     clock, known, gaps = 0, [span(0, 0)], []
     for step in steps:
@@ -201,7 +203,7 @@ def test_the_spans_table_says_what_spans_and_gaps_say(store: Store, steps: list[
         gaps = [gap for gap in gaps if uncovered(gap, known)]  # one that is closed stays closed
 
 
-# Walks through the past
+# Backfills
 
 
 def test_what_a_backfill_finds_is_to_be_fetched_and_adds_no_known_span(store: Store) -> None:
@@ -210,7 +212,7 @@ def test_what_a_backfill_finds_is_to_be_fetched_and_adds_no_known_span(store: St
     assert backfill(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(1, 1)
     assert backfill(store, entry("a"), entry("b", -60), failures=(bad,)) == ListingResult(0, 0)
     assert sorted(due(store, at(100))) == ["a", "b"]
-    assert store.listings.known_docids("china", ["a", "b", "bad"]) == {"a"}, "what was ground before stays it"
+    assert store.listings.known_docids("china", ["a", "b", "bad"]) == {"a"}, "known articles stay known"
     assert store.feeds.counts() == {"china": Counts(entries=3, pending=2, parked=1)}
 
 
@@ -220,13 +222,13 @@ def test_a_feed_can_begin_with_a_backfill(store: Store) -> None:
     assert (history.last_poll, history.filing, history.oldest_available) == (None, FILING, at(-700))
     assert store.feeds.spans() == {"china": [span(-600, -500)]}
     commit(store, poll_at(5, 0, -10, -20))
-    assert store.feeds.gaps() == [], "polls have no ground yet to have a gap to"
+    assert store.feeds.gaps() == [], "polls know no articles yet, so there is no gap"
     assert store.feeds.spans() == {"china": [span(-600, -500), span(-10, 5)]}
     history = store.feeds.histories()["china"]
     assert (history.last_poll, history.oldest_available) == (at(5), at(-700))
 
 
-def test_a_backfill_says_nothing_about_how_polls_do(store: Store) -> None:
+def test_a_backfill_does_not_affect_the_state_of_polls(store: Store) -> None:
     commit(store, poll_of(entry("a"), error=ERROR), trouble=0.5)
     before = store.feeds.histories()["china"]
     backfill(store, entry("old", -600), covered=span(-600, -500))
@@ -239,7 +241,7 @@ def test_a_backfill_says_nothing_about_how_polls_do(store: Store) -> None:
 # Another list under the same name
 
 
-def test_a_feed_that_reads_another_list_begins_anew(store: Store) -> None:
+def test_a_feed_with_another_list_starts_over(store: Store) -> None:
     assert not store.feeds.register_source("china", "roll lid=1", NOW)
     leave_a_gap(store)
     backfill(store, covered=span(-600, -500), oldest_available=at(-700))
@@ -259,7 +261,7 @@ def test_a_feed_that_reads_another_list_begins_anew(store: Store) -> None:
     assert not store.feeds.register_source("china", "roll lid=2", NOW)
 
     commit(store, poll_at(500, 499, 490, 480))
-    assert store.feeds.gaps() == [], "the past of the other list is no ground"
+    assert store.feeds.gaps() == [], "articles of the other list do not count as known"
     assert store.feeds.spans() == {"china": [span(490, 500)]}
 
 
@@ -280,7 +282,7 @@ def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
 # Rhythms, next due
 
 
-def test_rhythms_come_back_as_they_were_learned(store: Store) -> None:
+def test_arrival_rates_are_read_back_unchanged(store: Store) -> None:
     assert store.feeds.arrival_rates() == {}
     store.feeds.commit_arrival_rate("china", ArrivalRate((0.0,) * 48, (0.0,) * 48, None))
     store.feeds.commit_arrival_rate("china", RHYTHM)
@@ -321,7 +323,7 @@ def test_what_is_known_already_is_not_written_again(store: Store) -> None:
     assert store._db.conn.total_changes - changed == 2  # the rows of feeds and spans
 
 
-def test_what_vouches_for_a_list_is_kept_with_what_it_vouches_for(store: Store) -> None:
+def test_validators_of_a_list_are_stored_with_its_entries(store: Store) -> None:
     def known() -> Validators | None:
         return store.feeds.histories()["china"].validators
 

@@ -1,4 +1,4 @@
-"""Following an index that grows, and that another is put in the place of: nothing twice, nothing lost."""
+"""Following an index that grows or is replaced: nothing is repeated or lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def store(root: Path) -> Iterator[Store]:
     opened.close()
 
 
-def told(follower: Follower) -> list[str]:
+def new_docids(follower: Follower) -> list[str]:
     return [each.docid for each in follower.changes()]
 
 
@@ -53,19 +53,19 @@ def test_the_last_come_first_and_then_what_is_new_once_each(root: Path, store: S
     follower = Follower(index_path(root), EVERYTHING)
 
     assert [each.docid for each in follower.begin(2)] == ["b", "c"]
-    assert told(follower) == []
+    assert new_docids(follower) == []
     put(store, named("e", "d"))
     put(store, named("f"))
-    assert told(follower) == ["e", "d", "f"]  # in the order of the commits
-    assert told(follower) == []
+    assert new_docids(follower) == ["e", "d", "f"]  # in the order of the commits
+    assert new_docids(follower) == []
     follower.close()
 
 
-def test_of_none_of_the_last_nothing_is_shown(root: Path, store: Store) -> None:
+def test_last_0_shows_no_earlier_articles(root: Path, store: Store) -> None:
     put(store, named("a"))
     follower = Follower(index_path(root), EVERYTHING)
     assert follower.begin(0) == []
-    assert told(follower) == []
+    assert new_docids(follower) == []
 
 
 def test_more_than_is_read_at_once_comes_whole(root: Path, store: Store) -> None:
@@ -73,8 +73,8 @@ def test_more_than_is_read_at_once_comes_whole(root: Path, store: Store) -> None
     follower.begin(0)
     stories = [Story(f"n{n:04}", "题", "茅台" if n % 3 else "茅台传闻") for n in range(450)]
     put(store, stories)
-    assert told(follower) == [story.docid for n, story in enumerate(stories) if n % 3]
-    assert told(follower) == []
+    assert new_docids(follower) == [story.docid for n, story in enumerate(stories) if n % 3]
+    assert new_docids(follower) == []
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_later_versions_are_shown_on_request_and_an_article_that_was_revised_at_
     assert [(each.revision, each.title) for each in every.changes()] == [(1, "题a"), (2, "更正")]
 
 
-def test_an_index_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new(root: Path) -> None:
+def test_a_missing_index_is_waited_for_and_all_its_articles_are_new(root: Path) -> None:
     follower = Follower(index_path(root), EVERYTHING)
     assert follower.begin(10) == []
     assert follower.is_waiting
-    assert told(follower) == []
+    assert new_docids(follower) == []
 
     store = Store.open(index_path(root))
     put(store, named("a", "b"))
 
-    assert told(follower) == ["a", "b"]
+    assert new_docids(follower) == ["a", "b"]
     assert not follower.is_waiting
     store.close()
 
@@ -148,7 +148,7 @@ def test_an_index_of_an_older_program_is_followed_once_it_is_brought_up_to_date(
     again = Store.open(index_path(root))
     put(again, named("b"))
 
-    assert told(follower) == ["a", "b"]
+    assert new_docids(follower) == ["a", "b"]
     again.close()
 
 
@@ -159,12 +159,12 @@ def test_an_index_that_others_closed_and_opened_again_is_still_followed(root: Pa
         store.close()
         store = Store.open(index_path(root))
         put(store, named(docid))
-        assert told(follower) == [docid]
+        assert new_docids(follower) == [docid]
     store.close()
 
 
 def rebuilt(root: Path, *batches: list[Story]) -> Store:
-    """An index made aside, as a rebuild makes it, and put in the place of the one that is there."""
+    """Create another index beside the present one, as a rebuild does, and replace the present one."""
     aside = root / "aside.db"
     made = Store.open(aside)
     for batch in batches:
@@ -181,14 +181,14 @@ def test_an_index_that_was_replaced_is_followed_without_repeating_or_losing_any(
     follower = Follower(index_path(root), EVERYTHING)
     follower.begin(0)
     put(store, named("c"))
-    store.close()  # c comes between the last look and the rebuild
+    store.close()  # c is added between the last check and the rebuild
     # The journal knows nothing of the first one: it is taken over, and numbered last.
     again = rebuilt(root, named("a", "b", "found"), named("c"))
     put(again, named("d"))
 
-    assert told(follower) == ["c", "found", "d"]
+    assert new_docids(follower) == ["c", "found", "d"]
     put(again, named("e"))
-    assert told(follower) == ["e"]
+    assert new_docids(follower) == ["e"]
     again.close()
 
 
@@ -198,18 +198,18 @@ def test_an_index_that_is_gone_and_comes_back_is_followed(root: Path, store: Sto
     follower.begin(0)
     store.close()
     index_path(root).rename(root / "kept.db")
-    assert told(follower) == []
+    assert new_docids(follower) == []
     (root / "kept.db").rename(index_path(root))
     back = Store.open(index_path(root))
     put(back, named("b"))
-    assert told(follower) == ["b"]
+    assert new_docids(follower) == ["b"]
     back.close()
 
 
-def test_an_index_on_a_disk_that_nobody_may_write_is_followed_once_somebody_writes_it(
+def test_an_index_on_a_read_only_disk_is_followed_once_it_is_written(
     small_disk: Path,  # noqa: F811 - a fixture
 ) -> None:
-    """Who may not make the files that readers share with a writer reads the index as it stands."""
+    """A reader that may not create the shared files of SQLite's WAL reads the index without them."""
     index = small_disk / "index.db"
     store = Store.open(index)
     put(store, named("a"))
@@ -221,14 +221,14 @@ def test_an_index_on_a_disk_that_nobody_may_write_is_followed_once_somebody_writ
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     store = Store.open(index)
     put(store, named("b"))
-    assert told(follower) == ["b"]
+    assert new_docids(follower) == ["b"]
     put(store, named("c"))
-    assert told(follower) == ["c"]
+    assert new_docids(follower) == ["c"]
     follower.close()
     store.close()
 
 
-def test_many_that_come_between_two_looks_while_somebody_looks_all_the_time(root: Path, store: Store) -> None:
+def test_many_changes_between_two_checks_are_followed_once_each(root: Path, store: Store) -> None:
     """A writer at full speed, a reader at full speed: each article once, in the order of the commits."""
     follower = Follower(index_path(root), EVERYTHING)
     follower.begin(0)
@@ -249,9 +249,9 @@ def test_many_that_come_between_two_looks_while_somebody_looks_all_the_time(root
     seen: list[str] = []
     fetches = 0
     while not over.is_set():
-        seen += told(follower)
+        seen += new_docids(follower)
         fetches += 1
     thread.join()
-    seen += told(follower)
+    seen += new_docids(follower)
     assert seen == docids
-    assert fetches > 3  # it did look meanwhile
+    assert fetches > 3  # it did check meanwhile

@@ -38,7 +38,7 @@ def due(store: Store, host: str = "p.cn", **more: list[str]) -> list[str]:
     return [picture.url for picture in found]
 
 
-def kept(url: str, sha256: str = "ab" + "0" * 62) -> StoredImage:
+def stored_image(url: str, sha256: str = "ab" + "0" * 62) -> StoredImage:
     return StoredImage(url, NOW, sha256, "image/png", 7)
 
 
@@ -48,8 +48,8 @@ def missed(url: str, due_in: timedelta | None = HOUR) -> FailedImage:
     )
 
 
-def test_a_picture_that_is_known_is_not_wanted_anew(store: Store) -> None:
-    store.images.commit([kept(A)], [missed(B, None)], NOW)
+def test_a_known_picture_is_not_queued_again(store: Store) -> None:
+    store.images.commit([stored_image(A)], [missed(B, None)], NOW)
     commit_revisions(store, [revision("b")], HOSTS)
     assert (due(store), due(store, "q.cn")) == ([], [C])
     assert store.images.counts() == ImageCounts(kept=1, files=1, size=7, waiting=1, parked=1)
@@ -75,32 +75,32 @@ def test_what_is_not_due_yet_is_left_until_it_is_released(store: Store) -> None:
     assert store.queues.release(LATER, parked=False) == 1
     assert due(store) == [A]
     assert store.queues.release(LATER, parked=True) == 1
-    assert due(store) == [B, A], "it begins anew"
+    assert due(store) == [B, A], "it starts over"
 
 
-def test_a_clock_that_was_ahead_keeps_no_picture_waiting(store: Store) -> None:
+def test_a_clock_that_was_ahead_delays_no_picture(store: Store) -> None:
     store.images.commit([], [missed(A, timedelta(days=900))], NOW)
     store.queues.clamp_future_times(NOW, timedelta(days=1))
     assert store.images.next_due(NOW) == NOW + timedelta(days=1)
 
 
-def test_a_kept_picture_is_found_as_of_when_it_was_kept(store: Store) -> None:
-    store.images.commit([kept(A)], [], NOW)
+def test_a_stored_picture_is_returned_as_of_the_time_it_was_stored(store: Store) -> None:
+    store.images.commit([stored_image(A)], [], NOW)
     path = ".finarchive/images/ab/ab" + "0" * 62 + ".png"
     assert store.images.path_of(A) == store.images.path_of(A, NOW) == path
-    assert str(image_path(kept(A).sha256, "image/png")) == path
+    assert str(image_path(stored_image(A).sha256, "image/png")) == path
     assert store.images.path_of(A, NOW - HOUR) is store.images.path_of(B) is None
-    assert list(store.images.files()) == [(path, kept(A).sha256)]
+    assert list(store.images.files()) == [(path, stored_image(A).sha256)]
 
 
-def test_a_file_is_sealed_once_whichever_address_it_came_from(store: Store) -> None:
+def test_a_file_with_several_urls_is_sealed_once(store: Store) -> None:
     from archive.files.manifest import Line
 
-    store.images.commit([kept(A)], [], NOW)
+    store.images.commit([stored_image(A)], [], NOW)
     [(at, path, sha256)] = store.images.unsealed(LATER)
     assert (at, list(store.images.unsealed(NOW))) == (NOW, [])
     store.manifests.commit("2026-09-30", b"x", [Line(sha256, path)])
-    store.images.commit([kept(B), kept(C, "cd" + "0" * 62)], [], NOW)
+    store.images.commit([stored_image(B), stored_image(C, "cd" + "0" * 62)], [], NOW)
     assert [path for _, path, _ in store.images.unsealed(LATER)] == [str(image_path("cd" + "0" * 62, "image/png"))]
     assert store.manifests.raw_files() == set()
 
@@ -108,14 +108,14 @@ def test_a_file_is_sealed_once_whichever_address_it_came_from(store: Store) -> N
 def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
     live, again = Store.open(tmp_path / "live.db"), Store.open(tmp_path / "again.db")
     journal = Journal(tmp_path / "warc")
-    for store in (live, again):  # of looks, which are done again by the code that made them
+    for store in (live, again):  # of fetches, which are replayed by the code that recorded them
         commit(store, poll_of(entry("a")))
         commit_revisions(store, [revision("a")], HOSTS)
     live.log.open(journal)
-    live.images.commit([kept(A)], [missed(B, None), missed(C, timedelta(days=900))], NOW)
+    live.images.commit([stored_image(A)], [missed(B, None), missed(C, timedelta(days=900))], NOW)
     live.queues.clamp_future_times(NOW, timedelta(days=1))
     live.queues.release(LATER, parked=True)
-    live.images.commit([kept(C)], [missed(B)], LATER)
+    live.images.commit([stored_image(C)], [missed(B)], LATER)
     again.apply(events(tmp_path / "warc"))
     journal.close()
     live.close()
@@ -128,7 +128,7 @@ def test_the_journal_brings_every_row_back(tmp_path: Path) -> None:
     assert sum('INTO "images"' in line for line in lived) == 3
 
 
-def test_rules_of_before_there_were_pictures_want_none() -> None:
+def test_rules_older_than_image_archiving_fetch_no_images() -> None:
     old = {"profile": "sample", "clean": False, "recheck": [], "least_retry": "PT0S"}
     assert load_rules(old) == ArchiveRules(
         "sample", clean=False, recheck=(), min_retry_delay=timedelta(0), images=False

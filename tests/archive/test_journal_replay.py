@@ -1,4 +1,4 @@
-"""The journal against the index: what polls do while looks are on their way to be committed is done again alike."""
+"""Replay of the journal: polls recorded while fetches wait to be committed are replayed with the same result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archive.journal.journal import Journal, events
 from archive.model.feed import Entry
 from archive.store import Store
 from tests.archive.test_store import HOST, HOUR, NOW, commit, entry, poll_of, revision
-from tests.support.fetches import look_at, version
+from tests.support.fetches import make_fetch, version
 
 
 def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -21,7 +21,7 @@ def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def test_a_poll_between_a_fetch_and_its_commit_is_replayed_as_it_was(tmp_path: Path) -> None:
-    """The look stands before the poll in the journal, and is committed after it."""
+    """The fetch is before the poll in the journal, and is committed after it."""
     first = replace(entry("a"), title="first")
     carried = replace(entry("b"), content="<p>1</p>")
     for said in (replace(first, url="https://a.cn/other"), replace(first, title="second")):
@@ -38,7 +38,7 @@ def live(folder: Path, first: Entry, carried: Entry, said: Entry) -> None:
     assert len(taken) == 2
     decisions = [
         replace(
-            version(replace(revision(docid), fetched_at=later)), fetch=replace(look_at(docid, later), pending=each)
+            version(replace(revision(docid), fetched_at=later)), fetch=replace(make_fetch(docid, later), pending=each)
         )
         for docid, each in taken.items()
     ]

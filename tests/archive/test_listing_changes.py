@@ -1,4 +1,4 @@
-"""Listings that say of a known article something else than before: noticed once, whoever says it."""
+"""Changed listings of known articles: each change is noticed once, in any list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, ListingChange, ListingResult, Poll
 from archive.store import Store
 from tests.archive.test_store import FILING, HOST, HOUR, NOW, commit, entry, path, poll_of, revision, store
-from tests.support.fetches import commit_revisions, look_at, version
+from tests.support.fetches import commit_revisions, make_fetch, version
 
 __all__ = ["path", "store"]  # fixtures
 
@@ -53,7 +53,7 @@ def test_a_new_mtime_is_a_change_that_is_no_new_title(store: Store, hours: Itera
     assert listed(store, hours, TOUCHED) == ()
 
 
-def test_going_back_to_the_first_title_is_a_change_too(store: Store, hours: Iterator[int]) -> None:
+def test_a_return_to_the_first_title_is_a_change_too(store: Store, hours: Iterator[int]) -> None:
     titles = [
         [change.title for change in listed(store, hours, said)] for said in (FIRST, SECOND, FIRST, FIRST, SECOND)
     ]
@@ -82,7 +82,7 @@ def test_what_was_not_said_before_is_no_edit_and_is_known_from_then_on(
     assert len(listed(store, hours, edited)) == 1
 
 
-def test_a_change_is_noticed_once_in_whichever_list(store: Store, path: Path, hours: Iterator[int]) -> None:
+def test_a_change_is_noticed_once_in_any_list(store: Store, path: Path, hours: Iterator[int]) -> None:
     for feed in ("china", "stock"):
         listed(store, hours, FIRST, feed=feed)
     assert len(listed(store, hours, SECOND)) == 1
@@ -104,8 +104,8 @@ def test_a_broken_poll_and_a_backfill_notice_changes_too(store: Store, hours: It
     listed(store, hours, FIRST)
     broken = Poll("china", NOW, 1, (SECOND,), (), caught_up=False, error=Failure("china", FailureKind.TEMPORARY, "x"))
     assert len(commit(store, broken).changes) == 1
-    stretch = BackfillPage("china", NOW + HOUR, (TOUCHED,))
-    seen = store.listings.commit_backfill_page(stretch, FILING, {"a": ["china"]}, {"a": HOST})
+    backfill_page = BackfillPage("china", NOW + HOUR, (TOUCHED,))
+    seen = store.listings.commit_backfill_page(backfill_page, FILING, {"a": ["china"]}, {"a": HOST})
     assert seen == ListingResult(0, 0, (ListingChange("a", NOW + HOUR, "first", NOW + HOUR, retitled=True),))
 
 
@@ -131,7 +131,7 @@ def test_an_item_that_becomes_readable_has_not_changed(store: Store, path: Path,
 CARRIED = replace(FIRST, url="https://a.cn/7x24/#1", content="<p>text</p>")
 
 
-def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store, hours: Iterator[int]) -> None:
+def test_a_text_in_the_listing_follows_the_listing(store: Store, hours: Iterator[int]) -> None:
     listed(store, hours, CARRIED)
     listed(store, hours, replace(CARRIED, content="<p>other</p>", url="https://a.cn/page"))
     found = store.articles.find("a")
@@ -139,7 +139,7 @@ def test_a_text_that_its_listing_carries_is_as_the_listing_says_now(store: Store
     assert (found["content"], found["url"]) == ("<p>other</p>", "https://a.cn/page")
     then = store.history.as_of("a", NOW + HOUR)
     assert then
-    assert then["url"] == CARRIED.url, "the address that it had then"
+    assert then["url"] == CARRIED.url, "its URL at that time"
 
 
 def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_one(
@@ -154,13 +154,13 @@ def test_a_text_fetched_from_its_page_is_not_taken_over_by_a_feed_that_carries_o
 
 
 def test_what_a_listing_says_between_a_fetch_and_its_commit_is_rechecked(store: Store, hours: Iterator[int]) -> None:
-    """Whatever the clock says: a poll is dated by its beginning."""
+    """A poll is dated by its beginning, even if the clock was set."""
     listed(store, hours, CARRIED)
     later, after = NOW + 100 * HOUR, NOW + 101 * HOUR
     [taken] = store.entries.due(HOST, 9, later, later, ())
     listed(store, hours, replace(CARRIED, content="<p>corrected</p>"))
     seen = version(replace(revision("a"), fetched_at=later))
-    fetch = replace(look_at("a", later), pending=taken)
+    fetch = replace(make_fetch("a", later), pending=taken)
     store.articles.commit([replace(seen, fetch=fetch)], [None])
     assert [pending.entry.content for pending in store.articles.due_rechecks(HOST, 9, after, after, ())] == [
         "<p>corrected</p>"
@@ -169,7 +169,7 @@ def test_what_a_listing_says_between_a_fetch_and_its_commit_is_rechecked(store: 
     [taken] = store.articles.due_rechecks(HOST, 9, after, after, ())
     again = version(replace(revision("a"), number=2, fetched_at=later))
     store.articles.commit([replace(again, fetch=replace(fetch, pending=taken))], [None])
-    assert store.articles.due_rechecks(HOST, 9, after, after, ()) == [], "it has been looked at"
+    assert store.articles.due_rechecks(HOST, 9, after, after, ()) == [], "it has been rechecked"
 
 
 def test_one_feed_carries_a_text_and_others_that_carry_it_too_do_not_take_turns(

@@ -1,4 +1,4 @@
-"""One writer to an archive, and a lock that nobody can leave behind."""
+"""One writer per archive, and a lock that no process can leave behind."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_second_holder_in_the_same_process_is_refused_too(path: Path) -> None:
         Lock(path, "run", NOW)
 
 
-def test_who_was_refused_leaves_the_holders_word_alone(path: Path) -> None:
+def test_a_refused_process_does_not_change_the_holders_text(path: Path) -> None:
     with holder(path) as process:
         before = path.read_text(encoding="utf-8")
         with pytest.raises(LockedError):
@@ -105,14 +105,14 @@ def test_the_lock_dies_with_its_holder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["", "{", "[]", "null", '{"pid": 1}', '"text"'])
-def test_a_holder_whose_word_cannot_be_read_is_another_process(path: Path, word: str) -> None:
+def test_a_lock_file_that_cannot_be_read_names_another_process(path: Path, word: str) -> None:
     with holder(path):
         path.write_text(word, encoding="utf-8")
         with pytest.raises(LockedError, match="is in use by another process: wait for it"):
             Lock(path, "crawl", NOW)
 
 
-def test_a_holder_whose_word_is_no_text_is_another_process_as_well(path: Path) -> None:
+def test_a_lock_file_that_is_not_text_names_another_process(path: Path) -> None:
     with holder(path):
         path.write_bytes(b"\xff\xfe\x00")
         # In a process of its own, as the file that is left open would be warned of here at some later time.
@@ -120,7 +120,7 @@ def test_a_holder_whose_word_is_no_text_is_another_process_as_well(path: Path) -
         assert "LockedError: the archive" in done.stderr
 
 
-def test_a_longer_word_of_an_earlier_holder_leaves_no_rest(path: Path) -> None:
+def test_a_longer_text_of_an_earlier_holder_is_overwritten_completely(path: Path) -> None:
     path.write_text("x" * 1000, encoding="utf-8")
     with Lock(path, "crawl", NOW):
         assert json.loads(path.read_text(encoding="utf-8"))["command"] == "crawl"

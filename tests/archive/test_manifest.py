@@ -1,4 +1,4 @@
-"""Daily manifests: what was observed, chained from day to day, to be checked with coreutils alone."""
+"""Daily manifests: a chained record of all observations that coreutils can check."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_sealed_archive_has_no_problem(root: Path) -> None:
     assert sorted(path.name for path in manifests_path(root).iterdir()) == ["2026-09-28.tsv", "2026-09-29.tsv"]
 
 
-def test_as_of_a_day_that_is_not_over_nothing_is_sealed(root: Path) -> None:
+def test_an_unfinished_day_is_not_sealed(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
         for hours, sealed in ((11, [None]), (12, ["2026-09-28"]), (35, ["2026-09-28", None])):
             known = archive.store.history.as_of("aaaa", DAY + timedelta(hours=hours))
@@ -132,7 +132,7 @@ def test_one_bit_of_a_manifest_is_named_and_nothing_else(root: Path, day: str, w
     assert named(root) == [("tampered", f".finarchive/manifests/{day}.tsv")]
 
 
-def test_a_manifest_that_is_missing_or_too_many_is_named(root: Path) -> None:
+def test_a_missing_or_extra_manifest_is_named(root: Path) -> None:
     (manifests_path(root) / "2026-09-28.tsv").rename(manifests_path(root) / "2026-09-27.tsv")
     assert named(root) == [
         ("missing", ".finarchive/manifests/2026-09-28.tsv"), ("extra", ".finarchive/manifests/2026-09-27.tsv"),
@@ -171,7 +171,7 @@ def test_a_row_that_is_not_what_the_manifest_says_is_named(root: Path) -> None:
     assert set(named(root)) == {("index", ".finarchive/index.db")}
 
 
-def test_a_picture_is_vouched_for_by_the_day_it_was_kept_on_and_by_no_other(root: Path) -> None:
+def test_a_picture_is_in_the_manifest_of_the_day_it_was_stored_and_no_other(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
         late = DAY + timedelta(days=3)
         path = add_picture(archive, "bbbb", late, b"a picture")
@@ -183,14 +183,14 @@ def test_a_picture_is_vouched_for_by_the_day_it_was_kept_on_and_by_no_other(root
     _, _, lines = read_manifest((manifests_path(root) / "2026-10-01.tsv").read_bytes())
     assert lines == [Line(path.stem, name)]
     assert named(root) == []
-    assert told(root, 1) == (0, "")
+    assert run_command(root, 1) == (0, "")
 
     path.write_bytes(b"A picture")
     assert named(root) == [("tampered", name)]
-    assert f"{name}: FAILED" in told(root, 1)[1]
+    assert f"{name}: FAILED" in run_command(root, 1)[1]
 
 
-def test_a_manifest_vouches_for_a_picture_of_which_the_index_knows_nothing(root: Path) -> None:
+def test_a_manifest_covers_a_picture_that_the_index_does_not_know(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
         path = add_picture(archive, "bbbb", DAY + timedelta(days=3), b"a picture")
         seal(archive.root, archive.store, DAY + timedelta(days=4))
@@ -219,13 +219,13 @@ def commands() -> list[str]:
     return re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def told(root: Path, number: int) -> tuple[int, str]:
+def run_command(root: Path, number: int) -> tuple[int, str]:
     done = subprocess.run(["bash", "-c", commands()[number]], cwd=root, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("harm", ["a line less", "no file", "another file"])
-def test_a_rebuild_does_not_take_a_manifest_for_what_it_was(root: Path, harm: str) -> None:
+def test_a_rebuild_does_not_trust_an_existing_manifest(root: Path, harm: str) -> None:
     path = manifests_path(root) / "2026-09-29.tsv"
     data = path.read_bytes()
     if harm == "no file":
@@ -242,16 +242,16 @@ def test_a_rebuild_does_not_take_a_manifest_for_what_it_was(root: Path, harm: st
 
 def test_the_documented_commands_find_nothing_wrong_with_a_good_archive(root: Path) -> None:
     assert len(commands()) == 2
-    assert told(root, 0) == (0, "")
-    assert told(root, 1) == (0, "")
+    assert run_command(root, 0) == (0, "")
+    assert run_command(root, 1) == (0, "")
 
 
 def test_the_documented_commands_name_a_broken_chain_and_a_tampered_file(root: Path) -> None:
     path = manifests_path(root) / "2026-09-28.tsv"
     path.write_bytes(path.read_bytes().replace(b"bbbb\t1", b"bbbb\t2"))
-    assert told(root, 0)[1] == "the chain breaks before .finarchive/manifests/2026-09-29.tsv\n"
+    assert run_command(root, 0)[1] == "the chain breaks before .finarchive/manifests/2026-09-29.tsv\n"
     old = root / ".finarchive" / "history" / "金融" / "它's 一个 “题”_aaaa.1.md"
     old.write_text("tampered")
-    status, words = told(root, 1)
+    status, words = run_command(root, 1)
     assert status != 0
     assert "_aaaa.1.md: FAILED" in words

@@ -53,7 +53,7 @@ def test_a_new_index_has_the_recorded_tables(tmp_path: Path) -> None:
     assert schema == recorded, f"made with sqlite-utils {importlib.metadata.version('sqlite-utils')}"
 
 
-def test_the_names_that_indexes_record_stay() -> None:
+def test_names_recorded_in_indexes_do_not_change() -> None:
     database = Database(memory=True)
     migrations.apply(database)
     recorded = database.execute("SELECT migration_set, name FROM _sqlite_migrations ORDER BY rowid").fetchall()

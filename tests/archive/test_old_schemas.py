@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """An index of the first version, in use: two feeds, of which one is failing, a gap, a rest, an entry."""
+    """An index of the first version, in use: two feeds, of which one is failing, a gap, a back-off, an entry."""
     path = tmp_path / "index.db"
     database = Database(path)
     migrations.apply(database, stop_before="m002_the_ledger")
@@ -65,7 +65,7 @@ def assert_as_it_was(store: Store) -> None:
     assert (store.feeds.spans(), store.feeds.arrival_rates()) == ({}, {})
 
 
-def test_an_index_of_the_first_version_opens_and_goes_on(old: Path) -> None:
+def test_an_index_of_the_first_version_opens_and_continues(old: Path) -> None:
     store = Store.open(old)
     try:
         assert_as_it_was(store)
@@ -144,8 +144,8 @@ def test_numbers_in_circles_were_a_part_of_those_beside_them(tmp_path: Path) -> 
     store.close()
 
     store = Store.open(tmp_path / "index.db")
-    asked = ("2026", "30亿", "贵州", "230")
-    found = [sorted(hit.docid for hit in store.search.find(parse(each), 9)) for each in asked]
+    queries = ("2026", "30亿", "贵州", "230")
+    found = [sorted(hit.docid for hit in store.search.find(parse(each), 9)) for each in queries]
     assert found == [["aaaa", "bbbb"], ["aaaa", "bbbb"], ["aaaa"], []]
     store._db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, row)")
     terms = {row["term"] for row in store._db.execute("SELECT term FROM temp.vocabulary")}

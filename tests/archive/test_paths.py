@@ -1,4 +1,4 @@
-"""Where files go: readable names that every file system takes, and that never lead out of their folder."""
+"""Paths of files: readable names that every file system accepts, and that never leave their folder."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_no_title_or_category_leads_out_of_the_folder(title: str, categories: li
 
 @settings(max_examples=examples(200), deadline=None)
 @given(text=TITLES)
-def test_a_name_made_of_a_name_is_the_same(text: str) -> None:
+def test_file_name_is_idempotent(text: str) -> None:
     assert file_name(file_name(text)) == file_name(text)
 
 

@@ -206,7 +206,7 @@ def test_the_sample_profile_does_not_know_of_it() -> None:
 
 @pytest.mark.parametrize("name", ["editor", "original_title", "pictures"])
 @pytest.mark.parametrize("profile", ["extended", "hugo"])
-def test_a_key_stands_there_only_where_the_page_says_it(name: str, profile: str) -> None:
+def test_a_key_is_present_only_if_the_page_has_the_value(name: str, profile: str) -> None:
     some = replace(ARTICLE, **{name: getattr(PICTURED, name)})
     head, bare = (load(render(each, CATEGORIES, "作者", profile).data)[0] for each in (some, ARTICLE))
     facts = {name: PAGE_FACTS[name]}
@@ -226,12 +226,12 @@ def test_a_key_stands_there_only_where_the_page_says_it(name: str, profile: str)
         ("\ud83d", "'\ufffd'"),
     ],
 )
-def test_double_quotes_stand_only_where_a_character_forces_them(text: str, written: str) -> None:
+def test_double_quotes_are_used_only_where_a_character_requires_them(text: str, written: str) -> None:
     assert quoted(text) == written
 
 
 @pytest.mark.parametrize("text", ["金融", "新浪财经－国內", "US stocks", "A股 日报", "Reuters"])
-def test_a_plain_scalar_stands_without_quotes(text: str) -> None:
+def test_a_plain_scalar_has_no_quotes(text: str) -> None:
     assert scalar(text) == text
 
 
@@ -266,7 +266,7 @@ TIMES = st.datetimes(datetime(1996, 1, 1), datetime(2099, 1, 1)).map(  # noqa: D
 
 
 def as_utf8(value: Any) -> Any:
-    """What is left of a value in UTF-8: halves of surrogate pairs become U+FFFD."""
+    """A value in UTF-8: lone surrogates become U+FFFD."""
     if isinstance(value, str):
         return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in value)
     if isinstance(value, dict):

@@ -11,12 +11,12 @@ from archive.query.parser import And, DateFilter, FeedFilter, MediaFilter, Not, 
 from archive.query.tokenizer import phrase
 
 
-def text(asked: str, said: str | None = None) -> Term:
-    return Term(said or asked, phrase(asked) or "")
+def text(source: str, spelling: str | None = None) -> Term:
+    return Term(spelling or source, phrase(source) or "")
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("source", "expected"),
     [
         ("茅台", text("茅台")),
         ("茅台 业绩", And((text("茅台"), text("业绩")))),
@@ -42,12 +42,12 @@ def text(asked: str, said: str | None = None) -> Term:
         ("until:2026-09-30T09:30+08:00", DateFilter(until=datetime(2026, 9, 30, 1, 30, tzinfo=UTC))),
     ],
 )
-def test_a_query_means(asked: str, expected: Query) -> None:
-    assert parse(asked) == expected
+def test_a_query_means(source: str, expected: Query) -> None:
+    assert parse(source) == expected
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("source", "message"),
     [
         ("", "nothing to search for"),
         ("  ", "nothing to search for"),
@@ -72,7 +72,7 @@ def test_a_query_means(asked: str, expected: Query) -> None:
         ("茅 " * 101, "101 words"),
     ],
 )
-def test_what_cannot_be_understood_is_said(asked: str, told: str) -> None:
+def test_what_cannot_be_understood_is_said(source: str, message: str) -> None:
     with pytest.raises(QueryError) as refused:
-        parse(asked)
-    assert told in str(refused.value)
+        parse(source)
+    assert message in str(refused.value)

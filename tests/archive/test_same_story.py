@@ -49,7 +49,7 @@ def docids(store: Store, docid: str, time: datetime = EVER) -> list[str]:
     return [each["docid"] for each in store.history.same_story(docid, time)]
 
 
-def test_the_first_to_publish_stands_first_then_the_first_seen_then_by_docid(store: Store) -> None:
+def test_the_first_to_publish_comes_first_then_the_first_seen_then_by_docid(store: Store) -> None:
     for docid, seen, published in (
         ("late", 0, 3), ("seen2", 2, 1), ("seen1b", 1, 1), ("seen1a", 1, 1), ("early", 3, 0), ("other", 0, 0),
     ):  # fmt: skip
@@ -80,7 +80,7 @@ def test_the_newest_version_counts_and_of_a_time_the_newest_of_then(store: Store
     assert docids(store, "b", hours(3.5)) == []
 
 
-def test_texts_too_short_to_tell_are_no_story(store: Store) -> None:
+def test_texts_that_are_too_short_are_no_story(store: Store) -> None:
     for docid in ("a", "b"):
         list_(store, docid, BEGAN)
         archive(store, docid, hours(1), "")
@@ -88,7 +88,7 @@ def test_texts_too_short_to_tell_are_no_story(store: Store) -> None:
     assert docids(store, "unknown") == []
 
 
-def test_the_question_costs_no_scan(store: Store) -> None:
+def test_the_query_needs_no_scan(store: Store) -> None:
     from archive.search import history
 
     plan = store._db.execute(
@@ -98,7 +98,7 @@ def test_the_question_costs_no_scan(store: Store) -> None:
     assert any("revisions_story" in row["detail"] for row in plan)
 
 
-def test_show_tells_of_it(home: Home) -> None:
+def test_show_reports_it(home: Home) -> None:
     with Archive(home.root, "test", BEGAN) as opened:
         for docid in ("aaaa", "bbbb", "cccc"):
             list_(opened.store, docid, BEGAN)
@@ -116,7 +116,7 @@ def test_show_tells_of_it(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_story_that_another_medium_takes_over_is_found(home: Home, mocksite: MockSite) -> None:
+def test_a_republished_story_is_found(home: Home, mocksite: MockSite) -> None:
     """By the whole way from a page to `show`."""
     home.configure(mocksite.endpoint)
     one, other = mocksite.site.stories[0].docid, mocksite.site.stories[1].docid
@@ -128,4 +128,6 @@ def test_a_story_that_another_medium_takes_over_is_found(home: Home, mocksite: M
     assert home.run("crawl").status == 0
     found = home.run("show", one, "--json").json["same_story"]
     assert {each["docid"] for each in found} == {one, other}
-    assert [each["docid"] for each in found if each["first"]] == [other], "the replica's stories get older"
+    assert [each["docid"] for each in found if each["first"]] == [other], (
+        "the mock site's stories are in descending order of time"
+    )

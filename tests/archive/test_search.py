@@ -1,4 +1,4 @@
-"""A search finds what a reading of every article would find, and the best of it first."""
+"""A search finds exactly what a full scan finds, best matches first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from archive.query.parser import MAX_DEPTH, And, DateFilter, FeedFilter, Not, Or
 from archive.query.tokenizer import CJK, fold, phrase
 from archive.store import Store
 from tests.support.examples import examples
-from tests.support.fetches import look_at, version
+from tests.support.fetches import make_fetch, version
 from tests.support.search_data import NOW, Story, answers, invented, put, revision_of, scan
 
 MANY, FEW = 5000, 500
@@ -55,22 +55,22 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def found(store: Store, asked: str | Query, limit: int = MANY, *, by_time: bool = False) -> list[str]:
-    query = parse(asked) if isinstance(asked, str) else asked
+def found(store: Store, query_text: str | Query, limit: int = MANY, *, by_time: bool = False) -> list[str]:
+    query = parse(query_text) if isinstance(query_text, str) else query_text
     return [hit.docid for hit in store.search.find(query, limit, by_time=by_time)]
 
 
-def test_any_part_of_a_chinese_text_finds_the_articles_that_it_stands_in(large: Store) -> None:
+def test_any_part_of_a_chinese_text_finds_the_articles_that_contain_it(large: Store) -> None:
     dice = random.Random(7)
     runs = [run for story in STORIES for run in re.findall(f"[{CJK}]+", fold(f"{story.title}，{story.text}"))]
-    asked = set()
-    while len(asked) < 500:
+    needles = set()
+    while len(needles) < 500:
         run = dice.choice(runs)
         start = dice.randrange(len(run))
-        asked.add(run[start : start + dice.choice((2, 2, 2, 3, 4, 8, 8))])
-    asked |= set("茅台降洪荒")
+        needles.add(run[start : start + dice.choice((2, 2, 2, 3, 4, 8, 8))])
+    needles |= set("茅台降洪荒")
     sizes = set()
-    for needle in asked:
+    for needle in needles:
         docids = found(large, f'"{needle}"')
         assert len(docids) == len(set(docids))
         assert set(docids) == scan(STORIES, needle), needle
@@ -80,7 +80,7 @@ def test_any_part_of_a_chinese_text_finds_the_articles_that_it_stands_in(large: 
 
 
 @pytest.mark.parametrize("needle", ["的贵的贵的贵的贵", "鑫", "鑫茅", "台鑫", "不一不一不一不一不一不一"])
-def test_what_stands_nowhere_is_not_found(large: Store, needle: str) -> None:
+def test_text_of_no_article_is_not_found(large: Store, needle: str) -> None:
     assert scan(STORIES, needle) == set()
     assert found(large, needle) == []
 
@@ -113,18 +113,20 @@ def test_any_query_finds_what_answers_it(small: Store, query: Query) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "title"),
+    ("query_text", "title"),
     [("茅台 9月", "茅台提价"), ("茅台 9月", "9月的事"), ("金 银", "金价"), ("金 银", "银价"), ("金", "金价")],
 )
-def test_who_has_any_of_the_words_in_the_title_is_ranked_however_old(store: Store, asked: str, title: str) -> None:
+def test_who_has_any_of_the_words_in_the_title_is_ranked_however_old(
+    store: Store, query_text: str, title: str
+) -> None:
     text = "银在金和9月茅台提价"
     put(store, [Story(f"new{n}", "某题", text) for n in range(archive.search.search.MAX_RANKED)])
     put(store, [Story("old", title, text, published=NOW - timedelta(days=9))])
-    assert store.search.find(parse(asked), 3)[0].docid == "old"
+    assert store.search.find(parse(query_text), 3)[0].docid == "old"
 
 
 @pytest.mark.parametrize(
-    ("asked", "text"),
+    ("query_text", "text"),
     [
         ("M2", "广义货币（Ｍ２）余额"),
         ("m2", "M2增速"),
@@ -147,13 +149,15 @@ def test_who_has_any_of_the_words_in_the_title_is_ranked_however_old(store: Stor
         ("十", "〸月"),
     ],
 )
-def test_latin_words_numbers_and_what_is_written_otherwise_are_found(store: Store, asked: str, text: str) -> None:
+def test_latin_words_numbers_and_what_is_written_otherwise_are_found(
+    store: Store, query_text: str, text: str
+) -> None:
     put(store, [Story("aaaa", "题", text), Story("bbbb", "题", "别的")])
-    assert found(store, asked) == ["aaaa"]
+    assert found(store, query_text) == ["aaaa"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "text"),
+    ("query_text", "text"),
     [
         ("M2", "M20和AM2"),
         ("60051", "600519"),
@@ -163,9 +167,9 @@ def test_latin_words_numbers_and_what_is_written_otherwise_are_found(store: Stor
         ("CPI PPI", "CPI"),
     ],
 )
-def test_what_does_not_stand_there_is_not_found(store: Store, asked: str, text: str) -> None:
+def test_absent_text_is_not_found(store: Store, query_text: str, text: str) -> None:
     put(store, [Story("aaaa", "题", text)])
-    assert found(store, asked) == []
+    assert found(store, query_text) == []
 
 
 def test_a_phrase_does_not_begin_in_the_title_and_end_in_the_text(store: Store) -> None:
@@ -251,11 +255,11 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
 
 @pytest.mark.parametrize("most", [1, 20, 1500])  # of the newest, that are read for it
 @pytest.mark.parametrize(
-    "asked",
+    "query_text",
     ["金", "株", "金 NOT 银", "金 feed:stock", "2026年", "金 年", "金融 年", "2026年 NOT 银", "金融，金", "年 OR 银"],
 )
-def test_a_character_alone_is_found_wherever_it_stands(
-    store: Store, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
+def test_a_single_character_is_found_at_any_position(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: int, query_text: str
 ) -> None:
     monkeypatch.setattr(archive.search.candidates, "MIN_READ", most)
     monkeypatch.setattr(archive.search.candidates, "READ_PER_MATCH", 1)
@@ -276,12 +280,12 @@ def test_a_character_alone_is_found_wherever_it_stands(
     expected = [
         story.docid
         for story in sorted(stories, key=lambda story: (-story.published.timestamp(), story.docid))
-        if answers(story, parse(asked))
+        if answers(story, parse(query_text))
     ]
     assert len(expected) >= 4
-    assert found(store, asked, 60, by_time=True) == expected
-    assert found(store, asked, 4, by_time=True) == expected[:4]
-    assert set(found(store, asked, 60)) == set(expected)
+    assert found(store, query_text, 60, by_time=True) == expected
+    assert found(store, query_text, 4, by_time=True) == expected[:4]
+    assert set(found(store, query_text, 60)) == set(expected)
 
 
 @pytest.mark.parametrize("few", [1, 5000])  # a feed with fewer articles has few
@@ -305,7 +309,7 @@ def test_the_newest_of_a_feed_are_found_however_many_it_has(
     assert found(store, "NOT feed:stock", 2) == [s.docid for s in newest if "stock" not in s.feeds][:2]
 
 
-def test_a_snippet_shows_where_it_stands(store: Store) -> None:
+def test_a_snippet_shows_the_context_of_the_match(store: Store) -> None:
     before, after = "大盘震荡，" * 30, "成交清淡，" * 30
     put(store, [Story("aaaa", "茅台提价", f"茅台\n{before}\n茅台的业绩超出预期，{after}")])
     (hit,) = store.search.find(parse("茅台 业绩"), 9)
@@ -319,16 +323,19 @@ def test_a_snippet_shows_where_it_stands(store: Store) -> None:
 
 @settings(max_examples=examples(50), deadline=None)
 @given(
-    text=st.text("茅台，Ｍ２ab\u200b\n", max_size=200), asked=st.sampled_from(("茅台", "台", "M2", "ab", "台，茅"))
+    text=st.text("茅台，Ｍ２ab\u200b\n", max_size=200),
+    query_text=st.sampled_from(("茅台", "台", "M2", "ab", "台，茅")),
 )
-def test_marks_lie_inside_of_what_they_mark(tmp_path_factory: pytest.TempPathFactory, text: str, asked: str) -> None:
+def test_marks_lie_inside_of_what_they_mark(
+    tmp_path_factory: pytest.TempPathFactory, text: str, query_text: str
+) -> None:
     store = Store.open(tmp_path_factory.mktemp("marks") / "index.db")
     try:
         put(store, [Story("aaaa", "题", text)])
-        for hit in store.search.find(parse(asked), 1):
+        for hit in store.search.find(parse(query_text), 1):
             marked = [hit.snippet[start:end] for start, end in hit.snippet_marks]
             assert marked
-            assert all(set(fold(part)) <= set(fold(asked)) | set(" \n,") for part in marked)
+            assert all(set(fold(part)) <= set(fold(query_text)) | set(" \n,") for part in marked)
     finally:
         store.close()
 
@@ -347,7 +354,7 @@ def test_a_version_that_was_replaced_is_not_found(store: Store) -> None:
 
 
 def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store: Store) -> None:
-    """A version of before m003, at the first look that finds it unchanged."""
+    """A version older than m003, at the first recheck that finds it unchanged."""
     put(store, [Story("aaaa", "题", "别的")])
     store._db.execute(
         """INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, media)
@@ -360,10 +367,10 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
     assert found(store, "茅台") == found(store, "media:旧社") == ["old"]
     assert [record.text for record in store.search.each(parse("茅台"))] == [None]
 
-    told = version(revision_of(Story("old", "茅台", "", "新社"), NOW), "业绩")
-    assert told.article
-    article = replace(told.article, media="新社", symbols=("sh600519",))
-    store.articles.commit([Decision(look_at("old", NOW, 1), Outcome.SAME, article=article)], [None])
+    changed = version(revision_of(Story("old", "茅台", "", "新社"), NOW), "业绩")
+    assert changed.article
+    article = replace(changed.article, media="新社", symbols=("sh600519",))
+    store.articles.commit([Decision(make_fetch("old", NOW, 1), Outcome.SAME, article=article)], [None])
     assert found(store, "茅台 业绩") == found(store, "media:新社") == found(store, "symbol:sh600519") == ["old"]
     assert found(store, "media:旧社") == []
     store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
@@ -372,7 +379,7 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
 @pytest.mark.parametrize("first", [1, 5, 1000])  # versions of the first window
 @pytest.mark.parametrize("block", [1, 2, 1024])  # numbers of a block, of which it is known which days they have
 @pytest.mark.parametrize(
-    "asked",
+    "query_text",
     [
         "茅台",
         "茅台 since:2026-09-10",
@@ -384,7 +391,7 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
     ],
 )
 def test_days_long_past_are_found_whenever_they_were_observed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, block: int, asked: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, block: int, query_text: str
 ) -> None:
     monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW_VERSIONS", first)
     for module in (archive.index.migrations.m008_days, archive.search.windows):
@@ -406,12 +413,12 @@ def test_days_long_past_are_found_whenever_they_were_observed(
         expected = [
             story.docid
             for story in sorted(stories[:known], key=lambda story: story.published, reverse=True)
-            if answers(story, parse(asked))
+            if answers(story, parse(query_text))
         ]
         for limit in (60, 2):
-            hits = store.search.find(parse(asked), limit, then, by_time=True)
+            hits = store.search.find(parse(query_text), limit, then, by_time=True)
             assert [hit.docid for hit in hits] == expected[:limit]
-        assert {hit.docid for hit in store.search.find(parse(asked), 60, then)} == set(expected)
+        assert {hit.docid for hit in store.search.find(parse(query_text), 60, then)} == set(expected)
     store.close()
 
 
@@ -430,7 +437,7 @@ def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
     store.close()
 
 
-def test_a_query_as_deep_as_may_be_is_answered(store: Store) -> None:
+def test_a_query_of_maximum_depth_is_answered(store: Store) -> None:
     put(store, [Story("aaaa", "题", "b")])
     query = "b OR feed:china"
     for _ in range(MAX_DEPTH):

@@ -1,4 +1,4 @@
-"""A search or an export as of a time gives what it would have given then: no more, no less, in the same order."""
+"""A search or an export as of a time returns exactly the results of that time, in the same order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.examples import examples
 from tests.support.fetches import version
 from tests.support.search_data import NOW, Story, put, revision_of
 
-ASKED = (
+QUERIES = (
     "茅台",
     "降",
     "茅台 OR 降准",
@@ -30,14 +30,18 @@ ASKED = (
 
 
 def hits(store: Store, time: datetime | None) -> list[list[Hit]]:
-    return [store.search.find(parse(asked), 9, time, by_time=by_time) for asked in ASKED for by_time in (False, True)]
+    return [
+        store.search.find(parse(query_text), 9, time, by_time=by_time)
+        for query_text in QUERIES
+        for by_time in (False, True)
+    ]
 
 
 def exported(store: Store, time: datetime | None) -> list[list[Record]]:
     """What every export is made from."""
     return [
         list(records)
-        for query in (And(()), *map(parse, ASKED))
+        for query in (And(()), *map(parse, QUERIES))
         for records in (
             store.search.each(query, time),
             store.search.each(query, time, newest=1),
@@ -48,7 +52,7 @@ def exported(store: Store, time: datetime | None) -> list[list[Record]]:
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(history=histories, data=st.data())
-def test_as_of_a_time_is_as_if_nothing_had_happened_since(
+def test_as_of_ignores_everything_later(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("past")
@@ -69,7 +73,7 @@ def test_as_of_a_time_is_as_if_nothing_had_happened_since(
 
 
 def assert_as_shown(store: Store, time: datetime) -> None:
-    """What is exported is what ``show`` shows."""
+    """The export contains what ``show`` shows."""
     records = {record.docid: record for record in store.search.each(And(()), time)}
     for docid in DOCIDS:
         shown = store.history.as_of(docid, time)
@@ -91,7 +95,7 @@ def test_a_clock_that_is_set_back_makes_no_difference_between_the_two(
     try:
         story = Story(DOCIDS[0], "题", "文")
         put(store, [story], at(steps[0]))
-        # As if the list that named it had been read at another time than the page.
+        # As if its list was read at another time than its page.
         store._db.execute("DELETE FROM searchable")
         store._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
         store._db.execute("UPDATE entries SET first_seen = ?", [at(seen).isoformat(timespec="milliseconds")])
@@ -105,7 +109,7 @@ def test_a_clock_that_is_set_back_makes_no_difference_between_the_two(
         store.close()
 
 
-def test_an_index_of_before_there_was_search_is_searched_like_another(tmp_path: Path) -> None:
+def test_an_index_older_than_search_can_be_searched(tmp_path: Path) -> None:
     """The tables that search needs are made of those that were there."""
     old, new = Store.open(tmp_path / "old.db"), Store.open(tmp_path / "new.db")
     story = Story("aaaa", "茅台提价", "正文", "甲社")

@@ -1,4 +1,4 @@
-"""Stretches of time: what is in them, and what a poll makes known."""
+"""Spans of time: their content, and the spans that a poll covers."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def between(halves: set[float]) -> set[float]:
     return {half for half in halves if half % 1}
 
 
-def inside(hole: Span) -> set[float]:
-    return {half for half in naive(hole) if hole.start < at(half) < hole.end}
+def inside(cut: Span) -> set[float]:
+    return {half for half in naive(cut) if cut.start < at(half) < cut.end}
 
 
 SPANS = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda ends: span(min(ends), max(ends)))
@@ -52,24 +52,24 @@ def test_merged_spans_hold_the_same_and_lie_apart(spans: list[Span]) -> None:
 
 
 @given(st.lists(LONGER, max_size=8), LONGER)
-def test_a_hole_takes_what_lies_inside_it_and_leaves_its_ends(spans: list[Span], hole: Span) -> None:
-    kept = without(merged(spans), hole)
-    assert between(naive(*kept)) == between(naive(*spans) - inside(hole))
-    assert all(piece.start < piece.end for piece in kept)
-    assert not inside(hole) & naive(*kept)
+def test_a_gap_removes_its_inside_and_leaves_its_ends(spans: list[Span], cut: Span) -> None:
+    remaining = without(merged(spans), cut)
+    assert between(naive(*remaining)) == between(naive(*spans) - inside(cut))
+    assert all(piece.start < piece.end for piece in remaining)
+    assert not inside(cut) & naive(*remaining)
 
 
 @given(LONGER, st.lists(SPANS, max_size=8))
-def test_holes_are_what_the_spans_leave_open(stretch: Span, spans: list[Span]) -> None:
-    left = uncovered(stretch, spans)
-    assert between(naive(*left)) == between(naive(stretch) - naive(*spans))
-    assert naive(*left, *spans) >= naive(stretch) >= naive(*left)
-    assert uncovered(stretch, [*spans, *left]) == []
+def test_gaps_are_the_time_between_spans(window: Span, spans: list[Span]) -> None:
+    left = uncovered(window, spans)
+    assert between(naive(*left)) == between(naive(window) - naive(*spans))
+    assert naive(*left, *spans) >= naive(window) >= naive(*left)
+    assert uncovered(window, [*spans, *left]) == []
     assert left == merged(left)
 
 
 @pytest.mark.parametrize(
-    ("spans", "hole", "expected"),
+    ("spans", "cut", "expected"),
     [
         ([span(0, 10)], span(3, 5), [span(0, 3), span(5, 10)]),
         ([span(0, 10)], span(5, 20), [span(0, 5)]),
@@ -82,12 +82,12 @@ def test_holes_are_what_the_spans_leave_open(stretch: Span, spans: list[Span]) -
         ([span(0, 4), span(6, 10)], span(2, 8), [span(0, 2), span(8, 10)]),
     ],
 )
-def test_a_hole_cut(spans: list[Span], hole: Span, expected: list[Span]) -> None:
-    assert without(spans, hole) == expected
+def test_a_gap_is_cut_out(spans: list[Span], cut: Span, expected: list[Span]) -> None:
+    assert without(spans, cut) == expected
 
 
 @pytest.mark.parametrize(
-    ("stretch", "spans", "expected"),
+    ("window", "spans", "expected"),
     [
         (span(0, 10), [], [span(0, 10)]),
         (span(0, 10), [span(-5, 0), span(10, 20)], [span(0, 10)]),
@@ -97,8 +97,8 @@ def test_a_hole_cut(spans: list[Span], hole: Span, expected: list[Span]) -> None
         (span(3, 3), [span(0, 3)], []),
     ],
 )
-def test_holes_of_a_stretch(stretch: Span, spans: list[Span], expected: list[Span]) -> None:
-    assert uncovered(stretch, spans) == expected
+def test_gaps_of_a_span(window: Span, spans: list[Span], expected: list[Span]) -> None:
+    assert uncovered(window, spans) == expected
 
 
 # Polls
@@ -141,7 +141,7 @@ def test_a_gap_reaches_from_what_was_known_to_what_was_seen(
     assert gap_left(poll_of(*published, caught_up=False), known) is None
 
 
-def test_a_first_poll_knows_whole_from_the_middle_of_what_it_read_last() -> None:
+def test_a_first_poll_covers_from_the_middle_of_its_last_page() -> None:
     newer = [-number for number in range(200)]
     pinned = -1e6
     assert span_read(poll_of(*newer, pinned), None, None) == span(-176, 0)
@@ -151,7 +151,7 @@ def test_a_first_poll_knows_whole_from_the_middle_of_what_it_read_last() -> None
     assert span_read(poll_of(500, 600), None, None) == span(0, 0), "a clock that is behind"
 
 
-def test_a_later_poll_knows_whole_from_where_the_one_before_ended() -> None:
+def test_a_later_poll_covers_from_the_end_of_the_one_before() -> None:
     assert span_read(poll_of(-1, when=300), at(0), None) == span(0, 300)
     assert span_read(poll_of(-1, when=300), at(0), Gap("china", at(50), at(100))) == span(100, 300)
     assert span_read(poll_of(-1, when=300, caught_up=False), at(0), None) is None

@@ -54,7 +54,7 @@ def test_hours_are_counted_for_each_feed_and_once_for_all(store: Store, stories:
     assert len(inside) > 30
 
 
-def test_the_latest_is_not_one_that_is_dated_ahead(store: Store) -> None:
+def test_an_article_dated_ahead_is_not_the_latest(store: Store) -> None:
     assert store.stats.latest(NOW) is None
     put(store, [Story("old", "a", "b", published=NOW - HOUR), Story("ahead", "c", "d", published=NOW + HOUR)])
 
@@ -83,9 +83,9 @@ def test_articles_of_a_stock_and_their_days(store: Store, stories: list[Story]) 
     assert store.stats.of_symbol("msft", 10, 0, EVER) == []  # as it is written
 
 
-@pytest.mark.parametrize("asked", ["茅台", "feed:china", "茅 OR 台 NOT 降准", "symbol:MSFT since:2026-08-01"])
-def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], asked: str) -> None:
-    query = parse(asked)
+@pytest.mark.parametrize("query_text", ["茅台", "feed:china", "茅 OR 台 NOT 降准", "symbol:MSFT since:2026-08-01"])
+def test_facets_count_what_a_search_finds(store: Store, stories: list[Story], query_text: str) -> None:
+    query = parse(query_text)
     by_docid = {story.docid: story for story in stories}
     found = [by_docid[hit.docid] for hit in store.search.find(query, 1000, by_time=True)]
 
@@ -111,8 +111,8 @@ def test_of_many_the_last_ones_are_counted(
 
 
 def test_a_page_of_the_newest_begins_where_the_one_before_ended(store: Store, stories: list[Story]) -> None:
-    for asked in ("茅", "feed:stock"):
-        query = parse(asked)
+    for query_text in ("茅", "feed:stock"):
+        query = parse(query_text)
         whole = [hit.docid for hit in store.search.find(query, 1000, by_time=True)]
 
         pages = [store.search.find(query, 7, by_time=True, offset=start) for start in range(0, len(whole), 7)]
@@ -121,7 +121,7 @@ def test_a_page_of_the_newest_begins_where_the_one_before_ended(store: Store, st
         assert len(pages) > 3
 
 
-def test_as_of_a_time_nothing_of_later_counts(store: Store) -> None:
+def test_as_of_a_time_later_observations_do_not_count(store: Store) -> None:
     story = Story("a", "旧题", "茅台", media="甲报", symbols=("sh600519",), published=NOW - HOUR)
     put(store, [story], at=NOW)
     later = replace(story, title="新题", media="乙报", symbols=("MSFT",))

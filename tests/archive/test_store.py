@@ -1,4 +1,4 @@
-"""What the index keeps of polls: entries, feeds, known ground and gaps, each poll whole or not at all."""
+"""Polls in the index: entries, feeds, known articles and gaps; each poll is recorded completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ERROR = Failure("china", FailureKind.TEMPORARY, "status 502")
 
 
 def entry(docid: str, minutes: float | None = 0) -> Entry:
-    """An entry published so many minutes after NOW."""
+    """An entry published a number of minutes after NOW."""
     published = None if minutes is None else NOW + timedelta(minutes=minutes)
     return Entry(
         docid=docid,
@@ -61,7 +61,7 @@ def due(
 
 
 def dump(path: Path) -> list[str]:
-    """All that stands in the index at ``path``."""
+    """All rows of the index at ``path``."""
     import sqlite3
 
     connection = sqlite3.connect(path)
@@ -83,7 +83,7 @@ def store(path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def test_an_index_just_made_knows_nothing(store: Store) -> None:
+def test_a_new_index_is_empty(store: Store) -> None:
     assert store.entries.counts() == Counts()
     assert (store.feeds.counts(), store.feeds.histories(), store.feeds.gaps(), store.backoffs.all()) == (
         {},
@@ -115,7 +115,7 @@ def test_a_poll_counts_what_was_not_known_before(store: Store) -> None:
     assert store.entries.counts() == Counts(entries=4, pending=3, parked=1)
 
 
-def test_a_later_sight_of_an_entry_changes_nothing_of_it(store: Store) -> None:
+def test_a_later_listing_of_an_entry_does_not_change_it(store: Store) -> None:
     commit(store, poll_of(entry("a")))
     commit_revisions(store, [revision("a")])
     commit(store, poll_of(replace(entry("a"), title="new", url="https://x.cn/"), at=NOW + HOUR))
@@ -147,7 +147,7 @@ def test_an_article_that_one_poll_lists_readable_and_unreadable_is_readable(stor
     assert store.entries.counts() == Counts(entries=2, pending=1, parked=1)
 
 
-# Known ground
+# Known articles
 
 
 def test_a_complete_poll_adds_a_known_span_to_its_feed_only(store: Store) -> None:
@@ -206,14 +206,14 @@ def test_a_poll_at_its_limit_that_met_nothing_known_leaves_a_gap(store: Store) -
         ([poll_of(entry("a", None))], [poll_of(entry("d", 60))]),  # a past without times
     ],
 )
-def test_other_polls_leave_none(store: Store, before: list[Poll], after: list[Poll]) -> None:
+def test_other_polls_leave_no_gap(store: Store, before: list[Poll], after: list[Poll]) -> None:
     for poll in before + after:
         commit(store, poll)
     assert store.feeds.gaps() == []
 
 
 def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_articles(store: Store) -> None:
-    """What the broken poll saw is newer than what nobody saw: it must not hide the gap."""
+    """Entries of the broken poll are newer than the unread ones: they must not hide the gap."""
     commit(store, poll_of(entry("a", 0)))
     commit(store, poll_of(entry("d", 60), error=ERROR))
     commit(store, poll_of(entry("e", 90), entry("d", 60), entry("c", 30)))
@@ -245,7 +245,7 @@ def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
     assert store.feeds.histories() == {"china": mended}
 
 
-def test_a_feed_that_never_succeeded_says_so(store: Store) -> None:
+def test_a_feed_that_never_succeeded_is_reported_as_such(store: Store) -> None:
     commit(store, poll_of(error=ERROR))
     assert store.feeds.histories()["china"] == FeedHistory(
         "china", FILING, NOW, None, None, "status 502", FailureKind.TEMPORARY, failing_since=NOW, trouble=1.0

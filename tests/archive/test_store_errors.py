@@ -1,4 +1,4 @@
-"""What is wrong with an index is said in words, and nothing is half done."""
+"""Errors of an index are clear messages, and nothing is half done."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """An index with an entry of each status and a rest, and a version that search does not know."""
+    """An index with an entry of each status, a back-off, and a version that search does not know."""
     path = tmp_path / "index.db"
     store = Store.open(path)
     store.feeds.register_source("china", "roll https://a.cn/", NOW)
@@ -198,7 +198,7 @@ def test_reading_goes_on_while_another_program_writes(store: Store, other: sqlit
 
 
 def spoil(path: Path) -> None:
-    """Write over the whole index, and over the log that would mend it."""
+    """Overwrite the whole index, and the write-ahead log that would repair it."""
     for file in path.parent.iterdir():
         if not file.name.endswith("-shm"):
             with file.open("r+b") as opened:

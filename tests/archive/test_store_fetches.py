@@ -1,4 +1,4 @@
-"""What the index keeps of fetching: what is due, what failed, what is archived, which hosts rest."""
+"""Fetches in the index: due, failed and archived articles, and back-offs of hosts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_hosts_are_distinguished(store: Store) -> None:
     assert sorted(due(store, host="y.cn")) == ["b", "c"]
 
 
-def test_a_failed_attempt_counts_and_says_why(store: Store) -> None:
+def test_a_failed_attempt_counts_and_has_a_reason(store: Store) -> None:
     commit(store, poll_of(entry("a"), entry("b")))
     commit_failure(store, FAILURE, NOW, NOW + HOUR)
     commit_failure(store, Failure("b", FailureKind.TEMPORARY, "status 503"), NOW, NOW + HOUR)
@@ -149,7 +149,7 @@ def test_nothing_to_record_changes_nothing(store: Store, path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE entries; --", "%", "_", "*", '"'])
-def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None:
+def test_foreign_text_is_only_ever_a_value(store: Store, text: str) -> None:
     commit(store, poll_of(entry("a")))
     assert store.articles.find(text) is None
     assert store.listings.known_docids(text, [text]) == set()
@@ -159,7 +159,7 @@ def test_text_from_outside_is_only_ever_a_value(store: Store, text: str) -> None
     assert due(store) == ["a"]
 
 
-# Rests
+# Back-offs
 
 
 def test_backoffs_come_back_until_they_end(store: Store) -> None:

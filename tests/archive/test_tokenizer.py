@@ -1,4 +1,4 @@
-"""Texts as words: what is found must be what stands there, as people see it."""
+"""Texts as words: a search must find exactly the text that people see."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_words_of_a_text(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("source", "expected"),
     [
         ("茅", '"茅"*'),
         ("茅台", '"茅台"'),
@@ -48,11 +48,11 @@ def test_the_words_of_a_text(text: str, expected: str) -> None:
         ("%", None),
     ],
 )
-def test_what_is_asked_for_as_a_phrase(asked: str, expected: str | None) -> None:
-    assert phrase(asked) == expected
+def test_a_search_text_becomes_a_phrase(source: str, expected: str | None) -> None:
+    assert phrase(source) == expected
 
 
-def test_a_word_may_be_asked_for_by_its_beginning() -> None:
+def test_a_word_can_be_searched_by_its_prefix() -> None:
     assert phrase("tesl", prefix=True) == '"tesl"*'
     assert phrase("茅台", prefix=True) == '"茅台"', "which finds what goes on too"
 
@@ -70,24 +70,24 @@ def test_taking_punctuation_out_first_changes_no_word(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_a_phrase_holds_nothing_but_words(text: str) -> None:
-    """Nothing that somebody typed is a part of an expression of FTS5."""
-    asked = phrase(text)
+def test_a_phrase_contains_only_words(text: str) -> None:
+    """No typed text becomes syntax of an FTS5 expression."""
+    source = phrase(text)
     word = r"[0-9a-z\u0080-\U0010ffff]+"  # ASCII, in which all that steers FTS5 is written, has these at most
-    assert asked is None or re.fullmatch(rf'"{word}( {word})*"\*?', asked)
+    assert source is None or re.fullmatch(rf'"{word}( {word})*"\*?', source)
 
 
 @given(st.text("茅台a1 ，M.2", min_size=1), st.text("茅台a1 ，M.2", max_size=30))
-def test_the_pattern_finds_what_the_index_finds(asked: str, text: str) -> None:
-    wanted = phrase(asked)
+def test_the_pattern_finds_what_the_index_finds(source: str, text: str) -> None:
+    wanted = phrase(source)
     if wanted is None:
         return
-    tokens, sought = words(text).split(), wanted.rstrip("*").strip('"').split()
-    starts = range(len(tokens) - len(sought) + 1)
+    tokens, expected_tokens = words(text).split(), wanted.rstrip("*").strip('"').split()
+    starts = range(len(tokens) - len(expected_tokens) + 1)
     there = any(
-        tokens[start : start + len(sought) - 1] == sought[:-1]
-        and (tokens[start + len(sought) - 1].startswith(sought[-1]) if wanted.endswith("*")
-             else tokens[start + len(sought) - 1] == sought[-1])
+        tokens[start : start + len(expected_tokens) - 1] == expected_tokens[:-1]
+        and (tokens[start + len(expected_tokens) - 1].startswith(expected_tokens[-1]) if wanted.endswith("*")
+             else tokens[start + len(expected_tokens) - 1] == expected_tokens[-1])
         for start in starts
     )  # fmt: skip
-    assert bool(pattern(asked).search(text.lower())) == there
+    assert bool(pattern(source).search(text.lower())) == there

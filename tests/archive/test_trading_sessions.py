@@ -1,4 +1,4 @@
-"""Parts of an exchange's day: at their edges, on half days, in hours of the past, and where nobody knows."""
+"""Parts of an exchange's day: at their bounds, on half days, with former hours, and outside the calendar."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_day_without_trading_is_one_from_midnight_to_midnight() -> None:
     assert session_part(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is SessionPart.PRE_OPEN
 
 
-def test_where_nobody_knows_nothing_is_said() -> None:
+def test_outside_the_calendar_no_session_is_returned() -> None:
     exchange = Exchange(SHANGHAI_HOURS, DAYS)
     assert session_part(at(date(1999, 12, 31), "10:00"), exchange) is None
     assert session_part(at(date(2026, 12, 31), "10:00"), exchange) is SessionPart.NON_TRADING
@@ -92,7 +92,7 @@ def test_where_nobody_knows_nothing_is_said() -> None:
         (date(2010, 12, 24), "12:30", SessionPart.AFTER_CLOSE),
     ],
 )
-def test_hong_kong_had_other_hours(day: date, clock: str, expected: SessionPart) -> None:
+def test_hong_kong_hours_changed_over_time(day: date, clock: str, expected: SessionPart) -> None:
     assert session_part(at(day, clock), exchanges()["hong_kong"]) is expected
 
 
@@ -119,7 +119,7 @@ def test_the_exchanges_days_are_known(name: str, day: str, clock: str, expected:
     assert session_part(at(date.fromisoformat(day), clock), exchanges()[name]) is expected
 
 
-def test_beyond_its_last_day_a_calendar_says_nothing() -> None:
+def test_a_calendar_has_no_sessions_after_its_last_day() -> None:
     for exchange in exchanges().values():
         last = exchange.days.last
         assert last >= date(2026, 12, 31)

@@ -1,4 +1,4 @@
-"""Verify names exactly what is not as it was recorded, and mends what the raw pages can give back."""
+"""``verify`` names exactly the files that are not as recorded, and repairs those that the raw pages contain."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def raw_pages(home: Home) -> Path:
 
 
 def record(kind: str, url: str) -> bytes:
-    """One that somebody else's tool has written."""
+    """A manifest written by another tool."""
     headers = (
         f"WARC-Type: {kind}",
         f"WARC-Target-URI: {url}",
@@ -90,7 +90,7 @@ def record(kind: str, url: str) -> bytes:
     return gzip.compress("\r\n".join(("WARC/1.1", *headers, "", "{}", "", "")).encode())
 
 
-def test_raw_pages_that_end_before_what_is_recorded_are_named_wherever_they_do(archive: Home) -> None:
+def test_raw_pages_that_end_before_the_recorded_position_are_named(archive: Home) -> None:
     path = raw_pages(archive)
     ends = [end for _, end, _ in members(path)]
     for size in (each + more for each in reversed(ends[-12:-1]) for more in (3, 0)):
@@ -107,7 +107,7 @@ def test_what_is_torn_behind_all_that_is_recorded_is_no_problem(archive: Home) -
 
 
 @pytest.mark.parametrize("kind", ["metadata", "resource"])
-def test_a_record_of_somebody_elses_is_named_and_passed_over(archive: Home, kind: str) -> None:
+def test_a_foreign_record_is_named_and_skipped(archive: Home, kind: str) -> None:
     path = raw_pages(archive)
     path.write_bytes(path.read_bytes() + record(kind, "urn:note"))
     [problem] = verify(archive.root).problems
@@ -172,7 +172,7 @@ def test_what_is_swapped_added_or_linked_is_named(
     assert problems(archive) == expected
 
 
-def test_an_index_that_contradicts_itself_is_named(archive: Home) -> None:
+def test_an_inconsistent_index_is_named(archive: Home) -> None:
     archive.execute("DELETE FROM revisions WHERE number = 1 AND docid = 'nreplica0000000'")
     assert ("index", ".finarchive/index.db") in problems(archive)
 
@@ -184,9 +184,9 @@ def test_a_version_that_search_does_not_know_is_named(archive: Home) -> None:
 
 def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: Home) -> None:
     before = {path: path.read_bytes() for path in files(archive)}
-    spoilt, lost = archive.files()[:2]
+    damaged, lost = archive.files()[:2]
     old = next((archive.root / ".finarchive" / "history").rglob("*.md"))
-    flip(spoilt)
+    flip(damaged)
     lost.unlink()
     flip(old)
     extra = archive.root / "extra.md"
@@ -194,25 +194,25 @@ def test_what_is_missing_or_tampered_with_is_mended_from_the_raw_pages(archive: 
 
     done = archive.run("verify", "--json", "--repair")
     assert done.status == 4
-    assert sorted(done.json["repaired"]) == sorted(name(archive, path) for path in (spoilt, lost, old))
+    assert sorted(done.json["repaired"]) == sorted(name(archive, path) for path in (damaged, lost, old))
     assert done.json["problems"] == [
         {"kind": "extra", "path": "extra.md", "detail": "the index has no record of this file"}
     ]
     assert {path: path.read_bytes() for path in before} == before
-    assert (archive.root / ".finarchive" / "quarantine" / name(archive, spoilt)).exists()
+    assert (archive.root / ".finarchive" / "quarantine" / name(archive, damaged)).exists()
     extra.unlink()
     assert problems(archive) == []
 
 
 @pytest.mark.parametrize("command", [("verify", "--repair"), ("rebuild",)])
-def test_all_that_stood_in_an_articles_place_is_kept(archive: Home, command: tuple[str, ...]) -> None:
+def test_everything_in_the_place_of_an_article_is_preserved(archive: Home, command: tuple[str, ...]) -> None:
     path, other = archive.files()[:2]
     kept = archive.root / ".finarchive" / "quarantine"
     for note in (b"one", b"two", b"three"):
         path.write_bytes(note)
         other.unlink()
         other.mkdir()
-        if command == ("rebuild",):  # which keeps what stands there only where no index says what should
+        if command == ("rebuild",):  # which preserves existing files only if no index records them
             (archive.root / ".finarchive" / "index.db").unlink()
         assert archive.run(*command).status == 0
     found = [each.read_bytes() for each in kept.rglob("*.md") if each.is_file()]

@@ -1,4 +1,4 @@
-"""Raw pages on the disk: whatever happens, what was written whole stays whole, and any WARC tool reads it."""
+"""Raw pages on disk: completely written records survive everything, and any WARC tool reads them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_identical_body_is_written_once(tmp_path: Path) -> None:
     checked(tmp_path)
 
 
-def test_no_body_is_taken_from_where_another_stands(tmp_path: Path) -> None:
+def test_a_body_is_never_read_from_the_position_of_another(tmp_path: Path) -> None:
     one, two = write(tmp_path, group(b"one"), group(b"two"))
     assert original_at(tmp_path, one, digest(b"one")) is not None
     assert original_at(tmp_path, one, digest(b"two")) is None
@@ -112,7 +112,7 @@ def test_no_body_is_taken_from_where_another_stands(tmp_path: Path) -> None:
     assert read_at(tmp_path, replace(two, offset=one.offset + 1)) is None
 
 
-def test_a_fetch_whose_body_is_lost_is_reported_and_passed_over(tmp_path: Path) -> None:
+def test_a_fetch_whose_body_is_lost_is_reported_and_skipped(tmp_path: Path) -> None:
     one, _ = write(tmp_path, group(b"one"), group(b"two"))
     original = original_at(tmp_path, one, digest(b"one"))
     [path] = warc_files(tmp_path)
@@ -137,7 +137,7 @@ def test_where_what_is_known_is_lost_another_file_is_begun(tmp_path: Path, lost:
     path.unlink() if lost == "the file" else os.truncate(path, size)
     [after] = write(tmp_path, group(b"three"), known=known)
     assert (known.file, after.file) == ("finarchive-20260929-0001.warc.gz", "finarchive-20260929-0002.warc.gz")
-    assert lost == "the file" or path.stat().st_size == size, "what is left stays as evidence"
+    assert lost == "the file" or path.stat().st_size == size, "the remainder stays as evidence"
 
 
 def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: P
     assert [each.at for _, each in read(tmp_path)][-1] == evening
 
 
-def test_a_file_torn_at_any_byte_is_carried_on(tmp_path: Path) -> None:
+def test_a_file_torn_at_any_byte_is_continued(tmp_path: Path) -> None:
     whole_folder = tmp_path / "whole"
-    kept = [group(b"one"), NOTE]
-    places = write(whole_folder, *kept, group(b"two"))
+    first_groups = [group(b"one"), NOTE]
+    places = write(whole_folder, *first_groups, group(b"two"))
     [path] = warc_files(whole_folder)
     whole = path.read_bytes()
     for size in range(places[-1].offset, len(whole)):
@@ -165,7 +165,7 @@ def test_a_file_torn_at_any_byte_is_carried_on(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / path.name).write_bytes(whole[:size])
         write(folder, group(b"three"))
-        assert [each for _, each in read(folder)] == [*kept, group(b"three")]
+        assert [each for _, each in read(folder)] == [*first_groups, group(b"three")]
         end = [end for _, end, _ in members(folder / path.name)][-1]
         assert end == (folder / path.name).stat().st_size, "nothing torn is left between"
     checked(folder)
@@ -243,7 +243,7 @@ def test_parts_hold_each_group_once_whatever_their_size(folder: Path, size: int)
     assert found == [place for place, _ in read(folder)]
 
 
-def test_a_response_without_its_metadata_is_passed_over(tmp_path: Path) -> None:
+def test_a_response_without_its_metadata_is_skipped(tmp_path: Path) -> None:
     places = write(tmp_path, group(b"one"), group(b"two"))
     [path] = warc_files(tmp_path)
     ends = [end for begin, end, _ in members(path) if begin >= places[1].offset]

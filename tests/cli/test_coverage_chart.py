@@ -39,7 +39,7 @@ def days(
         (cover(span(0, 60), now=at(0)), " "),
     ],
 )
-def test_a_character_says_how_much_is_known(found: CoverageState, character: str) -> None:
+def test_a_character_shows_the_covered_share(found: CoverageState, character: str) -> None:
     assert mark(found) == character
 
 
@@ -47,11 +47,11 @@ def test_a_character_says_how_much_is_known(found: CoverageState, character: str
     ("known", "text"),
     [(1440, "100 %"), (1439.9999, "99.9 %"), (1439, "99.9 %"), (720, "50.0 %"), (0.0001, "0.1 %"), (0, "0 %")],
 )
-def test_a_share_is_never_rounded_to_all_or_nothing(known: float, text: str) -> None:
+def test_a_share_is_never_rounded_to_0_or_1(known: float, text: str) -> None:
     assert percent([cover(span(0, known))]) == text
 
 
-def test_the_days_chart_has_a_line_for_each_feed_and_tells_a_hole_from_what_was_before() -> None:
+def test_the_days_chart_has_a_line_for_each_feed_and_distinguishes_gaps_from_earlier_days() -> None:
     spans = {"china": [span(-1440, -720), span(0, 1440)], "usstock": [span(-3000, -2160), span(-720, 0)], "new": []}
 
     assert recent_chart(days(spans, of=DAYS)) == [
@@ -67,7 +67,7 @@ def test_the_days_chart_has_a_line_for_each_feed_and_tells_a_hole_from_what_was_
     ]
 
 
-def test_a_record_without_a_hole_needs_no_hint() -> None:
+def test_a_record_without_a_gap_needs_no_hint() -> None:
     assert recent_chart(days({"china": [span(-99999, 1440)]}, of=DAYS))[-1] == LEGEND
 
 
@@ -97,7 +97,7 @@ def test_a_day_ends_at_24_hours_not_at_midnight_before_it_began() -> None:
     assert day_chart(days({"china": [span(0, 1320)]}), LATER)[-1] == "china: open from 22:00:00 to 24:00:00"
 
 
-def test_many_open_stretches_are_cut_and_counted() -> None:
+def test_many_open_spans_are_truncated_and_counted() -> None:
     spans = [span(start, start + 5) for start in range(0, 1440, 10)]
     lines = day_chart(days({"china": spans}), LATER)
 

@@ -17,7 +17,7 @@ from archive.model.article import ArticleImage, Revision
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
 from archive.model.fetch import Decision, Outcome
 from tests.conftest import Home
-from tests.support.fetches import again, commit_revisions, failed, look_at, version
+from tests.support.fetches import again, commit_revisions, failed, make_fetch, version
 
 BEGAN = datetime(2026, 9, 29, 2, tzinfo=UTC)
 FIRST = Revision(
@@ -52,20 +52,20 @@ def archived(home: Home) -> Home:
         gone = Failure("aaaa", FailureKind.GONE, "it answers 404")
         store.articles.commit([version(FIRST, TEXTS[1])], [None])
         store.articles.commit([again(failed(gone, BEGAN + timedelta(hours=1), None))], [None])
-        store.articles.commit([Decision(look_at("aaaa", BEGAN + timedelta(hours=2), 1), Outcome.SAME)], [None])
+        store.articles.commit([Decision(make_fetch("aaaa", BEGAN + timedelta(hours=2), 1), Outcome.SAME)], [None])
         store.articles.commit([version(SECOND, TEXTS[2]), version(THIRD, TEXTS[3])], [None, None])
         commit_revisions(store, [replace(FIRST, docid="bbbb", path="金融/题_bbbb.md")])
     return home
 
 
-def told(home: Home, *arguments: str) -> Any:
+def diff_document(home: Home, *arguments: str) -> Any:
     done = home.run("diff", *arguments, "--json")
     assert done.status == 0, done.err
     return done.json
 
 
 def test_each_fact_that_changed_is_reported(archived: Home) -> None:
-    found = told(archived, "aaaa", "1", "2")
+    found = diff_document(archived, "aaaa", "1", "2")
     assert (found["docid"], found["path"], found["from"]["number"], found["to"]["number"]) == (
         "aaaa", FIRST.path, 1, 2,
     )  # fmt: skip
@@ -86,23 +86,27 @@ def test_each_fact_that_changed_is_reported(archived: Home) -> None:
 
 
 def test_the_two_newest_are_compared_unless_two_are_named(archived: Home) -> None:
-    newest = told(archived, "aaaa")
+    newest = diff_document(archived, "aaaa")
     assert (newest["from"]["number"], newest["to"]["number"], newest["facts"]) == (2, 3, {})
-    assert newest == told(archived, FIRST.path) == told(archived, "aaaa", "2", "3")
-    assert [piece["part"] for piece in told(archived, "aaaa", "3", "1")["title"]] == ["same", "removed", "added"]
-    assert [piece["part"] for piece in told(archived, "aaaa", "2", "2")["text"]] == ["same"]
+    assert newest == diff_document(archived, FIRST.path) == diff_document(archived, "aaaa", "2", "3")
+    assert [piece["part"] for piece in diff_document(archived, "aaaa", "3", "1")["title"]] == [
+        "same",
+        "removed",
+        "added",
+    ]
+    assert [piece["part"] for piece in diff_document(archived, "aaaa", "2", "2")["text"]] == ["same"]
 
 
-def test_going_and_coming_back_between_the_two_is_reported(archived: Home) -> None:
+def test_an_absence_between_the_two_is_reported(archived: Home) -> None:
     expected = {"gone": "2026-09-29T03:00:00.000+00:00", "back": "2026-09-29T04:00:00.000+00:00"}
-    assert told(archived, "aaaa", "1", "3")["absences"] == [expected | {"evidence": "it answers 404"}]
-    assert told(archived, "aaaa", "2", "3")["absences"] == []
+    assert diff_document(archived, "aaaa", "1", "3")["absences"] == [expected | {"evidence": "it answers 404"}]
+    assert diff_document(archived, "aaaa", "2", "3")["absences"] == []
     line = "gone  at 2026-09-29 11:00:00 (it answers 404), back at 2026-09-29 12:00:00"
     assert line in archived.run("diff", "aaaa", "1", "2").out
     assert "gone" not in archived.run("diff", "aaaa").out
 
 
-def test_elsewhere_than_on_a_terminal_marks_tell_what_changed(archived: Home) -> None:
+def test_without_a_terminal_marks_show_the_changes(archived: Home) -> None:
     out = archived.run("diff", "aaaa", "1", "2").out
     assert "title  社零增长[-4.8%-]{+4.9%+}\n" in out
     assert "media  [-新华社-]{+财联社+}\n" in out
@@ -152,7 +156,7 @@ def test_where_there_is_nothing_to_compare_it_says_so(archived: Home) -> None:
     lone = archived.run("diff", "bbbb")
     assert lone.status == 0
     assert "bbbb has one version only" in lone.out
-    document = told(archived, "bbbb")
+    document = diff_document(archived, "bbbb")
     assert (document["from"], document["to"]["number"], document["title"], document["text"]) == (None, 1, [], [])
     for arguments, words in (
         (("nowhere",), "has no article nowhere"),
@@ -177,7 +181,7 @@ def test_a_text_that_the_index_does_not_have_is_read_from_the_file(archived: Hom
         file = archived.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"---\ntitle: x\n---\n<div><p>第{number}版</p></div>", encoding="utf-8")
-    assert told(archived, "aaaa", "1", "2")["text"] == [
+    assert diff_document(archived, "aaaa", "1", "2")["text"] == [
         {"part": "same", "text": "第"},
         {"part": "removed", "text": "1"},
         {"part": "added", "text": "2"},

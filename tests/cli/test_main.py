@@ -1,4 +1,4 @@
-"""The command line: what commands print, and a clear line and the right status for whatever is wrong."""
+"""The command line: output of commands, and a clear line and the right exit status for each error."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_doctor_finds_a_healthy_archive_healthy(home: Home, crawl: Crawl) -> Non
     assert outcome.status == 0
 
 
-def test_doctor_says_what_is_wrong(home: Home) -> None:
+def test_doctor_reports_problems(home: Home) -> None:
     home.configure("http://nowhere.invalid/api/roll/get")
 
     outcome = home.run("doctor")
@@ -119,12 +119,12 @@ def test_every_mistake_of_a_configuration_is_reported_with_its_line(home: Home) 
 
     assert outcome.status == 2
     assert [line.split(": ")[:-1][-2:] for line in outcome.err.splitlines()] != []
-    for told in (
+    for message in (
         "finarchive.toml:2: network.delay",
         "finarchive.toml:3: network.sped",
         "finarchive.toml:5: archive.profile",
     ):
-        assert told in outcome.err
+        assert message in outcome.err
 
 
 def test_a_root_that_cannot_be_made_is_refused(home: Home) -> None:
@@ -134,7 +134,7 @@ def test_a_root_that_cannot_be_made_is_refused(home: Home) -> None:
     assert_refused(home.run("crawl", FINARCHIVE_ARCHIVE_ROOT="/proc/news"), 2, "/proc/news cannot be written")
 
 
-def test_an_index_that_is_no_database_is_refused_and_left_alone(home: Home, crawl: Crawl) -> None:
+def test_an_index_that_is_no_database_is_refused_and_not_changed(home: Home, crawl: Crawl) -> None:
     crawl()
     index = home.root / ".finarchive" / "index.db"
     index.write_bytes(b"rubbish" * 1000)
@@ -183,7 +183,7 @@ def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate()
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").json["archived"] == 12
 
 
@@ -252,7 +252,7 @@ def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, 
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_has_an_example_and_stands_in_the_documentation(name: str) -> None:
+def test_every_command_has_an_example_and_is_documented(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     assert command.help is not None
@@ -308,7 +308,7 @@ def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 
-def test_the_demo_may_be_run_again(home: Home) -> None:
+def test_the_demo_can_be_run_again(home: Home) -> None:
     for archived in (60, 0):
         done = home.run("demo", "demo-archive")
         assert done.status == 0, done.err
@@ -318,12 +318,12 @@ def test_the_demo_may_be_run_again(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("2026-11-29", "needs its zone, such as 2026-11-29T00:00+08:00"),
         ("2026-11-29T09:30", "needs its zone, such as 2026-11-29T09:30+08:00"),
         ("2026-11-29+08:00", "is no time such as 2026-09-30T09:30+08:00"),
     ],
 )
-def test_a_time_without_its_zone_is_refused_with_advice_that_works(home: Home, given: str, told: str) -> None:
-    assert_refused(home.run("search", "茅台", "--as-of", given), 2, f"{given!r} {told}")
+def test_a_time_without_its_zone_is_refused_with_advice_that_works(home: Home, given: str, message: str) -> None:
+    assert_refused(home.run("search", "茅台", "--as-of", given), 2, f"{given!r} {message}")

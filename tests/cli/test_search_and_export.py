@@ -69,7 +69,7 @@ def test_search_has_the_fields_of_the_contract(filled: Home) -> None:
     ]
 
 
-def test_search_shows_what_it_has_found(filled: Home) -> None:
+def test_search_shows_its_results(filled: Home) -> None:
     plain = filled.run("search", "茅台").out
     assert "茅台提价\n  2026-09-30 10:00  china stock  aaaa\n  a/aaaa.md\n  贵州茅台（600519）宣布提价。" in plain
     assert "\x1b" not in plain
@@ -80,14 +80,14 @@ def test_search_shows_what_it_has_found(filled: Home) -> None:
     assert filled.run("search", "没有这个").out == "Nothing was found.\n"
 
 
-def test_search_sorts_as_it_is_asked_to(filled: Home) -> None:
-    asked = ("search", "宣布 OR 茅台", "--json")
-    by_time = [hit["docid"] for hit in filled.run(*asked, "--sort", "time").json]
+def test_search_sorts_by_the_given_order(filled: Home) -> None:
+    arguments = ("search", "宣布 OR 茅台", "--json")
+    by_time = [hit["docid"] for hit in filled.run(*arguments, "--sort", "time").json]
     assert by_time == ["aaaa", "cccc", "bbbb"]
-    assert [hit["docid"] for hit in filled.run(*asked, "--limit", "1").json] == ["aaaa"]
+    assert [hit["docid"] for hit in filled.run(*arguments, "--limit", "1").json] == ["aaaa"]
 
 
-def test_search_as_of_knows_nothing_of_later(filled: Home) -> None:
+def test_search_as_of_ignores_later_versions(filled: Home) -> None:
     def titles(*more: str) -> list[str]:
         return [hit["title"] for hit in filled.run("search", "降准", "--json", *more).json]
 
@@ -109,7 +109,7 @@ def test_an_archive_that_is_not_there_is_an_empty_one(home: Home) -> None:
     assert not home.root.exists()
 
 
-def test_export_writes_all_that_is_known_by_the_time_of_publication(filled: Home) -> None:
+def test_export_writes_all_articles_by_publication_time(filled: Home) -> None:
     records = lines(filled.run("export", "jsonl"))
     assert [record["docid"] for record in records] == ["bbbb", "cccc", "aaaa"]
     assert records[0] == {
@@ -172,7 +172,7 @@ def test_what_is_no_file_is_written_to_as_it_is(filled: Home) -> None:
     assert Path("/dev/stdout").exists()
 
 
-def test_a_reader_may_have_read_enough(filled: Home) -> None:
+def test_a_reader_may_close_the_pipe_early(filled: Home) -> None:
     command = " ".join([*filled.command("export", "jsonl"), "| head -c 1"])
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], cwd=filled.folder, env=filled.env, capture_output=True, check=False

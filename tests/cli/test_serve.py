@@ -21,7 +21,7 @@ from mocksite.story import make_stories
 from tests.cli.test_main import assert_refused
 from tests.conftest import NEWEST, Home
 from tests.support.daemon import Running
-from tests.support.web_server import PATIENCE, Serving, docids
+from tests.support.web_server import TIMEOUT_SECONDS, Serving, docids
 
 
 @pytest.fixture
@@ -33,15 +33,15 @@ def archived(home: Home, mocksite: MockSite) -> Home:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_it_ends_when_it_is_asked_to(archived: Home, number: signal.Signals, status: int) -> None:
+def test_it_stops_on_request(archived: Home, number: signal.Signals, status: int) -> None:
     with Serving(archived) as serving:
         assert serving.get("/").status_code == 200  # and the connection stays open
         serving.process.send_signal(number)
-        assert serving.process.wait(PATIENCE) == status
+        assert serving.process.wait(TIMEOUT_SECONDS) == status
     assert "Traceback" not in "".join(serving.log)
 
 
-def test_it_listens_on_loopback_alone_and_says_where(archived: Home) -> None:
+def test_it_listens_only_on_loopback_and_prints_its_address(archived: Home) -> None:
     with Serving(archived) as serving:
         assert serving.log == [f"Serving {archived.root} at {serving.address}/ until Ctrl-C\n"]
         table = Path(f"/proc/{serving.process.pid}/net/tcp").read_text()
@@ -99,7 +99,7 @@ def test_it_shows_what_the_daemon_archives_meanwhile(home: Home, mocksite: MockS
             mocksite.clock = fresh.intime
             daemon.wait_for(f"archived .*{fresh.docid}")
             assert docids(serving.page("/"))[0] == fresh.docid
-            assert daemon.stop() == 0  # whoever reads does not keep it from ending
+            assert daemon.stop() == 0  # readers do not prevent it from stopping
             assert docids(serving.page("/"))[0] == fresh.docid
 
 
@@ -139,7 +139,7 @@ def test_an_archive_in_a_folder_with_any_name_is_served(home: Home, mocksite: Mo
 
 @pytest.fixture
 def read_only(archived: Home) -> Iterator[Home]:
-    """The archive on a disk that takes no writes."""
+    """The archive on a read-only disk."""
     if shutil.which("mount") is None or os.geteuid() != 0:
         pytest.skip("a disk that takes no writes needs root")
     made = subprocess.run(["mount", "--bind", archived.root, archived.root], capture_output=True, check=False)
@@ -175,7 +175,7 @@ def test_no_other_command_loads_a_server_or_what_only_exports_need(archived: Hom
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_other_plugins_of_datasette_have_no_part_in_it(archived: Home, tmp_path: Path) -> None:
+def test_other_plugins_of_datasette_are_not_loaded(archived: Home, tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     (installed / "other-1.dist-info").mkdir(parents=True)
     (installed / "other-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
@@ -193,7 +193,7 @@ def test_other_plugins_of_datasette_have_no_part_in_it(archived: Home, tmp_path:
     assert (installed / "loaded").exists()  # it was there to be found
 
 
-def test_requests_are_logged_when_asked_for(archived: Home) -> None:
+def test_requests_are_logged_on_request(archived: Home) -> None:
     archived.command = lambda *arguments: [sys.executable, "-m", "cli", "-v", *arguments]  # type: ignore[method-assign]
     with Serving(archived) as serving:
         serving.page("/search?q=a")

@@ -1,4 +1,4 @@
-"""The systemd unit: what it says, how it is put in place, and that finarchive works under it."""
+"""The systemd unit: its text, its installation, and finarchive running under it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_folders_that_the_service_cannot_see_are_known(path: str, folder: str | 
     assert systemd_unit.hidden(PurePath(path)) == (PurePath(folder) if folder else None)
 
 
-def test_the_program_and_its_configuration_stand_in_the_command_line() -> None:
+def test_the_program_and_its_configuration_are_in_the_command_line() -> None:
     assert setting(systemd_unit.fill(TEMPLATE, PROGRAM, None), "ExecStart") == [f"{PROGRAM} run"]
     text = systemd_unit.fill(TEMPLATE, PROGRAM, PurePath('/etc/my "own" $1 100%/é.toml'))
     assert setting(text, "ExecStart") == [f'{PROGRAM} -c "/etc/my \\"own\\" $$1 100%%/é.toml" run']
@@ -88,7 +88,7 @@ def test_a_unit_that_was_edited_is_distinguished_from_one_that_was_not() -> None
     assert systemd_unit.is_untouched(older)
 
 
-def test_every_command_of_the_group_has_an_example_and_stands_in_the_documentation() -> None:
+def test_every_command_of_the_group_has_an_example_and_is_documented() -> None:
     text = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
     for name, command in service_command.commands.items():
         assert f"Example: finarchive service {name}" in (command.help or "")
@@ -115,10 +115,10 @@ def test_install_to_a_folder_writes_the_unit_and_nothing_else(home: Home) -> Non
     (path,) = package.iterdir()
     assert path.stat().st_mode & 0o777 == 0o644
     assert path.read_text() == home.run("service", "print").out
-    assert home.run("service", "install", "--to", str(package)).status == 0  # of our own making: written anew
+    assert home.run("service", "install", "--to", str(package)).status == 0  # written by us, so it is replaced
 
 
-def test_a_unit_that_somebody_edited_is_not_overwritten_unasked(home: Home) -> None:
+def test_an_edited_unit_is_not_overwritten_without_force(home: Home) -> None:
     path = home.folder / systemd_unit.NAME
     path.write_text("[Service]\nExecStart=/bin/mine\n")
 
@@ -148,7 +148,7 @@ def test_without_systemd_nothing_is_installed(home: Home) -> None:
 
 # --- Under a real systemd
 
-# https://news.test with its own name server, a configuration that reads it, and ways to wait and to look.
+# https://news.test with its own name server, a configuration that reads it, and functions to wait and to check.
 SITE = """
 finarchive=/opt/finarchive/bin/finarchive
 mkdir -p /srv/site /etc/finarchive
@@ -214,7 +214,7 @@ systemctl enable --now finarchive
 waits filed
 shows ActiveState active
 
-# Its user's commands reach it through its socket; everybody may look.
+# Its user's commands reach it through its socket; every user may read.
 as() {
     setpriv --reuid="$1" --regid="$(id -g "$1")" --clear-groups \\
         env FINARCHIVE_ARCHIVE_ROOT=/var/lib/finarchive "${@:2}"
@@ -234,7 +234,7 @@ systemctl reload finarchive
 waits said network.dely
 shows MainPID "$pid"
 
-# A restart cannot mend that: it stays down and says so.
+# A restart cannot fix that: the service stays down and reports it.
 systemctl restart finarchive || true
 waits shows ActiveState failed
 shows ExecMainStatus 2
@@ -273,7 +273,7 @@ filed
 
 
 @pytest.mark.slow
-def test_a_crawl_over_https_works_within_the_units_walls(tmp_path: Path) -> None:
+def test_a_crawl_over_https_works_in_the_units_sandbox(tmp_path: Path) -> None:
     boot(tmp_path, SITE + CRAWL, timeout=120)
 
 

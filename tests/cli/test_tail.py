@@ -86,7 +86,7 @@ def test_ctrl_c_ends_it_with_the_status_of_the_contract(home: Home, store: Store
         assert "Traceback" not in errors
 
 
-def test_a_reader_that_goes_away_ends_it_quietly_although_nothing_comes(home: Home, store: Store) -> None:
+def test_a_closed_pipe_ends_it_quietly_even_without_new_articles(home: Home, store: Store) -> None:
     put(store, [FIRST])
     with following(home) as process:
         line(process)
@@ -117,7 +117,7 @@ def test_on_a_terminal_it_has_colours_and_nothing_of_an_article_steers_it(home: 
         shown = b""
         while b"bbbb" not in shown or not shown.endswith(b"\n"):
             shown += os.read(ours, 4096)
-        assert b"\x1b[1;31m" in shown  # what was asked for stands out
+        assert b"\x1b[1;31m" in shown  # matches are highlighted
         assert b"sh600519" in shown
         assert b"\x1b[31m\t" not in shown
         assert b"\x07" not in shown
@@ -125,7 +125,7 @@ def test_on_a_terminal_it_has_colours_and_nothing_of_an_article_steers_it(home: 
     os.close(ours)
 
 
-def test_what_cannot_be_asked_is_refused(home: Home) -> None:
+def test_an_invalid_query_is_refused(home: Home) -> None:
     assert_refused(home.run("tail", "color:red"), 2, "unknown field color:")
 
 

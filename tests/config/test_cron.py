@@ -39,7 +39,7 @@ def test_expressions_of_cron_pass(text: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "must have five fields (minute hour day month weekday), such as"),
         ("* * * *", 'such as "*/10 9-16 * * mon-fri", not 4'),
@@ -80,10 +80,10 @@ def test_expressions_of_cron_pass(text: str, kept: str) -> None:
         ("0 0 30 2 mon", "never comes"),  # the weekday would come, the day that was written as well never does
     ],
 )
-def test_what_is_wrong_is_reported_with_its_field_and_what_is_right(text: str, told: str) -> None:
+def test_what_is_wrong_is_reported_with_its_field_and_what_is_right(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=SUBJECT) as caught:
         check_cron(text)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value)) < 200
     with pytest.raises(ValueError, match=SUBJECT):
         next_time(text, TUESDAY)
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_reported_with_its_field_and_what_is_right(text: str, t
 @pytest.mark.parametrize(
     ("cron", "after", "expected"),
     [
-        # China time, whatever zone the question is asked in.
+        # China time, whatever the zone of the argument.
         ("0 9 * * *", datetime(2026, 11, 24, 0, 59, tzinfo=UTC), datetime(2026, 11, 24, 1, 0, tzinfo=UTC)),
         ("0 0 * * mon", datetime(2026, 11, 22, 15, 59, tzinfo=UTC), datetime(2026, 11, 22, 16, 0, tzinfo=UTC)),
         ("*/10 9-16 * * mon-fri", china(2026, 11, 27, 16, 50), china(2026, 11, 30, 9, 0)),
@@ -184,7 +184,7 @@ def test_next_time_is_after_and_fits_and_nothing_between_does(parts: tuple[Writt
     assert found > after
     assert (here.second, here.microsecond) == (0, 0)
     assert is_day(here)
-    # On its day it is the first time that is left, and no day before it had one.
+    # It is the first remaining time of its day, and no earlier day has one.
     times = [(h, m) for h in sorted(hour.numbers) for m in sorted(minute.numbers)]
     left = [time for time in times if time > (start.hour, start.minute)]
     assert (here.hour, here.minute) == (left if here.date() == start.date() else times)[0]

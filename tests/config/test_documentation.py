@@ -18,7 +18,7 @@ def written_to(folder: Path, text: str) -> Path:
     return path
 
 
-def test_sample_as_it_is_changes_nothing(tmp_path: Path) -> None:
+def test_the_unmodified_sample_changes_nothing(tmp_path: Path) -> None:
     assert load(written_to(tmp_path, sample_text()), {}) == load(None, {})
 
 

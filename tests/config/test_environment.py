@@ -8,7 +8,7 @@ from config.errors import SECTIONS
 from config.load import ConfigError, load
 
 
-def told(env: dict[str, str]) -> list[str]:
+def mistakes_in(env: dict[str, str]) -> list[str]:
     """The lines of the error that loading gives without a file."""
     with pytest.raises(ConfigError) as caught:
         load(None, env)
@@ -45,7 +45,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         assert load(None, env).model_dump(include=set(SECTIONS)) == expected
 
 
-def test_variables_override_the_file_and_what_they_override_is_not_looked_at(tmp_path: Path) -> None:
+def test_variables_override_the_file_and_overridden_values_are_not_checked(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text('[network]\ndelay = -1\ntimeout = 7\n[schedule]\nrecheck = ["1h"]')
     settings = load(path, {"FINARCHIVE_NETWORK_DELAY": "3", "FINARCHIVE_SCHEDULE_RECHECK": ""})
@@ -74,16 +74,16 @@ def test_variables_override_the_file_and_what_they_override_is_not_looked_at(tmp
     ],
 )
 def test_mistakes_in_variables_name_the_variable(name: str, text: str, expected: str) -> None:
-    (mistake,) = told({name: text})
+    (mistake,) = mistakes_in({name: text})
     assert mistake.startswith(f"{name}: {expected}")
 
 
 def test_one_setting_in_two_spellings_is_a_mistake() -> None:
     env = {"FINARCHIVE_NETWORK_DELAY": "1", "FINARCHIVE_NETWORK__DELAY": "2"}
-    (mistake,) = told(env)
+    (mistake,) = mistakes_in(env)
     assert "sets the same as FINARCHIVE_NETWORK_DELAY" in mistake
 
 
-def test_other_variables_are_none_of_our_business() -> None:
+def test_other_variables_are_ignored() -> None:
     env = {"FINARCHIVE_CONFIG": "elsewhere.toml", "PATH": "/bin", "finarchive_x": "1", "FINARCHIVER": "1"}
     assert load(None, env) == load(None, {})

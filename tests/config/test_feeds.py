@@ -83,7 +83,7 @@ def test_lists_that_are_on_go_to_folders_of_their_own() -> None:
         ("tech", "all"),
     ],
 )
-def test_narrow_lists_stand_before_broad_ones(narrow: str, broad: str) -> None:
+def test_narrow_lists_come_before_broad_ones(narrow: str, broad: str) -> None:
     order = [feed.id for feed in FEEDS]
     assert order.index(narrow) < order.index(broad)
 

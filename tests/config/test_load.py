@@ -23,7 +23,7 @@ def write(tmp_path: Path) -> Any:
     return write
 
 
-def told(path: Path | None, env: dict[str, str] | None = None) -> list[str]:
+def mistakes_in(path: Path | None, env: dict[str, str] | None = None) -> list[str]:
     """The lines of the error that loading gives, with the file's folder left out."""
     with pytest.raises(ConfigError) as caught:
         load(path, env or {})
@@ -62,16 +62,16 @@ def test_link_to_nowhere_is_found_so_that_reading_can_tell(tmp_path: Path) -> No
     link = tmp_path / "finarchive.toml"
     link.symlink_to(tmp_path / "gone.toml")
     assert find(None, {}, tmp_path, tmp_path / "no.toml") == link
-    assert told(link) == ["finarchive.toml: does not exist; correct the name or create the file"]
+    assert mistakes_in(link) == ["finarchive.toml: does not exist; correct the name or create the file"]
 
 
 # Files that cannot be read
 
 
 def test_unreadable_files_say_why(tmp_path: Path, write: Any) -> None:
-    assert told(tmp_path)[0].endswith(": is a directory; name the file inside it")
-    assert told(write("") / "x.toml")[0].endswith(": cannot be read: Not a directory")
-    assert told(write(b"[archive]\nroot = '\xff'\n")) == [
+    assert mistakes_in(tmp_path)[0].endswith(": is a directory; name the file inside it")
+    assert mistakes_in(write("") / "x.toml")[0].endswith(": cannot be read: Not a directory")
+    assert mistakes_in(write(b"[archive]\nroot = '\xff'\n")) == [
         "finarchive.toml:2: is not UTF-8 (byte 0xff); save it as UTF-8"
     ]
 
@@ -80,7 +80,7 @@ def test_unreadable_files_say_why(tmp_path: Path, write: Any) -> None:
 def test_file_without_rights_says_so(write: Any) -> None:
     path = write("")
     path.chmod(0)
-    assert told(path) == ["finarchive.toml: may not be read; check the rights on it and its folders"]
+    assert mistakes_in(path) == ["finarchive.toml: may not be read; check the rights on it and its folders"]
 
 
 @pytest.mark.parametrize(
@@ -88,19 +88,19 @@ def test_file_without_rights_says_so(write: Any) -> None:
     [("[archive]\nroot == 1\n", 2), ("a = 1\na = 2\n", 2), ("\n\n[archive", 3), ("x = [\n1,\n", 2)],
 )
 def test_toml_that_does_not_parse_has_its_line(write: Any, text: str, line: int) -> None:
-    mistakes = told(write(text), {"FINARCHIVE_X": "1"})
+    mistakes = mistakes_in(write(text), {"FINARCHIVE_X": "1"})
     assert mistakes[0].startswith(f"finarchive.toml:{line}: not valid TOML: ")
     assert mistakes[1].startswith("FINARCHIVE_X: unknown variable")
 
 
 @pytest.mark.parametrize("value", ["[" * 5000, "9" * 5000])
 def test_toml_that_breaks_the_parser_is_a_mistake_too(write: Any, value: str) -> None:
-    assert len(told(write(f"x = {value}"))) == 1
+    assert len(mistakes_in(write(f"x = {value}"))) == 1
 
 
 def test_byte_order_mark_and_windows_line_ends_are_accepted(write: Any) -> None:
     assert load(write(b"\xef\xbb\xbf[network]\r\ndelay = 2\r\n"), {}).network.delay == 2.0
-    assert told(write(b"\xef\xbb\xbf[network]\r\n\r\ndelay = -2\r\n")) == [
+    assert mistakes_in(write(b"\xef\xbb\xbf[network]\r\n\r\ndelay = -2\r\n")) == [
         "finarchive.toml:3: network.delay: must be at least 0, not -2"
     ]
 
@@ -165,7 +165,7 @@ kind = "rss"
 categories = []
 [nonsense]
 """
-    assert told(write(text), {"FINARCHIVE_NETWORK_DELY": "1", "FINARCHIVE_ARCHIVE_RAW": "zip"}) == [
+    assert mistakes_in(write(text), {"FINARCHIVE_NETWORK_DELY": "1", "FINARCHIVE_ARCHIVE_RAW": "zip"}) == [
         "finarchive.toml:1: delay: unknown key; it belongs under [network]",
         'finarchive.toml:3: archive.profil: unknown key; did you mean "profile"?',
         "finarchive.toml:4: archive.body: must be 'faithful' or 'clean', not 'pretty'",
@@ -192,9 +192,9 @@ def test_mistakes_are_records_too(write: Any) -> None:
     assert caught.value.mistakes == (Mistake(str(path), 1, "network.delay", "must be at least 0, not -1"),)
 
 
-def test_repeated_id_alone_is_reported_once_at_the_second_feed(write: Any) -> None:
+def test_a_repeated_id_is_reported_once_at_the_second_feed(write: Any) -> None:
     text = f'[[feeds]]\nid = "x"\n{ROLL}[[feeds]]\nid = "x"\n{ROLL}'
-    assert told(write(text)) == ["finarchive.toml:7: feeds[#2].id: must be unique, but feed 1 is 'x' too"]
+    assert mistakes_in(write(text)) == ["finarchive.toml:7: feeds[#2].id: must be unique, but feed 1 is 'x' too"]
 
 
 @pytest.mark.parametrize(
@@ -213,19 +213,19 @@ def test_repeated_id_alone_is_reported_once_at_the_second_feed(write: Any) -> No
     ],
 )
 def test_values_of_the_wrong_shape_are_mistakes(write: Any, text: str, expected: str) -> None:
-    (mistake,) = told(write(text))
+    (mistake,) = mistakes_in(write(text))
     assert mistake.startswith(expected)
 
 
 def test_of_two_settings_out_of_order_the_written_one_is_reported(write: Any) -> None:
     expected = "schedule.max: schedule.every must be at most schedule.max, which is 2m, not 5m"
-    assert told(write('[schedule]\npages = 3\nmax = "2m"')) == [f"finarchive.toml:3: {expected}"]
-    assert told(None, {"FINARCHIVE_SCHEDULE_MAX": "2m"}) == [f"FINARCHIVE_SCHEDULE_MAX: {expected}"]
+    assert mistakes_in(write('[schedule]\npages = 3\nmax = "2m"')) == [f"finarchive.toml:3: {expected}"]
+    assert mistakes_in(None, {"FINARCHIVE_SCHEDULE_MAX": "2m"}) == [f"FINARCHIVE_SCHEDULE_MAX: {expected}"]
 
 
-def test_interval_under_a_second_has_its_line_wherever_it_stands(write: Any) -> None:
+def test_an_interval_under_a_second_is_reported_with_its_line_in_any_table(write: Any) -> None:
     feeds = f'[[feeds]]\nid = "x"\n{ROLL}every = "0s"\n[[feeds]]\nid = "y"\n{ROLL}every = "500ms"\n'
-    assert told(write(f'[schedule]\nmin = "0s"\nrecheck = ["0s"]\n{feeds}')) == [
+    assert mistakes_in(write(f'[schedule]\nmin = "0s"\nrecheck = ["0s"]\n{feeds}')) == [
         "finarchive.toml:2: schedule.min: must be at least 1s, not 0s",
         "finarchive.toml:3: schedule.recheck: must be at least 1s, not 0s",
         "finarchive.toml:9: feeds[x].every: must be at least 1s, not 0s",
@@ -247,7 +247,7 @@ def test_cron_expressions_are_mistakes_like_others(write: Any) -> None:
     )
     choose = "cannot be combined with every: leave one of them out"
     fields = 'must have five fields (minute hour day month weekday), such as "*/10 9-16 * * mon-fri", not 1'
-    assert told(write(text)) == [
+    assert mistakes_in(write(text)) == [
         "finarchive.toml:6: feeds[a].cron: minute must be within 0-59, not '60'",
         "finarchive.toml:12: feeds[b].cron: never comes: no month in '2' has a day in '31'",
         "finarchive.toml:18: feeds[c].cron: must be a text in quotes, not 5",
@@ -265,16 +265,16 @@ def test_one_list_may_be_read_under_two_ids(write: Any) -> None:
 
 def test_port_of_the_file_is_checked(write: Any) -> None:
     assert load(write("[health]\nport = 9464"), {}).health.port == 9464
-    assert told(write("[health]\nport = -1")) == ["finarchive.toml:2: health.port: must be at least 0, not -1"]
+    assert mistakes_in(write("[health]\nport = -1")) == ["finarchive.toml:2: health.port: must be at least 0, not -1"]
     assert load(write('[serve]\nnames = ["news.example.org"]'), {}).serve.names == ("news.example.org",)
     for name in ("News", "a:80", "http://a", "", "a b", ".a", "a."):
-        (line,) = told(write(f'[serve]\nnames = ["{name}"]'))
+        (line,) = mistakes_in(write(f'[serve]\nnames = ["{name}"]'))
         assert line.startswith("finarchive.toml:2: serve.names: must be a host's name in lower case"), line
-    assert told(write("port = 9464")) == ["finarchive.toml:1: port: unknown key; it belongs under [health]"]
+    assert mistakes_in(write("port = 9464")) == ["finarchive.toml:1: port: unknown key; it belongs under [health]"]
 
 
 def test_long_values_do_not_flood_the_message(write: Any) -> None:
-    assert len(told(write(f'[network]\ndelay = "{"x" * 10_000}"'))[0]) < 200
+    assert len(mistakes_in(write(f'[network]\ndelay = "{"x" * 10_000}"'))[0]) < 200
 
 
 # Alerts
@@ -331,13 +331,13 @@ def test_mistakes_in_alerts_are_reported_with_their_lines_and_without_what_is_se
     assert "json" not in str(caught.value)
 
 
-def test_addresses_of_an_alert_may_stand_in_the_environment(write: Any) -> None:
+def test_addresses_of_an_alert_can_be_in_the_environment(write: Any) -> None:
     env = {"FINARCHIVE_ALERT_TWO_WORDS_URLS": "json://a  json://b?x=1,2"}
     [alert] = load(write('[[alerts]]\nname = "two-words"\nquery = "q"\n'), env).alerts
     assert [url.get_secret_value() for url in alert.urls] == ["json://a", "json://b?x=1,2"]
 
     env["FINARCHIVE_ALERT_TWO_WORDS_URLS"] = "TOKEN"
-    assert told(write('[[alerts]]\nname = "two-words"\nquery = "q"\n'), env) == [
+    assert mistakes_in(write('[[alerts]]\nname = "two-words"\nquery = "q"\n'), env) == [
         (
             "FINARCHIVE_ALERT_TWO_WORDS_URLS: alerts[two-words].urls: must be an address that apprise knows, "
             "such as tgram://TOKEN/CHAT or mailto://…"

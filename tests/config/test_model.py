@@ -42,7 +42,7 @@ def test_duration_reads_what_people_write(text: str, seconds: int) -> None:
     "value",
     ["", "5", "5 m", "m", "30m1h", "1h1h", "-5m", "1.5h", "5min", "5M", "٥m", "5m\n", 5, 5.0, True, None, ["5m"]],
 )
-def test_duration_refuses_the_rest_and_says_what_is_accepted(value: object) -> None:
+def test_duration_refuses_other_values_and_lists_the_accepted_ones(value: object) -> None:
     with pytest.raises(ValueError, match=r'must be a text .* "1h30m"'):
         parse_duration(value)
 
@@ -74,7 +74,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.feeds == ()
 
 
-def test_user_agent_names_program_and_version_but_nobody() -> None:
+def test_the_user_agent_names_program_and_version_but_no_person() -> None:
     agent = NetworkSettings().user_agent
     assert agent.startswith("finarchive/")
     assert agent.split("/")[1][0].isdigit()
@@ -139,7 +139,7 @@ def test_feed_ids_of_the_plain_sort_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-a", "_a", "China", "a b", "a\n", "国内", "a/b", 1])
-def test_other_feed_ids_do_not(name: object) -> None:
+def test_other_feed_ids_are_refused(name: object) -> None:
     with pytest.raises(ValidationError):
         feed(id=name)
 
@@ -234,7 +234,7 @@ def test_cron_is_kept_in_one_spelling() -> None:
 
 
 @pytest.mark.parametrize("cron", ["", "* * * *", "* * * * * *", 5, True])
-def test_other_crons_do_not_pass(cron: object) -> None:
+def test_other_cron_expressions_are_refused(cron: object) -> None:
     with pytest.raises(ValidationError):
         feed(cron=cron)
 

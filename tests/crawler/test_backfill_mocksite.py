@@ -1,4 +1,4 @@
-"""Walks through the lists of the replica: real addresses, real answers, articles coming and going."""
+"""Backfills through the lists of the mock site: real URLs and responses, articles that arrive and are deleted."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def read(body: bytes) -> Listing:
 
 
 def address(feed: Feed, backfill: Backfill) -> str:
-    asked, reader = next_request(backfill), READERS["roll"]
-    if asked.window and reader.history_url:
-        return reader.history_url(feed, asked.page, asked.window, asked.size)
-    return reader.page_url(feed, asked.page, asked.size)
+    page_request, reader = next_request(backfill), READERS["roll"]
+    if page_request.window and reader.history_url:
+        return reader.history_url(feed, page_request.page, page_request.window, page_request.size)
+    return reader.page_url(feed, page_request.page, page_request.size)
 
 
 def go(backfill: Backfill, fetch: Callable[[str], bytes], known: set[str], feed: Feed = FEED) -> list[BackfillStep]:

@@ -1,4 +1,4 @@
-"""Hosts that want rest: the whole host, twice as long each time, and what a Retry-After says goes first."""
+"""Back-off of whole hosts: twice as long each time; a Retry-After takes precedence."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def backoffs(clock: Clock) -> HostBackoffs:
 
 
 def span_after(retry_after: str | None) -> timedelta:
-    """How long a host rests after a first refusal that says this."""
-    told: list[HostBackoff] = []
-    HostBackoffs(FIRST, lambda: START, on_backoff=told.append).record_refusal(HOST, 429, retry_after)
-    return told[0].until - START
+    """Back-off of a host after a first refusal with this Retry-After."""
+    reported: list[HostBackoff] = []
+    HostBackoffs(FIRST, lambda: START, on_backoff=reported.append).record_refusal(HOST, 429, retry_after)
+    return reported[0].until - START
 
 
-def test_a_host_that_refused_nothing_may_be_asked(backoffs: HostBackoffs) -> None:
+def test_a_host_that_refused_nothing_is_not_backed_off(backoffs: HostBackoffs) -> None:
     backoffs.check(HOST)
     assert backoffs.current(HOST) is None
 
@@ -100,8 +100,8 @@ def test_an_answer_sent_before_the_backoff_began_does_not_end_it(backoffs: HostB
 
 def test_an_answer_after_the_backoff_ends_it_and_the_count(clock: Clock) -> None:
     answered: list[str] = []
-    told: list[HostBackoff] = []
-    backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append, on_recovery=answered.append)
+    reported: list[HostBackoff] = []
+    backoffs = HostBackoffs(FIRST, clock, on_backoff=reported.append, on_recovery=answered.append)
     backoffs.record_answer(HOST)
     assert answered == [], "a host that did not rest has nothing to end"
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_an_answer_after_the_backoff_ends_it_and_the_count(clock: Clock) -> None
     backoffs.record_answer(HOST)
     backoffs.record_refusal(HOST, 429, None)
     assert answered == [HOST]
-    assert [backoff.failures for backoff in told] == [1, 2, 1]
+    assert [backoff.failures for backoff in reported] == [1, 2, 1]
 
 
 HTTP_DATE = format_datetime(START + timedelta(minutes=5), usegmt=True)
@@ -139,7 +139,7 @@ def test_a_retry_after_is_kept_to(retry_after: str, seconds: int) -> None:
 @pytest.mark.parametrize(
     "retry_after", [None, "", " ", "soon", "-5", "1.5", "²", "9" * 30, "9" * 5000, "Wed, 99 Foo"]
 )
-def test_a_retry_after_that_says_nothing_is_as_none(retry_after: str | None) -> None:
+def test_an_unreadable_retry_after_counts_as_none(retry_after: str | None) -> None:
     assert span_after(retry_after) == FIRST
 
 
@@ -158,15 +158,15 @@ def test_what_a_host_stated_holds_in_later_runs(clock: Clock) -> None:
 
 
 def test_of_a_guess_of_an_earlier_run_only_the_count_holds(clock: Clock) -> None:
-    told: list[HostBackoff] = []
+    reported: list[HostBackoff] = []
     past = HostBackoff(HOST, START + timedelta(hours=1), 3, from_retry_after=False, reason="it answered 403")
-    backoffs = HostBackoffs(FIRST, clock, stored=[past], on_backoff=told.append)
-    backoffs.check(HOST)  # a new run may ask once
+    backoffs = HostBackoffs(FIRST, clock, stored=[past], on_backoff=reported.append)
+    backoffs.check(HOST)  # a new run may send one request
     backoffs.record_refusal(HOST, 403, None)
-    assert told == [HostBackoff(HOST, START + FIRST * 8, 4, from_retry_after=False, reason="it answered 403")]
+    assert reported == [HostBackoff(HOST, START + FIRST * 8, 4, from_retry_after=False, reason="it answered 403")]
 
 
-def test_a_past_backoff_is_forgotten_when_the_host_answers(clock: Clock) -> None:
+def test_a_past_backoff_is_removed_when_the_host_answers(clock: Clock) -> None:
     answered: list[str] = []
     past = HostBackoff(HOST, START - timedelta(days=1), 7, from_retry_after=True, reason="it answered 403")
     backoffs = HostBackoffs(FIRST, clock, stored=[past], on_recovery=answered.append)
@@ -175,10 +175,10 @@ def test_a_past_backoff_is_forgotten_when_the_host_answers(clock: Clock) -> None
 
 
 def test_a_host_that_goes_on_refusing_after_the_backoff_it_stated_is_backed_off_longer(clock: Clock) -> None:
-    told: list[HostBackoff] = []
-    backoffs = HostBackoffs(FIRST, clock, on_backoff=told.append)
+    reported: list[HostBackoff] = []
+    backoffs = HostBackoffs(FIRST, clock, on_backoff=reported.append)
     for _ in range(4):
         backoffs.record_refusal(HOST, 429, "0")
-        clock.go_on(told[-1].until - clock.now)
+        clock.go_on(reported[-1].until - clock.now)
     spans = [timedelta(0), 2 * FIRST, 4 * FIRST, 8 * FIRST]
-    assert [backoff.until for backoff in told] == [START + sum(spans[: n + 1], timedelta()) for n in range(4)]
+    assert [backoff.until for backoff in reported] == [START + sum(spans[: n + 1], timedelta()) for n in range(4)]

@@ -1,4 +1,4 @@
-"""Finding a time in a list of pages takes few requests, however articles are spread over the years."""
+"""Finding a time in a paged list takes few requests for any distribution of articles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)
 
 
 def times(rates: list[float], count: int) -> list[datetime]:
-    """Publication times, newest first: of so many articles an hour in each day, and over again."""
+    """Publication times, newest first: these numbers of articles an hour, day after day, repeated."""
     dice, result, hours = random.Random(1), [], 0.0
     for _ in range(count):
         hours += dice.expovariate(rates[int(hours / 24) % len(rates)])
@@ -27,7 +27,7 @@ def times(rates: list[float], count: int) -> list[datetime]:
 
 
 def find(published: list[datetime], goal: datetime, *, total: bool) -> tuple[PageBisection, list[int]]:
-    """Search a list as the walk does, and the pages that were looked at."""
+    """Search a list as a backfill does; return the requested pages."""
     search, probes = PageBisection(goal), [0]
     while not is_close(search):
         page = next_probe(search)

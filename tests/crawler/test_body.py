@@ -1,4 +1,4 @@
-"""The rules of a post's body, one by one: what is dropped, what becomes absolute, what stays as it was."""
+"""The rules for a post's body, one by one: what is removed, made absolute, or unchanged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = "https://finance.sina.com.cn/china/2026-09-30/doc-ikzxtest0000001.shtml"
 
 
 def body_of(html: str, *, clean: bool = False) -> Body:
-    """The body of an article element that holds ``html``, the way a page's comes: parsed and serialised first."""
+    """The body of an article element with ``html``, parsed and serialised first, as for a page."""
     page = LexborHTMLParser(f'<!DOCTYPE html><body><div id="artibody">{html}')
     element = page.css_first("#artibody")
     assert element is not None

@@ -1,4 +1,4 @@
-"""No body brings a script, a handler or a javascript: address along, whatever the page holds."""
+"""No body contains a script, an event handler or a javascript: URL, whatever the page contains."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def assert_harmless(html: str) -> None:
         ("<p>&lt;script&gt;</p>", "<p>&lt;script&gt;</p>"),
     ],
 )  # fmt: skip
-def test_scripts_go_wherever_they_stand(html: str, expected: str) -> None:
+def test_scripts_are_removed_at_any_position(html: str, expected: str) -> None:
     assert rendered(html) == expected
 
 
@@ -70,7 +70,7 @@ def test_scripts_go_wherever_they_stand(html: str, expected: str) -> None:
         ("<p> onclick=\"x\" is text</p>", '<p> onclick="x" is text</p>'),
     ],
 )  # fmt: skip
-def test_handlers_go_whatever_their_case(html: str, expected: str) -> None:
+def test_event_handlers_are_removed_in_any_case(html: str, expected: str) -> None:
     assert rendered(html) == expected
 
 
@@ -116,7 +116,7 @@ def test_the_word_javascript_stays_where_it_is_no_scheme() -> None:
     ],
     ids=["script, C0", "script, DEL", "script, C1", "handler", "address", "comment"],
 )
-def test_a_dropped_control_character_brings_no_script_to_life(html: str) -> None:
+def test_a_removed_control_character_creates_no_script(html: str) -> None:
     assert_harmless(rendered(html))
 
 
@@ -127,7 +127,7 @@ def test_a_dropped_control_character_brings_no_script_to_life(html: str) -> None
         "<form><math><mtext></form><form><mglyph><style></math><img src=x onerror=alert(1)>",
     ],
 )
-def test_a_handler_that_only_the_second_parse_sees_goes_too(html: str) -> None:
+def test_an_event_handler_visible_only_to_the_second_parse_is_removed(html: str) -> None:
     assert_harmless(rendered(html))
 
 
@@ -152,7 +152,7 @@ HTML = st.lists(st.one_of(_TAG, _TEXT, st.sampled_from(["<!--", "-->", "&nbsp;",
 def test_no_page_gives_a_body_with_a_script_in_it(html: str, clean: bool) -> None:
     body = rendered(html, clean=clean)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f{}]", body)
-    # Text inside elements like <style> is no markup, and may look like it.
+    # Text inside elements like <style> is not markup, although it may resemble it.
     if not any(f"<{name}" in html for name in (*RAW_TEXT.split(", "), "svg", "math")):
         assert_harmless(body)
 
@@ -160,9 +160,9 @@ def test_no_page_gives_a_body_with_a_script_in_it(html: str, clean: bool) -> Non
 @settings(max_examples=examples(200), deadline=None)
 @example("<p>a\tb{c}</p>")
 @given(html=st.lists(_TEXT | _TAG).map("".join))
-def test_a_body_that_is_rendered_again_stays_as_it_is(html: str) -> None:
+def test_rendering_a_body_again_does_not_change_it(html: str) -> None:
     if re.search(r"<(?!/?(?:p|b|td|a|img)\b)", html) or "{" in html:
-        return  # HTML5 itself is not stable there: <pre> loses a line break at each parse, <table> moves text out
+        return  # HTML5 parsing is not stable there: <pre> loses a line break at each parse, <table> moves text out
     once = rendered(html)
     assert render_body(once, PAGE).html == once
 

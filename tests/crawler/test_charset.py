@@ -49,7 +49,7 @@ def test_text_is_read_in_the_charset_it_is_in(body: bytes, content_type: str) ->
     [("utf-8", "utf-8"), ("gb2312", "gb18030"), ("gbk", "gb18030"), ("utf-8", "gb18030"), ("gb2312", "utf-8"),
      ("utf-16", "utf-8"), ("x-unknown", "utf-8"), ("x-unknown", "gb18030")],
 )  # fmt: skip
-def test_a_meta_is_believed_as_far_as_the_bytes_agree(stated: str, real: str) -> None:
+def test_a_meta_charset_is_used_if_the_bytes_agree(stated: str, real: str) -> None:
     assert decode(with_meta(stated, real)).endswith(TEXT)
 
 
@@ -75,7 +75,7 @@ def test_nothing_is_nothing() -> None:
 
 @pytest.mark.parametrize("charset", ["rot13", "hex", "base64", "zip", "idna", "undefined", "punycode"])
 @pytest.mark.parametrize("where", ["header", "meta"])
-def test_a_python_codec_that_is_no_charset_is_passed_over(where: str, charset: str) -> None:
+def test_a_python_codec_that_is_no_charset_is_skipped(where: str, charset: str) -> None:
     if where == "header":
         assert decode(UTF8, f"text/html; charset={charset}") == TEXT
     else:

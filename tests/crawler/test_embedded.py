@@ -1,4 +1,4 @@
-"""Articles in a page's scripts: slides and videos, and scripts that only look like them."""
+"""Articles in a page's scripts: slides and videos, and scripts that merely resemble them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archive.model.article import Article, Page
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract.article import extract
-from crawler.urls import is_sinas
+from crawler.urls import is_sina_url
 
 SLIDES = "http://slide.tech.sina.com.cn/slide_5_453_87654.html"
 VIDEO = "https://video.sina.com.cn/p/finance/2026-09-25/detail-ikzxtest0000007.d.html"
@@ -22,7 +22,7 @@ IMAGE = {"download_img": "//n.sinaimg.cn/a.jpg", "intro": "图说"}
 
 
 def read(html: str, url: str = SLIDES) -> Article:
-    entry = Entry("e1", url, "", None, None, None, None, None, foreign=not is_sinas(url))
+    entry = Entry("e1", url, "", None, None, None, None, None, foreign=not is_sina_url(url))
     return extract(Page(url, html.encode("utf-8", "surrogatepass"), "text/html", FETCHED), entry)
 
 
@@ -88,7 +88,7 @@ def test_slides_without_a_picture_are_no_article(data: Any) -> None:
         read(slides(data))
 
 
-def test_slides_whose_facts_are_odd_are_an_article_all_the_same() -> None:
+def test_slides_with_odd_metadata_are_an_article() -> None:
     for about in (None, [], "", {"title": 3, "createtime": "昨天"}):
         article = read(slides({"slide": about, "images": [IMAGE]}))
         assert (article.text, article.published) == ("图说", FETCHED)
@@ -126,7 +126,7 @@ def test_a_video_page_is_an_article_by_whatever_it_states(fields: str, body: str
         assert read(video(fields), VIDEO).body == body
 
 
-def test_the_pages_poster_stands_in_for_the_videos() -> None:
+def test_the_pages_poster_is_used_for_videos_without_one() -> None:
     og = '<meta property="og:image" content="//n.sinaimg.cn/og.jpg"><meta property="og:title" content="题">'
     article = read(video("video_id: 313", og), VIDEO)
     assert (article.title, article.image, len(article.pictures)) == ("题", "https://n.sinaimg.cn/og.jpg", 1)
@@ -179,7 +179,7 @@ def test_of_another_site_a_text_goes_before_a_video() -> None:
 @pytest.mark.parametrize(
     "script", ["{'" * 200_000, "{video_id: 31," * 50_000, "{title: '" * 100_000, "slide_data={" * 20_000]
 )
-def test_a_strange_script_is_read_in_time(script: str) -> None:
+def test_an_unusual_script_is_parsed_quickly(script: str) -> None:
     began = time.process_time()
     read(f"<title>x</title><script>{script}\n{{video_id: 31, title: '题'}}</script>", VIDEO)
     assert time.process_time() - began < 5  # seconds; it takes tenths

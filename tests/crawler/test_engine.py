@@ -1,4 +1,4 @@
-"""The engine, in a process of its own: it ends, whatever fails."""
+"""The engine, in a separate process: it stops after any failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def now():
 class Work:
     feeds, articles, images = None, SimpleNamespace(hosts=tuple), SimpleNamespace(hosts=tuple)
     def spider_opened(self, fetcher):
-        raise ValueError("no work can be had")
+        raise ValueError("no work available")
     def spider_closed(self):
         pass
     async def drain(self):
@@ -40,4 +40,4 @@ def test_work_that_cannot_start_ends_it_with_the_error() -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "ValueError: no work can be had"
+    assert done.stderr.splitlines()[-1] == "ValueError: no work available"

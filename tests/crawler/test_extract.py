@@ -38,7 +38,7 @@ def article_of(html: str | bytes, entry: Entry = BARE, url: str = URL) -> Articl
 
 
 def wanted(name: str) -> dict[str, Any]:
-    """The expected record that stands beside a page."""
+    """The expected record beside a page."""
     found: dict[str, Any] = json.loads((PAGES / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
@@ -90,7 +90,7 @@ def test_a_page_without_its_body_element_is_no_article(name: str) -> None:
         article_of(html)
 
 
-def test_the_listings_word_goes_before_the_pages() -> None:
+def test_the_listings_values_take_precedence_over_the_pages() -> None:
     html = (PAGES / "finance-2026.html").read_bytes()
     time = datetime(2001, 2, 3, tzinfo=UTC)
     entry = replace(BARE, title="列表题", published=time, media="列表社", keywords=("一",), image="//n.cn/list.png")
@@ -101,7 +101,7 @@ def test_the_listings_word_goes_before_the_pages() -> None:
     assert article.fetched_at == FETCHED
 
 
-def test_the_listings_picture_stands_in_for_a_body_without_one() -> None:
+def test_the_listings_picture_is_used_for_a_body_without_one() -> None:
     article = article_of('<div id="artibody"><p>a</p></div>', replace(BARE, image="//n.cn/list.png"))
     assert article.image == "https://n.cn/list.png"
     assert article_of('<div id="artibody"><p>a</p></div>').image is None
@@ -114,7 +114,7 @@ def test_a_page_without_a_time_takes_the_listings_entry_time_then_that_of_fetchi
     assert article_of(html).published == FETCHED
 
 
-def test_the_pages_update_goes_before_the_listings() -> None:
+def test_the_pages_update_time_takes_precedence_over_the_listings() -> None:
     modified = datetime(2026, 9, 30, 9, tzinfo=UTC)
     assert article_of('<div id="artibody">', replace(BARE, modified=modified)).updated == modified
     html = '<meta name="weibo: article:update_at" content="2026-09-30 10:08:10"><div id="artibody">'
@@ -169,7 +169,7 @@ def test_a_page_that_says_it_is_not_there_is_gone(encoding: str) -> None:
         article_of(html.encode(encoding))
 
 
-def test_an_article_that_talks_of_missing_pages_is_not_gone() -> None:
+def test_an_article_about_missing_pages_is_not_gone() -> None:
     assert article_of('<div id="artibody"><p>网页显示“页面没有找到”。</p></div>').body.startswith("<p>网页")
 
 
@@ -213,7 +213,7 @@ def test_any_bytes_are_an_article_or_none(body: bytes, wrap: bool, content_type:
         (b"</html>" + b" " * 5000, False),
     ],
 )
-def test_a_page_is_whole_when_its_end_is_there(tail: bytes, whole: bool) -> None:
+def test_a_page_is_complete_if_its_end_is_present(tail: bytes, whole: bool) -> None:
     assert is_complete_page(page_of(b"<html><body>" + tail)) is whole
 
 

@@ -93,11 +93,11 @@ def test_only_200_is_a_success() -> None:
     assert [status for status in range(100, 1000) if of_status(status, "doc1") is None] == [200]
 
 
-def test_a_redirect_that_was_not_followed_says_where_to() -> None:
+def test_a_redirect_that_was_not_followed_names_its_target() -> None:
     assert of_status(302, "d", "ftp://x/") == Failure(
         "d", FailureKind.UNREADABLE, "status 302: a redirect to ftp://x/"
     )
     assert of_status(302, "d") == Failure("d", FailureKind.UNREADABLE, "status 302: a redirect to nowhere")
-    told = of_status(302, "d", "http://x/" + "y" * 1000)
-    assert told is not None
-    assert len(told.reason) < 250
+    result = of_status(302, "d", "http://x/" + "y" * 1000)
+    assert result is not None
+    assert len(result.reason) < 250

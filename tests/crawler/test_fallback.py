@@ -85,7 +85,7 @@ def test_pictures_of_other_articles_are_not_taken() -> None:
     assert "另一篇文章" not in article.body
 
 
-def test_the_listings_word_goes_before_what_was_found() -> None:
+def test_the_listings_values_take_precedence_over_extracted_ones() -> None:
     time = datetime(2001, 2, 3, tzinfo=UTC)
     article = article_of(HTML, replace(BARE, title="列表题", published=time, media="列表社"))
     assert (article.title, article.published, article.media) == ("列表题", time, "列表社")
@@ -115,12 +115,12 @@ def test_the_time_is_the_pages_as_far_as_it_states_one(meta: str, line: str, pub
     assert article_of(html).published == datetime.fromisoformat(published).replace(tzinfo=UTC)
 
 
-def test_a_page_of_a_known_layout_is_read_as_such_wherever_it_stands() -> None:
+def test_a_page_of_a_known_layout_is_parsed_as_such_on_any_host() -> None:
     assert article_of(HTML.replace("<main>", '<main id="artibody">')).body.startswith("\n<article>") is False
     assert "来源：样例新闻网" in article_of(HTML.replace("<main>", '<main id="artibody">')).body
 
 
-# What is no article
+# Pages without an article
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_holds_no_text_is_no_article(html: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_page_that_says_it_is_not_there_is_gone_wherever_it_stands() -> None:
+def test_a_page_that_says_it_is_not_there_is_gone_on_any_host() -> None:
     with pytest.raises(GoneError):
         article_of(HTML.replace(PARAGRAPHS[0], "页面没有找到"))
 
@@ -196,7 +196,7 @@ sys.stdout.write(repr(found))
 
 def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_nor_disk() -> None:
     html = HTML.replace("<script>", '<meta name="date" content="2026-09-28T23:30:00Z"><script>')
-    told = set()
+    outputs = set()
     for seed, zone in (("1", "Asia/Shanghai"), ("2", "America/Los_Angeles"), ("3", "Pacific/Kiritimati")):
         env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONIOENCODING": "utf-8"}
         done = subprocess.run(
@@ -209,8 +209,8 @@ def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        told.add(done.stdout)
-    assert told == {repr(fallback.find_article(html, URL, FETCHED))}
+        outputs.add(done.stdout)
+    assert outputs == {repr(fallback.find_article(html, URL, FETCHED))}
 
 
 def test_commands_start_without_loading_trafilatura() -> None:

@@ -21,7 +21,7 @@ SAME = fingerprint("标题", TEXT, PICTURES)
         ("标题", TEXT, ["http://k.sinaimg.cn/n/finance/1/w1100h630/20260929/ab12-x.png?t=9"]),
     ],
 )
-def test_dress_makes_no_other_version(title: str, text: str, pictures: list[str]) -> None:
+def test_changes_of_markup_make_no_version(title: str, text: str, pictures: list[str]) -> None:
     assert fingerprint(title, text, pictures) == SAME
 
 

@@ -65,20 +65,18 @@ def test_an_article_of_a_list_of_pages_and_of_a_feed_that_carries_it_is_never_em
     mocksite.site.pages["/a.xml"] = rss([story], mocksite.url)
     mocksite.site.pages["/b.xml"] = rss([story], mocksite.url.replace("http:", "https:"), TEXT * 10)
     feeds_config(home, mocksite, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
-    crawl(home)  # both polled before any page is asked for
+    crawl(home)  # both are polled before any page is requested
     assert [text for (text,) in home.rows("SELECT text FROM texts")] != [""]
 
 
-def test_a_page_that_waits_and_a_feed_that_carries_its_text_make_no_empty_article(
-    home: Home, mocksite: MockSite
-) -> None:
+def test_a_pending_page_and_a_feed_with_its_text_make_no_empty_article(home: Home, mocksite: MockSite) -> None:
     story = mocksite.site.stories[0]
     mocksite.site.pages["/a.xml"] = rss([story], mocksite.url)
     mocksite.site.pages["/b.xml"] = rss([story], mocksite.url.replace("http:", "https:"), TEXT * 10)
     feeds_config(home, mocksite, ("a", "rss", "/a.xml"), ("b", "rss", "/b.xml"))
     mocksite.fault("status", match=story.path, status=503)
     home.run("crawl", "a")
-    mocksite.mend()
+    mocksite.clear_faults()
     home.run("crawl", "b")
     assert [text for (text,) in home.rows("SELECT text FROM texts")] != [""]
 

@@ -1,4 +1,4 @@
-"""What is taken for an image, by its bytes alone; everything else is a failure with its reason."""
+"""Detection of images by their bytes; anything else is a failure with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archive.model.image import IMAGE_EXTENSIONS
 from crawler.extract.image import Image, media_type_of, read_image
 from mocksite.images import png
 
-AT, URL, MOST = datetime(2026, 9, 29, tzinfo=UTC), "https://n.sinaimg.cn/x.jpg", 100_000
+AT, URL, MAX_BYTES = datetime(2026, 9, 29, tzinfo=UTC), "https://n.sinaimg.cn/x.jpg", 100_000
 PNG = png("x")
 # The smallest openings that a browser takes for each.
 IMAGES = {
@@ -42,7 +42,7 @@ def response(body: bytes, status: int = 200, stated_length: bool = True, **heade
 
 
 def read(*args: object, **named: object) -> Image | Failure:
-    return read_image(URL, response(*args, **named), AT, MOST)  # type: ignore[arg-type]
+    return read_image(URL, response(*args, **named), AT, MAX_BYTES)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("media_type", IMAGES)
@@ -81,7 +81,7 @@ def test_a_status_is_a_failure_whatever_comes_with_it(status: int, kind: Failure
 
 def test_the_content_coding_is_undone_within_bounds() -> None:
     assert read(gzip.compress(PNG), Content_Encoding="gzip") == Image("image/png", PNG)
-    bomb = read(gzip.compress(PNG + bytes(MOST)), Content_Encoding="gzip")
+    bomb = read(gzip.compress(PNG + bytes(MAX_BYTES)), Content_Encoding="gzip")
     assert isinstance(bomb, Failure)
     assert bomb.kind is FailureKind.REFUSED
     spoilt = read(PNG, Content_Encoding="gzip")

@@ -1,4 +1,4 @@
-"""Every kind of list: a page of it, written by hand in the shape of the real ones, and what it must give."""
+"""Every kind of list: a handwritten page in the form of real ones, and the expected result."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_what_is_no_list_says_so(kind: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", READERS)
-def test_a_page_cut_off_anywhere_is_read_as_far_as_it_goes_or_refused(kind: str) -> None:
+def test_a_page_truncated_anywhere_is_parsed_or_refused(kind: str) -> None:
     body = next(page for page in PAGES if page.stem == kind).read_bytes()
     for end in range(0, len(body), 41):
         try:
@@ -81,20 +81,20 @@ def test_the_essence_of_a_list_changes_with_its_items_only(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ONE_PAGE)
-def test_a_list_of_one_page_is_asked_for_at_one_address(kind: str) -> None:
+def test_a_list_of_one_page_has_one_url(kind: str) -> None:
     reader = READERS[kind]
     assert not reader.has_pages
     assert reader.page_url(feed_of(kind), 1) == reader.page_url(feed_of(kind), 2)
 
 
-def test_a_telegraph_is_asked_for_by_page_and_keeps_the_channel_of_its_address() -> None:
+def test_a_telegraph_is_requested_by_page_and_keeps_the_channel_of_its_url() -> None:
     feed = feed_of("live").model_copy(update={"endpoint": f"{ENDPOINTS['live']}?zhibo_id=155&page=7"})
     assert READERS["live"].page_url(feed, 2, 20) == (
         f"{ENDPOINTS['live']}?zhibo_id=155&tag_id=0&page=2&page_size=20&dire=f&dpc=1"
     )
 
 
-def test_the_us_stock_page_is_asked_as_it_asks_itself() -> None:
+def test_the_us_stock_list_is_requested_as_its_own_page_requests_it() -> None:
     url = READERS["usstock"].page_url(feed_of("usstock"), 1)
     assert "cids=57045" in url
     assert url.endswith("pageSize=100")
@@ -105,7 +105,7 @@ def test_no_address_of_the_staff_is_kept() -> None:
     assert "staff" not in str(listing)
 
 
-def test_a_column_that_says_that_it_is_gone_is_gone() -> None:
+def test_a_column_with_an_error_page_is_gone() -> None:
     with pytest.raises(GoneError):
         read("column", '<html><meta charset="gbk"><body>页面没有找到</body></html>'.encode("gbk"))
 
@@ -117,8 +117,8 @@ def test_a_telegraph_without_a_headline_has_its_first_sentence_for_a_title() -> 
     assert entry.title == ("很长" * 60)[:79] + "…"
 
 
-def test_a_feed_is_never_taken_for_a_path(tmp_path: Path) -> None:
-    """feedparser opens what looks like a file's name when it is handed text."""
+def test_a_feed_is_never_opened_as_a_path(tmp_path: Path) -> None:
+    """feedparser opens a str that looks like a file name."""
     file = tmp_path / "feed.xml"
     file.write_bytes((LISTS / "rss.xml").read_bytes())
     with pytest.raises(ListingError):

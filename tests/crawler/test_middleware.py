@@ -19,7 +19,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_is_whole_when_it_comes_to_its_end(name: str) -> None:
+def test_a_stream_is_complete_if_it_reaches_its_end(name: str) -> None:
     stream = STREAMS[name]
     assert is_complete(stream)
     assert not any(is_complete(stream[:length]) for length in range(1, len(stream), 7))
@@ -30,5 +30,5 @@ def test_no_body_is_whole_and_what_is_no_stream_is_not() -> None:
     assert not is_complete(b"<html>plain</html>")
 
 
-def test_a_bomb_is_looked_at_piece_by_piece() -> None:
+def test_a_bomb_is_decompressed_in_chunks() -> None:
     assert is_complete(gzip.compress(bytes(50 * 2**20)))

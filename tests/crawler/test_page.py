@@ -1,4 +1,4 @@
-"""What is told from one page of a list."""
+"""Conclusions from one page of a list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECOND = timedelta(seconds=1)
 
 
 def seen(minutes: list[float | None], *, page: int = 1, size: int = 50, total: int | None = None) -> ListingPage:
-    """A page with articles of so many minutes ago; None: without a time."""
+    """A page with articles of these minutes ago; None: without a time."""
     times = [None if ago is None else NOW - timedelta(minutes=ago) for ago in minutes]
     entries = tuple(Entry(str(n), "https://x/", "", time, *[None] * 4) for n, time in enumerate(times))
     return listing_page(page, size, Listing(entries, (), total), shows_known=False)
@@ -24,7 +24,7 @@ def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
-def test_a_page_vouches_for_what_is_later_than_its_oldest_but_a_quarter() -> None:
+def test_a_page_covers_everything_later_than_its_oldest_quarter() -> None:
     page = seen([*range(50)])
     assert (page.low, page.high) == (ago(37) + SECOND, ago(12))
 
@@ -69,7 +69,9 @@ def test_a_few_articles_out_of_order_are_no_disorder(minutes: list[float | None]
         (0, 3, 100, False),  # an empty page may be a hiccup
     ],
 )
-def test_a_short_page_ends_a_list_that_says_so_itself(count: int, page: int, total: int | None, ends: bool) -> None:
+def test_a_short_page_ends_a_list_that_reports_its_total(
+    count: int, page: int, total: int | None, ends: bool
+) -> None:
     assert seen([*range(count)], page=page, total=total).ends_the_list is ends
 
 

@@ -1,4 +1,4 @@
-"""How far a list is read: whole pages, on until known ground."""
+"""How far a list is read: whole pages, down to known articles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def listing(docids: str) -> Listing:
 
 
 def read(pages: list[str], known: str = "", max_pages: int = 20) -> tuple[PollState, NextPage]:
-    """Read a list as the spider does: page by page, as long as it is told to; an empty page ends every list."""
+    """Read a list as the spider does: page by page, while the next page is CONTINUE; an empty page ends the list."""
     reading, what = PollState("china", AT), NextPage.CONTINUE
     for page in [*pages, ""]:
         if what is not NextPage.CONTINUE:
@@ -52,7 +52,7 @@ def read(pages: list[str], known: str = "", max_pages: int = 20) -> tuple[PollSt
         # The first known item proves nothing, and no single known page does.
         (["abc", "dex", "fgh", "ijk", "lmn"], "abcdefghijklmn", 4, NextPage.CAUGHT_UP),
         (["abc", "xyz", "def", "uvw"], "abcdef", 5, NextPage.END),
-        # Items that slip to the next page while the list is read count as known there, but not alone.
+        # Items that slip to the next page while the list is read count as known there, but not on their own.
         (["axc", "cde", "fgh", "ijk"], "acdefghijk", 3, NextPage.CAUGHT_UP),
         (["abc", "cde", "efg"], "", 4, NextPage.END),
         # A page that repeats what was read ends the list: the API gives its last page again and again.
@@ -75,8 +75,8 @@ def test_a_list_is_read_on_until_known_articles_or_its_end(
     [
         (["abc", "def", "ghi"], "", 2, NextPage.LIMIT),
         (["abc"], "", 1, NextPage.LIMIT),
-        (["abc"], "abc", 1, NextPage.LIMIT),  # one known page is not known ground
-        (["abc", "def"], "abcdef", 2, NextPage.CAUGHT_UP),  # known ground on the last page allowed is no limit
+        (["abc"], "abc", 1, NextPage.LIMIT),  # one known page is not enough
+        (["abc", "def"], "abcdef", 2, NextPage.CAUGHT_UP),  # catching up on the last allowed page is not a limit
         (["abc", "abc"], "", 2, NextPage.END),
         ([], "", 1, NextPage.END),
     ],
@@ -98,22 +98,22 @@ def test_entries_are_each_there_once_in_the_lists_order_and_failures_all() -> No
 
 
 def test_known_entries_are_in_the_poll_too() -> None:
-    """For what the store compares: titles, times, the gap."""
+    """Needed for the store's comparisons: titles, times, the gap."""
     assert [found.docid for found in read(["abc", "def"], "abcdef")[0].entries] == list("abcdef")
 
 
-def test_of_an_item_that_a_page_lists_twice_the_first_sight_counts() -> None:
+def test_an_item_listed_twice_on_a_page_counts_once_as_first_listed() -> None:
     page = Listing((entry("a", "newer"), entry("b"), entry("a", "older")))
     reading, _ = add_page(PollState("china", AT), page, set(), 20)
     assert {found.docid: found.title for found in reading.entries} == {"a": "newer", "b": ""}
 
 
-def test_an_item_that_a_page_lists_twice_stands_in_its_first_place() -> None:
+def test_an_item_that_a_page_lists_twice_counts_at_its_first_place() -> None:
     page = Listing((entry("a"), entry("b"), entry("a")))
     assert [found.docid for found in add_page(PollState("china", AT), page, set(), 20)[0].entries] == ["a", "b"]
 
 
-def test_a_reading_becomes_a_poll_as_far_as_it_came() -> None:
+def test_a_poll_state_becomes_a_poll_of_the_pages_read() -> None:
     reading, _ = read(["abc", "d!"])
     error = Failure("china", FailureKind.TEMPORARY, "time-out")
     poll = reading.poll(caught_up=False, error=error)
@@ -158,7 +158,7 @@ def test_a_list_of_one_page_meets_what_was_known_at_its_end(page: str, known: st
     assert (poll.reaches_known, poll.pages, [each.docid for each in poll.entries]) == (met, 1, list(page))
 
 
-def test_what_vouches_for_a_list_goes_with_its_entries() -> None:
+def test_validators_of_a_list_are_removed_with_its_entries() -> None:
     validators = Validators('"1"', None)
     after = add_single_page(PollState("china", AT, validators=validators), listing("aab"), set())
     assert after.poll(caught_up=True).validators == validators

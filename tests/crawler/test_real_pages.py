@@ -1,4 +1,4 @@
-"""Real pages, where they are at hand: their facts, and their text against what a person selected."""
+"""Real pages, if available: their metadata, and their text compared with a person's selection."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_its_text_is_what_a_person_selected(page: Path) -> None:
     assert ours.recall >= 0.99
     assert ours.precision >= theirs.precision
     assert ours.recall >= theirs.recall
-    # Of a page whose layout nobody has declared the text must be there, whatever comes with it.
+    # A page of undeclared layout must yield the text, possibly with additions.
     assert fallback.recall >= 0.99
     assert fallback.precision >= theirs.precision
 

@@ -1,4 +1,4 @@
-"""What an answer says: an article, or why there is none."""
+"""A response becomes an article, or a failure with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archive.model.article import Article
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
 from crawler.extract.response import parse_fetch
-from tests.support.fetches import look_at
+from tests.support.fetches import make_fetch
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
 URL = "https://finance.sina.com.cn/stock/2026-09-29/doc-inabcdef0000001.shtml"
@@ -22,24 +22,22 @@ PAGE = (
     '<div id="artibody"><p>　　正文。</p>'
     '<p class="article-editor">责任编辑：周晓岚 </p></div></body></html>'
 ).encode()
-MOST = 100_000
+MAX_BYTES = 100_000
 
 
 def fetch(body: bytes = PAGE, status: int = 200, url: str = URL, **headers: str) -> Fetch:
-    """A look at an article that was answered so."""
-    asked = look_at("nabcdef0000001", AT)
-    entry = replace(asked.pending.entry, url=URL, title="")
+    """A fetch of an article with this response."""
+    base = make_fetch("nabcdef0000001", AT)
+    entry = replace(base.pending.entry, url=URL, title="")
     stated = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return replace(
-        asked, pending=replace(asked.pending, entry=entry), response=RawResponse(url, status, stated, body)
-    )
+    return replace(base, pending=replace(base.pending, entry=entry), response=RawResponse(url, status, stated, body))
 
 
 def failure(answered: Fetch) -> tuple[FailureKind, str]:
-    found = parse_fetch(answered, MOST)
-    assert isinstance(found, Failure)
-    assert found.subject == "nabcdef0000001"
-    return found.kind, found.reason
+    result = parse_fetch(answered, MAX_BYTES)
+    assert isinstance(result, Failure)
+    assert result.subject == "nabcdef0000001"
+    return result.kind, result.reason
 
 
 def bare(data: bytes) -> bytes:
@@ -57,8 +55,8 @@ def bare(data: bytes) -> bytes:
         ("X-GZIP", gzip.compress(PAGE)),
     ],
 )
-def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: bytes) -> None:
-    article = parse_fetch(fetch(body, content_encoding=coding), MOST)
+def test_a_page_is_parsed_in_any_content_coding(coding: str, body: bytes) -> None:
+    article = parse_fetch(fetch(body, content_encoding=coding), MAX_BYTES)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.editor) == ("题", "正文。", "周晓岚")
 
@@ -75,36 +73,36 @@ def test_a_page_is_understood_whatever_its_content_coding(coding: str, body: byt
         (fetch(url="https://finance.sina.com.cn/"), FailureKind.GONE, "front page"),
         (fetch(url="https://finance.sina.com.cn/stock/"), FailureKind.GONE, "front page"),
         (fetch(b"<html><title>x</title></html>"), FailureKind.UNREADABLE, "no article element"),
-        (fetch(gzip.compress(b"x" * (MOST + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
+        (fetch(gzip.compress(b"x" * (MAX_BYTES + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
         (fetch(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
     ],
 )
 def test_what_is_no_article_is_distinguished(answered: Fetch, kind: FailureKind, words: str) -> None:
-    found, reason = failure(answered)
-    assert found is kind
+    result, reason = failure(answered)
+    assert result is kind
     assert words in reason
 
 
-def test_a_page_without_its_length_must_come_to_its_end() -> None:
+def test_a_page_without_a_length_must_have_its_end() -> None:
     answered = fetch(PAGE[:-20])
     assert answered.response is not None
     cut = replace(answered, response=replace(answered.response, stated_length=False))
     assert failure(cut) == (FailureKind.TEMPORARY, "the page ends in the middle")
-    assert isinstance(parse_fetch(answered, MOST), Article)
+    assert isinstance(parse_fetch(answered, MAX_BYTES), Article)
 
 
 def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
     refused = Failure("nabcdef0000001", FailureKind.TEMPORARY, "reset")
-    assert parse_fetch(replace(fetch(), response=None, failure=refused), MOST) is refused
+    assert parse_fetch(replace(fetch(), response=None, failure=refused), MAX_BYTES) is refused
 
 
-def test_a_text_that_its_listing_carries_needs_no_answer() -> None:
-    asked = replace(fetch(), response=None)
+def test_a_text_in_the_listing_needs_no_response() -> None:
+    base = replace(fetch(), response=None)
     entry = replace(
-        asked.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
+        base.pending.entry, title="快讯", content="<p>央行今日开展逆回购。</p>", symbols=("sh600519",), published=AT
     )
-    carried = replace(asked, pending=replace(asked.pending, entry=entry))
-    article = parse_fetch(carried, MOST)
+    carried = replace(base, pending=replace(base.pending, entry=entry))
+    article = parse_fetch(carried, MAX_BYTES)
     assert isinstance(article, Article)
     assert (article.title, article.text, article.symbols) == ("快讯", "央行今日开展逆回购。", ("sh600519",))
     gone = replace(carried, pending=replace(carried.pending, entry=replace(entry, withdrawn=True)))

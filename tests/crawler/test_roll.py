@@ -1,4 +1,4 @@
-"""The roll list: every shape its answers come in, and what is no answer at all."""
+"""The roll list: every form of its responses, and invalid responses."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_an_answer_in_gbk_is_read() -> None:
     assert read(body, "application/json; charset=gbk", FEED).entries == (ENTRY,)
 
 
-def test_the_real_list_is_read_whole(shared: Path) -> None:
+def test_the_real_list_is_read_completely(shared: Path) -> None:
     body = (shared / "realdata/lists/roll-2026-09-29.json").read_bytes()
     items = json.loads(body)["result"]["data"]
     listing = read(body, "application/json", FEED)
@@ -219,11 +219,11 @@ def test_a_pages_address_keeps_a_name_that_the_endpoint_repeats() -> None:
     assert parse_qsl(urlsplit(page_url(feed, 1)).query)[:2] == [("tag", "1"), ("tag", "2")]
 
 
-def test_a_page_can_be_asked_for_in_another_size() -> None:
+def test_a_page_can_be_requested_in_another_size() -> None:
     assert query_of(page_url(FEED, 3, 47)) == {"pageid": "155", "lid": "1686", "num": "47", "page": "3"}
 
 
-def test_a_stretch_of_history_is_asked_for_with_the_names_the_wrong_way_round() -> None:
+def test_a_span_of_history_is_requested_with_swapped_parameter_names() -> None:
     start = datetime(2026, 9, 30, 2, 0, 0, 700_000, tzinfo=UTC)
     url = history_url(FEED, 2, Span(start, start.replace(minute=5)), 48)
     assert url.startswith(f"{ROLL_ENDPOINT}?")

@@ -1,4 +1,4 @@
-"""The values in a roll list's items: each in every form that it comes in, and in some that it should not."""
+"""Values of roll items, in every form that occurs, and in some invalid ones."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_lids_come_in_any_form(lids: Any, expected: tuple[int, ...]) -> None:
         ("kzxother00000", "kzxother00000"), ("comos:kzxother00000", "kzxother00000"),
     ],
 )  # fmt: skip
-def test_a_docid_that_is_none_is_that_of_the_address(docid: Any, expected: str) -> None:
+def test_an_invalid_docid_is_replaced_by_that_of_the_url(docid: Any, expected: str) -> None:
     assert entry_with(docid=docid).docid == expected
 
 
@@ -115,7 +115,7 @@ def test_an_item_without_a_usable_address_is_a_failure_of_its_docid(url: Any) ->
     assert "\n" not in failure.reason
 
 
-def test_an_unreadable_item_without_a_docid_has_the_same_subject_at_each_sight() -> None:
+def test_an_unreadable_item_without_a_docid_has_the_same_subject_in_every_poll() -> None:
     item = {"title": "无地址", "ctime": "1"}
     subjects = {listing_of(item).failures[0].subject, listing_of(ITEM, item).failures[0].subject}
     assert len(subjects) == 1
@@ -134,7 +134,7 @@ def test_a_title_is_kept_whole_in_what_utf_8_can_hold(title: Any, expected: str)
 @pytest.mark.parametrize(
     ("media", "expected"), [("", None), (None, None), (MISSING, None), (" 样例\n社 ", "样例 社")]
 )
-def test_a_medium_that_is_not_named_is_none(media: Any, expected: str | None) -> None:
+def test_a_missing_medium_is_none(media: Any, expected: str | None) -> None:
     assert entry_with(media_name=media).media == expected
 
 
@@ -160,5 +160,5 @@ def test_one_broken_item_costs_none_of_the_other_forty_nine(broken: Any) -> None
     assert "item 18 " in failure.reason
 
 
-def test_addresses_nested_beyond_reason_cost_that_item_only() -> None:
+def test_deeply_nested_addresses_fail_that_item_only() -> None:
     assert failure_with(url="", urls="[" * 5000, wapurl="").kind is FailureKind.UNREADABLE

@@ -36,14 +36,14 @@ def test_public_addresses_may_be_connected_to(address: str) -> None:
         # the same of IPv6
         "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "ff0e::1", "100::1",
         "2001:db8::1",
-        # IPv6 that stands for IPv4: mapped, 6to4, NAT64, Teredo (which has the client's address inverted)
+        # IPv6 that embeds IPv4: mapped, 6to4, NAT64, Teredo (which has the client's address inverted)
         "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:a00:1", "2002:7f00:1::", "2002:a9fe:a9fe::1",
         "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2001:0:4136:e378:8000:63bf:f5ff:fffe",
         # no addresses at all
         "", "localhost", "sina.com.cn", "127.1", "2130706433", "1.1.1.1.", "256.1.1.1", "1.1.1.1/8", ":::",
     ],
 )  # fmt: skip
-def test_all_others_may_not(address: str) -> None:
+def test_other_addresses_may_not_be_connected_to(address: str) -> None:
     assert not is_public(address)
 
 
@@ -65,7 +65,7 @@ def test_others_of_ipv6_that_are_not_of_the_internet_may_not_either(address: str
 @pytest.mark.parametrize(
     "host", ["localhost", "a.localhost", "127.0.0.1", "10.1.2.3", "::1", "fd00::1", "::ffff:a00:1"]
 )
-def test_a_name_that_is_a_private_address_is_known_without_asking(host: str) -> None:
+def test_a_name_that_is_a_private_address_is_recognized_without_dns(host: str) -> None:
     assert names_private(host)
 
 
@@ -80,10 +80,11 @@ def test_other_spellings_of_private_addresses_are_known_as_well(host: str) -> No
 
 
 class _Names:
-    """A resolver that knows one name, as the reactor's would answer, and a receiver that keeps what it is told."""
+    """A fake of the reactor's resolver with one name, and a receiver that records its results."""
 
     def __init__(self, *addresses: Any) -> None:
-        self.addresses, self.received = addresses, list[str]()
+        self.addresses = addresses
+        self.received: list[str] = []
         self.nameResolver = self  # what the guard takes from a reactor
 
     def resolveHostName(self, receiver: Any, *_: Any) -> None:  # noqa: N802 - Twisted's name

@@ -1,4 +1,4 @@
-"""The same story under two docids is one, whatever desks hang on it; and no two stories are."""
+"""The same story under two docids has one fingerprint, whatever its publishers add; different stories do not."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_another_word_or_number_makes_another_story(how: str) -> None:
 
 
 def test_a_long_text_is_the_same_story_under_another_title_and_a_short_one_is_not() -> None:
-    """Whoever takes a text over gives it a title of his own; short notices are alike but for their titles."""
+    """Republished texts get other titles; short notices differ only in their titles."""
     long = "\n".join(f"{TEXT}这是第{n}组数据。" for n in range(4))
     assert story("社零数据出炉：消费回暖", long) == story(TITLE, long) != ""
     assert story(TITLE, long) != story(TITLE, long.replace("第3组", "第4组"))
@@ -105,7 +105,7 @@ def test_of_a_short_title_the_label_is_the_shorter_part() -> None:
     assert {story(title, TEXT) for title in labelled} == {story(short, TEXT)}
 
 
-def test_a_title_that_is_all_label_is_kept() -> None:
+def test_a_title_that_is_only_a_label_is_preserved() -> None:
     assert story("快讯|收盘", TEXT) != story("快讯|开盘", TEXT)
 
 

@@ -21,7 +21,7 @@ def read(inner: str) -> Article:
 
 
 def pairs(name: str) -> dict[str, tuple[str, str]]:
-    """What may stand in a body, by the name it goes by: at one look at the page and at the next."""
+    """Variable parts of a page, by name: as served at one fetch and at the next."""
     found = {}
     for block in (PAIRS / f"{name}.html").read_text(encoding="utf-8").split("== ")[1:]:
         kind, _, two = block.partition("\n")
@@ -34,7 +34,7 @@ LOADS, EDITS = pairs("load"), pairs("edit")
 
 
 PLACES = {"above": ("", TEXT), "below": (TEXT, ""), "after the end": (TEXT + END, "")}
-# What brings its own end of the text cannot stand above it.
+# Parts with their own end-of-text comment cannot be above the text.
 CASES = [(kind, place) for kind in LOADS for place in PLACES if place != "above" or END not in LOADS[kind][0]]
 
 
@@ -89,9 +89,7 @@ def test_furniture_in_furniture_is_taken_out_once() -> None:
         ("finance-2026-excerpt.html", (".appendQr_wrap", ".page-tools")),
     ],
 )
-def test_a_real_pages_furniture_makes_no_version_wherever_it_stands(
-    shared: Path, name: str, selectors: tuple[str, ...]
-) -> None:
+def test_page_furniture_makes_no_version_at_any_position(shared: Path, name: str, selectors: tuple[str, ...]) -> None:
     tree = LexborHTMLParser(decode((shared / "realdata/pages" / name).read_bytes()))
     plain = read(TEXT + END)
     for selector in selectors:

@@ -18,7 +18,7 @@ ARTICLE = "https://finance.sina.com.cn/stock/2026-09-29/doc-initmeav9622448.shtm
         ("comos:nitmeav9622448", "https://a.cn/", "nitmeav9622448"),
         ("nitmeav9622448", "https://a.cn/", "nitmeav9622448"),
         (" comos:nitmeav9622448 ", "https://a.cn/", "nitmeav9622448"),
-        ("comos:aaaa1", ARTICLE, "aaaa1"),  # what is stated goes before the address
+        ("comos:aaaa1", ARTICLE, "aaaa1"),  # the stated docid takes precedence over the URL
         (None, ARTICLE, "nitmeav9622448"),
         ("", ARTICLE.replace("https", "http"), "nitmeav9622448"),
         (12345, ARTICLE, "nitmeav9622448"),
@@ -46,7 +46,7 @@ def test_an_address_without_a_docid_is_its_hash_whatever_scheme_and_fragment() -
 
 @settings(max_examples=examples(200), deadline=None)
 @given(stated=st.none() | st.text() | st.integers(), url=st.text(max_size=60))
-def test_a_docid_never_holds_what_could_be_a_path(stated: object, url: str) -> None:
+def test_a_docid_never_contains_a_path(stated: object, url: str) -> None:
     found = docid(stated, url)
     assert found
     assert found.isalnum()

@@ -32,7 +32,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def mocksite() -> Iterator[MockSite]:
-    """Twelve articles of the last hours: what is older is no news."""
+    """Twelve articles of the last hours: older ones are not announced."""
     with MockSite(make_stories(12, newest=int(time.time()) - 600)) as running:
         yield running
 
@@ -42,7 +42,7 @@ def alert(service: Service, query: str = "feed:feed1", *more: str, name: str = "
 
 
 def add(mocksite: MockSite, number: int, *, old: bool = False) -> None:
-    """Publish so many more: just now, or long ago."""
+    """Publish a number of further articles, dated now or long ago."""
     newest = int(time.time()) - (10 * 86400 if old else 300)
     for story in make_stories(number, newest=newest, seed=1000 + len(mocksite.site.stories)):
         mocksite.site.add(replace(story, docid=f"ntold{len(mocksite.site.stories):07d}", intime=int(time.time())))
@@ -50,7 +50,7 @@ def add(mocksite: MockSite, number: int, *, old: bool = False) -> None:
 
 
 def let_send(home: Home) -> None:
-    """As if an hour had passed for the alerts."""
+    """Move the alerts' records an hour into the past."""
     home.execute("UPDATE alerts SET due = NULL, sent = NULL")
 
 
@@ -64,35 +64,35 @@ def crawled(home: Home) -> Outcome:
 # One-off crawls
 
 
-def test_a_crawl_tells_at_its_end_what_is_new_once(home: Home, mocksite: MockSite, service: Service) -> None:
+def test_a_crawl_announces_new_articles_once_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, more=alert(service))
 
     first = crawled(home)
 
     assert first.json["archived"] == 12
-    [told] = service.messages()
-    assert told["title"] == "all: 12 articles"
-    assert told["message"].count(mocksite.url) == MAX_ARTICLES
-    assert told["message"].endswith("and 2 more: finarchive alerts, finarchive search")
+    [received] = service.messages()
+    assert received["title"] == "all: 12 articles"
+    assert received["message"].count(mocksite.url) == MAX_ARTICLES
+    assert received["message"].endswith("and 2 more: finarchive alerts, finarchive search")
     assert "alerted alert=all address=1 articles=12" in first.err
     let_send(home)
     crawled(home)
     assert service.messages() == []
     add(mocksite, 1)
     crawled(home)
-    [told] = service.messages()
-    assert told["title"].startswith("all: ")
-    assert "1 articles" not in told["title"]
+    [received] = service.messages()
+    assert received["title"].startswith("all: ")
+    assert "1 articles" not in received["title"]
 
 
 @pytest.mark.slow
-def test_a_crawl_that_takes_long_tells_all_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
+def test_a_long_crawl_announces_everything_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, network="", more=alert(service))
     home.config.write_text(
         home.config.read_text().replace("delay = 0\nconcurrency = 8", "delay = 0.8\nconcurrency = 1")
     )
     crawled(home)
-    assert [told["title"] for told in service.messages()] == ["all: 12 articles"]
+    assert [received["title"] for received in service.messages()] == ["all: 12 articles"]
 
 
 @pytest.mark.slow
@@ -106,7 +106,7 @@ def test_an_alert_on_an_archive_that_is_there_says_nothing_about_the_past(
     assert service.messages() == []
     add(mocksite, 2)
     crawled(home)
-    assert [told["title"] for told in service.messages()] == ["all: 2 articles"]
+    assert [received["title"] for received in service.messages()] == ["all: 2 articles"]
 
 
 @pytest.mark.slow
@@ -143,7 +143,7 @@ def test_a_service_that_is_down_costs_no_article_and_gets_the_message_later(
     assert service.messages() == []  # it is not yet time to try again
     let_send(home)
     crawled(home)
-    assert [told["title"] for told in service.messages()] == ["all: 12 articles"]
+    assert [received["title"] for received in service.messages()] == ["all: 12 articles"]
 
 
 @pytest.mark.slow
@@ -160,7 +160,7 @@ def test_the_rate_is_kept_and_what_is_over_it_comes_in_one_message(
     assert home.run("alerts", "--json").json[0]["waiting"] == 4
     let_send(home)
     crawled(home)
-    assert [told["title"] for told in service.messages()] == ["all: 4 articles"]
+    assert [received["title"] for received in service.messages()] == ["all: 4 articles"]
 
 
 @pytest.mark.slow
@@ -186,8 +186,8 @@ def test_only_what_a_query_finds_is_sent(home: Home, mocksite: MockSite, service
     )
     crawled(home)
     found = home.run("search", word, "--limit", "100", "--json").json
-    [told] = service.messages()
-    assert told["title"] in (f"all: {len(found)} articles", f"all: {found[0]['title']}")
+    [received] = service.messages()
+    assert received["title"] in (f"all: {len(found)} articles", f"all: {found[0]['title']}")
 
 
 @pytest.mark.slow
@@ -201,11 +201,11 @@ def test_a_rebuild_repeats_nothing_and_loses_nothing(home: Home, mocksite: MockS
     assert home.run("alerts", "--json").json[0]["waiting"] == 2
     let_send(home)
     crawled(home)
-    assert [told["title"] for told in service.messages()] == ["all: 2 articles"]
+    assert [received["title"] for received in service.messages()] == ["all: 2 articles"]
 
 
 @pytest.mark.slow
-def test_alerts_of_which_the_index_knows_nothing_begin_anew(home: Home, mocksite: MockSite, service: Service) -> None:
+def test_alerts_unknown_to_the_index_start_over(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, more=alert(service))
     crawled(home)
     home.execute("DELETE FROM alerts")
@@ -221,7 +221,7 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
     home.configure("http://127.0.0.1:9/", more=alert(service))
     outcome = home.run("alerts", "--test", "all")
     assert (outcome.status, outcome.out) == (0, "all, address 1: sent\n")
-    assert [told["title"] for told in service.messages()] == ["all: a test"]
+    assert [received["title"] for received in service.messages()] == ["all: a test"]
     service.status = 401
     outcome = home.run("alerts", "--test", "all", "--json")
     assert outcome.status == 1
@@ -229,7 +229,7 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
     assert_refused(home.run("alerts", "--test", "al"), 2, "no alert is called al", "all")
 
 
-def test_an_alert_whose_addresses_stand_elsewhere_keeps_nobody_from_reading(home: Home, service: Service) -> None:
+def test_an_alert_without_addresses_here_does_not_prevent_reading(home: Home, service: Service) -> None:
     home.configure("http://127.0.0.1:9/", more='[[alerts]]\nname = "all"\nquery = "x"\n')
     assert home.run("status").status == 0
     [shown] = home.run("alerts", "--json").json
@@ -246,7 +246,7 @@ def test_without_alerts_it_says_so(home: Home) -> None:
     assert "No alert is configured" in home.run("alerts").out
 
 
-def test_mistakes_are_reported_by_line_and_addresses_by_nobody(home: Home) -> None:
+def test_mistakes_are_reported_by_line_and_addresses_never(home: Home) -> None:
     home.configure(
         "http://127.0.0.1:9/", more='[[alerts]]\nname = "a"\nquery = "color:red"\nurls = ["tgram:/hush"]\n'
     )
@@ -275,7 +275,7 @@ def test_the_doctor_knows_addresses_that_are_none(home: Home, service: Service) 
 
 
 @pytest.mark.slow
-def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_loses(
+def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_loses_any(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
     home.configure(
@@ -296,7 +296,7 @@ def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_los
     let_send(home)
     with Running(home) as daemon:
         daemon.wait_for("alerted .*articles=3")
-    assert [told["title"] for told in service.messages()] == [
+    assert [received["title"] for received in service.messages()] == [
         "all: 12 articles",
         "all: 2 articles",
         "all: 3 articles",
@@ -304,14 +304,14 @@ def test_the_daemon_tells_what_it_archives_and_a_restart_neither_repeats_nor_los
 
 
 @pytest.mark.slow
-def test_a_service_that_hangs_holds_up_nothing_and_its_process_ends_with_ours(
+def test_a_hanging_service_blocks_nothing_and_its_process_ends_with_ours(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND + alert(service))
     service.goes_on.clear()
     with Running(home) as daemon:
         daemon.wait_for("archived ", times=12)
-        assert service.asked.acquire(timeout=60)
+        assert service.requests.acquire(timeout=60)
         add(mocksite, 5)
         daemon.wait_for("archived ", times=5)  # while the message hangs
         children = daemon.proc(f"task/{daemon.process.pid}/children").read_text().split()
@@ -347,7 +347,7 @@ def test_sighup_takes_up_an_alert_which_begins_then(home: Home, mocksite: MockSi
             lines = response.read().decode().splitlines()
     assert 'finarchive_alert_messages_total{alert="all",outcome="sent"} 1.0' in lines
     assert 'finarchive_alert_messages_total{alert="all",outcome="failed"} 0.0' in lines
-    assert [told["title"] for told in service.messages()] == ["all: 2 articles"]
+    assert [received["title"] for received in service.messages()] == ["all: 2 articles"]
 
 
 def free_port() -> int:

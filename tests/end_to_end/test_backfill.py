@@ -25,8 +25,8 @@ pytestmark = pytest.mark.slow
 
 ARTICLES, EVERY = 450, 600  # seconds between two: three days
 START, END = NEWEST - 250 * EVERY, NEWEST - 101 * EVERY  # of them
-STRETCHED = 150
-PAGES = STRETCHED / 38 + 3  # that it may ask for: they overlap, and the stretch begins and ends within one
+SPAN_ARTICLES = 150
+PAGES = SPAN_ARTICLES / 38 + 3  # maximum number of requests: pages overlap, and the span begins and ends within one
 LISTS = "/api/roll/get"
 HISTORY = ("etime", "stime", "ctime", "date")
 
@@ -63,9 +63,9 @@ def archived(home: Home) -> set[str]:
 
 
 def assert_done(home: Home, mocksite: MockSite) -> None:
-    """Everything of the stretch is archived, and of the rest no more than what stood on the same pages.
+    """The whole span is archived, and of other articles only those on the same pages.
 
-    For lists that know the history parameters; else the search for the stretch reads a few pages more.
+    For lists that know the history parameters; else the search for the span reads a few pages more.
     """
     stories = {story.docid: story for story in mocksite.site.stories}
     assert within(mocksite) <= archived(home)
@@ -80,7 +80,7 @@ def list_requests(mocksite: MockSite) -> list[RequestLogEntry]:
 
 
 def after(mocksite: MockSite, number: int, part: str) -> threading.Event:
-    """Set once so many requests with this part in their address have come."""
+    """Return an event that is set after this number of requests whose URL contains a text."""
     come, left = threading.Event(), iter(range(number, 0, -1))
 
     def fetch(hit: RequestLogEntry) -> None:
@@ -92,7 +92,7 @@ def after(mocksite: MockSite, number: int, part: str) -> threading.Event:
 
 
 @pytest.mark.parametrize(("heeds", "by_daemon"), [(True, False), (False, False), (True, True)])
-def test_a_stretch_is_archived_and_a_second_run_does_nothing(
+def test_a_span_is_archived_and_a_second_run_does_nothing(
     home: Home, mocksite: MockSite, heeds: bool, by_daemon: bool
 ) -> None:
     home.configure(mocksite.endpoint, more=HOURLY.replace("[schedule]", "[schedule]\npages = 1"))
@@ -102,7 +102,7 @@ def test_a_stretch_is_archived_and_a_second_run_does_nothing(
         if by_daemon:
             stack.enter_context(Running(home)).wait_for("polled feed=feed1")
         first = home.run(*STRETCH, "--json")
-        asked = len(list_requests(mocksite))
+        request_count = len(list_requests(mocksite))
         mocksite.clear_hits()
         second = home.run(*STRETCH, "--json")
         again = list(mocksite.hits)
@@ -111,8 +111,8 @@ def test_a_stretch_is_archived_and_a_second_run_does_nothing(
     assert list(first.json) == ["feeds", "archived", "revised", "failed", "pending", "requests"]
     [feed] = first.json["feeds"]
     assert (feed["id"], feed["error"], first.json["failed"], first.json["pending"]) == ("feed1", None, 0, 0)
-    assert feed["new"] >= STRETCHED
-    assert asked <= PAGES + (0 if heeds else 7) + by_daemon
+    assert feed["new"] >= SPAN_ARTICLES
+    assert request_count <= PAGES + (0 if heeds else 7) + by_daemon
     assert (second.json["requests"], second.json["archived"], again) == (0, 0, [])
     if heeds and not by_daemon:  # whose poll archives the newest
         assert_done(home, mocksite)
@@ -120,15 +120,15 @@ def test_a_stretch_is_archived_and_a_second_run_does_nothing(
     home.assert_whole()
     begin, end = (datetime.fromtimestamp(at, CHINA).date().isoformat() for at in (START, END))
     assert begin < end
-    [told] = home.run("coverage", "--day", end, "--json").json
-    assert [hole["from"] for hole in told["open"]][:1] in ([], [iso(END)])  # from midnight to the stretch's end
+    [day] = home.run("coverage", "--day", end, "--json").json
+    assert [span["from"] for span in day["open"]][:1] in ([], [iso(END)])  # from midnight to the end of the span
 
 
 @pytest.mark.parametrize(
     ("number", "part", "requests"),
     [(signal.SIGINT, LISTS, 3), (signal.SIGKILL, LISTS, 3), (signal.SIGKILL, "doc-i", 60)],
 )
-def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
+def test_an_interruption_loses_nothing_and_no_page_is_read_again(
     home: Home, mocksite: MockSite, number: signal.Signals, part: str, requests: int
 ) -> None:
     home.configure(mocksite.endpoint)
@@ -144,15 +144,15 @@ def test_an_end_in_the_middle_loses_nothing_and_what_was_read_is_not_read_again(
     finished = home.run(*STRETCH, "--json")
 
     assert (finished.status, finished.json["pending"]) == (0, 0)
-    # What had come and was not archived yet is in the journal, and is not asked for again.
+    # Articles that were fetched and not archived yet are in the journal, and are not requested again.
     assert finished.json["archived"] <= len(archived(home)) - before
-    # Four pages hold it all; the one that was on its way is asked for again.
+    # Four pages hold all of it; the one in flight is requested again.
     assert read + len(list_requests(mocksite)) <= 5
     assert_done(home, mocksite)
 
 
 @pytest.mark.parametrize("heeds", [True, False])
-def test_a_list_that_ends_later_is_archived_to_its_end_and_that_is_said(
+def test_a_list_that_ends_later_is_archived_to_its_end_and_reported(
     home: Home, mocksite: MockSite, heeds: bool
 ) -> None:
     if not heeds:
@@ -178,7 +178,7 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
     mocksite.fault("status", status=500, match=LISTS, skip=3)
 
     first = home.run(*STRETCH, "--json")
-    mocksite.mend()
+    mocksite.clear_faults()
     second = home.run(*STRETCH, "--json")
 
     assert first.status == 3
@@ -190,7 +190,7 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["feed1", "--from", "2026-02-30"], "'2026-02-30' is neither a day such as 2026-09-30"),
         (["feed1", "--from", "2026-09-01T09:30"], "needs its zone, such as 2026-09-01T09:30+08:00"),
@@ -202,18 +202,18 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
         (["feed1"], "--from"),
     ],
 )
-def test_a_mistake_sends_no_request(home: Home, mocksite: MockSite, arguments: list[str], told: str) -> None:
+def test_a_mistake_sends_no_request(home: Home, mocksite: MockSite, arguments: list[str], message: str) -> None:
     home.configure(mocksite.endpoint)
 
     refused = home.run("backfill", *arguments)
 
     assert refused.status == 2
-    assert told in refused.err
+    assert message in refused.err
     assert "Traceback" not in refused.err
     assert mocksite.hits == []
 
 
-def test_a_terminal_shows_how_far_it_has_come(home: Home, mocksite: MockSite) -> None:
+def test_a_terminal_shows_the_progress(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("stall", match=LISTS, skip=3, times=1, seconds=1)
     ours, theirs = pty.openpty()

@@ -1,4 +1,4 @@
-"""The reader in a real browser: finding, reading, comparing; in the dark, on a phone, by the keyboard alone."""
+"""The web view in a real browser: search, articles, comparison; dark mode, a phone, the keyboard."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def chrome() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chrome: Browser, served: Serving) -> Iterator[Page]:
-    """A page as a desk has it. Nothing that the tests do makes it complain, or ask elsewhere."""
+    """A page of desktop size. No test may cause errors in it, or requests to other hosts."""
     with watched(chrome, viewport=DESK, base_url=served.address) as (opened, watch):
         yield opened
     assert (watch.dialogs, watch.console, watch.errors) == ([], [], [])
@@ -88,7 +88,7 @@ def test_a_search_from_the_first_page_finds_and_marks(page: Page, served_home: H
     shot(page, "search", tmp_path)
 
 
-def test_a_facet_narrows_what_was_found_and_says_to_how_many(page: Page) -> None:
+def test_a_facet_narrows_the_results_and_shows_their_number(page: Page) -> None:
     page.goto("/search?q=feed:feed1")
     before = page.locator(".sum").inner_text()
     media = page.locator(".facets section", has=page.get_by_role("heading", name="媒体")).get_by_role("link").first
@@ -115,7 +115,7 @@ def test_pages_of_a_search_lead_on_and_back_and_repeat_nothing(page: Page) -> No
     assert len(first) == len(second) == 20
 
 
-def test_an_article_is_set_for_reading(page: Page, tmp_path: Path) -> None:
+def test_an_article_has_readable_typography(page: Page, tmp_path: Path) -> None:
     page.goto("/")
     title = hits(page)[0]
     page.locator(".hits a").first.click()
@@ -135,7 +135,7 @@ def test_an_article_is_set_for_reading(page: Page, tmp_path: Path) -> None:
     shot(page, "article", tmp_path)
 
 
-def test_versions_stand_side_by_side_with_what_went_and_came(page: Page, tmp_path: Path) -> None:
+def test_versions_are_shown_side_by_side_with_removed_and_added_text(page: Page, tmp_path: Path) -> None:
     page.goto(f"/article/{EDITED}")
     page.get_by_role("link", name="与前一版比较").click()
 
@@ -167,7 +167,7 @@ def test_an_older_version_and_a_time_show_what_was_known_then(page: Page) -> Non
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", PLACES)
-def test_words_stand_out_in_the_light_and_in_the_dark(
+def test_words_have_enough_contrast_in_light_and_dark_mode(
     chrome: Browser, served: Serving, scheme: str, place: str, tmp_path: Path
 ) -> None:
     with watched(chrome, viewport=DESK, base_url=served.address, color_scheme=scheme) as (page, _):
@@ -194,7 +194,7 @@ def test_nothing_is_wider_than_a_phone(chrome: Browser, served: Serving, place: 
             shot(page, f"phone-{'diff' if 'diff' in place else 'article'}", tmp_path)
 
 
-def test_all_can_be_reached_by_the_keyboard_alone(page: Page) -> None:
+def test_everything_can_be_reached_by_keyboard(page: Page) -> None:
     page.goto("/search?q=茅台")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="跳到正文")

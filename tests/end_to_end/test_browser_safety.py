@@ -1,4 +1,4 @@
-"""The reader in a real browser, and an article that means harm: nothing of it runs, and nothing is loaded by it."""
+"""The web view in a real browser, with a hostile article: it runs no script and loads nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def chrome(canary: Canary) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
-    """Four articles, one of them hostile in two versions; its files are as bad as somebody could make them."""
+    """Four articles, one of them hostile in two versions; its files are modified to be as hostile as possible."""
     first, *others = make_stories(4, newest=NEWEST)
     with MockSite([hostile(first), *others]) as mocksite:
         served_home.configure(mocksite.endpoint)
@@ -49,7 +49,7 @@ def served(served_home: Home) -> Iterator[Serving]:
         mocksite.clock += 60
         mocksite.site.edit(DOCID, mocksite.clock, title=f"更正{WORDS}", body=f"<p>{WORDS}又一版</p>{BODY}")
         assert served_home.run("crawl", "--json").json["revised"] == 1
-    # What is taken out as pages are read, somebody puts into the files, and into the index.
+    # Everything that parsing removes is put back into the files and the index.
     for path in served_home.root.rglob("*.md"):
         if DOCID in path.name:
             path.write_text(path.read_text(encoding="utf-8").replace("</div>", f"{BODY}</div>", 1), encoding="utf-8")
@@ -100,7 +100,7 @@ def test_nothing_of_an_article_runs_or_loads(served: Serving, chrome: Browser, c
     assert canary.heard == []
 
 
-def test_links_to_the_web_tell_nobody_where_they_were_found(served: Serving, chrome: Browser) -> None:
+def test_links_to_the_web_send_no_referrer(served: Serving, chrome: Browser) -> None:
     page = chrome.new_page()
     page.goto(f"{served.address}/article/{DOCID}")
     for link in page.locator("a[href^='http']").all():
@@ -108,12 +108,10 @@ def test_links_to_the_web_tell_nobody_where_they_were_found(served: Serving, chr
     page.close()
 
 
-def test_the_policy_alone_would_run_nothing_and_load_nothing(
-    served: Serving, chrome: Browser, canary: Canary
-) -> None:
-    """The second line: the hostile HTML as it is, under the policy of the reader's pages.
+def test_the_policy_on_its_own_prevents_scripts_and_loads(served: Serving, chrome: Browser, canary: Canary) -> None:
+    """The second line of defence: the unsanitised HTML under the policy of the web view's pages.
 
-    No policy forbids a refresh: that is for the cleaning alone, and left out here.
+    No policy forbids a refresh: only the sanitiser prevents it, so it is omitted here.
     """
     policy = served.get("/").headers["content-security-policy"]
     canary.heard.clear()

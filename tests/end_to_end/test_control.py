@@ -1,4 +1,4 @@
-"""Work handed to the daemon that holds the archive: the same as alone, whoever goes away meanwhile."""
+"""Work delegated to the daemon that holds the archive: same results as without it, even if a client disconnects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mocksite.story import make_stories
 from tests.conftest import Home, Outcome
 from tests.end_to_end.test_daemon import HOURLY, add_stories, waiting_for
 from tests.support import processes
-from tests.support.control import CRAWL, RETRY, ask, connect, files_open, settled
+from tests.support.control import CRAWL, RETRY, connect, files_open, send_to_daemon, settled
 from tests.support.daemon import Running
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,7 @@ def ended(client: subprocess.Popen[str]) -> Outcome:
     return Outcome(client.returncode, out, err)
 
 
-# The same as alone
+# The same results as without a daemon
 
 
 def three_crawls(home: Home, mocksite: MockSite) -> list[Outcome]:
@@ -55,15 +55,15 @@ def three_crawls(home: Home, mocksite: MockSite) -> list[Outcome]:
     mocksite.fault("status", status=500, match=f"doc-i{mocksite.site.stories[0].docid[:1]}", times=1)
     add_stories(mocksite, 2)
     outcomes.append(home.run("crawl", "--json"))
-    mocksite.mend()
+    mocksite.clear_faults()
     mocksite.fault("status", status=404, match=LIST)
     outcomes.append(home.run("crawl", "feed1", "--json"))
-    mocksite.mend()
+    mocksite.clear_faults()
     outcomes.append(home.run("crawl"))
     return outcomes
 
 
-def test_a_crawl_tells_and_ends_as_it_does_alone(
+def test_a_crawl_through_the_daemon_reports_and_ends_like_a_local_one(
     home: Home, mocksite: MockSite, daemon: Running, tmp_path: Path
 ) -> None:
     theirs = three_crawls(home, mocksite)
@@ -86,7 +86,7 @@ def test_a_crawl_tells_and_ends_as_it_does_alone(
             )  # fmt: skip
     assert "1 feed polled: 16 articles listed, 0 new" in theirs[3].out
     assert "1 feed polled: 16 articles listed, 0 new" in ours[3].out
-    # Alone, the faulty one is tried again by the next crawl; the daemon waits a minute.
+    # Without a daemon, the next crawl tries the faulty article again; the daemon waits a minute.
     assert (len(home.files()), len(alone.files())) == (15, 16)
     home.assert_whole()
 
@@ -94,16 +94,16 @@ def test_a_crawl_tells_and_ends_as_it_does_alone(
 def test_limits_backfills_and_retries_are_handed_over_too(home: Home, mocksite: MockSite, daemon: Running) -> None:
     add_stories(mocksite, 3)
     limited = home.run("crawl", "--limit", "1", "--json")
-    stretch = ["backfill", "feed1", "--from", "2026-09-01", "--to", "2026-09-29T00:30+08:00"]
-    walked = home.run(*stretch, "--json")
-    again = home.run(*stretch, "--json")
+    backfill_command = ["backfill", "feed1", "--from", "2026-09-01", "--to", "2026-09-29T00:30+08:00"]
+    backfilled = home.run(*backfill_command, "--json")
+    again = home.run(*backfill_command, "--json")
     released = home.run("retry", "--parked")
-    announced = home.run(*stretch)
+    announced = home.run(*backfill_command)
 
-    assert (limited.status, walked.status, again.status, released.status, announced.status) == (0,) * 5
+    assert (limited.status, backfilled.status, again.status, released.status, announced.status) == (0,) * 5
     assert limited.json["archived"] >= 1
-    assert list(walked.json) == list(limited.json)
-    assert walked.json["pending"] == 0
+    assert list(backfilled.json) == list(limited.json)
+    assert backfilled.json["pending"] == 0
     assert (again.json["requests"], again.json["feeds"][0]["pages"]) == (0, 0)
     assert released.out == "Nothing waits for a later time.\n"
     assert "Reading feed1 from 2026-09-01 00:00" in announced.out
@@ -127,16 +127,16 @@ def test_a_feed_that_only_the_new_configuration_has_is_refused(
 # Who goes away
 
 
-def test_clients_that_come_and_go_leave_nothing_behind(home: Home, mocksite: MockSite, daemon: Running) -> None:
-    ask(home, RETRY)
+def test_disconnected_clients_leave_nothing_behind(home: Home, mocksite: MockSite, daemon: Running) -> None:
+    send_to_daemon(home, RETRY)
     before = files_open(daemon)
     for _ in range(50):
-        assert ask(home, RETRY) == {"released": 0}
+        assert send_to_daemon(home, RETRY) == {"released": 0}
     for _ in range(50):
         with connect(home) as client:
             client.sendall(json.dumps(CRAWL).encode() + b"\n")
     with ThreadPoolExecutor(20) as many:
-        results = list(many.map(lambda _: ask(home, CRAWL), range(20)))
+        results = list(many.map(lambda _: send_to_daemon(home, CRAWL), range(20)))
 
     assert {result["feeds"][0]["listed"] for result in results} == {12}
     assert settled(daemon, before) <= before
@@ -148,42 +148,42 @@ def test_twenty_crawls_at_once_poll_a_list_once(home: Home, mocksite: MockSite, 
     mocksite.clear_hits()
     mocksite.fault("stall", match=LIST, times=1, seconds=2)  # while all of them come
     with ThreadPoolExecutor(20) as many:
-        results = list(many.map(lambda _: ask(home, CRAWL), range(20)))
+        results = list(many.map(lambda _: send_to_daemon(home, CRAWL), range(20)))
 
     assert [result["feeds"][0]["new"] for result in results] == [1] * 20
     assert sum(LIST in hit.path for hit in mocksite.hits) <= 3
     assert len(home.files()) == 13
 
 
-def test_a_client_that_is_killed_is_not_missed(home: Home, mocksite: MockSite, daemon: Running) -> None:
+def test_a_killed_client_does_not_affect_the_daemon(home: Home, mocksite: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
     add_stories(mocksite, 3)
     mocksite.fault("stall", match="doc-i", seconds=1)
-    asked = waiting_for(mocksite, "doc-i")
+    requested = waiting_for(mocksite, "doc-i")
     client = start(home, "crawl", "--json")
-    assert asked.wait(30)
+    assert requested.wait(30)
     client.kill()
     assert ended(client).status == -signal.SIGKILL
     daemon.wait_for("archived ", times=3)
 
-    assert ask(home, RETRY) == {"released": 0}
+    assert send_to_daemon(home, RETRY) == {"released": 0}
     assert len(home.files()) == 15
-    # Its connections to the replica are kept for the next request.
+    # Its connections to the mock site stay open for the next request.
     assert settled(daemon, before + 8) <= before + 8
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_daemon_that_goes_is_reported(
+def test_a_daemon_that_stops_is_reported(
     home: Home, mocksite: MockSite, daemon: Running, number: signal.Signals
 ) -> None:
     add_stories(mocksite, 3)
     mocksite.fault("stall", match="doc-i|etime=", seconds=4)
-    asked = waiting_for(mocksite, "doc-i")
+    requested = waiting_for(mocksite, "doc-i")
     clients = [start(home, "crawl", "--json")]
-    assert asked.wait(30)
-    asked = waiting_for(mocksite, "etime=")
+    assert requested.wait(30)
+    requested = waiting_for(mocksite, "etime=")
     clients.append(start(home, "backfill", "feed1", "--from", "2026-09-28"))
-    assert asked.wait(30)
+    assert requested.wait(30)
     daemon.signal(number)
     outcomes = [ended(client) for client in clients]
     daemon.process.wait(30)
@@ -192,7 +192,7 @@ def test_a_daemon_that_goes_is_reported(
     for outcome in outcomes:
         assert "run this again" in outcome.err
         assert "Traceback" not in outcome.err
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").status == 0
     assert len(home.files()) == 15
     home.assert_whole()

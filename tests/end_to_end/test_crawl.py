@@ -60,7 +60,7 @@ def test_an_article_that_arrives_below_known_ones_is_found(home: Home) -> None:
     with MockSite([story for story in stories if story is not late]) as mocksite:
         home.configure(mocksite.endpoint)
         assert home.run("crawl", "--json").json["archived"] == 129
-        mocksite.site.add(late)  # sixty known ones stand above it: on the second page
+        mocksite.site.add(late)  # sixty known articles are above it: on the second page
         mocksite.clear_hits()
 
         outcome = home.run("crawl", "--json")
@@ -87,7 +87,7 @@ def test_a_poll_that_broke_off_is_read_again_to_its_end(home: Home) -> None:
         mocksite.fault("status", match="page=4", status=502)
         first = home.run("crawl", "--json").json
         assert (first["feeds"][0]["error"], first["archived"]) == ("status 502", 150)
-        mocksite.mend()
+        mocksite.clear_faults()
 
         assert home.run("crawl", "--json").json["archived"] == 50
 
@@ -121,7 +121,7 @@ def test_an_article_in_two_lists_is_one_file_under_the_first_configured(home: Ho
     assert home.rows("SELECT feed, count(*) FROM listings GROUP BY feed") == [("feed1", 12), ("feed2", 12)]
 
 
-def test_a_limit_leaves_the_rest_waiting(home: Home, crawl: Crawl) -> None:
+def test_a_limit_leaves_other_articles_pending(home: Home, crawl: Crawl) -> None:
     outcome = crawl("--limit", "5")
 
     assert outcome.status == 0
@@ -154,7 +154,7 @@ def test_requests_to_a_host_keep_their_distance_and_number(home: Home, mocksite:
     assert max(at_once) == 2
 
 
-def test_requests_say_who_asks_and_where_from(mocksite: MockSite, crawl: Crawl) -> None:
+def test_requests_have_a_user_agent_and_a_referer(mocksite: MockSite, crawl: Crawl) -> None:
     crawl()
 
     for hit in mocksite.hits:
@@ -196,7 +196,7 @@ def test_the_sample_comes_out_byte_for_byte_through_a_proxy(home: Home, shared: 
     )
 
 
-def test_a_proxy_is_not_asked_for_private_addresses(home: Home, mocksite: MockSite) -> None:
+def test_a_proxy_gets_no_requests_for_private_addresses(home: Home, mocksite: MockSite) -> None:
     home.configure("http://127.0.0.1:9/api/roll/get", "http://localhost:9/api/roll/get")
     home.config.write_text(home.config.read_text().replace("allow_private = true", ""))
 
@@ -225,11 +225,11 @@ def test_ctrl_c_keeps_what_was_archived_and_says_130(home: Home) -> None:
         out, err = process.communicate(timeout=30)
 
         assert process.returncode == 130
-        assert "Interrupted: what was archived is safe" in out
+        assert "Interrupted: archived articles are safe" in out
         assert "Traceback" not in err
         home.assert_whole()
         before = len(home.files())
         assert 0 < before < 60
-        mocksite.mend()
+        mocksite.clear_faults()
         mocksite.on_hit = lambda hit: None
         assert home.run("crawl", "--json").json["archived"] == 60 - before

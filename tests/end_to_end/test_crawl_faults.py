@@ -1,4 +1,4 @@
-"""What `crawl` does about each thing that a site can do wrong: what it reports, and what a second run mends."""
+"""`crawl` with each fault of a site: its report, and the result of a second run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ARTICLE_FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "parameters", "reason"), ARTICLE_FAULTS)
-def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
+def test_a_faulty_article_stays_pending_with_its_reason_and_a_second_run_archives_it(
     home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, reason: str
 ) -> None:
     mocksite.fault(name, match=ARTICLE, **parameters)
@@ -62,7 +62,7 @@ def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
     assert reason in home.run("status").out
     home.assert_whole()
 
-    mocksite.mend()
+    mocksite.clear_faults()
     second = crawl()
 
     assert numbers(second) == {"archived": 1, "revised": 0, "failed": 0, "pending": 0}
@@ -80,7 +80,7 @@ def test_a_faulty_article_waits_with_its_reason_and_a_second_run_mends_it(
         ("stall", {"FINARCHIVE_NETWORK_TIMEOUT": "3.0"}, "no whole answer within network.timeout"),
     ],
 )
-def test_an_answer_beyond_its_bounds_is_cut_off(
+def test_an_answer_over_the_size_limit_is_cut_off(
     home: Home, mocksite: MockSite, name: str, bound: dict[str, str], reason: str
 ) -> None:
     home.configure(mocksite.endpoint)
@@ -92,12 +92,12 @@ def test_an_answer_beyond_its_bounds_is_cut_off(
     assert first.status == 1
     assert reason in home.run("status").out
 
-    mocksite.mend()
+    mocksite.clear_faults()
     assert numbers(home.run("crawl", "--json"))["archived"] == 1
 
 
 @pytest.mark.parametrize("name", ["charset", "gbk"])
-def test_a_wrong_charset_is_seen_through(home: Home, mocksite: MockSite, crawl: Crawl, name: str) -> None:
+def test_a_wrong_charset_is_detected(home: Home, mocksite: MockSite, crawl: Crawl, name: str) -> None:
     crawl()
     right = {path.name: path.read_bytes() for path in home.files()}
     (home.root / ".finarchive" / "index.db").unlink()
@@ -126,7 +126,7 @@ LIST_FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "parameters", "error"), LIST_FAULTS)
-def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
+def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_recovers(
     home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, error: str
 ) -> None:
     mocksite.fault(name, match=LIST, **parameters)
@@ -140,7 +140,7 @@ def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_mends_it(
     assert feed["state"] == ("blocked" if parameters.get("status") == 456 else "failing")
     assert error in feed["reason"]
 
-    mocksite.mend()
+    mocksite.clear_faults()
     second = crawl()
 
     assert second.status == 0
@@ -172,7 +172,7 @@ def test_one_broken_item_is_a_failure_and_the_others_go_on(home: Home, mocksite:
     second = crawl()  # still listed: known, and not counted again
     assert (second.status, second.json["failed"]) == (0, 0)
 
-    mocksite.mend()
+    mocksite.clear_faults()
     assert numbers(crawl())["archived"] == 1
     assert len(home.files()) == 12
 
@@ -196,7 +196,7 @@ def test_an_article_that_never_comes_back_is_parked_with_its_reason(
     assert crawl().status == 0
     assert not [hit for hit in mocksite.hits if "doc-i" in hit.path]
 
-    mocksite.mend()
+    mocksite.clear_faults()
     home.run("retry", "--parked")
     assert crawl().json["archived"] == 1
 
@@ -228,7 +228,7 @@ def test_a_host_that_refuses_is_backed_off_and_requested_again(home: Home, mocks
     assert max(later) > 0.95
 
 
-def test_a_stated_backoff_is_kept_across_runs(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
+def test_a_retry_after_holds_across_runs(home: Home, mocksite: MockSite, crawl: Crawl) -> None:
     mocksite.fault("status", match=r"doc-i", status=403, retry_after="600")
 
     began = time.monotonic()
@@ -237,9 +237,9 @@ def test_a_stated_backoff_is_kept_across_runs(home: Home, mocksite: MockSite, cr
     assert time.monotonic() - began < 30
     assert first.status == 1
     assert first.json["pending"] == 12
-    assert "wants rest" in home.run("crawl").out
+    assert "is backed off" in home.run("crawl").out
 
-    mocksite.mend()
+    mocksite.clear_faults()
     mocksite.clear_hits()
     second = crawl()
     assert second.status == 3  # the list is on the same host

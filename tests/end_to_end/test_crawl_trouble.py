@@ -16,11 +16,11 @@ pytestmark = pytest.mark.slow
 
 
 def listed(mocksite: MockSite) -> dict[str, bytes]:
-    """The answer of the replica's list, to be changed and given back to it."""
+    """The response of the mock site's list, to be changed and set as its response."""
     return {"1686": mocksite.site.roll({"lid": "1686", "num": "50"})}
 
 
-def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(
+def test_an_address_that_cannot_be_requested_is_a_failure_and_the_others_continue(
     home: Home, mocksite: MockSite
 ) -> None:
     (response,) = listed(mocksite).values()
@@ -38,7 +38,7 @@ def test_an_address_that_cannot_be_asked_for_is_a_failure_and_the_others_go_on(
     assert "Traceback" not in outcome.err
 
 
-def test_a_redirect_to_a_host_that_is_backed_off_fails_and_is_not_asked_for_again_and_again(home: Home) -> None:
+def test_a_redirect_to_a_backed_off_host_fails_and_is_not_requested_repeatedly(home: Home) -> None:
     with MockSite(make_stories(3, newest=NEWEST)) as first, MockSite([]) as second:
         # The same machine under another name is another host.
         elsewhere = second.url.replace("127.0.0.1", "localhost")
@@ -54,7 +54,7 @@ def test_a_redirect_to_a_host_that_is_backed_off_fails_and_is_not_asked_for_agai
         assert sum("x.shtml" in hit.path for hit in second.hits) <= 2
 
 
-def test_a_compressed_page_that_is_cut_off_is_not_taken_for_whole(home: Home, mocksite: MockSite) -> None:
+def test_a_truncated_compressed_page_is_not_accepted(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("cut-gzip", match="doc-inreplica0000003")
 
@@ -62,11 +62,11 @@ def test_a_compressed_page_that_is_cut_off_is_not_taken_for_whole(home: Home, mo
 
     assert (outcome.status, outcome.json["archived"], outcome.json["failed"]) == (1, 11, 1)
     assert "ended in the middle" in home.run("status").out
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").json["archived"] == 1
 
 
-def test_an_empty_page_before_the_lists_end_is_asked_for_again(home: Home) -> None:
+def test_an_empty_page_before_the_end_of_the_list_is_requested_again(home: Home) -> None:
     with MockSite(make_stories(200, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         mocksite.fault("empty-page", match="page=3", times=1)
@@ -80,7 +80,7 @@ def test_a_list_that_stays_empty_before_its_end_is_read_again_by_the_next_poll(h
         mocksite.fault("empty-page", match="page=3")
         first = home.run("crawl", "--json", "--limit", "0").json["feeds"][0]
         assert (first["listed"], first["error"]) == (100, None)
-        mocksite.mend()
+        mocksite.clear_faults()
 
         assert home.run("crawl", "--json", "--limit", "0").json["feeds"][0]["new"] == 100
 
@@ -118,7 +118,7 @@ def test_an_article_is_written_where_an_interrupted_run_meant_to_however_the_fee
     assert len(home.files()) == 12
 
 
-def test_a_later_address_of_an_article_that_waits_is_taken(home: Home, mocksite: MockSite) -> None:
+def test_a_later_url_of_a_pending_article_is_used(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     response = listed(mocksite)["1686"]
     mocksite.site.rolls["1686"] = response.replace(b"doc-inreplica0000003", b"moved-inreplica0000003")
@@ -149,7 +149,7 @@ def test_what_waits_is_fetched_even_when_all_feeds_are_off(home: Home, mocksite:
 
 
 @pytest.mark.parametrize("name", ["reset", "stall", "close"])
-def test_a_robots_txt_that_cannot_be_had_allows_nothing(home: Home, mocksite: MockSite, name: str) -> None:
+def test_an_unavailable_robots_txt_allows_nothing(home: Home, mocksite: MockSite, name: str) -> None:
     mocksite.fault(name, match="robots.txt")
     home.configure(mocksite.endpoint)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 1.0"))
@@ -157,7 +157,7 @@ def test_a_robots_txt_that_cannot_be_had_allows_nothing(home: Home, mocksite: Mo
     assert home.run("crawl", "--json").status == 3
     assert {hit.path for hit in mocksite.hits} == {"/robots.txt"}
 
-    mocksite.mend()
+    mocksite.clear_faults()
     assert home.run("crawl", "--json").json["archived"] == 12
 
 
@@ -183,19 +183,19 @@ def test_backoffs_double_from_run_to_run_though_robots_txt_answers(home: Home, m
 
 
 @pytest.mark.slow
-def test_a_crawl_ends_when_the_host_of_what_waits_is_out_of_reach(home: Home) -> None:
+def test_a_crawl_ends_when_the_host_of_pending_articles_is_unreachable(home: Home) -> None:
     with MockSite(make_stories(60, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         home.run("crawl", "--limit", "0")
 
-    outcome = home.run("crawl", "--json", timeout=60)  # it waits for one short rest
+    outcome = home.run("crawl", "--json", timeout=60)  # it waits for one short back-off
 
     assert outcome.status == 3
     assert outcome.json["pending"] == 60
 
 
 @pytest.mark.slow
-def test_a_crawl_of_two_hosts_ends_when_one_of_them_wants_rest(home: Home, mocksite: MockSite) -> None:
+def test_a_crawl_of_two_hosts_ends_when_one_is_backed_off(home: Home, mocksite: MockSite) -> None:
     with MockSite(make_stories(20, newest=NEWEST, seed=2)) as other:
         home.configure(mocksite.endpoint, other.endpoint.replace("127.0.0.1", "localhost"))
         other.site.base_url = other.url.replace("127.0.0.1", "localhost")

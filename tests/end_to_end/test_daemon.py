@@ -24,14 +24,14 @@ EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
 
 
 def add_stories(mocksite: MockSite, number: int) -> None:
-    """Publish so many more, newer than what is there."""
+    """Publish a number of further articles, newer than the existing ones."""
     for story in make_stories(number, newest=mocksite.clock + 600, seed=len(mocksite.site.stories)):
         mocksite.site.add(story)
     mocksite.clock += 1200
 
 
 def waiting_for(mocksite: MockSite, part: str, times: int = 1) -> threading.Event:
-    """Set once so many requests whose address has this part have come."""
+    """Return an event that is set after this number of requests whose URL contains a text."""
     come, left = threading.Event(), iter(range(times, 0, -1))
 
     def fetch(hit: RequestLogEntry) -> None:
@@ -55,7 +55,7 @@ def test_it_polls_and_archives_and_ends_with_0_at_sigterm(home: Home, mocksite: 
     assert not (home.root / ".finarchive" / "daemon.sock").exists()
 
 
-def test_it_listens_at_no_port_that_nobody_asked_for(home: Home, mocksite: MockSite) -> None:
+def test_it_listens_on_no_port_unless_configured(home: Home, mocksite: MockSite) -> None:
     """Scrapy would: a console over telnet, and a port that runs code."""
     home.configure(mocksite.endpoint, more=HOURLY)
 
@@ -105,14 +105,14 @@ def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, mocksite: Mo
     assert mocksite.hits == []
 
 
-def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, mocksite: MockSite) -> None:
+def test_sigterm_lets_requests_in_flight_finish(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
     mocksite.fault("stall", match="doc-i", times=1, seconds=2)
-    asked = waiting_for(mocksite, "doc-i")
+    requested = waiting_for(mocksite, "doc-i")
 
     with Running(home) as daemon:
-        assert asked.wait(30)
+        assert requested.wait(30)
         began = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - began < 10
@@ -122,14 +122,14 @@ def test_sigterm_lets_what_is_in_flight_come_to_its_end(home: Home, mocksite: Mo
 
 
 @pytest.mark.slow
-def test_sigterm_does_not_wait_for_what_does_not_end(home: Home, mocksite: MockSite) -> None:
+def test_sigterm_does_not_wait_for_stalled_requests(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("timeout = 10.0", "timeout = 60.0"))
     mocksite.fault("stall", match="doc-i", skip=3)
-    asked = waiting_for(mocksite, "doc-i", times=8)
+    requested = waiting_for(mocksite, "doc-i", times=8)
 
     with Running(home) as daemon:
-        assert asked.wait(30)
+        assert requested.wait(30)
         began = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - began < 11
@@ -152,7 +152,7 @@ def test_a_second_daemon_says_who_holds_the_archive(home: Home, mocksite: MockSi
 
 
 @pytest.mark.slow
-def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(home: Home, mocksite: MockSite) -> None:
+def test_a_killed_daemon_does_not_prevent_the_next_start(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     with Running(home) as daemon:
         daemon.process.kill()
@@ -215,7 +215,9 @@ def test_sighup_takes_up_network_settings(home: Home, mocksite: MockSite) -> Non
     assert {hit.headers["user-agent"] for hit in mocksite.hits} == {"another"}
 
 
-def test_a_configuration_with_mistakes_is_refused_and_the_old_one_goes_on(home: Home, mocksite: MockSite) -> None:
+def test_a_configuration_with_mistakes_is_refused_and_the_old_one_stays_in_force(
+    home: Home, mocksite: MockSite
+) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND)
     good = home.config.read_text()
 
@@ -310,8 +312,8 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
     with running as daemon:
         daemon.wait_for("archived ", times=12)
         set_clock(hours * 3600)
-        told = daemon.wait_for("clock-set")
-        assert abs(int(told.rpartition("seconds=")[2]) - hours * 3600) < 30
+        log_line = daemon.wait_for("clock-set")
+        assert abs(int(log_line.rpartition("seconds=")[2]) - hours * 3600) < 30
         daemon.wait_for("polled ", times=3)
         add_stories(mocksite, 2)
         daemon.wait_for("archived ", times=2)
@@ -326,7 +328,7 @@ def test_a_clock_that_is_set_by_hours_stops_nothing(
 
 
 @pytest.mark.slow
-def test_a_cron_expression_takes_the_place_of_the_rhythm(home: Home, mocksite: MockSite) -> None:
+def test_a_cron_expression_replaces_the_arrival_rate(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text() + 'cron = "*/5 * * * *"\n')
     command = [sys.executable, "-m", "bench.fast_clock", "150", str(time.time()), str(NEWEST), "run"]

@@ -19,8 +19,8 @@ from tests.support.daemon import Running
 pytestmark = pytest.mark.slow
 
 
-def under_a_clock(home: Home, days: int) -> Running:
-    """A daemon whose clock is wrong by so many days."""
+def with_clock(home: Home, days: int) -> Running:
+    """A daemon whose clock is wrong by a number of days."""
     jump = home.folder / "jump"
     jump.write_text(str(days * 86400))
     command = [sys.executable, "-m", "bench.fast_clock", "1", "0", "0", str(jump), "run"]
@@ -61,7 +61,7 @@ def test_a_list_that_is_changed_during_a_poll_begins_a_known_span(home: Home, mo
     assert listed == 12
 
 
-def test_a_poll_whose_list_could_not_be_taken_note_of_is_not_read_against_the_old_record(
+def test_a_poll_that_could_not_register_its_list_is_not_compared_with_the_old_record(
     home: Home, mocksite: MockSite
 ) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
@@ -97,7 +97,7 @@ def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, mocksite: MockS
     leave_a_gap(home, mocksite)
     before = home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL")
 
-    with under_a_clock(home, -3650) as daemon:
+    with with_clock(home, -3650) as daemon:
         daemon.wait_for("polled ", "archived ", times=3)
         assert daemon.stop() == 0
 
@@ -107,7 +107,7 @@ def test_a_clock_years_behind_the_gaps_stops_nothing(home: Home, mocksite: MockS
 def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     mocksite.fault("status", match="doc-i", status=404)
-    with under_a_clock(home, 365) as daemon:
+    with with_clock(home, 365) as daemon:
         daemon.wait_for("failed ", times=12)
     [before] = home.rows("SELECT min(due) > datetime('now', '+300 days'), count(*) FROM entries")
 
@@ -121,7 +121,7 @@ def test_what_was_put_off_under_a_clock_years_ahead_is_not_put_off_for_years(hom
 
 @pytest.fixture
 def blocked(home: Home, mocksite: MockSite) -> Callable[[], None]:
-    """A file stands where the folder of the first feed should be; to be called to take it away."""
+    """Put a file in the place of the first feed's folder; return a function that removes it."""
     home.configure(mocksite.endpoint, mocksite.endpoint, more=EVERY_SECOND)
     home.config.write_text(home.config.read_text().replace("lid = 1686", "lid = 1687", 1))
     folder = home.root / "金融" / "新浪财经" / "栏目1"
@@ -147,9 +147,9 @@ def test_a_path_that_cannot_be_written_keeps_no_other_article_from_the_disk(
 def test_sigterm_while_an_article_cannot_be_committed_ends_with_0(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     mocksite.fault("stall", match="doc-i", seconds=2)
-    asked = waiting_for(mocksite, "doc-i", times=8)
+    requested = waiting_for(mocksite, "doc-i", times=8)
     with Running(home) as daemon:
-        assert asked.wait(30)
+        assert requested.wait(30)
         other = sqlite3.connect(home.root / ".finarchive" / "index.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         daemon.wait_for("disk-refuses")

@@ -30,10 +30,10 @@ DAY = 86_400
 
 
 @dataclass(frozen=True)
-class Ill:
-    """A way for a list to be ill.
+class FailingFeed:
+    """A way for a list to fail.
 
-    A host that refuses rests with all its lists, so such a list has a name of its own for the one machine there is.
+    A back-off applies to all lists of a host, so each refusing list has another name for the same machine.
     """
 
     lid: int
@@ -48,19 +48,19 @@ class Ill:
         return f"{self.fault}-{self.lid}"
 
 
-ILLS = [
-    Ill(1, "empty-list", "failing", "the list is empty"),
-    Ill(2, "html", "failing", "the answer is HTML, not JSON"),
-    Ill(3, "error-list", "failing", "the answer reports error 11: system busy"),
-    Ill(4, "not-json", "failing", "the answer is not JSON"),
-    Ill(5, "redirect-loop", "failing", "too many redirects"),
-    Ill(404, "status", "failing", "status 404: no such page", more={"status": 404}),
-    Ill(500, "status", "failing", "status 500", more={"status": 500}),
-    Ill(6, "stall", "failing", "took too long"),
-    Ill(7, "reset", "failing", "ended in the middle"),
-    Ill(403, "status", "blocked", "status 403: the host refuses requests", "localhost", {"status": 403}),
-    Ill(429, "status", "blocked", "status 429: the host refuses requests", "127.1", {"status": 429}),
-    Ill(456, "status", "blocked", "status 456: the host refuses requests", "127.0.1", {"status": 456}),
+FAILING_FEEDS = [
+    FailingFeed(1, "empty-list", "failing", "the list is empty"),
+    FailingFeed(2, "html", "failing", "the answer is HTML, not JSON"),
+    FailingFeed(3, "error-list", "failing", "the answer reports error 11: system busy"),
+    FailingFeed(4, "not-json", "failing", "the answer is not JSON"),
+    FailingFeed(5, "redirect-loop", "failing", "too many redirects"),
+    FailingFeed(404, "status", "failing", "status 404: no such page", more={"status": 404}),
+    FailingFeed(500, "status", "failing", "status 500", more={"status": 500}),
+    FailingFeed(6, "stall", "failing", "took too long"),
+    FailingFeed(7, "reset", "failing", "ended in the middle"),
+    FailingFeed(403, "status", "blocked", "status 403: the host refuses requests", "localhost", {"status": 403}),
+    FailingFeed(429, "status", "blocked", "status 429: the host refuses requests", "127.1", {"status": 429}),
+    FailingFeed(456, "status", "blocked", "status 456: the host refuses requests", "127.0.1", {"status": 456}),
 ]
 
 
@@ -70,8 +70,8 @@ def now() -> int:
 
 @pytest.fixture
 def mocksite() -> Iterator[MockSite]:
-    """One whose clock is the true one: each list has twelve articles of today, but for an old one."""
-    lids = (WELL, *(ill.lid for ill in ILLS))
+    """A mock site with the real time: each list has twelve articles of today, except for an old one."""
+    lids = (WELL, *(case.lid for case in FAILING_FEEDS))
     stories = make_stories(12, newest=now() - 900, lids=lids)
     stories += make_stories(12, newest=now() - 60 * DAY, lids=(OLD,), seed=1)
     with MockSite(stories, now) as running:
@@ -80,10 +80,10 @@ def mocksite() -> Iterator[MockSite]:
 
 def write_feeds(home: Home, feeds: dict[str, str], *, network: str = "", schedule: str = EVERY_SECOND) -> None:
     """Configure these feeds: id -> kind, or host and port, and the number of the list."""
-    told = "".join(f'[[feeds]]\nid = "{name}"\ncategories = ["{name}"]\n{feed}\n' for name, feed in feeds.items())
+    reported = "".join(f'[[feeds]]\nid = "{name}"\ncategories = ["{name}"]\n{feed}\n' for name, feed in feeds.items())
     home.config.write_text(
         '[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\ntimeout = 1.0\nrest = "1s"\n'
-        f"{network}\n{schedule}{told}",
+        f"{network}\n{schedule}{reported}",
         encoding="utf-8",
     )
 
@@ -93,9 +93,9 @@ def roll(mocksite: MockSite, lid: int, host: str = "127.0.0.1") -> str:
     return f'kind = "roll"\nlid = {lid}\nendpoint = "http://{host}:{port}/api/roll/get"'
 
 
-def fall_ill(mocksite: MockSite) -> None:
-    for ill in ILLS:
-        mocksite.fault(ill.fault, match=rf"lid={ill.lid}&", **ill.more)
+def start_faults(mocksite: MockSite) -> None:
+    for case in FAILING_FEEDS:
+        mocksite.fault(case.fault, match=rf"lid={case.lid}&", **case.more)
 
 
 def states(home: Home) -> dict[str, dict[str, Any]]:
@@ -113,48 +113,60 @@ def longest_wait(mocksite: MockSite, lid: int) -> float:
 
 
 def racing(speed: int) -> list[str]:
-    """The daemon with a clock that runs so many times as fast from now on."""
+    """The command of a daemon whose clock runs ``speed`` times as fast from now on."""
     return [sys.executable, "-m", "bench.fast_clock", str(speed), str(time.time()), str(time.time()), "run"]
 
 
-def test_every_way_to_be_ill_is_reported_disturbs_nobody_and_passes(home: Home, mocksite: MockSite) -> None:
-    write_feeds(home, {"well": roll(mocksite, WELL)} | {ill.id: roll(mocksite, ill.lid, ill.host) for ill in ILLS})
+def test_every_kind_of_feed_failure_is_reported_affects_no_other_feed_and_recovers(
+    home: Home, mocksite: MockSite
+) -> None:
+    write_feeds(
+        home,
+        {"well": roll(mocksite, WELL)} | {case.id: roll(mocksite, case.lid, case.host) for case in FAILING_FEEDS},
+    )
 
     with Running(home) as daemon:
-        daemon.wait_for(*(f"polled feed={ill.id} " for ill in ILLS), "archived ")
+        daemon.wait_for(*(f"polled feed={case.id} " for case in FAILING_FEEDS), "archived ")
         assert {feed["state"] for feed in states(home).values()} == {"ok"}
 
         mocksite.clear_hits()
         began = time.time()
-        fall_ill(mocksite)
-        daemon.wait_for(*(f"poll-failed feed={ill.id} " for ill in ILLS))
-        told = states(home)
-        mocksite.mend()
-        daemon.wait_for(*(f"polled feed={ill.id} " for ill in ILLS))
+        start_faults(mocksite)
+        daemon.wait_for(*(f"poll-failed feed={case.id} " for case in FAILING_FEEDS))
+        reported = states(home)
+        mocksite.clear_faults()
+        daemon.wait_for(*(f"polled feed={case.id} " for case in FAILING_FEEDS))
         assert {feed["state"] for feed in states(home).values()} == {"ok"}
         assert longest_wait(mocksite, WELL) < 3
 
-    assert {name: feed["state"] for name, feed in told.items()} == {"well": "ok"} | {i.id: i.state for i in ILLS}
-    for ill in ILLS:
-        assert ill.reason in told[ill.id]["reason"]
-        since = time.mktime(time.strptime(told[ill.id]["since"], "%Y-%m-%dT%H:%M:%S+00:00")) - time.timezone
+    assert {name: feed["state"] for name, feed in reported.items()} == {"well": "ok"} | {
+        i.id: i.state for i in FAILING_FEEDS
+    }
+    for case in FAILING_FEEDS:
+        assert case.reason in reported[case.id]["reason"]
+        since = time.mktime(time.strptime(reported[case.id]["since"], "%Y-%m-%dT%H:%M:%S+00:00")) - time.timezone
         assert began - 2 <= since <= time.time()
 
 
-def test_a_crawl_tells_the_same_of_every_illness(home: Home, mocksite: MockSite) -> None:
-    write_feeds(home, {"well": roll(mocksite, WELL)} | {ill.id: roll(mocksite, ill.lid, ill.host) for ill in ILLS})
-    fall_ill(mocksite)
+def test_a_crawl_reports_the_same_state_for_every_failing_feed(home: Home, mocksite: MockSite) -> None:
+    write_feeds(
+        home,
+        {"well": roll(mocksite, WELL)} | {case.id: roll(mocksite, case.lid, case.host) for case in FAILING_FEEDS},
+    )
+    start_faults(mocksite)
 
     first = home.run("crawl", "--json")
-    told = states(home)
-    mocksite.mend()
+    reported = states(home)
+    mocksite.clear_faults()
     second = home.run("crawl", "--json")
 
     assert (first.status, first.json["archived"]) == (1, 12)
     errors = {feed["id"]: feed["error"] for feed in first.json["feeds"]}
     assert errors.pop("well") is None
-    assert all(ill.reason in errors[ill.id] for ill in ILLS)
-    assert {name: feed["state"] for name, feed in told.items()} == {"well": "ok"} | {i.id: i.state for i in ILLS}
+    assert all(case.reason in errors[case.id] for case in FAILING_FEEDS)
+    assert {name: feed["state"] for name, feed in reported.items()} == {"well": "ok"} | {
+        i.id: i.state for i in FAILING_FEEDS
+    }
     assert (second.status, second.json["archived"]) == (0, 0)
     assert {feed["state"] for feed in states(home).values()} == {"ok"}
 
@@ -166,20 +178,20 @@ def test_a_list_that_answers_with_old_articles_is_stale_until_it_brings_new_ones
 
     with Running(home) as daemon:
         daemon.wait_for("polled feed=old ", "polled feed=well ")
-        told = states(home)
+        reported = states(home)
         for story in make_stories(3, newest=now() - 900, lids=(OLD,), seed=2):
             mocksite.site.add(story)
         daemon.wait_for("polled feed=old .*new=[1-3]$")
         after = states(home)
 
-    assert told["well"]["state"] == "ok"
-    assert told["old"]["state"] == "stale"
-    assert "its newest article was 60 days old" in told["old"]["reason"]
-    assert told["old"]["since"] == told["old"]["newest"]
+    assert reported["well"]["state"] == "ok"
+    assert reported["old"]["state"] == "stale"
+    assert "its newest article was 60 days old" in reported["old"]["reason"]
+    assert reported["old"]["since"] == reported["old"]["newest"]
     assert after["old"]["state"] == "ok"
 
 
-def test_a_host_that_is_not_there_is_backed_off_and_comes_back(home: Home, mocksite: MockSite) -> None:
+def test_an_unreachable_host_is_backed_off_and_recovers(home: Home, mocksite: MockSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     away = f'kind = "roll"\nlid = {WELL}\nendpoint = "http://127.0.1:{port}/api/roll/get"'
@@ -189,25 +201,25 @@ def test_a_host_that_is_not_there_is_backed_off_and_comes_back(home: Home, mocks
     with Running(home, command=racing(8), PYTHONPATH=str(REPOSITORY)) as daemon:
         daemon.wait_for("poll-failed feed=nowhere ", times=2)
         daemon.wait_for("resting host=127.0.1 ")
-        told = states(home)
+        reported = states(home)
         with MockSite(make_stories(3, newest=now() - 900, lids=(WELL,), seed=3), now, port=port):
             daemon.wait_for("answers-again host=127.0.1")
             daemon.wait_for("polled feed=away ")
             after = states(home)
             daemon.stop()
 
-    assert {name: feed["state"] for name, feed in told.items()} == {
+    assert {name: feed["state"] for name, feed in reported.items()} == {
         "well": "ok",
         "away": "failing",
         "nowhere": "failing",
     }
-    assert "127.0.1 refused the connection" in told["away"]["reason"]
-    assert "127.0.1 is backed off until " in told["away"]["reason"]
-    assert "the name no-such-host.invalid could not be resolved: is there a network?" in told["nowhere"]["reason"]
+    assert "127.0.1 refused the connection" in reported["away"]["reason"]
+    assert "127.0.1 is backed off until " in reported["away"]["reason"]
+    assert "the name no-such-host.invalid could not be resolved: is there a network?" in reported["nowhere"]["reason"]
     assert (after["well"]["state"], after["away"]["state"]) == ("ok", "ok")
 
 
-def test_what_we_will_not_ask_for_is_reported_and_disturbs_nobody(home: Home, mocksite: MockSite) -> None:
+def test_requests_we_refuse_to_send_are_reported_and_affect_nothing_else(home: Home, mocksite: MockSite) -> None:
     """A robots.txt that forbids the list."""
     port = urlsplit(mocksite.url).port
     robots = f"http://127.1:{port}/robots.txt"
@@ -217,18 +229,18 @@ def test_what_we_will_not_ask_for_is_reported_and_disturbs_nobody(home: Home, mo
 
     with Running(home) as daemon:
         daemon.wait_for("poll-failed feed=forbidden ", "archived feed=well ")
-        told = states(home)
+        reported = states(home)
         daemon.wait_for("polled feed=well .*new=0", times=2)
-        # The rules of a robots.txt hold for a day; a reload with another network setting asks for them anew.
+        # The rules of a robots.txt hold for a day; a reload with another network setting fetches them again.
         del mocksite.site.pages[robots]
         write_feeds(home, feeds, network='user_agent = "another"')
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("polled feed=forbidden ")
         after = states(home)
 
-    assert {name: feed["state"] for name, feed in told.items()} == {"well": "ok", "forbidden": "failing"}
-    assert "the host's robots.txt forbids it" in told["forbidden"]["reason"]
-    assert told["forbidden"]["since"]
+    assert {name: feed["state"] for name, feed in reported.items()} == {"well": "ok", "forbidden": "failing"}
+    assert "the host's robots.txt forbids it" in reported["forbidden"]["reason"]
+    assert reported["forbidden"]["since"]
     assert (after["well"]["state"], after["forbidden"]["state"]) == ("ok", "ok")
 
 

@@ -1,4 +1,4 @@
-"""What a site deletes: recorded with evidence and time, while the file stays; and so is what comes back."""
+"""Deletions by the site: recorded with evidence and time, while the file stays; restored articles too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def page(mocksite: MockSite, path: str, charset: str) -> None:
     mocksite.site.pages[path] = text.encode(charset)
 
 
-def looked(home: Home, docid: str) -> list[tuple[Any, ...]]:
+def fetch_rows(home: Home, docid: str) -> list[tuple[Any, ...]]:
     return home.rows(
         f"SELECT outcome, revision, returned, evidence FROM observations WHERE docid = '{docid}' ORDER BY id"
     )
@@ -49,7 +49,7 @@ def test_a_deleted_article_is_recorded_as_gone_and_its_file_stays(home: Home, mo
     done = home.run("crawl", "--json")
     assert (done.status, done.json["revised"], done.json["failed"]) == (0, 0, 0), done.err
     assert f"gone feed=feed1 docid={docid}" in done.err
-    first, gone = looked(home, docid)
+    first, gone = fetch_rows(home, docid)
     assert first == ("first", 1, 0, None)
     assert gone[:3] == ("gone", 1, 0)
     assert evidence in gone[3]
@@ -64,11 +64,11 @@ def test_what_comes_back_is_recorded_with_what_is_new_of_it(home: Home, mocksite
     for change in ("gone", "back", "gone", "edited"):
         mocksite.clock += 60
         mocksite.site.edit(docid, mocksite.clock, title="回来了" if change == "edited" else None)
-        mocksite.mend()
+        mocksite.clear_faults()
         if change == "gone":
             mocksite.fault("status", match=path, status=404)
         assert home.run("crawl").status == 0
-    assert [row[:3] for row in looked(home, docid)] == [
+    assert [row[:3] for row in fetch_rows(home, docid)] == [
         ("first", 1, 0), ("gone", 1, 0), ("same", 1, 1), ("gone", 1, 0), ("revised", 2, 1),
     ]  # fmt: skip
     assert home.rows(f"SELECT gone FROM entries WHERE docid = '{docid}'") == [(None,)]
@@ -79,11 +79,11 @@ def test_an_article_that_was_never_there_is_given_up_as_before(home: Home, mocks
     docid, path = mocksite.site.stories[0].docid, mocksite.site.stories[0].path
     mocksite.fault("status", match=path, status=404)
     assert home.run("crawl", "--json").json["failed"] == 1
-    assert looked(home, docid) == [("gone", 0, 0, "status 404: no such page")]
+    assert fetch_rows(home, docid) == [("gone", 0, 0, "status 404: no such page")]
     assert home.rows(f"SELECT status, attempts FROM entries WHERE docid = '{docid}'") == [("pending", 1)]
 
 
-def test_a_fetch_that_fails_loses_nothing_and_is_made_again(home: Home, mocksite: MockSite) -> None:
+def test_a_failed_fetch_loses_nothing_and_is_repeated(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     home.run("crawl")
     mocksite.clock += 60
@@ -94,4 +94,4 @@ def test_a_fetch_that_fails_loses_nothing_and_is_made_again(home: Home, mocksite
     assert (done.status, done.json["revised"], done.json["failed"]) == (1, 0, 1)
     home.execute("UPDATE entries SET due = '2020-01-01T00:00:00.000+00:00'")
     assert home.run("crawl", "--json").json["revised"] == 1
-    assert [row[0] for row in looked(home, docid)] == ["first", "failed", "revised"]
+    assert [row[0] for row in fetch_rows(home, docid)] == ["first", "failed", "revised"]

@@ -45,7 +45,7 @@ def item(number: int, text: str, minute: int = 0, **more: Any) -> dict[str, Any]
 
 
 def telegraph(mocksite: MockSite, *items: dict[str, Any]) -> None:
-    """Have the replica's telegraph show these items, on one page."""
+    """Make the mock site's telegraph show these items, on one page."""
     response = {"result": {"status": {"code": 0}, "data": {"feed": {"list": list(items)}}}}
     empty = {"result": {"status": {"code": 0}, "data": {"feed": {"list": []}}}}
     mocksite.site.pages[LIVE] = json.dumps(empty).encode()
@@ -116,8 +116,8 @@ def test_items_of_a_telegraph_are_read_on_until_known_articles(home: Home, mocks
         response = {"result": {"status": {"code": 0}, "data": {"feed": {"list": page}}}}
         target = f"{LIVE}?zhibo_id=152&tag_id=0&page={number + 1}&page_size=50&dire=f&dpc=1"
         mocksite.site.pages[target] = json.dumps(response).encode()
-    told = crawl(home)
-    assert (told["feeds"][0]["pages"], told["archived"]) == (5, 200)
+    summary = crawl(home)
+    assert (summary["feeds"][0]["pages"], summary["archived"]) == (5, 200)
     assert crawl(home)["feeds"][0]["pages"] == 2
 
 
@@ -164,7 +164,7 @@ def rss(stories: Sequence[Story], base: str, text: str | None = None) -> bytes:
     ).encode()
 
 
-def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, mocksite: MockSite) -> None:
+def test_an_unchanged_feed_is_requested_conditionally_and_not_sent(home: Home, mocksite: MockSite) -> None:
     mocksite.site.has_etags = True
     stories = mocksite.site.stories
     mocksite.site.pages[RSS] = rss(stories[2:], mocksite.url)
@@ -180,8 +180,8 @@ def test_a_feed_that_has_not_changed_is_asked_for_and_not_sent(home: Home, mocks
     home.assert_whole()
 
 
-def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, mocksite: MockSite) -> None:
-    """The validator is stored with the entries, or they would never be asked for again."""
+def test_validators_are_not_stored_if_their_poll_is_not(home: Home, mocksite: MockSite) -> None:
+    """The validator is stored with the entries, or they would never be requested again."""
     mocksite.site.has_etags = True
     mocksite.site.pages[RSS] = b"<html>a page in the place of the feed</html>"
     configure(home, mocksite, "rss", RSS)
@@ -192,7 +192,7 @@ def test_what_vouches_for_a_feed_is_not_kept_when_its_poll_is_not(home: Home, mo
     assert home.rows("SELECT etag FROM feeds")[0][0]
 
 
-def test_a_feed_that_carries_the_whole_text_needs_no_page(home: Home, mocksite: MockSite) -> None:
+def test_a_feed_with_full_texts_needs_no_pages(home: Home, mocksite: MockSite) -> None:
     stories = mocksite.site.stories[:3]
     mocksite.site.pages[RSS] = rss(stories, "https://news.example", TEXT * 10)
     configure(home, mocksite, "rss", RSS)
@@ -212,7 +212,7 @@ def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, mocksi
     mocksite.site.pages[RSS] = rss([story], mocksite.url)
     assert crawl(home)["archived"] == 1
     [(docid,)] = home.rows("SELECT docid FROM entries")
-    assert docid != story.docid, "another site's address may look like one of Sina's, and says nothing"
+    assert docid != story.docid, "a URL of another site may resemble one of Sina's without meaning a docid"
     assert facts(home, docid)["text"].count(TEXT) == 4
 
     column(mocksite, [mocksite.site.stories[1]])
@@ -245,7 +245,7 @@ def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, 
 
 
 @pytest.mark.parametrize(("kind", "path"), [("live", LIVE), ("column", COLUMN), ("usstock", USSTOCK), ("rss", RSS)])
-def test_a_list_that_is_gone_says_so(home: Home, mocksite: MockSite, kind: str, path: str) -> None:
+def test_a_list_that_is_gone_is_reported(home: Home, mocksite: MockSite, kind: str, path: str) -> None:
     configure(home, mocksite, kind, path)
     outcome = home.run("crawl", "--json")
     assert outcome.status == 3

@@ -1,4 +1,4 @@
-"""Lists of other kinds: what was killed at any moment follows from the journal, and what is claimed of them."""
+"""Other kinds of lists: after a kill at any moment, the index follows from the journal, and so does the coverage."""
 
 from __future__ import annotations
 

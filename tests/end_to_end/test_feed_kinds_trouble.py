@@ -38,7 +38,7 @@ def test_an_entry_that_waits_is_not_archived_empty_when_its_feed_begins_to_carry
     mocksite.fault("status", match=story.path, status=503)
     configure(home, mocksite, "rss", RSS)
     assert home.run("crawl").status == 1
-    mocksite.mend()
+    mocksite.clear_faults()
     # the same article (identity leaves the fragment out), now with its text in the feed
     body = rss([story], mocksite.url, TEXT * 10).decode().replace(f"{story.path}</link>", f"{story.path}#top</link>")
     mocksite.site.pages[RSS] = body.encode()

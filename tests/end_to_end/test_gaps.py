@@ -1,4 +1,4 @@
-"""Outages longer than a poll reaches back: the gap is noticed, kept with both ends, and closed by walking."""
+"""Outages longer than a poll reaches back: the gap is noticed, recorded with both ends, and closed by a backfill."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Outage:
     """A list of sixty articles, known to an archive, that has brought many since."""
 
     def __init__(self, home: Home, mocksite: MockSite, articles: int) -> None:
-        self.home, self.mocksite = home, mocksite
+        self.home = home
+        self.mocksite = mocksite
         home.configure(mocksite.endpoint, more=TWO_PAGES)
         assert home.run("crawl", "--json").json["archived"] == 60
         self.known = mocksite.site.stories[0].ctime
@@ -45,30 +46,30 @@ class Outage:
         for story in self.missed:
             mocksite.site.add(story)
         mocksite.clear_hits()
-        self.pages = 1.4 * (articles - POLLED) / 50  # that a walk may ask for: they overlap
+        self.pages = 1.4 * (articles - POLLED) / 50  # maximum number of backfill requests: pages overlap
 
     @property
     def gap(self) -> tuple[str, str]:
         """What a poll of two pages leaves unread."""
         return iso(self.known), iso(self.missed[POLLED - 1].ctime)
 
-    def is_walk(self, hit: RequestLogEntry) -> bool:
-        """Whether it asked for a page that no poll asks for."""
+    def is_backfill(self, hit: RequestLogEntry) -> bool:
+        """True for a page that no poll requests."""
         if "/api/roll/get" not in hit.path:
             return False
         page = re.search(r"[?&]page=(\d+)", hit.path)
         return "num=50&" not in hit.path or "etime=" in hit.path or (page is not None and int(page[1]) > 2)
 
-    def walked(self) -> int:
-        """Requests of walks."""
-        return sum(map(self.is_walk, self.mocksite.hits))
+    def backfill_requests(self) -> int:
+        """Number of requests of backfills."""
+        return sum(map(self.is_backfill, self.mocksite.hits))
 
-    def after_walking(self, pages: int) -> threading.Event:
-        """Set once a walk has asked for so many pages."""
+    def after_backfill_pages(self, pages: int) -> threading.Event:
+        """Return an event that is set after this number of backfill requests."""
         come, left = threading.Event(), iter(range(pages, 0, -1))
 
         def fetch(hit: RequestLogEntry) -> None:
-            if self.is_walk(hit) and next(left, 0) == 1:
+            if self.is_backfill(hit) and next(left, 0) == 1:
                 come.set()
 
         self.mocksite.on_hit = fetch
@@ -107,13 +108,13 @@ def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, mocksite: Mo
     """By the history parameters."""
     outage = Outage(home, mocksite, LONG)
     with Running(home) as daemon:
-        told = daemon.wait_for("gap feed=feed1")
+        line = daemon.wait_for("gap feed=feed1")
         daemon.wait_for("closed-gap feed=feed1")
         assert home.run("crawl", "--json").json["pending"] == 0  # ends when nothing is due any more
         assert outage.gaps() == []
 
     start, end = outage.gap
-    assert f"from={start.replace('T', ' ')} to={end.replace('T', ' ')}" in told
+    assert f"from={start.replace('T', ' ')} to={end.replace('T', ' ')}" in line
     assert home.rows('SELECT feed, substr(start, 1, 19), substr("end", 1, 19) FROM gaps') == [
         ("feed1", start[:19], end[:19])
     ]
@@ -123,7 +124,7 @@ def test_a_gap_is_noticed_and_everything_in_it_archived(home: Home, mocksite: Mo
     days = [day for day in home.run("coverage", "--json").json if day["day"] > began]
     assert {day["complete"] for day in days[:-1]} == {1.0}
     assert days[-1]["open"] == [] or days[-1]["open"][0]["from"] > iso(now() - 120)
-    assert outage.walked() < outage.pages
+    assert outage.backfill_requests() < outage.pages
 
 
 def test_a_gap_is_closed_by_page_numbers_where_the_list_knows_no_history(home: Home, outage: Outage) -> None:
@@ -135,7 +136,7 @@ def test_a_gap_is_closed_by_page_numbers_where_the_list_knows_no_history(home: H
 
     assert outage.gaps() == []
     outage.assert_nothing_missed()
-    assert outage.walked() < outage.pages + 20
+    assert outage.backfill_requests() < outage.pages + 20
 
 
 @pytest.mark.parametrize("heeds", [True, False])
@@ -143,7 +144,7 @@ def test_a_backfill_that_was_killed_continues(home: Home, mocksite: MockSite, he
     outage = Outage(home, mocksite, 1500)
     if not heeds:
         ignore_history(mocksite)
-    halfway = outage.after_walking(20)
+    halfway = outage.after_backfill_pages(20)
     with Running(home) as daemon:
         assert halfway.wait(60)
         daemon.process.kill()
@@ -157,10 +158,10 @@ def test_a_backfill_that_was_killed_continues(home: Home, mocksite: MockSite, he
 
     assert outage.gaps() == []
     outage.assert_nothing_missed()
-    assert 10 < outage.walked() < outage.pages - 10
+    assert 10 < outage.backfill_requests() < outage.pages - 10
 
 
-def test_a_list_that_does_not_reach_back_leaves_a_gap_that_is_reported_and_not_asked_for_again(
+def test_a_list_that_does_not_reach_back_leaves_a_reported_gap_that_is_not_requested_again(
     home: Home, outage: Outage
 ) -> None:
     reach = outage.missed[500 - 1]
@@ -170,13 +171,13 @@ def test_a_list_that_does_not_reach_back_leaves_a_gap_that_is_reported_and_not_a
 
     with Running(home) as daemon:
         daemon.wait_for("gap-stays feed=feed1 ")
-        walked = outage.walked()
+        backfill_requests = outage.backfill_requests()
         daemon.wait_for("polled feed=feed1", times=3)
-        assert outage.walked() == walked
+        assert outage.backfill_requests() == backfill_requests
         status = home.run("status").out
     with Running(home) as daemon:
         daemon.wait_for("polled feed=feed1", times=3)
-        assert outage.walked() == walked
+        assert outage.backfill_requests() == backfill_requests
 
     assert outage.gaps() == [(outage.gap[0], iso(reach.ctime))]
     local = datetime.fromtimestamp(reach.ctime + 8 * 3600, UTC)
@@ -187,7 +188,7 @@ def test_a_gap_that_a_crawl_noticed_is_closed_by_the_daemon(home: Home, outage: 
     crawled = home.run("crawl", "--limit", "10")
     assert crawled.status == 0
     assert outage.gaps() == [outage.gap]
-    assert outage.walked() == 0
+    assert outage.backfill_requests() == 0
     assert f"finarchive backfill feed1 --from {datetime.fromisoformat(outage.gap[0]):%Y}" in home.run("status").out
 
     with Running(home) as daemon:
@@ -198,15 +199,15 @@ def test_a_gap_that_a_crawl_noticed_is_closed_by_the_daemon(home: Home, outage: 
 
 
 def test_a_reload_does_not_start_a_backfill_again(home: Home, outage: Outage) -> None:
-    halfway = outage.after_walking(8)
+    halfway = outage.after_backfill_pages(8)
     with Running(home) as daemon:
         assert halfway.wait(60)
         home.configure(outage.mocksite.endpoint, network='user_agent = "another"', more=TWO_PAGES)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("reloaded changed=network.user_agent", "closed-gap feed=feed1")
 
-    walks = [hit.headers["user-agent"] for hit in outage.mocksite.hits if outage.is_walk(hit)]
-    assert walks[-1] == "another"
-    assert len(walks) < outage.pages
-    assert len({hit.path for hit in outage.mocksite.hits if outage.is_walk(hit)}) >= len(walks) - 1
+    agents = [hit.headers["user-agent"] for hit in outage.mocksite.hits if outage.is_backfill(hit)]
+    assert agents[-1] == "another"
+    assert len(agents) < outage.pages
+    assert len({hit.path for hit in outage.mocksite.hits if outage.is_backfill(hit)}) >= len(agents) - 1
     outage.assert_nothing_missed()

@@ -1,4 +1,4 @@
-"""Pictures, kept on request: asked for once, politely, after the articles; stored once by their bytes."""
+"""Pictures, stored on request: fetched once, politely, after the articles; stored once by their bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.support import processes
 from tests.support.daemon import Running
-from tests.support.images import ON, TIMELESS, asked, illustrated, stored
+from tests.support.images import ON, TIMELESS, illustrated, requested_images, stored
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED_PICTURE = ["/pictures/a.png", "/pictures/both.png"], ["/pictures/both.png", "/elsewhere/both.png"], []
@@ -34,7 +34,7 @@ def configure(home: Home, site: MockSite, more: str = ON, network: str = "") -> 
     home.configure(site.endpoint, more=more, network=network)
 
 
-def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(home: Home, site: MockSite) -> None:
+def test_a_shared_picture_is_requested_once_and_equal_bytes_are_stored_once(home: Home, site: MockSite) -> None:
     configure(home, site)
 
     done = home.run("crawl", "--json")
@@ -42,7 +42,7 @@ def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(h
     assert done.status == 0
     assert done.json["pictures"] == {"kept": 3, "failed": 0, "waiting": 0}
     assert done.json["requests"] == 9  # robots.txt, two pages of the list, three articles, three pictures
-    assert sorted(asked(site)) == ["/elsewhere/both.png", "/pictures/a.png", "/pictures/both.png"]
+    assert sorted(requested_images(site)) == ["/elsewhere/both.png", "/pictures/a.png", "/pictures/both.png"]
     contents = [png("a.png"), png("both.png")]
     digests = [hashlib.sha256(data).hexdigest() for data in contents]
     inner = home.root / ".finarchive" / "images"
@@ -52,10 +52,10 @@ def test_a_shared_picture_is_asked_for_once_and_the_same_bytes_are_stored_once(h
     assert home.run("verify", "--json").json == {"articles": 3, "files": 5, "problems": []}
     site.clear_hits()
     assert home.run("crawl", "--json").json["pictures"] == {"kept": 0, "failed": 0, "waiting": 0}
-    assert asked(site) == []
+    assert requested_images(site) == []
 
 
-def test_off_nothing_is_fetched_stored_or_reported(home: Home, site: MockSite) -> None:
+def test_with_images_off_nothing_is_fetched_stored_or_reported(home: Home, site: MockSite) -> None:
     configure(home, site, more="")
     done = home.run("crawl", "--json")
     assert (done.status, done.json["requests"], "pictures" in done.json) == (0, 6, False)
@@ -69,7 +69,7 @@ def test_articles_go_first_and_each_request_says_where_it_comes_from(home: Home,
     configure(home, site)
     home.run("crawl")
     paths = [hit.path for hit in site.hits]
-    assert max(n for n, path in enumerate(paths) if "doc-i" in path) < min(map(paths.index, asked(site)))
+    assert max(n for n, path in enumerate(paths) if "doc-i" in path) < min(map(paths.index, requested_images(site)))
     assert all(hit.headers["referer"] == "https://finance.sina.com.cn/" for hit in site.hits)
     [accepts] = {hit.headers["accept"] for hit in site.hits if hit.path.endswith(".png")}
     assert accepts.startswith("image/*")
@@ -108,13 +108,13 @@ def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> 
 
         assert (done.status, done.json["failed"]) == (0, 0), "articles are what counts"
         assert done.json["pictures"] == {"kept": 1, "failed": 6, "waiting": 6}
-        expected = {(f"{site.url}{path}", *told) for path, told in BAD.items() if told}
+        expected = {(f"{site.url}{path}", *failure) for path, failure in BAD.items() if failure}
         rows = home.rows("SELECT url, failure_kind, failure FROM images WHERE status = 'wanted' AND attempts = 1")
         assert set(rows) == expected
         assert [path.read_bytes() for path in stored(home)] == [png("good.png")]
         assert re.search(r"WARNING picture-failed url='\S+gone.png' attempt=1 reason='status 404", done.err)
 
-        # Each had its time: what hardly mends is given up at the third or fourth attempt, the rest is not.
+        # Lasting failures are given up at the third or fourth attempt, temporary ones are not.
         home.execute("UPDATE images SET first_seen = '2026-01-01T00:00:00.000+00:00'")
         for _ in range(3):
             home.run("retry")
@@ -124,15 +124,15 @@ def test_what_is_no_picture_is_reported_tried_again_and_given_up(home: Home) -> 
         site.clear_hits()
         home.run("retry")
         home.run("crawl")
-        assert sorted(asked(site)) == ["/pictures/broken.png", "/pictures/cut.png"]
+        assert sorted(requested_images(site)) == ["/pictures/broken.png", "/pictures/cut.png"]
 
-        site.mend()
+        site.clear_faults()
         assert home.run("retry", "--parked", "--json").json == {"released": 6}
         assert home.run("crawl", "--json").json["pictures"] == {"kept": 5, "failed": 1, "waiting": 1}
     assert len(stored(home)) == 6
 
 
-def test_status_tells_of_pictures_when_they_are_kept(home: Home, site: MockSite) -> None:
+def test_status_reports_pictures_if_they_are_stored(home: Home, site: MockSite) -> None:
     site.fault("status", match=r"a\.png", status=404)
     configure(home, site)
     assert "2 pictures kept, 1 failed, 1 waiting" in home.run("crawl").out
@@ -140,39 +140,43 @@ def test_status_tells_of_pictures_when_they_are_kept(home: Home, site: MockSite)
     assert home.run("status", "--json").json["pictures"] == {
         "kept": 2, "files": 1, "size": size, "waiting": 1, "parked": 0,
     }  # fmt: skip
-    told = home.run("status").out
-    assert "2 pictures kept in 1 file of 0.0 MB; 1 waiting, 0 parked" in told
-    assert "1 × status 404: no such page" in told
+    output = home.run("status").out
+    assert "2 pictures kept in 1 file of 0.0 MB; 1 waiting, 0 parked" in output
+    assert "1 × status 404: no such page" in output
 
 
-def test_a_limited_crawl_fetches_the_pictures_of_its_articles_alone(home: Home) -> None:
+def test_a_limited_crawl_fetches_only_the_pictures_of_its_articles(home: Home) -> None:
     with MockSite(illustrated(["/pictures/1.png"], ["/pictures/2.png", "/pictures/1.png"])) as site:
         site.fault("status", match=r"1\.png", status=503, times=1)
         configure(home, site)
-        assert home.run("crawl", "--json", "--limit", "1").json["pictures"] == {"kept": 0, "failed": 1, "waiting": 1}
-        assert asked(site) == ["/pictures/1.png"]
+        assert home.run("crawl", "--json", "--limit", "1").json["pictures"] == {
+            "kept": 0,
+            "failed": 1,
+            "waiting": 1,
+        }
+        assert requested_images(site) == ["/pictures/1.png"]
         home.run("crawl", "--limit", "0")
-        assert asked(site) == ["/pictures/1.png"], "of no article"
+        assert requested_images(site) == ["/pictures/1.png"], "of no article"
         home.run("crawl", "--limit", "1")
-        assert sorted(asked(site)) == ["/pictures/1.png", "/pictures/1.png", "/pictures/2.png"]
+        assert sorted(requested_images(site)) == ["/pictures/1.png", "/pictures/1.png", "/pictures/2.png"]
 
 
 @pytest.mark.slow
-def test_switched_on_later_articles_get_their_pictures_when_they_are_looked_at_again(
+def test_articles_archived_before_images_were_on_get_their_pictures_when_rechecked(
     home: Home, site: MockSite
 ) -> None:
     configure(home, site, more="")
     home.run("crawl")
     configure(home, site)
     home.run("crawl")
-    assert asked(site) == []
+    assert requested_images(site) == []
     home.execute("UPDATE entries SET recheck = '2026-01-01T00:00:00.000+00:00'")
     home.run("crawl")
-    assert len(asked(site)) == 3
+    assert len(requested_images(site)) == 3
 
 
 def test_a_picture_of_a_private_address_is_refused(home: Home, site: MockSite) -> None:
-    """The articles were had while it was allowed; their pictures are asked for when it is not any more."""
+    """The articles are fetched while it is allowed; their pictures are requested when it is no longer."""
     site.fault("status", match=r"\.png", status=503)
     configure(home, site)
     home.run("crawl")
@@ -201,15 +205,13 @@ def test_verify_names_what_became_of_pictures(home: Home, site: MockSite) -> Non
     extra.write_bytes(b"mine")
     done = home.run("verify", "--json", "--repair")
     assert done.status == 4
-    told = sorted((each["kind"], each["path"]) for each in done.json["problems"])
+    problems = sorted((each["kind"], each["path"]) for each in done.json["problems"])
     names = [path.relative_to(home.root).as_posix() for path in (extra, other, one)]
-    assert told == list(zip(("extra", "missing", "tampered"), names, strict=True))
+    assert problems == list(zip(("extra", "missing", "tampered"), names, strict=True))
     assert done.json["repaired"] == [], "the raw pages have no pictures"
 
 
-def test_the_daemon_fetches_pictures_by_itself_and_for_a_crawl_that_is_handed_to_it(
-    home: Home, site: MockSite
-) -> None:
+def test_the_daemon_fetches_pictures_on_its_own_and_for_a_delegated_crawl(home: Home, site: MockSite) -> None:
     configure(home, site)
     with Running(home) as daemon:
         daemon.wait_for("picture-kept", times=3)
@@ -273,24 +275,24 @@ def dying(home: Home, step: str) -> int:
 @pytest.mark.parametrize(
     "step", ["before the pictures' files", "before the pictures' rows", "after the pictures' note"]
 )
-def test_a_crawl_killed_on_the_way_of_a_picture_is_carried_on(home: Home, site: MockSite, step: str) -> None:
+def test_a_crawl_killed_while_storing_a_picture_is_continued(home: Home, site: MockSite, step: str) -> None:
     configure(home, site)
     assert dying(home, step) == -signal.SIGKILL
-    kept = "SELECT count(*) FROM images WHERE status = 'kept'"
-    assert home.rows(kept) == [(0,)]
+    count_query = "SELECT count(*) FROM images WHERE status = 'kept'"
+    assert home.rows(count_query) == [(0,)]
     assert bool(stored(home)) == (step != "before the pictures' files")
 
     done = home.run("crawl", "--json")
 
     assert done.status == 0
     assert ("recovered records=1" in done.err) == (step == "after the pictures' note")
-    assert home.rows(kept) == [(3,)]
+    assert home.rows(count_query) == [(3,)]
     assert len(stored(home)) == 2
     assert home.run("verify", "--json").json["problems"] == []
 
 
 @pytest.mark.slow
-def test_rebuild_brings_the_rows_back_and_leaves_the_files_alone(home: Home, site: MockSite) -> None:
+def test_rebuild_restores_the_rows_and_does_not_change_the_files(home: Home, site: MockSite) -> None:
     site.fault("status", match=r"a\.png", status=404)
     configure(home, site)
     home.run("crawl")
@@ -312,7 +314,7 @@ def test_rebuild_brings_the_rows_back_and_leaves_the_files_alone(home: Home, sit
 
 @pytest.mark.slow
 @pytest.mark.parametrize("raw", ["warc", "none"])
-def test_what_was_kept_without_a_journal_outlives_a_rebuild(home: Home, site: MockSite, raw: str) -> None:
+def test_images_stored_without_a_journal_outlive_a_rebuild(home: Home, site: MockSite, raw: str) -> None:
     configure(home, site, more=ON + 'raw = "none"\n')
     home.run("crawl")
     configure(home, site, more=f'{ON}raw = "{raw}"\n')

@@ -60,7 +60,7 @@ def dying(step: str, nth: int, sabotage: str) -> list[str]:
 
 
 def die_at(home: Home, step: str, nth: int, sabotage: str = "-") -> int:
-    """A run that kills itself at a step; returns its exit status."""
+    """Run a crawl that kills itself at a step; return its exit status."""
     return processes.run(
         dying(step, nth, sabotage),
         cwd=home.folder,
@@ -70,7 +70,7 @@ def die_at(home: Home, step: str, nth: int, sabotage: str = "-") -> int:
 
 
 def killed_at(home: Home, site: MockSite, moment: int, delay: float, sabotage: str = "-") -> bool:
-    """Kill a run a little after it has asked for its nth page; False when it had ended before."""
+    """Kill a run shortly after its nth request for a page; return False if it has ended before."""
     process = processes.popen(
         dying("-", 1, sabotage),
         cwd=home.folder,
@@ -95,7 +95,7 @@ def killed_at(home: Home, site: MockSite, moment: int, delay: float, sabotage: s
             timer.join()
 
 
-def kill_again_and_again(new_home: Callable[[], Home], site: MockSite, sabotage: str = "-") -> None:
+def kill_repeatedly(new_home: Callable[[], Home], site: MockSite, sabotage: str = "-") -> None:
     """Kill runs at random moments, :data:`KILLS` times in all and twice to an archive, and check each archive."""
     moments = random.Random(20260928)
     kills = 0
@@ -123,18 +123,18 @@ def new_home(tmp_path: Path) -> Callable[[], Home]:
 def test_a_crawl_killed_at_random_moments_archives_every_article_once(
     new_home: Callable[[], Home], site: MockSite
 ) -> None:
-    kill_again_and_again(new_home, site)
+    kill_repeatedly(new_home, site)
 
 
 def test_the_random_kills_would_notice_rows_committed_before_their_files(
     new_home: Callable[[], Home], site: MockSite
 ) -> None:
     with pytest.raises(AssertionError):
-        kill_again_and_again(new_home, site, "rows before files")
+        kill_repeatedly(new_home, site, "rows before files")
 
 
 @pytest.mark.parametrize(("step", "nth"), STEPS)
-def test_a_crawl_killed_at_a_step_is_carried_on_by_the_next(home: Home, site: MockSite, step: str, nth: int) -> None:
+def test_a_crawl_killed_at_a_step_is_continued_by_the_next(home: Home, site: MockSite, step: str, nth: int) -> None:
     home.configure(site.endpoint)
     assert die_at(home, step, nth) == -signal.SIGKILL
     assert_complete(home)
@@ -144,7 +144,7 @@ def test_a_crawl_killed_at_a_step_is_carried_on_by_the_next(home: Home, site: Mo
     ("step", "nth", "sabotage"),
     [
         ("before a rename", 1, "rows before files"),
-        ("inside the poll's commit", 2, "ground before entries"),  # the first is the sabotage's own commit
+        ("inside the poll's commit", 2, "known before entries"),  # the first is the sabotage's own commit
     ],
 )
 def test_a_kill_between_commits_in_the_wrong_order_would_be_noticed(

@@ -1,4 +1,4 @@
-"""An article on a page of no known layout, crawled from another site than Sina: filed, looked at again, rebuilt."""
+"""An article on a page of no known layout, crawled from a site other than Sina: archived, rechecked, rebuilt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def feed(base: str, paths: Sequence[str], minute: int) -> bytes:
     ).encode()
 
 
-def test_it_is_filed_looked_at_again_and_comes_back_byte_for_byte(home: Home, mocksite: MockSite) -> None:
+def test_it_is_archived_rechecked_and_rebuilt_byte_for_byte(home: Home, mocksite: MockSite) -> None:
     configure(home, mocksite, "rss", RSS)
     site, good, broken = mocksite.site, "/news/1.html", "/news/2.html"
     site.pages[RSS] = feed(mocksite.url, [good, broken], 0)

@@ -1,4 +1,4 @@
-"""How a host is asked, measured where it hurts: at the host.
+"""How a host is requested, measured at the host.
 
 A pause is measured between two requests as the server sees them begin, so it comes out shorter than the one that
 was kept when the first of them took longer on its way: a new connection, a machine with other things to do. ``SLACK``
@@ -33,15 +33,15 @@ HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 def set_network(home: Home, **settings: float | str) -> None:
     """Change what ``Home.configure`` wrote under [network]."""
     head, _, backoff = home.config.read_text().partition("[[feeds]]")
-    kept = [line for line in head.splitlines() if line.partition(" ")[0] not in settings]
+    other_lines = [line for line in head.splitlines() if line.partition(" ")[0] not in settings]
     lines = [
         f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}" for name, value in settings.items()
     ]
-    place = kept.index("[network]") + 1
-    home.config.write_text("\n".join([*kept[:place], *lines, *kept[place:]]) + f"\n[[feeds]]{backoff}")
+    place = other_lines.index("[network]") + 1
+    home.config.write_text("\n".join([*other_lines[:place], *lines, *other_lines[place:]]) + f"\n[[feeds]]{backoff}")
 
 
-def most_at_once(hits: list[RequestLogEntry]) -> int:
+def max_concurrent(hits: list[RequestLogEntry]) -> int:
     """How many requests were being answered at the same time, at most."""
     edges = sorted([(hit.began, 1) for hit in hits] + [(hit.ended, -1) for hit in hits])  # an end before a beginning
     most = now = 0
@@ -58,19 +58,19 @@ def pauses(hits: list[RequestLogEntry]) -> list[float]:
 
 def assert_paced(hits: list[RequestLogEntry], delay: float) -> None:
     """Never less than ``delay`` between two of these requests."""
-    kept = pauses(hits)
-    assert kept, "there is nothing to measure"
-    assert min(kept) >= delay - min(SLACK, 0.6 * delay), (
-        f"{min(kept):.3f} s between two requests; all: {[round(p, 3) for p in kept]}"
+    delays = pauses(hits)
+    assert delays, "there is nothing to measure"
+    assert min(delays) >= delay - min(SLACK, 0.6 * delay), (
+        f"{min(delays):.3f} s between two requests; all: {[round(p, 3) for p in delays]}"
     )
-    assert sum(kept) >= delay * len(kept) - SLACK
+    assert sum(delays) >= delay * len(delays) - SLACK
 
 
-def assert_rests(hits: list[RequestLogEntry], refusals: list[RequestLogEntry], seconds: float) -> None:
-    """Nothing was asked for so long after each of these refusals was sent."""
+def assert_backed_off(hits: list[RequestLogEntry], refusals: list[RequestLogEntry], seconds: float) -> None:
+    """No request came within the back-off after each of these refusals."""
     for refusal in refusals:
         early = [hit.began - refusal.ended for hit in hits if 0 < hit.began - refusal.ended < seconds - 0.01]
-        assert early == [], f"asked after {early} s, not {seconds}"
+        assert early == [], f"requested after {early} s, not {seconds}"
 
 
 def stories(number: int, *lids: int) -> list[Story]:
@@ -81,7 +81,7 @@ def stories(number: int, *lids: int) -> list[Story]:
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
-def test_without_a_delay_no_more_than_concurrency_are_asked_at_once(home: Home, concurrency: int) -> None:
+def test_without_a_delay_at_most_concurrency_requests_are_in_flight(home: Home, concurrency: int) -> None:
     with MockSite(stories(60)) as mocksite:
         mocksite.fault("stall", match="doc-i", seconds=0.03)
         home.configure(mocksite.endpoint, mocksite.endpoint)
@@ -90,7 +90,7 @@ def test_without_a_delay_no_more_than_concurrency_are_asked_at_once(home: Home, 
         assert home.run("crawl", "--json").json["archived"] == 60
         hits = mocksite.hits
 
-    assert most_at_once(hits) == concurrency
+    assert max_concurrent(hits) == concurrency
 
 
 def test_a_host_that_answers_slowly_gets_no_more_requests_at_once(home: Home) -> None:
@@ -103,7 +103,7 @@ def test_a_host_that_answers_slowly_gets_no_more_requests_at_once(home: Home) ->
         assert home.run("crawl", "--json").json["archived"] == 12
         hits = mocksite.hits
 
-    assert most_at_once(hits) == 2
+    assert max_concurrent(hits) == 2
     assert_paced(hits, 0.1)
 
 
@@ -137,25 +137,25 @@ def test_the_daemon_keeps_to_both_over_polls_articles_and_a_backfill_together(ho
         set_network(home, concurrency=2, delay=0.2)
         with Running(home) as daemon:
             daemon.wait_for("archived ")
-            walking = processes.popen(
+            process = processes.popen(
                 home.command("-q", "backfill", "feed3", "--from", "2026-09-27", "--to", "2026-09-29"),
                 cwd=home.folder, env=home.env, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             daemon.wait_for("archived ", times=29)
-            assert walking.wait(60) == 0
+            assert process.wait(60) == 0
             assert daemon.stop() == 0
         hits = mocksite.hits
 
     assert {hit.path.partition("lid=")[2][:4] for hit in hits} >= {"1686", "1687", "1690"}
-    assert any("etime=" in hit.path for hit in hits), "nothing of the backfill was asked for"
-    asked = {"roll" if "roll" in hit.path else "doc" if "doc-i" in hit.path else hit.path for hit in hits}
-    assert asked == {"roll", "doc", "/robots.txt"}
-    assert most_at_once(hits) <= 2
+    assert any("etime=" in hit.path for hit in hits), "the backfill sent no request"
+    requested = {"roll" if "roll" in hit.path else "doc" if "doc-i" in hit.path else hit.path for hit in hits}
+    assert requested == {"roll", "doc", "/robots.txt"}
+    assert max_concurrent(hits) <= 2
     assert_paced(hits, 0.2)
 
 
 def test_redirects_keep_to_the_delay_of_the_host_they_lead_to(home: Home) -> None:
-    """One that has requests of its own meanwhile."""
+    """A mock site that also receives requests of the test."""
     with MockSite(stories(12)) as first, MockSite(make_stories(12, newest=NEWEST, lids=[1686], seed=1)) as second:
         elsewhere = second.url.replace("127.0.0.1", "localhost")  # under another name it is another host
         second.site.base_url = elsewhere
@@ -174,7 +174,7 @@ def test_redirects_keep_to_the_delay_of_the_host_they_lead_to(home: Home) -> Non
     assert_paced(there, 0.2)
 
 
-def test_another_delay_is_kept_from_the_reload_on(home: Home) -> None:
+def test_another_delay_applies_from_the_reload_on(home: Home) -> None:
     with MockSite(stories(40)) as mocksite:
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
         set_network(home, delay=0.1, concurrency=2)
@@ -190,8 +190,8 @@ def test_another_delay_is_kept_from_the_reload_on(home: Home) -> None:
     assert_paced(hits, 0.6)
 
 
-def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
-    """The next spider goes on with the pauses of the one before it."""
+def test_a_reload_sends_no_request_before_the_delay_is_over(home: Home) -> None:
+    """The next spider observes the delays of the one before it."""
     with MockSite(stories(1)) as mocksite:
         home.configure(mocksite.endpoint, more=HOURLY)
         set_network(home, delay=4.0, concurrency=2)
@@ -207,11 +207,11 @@ def test_a_reload_does_not_ask_before_the_delay_is_over(home: Home) -> None:
     assert_paced(hits, 4.0)
 
 
-# A host that wants rest
+# A host that is backed off
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_backoffs_double_while_a_host_refuses_everything_and_it_recovers_by_itself(home: Home, status: int) -> None:
+def test_backoffs_double_while_a_host_refuses_everything_and_end_when_it_recovers(home: Home, status: int) -> None:
     with MockSite(stories(12)) as mocksite:
         mocksite.fault("status", match="doc-i|roll", status=status, times=4)
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
@@ -223,12 +223,12 @@ def test_backoffs_double_while_a_host_refuses_everything_and_it_recovers_by_itse
     refusals = [hit for hit in hits if hit.status == status]
     assert [int(line.partition("seconds=")[2].split()[0]) for line in log if "resting " in line] == [1, 2, 4, 8]
     for refusal, seconds in zip(refusals, (1, 2, 4, 8), strict=True):
-        assert_rests(hits, [refusal], seconds)
+        assert_backed_off(hits, [refusal], seconds)
     assert any("answers-again" in line for line in log)
     home.assert_whole()
 
 
-def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
+def test_no_request_is_sent_before_the_time_that_a_host_requested(home: Home) -> None:
     with MockSite(stories(30)) as mocksite:
         mocksite.fault("status", match="doc-i", status=429, retry_after=3, skip=5, times=1)
         mocksite.fault("status", match="doc-i", status=429, retry_after=2, skip=10, times=1)
@@ -239,12 +239,12 @@ def test_nothing_is_asked_before_the_time_a_host_stated(home: Home) -> None:
         hits = mocksite.hits
 
     first, second = (hit for hit in hits if hit.status == 429)
-    assert_rests(hits, [first], 3)
-    assert_rests(hits, [second], 2)
+    assert_backed_off(hits, [first], 3)
+    assert_backed_off(hits, [second], 2)
     assert home.rows("SELECT sum(attempts) FROM entries") == [(2,)]  # of the two that were refused
 
 
-def test_a_backoff_that_was_stated_holds_over_a_kill(home: Home) -> None:
+def test_a_retry_after_outlives_a_kill(home: Home) -> None:
     with MockSite(stories(12)) as mocksite:
         mocksite.fault("status", match="doc-i", status=429, retry_after=12, skip=3, times=1)
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
@@ -258,7 +258,7 @@ def test_a_backoff_that_was_stated_holds_over_a_kill(home: Home) -> None:
         hits = mocksite.hits
 
     (refusal,) = (hit for hit in hits if hit.status == 429)
-    assert_rests(hits, [refusal], 12)
+    assert_backed_off(hits, [refusal], 12)
     assert max(hit.began for hit in hits) > refusal.ended + 12
 
 
@@ -275,7 +275,7 @@ def free_port() -> int:
     [lambda port: f"http://localhost:{port}", lambda port: "http://nowhere.invalid"],
     ids=["refuses", "no name"],
 )
-def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[[int], str]) -> None:
+def test_an_unreachable_host_costs_few_attempts(home: Home, elsewhere: Callable[[int], str]) -> None:
     with MockSite(stories(40)) as mocksite:
         mocksite.site.base_url = elsewhere(free_port())
         home.configure(mocksite.endpoint, more=EVERY_SECOND)
@@ -285,12 +285,12 @@ def test_a_host_out_of_reach_costs_few_attempts(home: Home, elsewhere: Callable[
         failed = [line for line in daemon.log if " failed " in line or " parked " in line]
 
     assert home.rows("SELECT count(*) FROM entries WHERE status = 'pending'") == [(40,)]
-    # Five to find out, two that were on their way, and one after each rest.
+    # Five until the back-off, two in flight, and one after each back-off.
     assert 5 <= len(failed) <= 5 + 2 + 2 * 2
     assert home.rows("SELECT sum(attempts), max(attempts) FROM entries") == [(len(failed), 1)]
 
 
-def test_a_host_that_comes_back_is_found_without_anybody_asking(home: Home) -> None:
+def test_a_recovered_host_is_noticed_without_a_command(home: Home) -> None:
     port = free_port()
     with MockSite(stories(40)) as mocksite:
         mocksite.site.base_url = f"http://localhost:{port}"
@@ -304,5 +304,5 @@ def test_a_host_that_comes_back_is_found_without_anybody_asking(home: Home) -> N
                 assert daemon.stop() == 0
                 hits = back.hits
 
-    assert most_at_once(hits) <= 2
+    assert max_concurrent(hits) <= 2
     assert math.isfinite(max(hit.ended for hit in hits))

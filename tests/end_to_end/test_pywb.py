@@ -1,4 +1,4 @@
-"""Another archiver's tool replays what is kept: pywb, where it is installed."""
+"""Another archiver's tool replays the raw pages: pywb, if it is installed."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-# What the replica makes of the polls
+# The mock site's versions of the polls
 
 
 def test_the_polls_are_those_that_were_measured(polls: list[Shown]) -> None:
@@ -107,7 +107,8 @@ class Replay:
 
     def __init__(self, home: Home, mocksite: MockSite, pages: int) -> None:
         home.configure(mocksite.endpoint, lid=LID, more=f"{NEVER}pages = {pages}\nrecheck = []\n")
-        self._home, self._mocksite = home, mocksite
+        self._home = home
+        self._mocksite = mocksite
         self._jump = home.folder / "jump"
         command = [sys.executable, "-m", "bench.fast_clock", "1", "0", "0", str(self._jump), "run"]
         self._daemon = Running(home, command=command, PYTHONPATH=str(REPOSITORY))
@@ -191,10 +192,10 @@ def test_what_was_shown_is_archived_whole(home: Home, polls: list[Shown], policy
     revised = home.rows("SELECT docid, title FROM revisions WHERE number > 1 ORDER BY fetched_at, docid")
     assert sorted(revised) == sorted(retitlings(polls))
     assert home.rows("SELECT count(*) FROM observations WHERE outcome NOT IN ('first', 'revised')") == [(0,)]
-    kept = list((inner_path(home.root) / "history").rglob("*.md"))
-    assert len(kept) == len(retitlings(polls))
+    old_versions = list((inner_path(home.root) / "history").rglob("*.md"))
+    assert len(old_versions) == len(retitlings(polls))
     assert home.rows("SELECT count(*) FROM changes WHERE NOT retitled") == [(0,)]
-    # Each stretch where one page did not reach back far enough was a gap, and is none any more.
+    # Each span where one page did not reach back far enough was a gap, and is none any more.
     gaps = home.rows('SELECT start, "end" FROM gaps ORDER BY id')
     assert gaps == (expected_gaps(polls, stories) if policy.pages == 1 else [])
     assert home.rows("SELECT count(*) FROM gaps WHERE closed IS NULL") == [(0,)]
@@ -209,11 +210,13 @@ def assert_covered(home: Home, polls: list[Shown], stories: list[Story]) -> None
     first, last = (at(poll.at).astimezone(CHINA).date() for poll in (polls[0], polls[-1]))
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
-    told = home.run("coverage", "--json", *(word for day in days for word in ("--day", day.isoformat()))).json
+    coverage_days = home.run(
+        "coverage", "--json", *(word for day in days for word in ("--day", day.isoformat()))
+    ).json
 
-    assert [day["day"] for day in told] == [day.isoformat() for day in days]
-    assert [day["complete"] for day in told[1:-1]] == [1.0] * (len(days) - 2)
-    assert [stretch for day in told for stretch in day["open"]] == [
+    assert [day["day"] for day in coverage_days] == [day.isoformat() for day in days]
+    assert [day["complete"] for day in coverage_days[1:-1]] == [1.0] * (len(days) - 2)
+    assert [span for day in coverage_days for span in day["open"]] == [
         {"from": iso(midnight(first)), "to": iso(begin)},
         {"from": iso(datetime.fromisoformat(end)), "to": iso(midnight(last) + timedelta(days=1))},
     ]

@@ -1,4 +1,4 @@
-"""What a site changes later: every version is kept, and what only looks different is none."""
+"""Later changes by the site: every version is stored, and differences in markup only make none."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def test_a_title_that_a_list_changes_is_another_version_at_the_same_path(archive
     assert archived.run("show", docid, "--json").json["title"] == "换了一个标题"
 
 
-def test_an_article_that_was_looked_at_under_a_clock_that_was_ahead_is_rechecked(
-    archived: Home, mocksite: MockSite
-) -> None:
+def test_an_article_fetched_while_the_clock_was_ahead_is_rechecked(archived: Home, mocksite: MockSite) -> None:
     docid = mocksite.site.stories[0].docid
     archived.execute(
         "UPDATE entries SET tried = '2099-01-01T00:00:00.000+00:00', due = '2099-01-02T00:00:00.000+00:00'"
@@ -122,7 +120,7 @@ def test_what_changes_at_every_load_is_no_version(archived: Home, mocksite: Mock
     assert outcomes(archived, docid) == [("first", 1), ("revised", 2), ("same", 2), ("same", 2)]
 
 
-def test_an_article_that_comes_to_its_age_is_rechecked(home: Home, mocksite: MockSite) -> None:
+def test_an_article_that_reaches_a_recheck_age_is_rechecked(home: Home, mocksite: MockSite) -> None:
     """Without a word of the list: a silent edit."""
     home.configure(mocksite.endpoint, more='[schedule]\nrecheck = ["1s"]')
     crawled(home)
@@ -140,7 +138,7 @@ def test_an_article_that_comes_to_its_age_is_rechecked(home: Home, mocksite: Moc
     assert outcomes(home, docid) == [("first", 1), ("revised", 2)]
 
 
-def test_looking_again_keeps_to_its_budget(home: Home, mocksite: MockSite) -> None:
+def test_rechecks_stay_within_their_budget(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more='[schedule]\nrecheck = ["1s"]\nrechecks = 5')
     crawled(home)
     home.execute("UPDATE entries SET recheck = '2020-01-01T00:00:00.000+00:00'")
@@ -161,11 +159,11 @@ def test_a_limit_is_of_new_articles_and_nothing_is_rechecked(archived: Home, moc
 def test_a_fingerprint_by_an_older_rule_makes_no_version_and_gives_way_to_todays(
     archived: Home, mocksite: MockSite
 ) -> None:
-    """Else the first look after an update would make a version of every article."""
+    """Otherwise the first recheck after an update would make a version of every article."""
     docid = mocksite.site.stories[0].docid
     [(today,)] = archived.rows(f"SELECT fingerprint FROM revisions WHERE docid = '{docid}'")
     archived.execute("UPDATE revisions SET fingerprint = '0:ab', story = 'x'")
-    mocksite.site.edit(docid, mocksite.clock)  # its mtime alone
+    mocksite.site.edit(docid, mocksite.clock)  # only its mtime
 
     assert crawled(archived).json["revised"] == 0
     assert outcomes(archived, docid) == [("first", 1), ("same", 1)]

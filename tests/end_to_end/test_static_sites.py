@@ -1,4 +1,4 @@
-"""Hexo and Hugo build a page of each article: from the archive as it stands, and from its exports."""
+"""Hexo and Hugo build a page of each article: from the archive itself, and from its exports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_each_article_has_its_page(trial: Trial, archives: Home, tmp_path: Path)
     assert built.sound
 
 
-def test_a_page_that_is_missing_is_found_out(archives: Home, tmp_path: Path) -> None:
+def test_a_missing_page_is_detected(archives: Home, tmp_path: Path) -> None:
     """A builder of no pages, and one whose pages say nothing."""
     nothing = Trial("none", lambda home: home.folder / "sample", lambda *_: iter(()), "h1", "main")
     built = attempt(nothing, archives, tmp_path)

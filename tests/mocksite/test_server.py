@@ -1,4 +1,4 @@
-"""The replica behaves like the site it stands for, and fails in the ways it is told to."""
+"""The mock site behaves like the real one, and applies the configured faults."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_a_date_is_a_day_in_china(mocksite: MockSite) -> None:
     assert roll(mocksite, date="yesterday")["total"] == 60
 
 
-def test_a_raw_roll_answer_stands_for_the_first_page(mocksite: MockSite) -> None:
+def test_a_raw_roll_response_replaces_the_first_page(mocksite: MockSite) -> None:
     mocksite.site.rolls["1686"] = b'{"result": "mine"}'
     assert fetch(mocksite, "/api/roll/get?lid=1686&num=50")[1] == b'{"result": "mine"}'
     assert roll(mocksite, page=2)["data"] == []
@@ -293,7 +293,7 @@ def test_absolute_addresses_are_served_as_a_proxy_would(mocksite: MockSite) -> N
 # --- the server --------------------------------------------------------------------------------------------------
 
 
-def test_answers_are_gzipped_for_those_who_take_it(mocksite: MockSite) -> None:
+def test_responses_are_gzipped_for_clients_that_accept_it(mocksite: MockSite) -> None:
     path, accept = path_of(mocksite), {"Accept-Encoding": "deflate, gzip"}
     plain, zipped = fetch(mocksite, path), fetch(mocksite, path, accept)
     assert plain[0].headers["Content-Encoding"] is None
@@ -317,7 +317,7 @@ def test_head_has_no_body_and_other_methods_are_refused(mocksite: MockSite) -> N
     assert raw(mocksite, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
-def test_hits_tell_what_was_asked_and_when(mocksite: MockSite) -> None:
+def test_hits_record_requests_and_their_times(mocksite: MockSite) -> None:
     before = time.monotonic()
     fetch(mocksite, "/robots.txt?x=1", {"User-Agent": "me"})
     [hit] = mocksite.hits
@@ -383,13 +383,13 @@ def test_a_fault_skips_strikes_and_ends(mocksite: MockSite) -> None:
     assert statuses == [200, 456, 456, 200, 200]
     mocksite.fault("status", match="robots")
     assert fetch(mocksite, "/robots.txt")[0].status == 503
-    mocksite.mend()
+    mocksite.clear_faults()
     assert fetch(mocksite, "/robots.txt")[0].status == 200
     assert [hit.status for hit in mocksite.hits] == [200, 456, 456, 200, 200, 503, 200]
 
 
 @pytest.mark.parametrize("after", [7, "Tue, 29 Sep 2026 00:00:00 GMT"])
-def test_status_can_ask_to_come_later(mocksite: MockSite, after: int | str) -> None:
+def test_the_status_fault_can_send_retry_after(mocksite: MockSite, after: int | str) -> None:
     mocksite.fault("status", match=".", status=429, retry_after=after)
     response, body = fetch(mocksite, "/")
     assert (response.status, response.headers["Retry-After"]) == (429, str(after))
@@ -410,12 +410,12 @@ def test_truncated_answers_tell_it_or_do_not(mocksite: MockSite) -> None:
     half = fetch(mocksite, path)[1]
     half = half[: len(half) // 2]
     for name in ("truncate", "truncate-chunked"):
-        mocksite.mend()
+        mocksite.clear_faults()
         mocksite.fault(name, match=".")
         with pytest.raises(http.client.IncompleteRead) as caught:
             fetch(mocksite, path)
         assert caught.value.partial == half
-    mocksite.mend()
+    mocksite.clear_faults()
     mocksite.fault("truncate-silent", match=".")
     response, body = fetch(mocksite, path)
     assert (body, response.headers["Content-Length"]) == (half, None)
@@ -474,13 +474,13 @@ def test_roll_answers_go_wrong_in_their_own_ways(mocksite: MockSite) -> None:
         json.loads(body)
 
 
-def test_roll_faults_leave_other_answers_alone(mocksite: MockSite) -> None:
+def test_roll_faults_do_not_change_other_responses(mocksite: MockSite) -> None:
     page = fetch(mocksite, path_of(mocksite))[1]
     mocksite.fault("empty-list", match=".")
     assert fetch(mocksite, path_of(mocksite))[1] == page
 
 
-def test_huge_comes_in_chunks_for_as_long_as_one_reads(mocksite: MockSite) -> None:
+def test_the_huge_fault_sends_chunks_while_the_client_reads(mocksite: MockSite) -> None:
     mocksite.fault("huge", match=".")
     with closing(http.client.HTTPConnection(urlsplit(mocksite.url).netloc, timeout=5)) as connection:
         connection.request("GET", path_of(mocksite))

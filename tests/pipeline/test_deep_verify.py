@@ -16,7 +16,7 @@ from mocksite.story import make_stories
 from pipeline.deep_verify import verify_deep
 from tests.conftest import NEWEST, Home
 
-pytestmark = pytest.mark.slow  # each test reads the raw pages anew, in processes of their own
+pytestmark = pytest.mark.slow  # each test reads the raw pages again, in processes of its own
 
 INDEX = ".finarchive/index.db"
 MISSING = "the row is missing: the raw pages have it"
@@ -55,7 +55,7 @@ def archive(lived: Home, home: Home) -> Home:
 
 
 def named(home: Home) -> list[str]:
-    """What is wrong with the index, by table and key."""
+    """The problems of the index, by table and key."""
     done = home.run("verify", "--deep", "--json")
     assert {(problem["kind"], problem["path"]) for problem in done.json["problems"]} <= {("index", INDEX)}
     assert done.status == (4 if done.json["problems"] else 0), done.err
@@ -127,7 +127,7 @@ CHANGES = {
         "INSERT INTO images (url, host, status, attempts, due, first_seen) VALUES ('x', 'a', 'parked', 1, '', '')",
         "images url=x: the raw pages do not have this row",
     ),
-    "up to where looks are applied": (
+    "position of applied fetches": (
         'UPDATE journal SET "offset" = "offset" + 1 WHERE writer = \'looks\'',
         "journal writer=looks: offset differs from the raw pages",
     ),
@@ -140,15 +140,15 @@ CHANGES = {
 
 @pytest.mark.parametrize("how", sorted(CHANGES))
 def test_a_row_that_was_changed_added_or_taken_away_is_named_and_no_other(archive: Home, how: str) -> None:
-    statement, told = CHANGES[how]
+    statement, expected = CHANGES[how]
     [(at,)] = archive.rows("SELECT at FROM observations WHERE outcome = 'gone'")
     [(seen,)] = archive.rows("SELECT seen FROM changes WHERE docid = 'nreplica0000001'")
     [(file,)] = archive.rows("SELECT file FROM sealed_files")
     archive.execute(statement)
-    assert named(archive) == [told.format(at=at, seen=seen, file=file)]
+    assert named(archive) == [expected.format(at=at, seen=seen, file=file)]
 
 
-def test_without_deep_none_of_these_is_looked_for(archive: Home) -> None:
+def test_without_deep_none_of_these_is_checked(archive: Home) -> None:
     archive.execute("UPDATE revisions SET title = 'x'")
     assert archive.run("verify").status == 0
 
@@ -159,12 +159,12 @@ def test_a_symbol_that_a_version_names_is_missed(archive: Home) -> None:
     assert named(archive) == [f"symbols symbol={symbol} docid={docid} number={number}: {MISSING}"]
 
 
-def test_a_text_that_was_taken_away_is_named(archive: Home) -> None:
+def test_a_removed_text_is_named(archive: Home) -> None:
     archive.execute("DELETE FROM texts WHERE docid = 'nreplica0000000' AND number = 1")
     assert named(archive) == ["texts docid=nreplica0000000 number=1: the row is missing: the raw pages have it"]
 
 
-def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
+def test_of_many_differing_rows_the_first_are_named_and_the_others_counted(
     archive: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from archive.integrity import index_diff
@@ -178,7 +178,7 @@ def test_when_many_rows_differ_the_first_are_named_and_the_rest_counted(
     assert "4 more rows" in report.problems[-1].detail
 
 
-def test_what_a_crash_left_in_the_raw_pages_alone_is_no_problem(
+def test_records_that_a_crash_left_only_in_the_raw_pages_are_no_problem(
     home: Home, mocksite: MockSite, tmp_path: Path
 ) -> None:
     """The index of an earlier moment, as after a kill: the next start brings it up to date."""

@@ -1,4 +1,4 @@
-"""Files and index from the raw pages alone: the same bytes, the same rows, whatever happened on the way."""
+"""Rebuilding files and index from the raw pages: the same bytes and the same rows after any history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLES = (
     "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "searchable",
     "addresses", "feeds", "sources", "spans", "gaps", "rhythms", "rests", "journal",
 )  # fmt: skip
-RECORD = TABLES[:10]  # what was observed; the rest is how far lists were read
+RECORD = TABLES[:10]  # observations; the others are the progress of reading lists
 NUMBERED = ("changes", "observations", "gaps", "searchable")
 
 
@@ -38,7 +38,7 @@ def tree(home: Home) -> dict[str, bytes]:
 
 
 def index(home: Home, tables: tuple[str, ...] = TABLES) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of each table; those that are numbered as they come without their numbers."""
+    """The rows of each table, without automatic numbers."""
     return {
         table: sorted(
             (row[1:] if table in NUMBERED else row for row in home.rows(f"SELECT * FROM {table}")), key=repr
@@ -48,7 +48,7 @@ def index(home: Home, tables: tuple[str, ...] = TABLES) -> dict[str, list[tuple[
 
 
 def vocabulary(home: Home) -> set[tuple[Any, ...]]:
-    """Every word that can be searched for, with the version that it stands in, the column and the place there."""
+    """Every searchable word, with its version, its column and its position."""
     connection = sqlite3.connect(home.root / ".finarchive" / "index.db")
     try:
         connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, instance)")
@@ -79,7 +79,7 @@ def run(home: Home, *arguments: str) -> str:
 
 @pytest.fixture
 def mocksite() -> Iterator[MockSite]:
-    """One that has its pictures itself."""
+    """A mock site that serves its own pictures."""
     with MockSite(local_pictures(make_stories(12, newest=NEWEST))) as running:
         yield running
 
@@ -104,7 +104,7 @@ def lived(home: Home, mocksite: MockSite) -> Home:
     site.pages[site.stories[0].path] = b"<html><body>no article</body></html>"
     home.run("retry")
     home.run("crawl")
-    mocksite.mend()
+    mocksite.clear_faults()
     return home
 
 
@@ -124,9 +124,9 @@ def test_what_is_lost_comes_back_byte_for_byte_and_row_for_row(lived: Home) -> N
     assert index(lived) == rows
     assert vocabulary(lived) == words
     assert run(lived, "search", "--json", "新标题 OR 服务 OR 正文") == found
-    told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
-    assert (told["articles"], told["made"], told["changed"], told["rows"]) == (len(files), [], [], {})
-    assert lived.run("crawl", "--json").json["archived"] == 0, "and it goes on as if nothing had been"
+    document = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
+    assert (document["articles"], document["made"], document["changed"], document["rows"]) == (len(files), [], [], {})
+    assert lived.run("crawl", "--json").json["archived"] == 0, "and later crawls continue as usual"
 
 
 @pytest.mark.slow
@@ -143,7 +143,7 @@ def test_a_rebuild_that_is_killed_leaves_no_process_behind(lived: Home) -> None:
 
 
 def marked_processes(home: Home) -> list[Path]:
-    """Processes that were given a mark, and what they have started."""
+    """Processes with a mark in their environment, and their children."""
     mark, found = f"MARKED={home.folder}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone meanwhile
@@ -153,7 +153,7 @@ def marked_processes(home: Home) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_a_rebuild_says_first_what_would_change(lived: Home) -> None:
+def test_a_dry_run_reports_what_would_change(lived: Home) -> None:
     files = tree(lived)
     spoilt, lost = lived.files()[:2]
     spoilt.write_bytes(b"spoilt")
@@ -162,9 +162,9 @@ def test_a_rebuild_says_first_what_would_change(lived: Home) -> None:
     spoilt_name, lost_name = (path.relative_to(lived.root).as_posix() for path in (spoilt, lost))
     lived.execute("UPDATE revisions SET title = 'tampered' WHERE number = 2")
 
-    told = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
-    assert (told["made"], told["changed"], told["unknown"]) == ([lost_name], [spoilt_name], ["mine.md"])
-    assert told["rows"] == {"revisions": 4}, "two rows that are there and should not be, and two the other way"
+    document = json.loads(run(lived, "rebuild", "--json", "--dry-run"))
+    assert (document["made"], document["changed"], document["unknown"]) == ([lost_name], [spoilt_name], ["mine.md"])
+    assert document["rows"] == {"revisions": 4}, "two rows that are there and should not be, and two the other way"
     assert spoilt.read_bytes() == b"spoilt"
 
     assert json.loads(run(lived, "rebuild", "--json"))["changed"] == [spoilt_name]
@@ -232,22 +232,22 @@ def test_what_a_crash_left_to_the_journal_is_done_again_with_what_it_does_not_kn
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damaged", [False, True])
-def test_without_an_index_that_can_be_read_nothing_that_stood_there_is_lost(mixed: Home, damaged: bool) -> None:
-    """The journal knows the later versions alone, and would number them from 1."""
+def test_without_a_readable_index_no_existing_file_is_lost(mixed: Home, damaged: bool) -> None:
+    """The journal has only the later versions, and would number them from 1."""
     before = set(tree(mixed).values())
     for path in (mixed.root / ".finarchive").glob("index.db*"):
         path.unlink()
     if damaged:
         (mixed.root / ".finarchive" / "index.db").write_bytes(b"no database" * 1000)
 
-    told = json.loads(run(mixed, "rebuild", "--json"))
-    assert told["changed"]
+    document = json.loads(run(mixed, "rebuild", "--json"))
+    assert document["changed"]
     assert before <= set(tree(mixed).values())
-    assert (mixed.root / ".finarchive" / "quarantine" / told["changed"][0]).exists()
+    assert (mixed.root / ".finarchive" / "quarantine" / document["changed"][0]).exists()
 
 
 @pytest.mark.slow
-def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> None:
+def test_a_damaged_raw_page_is_named_and_all_others_are_restored(lived: Home) -> None:
     [(offset, docid)] = lived.rows("SELECT \"offset\", docid FROM observations WHERE outcome = 'first' LIMIT 1")
     [path] = (lived.root / ".finarchive" / "warc").iterdir()
     data = bytearray(path.read_bytes())
@@ -264,18 +264,18 @@ def test_a_damaged_raw_page_is_named_and_the_rest_comes_back(lived: Home) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["texts", "observations", "feeds"])
-def test_an_index_with_a_damaged_page_is_made_anew(lived: Home, table: str) -> None:
+def test_an_index_with_a_damaged_page_is_recreated(lived: Home, table: str) -> None:
     files, rows = tree(lived), index(lived, RECORD)
     [(page,)] = lived.rows(f"SELECT max(pageno) FROM dbstat WHERE name = '{table}'")
     with (lived.root / ".finarchive" / "index.db").open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
-    told = lived.run("verify")
-    assert "finarchive rebuild" in told.out + told.err
+    result = lived.run("verify")
+    assert "finarchive rebuild" in result.out + result.err
     run(lived, "rebuild")
     assert tree(lived) == files
     assert index(lived, RECORD) == rows
-    assert (lived.root / ".finarchive" / "quarantine" / "index.db").exists(), "somebody may find something in it"
+    assert (lived.root / ".finarchive" / "quarantine" / "index.db").exists(), "it is preserved for inspection"
 
 
 @pytest.mark.slow
@@ -296,7 +296,7 @@ def test_an_index_that_another_program_holds_is_not_taken_for_a_damaged_one(live
 @pytest.mark.slow
 @pytest.mark.parametrize("harm", ["a bit", "the end", "the file"])
 def test_what_the_raw_pages_have_lost_stays_as_it_is(lived: Home, harm: str) -> None:
-    """The first version of an article, or all after it: what is left would make other versions of it."""
+    """Remove the first version of an article, or all later ones: a rebuild would number the others differently."""
     [(offset,)] = lived.rows(
         "SELECT \"offset\" FROM observations WHERE outcome = 'first' AND docid IN "
         "(SELECT docid FROM revisions WHERE number = 2) LIMIT 1"
@@ -322,7 +322,7 @@ def test_what_the_raw_pages_have_lost_stays_as_it_is(lived: Home, harm: str) -> 
 
 
 @pytest.mark.slow
-def test_a_crawl_after_the_index_was_lost_begins_with_what_the_raw_pages_say(lived: Home) -> None:
+def test_a_crawl_after_the_index_was_lost_starts_from_the_raw_pages(lived: Home) -> None:
     files, rows = tree(lived), index(lived, RECORD)
     lose(lived)
 

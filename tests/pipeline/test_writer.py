@@ -1,4 +1,4 @@
-"""The writer: what it does when the disk refuses."""
+"""The writer, on a disk that refuses writes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from archive.archive import Archive
 from pipeline import writer
 from pipeline.writer import WriteItem, Writer, WriterCallbacks
-from tests.support.fetches import look_at
+from tests.support.fetches import make_fetch
 
 NOW = datetime(2026, 9, 29, tzinfo=UTC)
 
 
 def item(docid: str, path: str) -> WriteItem:
-    fetch = look_at(docid, NOW)
+    fetch = make_fetch(docid, NOW)
     entry = replace(fetch.pending.entry, content="<p>x</p>")
     return WriteItem(replace(fetch, pending=replace(fetch.pending, entry=entry, path=path)), 1)
 

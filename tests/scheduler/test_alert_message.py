@@ -26,56 +26,58 @@ def news(number: int, title: str = "茅台提价", url: str = "https://a.cn/a", 
 
 
 def test_one_article_is_the_title_and_its_address_the_text() -> None:
-    told = compose("maotai", [news(1, symbols=("sh600519",))], 1)
-    assert told.title == "maotai: 茅台提价"
-    assert told.body == "10:00 茅台提价 sh600519\nhttps://a.cn/a"
+    composed = compose("maotai", [news(1, symbols=("sh600519",))], 1)
+    assert composed.title == "maotai: 茅台提价"
+    assert composed.body == "10:00 茅台提价 sh600519\nhttps://a.cn/a"
 
 
 def test_what_is_over_the_bound_is_summed_up() -> None:
-    told = compose("maotai", [news(n) for n in range(MAX_ARTICLES)], MAX_ARTICLES + 37)
-    assert told.title == "maotai: 47 articles"
-    assert told.body.count("茅台提价") == MAX_ARTICLES
-    assert told.body.endswith("\n\nand 37 more: finarchive alerts, finarchive search")
+    composed = compose("maotai", [news(n) for n in range(MAX_ARTICLES)], MAX_ARTICLES + 37)
+    assert composed.title == "maotai: 47 articles"
+    assert composed.body.count("茅台提价") == MAX_ARTICLES
+    assert composed.body.endswith("\n\nand 37 more: finarchive alerts, finarchive search")
 
 
-def test_other_peoples_words_call_nobody_and_stay_on_their_line() -> None:
+def test_foreign_text_mentions_nobody_and_stays_on_one_line() -> None:
     long = "长" * 500
-    told = compose("a", [news(1, "x\n@everyone\x1b[0m <@U1>"), news(2, long), news(3, url="https://a.cn/" + long)], 3)
-    first, second = told.body.split("\n")[0], told.body.split("\n")[3]
+    composed = compose(
+        "a", [news(1, "x\n@everyone\x1b[0m <@U1>"), news(2, long), news(3, url="https://a.cn/" + long)], 3
+    )
+    first, second = composed.body.split("\n")[0], composed.body.split("\n")[3]
     assert first == "10:00 x ＠everyone [0m <＠U1>"
     assert len(second) == len("10:00 ") + 100
-    assert told.body.count("https://") == 2  # an address that is a text of its own is left out
+    assert composed.body.count("https://") == 2  # an address that is a text of its own is left out
 
 
-def test_messages_stand_evenly_apart() -> None:
-    told = after_success(AlertProgress("a", 1, 5), 7, NOW)
-    assert (told.position, told.sent, told.attempts) == (7, NOW, 0)
-    assert next_send_time(told, 12, NOW) == NOW + 5 * MINUTE
-    assert next_send_time(told, 12, NOW + 6 * MINUTE) == NOW + 6 * MINUTE
-    assert next_send_time(told, 60, NOW) == NOW + MINUTE
+def test_messages_are_evenly_spaced() -> None:
+    composed = after_success(AlertProgress("a", 1, 5), 7, NOW)
+    assert (composed.position, composed.sent, composed.attempts) == (7, NOW, 0)
+    assert next_send_time(composed, 12, NOW) == NOW + 5 * MINUTE
+    assert next_send_time(composed, 12, NOW + 6 * MINUTE) == NOW + 6 * MINUTE
+    assert next_send_time(composed, 60, NOW) == NOW + MINUTE
     assert next_send_time(AlertProgress("a", 1, 5), 12, NOW) == NOW
 
 
 def test_what_failed_is_tried_again_after_twice_the_time_up_to_an_hour() -> None:
-    told, waits = AlertProgress("a", 1, 5, NOW - timedelta(days=1)), []
+    composed, waits = AlertProgress("a", 1, 5, NOW - timedelta(days=1)), []
     for _ in range(9):
-        told = after_failure(told, "no", NOW)
-        waits.append((next_send_time(told, 12, NOW) - NOW) / MINUTE)
+        composed = after_failure(composed, "no", NOW)
+        waits.append((next_send_time(composed, 12, NOW) - NOW) / MINUTE)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert (told.attempts, told.failure, told.position) == (9, "no", 5)
-    again = after_success(told, 9, NOW)
+    assert (composed.attempts, composed.failure, composed.position) == (9, "no", 5)
+    again = after_success(composed, 9, NOW)
     assert (again.attempts, again.due, again.failure) == (0, None, None)
 
 
-def test_a_clock_that_was_ahead_silences_nothing() -> None:
-    told = AlertProgress("a", 1, 5, sent=NOW + timedelta(days=3), due=NOW + timedelta(days=3), attempts=1)
-    assert next_send_time(told, 12, NOW) == NOW
+def test_a_clock_that_was_ahead_suppresses_no_message() -> None:
+    composed = AlertProgress("a", 1, 5, sent=NOW + timedelta(days=3), due=NOW + timedelta(days=3), attempts=1)
+    assert next_send_time(composed, 12, NOW) == NOW
 
 
 def test_only_what_was_published_within_a_day_is_news() -> None:
     since = DateFilter(since=NOW - MAX_AGE)
     assert recent_only(parse("茅台"), NOW) == And((parse("茅台"), since))
-    # What stands beside each other stays so: only then the index of words is gone through from where one was.
+    # Adjacent articles stay adjacent: only then is the full-text index read sequentially.
     assert recent_only(And((FeedFilter("a"), Not(FeedFilter("b")))), NOW) == And(
         (FeedFilter("a"), Not(FeedFilter("b")), since)
     )

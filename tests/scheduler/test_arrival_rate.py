@@ -1,4 +1,4 @@
-"""What is learned of a feed's week, and what it lets expect."""
+"""The arrival rate learned from a feed's week, and the expected number of articles."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_evidence_counts_half_after_ten_more_hours_of_its_slot() -> None:
     assert learn(once, at(1, 10), at(1, 24), []).arrivals[9] == once.arrivals[9], "other hours do not fade it"
 
 
-def test_a_rhythm_that_lasts_is_learned_rightly_and_a_new_one_takes_its_place() -> None:
+def test_a_constant_arrival_rate_is_learned_and_a_new_one_replaces_it() -> None:
     arrival_rate = EMPTY
     for rate in (40, 4):
         for day in range(140):
@@ -105,7 +105,7 @@ def test_a_rhythm_that_lasts_is_learned_rightly_and_a_new_one_takes_its_place() 
 
 @settings(deadline=None)
 @given(starts, st.lists(spans, min_size=1, max_size=6), st.lists(spans, max_size=20))
-def test_into_how_many_stretches_the_time_is_cut_does_not_matter(
+def test_the_number_of_spans_does_not_affect_the_rate(
     start: datetime, cuts: list[timedelta], arrivals: list[timedelta]
 ) -> None:
     ends = sorted({start + cut for cut in cuts} - {start})
@@ -138,14 +138,14 @@ def test_of_a_very_long_silence_the_last_two_weeks_are_learned_and_no_crowd_of_o
 
 
 @pytest.mark.parametrize("back", [timedelta(0), SECOND, 5 * HOUR, 400 * DAY])
-def test_a_clock_that_was_set_back_teaches_nothing_but_the_new_time(back: timedelta) -> None:
+def test_a_clock_that_was_set_back_only_updates_the_time(back: timedelta) -> None:
     arrival_rate = office(1)
     assert arrival_rate.until is not None
     set_back = learn(arrival_rate, arrival_rate.until, arrival_rate.until - back, [arrival_rate.until])
     assert set_back == replace(arrival_rate, until=arrival_rate.until - back)
 
 
-# -- the first look -----------------------------------------------------------------------------------------------
+# -- the first poll -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_a_first_list_is_a_record_of_when_its_articles_came(
         assert sum(arrival_rate.arrivals) / sum(arrival_rate.seconds) * 3600 == pytest.approx(an_hour, rel=0.08), name
 
 
-def test_articles_of_the_future_are_no_part_of_a_first_look() -> None:
+def test_articles_of_the_future_are_not_part_of_a_first_estimate() -> None:
     times = even(at(2, 10), at(2, 12), 80)
     assert learn_first_poll([*times, at(30, 0)], at(2, 12)) == learn_first_poll(times, at(2, 12))
 
 
-# -- what is to be expected ---------------------------------------------------------------------------------------
+# -- expected articles --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("base", [SECOND, BASE, HOUR, DAY])
@@ -200,7 +200,7 @@ def test_after_a_week_an_office_feed_is_expected_in_office_hours() -> None:
         )
 
 
-def test_hours_never_watched_lean_on_those_that_were() -> None:
+def test_unobserved_hours_use_the_rate_of_observed_ones() -> None:
     busy = learn(EMPTY, at(0, 9), at(0, 12), even(at(0, 9), at(0, 12), 120))
     assert expected(busy, at(0, 12), at(0, 13), BASE) == pytest.approx(40, rel=0.15)
     assert expected(learn(EMPTY, at(0, 9), at(0, 12), []), at(0, 12), at(0, 13), BASE) < 1
@@ -247,7 +247,9 @@ def test_the_time_of_a_number_is_when_that_number_is_expected(
 
 @settings(deadline=None)
 @given(arrival_rates, starts, numbers, numbers)
-def test_more_is_not_to_be_had_sooner(arrival_rate: ArrivalRate, start: datetime, one: float, other: float) -> None:
+def test_more_articles_never_come_sooner(
+    arrival_rate: ArrivalRate, start: datetime, one: float, other: float
+) -> None:
     less, more = sorted((one, other))
     assert expected_time(arrival_rate, start, less, BASE) <= expected_time(arrival_rate, start, more, BASE)
     assert interval(arrival_rate, start, less, BASE) <= interval(arrival_rate, start, more, BASE)

@@ -1,4 +1,4 @@
-"""The daemon's socket: who may use it, and what comes of garbage, silence and locks."""
+"""The daemon's socket: permissions, invalid requests, silent clients and locks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scheduler.errors import RequestRefusedError
 from scheduler.exits import Exit
 from tests.conftest import Home
 from tests.end_to_end.test_daemon import HOURLY
-from tests.support.control import CRAWL, RETRY, ask, connect, files_open, locked_index, settled
+from tests.support.control import CRAWL, RETRY, connect, files_open, locked_index, send_to_daemon, settled
 from tests.support.daemon import Running
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def daemon(home: Home, mocksite: MockSite) -> Iterator[Running]:
         yield running
 
 
-# What is no request
+# Invalid requests
 
 
 GARBAGE = [
@@ -61,7 +61,7 @@ GARBAGE = [
 ]
 
 
-def test_garbage_is_refused_and_harms_nobody(home: Home, mocksite: MockSite, daemon: Running) -> None:
+def test_garbage_is_refused_and_affects_no_other_client(home: Home, mocksite: MockSite, daemon: Running) -> None:
     before = files_open(daemon)
     for garbage in GARBAGE:
         with connect(home) as client:
@@ -77,7 +77,7 @@ def test_garbage_is_refused_and_harms_nobody(home: Home, mocksite: MockSite, dae
             [refused] = [json.loads(line) for line in response.splitlines()] or [{"status": 2}]
             assert refused["status"] == 2, garbage[:80]
 
-    assert ask(home, CRAWL)["feeds"][0]["listed"] == 12
+    assert send_to_daemon(home, CRAWL)["feeds"][0]["listed"] == 12
     assert settled(daemon, before) <= before
     assert "Traceback" not in "\n".join(daemon.log)
     assert "never retrieved" not in "\n".join(daemon.log)
@@ -95,9 +95,9 @@ def test_an_index_that_is_locked_is_reported_and_the_daemon_goes_on(
     assert home.run("retry").status == 0
 
 
-def test_clients_that_say_nothing_keep_nobody_waiting(home: Home, mocksite: MockSite, daemon: Running) -> None:
+def test_silent_clients_block_nobody(home: Home, mocksite: MockSite, daemon: Running) -> None:
     silent = [connect(home) for _ in range(30)]
-    assert ask(home, CRAWL)["feeds"][0]["listed"] == 12
+    assert send_to_daemon(home, CRAWL)["feeds"][0]["listed"] == 12
     began = time.monotonic()
     assert daemon.stop() == 0
     assert time.monotonic() - began < 5
@@ -121,13 +121,13 @@ def test_only_the_owner_may_hand_over(mocksite: MockSite) -> None:
             if os.geteuid() == 0:
                 for each in (home.root, inner_path(home.root)):
                     each.chmod(0o755)
-                with as_nobody(), pytest.raises(PermissionError):
+                with as_unprivileged_user(), pytest.raises(PermissionError):
                     connect(home)
     finally:
         shutil.rmtree(folder)
 
 
-class as_nobody:  # noqa: N801 - it is read as a word
+class as_unprivileged_user:  # noqa: N801 - it is read as a word
     """Be another user for a while; not for the tests that run at the same time, which are in other processes."""
 
     def __enter__(self) -> None:
@@ -171,10 +171,10 @@ def test_what_only_reads_never_waits(home: Home, mocksite: MockSite, daemon: Run
             assert home.run(*arguments).status == 0, arguments
             assert time.monotonic() - began < 5, arguments
     daemon.signal(signal.SIGCONT)
-    assert ask(home, RETRY) == {"released": 0}
+    assert send_to_daemon(home, RETRY) == {"released": 0}
 
 
 def test_a_refusal_is_an_error_with_its_status(home: Home, mocksite: MockSite, daemon: Running) -> None:
     with pytest.raises(RequestRefusedError, match="of another version") as refusal:
-        ask(home, {"command": "dance"})
+        send_to_daemon(home, {"command": "dance"})
     assert refusal.value.status is Exit.USAGE

@@ -1,4 +1,4 @@
-"""How much of a day is known: shares, open stretches, days as they are in China."""
+"""How much of a day is known: shares, open spans, days in China."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def at(minutes: float) -> datetime:
-    """So many minutes into DAY."""
+    """A number of minutes after the start of DAY."""
     return START + minutes * MINUTE
 
 
@@ -48,14 +48,14 @@ def cover(*spans: Span, gaps: tuple[Gap, ...] = (), now: datetime = LATER) -> Co
         pytest.param([], [], 0.0, [(0, 1440)], id="nothing"),
         pytest.param([(-900, -1), (1441, 1500)], [], 0.0, [(0, 1440)], id="known all around"),
         pytest.param([(0, 360)], [], 0.25, [(360, 1440)], id="a quarter"),
-        pytest.param([(0, 360), (1080, 2000)], [], 0.5, [(360, 1080)], id="a hole"),
+        pytest.param([(0, 360), (1080, 2000)], [], 0.5, [(360, 1080)], id="a gap"),
         pytest.param([(0, 1440)], [(300, 660)], 0.75, [(300, 660)], id="an open gap counts, whatever spans say"),
         pytest.param([(0, 720)], [(720, 1500)], 0.5, [(720, 1440)], id="a gap beyond the day's end"),
         pytest.param([(0, 1440 - 0.0001)], [], 0.9999, [(1440 - 0.0001, 1440)], id="never whole by rounding"),
         pytest.param([(0, 0.0001)], [], 0.0001, [(0.0001, 1440)], id="never nothing by rounding"),
     ],
 )
-def test_a_day_is_known_as_far_as_its_spans_reach(
+def test_a_day_is_covered_as_far_as_its_spans_reach(
     spans: list[tuple[float, float]],
     gaps: list[tuple[float, float]],
     share: float,
@@ -98,7 +98,7 @@ def test_the_record_begins_with_its_first_span_or_gap() -> None:
     assert not cover(span(-90, -60)).before
 
 
-def test_a_day_has_24_hours_those_ahead_without_length() -> None:
+def test_a_day_has_24_hours_and_future_ones_have_no_length() -> None:
     hours = cover(span(0, 90), now=at(150)).hours()
 
     assert len(hours) == 24
@@ -156,10 +156,10 @@ def test_days_to_come_and_days_before_the_web_are_refused(text: str) -> None:
 
 
 minutes = st.integers(-200, 1700)
-stretches = st.lists(st.tuples(minutes, minutes).map(sorted), max_size=8)
+minute_spans = st.lists(st.tuples(minutes, minutes).map(sorted), max_size=8)
 
 
-@given(stretches, stretches, st.integers(0, 1700))
+@given(minute_spans, minute_spans, st.integers(0, 1700))
 def test_the_share_is_that_of_counting_minutes(spans: list[list[int]], gaps: list[list[int]], now: int) -> None:
     """Minute m, from m to m + 1, is known when a span holds it whole and no gap does."""
     length = min(now, 1440)
@@ -169,9 +169,9 @@ def test_the_share_is_that_of_counting_minutes(spans: list[list[int]], gaps: lis
     found = cover(*(span(*ends) for ends in spans), gaps=tuple(gap(*ends) for ends in gaps), now=at(now))
 
     assert found.known == count * MINUTE
-    assert {m for m in range(length) if any(hole.start <= at(m) < hole.end for hole in found.open)} == (
-        set(range(length)) - known
-    )
+    assert {
+        m for m in range(length) if any(open_span.start <= at(m) < open_span.end for open_span in found.open)
+    } == (set(range(length)) - known)
     if length:
         exact = count / length
         assert (found.share == 1.0) == (count == length)

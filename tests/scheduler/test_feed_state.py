@@ -1,4 +1,4 @@
-"""Which state a feed is in, since when, and what people are told to do; how a gap can be closed."""
+"""The state of a feed, its beginning and the advice for the user; how a gap can be closed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ UNTIL = "feed.cn is backed off until 2026-09-30 11:00 China time, and then polle
     ("history", "backoff", "arrival_rate", "expected", "words"),
     [
         pytest.param(None, None, EMPTY, ("new", None), ["never polled"], id="never polled"),
-        pytest.param(WALKED, None, EMPTY, ("new", None), ["never polled"], id="only walked back through"),
+        pytest.param(WALKED, None, EMPTY, ("new", None), ["never polled"], id="only backfilled"),
         pytest.param(FINE, None, EMPTY, ("ok", None), ["polled without an error"], id="fine"),
         pytest.param(
             TIMED_OUT, None, EMPTY, FAILING,
@@ -62,7 +62,7 @@ UNTIL = "feed.cn is backed off until 2026-09-30 11:00 China time, and then polle
             FINE, OUTAGE, EMPTY, ("failing", None), ["could not be resolved", UNTIL], id="its host is out of reach",
         ),
         pytest.param(TIMED_OUT, OUTAGE, EMPTY, FAILING, ["timed out", UNTIL], id="and it failed"),
-        pytest.param(FINE, replace(BAN, until=NOW), EMPTY, ("ok", None), [], id="a rest that is over"),
+        pytest.param(FINE, replace(BAN, until=NOW), EMPTY, ("ok", None), [], id="a back-off that is over"),
         pytest.param(
             DEAD, None, BUSY, ("stale", NOW - 12 * HOUR),
             ["11 hours old", "some 220", "check its address"], id="silent",
@@ -94,7 +94,7 @@ def test_a_feed_is_in_the_state_that_its_record_shows(
 
 
 def test_silence_is_judged_by_when_the_list_was_heard_not_by_now() -> None:
-    """What came after the last answer nobody has seen: a daemon that stood still must not call its lists dead."""
+    """Nothing is known after the last response: a suspended daemon must not report its lists as dead."""
     heard = replace(FINE, last_poll=NOW - 60 * HOUR, last_success=NOW - 60 * HOUR, newest=NOW - 61 * HOUR)
 
     assert decide(heard, None, BUSY, BASE, NOW, listed=True).state == "ok"

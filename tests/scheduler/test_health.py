@@ -39,8 +39,8 @@ class Site:
                 stderr=log,
                 text=True,
             )
-        told = self._told()
-        self.port = int(told) if told else 0
+        port_line = self._read_line()
+        self.port = int(port_line) if port_line else 0
 
     def reset(self) -> None:
         """All is well, and nothing logged."""
@@ -56,7 +56,7 @@ class Site:
         assert self.process.stdout
         self.process.stdout.close()
 
-    def _told(self) -> str:
+    def _read_line(self) -> str:
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
@@ -67,7 +67,9 @@ class Site:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
-    def ask(self, path: str = "/healthz", method: str = "GET", host: str | None = None) -> tuple[HTTPResponse, bytes]:
+    def fetch(
+        self, path: str = "/healthz", method: str = "GET", host: str | None = None
+    ) -> tuple[HTTPResponse, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(method, path, headers={"Host": host} if host is not None else {})
@@ -77,7 +79,7 @@ class Site:
             connection.close()
 
     def say(self, request: bytes) -> bytes:
-        """Send bytes, and return all that comes until the connection ends."""
+        """Send bytes and return everything received until the connection ends."""
         with self.connect() as sock:
             sock.sendall(request)
             return drain(sock)
@@ -85,10 +87,10 @@ class Site:
     def stop(self) -> None:
         """Stop serving; the process lives on."""
         self.process.send_signal(signal.SIGTERM)
-        assert self._told() == "stopped"
+        assert self._read_line() == "stopped"
 
-    def most_memory(self) -> int:
-        """The most resident bytes that the process ever had."""
+    def peak_memory(self) -> int:
+        """Peak resident memory of the process, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1024
 
@@ -129,7 +131,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(running: Site) -> Site:
-    """A process that many tests ask, one after the other: so it has to bear them all."""
+    """A process that serves many tests, one after the other, so it must survive all of them."""
     running.reset()
     return running
 
@@ -137,8 +139,8 @@ def site(running: Site) -> Site:
 # What it answers
 
 
-def test_all_is_well(site: Site) -> None:
-    response, body = site.ask()
+def test_a_healthy_daemon_answers_200(site: Site) -> None:
+    response, body = site.fetch()
     assert response.status == 200
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
@@ -147,15 +149,15 @@ def test_all_is_well(site: Site) -> None:
     assert json.loads(body) == {"ok": True, "feeds": {"china": "一切正常"}, "loop_age": 0.5}
 
 
-def test_something_is_wrong(site: Site) -> None:
+def test_an_unhealthy_daemon_answers_503(site: Site) -> None:
     (site.folder / "well").unlink()
-    response, body = site.ask()
+    response, body = site.fetch()
     assert (response.status, json.loads(body)["ok"]) == (503, False)
 
 
 def test_metrics_come_with_the_type_of_their_format(site: Site) -> None:
     (site.folder / "metrics").write_bytes(b"finarchive_parked 7.0\n")
-    response, body = site.ask("/metrics")
+    response, body = site.fetch("/metrics")
     assert (response.status, response.headers["Content-Type"], body) == (
         200,
         CONTENT_TYPE,
@@ -164,13 +166,13 @@ def test_metrics_come_with_the_type_of_their_format(site: Site) -> None:
 
 
 def test_a_question_mark_changes_nothing(site: Site) -> None:
-    assert site.ask("/metrics?x=1")[0].status == 200
+    assert site.fetch("/metrics?x=1")[0].status == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/nothing"])
 def test_head_is_get_without_the_body(site: Site, path: str) -> None:
-    got, body = site.ask(path)
-    head, nothing = site.ask(path, "HEAD")
+    got, body = site.fetch(path)
+    head, nothing = site.fetch(path, "HEAD")
     assert nothing == b""
     assert head.status == got.status
     assert head.headers.items() == got.headers.items()
@@ -182,24 +184,24 @@ def test_head_is_get_without_the_body(site: Site, path: str) -> None:
     ["/", "/healthz/", "/metrics/x", "//metrics", "/%6Detrics", "/../../etc/passwd", "*", "http://localhost/metrics"],
 )
 def test_there_is_nothing_else(site: Site, path: str) -> None:
-    assert site.ask(path)[0].status == 404
+    assert site.fetch(path)[0].status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", "X"])
 def test_nothing_can_be_done(site: Site, method: str) -> None:
-    response, _ = site.ask("/metrics", method)
+    response, _ = site.fetch("/metrics", method)
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_a_check_that_fails_is_reported_and_logged_and_does_no_harm(site: Site) -> None:
+def test_a_failing_check_is_reported_and_logged_and_affects_nothing_else(site: Site) -> None:
     (site.folder / "broken").touch()
-    response, body = site.ask()
+    response, body = site.fetch()
     assert response.status == 500
     assert b"locked" not in body
     assert "ERROR health-failed path=/healthz\nTraceback" in site.log
     assert "the index is locked" in site.log
     (site.folder / "broken").unlink()
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
 # Whom it answers
@@ -207,7 +209,7 @@ def test_a_check_that_fails_is_reported_and_logged_and_does_no_harm(site: Site) 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9464", "localhost", "LocalHost:1"])
 def test_it_answers_to_names_of_this_machine(site: Site, host: str) -> None:
-    assert site.ask(host=host)[0].status == 200
+    assert site.fetch(host=host)[0].status == 200
 
 
 OTHER_NAMES = (
@@ -220,7 +222,7 @@ OTHER_NAMES = (
 @pytest.mark.parametrize("path", ["/healthz", "/nothing"])
 def test_a_page_of_another_site_learns_nothing(site: Site, host: str, path: str) -> None:
     """DNS rebinding: the page's own name leads here."""
-    response, body = site.ask(path, host=host)
+    response, body = site.fetch(path, host=host)
     assert response.status == 403
     assert b"feeds" not in body
 
@@ -229,7 +231,7 @@ def test_a_page_of_another_site_learns_nothing(site: Site, host: str, path: str)
     "request_",
     [b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n"],
 )
-def test_a_name_is_asked_for_just_once(site: Site, request_: bytes) -> None:
+def test_a_name_is_resolved_once(site: Site, request_: bytes) -> None:
     assert site.say(request_).startswith((b"HTTP/1.0 403 ", b"HTTP/1.1 403 "))
 
 
@@ -244,9 +246,9 @@ def test_only_this_machine_is_listened_to(site: Site) -> None:
 # What it bears
 
 
-def test_many_ask_at_once(site: Site) -> None:
+def test_many_clients_at_once_are_served(site: Site) -> None:
     with ThreadPoolExecutor(MAX_CONNECTIONS // 2) as pool:
-        statuses = list(pool.map(lambda n: site.ask("/metrics" if n % 2 else "/healthz")[0].status, range(400)))
+        statuses = list(pool.map(lambda n: site.fetch("/metrics" if n % 2 else "/healthz")[0].status, range(400)))
     assert statuses == [200] * 400
 
 
@@ -255,7 +257,7 @@ def test_a_connection_is_for_one_request(site: Site) -> None:
     assert site.say(one * 3).count(b"HTTP/1.1 ") == 1
 
 
-def test_one_that_says_nothing_is_cut_off(start: Callable[..., Site]) -> None:
+def test_a_silent_client_is_disconnected(start: Callable[..., Site]) -> None:
     site = start(patience=SHORT)
     with site.connect() as sock:
         began = time.monotonic()
@@ -263,8 +265,8 @@ def test_one_that_says_nothing_is_cut_off(start: Callable[..., Site]) -> None:
         assert time.monotonic() - began < SHORT + 5
 
 
-def test_one_that_drips_is_cut_off(start: Callable[..., Site]) -> None:
-    """An idle time-out would begin anew with every byte."""
+def test_a_slow_client_is_disconnected(start: Callable[..., Site]) -> None:
+    """An idle timeout would restart with every byte."""
     site = start(patience=SHORT)
     with site.connect() as sock:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
@@ -279,10 +281,10 @@ def test_one_that_drips_is_cut_off(start: Callable[..., Site]) -> None:
                 continue
             except (ConnectionResetError, BrokenPipeError):
                 ended = True
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
-def test_one_that_does_not_read_is_cut_off(start: Callable[..., Site]) -> None:
+def test_a_client_that_does_not_read_is_disconnected(start: Callable[..., Site]) -> None:
     site = start(patience=SHORT)
     (site.folder / "metrics").write_bytes(b"x" * 20_000_000)  # more than the kernel holds for both sides
     with site.connect() as sock:
@@ -293,7 +295,7 @@ def test_one_that_does_not_read_is_cut_off(start: Callable[..., Site]) -> None:
         assert len(drain(sock)) < 20_000_000
 
 
-def test_idle_connections_do_not_pile_up(start: Callable[..., Site]) -> None:
+def test_connections_are_limited_and_idle_ones_closed(start: Callable[..., Site]) -> None:
     site = start(patience=2.0)
     idle = [site.connect() for _ in range(MAX_CONNECTIONS)]
     try:
@@ -305,24 +307,24 @@ def test_idle_connections_do_not_pile_up(start: Callable[..., Site]) -> None:
     finally:
         for sock in idle:
             sock.close()
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
 def test_descriptors_stay_as_many_as_they_are(site: Site) -> None:
     folder = Path(f"/proc/{site.process.pid}/fd")
-    site.ask()
+    site.fetch()
     before = len(list(folder.iterdir()))
     for _ in range(100):
-        site.ask()
+        site.fetch()
         site.say(b"\0\r\n\r\n")
-    site.ask()
+    site.fetch()
     assert len(list(folder.iterdir())) <= before + 1  # one that is about to be closed
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 67108864", "Transfer-Encoding: chunked"])
-def test_a_large_body_is_kept_nowhere(site: Site, framing: str) -> None:
-    site.ask()
-    before = site.most_memory()
+def test_a_large_request_body_is_not_held_in_memory(site: Site, framing: str) -> None:
+    site.fetch()
+    before = site.peak_memory()
     piece = b"x" * 1_048_576
     with site.connect() as sock:
         sock.sendall(f"POST /healthz HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
@@ -332,7 +334,7 @@ def test_a_large_body_is_kept_nowhere(site: Site, framing: str) -> None:
         assert [name for name in files if "deleted" in name] == []  # where Twisted would put it
         sock.sendall(b"0\r\n\r\n" if "chunked" in framing else b"")
         assert drain(sock).startswith(b"HTTP/1.1 405 ")
-    assert site.most_memory() - before < 16_000_000
+    assert site.peak_memory() - before < 16_000_000
 
 
 @pytest.mark.parametrize(
@@ -354,13 +356,13 @@ def test_a_large_body_is_kept_nowhere(site: Site, framing: str) -> None:
     ],
     ids=lambda garbage: repr(garbage[:40]),
 )
-def test_garbage_is_turned_away(site: Site, garbage: bytes) -> None:
+def test_invalid_requests_are_refused(site: Site, garbage: bytes) -> None:
     with site.connect() as sock:
         sock.sendall(garbage)
         sock.shutdown(socket.SHUT_WR)
         response = drain(sock)
     assert response == b"" or response.startswith((b"HTTP/1.1 4", b"HTTP/2.0 4")), response
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
     assert site.log == ""
 
 
@@ -374,17 +376,17 @@ def test_a_port_in_use_is_reported_with_what_to_do(site: Site, start: Callable[.
         f"PortInUseError: health.port: cannot listen on 127.0.0.1:{site.port}: another program does. "
         f"Choose another port, or see who holds it: ss -ltnp 'sport = :{site.port}'\n"
     )
-    assert site.ask()[0].status == 200
+    assert site.fetch()[0].status == 200
 
 
-def test_stopping_gives_the_port_back_and_lets_go_of_connections(start: Callable[..., Site]) -> None:
+def test_stopping_releases_the_port_and_closes_connections(start: Callable[..., Site]) -> None:
     site = start()
     with site.connect() as idle:
         site.stop()
         assert drain(idle) == b""
     with pytest.raises(ConnectionRefusedError):
         site.connect()
-    assert start(site.port).ask()[0].status == 200
+    assert start(site.port).fetch()[0].status == 200
     site.process.send_signal(signal.SIGTERM)
     assert site.process.wait(20) == 0
     assert site.log == ""

@@ -73,7 +73,7 @@ def test_a_clock_that_was_set_back_leaves_the_attempts_to_count(kind: FailureKin
     assert [wait for wait in waits if wait is not None] == delays(kind)
 
 
-def test_what_mends_by_itself_is_tried_more_often_than_what_hardly_does() -> None:
+def test_temporary_failures_are_retried_more_often_than_lasting_ones() -> None:
     assert len(delays(FailureKind.TEMPORARY)) == len(delays(FailureKind.BLOCKED)) == 7
     assert (
         len(delays(FailureKind.GONE)) == len(delays(FailureKind.REFUSED)) == len(delays(FailureKind.UNREADABLE)) == 3
@@ -88,7 +88,7 @@ def test_a_network_that_is_down_for_a_day_parks_nothing() -> None:
 
 
 def steady(an_hour: float, until: datetime | None = NOW) -> ArrivalRate:
-    """The rhythm of a feed that has brought so many articles in every hour, for long."""
+    """The arrival rate of a feed with a constant number of articles an hour."""
     return ArrivalRate(seconds=(50_000.0,) * 48, arrivals=(an_hour * 50_000 / 3600,) * 48, until=until)
 
 
@@ -124,7 +124,7 @@ def test_the_interval_is_that_in_which_half_an_article_comes_within_bounds(an_ho
         (0.2, 12 * HOUR, 60),  # a quiet night
     ],
 )
-def test_a_silence_beyond_the_rhythm_stretches_the_interval(
+def test_a_silence_longer_than_the_arrival_rate_predicts_lengthens_the_interval(
     an_hour: float, silent: timedelta, expected: float
 ) -> None:
     assert minutes(wait(steady(an_hour), silent=silent)) == pytest.approx(expected, rel=0.03)
@@ -157,7 +157,7 @@ def test_a_feed_of_which_nothing_is_known_is_polled_at_its_base_interval_and_a_d
         ([FailureKind.REFUSED, FailureKind.TEMPORARY], 16),
         ([FailureKind.GONE] * 2, 60),
         ([FailureKind.GONE] * 100_000, 60),
-        ([FailureKind.BLOCKED] * 9, 1),  # the host's rest keeps it
+        ([FailureKind.BLOCKED] * 9, 1),  # the host's back-off delays it
     ],
 )
 def test_failed_polls_put_the_next_one_off_each_by_its_weight(failures: list[FailureKind], expected: float) -> None:
@@ -166,7 +166,7 @@ def test_failed_polls_put_the_next_one_off_each_by_its_weight(failures: list[Fai
     assert wait(steady(0.1), trouble) == HOUR, "a failing feed is not polled more often than a healthy one"
 
 
-def test_trouble_goes_beyond_a_short_most_interval_but_not_beyond_an_hour() -> None:
+def test_failures_lengthen_a_short_maximum_interval_to_an_hour_at_most() -> None:
     short = Pace(min_interval=MINUTE, max_interval=2 * MINUTE, base=MINUTE)
     polls = [next_poll(steady(40), short, NOW, last_poll=NOW, last_success=None, trouble=t) for t in (0, 1, 9, 99)]
     assert [minutes(poll - NOW) for poll in polls] == [1, 8, 60, 60]
@@ -178,7 +178,7 @@ def test_a_feed_never_polled_or_long_not_polled_is_due_now() -> None:
 
 
 @pytest.mark.parametrize("ahead", [SECOND, 5 * HOUR, 900 * DAY])
-def test_a_clock_that_was_set_back_makes_the_last_poll_one_of_now(ahead: timedelta) -> None:
+def test_a_clock_that_was_set_back_clamps_the_last_poll_to_now(ahead: timedelta) -> None:
     later = NOW + ahead
     found = next_poll(steady(10, until=later), PACE, NOW, last_poll=later, last_success=later)
     assert found - NOW == wait(steady(10))
@@ -189,7 +189,7 @@ def test_spread_parts_the_polls_of_feeds_by_a_tenth_each_way() -> None:
     assert waits == pytest.approx([13.5, 15, 16.5], rel=0.02)
 
 
-def test_a_cron_expression_overrules_rhythm_and_trouble_but_not_the_present() -> None:
+def test_a_cron_expression_overrides_arrival_rate_and_failures_but_is_never_past() -> None:
     for arrival_rate, trouble in ((EMPTY, 0.0), (steady(400), 0.0), (steady(10), 99.0)):
         assert wait(arrival_rate, trouble, cron_next=NOW + 7 * HOUR) == 7 * HOUR
         assert wait(arrival_rate, trouble, cron_next=NOW + 7 * HOUR, last_poll=None) == 7 * HOUR
@@ -277,14 +277,14 @@ def test_a_list_is_dead_when_its_own_rhythm_misses_thirty_articles(
         assert (found.missing is not None and found.missing >= 30) if known else found.missing is None
 
 
-def test_a_feed_of_one_article_a_week_is_not_taken_for_dead_between_them() -> None:
+def test_a_feed_of_one_article_a_week_is_not_stale_between_articles() -> None:
     arrival_rate, last = learn_first_poll([NOW - n * WEEK for n in range(30)], NOW), NOW
     for week in range(1, 20):
         assert find_silence(arrival_rate, last, NOW + week * WEEK - HOUR, PACE.base) is None
         arrival_rate, last = learn(arrival_rate, last, NOW + week * WEEK, [NOW + week * WEEK]), NOW + week * WEEK
 
 
-def test_a_list_that_was_dead_at_first_sight_is_reported_at_once_and_polled_seldom() -> None:
+def test_a_list_that_is_dead_at_its_first_poll_is_reported_at_once_and_polled_rarely() -> None:
     old = [NOW - 200 * DAY - n * HOUR for n in range(100)]
     arrival_rate = learn_first_poll(old, NOW)
     assert find_silence(arrival_rate, max(old), NOW, PACE.base) == Silence(200 * DAY, None)

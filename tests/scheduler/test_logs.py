@@ -66,7 +66,7 @@ def parsed(made: logging.LogRecord) -> dict[str, Any]:
     return document
 
 
-def test_elsewhere_each_line_has_its_time_and_level() -> None:
+def test_outside_systemd_each_line_has_its_time_and_level() -> None:
     lines = run("1")
 
     assert re.fullmatch(
@@ -78,7 +78,7 @@ def test_elsewhere_each_line_has_its_time_and_level() -> None:
     assert lines[-1].startswith("  ")
 
 
-def test_a_journal_gets_priorities_instead() -> None:
+def test_in_a_journal_lines_have_priorities_instead() -> None:
     lines = in_journal("1")
 
     assert lines[0] == "<6>archived feed=china docid=mcwiwss7730811 revision=1 ms=84"
@@ -94,7 +94,7 @@ def test_every_line_of_a_traceback_has_its_priority_and_begins_none_of_ours() ->
     assert lines[-1] == "<3>  <0>archived feed=forged"
 
 
-def test_a_journal_that_is_another_processs_is_none() -> None:
+def test_a_journal_of_another_process_is_ignored() -> None:
     with socket.socket() as elsewhere:
         status = os.fstat(elsewhere.fileno())
         stream = f"{status.st_dev}:{status.st_ino}"
@@ -159,7 +159,7 @@ def test_an_event_may_be_an_argument_and_others_have_no_field() -> None:
     }  # fmt: skip
 
 
-def test_a_field_cannot_take_the_place_of_what_every_line_has() -> None:
+def test_a_field_cannot_replace_the_fields_of_every_line() -> None:
     document = parsed(record("reloaded time=%s level=%s event=%s", "soon", "high", "none"))
     assert (document["level"], document["event"]) == ("info", "reloaded")
     assert document["time"].startswith("2026-")
@@ -192,7 +192,7 @@ def test_what_a_site_said_stays_within_its_line(hostile: str, write: Any) -> Non
         assert line.isprintable()
 
 
-def test_text_in_any_language_is_left_as_it_is() -> None:
+def test_text_in_any_language_is_not_changed() -> None:
     assert bare(record("archived title=%s", "财报前夕，“微软”　4.8%")) == "archived title=财报前夕，“微软”　4.8%"
 
 

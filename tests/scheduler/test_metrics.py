@@ -29,7 +29,7 @@ NOW = datetime(2026, 9, 29, 1, 0, tzinfo=UTC)
 def report(
     feed: str, state: str = "ok", last_poll: datetime | None = None, newest: datetime | None = None
 ) -> FeedReport:
-    """A report that says this; the rest of it is nobody's business here."""
+    """A report with these values; the others do not matter here."""
     said = {"id": feed, "state": state, "last_poll": last_poll, "newest": newest}
     return FeedReport(**{field.name: said.get(field.name) for field in fields(FeedReport)})
 
@@ -57,7 +57,7 @@ def feeds_of(samples: Samples, name: str) -> set[str]:
     return {dict(labels)["feed"] for found, labels in samples if found == f"finarchive_{name}"}
 
 
-# What is counted
+# Counters
 
 
 def test_polls_are_counted_by_feed_and_outcome() -> None:
@@ -116,13 +116,13 @@ def test_an_article_without_a_latency_is_counted_all_the_same() -> None:
     assert value(samples, "archive_latency_seconds_count") == 0
 
 
-def test_the_aim_is_a_bound_of_its_own_and_close_to_others() -> None:
+def test_the_goal_is_a_bound_and_close_to_others() -> None:
     at = LATENCY_BUCKETS_SECONDS.index(60)
     assert LATENCY_BUCKETS_SECONDS[at + 1] - LATENCY_BUCKETS_SECONDS[at - 1] <= 30
     assert list(LATENCY_BUCKETS_SECONDS) == sorted(set(LATENCY_BUCKETS_SECONDS))
 
 
-# What is shown
+# Exposition
 
 
 def test_a_snapshot_is_shown_as_it_is() -> None:
@@ -149,7 +149,7 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert feeds_of(samples, "poll_age_seconds") == feeds_of(samples, "newest_item_age_seconds") == set()
 
 
-def test_a_state_that_is_new_to_the_metrics_is_shown_too() -> None:
+def test_a_state_unknown_to_the_metrics_is_shown_too() -> None:
     assert value(read(Metrics(), snapshot(report("us", "asleep"))), "feed_state", feed="us", state="asleep") == 1
 
 
@@ -175,7 +175,7 @@ def test_two_sets_of_metrics_know_nothing_of_each_other() -> None:
     assert value(read(other), "articles_archived_total") == 0
 
 
-def test_a_reading_that_fails_does_not_spoil_the_next() -> None:
+def test_a_failed_read_does_not_affect_the_next() -> None:
     metrics = Metrics()
     with pytest.raises(TypeError):
         metrics.render(snapshot(report("us", "ok", NOW.replace(tzinfo=None))), NOW)
@@ -200,7 +200,7 @@ def test_the_process_is_measured() -> None:
     assert samples["process_start_time_seconds"] == pytest.approx(began, abs=60)
 
 
-def test_the_process_is_measured_where_only_processes_can_be_seen() -> None:
+def test_the_process_is_measured_with_a_restricted_proc() -> None:
     """systemd's ProcSubset=pid: there is no /proc/stat."""
     mount = "mount -t proc -o subset=pid proc /proc && ! test -e /proc/stat"
     unshare = ["unshare", "--mount", "--pid", "--fork", "sh", "-c"]
@@ -224,17 +224,17 @@ NAME = re.compile(r"\b(?:finarchive|process)_[a-z_]+[a-z]\b")
 
 def test_the_documentation_names_every_metric_and_no_other() -> None:
     text = Metrics().render(snapshot(report("china", "ok", NOW, NOW)), NOW).decode()
-    told = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
+    types = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
     series = {
-        f"{name}_{end}" for name, kind in told.items() if kind == "histogram" for end in ("bucket", "count", "sum")
+        f"{name}_{end}" for name, kind in types.items() if kind == "histogram" for end in ("bucket", "count", "sum")
     }
     tabled = set(re.findall(r"^\| `((?:finarchive|process)_\w+)", DOCS, re.MULTILINE))
-    assert tabled == set(told)
-    assert set(NAME.findall(DOCS)) <= set(told) | series
+    assert tabled == set(types)
+    assert set(NAME.findall(DOCS)) <= set(types) | series
 
 
 def test_the_alerts_are_rules() -> None:
-    """Whether Prometheus takes them was tried with promtool; here: that they are YAML, and name labels that exist."""
+    """promtool accepted them once; this test checks that they are YAML and name existing labels."""
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)]
     rules = [rule for block in blocks for group in block.get("groups", ()) for rule in group["rules"]]
     assert len({rule["alert"] for rule in rules}) == len(rules) >= 5

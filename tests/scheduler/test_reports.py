@@ -1,4 +1,4 @@
-"""``status`` and ``coverage`` as they are run: what stands in the index is what they say."""
+"""The commands ``status`` and ``coverage``: they report what is in the index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.conftest import Home
 
 FILING = Filing(("金融", "新浪财经"), "新浪财经")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# The present: what these commands ask for. Yesterday's hours do not depend on it.
+# The current time, which these commands use. Yesterday's hours do not depend on it.
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = datetime.combine(NOW.astimezone(CHINA).date(), datetime.min.time(), CHINA)
 YESTERDAY = TODAY - DAY
@@ -28,7 +28,7 @@ YESTERDAY = TODAY - DAY
 
 @pytest.fixture
 def store(home: Home) -> Iterator[Store]:
-    """The index of an archive whose feeds are feed1 to feed3; nobody has polled them."""
+    """The index of an archive with the feeds feed1 to feed3, which have not been polled."""
     home.configure(*(f"https://host{number}.invalid/list" for number in (1, 2, 3)))
     index_path(home.root).parent.mkdir(parents=True)
     opened = Store.open(index_path(home.root))
@@ -52,7 +52,7 @@ NOON = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)  # of tests.archive.test_store
 def backfill(
     store: Store, feed: str, start: datetime, end: datetime, oldest_available: datetime | None = None
 ) -> None:
-    """Read what a list had from start to end."""
+    """Record a poll or backfill of a list from start to end."""
     store.listings.commit_backfill_page(
         BackfillPage(feed, NOW, (), covered=Span(start, end), oldest_available=oldest_available), FILING, {}, {}
     )
@@ -159,7 +159,7 @@ def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store
     ]  # fmt: skip
 
 
-def test_coverage_of_an_archive_not_yet_begun_says_so(home: Home) -> None:
+def test_coverage_of_a_new_archive_is_reported_as_such(home: Home) -> None:
     home.configure("https://host.invalid/list")
 
     assert home.run("coverage").out.splitlines()[3] == "feed1     0 %  ─"
@@ -185,7 +185,7 @@ def test_a_wrong_day_is_refused_in_one_line(home: Home) -> None:
     assert outcome.err == "finarchive: --day 2026-02-30: there is no such day; write it like 2026-09-30\n"
 
 
-def test_looking_writes_nothing(home: Home, store: Store) -> None:
+def test_reading_commands_write_nothing(home: Home, store: Store) -> None:
     leave_gap(store, "feed1", YESTERDAY, YESTERDAY + HOUR)
     store.close()
     before = index_path(home.root).read_bytes()
@@ -194,7 +194,7 @@ def test_looking_writes_nothing(home: Home, store: Store) -> None:
     assert index_path(home.root).read_bytes() == before
 
 
-def test_a_report_without_counts_does_not_take_a_list_for_empty(home: Home, store: Store) -> None:
+def test_a_report_without_counts_does_not_mean_an_empty_list(home: Home, store: Store) -> None:
     from config.load import load
 
     poll(store, "feed1", NOW - HOUR, NOW - 2 * HOUR)
@@ -212,7 +212,7 @@ OUTPUTS = pytest.mark.parametrize(
 
 
 @OUTPUTS
-def test_a_reader_that_has_read_enough_is_no_failure(home: Home, arguments: tuple[str, ...], unbuffered: str) -> None:
+def test_a_pipe_closed_early_is_no_failure(home: Home, arguments: tuple[str, ...], unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -249,7 +249,7 @@ def test_without_a_stdout_a_command_does_its_work(home: Home) -> None:
 
 
 def test_an_error_that_is_not_the_outputs_still_crashes(home: Home) -> None:
-    """Only what a write says of its own output is taken for that: a bug must show itself."""
+    """Only errors of writes to the output count as such: a bug must stay visible."""
     code = (
         "import cli.main\n"
         "import cli.commands.status as module\n"

@@ -17,7 +17,7 @@ from scheduler.daemon.systemd import MAX_STATUS_CHARS, SEND_TIMEOUT_SECONDS, Not
 
 
 class Manager:
-    """A stand-in for systemd: a bound socket and what came through it."""
+    """A fake systemd: a bound socket and the messages it received."""
 
     def __init__(self, address: str) -> None:
         self.environ = {"NOTIFY_SOCKET": address}
@@ -51,7 +51,7 @@ def test_each_message_is_one_datagram_of_assignments(manager: Manager) -> None:
     assert manager.heard() == ["STOPPING=1", "STATUS=2 in flight"]
 
 
-def test_a_status_cannot_smuggle_another_assignment(manager: Manager) -> None:
+def test_a_status_cannot_inject_another_assignment(manager: Manager) -> None:
     Notifier.from_environment(manager.environ).status("failing:\nMAINPID=1\r\n\x1b[2J" + "x" * 1000)
 
     (line,) = manager.heard()
@@ -60,7 +60,7 @@ def test_a_status_cannot_smuggle_another_assignment(manager: Manager) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])
-def test_outside_systemd_nothing_is_said(environ: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+def test_outside_systemd_nothing_is_sent(environ: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     notifier = Notifier.from_environment(environ)
     notifier.ready("here")
     notifier.watchdog()
@@ -78,7 +78,7 @@ def test_what_cannot_be_sent_is_logged_once(address: str, caplog: pytest.LogCapt
     assert record.getMessage().startswith("notify-failed socket=")
 
 
-def test_a_manager_that_does_not_read_holds_nobody_up(manager: Manager, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_manager_that_does_not_read_blocks_nothing(manager: Manager, caplog: pytest.LogCaptureFixture) -> None:
     """Its queue is full after some messages; each more may take SEND_TIMEOUT_SECONDS and no longer."""
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sender.setblocking(False)

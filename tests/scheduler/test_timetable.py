@@ -38,24 +38,24 @@ def test_a_poll_that_is_due_before_the_last_one_ended_follows_it_at_once() -> No
 
 
 def test_what_a_poll_or_the_question_for_the_next_raises_is_reported() -> None:
-    told, enough = [], asyncio.Event()
+    messages, enough = [], asyncio.Event()
 
     async def poll(feed: str) -> None:
         raise ValueError("the poll")
 
     def crash(error: BaseException) -> None:
-        told.append(str(error))
-        if len(told) == 2:
+        messages.append(str(error))
+        if len(messages) == 2:
             enough.set()
 
-    asked = iter([datetime.now(UTC)])
+    times = iter([datetime.now(UTC)])
 
     def once(feed: str) -> datetime:
         try:
-            return next(asked)
+            return next(times)
         except StopIteration:
             raise ValueError("the next one") from None
 
     run(Timetable(poll, once, Clock(), crash), ["china"], enough)
 
-    assert told == ["the next one", "the poll"]
+    assert messages == ["the next one", "the poll"]

@@ -1,4 +1,4 @@
-"""A notification service on loopback: it takes apprise's json:// messages, or does not."""
+"""A notification service on loopback that accepts or refuses apprise's json:// messages."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any, Self
 
 
 class Service:
-    """Answers with ``status``; what it took stands in ``taken``, in its order."""
+    """Answers with ``status``; received messages are in ``taken``, in order of arrival."""
 
     def __init__(self) -> None:
         self.status = 200
         self.taken: Queue[dict[str, Any]] = Queue()
-        self.asked = threading.Semaphore(0)  # once for each request, before it is answered
+        self.requests = threading.Semaphore(0)  # once for each request, before it is answered
         self.goes_on = threading.Event()  # cleared: requests hang
         self.goes_on.set()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                service.asked.release()
+                document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                service.requests.release()
                 service.goes_on.wait()
                 if service.status == 200:
-                    service.taken.put(told)
+                    service.taken.put(document)
                 self.send_response(service.status)
                 self.end_headers()
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright, and a canary that hears whatever it asks of anywhere else."""
+"""Debian's Chromium, driven by Playwright, and a canary that records its requests to other hosts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any, Self
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwright
 
-# Where screenshots are kept; a folder of the test's own where it is not set.
+# Folder of screenshots; unset: the test's folder.
 ARTEFACTS = "ARTEFACTS"
 OUTSIDE = "evil.test"  # every name but loopback's leads to the canary; D112
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
-# Chromium asks its makers for this and that when it starts: nothing here may.
+# Chromium contacts its vendor when it starts, which no test may do.
 _FLAGS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-domain-reliability", "--no-pings",
@@ -28,17 +28,17 @@ _FLAGS = (
 
 
 def chromium() -> str:
-    """The browser's path; without it the test is left out, or fails where it must be there."""
+    """The browser's path; without it the test is skipped, or fails on CI."""
     found = shutil.which("chromium")
     if found is None:
-        told = "Chromium is not installed: .ci/tools installs it"
-        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
+        reason = "Chromium is not installed: .ci/tools installs it"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return found
 
 
 @contextmanager
 def browser(canary: Canary | None = None) -> Iterator[Browser]:
-    """A browser for which every name but loopback's leads to the canary, or, without one, nowhere."""
+    """A browser for which every name but loopback's resolves to the canary, or, without one, to nothing."""
     path = chromium()
     elsewhere = f"127.0.0.1:{canary.port}" if canary else "~NOTFOUND"
     with sync_playwright() as playwright:
@@ -51,7 +51,7 @@ def browser(canary: Canary | None = None) -> Iterator[Browser]:
 
 
 class Canary:
-    """Listens on loopback, answers nothing, and remembers what it was asked by the name of elsewhere."""
+    """Listens on loopback, answers nothing, and records requests to other host names."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -86,7 +86,7 @@ class Canary:
 
 @dataclass
 class Watch:
-    """What a page does that nobody asked it for."""
+    """What a page does unexpectedly."""
 
     dialogs: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
@@ -94,13 +94,13 @@ class Watch:
     requests: list[str] = field(default_factory=list)
 
     def elsewhere(self, origin: str) -> list[str]:
-        """Requests to anywhere but an origin; what stands in an address itself (data:) is none."""
+        """Requests to hosts other than the origin; a data: URL is not a request."""
         return [url for url in self.requests if not url.startswith((f"{origin}/", "data:"))]
 
 
 @contextmanager
 def watched(running: Browser, **options: Any) -> Iterator[tuple[Page, Watch]]:
-    """A page of its own, and what it does.
+    """A new page, and a record of its behaviour.
 
     :param options: of its context, such as ``viewport`` and ``color_scheme``
     """
@@ -122,7 +122,7 @@ def watched(running: Browser, **options: Any) -> Iterator[tuple[Page, Watch]]:
 
 
 def shot(page: Page, name: str, folder: Path) -> None:
-    """Keep a picture of what is seen: where $ARTEFACTS says, else in a folder of the test's own."""
+    """Save a screenshot in $ARTEFACTS, or in the test's folder."""
     kept = Path(os.environ.get(ARTEFACTS) or folder)
     kept.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=kept / f"{name}.png")

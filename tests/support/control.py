@@ -1,4 +1,4 @@
-"""Handing work to a daemon from the tests, and seeing what that leaves behind."""
+"""Requests to a daemon, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CRAWL = {"command": "crawl", "feeds": [], "limit": None}
 RETRY = {"command": "retry", "parked": False}
 
 
-def ask(home: Home, request: dict[str, Any]) -> dict[str, Any]:
+def send_to_daemon(home: Home, request: dict[str, Any]) -> dict[str, Any]:
     return send_request(inner_path(home.root), request, lambda progress: None)
 
 
@@ -36,17 +36,17 @@ def files_open(daemon: Running) -> int:
     return len(list(daemon.proc("fd").iterdir()))
 
 
-def settled(daemon: Running, most: int) -> int:
-    """How many files it has open, once it has closed what others left."""
+def settled(daemon: Running, max_files: int) -> int:
+    """Number of open files, after it has closed those of ended requests."""
     until = time.monotonic() + 10
-    while files_open(daemon) > most and time.monotonic() < until:
+    while files_open(daemon) > max_files and time.monotonic() < until:
         pass
     return files_open(daemon)
 
 
 @contextmanager
 def locked_index(home: Home) -> Iterator[None]:
-    """Somebody is in the middle of a commit."""
+    """Another process is in the middle of a commit."""
     writer = sqlite3.connect(inner_path(home.root) / "index.db", isolation_level=None)
     try:
         writer.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""A real ``finarchive run`` in a process of its own, told of and waited for as systemd does."""
+"""A real ``finarchive run`` in a separate process, notified by and waited for as under systemd."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Self
 from tests.conftest import Home
 from tests.support import processes
 
-PATIENCE = 60.0  # seconds; a busy machine takes ten to start
+TIMEOUT_SECONDS = 60.0  # seconds; a busy machine takes ten to start
 
 
 class Running:
@@ -29,7 +29,8 @@ class Running:
         self.log: list[str] = []
         self.notified: list[str] = []
         self._news: Queue[str] = Queue()
-        self._home, self._env = home, env
+        self._home = home
+        self._env = env
         self._command = list(command) or home.command("run", *options)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
@@ -60,7 +61,7 @@ class Running:
         if self.process.poll() is None:
             self.process.kill() if error else self.process.terminate()
             try:
-                self.process.wait(PATIENCE)
+                self.process.wait(TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 raise
@@ -84,8 +85,8 @@ class Running:
                 self.notified.append(notice)
                 self._news.put(notice)
 
-    def wait_for(self, *patterns: str, times: int = 1, timeout: float = PATIENCE) -> str:
-        """Wait until each pattern matched so many further log lines, or notices to systemd; return the last."""
+    def wait_for(self, *patterns: str, times: int = 1, timeout: float = TIMEOUT_SECONDS) -> str:
+        """Wait until each pattern has matched ``times`` further log lines or notices to systemd; return the last."""
         left = dict.fromkeys(patterns, times)
         while True:
             try:
@@ -108,7 +109,7 @@ class Running:
     def stop(self) -> int:
         """Have it end, as systemd does; return its exit status."""
         self.signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT_SECONDS)
 
     def proc(self, name: str) -> Path:
         """A file, or folder, that the kernel has about it."""

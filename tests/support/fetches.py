@@ -1,4 +1,4 @@
-"""Looks at articles as tests need them: made up, without a page."""
+"""Made-up fetches of articles, without a page."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from archive.store import Store
 RULES = ArchiveRules("sample", clean=False, recheck=(), min_retry_delay=timedelta(0))
 
 
-def look_at(docid: str, at: datetime, revision: int = 0, rules: ArchiveRules = RULES) -> Fetch:
-    """A look at an article that was seen at ``at``."""
+def make_fetch(docid: str, at: datetime, revision: int = 0, rules: ArchiveRules = RULES) -> Fetch:
+    """A fetch of an article at ``at``."""
     entry = Entry(docid, f"https://a.cn/{docid}", docid, at, None, None, None, None)
     pending = PendingEntry(entry, "a.cn", ("china",), 0, at, revision=revision)
     return Fetch(at, pending, "china", Filing(("a", "b"), "b"), rules)
 
 
 def version(revision: Revision, text: str = "x", rules: ArchiveRules = RULES) -> Decision:
-    """The verdict that an article has this version now."""
-    fetch = look_at(revision.docid, revision.fetched_at, revision.number - 1, rules)
+    """The decision that an article has this version."""
+    fetch = make_fetch(revision.docid, revision.fetched_at, revision.number - 1, rules)
     article = Article(
         revision.docid, revision.url or f"https://a.cn/{revision.docid}", revision.title, revision.published, text,
         None, revision.fetched_at, text=text, fingerprint=revision.fingerprint,
@@ -35,13 +35,13 @@ def version(revision: Revision, text: str = "x", rules: ArchiveRules = RULES) ->
 
 
 def failed(failure: Failure, at: datetime, due: datetime | None) -> Decision:
-    """The verdict that an article could not be had."""
+    """The decision that an article could not be fetched."""
     outcome = Outcome.GONE if failure.kind is FailureKind.GONE else Outcome.FAILED
-    return Decision(look_at(failure.subject, at), outcome, failure.reason, failure.kind, due=due)
+    return Decision(make_fetch(failure.subject, at), outcome, failure.reason, failure.kind, due=due)
 
 
 def commit_revisions(store: Store, revisions: Iterable[Revision], pictures: Mapping[str, str] | None = None) -> None:
-    """Record versions of articles, and that these pictures of theirs are to be kept: address -> host."""
+    """Record versions of articles and queue their pictures: URL -> host."""
     decisions = [replace(version(each), pictures=pictures or {}) for each in revisions]
     store.articles.commit(decisions, [None] * len(decisions))
 
@@ -52,6 +52,6 @@ def commit_failure(store: Store, failure: Failure, tried: datetime, due: datetim
 
 
 def again(decision: Decision) -> Decision:
-    """The same, of an article that has a version."""
+    """The same decision for an article that already has a version."""
     fetch = decision.fetch
     return replace(decision, fetch=replace(fetch, pending=replace(fetch.pending, revision=1)))

@@ -52,7 +52,7 @@ MAX_REQUEST_BYTES = 1_000_000
 
 
 def import_program() -> None:
-    """Import what any command needs."""
+    """Import the modules that commands need."""
     modules = [
         module.name
         for package in PACKAGES
@@ -64,7 +64,7 @@ def import_program() -> None:
 
 
 def become(request: dict[str, Any], streams: list[int]) -> None:
-    """Turn this forked process into the one that was asked for, up to its first line of code."""
+    """Turn this forked process into the requested one, up to its first line of code."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))

@@ -1,8 +1,8 @@
-"""Serve health from its own process: ``python -m tests.support.health_server PORT PATIENCE``. A reactor runs once.
+"""Serve health from its own process: ``python -m tests.support.health_server PORT TIMEOUT``. A reactor runs once.
 
-It runs in a folder that says how it is: all is well while there is a file ``well``, the check fails with an error
-while there is one called ``broken``, and a file ``metrics`` is what /metrics answers with. The first line on stdout
-is the port. SIGTERM stops serving, which the line ``stopped`` tells, and a second one ends the process.
+Files in its folder control it: it is healthy while a file ``well`` exists, the check fails with an error
+while a file ``broken`` exists, and /metrics returns the file ``metrics``. The first line on stdout
+is the port. SIGTERM stops serving and prints the line ``stopped``; a second one ends the process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m tests.support.https_site FOLDER`: the replica as https://news.test, and a name server that knows it.
+"""`python -m tests.support.https_site FOLDER`: the mock site as https://news.test, and a name server that knows it.
 
 For a network namespace with nothing else in it: it takes ports 53 and 443 of 127.0.0.1. FOLDER gets ``cert.pem``,
 which clients must trust, and then ``ready``.
@@ -24,7 +24,7 @@ _A, _IN, _HEADER = 1, 1, 12  # of DNS: an address, the internet, octets before t
 
 
 def response(query: bytes) -> bytes:
-    """127.0.0.1 for an A of HOST, no record of any other type, no such name for the rest."""
+    """127.0.0.1 for an A of HOST, no record of any other type, NXDOMAIN for other names."""
     end = query.index(b"\0", _HEADER) + 5
     question, kind = query[_HEADER:end], int.from_bytes(query[end - 4 : end - 2])
     labels = b"".join(bytes([len(part)]) + part.encode() for part in HOST.split("."))
@@ -51,7 +51,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _serve(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    # No timeout: whoever keeps the connection open does so for the next request.
+    # No timeout: clients keep the connection open for the next request.
     with (
         suppress(OSError),
         context.wrap_socket(plain, server_side=True) as client,

@@ -25,7 +25,7 @@ def illustrated(*pictures: Sequence[str]) -> list[Story]:
 
 
 def wrapped(address: str) -> str:
-    """A picture as the site has it."""
+    """A picture in the markup of the site."""
     return (
         f'<div class="img_wrapper"><img src="{address}" alt="图 {address}">'
         f'<span class="img_descr">说明 {address}</span></div>'
@@ -37,8 +37,8 @@ def local_pictures(stories: Sequence[Story]) -> list[Story]:
     return [replace(story, image=None, body=story.body.replace("//n.sinaimg.cn/", "/")) for story in stories]
 
 
-def asked(mocksite: MockSite) -> list[str]:
-    """The pictures that were asked for, in order."""
+def requested_images(mocksite: MockSite) -> list[str]:
+    """Paths of the requested pictures, in order."""
     return [hit.path for hit in mocksite.hits if hit.path.endswith((".png", ".jpg", ".svg"))]
 
 

@@ -57,7 +57,7 @@ def nothing() -> None:
     pass
 
 
-def half_a_file(countdown: Countdown) -> None:
+def half_written_file(countdown: Countdown) -> None:
     whole = atomic._write_synced
 
     def write(path: Path, data: bytes) -> None:
@@ -73,7 +73,7 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "before the poll's commit": lambda countdown: around(ListingIndex, "commit_poll", countdown, nothing),
     "inside the poll's commit": lambda countdown: around(EntryIndex, "add_listings", nothing, countdown),
     "after the poll's commit": lambda countdown: around(ListingIndex, "commit_poll", nothing, countdown),
-    "half a file": half_a_file,
+    "half a file": half_written_file,
     "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
     "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
     "before the paths": lambda countdown: around(CommitBatch, "reserve_paths", countdown, nothing),
@@ -93,7 +93,7 @@ def rows_before_files() -> None:
 
     def commit_then_write(batch: CommitBatch) -> Any:
         decisions = commit_rows(batch)
-        time.sleep(0.05)  # a slow disk: rows alone must be met by some of the kills
+        time.sleep(0.05)  # a slow disk: some kills must happen between the rows and the file
         write_files(batch, deferred.pop())
         return decisions
 
@@ -101,7 +101,7 @@ def rows_before_files() -> None:
     CommitBatch.commit_rows = commit_then_write
 
 
-def ground_before_entries() -> None:
+def known_before_entries() -> None:
     """What vouches for a poll's entries is committed before they are."""
     inner = ListingIndex.commit_poll
 
@@ -114,14 +114,14 @@ def ground_before_entries() -> None:
 
 
 def little_room() -> None:
-    """Nearly always too many articles are on their way to the disk: not a wrong order, but one rarely come by."""
+    """Too many articles are in the writer at nearly all times: a rare case, not a wrong order."""
     writer.MAX_QUEUED, writer.BATCH_SIZE = 0, 1
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
     "-": nothing,
     "rows before files": rows_before_files,
-    "ground before entries": ground_before_entries,
+    "known before entries": known_before_entries,
     "little room": little_room,
 }
 

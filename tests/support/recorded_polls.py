@@ -1,4 +1,4 @@
-"""Real polls of a list, turned into stories that make the replica show at each of them what was shown then. Pure.
+"""Real polls of a list, turned into stories that make the mock site show the same list at each poll. Pure.
 
 The polls tell docids, titles and order, but no times. The orders of all polls agree with each other, so they are one
 order of all articles; times are laid along it.
@@ -16,7 +16,7 @@ from mocksite.story import Edit, Story, make_stories
 LAG = 60  # seconds from an article's ctime to the poll that shows it on top; 6 to 469 were measured to its intime
 APART = 70  # seconds between two articles of the first poll, and the mean of the three days
 # Seconds between two articles that the list must have shown between two polls that share nothing, and nobody saw:
-# such stretches are busier than the mean, and some are to need more pages than one.
+# such periods are busier than the mean, and some are to need more pages than one.
 HIDDEN_APART = 20
 
 
@@ -42,12 +42,12 @@ class Shown:
 
 
 def ran_over(polls: Sequence[Shown]) -> list[int]:
-    """The polls that share nothing with the one before: by their place."""
+    """Positions of the polls that share no article with the one before."""
     return [n for n, (one, two) in enumerate(pairwise(polls), 1) if not {*one.docids} & {*two.docids}]
 
 
 def retitlings(polls: Sequence[Shown]) -> list[tuple[str, str]]:
-    """Docid and new title of each row whose title is not the one it had in the poll before."""
+    """Docid and new title of each row whose title differs from that in the previous poll."""
     found: list[tuple[str, str]] = []
     titles: dict[str, str] = {}
     for row in (row for poll in polls for row in poll.rows):

@@ -1,4 +1,4 @@
-"""Articles to search for, invented, and what a search must find, found the slow way."""
+"""Invented articles, and the expected results of searches, computed by a full scan."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def revision_of(story: Story, at: datetime, number: int = 1) -> Revision:
 
 
 def invented(count: int, seed: int = 1) -> list[Story]:
-    """So many articles, of words that come again and again."""
+    """A number of articles made of recurring words."""
     dice = random.Random(seed)
     return [
         Story(
@@ -83,9 +83,9 @@ def _written(dice: random.Random, length: int) -> str:
     return text
 
 
-def scan(stories: Iterable[Story], asked: str) -> set[str]:
-    """Docids of those whose title or text holds what is asked for, character for character once folded."""
-    needle = fold(asked)
+def scan(stories: Iterable[Story], term: str) -> set[str]:
+    """Docids of stories whose folded title or text contains the folded term."""
+    needle = fold(term)
     return {story.docid for story in stories if needle in _folded(story.title) or needle in _folded(story.text)}
 
 
@@ -95,14 +95,14 @@ def _folded(text: str) -> str:
 
 
 def answers(story: Story, query: Query) -> bool:  # noqa: PLR0911 - one for each kind of query
-    """Whether it is as asked for."""
+    """True if the story matches the query."""
     match query:
         case Term(text, _):
             return bool(scan([story], text))
         case MediaFilter():
             raise AssertionError(query)
-        case SymbolFilter(asked):
-            return asked in {phrase(each) for each in story.symbols}
+        case SymbolFilter(symbol):
+            return symbol in {phrase(each) for each in story.symbols}
         case FeedFilter(feed):
             return feed in story.feeds
         case DateFilter(since, until):

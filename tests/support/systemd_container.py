@@ -1,8 +1,8 @@
-"""A real systemd as PID 1, in namespaces of its own: the unit is tried under the manager it is made for.
+"""A real systemd as PID 1 in separate namespaces, to test the unit under its manager.
 
 What runs inside sees this machine's files below an overlay in memory, its own processes and cgroups, and a network
-with nothing but loopback; nothing it writes stays, and nothing outside is told of it. That needs root and a few
-seconds. Not to be had: memory and CPU limits where the machine keeps these controllers in cgroup v1.
+with nothing but loopback; nothing it writes persists, and nothing outside is notified. That needs root and a few
+seconds. Not available: memory and CPU limits where the machine keeps these controllers in cgroup v1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-INSTALLED = Path("/opt/finarchive")  # where the program stands inside
+INSTALLED = Path("/opt/finarchive")  # the program's folder inside
 _TOOLS = ("systemctl", "journalctl", "systemd-sysusers", "unshare", "setpriv", "pivot_root", "mount", "ip", "openssl")
 _SYSTEMD = Path("/lib/systemd/systemd")
 
@@ -54,7 +54,7 @@ mount --bind -o ro "$5" opt/python
 rm -rf etc/systemd/system etc/finarchive etc/resolv.conf
 rm -f lib/systemd/system/*.target.wants/*  # modules, kernel settings, file systems: this is not a machine's boot
 mkdir -p etc/systemd/system etc/systemd/system.conf.d
-# Where the interpreter was built to look for its own library may be a home directory.
+# The interpreter's built-in library path may be in a home directory.
 printf '[Manager]\nDefaultEnvironment=LD_LIBRARY_PATH=/opt/python/lib\n' >etc/systemd/system.conf.d/python.conf
 cp outside/trial.* etc/systemd/system
 # Not chroot: in one, no process may make the user namespace that PrivateUsers= needs.
@@ -99,7 +99,7 @@ cd /
 
 
 def why_not() -> str | None:
-    """What keeps this machine from booting a systemd in namespaces; None: nothing that can be told beforehand."""
+    """Why this machine cannot boot a systemd in namespaces; None: no known reason."""
     if os.geteuid() != 0:
         return "it needs root"
     if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:

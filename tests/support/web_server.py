@@ -1,4 +1,4 @@
-"""A real ``finarchive serve`` in a process of its own, on a port that is free, and pages asked for over HTTP."""
+"""A real ``finarchive serve`` in a separate process, on a free port, with requests over HTTP."""
 
 from __future__ import annotations
 
@@ -16,21 +16,19 @@ import pytest
 from tests.conftest import Home
 from tests.support import processes
 
-PATIENCE = 60.0  # seconds; a busy machine takes ten to start
+TIMEOUT_SECONDS = 60.0  # seconds; a busy machine takes ten to start
 
 
 class Serving:
-    """The archive of ``home`` in a browser: served when the block begins, no more when it ends.
+    """Serves the archive of ``home`` while its ``with`` block runs.
 
-    ``address`` is where, without a slash at its end; ``get`` asks for a page.
+    ``address`` is the base URL, without a slash at the end; ``get`` requests a page.
     """
 
     def __init__(self, home: Home, *options: str, **env: str) -> None:
-        self._command, self._cwd, self._env = (
-            home.command("serve", "--port", "0", *options),
-            home.folder,
-            home.env | env,
-        )
+        self._command = home.command("serve", "--port", "0", *options)
+        self._cwd = home.folder
+        self._env = home.env | env
         self.log: list[str] = []
         self._lines: Queue[str] = Queue()
 
@@ -41,14 +39,14 @@ class Serving:
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
         try:
-            line = self._lines.get(timeout=PATIENCE)
+            line = self._lines.get(timeout=TIMEOUT_SECONDS)
         except Empty:
             self.process.kill()
             raise
         found = re.search(r"(http://127\.0\.0\.1:\d+)/", line)
         assert found, line
         self.address = found[1]
-        self.client = httpx.Client(base_url=self.address, timeout=PATIENCE, trust_env=False)
+        self.client = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=False)
         return self
 
     def __exit__(
@@ -58,7 +56,7 @@ class Serving:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(PATIENCE)
+                self.process.wait(TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 raise
@@ -73,7 +71,7 @@ class Serving:
         self._lines.put("ended")
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """Ask for a page; redirects are not followed."""
+        """Request a page; redirects are not followed."""
         return self.client.get(path, headers=headers)
 
     def page(self, path: str) -> str:

@@ -1,4 +1,4 @@
-"""The reader's charts: marks as high as what they stand for, and words that are words."""
+"""Charts of the web view: bars as high as their values, and escaped text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def heights(svg: str, kind: str) -> list[float]:
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=48))
-def test_bars_are_as_high_as_what_they_stand_for(values: list[int]) -> None:
+def test_bars_are_as_high_as_their_values(values: list[int]) -> None:
     shown = [
         (date(2026, 9, 1) + timedelta(days=n), ChartMark(value, f"{value} 篇")) for n, value in enumerate(values)
     ]
@@ -36,7 +36,7 @@ def test_bars_are_as_high_as_what_they_stand_for(values: list[int]) -> None:
     assert len(found) == len(values)
     highest = max(found)
     for height, value in zip(found, values, strict=True):
-        # What is there is seen; else to a tenth of a unit.
+        # Any value above zero is visible; others are exact to a tenth of a unit.
         assert height == pytest.approx(max(value / max(values) * highest, 1.5), abs=0.11)
 
 
@@ -64,7 +64,7 @@ def test_words_are_words() -> None:
     assert HOSTILE in [each.text for each in parsed(svg).iter(f"{SVG}text")]
 
 
-def test_a_day_that_is_not_whole_does_not_look_so() -> None:
+def test_an_incomplete_day_does_not_look_complete() -> None:
     svg = coverage(
         [(ChartMark(share, ""), True) for share in (1.0, 0.9999, 0.5, 0.0)] + [(ChartMark(0, ""), False)],
         label="x",

@@ -1,4 +1,4 @@
-"""The index as the reader's pages and Datasette read it."""
+"""Access to the index by the web view and by Datasette."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_takes_too_long_is_stopped_and_the_next_is_answered(
         "PRAGMA query_only = OFF", "SELECT load_extension('x')",
     ],
 )  # fmt: skip
-def test_it_cannot_be_written_nor_looked_beyond(index: Index, path: Path, statement: str) -> None:
+def test_it_cannot_be_written_and_reads_no_other_file(index: Index, path: Path, statement: str) -> None:
     before = path.read_bytes()
 
     with pytest.raises(sqlite3.DatabaseError):
@@ -80,7 +80,7 @@ def test_an_index_of_an_older_program_is_read_as_it_is_now(index: Index, path: P
     assert asyncio.run(index.read(lambda store: len(store.search.hits([1], NOW)))) == 1
 
 
-def test_one_that_is_not_there_is_reported(index: Index, path: Path) -> None:
+def test_a_missing_index_file_is_reported(index: Index, path: Path) -> None:
     path.unlink()
     with pytest.raises(ArchiveError, match=r"index\.db cannot be read: No such file"):
         asyncio.run(index.read(lambda store: store.entries.counts()))

@@ -19,7 +19,7 @@ def column(found: Sequence[Row], side: str) -> list[str]:
 
 
 def lines(text: str) -> list[str]:
-    """A last line feed ends the last line, and begins none."""
+    """A final line feed ends the last line and does not begin another."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
@@ -42,7 +42,7 @@ def test_what_is_left_out_stayed_and_is_counted(old: str, new: str) -> None:
     assert sum(row.stayed or 1 for row in found) == len(whole)
 
 
-def test_a_line_that_was_edited_stands_beside_what_it_became() -> None:
+def test_an_edited_line_is_beside_its_new_form() -> None:
     found = rows(compare("一\n二三四五六\n七\n八\n九\n", "一\n二三肆五六\n七\n八\n九\n"))
 
     assert found == [
@@ -56,7 +56,7 @@ def test_a_line_that_was_edited_stands_beside_what_it_became() -> None:
     ]
 
 
-def test_a_line_that_went_has_nothing_beside_it() -> None:
+def test_a_removed_line_has_nothing_beside_it() -> None:
     found = rows(compare("一\n二\n三", "一\n三"))
 
     assert [(row.old is None, row.new is None) for row in found] == [(False, False), (False, True), (False, False)]

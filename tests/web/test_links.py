@@ -1,4 +1,4 @@
-"""Addresses of the reader's pages, and the queries in them."""
+"""URLs of the web view, and the queries in them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_condition_is_read_as_one(value: str) -> None:
         assert parse(links.term("media", value)) == MediaFilter(words)
 
 
-def test_a_condition_more_holds_for_all_of_a_query() -> None:
+def test_an_added_condition_applies_to_the_whole_query() -> None:
     assert parse(links.narrowed("茅台 OR 五粮液", "feed:a")) == And((parse("茅台 OR 五粮液"), FeedFilter("a")))
     assert isinstance(parse("茅台 OR 五粮液"), Or)
     found = parse(links.narrowed("茅台 NOT 传闻", 'media:"新华社 客户端"'))

@@ -24,7 +24,7 @@ AS_OF = "&as_of=2020-01-01T00:00"
 
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
-    """The replica's articles with their pictures, one of them in two versions, archived and served."""
+    """The mock site's articles with their pictures, archived and served; one has two versions."""
     with MockSite(local_pictures(make_stories(40, newest=NEWEST))) as mocksite:
         served_home.configure(mocksite.endpoint, more=ON)
         assert served_home.run("crawl", "--json").json["archived"] == 40
@@ -44,12 +44,12 @@ def test_the_first_page_has_the_newest_articles_and_a_timeline(served: Serving, 
     assert docids(page) == [docid for (docid,) in newest]
     assert '<html lang="zh-CN">' in page
     chart = page.partition('<svg class="chart timeline"')[2].partition("</svg>")[0]
-    told = [int(number) for number in re.findall(r"<title>\d+月\d+日 \d+–\d+ 时：(\d+) 篇", chart)]
-    assert sum(told) == 40  # each article once, in its hour
+    counts = [int(number) for number in re.findall(r"<title>\d+月\d+日 \d+–\d+ 时：(\d+) 篇", chart)]
+    assert sum(counts) == 40  # each article once, in its hour
     assert "feed1，9月29日 0–1 时：" in chart
 
 
-def test_each_mark_of_the_timeline_leads_to_the_articles_it_stands_for(served: Serving) -> None:
+def test_each_mark_of_the_timeline_links_to_its_articles(served: Serving) -> None:
     marks = re.findall(r'<a href="([^"]*)"[^>]*><g><title>[^<]*：(\d+) 篇', served.page("/"))
 
     assert len(marks) >= 2
@@ -136,7 +136,7 @@ def test_any_older_version_can_be_read(served: Serving) -> None:
     assert "这是旧版" in page
 
 
-def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Home) -> None:
+def test_as_of_a_time_later_observations_are_not_shown(served: Serving, served_home: Home) -> None:
     first, second = (
         seen for (seen,) in served_home.rows(f"SELECT fetched_at FROM revisions WHERE docid = '{EDITED}' ORDER BY 1")
     )
@@ -172,7 +172,7 @@ def test_as_of_a_time_nothing_of_later_is_shown(served: Serving, served_home: Ho
     assert "这是档案在" in served.page("/?as_of=2099-01-01T00:00+08:00"), "typed without %2B"
 
 
-def test_two_versions_stand_side_by_side(served: Serving) -> None:
+def test_two_versions_are_shown_side_by_side(served: Serving) -> None:
     page = served.page(f"/article/{EDITED}/diff")
 
     assert "<ins>改过的标题</ins>" in page
@@ -197,8 +197,8 @@ def test_a_stock_has_its_news_and_their_days(served: Serving, served_home: Home)
     assert f"{count} 篇文章提及" in page
     assert len(docids(page)) == min(count, 30)
     chart = page.partition('<svg class="chart days"')[2].partition("</svg>")[0]
-    told = [int(number) for number in re.findall(r"<title>\d+月\d+日：(\d+) 篇", chart)]
-    assert sum(told) == count
+    counts = [int(number) for number in re.findall(r"<title>\d+月\d+日：(\d+) 篇", chart)]
+    assert sum(counts) == count
     assert served.get("/symbol/sh999999").status_code == 404
 
 
@@ -246,7 +246,7 @@ def test_what_each_fetch_was_answered_can_be_seen(served: Serving) -> None:
     assert title[0] in after
 
 
-def test_pictures_come_from_the_archive_alone(served: Serving, served_home: Home) -> None:
+def test_pictures_come_only_from_the_archive(served: Serving, served_home: Home) -> None:
     (file, *_) = stored(served_home)
     sources = re.findall(r'<img src="([^"]*)"', served.page(f"/article/{EDITED}"))
 
@@ -274,7 +274,7 @@ def test_the_same_story_elsewhere_is_named(served: Serving, served_home: Home) -
         served_home.execute(f"UPDATE revisions SET story = '{before}' WHERE docid = 'nreplica0000003'")
 
 
-def test_the_index_is_there_as_datasette_gives_it(served: Serving, served_home: Home) -> None:
+def test_datasettes_own_pages_of_the_index_are_served(served: Serving, served_home: Home) -> None:
     count = served_home.rows("SELECT count(*) FROM revisions")[0][0]
 
     assert served.get("/index/revisions.json?_shape=array&_size=max").json()[0].keys() >= {"docid", "sha256", "path"}
@@ -294,7 +294,7 @@ def test_the_index_is_there_as_datasette_gives_it(served: Serving, served_home: 
         ("deleted_articles", "", "SELECT count(*) FROM entries WHERE gone IS NOT NULL"),
     ],
 )
-def test_questions_that_are_often_asked_have_answers(
+def test_canned_queries_return_results(
     served: Serving, served_home: Home, name: str, arguments: str, wanted: str
 ) -> None:
     rows = served.get(f"/index/{name}.json?{arguments}&_shape=array").json()
@@ -309,7 +309,7 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "status", "told"),
+    ("address", "status", "message"),
     [
         ("/article/nobody", 404, "没有文章 nobody"),
         (f"/article/{EDITED}?version=9", 404, "没有第 9 版；已知 2 版"),
@@ -334,11 +334,11 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/index?sql=select+hex(zeroblob(900000000))", 400, "too big"),
     ],
 )
-def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int, told: str) -> None:
+def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int, message: str) -> None:
     response = served.get(address)
 
     assert response.status_code == status
-    assert told in unescape(response.text)
+    assert message in unescape(response.text)
     assert "Traceback" not in response.text
 
 

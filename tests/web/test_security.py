@@ -1,4 +1,4 @@
-"""The reader in the browser, and those who mean harm: what articles carry, what other pages ask for."""
+"""Security of the web view: hostile articles, and requests from other pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HOSTILE, PLAIN = "nreplica0000000", "nreplica0000001"
 
 @pytest.fixture(scope="module")
 def served(served_home: Home) -> Iterator[Serving]:
-    """Articles of which the first is hostile wherever it can be, archived and served."""
+    """Archived and served articles; the first is hostile in every possible place."""
     first, *others = make_stories(6, newest=NEWEST)
     hostile = replace(
         first, title=SCRIPT, media=SCRIPT, keywords=(SCRIPT, "javascript:alert(1)"), body=BODY, page_layout="finance"
@@ -132,8 +132,8 @@ def test_the_raw_page_is_what_was_sent_and_runs_nothing(served: Serving, served_
     head, _, body = whole.content.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200\r\n")
     assert gzip.decompress(body) == shown.content
-    kept = [gzip.decompress(path.read_bytes()) for path in journal_path(served_home.root).glob("*.warc.gz")]
-    assert any(body in each for each in kept)
+    stored = [gzip.decompress(path.read_bytes()) for path in journal_path(served_home.root).glob("*.warc.gz")]
+    assert any(body in each for each in stored)
 
 
 def test_a_raw_page_is_shown_in_the_encoding_that_it_has(served: Serving) -> None:
@@ -161,7 +161,7 @@ def test_a_raw_page_is_shown_in_the_encoding_that_it_has(served: Serving) -> Non
 def test_no_other_file_of_the_machine_is_served(served: Serving, served_home: Home, address: str) -> None:
     response = served.client.get(httpx.URL(served.address).copy_with(raw_path=address.encode()))
 
-    # Where a percent sign is found, Datasette looks once more under the address with a tilde, as it writes it.
+    # For a percent sign, Datasette tries again with a tilde, its own escape character.
     assert response.status_code in {302, 400, 403, 404}, response.text
     assert response.next_request is None or served.client.send(response.next_request).status_code == 404
     assert str(served_home.root) not in response.text
@@ -176,7 +176,7 @@ def test_who_calls_us_by_another_name_gets_nothing(served: Serving, host: str) -
     assert "茅台" not in response.text
 
 
-def test_our_own_names_and_those_of_the_configuration_will_do(served: Serving, served_home: Home) -> None:
+def test_our_own_names_and_configured_names_are_allowed(served: Serving, served_home: Home) -> None:
     port = served.address.rpartition(":")[2]
     for host in (f"127.0.0.1:{port}", f"localhost:{port}", "LOCALHOST", "localhost:8080"):
         assert served.get("/", host=host).status_code == 200
@@ -200,17 +200,17 @@ def test_head_is_as_get_without_a_body(served: Serving) -> None:
 
 
 def test_another_site_may_link_here_and_load_nothing(served: Serving) -> None:
-    def asked(site: str, mode: str, dest: str) -> int:
+    def status_of(site: str, mode: str, dest: str) -> int:
         headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest}
         return served.client.get("/index?sql=select+1", headers=headers).status_code
 
-    assert asked("cross-site", "no-cors", "image") == 403
-    assert asked("cross-site", "no-cors", "script") == 403
-    assert asked("same-site", "cors", "empty") == 403
-    assert asked("cross-site", "navigate", "iframe") == 403
-    assert asked("cross-site", "navigate", "document") == 200
-    assert asked("same-origin", "no-cors", "style") == 200
-    assert asked("none", "navigate", "document") == 200
+    assert status_of("cross-site", "no-cors", "image") == 403
+    assert status_of("cross-site", "no-cors", "script") == 403
+    assert status_of("same-site", "cors", "empty") == 403
+    assert status_of("cross-site", "navigate", "iframe") == 403
+    assert status_of("cross-site", "navigate", "document") == 200
+    assert status_of("same-origin", "no-cors", "style") == 200
+    assert status_of("none", "navigate", "document") == 200
 
 
 def test_a_query_that_takes_too_long_is_stopped(served: Serving) -> None:
