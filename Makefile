@@ -12,10 +12,11 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# What `test` leaves out: the slow tests, and every property test with all its examples. Most of the slow tests wait:
-# two for each core run at once.
+# What `test` leaves out: the slow tests, and every property test with all its examples. Most of the slow tests wait, so
+# two for each core run at once; those that measure time run afterwards, alone.
 test-slow: $(VENV)/ready-dev
-	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal -m "slow or hypothesis"
+	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal -m "(slow or hypothesis) and not timing"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and timing"
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ from tests.conftest import NEWEST, Home
 from tests.support import processes
 from tests.support.daemon import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 SLACK = 0.12  # seconds
 EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'

@@ -14,6 +14,7 @@ FLAT = 0.15
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
     lines: list[str] = []
 
