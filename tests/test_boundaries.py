@@ -116,8 +116,8 @@ MAX_MODULES = 16  # in a folder; more is two topics in one
 # Folders of plug-ins of one kind, where one more file is one more plug-in.
 MAX_PLUGINS = 30
 PLUGIN_FOLDERS = ("archive/export", "archive/index/migrations", "cli/commands", "crawler/listings")
-# One noun of the index a module, beside what they share: a plug-in folder in all but name.
-NOUN_FOLDERS = ("archive/index", "web")
+# A module for each noun of the index, beside what they share.
+NOUN_FOLDERS = ("archive/index",)
 
 # Module names that the redesign replaced: docs/glossary.md says by what.
 OLD_MODULES = {
