@@ -198,7 +198,7 @@ def _of_cost(record: SoakRecord, daemon: SupervisedDaemon, articles: int) -> dic
     lives = {sample.life: sample.cpu for sample in daemon.samples}  # the last sample of each
     cpu = sum(lives.values())
     return {
-        "lives": f"{len(lives)}; ended by itself for want of disk: {len(daemon.endings)}",
+        "lives": f"{len(lives)}; stopped because the disk was full: {len(daemon.endings)}",
         "requests": f"{record.requests}: {record.requests / articles:.2f} for an article",
         "CPU": f"{cpu:.0f} s: {1000 * cpu / articles:.0f} ms for an article, "
         f"{1000 * cpu / record.requests:.1f} ms for a request, starts included",
