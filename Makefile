@@ -16,7 +16,7 @@ test: $(VENV)/ready-dev
 # two for each core run at once; those that measure time run afterwards, alone.
 test-slow: $(VENV)/ready-dev
 	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal -m "(slow or hypothesis) and not timing"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and timing"
+	$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and timing"
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

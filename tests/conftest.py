@@ -25,6 +25,14 @@ SHARED = Path(__file__).parents[2] / "shared"
 NEWEST = 1_790_613_243  # 2026-09-29 00:34:03 in China: the mock site's newest article
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first, so that no worker waits for one of them at the end.
+
+    The longest are those with a time limit of their own.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real pages and lists."""

@@ -15,6 +15,7 @@ FLAT = 0.15
 
 @pytest.mark.slow
 @pytest.mark.timing
+@pytest.mark.timeout(600)  # a minute; several on a loaded machine
 def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
     lines: list[str] = []
 

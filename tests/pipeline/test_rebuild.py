@@ -336,7 +336,7 @@ def test_a_crawl_after_the_index_was_lost_starts_from_the_raw_pages(lived: Home)
 
 
 @pytest.mark.slow
-@pytest.mark.timing  # it takes two minutes of both cores
+@pytest.mark.timeout(600)  # half a minute of both cores; several minutes on a loaded machine
 def test_five_thousand_articles_with_edits_deletions_and_kills_come_out_the_same_twice(home: Home) -> None:
     dice = random.Random(20)
     with MockSite(make_stories(5000, newest=NEWEST)) as mocksite:
