@@ -11,6 +11,7 @@ from archive.index.alerts import AlertIndex
 from archive.index.articles import ArticleIndex
 from archive.index.backoffs import BackoffIndex
 from archive.index.connection import open_index, open_index_for_following, open_index_for_reading
+from archive.index.coverage import CoverageIndex
 from archive.index.database import Database
 from archive.index.entries import EntryIndex
 from archive.index.errors import wrap_sqlite_errors
@@ -21,6 +22,7 @@ from archive.index.log import OTHERS, ChangeLog
 from archive.index.manifests import ManifestIndex
 from archive.index.queues import FetchQueues
 from archive.index.replay import replay
+from archive.index.unlisted import UnlistedIndex
 from archive.journal.journal import Event
 from archive.search.changefeed import Changefeed
 from archive.search.history import History
@@ -34,12 +36,13 @@ class Store:
     Every public method of the store and of its attributes that writes is one transaction, unless its docstring says
     that the caller begins the transaction. All raise an ArchiveError that names the index and says what to do.
 
-    ``feeds``: polls, spans, gaps and arrival rates of feeds. ``listings``: the results of polls and
-    backfills. ``entries``: articles to fetch for the first time. ``articles``: fetches and versions of articles.
-    ``images``: the image queue and the stored images. ``queues``: entries and images together. ``backoffs``: hosts
-    that are backed off. ``manifests``: what each manifest covers. ``alerts``: the progress of alerts. ``log``:
-    writes changes to the journal. ``search``: finds articles by their words. ``history``: articles as of a time.
-    ``changefeed``: versions in the order of their commits. ``stats``: counts of articles.
+    ``feeds``: polls and arrival rates of feeds. ``coverage``: spans and gaps of their lists. ``listings``: the
+    results of polls and backfills. ``unlisted``: entries that left a list. ``entries``: articles to fetch for the
+    first time. ``articles``: fetches and versions of articles. ``images``: the image queue and the stored images.
+    ``queues``: entries and images together. ``backoffs``: hosts that are backed off. ``manifests``: what each
+    manifest covers. ``alerts``: the progress of alerts. ``log``: writes changes to the journal. ``search``: finds
+    articles by their words. ``history``: articles as of a time. ``changefeed``: versions in the order of their
+    commits. ``stats``: counts of articles.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -47,7 +50,9 @@ class Store:
         self._path = path
         self.log = ChangeLog(database, path)
         self.entries = EntryIndex(database, path)
-        self.feeds = FeedIndex(database, path, self.log)
+        self.coverage = CoverageIndex(database, path)
+        self.feeds = FeedIndex(database, path, self.coverage, self.log)
+        self.unlisted = UnlistedIndex(database, path)
         self.listings = ListingIndex(database, path, self.entries, self.feeds, self.log)
         self.articles = ArticleIndex(database, path, self.log)
         self.images = ImageIndex(database, path, self.log)
@@ -95,7 +100,7 @@ class Store:
         """
         with wrap_sqlite_errors(self._path), self._db.atomic():
             for event in events:
-                replay(event, self._db, self.entries, self.feeds)
+                replay(event, self._db, self.entries, self.feeds, self.unlisted)
                 self.log.mark(OTHERS, event.position)
 
     def damage(self) -> str | None:

@@ -124,7 +124,7 @@ def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext
 def feed_statuses(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
     """The status of each feed that is on, in the order of the configuration."""
     feeds = {feed.id: feed for feed in settings.feeds if feed.enabled}
-    days = report_coverage(store, list(feeds), [], now)
+    days = report_coverage(settings, store, list(feeds), [], now)
     arrival_rates = store.feeds.arrival_rates()
     gaps = report_gaps(settings, store)
     return [
@@ -149,13 +149,18 @@ def _feed_status(
         reason=report.reason,
         since=report.since,
         last_poll=report.last_poll,
+        last_sweep=report.last_sweep,
         newest=report.newest,
         archived=report.archived,
         pending=report.pending,
         parked=report.parked,
         arrival_rate=rates,
-        days=tuple(DayCoverage(each.day, each.cover.share, not each.cover.before) for each in days),
-        gaps=tuple(GapStatus(gap.gap.start, gap.gap.end, gap.command, gap.why_not) for gap in gaps),
+        days=tuple(
+            DayCoverage(each.day, each.cover.share, each.cover.settled_share, not each.cover.before) for each in days
+        ),
+        gaps=tuple(
+            GapStatus(gap.gap.start, gap.gap.end, gap.gap.lost is not None, gap.command, gap.why_not) for gap in gaps
+        ),
     )
 
 

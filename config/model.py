@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from config.durations import format_duration
-from config.types import (  # fmt: skip
+from config.types import (
     CHECKED,
     HOUR,
     Backoff,
@@ -35,6 +35,7 @@ from config.types import (  # fmt: skip
     Interval,
     ListNumber,
     Name,
+    OptionalInterval,
     Seconds,
     SecretAddress,
 )
@@ -102,6 +103,9 @@ class ScheduleSettings(BaseModel):
     every: Interval = timedelta(minutes=5)  # a busy list has about four new items in it, far less than a page
     # Ages at which an archived article is fetched again: most corrections come at once, deletions in days.
     recheck: tuple[Interval, ...] = (HOUR, timedelta(days=1), timedelta(days=7))
+    # How often each list is walked over past the lateness that was measured for it; "off" for never. Once a day costs
+    # some 40 requests for the busiest list, which polls request a thousand times.
+    sweep: OptionalInterval = timedelta(days=1)
     # Maximum number of requests in an hour for rechecks. A busy day has 1,500 articles and 4,500 rechecks: 600, one
     # every six seconds, leave room for articles that lists report as changed.
     rechecks: Annotated[Count, Field(ge=0)] = 600

@@ -77,8 +77,13 @@ def _address(value: SecretStr) -> SecretStr:
     return value
 
 
+def _interval_or_off(value: object) -> object:
+    return None if value == "off" else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # a shorter one would be a busy loop
+OptionalInterval = Annotated[Interval | None, BeforeValidator(_interval_or_off)]
 Backoff = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # the back-off doubles up to an hour
 Folder = Annotated[Path, BeforeValidator(_folder)]
 Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]

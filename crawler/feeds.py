@@ -21,8 +21,9 @@ from crawler.http.failures import ClosingError
 from crawler.http.status import of_status
 from crawler.interfaces import FeedTasks
 from crawler.listings.registry import READERS
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page, apply_single_page, next_request
-from crawler.paging.poll import NextPage, PollState, add_page, add_single_page
+from crawler.paging import backfill as walk
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page, apply_single_page
+from crawler.paging.poll import NextPage, PollState, add_page, add_single_page, next_request
 
 logger = logging.getLogger("finarchive")
 
@@ -69,7 +70,7 @@ class FeedFetcher:
     def _request_page(self, feed: Feed, state: PollState, validators: Validators | None = None) -> None:
         self._send(
             Request(
-                READERS[feed.kind].page_url(feed, state.pages + 1),
+                READERS[feed.kind].page_url(feed, *next_request(state)),
                 headers=_conditional_headers(validators),
                 callback=self._on_page,
                 errback=self._on_page_error,
@@ -99,10 +100,10 @@ class FeedFetcher:
                 self._end_poll(feed, add_single_page(state, listing, known), caught_up=True)
                 return
             state, next_page = add_page(state, listing, known, self._max_pages)
-            if next_page is NextPage.CONTINUE or (next_page is NextPage.EMPTY and state.empty_pages == 1):
+            if next_page is NextPage.CONTINUE:
                 self._request_page(feed, state)
             else:
-                self._end_poll(feed, state, caught_up=next_page is not NextPage.EMPTY)
+                self._end_poll(feed, state, caught_up=True)
         except Exception as error:
             self._crash(error)
 
@@ -127,7 +128,7 @@ class FeedFetcher:
 
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
         """See :class:`~crawler.interfaces.Fetcher`."""
-        request, reader = next_request(backfill), READERS[feed.kind]
+        request, reader = walk.next_request(backfill), READERS[feed.kind]
         if request.window and reader.history_url:
             url = reader.history_url(feed, request.page, request.window, request.size)
         else:
@@ -168,7 +169,7 @@ class FeedFetcher:
     def _end_backfill(self, backfill: Backfill, reason: str) -> None:
         try:
             page = BackfillPage(backfill.feed, backfill.at, ())
-            self._work.record_backfill_page(BackfillStep(backfill, page, NextStep.FAILED, reason))
+            self._work.record_backfill_page(BackfillStep(backfill, page, NextStep.UNREACHABLE, reason))
         except Exception as error:
             self._crash(error)
 

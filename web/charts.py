@@ -96,21 +96,24 @@ def arrival_rate(rates: Sequence[float], *, maximum: float, label: str) -> Marku
     return _svg(24 * step, height + 15, label, parts, "rhythm")
 
 
-def coverage(shares: Sequence[tuple[ChartMark, bool]], *, label: str) -> Markup:
-    """Return a chart with a cell for each day, filled by the share of the day that is known to be complete.
+def coverage(shares: Sequence[tuple[ChartMark, float, bool]], *, label: str) -> Markup:
+    """Return a chart with a cell for each day, filled by the share of the day that is known, its settled part darker.
 
-    :param shares: for each day, the share, and whether the feed's record begins before the day ends
+    :param shares: for each day, the known share, the settled share of the day, and whether the feed's record begins
+        before the day ends
     """
     step, height = 13, 34
     parts = []
-    for index, (mark, begun) in enumerate(shares):
+    for index, (mark, settled, begun) in enumerate(shares):
         x = index * step
         filled = round(mark.value * height, 1)
         cell = _rect("open" if begun else "before", x, 0, step - 2, height)
         if begun:
             # A day that is not complete must not look complete.
             filled = min(filled, height - 2) if mark.value < 1 else filled
-            cell += _rect("whole", x, height - filled, step - 2, filled)
+            cell += _rect("provisional", x, height - filled, step - 2, filled)
+            dark = round(min(settled * height, filled), 1)
+            cell += _rect("whole", x, height - dark, step - 2, dark)
         parts.append(_linked(mark, cell))
     return _svg(step * len(shares), height, label, parts, "cover")
 

@@ -11,7 +11,8 @@ class DayCoverage:
     """How much of a day a feed covers completely."""
 
     day: date  # in China
-    share: float  # 0 to 1
+    share: float  # settled or provisional, 0 to 1
+    settled: float  # the settled part of `share`
     begun: bool  # False: the day ends before the feed's record begins
 
 
@@ -21,6 +22,7 @@ class GapStatus:
 
     start: datetime
     end: datetime
+    lost: bool  # no list shows these articles any more
     command: str | None  # closes the gap as far as possible; None: it cannot be closed
     why_not: str | None  # why the gap cannot be closed, or not completely
 
@@ -35,6 +37,7 @@ class FeedStatus:
     reason: str  # text for people
     since: datetime | None  # when the state began
     last_poll: datetime | None
+    last_sweep: datetime | None
     newest: datetime | None  # publication time of its newest article
     archived: int
     pending: int

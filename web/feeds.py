@@ -46,17 +46,21 @@ def _feed_context(status: FeedStatus) -> dict[str, Any]:
             for name, rates in (("工作日", weekday), ("周末", weekend))
             if rates
         ],
-        "coverage": charts.coverage([_cell(day) for day in status.days], label="每天已知完整的部分"),
+        "coverage": charts.coverage([_cell(day) for day in status.days], label="每天已核实和暂时完整的部分"),
         "complete_days": _complete_days(status),
+        "open_gaps": [gap for gap in status.gaps if not gap.lost],
+        "lost_gaps": [gap for gap in status.gaps if gap.lost],
     }
 
 
-def _cell(day: DayCoverage) -> tuple[charts.ChartMark, bool]:
-    title = f"{day.day.month}月{day.day.day}日：" + (f"{day.share:.2%} 已知完整" if day.begun else "记录尚未开始")
-    return charts.ChartMark(day.share, title), day.begun
+def _cell(day: DayCoverage) -> tuple[charts.ChartMark, float, bool]:
+    known = f"{day.settled:.2%} 已核实，{day.share - day.settled:.2%} 暂时完整"
+    title = f"{day.day.month}月{day.day.day}日：" + (known if day.begun else "记录尚未开始")
+    return charts.ChartMark(day.share, title), day.settled, day.begun
 
 
 def _complete_days(status: FeedStatus) -> str:
-    """Return how many of the days are completely covered, as text."""
+    """Return how many of the days are settled, and how many are known, as text."""
     begun = [day for day in status.days if day.begun]
-    return f"{sum(day.share == 1 for day in begun)} / {len(begun)} 天完整"
+    settled, known = sum(day.settled == 1 for day in begun), sum(day.share == 1 for day in begun)
+    return f"{len(begun)} 天中 {settled} 天已核实，{known - settled} 天暂时完整"

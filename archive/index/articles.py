@@ -230,6 +230,7 @@ class ArticleIndex(IndexPart):
         self._db.execute(
             f"""UPDATE entries SET tried = :at, due = coalesce(:due, due), idle = :idle, attempts = :attempts,
                gone = :gone, revision = coalesce(:number, revision), recheck = :recheck,
+               vanished = iif(:again OR vanished > :at, vanished, NULL),
                changed = iif(:again, changed, {statements.STILL_CHANGED}) WHERE docid = :docid""",  # noqa: S608 - a constant
             {
                 "docid": state.revision.docid,

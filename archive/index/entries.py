@@ -224,35 +224,40 @@ class EntryIndex(IndexPart):
         at: datetime,
         belong_to: Mapping[str, Collection[str]],
         failures: Iterable[Failure],
-        *,
-        caught_up: bool,
-    ) -> list[Belonging]:
+        known: Collection[str],
+    ) -> tuple[list[Belonging], set[str]]:
         """Write which feeds entries belong to. The caller begins the transaction.
 
         :param feed: the feed whose list was read
         :param belong_to: docid -> ids of feeds
-        :param caught_up: whether the entries become known entries of ``feed``
-        :return: what was not known before
+        :param known: docids of the entries that become known entries of ``feed``
+        :return: what was not known before, and the docids of the entries that the list shows for the first time
         """
-        wanted = [(id_, docid, int(caught_up and id_ == feed)) for docid, ids in belong_to.items() for id_ in ids]
-        wanted += [(feed, failure.subject, int(caught_up)) for failure in failures]
+        pairs = [(id_, docid) for docid, ids in belong_to.items() for id_ in ids]
+        pairs += [(feed, failure.subject) for failure in failures]
+        wanted = [(id_, docid, int(id_ == feed and docid in known), int(id_ == feed)) for id_, docid in pairs]
         rows = self._rows(
-            """SELECT wanted.value ->> 0 AS feed, wanted.value ->> 1 AS docid, wanted.value ->> 2 AS ground
-               FROM json_each(?) AS wanted LEFT JOIN listings AS known
-               ON known.feed = wanted.value ->> 0 AND known.docid = wanted.value ->> 1
-               WHERE known.ground IS NULL OR known.ground < wanted.value ->> 2""",
+            """SELECT wanted.value ->> 0 AS feed, wanted.value ->> 1 AS docid, wanted.value ->> 2 AS ground,
+                      wanted.value ->> 3 > coalesce(stored.shown, 0) AS is_first
+               FROM json_each(?) AS wanted LEFT JOIN listings AS stored
+               ON stored.feed = wanted.value ->> 0 AND stored.docid = wanted.value ->> 1
+               WHERE stored.ground IS NULL OR stored.ground < wanted.value ->> 2
+                   OR stored.shown < wanted.value ->> 3""",
             [json.dumps(wanted)],
         )
         new = [(row["feed"], row["docid"], int(row["ground"])) for row in rows]
-        self.insert_listings(new, at)
-        return new
+        self.insert_listings(feed, new, at)
+        return new, {row["docid"] for row in rows if row["is_first"]}
 
-    def insert_listings(self, rows: Iterable[Belonging], at: datetime) -> None:
-        """Write that entries belong to feeds. The caller begins the transaction."""
+    def insert_listings(self, feed: str, rows: Iterable[Belonging], at: datetime) -> None:
+        """Write that entries belong to feeds. The caller begins the transaction.
+
+        :param feed: the feed whose list was read, and which has shown them
+        """
         self._db.conn.executemany(
-            """INSERT INTO listings (feed, docid, ground, seen) VALUES (?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground)""",
-            [(*row, to_text(at)) for row in rows],
+            """INSERT INTO listings (feed, docid, ground, seen, shown) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground), shown = max(shown, excluded.shown)""",
+            [(*row, to_text(at), int(row[0] == feed)) for row in rows],
         )
 
 

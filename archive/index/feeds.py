@@ -1,4 +1,4 @@
-"""State of each feed's list: polls, complete spans, gaps, arrival rates."""
+"""State of each feed: its source, the results of polls and backfills, arrival rates, and snapshots of all of it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from archive.index import row_mapping, statements
+from archive.index.coverage import CoverageIndex
 from archive.index.database import Database
 from archive.index.log import ChangeLog
 from archive.index.part import IndexPart
-from archive.index.spans import gap_left, gap_without_times, known_until, merged, span_read, uncovered, without
+from archive.index.spans import known_until
 from archive.journal.event_documents import LEDGER_TABLES, EventKind, dump_ledger, dump_settled
-from archive.model.feed import ArrivalRate, BackfillPage, Counts, FeedHistory, Filing, Gap, Poll, Span
+from archive.model.feed import ArrivalRate, BackfillPage, Counts, FeedHistory, Filing, Gap, Poll
 from archive.model.times import to_text, to_time
 
 
 class FeedIndex(IndexPart):
-    """The tables of feeds, spans, gaps and arrival rates, of which the journal has snapshots.
+    """The tables of feeds, sources and arrival rates, of which the journal has snapshots.
 
     Errors and transactions as in :class:`~archive.store.Store`.
     """
 
-    def __init__(self, database: Database, path: Path, log: ChangeLog) -> None:
+    def __init__(self, database: Database, path: Path, coverage: CoverageIndex, log: ChangeLog) -> None:
         super().__init__(database, path)
+        self._coverage = coverage
         self._log = log
 
     # Feeds
@@ -56,17 +58,16 @@ class FeedIndex(IndexPart):
         return row is not None
 
     def _delete_list_state(self, feed: str) -> None:
-        self._db.execute("UPDATE listings SET ground = 0 WHERE feed = ? AND ground = 1", [feed])
+        self._db.execute("UPDATE listings SET ground = 0, shown = 0 WHERE feed = ? AND shown = 1", [feed])
         self._db.execute(
             """UPDATE feeds SET last_poll = NULL, last_success = NULL, newest = NULL, ground = NULL,
-               complete_to = NULL, floor = NULL, error_kind = NULL, error = NULL, failing_since = NULL,
+               complete_to = NULL, floor = NULL, swept = NULL, error_kind = NULL, error = NULL, failing_since = NULL,
                trouble = 0.0, last_pages = NULL, last_new = NULL, etag = NULL, last_modified = NULL
                WHERE id = ?""",
             [feed],
         )
-        self._db.execute("DELETE FROM spans WHERE feed = ?", [feed])
-        self._db.execute("DELETE FROM gaps WHERE feed = ? AND closed IS NULL", [feed])  # nothing could close them
         self._db.execute("DELETE FROM rhythms WHERE feed = ?", [feed])
+        self._coverage.delete_feed(feed)
 
     def histories(self) -> dict[str, FeedHistory]:
         """Return the poll history of each feed whose list was ever read, by the feed's id."""
@@ -78,33 +79,31 @@ class FeedIndex(IndexPart):
 
     # Polls and backfills
 
-    def record_poll(self, poll: Poll, filing: Filing, trouble: float, new: int) -> Gap | None:
-        """Record what a poll has covered, and the gap that it left. The caller begins the transaction.
+    def record_poll(
+        self, poll: Poll, filing: Filing, trouble: float, new: int, first_shown: Sequence[datetime]
+    ) -> Gap | None:
+        """Record a poll, and the gap that it left. The caller begins the transaction.
 
         :param trouble: the weight of its error
         :param new: the number of its new entries
+        :param first_shown: publication times of the entries that the list showed for the first time
         """
         row = self._db.execute("SELECT ground, complete_to FROM feeds WHERE id = ?", [poll.feed]).fetchone()
         known_before, complete_to = (to_time(row["ground"]), to_time(row["complete_to"])) if row else (None, None)
-        gap = gap_left(poll, known_before) or gap_without_times(poll, complete_to)
-        if gap:
-            self._open_gap(gap, poll.at)
-        if span := span_read(poll, complete_to, gap):
-            # Even if the clock was set, a poll reads only new articles, and nothing in an open gap.
-            pieces = [span]
-            for open_gap in self._open_gaps_in(poll.feed, span):
-                pieces = without(pieces, open_gap)
-            for piece in pieces:
-                self._add_span(poll.feed, piece)
+        gap = self._coverage.record_poll(poll, known_before, complete_to, first_shown)
         if poll.caught_up and complete_to and not gap:
             complete_to = max(complete_to, poll.at)  # unchanged if the clock has jumped back
         elif poll.caught_up:
             complete_to = poll.at
-        self._record_feed(poll, filing, complete_to, trouble, new)
+        is_first = row is None or row["complete_to"] is None
+        self._record_feed(poll, filing, complete_to, trouble, new, is_walk=is_first and poll.caught_up)
         return gap
 
-    def record_backfill_page(self, page: BackfillPage, filing: Filing) -> None:
-        """Record the span that a backfill has read; close filled gaps. The caller begins the transaction."""
+    def record_backfill_page(self, page: BackfillPage, filing: Filing, first_shown: Sequence[datetime]) -> None:
+        """Record a page of a backfill. The caller begins the transaction.
+
+        :param first_shown: as for :meth:`record_poll`
+        """
         newest = max((entry.published for entry in page.entries if entry.published), default=None)
         self._db.execute(
             statements.UPSERT_BACKFILLED_FEED,
@@ -114,14 +113,20 @@ class FeedIndex(IndexPart):
                 "author": filing.author,
                 "newest": to_text(newest),
                 "floor": to_text(page.oldest_available),
+                "swept": to_text(page.at) if page.is_sweep and page.walked else None,
             },
         )
-        if page.covered:
-            self._add_span(page.feed, page.covered)
-            self._close_gaps(page.feed, page.at)
+        self._coverage.record_backfill_page(page, first_shown)
 
     def _record_feed(
-        self, poll: Poll, filing: Filing, complete_to: datetime | None, trouble: float, new: int
+        self,
+        poll: Poll,
+        filing: Filing,
+        complete_to: datetime | None,
+        trouble: float,
+        new: int,
+        *,
+        is_walk: bool,
     ) -> None:
         at, error = to_text(poll.at), poll.error
         newest = max((entry.published for entry in poll.entries if entry.published), default=None)
@@ -136,6 +141,7 @@ class FeedIndex(IndexPart):
                 "newest": to_text(newest),
                 "ground": to_text(known_until(poll)) if poll.caught_up else None,
                 "complete_to": to_text(complete_to),
+                "swept": at if is_walk else None,  # a feed's first poll is its first sweep
                 "kind": error.kind if error else None,
                 "error": error.reason if error else None,
                 "trouble": trouble if error else 0.0,
@@ -147,71 +153,6 @@ class FeedIndex(IndexPart):
                 "last_modified": poll.validators.modified if poll.validators and poll.caught_up else None,
             },
         )
-
-    # Spans
-
-    def spans(self, feed: str | None = None) -> dict[str, list[Span]]:
-        """Return the spans in which feeds are complete, the earliest first: feed id -> spans.
-
-        :param feed: of this feed only; None for all feeds that have any
-        """
-        result: dict[str, list[Span]] = {}
-        query = 'SELECT feed, start, "end" FROM spans WHERE feed = coalesce(?, feed) ORDER BY feed, start'
-        for row in self._rows(query, [feed]):
-            result.setdefault(row["feed"], []).append(row_mapping.span(row))
-        return result
-
-    def _add_span(self, feed: str, span: Span) -> None:
-        touched = self._db.execute(
-            'SELECT start, "end" FROM spans WHERE feed = ? AND start <= ? AND "end" >= ?',
-            [feed, to_text(span.end), to_text(span.start)],
-        ).fetchall()
-        [whole] = merged([span, *map(row_mapping.span, touched)])
-        self._db.conn.executemany(
-            "DELETE FROM spans WHERE feed = ? AND start = ?",
-            [(feed, row["start"]) for row in touched if row["start"] != to_text(whole.start)],
-        )
-        self._db.execute(
-            statements.UPSERT_SPAN,
-            [feed, to_text(whole.start), to_text(whole.end)],
-        )
-
-    # Gaps
-
-    def gaps(self) -> list[Gap]:
-        """Return the open gaps, by feed and time; of a partly filled gap, what is left."""
-        rows = self._rows('SELECT feed, start, "end" FROM gaps WHERE closed IS NULL ORDER BY feed, start')
-        spans = self.spans() if rows else {}
-        return [
-            Gap(row["feed"], left.start, left.end)
-            for row in rows
-            for left in uncovered(row_mapping.span(row), spans.get(row["feed"], []))
-        ]
-
-    def _open_gap(self, gap: Gap, noticed: datetime) -> None:
-        start = to_text(gap.start)
-        self._db.execute(
-            'INSERT INTO gaps (feed, start, "end", noticed) VALUES (?, ?, ?, ?)',
-            [gap.feed, start, to_text(gap.end), to_text(noticed)],
-        )
-        # The last span was complete up to its end when it was read, but articles that came in late were not seen.
-        self._db.execute("DELETE FROM spans WHERE feed = ? AND start >= ?", [gap.feed, start])
-        self._db.execute('UPDATE spans SET "end" = ? WHERE feed = ? AND "end" > ?', [start, gap.feed, start])
-
-    def _open_gaps_in(self, feed: str, span: Span) -> list[Span]:
-        rows = self._db.execute(
-            'SELECT start, "end" FROM gaps WHERE feed = ? AND closed IS NULL AND start < ? AND "end" > ?',
-            [feed, to_text(span.end), to_text(span.start)],
-        )
-        return [row_mapping.span(row) for row in rows]
-
-    def _close_gaps(self, feed: str, at: datetime) -> None:
-        rows = self._db.execute(
-            'SELECT id, start, "end" FROM gaps WHERE feed = ? AND closed IS NULL', [feed]
-        ).fetchall()
-        spans = self.spans(feed).get(feed, []) if rows else []
-        filled = [row["id"] for row in rows if not uncovered(row_mapping.span(row), spans)]
-        self._db.conn.executemany("UPDATE gaps SET closed = ? WHERE id = ?", [(to_text(at), gap) for gap in filled])
 
     # Arrival rates
 
@@ -250,6 +191,6 @@ class FeedIndex(IndexPart):
     def restore(self, snapshot: Mapping[str, Sequence[Sequence[Any]]]) -> None:
         """Replace the tables with those of a snapshot. The caller begins the transaction."""
         for table in LEDGER_TABLES:
-            columns, *rows = snapshot[table]
+            columns, *rows = snapshot.get(table) or [()]  # an older program does not write each table
             self._db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - one of ours
             self._db.table(table).insert_all(dict(zip(columns, row, strict=True)) for row in rows)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from archive.index.database import Database
@@ -11,7 +12,9 @@ from archive.index.entries import EntryChanges, EntryIndex
 from archive.index.feeds import FeedIndex
 from archive.index.log import ChangeLog
 from archive.index.part import IndexPart
-from archive.model.feed import BackfillPage, Filing, ListingResult, Poll
+from archive.index.unlisted import UnlistedIndex
+from archive.journal.event_documents import EventKind, dump_unlisted
+from archive.model.feed import BackfillPage, Entry, Filing, ListingResult, Poll, Unlisting
 
 
 class ListingIndex(IndexPart):
@@ -21,6 +24,7 @@ class ListingIndex(IndexPart):
         super().__init__(database, path)
         self._entries = entries
         self._feeds = feeds
+        self._unlisted = UnlistedIndex(database, path)
         self._log = log
 
     def known_docids(self, feed: str, docids: Collection[str]) -> set[str]:
@@ -50,9 +54,11 @@ class ListingIndex(IndexPart):
         with self._transaction():
             # A poll that stopped early did not reach the older entries: the next one must read past its entries. One
             # that reached its page limit has caught up, because its gap is recorded.
-            changes = self._add_entries(poll, feeds, hosts, caught_up=poll.caught_up)
-            gap = self._feeds.record_poll(poll, filing, trouble, changes.new)
-            return ListingResult(changes.new, len(changes.broken), changes.changes, gap)
+            known = {entry.docid for entry in poll.proven_entries} | {each.subject for each in poll.failures}
+            changes, shown = self._add_entries(poll, feeds, hosts, known if poll.caught_up else ())
+            unlisted = self._record_unlisted(poll, poll.proven_entries) if poll.pages else ()
+            gap = self._feeds.record_poll(poll, filing, trouble, changes.new, shown)
+            return ListingResult(changes.new, len(changes.broken), changes.changes, gap, unlisted)
 
     def commit_backfill_page(
         self, page: BackfillPage, filing: Filing, feeds: Mapping[str, Collection[str]], hosts: Mapping[str, str]
@@ -63,20 +69,31 @@ class ListingIndex(IndexPart):
         not read. The other parameters and the result are those of :meth:`commit_poll`.
         """
         with self._transaction():
-            changes = self._add_entries(page, feeds, hosts, caught_up=False)
-            self._feeds.record_backfill_page(page, filing)
-            return ListingResult(changes.new, len(changes.broken), changes.changes)
+            changes, shown = self._add_entries(page, feeds, hosts, ())
+            unlisted = self._record_unlisted(page, page.entries)
+            self._feeds.record_backfill_page(page, filing, shown)
+            return ListingResult(changes.new, len(changes.broken), changes.changes, unlisted=unlisted)
 
     def _add_entries(
         self,
         read: Poll | BackfillPage,
         feeds: Mapping[str, Collection[str]],
         hosts: Mapping[str, str],
-        *,
-        caught_up: bool,
-    ) -> EntryChanges:
+        known: Collection[str],
+    ) -> tuple[EntryChanges, list[datetime]]:
+        """Write entries; return the changes, and the publication times of those that the list shows first.
+
+        :param known: docids of the entries that become known entries
+        """
         changes = self._entries.add_entries(read.feed, read.at, read.entries, read.failures, hosts)
-        listings = self._entries.add_listings(read.feed, read.at, feeds, read.failures, caught_up=caught_up)
+        listings, first_shown = self._entries.add_listings(read.feed, read.at, feeds, read.failures, known)
         if changes.changed_entries or changes.broken or listings:
             self._log.log_entries(read, changes, hosts, listings)
-        return changes
+        return changes, [entry.published for entry in read.entries if entry.docid in first_shown and entry.published]
+
+    def _record_unlisted(self, read: Poll | BackfillPage, listed: Sequence[Entry]) -> tuple[Unlisting, ...]:
+        unlisted, back = self._unlisted.find(read.feed, listed)
+        if unlisted or back:
+            self._log.note(EventKind.UNLISTED, read.at, dump_unlisted(read.feed, unlisted, back))
+            self._unlisted.record(read.feed, unlisted, back, read.at)
+        return tuple(unlisted)

@@ -6,6 +6,7 @@ from archive.index import images, queues
 from archive.index.database import Database
 from archive.index.entries import EntryIndex
 from archive.index.feeds import FeedIndex
+from archive.index.unlisted import UnlistedIndex
 from archive.journal.event_documents import (
     EventKind,
     load_brought_to_date,
@@ -14,12 +15,13 @@ from archive.journal.event_documents import (
     load_released,
     load_settled,
     load_sighted,
+    load_unlisted,
 )
 from archive.journal.journal import Event
 from archive.model.errors import ArchiveError
 
 
-def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedIndex) -> None:
+def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedIndex, unlisted: UnlistedIndex) -> None:
     """Apply an event of the journal. The caller begins the transaction.
 
     :raises ArchiveError: this program does not know the event's kind
@@ -31,7 +33,10 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
             entries.add_entries(
                 sighted.feed, event.at, sighted.entries, sighted.failures, sighted.hosts, moved=sighted.moved
             )
-            entries.insert_listings(sighted.listings, event.at)
+            entries.insert_listings(sighted.feed, sighted.listings, event.at)
+        case EventKind.UNLISTED:
+            feed, gone, back = load_unlisted(document)
+            unlisted.record(feed, gone, back, event.at)
         case EventKind.SETTLED:
             feeds.replace_source(*load_settled(document))
         case EventKind.RELEASED:

@@ -16,6 +16,7 @@ from archive.model.feed import (
     FeedHistory,
     Filing,
     HostBackoff,
+    Lateness,
     PendingEntry,
     Span,
     Validators,
@@ -149,6 +150,7 @@ def feed_history(row: Row) -> FeedHistory:
         trouble=row["trouble"],
         oldest_available=to_time(row["floor"]),
         validators=Validators(row["etag"], row["last_modified"]) if row["etag"] or row["last_modified"] else None,
+        swept=to_time(row["swept"]),
     )
 
 
@@ -172,6 +174,11 @@ def span(row: Row) -> Span:
 def arrival_rate(row: Row) -> ArrivalRate:
     """Map a row of ``rhythms``."""
     return ArrivalRate(tuple(json.loads(row["seconds"])), tuple(json.loads(row["arrivals"])), to_time(row["until"]))
+
+
+def lateness(row: Row) -> Lateness:
+    """Map a row of ``lateness``."""
+    return Lateness(tuple(json.loads(row["counts"])), to_time(row["until"]))
 
 
 def counts(row: Row) -> Counts:

@@ -52,10 +52,22 @@ def uncovered(wanted: Span, spans: Iterable[Span]) -> list[Span]:
     return left
 
 
-def gap_left(poll: Poll, known_until: datetime | None) -> Gap | None:
+def common(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
+    """Return the time that is in both, the earliest first."""
+    rights = merged(others)
+    pairs = ((left, right) for left in merged(spans) for right in rights)
+    return [
+        Span(max(left.start, right.start), min(left.end, right.end))
+        for left, right in pairs
+        if max(left.start, right.start) <= min(left.end, right.end)
+    ]
+
+
+def gap_left(poll: Poll, known_until: datetime | None, start: datetime | None) -> Gap | None:
     """Return the gap of a poll that did not reach the feed's known entries.
 
     :param known_until: publication time of the feed's newest known entry; None if it has none
+    :param start: publication time up to which all articles had entered the list when it was last read
     """
     # The median of the last entries decides, not the oldest of them: one old article may be pinned there.
     last = _last_times(poll)
@@ -63,15 +75,33 @@ def gap_left(poll: Poll, known_until: datetime | None) -> Gap | None:
         return None
     if median_low(last) <= known_until:
         return None
-    return Gap(poll.feed, known_until, min(time for time in last if time > known_until))
+    return Gap(poll.feed, min(start or known_until, known_until), min(time for time in last if time > known_until))
+
+
+def gap_start(complete_to: datetime | None, lateness: timedelta, spans: Iterable[Span]) -> datetime | None:
+    """Return where a gap begins: articles published until then had entered the list when it was last read.
+
+    A gap does not reach back beyond the span that was known then: what is before it is open anyway.
+
+    :param complete_to: when a poll last left nothing unread
+    :param lateness: how late articles enter the list
+    :param spans: the feed's spans
+    """
+    if complete_to is None:
+        return None
+    last = next((span for span in spans if span.start <= complete_to <= span.end), None)
+    return max(complete_to - lateness, last.start) if last else complete_to - lateness
 
 
 def gap_without_times(poll: Poll, complete_to: datetime | None) -> Gap | None:
-    """Return the gap that a list of one page may have if its articles have no times. Its ends are times of our clock.
+    """Return the gap that a list may have if its articles have no times. Its ends are times of our clock.
+
+    A list of one page has it if the page shows no known article, a longer one if its pages did not overlap.
 
     :param complete_to: when an earlier poll last left nothing unread; None at a feed's first poll
     """
-    may_have_gap = poll.reaches_known is False and bool(poll.entries) and not _last_times(poll)
+    is_suspect = (poll.reaches_known is False and bool(poll.entries)) or poll.proven is not None
+    may_have_gap = is_suspect and not _last_times(poll)
     if not may_have_gap or not poll.caught_up or complete_to is None or complete_to >= poll.at:
         return None
     return Gap(poll.feed, complete_to, poll.at)
@@ -107,5 +137,18 @@ def known_until(poll: Poll) -> datetime | None:
     return max(times, default=None)
 
 
+def span_walked(poll: Poll, complete_to: datetime | None) -> Span | None:
+    """Return the span that a poll has walked over from the newest article down; None if it stopped at known ones.
+
+    A feed's first poll does, and every poll of a list that has one page.
+
+    :param complete_to: when an earlier poll last left nothing unread; None at a feed's first poll
+    """
+    is_walk = complete_to is None or poll.reaches_known is not None
+    if not is_walk or not poll.caught_up or not (last := _last_times(poll)):
+        return None
+    return Span(median_low(last), poll.at) if median_low(last) <= poll.at else None
+
+
 def _last_times(poll: Poll) -> list[datetime]:
-    return [entry.published for entry in poll.entries[-LAST_ENTRIES:] if entry.published]
+    return [entry.published for entry in poll.proven_entries[-LAST_ENTRIES:] if entry.published]

@@ -85,16 +85,16 @@ RECORD_FAILED_FETCH = f"""
     WHERE docid = :docid AND status = 'pending'
 """  # noqa: S608 - of constants
 UPSERT_POLLED_FEED = """
-    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, error_kind,
-                       error, failing_since, trouble, last_pages, last_new, etag, last_modified)
-    VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :complete_to, :kind, :error,
+    INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, swept,
+                       error_kind, error, failing_since, trouble, last_pages, last_new, etag, last_modified)
+    VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :complete_to, :swept, :kind, :error,
             iif(:error IS NULL, NULL, :at), :trouble, :pages, :new, :etag, :last_modified)
     ON CONFLICT (id) DO UPDATE SET
         categories = :categories, author = :author, last_poll = :at,
         last_success = coalesce(:success, last_success),
         newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
         ground = nullif(max(coalesce(ground, ''), coalesce(:ground, '')), ''),
-        complete_to = coalesce(:complete_to, complete_to),
+        complete_to = coalesce(:complete_to, complete_to), swept = coalesce(:swept, swept),
         error_kind = :kind, error = :error,
         failing_since = iif(:error IS NULL, NULL, coalesce(failing_since, :at)),
         trouble = iif(:error IS NULL, 0.0, trouble + :trouble),
@@ -102,14 +102,12 @@ UPSERT_POLLED_FEED = """
         etag = iif(:is_read, :etag, etag), last_modified = iif(:is_read, :last_modified, last_modified)
 """
 UPSERT_BACKFILLED_FEED = """
-    INSERT INTO feeds (id, categories, author, newest, floor) VALUES (:id, :categories, :author, :newest, :floor)
+    INSERT INTO feeds (id, categories, author, newest, floor, swept)
+    VALUES (:id, :categories, :author, :newest, :floor, :swept)
     ON CONFLICT (id) DO UPDATE SET
         categories = :categories, author = :author,
         newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
-        floor = coalesce(:floor, floor)
-"""
-UPSERT_SPAN = """
-    INSERT INTO spans (feed, start, "end") VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "end" = excluded."end"
+        floor = coalesce(:floor, floor), swept = coalesce(:swept, swept)
 """
 # An entry that is neither pending nor parked is archived. Pending and parked entries are few, and have indexes of
 # their own. Rows are never deleted, so the largest rowid is the number of entries.
@@ -146,13 +144,17 @@ SELECT_DUE = f"""{_PENDING}
         AND docid NOT IN (SELECT value FROM json_each(?))
     ORDER BY attempts, published DESC LIMIT ?
 """  # noqa: S608 - of constants
-# Articles that are due for their age, or because a listing has changed. Two SELECTs, because each uses an index of
-# its own. An article whose last attempt is later than now was postponed while the clock was ahead: it is due.
+# Articles that are due for their age, because a listing has changed, or because they left a list: these at once,
+# whatever postponed them. Three SELECTs, because each uses an index. An article whose last attempt is later than
+# now was postponed while the clock was ahead: it is due.
 _MAY_BE_TRIED = "(due <= :now AND (tried IS NULL OR tried < :tried) OR tried > :now)"
 _RECHECKS = f"""
     SELECT docid FROM entries WHERE status = 'archived' AND changed IS NOT NULL AND {_MAY_BE_TRIED}{{host}}
     UNION
     SELECT docid FROM entries WHERE status = 'archived' AND recheck <= :now AND {_MAY_BE_TRIED}{{host}}
+    UNION
+    SELECT docid FROM entries WHERE status = 'archived' AND vanished IS NOT NULL
+        AND (tried < vanished OR {_MAY_BE_TRIED}){{host}}
 """  # noqa: S608 - of constants
 COUNT_RECHECKS = f"""
     SELECT host, count(*) AS n FROM entries WHERE docid IN ({_RECHECKS.format(host="")}) GROUP BY host
@@ -160,7 +162,7 @@ COUNT_RECHECKS = f"""
 SELECT_RECHECKS = f"""{_PENDING}
     WHERE docid IN ({_RECHECKS.format(host=" AND host = :host")})
         AND docid NOT IN (SELECT value FROM json_each(:in_flight))
-    ORDER BY changed IS NULL, idle, published DESC LIMIT :limit
+    ORDER BY vanished IS NULL, changed IS NULL, idle, published DESC LIMIT :limit
 """  # noqa: S608 - of constants
 SELECT_STATES = """
     SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone, entries.idle, entries.recheck,

@@ -14,14 +14,14 @@ from archive.model.fetch import JournalPosition
 
 # Tables with rows of articles; each has a column docid.
 _ARTICLE_TABLES = (
-    "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "entries",
+    "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "unlisted", "entries",
 )  # fmt: skip
 # Tables with a serial number as id. Rows are compared and copied without it.
-_SERIAL_TABLES = ("changes", "observations", "gaps", "searchable")
+_SERIAL_TABLES = ("changes", "observations", "unlisted", "gaps", "searchable")
 # Computed from the versions, and so not copied.
 _DERIVED_TABLES = ("searchable",)
 # The state of lists. The old index is never older than the journal's last record of it (D48).
-_FEED_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
+_FEED_TABLES = ("feeds", "sources", "spans", "settled", "gaps", "lateness", "rhythms", "rests")
 
 # Articles archived, at least at times, with raw = "none": entries with a fetch that has no position in the journal,
 # or with a version and no first fetch (archived by a version without observations). The journal lacks a part of their

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from archive.integrity.carry_over import UNPROVEN_SQL, attached, columns_of
 
-# The columns that identify a row in each table of observed data. Rows of changes and observations have a serial
-# number as id; it is not compared.
+# The columns that identify a row in each table of observed data. Some tables have a serial number as id; it is not
+# compared.
 _KEYS = {
     "entries": ("docid",),
     "listings": ("feed", "docid"),
@@ -18,12 +18,13 @@ _KEYS = {
     "texts": ("docid", "number"),
     "symbols": ("symbol", "docid", "number"),
     "changes": ("docid", "feed", "seen"),
+    "unlisted": ("docid", "feed", "at"),
     "observations": ("docid", "at"),
     "addresses": ("docid", "until"),
     "images": ("url",),
     "journal": ("writer",),
 }
-_SERIAL_TABLES = ("changes", "observations")
+_SERIAL_TABLES = ("changes", "observations", "unlisted")
 # Tables that are compared only with the manifests.
 _MANIFEST_KEYS = {"manifests": ("day",), "sealed_files": ("file",)}
 # Fetches in the journal of articles that the journal has only in part, and that the index lacks. Only their

@@ -21,13 +21,13 @@ from archive.journal.documents import (
     load_failure,
     load_stored_image,
 )
-from archive.model.feed import Entry, Failure
+from archive.model.feed import Entry, Failure, Unlisting
 from archive.model.image import FailedImage, StoredImage
 
 # A program refuses documents of a higher version, because it cannot interpret them.
 VERSION = 1
 # Tables that a "ledger" document contains in full. All are small: they grow with the number of feeds and gaps.
-LEDGER_TABLES = ("feeds", "sources", "spans", "gaps", "rhythms", "rests")
+LEDGER_TABLES = ("feeds", "sources", "spans", "settled", "gaps", "lateness", "rhythms", "rests")
 
 
 class EventKind(StrEnum):
@@ -38,6 +38,7 @@ class EventKind(StrEnum):
     SETTLED = "settled"  # a feed has another source
     RELEASED = "released"  # waiting articles became due now
     BROUGHT_TO_DATE = "brought-to-date"  # times in the future were clamped
+    UNLISTED = "unlisted"  # entries left a list while their neighbours stayed, or came back
     IMAGES = "images"  # images were stored or failed
     LEDGER = "ledger"  # state of all feeds: polls, spans, gaps, back-offs
 
@@ -102,6 +103,24 @@ def load_sighted(document: Any) -> SightedDocument:
         [(text(feed), text(docid), number(caught_up)) for feed, docid, caught_up in array(document["listings"])],
         None if moved is None else texts(moved),
     )
+
+
+def dump_unlisted(feed: str, unlisted: Sequence[Unlisting], back: Sequence[str]) -> Document:
+    """Return the entries that left a feed's list, and those that came back, as a document.
+
+    :param back: docids
+    """
+    return {"feed": feed, "gone": [[each.docid, each.newer, each.older] for each in unlisted], "back": list(back)}
+
+
+@checked
+def load_unlisted(document: Any) -> tuple[str, list[Unlisting], list[str]]:
+    """Return the feed, the entries that left its list, and the docids that came back, of an "unlisted" document.
+
+    :raises ValueError: the document is not valid
+    """
+    gone = [Unlisting(text(docid), text(newer), text(older)) for docid, newer, older in array(document["gone"])]
+    return text(document["feed"]), gone, list(texts(document["back"]))
 
 
 def dump_settled(feed: str, source: str) -> Document:
@@ -181,7 +200,7 @@ def dump_ledger(tables: Mapping[str, Sequence[Sequence[Any]]]) -> Document:
 
     :param tables: by table, the names of its columns followed by its rows
     """
-    return {table: tables[table] for table in LEDGER_TABLES}
+    return {table: tables[table] for table in LEDGER_TABLES if table in tables}
 
 
 @checked
@@ -190,4 +209,4 @@ def load_ledger(document: Any) -> dict[str, Sequence[Sequence[Any]]]:
 
     :raises ValueError: the document is not valid
     """
-    return {table: [array(row) for row in array(document[table])] for table in LEDGER_TABLES}
+    return {table: [array(row) for row in array(document[table])] for table in LEDGER_TABLES if table in document}

@@ -82,6 +82,13 @@ class Poll:
     # For a list of one page: True if its last entries were known before. None: the list has further pages.
     reaches_known: bool | None = None
     validators: Validators | None = None  # of the response; stored together with its entries
+    # Number of first entries that were read without a hole; None: all. The others are on pages that did not overlap.
+    proven: int | None = None
+
+    @property
+    def proven_entries(self) -> tuple[Entry, ...]:
+        """Entries that were read without a hole from the top of the list."""
+        return self.entries[: self.proven]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,9 @@ class BackfillPage:
     failures: tuple[Failure, ...] = ()  # items that cannot be parsed
     covered: Span | None = None  # what the backfill has read so far without a gap; None: nothing yet
     oldest_available: datetime | None = None  # the list ends here: it has no older articles
+    # What a walk by page numbers has read, when it has ended. None: it goes on, or the site chose the articles.
+    walked: Span | None = None
+    is_sweep: bool = False  # it walks over the last days, from the newest article down
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,7 @@ class ListingResult:
     broken: int  # items that cannot be parsed and were not known before
     changes: tuple[ListingChange, ...] = ()
     gap: Gap | None = None  # left by the poll
+    unlisted: tuple[Unlisting, ...] = ()  # entries that left the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,23 @@ class ArrivalRate:
     seconds: tuple[float, ...]  # observed, by slot
     arrivals: tuple[float, ...]  # articles that arrived in these seconds, by slot
     until: datetime | None  # time of the last poll that found new articles; arrivals until then are learned
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How late articles enter a feed's list, as measured; see archive.index.lateness."""
+
+    counts: tuple[float, ...]  # articles by bucket; old ones fade. (): nothing is measured
+    until: datetime | None  # time of the last measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisting:
+    """An entry that left a feed's list while its neighbours stayed."""
+
+    docid: str
+    newer: str  # docid of the next newer entry that stayed
+    older: str  # docid of the next older one
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +192,10 @@ class Gap:
     """A span of publication time in which a feed may have listed articles that no poll read."""
 
     feed: str  # the feed's id
-    start: datetime  # publication time of the newest article known before
+    start: datetime  # publication time up to which all articles had entered before: earlier ones were known
     end: datetime  # publication time of the oldest article read after
+    lost: datetime | None = None  # since when no list shows these articles any more; None: the gap is open
+    evidence: str | None = None  # why they count as lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +226,7 @@ class FeedHistory:
     trouble: float = 0.0  # the weight of these failures together; see scheduler.policy.intervals
     oldest_available: datetime | None = None  # the list ends here: it has no older articles
     validators: Validators | None = None  # of the list when it was last read in full
+    swept: datetime | None = None  # when the last complete sweep began
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def coverage_command(context: CommandContext, names: tuple[str, ...], days: tupl
     store = open_store(context)
     now = context.now()
     chosen_days = sorted({_day(text, now) for text in days})
-    report = report_coverage(store, _feed_ids(context, store, names), chosen_days, now)
+    report = report_coverage(context.settings, store, _feed_ids(context, store, names), chosen_days, now)
     if as_json:
         print_json(coverage_json(report))
     elif chosen_days:

@@ -6,20 +6,23 @@ stay aligned in both. The only spaces in a row are those after the present hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from archive.files.paths import CHINA
 from scheduler.policy.coverage import CoverageState, FeedDay
 
-WHOLE, PARTS, NOTHING, BEFORE, AHEAD = "█", "▁▂▃▄▅▆▇", "·", "─", " "
+SETTLED, PROVISIONAL, PARTS, NOTHING, LOST, BEFORE, AHEAD = "█", "▒", "▁▂▃▄▅▆▇", "·", "×", "─", " "
 LEGEND = (
-    f"{WHOLE} whole   {PARTS[-1]} to {PARTS[0]} a part   {NOTHING} nothing known   {BEFORE} before the record begins"
+    f"{SETTLED} settled   {PROVISIONAL} known, not all of it settled   {PARTS[-1]} to {PARTS[0]} a part known",
+    f"{NOTHING} nothing known   {LOST} lost   {BEFORE} before the record begins",
+    "settled: a sweep has read it after late articles had entered the list",
+    "known: settled, or provisional: read by polls or backfills",
 )
 NO_FEED = "no feed is on; finarchive feeds shows those that are configured"
-# Open spans listed for one feed and day. A feed that is crawled by hand has one for each pause; --json has all.
-MAX_OPEN_SPANS = 6
-_MAX_NAME_COLUMNS = 40  # with 24 hours and a percentage a row stays within 80 columns
+# Spans of a kind listed for one feed and day. A feed that is crawled by hand has one for each pause; --json has all.
+MAX_SPANS = 6
+_MAX_NAME_COLUMNS = 36  # with 24 hours and two percentages a row stays within 80 columns
 
 
 def recent_chart(days: Sequence[FeedDay]) -> list[str]:
@@ -33,14 +36,14 @@ def recent_chart(days: Sequence[FeedDay]) -> list[str]:
     lines = [f"Known complete from {dates[0]} to {dates[-1]}, China time; one character a day", ""]
     lines += _rows({feed: [each.cover for each in days if each.feed == feed] for feed in _feeds(days)}, "")
     incomplete = [each.day for each in days if each.cover.open and not each.cover.before]
-    lines += ["", LEGEND]
+    lines += ["", *LEGEND]
     if incomplete:
         lines.append(f"finarchive coverage --day {max(incomplete)} shows the hours, and what is open in them")
     return lines
 
 
 def day_chart(days: Sequence[FeedDay], now: datetime) -> list[str]:
-    """A line for each feed with a character for each hour of a day, then the open spans.
+    """A line for each feed with a character for each hour of a day, then the open, lost and provisional spans.
 
     :param days: of one or more feeds, all of the same day
     """
@@ -50,9 +53,9 @@ def day_chart(days: Sequence[FeedDay], now: datetime) -> list[str]:
     lines = [f"Known complete on {day}, China time; one character an hour", ""]
     scale = "".join(f"{hour:<6}" for hour in (0, 6, 12, 18))
     lines += _rows({each.feed: each.cover.hours() for each in days}, scale)
-    lines += ["", LEGEND]
+    lines += ["", *LEGEND]
     for each in days:
-        lines += _open_spans(each, now)
+        lines += _spans(each, now)
     return lines
 
 
@@ -61,42 +64,50 @@ def mark(cover: CoverageState) -> str:
     if not cover.length:
         return AHEAD
     if not cover.open:
-        return WHOLE
+        return PROVISIONAL if cover.provisional else SETTLED
+    if cover.lost == cover.open and not cover.known:
+        return LOST
     if cover.known:
         eighths = cover.known * (len(PARTS) + 1) // cover.length
         return PARTS[max(eighths, 1) - 1]
     return BEFORE if cover.before else NOTHING
 
 
-def percent(covers: Sequence[CoverageState]) -> str:
-    """The known share of all the spans together; 100 % or 0 % only if that is exact."""
-    length = sum((cover.length for cover in covers), timedelta(0))
-    known = sum((cover.known for cover in covers), timedelta(0))
-    if known == length:
+def percent(part: timedelta, length: timedelta) -> str:
+    """A share as text; 100 % or 0 % only if that is exact."""
+    if part == length:
         return "100 %"
-    if not known:
+    if not part:
         return "0 %"
-    tenths = max(known * 1000 // length, 1)
+    tenths = max(part * 1000 // length, 1)
     return f"{tenths // 10}.{tenths % 10} %"
 
 
 def _rows(covers: dict[str, list[CoverageState]], scale: str) -> list[str]:
     width = max(len(name) for name in ("feed", *map(_name, covers)))
-    lines = [f"{'feed':<{width}}   known  {scale}"]
+    lines = [f"{'feed':<{width}}  settled   known  {scale}"]
     for feed, cells in covers.items():
-        lines.append(f"{_name(feed):<{width}}  {percent(cells):>6}  {''.join(mark(cell) for cell in cells)}")
+        length = _sum(cell.length for cell in cells)
+        settled = percent(_sum(part.end - part.start for cell in cells for part in cell.settled), length)
+        known = percent(_sum(cell.known for cell in cells), length)
+        lines.append(f"{_name(feed):<{width}}  {settled:>7}  {known:>6}  {''.join(mark(cell) for cell in cells)}")
     return [line.rstrip() for line in lines]
 
 
-def _open_spans(feed_day: FeedDay, now: datetime) -> Iterator[str]:
-    name, begin = _name(feed_day.feed), feed_day.cover.begin
-    for span in feed_day.cover.open[:MAX_OPEN_SPANS]:
-        end = "now" if span.end >= now else _clock_time(span.end, feed_day.day)
-        reason = ", before its record begins" if begin is None or span.end <= begin else ""
-        yield f"{name}: open from {_clock_time(span.start, feed_day.day)} to {end}{reason}"
-    more = len(feed_day.cover.open) - MAX_OPEN_SPANS
-    if more > 0:
-        yield f"{name}: … and {more} more; --json lists them all"
+def _sum(lengths: Iterable[timedelta]) -> timedelta:
+    return sum(lengths, timedelta(0))
+
+
+def _spans(feed_day: FeedDay, now: datetime) -> Iterator[str]:
+    name, cover = _name(feed_day.feed), feed_day.cover
+    for word, spans in (("open", cover.open), ("of that lost", cover.lost), ("provisional", cover.provisional)):
+        for span in spans[:MAX_SPANS]:
+            end = "now" if span.end >= now else _clock_time(span.end, feed_day.day)
+            is_before = word == "open" and (cover.begin is None or span.end <= cover.begin)
+            reason = ", before its record begins" if is_before else ""
+            yield f"{name}: {word} from {_clock_time(span.start, feed_day.day)} to {end}{reason}"
+        if (more := len(spans) - MAX_SPANS) > 0:
+            yield f"{name}: … and {more} more; --json lists them all"
 
 
 def _name(feed: str) -> str:

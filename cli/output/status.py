@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output.console import many, short_time, stdout_console
+from config.durations import format_duration
 
 if TYPE_CHECKING:
     from archive.model.feed import Counts
@@ -76,17 +77,20 @@ def show_checks(checks: Sequence[Check]) -> None:
 
 def _feed_table(reports: Sequence[FeedReport]) -> Table:
     table = Table(
-        "feed", "state", "last poll", "newest", "archived", "waiting", "parked", caption="times are China's"
-    )
+        "feed", "state", "last poll", "last sweep", "newest", "archived", "waiting", "parked", "late",
+        caption="times are China's; late: 99 % of the articles enter the list within this time",
+    )  # fmt: skip
     for report in reports:
         table.add_row(
             report.id,
             Text(report.state, style=_STATE_STYLES[report.state]),
             short_time(report.last_poll),
+            short_time(report.last_sweep),
             short_time(report.newest),
             str(report.archived),
             str(report.pending),
             str(report.parked),
+            format_duration(timedelta(seconds=report.lateness["p99"])) if report.lateness else "",
         )
     return table
 
@@ -136,7 +140,10 @@ def _show_gaps(console: Console, gaps: Sequence[OpenGap]) -> None:
     for each in gaps[:MAX_GAPS]:
         gap = each.gap
         start, end = short_time(gap.start), short_time(gap.end)
-        console.print(f"gap in {gap.feed}: articles from {start} to {end} may be missing")
+        if gap.lost:
+            console.print(f"lost in {gap.feed}: articles from {start} to {end} may be missing for good")
+        else:
+            console.print(f"gap in {gap.feed}: articles from {start} to {end} may be missing")
         if each.why_not:
             console.print(Text(f"  {each.why_not}", style="yellow"))
         if each.command:

@@ -22,18 +22,10 @@ from enum import Enum
 from archive.model.feed import BackfillPage, Entry, Listing, Span
 from crawler.listings.roll import PAGE_SIZE
 from crawler.paging.bisect import PageBisection, is_close, next_probe, record_above
-from crawler.paging.page import ODD_SHARE, ListingPage, distinct, listing_page
+from crawler.paging.page import ODD_SHARE, RETREATS, ListingPage, distinct, listing_page, page_at
 
 # Articles enter a list up to 469 s after the time that it orders them by (measured).
 MARGIN = timedelta(minutes=10)
-# Minimum number of places that a page repeats of the one before. One would do, but then a deletion between the two
-# requests costs another request. With 2, a page brings 40 further articles on average; with 3, 39.
-MIN_OVERLAP = 2
-# Smallest page size requested. Among the eleven sizes from here to the largest, one begins about where it should;
-# smaller ones gain nothing (computed for places up to 90,000).
-MIN_PAGE_SIZE = 40
-# How many places further up to begin when a page does not overlap the one before; after these the backfill gives up.
-RETREATS = (10, 50, 250)
 # If the history parameters leave this much at either end of the span empty, the list may not know that end. Page
 # numbers can tell.
 MAX_QUIET = timedelta(days=1)
@@ -46,6 +38,7 @@ class NextStep(Enum):
     DONE = "done"  # everything that the list has of the span is read
     LIMIT = "page limit"  # covered time stays covered; another backfill can read the remainder
     FAILED = "failed"  # the remainder cannot be read this way
+    UNREACHABLE = "unreachable"  # a page could not be read: the remainder may be readable later
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +69,7 @@ class Backfill:
     stalled: int = 0  # pages in a row that brought no progress
     caught_up: bool = False  # it met, at the old end, an article known before it began
     own_docids: frozenset[str] = frozenset()  # docids at the old end that this backfill was the first to see
+    is_sweep: bool = False  # see begin_sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +109,21 @@ def begin_backfill(
     return Backfill(feed, start, end, at, must_meet_known, max_pages, history, search)
 
 
+def begin_sweep(feed: str, start: datetime, at: datetime, *, max_pages: int) -> Backfill:
+    """Return a walk by page numbers from a list's newest article back to ``start``, as for :func:`begin_backfill`."""
+    return Backfill(
+        feed, min(start, at), at, at,
+        must_meet_known=False, max_pages=max_pages, history=False, search=None, is_sweep=True,
+    )  # fmt: skip
+
+
 def next_request(backfill: Backfill) -> PageRequest:
     """Return the page to request next."""
     if backfill.search:
         return PageRequest(next_probe(backfill.search), None)
-    # Of the pages that begin at the target or above, the one that ends last.
-    size = max(range(MIN_PAGE_SIZE, PAGE_SIZE + 1), key=lambda size: (backfill.target // size + 1) * size)
+    page, size = page_at(backfill.target, PAGE_SIZE)
     window = Span(backfill.start - MARGIN, backfill.end + MARGIN) if backfill.history else None
-    return PageRequest(backfill.target // size + 1, window, size)
+    return PageRequest(page, window, size)
 
 
 def apply_page(backfill: Backfill, listing: Listing, known: Set[str]) -> BackfillStep:
@@ -142,7 +143,8 @@ def apply_page(backfill: Backfill, listing: Listing, known: Set[str]) -> Backfil
     if next_step is NextStep.CONTINUE and after.pages >= after.max_pages:
         next_step = NextStep.LIMIT
         reason = f"the limit of {after.pages} pages is reached; run the backfill again to read the remainder"
-    return BackfillStep(after, _record(after, entries, listing, move.oldest_available), next_step, reason)
+    page_record = _record(after, entries, listing, move.oldest_available, next_step)
+    return BackfillStep(after, page_record, next_step, reason)
 
 
 def apply_single_page(backfill: Backfill, listing: Listing) -> BackfillStep:
@@ -156,15 +158,23 @@ def apply_single_page(backfill: Backfill, listing: Listing) -> BackfillStep:
     if oldest and oldest <= backfill.end:
         backfill = replace(backfill, covered=Span(max(oldest, backfill.start), backfill.end))
     oldest_available = oldest if oldest and oldest > backfill.start else None
-    page = _record(backfill, distinct(listing.entries), listing, oldest_available)
-    return BackfillStep(backfill, page, NextStep.DONE if oldest else NextStep.FAILED, reason)
+    next_step = NextStep.DONE if oldest else NextStep.FAILED
+    page = _record(replace(backfill, history=False), distinct(listing.entries), listing, oldest_available, next_step)
+    return BackfillStep(backfill, page, next_step, reason)
 
 
 def _record(
-    backfill: Backfill, entries: dict[str, Entry], listing: Listing, oldest_available: datetime | None
+    backfill: Backfill,
+    entries: dict[str, Entry],
+    listing: Listing,
+    oldest: datetime | None,
+    next_step: NextStep,
 ) -> BackfillPage:
-    shown = tuple(entries.values())
-    return BackfillPage(backfill.feed, backfill.at, shown, listing.failures, backfill.covered, oldest_available)
+    has_walked = next_step in (NextStep.DONE, NextStep.LIMIT) and not backfill.history
+    return BackfillPage(
+        backfill.feed, backfill.at, tuple(entries.values()), listing.failures, backfill.covered, oldest,
+        backfill.covered if has_walked else None, backfill.is_sweep,
+    )  # fmt: skip
 
 
 def _old_end(backfill: Backfill) -> datetime:
@@ -218,16 +228,12 @@ def _bisect(backfill: Backfill, search: PageBisection, request: PageRequest, pag
     # A list may return its last page again and again for higher page numbers.
     if page.low and page.high and page.low > search.goal and page.items - backfill.last_items:
         search = record_above(search, request.page, page.high, page.low, page.total)
-        backfill = replace(backfill, last_items=page.items, target=_next_target(page))
+        backfill = replace(backfill, last_items=page.items, target=page.next_target)
     elif page.place == 0:
         return _read_on(replace(backfill, search=None, stalled=0), page)  # the span begins on it
     else:
         search = replace(search, first_below=request.page)
     return _Move(replace(backfill, search=None if is_close(search) else search, stalled=0))
-
-
-def _next_target(page: ListingPage) -> int:
-    return max(0, page.place + page.count - MIN_OVERLAP)
 
 
 def _read_on(backfill: Backfill, page: ListingPage) -> _Move:
@@ -241,7 +247,7 @@ def _read_on(backfill: Backfill, page: ListingPage) -> _Move:
         backfill,
         covered=_covered(backfill, low),
         last_items=page.items,
-        target=_next_target(page),
+        target=page.next_target,
         stalled=0,
         caught_up=backfill.caught_up or page.shows_known,
     )

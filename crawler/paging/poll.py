@@ -3,6 +3,9 @@
 Lists are ordered by ctime, but items arrive by intime: 37 % of new items first appear below known ones (measured on
 62,644 polls), so the first known item proves nothing. A poll reads whole pages until enough of them hold only known
 entries.
+
+While a poll runs, articles are withdrawn, and others move up across a page boundary unseen. So each page repeats the
+last articles of the one before, as in a backfill, and it counts only if it shows one of them. See D22.
 """
 
 from __future__ import annotations
@@ -13,13 +16,17 @@ from datetime import datetime
 from enum import Enum
 
 from archive.model.feed import Entry, Failure, Listing, Poll, Validators
-from crawler.paging.page import distinct
+from crawler.listings.roll import PAGE_SIZE
+from crawler.paging.page import MIN_OVERLAP, RETREATS, ListingPage, distinct, listing_page, page_at
 
 # New items appear below known ones at a median depth of 13 and a 95th percentile of 40. One page of 50 without a new
 # item is nearly proof, two are proof. See D3.
 KNOWN_PAGES = 2
 # The last articles of a single-page list that count as its end: one of them may be out of order.
 END_ARTICLES = 3
+# Pages in a row that show nothing new before a list's end. Of 62,644 polls, 47 gave an empty list: one such page may
+# be a mistake of the server, after two the list counts as cut off there.
+MAX_IDLE_PAGES = 2
 
 
 class NextPage(Enum):
@@ -27,23 +34,28 @@ class NextPage(Enum):
 
     CONTINUE = "read on"
     CAUGHT_UP = "known entries"  # an earlier poll listed everything older
-    END = "the list's end"
+    END = "the list's end, or the place where it is cut off"
     LIMIT = "page limit"
-    EMPTY = "an empty page before the list's end"
+    UNPROVEN = "pages that do not overlap"  # what lies between them was not read
 
 
 @dataclass(frozen=True, slots=True)
 class PollState:
-    """State of a poll after some pages."""
+    """State of a poll after some pages. Places in the list are counted from 0, the newest."""
 
     feed: str
     at: datetime
-    pages: int = 0
-    entries: tuple[Entry, ...] = ()
+    pages: int = 0  # read so far
+    entries: tuple[Entry, ...] = ()  # read without a hole from the top
+    loose_entries: tuple[Entry, ...] = ()  # on pages that do not overlap the others
     failures: tuple[Failure, ...] = ()
-    seen: frozenset[str] = field(default=frozenset())
+    seen: frozenset[str] = field(default=frozenset())  # docids of `entries`
     known_pages: int = 0  # number of last pages in a row that held only known docids
-    empty_pages: int = 0  # empty pages before the list's end
+    idle_pages: int = 0  # pages in a row without anything new before the list's end
+    stalled: int = 0  # pages in a row that did not overlap the last good one
+    target: int = 0  # the next page must begin at this place, or above
+    size: int = PAGE_SIZE  # the largest page that the list gives
+    last_items: frozenset[tuple[str, datetime | None]] = frozenset()  # docid and publication time, last good page
     first_page: tuple[Entry, ...] = ()
     digest: bytes = b""  # of the first page
     validators: Validators | None = None  # of the first page
@@ -60,10 +72,17 @@ class PollState:
 
     def poll(self, *, caught_up: bool, error: Failure | None = None) -> Poll:
         """Return the poll as it is now, to be recorded."""
+        loose = tuple(distinct(self.loose_entries, self.seen).values())
         return Poll(
-            self.feed, self.at, self.pages, self.entries, self.failures, caught_up, error,
+            self.feed, self.at, self.pages, self.entries + loose, self.failures, caught_up, error,
             reaches_known=self.met, validators=self.validators,
+            proven=len(self.entries) if loose or self.stalled else None,
         )  # fmt: skip
+
+
+def next_request(state: PollState) -> tuple[int, int]:
+    """Return the page to request next, from 1, and its size."""
+    return page_at(state.target, state.size)
 
 
 def add_single_page(state: PollState, listing: Listing, known: Set[str]) -> PollState:
@@ -78,16 +97,18 @@ def add_single_page(state: PollState, listing: Listing, known: Set[str]) -> Poll
 
 
 def add_page(state: PollState, listing: Listing, known: Set[str], max_pages: int) -> tuple[PollState, NextPage]:
-    """Add one more page; return the new state and what to do next.
+    """Add the answer to :func:`next_request`; return the new state and what to do next.
 
     :param known: docids of the page below which an earlier poll of the feed left nothing unread
     :param max_pages: pages that one poll may read
     """
-    if not listing.entries and not listing.failures and len(state.seen) < (listing.total or 0):
-        # Of 62,644 polls, 47 gave an empty list.
-        return replace(state, empty_pages=state.empty_pages + 1), NextPage.EMPTY
+    number, size = next_request(state)
+    page = listing_page(number, size, listing, shows_known=False)
+    if page.count and page.place and not page.items & state.last_items:
+        return _retreat(state, listing, max_pages)
     fresh = tuple(distinct(listing.entries, state.seen).values())
     docids = {entry.docid for entry in listing.entries}
+    is_new = bool(fresh or (listing.failures and page.items != state.last_items))
     only_known = bool(docids & known) and docids <= known | state.seen
     after = replace(
         state,
@@ -95,17 +116,46 @@ def add_page(state: PollState, listing: Listing, known: Set[str], max_pages: int
         entries=state.entries + fresh,
         failures=state.failures + listing.failures,
         seen=state.seen | docids,
-        known_pages=state.known_pages + 1 if only_known else 0,
+        known_pages=state.known_pages + 1 if only_known else state.known_pages if not page.count else 0,
+        idle_pages=0 if is_new else state.idle_pages + 1,
+        stalled=0,
+        target=page.next_target if page.count else state.target,
+        size=_largest_size(state, page, listing),
+        last_items=page.items if page.count else state.last_items,
         first_page=state.first_page if state.pages else listing.entries,
     )
-    return after, _next(after, bool(fresh or listing.failures), max_pages)
+    return after, _next(after, page, max_pages)
 
 
-def _next(state: PollState, page_was_new: bool, max_pages: int) -> NextPage:
-    if not page_was_new:  # an empty page, or one that repeats articles that this poll has read
+def _largest_size(state: PollState, page: ListingPage, listing: Listing) -> int:
+    """Return the size of the largest page that the list gives: a first page that is shorter than requested tells."""
+    has_more = listing.is_open if page.total is None else page.total > page.count
+    return page.count if not state.pages and has_more and MIN_OVERLAP < page.count < state.size else state.size
+
+
+def _retreat(state: PollState, listing: Listing, max_pages: int) -> tuple[PollState, NextPage]:
+    """Begin further up after a page that does not overlap the last one. Its entries are kept, but prove nothing."""
+    after = replace(
+        state,
+        pages=state.pages + 1,
+        loose_entries=state.loose_entries + listing.entries,
+        failures=state.failures + listing.failures,
+        stalled=state.stalled + 1,
+        target=max(0, state.target - RETREATS[min(state.stalled, len(RETREATS) - 1)]),
+    )
+    if state.stalled >= len(RETREATS):
+        return after, NextPage.UNPROVEN
+    return after, NextPage.LIMIT if after.pages >= max_pages else NextPage.CONTINUE
+
+
+def _next(state: PollState, page: ListingPage, max_pages: int) -> NextPage:
+    is_end = page.total is None or page.place + page.count >= page.total
+    if state.idle_pages and (is_end or state.idle_pages >= MAX_IDLE_PAGES):
         return NextPage.END
     if state.known_pages >= KNOWN_PAGES:
         return NextPage.CAUGHT_UP
+    if page.total is not None and page.ends_the_list:
+        return NextPage.END
     if state.pages >= max_pages:
         return NextPage.LIMIT
     return NextPage.CONTINUE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_back
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.progress import FeedProgress
+from scheduler.crawl.sweeps import sweep_of
 from scheduler.policy.arrival_rate import EMPTY, learn, learn_first_poll
 from scheduler.policy.intervals import weight
 
@@ -142,7 +144,7 @@ class FeedQueue:
         else:
             # Time in a gap was not observed.
             since = max(rate.until, result.gap.end) if result.gap else rate.until
-            learned = learn(rate, since, poll.at, [time for time in times if time > since])
+            learned = learn(rate, since, poll.at, [each for each in times if each > since])
         self._arrival_rates[poll.feed] = learned
         self._store.feeds.commit_arrival_rate(poll.feed, learned)
 
@@ -178,18 +180,42 @@ class FeedQueue:
                 feed.id, span.start, span.end, at,
                 must_meet_known=must_meet_known, history=knows_history(feed.kind), max_pages=MAX_PAGES,
             )  # fmt: skip
-            running = _RunningBackfill(feed, backfill, on_page, asyncio.get_running_loop().create_future())
-            self._backfills[feed.id] = running
-            self._context.work_started()
-            try:
-                if reason := self._register_source(feed):
-                    return reason
-                if self._context.fetcher:
-                    self._context.fetcher.backfill(feed, backfill)
-                return await running.ended
-            finally:
-                del self._backfills[feed.id]
-                self._context.work_finished()
+            return await self._walk(feed, backfill, on_page)
+
+    async def sweep(self, feed: Feed, on_page: OnPage) -> str | None:
+        """Walk over the last days of a list, after any backfill or other sweep has ended.
+
+        :param on_page: called for each page that was read and recorded
+        :return: why it could not be completed; None if it was
+        """
+        async with self._backfill_lock:
+            sweep = sweep_of(self._context, feed, self._context.now(), MAX_PAGES)
+            began = time.monotonic()
+            pages, new = 0, 0
+
+            def count(step: BackfillStep, result: ListingResult) -> None:
+                nonlocal pages, new
+                pages, new = step.backfill.pages, new + result.new
+                on_page(step, result)
+
+            reason = await self._walk(feed, sweep, count)
+            seconds = time.monotonic() - began
+            logger.info("swept feed=%s from=%s pages=%d new=%d seconds=%d", feed.id, sweep.start, pages, new, seconds)
+            return reason
+
+    async def _walk(self, feed: Feed, backfill: Backfill, on_page: OnPage) -> str | None:
+        running = _RunningBackfill(feed, backfill, on_page, asyncio.get_running_loop().create_future())
+        self._backfills[feed.id] = running
+        self._context.work_started()
+        try:
+            if reason := self._register_source(feed):
+                return reason
+            if self._context.fetcher:
+                self._context.fetcher.backfill(feed, backfill)
+            return await running.ended
+        finally:
+            del self._backfills[feed.id]
+            self._context.work_finished()
 
     def record_backfill_page(self, step: BackfillStep) -> bool:
         """Record a page of a backfill; return whether to continue."""
@@ -212,7 +238,9 @@ class FeedQueue:
         _log_changes(page.feed, result)
         running.on_page(step, result)
         if step.next_step is not NextStep.CONTINUE:
-            running.ended.set_result(step.reason or None)
+            # A sweep that meets the list's end has read all that there is.
+            is_complete = step.next_step is NextStep.DONE and page.is_sweep
+            running.ended.set_result(None if is_complete else step.reason or None)
         self._refill(page.entries)
         return step.next_step is NextStep.CONTINUE
 
@@ -240,6 +268,8 @@ def _host(entry: Entry) -> str:
 
 
 def _log_changes(feed: str, result: ListingResult) -> None:
+    for unlisted in result.unlisted:
+        logger.info("unlisted feed=%s docid=%s", feed, unlisted.docid)
     for change in result.changes:
         if change.retitled:
             logger.info("retitled feed=%s docid=%s title=%r", feed, change.docid, change.title)

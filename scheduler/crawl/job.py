@@ -15,6 +15,7 @@ from config.model import Feed
 from crawler.paging.backfill import BackfillStep
 from scheduler.crawl.context import MAX_BACKOFF_WAIT_SECONDS, CrawlObserver
 from scheduler.crawl.progress import CrawlProgress, CrawlResult, FeedProgress, ImageProgress
+from scheduler.crawl.sweeps import due_sweeps
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 CHECK_INTERVAL_SECONDS = 1.0  # without a change, check for due work this often
@@ -58,6 +59,8 @@ class CrawlJob(CrawlObserver):
         try:
             if self._span is None:
                 await asyncio.gather(*(self._poll(feed) for feed in self._feeds))
+                if open_articles:
+                    await self._sweep_due()
             else:
                 await self._backfill(self._feeds[0], self._span)
             self._is_one_off = open_articles
@@ -107,10 +110,16 @@ class CrawlJob(CrawlObserver):
         self.progress.failed += unreadable
         self._on_change(self.progress)
 
+    async def _sweep_due(self) -> None:
+        """Sweep the lists that are due, in a process without a daemon."""
+        for feed in due_sweeps(self._work_queue.context, self._work_queue.feeds.arrival_rate):
+            if feed in self._feeds and not self.progress.feeds[feed.id].error:
+                await self._work_queue.feeds.sweep(feed, self._on_page)
+
     async def _backfill(self, feed: Feed, span: Span) -> None:
         progress, store = self.progress.feeds[feed.id], self._work_queue.context.store
         # Newest first. Time before the oldest article of the list cannot be read, and is not requested again.
-        for gap in reversed(uncovered(span, store.feeds.spans(feed.id).get(feed.id, []))):
+        for gap in reversed(uncovered(span, store.coverage.spans(feed.id).get(feed.id, []))):
             oldest_available = self._oldest_available(feed.id)
             if oldest_available and gap.end <= oldest_available:
                 break

@@ -35,6 +35,7 @@ from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
 from scheduler.daemon.gap_filler import GapFiller
 from scheduler.daemon.reload import ConfigReloader
+from scheduler.daemon.sweeper import Sweeper
 from scheduler.daemon.systemd import Notifier, watchdog_interval
 from scheduler.daemon.timetable import Timetable
 from scheduler.exits import Exit
@@ -86,6 +87,7 @@ class Daemon(CrawlObserver):
         )
         self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._work_queue.context.crash)
         self._gap_filler = GapFiller(self._work_queue, self._clock)
+        self._sweeper = Sweeper(self._work_queue, self._clock)
         self._metrics = Metrics()
         self._alerts = AlertDispatcher(self._work_queue.context, self._clock, self._metrics.alerted)
         self._polled_at: dict[str, datetime] = {}
@@ -124,7 +126,7 @@ class Daemon(CrawlObserver):
         self._notifier.ready(self._status())
         try:
             async with self._alerts.running():
-                await asyncio.gather(self._tick_forever(), self._gap_filler.run())
+                await asyncio.gather(self._tick_forever(), self._gap_filler.run(), self._sweeper.run())
         finally:
             self._notifier.stopping("stopping: finishing work in flight")
             logger.info("stopping")
@@ -173,6 +175,7 @@ class Daemon(CrawlObserver):
                 logger.warning("clock-set seconds=%d", round(jump.total_seconds()))
                 self._work_queue.articles.clock_moved(jump)
                 self._gap_filler.clock_moved()
+                self._sweeper.clock_moved()
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
             self._work_queue.tick()
@@ -255,7 +258,7 @@ class Daemon(CrawlObserver):
         details: dict[str, Any] = {
             "feeds": states,
             "waiting": store.entries.counts().pending,
-            "gaps": len(store.feeds.gaps()),
+            "gaps": len(store.coverage.gaps()),
             "stuck": stuck,
             "disk_refuses": disk_refuses,
         }
@@ -266,7 +269,7 @@ class Daemon(CrawlObserver):
         now = self._clock.now()
         snapshot = Snapshot(
             feeds=tuple(report_feeds(self._settings, store, now, counted=False)),
-            gaps=tuple(store.feeds.gaps()),
+            gaps=tuple(store.coverage.gaps()),
             pending=store.entries.counts().pending,
             parked=store.entries.counts().parked,
             backed_off_hosts=sum(backoff.until > now for backoff in store.backoffs.all()),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archive.model.feed import Gap, ListingResult, Span
+from archive.model.feed import Gap, Span
 from config.model import Feed
-from crawler.paging.backfill import BackfillStep
+from crawler.paging.backfill import NextStep
 from scheduler.clock import Clock
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 
@@ -18,15 +20,27 @@ logger = logging.getLogger("finarchive")
 # omits the span may be repaired by the site's editors, within days.
 MIN_RETRY_DELAY = timedelta(minutes=10)
 MAX_RETRY_DELAY = timedelta(days=1)
+# After this many backfills in a row that could read the list, but not the span, the span is lost: over five hours the
+# list has not shown it. Attempts that could not read the list do not count.
+MAX_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """When the gaps of a feed are retried."""
+
+    due: datetime
+    delay: timedelta
+    attempts: int  # backfills in a row that read the list without closing the gap
 
 
 class GapFiller:
-    """Closes the gaps of the configured feeds, one after another."""
+    """Closes the gaps of the configured feeds, one after another. What the list no longer has is recorded as lost."""
 
     def __init__(self, work_queue: ArchiveWorkQueue, clock: Clock) -> None:
         self._work_queue = work_queue
         self._clock = clock
-        self._retries: dict[str, tuple[datetime, timedelta]] = {}  # by feed: the time of the retry, and its delay
+        self._retries: dict[str, _Retry] = {}  # by feed
 
     async def run(self) -> None:
         """Close the existing gaps, then each that a poll leaves. Never returns."""
@@ -49,32 +63,47 @@ class GapFiller:
         store = self._work_queue.context.store
         now = self._clock.now()
         feeds = {feed.id: feed for feed in self._work_queue.context.feeds}
-        histories = store.feeds.histories()
-        for gap in reversed(store.feeds.gaps()):  # newest first: most likely still in the list
-            feed = feeds.get(gap.feed)
-            history = histories.get(gap.feed)
-            is_out_of_reach = history and history.oldest_available and history.oldest_available >= gap.end
-            is_deferred = gap.feed in self._retries and self._retries[gap.feed][0] > now
-            if feed and gap.start < now and not is_out_of_reach and not is_deferred:
+        for gap in reversed(store.coverage.gaps()):  # newest first: most likely still in the list
+            feed, retry = feeds.get(gap.feed), self._retries.get(gap.feed)
+            if feed and gap.start < now and not (retry and retry.due > now):
                 return feed, gap
         return None
 
     async def _close(self, feed: Feed, gap: Gap) -> None:
         logger.info("closing-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
+        steps: list[NextStep] = []
         reason = await self._work_queue.feeds.backfill(
-            feed, Span(gap.start, gap.end), _ignore_step, must_meet_known=True
+            feed, Span(gap.start, gap.end), lambda step, result: steps.append(step.next_step), must_meet_known=True
         )
-        gaps = self._work_queue.context.store.feeds.gaps()
-        is_open = any(each.feed == gap.feed and gap.start <= each.start and each.end <= gap.end for each in gaps)
-        if not reason and not is_open:
+        left = [each for each in self._open_gaps() if each.feed == gap.feed and gap.start <= each.start <= gap.end]
+        if not reason and not left:
             self._retries.pop(feed.id, None)
             logger.info("closed-gap feed=%s from=%s to=%s", feed.id, gap.start, gap.end)
             return
-        _, last_delay = self._retries.get(feed.id, (None, MIN_RETRY_DELAY / 2))
-        delay = min(last_delay * 2, MAX_RETRY_DELAY)
-        self._retries[feed.id] = self._clock.now() + delay, delay
-        logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, delay.total_seconds(), reason or "")
+        if not left:
+            _log_lost(gap, reason or "")
+            return
+        self._defer(feed, left, reason or "", was_read=bool(steps) and steps[-1] is not NextStep.UNREACHABLE)
+
+    def _defer(self, feed: Feed, left: Sequence[Gap], reason: str, *, was_read: bool) -> None:
+        """Retry a gap later; give up what the list has not shown for a long time."""
+        last = self._retries.get(feed.id)
+        attempts = (last.attempts if last else 0) + was_read
+        delay = min(last.delay * 2 if last else MIN_RETRY_DELAY, MAX_RETRY_DELAY)
+        now = self._clock.now()
+        if attempts < MAX_ATTEMPTS:
+            self._retries[feed.id] = _Retry(now + delay, delay, attempts)
+            logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, delay.total_seconds(), reason)
+            return
+        self._retries.pop(feed.id)
+        for gap in left:
+            evidence = f"{attempts} backfills did not find it, the last because {reason}"
+            self._work_queue.context.store.coverage.lose_gap(gap, now, evidence)
+            _log_lost(gap, evidence)
+
+    def _open_gaps(self) -> list[Gap]:
+        return self._work_queue.context.store.coverage.gaps()
 
 
-def _ignore_step(step: BackfillStep, result: ListingResult) -> None:
-    """Nothing shows the progress of these backfills."""
+def _log_lost(gap: Gap, evidence: str) -> None:
+    logger.warning("gap-lost feed=%s from=%s to=%s reason=%r", gap.feed, gap.start, gap.end, evidence)

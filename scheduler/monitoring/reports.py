@@ -8,16 +8,17 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from archive.index.alerts import AlertProgress
-from archive.model.feed import Counts
+from archive.index.lateness import bound, quantile
+from archive.model.feed import Counts, Gap, Lateness, Span
 from archive.query.parser import parse
 from archive.store import Store
 from config.model import Alert, Settings
 from crawler import urls
 from scheduler.alerts.message import recent_only
 from scheduler.policy.arrival_rate import EMPTY
-from scheduler.policy.coverage import FeedDay, coverage, recent_days
+from scheduler.policy.coverage import FeedDay, KnownSpans, coverage, recent_days
 from scheduler.policy.feed_state import OpenGap, close_gap, decide
-from scheduler.policy.intervals import pace
+from scheduler.policy.intervals import find_silence, pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class FeedReport:
     archived: int
     pending: int
     parked: int
+    last_sweep: datetime | None = None  # when the last complete sweep began
+    # How late articles enter the list, in seconds: the times within which 50, 95 and 99 % do, and the bound that gaps
+    # and settled spans allow for. None: nothing was measured yet.
+    lateness: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
     arrival_rates = store.feeds.arrival_rates()
     counts = store.feeds.counts() if counted else {}
     backoffs = {backoff.host: backoff for backoff in store.backoffs.all()}
+    lateness = store.coverage.lateness()
     reports = []
     for feed in settings.feeds:
         if not feed.enabled:
@@ -71,6 +77,8 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
                 last_poll=history.last_poll if history else None,
                 last_success=history.last_success if history else None,
                 newest=history.newest if history else None,
+                last_sweep=history.swept if history else None,
+                lateness=_lateness_json(lateness.get(feed.id)),
                 **asdict(state),
                 **asdict(count),
             )
@@ -78,26 +86,59 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
     return reports
 
 
+def _lateness_json(lateness: Lateness | None) -> dict[str, int] | None:
+    """The lateness of a feed, in seconds; None if nothing was measured."""
+    if lateness is None:
+        return None
+    quantiles = {f"p{share}": quantile(lateness, share / 100) for share in (50, 95, 99)}
+    seconds = {name: round(time.total_seconds()) for name, time in quantiles.items() if time is not None}
+    return seconds | {"bound": round(bound(lateness).total_seconds())}
+
+
 def report_gaps(settings: Settings, store: Store) -> list[OpenGap]:
-    """The open gaps, and how each can be closed."""
+    """The open gaps, and how each can be closed; then the lost ones."""
     histories = store.feeds.histories()
     enabled = {feed.id for feed in settings.feeds if feed.enabled}
     return [
         close_gap(
             gap, histories[gap.feed].oldest_available if gap.feed in histories else None, enabled=gap.feed in enabled
         )
-        for gap in store.feeds.gaps()
+        for gap in [*store.coverage.gaps(), *store.coverage.lost_gaps()]
     ]
 
 
-def report_coverage(store: Store, feeds: Sequence[str], days: Sequence[date], now: datetime) -> list[FeedDay]:
+def report_coverage(
+    settings: Settings, store: Store, feeds: Sequence[str], days: Sequence[date], now: datetime
+) -> list[FeedDay]:
     """The coverage of each feed on each day.
 
     :param days: days in China time; empty for the last days on record
     """
-    spans = store.feeds.spans()
-    feed_spans = {feed: spans.get(feed, []) for feed in feeds}
-    return coverage(feed_spans, store.feeds.gaps(), feeds, days or recent_days(feed_spans.values(), now), now)
+    spans, settled = store.coverage.spans(), store.coverage.settled()
+    gaps = [*store.coverage.gaps(), *store.coverage.lost_gaps()]
+    dead = _dead_lists(settings, store)
+    known = {
+        feed: KnownSpans(
+            spans.get(feed, ()), settled.get(feed, ()), [gap for gap in gaps if gap.feed == feed], dead.get(feed)
+        )
+        for feed in feeds
+    }
+    return coverage(known, days or recent_days([each.spans for each in known.values()], now), now)
+
+
+def _dead_lists(settings: Settings, store: Store) -> dict[str, datetime]:
+    """The lists that answer but count as dead: feed id -> the time of the newest article that it shows."""
+    histories, arrival_rates = store.feeds.histories(), store.feeds.arrival_rates()
+    dead = {}
+    for feed in settings.feeds:
+        history = histories.get(feed.id)
+        if history is None or history.newest is None:
+            continue
+        last = history.last_success or history.last_poll or history.newest
+        base = pace(feed, settings.schedule).base
+        if silence := find_silence(arrival_rates.get(feed.id, EMPTY), history.newest, last, base):
+            dead[feed.id] = last - silence.age
+    return dead
 
 
 def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[AlertReport]:
@@ -125,8 +166,15 @@ def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, An
         "pending": counts.pending,
         "parked": counts.parked,
         "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
-        "gaps": [{"feed": gap.feed, "from": iso(gap.start), "to": iso(gap.end)} for gap in store.feeds.gaps()],
+        "gaps": [_gap_json(gap) for gap in [*store.coverage.gaps(), *store.coverage.lost_gaps()]],
     } | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
+
+
+def _gap_json(gap: Gap) -> dict[str, Any]:
+    ends: dict[str, Any] = {"feed": gap.feed, "from": iso(gap.start), "to": iso(gap.end)}
+    if gap.lost is None:
+        return ends | {"state": "open"}
+    return ends | {"state": "lost", "since": iso(gap.lost), "evidence": gap.evidence}
 
 
 def coverage_json(days: Sequence[FeedDay]) -> list[dict[str, Any]]:
@@ -135,11 +183,19 @@ def coverage_json(days: Sequence[FeedDay]) -> list[dict[str, Any]]:
         {
             "feed": each.feed,
             "day": each.day.isoformat(),
+            "settled": each.cover.settled_share,
+            "provisional": round(each.cover.share - each.cover.settled_share, 4),
             "complete": each.cover.share,
-            "open": [{"from": iso(gap.start), "to": iso(gap.end)} for gap in each.cover.open],
+            "open": _spans_json(each.cover.open),
+            "provisional_stretches": _spans_json(each.cover.provisional),
+            "lost": _spans_json(each.cover.lost),
         }
         for each in days
     ]
+
+
+def _spans_json(spans: Sequence[Span]) -> list[dict[str, str]]:
+    return [{"from": iso(span.start), "to": iso(span.end)} for span in spans]
 
 
 def plain(record: dict[str, Any], *, exact: bool = False) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""The share of each day for which a feed is known to be complete. Pure.
+"""How much of each day of a feed is settled, provisional, open and lost. Pure.
 
-Days are in China time, as in the folders. The spans of the feed are known, except for its open gaps. All other time
-is open: time that was not read yet, time that a poll skipped, time before the record of the feed begins.
+Days are in China time, as in the folders. Provisional is what polls and backfills have read; settled is what a
+sweep has read after its articles had entered the list. All other time is open: time that was not read yet, time
+that a poll skipped, time since a list died, time before the record of the feed begins. The lost part of it is in no
+list any more.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from archive.files.paths import CHINA
-from archive.index.spans import merged, uncovered, without
+from archive.index.spans import common, merged, uncovered, without
 from archive.model.feed import Gap, Span
 
 RECENT_DAYS = 14  # shown by default: two weeks show a weekly pattern and fit a line of a terminal
@@ -23,11 +25,24 @@ _STEPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSpans:
+    """What is known of a feed's list."""
+
+    spans: Sequence[Span] = ()  # read by polls and backfills
+    settled: Sequence[Span] = ()  # the parts of them that a sweep has read
+    gaps: Sequence[Gap] = ()  # open and lost; they count even inside the spans
+    dead_since: datetime | None = None  # the list answers, but shows nothing later than this; None: it is alive
+
+
+@dataclass(frozen=True, slots=True)
 class CoverageState:
-    """Coverage of one span of a feed's time."""
+    """Coverage of one span of a feed's time. The parts are in order of time and do not overlap, but for `lost`."""
 
     span: Span  # empty when it has not begun
-    open: tuple[Span, ...]  # the parts that are not known, oldest first
+    settled: tuple[Span, ...]
+    provisional: tuple[Span, ...]
+    open: tuple[Span, ...]  # the parts that are not known
+    lost: tuple[Span, ...]  # the parts of `open` that no list shows any more
     begin: datetime | None  # when the feed's record begins; None: there is no record
 
     @property
@@ -37,19 +52,21 @@ class CoverageState:
 
     @property
     def known(self) -> timedelta:
-        """Time in the span that is known to be complete."""
-        return self.length - sum((gap.end - gap.start for gap in self.open), _NOTHING)
+        """Time in the span that is settled or provisional."""
+        return self.length - _total(self.open)
 
     @property
     def share(self) -> float:
-        """Share of the span that is known to be complete, 0 to 1.
+        """Share of the span that is settled or provisional, 0 to 1.
 
         Rounded, but 1 only when nothing is open and 0 only when nothing is known. A span that has not begun is 1.
         """
-        if not self.open:
-            return 1.0
-        steps = self.known * _STEPS // self.length
-        return min(max(steps, 1 if self.known else 0), _STEPS - 1) / _STEPS
+        return _share(self.known, self.length)
+
+    @property
+    def settled_share(self) -> float:
+        """Share of the span that is settled, 0 to 1, rounded as :attr:`share`."""
+        return min(_share(_total(self.settled), self.length), self.share) if self.settled else 0.0
 
     @property
     def before(self) -> bool:
@@ -62,8 +79,10 @@ class CoverageState:
         return [self._clipped(_until(self.span.end, Span(start, start + _HOUR))) for start in starts]
 
     def _clipped(self, span: Span) -> CoverageState:
-        clipped = (Span(max(gap.start, span.start), min(gap.end, span.end)) for gap in self.open)
-        return CoverageState(span, tuple(gap for gap in clipped if gap.start < gap.end), self.begin)
+        settled, provisional = _inside(span, self.settled), _inside(span, self.provisional)
+        return CoverageState(
+            span, settled, provisional, _inside(span, self.open), _inside(span, self.lost), self.begin
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +94,69 @@ class FeedDay:
     cover: CoverageState
 
 
-def coverage(
-    spans: Mapping[str, Sequence[Span]],
-    gaps: Sequence[Gap],
-    feeds: Sequence[str],
-    days: Sequence[date],
-    now: datetime,
-) -> list[FeedDay]:
+def coverage(known: Mapping[str, KnownSpans], days: Sequence[date], now: datetime) -> list[FeedDay]:
     """Return the coverage of ``days`` for each feed, ordered by feed, then day, as given.
 
-    :param spans: feed -> spans known to be complete
-    :param gaps: open gaps; they count even inside the spans
+    :param known: by feed
     :param now: end of the part of the present day that counts
     """
     day_spans = {day: _until(now, day_span(day)) for day in days}
-    result = []
-    for feed in feeds:
-        open_gaps = [Span(gap.start, gap.end) for gap in gaps if gap.feed == feed]
-        complete = merged(spans.get(feed, ()))
-        begin = min((span.start for span in [*complete, *open_gaps]), default=None)
-        for gap in open_gaps:
-            complete = without(complete, gap)
-        for day, span in day_spans.items():
-            # An empty gap is a span that has not begun.
-            open_spans = tuple(gap for gap in uncovered(span, complete) if gap.start < gap.end)
-            result.append(FeedDay(feed, day, CoverageState(span, open_spans, begin)))
-    return result
+    return [
+        FeedDay(feed, day, _coverage_of(span, complete, each))
+        for feed, each in known.items()
+        for complete in [_complete(each)]
+        for day, span in day_spans.items()
+    ]
+
+
+def _complete(known: KnownSpans) -> list[Span]:
+    """Return the spans without gaps, and without the time since the list died."""
+    complete = merged(known.spans)
+    for gap in known.gaps:
+        complete = without(complete, Span(gap.start, gap.end))
+    if known.dead_since is not None:
+        complete = [
+            Span(each.start, min(each.end, known.dead_since)) for each in complete if each.start < known.dead_since
+        ]
+    return complete
+
+
+def _coverage_of(span: Span, complete: Sequence[Span], known: KnownSpans) -> CoverageState:
+    settled = common(known.settled, complete)
+    open_spans = _inside(span, uncovered(span, complete))
+    lost = merged(Span(gap.start, gap.end) for gap in known.gaps if gap.lost)
+    return CoverageState(
+        span=span,
+        settled=_inside(span, settled),
+        provisional=_inside(span, _difference(complete, settled)),
+        open=open_spans,
+        lost=_inside(span, common(lost, open_spans)),
+        begin=min((each.start for each in [*known.spans, *(Span(g.start, g.end) for g in known.gaps)]), default=None),
+    )
+
+
+def _difference(spans: Sequence[Span], cuts: Sequence[Span]) -> list[Span]:
+    left = list(spans)
+    for cut in cuts:
+        left = without(left, cut)
+    return left
+
+
+def _inside(span: Span, parts: Iterable[Span]) -> tuple[Span, ...]:
+    """Return the parts that lie in a span, without empty ones."""
+    clipped = (Span(max(part.start, span.start), min(part.end, span.end)) for part in parts)
+    return tuple(part for part in clipped if part.start < part.end)
+
+
+def _total(parts: Iterable[Span]) -> timedelta:
+    return sum((part.end - part.start for part in parts), _NOTHING)
+
+
+def _share(part: timedelta, length: timedelta) -> float:
+    if part >= length:
+        return 1.0
+    steps = part * _STEPS // length
+    return min(max(steps, 1 if part else 0), _STEPS - 1) / _STEPS
 
 
 def day_span(day: date) -> Span:

@@ -37,7 +37,7 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True)
 class OpenGap:
-    """A gap and how to close it."""
+    """A gap and how to close it; a lost gap cannot be closed."""
 
     gap: Gap
     command: str | None  # closes as much of it as possible; None: it cannot be closed
@@ -85,6 +85,8 @@ def close_gap(gap: Gap, oldest_available: datetime | None, *, enabled: bool) -> 
     :param oldest_available: time of the oldest article in the feed's list, if the end of the list was seen
     :param enabled: True if the feed is configured and enabled
     """
+    if gap.lost is not None:
+        return OpenGap(gap, None, gap.evidence)
     if not enabled:
         return OpenGap(gap, None, f"the feed {gap.feed} is off or no longer configured")
     if oldest_available is None or oldest_available <= gap.start:

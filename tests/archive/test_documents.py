@@ -33,6 +33,7 @@ AGAIN: dict[EventKind, Callable[[Any], Any]] = {
     EventKind.BROUGHT_TO_DATE: lambda document: event_documents.dump_brought_to_date(
         *event_documents.load_brought_to_date(document)
     ),
+    EventKind.UNLISTED: lambda document: event_documents.dump_unlisted(*event_documents.load_unlisted(document)),
     EventKind.IMAGES: lambda document: event_documents.dump_images(*event_documents.load_images(document)),
     EventKind.LEDGER: lambda document: event_documents.dump_ledger(event_documents.load_ledger(document)),
 }
@@ -65,16 +66,30 @@ def test_the_golden_fetches_cover_answers_failures_and_carried_texts() -> None:
     assert {0, 3} <= {fetch.pending.revision for fetch in fetches}
 
 
-def test_a_golden_spans_table_is_restored(tmp_path: Path) -> None:
-    document = decode("ledger", (GOLDEN / "ledger.json").read_bytes())
-    store = Store.open(tmp_path / "index.db")
+def restored(document: Any, path: Path) -> dict[str, list[list[Any]]]:
+    """The state of all lists after a snapshot was restored."""
+    store = Store.open(path)
     try:
         with store.bulk_write():
             store.feeds.restore(event_documents.load_ledger(document))
-        assert event_documents.dump_ledger(store.feeds.snapshot()) == document
-        assert all(len(rows) > 1 for rows in document.values()), "each table has a row"
+        return store.feeds.snapshot()
     finally:
         store.close()
+
+
+def test_a_golden_state_of_all_lists_is_restored(tmp_path: Path) -> None:
+    document = decode("ledger", (GOLDEN / "ledger-settled.json").read_bytes())
+    assert restored(document, tmp_path / "index.db") == document
+    assert all(len(rows) > 1 for rows in document.values()), "each table has a row"
+
+
+def test_a_state_that_is_older_than_settled_spans_is_restored(tmp_path: Path) -> None:
+    document = decode("ledger", (GOLDEN / "ledger.json").read_bytes())
+    tables = restored(document, tmp_path / "index.db")
+    for table, (columns, *rows) in document.items():
+        names, *found = tables[table]
+        assert [[row[names.index(column)] for column in columns] for row in found] == rows
+    assert {table for table, rows in tables.items() if len(rows) == 1} == {"settled", "lateness"}
 
 
 # Older documents, and bad ones

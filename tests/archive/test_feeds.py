@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archive.index.spans import merged, uncovered, without
+from archive.index.spans import merged, uncovered
 from archive.model.feed import (
     ArrivalRate,
     BackfillPage,
@@ -58,9 +58,9 @@ def poll_at(when: float, *published: float) -> Poll:
 
 
 def leave_a_gap(store: Store) -> None:
-    """Between minutes 0 and 30, noticed at minute 60."""
+    """Between minutes -10 and 30, noticed at minute 60. Late articles may be as old as the record."""
     commit(store, poll_at(5, 0, -10, -20))
-    assert commit(store, poll_at(60, 59, 40, 30)).gap == Gap("china", at(0), at(30))
+    assert commit(store, poll_at(60, 59, 40, 30)).gap == Gap("china", at(-10), at(30))
 
 
 # Spans
@@ -68,49 +68,49 @@ def leave_a_gap(store: Store) -> None:
 
 def test_a_feeds_record_begins_with_the_middle_of_what_its_first_poll_read_last(store: Store) -> None:
     commit(store, poll_at(5, 0, -10, -20, -30, -1e6))
-    assert store.feeds.spans() == {"china": [span(-20, 5)]}
+    assert store.coverage.spans() == {"china": [span(-20, 5)]}
 
 
 def test_a_poll_that_reached_known_articles_makes_all_known_up_to_it(store: Store) -> None:
     commit(store, poll_at(5, 0, -10, -20))
     commit(store, poll_of(error=ERROR, at=at(10)))
-    assert store.feeds.spans() == {"china": [span(-10, 5)]}, "one that broke off adds nothing"
+    assert store.coverage.spans() == {"china": [span(-10, 5)]}, "one that broke off adds nothing"
     commit(store, poll_at(300, 0, -10, -20))
-    assert store.feeds.spans() == {"china": [span(-10, 300)]}
+    assert store.coverage.spans() == {"china": [span(-10, 300)]}
     assert store.feeds.histories()["china"].complete_to == at(300)
 
 
 def test_a_list_without_times_is_known_from_its_first_poll_on(store: Store) -> None:
     commit(store, poll_of(entry("a", None)))
     commit(store, poll_of(entry("a", None), at=NOW + HOUR))
-    assert store.feeds.spans("china") == {"china": [span(0, 60)]}
+    assert store.coverage.spans("china") == {"china": [span(0, 60)]}
 
 
 def test_spans_are_returned_for_one_feed_or_all(store: Store) -> None:
     commit(store, poll_of(entry("a"), feed="stock"))
     commit(store, poll_of(entry("a")))
-    assert store.feeds.spans("china") == {"china": [span(0, 0)]}
-    assert set(store.feeds.spans()) == {"china", "stock"}
-    assert store.feeds.spans("unknown") == {}
+    assert store.coverage.spans("china") == {"china": [span(0, 0)]}
+    assert set(store.coverage.spans()) == {"china", "stock"}
+    assert store.coverage.spans("unknown") == {}
 
 
 def test_a_clock_that_jumps_back_removes_nothing(store: Store) -> None:
     commit(store, poll_at(5, 0, -10, -20))
     commit(store, poll_at(300, 0, -10, -20))
     commit(store, poll_at(10, 0, -10, -20))
-    assert store.feeds.spans() == {"china": [span(-10, 300)]}
+    assert store.coverage.spans() == {"china": [span(-10, 300)]}
     assert store.feeds.histories()["china"].complete_to == at(300)
     commit(store, poll_at(301, 0, -10, -20))
-    assert store.feeds.spans() == {"china": [span(-10, 301)]}
+    assert store.coverage.spans() == {"china": [span(-10, 301)]}
 
 
 def test_a_gap_noticed_after_the_clock_jumped_back_is_the_end_of_what_is_known(store: Store) -> None:
     commit(store, poll_at(5, 0, -10, -20))
     commit(store, poll_at(300, 0, -10, -20))  # the clock is hours ahead
     commit(store, poll_at(60, 59, 40, 30))
-    assert store.feeds.spans() == {"china": [span(-10, 0), span(30, 60)]}
+    assert store.coverage.spans() == {"china": [span(30, 60)]}
     commit(store, poll_at(65, 59, 40, 30))
-    assert store.feeds.spans() == {"china": [span(-10, 0), span(30, 65)]}
+    assert store.coverage.spans() == {"china": [span(30, 65)]}
 
 
 def test_a_clock_that_is_behind_closes_no_gap(store: Store) -> None:
@@ -118,8 +118,8 @@ def test_a_clock_that_is_behind_closes_no_gap(store: Store) -> None:
     commit(store, poll_at(-140, 59, 40, 30))
     for when in (-100, 10, 20, 40):
         commit(store, poll_at(when, 59, 40, 30))
-    assert store.feeds.gaps() == [Gap("china", at(0), at(30))]
-    assert store.feeds.spans()["china"][-1] == span(30, 40)
+    assert store.coverage.gaps() == [Gap("china", at(-200), at(30))]
+    assert store.coverage.spans()["china"][-1] == span(30, 40)
 
 
 # Gaps
@@ -128,42 +128,42 @@ def test_a_clock_that_is_behind_closes_no_gap(store: Store) -> None:
 def test_what_is_known_stops_at_a_gap_and_goes_on_behind_it(store: Store) -> None:
     """Everything up to minute 5 was read, but late articles may have arrived since."""
     leave_a_gap(store)
-    assert store.feeds.spans() == {"china": [span(-10, 0), span(30, 60)]}
-    assert store.feeds.gaps() == [Gap("china", at(0), at(30))]
+    assert store.coverage.spans() == {"china": [span(30, 60)]}
+    assert store.coverage.gaps() == [Gap("china", at(-10), at(30))]
     assert store.feeds.histories()["china"].complete_to == at(60)
 
 
 def test_no_poll_ever_closes_a_gap(store: Store) -> None:
     leave_a_gap(store)
     commit(store, poll_at(70, 59, 40, 30, 20, 10, 0, -10, -20))
-    assert store.feeds.gaps() == [Gap("china", at(0), at(30))]
-    assert store.feeds.spans() == {"china": [span(-10, 0), span(30, 70)]}
+    assert store.coverage.gaps() == [Gap("china", at(-10), at(30))]
+    assert store.coverage.spans() == {"china": [span(30, 70)]}
 
 
 def test_a_gap_is_closed_when_all_of_it_is_covered(store: Store, path: Path) -> None:
     leave_a_gap(store)
-    backfill(store, covered=span(-5, 35), when=100)
-    assert store.feeds.gaps() == []
-    assert store.feeds.spans() == {"china": [span(-10, 60)]}
+    backfill(store, covered=span(-15, 35), when=100)
+    assert store.coverage.gaps() == []
+    assert store.coverage.spans() == {"china": [span(-15, 60)]}
     [line] = [line for line in dump(path) if 'INTO "gaps"' in line]
-    assert "2026-09-30T03:40:00.000+00:00');" in line, "closed at minute 100"
+    assert "2026-09-30T03:40:00.000+00:00'" in line, "closed at minute 100"
 
 
 def test_a_partly_filled_gap_stays_open_in_its_other_part(store: Store) -> None:
     leave_a_gap(store)
     backfill(store, covered=span(20, 60))
-    assert store.feeds.gaps() == [Gap("china", at(0), at(20))]
+    assert store.coverage.gaps() == [Gap("china", at(-10), at(20))]
     backfill(store, covered=span(5, 10))
-    assert store.feeds.gaps() == [Gap("china", at(0), at(5)), Gap("china", at(10), at(20))]
-    backfill(store, covered=span(0, 60))
-    assert store.feeds.gaps() == []
+    assert store.coverage.gaps() == [Gap("china", at(-10), at(5)), Gap("china", at(10), at(20))]
+    backfill(store, covered=span(-10, 60))
+    assert store.coverage.gaps() == []
 
 
 def test_gaps_come_by_feed_and_time(store: Store) -> None:
     for feed in ("stock", "china"):
         for hours in (0, 3, 6):
             commit(store, poll_of(entry(f"{feed}{hours}", 60 * hours), feed=feed, at=NOW + hours * HOUR))
-    assert [(gap.feed, gap.start) for gap in store.feeds.gaps()] == [
+    assert [(gap.feed, gap.start) for gap in store.coverage.gaps()] == [
         ("china", NOW), ("china", NOW + 3 * HOUR), ("stock", NOW), ("stock", NOW + 3 * HOUR),
     ]  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_gaps_come_by_feed_and_time(store: Store) -> None:
 def test_what_fills_another_feeds_gap_fills_no_other(store: Store) -> None:
     leave_a_gap(store)
     store.listings.commit_backfill_page(BackfillPage("stock", NOW, (), covered=span(-60, 60)), FILING, {}, {})
-    assert store.feeds.gaps() == [Gap("china", at(0), at(30))]
+    assert store.coverage.gaps() == [Gap("china", at(-10), at(30))]
 
 
 NUMBERS = count()
@@ -193,11 +193,12 @@ def test_the_spans_table_says_what_spans_and_gaps_say(store: Store, steps: list[
             known = merged([*known, step])
         else:  # so many minutes later all that is listed is the newest article
             commit(store, poll_at(clock + step, clock + step))
-            gaps.append(span(clock, clock + step))
-            known = merged([*without(known, span(clock, 1e6)), span(clock + step, clock + step)])
+            begin = next(each.start for each in known if each.start <= at(clock) <= each.end)
+            gaps.append(Span(begin, at(clock + step)))
+            known = merged([*(each for each in known if each.end < begin), span(clock + step, clock + step)])
             clock += step
-        assert store.feeds.spans()["china"] == known
-        assert [Span(gap.start, gap.end) for gap in store.feeds.gaps()] == [
+        assert store.coverage.spans()["china"] == known
+        assert [Span(gap.start, gap.end) for gap in store.coverage.gaps()] == [
             h for gap in gaps for h in uncovered(gap, known)
         ]
         gaps = [gap for gap in gaps if uncovered(gap, known)]  # one that is closed stays closed
@@ -220,10 +221,10 @@ def test_a_feed_can_begin_with_a_backfill(store: Store) -> None:
     backfill(store, entry("a", -600), covered=span(-600, -500), oldest_available=at(-700))
     history = store.feeds.histories()["china"]
     assert (history.last_poll, history.filing, history.oldest_available) == (None, FILING, at(-700))
-    assert store.feeds.spans() == {"china": [span(-600, -500)]}
+    assert store.coverage.spans() == {"china": [span(-600, -500)]}
     commit(store, poll_at(5, 0, -10, -20))
-    assert store.feeds.gaps() == [], "polls know no articles yet, so there is no gap"
-    assert store.feeds.spans() == {"china": [span(-600, -500), span(-10, 5)]}
+    assert store.coverage.gaps() == [], "polls know no articles yet, so there is no gap"
+    assert store.coverage.spans() == {"china": [span(-600, -500), span(-10, 5)]}
     history = store.feeds.histories()["china"]
     assert (history.last_poll, history.oldest_available) == (at(5), at(-700))
 
@@ -248,10 +249,10 @@ def test_a_feed_with_another_list_starts_over(store: Store) -> None:
     store.feeds.commit_arrival_rate("china", RHYTHM)
     commit(store, poll_of(error=ERROR, at=at(80)))
     assert not store.feeds.register_source("china", "roll lid=1", NOW)
-    assert store.feeds.gaps() != []
+    assert store.coverage.gaps() != []
 
     assert store.feeds.register_source("china", "roll lid=2", NOW)
-    assert (store.feeds.gaps(), store.feeds.spans(), store.feeds.arrival_rates()) == ([], {}, {})
+    assert (store.coverage.gaps(), store.coverage.spans(), store.feeds.arrival_rates()) == ([], {}, {})
     assert store.listings.known_docids("china", ["0", "59"]) == set()
     history = store.feeds.histories()["china"]
     assert history == replace(history, last_poll=None, last_success=None, newest=None, error=None, kind=None,
@@ -261,8 +262,8 @@ def test_a_feed_with_another_list_starts_over(store: Store) -> None:
     assert not store.feeds.register_source("china", "roll lid=2", NOW)
 
     commit(store, poll_at(500, 499, 490, 480))
-    assert store.feeds.gaps() == [], "articles of the other list do not count as known"
-    assert store.feeds.spans() == {"china": [span(490, 500)]}
+    assert store.coverage.gaps() == [], "articles of the other list do not count as known"
+    assert store.coverage.spans() == {"china": [span(490, 500)]}
 
 
 def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
@@ -273,8 +274,8 @@ def test_other_feeds_keep_what_is_known_of_them(store: Store) -> None:
         store.feeds.commit_arrival_rate(feed, RHYTHM)
     history = store.feeds.histories()["stock"]
     assert store.feeds.register_source("china", "roll lid=2", NOW)
-    assert store.feeds.gaps() == [Gap("stock", NOW, NOW + HOUR)]
-    assert (store.feeds.spans(), store.feeds.arrival_rates()) == ({"stock": [span(60, 60)]}, {"stock": RHYTHM})
+    assert store.coverage.gaps() == [Gap("stock", NOW, NOW + HOUR)]
+    assert (store.coverage.spans(), store.feeds.arrival_rates()) == ({"stock": [span(60, 60)]}, {"stock": RHYTHM})
     assert store.listings.known_docids("stock", ["a"]) == {"a"}
     assert store.feeds.histories()["stock"] == history
 

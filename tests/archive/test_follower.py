@@ -20,6 +20,7 @@ from archive.store import Store
 from pipeline.staging import place_index
 from tests.cli.test_main import small_disk  # noqa: F401 - a fixture
 from tests.support.fetches import commit_revisions
+from tests.support.older_index import BEFORE_SEARCH
 from tests.support.search_data import NOW, Story, invented, put, revision_of
 
 EVERYTHING = And(())
@@ -136,11 +137,7 @@ def test_an_index_of_an_older_program_is_followed_once_it_is_brought_up_to_date(
     put(store, named("a"))
     store.close()
     with sqlite3.connect(index_path(root)) as index:
-        index.execute("DROP TABLE words")
-        index.execute("DROP TABLE searchable")
-        index.execute("DROP TABLE alerts")
-        index.execute("DROP TABLE days")
-        index.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
+        index.executescript(BEFORE_SEARCH)
     index.close()
     follower = Follower(index_path(root), EVERYTHING)
     assert (follower.begin(10), follower.is_waiting) == ([], True)

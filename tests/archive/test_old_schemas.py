@@ -56,13 +56,13 @@ def assert_as_it_was(store: Store) -> None:
             "stock", FILING, NOW, None, None, "status 502", FailureKind.TEMPORARY, failing_since=NOW
         ),
     }
-    assert store.feeds.gaps() == [Gap("china", NOW - HOUR, NOW - 30 * MINUTE)]
+    assert store.coverage.gaps() == [Gap("china", NOW - HOUR, NOW - 30 * MINUTE)]
     assert store.backoffs.all() == [
         HostBackoff("a.cn", NOW, 1, from_retry_after=False, reason="it answered 403", kind=FailureKind.BLOCKED)
     ]
     assert due(store) == ["a"]
     assert store.listings.known_docids("china", ["a"]) == {"a"}
-    assert (store.feeds.spans(), store.feeds.arrival_rates()) == ({}, {})
+    assert (store.coverage.spans(), store.feeds.arrival_rates()) == ({}, {})
 
 
 def test_an_index_of_the_first_version_opens_and_continues(old: Path) -> None:
@@ -71,8 +71,8 @@ def test_an_index_of_the_first_version_opens_and_continues(old: Path) -> None:
         assert_as_it_was(store)
         assert not store.feeds.register_source("china", "roll lid=1686", NOW), "which list it read was not kept"
         commit(store, poll_of(entry("b", 10), entry("a", -1), entry("c", -2), at=NOW + HOUR))
-        assert store.feeds.spans() == {"china": [Span(NOW - MINUTE, NOW + HOUR)]}
-        assert len(store.feeds.gaps()) == 1
+        assert store.coverage.spans() == {"china": [Span(NOW - MINUTE, NOW + HOUR)]}
+        assert len(store.coverage.gaps()) == 1
         commit(store, poll_of(entry("d"), feed="stock"))
         assert store.feeds.histories()["stock"].failing_since is None
     finally:

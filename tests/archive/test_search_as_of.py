@@ -15,6 +15,7 @@ from archive.store import Store
 from tests.archive.test_as_of import BEGAN, DOCIDS, at, happen, histories
 from tests.support.examples import examples
 from tests.support.fetches import version
+from tests.support.older_index import BEFORE_SEARCH
 from tests.support.search_data import NOW, Story, put, revision_of
 
 QUERIES = (
@@ -116,10 +117,7 @@ def test_an_index_older_than_search_can_be_searched(tmp_path: Path) -> None:
     for store in (old, new):
         put(store, [story, Story("bbbb", "降准", "央行降准", "乙社")], NOW)
         put(store, [Story("aaaa", "茅台降价", "更正", "甲社")], NOW + timedelta(hours=1), number=2)
-    old._db.conn.executescript(
-        """DROP TABLE words; DROP TABLE searchable; DROP TABLE days;
-           DELETE FROM _sqlite_migrations WHERE name >= 'm008' OR name = 'm006_search';"""
-    )
+    old._db.conn.executescript(BEFORE_SEARCH)
     old.close()
     reader = Store.open_for_reading(tmp_path / "old.db")
     writer = Store.open(tmp_path / "old.db")

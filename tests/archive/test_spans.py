@@ -137,8 +137,8 @@ def test_a_gap_reaches_from_what_was_known_to_what_was_seen(
 ) -> None:
     known = None if known_to is None else at(known_to)
     expected = Gap("china", at(gap[0]), at(gap[1])) if gap else None
-    assert gap_left(poll_of(*published), known) == expected
-    assert gap_left(poll_of(*published, caught_up=False), known) is None
+    assert gap_left(poll_of(*published), known, known) == expected
+    assert gap_left(poll_of(*published, caught_up=False), known, known) is None
 
 
 def test_a_first_poll_covers_from_the_middle_of_its_last_page() -> None:
@@ -160,5 +160,5 @@ def test_a_later_poll_covers_from_the_end_of_the_one_before() -> None:
 
 def test_a_list_of_one_page_that_ends_in_what_was_known_has_missed_nothing() -> None:
     poll = poll_of(-1, -2, -3, -40)
-    assert gap_left(poll, at(-30)) is not None
-    assert gap_left(replace(poll, reaches_known=True), at(-30)) is None
+    assert gap_left(poll, at(-30), at(-30)) is not None
+    assert gap_left(replace(poll, reaches_known=True), at(-30), at(-30)) is None

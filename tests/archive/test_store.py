@@ -85,7 +85,7 @@ def store(path: Path) -> Iterator[Store]:
 
 def test_a_new_index_is_empty(store: Store) -> None:
     assert store.entries.counts() == Counts()
-    assert (store.feeds.counts(), store.feeds.histories(), store.feeds.gaps(), store.backoffs.all()) == (
+    assert (store.feeds.counts(), store.feeds.histories(), store.coverage.gaps(), store.backoffs.all()) == (
         {},
         {},
         [],
@@ -189,7 +189,7 @@ def test_an_item_that_cannot_be_parsed_counts_as_known_too(store: Store) -> None
 def test_a_poll_at_its_limit_that_met_nothing_known_leaves_a_gap(store: Store) -> None:
     commit(store, poll_of(entry("a", 0), entry("b", -5)))
     commit(store, poll_of(entry("d", 60), entry("c", 30), entry("e", None)))
-    assert store.feeds.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
+    assert store.coverage.gaps() == [Gap("china", NOW - timedelta(minutes=5), NOW + timedelta(minutes=30))]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_poll_at_its_limit_that_met_nothing_known_leaves_a_gap(store: Store) -
 def test_other_polls_leave_no_gap(store: Store, before: list[Poll], after: list[Poll]) -> None:
     for poll in before + after:
         commit(store, poll)
-    assert store.feeds.gaps() == []
+    assert store.coverage.gaps() == []
 
 
 def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_articles(store: Store) -> None:
@@ -217,7 +217,7 @@ def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_articles(sto
     commit(store, poll_of(entry("a", 0)))
     commit(store, poll_of(entry("d", 60), error=ERROR))
     commit(store, poll_of(entry("e", 90), entry("d", 60), entry("c", 30)))
-    assert store.feeds.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
+    assert store.coverage.gaps() == [Gap("china", NOW, NOW + timedelta(minutes=30))]
 
 
 # Feeds
@@ -225,7 +225,7 @@ def test_after_a_broken_poll_the_gap_reaches_back_to_the_last_known_articles(sto
 
 def test_a_feeds_history_is_that_of_its_polls(store: Store) -> None:
     commit(store, poll_of(entry("a", 5), entry("b")))
-    good = FeedHistory("china", FILING, NOW, NOW, NOW + timedelta(minutes=5), None, None, complete_to=NOW)
+    good = FeedHistory("china", FILING, NOW, NOW, NOW + timedelta(minutes=5), None, None, complete_to=NOW, swept=NOW)
     assert store.feeds.histories() == {"china": good}
     commit(store, poll_of(error=ERROR, at=NOW + HOUR), trouble=0.25)
     bad = replace(

@@ -34,6 +34,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "feeds.commit_arrival_rate": lambda store: store.feeds.commit_arrival_rate(
         "china", ArrivalRate((1.0,), (2.0,), NOW)
     ),
+    "coverage.lose_gap": lambda store: store.coverage.lose_gap(store.coverage.gaps()[0], NOW, "the list ends"),
     "feeds.register_source": lambda store: store.feeds.register_source("china", "roll https://other.cn/", NOW),
     "entries.commit_paths": lambda store: store.entries.commit_paths({"a": "x/a.md"}),
     "apply": lambda store: store.apply([Event(JournalPosition("x", 1), "released", NOW, document={"parked": True})]),
@@ -60,8 +61,12 @@ READS: dict[str, Callable[[Store], object]] = {
     "feeds.histories": lambda store: store.feeds.histories(),
     "entries.failures": lambda store: store.entries.failures("pending"),
     "entries.next_due": lambda store: store.entries.next_due(),
-    "feeds.gaps": lambda store: store.feeds.gaps(),
-    "feeds.spans": lambda store: store.feeds.spans(),
+    "coverage.gaps": lambda store: store.coverage.gaps(),
+    "coverage.lost_gaps": lambda store: store.coverage.lost_gaps(),
+    "coverage.spans": lambda store: store.coverage.spans(),
+    "coverage.settled": lambda store: store.coverage.settled(),
+    "coverage.lateness": lambda store: store.coverage.lateness(),
+    "unlisted.since": lambda store: [tuple(row) for row in store.unlisted.since("a")],
     "feeds.arrival_rates": lambda store: store.feeds.arrival_rates(),
     "damage": lambda store: store.damage(),
     "articles.find": lambda store: store.articles.find("a"),
@@ -118,6 +123,8 @@ IN_A_TRANSACTION = {
     *(f"entries.{name}" for name in ("add_entries", "add_listings", "insert_listings")),
     *(f"feeds.{name}" for name in ("replace_source", "record_poll", "record_backfill_page", "snapshot", "restore")),
     *(f"log.{name}" for name in ("note", "log_entries", "mark")),
+    *(f"coverage.{name}" for name in ("record_poll", "record_backfill_page", "delete_feed")),
+    *(f"unlisted.{name}" for name in ("find", "record")),
     "changefeed.data_version",
 }
 
@@ -134,6 +141,8 @@ def path(tmp_path: Path) -> Path:
     store = Store.open(path)
     store.feeds.register_source("china", "roll https://a.cn/", NOW)
     commit(store, poll_of(entry("a"), entry("b"), entry("c")))
+    commit(store, poll_of(entry("a"), feed="stock"))
+    commit(store, poll_of(entry("b", 900), feed="stock", at=NOW + timedelta(days=1)))
     store.alerts.sync({"maotai": ("茅台", 1)})
     commit_revisions(store, [revision("b")], {"https://p.cn/kept.png": "p.cn", MISS.subject: "p.cn"})
     store.images.commit([StoredImage("https://p.cn/kept.png", NOW, "0" * 64, "image/png", 9)], [], NOW)
@@ -279,7 +288,7 @@ def test_an_archive_that_is_not_there_reads_as_an_empty_one_and_is_not_made(tmp_
     store = Store.open_for_reading(tmp_path / "none" / "index.db")
     try:
         assert store.entries.counts() == Counts()
-        assert (store.feeds.gaps(), store.articles.find("a"), store.damage()) == ([], None, None)
+        assert (store.coverage.gaps(), store.articles.find("a"), store.damage()) == ([], None, None)
     finally:
         store.close()
     assert list(tmp_path.iterdir()) == []

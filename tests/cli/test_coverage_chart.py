@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from archive.model.feed import Gap, Span
-from cli.output.coverage_chart import LEGEND, MAX_OPEN_SPANS, day_chart, mark, percent, recent_chart
-from scheduler.policy.coverage import CoverageState, FeedDay, coverage
+from cli.output.coverage_chart import LEGEND, MAX_SPANS, day_chart, mark, percent, recent_chart
+from scheduler.policy.coverage import CoverageState, FeedDay, KnownSpans, coverage
 from tests.scheduler.test_coverage import DAY, LATER, at, cover, span
 
 DAYS = [DAY + timedelta(days=number) for number in (-2, -1, 0)]
@@ -17,15 +17,27 @@ LONG = "a" * 70
 
 
 def days(
-    spans: dict[str, list[Span]], *gaps: Gap, of: list[date] | None = None, now: datetime = LATER
+    spans: dict[str, list[Span]],
+    *gaps: Gap,
+    of: list[date] | None = None,
+    settled: tuple[Span, ...] = (),
+    now: datetime = LATER,
 ) -> list[FeedDay]:
-    return coverage(spans, gaps, list(spans), of or [DAY], now)
+    known = {
+        feed: KnownSpans(each, settled if feed == "china" else (), [gap for gap in gaps if gap.feed == feed])
+        for feed, each in spans.items()
+    }
+    return coverage(known, of or [DAY], now)
 
 
 @pytest.mark.parametrize(
     ("found", "character"),
     [
-        (cover(span(0, 1440)), "█"),
+        (cover(span(0, 1440), settled=(span(0, 1440),)), "█"),
+        (cover(span(0, 1440)), "▒"),
+        (cover(span(0, 1440), settled=(span(0, 1439),)), "▒"),
+        (cover(gaps=(Gap("china", at(-60), at(1500), lost=LATER),)), "×"),
+        (cover(span(-60, 0), gaps=(Gap("china", at(60), at(1500), lost=LATER),)), "·"),
         (cover(span(0, 1439)), "▇"),
         (cover(span(0, 1260)), "▇"),  # seven eighths
         (cover(span(0, 1259)), "▆"),
@@ -48,27 +60,27 @@ def test_a_character_shows_the_covered_share(found: CoverageState, character: st
     [(1440, "100 %"), (1439.9999, "99.9 %"), (1439, "99.9 %"), (720, "50.0 %"), (0.0001, "0.1 %"), (0, "0 %")],
 )
 def test_a_share_is_never_rounded_to_0_or_1(known: float, text: str) -> None:
-    assert percent([cover(span(0, known))]) == text
+    assert percent(timedelta(minutes=known), timedelta(days=1)) == text
 
 
 def test_the_days_chart_has_a_line_for_each_feed_and_distinguishes_gaps_from_earlier_days() -> None:
     spans = {"china": [span(-1440, -720), span(0, 1440)], "usstock": [span(-3000, -2160), span(-720, 0)], "new": []}
 
-    assert recent_chart(days(spans, of=DAYS)) == [
+    assert recent_chart(days(spans, of=DAYS, settled=(span(0, 1440),))) == [
         "Known complete from 2026-09-26 to 2026-09-28, China time; one character a day",
         "",
-        "feed      known",
-        "china    50.0 %  ─▄█",
-        "usstock  33.3 %  ▄▄·",
-        "new         0 %  ───",
+        "feed     settled   known",
+        "china     33.3 %  50.0 %  ─▄█",
+        "usstock      0 %  33.3 %  ▄▄·",
+        "new          0 %     0 %  ───",
         "",
-        LEGEND,
+        *LEGEND,
         "finarchive coverage --day 2026-09-28 shows the hours, and what is open in them",
     ]
 
 
 def test_a_record_without_a_gap_needs_no_hint() -> None:
-    assert recent_chart(days({"china": [span(-99999, 1440)]}, of=DAYS))[-1] == LEGEND
+    assert recent_chart(days({"china": [span(-99999, 1440)]}, of=DAYS))[-1] == LEGEND[-1]
 
 
 def test_the_hours_chart_lists_what_is_open() -> None:
@@ -78,31 +90,34 @@ def test_the_hours_chart_lists_what_is_open() -> None:
     assert day_chart(days(spans, *gaps, now=at(200)), at(200)) == [
         "Known complete on 2026-09-28, China time; one character an hour",
         "",
-        "feed      known  0     6     12    18",
-        "china    37.2 %  ·▅▄·",
-        "usstock  45.0 %  ─▄█·",
-        "new         0 %  ────",
+        "feed     settled   known  0     6     12    18",
+        "china        0 %  37.2 %  ·▅▄·",
+        "usstock      0 %  45.0 %  ─▄▒·",
+        "new          0 %     0 %  ────",
         "",
-        LEGEND,
+        *LEGEND,
         "china: open from 00:00:00 to 01:05:30",
         "china: open from 01:10:00 to 01:20:00",
         "china: open from 02:30:00 to now",
+        "china: provisional from 01:05:30 to 01:10:00",
+        "china: provisional from 01:20:00 to 02:30:00",
         "usstock: open from 00:00:00 to 01:30:00, before its record begins",
         "usstock: open from 03:00:00 to now",
+        "usstock: provisional from 01:30:00 to 03:00:00",
         "new: open from 00:00:00 to now, before its record begins",
     ]
 
 
 def test_a_day_ends_at_24_hours_not_at_midnight_before_it_began() -> None:
-    assert day_chart(days({"china": [span(0, 1320)]}), LATER)[-1] == "china: open from 22:00:00 to 24:00:00"
+    assert day_chart(days({"china": [span(0, 1320)]}), LATER)[-2] == "china: open from 22:00:00 to 24:00:00"
 
 
 def test_many_open_spans_are_truncated_and_counted() -> None:
     spans = [span(start, start + 5) for start in range(0, 1440, 10)]
     lines = day_chart(days({"china": spans}), LATER)
 
-    assert len([line for line in lines if line.startswith("china: open")]) == MAX_OPEN_SPANS
-    assert lines[-1] == f"china: … and {144 - MAX_OPEN_SPANS} more; --json lists them all"
+    assert len([line for line in lines if line.startswith("china: open")]) == MAX_SPANS
+    assert lines.count(f"china: … and {144 - MAX_SPANS} more; --json lists them all") == 2, "open, provisional"
 
 
 def test_no_line_is_wider_than_a_terminal_of_80_columns() -> None:
@@ -111,17 +126,17 @@ def test_no_line_is_wider_than_a_terminal_of_80_columns() -> None:
     charts = recent_chart(days(spans, of=fortnight)) + day_chart(days(spans), LATER)
 
     assert max(len(line) for line in charts) <= 80
-    assert "a" * 39 + "…" in charts[3]
+    assert "a" * 35 + "…" in charts[3]
 
 
 def test_the_cells_of_a_row_are_all_of_one_width_in_chinese_terminals_too() -> None:
     spans = {"china": [span(-1440, -700), span(0, 700), span(800, 1440)]}
     row = (
-        day_chart(days(spans), LATER)[3].partition("%  ")[2]
-        + recent_chart(days(spans, of=DAYS))[3].partition("%  ")[2]
+        day_chart(days(spans), LATER)[3].rpartition("%  ")[2]
+        + recent_chart(days(spans, of=DAYS))[3].rpartition("%  ")[2]
     )
 
-    assert {unicodedata.east_asian_width(character) for character in row + "·─"} == {"A"}
+    assert {unicodedata.east_asian_width(character) for character in row + "·─█×"} == {"A"}
 
 
 def test_without_a_feed_there_is_a_line_that_says_so() -> None:

@@ -51,7 +51,7 @@ def test_status_has_the_fields_of_the_contract(home: Home, crawl: Crawl) -> None
 
     assert feed.keys() == {
         "id", "state", "reason", "since", "last_poll", "last_success", "newest",
-        "entries", "archived", "pending", "parked",
+        "entries", "archived", "pending", "parked", "last_sweep", "lateness",
     }  # fmt: skip
     assert (feed["entries"], feed["archived"]) == (12, 12)
     assert feed["last_poll"] == feed["last_success"]

@@ -23,7 +23,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "NETWORK_ALLOW_PRIVATE": "true", "NETWORK_OBEY_ROBOTS": "no", "NETWORK_USER_AGENT": "x/1",
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
         "SCHEDULE_RECHECK": "1h, 1d", "SCHEDULE_RECHECKS": "5",
-        "SCHEDULE_PAGES": "3", "HEALTH_PORT": "9464",
+        "SCHEDULE_PAGES": "3", "SCHEDULE_SWEEP": "12h", "HEALTH_PORT": "9464",
         "SERVE_PORT": "0", "SERVE_IMAGES": "no", "SERVE_NAMES": "news.example.org, news",
     }  # fmt: skip
     assert {f"FINARCHIVE_{name}" for name in texts} == {name for name in variables() if "__" not in name}
@@ -36,6 +36,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "schedule": {
             "min": timedelta(seconds=2), "max": timedelta(days=2), "every": timedelta(days=1),
             "recheck": (timedelta(hours=1), timedelta(days=1)), "rechecks": 5, "pages": 3,
+            "sweep": timedelta(hours=12),
         },
         "health": {"port": 9464},
         "serve": {"port": 0, "images": False, "names": ("news.example.org", "news")},

@@ -17,7 +17,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "delay": 2.0, "concurrency": 3, "timeout": 5.0, "max_body": 2048, "allow_private": True,
         "obey_robots": False, "user_agent": "x/1", "rest": "1m",
     },
-    "schedule": {"min": "2m", "max": "2h", "every": "6m", "recheck": [], "rechecks": 5, "pages": 3},
+    "schedule": {"min": "2m", "max": "2h", "every": "6m", "recheck": [], "sweep": "12h", "rechecks": 5, "pages": 3},
     "health": {"port": 9464},
     "serve": {"port": 8002, "images": False, "names": ["news.example.org"]},
 }  # fmt: skip

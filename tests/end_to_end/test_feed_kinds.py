@@ -111,13 +111,19 @@ def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_hi
 def test_items_of_a_telegraph_are_read_on_until_known_articles(home: Home, mocksite: MockSite) -> None:
     configure(home, mocksite, "live", LIVE)
     telegraph(mocksite)
-    for number in range(4):
-        page = [item(400 - 50 * number - n, f"第{400 - 50 * number - n}条。", n) for n in range(50)]
-        response = {"result": {"status": {"code": 0}, "data": {"feed": {"list": page}}}}
-        target = f"{LIVE}?zhibo_id=152&tag_id=0&page={number + 1}&page_size=50&dire=f&dpc=1"
-        mocksite.site.pages[target] = json.dumps(response).encode()
+    items = [item(400 - place, f"第{400 - place}条。", place % 50) for place in range(200)]
+    for size in range(40, 51):
+        for number in range(6):
+            response = {
+                "result": {
+                    "status": {"code": 0},
+                    "data": {"feed": {"list": items[number * size : (number + 1) * size]}},
+                }
+            }
+            target = f"{LIVE}?zhibo_id=152&tag_id=0&page={number + 1}&page_size={size}&dire=f&dpc=1"
+            mocksite.site.pages[target] = json.dumps(response).encode()
     summary = crawl(home)
-    assert (summary["feeds"][0]["pages"], summary["archived"]) == (5, 200)
+    assert (summary["feeds"][0]["pages"], summary["archived"]) == (6, 200)
     assert crawl(home)["feeds"][0]["pages"] == 2
 
 

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from archive.files.paths import CHINA
 from archive.model.feed import Gap, Span
-from scheduler.policy.coverage import RECENT_DAYS, CoverageState, coverage, day_span, parse_day, recent_days, today
+from scheduler.policy.coverage import (
+    RECENT_DAYS,
+    CoverageState,
+    KnownSpans,
+    coverage,
+    day_span,
+    parse_day,
+    recent_days,
+    today,
+)
 
 DAY = date(2026, 9, 28)
 START = datetime(2026, 9, 27, 16, tzinfo=UTC)  # midnight in China
@@ -32,8 +41,14 @@ def gap(start: float, end: float) -> Gap:
     return Gap("china", at(start), at(end))
 
 
-def cover(*spans: Span, gaps: tuple[Gap, ...] = (), now: datetime = LATER) -> CoverageState:
-    (found,) = coverage({"china": spans}, gaps, ["china"], [DAY], now)
+def cover(
+    *spans: Span,
+    gaps: tuple[Gap, ...] = (),
+    settled: tuple[Span, ...] = (),
+    dead_since: datetime | None = None,
+    now: datetime = LATER,
+) -> CoverageState:
+    (found,) = coverage({"china": KnownSpans(spans, settled, gaps, dead_since)}, [DAY], now)
     assert (found.feed, found.day) == ("china", DAY)
     return found.cover
 
@@ -67,6 +82,38 @@ def test_a_day_is_covered_as_far_as_its_spans_reach(
     assert found.open == tuple(span(*ends) for ends in opened)
 
 
+def test_what_a_sweep_has_read_is_settled_and_the_remainder_provisional() -> None:
+    found = cover(span(0, 1080), settled=(span(-600, 720),))
+
+    assert (found.settled, found.provisional, found.open) == (
+        (span(0, 720),), (span(720, 1080),), (span(1080, 1440),),
+    )  # fmt: skip
+    assert (found.settled_share, found.share) == (0.5, 0.75)
+
+
+def test_a_gap_is_neither_settled_nor_provisional() -> None:
+    lost = Gap("china", at(100), at(200), lost=LATER, evidence="the list ends")
+    found = cover(span(0, 1440), settled=(span(0, 300),), gaps=(gap(250, 350), lost))
+
+    assert found.settled == (span(0, 100), span(200, 250))
+    assert found.provisional == (span(350, 1440),)
+    assert found.open == (span(100, 200), span(250, 350))
+    assert found.lost == (span(100, 200),)
+
+
+def test_what_was_read_of_a_lost_gap_is_not_lost() -> None:
+    lost = Gap("china", at(0), at(200), lost=LATER)
+    assert cover(span(0, 1440), gaps=(lost,)).lost == (span(0, 200),)
+    assert cover(span(0, 1440)).lost == ()
+
+
+def test_a_dead_list_is_open_from_its_newest_article_on() -> None:
+    found = cover(span(0, 1440), settled=(span(0, 900),), dead_since=at(720))
+
+    assert (found.settled, found.provisional, found.open) == ((span(0, 720),), (), (span(720, 1440),))
+    assert found.share == 0.5
+
+
 def test_the_present_day_is_judged_up_to_now() -> None:
     found = cover(span(0, 60), now=at(120))
 
@@ -82,8 +129,12 @@ def test_of_a_day_that_has_not_begun_nothing_is_open() -> None:
 
 
 def test_each_feed_is_judged_by_its_own_spans_and_gaps() -> None:
-    spans = {"china": [span(0, 1440)], "usstock": [span(0, 720)], "gone": [span(0, 1440)]}
-    found = coverage(spans, [Gap("usstock", at(0), at(360))], ["usstock", "china", "new"], [DAY], LATER)
+    known = {
+        "usstock": KnownSpans([span(0, 720)], gaps=[Gap("usstock", at(0), at(360))]),
+        "china": KnownSpans([span(0, 1440)]),
+        "new": KnownSpans(),
+    }
+    found = coverage(known, [DAY], LATER)
 
     assert [(day.feed, day.cover.share) for day in found] == [("usstock", 0.25), ("china", 1.0), ("new", 0.0)]
 

@@ -92,13 +92,15 @@ def test_status_says_how_a_gap_is_closed(home: Home, store: Store) -> None:
     gaps = home.run("status", "--json").json["gaps"]
     shown = home.run("status").out
 
-    assert gaps == [
-        {"feed": feed, "from": _iso(YESTERDAY), "to": _iso(YESTERDAY + 2 * HOUR)} for feed in ("feed1", "feed2")
-    ]
+    ends = {"from": _iso(YESTERDAY), "to": _iso(YESTERDAY + 2 * HOUR)}
+    assert gaps[0] == {"feed": "feed1", **ends, "state": "open"}
+    assert {key: gaps[1][key] for key in ("feed", *ends, "state")} == {"feed": "feed2", **ends, "state": "lost"}
+    assert "it no longer has older articles" in gaps[1]["evidence"]
     day = YESTERDAY.date()
     assert f"finarchive backfill feed1 --from {day}T00:00+08:00 --to {day}T02:00+08:00" in shown
     assert "finarchive backfill feed2" not in shown
-    assert f"the list reaches back to {day} 03:00 China time only" in shown
+    assert "lost in feed2: articles from" in shown
+    assert gaps[1]["evidence"].split()[0] in shown
 
 
 def test_many_gaps_are_cut_and_counted(home: Home, store: Store) -> None:
@@ -125,21 +127,29 @@ def test_coverage_shows_yesterdays_hours(home: Home, store: Store) -> None:
     assert shown.status == 0
     rows = [line for line in shown.out.splitlines() if line.startswith("feed")]
     assert rows[1:4] == [
-        "feed1  75.0 %  ██████······████████████",
-        "feed2  25.0 %  ──────────────────██████",
-        "feed3     0 %  ────────────────────────",
+        "feed1      0 %  75.0 %  ▒▒▒▒▒▒······▒▒▒▒▒▒▒▒▒▒▒▒",
+        "feed2      0 %  25.0 %  ──────────────────▒▒▒▒▒▒",
+        "feed3      0 %     0 %  ────────────────────────",
     ]
     assert "feed1: open from 06:00:00 to 12:00:00" in shown.out
     assert found == [
         {
-            "feed": "feed1", "day": day, "complete": 0.75,
+            "feed": "feed1", "day": day, "settled": 0.0, "provisional": 0.75, "complete": 0.75, "lost": [],
             "open": [{"from": _iso(YESTERDAY + 6 * HOUR), "to": _iso(YESTERDAY + 12 * HOUR)}],
+            "provisional_stretches": [
+                {"from": _iso(YESTERDAY), "to": _iso(YESTERDAY + 6 * HOUR)},
+                {"from": _iso(YESTERDAY + 12 * HOUR), "to": _iso(TODAY)},
+            ],
         },
         {
-            "feed": "feed2", "day": day, "complete": 0.25,
+            "feed": "feed2", "day": day, "settled": 0.0, "provisional": 0.25, "complete": 0.25, "lost": [],
             "open": [{"from": _iso(YESTERDAY), "to": _iso(YESTERDAY + 18 * HOUR)}],
+            "provisional_stretches": [{"from": _iso(YESTERDAY + 18 * HOUR), "to": _iso(TODAY)}],
         },
-        {"feed": "feed3", "day": day, "complete": 0.0, "open": [{"from": _iso(YESTERDAY), "to": _iso(TODAY)}]},
+        {
+            "feed": "feed3", "day": day, "settled": 0.0, "provisional": 0.0, "complete": 0.0, "lost": [],
+            "open": [{"from": _iso(YESTERDAY), "to": _iso(TODAY)}], "provisional_stretches": [],
+        },
     ]  # fmt: skip
 
 
@@ -150,7 +160,7 @@ def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store
     shown = home.run("coverage", "--feed", "feed2", "--feed", "feed1").out.splitlines()
     found = home.run("coverage", "--json").json
 
-    assert [line.rpartition("  ")[2] for line in shown[3:5]] == ["─▄█", "█··"]
+    assert [line.rpartition("  ")[2] for line in shown[3:5]] == ["─▄▒", "▒··"]
     assert shown[3].startswith("feed2")
     assert [(day["feed"], day["complete"]) for day in found] == [
         ("feed1", 1.0), ("feed1", 0.0), ("feed1", 0.0),
@@ -162,7 +172,7 @@ def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store
 def test_coverage_of_a_new_archive_is_reported_as_such(home: Home) -> None:
     home.configure("https://host.invalid/list")
 
-    assert home.run("coverage").out.splitlines()[3] == "feed1     0 %  ─"
+    assert home.run("coverage").out.splitlines()[3] == "feed1      0 %     0 %  ─"
     assert [day["complete"] for day in home.run("coverage", "--json").json] == [0.0]
 
 

@@ -66,12 +66,14 @@ def test_words_are_words() -> None:
 
 def test_an_incomplete_day_does_not_look_complete() -> None:
     svg = coverage(
-        [(ChartMark(share, ""), True) for share in (1.0, 0.9999, 0.5, 0.0)] + [(ChartMark(0, ""), False)],
+        [(ChartMark(share, ""), share / 2, True) for share in (1.0, 0.9999, 0.5, 0.0)]
+        + [(ChartMark(0, ""), 0, False)],
         label="x",
     )
 
-    whole, nearly, half, nothing = heights(svg, "whole")
+    whole, nearly, half, nothing = heights(svg, "provisional")
     assert whole > nearly > half > nothing == 0
+    assert heights(svg, "whole")[0] == pytest.approx(whole / 2)
     assert (len(heights(svg, "open")), len(heights(svg, "before"))) == (4, 1)
 
 

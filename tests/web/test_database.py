@@ -12,6 +12,7 @@ from datasette.app import Datasette
 import web.database
 from archive.model.errors import ArchiveError
 from archive.store import Store
+from tests.support.older_index import BEFORE_SEARCH
 from tests.support.search_data import NOW, Story, put
 from web.database import Index
 
@@ -73,8 +74,7 @@ def test_a_value_cannot_fill_the_memory(index: Index) -> None:
 
 def test_an_index_of_an_older_program_is_read_as_it_is_now(index: Index, path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm008' OR name = 'm006_search'")
-        connection.executescript("DROP TABLE searchable; DROP TABLE words; DROP TABLE days")
+        connection.executescript(BEFORE_SEARCH)
     connection.close()
 
     assert asyncio.run(index.read(lambda store: len(store.search.hits([1], NOW)))) == 1

@@ -213,8 +213,9 @@ def test_the_feeds_are_shown_as_status_and_coverage_know_them(served: Serving, s
     assert f"<dd>{feed['archived']}</dd>" in page
     chart = page.partition('<svg class="chart cover"')[2].partition("</svg>")[0]
     assert chart.count("<title>") == len(days)
-    whole = sum(day["complete"] == 1 for day in days)
-    assert re.search(rf"覆盖，{whole} / \d+ 天完整", page)
+    settled = sum(day["settled"] == 1 for day in days)
+    provisional = sum(day["complete"] == 1 for day in days) - settled
+    assert re.search(rf"覆盖，\d+ 天中 {settled} 天已核实，{provisional} 天暂时完整", page)
 
 
 def test_gaps_are_named_with_what_closes_them(served: Serving, served_home: Home) -> None:

@@ -13,6 +13,7 @@ from archive.index.migrations import (
     m007_alerts,
     m008_days,
     m009_enclosed_numbers,
+    m010_settled_and_lost,
 )
 
 __all__ = ["migrations"]
@@ -30,5 +31,6 @@ for _migration in (
     m007_alerts.m007_alerts,
     m008_days.m008_days,
     m009_enclosed_numbers.m009_enclosed_numbers,
+    m010_settled_and_lost.m010_settled_and_lost,
 ):
     migrations()(_migration)

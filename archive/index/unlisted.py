@@ -1,0 +1,91 @@
+"""Entries that left a list while their neighbours stayed, and entries that came back.
+
+Of 638,456 real entries 377 vanished from the middle of the list: the site withdrew them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from archive.index.part import IndexPart
+from archive.index.statements import Row
+from archive.model.feed import Entry, Unlisting
+from archive.model.times import to_text
+
+# Entries of a feed that its list has shown between two times, and that are not known to have left it.
+_SHOWN_BETWEEN = """
+    SELECT docid, published FROM entries CROSS JOIN listings USING (docid)
+    WHERE published > ? AND published < ? AND feed = ? AND shown = 1
+        AND docid NOT IN (SELECT docid FROM unlisted WHERE feed = ? AND back IS NULL)
+    ORDER BY published DESC
+"""
+
+
+def find_unlisted(listed: Sequence[Entry], before: Sequence[tuple[str, datetime]]) -> list[Unlisting]:
+    """Return the entries that left a list.
+
+    An entry counts only if its place is known: one that is newer stands above it, and all that stand below are older.
+    Of several entries with one time the order is not known.
+
+    :param listed: entries that were read without a hole, in the list's order, newest first
+    :param before: docid and publication time of the entries that the list showed before, in the time of ``listed``
+    """
+    docids = {entry.docid for entry in listed}
+    timed = [(entry.published, entry.docid) for entry in listed if entry.published]
+    unlisted = []
+    for docid, published in before:
+        newer = [place for place, (time, _) in enumerate(timed) if time > published]
+        older = [place for place, (time, _) in enumerate(timed) if time < published]
+        # An old entry may be pinned on top, a new one may stand too low. Neither is a neighbour.
+        below = next((place for place in older if newer and place > newer[-1]), None)
+        if docid not in docids and newer and below is not None:
+            unlisted.append(Unlisting(docid, timed[newer[-1]][1], timed[below][1]))
+    return unlisted
+
+
+class UnlistedIndex(IndexPart):
+    """The table of entries that left a list. Errors and transactions as in :class:`~archive.store.Store`."""
+
+    def since(self, docid: str) -> list[Row]:
+        """Return when an article left lists and came back: rows with feed, at and back."""
+        return self._rows("SELECT feed, at, back FROM unlisted WHERE docid = ? ORDER BY id", [docid])
+
+    # The caller begins the transaction.
+
+    def find(self, feed: str, listed: Sequence[Entry]) -> tuple[list[Unlisting], list[str]]:
+        """Return the entries that have left a feed's list, and the docids of those that are back in it.
+
+        :param listed: entries that were read without a hole, in the list's order, newest first
+        """
+        times = [entry.published for entry in listed if entry.published]
+        if not times:
+            return [], []
+        rows = self._rows(_SHOWN_BETWEEN, [to_text(min(times)), to_text(max(times)), feed, feed])
+        before = [(row["docid"], datetime.fromisoformat(row["published"])) for row in rows]
+        docids = json.dumps([entry.docid for entry in listed])
+        back = self._rows(
+            """SELECT docid FROM unlisted WHERE feed = ? AND back IS NULL
+               AND docid IN (SELECT value FROM json_each(?)) ORDER BY id""",
+            [feed, docids],
+        )
+        return find_unlisted(listed, before), [row["docid"] for row in back]
+
+    def record(self, feed: str, unlisted: Sequence[Unlisting], back: Collection[str], at: datetime) -> None:
+        """Record what :meth:`find` returned, and make the articles that left the list due for a recheck at once."""
+        time = to_text(at)
+        self._db.conn.executemany(
+            "UPDATE unlisted SET back = ? WHERE feed = ? AND docid = ? AND back IS NULL",
+            [(time, feed, docid) for docid in back],
+        )
+        self._db.conn.executemany(
+            "INSERT INTO unlisted (feed, docid, at, newer, older) VALUES (?, ?, ?, ?, ?)",
+            [(feed, each.docid, time, each.newer, each.older) for each in unlisted],
+        )
+        # A fetch that the journal has before this record may have been made later: it has seen the article.
+        self._db.conn.executemany(
+            """UPDATE entries SET vanished = ? WHERE docid = ? AND status = 'archived'
+               AND (tried IS NULL OR tried < ?)""",
+            [(time, each.docid, time) for each in unlisted],
+        )

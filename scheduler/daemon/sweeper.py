@@ -1,0 +1,60 @@
+"""Sweeps the configured feeds' lists: walks over the last days of each, once a day."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from archive.model.feed import ListingResult
+from config.model import Feed
+from crawler.paging.backfill import BackfillStep
+from scheduler.clock import Clock
+from scheduler.crawl.sweeps import due_sweeps
+from scheduler.crawl.work_queue import ArchiveWorkQueue
+
+logger = logging.getLogger("finarchive")
+
+CHECK_INTERVAL = timedelta(minutes=5)  # sweeps are due at hours of a day
+RETRY_DELAY = timedelta(hours=1)  # after a sweep that could not be completed
+
+
+class Sweeper:
+    """Sweeps the lists of the configured feeds, one after another."""
+
+    def __init__(self, work_queue: ArchiveWorkQueue, clock: Clock) -> None:
+        self._work_queue = work_queue
+        self._clock = clock
+        self._failed: dict[str, datetime] = {}  # by feed: when its last sweep failed
+
+    async def run(self) -> None:
+        """Sweep each list when it is due. Never returns."""
+        while True:
+            while feed := self._next():
+                await self._sweep(feed)
+            await asyncio.sleep(self._clock.seconds(CHECK_INTERVAL))
+
+    def clock_moved(self) -> None:
+        """The clock was set: retry failed sweeps now, because the times of the retries are no longer valid."""
+        self._failed.clear()
+
+    def _next(self) -> Feed | None:
+        now = self._clock.now()
+        for feed in due_sweeps(self._work_queue.context, self._work_queue.feeds.arrival_rate):
+            failed = self._failed.get(feed.id)
+            if failed is None or not failed <= now < failed + RETRY_DELAY:
+                return feed
+        return None
+
+    async def _sweep(self, feed: Feed) -> None:
+        if reason := await self._work_queue.feeds.sweep(feed, _ignore_step):
+            self._failed[feed.id] = self._clock.now()
+            logger.warning(
+                "sweep-failed feed=%s again_in=%ds reason=%r", feed.id, RETRY_DELAY.total_seconds(), reason
+            )
+        else:
+            self._failed.pop(feed.id, None)
+
+
+def _ignore_step(step: BackfillStep, result: ListingResult) -> None:
+    """Nothing shows the progress of a sweep."""
