@@ -102,6 +102,8 @@ class FeedFetcher:
             state, next_page = add_page(state, listing, known, self._max_pages)
             if next_page is NextPage.CONTINUE:
                 self._request_page(feed, state)
+            elif next_page is NextPage.CUT and not self._work.was_cut_off(feed.id):
+                self._end_poll(feed, state, state.cut_off())  # the next poll may read on
             else:
                 self._end_poll(feed, state, caught_up=True)
         except Exception as error:

@@ -36,6 +36,9 @@ class FeedTasks(Protocol):
     def validators(self, feed: str) -> Validators | None:
         """Return the validators for a conditional request for the list of ``feed``; None for a plain one."""
 
+    def was_cut_off(self, feed: str) -> bool:
+        """Return True if the last poll of ``feed`` found its list cut off: then that is all that the list shows."""
+
     def record_poll(self, poll: Poll) -> bool:
         """Record a poll that has ended; return whether that succeeded."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from archive.model.feed import Entry, Failure, Listing, Poll, Validators
+from archive.model.feed import Entry, Failure, FailureKind, Listing, Poll, Validators
 from crawler.listings.roll import PAGE_SIZE
 from crawler.paging.page import MIN_OVERLAP, RETREATS, ListingPage, distinct, listing_page, page_at
 
@@ -24,9 +24,12 @@ from crawler.paging.page import MIN_OVERLAP, RETREATS, ListingPage, distinct, li
 KNOWN_PAGES = 2
 # The last articles of a single-page list that count as its end: one of them may be out of order.
 END_ARTICLES = 3
-# Pages in a row that show nothing new before a list's end. Of 62,644 polls, 47 gave an empty list: one such page may
-# be a mistake of the server, after two the list counts as cut off there.
+# Pages in a row that show nothing new before a list's end. Of 62,644 polls, 47 gave an empty list, so one such page
+# may be a mistake of the server. After two the list is cut off there, for now at least.
 MAX_IDLE_PAGES = 2
+
+
+CUT_OFF = "the list shows nothing after"
 
 
 class NextPage(Enum):
@@ -34,7 +37,8 @@ class NextPage(Enum):
 
     CONTINUE = "read on"
     CAUGHT_UP = "known entries"  # an earlier poll listed everything older
-    END = "the list's end, or the place where it is cut off"
+    END = "the list's end"
+    CUT = "nothing further, although the list states more articles"
     LIMIT = "page limit"
     UNPROVEN = "pages that do not overlap"  # what lies between them was not read
 
@@ -69,6 +73,10 @@ class PollState:
         page, no article there is that recent. So a quiet list costs one request. See D25.
         """
         return Poll(self.feed, self.at, 1, first_page, (), caught_up=True, unchanged=True)
+
+    def cut_off(self) -> Failure:
+        """Return the failure of a poll that ended at :attr:`NextPage.CUT`."""
+        return Failure(self.feed, FailureKind.TEMPORARY, f"{CUT_OFF} article {len(self.seen)}, but states more")
 
     def poll(self, *, caught_up: bool, error: Failure | None = None) -> Poll:
         """Return the poll as it is now, to be recorded."""
@@ -150,8 +158,10 @@ def _retreat(state: PollState, listing: Listing, max_pages: int) -> tuple[PollSt
 
 def _next(state: PollState, page: ListingPage, max_pages: int) -> NextPage:
     is_end = page.total is None or page.place + page.count >= page.total
-    if state.idle_pages and (is_end or state.idle_pages >= MAX_IDLE_PAGES):
+    if state.idle_pages and is_end:
         return NextPage.END
+    if state.idle_pages >= MAX_IDLE_PAGES:
+        return NextPage.CUT
     if state.known_pages >= KNOWN_PAGES:
         return NextPage.CAUGHT_UP
     if page.total is not None and page.ends_the_list:

@@ -13,6 +13,7 @@ from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_backfill
+from crawler.paging.poll import CUT_OFF
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.progress import FeedProgress
@@ -108,6 +109,11 @@ class FeedQueue:
         """Return the validators for a conditional request for a feed's list."""
         history = self._store.feeds.histories().get(feed)
         return history.validators if history else None
+
+    def was_cut_off(self, feed: str) -> bool:
+        """Return True if the last poll of a feed found its list cut off."""
+        history = self._store.feeds.histories().get(feed)
+        return bool(history and history.error and history.error.startswith(CUT_OFF))
 
     def record_poll(self, poll: Poll) -> bool:
         """Record a poll that has ended, and its arrivals; return whether that succeeded."""

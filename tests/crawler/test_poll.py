@@ -134,13 +134,14 @@ def test_a_list_with_shorter_pages_is_read_whole(cap: int, states_total: bool) -
 
 
 @pytest.mark.parametrize("reach", [50, 100, 130])
-def test_a_list_that_is_cut_off_ends_there(reach: int) -> None:
+def test_a_list_that_is_cut_off_is_reported_as_such(reach: int) -> None:
     """The list states a total of 5,000, but its pages are empty from some place on."""
     pages = SimulatedList(5000, reach=reach)
     state, what = read(pages)
 
-    assert (what, docids(state.poll(caught_up=True))) == (NextPage.END, pages.docids[:reach])
+    assert (what, docids(state.poll(caught_up=True))) == (NextPage.CUT, pages.docids[:reach])
     assert state.pages <= reach // 48 + 3
+    assert state.cut_off().reason == f"the list shows nothing after article {reach}, but states more"
 
 
 def test_one_empty_page_is_requested_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -79,10 +80,26 @@ def test_a_list_that_stays_empty_before_its_end_is_read_again_by_the_next_poll(h
         home.configure(mocksite.endpoint)
         mocksite.fault("empty-page", match="page=3")
         first = home.run("crawl", "--json", "--limit", "0").json["feeds"][0]
-        assert (first["listed"], first["error"]) == (100, None)
+        assert (first["listed"], first["error"]) == (96, "the list shows nothing after article 96, but states more")
         mocksite.clear_faults()
 
-        assert home.run("crawl", "--json", "--limit", "0").json["feeds"][0]["new"] == 100
+        assert home.run("crawl", "--json", "--limit", "0").json["feeds"][0]["new"] == 104
+
+
+def test_status_and_coverage_agree_about_a_list_that_is_cut_off(home: Home) -> None:
+    """Its third page is always empty, although it states 200 articles."""
+    with MockSite(make_stories(200, newest=int(time.time()) - 600)) as mocksite:
+        home.configure(mocksite.endpoint)
+        mocksite.fault("empty-page", match="page=3")
+        home.run("crawl", "--json", "--limit", "0")
+        [feed] = home.run("status", "--json").json["feeds"]
+        assert (feed["state"], home.run("coverage", "--json").json[-1]["complete"]) == ("failing", 0.0)
+
+        assert home.run("crawl", "--json", "--limit", "0").json["feeds"][0]["error"] is None
+
+    [feed] = home.run("status", "--json").json["feeds"]
+    assert feed["state"] == "ok"
+    assert home.run("coverage", "--json").json[-1]["complete"] > 0
 
 
 def test_an_old_article_pinned_to_a_list_does_not_hide_a_gap(home: Home) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from mocksite.images import png
 from mocksite.server import MockSite
-from tests.conftest import Home
+from mocksite.story import make_stories
+from tests.conftest import NEWEST, Home
 from tests.support import processes
 from tests.support.daemon import Running
 from tests.support.images import ON, TIMELESS, illustrated, requested_images, stored
@@ -245,7 +246,7 @@ def test_what_becomes_due_while_pictures_are_fetched_is_fetched_too(home: Home) 
 @pytest.mark.slow
 def test_polls_wait_for_no_backlog_of_pictures(home: Home) -> None:
     pictures = [f"/pictures/{number}.png" for number in range(150)]
-    with MockSite(illustrated(pictures, [])) as site:
+    with MockSite(illustrated(pictures, []) + make_stories(60, newest=NEWEST - 86400, seed=1)) as site:
         schedule = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
         configure(home, site, more=ON + schedule)
         home.config.write_text(

@@ -107,7 +107,9 @@ def known_before_entries() -> None:
 
     def commit_poll(listings: ListingIndex, poll: Any, filing: Any, feeds: Any, *others: Any, **named: Any) -> Any:
         with listings._db.atomic():
-            listings._entries.add_listings(poll.feed, poll.at, feeds, poll.failures, caught_up=poll.caught_up)
+            listings._entries.add_listings(
+                poll.feed, poll.at, feeds, poll.failures, set(feeds) if poll.caught_up else ()
+            )
         return inner(listings, poll, filing, feeds, *others, **named)
 
     ListingIndex.commit_poll = commit_poll

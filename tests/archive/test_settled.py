@@ -1,0 +1,207 @@
+"""Settled spans, lost gaps, and entries that left a list, in the index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from archive.index.unlisted import find_unlisted
+from archive.model.feed import BackfillPage, Entry, Gap, Poll, Span, Unlisting
+from archive.store import Store
+from tests.archive.test_feeds import at, leave_a_gap, poll_at, span
+from tests.archive.test_store import FILING, HOST, NOW, commit, entry, path, poll_of, revision, store
+from tests.support.fetches import commit_revisions
+
+__all__ = ["path", "store"]  # fixtures
+
+DAY = 24 * 60  # minutes; the bound of a list whose lateness is not measured
+
+
+def walked(store: Store, start: float, end: float, *entries: Entry, when: float | None = None) -> None:
+    """A walk by page numbers that has ended."""
+    docids = [each.docid for each in entries]
+    page = BackfillPage(
+        "china", at(end if when is None else when), entries, covered=span(start, end), walked=span(start, end),
+        is_sweep=True,
+    )  # fmt: skip
+    store.listings.commit_backfill_page(page, FILING, dict.fromkeys(docids, ("china",)), dict.fromkeys(docids, HOST))
+
+
+def test_a_sweep_settles_what_is_older_than_the_lateness(store: Store) -> None:
+    walked(store, -3 * DAY, 0)
+
+    assert store.coverage.settled() == {"china": [span(-3 * DAY, -DAY)]}
+    assert store.coverage.spans() == {"china": [span(-3 * DAY, 0)]}
+    assert store.feeds.histories()["china"].swept == NOW
+
+
+def test_a_walk_that_goes_on_or_that_the_site_has_chosen_settles_nothing(store: Store) -> None:
+    page = BackfillPage("china", NOW, (), covered=span(-3 * DAY, 0), is_sweep=True)
+    store.listings.commit_backfill_page(page, FILING, {}, {})
+
+    assert store.coverage.settled() == {}
+    assert store.feeds.histories()["china"].swept is None
+
+
+def test_the_next_sweep_settles_on(store: Store) -> None:
+    walked(store, -3 * DAY, 0)
+    walked(store, -2 * DAY, DAY)
+
+    assert store.coverage.settled() == {"china": [span(-3 * DAY, 0)]}
+
+
+def test_a_late_article_takes_back_what_was_settled_too_early(store: Store) -> None:
+    commit(store, poll_at(-5 * DAY, -5 * DAY))
+    for number in range(1, 250):  # so that the lateness is known: all were on time
+        commit(store, poll_at(-5 * DAY + 10 * number, -5 * DAY + 10 * number - 1, -5 * DAY + 10 * (number - 1) - 1))
+    commit(store, poll_at(0, -1, -10, -5 * DAY + 2489))
+    walked(store, -3 * DAY, 0)
+    assert store.coverage.settled()["china"][-1] == span(-3 * DAY, -60)
+
+    walked(store, -3 * DAY, 60, entry("late", -2 * DAY))
+
+    assert store.coverage.settled()["china"][-1].end <= at(-2 * DAY), "two days late: the last two are not settled"
+
+
+def test_a_feeds_first_poll_is_its_first_sweep(store: Store) -> None:
+    commit(store, poll_at(0, 0, -3 * DAY, -6 * DAY))
+
+    assert store.coverage.settled() == {"china": [span(-3 * DAY, -DAY)]}
+    assert store.feeds.histories()["china"].swept == NOW
+    commit(store, poll_at(10, 0, -3 * DAY, -6 * DAY))
+    assert store.feeds.histories()["china"].swept == NOW, "later polls read the top only"
+
+
+def test_each_poll_of_a_list_of_one_page_settles_what_the_page_shows(store: Store) -> None:
+    entries = tuple(entry(f"{minutes}", minutes) for minutes in (0, -3 * DAY, -6 * DAY))
+    for when in (0, 600):
+        poll = Poll("china", at(when), 1, entries, (), caught_up=True, reaches_known=when > 0)
+        commit(store, poll)
+
+    assert store.coverage.settled() == {"china": [span(-3 * DAY, 600 - DAY)]}
+
+
+def test_a_gap_is_not_settled(store: Store) -> None:
+    walked(store, -3 * DAY, 5)
+    commit(store, poll_at(5, 0, -10, -20))
+    gap = commit(store, poll_at(60, 59, 40, 30)).gap
+
+    assert gap == Gap("china", at(5 - DAY), at(30)), "late articles may be a day old"
+    assert store.coverage.settled()["china"][-1].end <= gap.start
+
+
+# Lost gaps
+
+
+def test_a_gap_that_the_list_no_longer_has_is_lost_once_and_stays_on_record(store: Store) -> None:
+    leave_a_gap(store)
+    page = BackfillPage("china", at(70), (), covered=span(20, 60), oldest_available=at(20))
+    for _ in range(2):
+        store.listings.commit_backfill_page(page, FILING, {}, {})
+
+    [lost] = store.coverage.lost_gaps()
+    assert (lost.start, lost.end, lost.lost) == (at(-10), at(20), at(70))
+    assert lost.evidence == f"the list ends at {at(20).isoformat()}: it no longer has older articles"
+    assert store.coverage.gaps() == []
+
+
+def test_a_gap_that_reaches_into_the_list_is_not_lost(store: Store) -> None:
+    leave_a_gap(store)
+    page = BackfillPage("china", at(70), (), oldest_available=at(20))
+    store.listings.commit_backfill_page(page, FILING, {}, {})
+
+    assert store.coverage.gaps() == [Gap("china", at(-10), at(30))]
+    assert store.coverage.lost_gaps() == []
+
+
+def test_a_lost_gap_that_is_read_after_all_is_closed(store: Store) -> None:
+    leave_a_gap(store)
+    [gap] = store.coverage.gaps()
+    store.coverage.lose_gap(gap, at(70), "six backfills did not find it")
+    assert [each.evidence for each in store.coverage.lost_gaps()] == ["six backfills did not find it"]
+
+    walked(store, -DAY, 90)
+
+    assert (store.coverage.gaps(), store.coverage.lost_gaps()) == ([], [])
+
+
+# Entries that left a list
+
+
+def listed(*minutes: float) -> tuple[Entry, ...]:
+    return tuple(entry(f"{each:g}", each) for each in minutes)
+
+
+@pytest.mark.parametrize(
+    ("now", "unlisted"),
+    [
+        ((30, 20, 10, 0), []),
+        ((30, 10, 0), [Unlisting("20", "30", "10")]),
+        ((30, 0), [Unlisting("20", "30", "0"), Unlisting("10", "30", "0")]),
+        ((20, 10, 0), []),  # the newest: nothing stands above it
+        ((30, 20, 10), []),  # the oldest fell off the end
+        ((0, 30, 20), []),  # what is below it is newer, and an old one is pinned on top
+        ((0, 30, 10), [Unlisting("20", "30", "10")]),  # the pinned one is no neighbour
+        ((), []),
+    ],
+)
+def test_what_stood_between_two_that_stayed_has_left(now: Sequence[float], unlisted: list[Unlisting]) -> None:
+    before = [(each.docid, each.published) for each in listed(30, 20, 10, 0) if each.published]
+    inside = [each for each in before if now and at(min(now)) < each[1] < at(max(now))]
+    assert find_unlisted(listed(*now), inside) == unlisted
+
+
+def test_of_articles_with_one_time_the_order_is_unknown_and_their_neighbours_tell() -> None:
+    same = (entry("a", 10), entry("b", 10))
+    assert find_unlisted((entry("n", 20), same[0], entry("o", 0)), [("b", at(10))]) == [Unlisting("b", "n", "o")]
+
+
+def test_what_left_a_list_is_rechecked_at_once_whatever_postponed_it(store: Store) -> None:
+    commit(store, poll_of(*listed(30, 20, 10), at=at(40)))
+    commit_revisions(store, [revision("20", at=at(40))])
+    later = at(500)
+    store._db.execute("UPDATE entries SET due = ?, idle = 9, recheck = NULL", [at(9999).isoformat()])
+    store._db.conn.commit()
+    assert store.articles.recheck_hosts(later, later) == {}
+
+    result = commit(store, poll_of(*listed(30, 10), at=later))
+
+    assert [each.docid for each in result.unlisted] == ["20"]
+    assert store.articles.recheck_hosts(later, later) == {HOST: 1}
+    assert [each.entry.docid for each in store.articles.due_rechecks(HOST, 9, later, later, [])] == ["20"]
+
+
+def test_what_is_back_in_the_list_is_on_record_too(store: Store) -> None:
+    commit(store, poll_of(*listed(30, 20, 10), at=at(40)))
+    for when, minutes in ((50, (30, 10)), (60, (30, 10)), (70, (30, 20, 10)), (80, (30, 10))):
+        commit(store, poll_of(*listed(*minutes), at=at(when)))
+
+    rows = [(row["at"], row["back"]) for row in store.unlisted.since("20")]
+    assert [(datetime.fromisoformat(gone), back and datetime.fromisoformat(back)) for gone, back in rows] == [
+        (at(50), at(70)), (at(80), None),
+    ]  # fmt: skip
+
+
+def test_other_lists_say_nothing_of_what_they_never_showed(store: Store) -> None:
+    """An entry that names another list belongs to its feed, but that list may not have shown it."""
+    commit(store, poll_of(*listed(30, 20, 10), at=at(40)), "china", "stock")
+
+    assert commit(store, poll_of(*listed(30, 10), at=at(50), feed="stock"), "stock").unlisted == ()
+
+
+def test_a_poll_of_ten_thousand_known_entries_costs_what_it_reads(store: Store) -> None:
+    """The query for what left a list looks at the time that the poll has read only."""
+    commit(store, poll_of(*listed(*range(0, -5000, -1)), at=at(10)))
+    plan = store._db.execute(
+        "EXPLAIN QUERY PLAN SELECT docid FROM entries CROSS JOIN listings USING (docid) "
+        "WHERE published > ? AND published < ? AND feed = ? AND shown = 1",
+        [at(-50).isoformat(), at(0).isoformat(), "china"],
+    ).fetchall()
+    assert "idx_entries_published" in plan[0]["detail"]
+
+
+def test_timedeltas_of_this_module_are_minutes() -> None:
+    assert at(1) - at(0) == timedelta(minutes=1)
+    assert span(0, 1) == Span(NOW, at(1))
