@@ -212,3 +212,18 @@ def test_a_reload_does_not_start_a_backfill_again(home: Home, outage: Outage) ->
     assert len(agents) < outage.pages
     assert len({hit.path for hit in outage.mocksite.hits if outage.is_backfill(hit)}) >= len(agents) - 1
     outage.assert_nothing_missed()
+
+
+def test_a_sweep_finds_what_entered_the_list_where_no_poll_reads(home: Home) -> None:
+    stories = make_stories(300, newest=now() - 900, every=MINUTE, lids=(1686,))
+    late = stories[200]
+    with MockSite([story for story in stories if story is not late], now) as mocksite:
+        home.configure(mocksite.endpoint, more='[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\nsweep = "5s"\n')
+        assert home.run("crawl", "--json").json["archived"] == 299
+        mocksite.site.add(late)
+        with Running(home) as daemon:
+            daemon.wait_for("polled feed=feed1", "swept feed=feed1", f"archived feed=feed1 docid={late.docid}")
+
+    [feed] = home.run("status", "--json").json["feeds"]
+    assert feed["last_sweep"] is not None
+    assert home.rows("SELECT count(*) FROM lateness") == [(1,)]
