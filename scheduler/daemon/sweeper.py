@@ -15,7 +15,7 @@ from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 logger = logging.getLogger("finarchive")
 
-CHECK_INTERVAL = timedelta(minutes=5)  # sweeps are due at hours of a day
+CHECK_INTERVAL = timedelta(minutes=5)  # at most: sweeps are due at hours of a day, unless they are very frequent
 RETRY_DELAY = timedelta(hours=1)  # after a sweep that could not be completed
 
 
@@ -32,7 +32,8 @@ class Sweeper:
         while True:
             while feed := self._next():
                 await self._sweep(feed)
-            await asyncio.sleep(self._clock.seconds(CHECK_INTERVAL))
+            every = self._work_queue.context.settings.schedule.sweep or CHECK_INTERVAL
+            await asyncio.sleep(self._clock.seconds(min(every, CHECK_INTERVAL)))
 
     def clock_moved(self) -> None:
         """The clock was set: retry failed sweeps now, because the times of the retries are no longer valid."""
