@@ -28,6 +28,7 @@ bench: $(VENV)/ready-dev
 	$(BIN)/python -m bench.quiet
 	$(BIN)/python -m bench.quiet_poll
 	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.list_requests
 	$(BIN)/python -m bench.rebuild
 	$(BIN)/python -m bench.search
 	$(BIN)/python -m bench.pages

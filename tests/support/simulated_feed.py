@@ -42,6 +42,7 @@ class SimulatedFeed:
     """A feed's list, and the index that records it.
 
     :param reach: number of articles that the list shows
+    :param notices_equal_pages: a poll whose first page is that of the poll before ends there, as the spider's do
     """
 
     store: Store
@@ -49,7 +50,9 @@ class SimulatedFeed:
     clock: float
     reach: int | None = None
     max_pages: int = 20
+    notices_equal_pages: bool = False
     requests: int = 0
+    first_page: tuple[str, ...] = ()
     swept: set[str] = field(default_factory=set)  # docids that the list showed during the whole of some sweep
 
     @property
@@ -79,8 +82,12 @@ class SimulatedFeed:
         state, what = PollState(FEED, self.now), NextPage.CONTINUE
         while what is NextPage.CONTINUE:
             listing = self.page(*next_request(state))
-            known = self.store.listings.known_docids(FEED, [each.docid for each in listing.entries])
+            docids = tuple(each.docid for each in listing.entries)
+            if not state.pages and self.notices_equal_pages and docids == self.first_page:
+                return self.commit(state.unchanged(()))
+            known = self.store.listings.known_docids(FEED, docids)
             state, what = add_page(state, listing, known, self.max_pages)
+        self.first_page = tuple(each.docid for each in state.first_page)
         return self.commit(state.poll(caught_up=True))
 
     def commit(self, poll: Poll) -> ListingResult:
