@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from archive.model.feed import Gap, ListingResult, Span
 from config.model import Feed
@@ -26,7 +26,7 @@ class GapFiller:
     def __init__(self, work_queue: ArchiveWorkQueue, clock: Clock) -> None:
         self._work_queue = work_queue
         self._clock = clock
-        self._retries: dict[str, tuple[datetime, timedelta]] = {}  # by feed: the time of the retry, and its delay
+        self._retries: dict[str, tuple[timedelta, timedelta]] = {}  # by feed: end on Clock.elapsed (D140), and delay
 
     async def run(self) -> None:
         """Close the existing gaps, then each that a poll leaves. Never returns."""
@@ -40,11 +40,6 @@ class GapFiller:
             except TimeoutError:
                 continue
 
-    def clock_moved(self) -> None:
-        """The clock was set: retry every deferred gap now, because the times of the retries are no longer valid."""
-        self._retries.clear()
-        self._work_queue.feeds.gap_noticed.set()
-
     def _next(self) -> tuple[Feed, Gap] | None:
         store = self._work_queue.context.store
         now = self._clock.now()
@@ -54,7 +49,7 @@ class GapFiller:
             feed = feeds.get(gap.feed)
             history = histories.get(gap.feed)
             is_out_of_reach = history and history.oldest_available and history.oldest_available >= gap.end
-            is_deferred = gap.feed in self._retries and self._retries[gap.feed][0] > now
+            is_deferred = gap.feed in self._retries and self._retries[gap.feed][0] > self._clock.elapsed()
             if feed and gap.start < now and not is_out_of_reach and not is_deferred:
                 return feed, gap
         return None
@@ -72,7 +67,7 @@ class GapFiller:
             return
         _, last_delay = self._retries.get(feed.id, (None, MIN_RETRY_DELAY / 2))
         delay = min(last_delay * 2, MAX_RETRY_DELAY)
-        self._retries[feed.id] = self._clock.now() + delay, delay
+        self._retries[feed.id] = self._clock.elapsed() + delay, delay
         logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, delay.total_seconds(), reason or "")
 
 
