@@ -47,6 +47,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "first_seen": row["first_seen"],
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "gone": history.get("gone"),
+        "moved": history.get("moved"),
         "observations": history.get("observations", []),
         "same_story": store.history.same_story(row["docid"], _END_OF_TIME),
         "text": None,

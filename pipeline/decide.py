@@ -74,11 +74,10 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
 
 
 def _failed(fetch: Fetch, failure: Failure, state: ArticleState | None) -> Decision:
-    gone = failure.kind is FailureKind.GONE
-    if state and gone:
-        return Decision(fetch, Outcome.GONE, failure.reason, FailureKind.GONE)
-    outcome = Outcome.GONE if gone else Outcome.FAILED
-    return Decision(fetch, outcome, failure.reason, failure.kind, due=retry_at(failure.kind, fetch, state))
+    gone, target = failure.kind is FailureKind.GONE, failure.moved_to
+    outcome = Outcome.MOVED if target else Outcome.GONE if gone else Outcome.FAILED
+    due = None if state and gone else retry_at(failure.kind, fetch, state)
+    return Decision(fetch, outcome, failure.reason, failure.kind, moved_to=target, due=due)
 
 
 def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:

@@ -138,6 +138,11 @@ class ArticleIndex(IndexPart):
             self._complete(decision, state.revision)
         elif decision.article and state and _has_other_rule(decision.article, state.revision):
             self._update_fingerprint(decision.article, state.revision)
+        if decision.moved_to:
+            self._db.execute(
+                "INSERT INTO moves (docid, at, target) VALUES (?, ?, ?)",
+                [decision.fetch.pending.entry.docid, to_text(decision.fetch.at), decision.moved_to],
+            )
         if decision.pictures:
             enqueue(self._db, decision.pictures, decision.fetch.at)
         if state is None:

@@ -14,10 +14,11 @@ from archive.model.fetch import JournalPosition
 
 # Tables with rows of articles; each has a column docid.
 _ARTICLE_TABLES = (
-    "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "entries",
+    "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "entries", "moves", "stated",
+    "facts",
 )  # fmt: skip
 # Tables with a serial number as id. Rows are compared and copied without it.
-_SERIAL_TABLES = ("changes", "observations", "gaps", "searchable")
+_SERIAL_TABLES = ("changes", "observations", "gaps", "searchable", "moves")
 # Computed from the versions, and so not copied.
 _DERIVED_TABLES = ("searchable",)
 # The state of lists. The old index is never older than the journal's last record of it (D48).
@@ -121,6 +122,8 @@ def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:
         )
         [(count,)] = connection.execute("SELECT count(*) FROM carried")
         for table in _ARTICLE_TABLES:
+            if not columns_of(connection, table, schema="old"):  # an older version wrote the index, without it
+                continue
             columns = ", ".join(columns_of(connection, table, exclude_id=table in _SERIAL_TABLES))
             connection.execute(f"DELETE FROM main.{table} WHERE docid IN (SELECT docid FROM carried)")  # noqa: S608
             connection.execute(

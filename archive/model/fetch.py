@@ -45,6 +45,12 @@ class ArchiveRules:
     images: bool = False  # archive.images; absent in journal documents older than that setting
 
 
+# The rule that decides what a fetch means. Journal documents from before the number was recorded have rule 1, which
+# knows no moves, no titles of pages and no changes of facts: a rebuild decides about old fetches as was decided then.
+# See D141.
+DECISION_RULE = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """One attempt to get an article, with everything needed to parse its response again."""
@@ -56,6 +62,7 @@ class Fetch:
     rules: ArchiveRules
     response: RawResponse | None = None  # None: there was none, or the listing itself has the text
     failure: Failure | None = None  # why there is no response
+    rule: int = DECISION_RULE  # number of the rule that decides about it
 
 
 class Outcome(StrEnum):
@@ -65,6 +72,7 @@ class Outcome(StrEnum):
     REVISED = "revised"  # a revision that differs from the previous one
     SAME = "same"  # no change
     GONE = "gone"  # the site has deleted the article
+    MOVED = "moved"  # the address shows another article
     FAILED = "failed"  # no article was obtained
 
 
@@ -74,8 +82,9 @@ class Decision:
 
     fetch: Fetch
     outcome: Outcome
-    evidence: str = ""  # reason of GONE and FAILED; one line, for people
-    kind: FailureKind | None = None  # of GONE and FAILED
+    evidence: str = ""  # reason of GONE, MOVED and FAILED; one line, for people
+    kind: FailureKind | None = None  # of GONE, MOVED and FAILED
+    moved_to: str | None = None  # of MOVED: docid of the other article
     article: Article | None = None  # of FIRST and REVISED
     post: Post | None = None  # its file
     revision: Revision | None = None  # its row
@@ -95,7 +104,7 @@ class Observation:
     at: datetime
     outcome: Outcome
     revision: int  # number of the newest revision after it; 0: none
-    evidence: str | None  # reason of GONE and FAILED
+    evidence: str | None  # reason of GONE, MOVED and FAILED
     returned: bool  # the article was gone before, and is back
     status: int | None  # the HTTP status; None: no response, or none was needed
     position: JournalPosition | None  # of its journal record; None: no journal is kept
@@ -122,8 +131,8 @@ class ArticleState:
     def gone_after(self, outcome: Outcome, at: datetime) -> datetime | None:
         """Return since when the article is deleted, after a fetch at ``at`` with this outcome; None if it is not.
 
-        A failed fetch changes nothing.
+        A failed fetch changes nothing, and neither does one that got another article's page.
         """
         if outcome is Outcome.GONE:
             return self.gone or at
-        return self.gone if outcome is Outcome.FAILED else None
+        return self.gone if outcome in (Outcome.FAILED, Outcome.MOVED) else None

@@ -29,7 +29,7 @@ _SELECT_SAME_STORY = """
 # The facts of an entry whose listing's item could not be parsed: nothing else of it is known.
 _UNREADABLE: dict[str, Any] = {
     "title": None, "path": None, "url": None, "published": None, "media": None, "status": "parked", "attempts": 0,
-    "revisions": [], "gone": None, "observations": [],
+    "revisions": [], "gone": None, "moved": None, "observations": [],
 }  # fmt: skip
 
 
@@ -41,22 +41,26 @@ class History(IndexPart):
 
         :param time: aware; what was observed later is left out
         :return: docid, title, path, url, published, media, feeds, status, attempts, failure, first_seen, revisions (a
-            list of Revision), gone (since when, a time as in the index) and observations; None if nothing was known
+            list of Revision), gone (since when, a time as in the index), moved (docid of the article that its address
+            shows, at, evidence; None: its own) and observations; None if nothing was known
         """
         rows = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, to_text(time)])
         if not rows:
             return None
         [entry] = rows
+        url, unreadable = self._address(docid, entry, time)
+        if url:
+            return self._readable(docid, entry, url, time)
+        return _UNREADABLE | {
+            "docid": docid, "feeds": self.feeds(docid, time), "failure": unreadable,
+            "first_seen": entry["first_seen"],
+        }  # fmt: skip
+
+    def _readable(self, docid: str, entry: statements.Row, url: str, time: datetime) -> dict[str, Any]:
         revisions = self._revisions(docid, time)
         fetches = self._fetches(docid, time)
         newest = revisions[-1] if revisions else None
         failed = [fetch for fetch in fetches if fetch["revision"] == 0]
-        url, unreadable = self._address(docid, entry, time)
-        if not url:
-            return _UNREADABLE | {
-                "docid": docid, "feeds": self.feeds(docid, time), "failure": unreadable,
-                "first_seen": entry["first_seen"],
-            }  # fmt: skip
         return {
             "docid": docid,
             "title": newest.title if newest else self._listed_title(docid, entry["title"], time),
@@ -71,6 +75,7 @@ class History(IndexPart):
             "first_seen": entry["first_seen"],
             "revisions": revisions,
             "gone": _gone_since(fetches),
+            "moved": self._moved(docid, fetches),
             "observations": [
                 {name: fetch[name] for name in ("at", "outcome", "revision", "status", "evidence", "returned")}
                 for fetch in fetches
@@ -102,6 +107,24 @@ class History(IndexPart):
     def gone(self, docid: str, time: datetime) -> str | None:
         """Return since when an article was known to be gone, a time as in the index; None if it was not."""
         return _gone_since(self._fetches(docid, time))
+
+    def _moved(self, docid: str, fetches: Sequence[statements.Row]) -> dict[str, Any] | None:
+        """Return which other article the address of an article shows; None if the last fetches found none.
+
+        :param fetches: of the article, the oldest first
+        :return: docid (of the other), at (since when, a time as in the index) and evidence
+        """
+        rows = self._rows("SELECT at, target FROM moves WHERE docid = ?", [docid])
+        targets = {row["at"]: row["target"] for row in rows}
+        moved: dict[str, Any] | None = None
+        for fetch in fetches:
+            if fetch["outcome"] == "moved":
+                target = targets.get(fetch["at"])
+                if moved is None or moved["docid"] != target:
+                    moved = {"docid": target, "at": fetch["at"], "evidence": fetch["evidence"]}
+            elif fetch["outcome"] != "failed":
+                moved = None
+        return moved
 
     def _fetches(self, docid: str, time: datetime) -> list[statements.Row]:
         return self._rows(

@@ -22,6 +22,11 @@ def show_article(article: dict[str, Any]) -> None:
         if article[name]:
             console.print(Text(f"{name:>10}  {visible(str(article[name]))}"))
     console.print(Text(f"{'feeds':>10}  {', '.join(article['feeds'])}"))
+    if gone := article["gone"]:
+        console.print(Text(f"{'gone':>10}  since {gone}"))
+    if moved := article["moved"]:
+        line = f"to {moved['docid']} since {moved['at']} ({moved['evidence']})"
+        console.print(Text(f"{'moved':>10}  {visible(line)}"))
     if article["same_story"]:
         first = article["same_story"][0]
         source = f"{first['media'] or ''} {first['docid']} at {first['published']}".strip()

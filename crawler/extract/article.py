@@ -17,6 +17,7 @@ from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
 from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
+from crawler.extract.identity import other_article
 from crawler.urls import absolute, is_sina_url
 
 CHINA = timezone(timedelta(hours=8))  # all of Sina's clocks; China has had no summer time since 1991
@@ -45,17 +46,21 @@ class _Source:
     medium: str = ""
 
 
-def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
+def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bool = False) -> Article:
     """Return the article on a page.
 
     The entry's title and time take precedence over the page's, because the archive records the listing.
 
     :param clean: leave Sina's template elements out of the body
+    :param check_identity: refuse a page that is another article's
+    :raises MovedError: it is
     :raises GoneError: the page says that there is no such article
     :raises ExtractionError: no article could be found on it
     """
     text = decode(page.body, page.content_type)
     tree = LexborHTMLParser(text)
+    if check_identity and (move := other_article(page.url, entry, tree)):
+        raise move
     source, body = _locate(page, entry, text, tree, clean=clean)
     published = entry.published or _time(tree, layouts.PUBLISHED) or source.published
     image = body.image or entry.image

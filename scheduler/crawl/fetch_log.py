@@ -20,6 +20,11 @@ def log_fetch(decision: Decision, pending: PendingEntry, milliseconds: int) -> N
         )
     elif decision.outcome is Outcome.SAME:
         logger.info("same feed=%s docid=%s ms=%d", decision.fetch.feed, docid, milliseconds)
+    elif pending.revision and decision.moved_to:
+        logger.warning(
+            "moved feed=%s docid=%s to=%s reason=%r",
+            decision.fetch.feed, docid, decision.moved_to, decision.evidence,
+        )  # fmt: skip
     elif pending.revision and decision.outcome is Outcome.GONE:
         logger.warning("gone feed=%s docid=%s reason=%r", decision.fetch.feed, docid, decision.evidence)
     else:

@@ -16,6 +16,9 @@ pytestmark = pytest.mark.slow  # each test runs several processes
 
 PACKED = Path(__file__).parents[1] / "fixtures" / "archive_v1.tar.gz"
 STATE = ("alerts", "manifests")  # tables that the journal does not hold
+OLD_TABLES = tuple(
+    table for table in TABLES if table not in ("moves", "stated", "facts")
+)  # later migrations add these
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_it_verifies(old: Home) -> None:
 
 
 def test_it_is_rebuilt_to_the_same_bytes_and_rows(old: Home) -> None:
-    names, rows, words = files(old), index(old, (*TABLES, *STATE)), vocabulary(old)
+    names, rows, words = files(old), index(old, (*OLD_TABLES, *STATE)), vocabulary(old)
     document = json.loads(old.run("rebuild", "--json", "--dry-run").out)
     assert (document["made"], document["changed"], document["unknown"], document["rows"]) == ([], [], [], {})
 
@@ -68,5 +71,5 @@ def test_it_is_rebuilt_to_the_same_bytes_and_rows(old: Home) -> None:
 
     assert done.status == 0, done.err
     assert files(old) == names
-    assert index(old, (*TABLES, *STATE)) == rows
+    assert index(old, (*OLD_TABLES, *STATE)) == rows
     assert vocabulary(old) == words

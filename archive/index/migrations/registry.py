@@ -13,6 +13,7 @@ from archive.index.migrations import (
     m007_alerts,
     m008_days,
     m009_enclosed_numbers,
+    m011_moves_and_facts,
 )
 
 __all__ = ["migrations"]
@@ -30,5 +31,6 @@ for _migration in (
     m007_alerts.m007_alerts,
     m008_days.m008_days,
     m009_enclosed_numbers.m009_enclosed_numbers,
+    m011_moves_and_facts.m011_moves_and_facts,
 ):
     migrations()(_migration)
