@@ -18,7 +18,8 @@ from archive.query.compiler import LISTED
 _SEEN = ("first", "revised", "same")
 
 _SELECT_SAME_STORY = """
-    SELECT r.docid, r.title, r.path, r.published, r.media FROM revisions AS r JOIN entries USING (docid)
+    SELECT r.docid, r.title, r.path, r.published, r.media, entries.first_seen
+    FROM revisions AS r JOIN entries USING (docid)
     WHERE r.story = (SELECT story FROM revisions WHERE docid = :docid AND fetched_at <= :now
                      ORDER BY number DESC LIMIT 1)
         AND r.fetched_at <= :now AND entries.first_seen <= :now
@@ -86,13 +87,18 @@ class History(IndexPart):
         """Return the articles whose newest versions have the same story as this one's, by publication time.
 
         :param time: aware; what was observed later is left out
-        :return: docid, title, path, published (as in the index), media and first (whether it published the story
-            first) of each, this article included; empty if no other had the story
+        :return: docid, title, path, published (as in the index), media, first (whether it published the story first),
+            first_seen (when a list first named it) and seen_first (whether no other was seen before it) of each, this
+            article included; empty if no other had the story
         """
         rows = self._rows(_SELECT_SAME_STORY, {"docid": docid, "now": to_text(time)})
         if len(rows) < 2:
             return []
-        return [dict(row) | {"first": place == 0} for place, row in enumerate(rows)]
+        earliest = min(row["first_seen"] for row in rows)
+        return [
+            dict(row) | {"first": place == 0, "seen_first": row["first_seen"] == earliest}
+            for place, row in enumerate(rows)
+        ]
 
     def _revisions(self, docid: str, time: datetime) -> list[Revision]:
         rows = self._rows(

@@ -27,9 +27,13 @@ def show_article(article: dict[str, Any]) -> None:
     if moved := article["moved"]:
         line = f"to {moved['docid']} since {moved['at']} ({moved['evidence']})"
         console.print(Text(f"{'moved':>10}  {visible(line)}"))
-    if article["same_story"]:
-        first = article["same_story"][0]
-        source = f"{first['media'] or ''} {first['docid']} at {first['published']}".strip()
-        console.print(Text(f"same story  {len(article['same_story'])} docids, first {visible(source)}"))
+    if copies := article["same_story"]:
+        seen = next(each for each in copies if each["seen_first"])
+        console.print(Text(f"same story  {len(copies)} docids, first {visible(_source(copies[0], 'published'))}"))
+        console.print(Text(f"seen first  {visible(_source(seen, 'first_seen'))}"))
     if article["text"]:
         console.print(Text("\n" + "\n".join(map(visible, article["text"].split("\n")))))
+
+
+def _source(copy: dict[str, Any], time: str) -> str:
+    return f"{copy['media'] or ''} {copy['docid']} at {copy[time]}".strip()
