@@ -48,6 +48,8 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "gone": history.get("gone"),
         "moved": history.get("moved"),
+        "facts": history.get("facts"),
+        "facts_changes": history.get("facts_changes", []),
         "observations": history.get("observations", []),
         "same_story": store.history.same_story(row["docid"], _END_OF_TIME),
         "text": None,

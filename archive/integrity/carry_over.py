@@ -172,11 +172,15 @@ def carry_over_alerts(old: Path, new: Path) -> None:
         if connection is None or not columns_of(connection, "alerts", schema="old"):
             return
         columns = columns_of(connection, "alerts")
+        # Rows for changes of facts are no news: an alert was sent for the version.
+        has_facts = columns_of(connection, "searchable_facts", schema="old")
+        sent_before = "AND unsent.id NOT IN (SELECT id FROM old.searchable_facts)" if has_facts else ""
         others = ", ".join(name for name in columns if name != '"position"')
         connection.execute(
             f"""INSERT OR REPLACE INTO main.alerts ({others}, position) SELECT {others}, coalesce(
                     (SELECT min(made.id) - 1 FROM old.searchable AS unsent JOIN main.searchable AS made
-                     USING (docid, number) WHERE unsent.id > alerts.position),
+                     USING (docid, number) WHERE unsent.id > alerts.position {sent_before}
+                         AND made.id NOT IN (SELECT id FROM main.searchable_facts)),
                     (SELECT max(id) FROM main.searchable), 0)
                 FROM old.alerts"""  # noqa: S608 - column names
         )

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from archive.model.article import Article, Post, Revision
+from archive.model.article import Article, PageFacts, Post, Revision
 from archive.model.feed import Failure, FailureKind, Filing, PendingEntry
 
 
@@ -77,6 +78,19 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FactsChange:
+    """A change of the facts of a version while its text stayed."""
+
+    step: int  # 1 for the first change of the version
+    changed: Mapping[str, tuple[Any, Any]]  # published, updated, media, keywords, symbols: before and after
+    # The facts from then on:
+    updated: datetime | None
+    media: str | None
+    keywords: tuple[str, ...]
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The changes of the archive after a fetch."""
 
@@ -88,6 +102,8 @@ class Decision:
     article: Article | None = None  # of FIRST and REVISED
     post: Post | None = None  # its file
     revision: Revision | None = None  # its row
+    stated: PageFacts | None = None  # of FIRST, REVISED and SAME: what the page stated last; None: not recorded
+    facts: FactsChange | None = None  # of SAME: the facts changed, and the text did not
     digest: str | None = None  # of the response's body as sent, "sha1:..." as in the WARC; None: no response
     due: datetime | None = None  # next try of an entry without a revision; None: it is parked
     pictures: Mapping[str, str] = field(default_factory=dict)  # images to download: address -> host
@@ -120,13 +136,16 @@ def fingerprint_rule(fingerprint: str) -> str:
 class ArticleState:
     """State of an archived article in the index, for the decision on a recheck."""
 
-    revision: Revision  # the newest one
+    revision: Revision  # the newest one, with its facts as they changed since
     archived_at: datetime  # when the first revision was observed
     has_text: bool  # the index has the plain text of the newest revision
     attempts: int = 0  # failed fetches in a row
     gone: datetime | None = None  # since when the site has deleted it
     idle: int = 0  # fetches in a row without a change
     recheck: datetime | None = None  # when it reaches the next age of schedule.recheck; None: never
+    stated: PageFacts | None = None  # what its page stated at the last fetch that got it; None: not recorded
+    listed_title: str = ""  # its title in the list at that fetch
+    facts_step: int = 0  # number of the last change of its facts
 
     def gone_after(self, outcome: Outcome, at: datetime) -> datetime | None:
         """Return since when the article is deleted, after a fetch at ``at`` with this outcome; None if it is not.

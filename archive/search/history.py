@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 
 from archive.files.paths import CHINA
 from archive.index import row_mapping, statements
+from archive.index.database import Database
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.part import IndexPart
 from archive.model.article import Revision
 from archive.model.times import to_text
@@ -30,7 +33,8 @@ _SELECT_SAME_STORY = """
 # The facts of an entry whose listing's item could not be parsed: nothing else of it is known.
 _UNREADABLE: dict[str, Any] = {
     "title": None, "path": None, "url": None, "published": None, "media": None, "status": "parked", "attempts": 0,
-    "revisions": [], "gone": None, "moved": None, "observations": [],
+    "revisions": [], "gone": None, "moved": None, "facts": None,
+    "facts_changes": [], "observations": [],
 }  # fmt: skip
 
 
@@ -43,7 +47,9 @@ class History(IndexPart):
         :param time: aware; what was observed later is left out
         :return: docid, title, path, url, published, media, feeds, status, attempts, failure, first_seen, revisions (a
             list of Revision), gone (since when, a time as in the index), moved (docid of the article that its address
-            shows, at, evidence; None: its own) and observations; None if nothing was known
+            shows, at, evidence; None: its own), facts (of the newest version, as they changed since: updated, media,
+            keywords, symbols), facts_changes (at, revision and changed: field -> before and after) and observations;
+            None if nothing was known
         """
         rows = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, to_text(time)])
         if not rows:
@@ -77,6 +83,8 @@ class History(IndexPart):
             "revisions": revisions,
             "gone": _gone_since(fetches),
             "moved": self._moved(docid, fetches),
+            "facts": self._facts_now(newest, time) if newest else None,
+            "facts_changes": self._facts_changes(docid, time),
             "observations": [
                 {name: fetch[name] for name in ("at", "outcome", "revision", "status", "evidence", "returned")}
                 for fetch in fetches
@@ -113,6 +121,36 @@ class History(IndexPart):
     def gone(self, docid: str, time: datetime) -> str | None:
         """Return since when an article was known to be gone, a time as in the index; None if it was not."""
         return _gone_since(self._fetches(docid, time))
+
+    def _facts_now(self, newest: Revision, time: datetime) -> dict[str, Any]:
+        with wrap_sqlite_errors(self._path):
+            row = last_facts(self._db, newest.docid, newest.number, time)
+        if row is None:
+            return {
+                "updated": to_text(newest.updated), "media": newest.media, "keywords": list(newest.keywords),
+                "symbols": list(newest.symbols),
+            }  # fmt: skip
+        return {
+            "updated": row["updated"], "media": row["media"], "keywords": json.loads(row["keywords"]),
+            "symbols": json.loads(row["symbols"]),
+        }  # fmt: skip
+
+    def _facts_changes(self, docid: str, time: datetime) -> list[dict[str, Any]]:
+        rows = self._rows(
+            "SELECT at, revision, changed FROM facts WHERE docid = ? AND at <= ? ORDER BY revision, step",
+            [docid, to_text(time)],
+        )
+        return [
+            {
+                "at": row["at"],
+                "revision": row["revision"],
+                "changed": {
+                    name: {"from": before, "to": after}
+                    for name, (before, after) in json.loads(row["changed"]).items()
+                },
+            }
+            for row in rows
+        ]
 
     def _moved(self, docid: str, fetches: Sequence[statements.Row]) -> dict[str, Any] | None:
         """Return which other article the address of an article shows; None if the last fetches found none.
@@ -159,6 +197,19 @@ class History(IndexPart):
             {"docid": docid, "time": to_text(time)},
         )
         return [row["feed"] for row in rows]
+
+
+def last_facts(database: Database, docid: str, number: int, time: datetime) -> statements.Row | None:
+    """Return the facts of a version as they last changed without another version; None if they did not change.
+
+    :param time: aware; what was observed later is left out
+    :return: a row of ``facts``, with updated, media, keywords and symbols
+    """
+    row: statements.Row | None = database.execute(
+        "SELECT * FROM facts WHERE docid = ? AND revision = ? AND at <= ? ORDER BY step DESC LIMIT 1",
+        [docid, number, to_text(time)],
+    ).fetchone()
+    return row
 
 
 def _gone_since(fetches: Sequence[statements.Row]) -> str | None:
