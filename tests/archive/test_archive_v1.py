@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from archive.store import Store
 from tests.conftest import Home
 from tests.pipeline.test_rebuild import TABLES, index, vocabulary
 
@@ -73,3 +74,13 @@ def test_it_is_rebuilt_to_the_same_bytes_and_rows(old: Home) -> None:
     assert files(old) == names
     assert index(old, (*OLD_TABLES, *STATE)) == rows
     assert vocabulary(old) == words
+
+
+def test_after_an_upgrade_it_still_follows_from_its_journal(old: Home) -> None:
+    """Its fetches are decided by the rule of their time, so the new tables say nothing of them."""
+    Store.open(old.root / ".finarchive" / "index.db").close()
+    names, rows = files(old), index(old)
+    assert [rows[table] for table in ("moves", "stated", "facts")] == [[], [], []]
+    assert old.run("verify", "--deep", "--json").json["problems"] == []
+    assert old.run("rebuild", "--json").json["rows"] == {}
+    assert (files(old), index(old)) == (names, rows)
