@@ -8,6 +8,7 @@ from archive.index.entries import EntryIndex
 from archive.index.feeds import FeedIndex
 from archive.journal.event_documents import (
     EventKind,
+    keeps_delays,
     load_brought_to_date,
     load_images,
     load_ledger,
@@ -37,7 +38,8 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
         case EventKind.RELEASED:
             queues.release(database, event.at, parked=load_released(document))
         case EventKind.BROUGHT_TO_DATE:
-            queues.clamp_future_times(database, *load_brought_to_date(document))
+            now, latest = load_brought_to_date(document)
+            queues.clamp_future_times(database, now, latest, keeps_delays=keeps_delays(document))
         case EventKind.IMAGES:
             images.record(database, *load_images(document))
         case EventKind.LEDGER:

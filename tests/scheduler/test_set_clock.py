@@ -135,11 +135,9 @@ def test_articles_that_fail_while_the_clock_is_ahead_are_retried_in_time(queue: 
         time.set_by(-DAY)
         await queue.articles.drain()
         time.pass_(timedelta(minutes=2))
-        assert queue.context.store.entries.due(HOST, 20, time.wall + DAY, time.wall, ()) != []
 
     asyncio.run(main())
-    rows = queue.context.store.entries.pending_hosts(time.wall + DAY, time.wall)
-    assert rows == {HOST: 16}
+    assert queue.context.store.entries.pending_hosts(time.wall, time.wall) == {HOST: 16}
 
 
 def test_a_poll_that_was_planned_while_the_clock_was_wrong_is_planned_again() -> None:
