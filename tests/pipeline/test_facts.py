@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from archive.diff.revisions import compare_revisions
 from archive.model.feed import Entry, Failure, Filing, Poll
 from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
 from archive.query.parser import parse
@@ -76,7 +77,7 @@ class Article:
         response = RawResponse(URL, status, (), (body or page()).encode())
         fetch = Fetch(self.now, pending[0], "china", FILING, RULES, response, rule=rule)
         parsed = parse_fetch(fetch, 1_000_000)
-        assert status != 200 or not isinstance(parsed, Failure), parsed
+        assert status != 200 or not isinstance(parsed, Failure) or parsed.moved_to, parsed
         [decision] = commit_batch(self.store, [ParsedFetch(fetch, parsed, None, None)], lambda posts: None)
         return decision
 
@@ -384,3 +385,41 @@ def test_stocks_that_the_telegraph_names_later_are_a_change_of_facts(tmp_path: P
     assert changes == [{"symbols": {"from": [], "to": ["sh600519"]}}, {"symbols": {"from": ["sh600519"], "to": []}}]
     assert article.store is store
     store.close()
+
+
+# Moves
+
+MOVED = page().replace("<head>", '<head><meta name="publishid" content="nuvwxyz0000002">')
+
+
+def test_an_article_that_moves_is_neither_gone_nor_back(article: Article, tmp_path: Path) -> None:
+    article.fetch()
+    article.fetch(status=404)
+    gone = article.known()["gone"]
+    assert article.fetch(MOVED).outcome is Outcome.MOVED
+    since = article.now.isoformat(timespec="milliseconds")
+    article.fetch(MOVED)
+    assert article.known()["gone"] == gone
+    assert (article.known()["moved"]["docid"], article.known()["moved"]["at"]) == ("nuvwxyz0000002", since)
+    article.fetch(MOVED.replace("nuvwxyz0000002", "nthirdd0000003"))
+    assert article.known()["moved"]["docid"] == "nthirdd0000003"
+    assert article.fetch(page(text="改文。")).outcome is Outcome.REVISED
+    assert (article.known()["gone"], article.known()["moved"]) == (None, None)
+    old, new = article.store.articles.revisions(DOCID)
+    [absence] = compare_revisions(article.store, tmp_path, old, new, str).absences
+    assert (absence.gone, absence.back) == (gone, article.now.isoformat(timespec="milliseconds"))
+
+
+def test_another_articles_page_does_not_change_what_the_own_page_stated(article: Article) -> None:
+    article.fetch()
+    article.fetch(MOVED.replace("页题", "别题").replace("sh600519", "MSFT"))
+    assert article.fetch().outcome is Outcome.SAME
+    assert (article.titles(), article.changes()) == (["列题"], [])
+
+
+def test_a_moved_article_that_lists_go_on_changing_becomes_idle(article: Article) -> None:
+    article.fetch()
+    decisions = [article.fetch(MOVED) for _ in range(5)]
+    assert [each.idle for each in decisions] == [1, 2, 3, 4, 5]
+    assert decisions[-1].idle_until
+    assert article.store.articles.contradictions() == []
