@@ -17,5 +17,16 @@ class GoneError(ExtractionError):
     """A page with status 200 says that the article does not exist."""
 
 
+class MovedError(ExtractionError):
+    """A page is the page of another article. The message is the evidence.
+
+    :ivar docid: of the other article
+    """
+
+    def __init__(self, docid: str, evidence: str) -> None:
+        super().__init__(evidence)
+        self.docid = docid
+
+
 class TooLargeError(CrawlerError):
     """A page exceeds the size limit."""

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 # /stock/2026-09-29/doc-initmeav9622448.shtml, and the mobile detail-i....d.html
 _DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})\.", re.IGNORECASE | re.ASCII)
 _DOCID = re.compile(r"(?:comos:)?([A-Za-z0-9]{4,40})")
+# The same in a path: of the first page, and of further ones, which end with _2.shtml.
+_DOCID_OF_PAGE = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})(?![a-z0-9])", re.IGNORECASE | re.ASCII)
 PADDING = "".join(map(chr, range(0x21)))  # exactly the characters that browsers strip from both ends of a URL
 # Nearly all image URLs of Sina: a host and a path. Making it absolute only adds the scheme.
 _WITHOUT_SCHEME = re.compile(r"//[a-z0-9.-]+/[\w./-]*", re.ASCII)
@@ -66,6 +68,18 @@ def docid(stated: object, url: str) -> str:
     if match := _DOCID_IN_PATH.search(url):
         return match[1].lower()
     return address_digest(url)
+
+
+def docid_of_page(url: str) -> str | None:
+    """Return the docid in the path of an article's URL, in lower case; None if the path has none.
+
+    The query does not count: a login page has the address to return to in its query.
+    """
+    try:
+        match = _DOCID_OF_PAGE.search(urlsplit(url).path)
+    except ValueError:
+        return None
+    return match[1].lower() if match else None
 
 
 def address_digest(url: str) -> str:

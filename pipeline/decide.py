@@ -15,6 +15,7 @@ from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
+from pipeline.facts import change_of_facts, settle, stated_after
 from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
 # Per article. Live blogs have dozens. An article that exceeds this changes at every load and would fill the disk.
@@ -30,6 +31,12 @@ def decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None, 
     :param digest: of the response body
     """
     decision = _decide(fetch, parsed, state)
+    if decision.article and fetch.rule > 1:
+        decision = replace(
+            decision,
+            stated=stated_after(decision.article, state, is_version=decision.revision is not None),
+            facts=change_of_facts(decision.article, state) if state and _is_same(decision) else None,
+        )
     idle = unchanged_fetches(decision.outcome, state)
     delay = idle_delay(idle)
     # A refetch that will be retried keeps the recheck that is due: the article was not seen at that age yet.
@@ -42,6 +49,11 @@ def decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None, 
         idle=idle,
         idle_until=None if delay is None else fetch.at + delay,
     )
+
+
+def _is_same(decision: Decision) -> bool:
+    """Return whether a page has the text of the newest version; not if its text is another that is not kept."""
+    return decision.outcome is Outcome.SAME and not decision.evidence
 
 
 def _images(decision: Decision, state: ArticleState | None) -> dict[str, str]:
@@ -59,11 +71,13 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
     if state is None:
         return _new_version(fetch, parsed, Outcome.FIRST, 1, None)
     newest = state.revision
+    if fetch.rule > 1:
+        parsed = settle(parsed, fetch.pending.entry.title, state)
     # A version without a fingerprint, or with one by another rule, is compared by its title alone; the index then
     # stores today's fingerprint for it.
     comparable = fingerprint_rule(newest.fingerprint) == fingerprint_rule(parsed.fingerprint)
     same = parsed.fingerprint == newest.fingerprint if comparable else parsed.title == newest.title
-    if fetch.pending.entry.content is not None:  # a telegraph item: its stocks are added later
+    if fetch.rule == 1 and fetch.pending.entry.content is not None:  # stocks added to the telegraph were a version
         same = same and set(parsed.symbols) == set(newest.symbols)
     if same or newest.number >= MAX_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
@@ -74,11 +88,10 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
 
 
 def _failed(fetch: Fetch, failure: Failure, state: ArticleState | None) -> Decision:
-    gone = failure.kind is FailureKind.GONE
-    if state and gone:
-        return Decision(fetch, Outcome.GONE, failure.reason, FailureKind.GONE)
-    outcome = Outcome.GONE if gone else Outcome.FAILED
-    return Decision(fetch, outcome, failure.reason, failure.kind, due=retry_at(failure.kind, fetch, state))
+    gone, target = failure.kind is FailureKind.GONE, failure.moved_to
+    outcome = Outcome.MOVED if target else Outcome.GONE if gone else Outcome.FAILED
+    due = None if state and gone else retry_at(failure.kind, fetch, state)
+    return Decision(fetch, outcome, failure.reason, failure.kind, moved_to=target, due=due)
 
 
 def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:

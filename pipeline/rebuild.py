@@ -15,6 +15,7 @@ from archive.files import atomic
 from archive.files.hashing import sha256_of_file
 from archive.files.layout import index_path, journal_path, lock_path, rebuild_path
 from archive.files.lock import Lock
+from archive.index.connection import current_copy
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.carry_over import (
     UnprovenRows,
@@ -122,7 +123,9 @@ def staging_folder(root: Path, command: str, now: datetime) -> Iterator[Path]:
 def _rebuild(root: Path, staging: Path, options: ReparseOptions, dry_run: bool) -> RebuildResult:
     tree, new = StagingTree(root, staging / "tree"), staging / "index.db"
     # A damaged index is a reason to rebuild: it is treated as missing.
-    old = index_path(root) if is_sound(index_path(root)) else staging / "none.db"
+    old = staging / "none.db"
+    if is_sound(index_path(root)):
+        old = current_copy(index_path(root), staging / "migrated.db")
     staged = _build(root, tree, (old, new), options)
     if lost := staged.lost:
         # An incomplete record of an article must not change it: build again without those articles.

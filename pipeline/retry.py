@@ -75,7 +75,7 @@ def recheck_at(fetch: Fetch, outcome: Outcome, state: ArticleState | None) -> da
     since = fetch.at
     if state:
         gone = state.gone_after(outcome, fetch.at)
-        returned = state.gone is not None and outcome is not Outcome.FAILED
+        returned = state.gone is not None and outcome not in (Outcome.FAILED, Outcome.MOVED)
         since = gone or (fetch.at if returned else state.archived_at)
     ages = (since + age for age in sorted(fetch.rules.recheck))
     return next((time for time in ages if time > fetch.at), None)
@@ -87,7 +87,7 @@ def unchanged_fetches(outcome: Outcome, state: ArticleState | None) -> int:
         return 0
     if outcome is Outcome.FAILED:
         return state.idle
-    changed = (state.gone is not None) != (outcome is Outcome.GONE)
+    changed = (state.gone is not None) != (outcome is Outcome.GONE) and outcome is not Outcome.MOVED
     return 0 if changed or outcome is Outcome.REVISED else state.idle + 1
 
 

@@ -21,11 +21,16 @@ class Clock:
 
     now: Callable[[], datetime] = _utc  # the current time, timezone-aware
     speed: float = 1.0  # seconds of this clock for each second of the system's clock
+    monotonic: Callable[[], float] = time.monotonic  # seconds of a clock that cannot be set
 
     @staticmethod
     def monotonic_usec() -> int:
         """CLOCK_MONOTONIC in microseconds; setting the clock does not change it."""
         return time.monotonic_ns() // 1000
+
+    def elapsed(self) -> timedelta:
+        """Return the time of this clock since any fixed moment; setting the clock does not change it."""
+        return timedelta(seconds=self.monotonic() * self.speed)
 
     def seconds(self, span: timedelta) -> float:
         """Return the seconds of the system's clock that a span of this clock takes; 0 if the span is negative."""
@@ -35,18 +40,16 @@ class Clock:
 class ClockWatch:
     """Detects that a clock was set, by comparing it with a monotonic one."""
 
-    def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._monotonic = monotonic
         self._last_time = clock.now()
-        self._last_monotonic = monotonic()
+        self._last_elapsed = clock.elapsed()
 
     def jump(self) -> timedelta:
         """Return how far the clock was set forward since the last call (negative: back); zero below MIN_JUMP."""
         now = self._clock.now()
-        monotonic = self._monotonic()
-        passed = timedelta(seconds=(monotonic - self._last_monotonic) * self._clock.speed)
-        jump = (now - self._last_time) - passed
+        elapsed = self._clock.elapsed()
+        jump = (now - self._last_time) - (elapsed - self._last_elapsed)
         self._last_time = now
-        self._last_monotonic = monotonic
+        self._last_elapsed = elapsed
         return jump if abs(jump) >= MIN_JUMP * max(self._clock.speed, 1.0) else timedelta(0)

@@ -40,11 +40,12 @@ def crawl(
     raw = settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive:
         recover(archive, settings, now())
-        work_queue = ArchiveWorkQueue(archive, settings, now, one_off_policy(now()))
+        clock = Clock(now)
+        work_queue = ArchiveWorkQueue(archive, settings, clock, one_off_policy(now()))
         job = CrawlJob(work_queue, feeds, limit=limit, span=span, on_change=on_change)
 
         async def main() -> None:
-            async with AlertDispatcher(work_queue.context, Clock(now)).running():
+            async with AlertDispatcher(work_queue.context, clock).running():
                 await job.run()
 
         engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, main)

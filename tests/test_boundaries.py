@@ -42,7 +42,7 @@ LAYERS = {
     "crawler": (
         "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
     ),
-    "pipeline": ("retry staging reparse", "decide", "commit", "writer recovery rebuild", "deep_verify"),
+    "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
     "scheduler": ("policy clock exits", "errors", "crawl", "alerts", "one_off monitoring", "daemon"),
     "web": (
         "feed_status security database", "request", "links charts diff_rows", "article",

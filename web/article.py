@@ -51,7 +51,8 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         "data": f"/index/revisions?docid={docid}",
     }
     if revision:
-        context |= _revision_context(revision, revisions[-1], as_of)
+        facts = state["facts"] if revision is revisions[-1] else None
+        context |= _revision_context(revision, revisions[-1], facts, as_of)
         context |= _body(revision, store, site, request)
         raw_links = [raw_link(fetch) for fetch in fetches if fetch.revision == revision.number and raw_link(fetch)]
         context["raw"] = raw_links[0] if raw_links else None
@@ -98,14 +99,20 @@ def raw_link(fetch: Observation) -> str | None:
     return f"{links.article(fetch.docid)}/raw/{fetch.position.file}/{fetch.position.offset}"
 
 
-def _revision_context(revision: Revision, newest: Revision, as_of: dict[str, Any]) -> dict[str, Any]:
+def _revision_context(
+    revision: Revision, newest: Revision, facts: dict[str, Any] | None, as_of: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what is shown of a version.
+
+    :param facts: those of the newest version, as they changed since; None for an earlier one
+    """
+    known = facts or {"symbols": revision.symbols, "keywords": revision.keywords, "media": revision.media}
+    media = known["media"]
     return {
         "newest": revision.number == newest.number,
-        "symbols": [(each, links.symbol(each, **as_of)) for each in revision.symbols],
-        "keywords": [(each, links.link("/search", q=links.quoted(each), **as_of)) for each in revision.keywords],
-        "media": (revision.media, links.link("/search", q=links.term("media", revision.media), **as_of))
-        if revision.media
-        else None,
+        "symbols": [(each, links.symbol(each, **as_of)) for each in known["symbols"]],
+        "keywords": [(each, links.link("/search", q=links.quoted(each), **as_of)) for each in known["keywords"]],
+        "media": (media, links.link("/search", q=links.term("media", media), **as_of)) if media else None,
         "origin": revision.url if revision.url.startswith(("http://", "https://")) else None,
     }
 

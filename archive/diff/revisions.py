@@ -90,7 +90,7 @@ def _absences(fetches: Sequence[Mapping[str, Any]], start: datetime, end: dateti
             continue
         if fetch["outcome"] == "gone":
             gone = gone or fetch
-        elif gone and fetch["outcome"] != "failed":
+        elif gone and fetch["outcome"] not in ("failed", "moved"):
             yield Absence(gone["at"], fetch["at"], gone["evidence"])
             gone = None
     if gone:

@@ -10,6 +10,7 @@ from typing import Any
 
 from archive.index import row_mapping, statements
 from archive.index.database import Database
+from archive.index.facts import add_facts, record_page
 from archive.index.fts import Version, add_words, complete_words
 from archive.index.images import enqueue
 from archive.index.log import FETCHES, ChangeLog, order
@@ -138,6 +139,10 @@ class ArticleIndex(IndexPart):
             self._complete(decision, state.revision)
         elif decision.article and state and _has_other_rule(decision.article, state.revision):
             self._update_fingerprint(decision.article, state.revision)
+        record_page(self._db, decision)
+        if decision.facts and state:
+            version = add_facts(self._db, decision.facts, state.revision, decision.fetch.at)
+            new_versions += [version] if version else []
         if decision.pictures:
             enqueue(self._db, decision.pictures, decision.fetch.at)
         if state is None:
@@ -175,7 +180,7 @@ class ArticleIndex(IndexPart):
         self._db.execute(statements.INSERT_REVISION, row)
         text = decision.article.text if decision.article else ""
         self._add_text(revision, text)
-        return row, text
+        return row | {"step": 0}, text
 
     def _add_text(self, revision: Revision, text: str) -> None:
         self._db.execute("INSERT INTO texts VALUES (?, ?, ?)", [revision.docid, revision.number, text])

@@ -56,6 +56,26 @@ def open_index_for_reading(path: Path) -> Database:
         return _migrated_copy(database) if migrations.pending(database) else database
 
 
+def current_copy(path: Path, copy: Path) -> Path:
+    """Return ``path`` if this version of the program has written the index, or else ``copy``: a migrated copy of it.
+
+    :raises ArchiveError: as :func:`open_index`
+    """
+    with wrap_sqlite_errors(path):
+        database = _for_reading(path)
+        try:
+            _refuse_newer(database, path)
+            if not migrations.pending(database):
+                return path
+            target = _database(sqlite3.connect(copy))
+            database.conn.backup(target.conn)
+        finally:
+            database.close()
+        migrations.apply(target)
+        target.close()
+    return copy
+
+
 def open_index_for_following(path: Path) -> Database | None:
     """Open the index, without ever writing to it, to follow what another process writes.
 

@@ -18,20 +18,30 @@ _INSERT = """
             max(:at, coalesce((SELECT first_seen FROM entries WHERE docid = :docid), '')), NULL)
 """
 _SUPERSEDE = """
-    UPDATE searchable SET until = min(coalesce(until, :at), :at) WHERE docid = :docid AND number < :number
+    UPDATE searchable SET until = min(coalesce(until, :at), :at)
+    WHERE docid = :docid AND number <= :number AND id < :id
 """
+_MARK_AS_FACTS = "INSERT INTO searchable_facts (id, docid, revision, step) VALUES (:id, :docid, :number, :step)"
 _BATCH = 1000  # versions whose words are in memory at once
 _INSERT_WORDS = "INSERT INTO words (rowid, text, title, media, symbols) VALUES (?, ?, ?, ?, ?)"
 _DELETE_WORDS = "INSERT INTO words (words, rowid, text, title, media, symbols) VALUES ('delete', ?, ?, ?, ?, ?)"
 _MISSING = """
-    SELECT r.docid, r.number, r.published, r.fetched_at, r.title, r.media, r.symbols, texts.text
+    SELECT r.docid, r.number, 0 AS step, r.published, r.fetched_at, r.title, r.media, r.symbols, texts.text
     FROM revisions r LEFT JOIN texts USING (docid, number)
     WHERE NOT EXISTS (SELECT 1 FROM searchable s WHERE s.docid = r.docid AND s.number = r.number)
-    ORDER BY r.docid, r.number
+    UNION ALL
+    SELECT f.docid, f.revision, f.step, r.published, f.at, r.title, f.media, f.symbols, texts.text
+    FROM facts f JOIN revisions r ON r.docid = f.docid AND r.number = f.revision
+    LEFT JOIN texts ON texts.docid = f.docid AND texts.number = f.revision
+    WHERE (json_type(f.changed, '$.media') IS NOT NULL OR json_type(f.changed, '$.symbols') IS NOT NULL)
+        AND NOT EXISTS (
+            SELECT 1 FROM searchable_facts s WHERE s.docid = f.docid AND s.revision = f.revision AND s.step = f.step
+        )
+    ORDER BY 1, 2, 3
 """
 
-# A row of ``revisions``, with docid, number, published, fetched_at, title, media and symbols; and its plain text, or
-# None if it is not stored.
+# A row of ``revisions``, with docid, number, step, published, fetched_at, title, media and symbols; and its plain
+# text, or None if it is not stored. A step from 1 is a change of the version's facts, with its time and the new ones.
 Version = tuple[dict[str, Any] | statements.Row, str | None]
 
 
@@ -39,10 +49,12 @@ def add_words(database: Database, versions: Iterable[Version]) -> None:
     """Make versions searchable. Earlier versions of their articles are found only as of earlier times."""
     written = []
     for row, text in versions:
-        names = {"docid": row["docid"], "number": row["number"], "at": row["fetched_at"]}
-        id_ = database.execute(_INSERT, {**names, "published": row["published"]}).lastrowid
-        if row["number"] != 1:
+        names = {"docid": row["docid"], "number": row["number"], "step": row["step"], "at": row["fetched_at"]}
+        names["id"] = id_ = database.execute(_INSERT, {**names, "published": row["published"]}).lastrowid
+        if row["number"] != 1 or row["step"]:
             database.execute(_SUPERSEDE, names)
+        if row["step"]:
+            database.execute(_MARK_AS_FACTS, names)
         written.append([id_, *_columns(text, row["title"], row["media"], json.loads(row["symbols"]))])
     # All words together, after all versions: FTS5 flushes its buffer before each statement that has a trigger, and
     # writing the words of one version at a time takes three times as long. See D117.

@@ -13,10 +13,13 @@ from archive.model.times import to_text
 
 # Table -> the status of a row that waits to be fetched.
 _WAITING_STATUS = {"entries": "pending", "images": "wanted"}
-_CLAMP_TIMES = """
-    UPDATE {table} SET due = iif(attempts = 0, :now, min(due, :latest)), tried = min(tried, :now)
-    WHERE status = '{waiting}' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
-"""
+# A row that was tried in the future keeps the delay from then: both times are from the clock that was ahead.
+_SAME_DELAY = """iif(:keeps_delays AND tried > :now,
+    strftime('%Y-%m-%dT%H:%M:%f+00:00', julianday(:now) + julianday(due) - julianday(tried)), due)"""
+_CLAMP_TIMES = f"""
+    UPDATE {{table}} SET due = iif(attempts = 0, :now, min({_SAME_DELAY}, :latest)), tried = min(tried, :now)
+    WHERE status = '{{waiting}}' AND (due > iif(attempts = 0, :now, :latest) OR tried > :now)
+"""  # noqa: S608 - of constants
 
 
 class FetchQueues(IndexPart):
@@ -29,11 +32,12 @@ class FetchQueues(IndexPart):
     def clamp_future_times(self, now: datetime, max_delay: timedelta) -> None:
         """Clamp `tried` to now and `due` to now + ``max_delay``, in rows that wait to be fetched.
 
-        Repairs rows written while the clock was ahead. See D41.
+        Repairs rows written while the clock was ahead; those that were tried then keep their delay. See D41.
         """
         with self._transaction():
-            if clamp_future_times(self._db, now, now + max_delay):
-                self._log.note(EventKind.BROUGHT_TO_DATE, now, dump_brought_to_date(now, now + max_delay))
+            if clamp_future_times(self._db, now, now + max_delay, keeps_delays=True):
+                document = dump_brought_to_date(now, now + max_delay, keeps_delays=True)
+                self._log.note(EventKind.BROUGHT_TO_DATE, now, document)
 
     def release(self, now: datetime, *, parked: bool) -> int:
         """Make every waiting entry and image due now; with ``parked``, also queue the parked ones again.
@@ -67,12 +71,14 @@ def release(database: Database, now: datetime, *, parked: bool) -> int:
     return int(released)
 
 
-def clamp_future_times(database: Database, now: datetime, latest: datetime) -> int:
+def clamp_future_times(database: Database, now: datetime, latest: datetime, *, keeps_delays: bool) -> int:
     """Clamp `tried` to ``now`` and `due` to ``latest`` in waiting rows. The caller begins a transaction.
 
+    :param keeps_delays: a row that was tried in the future is due after the same delay, from ``now``; False in
+        journal documents from before that was done
     :return: the number of rows that were changed
     """
-    times = {"now": to_text(now), "latest": to_text(latest)}
+    times = {"now": to_text(now), "latest": to_text(latest), "keeps_delays": int(keeps_delays)}
     return sum(
         int(database.execute(_CLAMP_TIMES.format(table=table, waiting=waiting), times).rowcount)
         for table, waiting in _WAITING_STATUS.items()

@@ -9,6 +9,7 @@ from archive.index.feeds import FeedIndex
 from archive.index.unlisted import UnlistedIndex
 from archive.journal.event_documents import (
     EventKind,
+    keeps_delays,
     load_brought_to_date,
     load_images,
     load_ledger,
@@ -42,7 +43,8 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
         case EventKind.RELEASED:
             queues.release(database, event.at, parked=load_released(document))
         case EventKind.BROUGHT_TO_DATE:
-            queues.clamp_future_times(database, *load_brought_to_date(document))
+            now, latest = load_brought_to_date(document)
+            queues.clamp_future_times(database, now, latest, keeps_delays=keeps_delays(document))
         case EventKind.IMAGES:
             images.record(database, *load_images(document))
         case EventKind.LEDGER:

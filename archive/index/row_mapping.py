@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from archive.index.statements import Row, to_json
-from archive.model.article import ArticleImage, Revision
+from archive.model.article import ArticleImage, PageFacts, Revision
 from archive.model.feed import (
     ArrivalRate,
     Counts,
@@ -109,14 +110,38 @@ def revision(row: Row) -> Revision:
 def article_state(row: Row) -> ArticleState:
     """Map a row of :data:`archive.index.statements.SELECT_STATES`."""
     archived_at = datetime.fromisoformat(row["archived_at"])
+    newest = revision(row)
+    if row["facts_step"]:
+        newest = replace(
+            newest,
+            updated=to_time(row["facts_updated"]),
+            media=row["facts_media"],
+            keywords=tuple(json.loads(row["facts_keywords"])),
+            symbols=tuple(json.loads(row["facts_symbols"])),
+        )
     return ArticleState(
-        revision(row),
+        newest,
         archived_at,
         bool(row["has_text"]),
         row["attempts"],
         to_time(row["gone"]),
         row["idle"],
         to_time(row["recheck"]),
+        None if row["listed_title"] is None else _stated(row),
+        row["listed_title"] or "",
+        row["facts_step"] or 0,
+    )
+
+
+def _stated(row: Row) -> PageFacts:
+    keywords, symbols = row["stated_keywords"], row["stated_symbols"]
+    return PageFacts(
+        row["stated_title"],
+        to_time(row["stated_published"]),
+        to_time(row["stated_updated"]),
+        row["stated_media"],
+        None if keywords is None else tuple(json.loads(keywords)),
+        None if symbols is None else tuple(json.loads(symbols)),
     )
 
 

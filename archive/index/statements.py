@@ -148,8 +148,20 @@ SELECT_DUE = f"""{_PENDING}
 # whatever postponed them. Three SELECTs, because each uses an index. An article whose last attempt is later than
 # now was postponed while the clock was ahead: it is due.
 _MAY_BE_TRIED = "(due <= :now AND (tried IS NULL OR tried < :tried) OR tried > :now)"
+# The list's title is another than at the last fetch: idle back-off does not delay this recheck. Of an article from
+# before these titles were recorded, the title of its version counts. Not if the recheck has failed: it is retried.
+_LISTED_NOW = (
+    "coalesce((SELECT c.title FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1), title)"
+)
+_IS_RETITLED = f"""(
+    attempts = 0 AND (tried IS NULL OR tried < :tried) AND {_LISTED_NOW} != '' AND {_LISTED_NOW} != coalesce(
+        (SELECT s.listed_title FROM stated s WHERE s.docid = entries.docid),
+        (SELECT r.title FROM revisions r WHERE r.docid = entries.docid AND r.number = entries.revision)
+    )
+)"""  # noqa: S608 - of constants
 _RECHECKS = f"""
-    SELECT docid FROM entries WHERE status = 'archived' AND changed IS NOT NULL AND {_MAY_BE_TRIED}{{host}}
+    SELECT docid FROM entries WHERE status = 'archived' AND changed IS NOT NULL
+        AND ({_MAY_BE_TRIED} OR {_IS_RETITLED}){{host}}
     UNION
     SELECT docid FROM entries WHERE status = 'archived' AND recheck <= :now AND {_MAY_BE_TRIED}{{host}}
     UNION
@@ -166,11 +178,18 @@ SELECT_RECHECKS = f"""{_PENDING}
 """  # noqa: S608 - of constants
 SELECT_STATES = """
     SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone, entries.idle, entries.recheck,
-           coalesce(texts.text, 'not kept') != '' AS has_text
+           coalesce(texts.text, 'not kept') != '' AS has_text,
+           f.step AS facts_step, f.updated AS facts_updated, f.media AS facts_media, f.keywords AS facts_keywords,
+           f.symbols AS facts_symbols, s.listed_title, s.title AS stated_title, s.published AS stated_published,
+           s.updated AS stated_updated, s.media AS stated_media, s.keywords AS stated_keywords,
+           s.symbols AS stated_symbols
     FROM json_each(?) AS wanted CROSS JOIN entries ON entries.docid = wanted.value
     JOIN revisions r ON r.docid = entries.docid AND r.number = entries.revision
     JOIN revisions first ON first.docid = entries.docid AND first.number = 1
     LEFT JOIN texts ON texts.docid = r.docid AND texts.number = r.number
+    LEFT JOIN stated s ON s.docid = r.docid
+    LEFT JOIN facts f ON f.docid = r.docid AND f.revision = r.number
+        AND f.step = (SELECT max(step) FROM facts WHERE docid = r.docid AND revision = r.number)
 """
 SELECT_ENTRY = """
     SELECT entries.*, (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds

@@ -15,9 +15,10 @@ from archive.model.fetch import JournalPosition
 # Tables with rows of articles; each has a column docid.
 _ARTICLE_TABLES = (
     "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "unlisted", "entries",
+    "moves", "stated", "facts",
 )  # fmt: skip
 # Tables with a serial number as id. Rows are compared and copied without it.
-_SERIAL_TABLES = ("changes", "observations", "unlisted", "gaps", "searchable")
+_SERIAL_TABLES = ("changes", "observations", "unlisted", "gaps", "searchable", "moves")
 # Computed from the versions, and so not copied.
 _DERIVED_TABLES = ("searchable",)
 # The state of lists. The old index is never older than the journal's last record of it (D48).
@@ -121,6 +122,8 @@ def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:
         )
         [(count,)] = connection.execute("SELECT count(*) FROM carried")
         for table in _ARTICLE_TABLES:
+            if not columns_of(connection, table, schema="old"):  # an older version wrote the index, without it
+                continue
             columns = ", ".join(columns_of(connection, table, exclude_id=table in _SERIAL_TABLES))
             connection.execute(f"DELETE FROM main.{table} WHERE docid IN (SELECT docid FROM carried)")  # noqa: S608
             connection.execute(
@@ -169,11 +172,15 @@ def carry_over_alerts(old: Path, new: Path) -> None:
         if connection is None or not columns_of(connection, "alerts", schema="old"):
             return
         columns = columns_of(connection, "alerts")
+        # Rows for changes of facts are no news: an alert was sent for the version.
+        has_facts = columns_of(connection, "searchable_facts", schema="old")
+        sent_before = "AND unsent.id NOT IN (SELECT id FROM old.searchable_facts)" if has_facts else ""
         others = ", ".join(name for name in columns if name != '"position"')
         connection.execute(
             f"""INSERT OR REPLACE INTO main.alerts ({others}, position) SELECT {others}, coalesce(
                     (SELECT min(made.id) - 1 FROM old.searchable AS unsent JOIN main.searchable AS made
-                     USING (docid, number) WHERE unsent.id > alerts.position),
+                     USING (docid, number) WHERE unsent.id > alerts.position {sent_before}
+                         AND made.id NOT IN (SELECT id FROM main.searchable_facts)),
                     (SELECT max(id) FROM main.searchable), 0)
                 FROM old.alerts"""  # noqa: S608 - column names
         )

@@ -21,10 +21,13 @@ _KEYS = {
     "unlisted": ("docid", "feed", "at"),
     "observations": ("docid", "at"),
     "addresses": ("docid", "until"),
+    "moves": ("docid", "at"),
+    "stated": ("docid",),
+    "facts": ("docid", "revision", "step"),
     "images": ("url",),
     "journal": ("writer",),
 }
-_SERIAL_TABLES = ("changes", "observations", "unlisted")
+_SERIAL_TABLES = ("changes", "observations", "unlisted", "moves")
 # Tables that are compared only with the manifests.
 _MANIFEST_KEYS = {"manifests": ("day",), "sealed_files": ("file",)}
 # Fetches in the journal of articles that the journal has only in part, and that the index lacks. Only their
@@ -67,6 +70,8 @@ def diff_indexes(old: Path, new: Path, *, manifests: bool) -> IndexDiff | None:
             for docid, at in connection.execute(_MISSING_FETCHES_SQL, [MAX_ROWS])
         ]
         for table, key in (_KEYS | (_MANIFEST_KEYS if manifests else {})).items():
+            if not columns_of(connection, table, schema="old"):  # an older version wrote the index, without it
+                continue
             rows += _diff_table(connection, table, key, ignored=() if manifests else ("sealed",))
         return IndexDiff(tuple(rows), unproven)
 

@@ -45,6 +45,7 @@ def dump_fetch(fetch: Fetch) -> Document:
         "rules": dump_rules(fetch.rules),
         "answer": None,
         "failure": fetch.failure and dump_failure(fetch.failure),
+        **({"rule": fetch.rule} if fetch.rule > 1 else {}),
     }
 
 
@@ -63,6 +64,7 @@ def load_fetch(document: Any) -> Fetch:
         _load_rules(document["rules"]),
         None,
         None if failure is None else load_failure(failure),
+        number(document.get("rule", 1)),
     )
 
 

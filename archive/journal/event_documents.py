@@ -157,13 +157,24 @@ def load_released(document: Any) -> bool:
     return flag(document["parked"])
 
 
-def dump_brought_to_date(now: datetime, latest: datetime) -> Document:
+def dump_brought_to_date(now: datetime, latest: datetime, *, keeps_delays: bool = False) -> Document:
     """Return a clamp of future times as a document.
 
     :param now: the upper limit of times of attempts
     :param latest: the upper limit of due times
+    :param keeps_delays: rows tried in the future keep their delay
     """
-    return {"now": dump_index_time(now), "latest": dump_index_time(latest)}
+    document = {"now": dump_index_time(now), "latest": dump_index_time(latest)}
+    return document | ({"keeps_delays": True} if keeps_delays else {})
+
+
+@checked
+def keeps_delays(document: Any) -> bool:
+    """Return whether rows tried in the future keep their delay, in a "brought-to-date" document.
+
+    :raises ValueError: the document is not valid
+    """
+    return flag(document.get("keeps_delays", False))
 
 
 @checked

@@ -22,6 +22,21 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What a page itself states of its article, whatever lists state. None: it does not state the field.
+
+    For an article whose text is in its list, the stocks that the list names.
+    """
+
+    title: str | None = None  # its headline
+    published: datetime | None = None
+    updated: datetime | None = None
+    media: str | None = None
+    keywords: tuple[str, ...] | None = None  # (): it states that there are none
+    symbols: tuple[str, ...] | None = None  # the same
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """An article as extracted from its page and its entry."""
 
@@ -42,6 +57,7 @@ class Article:
     text: str = ""  # plain, one line for each paragraph, without the page's furniture
     fingerprint: str = ""  # of title, text and images, normalized; equal if two revisions differ only in markup
     story: str = ""  # of title and text, normalized further; equal if two docids carry the same story
+    page: PageFacts = PageFacts()  # what the page itself states
 
 
 @dataclass(frozen=True, slots=True)

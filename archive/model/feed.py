@@ -27,6 +27,7 @@ class Failure:
     subject: str  # the docid, the feed's id, or the address of an image
     kind: FailureKind
     reason: str  # one line, for people
+    moved_to: str | None = None  # docid of the article whose page the address shows instead; its kind is GONE then
 
 
 @dataclass(frozen=True, slots=True)

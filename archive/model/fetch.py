@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from archive.model.article import Article, Post, Revision
+from archive.model.article import Article, PageFacts, Post, Revision
 from archive.model.feed import Failure, FailureKind, Filing, PendingEntry
 
 
@@ -45,6 +46,12 @@ class ArchiveRules:
     images: bool = False  # archive.images; absent in journal documents older than that setting
 
 
+# The rule that decides what a fetch means. Journal documents from before the number was recorded have rule 1, which
+# knows no moves, no titles of pages and no changes of facts: a rebuild decides about old fetches as was decided then.
+# See D141.
+DECISION_RULE = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """One attempt to get an article, with everything needed to parse its response again."""
@@ -56,6 +63,7 @@ class Fetch:
     rules: ArchiveRules
     response: RawResponse | None = None  # None: there was none, or the listing itself has the text
     failure: Failure | None = None  # why there is no response
+    rule: int = DECISION_RULE  # number of the rule that decides about it
 
 
 class Outcome(StrEnum):
@@ -65,7 +73,21 @@ class Outcome(StrEnum):
     REVISED = "revised"  # a revision that differs from the previous one
     SAME = "same"  # no change
     GONE = "gone"  # the site has deleted the article
+    MOVED = "moved"  # the address shows another article
     FAILED = "failed"  # no article was obtained
+
+
+@dataclass(frozen=True, slots=True)
+class FactsChange:
+    """A change of the facts of a version while its text stayed."""
+
+    step: int  # 1 for the first change of the version
+    changed: Mapping[str, tuple[Any, Any]]  # published, updated, media, keywords, symbols: before and after
+    # The facts from then on:
+    updated: datetime | None
+    media: str | None
+    keywords: tuple[str, ...]
+    symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +96,14 @@ class Decision:
 
     fetch: Fetch
     outcome: Outcome
-    evidence: str = ""  # reason of GONE and FAILED; one line, for people
-    kind: FailureKind | None = None  # of GONE and FAILED
+    evidence: str = ""  # reason of GONE, MOVED and FAILED; one line, for people
+    kind: FailureKind | None = None  # of GONE, MOVED and FAILED
+    moved_to: str | None = None  # of MOVED: docid of the other article
     article: Article | None = None  # of FIRST and REVISED
     post: Post | None = None  # its file
     revision: Revision | None = None  # its row
+    stated: PageFacts | None = None  # of FIRST, REVISED and SAME: what the page stated last; None: not recorded
+    facts: FactsChange | None = None  # of SAME: the facts changed, and the text did not
     digest: str | None = None  # of the response's body as sent, "sha1:..." as in the WARC; None: no response
     due: datetime | None = None  # next try of an entry without a revision; None: it is parked
     pictures: Mapping[str, str] = field(default_factory=dict)  # images to download: address -> host
@@ -95,7 +120,7 @@ class Observation:
     at: datetime
     outcome: Outcome
     revision: int  # number of the newest revision after it; 0: none
-    evidence: str | None  # reason of GONE and FAILED
+    evidence: str | None  # reason of GONE, MOVED and FAILED
     returned: bool  # the article was gone before, and is back
     status: int | None  # the HTTP status; None: no response, or none was needed
     position: JournalPosition | None  # of its journal record; None: no journal is kept
@@ -111,19 +136,22 @@ def fingerprint_rule(fingerprint: str) -> str:
 class ArticleState:
     """State of an archived article in the index, for the decision on a recheck."""
 
-    revision: Revision  # the newest one
+    revision: Revision  # the newest one, with its facts as they changed since
     archived_at: datetime  # when the first revision was observed
     has_text: bool  # the index has the plain text of the newest revision
     attempts: int = 0  # failed fetches in a row
     gone: datetime | None = None  # since when the site has deleted it
     idle: int = 0  # fetches in a row without a change
     recheck: datetime | None = None  # when it reaches the next age of schedule.recheck; None: never
+    stated: PageFacts | None = None  # what its page stated at the last fetch that got it; None: not recorded
+    listed_title: str = ""  # its title in the list at that fetch
+    facts_step: int = 0  # number of the last change of its facts
 
     def gone_after(self, outcome: Outcome, at: datetime) -> datetime | None:
         """Return since when the article is deleted, after a fetch at ``at`` with this outcome; None if it is not.
 
-        A failed fetch changes nothing.
+        A failed fetch changes nothing, and neither does one that got another article's page.
         """
         if outcome is Outcome.GONE:
             return self.gone or at
-        return self.gone if outcome is Outcome.FAILED else None
+        return self.gone if outcome in (Outcome.FAILED, Outcome.MOVED) else None

@@ -16,6 +16,16 @@ from archive.query.tokenizer import phrase, split_single_characters
 #
 # The revision that was the newest as of that time. A revision counts from the millisecond of its observation (D71).
 CURRENT = "v.since <= :time AND coalesce(v.until, '~') > :time"
+# The facts of a row of searchable: those of its version "r", or "f" as they changed since.
+FACTS = """
+    JOIN revisions r ON r.docid = v.docid AND r.number = v.number
+    LEFT JOIN searchable_facts changed ON changed.id = v.id
+    LEFT JOIN facts f ON f.docid = changed.docid AND f.revision = changed.revision AND f.step = changed.step
+"""
+MEDIA = "coalesce(f.media, r.media)"
+SYMBOLS = "coalesce(f.symbols, r.symbols)"
+# The row of searchable is a version, and not a change of a version's facts.
+IS_VERSION = "NOT EXISTS (SELECT 1 FROM searchable_facts WHERE searchable_facts.id = v.id)"
 # Rows from before migration m003 do not have the time of the listing.
 LISTED = "coalesce(seen, '') <= :time"
 

@@ -19,11 +19,13 @@ class CannedQuery:
 
 
 _ARTICLE = """
-    v.docid, r.title, v.published, r.media,
+    v.docid, r.title, v.published, coalesce(f.media, r.media) AS media,
     (SELECT group_concat(feed, ' ') FROM listings WHERE listings.docid = v.docid) AS feeds,
-    (SELECT group_concat(value, ' ') FROM json_each(r.symbols)) AS symbols,
+    (SELECT group_concat(value, ' ') FROM json_each(coalesce(f.symbols, r.symbols))) AS symbols,
     r.number AS version, r.fetched_at AS observed, r.url, r.path, r.sha256
 FROM searchable AS v JOIN revisions AS r ON r.docid = v.docid AND r.number = v.number
+LEFT JOIN searchable_facts AS c ON c.id = v.id
+LEFT JOIN facts AS f ON f.docid = c.docid AND f.revision = c.revision AND f.step = c.step
 """.strip()
 
 CANNED_QUERIES = (
@@ -44,7 +46,8 @@ ORDER BY v.published""",
         f"""SELECT {_ARTICLE}
 JOIN symbols AS s ON s.docid = v.docid AND s.number = v.number
 WHERE v.until IS NULL AND s.symbol = :symbol
-ORDER BY v.published DESC""",
+  AND EXISTS (SELECT 1 FROM json_each(coalesce(f.symbols, r.symbols)) WHERE value = :symbol)
+ORDER BY v.published DESC""",  # noqa: S608 - of constants
     ),
     CannedQuery(
         "edited_articles",

@@ -14,7 +14,7 @@ from archive.index.errors import wrap_sqlite_errors
 from archive.index.part import IndexPart
 from archive.model.results import Change
 from archive.model.times import to_text
-from archive.query.compiler import CompiledQuery
+from archive.query.compiler import IS_VERSION, CompiledQuery
 from archive.query.parser import Query, positive_terms
 from archive.query.ranking import WeightedTerm, find_matches, make_snippet, merge_marks, weighted_term
 from archive.search.history import History
@@ -33,8 +33,9 @@ _SELECT_CHANGES = """
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
     ORDER BY v.id
 """
-_FIRST_VERSIONS = "v.number = 1"
-_ALL_VERSIONS = "v.number >= 1"
+_FIRST_VERSIONS = f"v.number = 1 AND {IS_VERSION}"
+_ALL_VERSIONS = IS_VERSION
+_SELECT_KEYS = f"SELECT docid, number, id FROM searchable v WHERE {IS_VERSION} ORDER BY docid, number"  # noqa: S608
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -72,7 +73,7 @@ class Changefeed(IndexPart):
     def keys(self) -> Iterator[tuple[str, int, int]]:
         """Yield docid, number and position of every version, by docid and number; read row by row."""
         with wrap_sqlite_errors(self._path):
-            for row in self._db.execute("SELECT docid, number, id FROM searchable ORDER BY docid, number"):
+            for row in self._db.execute(_SELECT_KEYS):
                 yield row["docid"], row["number"], row["id"]
 
     def data_version(self) -> int:

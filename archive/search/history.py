@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 
 from archive.files.paths import CHINA
 from archive.index import row_mapping, statements
+from archive.index.database import Database
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.part import IndexPart
 from archive.model.article import Revision
 from archive.model.times import to_text
@@ -18,7 +21,8 @@ from archive.query.compiler import LISTED
 _SEEN = ("first", "revised", "same")
 
 _SELECT_SAME_STORY = """
-    SELECT r.docid, r.title, r.path, r.published, r.media FROM revisions AS r JOIN entries USING (docid)
+    SELECT r.docid, r.title, r.path, r.published, r.media, entries.first_seen
+    FROM revisions AS r JOIN entries USING (docid)
     WHERE r.story = (SELECT story FROM revisions WHERE docid = :docid AND fetched_at <= :now
                      ORDER BY number DESC LIMIT 1)
         AND r.fetched_at <= :now AND entries.first_seen <= :now
@@ -29,7 +33,8 @@ _SELECT_SAME_STORY = """
 # The facts of an entry whose listing's item could not be parsed: nothing else of it is known.
 _UNREADABLE: dict[str, Any] = {
     "title": None, "path": None, "url": None, "published": None, "media": None, "status": "parked", "attempts": 0,
-    "revisions": [], "gone": None, "observations": [],
+    "revisions": [], "gone": None, "moved": None, "facts": None,
+    "facts_changes": [], "observations": [],
 }  # fmt: skip
 
 
@@ -41,22 +46,28 @@ class History(IndexPart):
 
         :param time: aware; what was observed later is left out
         :return: docid, title, path, url, published, media, feeds, status, attempts, failure, first_seen, revisions (a
-            list of Revision), gone (since when, a time as in the index) and observations; None if nothing was known
+            list of Revision), gone (since when, a time as in the index), moved (docid of the article that its address
+            shows, at, evidence; None: its own), facts (of the newest version, as they changed since: updated, media,
+            keywords, symbols), facts_changes (at, revision and changed: field -> before and after) and observations;
+            None if nothing was known
         """
         rows = self._rows("SELECT * FROM entries WHERE docid = ? AND first_seen <= ?", [docid, to_text(time)])
         if not rows:
             return None
         [entry] = rows
+        url, unreadable = self._address(docid, entry, time)
+        if url:
+            return self._readable(docid, entry, url, time)
+        return _UNREADABLE | {
+            "docid": docid, "feeds": self.feeds(docid, time), "failure": unreadable,
+            "first_seen": entry["first_seen"],
+        }  # fmt: skip
+
+    def _readable(self, docid: str, entry: statements.Row, url: str, time: datetime) -> dict[str, Any]:
         revisions = self._revisions(docid, time)
         fetches = self._fetches(docid, time)
         newest = revisions[-1] if revisions else None
         failed = [fetch for fetch in fetches if fetch["revision"] == 0]
-        url, unreadable = self._address(docid, entry, time)
-        if not url:
-            return _UNREADABLE | {
-                "docid": docid, "feeds": self.feeds(docid, time), "failure": unreadable,
-                "first_seen": entry["first_seen"],
-            }  # fmt: skip
         return {
             "docid": docid,
             "title": newest.title if newest else self._listed_title(docid, entry["title"], time),
@@ -71,6 +82,9 @@ class History(IndexPart):
             "first_seen": entry["first_seen"],
             "revisions": revisions,
             "gone": _gone_since(fetches),
+            "moved": self._moved(docid, fetches),
+            "facts": self._facts_now(newest, time) if newest else None,
+            "facts_changes": self._facts_changes(docid, time),
             "observations": [
                 {name: fetch[name] for name in ("at", "outcome", "revision", "status", "evidence", "returned")}
                 for fetch in fetches
@@ -81,13 +95,18 @@ class History(IndexPart):
         """Return the articles whose newest versions have the same story as this one's, by publication time.
 
         :param time: aware; what was observed later is left out
-        :return: docid, title, path, published (as in the index), media and first (whether it published the story
-            first) of each, this article included; empty if no other had the story
+        :return: docid, title, path, published (as in the index), media, first (whether it published the story first),
+            first_seen (when a list first named it) and seen_first (whether no other was seen before it) of each, this
+            article included; empty if no other had the story
         """
         rows = self._rows(_SELECT_SAME_STORY, {"docid": docid, "now": to_text(time)})
         if len(rows) < 2:
             return []
-        return [dict(row) | {"first": place == 0} for place, row in enumerate(rows)]
+        earliest = min(row["first_seen"] for row in rows)
+        return [
+            dict(row) | {"first": place == 0, "seen_first": row["first_seen"] == earliest}
+            for place, row in enumerate(rows)
+        ]
 
     def _revisions(self, docid: str, time: datetime) -> list[Revision]:
         rows = self._rows(
@@ -102,6 +121,54 @@ class History(IndexPart):
     def gone(self, docid: str, time: datetime) -> str | None:
         """Return since when an article was known to be gone, a time as in the index; None if it was not."""
         return _gone_since(self._fetches(docid, time))
+
+    def _facts_now(self, newest: Revision, time: datetime) -> dict[str, Any]:
+        with wrap_sqlite_errors(self._path):
+            row = last_facts(self._db, newest.docid, newest.number, time)
+        if row is None:
+            return {
+                "updated": to_text(newest.updated), "media": newest.media, "keywords": list(newest.keywords),
+                "symbols": list(newest.symbols),
+            }  # fmt: skip
+        return {
+            "updated": row["updated"], "media": row["media"], "keywords": json.loads(row["keywords"]),
+            "symbols": json.loads(row["symbols"]),
+        }  # fmt: skip
+
+    def _facts_changes(self, docid: str, time: datetime) -> list[dict[str, Any]]:
+        rows = self._rows(
+            "SELECT at, revision, changed FROM facts WHERE docid = ? AND at <= ? ORDER BY revision, step",
+            [docid, to_text(time)],
+        )
+        return [
+            {
+                "at": row["at"],
+                "revision": row["revision"],
+                "changed": {
+                    name: {"from": before, "to": after}
+                    for name, (before, after) in json.loads(row["changed"]).items()
+                },
+            }
+            for row in rows
+        ]
+
+    def _moved(self, docid: str, fetches: Sequence[statements.Row]) -> dict[str, Any] | None:
+        """Return which other article the address of an article shows; None if the last fetches found none.
+
+        :param fetches: of the article, the oldest first
+        :return: docid (of the other), at (since when, a time as in the index) and evidence
+        """
+        rows = self._rows("SELECT at, target FROM moves WHERE docid = ?", [docid])
+        targets = {row["at"]: row["target"] for row in rows}
+        moved: dict[str, Any] | None = None
+        for fetch in fetches:
+            if fetch["outcome"] == "moved":
+                target = targets.get(fetch["at"])
+                if moved is None or moved["docid"] != target:
+                    moved = {"docid": target, "at": fetch["at"], "evidence": fetch["evidence"]}
+            elif fetch["outcome"] != "failed":
+                moved = None
+        return moved
 
     def _fetches(self, docid: str, time: datetime) -> list[statements.Row]:
         return self._rows(
@@ -130,6 +197,19 @@ class History(IndexPart):
             {"docid": docid, "time": to_text(time)},
         )
         return [row["feed"] for row in rows]
+
+
+def last_facts(database: Database, docid: str, number: int, time: datetime) -> statements.Row | None:
+    """Return the facts of a version as they last changed without another version; None if they did not change.
+
+    :param time: aware; what was observed later is left out
+    :return: a row of ``facts``, with updated, media, keywords and symbols
+    """
+    row: statements.Row | None = database.execute(
+        "SELECT * FROM facts WHERE docid = ? AND revision = ? AND at <= ? ORDER BY step DESC LIMIT 1",
+        [docid, number, to_text(time)],
+    ).fetchone()
+    return row
 
 
 def _gone_since(fetches: Sequence[statements.Row]) -> str | None:

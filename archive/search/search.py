@@ -27,7 +27,7 @@ from archive.query.ranking import (
     weighted_term,
 )
 from archive.search.candidates import Candidates
-from archive.search.history import History
+from archive.search.history import History, last_facts
 
 # This many of the newest matches, and of the newest with the words in their title, are read and ranked, in 6 ms.
 # See D72.
@@ -46,7 +46,7 @@ _SELECT_BY_ID = """
     SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
 _SELECT_TEXTS = """
-    SELECT v.published, r.docid, r.title, r.path, r.media, r.symbols, t.text
+    SELECT v.published, r.docid, r.number, r.title, r.path, r.media, r.symbols, t.text
     FROM json_each(?) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
@@ -164,6 +164,7 @@ class Search(IndexPart):
     def _hit(self, version: statements.Row, matches: TermMatches, time: datetime) -> Hit:
         snippet, marks = make_snippet(matches)
         title_marks = [mark for marks_of_term in matches.in_title for mark in marks_of_term]
+        facts = last_facts(self._db, version["docid"], version["number"], time) or version
         return Hit(
             docid=version["docid"],
             title=version["title"],
@@ -173,12 +174,13 @@ class Search(IndexPart):
             snippet=snippet,
             title_marks=merge_marks(title_marks) if matches.title == version["title"] else (),
             snippet_marks=marks,
-            media=version["media"],
-            symbols=tuple(json.loads(version["symbols"])),
+            media=facts["media"],
+            symbols=tuple(json.loads(facts["symbols"])),
         )
 
     def _record(self, version: statements.Row, time: datetime) -> Record:
         docid = version["docid"]
+        facts = last_facts(self._db, docid, version["number"], time) or version
         return Record(
             docid=docid,
             title=version["title"],
@@ -188,11 +190,11 @@ class Search(IndexPart):
             first_seen=to_time(version["first_seen"]),
             observed=datetime.fromisoformat(version["fetched_at"]),
             revision=version["number"],
-            updated=to_time(version["updated"]),
-            media=version["media"],
+            updated=to_time(facts["updated"]),
+            media=facts["media"],
             feeds=tuple(self._history.feeds(docid, time)),
-            keywords=tuple(json.loads(version["keywords"])),
-            symbols=tuple(json.loads(version["symbols"])),
+            keywords=tuple(json.loads(facts["keywords"])),
+            symbols=tuple(json.loads(facts["symbols"])),
             editor=version["editor"],
             original_title=version["original_title"],
             gone=to_time(self._history.gone(docid, time)),

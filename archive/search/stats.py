@@ -13,7 +13,7 @@ from archive.index.part import IndexPart
 from archive.model.fetch import Observation
 from archive.model.results import Facets, Hit, HourCount
 from archive.model.times import to_text, to_time
-from archive.query.compiler import CURRENT, LISTED
+from archive.query.compiler import CURRENT, FACTS, LISTED, MEDIA, SYMBOLS
 from archive.query.parser import Query
 from archive.search.search import Search
 
@@ -34,22 +34,24 @@ _COUNT_HOURS = f"""
 """  # noqa: S608 - of constants
 _COUNT_SYMBOLS = f"""
     SELECT s.value AS value, count(*) AS n
-    FROM searchable v JOIN revisions r ON r.docid = v.docid AND r.number = v.number, json_each(r.symbols) AS s
+    FROM searchable v {FACTS}, json_each({SYMBOLS}) AS s
     WHERE {_BETWEEN} GROUP BY 1 ORDER BY n DESC, 1 LIMIT :limit
 """  # noqa: S608 - of constants
+# The table symbols has the stocks that a version named at any time.
 _OF_SYMBOL = f"""
-    FROM symbols CROSS JOIN searchable v ON v.docid = symbols.docid AND v.number = symbols.number
+    FROM symbols CROSS JOIN searchable v ON v.docid = symbols.docid AND v.number = symbols.number {FACTS}
     WHERE symbols.symbol = :symbol AND {CURRENT}
-"""
+        AND EXISTS (SELECT 1 FROM json_each({SYMBOLS}) WHERE value = :symbol)
+"""  # noqa: S608 - of constants
 
 _NUMBERED = "FROM json_each(:ids) AS wanted CROSS JOIN searchable v ON v.id = wanted.value"
-_VERSIONS = f"{_NUMBERED} JOIN revisions r ON r.docid = v.docid AND r.number = v.number"
+_VERSIONS = f"{_NUMBERED} {FACTS}"
 _MOST_FREQUENT = "GROUP BY 1 ORDER BY n DESC, 1 LIMIT :limit"
 _FACETS = {
     "feeds": f"""SELECT feed AS value, count(*) AS n {_NUMBERED} JOIN listings ON listings.docid = v.docid
                  WHERE {LISTED} {_MOST_FREQUENT}""",
-    "media": f"SELECT r.media AS value, count(*) AS n {_VERSIONS} WHERE r.media IS NOT NULL {_MOST_FREQUENT}",
-    "symbols": f"SELECT s.value AS value, count(*) AS n {_VERSIONS}, json_each(r.symbols) AS s {_MOST_FREQUENT}",
+    "media": f"SELECT {MEDIA} AS value, count(*) AS n {_VERSIONS} WHERE {MEDIA} IS NOT NULL {_MOST_FREQUENT}",
+    "symbols": f"SELECT s.value AS value, count(*) AS n {_VERSIONS}, json_each({SYMBOLS}) AS s {_MOST_FREQUENT}",
     "days": f"SELECT {_DAY} AS value, count(*) AS n {_NUMBERED} GROUP BY 1 ORDER BY 1 DESC LIMIT :limit",
 }
 

@@ -22,9 +22,32 @@ def show_article(article: dict[str, Any]) -> None:
         if article[name]:
             console.print(Text(f"{name:>10}  {visible(str(article[name]))}"))
     console.print(Text(f"{'feeds':>10}  {', '.join(article['feeds'])}"))
-    if article["same_story"]:
-        first = article["same_story"][0]
-        source = f"{first['media'] or ''} {first['docid']} at {first['published']}".strip()
-        console.print(Text(f"same story  {len(article['same_story'])} docids, first {visible(source)}"))
+    if gone := article["gone"]:
+        console.print(Text(f"{'gone':>10}  since {gone}"))
+    if moved := article["moved"]:
+        line = f"to {moved['docid']} since {moved['at']} ({moved['evidence']})"
+        console.print(Text(f"{'moved':>10}  {visible(line)}"))
+    for name, value in _facts(article["facts"] or {}):
+        console.print(Text(f"{name:>10}  {visible(value)}"))
+    for change in article["facts_changes"]:
+        for name, values in change["changed"].items():
+            line = f"{name} {_text(values['from'])} -> {_text(values['to'])}, seen {change['at']}"
+            console.print(Text(f"{'changed':>10}  {visible(line)}"))
+    if copies := article["same_story"]:
+        seen = next(each for each in copies if each["seen_first"])
+        console.print(Text(f"same story  {len(copies)} docids, first {visible(_source(copies[0], 'published'))}"))
+        console.print(Text(f"seen first  {visible(_source(seen, 'first_seen'))}"))
     if article["text"]:
         console.print(Text("\n" + "\n".join(map(visible, article["text"].split("\n")))))
+
+
+def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _text(facts[name])) for name in ("updated", "keywords", "symbols") if facts.get(name)]
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value or "-")
+
+
+def _source(copy: dict[str, Any], time: str) -> str:
+    return f"{copy['media'] or ''} {copy['docid']} at {copy[time]}".strip()

@@ -9,7 +9,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from archive.model.article import Article, Page
+from archive.model.article import Article, Page, PageFacts
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import fallback, layouts
@@ -17,6 +17,7 @@ from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
 from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
+from crawler.extract.identity import other_article
 from crawler.urls import absolute, is_sina_url
 
 CHINA = timezone(timedelta(hours=8))  # all of Sina's clocks; China has had no summer time since 1991
@@ -45,21 +46,26 @@ class _Source:
     medium: str = ""
 
 
-def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
+def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bool = False) -> Article:
     """Return the article on a page.
 
     The entry's title and time take precedence over the page's, because the archive records the listing.
 
     :param clean: leave Sina's template elements out of the body
+    :param check_identity: refuse a page that is another article's
+    :raises MovedError: it is
     :raises GoneError: the page says that there is no such article
     :raises ExtractionError: no article could be found on it
     """
     text = decode(page.body, page.content_type)
     tree = LexborHTMLParser(text)
+    if check_identity and (move := other_article(page.url, entry, tree)):
+        raise move
     source, body = _locate(page, entry, text, tree, clean=clean)
-    published = entry.published or _time(tree, layouts.PUBLISHED) or source.published
     image = body.image or entry.image
     title = entry.title or source.title or _text(tree, layouts.TITLE) or ""
+    facts = _page_facts(tree, source, title)
+    published = entry.published or facts.published or source.published
     return Article(
         docid=entry.docid,
         url=page.url,
@@ -68,12 +74,26 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
         body=body.html,
         image=absolute(page.url, image) if image else None,
         fetched_at=page.fetched_at,
-        updated=_time(tree, layouts.UPDATED) or entry.modified,
-        media=entry.media or source.medium or _text(tree, layouts.MEDIUM),
-        keywords=entry.keywords or _keywords(tree, title),
-        symbols=tuple(dict.fromkeys((*entry.symbols, *_symbols(source)))),
+        updated=facts.updated or entry.modified,
+        media=entry.media or facts.media,
+        keywords=entry.keywords or facts.keywords or (),
+        symbols=tuple(dict.fromkeys((*entry.symbols, *(facts.symbols or ())))),
         original_title=_original_title(body.text),
+        page=facts,
         **_facts(title, body),
+    )
+
+
+def _page_facts(tree: LexborHTMLParser, source: _Source, title: str) -> PageFacts:
+    words = _keywords(tree, title)
+    return PageFacts(
+        title=source.title or _text(tree, layouts.HEADLINE),
+        # Not the time of a page of unknown layout: it is the first on the page, which may be today's.
+        published=_time(tree, layouts.PUBLISHED),
+        updated=_time(tree, layouts.UPDATED),
+        media=source.medium or _text(tree, layouts.MEDIUM),
+        keywords=words or (() if tree.css_first(layouts.KEYWORDS[0]) is not None else None),
+        symbols=_symbols(source),
     )
 
 
@@ -157,6 +177,7 @@ def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False) -> 
         keywords=entry.keywords,
         symbols=entry.symbols,
         original_title=_original_title(body.text),
+        page=PageFacts(symbols=entry.symbols),
         **_facts(entry.title, body),
     )
 
@@ -244,10 +265,13 @@ def _keywords(tree: LexborHTMLParser, title: str) -> tuple[str, ...]:
     return ()
 
 
-def _symbols(source: _Source) -> tuple[str, ...]:
-    symbols = [symbol for match in _STOCKS_COMMENT.finditer(source.inner) for symbol in _AND.split(match[1])]
+def _symbols(source: _Source) -> tuple[str, ...] | None:
+    """Return the stocks that a page names; () if it has the place for them, and None if it has not even that."""
+    comments = list(_STOCKS_COMMENT.finditer(source.inner))
+    symbols = [symbol for match in comments for symbol in _AND.split(match[1])]
     spans = source.element.css("span[id]") if source.element is not None else ()
     for span in spans:
         if match := _STOCK_SPAN.fullmatch(span.attributes["id"] or ""):
             symbols.append(match[1])
-    return tuple(dict.fromkeys(filter(None, symbols)))
+    named = tuple(dict.fromkeys(filter(None, symbols)))
+    return named if named or comments else None

@@ -77,9 +77,15 @@ def fingerprint(title: str, text: str, pictures: Iterable[str]) -> str:
     :param pictures: image URLs, of which only the file name counts, because hosts and sizes vary
     """
     names = "\n".join(urlsplit(address).path.rpartition("/")[2] for address in pictures)
-    # Spaces in a title come from editors; those in a text can come from a template.
-    line = _WHITE.sub(" ", _INVISIBLE.sub("", title)).strip()
-    return f"{RULE}:{_hash(line, _bare(text), names)}"
+    return f"{RULE}:{_hash(fold_title(title), _bare(text), names)}"
+
+
+def fold_title(title: str) -> str:
+    """Return a title as versions are compared by it: without invisible characters, each run of spaces as one.
+
+    Spaces in a title come from editors; those in a text can come from a template.
+    """
+    return _WHITE.sub(" ", _INVISIBLE.sub("", title)).strip()
 
 
 def story(title: str, text: str) -> str:
@@ -112,7 +118,7 @@ def _story_part(line: str, *, notices: bool) -> str:
 
 
 def _without_labels(title: str) -> str:
-    title = _WHITE.sub(" ", _INVISIBLE.sub("", title)).strip()
+    title = fold_title(title)
     while True:
         shorter = {label.sub("", title) for label in _LABELS} - {title}
         longest = max(shorter, key=len, default="")  # of two parts separated by a bar, the shorter one is the label

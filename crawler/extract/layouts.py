@@ -41,6 +41,8 @@ def _each(*selectors: str | None) -> tuple[str, ...]:
 BODY = _each(*(layout.body for layout in LAYOUTS))
 
 TITLE = _each(*(layout.title for layout in LAYOUTS), 'meta[property="og:title"]', "h1")
+# The headline that readers see: og:title is often another one.
+HEADLINE = _each(*(layout.title for layout in LAYOUTS), "h1")
 
 MEDIUM = _each(
     *(layout.medium for layout in LAYOUTS),

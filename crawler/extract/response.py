@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from archive.model.article import Article, Page
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
-from crawler.errors import ExtractionError, GoneError, TooLargeError
+from crawler.errors import ExtractionError, GoneError, MovedError, TooLargeError
 from crawler.extract.article import extract, extract_from_listing, is_complete_page
 from crawler.http.status import of_status, one_line
 
@@ -33,6 +33,8 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
         return fetch.failure
     try:
         return _parse(fetch, entry, max_bytes)
+    except MovedError as error:
+        return Failure(entry.docid, FailureKind.GONE, one_line(str(error)), moved_to=error.docid)
     except (TooLargeError, ExtractionError) as error:
         return Failure(entry.docid, _kind(error), one_line(str(error)))
     except Exception as error:  # a bug in code that only reads: it must not affect other articles
@@ -61,7 +63,7 @@ def _parse(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:
     page = page_of(response, fetch.at, max_bytes)
     if not response.stated_length and not is_complete_page(page):
         return Failure(entry.docid, FailureKind.TEMPORARY, "the page ends in the middle")
-    return extract(page, entry, clean=fetch.rules.clean)
+    return extract(page, entry, clean=fetch.rules.clean, check_identity=fetch.rule > 1)
 
 
 def page_of(response: RawResponse, fetched_at: datetime, max_bytes: int) -> Page:

@@ -7,6 +7,7 @@ the host back it off too, for a shorter time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -23,6 +24,7 @@ MAX_OUTAGE_BACKOFF = timedelta(minutes=5)
 # Weight of failures in a row after which a host counts as unreachable (weights: see failures.unreachable_weight).
 # Fewer could be chance; more would use up the attempts of articles that are not at fault. See D26.
 UNREACHABLE_WEIGHT = 5.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class HostBackedOffError(CrawlerError):
@@ -38,12 +40,16 @@ class HostBackedOffError(CrawlerError):
 class HostBackoffs:
     """Back-off state of all hosts.
 
+    A back-off is a duration: its end is kept on a clock that cannot be set. The wall clock serves only for what is
+    stored and shown. See D140.
+
     :param first_delay: first back-off of a host that sent no Retry-After
     :param now: the clock, aware
     :param stored: back-offs of earlier runs. A Retry-After still holds; of estimated back-offs only the count of
         failures does, so that a new run may try once whether the host answers again.
     :param on_backoff: called with each new back-off
     :param on_recovery: called with each host that answers after a back-off
+    :param elapsed: the time since any fixed moment, on a clock that cannot be set; None: ``now`` is never set
     """
 
     def __init__(
@@ -53,47 +59,56 @@ class HostBackoffs:
         stored: Iterable[HostBackoff] = (),
         on_backoff: Callable[[HostBackoff], None] = lambda backoff: None,
         on_recovery: Callable[[str], None] = lambda host: None,
+        *,
+        elapsed: Callable[[], timedelta] | None = None,
     ) -> None:
         self.first_delay = first_delay
         self._now = now
+        self._elapsed = elapsed or (lambda: now() - _EPOCH)
         self._on_backoff = on_backoff
         self._on_recovery = on_recovery
         self._backoffs: dict[str, HostBackoff] = {}
-        self._until: dict[str, datetime] = {}
+        self._ends: dict[str, timedelta] = {}  # host -> end of its back-off, on the clock `elapsed`
         self._unreachable: dict[str, float] = {}  # weight of requests in a row that did not reach the host
         for backoff in stored:
             self._backoffs[backoff.host] = backoff
             # Bounded, because it may have been written while the clock was wrong.
-            until = min(backoff.until, now() + MAX_RETRY_AFTER) if backoff.from_retry_after else now()
-            self._until[backoff.host] = until
+            remaining = min(backoff.until - now(), MAX_RETRY_AFTER) if backoff.from_retry_after else timedelta(0)
+            self._ends[backoff.host] = self._elapsed() + remaining
 
     def current(self, host: str) -> HostBackoff | None:
-        """Return the back-off of a host now; None if requests may be sent."""
-        backoff = self._backoffs.get(host)
-        return backoff if backoff is not None and self._until[host] > self._now() else None
+        """Return the back-off of a host, with its end by the present wall clock; None if requests may be sent."""
+        remaining = self.remaining(host)
+        return replace(self._backoffs[host], until=self._now() + remaining) if remaining else None
 
-    def clock_moved(self, by: timedelta) -> None:
-        """Shift the ends of all back-offs after the system clock was set: they are durations."""
-        self._until = {host: until + by for host, until in self._until.items()}
+    def remaining(self, host: str) -> timedelta:
+        """Return how long a host still gets no requests; zero if requests may be sent."""
+        end = self._ends.get(host)
+        return max(end - self._elapsed(), timedelta(0)) if end is not None else timedelta(0)
+
+    def all_current(self) -> list[HostBackoff]:
+        """Return all back-offs that have not ended, as :meth:`current` does."""
+        return [backoff for host in self._ends if (backoff := self.current(host))]
 
     def check(self, host: str) -> None:
         """Raise :class:`HostBackedOffError` if a host is backed off now."""
         if backoff := self.current(host):
             raise HostBackedOffError(backoff)
 
-    def record_refusal(self, host: str, status: int, retry_after: str | None) -> None:
+    def record_refusal(self, host: str, status: int, retry_after: str | None, date: str | None = None) -> None:
         """Back off a host that answered with one of the :data:`REFUSALS`.
 
         :param retry_after: its Retry-After header: seconds or an HTTP date
+        :param date: its Date header, from which a date in Retry-After counts; without it, our clock is used
         """
         if self.current(host):
             return  # the request was sent before the back-off began: the same refusal
         now, failures = self._now(), self._failures(host) + 1
-        requested = _parse_retry_after(retry_after, now)
+        requested = _parse_retry_after(retry_after, _parse_date(date) or now)
         estimate = doubling(failures, self.first_delay, MAX_REFUSAL_BACKOFF)
         # The Retry-After of a host that refuses again after it is not reliable.
         delay = estimate if requested is None else requested if failures == 1 else max(requested, estimate)
-        self._begin(HostBackoff(host, now + delay, failures, requested is not None, f"it answered {status}"))
+        self._begin(HostBackoff(host, now + delay, failures, requested is not None, f"it answered {status}"), delay)
 
     def record_unreachable(self, host: str, weight: float, reason: str) -> None:
         """Count a request that did not reach its host; back the host off after several in a row.
@@ -104,16 +119,17 @@ class HostBackoffs:
         if not weight or total < UNREACHABLE_WEIGHT or self.current(host):
             return
         failures = self._failures(host) + 1
-        until = self._now() + doubling(failures, self.first_delay, MAX_OUTAGE_BACKOFF)
-        self._begin(HostBackoff(host, until, failures, False, f"unreachable: {reason}", FailureKind.TEMPORARY))
+        delay = doubling(failures, self.first_delay, MAX_OUTAGE_BACKOFF)
+        until = self._now() + delay
+        self._begin(HostBackoff(host, until, failures, False, f"unreachable: {reason}", FailureKind.TEMPORARY), delay)
 
     def _failures(self, host: str) -> int:
         backoff = self._backoffs.get(host)
         return backoff.failures if backoff else 0
 
-    def _begin(self, backoff: HostBackoff) -> None:
+    def _begin(self, backoff: HostBackoff, delay: timedelta) -> None:
         self._backoffs[backoff.host] = backoff
-        self._until[backoff.host] = backoff.until
+        self._ends[backoff.host] = self._elapsed() + delay
         self._on_backoff(backoff)
 
     def record_answer(self, host: str) -> None:
@@ -121,7 +137,7 @@ class HostBackoffs:
         self._unreachable.pop(host, None)
         if host in self._backoffs and not self.current(host):  # else the request was sent before the back-off began
             del self._backoffs[host]
-            del self._until[host]
+            del self._ends[host]
             self._on_recovery(host)
 
 
@@ -132,9 +148,19 @@ def _parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     try:
         if value.strip().isdigit():
             delay = timedelta(seconds=int(value))
+        elif when := _parse_date(value):
+            delay = when - now
         else:
-            when = parsedate_to_datetime(value)
-            delay = (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
-    except (ValueError, OverflowError, TypeError):
+            return None
+    except (ValueError, OverflowError):
         return None
     return min(max(delay, timedelta(0)), MAX_RETRY_AFTER)
+
+
+def _parse_date(value: str | None) -> datetime | None:
+    """Return the time of an HTTP date; None if it is missing or unreadable."""
+    try:
+        when = parsedate_to_datetime(value) if value else None
+        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC) if when else None
+    except (ValueError, OverflowError, TypeError):
+        return None

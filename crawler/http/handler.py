@@ -56,9 +56,8 @@ class PoliteHandler(HTTP11DownloadHandler):
         robots = request.meta.get(ROBOTS)
         # Many hosts answer 403 to robots.txt where they have none. This is not a refusal of other requests.
         if response.status in REFUSALS and not (robots and response.status == 403):
-            retry_after = response.headers.get("Retry-After")
             transfer.backoffs.record_refusal(
-                host, response.status, retry_after.decode("latin-1") if retry_after else None
+                host, response.status, _header(response, "Retry-After"), _header(response, "Date")
             )
         elif response.status < 500 and not robots:
             transfer.backoffs.record_answer(host)
@@ -84,3 +83,8 @@ class PoliteHandler(HTTP11DownloadHandler):
 
     def _allows_private(self) -> bool:
         return bool(self._crawler.settings.getbool(ssrf.ALLOW_PRIVATE))
+
+
+def _header(response: Response, name: str) -> str | None:
+    value = response.headers.get(name)
+    return value.decode("latin-1") if value else None

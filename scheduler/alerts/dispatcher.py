@@ -89,6 +89,10 @@ class AlertDispatcher(CrawlObserver):
         """Use the context's settings, which have changed."""
         self._reconfigured.set()
 
+    def clock_moved(self) -> None:
+        """Compute again when each message may be sent: the clock was set."""
+        self._reconfigured.set()
+
     def _open(self) -> None:
         """Register the configured alerts in the index and create their channels."""
         store = self._context.store

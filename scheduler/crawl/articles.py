@@ -14,6 +14,7 @@ from crawler.http.backoff import HostBackoffs
 from pipeline.retry import MAX_RETRY_DELAY
 from pipeline.writer import BATCH_SIZE, TRANSIENT_ERRORS, WriteItem, Writer, WriterCallbacks
 from scheduler.crawl.context import CrawlContext
+from scheduler.crawl.fetch_log import log_fetch
 
 logger = logging.getLogger("finarchive")
 
@@ -49,6 +50,7 @@ class ArticleQueue:
             self._store.backoffs.all(),
             self._record_backoff,
             self._end_backoff,
+            elapsed=context.elapsed,
         )
 
     def open(self, limit: int | None = None) -> None:
@@ -193,8 +195,7 @@ class ArticleQueue:
 
     def backoff_remaining(self, host: str) -> timedelta:
         """Return the remaining back-off of a host."""
-        backoff = self.backoffs.current(host)
-        return max(backoff.until - self._context.now(), timedelta(0)) if backoff else timedelta(0)
+        return self.backoffs.remaining(host)
 
     def release_unfetched(self) -> None:
         """Release the articles that the closed spider did not fetch."""
@@ -206,9 +207,10 @@ class ArticleQueue:
         """Write the fetched articles to disk."""
         await self._writer.drain()
 
-    def clock_moved(self, by: timedelta) -> None:
-        """Adjust times after the clock was set forward by ``by``, or back if negative."""
-        self.backoffs.clock_moved(by)
+    def clock_moved(self) -> None:
+        """Adjust stored times after the clock was set."""
+        for backoff in self.backoffs.all_current():
+            self._store_backoff(backoff)
         self.clamp_future_times()
 
     def clamp_future_times(self) -> None:
@@ -236,11 +238,14 @@ class ArticleQueue:
                 self._report(decision, pending, item.milliseconds)
                 if decision.pictures:
                     self._on_images(decision.pictures)
+        # These fetches ended while the clock was ahead, and it was set back before they were committed.
+        if any(item.fetch.at > self._context.now() for item in batch):
+            self.clamp_future_times()
         self._file_carried()
         self._context.notify_changed()
 
     def _report(self, decision: Decision, pending: PendingEntry, milliseconds: int) -> None:
-        log(decision, pending, milliseconds)
+        log_fetch(decision, pending, milliseconds)
         for observer in list(self._context.observers):
             if decision.outcome is Outcome.FIRST and decision.revision:
                 observer.archived(pending.entry, decision.revision)
@@ -262,11 +267,14 @@ class ArticleQueue:
         if self._context.fetcher:
             self._context.fetcher.refill()
 
-    def _record_backoff(self, backoff: HostBackoff) -> None:
+    def _store_backoff(self, backoff: HostBackoff) -> None:
         try:
             self._store.backoffs.commit(backoff)
         except TRANSIENT_ERRORS as error:
             self._context.suspend_or_raise(error)
+
+    def _record_backoff(self, backoff: HostBackoff) -> None:
+        self._store_backoff(backoff)
         seconds = (backoff.until - self._context.now()).total_seconds()
         logger.warning("resting host=%s seconds=%d reason=%r", backoff.host, round(seconds), backoff.reason)
 
@@ -276,23 +284,3 @@ class ArticleQueue:
             self._store.backoffs.end(host)
         except TRANSIENT_ERRORS as error:
             self._context.suspend_or_raise(error)
-
-
-def log(decision: Decision, pending: PendingEntry, milliseconds: int) -> None:
-    """Log a fetch in one line."""
-    docid, revision = pending.entry.docid, decision.revision
-    if revision:
-        what = "archived" if decision.outcome is Outcome.FIRST else "revised"
-        logger.info(
-            "%s feed=%s docid=%s revision=%d ms=%d", what, decision.fetch.feed, docid, revision.number, milliseconds
-        )
-    elif decision.outcome is Outcome.SAME:
-        logger.info("same feed=%s docid=%s ms=%d", decision.fetch.feed, docid, milliseconds)
-    elif pending.revision and decision.outcome is Outcome.GONE:
-        logger.warning("gone feed=%s docid=%s reason=%r", decision.fetch.feed, docid, decision.evidence)
-    else:
-        what = "failed" if decision.due else "parked" if not pending.revision else "given-up"
-        logger.warning(
-            "%s feed=%s docid=%s attempt=%d reason=%r",
-            what, decision.fetch.feed, docid, pending.attempts + 1, decision.evidence,
-        )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +16,7 @@ from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
 from crawler.interfaces import Fetcher
 from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
+from scheduler.clock import Clock
 
 logger = logging.getLogger("finarchive")
 
@@ -63,16 +63,14 @@ class CrawlObserver:
 
 
 class CrawlContext:
-    """Archive, clock, settings and spider of a process, and its work in progress.
+    """Archive, clock, settings and spider of a process, and its work in progress."""
 
-    :param now: the clock; returns an aware time
-    """
-
-    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
+    def __init__(self, archive: Archive, settings: Settings, clock: Clock, policy: RunPolicy) -> None:
         self.archive = archive
         self.store = archive.store
         self.settings = settings
-        self.now = now
+        self.now = clock.now  # for what is stored: it may be set at any moment
+        self.elapsed = clock.elapsed  # for deadlines in memory (D140)
         self.policy = policy
         self.fetcher: Fetcher | None = None  # the open spider
         self._last_fetcher: Fetcher | None = None  # the last open spider: its engine still runs

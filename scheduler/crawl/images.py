@@ -16,7 +16,7 @@ from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
 from archive.model.image import FailedImage, QueuedImage, StoredImage
 from crawler.extract.image import read_image
-from pipeline.retry import retry_delay
+from pipeline.retry import MAX_RETRY_DELAY, retry_delay
 from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
 
@@ -184,6 +184,8 @@ class ImageQueue:
                 stored = await asyncio.to_thread(self._write_files, batch)
                 failed = [self._failed_image(each, each.failure) for each in batch if each.failure]
                 self._images.commit(stored, failed, self._context.now())
+                if any(each.at > self._context.now() for each in batch):  # the clock was ahead, and was set back
+                    self._context.store.queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY)
             except TRANSIENT_ERRORS as error:
                 self._context.suspend_or_raise(error)
                 if isinstance(error, NotWritableError):  # fetching it again would not help soon

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 from archive.archive import Archive
 from config.model import Settings
 from crawler.interfaces import Fetcher
+from scheduler.clock import Clock
 from scheduler.crawl.articles import ArticleQueue
 from scheduler.crawl.context import CrawlContext, RunPolicy
 from scheduler.crawl.feeds import FeedQueue
@@ -17,8 +15,8 @@ from scheduler.crawl.images import ImageQueue
 class ArchiveWorkQueue:
     """Leases work from the archive to the spider, and writes the results to the archive."""
 
-    def __init__(self, archive: Archive, settings: Settings, now: Callable[[], datetime], policy: RunPolicy) -> None:
-        self.context = CrawlContext(archive, settings, now, policy)
+    def __init__(self, archive: Archive, settings: Settings, clock: Clock, policy: RunPolicy) -> None:
+        self.context = CrawlContext(archive, settings, clock, policy)
         self.images = ImageQueue(self.context)
         self.articles = ArticleQueue(self.context, self.images.add_images)
         self.feeds = FeedQueue(self.context, self.articles.add_hosts)
@@ -40,6 +38,11 @@ class ArchiveWorkQueue:
     def busy(self) -> bool:
         """True if anything is being fetched or written."""
         return self.articles.busy or self.images.busy
+
+    def clock_moved(self) -> None:
+        """Adjust what is stored after the clock was set; deadlines in memory do not depend on it."""
+        self.articles.clock_moved()
+        self.images.check_due()
 
     def tick(self) -> None:
         """Notify the spider of work that became due; called every second."""

@@ -81,7 +81,7 @@ class Daemon(CrawlObserver):
         self._notifier = environment.notifier
         self._watchdog_interval = environment.watchdog_interval
         self._started_at = self._clock.now()
-        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock.now, DAEMON_POLICY)
+        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock, DAEMON_POLICY)
         self._engine = Engine(
             settings, self._work_queue, self._work_queue.articles.backoffs, self._clock.now, self._main
         )
@@ -173,11 +173,11 @@ class Daemon(CrawlObserver):
             await asyncio.sleep(TICK_INTERVAL_SECONDS)
             if jump := watch.jump():
                 logger.warning("clock-set seconds=%d", round(jump.total_seconds()))
-                self._work_queue.articles.clock_moved(jump)
-                self._gap_filler.clock_moved()
-                self._sweeper.clock_moved()
+                self._work_queue.clock_moved()
+                self._alerts.clock_moved()
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
+            self._timetable.tick()
             self._work_queue.tick()
             if (today := self._clock.now().astimezone(CHINA).date()) != day:
                 day = today

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from archive.model.feed import Gap, Span
 from config.model import Feed
@@ -29,7 +29,7 @@ MAX_ATTEMPTS = 6
 class _Retry:
     """When the gaps of a feed are retried."""
 
-    due: datetime
+    due: timedelta  # on Clock.elapsed (D140)
     delay: timedelta
     attempts: int  # backfills in a row that read the list without closing the gap
 
@@ -54,18 +54,13 @@ class GapFiller:
             except TimeoutError:
                 continue
 
-    def clock_moved(self) -> None:
-        """The clock was set: retry every deferred gap now, because the times of the retries are no longer valid."""
-        self._retries.clear()
-        self._work_queue.feeds.gap_noticed.set()
-
     def _next(self) -> tuple[Feed, Gap] | None:
         store = self._work_queue.context.store
-        now = self._clock.now()
+        now, elapsed = self._clock.now(), self._clock.elapsed()
         feeds = {feed.id: feed for feed in self._work_queue.context.feeds}
         for gap in reversed(store.coverage.gaps()):  # newest first: most likely still in the list
             feed, retry = feeds.get(gap.feed), self._retries.get(gap.feed)
-            if feed and gap.start < now and not (retry and retry.due > now):
+            if feed and gap.start < now and not (retry and retry.due > elapsed):
                 return feed, gap
         return None
 
@@ -90,15 +85,14 @@ class GapFiller:
         last = self._retries.get(feed.id)
         attempts = (last.attempts if last else 0) + was_read
         delay = min(last.delay * 2 if last else MIN_RETRY_DELAY, MAX_RETRY_DELAY)
-        now = self._clock.now()
         if attempts < MAX_ATTEMPTS:
-            self._retries[feed.id] = _Retry(now + delay, delay, attempts)
+            self._retries[feed.id] = _Retry(self._clock.elapsed() + delay, delay, attempts)
             logger.warning("gap-stays feed=%s again_in=%ds reason=%r", feed.id, delay.total_seconds(), reason)
             return
         self._retries.pop(feed.id)
         for gap in left:
             evidence = f"{attempts} backfills did not find it, the last because {reason}"
-            self._work_queue.context.store.coverage.lose_gap(gap, now, evidence)
+            self._work_queue.context.store.coverage.lose_gap(gap, self._clock.now(), evidence)
             _log_lost(gap, evidence)
 
     def _open_gaps(self) -> list[Gap]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from archive.model.feed import ListingResult
 from config.model import Feed
@@ -25,7 +25,7 @@ class Sweeper:
     def __init__(self, work_queue: ArchiveWorkQueue, clock: Clock) -> None:
         self._work_queue = work_queue
         self._clock = clock
-        self._failed: dict[str, datetime] = {}  # by feed: when its last sweep failed
+        self._retries: dict[str, timedelta] = {}  # by feed: when a failed sweep is retried, on Clock.elapsed (D140)
 
     async def run(self) -> None:
         """Sweep each list when it is due. Never returns."""
@@ -35,26 +35,20 @@ class Sweeper:
             every = self._work_queue.context.settings.schedule.sweep or CHECK_INTERVAL
             await asyncio.sleep(self._clock.seconds(min(every, CHECK_INTERVAL)))
 
-    def clock_moved(self) -> None:
-        """The clock was set: retry failed sweeps now, because the times of the retries are no longer valid."""
-        self._failed.clear()
-
     def _next(self) -> Feed | None:
-        now = self._clock.now()
         for feed in due_sweeps(self._work_queue.context, self._work_queue.feeds.arrival_rate):
-            failed = self._failed.get(feed.id)
-            if failed is None or not failed <= now < failed + RETRY_DELAY:
+            if feed.id not in self._retries or self._retries[feed.id] <= self._clock.elapsed():
                 return feed
         return None
 
     async def _sweep(self, feed: Feed) -> None:
         if reason := await self._work_queue.feeds.sweep(feed, _ignore_step):
-            self._failed[feed.id] = self._clock.now()
+            self._retries[feed.id] = self._clock.elapsed() + RETRY_DELAY
             logger.warning(
                 "sweep-failed feed=%s again_in=%ds reason=%r", feed.id, RETRY_DELAY.total_seconds(), reason
             )
         else:
-            self._failed.pop(feed.id, None)
+            self._retries.pop(feed.id, None)
 
 
 def _ignore_step(step: BackfillStep, result: ListingResult) -> None:

@@ -10,7 +10,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecution
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from scheduler.clock import Clock
+from scheduler.clock import MIN_JUMP, Clock
 
 # The next run of a job while its poll is in progress; the end of the poll sets the real time. If the end is never
 # reported, the feed is polled again after this.
@@ -47,6 +47,7 @@ class Timetable:
         self._clock = clock
         self._on_crash = on_crash
         self._running: set[str] = set()  # feeds being polled
+        self._due: dict[str, float] = {}  # by feed: when it is due, in seconds of the monotonic clock (D140)
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
         self._scheduler.add_listener(self._on_ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
@@ -68,6 +69,13 @@ class Timetable:
             if feed not in self._running:  # otherwise the end of its poll schedules it
                 self._schedule(feed)
 
+    def tick(self) -> None:
+        """Move the jobs whose time the system's clock no longer gives correctly; called every second."""
+        for job in self._scheduler.get_jobs():
+            expected = self._system_time(self._due[job.id])
+            if job.id not in self._running and abs(job.next_run_time - expected) > MIN_JUMP:
+                job.modify(next_run_time=expected)
+
     def stop(self) -> None:
         """Start no more polls."""
         if self._scheduler.running:
@@ -75,8 +83,8 @@ class Timetable:
 
     def overdue(self) -> float:
         """Seconds since the earliest poll was due that has not started; 0 if there is none."""
-        due = min((job.next_run_time for job in self._scheduler.get_jobs()), default=None)
-        return max((datetime.now(UTC) - due).total_seconds(), 0.0) if due else 0.0
+        waiting = [self._due[job.id] for job in self._scheduler.get_jobs() if job.id not in self._running]
+        return max(self._clock.monotonic() - min(waiting), 0.0) if waiting else 0.0
 
     async def _run(self, feed: str) -> None:
         self._running.add(feed)
@@ -97,4 +105,9 @@ class Timetable:
     def _schedule(self, feed: str) -> None:
         # APScheduler uses the system's clock, which may differ from ours.
         wait = self._clock.seconds(self._next_poll(feed) - self._clock.now())
-        self._scheduler.modify_job(feed, next_run_time=datetime.now(UTC) + timedelta(seconds=wait))
+        self._due[feed] = self._clock.monotonic() + wait
+        self._scheduler.modify_job(feed, next_run_time=self._system_time(self._due[feed]))
+
+    def _system_time(self, due: float) -> datetime:
+        """Return a time of the monotonic clock as a time of the system's clock, as that is set now."""
+        return datetime.now(UTC) + timedelta(seconds=due - self._clock.monotonic())

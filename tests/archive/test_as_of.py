@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from archive.model.article import Revision
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
-from archive.model.fetch import Decision, Outcome
+from archive.model.fetch import Decision, FactsChange, Outcome
+from archive.query.parser import parse
 from archive.store import Store
 from mocksite.server import MockSite
 from tests.conftest import Home
@@ -28,7 +29,9 @@ polls = st.tuples(
     st.sampled_from(("一", "二", "三")), st.integers(0, 2),
 )  # fmt: skip
 fetches = st.tuples(
-    st.just("look"), st.sampled_from(DOCIDS), st.sampled_from(("version", "same", "gone", "failed", "given up"))
+    st.just("look"),
+    st.sampled_from(DOCIDS),
+    st.sampled_from(("version", "same", "gone", "moved", "facts", "failed", "given up")),
 )
 broken = st.tuples(st.just("broken"), st.sampled_from(("china", "stock")), st.sampled_from(DOCIDS))
 carried = st.tuples(st.just("carried"), st.sampled_from(DOCIDS), st.integers(0, 2), st.booleans())
@@ -70,13 +73,22 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
     if found is None or (known is None and found["status"] != "pending"):
         return
     number = known.revision.number if known else 0
-    if outcome == "version" or (outcome == "same" and known is None):
+    if outcome == "version" or (outcome in ("same", "facts") and known is None):
         revision = Revision(
             docid, number + 1, f"a/{docid}.md", "0" * 64, f"版{step}", BEGAN, at(step), fingerprint=f"{step}",
             story=f"{step % 2}", media=("甲社", "乙社")[step % 2], symbols=("sh600519",)[: step % 2],
         )  # fmt: skip
         store.articles.commit([version(revision, ("茅台提价", "央行降准", "茅台降价")[step % 3])], [None])
-    elif outcome == "same":
+    elif outcome == "moved":
+        decision = failed(Failure(docid, FailureKind.GONE, f"原因{step}"), at(step), at(step))
+        moved = replace(decision, outcome=Outcome.MOVED, moved_to=f"cccc{step % 2}")
+        store.articles.commit([replace(moved, fetch=make_fetch(docid, at(step), number))], [None])
+    elif outcome == "facts" and known is not None:
+        symbols, media = (("MSFT",), ("AMZN",))[step % 2], ("甲社", "丙社")[step % 3 == 0]
+        changed = {"symbols": (known.revision.symbols, symbols), "media": (known.revision.media, media)}
+        change = FactsChange(known.facts_step + 1, changed, at(step), media, (f"词{step}",), symbols)
+        store.articles.commit([Decision(make_fetch(docid, at(step), number), Outcome.SAME, facts=change)], [None])
+    elif outcome in ("same", "facts") and known is not None:
         store.articles.commit([Decision(make_fetch(docid, at(step), number), Outcome.SAME)], [None])
     else:
         kind = FailureKind.GONE if outcome == "gone" else FailureKind.TEMPORARY
@@ -99,6 +111,13 @@ def test_as_of_ignores_everything_later(
             if step <= last:
                 happen(part, step, what)
         time = at(last) + timedelta(seconds=1)
+        for query in ("symbol:MSFT", "symbol:AMZN", "media:丙社", "茅台 NOT symbol:MSFT", "since:2026-09-01"):
+            found = [
+                sorted(store.search.find(parse(query), 9, time), key=lambda hit: hit.docid) for store in (whole, part)
+            ]
+            assert found[0] == found[1], query
+            records = [list(store.search.each(parse(query), time)) for store in (whole, part)]
+            assert records[0] == records[1], query
         for docid in DOCIDS:
             assert whole.history.same_story(docid, time) == part.history.same_story(docid, at(1000))
             assert (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from archive.journal import documents, event_documents
 from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
-from archive.model.fetch import ArchiveRules, Fetch
+from archive.model.fetch import DECISION_RULE, ArchiveRules, Fetch
 from archive.model.image import FailedImage, StoredImage
 from archive.store import Store
 
@@ -109,6 +110,24 @@ def test_keys_that_older_documents_lack_have_defaults() -> None:
     assert (entry.keywords, entry.lids, entry.content, entry.symbols) == ((), (), None, ())
     assert (entry.withdrawn, entry.foreign, older.rules.images) == (False, False, False)
     assert (older.pending.path, older.pending.revision, older.failure) == (None, 0, None)
+
+
+def test_a_fetch_that_is_older_than_rules_has_the_first_one() -> None:
+    document = decode("look", (GOLDEN / "look-answered.json").read_bytes())
+    older = documents.load_fetch(document)
+    assert older.rule == 1
+    assert "rule" not in documents.dump_fetch(older)
+    newer = documents.dump_fetch(replace(older, rule=DECISION_RULE))
+    assert documents.load_fetch(newer).rule == DECISION_RULE > 1
+
+
+def test_a_clamp_that_is_older_than_kept_delays_keeps_none() -> None:
+    document = decode("brought-to-date", next(GOLDEN.glob("brought*")).read_bytes())
+    assert event_documents.keeps_delays(document) is False
+    limits = event_documents.load_brought_to_date(document)
+    newer = event_documents.dump_brought_to_date(*limits, keeps_delays=True)
+    assert event_documents.keeps_delays(newer) is True
+    assert event_documents.load_brought_to_date(newer) == limits
 
 
 def test_an_observation_that_is_older_than_moves_says_nothing_of_them() -> None:

@@ -61,9 +61,29 @@ def test_the_first_to_publish_comes_first_then_the_first_seen_then_by_docid(stor
     first, second, *_ = store.history.same_story("late", EVER)
     assert first == {
         "docid": "early", "title": "题early", "path": "金融/early.md", "published": "2026-09-29T02:00:00.000+00:00",
-        "media": "社early", "first": True,
+        "media": "社early", "first": True, "first_seen": "2026-09-29T05:00:00.000+00:00", "seen_first": False,
     }  # fmt: skip
     assert second["first"] is False
+
+
+def test_the_first_seen_is_named_beside_the_first_published(store: Store) -> None:
+    for docid, seen, published in (("early", 3, 0), ("seen1a", 1, 1), ("seen1b", 1, 1), ("late", 2, 3)):
+        list_(store, docid, hours(seen))
+        archive(store, docid, hours(4), "s", published=hours(published))
+    copies = {each["docid"]: each for each in store.history.same_story("late", EVER)}
+    assert [docid for docid, each in copies.items() if each["first"]] == ["early"]
+    assert [docid for docid, each in copies.items() if each["seen_first"]] == ["seen1a", "seen1b"], "in one poll"
+    assert copies["early"]["first_seen"] == hours(3).isoformat(timespec="milliseconds")
+
+
+def test_a_copy_that_is_seen_later_changes_nothing_of_what_was_known_before(store: Store) -> None:
+    for docid, seen in (("a", 0), ("b", 1), ("c", 5)):
+        list_(store, docid, hours(seen))
+        archive(store, docid, hours(6 if docid == "c" else 2), "s", published=hours(-1 if docid == "c" else 0))
+    then = {each["docid"]: (each["first"], each["seen_first"]) for each in store.history.same_story("a", hours(3))}
+    now = {each["docid"]: (each["first"], each["seen_first"]) for each in store.history.same_story("a", EVER)}
+    assert then == {"a": (True, True), "b": (False, False)}
+    assert now == {"c": (True, False), "a": (False, True), "b": (False, False)}
 
 
 def test_the_newest_version_counts_and_of_a_time_the_newest_of_then(store: Store) -> None:

@@ -275,6 +275,37 @@ def test_the_same_story_elsewhere_is_named(served: Serving, served_home: Home) -
         served_home.execute(f"UPDATE revisions SET story = '{before}' WHERE docid = 'nreplica0000003'")
 
 
+def test_changes_of_facts_and_moves_are_shown(served: Serving, served_home: Home) -> None:
+    docid, number = served_home.rows(
+        "SELECT docid, revision FROM entries WHERE revision > 0 AND docid NOT IN (SELECT docid FROM facts) LIMIT 1"
+    )[0]
+    at = "2099-01-01T00:00:00.000+00:00"
+    changed = f'{{"media": ["旧社", "<b>新社"], "symbols": [[], ["sh600999"]], "updated": [null, "{at}"]}}'
+    served_home.execute(
+        f"""INSERT INTO facts (docid, revision, step, at, changed, updated, media, keywords, symbols)
+            VALUES ('{docid}', {number}, 1, '{at}', '{changed}', '{at}', '<b>新社', '["词甲"]', '["sh600999"]')"""
+    )
+    served_home.execute(f"INSERT INTO moves (docid, at, target) VALUES ('{docid}', '{at}', 'nother0000001')")
+    served_home.execute(
+        f"""INSERT INTO observations (docid, at, outcome, revision, again, returned, given_up, evidence)
+            VALUES ('{docid}', '{at}', 'moved', {number}, 1, 0, 0, 'a redirect')"""
+    )
+    try:
+        page = served.page(f"/article/{docid}")
+        assert "媒体：旧社 → &lt;b&gt;新社" in page
+        assert "股票：无 → sh600999" in page
+        assert "页面更新时间：无 → 2099-01-01 08:00:00" in page
+        assert 'href="/symbol/sh600999"' in page
+        assert "词甲" in page
+        assert 'href="/article/nother0000001"' in page
+        before = served.page(f"/article/{docid}?as_of=2098-01-01T00:00")
+        assert "资料变动" not in before
+        assert "nother0000001" not in before
+    finally:
+        for table in ("facts", "moves", "observations"):
+            served_home.execute(f"DELETE FROM {table} WHERE docid = '{docid}' AND at = '{at}'")
+
+
 def test_datasettes_own_pages_of_the_index_are_served(served: Serving, served_home: Home) -> None:
     count = served_home.rows("SELECT count(*) FROM revisions")[0][0]
 

@@ -14,6 +14,7 @@ from archive.index.migrations import (
     m008_days,
     m009_enclosed_numbers,
     m010_settled_and_lost,
+    m011_moves_and_facts,
 )
 
 __all__ = ["migrations"]
@@ -32,5 +33,6 @@ for _migration in (
     m008_days.m008_days,
     m009_enclosed_numbers.m009_enclosed_numbers,
     m010_settled_and_lost.m010_settled_and_lost,
+    m011_moves_and_facts.m011_moves_and_facts,
 ):
     migrations()(_migration)
