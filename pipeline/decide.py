@@ -15,6 +15,7 @@ from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
+from crawler.extract.fingerprint import is_part_of
 from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
 # Per article. Live blogs have dozens. An article that exceeds this changes at every load and would fill the disk.
@@ -59,18 +60,27 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
     if state is None:
         return _new_version(fetch, parsed, Outcome.FIRST, 1, None)
     newest = state.revision
-    # A version without a fingerprint, or with one by another rule, is compared by its title alone; the index then
-    # stores today's fingerprint for it.
-    comparable = fingerprint_rule(newest.fingerprint) == fingerprint_rule(parsed.fingerprint)
-    same = parsed.fingerprint == newest.fingerprint if comparable else parsed.title == newest.title
+    same = _is_same(parsed, state)
     if fetch.pending.entry.content is not None:  # a telegraph item: its stocks are added later
         same = same and set(parsed.symbols) == set(newest.symbols)
     if same or newest.number >= MAX_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
         return Decision(fetch, Outcome.SAME, evidence, article=parsed)
-    if state.has_text and not parsed.text:
+    if state.text != "" and not parsed.text:
         return Decision(fetch, Outcome.GONE, NO_TEXT, FailureKind.GONE)
     return _new_version(fetch, parsed, Outcome.REVISED, newest.number + 1, newest)
+
+
+def _is_same(parsed: Article, state: ArticleState) -> bool:
+    """Return whether an article is the newest version. The index then stores today's fingerprint for it."""
+    newest, text = state.revision, state.text
+    if fingerprint_rule(newest.fingerprint) == fingerprint_rule(parsed.fingerprint):
+        return parsed.fingerprint == newest.fingerprint
+    if text is None or parsed.title != newest.title:  # without its text, only the title can be compared
+        return parsed.title == newest.title
+    # An older rule computed the fingerprint, from a text that may have more of the page (D132).
+    names = ([picture.url for picture in each.pictures] for each in (parsed, newest))
+    return bool(parsed.text) == bool(text) and is_part_of(parsed.text, next(names), text, next(names))
 
 
 def _failed(fetch: Fetch, failure: Failure, state: ArticleState | None) -> Decision:

@@ -164,7 +164,7 @@ SELECT_RECHECKS = f"""{_PENDING}
 """  # noqa: S608 - of constants
 SELECT_STATES = """
     SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone, entries.idle, entries.recheck,
-           coalesce(texts.text, 'not kept') != '' AS has_text
+           texts.text
     FROM json_each(?) AS wanted CROSS JOIN entries ON entries.docid = wanted.value
     JOIN revisions r ON r.docid = entries.docid AND r.number = entries.revision
     JOIN revisions first ON first.docid = entries.docid AND first.number = 1

@@ -14,7 +14,12 @@ from selectolax.lexbor import LexborNode
 
 from archive.model.article import ArticleImage
 
-_BREAKS = "p, div, br, tr, li, h1, h2, h3, h4, h5, h6, table, ul, ol, blockquote, section, figure, figcaption, dt, dd"
+# Elements that a browser shows on lines of their own.
+_BREAKS = (
+    "p, div, br, hr, tr, li, h1, h2, h3, h4, h5, h6, table, caption, ul, ol, dl, dt, dd, blockquote, pre, center,"
+    " section, article, aside, header, footer, figure, figcaption, address, details, summary, form, fieldset, legend,"
+    " option"
+)
 _PARAGRAPH = "p, div, li, h1, h2, h3, h4, h5, h6, td, th, dd, dt, blockquote, section, center"
 _PARAGRAPHS = frozenset(_PARAGRAPH.split(", "))
 # Not part of the text: the editor's line, lists of related articles, promotions with QR codes, players (as filled by
