@@ -15,6 +15,7 @@ from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
+from crawler.extract.deletion import phrase_instead_of
 from crawler.extract.fingerprint import is_part_of
 from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
@@ -63,12 +64,22 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
     same = _is_same(parsed, state)
     if fetch.pending.entry.content is not None:  # a telegraph item: its stocks are added later
         same = same and set(parsed.symbols) == set(newest.symbols)
+    if not same and (evidence := _evidence_of_deletion(fetch, parsed, state)):
+        return Decision(fetch, Outcome.GONE, evidence, FailureKind.GONE)
     if same or newest.number >= MAX_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
         return Decision(fetch, Outcome.SAME, evidence, article=parsed)
-    if state.text != "" and not parsed.text:
-        return Decision(fetch, Outcome.GONE, NO_TEXT, FailureKind.GONE)
     return _new_version(fetch, parsed, Outcome.REVISED, newest.number + 1, newest)
+
+
+def _evidence_of_deletion(fetch: Fetch, parsed: Article, state: ArticleState) -> str:
+    """Return why a page that could be read shows that the article is deleted; "" if it does not."""
+    if not parsed.text:
+        return NO_TEXT if state.text != "" else ""
+    if fetch.pending.entry.content is not None:  # the text is in the listing, which says itself what is deleted
+        return ""
+    phrase = phrase_instead_of(state.text, parsed.text)
+    return f"the page says {phrase}, and its text is gone" if phrase else ""
 
 
 def _is_same(parsed: Article, state: ArticleState) -> bool:

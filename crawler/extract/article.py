@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NoReturn
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -15,6 +15,7 @@ from crawler.errors import ExtractionError, GoneError
 from crawler.extract import fallback, layouts
 from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
+from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, phrase_on_page
 from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
 from crawler.urls import absolute, is_sina_url
@@ -51,12 +52,13 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
     The entry's title and time take precedence over the page's, because the archive records the listing.
 
     :param clean: leave Sina's template elements out of the body
-    :raises GoneError: the page says that there is no such article
+    :raises GoneError: the page says that the article does not exist or is deleted
     :raises ExtractionError: no article could be found on it
     """
     text = decode(page.body, page.content_type)
     tree = LexborHTMLParser(text)
     source, body = _locate(page, entry, text, tree, clean=clean)
+    _check_not_deleted(body, text)
     published = entry.published or _time(tree, layouts.PUBLISHED) or source.published
     image = body.image or entry.image
     title = entry.title or source.title or _text(tree, layouts.TITLE) or ""
@@ -77,6 +79,20 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
     )
 
 
+def _check_not_deleted(body: Body, page: str) -> None:
+    """Raise GoneError if the article is a notice of its deletion, or if it is empty and the page has a notice."""
+    if body.pictures:
+        return
+    notice = find_deletion_notice(body.text)
+    phrase = notice.phrase if notice and notice.is_whole else "" if body.text else phrase_on_page(page)
+    if phrase:
+        raise GoneError(_gone(phrase))
+
+
+def _gone(phrase: str) -> str:
+    return f"the page says {phrase}, with status 200"
+
+
 def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool) -> tuple[_Source, Body]:
     element = _first(tree, layouts.BODY)
     if element is not None:
@@ -88,6 +104,8 @@ def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clea
         title = _text(tree, layouts.TITLE) or embedded.title
         source = _Source(inner + embedded.html, element, title, parse_time(embedded.published))
     else:
+        if phrase := phrase_in_headings(tree):
+            raise GoneError(_gone(phrase))
         # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
         is_sina_page = is_sina_url(page.url) or not entry.foreign
         embedded = slides(tree) or (_video(tree) if is_sina_page else None)
@@ -111,16 +129,14 @@ def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_si
 
     :param is_sina_page: an unknown layout of Sina is an error page, which can have status 200 too
     """
-    if layouts.GONE in text:
-        raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
     if is_sina_page or not text.strip():
-        raise ExtractionError(_describe(text, tree))
+        _raise_no_article(text, tree)
     try:
         result = fallback.find_article(text, page.url, page.fetched_at)
     except ExtractionError as error:
         if embedded := _video(tree):  # last: other sites' scripts may use these names for something else
             return _from_embedded(embedded)
-        raise ExtractionError(f"{_describe(text, tree)}; {error}") from error
+        _raise_no_article(text, tree, error)
     published = _first_time(result.day, tree, page.fetched_at)
     return _Source(result.html, None, result.title or "", published, result.medium or "")
 
@@ -197,6 +213,12 @@ def parse_time(text: str) -> datetime | None:
         return time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _raise_no_article(text: str, tree: LexborHTMLParser, cause: ExtractionError | None = None) -> NoReturn:
+    if phrase := phrase_on_page(text):
+        raise GoneError(_gone(phrase)) from cause
+    raise ExtractionError(f"{_describe(text, tree)}{f'; {cause}' if cause else ''}") from cause
 
 
 def _describe(text: str, tree: LexborHTMLParser) -> str:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from archive.model.article import Article, ArticleImage, Revision
+from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome
 from crawler.extract.fingerprint import fingerprint
-from pipeline.decide import decide
+from pipeline.decide import MAX_REVISIONS, decide
 from tests.support.fetches import make_fetch
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
@@ -92,3 +93,40 @@ def test_a_text_that_is_gone_is_gone_under_any_rule() -> None:
     for rule in ("", "2"):
         assert decided(article("", pictures=()), state(rule=rule)).outcome is Outcome.GONE
     assert decided(article("", pictures=()), state("", "2")).outcome is Outcome.SAME
+
+
+# Notices of deletion
+
+
+def test_a_notice_with_other_words_instead_of_the_text_is_a_deletion() -> None:
+    found = decided(article("该文章已被删除，详情请拨打4000520066。"), state())
+    assert (found.outcome, found.kind, found.post) == (Outcome.GONE, FailureKind.GONE, None)
+    assert found.evidence == "the page says 该文章已被删除, and its text is gone"
+
+
+def test_a_deletion_is_recorded_under_an_older_rule_and_at_the_limit_of_versions() -> None:
+    notice = article("该文章已被删除，详情请拨打4000520066。")
+    assert decided(notice, state(rule="2")).outcome is Outcome.GONE
+    full = state()
+    full = replace(full, revision=replace(full.revision, number=MAX_REVISIONS))
+    assert decided(notice, full).outcome is Outcome.GONE
+    assert decided(article("又及。"), full).outcome is Outcome.SAME
+
+
+def test_a_short_text_that_stays_the_same_is_no_deletion() -> None:
+    text = "该文章已被删除，公司致歉。"
+    assert decided(article(text), state(text)).outcome is Outcome.SAME
+    assert decided(article(text), None).outcome is Outcome.FIRST
+
+
+def test_a_text_of_a_listing_is_never_replaced_by_a_notice() -> None:
+    found = decided(article("该文章已被删除，公司致歉。"), state(), content="<p>该文章已被删除，公司致歉。</p>")
+    assert found.outcome is Outcome.REVISED
+
+
+def test_a_first_fetch_that_finds_a_notice_is_retried_and_then_parked() -> None:
+    gone = Failure("a", FailureKind.GONE, "the page says 该文章已被删除, with status 200")
+    first = decide(fetch(), gone, None, None)
+    assert first.outcome is Outcome.GONE
+    assert first.due is not None
+    assert decide(fetch(), gone, state(), None).outcome is Outcome.GONE
