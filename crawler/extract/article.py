@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NoReturn
 
@@ -13,7 +13,7 @@ from archive.model.article import Article, Page
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import fallback, layouts
-from crawler.extract.body import Body, render_body
+from crawler.extract.body import Body, plain_text, render_body
 from crawler.extract.charset import decode
 from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, phrase_on_page
 from crawler.extract.embedded import EmbeddedData, slides, video
@@ -160,6 +160,8 @@ def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False) -> 
     :param at: when the listing was read
     """
     body = render_body(entry.content or "", entry.url, clean=clean)
+    # A listing has no furniture: a short item that reads like some is the item.
+    body = replace(body, text=body.text or plain_text(body.html))
     return Article(
         docid=entry.docid,
         url=entry.url,
