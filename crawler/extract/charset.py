@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
 
@@ -22,6 +23,7 @@ _CHINESE = "gb18030"  # w3lib gives this name to gb2312 and gbk too, which are p
 _REPLACEMENT = "\ufffd"
 # In UTF-16 at least every fourth byte of a page is a NUL, because its markup is ASCII.
 _MAX_NUL_SHARE = 1 / 4
+_WIDE = re.compile("[\u0800-\ufffc\U00010000-\U0010ffff]")  # three or four bytes in UTF-8
 _LONE_CHARACTER = re.compile(r"(?<![^\x00-\x7f])[^\x00-\x7f](?![^\x00-\x7f])")
 
 
@@ -33,9 +35,12 @@ def decode(body: bytes, content_type: str = "") -> str:
     GB18030 (Sina's pages before 2014 are in GB2312, often undeclared). A candidate that breaks many characters is
     skipped, because headers and metas can be wrong; if all do, the one with the fewest broken characters wins.
     """
-    candidates = list(_candidates(body, content_type))
-    if (text := _as_utf8(body, states_chinese=_CHINESE in candidates[:-1])) is not None:
+    text = _as_utf8(body)
+    if text is not None and _WIDE.search(text):
         return text.removeprefix("\ufeff")
+    candidates = list(_candidates(body, content_type))
+    if text is not None and not (_CHINESE in candidates[:-1] and _is_gb2312_word(body)):
+        return text
     best, fewest = "", len(body) + 1
     for encoding in candidates:
         text = body.decode(encoding, errors="replace").removeprefix("\ufeff")
@@ -47,21 +52,20 @@ def decode(body: bytes, content_type: str = "") -> str:
     return best
 
 
-def _as_utf8(body: bytes, *, states_chinese: bool) -> str | None:
+def _as_utf8(body: bytes) -> str | None:
     """Return the text of a body whose bytes show that it is UTF-8; None if they do not, as when all are ASCII.
 
     In UTF-8, Chinese characters take three bytes each, in an order that is rare by chance in other charsets. So a
     body with more of these than broken characters is UTF-8. In a body without any, no character may be broken.
-
-    :param states_chinese: header or page name a Chinese charset
     """
-    text, length = codecs.utf_8_decode(body, "replace", False)
-    beyond_ascii = _beyond_ascii(text)
-    if not beyond_ascii or body.count(0) > len(body) * _MAX_NUL_SHARE:
+    if body.isascii() or body.count(0) > len(body) * _MAX_NUL_SHARE:
         return None
+    with suppress(UnicodeDecodeError):
+        return body.decode()
+    text, length = codecs.utf_8_decode(body, "replace", False)
     broken = text.count(_REPLACEMENT) - body.count(_REPLACEMENT.encode())
-    wide = len(text.encode()) - len(text) - beyond_ascii - broken  # two bytes more than ASCII; others have one more
-    if (broken and wide <= broken) or (not wide and states_chinese and _is_gb2312_word(body)):
+    wide = len(text.encode()) - len(text) - _beyond_ascii(text) - broken  # two bytes more than ASCII; others have one
+    if broken and wide <= broken:
         return None
     return text if length == len(body) else text + _REPLACEMENT  # its last character is cut
 

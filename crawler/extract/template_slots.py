@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
 
@@ -100,18 +101,23 @@ def _removable(nodes: Sequence[LexborNode]) -> list[tuple[int, int]]:
 
 def _marks(nodes: Sequence[LexborNode]) -> Iterator[_Mark]:
     for place, node in enumerate(nodes):
-        if not node.is_comment_node:
-            continue
-        comment = node.comment_content or ""
-        if len(comment) > _MAX_COMMENT_CHARS:
-            comment = comment[:_MAX_COMMENT_CHARS] if comment.strip().startswith(END_OF_TEXT) else ""
-        text = unicodedata.normalize("NFKC", comment).casefold().strip(_PADDING)
-        end = _END.search(text)
-        begin = None if end else _BEGIN.search(text)
-        word = begin or end
-        label = _NON_WORD.sub("", text[: word.start()] + text[word.end() :] if word else text)
-        if label:
-            yield _Mark(place, text, label, begin is not None, end is not None)
+        if node.is_comment_node:
+            comment = node.comment_content or ""
+            if len(comment) > _MAX_COMMENT_CHARS and comment.strip().startswith(END_OF_TEXT):
+                comment = comment[:_MAX_COMMENT_CHARS]
+            if len(comment) <= _MAX_COMMENT_CHARS and (words := _words_of(comment))[1]:
+                yield _Mark(place, *words)
+
+
+@lru_cache(maxsize=1024)  # the comments of a template are the same on all its pages
+def _words_of(comment: str) -> tuple[str, str, bool, bool]:
+    """Return the fields of a mark after its place."""
+    text = unicodedata.normalize("NFKC", comment).casefold().strip(_PADDING)
+    end = _END.search(text)
+    begin = None if end else _BEGIN.search(text)
+    word = begin or end
+    label = _NON_WORD.sub("", text[: word.start()] + text[word.end() :] if word else text)
+    return text, label, begin is not None, end is not None
 
 
 def _pairs(marks: Sequence[_Mark]) -> Iterator[tuple[_Mark, _Mark]]:
