@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -107,13 +108,14 @@ _BARE_NOTICE = re.compile(_STATEMENT)  # without a subject, it must be the whole
 _COURTESY = re.compile("|".join(COURTESIES))
 # Traditional characters of these words, and their simplified forms.
 _SIMPLIFIED = str.maketrans(
-    "該篇頁網內經刪訪問瀏覽閱讀過沒無發佈題鏈結見資訊圖視頻錄請為您對諒解遺憾際號碼錯誤尋幾戶條這則個線銷遷轉換閉屬於"
-    "關載據規權導處動點擊進數後將會帶檢查確試聯繫電話係開當並與現並從專欄報導佈貼撤檔誌給來損於謝歡產標準編輯統臺臨"
-    "詢時請稱員買單機構實應稍鏈隱藏遭達擇",
-    "该篇页网内经删访问浏览阅读过没无发布题链结见资讯图视频录请为您对谅解遗憾际号码错误寻几户条这则个线销迁转换闭属于"
-    "关载据规权导处动点击进数后将会带检查确试联系电话系开当并与现并从专栏报导布贴撤档志给来损于谢欢产标准编辑统台临"
-    "询时请称员买单机构实应稍链隐藏遭达择",
+    "該頁網內經刪訪問瀏覽閱讀過沒無發佈題鏈結見資訊圖視頻錄請為對諒遺際號碼錯誤尋幾戶條這則個線銷遷轉換閉屬於"
+    "關載據規權導處動點擊進數後將會帶檢確試聯繫電話係開當並與現從專欄報貼檔誌給來損謝歡產標準編輯統臺臨詢時稱"
+    "員買單機構實應隱達擇",
+    "该页网内经删访问浏览阅读过没无发布题链结见资讯图视频录请为对谅遗际号码错误寻几户条这则个线销迁转换闭属于"
+    "关载据规权导处动点击进数后将会带检确试联系电话系开当并与现从专栏报贴档志给来损谢欢产标准编辑统台临询时称"
+    "员买单机构实应隐达择",
 )
+_NON_WORD = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,8 @@ def phrase_instead_of(older: str | None, text: str) -> str:
     notice = find_deletion_notice(text)
     if notice is None or (older is None and not notice.is_whole):
         return ""
-    words, before = (_folded(each)[0] for each in (text, older or ""))
-    parts = [part for line in (older or "").splitlines() if len(part := _folded(line)[0]) >= _MIN_LINE_CHARS]
+    words, before = (_folded(each) for each in (text, older or ""))
+    parts = [part for line in (older or "").splitlines() if len(part := _folded(line)) >= _MIN_LINE_CHARS]
     if older is not None and (len(before) <= len(words) or any(part in words for part in parts or [before])):
         return ""
     return notice.phrase
@@ -170,29 +172,29 @@ def _whole_notice(texts: Iterable[str]) -> str:
 
 
 def _notice_at_start(text: str) -> DeletionNotice | None:
-    folded, places = _folded(text)
+    folded = _folded(text)
     if len(folded) > MAX_NOTICE_CHARS:
         return None
     if folded and _BARE_NOTICE.fullmatch(folded):
-        return DeletionNotice(text.strip(), is_whole=True)
+        return DeletionNotice(" ".join(text.split()), is_whole=True)
     position = 0
-    phrase = ""
+    found: re.Match[str] | None = None
     while position < len(folded):
         if match := _NOTICE.match(folded, position):
-            phrase = phrase or text[places[match.start()] : places[match.end() - 1] + 1]
+            found = found or match
         elif not (match := _COURTESY.match(folded, position)):
             break
         position = match.end()
-    return DeletionNotice(" ".join(phrase.split()), position == len(folded)) if phrase else None
+    return DeletionNotice(_excerpt(text, found), position == len(folded)) if found else None
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
-    """Return the letters and digits of a text in simplified forms, and the place in the text of each."""
-    characters: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
-        for each in unicodedata.normalize("NFKC", character).casefold().translate(_SIMPLIFIED):
-            if each.isalnum():
-                characters.append(each)
-                places.append(place)
-    return "".join(characters), places
+def _folded(text: str) -> str:
+    """Return the letters and digits of a text in simplified forms."""
+    return _NON_WORD.sub("", unicodedata.normalize("NFKC", text).casefold().translate(_SIMPLIFIED))
+
+
+def _excerpt(text: str, match: re.Match[str]) -> str:
+    """Return the part of a text whose folded form matched, on one line."""
+    counts = accumulate((len(_folded(character)) for character in text), initial=0)
+    inside = [place for place, count in enumerate(counts) if match.start() <= count < match.end()]
+    return " ".join(text[inside[0] : inside[-1] + 1].split()).strip(" ，。！,.!：:【】“”「」") if inside else match[0]
