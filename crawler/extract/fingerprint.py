@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 # Number of the rule, with which each fingerprint begins. Fingerprints of different rules cannot be compared. See D45.
 RULE = "3"
 # Zero-width characters, byte order marks, soft hyphens, which editing systems insert at random.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
+_LINE_SEPARATORS = re.compile("[\u2028\u2029]")  # invisible in a title, but white space in a text
 _WHITE = re.compile(r"\s+")
 # A letter or digit of a script that separates its words by spaces: neither Han nor Kana.
 _SPACED = r"[^\W_\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -86,7 +87,7 @@ def fingerprint(title: str, text: str, pictures: Iterable[str]) -> str:
     names = "\n".join(map(_file_name, pictures))
     # Spaces in a title come from editors; those in a text can come from a template.
     line = _WHITE.sub(" ", _INVISIBLE.sub("", title)).strip()
-    return f"{RULE}:{_hash(line, _separated(_INVISIBLE.sub('', text)), names)}"
+    return f"{RULE}:{_hash(line, _separated(text), names)}"
 
 
 def is_part_of(text: str, pictures: Iterable[str], older_text: str, older_pictures: Iterable[str]) -> bool:
@@ -153,12 +154,15 @@ def _bare(text: str) -> str:
 
 
 def _separated(text: str) -> str:
-    """Return a text without white space, except for a line feed where white space separates words or numbers."""
+    """Return a text without invisible characters and white space.
+
+    A line feed remains where white space separates words or numbers.
+    """
+    text = _INVISIBLE.sub("", _LINE_SEPARATORS.sub(" ", text))
     return _SEPARATOR.sub(_SEPARATED, " ".join(text.split())).replace(" ", "")
 
 
 def _words(text: str) -> str:
-    text = _INVISIBLE.sub("", text)
     for wide, plain in _PUNCTUATION:
         text = text.replace(wide, plain)
     text = unicodedata.normalize("NFKC", text)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crawler.extract.body import render_body
 from tests.crawler.test_unchanged_pages import read
+from tests.support.examples import examples
 
 SENTENCE = (
     "样例银行今日宣布上调存款利率，一年期上调零点一个百分点，分析人士称影响有限，市场此前已经预期，利差可能收窄。"
@@ -37,6 +40,36 @@ PROMOTION = "<!-- 期货推广begin --><p>期货开户。</p><!-- 期货推广en
 )
 def test_a_slot_that_holds_the_article_is_the_article(inner: str) -> None:
     assert read(inner).text == TEXT
+
+
+MARKS = st.sampled_from(
+    [
+        ("{} begin", "{} end"),
+        ("{}start", "{}end"),
+        (" {}开始 ", "{}结束"),
+        ("{}", "/{}"),
+        ("{} 2026/09 jia start ", "{}  end-"),
+    ]
+)
+NAMES = st.text("广告推荐专题开户福利行情ABab_", min_size=2, max_size=8).map(lambda name: f"{name}区")
+SLOTS = st.lists(
+    st.tuples(st.integers(0, 3), NAMES, MARKS, st.sampled_from(["<p>广告。</p>", "x<img src=/t.png>", ""])),
+    max_size=5,
+)
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(slots=SLOTS)
+def test_slots_of_any_name_change_nothing_wherever_they_are(
+    slots: list[tuple[int, str, tuple[str, str], str]],
+) -> None:
+    paragraphs = [f"<p>第{n}段。{SENTENCE}</p>" for n in range(3)]
+    parts: list[list[str]] = [[], [], [], []]
+    for place, name, (begin, end), inner in slots:
+        parts[place].append(f"<!--{begin.format(name)}-->{inner}<!--{end.format(name)}-->")
+    body = "".join("".join(part) + paragraph for part, paragraph in zip(parts, [*paragraphs, ""], strict=True))
+    found, plain = read(body), read("".join(paragraphs))
+    assert (found.text, found.pictures, found.fingerprint) == (plain.text, (), plain.fingerprint)
 
 
 def test_a_promotion_is_no_article_although_nothing_else_is_left() -> None:
