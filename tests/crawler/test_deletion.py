@@ -109,6 +109,14 @@ def test_a_page_with_a_notice_is_gone(page: str, text: str) -> None:
         article_of(f"<html>{page.format(text)}</html>")
 
 
+@pytest.mark.parametrize("text", NOTICES[:12])
+def test_a_notice_among_the_words_of_the_navigation_is_one(text: str) -> None:
+    with pytest.raises(GoneError):
+        article_of(
+            f"<title>新浪网</title><body><div>新浪首页 新闻 财经 股票 <span>{text}</span> 登录 注册</div></body>"
+        )
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
 def test_the_evidence_has_the_words_of_the_page(encoding: str) -> None:
     with pytest.raises(GoneError, match=r"^the page says 您訪問的頁面已刪除, with status 200$"):
