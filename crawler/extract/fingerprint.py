@@ -20,8 +20,8 @@ _WHITE = re.compile(r"\s+")
 # A letter or digit of a script that separates its words by spaces: neither Han nor Kana.
 _SPACED = r"[^\W_\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 # A space that separates two words or numbers. A sign or a point may belong to the second number, and a number may end
-# with a point or comma that would otherwise be part of one number: "12 -3", "1. 5".
-_SEPARATOR = re.compile(rf"(?<={_SPACED}) (?={_SPACED}|[-+.\u2212]\d)|(?<=\d[.,]) (?=\d)")
+# with a mark that would otherwise be part of one number: "12 -3", "1. 5", "5% 3".
+_SEPARATOR = re.compile(rf"(?<={_SPACED}) (?={_SPACED}|[-+.\u2212]\d)|(?<=\d[.,%]) (?=\d)")
 _SEPARATED = "\n"  # stands for such a space
 # Characters that are not part of a word. Numbers keep their point and minus: 4.8 is not 48.
 _NON_WORD = re.compile(rf"(?:[^\w{_SEPARATED}]|_)(?<!(?<=\d)\.(?=\d))(?<!(?<![0-9a-z年月日%.)])-(?=\d))")

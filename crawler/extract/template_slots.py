@@ -30,14 +30,15 @@ _PADDING = " \t\r\n-—=_*#.·:：!"
 _NON_WORD = re.compile(r"[\W_]+")
 _MIN_LABEL_CHARS = 2  # of a label that is part of another: a begin may have a date or a name that its end has not
 _MAX_DEPTH = 40  # begins without an end before this one; real pages have fewer than ten. It keeps the time linear.
-# Slots that hold the article or a part of it.
+# Slots that hold the article or a part of it. That of the editor's line is among them: the line has rules of its own,
+# and an author may add a last paragraph before it.
 _ARTICLE = re.compile(
     r"(?:原始|新闻|文章|页面|主要?)?(?:正文|原文|全文|内容|主体)(?:内容|文字|部分|区域?|块|页面?|列|主体)?|文章|新闻"
     r"|(?:main|post|news|art|article|page)?(?:content|text|body|story|article|main)(?:box|area|wrap)?|artibody"
-    r"|googleadsection|(?:内容|文章|新闻)?(?:导语|摘要|提要)|编者按|图集|组图|(?:正文|文章)?(?:图片|图表|表格)"
+    r"|googleadsection|(?:内容|文章|新闻)?(?:导语|摘要|提要)|编者按|编辑姓名及工作代码|图集|组图|(?:正文|文章)?(?:图片|图表|表格)"
 )
 # Slots below the text whose two marks are equal.
-_EQUAL_MARKS = re.compile("总?声明|正文下iframe|编辑姓名及工作代码|文末.{1,8}")
+_EQUAL_MARKS = re.compile("总?声明|正文下iframe|文末.{1,8}")
 # A slot with all the text is the article if it has at least this much: promotions are shorter.
 _MIN_ARTICLE_CHARS = 100
 

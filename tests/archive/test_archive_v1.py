@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,13 @@ def files(home: Home) -> dict[str, str]:
     }
 
 
+def without_rules(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Rows without the fingerprints of versions and stories, which a newer rule replaces."""
+    digest = re.compile("(?:[0-9]:)?[0-9a-f]{32}")
+    revisions = [tuple(value for value in row if not digest.fullmatch(str(value))) for row in rows["revisions"]]
+    return rows | {"revisions": sorted(revisions, key=repr)}
+
+
 def test_it_contains_one_document_of_each_kind(old: Home) -> None:
     names = files(old)
     for folder in ("warc", "history", "images", "manifests"):
@@ -62,11 +71,13 @@ def test_it_verifies(old: Home) -> None:
 def test_it_is_rebuilt_to_the_same_bytes_and_rows(old: Home) -> None:
     names, rows, words = files(old), index(old, (*TABLES, *STATE)), vocabulary(old)
     document = json.loads(old.run("rebuild", "--json", "--dry-run").out)
-    assert (document["made"], document["changed"], document["unknown"], document["rows"]) == ([], [], [], {})
+    assert (document["made"], document["changed"], document["unknown"]) == ([], [], [])
+    assert document["rows"] == {"revisions": 2 * len(rows["revisions"])}, "their fingerprints, by today's rule"
 
     done = old.run("rebuild", "--json")
 
     assert done.status == 0, done.err
     assert files(old) == names
-    assert index(old, (*TABLES, *STATE)) == rows
+    assert without_rules(index(old, (*TABLES, *STATE))) == without_rules(rows)
+    assert old.rows("SELECT DISTINCT substr(fingerprint, 1, 2) FROM revisions") == [("3:",)]
     assert vocabulary(old) == words

@@ -17,6 +17,7 @@ SENTENCE = (
 )
 ARTICLE = f"<p>{SENTENCE}</p><p>{SENTENCE}</p>"
 TEXT = f"{SENTENCE}\n{SENTENCE}"
+EDITOR = f"<!-- 编辑姓名及工作代码 --><p>{SENTENCE}</p><p>责任编辑：甲</p><!-- 编辑姓名及工作代码-->"
 PROMOTION = "<!-- 期货推广begin --><p>期货开户。</p><!-- 期货推广end -->"
 
 
@@ -33,6 +34,7 @@ PROMOTION = "<!-- 期货推广begin --><p>期货开户。</p><!-- 期货推广en
         f"<!-- 主区 begin -->{PROMOTION}{ARTICLE}{PROMOTION}<!-- 主区 end -->",
         f"<div><!-- 正文 start -->{PROMOTION}{ARTICLE}</div><!-- 正文 end -->",
         f"<!-- begin -->{ARTICLE}<!-- end -->",
+        f"<p>{SENTENCE}</p><!-- news_keyword_pub,stock, -->{EDITOR}",
         f"<!-- weekend -->{ARTICLE}<!-- trend -->",
         f"<!-- 期货推广end -->{ARTICLE}<!-- 期货推广begin -->",
         f"<!-- {'x' * 200} begin -->{ARTICLE}<!-- {'x' * 200} end -->",
