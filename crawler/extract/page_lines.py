@@ -24,7 +24,7 @@ _ANALYSTS = re.compile(
 )
 # 新浪声明：… · 【免责声明】… · 特别声明：以上内容仅代表作者本人观点… A paragraph, or a line above one
 _DECLARATION = re.compile(
-    r"\W{0,4}(新浪(?:财经|新闻|网)?(?:特别|免责)?[声申]明|(?:风险提示及)?免责(?:[声申]明|条款)|(?:特别|版权|转载)[声申]明)"
+    r"\W{0,4}(新浪(?:财经|新闻|网)?(?:特别|免责)?[声申]明|(?:风险提示及)?免责(?:[声申]明|条款)|(?:特别|版权|转载|郑重|重要)?[声申]明)"
     r"(?:\s{0,4}[:：】\])）]{1,3}\s{0,4}|\W{0,4}$)"
 )
 _DISCLAIMS = "免责"  # a line with this label disclaims, whatever its words

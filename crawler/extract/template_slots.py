@@ -26,7 +26,7 @@ _MAX_COMMENT_CHARS = 120  # a mark with the name of its author and a date; longe
 # `ADS:begin=PDPS00001` and `ADS:end`, `正文 start` and `正文 end`, `广告开始` and `广告结束`; "beign" occurs.
 _BEGIN = re.compile(r"(?<![a-z])(?:begin|beign|start|开始)(?:\s*=.{0,80})?$|^(?:begin|start)\b")
 _END = re.compile(r"(?<![a-z])(?:end|结束)$|^(?:end\b|/)")
-_PADDING = " \t\r\n-—=_*#.·:：!"
+_PADDING = " \t\r\n-—=_*#.·:：!<>[]【】"
 _NON_WORD = re.compile(r"[\W_]+")
 _MIN_LABEL_CHARS = 2  # of a label that is part of another: a begin may have a date or a name that its end has not
 _MAX_DEPTH = 40  # begins without an end before this one; real pages have fewer than ten. It keeps the time linear.
@@ -38,7 +38,7 @@ _ARTICLE = re.compile(
     r"|googleadsection|(?:内容|文章|新闻)?(?:导语|摘要|提要)|编者按|编辑姓名及工作代码|图集|组图|(?:正文|文章)?(?:图片|图表|表格)"
 )
 # Slots below the text whose two marks are equal.
-_EQUAL_MARKS = re.compile("总?声明|正文下iframe|文末.{1,8}")
+_EQUAL_MARKS = re.compile("总?声明|正文下iframe|文末.{1,8}|.{0,6}二维码")
 # A slot with all the text is the article if it has at least this much: promotions are shorter.
 _MIN_ARTICLE_CHARS = 100
 
