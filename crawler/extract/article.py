@@ -81,12 +81,11 @@ def extract(page: Page, entry: Entry, *, clean: bool = False) -> Article:
 
 def _check_not_deleted(body: Body, page: str) -> None:
     """Raise GoneError if the article is a notice of its deletion, or if it is empty and the page has a notice."""
-    if body.pictures:
-        return
-    notice = find_deletion_notice(body.text)
-    phrase = notice.phrase if notice and notice.is_whole else "" if body.text else phrase_on_page(page)
-    if phrase:
+    if not body.text and not body.pictures and (phrase := phrase_on_page(page)):
         raise GoneError(_gone(phrase))
+    notice = find_deletion_notice(body.text)
+    if notice and notice.is_whole and len(body.pictures) <= 1:  # an error page may have an illustration
+        raise GoneError(_gone(notice.phrase))
 
 
 def _gone(phrase: str) -> str:

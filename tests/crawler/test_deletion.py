@@ -140,8 +140,18 @@ def test_a_page_of_another_layout_that_quotes_a_notice_is_unreadable_and_not_gon
         assert not isinstance(caught.value, GoneError)
 
 
-def test_an_image_under_a_notice_is_an_article() -> None:
-    assert article_of('<div id="artibody"><p>页面不存在</p><img src="/a.png"></div>').text == "页面不存在"
+def test_an_illustration_of_a_notice_is_no_article_and_a_series_of_images_is_one() -> None:
+    one, two = (
+        '<div id="artibody"><p>页面不存在</p>' + '<img src="/a.png">' * number + "</div>" for number in (1, 2)
+    )
+    with pytest.raises(GoneError):
+        article_of(one)
+    assert article_of(two).text == "页面不存在"
+
+
+def test_an_image_without_a_text_is_an_article_whatever_is_around_it() -> None:
+    page = '<title>题</title><div id="artibody"><img src="/a.png"></div><p>该视频已被删除</p>'
+    assert len(article_of(page).pictures) == 1
 
 
 def test_a_text_in_a_listing_is_never_a_notice() -> None:
