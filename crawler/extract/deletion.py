@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 
 from selectolax.lexbor import LexborHTMLParser
@@ -129,13 +129,22 @@ class DeletionNotice:
 
 
 def find_deletion_notice(text: str) -> DeletionNotice | None:
-    """Return the notice that a short text begins with, courtesy aside, or that is one of its lines; else None."""
-    if len(text) > 2 * MAX_NOTICE_CHARS:  # with punctuation and spaces; most articles are longer
+    """Return the notice that a short text begins with, courtesy aside; None if it begins otherwise or is long."""
+    # With punctuation and spaces a notice may be longer; most articles are longer still.
+    folded = _folded(text) if len(text) <= 2 * MAX_NOTICE_CHARS else ""
+    if not folded or len(folded) > MAX_NOTICE_CHARS:
         return None
-    if notice := _notice_at_start(text):
-        return notice
-    notices = filter(None, map(_notice_at_start, text.splitlines()))
-    return next((replace(each, is_whole=False) for each in notices if each.is_whole), None)
+    if _BARE_NOTICE.fullmatch(folded):
+        return DeletionNotice(" ".join(text.split()), is_whole=True)
+    position = 0
+    found: re.Match[str] | None = None
+    while position < len(folded):
+        if match := _NOTICE.match(folded, position):
+            found = found or match
+        elif not (match := _COURTESY.match(folded, position)):
+            break
+        position = match.end()
+    return DeletionNotice(_excerpt(text, found), position == len(folded)) if found else None
 
 
 def phrase_in_headings(tree: LexborHTMLParser) -> str:
@@ -159,35 +168,22 @@ def phrase_instead_of(older: str | None, text: str) -> str:
     :param older: the text before; None if it is not known, which requires more of the notice
     """
     notice = find_deletion_notice(text)
-    if notice is None or (older is None and not notice.is_whole):
+    if older is None:
+        return notice.phrase if notice and notice.is_whole else ""
+    phrase = (
+        notice.phrase if notice else _whole_notice(text.splitlines()) if len(text) <= 2 * MAX_NOTICE_CHARS else ""
+    )
+    if not phrase:
         return ""
-    words, before = (_folded(each) for each in (text, older or ""))
-    parts = [part for line in (older or "").splitlines() if len(part := _folded(line)) >= _MIN_LINE_CHARS]
-    if older is not None and (len(before) <= len(words) or any(part in words for part in parts or [before])):
-        return ""
-    return notice.phrase
+    words, before = _folded(text), _folded(older)
+    parts = [part for line in older.splitlines() if len(part := _folded(line)) >= _MIN_LINE_CHARS]
+    is_gone = len(before) > len(words) and not any(part in words for part in parts or [before])
+    return phrase if is_gone else ""
 
 
 def _whole_notice(texts: Iterable[str]) -> str:
     notices = filter(None, map(find_deletion_notice, texts))
     return next((notice.phrase for notice in notices if notice.is_whole), "")
-
-
-def _notice_at_start(text: str) -> DeletionNotice | None:
-    folded = _folded(text)
-    if len(folded) > MAX_NOTICE_CHARS:
-        return None
-    if folded and _BARE_NOTICE.fullmatch(folded):
-        return DeletionNotice(" ".join(text.split()), is_whole=True)
-    position = 0
-    found: re.Match[str] | None = None
-    while position < len(folded):
-        if match := _NOTICE.match(folded, position):
-            found = found or match
-        elif not (match := _COURTESY.match(folded, position)):
-            break
-        position = match.end()
-    return DeletionNotice(_excerpt(text, found), position == len(folded)) if found else None
 
 
 def _folded(text: str) -> str:
