@@ -11,9 +11,10 @@ from typing import Any
 from archive.export.html import render_view
 from archive.files.layout import revision_path
 from archive.files.post import load
+from archive.model.article import Revision
 from archive.model.errors import ArchiveError
 from archive.store import Store
-from crawler.extract.body import plain_text
+from crawler.extract.body import article_text
 from scheduler.monitoring.reports import plain
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -55,7 +56,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "text": None,
     }
     if revisions:
-        _add_text(document, root / row["path"])
+        _add_text(document, store, revisions[-1], root / row["path"])
     return document
 
 
@@ -102,14 +103,19 @@ def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dic
         "text": None,
     }
     if revisions:
-        path, number = revisions[-1].path, revisions[-1].number
-        _add_text(document, root / revision_path(path, number, row["revision"]))
+        newest = revisions[-1]
+        path = revision_path(newest.path, newest.number, row["revision"])
+        _add_text(document, store, newest, root / path)
     return document
 
 
-def _add_text(document: dict[str, Any], path: Path) -> None:
+def _add_text(document: dict[str, Any], store: Store, revision: Revision, path: Path) -> None:
+    """Add the text that ``search`` searches; the file has more of the page, and is read only if there is no other."""
+    document["text"] = store.articles.text(revision.docid, revision.number)
+    if document["text"] is not None:
+        return
     try:
-        document["text"] = plain_text(load(path.read_bytes())[1])
+        document["text"] = article_text(load(path.read_bytes())[1])
     except (OSError, ValueError) as error:
         document["failure"] = f"its file cannot be read: {error}"
 

@@ -18,7 +18,7 @@ from archive.model.fetch import RawResponse
 from archive.store import Store
 from cli.context import CommandError
 from config.model import Feed, Settings
-from crawler.extract.body import plain_text
+from crawler.extract.body import article_text
 from scheduler.monitoring.reports import report_coverage, report_feeds, report_gaps
 from scheduler.policy.arrival_rate import EMPTY, expected, is_known
 from scheduler.policy.feed_state import OpenGap
@@ -116,7 +116,7 @@ def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext
         images=settings.serve.images,
         now=now,
         feed_statuses=lambda store, at: feed_statuses(settings, store, at),
-        plain_text=plain_text,
+        plain_text=article_text,
         decode_body=lambda response: _decode(response, settings.network.max_body),
     )
 

@@ -15,6 +15,8 @@ from archive.model.article import Article, Post, Revision
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
+from crawler.extract.deletion import phrase_instead_of
+from crawler.extract.fingerprint import is_part_of
 from pipeline.facts import change_of_facts, settle, stated_after
 from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
@@ -73,18 +75,37 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
     newest = state.revision
     if fetch.rule > 1:
         parsed = settle(parsed, fetch.pending.entry.title, state)
-    # A version without a fingerprint, or with one by another rule, is compared by its title alone; the index then
-    # stores today's fingerprint for it.
-    comparable = fingerprint_rule(newest.fingerprint) == fingerprint_rule(parsed.fingerprint)
-    same = parsed.fingerprint == newest.fingerprint if comparable else parsed.title == newest.title
+    same = _is_newest_version(parsed, state)
     if fetch.rule == 1 and fetch.pending.entry.content is not None:  # stocks added to the telegraph were a version
         same = same and set(parsed.symbols) == set(newest.symbols)
+    if not same and (evidence := _evidence_of_deletion(fetch, parsed, state)):
+        return Decision(fetch, Outcome.GONE, evidence, FailureKind.GONE)
     if same or newest.number >= MAX_REVISIONS:
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
         return Decision(fetch, Outcome.SAME, evidence, article=parsed)
-    if state.has_text and not parsed.text:
-        return Decision(fetch, Outcome.GONE, NO_TEXT, FailureKind.GONE)
     return _new_version(fetch, parsed, Outcome.REVISED, newest.number + 1, newest)
+
+
+def _evidence_of_deletion(fetch: Fetch, parsed: Article, state: ArticleState) -> str:
+    """Return why a page that could be read shows that the article is deleted; "" if it does not."""
+    if not parsed.text:
+        return NO_TEXT if state.text != "" else ""
+    if fetch.pending.entry.content is not None:  # the text is in the listing, which says itself what is deleted
+        return ""
+    phrase = phrase_instead_of(state.text, parsed.text)
+    return f"the page says {phrase}, and its text is gone" if phrase else ""
+
+
+def _is_newest_version(parsed: Article, state: ArticleState) -> bool:
+    """Return whether an article is the newest version. The index then stores today's fingerprint for it."""
+    newest, text = state.revision, state.text
+    if fingerprint_rule(newest.fingerprint) == fingerprint_rule(parsed.fingerprint):
+        return parsed.fingerprint == newest.fingerprint
+    if text is None or parsed.title != newest.title:  # without its text, only the title can be compared
+        return parsed.title == newest.title
+    # An older rule computed the fingerprint, from a text that may have more of the page (D132).
+    names = ([picture.url for picture in each.pictures] for each in (parsed, newest))
+    return bool(parsed.text) == bool(text) and is_part_of(parsed.text, next(names), text, next(names))
 
 
 def _failed(fetch: Fetch, failure: Failure, state: ArticleState | None) -> Decision:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.files.layout import index_path, journal_path, manifests_path
+from archive.index.connection import current_copy
 from archive.integrity.index_diff import diff_indexes
 from archive.integrity.manifest_check import Problem
 from archive.integrity.seal import adopt
@@ -54,9 +55,10 @@ def verify_deep(
                 adopt(root, store)
         finally:
             store.close()
-        diff = diff_indexes(index_path(root), staging / "index.db", manifests=manifests)
+        old = current_copy(index_path(root), staging / "migrated.db")
+        diff = diff_indexes(old, staging / "index.db", manifests=manifests)
         if diff is None:
-            return _add_problems(root, report, ["an older finarchive wrote it: any crawl brings it up to date"]), 0
+            return _add_problems(root, report, ["its rows were not compared: it cannot be read"]), 0
         return _add_problems(root, report, diff.rows), diff.unproven
 
 

@@ -249,15 +249,15 @@ class EntryIndex(IndexPart):
         self.insert_listings(feed, new, at)
         return new, {row["docid"] for row in rows if row["is_first"]}
 
-    def insert_listings(self, feed: str, rows: Iterable[Belonging], at: datetime) -> None:
+    def insert_listings(self, shown_by: str | None, rows: Iterable[Belonging], at: datetime) -> None:
         """Write that entries belong to feeds. The caller begins the transaction.
 
-        :param feed: the feed whose list was read, and which has shown them
+        :param shown_by: the feed whose list has shown them; None: only known entries are known to have been shown
         """
         self._db.conn.executemany(
             """INSERT INTO listings (feed, docid, ground, seen, shown) VALUES (?, ?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground), shown = max(shown, excluded.shown)""",
-            [(*row, to_text(at), int(row[0] == feed)) for row in rows],
+            [(*row, to_text(at), int(row[0] == shown_by or row[2])) for row in rows],
         )
 
 

@@ -60,7 +60,13 @@ class ChangeLog(IndexPart):
         """Write the changes that a list brought to the journal. The caller begins the transaction."""
         hosts_of_changed = {entry.docid: hosts[entry.docid] for entry in changes.changed_entries}
         document = SightedDocument(
-            read.feed, changes.changed_entries, changes.broken, hosts_of_changed, listings, changes.moved
+            read.feed,
+            changes.changed_entries,
+            changes.broken,
+            hosts_of_changed,
+            listings,
+            changes.moved,
+            tells_shown=True,
         )
         self.note(EventKind.SIGHTED, read.at, dump_sighted(document))
 

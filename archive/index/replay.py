@@ -34,7 +34,8 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
             entries.add_entries(
                 sighted.feed, event.at, sighted.entries, sighted.failures, sighted.hosts, moved=sighted.moved
             )
-            entries.insert_listings(sighted.feed, sighted.listings, event.at)
+            shown_by = sighted.feed if sighted.tells_shown else None
+            entries.insert_listings(shown_by, sighted.listings, event.at)
         case EventKind.UNLISTED:
             feed, gone, back = load_unlisted(document)
             unlisted.record(feed, gone, back, event.at)

@@ -122,7 +122,7 @@ def article_state(row: Row) -> ArticleState:
     return ArticleState(
         newest,
         archived_at,
-        bool(row["has_text"]),
+        row["text"],
         row["attempts"],
         to_time(row["gone"]),
         row["idle"],

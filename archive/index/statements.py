@@ -178,7 +178,7 @@ SELECT_RECHECKS = f"""{_PENDING}
 """  # noqa: S608 - of constants
 SELECT_STATES = """
     SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone, entries.idle, entries.recheck,
-           coalesce(texts.text, 'not kept') != '' AS has_text,
+           texts.text,
            f.step AS facts_step, f.updated AS facts_updated, f.media AS facts_media, f.keywords AS facts_keywords,
            f.symbols AS facts_symbols, s.listed_title, s.title AS stated_title, s.published AS stated_published,
            s.updated AS stated_updated, s.media AS stated_media, s.keywords AS stated_keywords,

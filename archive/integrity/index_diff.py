@@ -38,6 +38,18 @@ _MISSING_FETCHES_SQL = """
                     AND k."offset" = o."offset" AND k.at = o.at)
     ORDER BY docid, at LIMIT ?
 """
+# Values that are compared only under a condition: (table, column) -> the value, NULL otherwise.
+_OTHER_RULE = """(SELECT substr(o.fingerprint, 1, instr(o.fingerprint, ':'))
+                      != substr(n.fingerprint, 1, instr(n.fingerprint, ':'))
+    FROM old.revisions AS o JOIN main.revisions AS n USING (docid, number)
+    WHERE o.docid = revisions.docid AND o.number = revisions.number)"""
+_COMPARED = {
+    # An entry's path is recorded before its file is first written; no journal record has it yet.
+    ("entries", "path"): 'iif(revision = 0, NULL, path) AS "path"',
+    # Digests by two rules cannot be compared (D132). A fetch or a rebuild replaces those of the older one.
+    ("revisions", "fingerprint"): f'iif({_OTHER_RULE}, NULL, fingerprint) AS "fingerprint"',
+    ("revisions", "story"): f'iif({_OTHER_RULE}, NULL, story) AS "story"',
+}
 _MISSING = "the row is missing: the raw pages have it"
 # Rows listed for each table. After an update that parses pages differently, all rows may differ.
 MAX_ROWS = 100
@@ -103,11 +115,7 @@ def _diff_table(
 
 def _rows_sql(schema: str, table: str, columns: list[str], where: str = "TRUE") -> str:
     """Return a query for the rows that can be compared, each with the number of its copies."""
-    selected = ", ".join(
-        # An entry's path is recorded before its file is first written; no journal record has it yet.
-        'iif(revision = 0, NULL, path) AS "path"' if (table, name) == ("entries", '"path"') else name
-        for name in columns
-    )
+    selected = ", ".join(_COMPARED.get((table, name.strip('"')), name) for name in columns)
     if '"docid"' in columns:
         where += " AND docid NOT IN (SELECT docid FROM temp.unproven)"
     if table == "images":  # it has no docid: an unproven entry may have queued images that the journal does not have

@@ -53,6 +53,7 @@ class SightedDocument:
     hosts: Mapping[str, str]  # by docid
     listings: Sequence[tuple[str, str, int]]  # feed, docid, and 1 if later polls of the feed may stop at it
     moved: Sequence[str] | None = None  # docids with a new address; None: the document is older than this key
+    tells_shown: bool = False  # the rows of `feed` are entries that its list has shown; False: the document is older
 
 
 def encode(kind: str, document: Mapping[str, Any]) -> bytes:
@@ -85,6 +86,8 @@ def dump_sighted(sighted: SightedDocument) -> Document:
     }
     if sighted.moved is not None:
         document["moved"] = list(sighted.moved)
+    if sighted.tells_shown:
+        document["shown"] = True
     return document | {"listings": [list(row) for row in sighted.listings]}
 
 
@@ -102,6 +105,7 @@ def load_sighted(document: Any) -> SightedDocument:
         {text(docid): text(host) for docid, host in document["hosts"].items()},
         [(text(feed), text(docid), number(caught_up)) for feed, docid, caught_up in array(document["listings"])],
         None if moved is None else texts(moved),
+        flag(document.get("shown", False)),
     )
 
 

@@ -138,7 +138,7 @@ class ArticleState:
 
     revision: Revision  # the newest one, with its facts as they changed since
     archived_at: datetime  # when the first revision was observed
-    has_text: bool  # the index has the plain text of the newest revision
+    text: str | None  # plain text of the newest revision; None: the index has none, as of versions before m003
     attempts: int = 0  # failed fetches in a row
     gone: datetime | None = None  # since when the site has deleted it
     idle: int = 0  # fetches in a row without a change

@@ -11,7 +11,7 @@ from cli.context import CommandContext, CommandError
 from cli.diff_document import difference_json
 from cli.options import json_option, open_store, print_json
 from cli.output.diff import show_difference, show_single_version
-from crawler.extract.body import plain_text
+from crawler.extract.body import article_text
 from scheduler.exits import Exit
 
 
@@ -36,7 +36,7 @@ def diff_command(context: CommandContext, id: str, rev: tuple[int, ...], as_json
     if entry is None:
         raise CommandError(f"the archive {root} has no article {id}")
     old, new = _choose(store.articles.revisions(entry["docid"]), rev, entry["docid"])
-    difference = compare_revisions(store, root, old, new, plain_text) if old else None
+    difference = compare_revisions(store, root, old, new, article_text) if old else None
     if as_json:
         print_json(difference_json(entry["path"], old, new, difference))
     elif difference:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NoReturn
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -13,8 +13,9 @@ from archive.model.article import Article, Page, PageFacts
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import fallback, layouts
-from crawler.extract.body import Body, render_body
+from crawler.extract.body import Body, plain_text, render_body
 from crawler.extract.charset import decode
+from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, phrase_on_page
 from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
 from crawler.extract.identity import other_article
@@ -54,7 +55,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
     :param clean: leave Sina's template elements out of the body
     :param check_identity: refuse a page that is another article's
     :raises MovedError: it is
-    :raises GoneError: the page says that there is no such article
+    :raises GoneError: the page says that the article does not exist or is deleted
     :raises ExtractionError: no article could be found on it
     """
     text = decode(page.body, page.content_type)
@@ -62,6 +63,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
     if check_identity and (move := other_article(page.url, entry, tree)):
         raise move
     source, body = _locate(page, entry, text, tree, clean=clean)
+    _check_not_deleted(body, text)
     image = body.image or entry.image
     title = entry.title or source.title or _text(tree, layouts.TITLE) or ""
     facts = _page_facts(tree, source, title)
@@ -97,6 +99,19 @@ def _page_facts(tree: LexborHTMLParser, source: _Source, title: str) -> PageFact
     )
 
 
+def _check_not_deleted(body: Body, page: str) -> None:
+    """Raise GoneError if the article is a notice of its deletion, or if it is empty and the page has a notice."""
+    if not body.text and not body.pictures and (phrase := phrase_on_page(page)):
+        raise GoneError(_gone(phrase))
+    notice = find_deletion_notice(body.text)
+    if notice and notice.is_whole and len(body.pictures) <= 1:  # an error page may have an illustration
+        raise GoneError(_gone(notice.phrase))
+
+
+def _gone(phrase: str) -> str:
+    return f"the page says {phrase}, with status 200"
+
+
 def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool) -> tuple[_Source, Body]:
     element = _first(tree, layouts.BODY)
     if element is not None:
@@ -108,6 +123,8 @@ def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clea
         title = _text(tree, layouts.TITLE) or embedded.title
         source = _Source(inner + embedded.html, element, title, parse_time(embedded.published))
     else:
+        if phrase := phrase_in_headings(tree):
+            raise GoneError(_gone(phrase))
         # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
         is_sina_page = is_sina_url(page.url) or not entry.foreign
         embedded = slides(tree) or (_video(tree) if is_sina_page else None)
@@ -131,16 +148,14 @@ def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_si
 
     :param is_sina_page: an unknown layout of Sina is an error page, which can have status 200 too
     """
-    if layouts.GONE in text:
-        raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
     if is_sina_page or not text.strip():
-        raise ExtractionError(_describe(text, tree))
+        _raise_no_article(text, tree)
     try:
         result = fallback.find_article(text, page.url, page.fetched_at)
     except ExtractionError as error:
         if embedded := _video(tree):  # last: other sites' scripts may use these names for something else
             return _from_embedded(embedded)
-        raise ExtractionError(f"{_describe(text, tree)}; {error}") from error
+        _raise_no_article(text, tree, error)
     published = _first_time(result.day, tree, page.fetched_at)
     return _Source(result.html, None, result.title or "", published, result.medium or "")
 
@@ -164,6 +179,8 @@ def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False) -> 
     :param at: when the listing was read
     """
     body = render_body(entry.content or "", entry.url, clean=clean)
+    # A listing has no furniture: a short item that reads like some is the item.
+    body = replace(body, text=body.text or plain_text(body.html))
     return Article(
         docid=entry.docid,
         url=entry.url,
@@ -218,6 +235,12 @@ def parse_time(text: str) -> datetime | None:
         return time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _raise_no_article(text: str, tree: LexborHTMLParser, cause: ExtractionError | None = None) -> NoReturn:
+    if phrase := phrase_on_page(text):
+        raise GoneError(_gone(phrase)) from cause
+    raise ExtractionError(f"{_describe(text, tree)}{f'; {cause}' if cause else ''}") from cause
 
 
 def _describe(text: str, tree: LexborHTMLParser) -> str:

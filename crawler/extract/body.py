@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.article import ArticleImage
 from crawler.extract import plain_text as plain_text_module
+from crawler.extract.template_slots import remove_slots
 from crawler.urls import PADDING, absolute
 
 _IMAGE_URL = re.compile(r"\.(?:gif|png|jpg|webp)", re.IGNORECASE)
@@ -74,6 +75,7 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     _remove_scripts(root)
     if clean:
         _remove_template(root)
+        remove_slots(root)
         _remove_tracking(root)
     html = root.inner_html or ""
     if _ACTIVE.search(html) or _MAYBE_JAVASCRIPT.search(html):  # rare, and checking each node is slow
@@ -185,6 +187,11 @@ def _without_controls(text: str, controls: bytes) -> str:
 def _plain_scheme(text: str) -> str:
     """Return a URL as browsers read its scheme: without tabs, line breaks and, here, other control characters."""
     return _without_controls(text.replace("\n", ""), _CONTROL_BYTES).lower()
+
+
+def article_text(html: str) -> str:
+    """Return the plain text of an article, by the rules of :attr:`Body.text`, from the body in its file."""
+    return render_body(html, "").text
 
 
 def plain_text(html: str) -> str:

@@ -3,61 +3,107 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 
-from w3lib.encoding import (
-    html_body_declared_encoding,
-    http_content_type_encoding,
-    read_bom,
-    resolve_encoding,
-)
+from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
 
 # In the right charset a page may still have a broken character or two (a quotation cut in the middle of one);
-# in a wrong one every few characters are broken. See D9.
+# in a wrong one every few characters are broken. ASCII does not count: the markup is the same in most charsets (D9).
 MAX_BROKEN_SHARE = 1 / 200
-# Western charsets, and Python codecs that no page uses and that can fail in spite of errors="replace".
+# Charsets in which no character is ever broken, and which servers state by default.
+_WESTERN = frozenset({"cp1252", "iso8859-1", "iso8859-15"})
+# Python codecs that no page uses and that can fail in spite of errors="replace".
 _IGNORED = frozenset(
-    {"cp1252", "iso8859-1", "iso8859-15", "ascii", "idna", "punycode", "undefined", "unicode_escape"}
-    | {"raw_unicode_escape", "raw-unicode-escape", "unicode-escape", "utf-7"}
+    {"ascii", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "raw-unicode-escape"}
+    | {"unicode-escape", "utf-7"}
 )
+_CHINESE = "gb18030"  # w3lib gives this name to gb2312 and gbk too, which are parts of it
+_REPLACEMENT = "\ufffd"
+# In UTF-16 at least every fourth byte of a page is a NUL, because its markup is ASCII.
+_MAX_NUL_SHARE = 1 / 4
+_WIDE = re.compile("[\u0800-\ufffc\U00010000-\U0010ffff]")  # three or four bytes in UTF-8
+_LONE_CHARACTER = re.compile(r"(?<![^\x00-\x7f])[^\x00-\x7f](?![^\x00-\x7f])")
 
 
 def decode(body: bytes, content_type: str = "") -> str:
     """Return the text of ``body``.
 
-    Candidates in order: the charset of the ``Content-Type`` header, the byte order mark, the ``<meta>`` of the page,
-    UTF-8, GB18030 (Sina's pages before 2014 are in GB2312, often undeclared). A candidate that breaks many characters
-    is skipped, because headers and metas can be wrong; if all do, the one with the fewest broken characters wins.
+    Bytes that are UTF-8 are read as UTF-8, whatever header and page state (D130). Other candidates, in order: the
+    byte order mark, the charset of the ``Content-Type`` header, the ``<meta>`` or XML declaration of the page, UTF-8,
+    GB18030 (Sina's pages before 2014 are in GB2312, often undeclared). A candidate that breaks many characters is
+    skipped, because headers and metas can be wrong; if all do, the one with the fewest broken characters wins.
     """
+    text = _as_utf8(body)
+    if text is not None and _WIDE.search(text):
+        return text.removeprefix("\ufeff")
+    candidates = list(_candidates(body, content_type))
+    if text is not None and not (_CHINESE in candidates[:-1] and _is_gb2312_word(body)):
+        return text
     best, fewest = "", len(body) + 1
-    for encoding in filter(_is_meaningful, _candidates(body, content_type)):
+    for encoding in candidates:
         text = body.decode(encoding, errors="replace").removeprefix("\ufeff")
-        broken = text.count("\ufffd") if _is_text(text) else len(text)
-        if broken <= len(text) * MAX_BROKEN_SHARE:
+        broken = text.count(_REPLACEMENT) if _is_text(text) else len(text)
+        if broken <= _beyond_ascii(text) * MAX_BROKEN_SHARE:
             return text
         if broken < fewest:
             best, fewest = text, broken
     return best
 
 
+def _as_utf8(body: bytes) -> str | None:
+    """Return the text of a body whose bytes show that it is UTF-8; None if they do not, as when all are ASCII.
+
+    In UTF-8, Chinese characters take three bytes each, in an order that is rare by chance in other charsets. So a
+    body with more of these than broken characters is UTF-8. In a body without any, no character may be broken.
+    """
+    if body.isascii() or body.count(0) > len(body) * _MAX_NUL_SHARE:
+        return None
+    with suppress(UnicodeDecodeError):
+        return body.decode()
+    text, length = codecs.utf_8_decode(body, "replace", False)
+    broken = text.count(_REPLACEMENT) - body.count(_REPLACEMENT.encode())
+    wide = len(text.encode()) - len(text) - _beyond_ascii(text) - broken  # two bytes more than ASCII; others have one
+    if broken and wide <= broken:
+        return None
+    return text if length == len(body) else text + _REPLACEMENT  # its last character is cut
+
+
+def _is_gb2312_word(body: bytes) -> bool:
+    """Return whether bytes that are valid UTF-8 are so by chance, in a text of a few characters of GB2312.
+
+    About one in eight Chinese characters reads as a letter with an accent, or as a Greek or Cyrillic one. In western
+    languages such letters stand alone among ASCII letters.
+    """
+    try:
+        return not _LONE_CHARACTER.search(body.decode("gb2312"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
+
+
 def _candidates(body: bytes, content_type: str) -> Iterator[str]:
-    if declared := http_content_type_encoding(content_type):
-        yield declared
-    if from_bom := read_bom(body)[0]:
-        yield from_bom
-    if in_meta := html_body_declared_encoding(body):
-        # A page whose charset is declared in ASCII letters is not in UTF-16 (the HTML standard says so too).
-        yield "utf-8" if in_meta.startswith("utf-16") else in_meta
+    """Yield the encodings to try, in order. UTF-8 and GB18030 are among them whatever a page states."""
+    in_header = http_content_type_encoding(content_type) or ""
+    in_page = html_body_declared_encoding(body) or ""
+    # A page whose charset is declared in ASCII letters is not in UTF-16 (the HTML standard says so too).
+    in_page = "utf-8" if in_page.startswith("utf-16") else in_page
+    is_xml = body.lstrip().startswith(b"<?xml")
+    for encoding in (read_bom(body)[0] or "", in_header, in_page):
+        if _is_meaningful(encoding) and (not _is_western(encoding) or (is_xml and encoding == in_page)):
+            yield encoding
     yield "utf-8"
-    yield resolve_encoding("gb18030") or "gb18030"
+    if is_xml and _is_western(in_header):
+        yield in_header
+    yield _CHINESE
 
 
 def _is_meaningful(encoding: str) -> bool:
-    """Return whether a declared encoding can be relied on.
-
-    Python's own transforms (rot13, zip) and unknown names cannot; neither can the western one-byte charsets, which
-    servers declare by default and in which no character is ever broken.
-    """
+    """Return whether an encoding is a charset: Python's own transforms (rot13, zip) and unknown names are not."""
     try:
         codec = codecs.lookup(encoding)
     except LookupError:
@@ -69,3 +115,8 @@ def _is_meaningful(encoding: str) -> bool:
 def _is_text(text: str) -> bool:
     """Return whether a text is plausible: pages and lists have ASCII marks, UTF-8 read as UTF-16 has hardly any."""
     return not text.strip() or any(mark in text for mark in "<{[")
+
+
+def _is_western(encoding: str) -> bool:
+    """Return whether an encoding is a western one-byte charset, which only an XML declaration states deliberately."""
+    return _is_meaningful(encoding) and codecs.lookup(encoding).name in _WESTERN

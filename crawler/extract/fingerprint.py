@@ -12,12 +12,19 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 # Number of the rule, with which each fingerprint begins. Fingerprints of different rules cannot be compared. See D45.
-RULE = "2"
+RULE = "3"
 # Zero-width characters, byte order marks, soft hyphens, which editing systems insert at random.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
+_LINE_SEPARATORS = re.compile("[\u2028\u2029]")  # invisible in a title, but white space in a text
 _WHITE = re.compile(r"\s+")
-# Characters that are not part of a word. Numbers keep their point and minus, and stay separate: 4.8 is not 48 or 4 8.
-_NON_WORD = re.compile(r"[\W_](?<!(?<=\d)[. ](?=\d))(?<!(?<![0-9a-z年月日%.)])-(?=\d))")
+# A letter or digit of a script that separates its words by spaces: neither Han nor Kana.
+_SPACED = r"[^\W_\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+# A space that separates two words or numbers. A sign or a point may belong to the second number, and a number may end
+# with a mark that would otherwise be part of one number: "12 -3", "1. 5", "5% 3".
+_SEPARATOR = re.compile(rf"(?<={_SPACED}) (?={_SPACED}|[-+.\u2212]\d)|(?<=\d[.,%]) (?=\d)")
+_SEPARATED = "\n"  # stands for such a space
+# Characters that are not part of a word. Numbers keep their point and minus: 4.8 is not 48.
+_NON_WORD = re.compile(rf"(?:[^\w{_SEPARATED}]|_)(?<!(?<=\d)\.(?=\d))(?<!(?<![0-9a-z年月日%.)])-(?=\d))")
 # NFKC forms of the punctuation in every Chinese line. Replaced first: most lines then need no NFKC, which saves time.
 _PUNCTUATION = tuple(zip("，（）：；？！％\u3000", ",():;?!% ", strict=True))
 _MINUSES = "\u2212\u2013"
@@ -69,15 +76,16 @@ _TITLE_FREE_CHARS = 300
 
 
 def fingerprint(title: str, text: str, pictures: Iterable[str]) -> str:
-    """Return the fingerprint of a version: equal if only white space, URLs or template elements differ.
+    """Return the fingerprint of a version: equal if only markup, URLs or template elements differ.
 
-    In a title, the number of spaces does not matter, but a space and no space differ.
+    White space in a text counts where it separates words or numbers, but not beside Chinese characters or punctuation
+    (D131). In a title, the number of spaces does not matter, but a space and no space differ.
 
     :param text: plain text without template elements
     :param pictures: image URLs, of which only the file name counts, because hosts and sizes vary
     """
-    names = "\n".join(urlsplit(address).path.rpartition("/")[2] for address in pictures)
-    return f"{RULE}:{_hash(fold_title(title), _bare(text), names)}"
+    names = "\n".join(map(_file_name, pictures))
+    return f"{RULE}:{_hash(fold_title(title), _separated(text), names)}"
 
 
 def fold_title(title: str) -> str:
@@ -86,6 +94,22 @@ def fold_title(title: str) -> str:
     Spaces in a title come from editors; those in a text can come from a template.
     """
     return _WHITE.sub(" ", _INVISIBLE.sub("", title)).strip()
+
+
+def is_part_of(text: str, pictures: Iterable[str], older_text: str, older_pictures: Iterable[str]) -> bool:
+    """Return whether a version is an older one less some lines and images, in the same order.
+
+    A newer rule leaves out what an older one took for text or for an image of the text, and adds nothing.
+    """
+    older = _bare(older_text)
+    position = 0
+    for line in map(_bare, text.splitlines()):
+        found = older.find(line, position)
+        if found < 0:
+            return False
+        position = found + len(line)
+    names = map(_file_name, older_pictures)
+    return all(_file_name(each) in names for each in pictures)  # `in` reads the iterator up to the name
 
 
 def story(title: str, text: str) -> str:
@@ -127,19 +151,30 @@ def _without_labels(title: str) -> str:
         title = longest
 
 
+def _file_name(address: str) -> str:
+    return urlsplit(address).path.rpartition("/")[2]
+
+
 def _bare(text: str) -> str:
     return "".join(_INVISIBLE.sub("", text).split())
 
 
+def _separated(text: str) -> str:
+    """Return a text without invisible characters and white space.
+
+    A line feed remains where white space separates words or numbers.
+    """
+    text = _INVISIBLE.sub("", _LINE_SEPARATORS.sub(" ", text))
+    return _SEPARATOR.sub(_SEPARATED, " ".join(text.split())).replace(" ", "")
+
+
 def _words(text: str) -> str:
-    text = _INVISIBLE.sub("", text)
     for wide, plain in _PUNCTUATION:
         text = text.replace(wide, plain)
     text = unicodedata.normalize("NFKC", text)
     for minus in _MINUSES:
         text = text.replace(minus, "-")
-    text = text.casefold()
-    return _NON_WORD.sub("", " ".join(text.split()))
+    return _NON_WORD.sub("", _separated(text.casefold()))
 
 
 def _hash(*parts: str) -> str:

@@ -64,6 +64,3 @@ UPDATED = ('meta[name="weibo: article:update_at"]', 'meta[property="bytedance:up
 KEYWORDS = ("#keywords[data-wbkey]", ".keywords a", 'meta[name="keywords" i]')
 
 POSTER = 'meta[property="og:image"]'
-
-# Text of Sina's error page for missing articles, which comes with status 200.
-GONE = "页面没有找到"

@@ -13,8 +13,15 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborNode
 
 from archive.model.article import ArticleImage
+from crawler.extract.page_lines import PLAYER, article_lines, is_player
+from crawler.extract.template_slots import END_OF_TEXT, TEXT_RESUMES, remove_slots
 
-_BREAKS = "p, div, br, tr, li, h1, h2, h3, h4, h5, h6, table, ul, ol, blockquote, section, figure, figcaption, dt, dd"
+# Elements that a browser shows on lines of their own.
+_BREAKS = (
+    "p, div, br, hr, tr, li, h1, h2, h3, h4, h5, h6, table, caption, ul, ol, dl, dt, dd, blockquote, pre, center,"
+    " section, article, aside, header, footer, figure, figcaption, address, details, summary, form, fieldset, legend,"
+    " option"
+)
 _PARAGRAPH = "p, div, li, h1, h2, h3, h4, h5, h6, td, th, dd, dt, blockquote, section, center"
 _PARAGRAPHS = frozenset(_PARAGRAPH.split(", "))
 # Not part of the text: the editor's line, lists of related articles, promotions with QR codes, players (as filled by
@@ -28,18 +35,8 @@ _NOT_CONTENT = ", ".join(
         "noscript", "template",
     )
 )  # fmt: skip
-# These comments are followed by notices and related links, and sometimes by a last image or paragraph.
-_END_OF_TEXT = ("news_keyword_pub", "publish_helper_end")
-_TEXT_RESUMES = "publish_helper name"
 _RELATED_HEADING = re.compile(
     r"[【\[]?(?:相关|推荐|延伸|扩展|更多|热门|精彩)(?:阅读|新闻|报道|文章|链接|专题|推荐|资讯)[】\]]?\s*[:：>》]*"
-)
-# Complete lines that belong to the page. A sentence ends with a full stop; a promotion does not.
-_PAGE_LINE = re.compile(
-    r"[（(]?(?:责任编辑|责编)\s*[:：].{1,30}"
-    r"|[^。]{0,24}(?:尽在|下载|打开|安装|关注)新浪(?:财经|新闻)\s*(?:APP|客户端|公众号)[^。]{0,12}"
-    r"|[^。]{0,16}(?:扫描|扫一扫|扫码|长按|识别)[^。]{0,10}(?:二维码|关注|下载)[^。]{0,30}",
-    re.IGNORECASE,
 )
 _EDITOR = re.compile(r"[（(]?\s*(?:责任编辑|责编|编辑)\s*[:：]\s*([^）)\n]{1,40})")
 _WHITE_SPACE = re.compile(r"\s+")
@@ -62,11 +59,12 @@ def extract_text(root: LexborNode) -> PlainText:
     """Return the content of the body below ``root``. Modifies the tree."""
     editor = _editor(root)
     remove(root, _NOT_CONTENT)
+    remove_slots(root)
+    _remove_players(root)
     if any(_fills_paragraph(link, root) for link in root.css("a")):  # rare, and checking each paragraph is slow
         _drop_related_links(root)
     images = tuple(_images(root))
-    text = "\n".join(line for line in lines(root) if not _PAGE_LINE.fullmatch(line))
-    return PlainText(text, images, editor)
+    return PlainText("\n".join(article_lines(lines(root))), images, editor)
 
 
 def remove(root: LexborNode, selector: str) -> None:
@@ -88,6 +86,17 @@ def lines(root: LexborNode) -> list[str]:
     return [line for line in map(str.strip, root.text(separator="").split("\n")) if line]
 
 
+def _remove_players(root: LexborNode) -> None:
+    while PLAYER in root.text():
+        texts = (each for each in root.traverse(include_text=True) if each.is_text_node)
+        node = next((each for each in texts if PLAYER in each.text()), root)
+        while (parent := node.parent) is not None and parent.mem_id != root.mem_id and is_player(parent.text()):
+            node = parent
+        if node.is_text_node or node.mem_id == root.mem_id:
+            return  # the words are part of a text
+        node.decompose()
+
+
 def _drop_related_links(root: LexborNode) -> None:
     """Remove lists of links to other articles: under a heading of that kind, or after the end of the text."""
     related: list[LexborNode] = []
@@ -97,7 +106,7 @@ def _drop_related_links(root: LexborNode) -> None:
     for node in root.traverse(include_text=True):
         if node.is_comment_node:
             comment = (node.comment_content or "").strip()
-            after_text = comment.startswith(_END_OF_TEXT) or (after_text and not comment.startswith(_TEXT_RESUMES))
+            after_text = comment.startswith(END_OF_TEXT) or (after_text and not comment.startswith(TEXT_RESUMES))
         if not (paragraph := paragraphs.get(node.mem_id)):
             continue
         text = paragraph.text().strip()

@@ -14,9 +14,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from archive.model.feed import Entry, Failure, FailureKind, Listing
 from config.model import Feed
 from crawler.errors import GoneError, ListingError
-from crawler.extract import layouts
 from crawler.extract.article import CHINA
 from crawler.extract.charset import decode
+from crawler.extract.deletion import phrase_on_page
 from crawler.urls import absolute, digest, docid, is_web
 
 _ITEMS = "#listcontent li"
@@ -45,8 +45,8 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
     tree = LexborHTMLParser(text)
     items = tree.css(_ITEMS)
     if not items and tree.css_first("#listcontent") is None:
-        if layouts.GONE in text:
-            raise GoneError(f"the page says {layouts.GONE} (no such page) with status 200")
+        if phrase := phrase_on_page(text):
+            raise GoneError(f"the page says {phrase}, with status 200")
         raise ListingError("the page has no list (#listcontent)")
     entries: list[Entry] = []
     failures: list[Failure] = []

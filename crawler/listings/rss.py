@@ -22,6 +22,7 @@ from archive.model.feed import Entry, Failure, FailureKind, Listing
 from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.body import plain_text
+from crawler.extract.charset import decode
 from crawler.urls import absolute, address_digest, digest, docid, host, is_sina_url, is_web
 
 _REDIRECT = "go.rss.sina.com.cn"
@@ -29,6 +30,7 @@ _REDIRECT = "go.rss.sina.com.cn"
 _MIN_TEXT_CHARS = 200
 # Longer HTML is a full text, whatever the summary says; extracting its text would block everything else.
 _LONG_HTML_CHARS = 100_000
+_DECODED = "application/xml; charset=utf-8"  # with this type, feedparser takes the charset over that in the XML
 _CHAR_REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]{1,12}|[0-9]{1,12});")
 _PLAUSIBLE_YEARS = range(1980, 2100)
 
@@ -50,11 +52,12 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
 
     :raises ListingError: the body is neither RSS nor Atom
     """
-    body = _CHAR_REFERENCE.sub(_valid_reference, body)
+    # feedparser takes one broken byte, or a wrong declaration, for another charset.
+    body = _CHAR_REFERENCE.sub(_valid_reference, decode(body, content_type).encode())
     # Always bytes: feedparser opens a str that looks like a path. No sanitizing: the article renderer does that.
     parsed = feedparser.parse(
         BytesIO(body),
-        response_headers={"content-type": content_type, "content-location": feed.endpoint},
+        response_headers={"content-type": _DECODED, "content-location": feed.endpoint},
         sanitize_html=False,
         resolve_relative_uris=False,
     )

@@ -73,6 +73,30 @@ def test_show_finds_an_article_by_docid_and_by_path(home: Home, crawl: Crawl) ->
     assert "<p>" not in by_docid["text"]
 
 
+def test_show_has_the_text_that_search_searches(home: Home, crawl: Crawl, mocksite: MockSite) -> None:
+    docid = mocksite.site.stories[0].docid
+    promotion = "<!-- 期货推广begin --><p>期货开户就上样例期货</p><!-- 期货推广end -->"
+    analysts = "<p>炒股就看金麒麟分析师研报，权威，专业，及时，全面，助您挖掘潜力主题机会！</p>"
+    bodies = (f"{promotion}<p>　　样例银行上调利率。</p>{analysts}", f"<p>　　样例银行下调利率。</p>{promotion}")
+    seen = []
+    for body in bodies:
+        mocksite.clock += 60
+        mocksite.site.edit(docid, mocksite.clock, body=body)
+        crawl()
+        seen.append(home.rows(f"SELECT max(at) FROM observations WHERE docid = '{docid}'")[0][0])
+    texts = [text for (text,) in home.rows(f"SELECT text FROM texts WHERE docid = '{docid}' ORDER BY number")]
+
+    assert texts == ["样例银行上调利率。", "样例银行下调利率。"]
+    assert home.run("show", docid, "--json").json["text"] == texts[1]
+    assert home.run("show", docid, "--json", "--as-of", seen[0]).json["text"] == texts[0]
+    assert "期货开户" not in home.run("show", docid).out
+    assert home.run("search", "期货开户", "--json").json == []
+    assert "期货开户" in (home.root / home.run("show", docid, "--json").json["path"]).read_text(encoding="utf-8")
+
+    home.execute("DELETE FROM texts")  # as versions of older programs have none
+    assert home.run("show", docid, "--json").json["text"] == texts[1]
+
+
 def test_json_is_all_there_is_on_stdout(home: Home, crawl: Crawl) -> None:
     for outcome in (crawl(), home.run("status", "--json"), home.run("feeds", "--json"), home.run("retry", "--json")):
         json.loads(outcome.out)

@@ -143,8 +143,8 @@ def test_an_unknown_page_of_sinas_is_no_article_however_much_it_says(page: str, 
         "",
         "<html><body></body></html>",
         "<title>Sina Visitor System</title><h1>Sina Visitor System</h1><p>请开启JavaScript</p>",
-        f"<title>404 Not Found</title><body><p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[1]}</p></body>",
-        f"<title>页面不存在</title><body><p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[1]}</p></body>",
+        f"<title>403 Forbidden</title><body><p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[1]}</p></body>",
+        f"<title>访问受限</title><body><p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[1]}</p></body>",
         "<title>频道</title><ul>"
         + "".join(f"<li><a href=/{n}>第{n}条新闻的标题很长很长</a></li>" for n in range(60))
         + "</ul>",
@@ -160,9 +160,24 @@ def test_what_holds_no_text_is_no_article(html: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_page_that_says_it_is_not_there_is_gone_on_any_host() -> None:
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<title>404 Not Found</title><body><p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[1]}</p></body>",
+        f"<title>页面不存在 - 样例新闻网</title><body><h1>页面不存在</h1><p>{PARAGRAPHS[0]}</p></body>",
+        f"<title>样例新闻网</title><body><h1>您访问的文章已被删除</h1><p>{PARAGRAPHS[0]}</p></body>",
+        "<title>样例新闻网</title><body><div>抱歉，您访问的页面不存在或已删除</div></body>",
+        f"<title>样例</title><body><p>抱歉，您访问的文章已被删除，{'请返回首页，' * 20}谢谢。</p></body>",
+    ],
+)
+def test_a_page_that_says_it_is_not_there_is_gone_on_any_host(html: str) -> None:
     with pytest.raises(GoneError):
-        article_of(HTML.replace(PARAGRAPHS[0], "页面没有找到"))
+        article_of(html)
+
+
+@pytest.mark.parametrize("line", ["页面没有找到", "“您访问的文章已被删除”", "该微博已被删除。"])
+def test_an_article_that_quotes_such_a_page_is_not_gone(line: str) -> None:
+    assert PARAGRAPHS[2] in article_of(HTML.replace(PARAGRAPHS[0], line)).body
 
 
 # The same at every time and place

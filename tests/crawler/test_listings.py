@@ -48,6 +48,30 @@ def test_a_page_of_each_kind_gives_the_record_beside_it(page: Path) -> None:
     assert found == json.loads((LISTS / f"{page.stem}.expected.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("stated", ["gbk", "big5", "iso-8859-1"])
+def test_a_list_in_utf_8_is_read_as_utf_8_whatever_its_header_states(page: Path, stated: str) -> None:
+    kind, body = page.stem.partition("-")[0], page.read_bytes()
+    assert read(kind, body, f"text/html; charset={stated}") == read(kind, body)
+
+
+@pytest.mark.parametrize("stated", ["utf-8", "gbk"])
+def test_one_broken_byte_breaks_one_character_of_a_feed(stated: str) -> None:
+    items = [f"<item><title>央行降准{n}</title><link>https://a.cn/{n}</link></item>" for n in range(3)]
+    feed = f'<?xml version="1.0" encoding="{stated}"?><rss version="2.0"><channel>{"".join(items)}</channel></rss>'
+    body = feed.encode().replace("准1".encode(), b"\xe5\x87")
+    titles = [entry.title for entry in read("rss", body, f"application/xml; charset={stated}").entries]
+    assert titles == ["央行降准0", "央行降\ufffd", "央行降准2"]
+
+
+def test_a_feed_in_another_charset_is_read_in_it() -> None:
+    for charset, title in (("gbk", "央行降准"), ("iso-8859-1", "Nestlé refuse"), ("windows-1251", "Привет, мир")):
+        item = f"<item><title>{title}</title><link>https://a.cn/1</link></item>"
+        feed = f'<?xml version="1.0" encoding="{charset}"?><rss version="2.0"><channel>{item}</channel></rss>'
+        [entry] = read("rss", feed.encode(charset)).entries
+        assert entry.title == title
+
+
 def test_every_kind_that_can_be_configured_has_a_reader_and_a_page() -> None:
     assert set(get_args(FeedKind)) == READERS.keys() == {page.stem.partition("-")[0] for page in PAGES}
 

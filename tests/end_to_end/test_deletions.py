@@ -10,11 +10,17 @@ import pytest
 from mocksite.server import MockSite
 from tests.conftest import Home
 
+OTHER_WORDS = "您访问的文章不存在或已被删除"
 MODES: dict[str, tuple[Callable[[MockSite, str, str], None], str]] = {
     "404": (lambda mocksite, path, docid: mocksite.fault("status", match=path, status=404), "status 404"),
     "410": (lambda mocksite, path, docid: mocksite.fault("status", match=path, status=410), "status 410"),
     "200, not found": (lambda mocksite, path, docid: page(mocksite, path, "utf-8"), "页面没有找到"),
     "200, not found in GBK": (lambda mocksite, path, docid: page(mocksite, path, "gbk"), "页面没有找到"),
+    "200, other words": (lambda mocksite, path, docid: page(mocksite, path, "utf-8", OTHER_WORDS), OTHER_WORDS),
+    "a notice for a text": (
+        lambda mocksite, path, docid: mocksite.site.edit(docid, mocksite.clock, body=f"<p>抱歉，{OTHER_WORDS}。</p>"),
+        OTHER_WORDS,
+    ),
     "front page": (lambda mocksite, path, docid: mocksite.fault("redirect", match=path, to="/"), "front page"),
     "emptied": (lambda mocksite, path, docid: mocksite.site.edit(docid, mocksite.clock, body=""), "empty"),
 }
@@ -22,8 +28,8 @@ MODES: dict[str, tuple[Callable[[MockSite, str, str], None], str]] = {
 pytestmark = pytest.mark.slow  # each test crawls a few times
 
 
-def page(mocksite: MockSite, path: str, charset: str) -> None:
-    text = f'<html><head><meta charset="{charset}"><title>页面没有找到</title></head><body>页面没有找到</body></html>'
+def page(mocksite: MockSite, path: str, charset: str, words: str = "页面没有找到") -> None:
+    text = f'<html><head><meta charset="{charset}"><title>{words}</title></head><body>{words}</body></html>'
     mocksite.site.pages[path] = text.encode(charset)
 
 

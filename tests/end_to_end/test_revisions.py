@@ -103,6 +103,8 @@ FURNITURE = (
     '<div class="otherContent_01">推荐阅读：<a href="/x/{n}">第{n}条</a></div>',
     '<ins class="sinaads" data-ad-pdps="PDPS{n}"></ins><div id="ad_{n}">广告{n}</div>',
     "<!-- 模板 {n} -->",
+    "<!-- 期货推广begin --><p>期货推广第{n}条。</p><!-- 期货推广end -->",
+    "<p>新浪声明：此消息系转载自合作媒体{n}，文章内容仅供参考。</p>",
     '<div class="ct_hqimg"><img src="//image.sinajs.cn/newchart/{n}.gif"></div>',
     "<p>　　正文　不变 。</p>{n_blanks}",
 )

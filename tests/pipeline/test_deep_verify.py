@@ -69,6 +69,14 @@ def test_an_archive_as_it_was_recorded_has_no_problem(archive: Home) -> None:
     assert not (archive.root / ".finarchive" / "rebuild").exists()
 
 
+def test_fingerprints_of_an_older_rule_are_not_compared_and_other_values_are(archive: Home) -> None:
+    older = "UPDATE revisions SET fingerprint = '2:ab', story = 'cd'"
+    archive.execute(older)
+    assert named(archive) == []
+    archive.execute("UPDATE revisions SET title = 'x' WHERE docid = 'nreplica0000002'")
+    assert named(archive) == ["revisions docid=nreplica0000002 number=1: title differs from the raw pages"]
+
+
 CHANGES = {
     "an entry's address": (
         "UPDATE entries SET url = 'https://a.cn/x' WHERE docid = 'nreplica0000002'",

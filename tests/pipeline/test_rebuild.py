@@ -22,10 +22,11 @@ from tests.support.images import ON, local_pictures, stored
 
 TABLES = (
     "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "searchable",
-    "addresses", "moves", "stated", "facts", "feeds", "sources", "spans", "gaps", "rhythms", "rests", "journal",
+    "addresses", "moves", "stated", "facts", "unlisted", "feeds", "sources", "spans", "settled", "lateness",
+    "gaps", "rhythms", "rests", "journal",
 )  # fmt: skip
-RECORD = TABLES[:13]  # observations; the others are the progress of reading lists
-NUMBERED = ("changes", "observations", "gaps", "searchable", "moves")
+RECORD = TABLES[:14]  # observations; the others are the progress of reading lists
+NUMBERED = ("changes", "observations", "unlisted", "gaps", "searchable", "moves")
 
 
 def tree(home: Home) -> dict[str, bytes]:

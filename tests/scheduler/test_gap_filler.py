@@ -54,7 +54,7 @@ class Bench:
 
     def __init__(self, archive: Archive, next_step: NextStep) -> None:
         self.now = NOW
-        self.clock = Clock(lambda: self.now, monotonic=lambda: self.now.timestamp())
+        self.clock = Clock(lambda: self.now, monotonic=lambda: (self.now - NOW) / timedelta(seconds=1))
         self.store = archive.store
         self.work_queue = ArchiveWorkQueue(archive, load(None, {}), self.clock, DAEMON_POLICY)
         self.fetcher = AnsweringFetcher(self.work_queue, next_step)

@@ -1,0 +1,132 @@
+"""What a fetch means, given the newest version of the article."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from archive.model.article import Article, ArticleImage, Revision
+from archive.model.feed import Failure, FailureKind
+from archive.model.fetch import ArticleState, Decision, Fetch, Outcome
+from crawler.extract.fingerprint import fingerprint
+from pipeline.decide import MAX_REVISIONS, decide
+from tests.support.fetches import make_fetch
+
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+TITLE = "央行下调存款准备金率"
+TEXT = "央行今日宣布下调存款准备金率。\n分析人士称，影响有限，后续仍有空间。"
+PICTURES = ("https://n.sinaimg.cn/a.png", "https://n.sinaimg.cn/b.png")
+
+
+def article(text: str = TEXT, title: str = TITLE, pictures: tuple[str, ...] = PICTURES) -> Article:
+    """An article with this text, as the extraction returns it."""
+    images = tuple(map(ArticleImage, pictures))
+    mark = fingerprint(title, text, pictures)
+    return Article("a", "https://a.cn/a", title, AT, text, None, AT, pictures=images, text=text, fingerprint=mark)
+
+
+def state(text: str | None = TEXT, rule: str = "", pictures: tuple[str, ...] = PICTURES) -> ArticleState:
+    """An archived article.
+
+    :param rule: number of an older rule that computed its fingerprint; "" for today's
+    """
+    images = tuple(map(ArticleImage, pictures))
+    mark = f"{rule}:ab" if rule else fingerprint(TITLE, text or "", pictures)
+    newest = Revision("a", 1, "a/a.md", "00", TITLE, AT, AT, pictures=images, fingerprint=mark)
+    return ArticleState(newest, AT, text)
+
+
+def fetch(content: str | None = None) -> Fetch:
+    base = make_fetch("a", AT + timedelta(hours=1), 1)
+    return replace(base, pending=replace(base.pending, entry=replace(base.pending.entry, content=content)))
+
+
+def decided(found: Article, known: ArticleState | None, content: str | None = None) -> Decision:
+    return decide(fetch(content), found, known, None)
+
+
+# Fingerprints by an older rule
+
+
+@pytest.mark.parametrize("rule", ["2", "1"])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        TEXT,
+        TEXT.replace("\n", ""),
+        TEXT.replace("，", "， ").replace("央", "\u200b央"),
+        f"相关专题：降准\n{TEXT}",
+        TEXT.replace("\n", "\n扫码下载\n"),
+        f"{TEXT}\n新浪声明：仅供参考。",
+    ],
+)
+def test_a_text_with_less_of_the_page_is_the_version_of_an_older_rule(rule: str, stored: str) -> None:
+    assert decided(article(), state(stored, rule)).outcome is Outcome.SAME
+    assert decided(article(pictures=PICTURES[1:]), state(stored, rule)).outcome is Outcome.SAME
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        article(TEXT.replace("有限", "很大")),
+        article(f"{TEXT}\n又及。"),
+        article(f"更正：{TEXT}"),
+        article("\n".join(reversed(TEXT.split("\n")))),
+        article(title="央行上调存款准备金率"),
+        article(pictures=("https://n.sinaimg.cn/c.png",)),
+        article(pictures=tuple(reversed(PICTURES))),
+        article(pictures=(*PICTURES, PICTURES[0])),
+    ],
+)
+def test_an_edit_at_the_time_of_an_update_is_recorded(found: Article) -> None:
+    assert decided(found, state(rule="2")).outcome is Outcome.REVISED
+
+
+def test_a_version_without_a_stored_text_is_compared_by_its_title() -> None:
+    assert decided(article("另一段"), state(None, "1")).outcome is Outcome.SAME
+    assert decided(article(title="另一题"), state(None, "1")).outcome is Outcome.REVISED
+
+
+def test_a_text_that_is_gone_is_gone_under_any_rule() -> None:
+    for rule in ("", "2"):
+        assert decided(article("", pictures=()), state(rule=rule)).outcome is Outcome.GONE
+    assert decided(article("", pictures=()), state("", "2")).outcome is Outcome.SAME
+
+
+# Notices of deletion
+
+
+def test_a_notice_with_other_words_instead_of_the_text_is_a_deletion() -> None:
+    found = decided(article("该文章已被删除，详情请拨打4000520066。"), state())
+    assert (found.outcome, found.kind, found.post) == (Outcome.GONE, FailureKind.GONE, None)
+    assert found.evidence == "the page says 该文章已被删除, and its text is gone"
+
+
+def test_a_deletion_is_recorded_under_an_older_rule_and_at_the_limit_of_versions() -> None:
+    notice = article("该文章已被删除，详情请拨打4000520066。")
+    assert decided(notice, state(rule="2")).outcome is Outcome.GONE
+    full = state()
+    full = replace(full, revision=replace(full.revision, number=MAX_REVISIONS))
+    assert decided(notice, full).outcome is Outcome.GONE
+    assert decided(article("又及。"), full).outcome is Outcome.SAME
+
+
+def test_a_short_text_that_stays_the_same_is_no_deletion() -> None:
+    text = "该文章已被删除，公司致歉。"
+    assert decided(article(text), state(text)).outcome is Outcome.SAME
+    assert decided(article(text), None).outcome is Outcome.FIRST
+
+
+def test_a_text_of_a_listing_is_never_replaced_by_a_notice() -> None:
+    found = decided(article("该文章已被删除，公司致歉。"), state(), content="<p>该文章已被删除，公司致歉。</p>")
+    assert found.outcome is Outcome.REVISED
+
+
+def test_a_first_fetch_that_finds_a_notice_is_retried_and_then_parked() -> None:
+    gone = Failure("a", FailureKind.GONE, "the page says 该文章已被删除, with status 200")
+    first = decide(fetch(), gone, None, None)
+    assert first.outcome is Outcome.GONE
+    assert first.due is not None
+    assert decide(fetch(), gone, state(), None).outcome is Outcome.GONE
