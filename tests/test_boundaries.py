@@ -43,7 +43,7 @@ LAYERS = {
         "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
     ),
     "pipeline": ("retry staging reparse", "decide", "commit", "writer recovery rebuild", "deep_verify"),
-    "scheduler": ("policy clock exits", "errors", "crawl", "alerts", "one_off monitoring", "daemon"),
+    "scheduler": ("policy clock exits child_process", "errors", "crawl", "alerts", "one_off monitoring", "daemon"),
     "web": (
         "feed_status security database", "request", "links charts diff_rows", "article",
         "home search diff symbol feeds raw", "plugin", "site",
