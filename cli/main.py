@@ -16,6 +16,7 @@ from archive.model.errors import (
     LockedError,
     MissingExtraError,
     NotWritableError,
+    TrustError,
 )
 from cli.context import CommandContext, CommandError
 from scheduler.errors import HealthError, RequestRefusedError
@@ -160,7 +161,7 @@ def _status(error: Exception) -> Exit | None:
     match error:
         case RequestRefusedError():
             return error.status
-        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError():
+        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError() | TrustError():
             return Exit.USAGE
         case LockedError():
             return Exit.LOCKED
