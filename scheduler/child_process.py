@@ -1,4 +1,4 @@
-"""Runs a module of ours in a child process: one that hangs is killed with all that it started. See D107."""
+"""Runs a module of ours in a child process: one that hangs is killed with all that it started. See D107, D152."""
 
 from __future__ import annotations
 
