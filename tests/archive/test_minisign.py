@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import pytest
 
 from archive.model.errors import ProofError
 from archive.proof import minisign
+from tests.support.tools import needs
 
 DATA = b"# finarchive manifest 1\n"
-needs_minisign = pytest.mark.skipif(shutil.which("minisign") is None, reason="minisign is not installed")
+needs_minisign = needs("minisign")
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,13 @@ import pytest
 from archive.model.errors import ProofError
 from archive.proof import rfc3161
 from tests.support.time_stamping import Certificates
+from tests.support.tools import needs
 
 DATA = b"# finarchive manifest 1\n"
 ROOT = hashlib.sha256(DATA).hexdigest()
+
+
+pytestmark = needs("openssl")
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,11 @@ from archive.files.layout import manifests_path
 from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.support import processes
+from tests.support.calendar_server import CalendarServer
 from tests.support.daemon import Running
 from tests.support.sealed_archive import DAYS, make_sealed_archive, root_of
 from tests.support.time_stamping import Authority, Certificates
+from tests.support.tools import needs
 
 NEWEST = DAYS[-1]
 HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
@@ -94,6 +96,28 @@ def test_a_crawl_anchors_and_signs_the_newest_root_and_verify_says_since_when(
     assert sealed.run("verify", "--deep").status == 0
     assert sealed.run("rebuild").status == 0
     assert days(sealed)[NEWEST] == row
+
+
+@pytest.mark.parametrize(
+    ("missing", "place"), [("rfc3161_client", "rfc3161:http://127.0.0.1:9/"), ("opentimestamps", "opentimestamps")]
+)
+def test_without_the_extra_anchors_are_refused_and_evidence_is_unchecked(
+    sealed: Home, authority: Authority, missing: str, place: str
+) -> None:
+    """In a process that finds no such library."""
+    with CalendarServer() as calendar:
+        sealed.configure(more=proof(f"rfc3161:{authority.url}", f"opentimestamps:{calendar.url}"))
+        assert sealed.run("proof", "--anchor").status == 0
+    code = f"import sys; sys.modules[{missing!r}] = None; from cli.main import main; main()"
+    sealed.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
+    sealed.configure(more=proof(certificates=authority.certificates.ca))
+    outcome = sealed.run("verify", "--json")
+    assert outcome.status == 0, outcome.out + outcome.err
+    details = {anchor["anchor"].partition("-")[0]: anchor["detail"] for anchor in outcome.json["anchors"]}
+    assert "pip install 'finarchive[proof]'" in details[place.partition(":")[0]]
+    sealed.configure(more=proof(place))
+    outcome = sealed.run("verify")
+    assert (outcome.status, "pip install 'finarchive[proof]'" in outcome.err) == (2, True)
 
 
 def test_verify_compares_a_root_that_was_kept(sealed: Home) -> None:
@@ -173,7 +197,7 @@ def test_a_key_is_never_replaced(home: Home) -> None:
     assert home.run("proof", "--new-key", str(home.folder / "none" / "key")).status == 2
 
 
-@pytest.mark.skipif(shutil.which("minisign") is None, reason="minisign is not installed")
+@needs("minisign")
 def test_minisign_checks_a_signed_manifest(sealed: Home, tmp_path: Path) -> None:
     key = tmp_path / "roots.key"
     sealed.run("proof", "--new-key", str(key))
