@@ -43,7 +43,7 @@ def show_verified(report: Report, problems: Sequence[Problem], repaired: Sequenc
 
 
 def _show_proof(console: Console, proof: ProofReport) -> None:
-    """Print which days are anchored since when, newest first, and which anchors prove nothing yet."""
+    """Print which days are anchored since when, newest first, and the places whose newest anchor proves nothing."""
     lines = []
     for group in _groups(proof.days):
         first, last = group[-1], group[0]
@@ -54,7 +54,8 @@ def _show_proof(console: Console, proof: ProofReport) -> None:
             + (f", signed: {first.signed_by}" if first.signed_by else "")
             + (f", as in the root of {first.kept}" if first.kept else "")
         )
-    lines += [f"{each.state} {each.path}: {each.detail}" for each in reversed(proof.anchors) if each.state != PROVEN]
+    newest = {each.anchor: each for each in proof.anchors}  # of each place; those before it are covered by it
+    lines += [f"{each.state} {each.path}: {each.detail}" for each in newest.values() if each.state != PROVEN]
     if not proof.anchors and not any(day.kept for day in proof.days):
         lines = ["No manifest is anchored: who can write this folder could have made all of it (docs/proof.md)."]
     for line in lines[:MAX_PATHS] if proof.days else ():

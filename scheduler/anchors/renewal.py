@@ -51,7 +51,7 @@ def anchors_of(proof: ProofSettings) -> list[Anchor]:
     """Return the configured anchors; the signature is one of them."""
     anchors = [_anchor(target, proof.certificates) for target in proof.targets]
     if proof.key:
-        anchors.append(Anchor(MINISIGN, str(proof.key), MINISIGN, {"address": str(proof.key.absolute())}))
+        anchors.append(Anchor(MINISIGN, f"{MINISIGN}:{proof.key}", MINISIGN, {"address": str(proof.key.absolute())}))
     return anchors
 
 

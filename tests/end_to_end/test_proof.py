@@ -202,7 +202,8 @@ def test_minisign_checks_a_signed_manifest(sealed: Home, tmp_path: Path) -> None
     key = tmp_path / "roots.key"
     sealed.run("proof", "--new-key", str(key))
     sealed.configure(more=proof(key=key))
-    assert sealed.run("proof", "--anchor").status == 0
+    anchored = sealed.run("proof", "--anchor")
+    assert (anchored.status, f"minisign:{key}: anchored" in anchored.out) == (0, True)
     subprocess.run(
         ["minisign", "-Vm", f"{NEWEST}.tsv", "-p", f"{key}.pub"], cwd=manifests_path(sealed.root), check=True
     )
@@ -301,3 +302,20 @@ def test_a_crawl_whose_anchor_hangs_ends(sealed: Home, mocksite: MockSite, autho
     assert (outcome.status, outcome.json["archived"]) == (0, 12)
     assert time.monotonic() - started < 45
     assert "hush" not in outcome.err
+
+
+def test_of_many_receipts_verify_shows_the_newest(sealed: Home) -> None:
+    sealed.configure(more=proof("command:/bin/true"))
+    assert sealed.run("proof", "--anchor").status == 0
+    [newest] = manifests_path(sealed.root).glob("*.json")
+    for day in DAYS[:-1]:
+        old = newest.read_text().replace(NEWEST, day)
+        sha256 = root_of(manifests_path(sealed.root), day)
+        old = old.replace(root_of(manifests_path(sealed.root), NEWEST), sha256)
+        newest.with_name(newest.name.replace(NEWEST, day)).write_text(old)
+    outcome = sealed.run("verify")
+    assert outcome.status == 0, outcome.out
+    assert [line.split()[1] for line in outcome.out.splitlines() if line.startswith("receipt")] == [
+        f".finarchive/manifests/{newest.name}:"
+    ]
+    assert len(sealed.run("verify", "--json").json["anchors"]) == 3
