@@ -76,7 +76,7 @@ def upgrade(request: Request) -> dict[str, bytes]:
                     url = f"{calendar.rstrip('/')}/timestamp/{message.hex()}"
                     tasks[file.path.name, message] = partial(exchange, url, None, _OTS_HEADERS)
     upgraded: dict[str, bytes] = {}
-    for (name, message), answer in _answers(tasks).items():
+    for (name, message), answer in collect_answers(tasks).items():
         with suppress(ProofError):  # not in a block yet: the calendar answers 404
             if isinstance(answer, bytes):
                 upgraded[name] = open_timestamps.upgrade_proof(upgraded.get(name, proofs[name]), {message: answer})
@@ -111,7 +111,7 @@ def _opentimestamps(request: Request, manifest: bytes) -> bytes:
         open_timestamps.check_answer(answer, message)
         return answer
 
-    answers = _answers({calendar: partial(ask, calendar) for calendar in calendars})
+    answers = collect_answers({calendar: partial(ask, calendar) for calendar in calendars})
     good = [answer for answer in answers.values() if isinstance(answer, bytes)]
     if not good:
         reasons = [answer for answer in answers.values() if isinstance(answer, str)]
@@ -177,7 +177,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _answers(tasks: Mapping[_Key, Callable[[], bytes]]) -> dict[_Key, bytes | str]:
+def collect_answers(tasks: Mapping[_Key, Callable[[], bytes]]) -> dict[_Key, bytes | str]:
     """Run tasks at once; return the answer, or the reason why there is none, of each that ends in time."""
     results: Queue[tuple[_Key, bytes | str]] = Queue()
 

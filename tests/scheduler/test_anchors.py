@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,9 +23,10 @@ from archive.files.layout import manifests_path
 from archive.integrity.anchor_check import Trust
 from archive.integrity.seal import seal
 from archive.integrity.verify import verify
-from archive.proof import minisign, rfc3161
+from archive.model.errors import ProofError
+from archive.proof import minisign, open_timestamps, rfc3161
 from config.model import Settings
-from scheduler.anchors import renewal
+from scheduler.anchors import anchor_process, renewal
 from scheduler.anchors.anchorer import Anchorer
 from scheduler.anchors.renewal import Renewal, anchors_of, renew
 from scheduler.clock import Clock
@@ -183,6 +185,31 @@ def test_a_calendar_whose_answer_is_no_proof_is_left_out(root: Path, answer: byt
         calendar.answer = answer
         assert failure(root, f"opentimestamps:{calendar.url}").startswith("no calendar has answered: ")
     assert "cannot be reached" in failure(root, "opentimestamps:http://127.0.0.1:9/hush")
+
+
+def test_a_calendar_that_hangs_or_fails_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anchor_process, "CALENDARS_TIMEOUT_SECONDS", 1.0)
+    goes_on = threading.Event()
+
+    def hangs() -> bytes:
+        goes_on.wait()
+        return b"too late"
+
+    def fails() -> bytes:
+        raise ProofError("away")
+
+    started = time.monotonic()
+    assert anchor_process.collect_answers({"a": hangs, "b": fails, "c": lambda: b"proof"}) == {
+        "b": "away",
+        "c": b"proof",
+    }
+    assert 1.0 <= time.monotonic() - started < 30
+    goes_on.set()
+
+
+def test_the_addresses_of_the_public_calendars_are_those_of_the_library() -> None:
+    assert len(open_timestamps.CALENDARS) >= 3
+    assert all(calendar.startswith("https://") for calendar in open_timestamps.CALENDARS)
 
 
 # git
