@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from archive.archive import Archive
+from archive.files.hashing import sha256_of_file
 from archive.files.layout import manifests_path
+from archive.files.manifest import read_manifest, write_manifest
+from archive.integrity.seal import seal
+from archive.journal.gzip_members import members
+from archive.journal.warc_records import digest
 from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.support import processes
@@ -237,6 +246,71 @@ def test_doctor_checks_what_anchors_need(sealed: Home, authority: Authority, tmp
     assert "others may read it" in said
     assert "hush" not in said + outcome.out
     assert authority.requests == []
+
+
+def forge(home: Home, old: bytes, new: bytes) -> None:
+    """Change a text in the raw pages, and make everything else follow from it: files, index, manifests, chain."""
+    inner = home.root / ".finarchive"
+    for path in (inner / "warc").glob("*.gz"):
+        records = [_forged(record, old, new) for _, _, record in members(path)]
+        path.write_bytes(b"".join(gzip.compress(record) for record in records))
+    for _ in range(2):  # the second time with the manifests of what the first has made
+        (inner / "index.db").unlink()
+        assert home.run("rebuild").status == 0
+        previous = None
+        for path in sorted((inner / "manifests").glob("*.tsv")):
+            day, _, lines = read_manifest(path.read_bytes())
+            lines = [replace(line, sha256=sha256_of_file(home.root / line.path)) for line in lines]
+            path.write_bytes(write_manifest(day, previous, lines))
+            previous = day, sha256_of_file(path)
+
+
+def _forged(record: bytes, old: bytes, new: bytes) -> bytes:
+    """A record with another text in its page, and the lengths and digests that follow."""
+    head, _, block = record.partition(b"\r\n\r\n")
+    http, _, body = block.removesuffix(b"\r\n\r\n").partition(b"\r\n\r\n")
+    if b"WARC-Type: response" not in head:
+        return record
+    packed = re.search(rb"(?i)content-encoding: gzip", http) is not None
+    page = (gzip.decompress(body) if packed else body).replace(old, new)
+    body = gzip.compress(page) if packed else page
+    http = re.sub(rb"(?i)(content-length: )\d+", rb"\g<1>%d" % len(body), http)
+    content = http + b"\r\n\r\n" + body
+    head = re.sub(rb"(Content-Length: )\d+", rb"\g<1>%d" % len(content), head)
+    for name, data in ((b"Block", content), (b"Payload", body)):
+        head = re.sub(rb"(WARC-%s-Digest: )[^\r]+" % name, rb"\g<1>" + digest(data).encode(), head)
+    return head + b"\r\n\r\n" + content + b"\r\n\r\n"
+
+
+@pytest.mark.slow
+def test_a_forged_archive_passes_every_check_but_that_of_its_anchor(
+    home: Home, mocksite: MockSite, authority: Authority
+) -> None:
+    home.configure(mocksite.endpoint)
+    assert home.run("crawl").status == 0
+    now = datetime.now(UTC)
+    with Archive(home.root, "test", now) as archive:
+        [day] = seal(archive.root, archive.store, now + timedelta(days=2))
+    kept = home.run("proof").out.split()[0]
+    [article] = home.root.glob(f"**/*{mocksite.site.stories[0].docid}.md")
+    text = re.findall(r"[\u4e00-\u9fff]{6}", article.read_text().partition("<div>")[2])[0]
+
+    forge(home, text.encode(), "编造的文字啊".encode())
+
+    assert "编造的文字啊" in article.read_text()
+    for options in ((), ("--deep",)):
+        outcome = home.run("verify", "--json", *options)
+        assert (outcome.status, outcome.json["problems"]) == (0, []), outcome.out
+    outcome = home.run("verify", "--json", "--root", kept)
+    assert (outcome.status, [each["kind"] for each in outcome.json["problems"]]) == (4, ["root"])
+    # The same with a time stamp of the genuine manifest, which the forger has left or has no substitute for.
+    home.configure(mocksite.endpoint, more=proof(f"rfc3161:{authority.url}", certificates=authority.certificates.ca))
+    assert home.run("proof", "--anchor").status == 0
+    assert home.run("verify").status == 0
+    forge(home, "编造的文字啊".encode(), text.encode())
+    outcome = home.run("verify", "--json")
+    assert (outcome.status, [each["kind"] for each in outcome.json["problems"]]) == (4, ["anchor"])
+    assert f"{day}.rfc3161" in outcome.json["problems"][0]["path"]
 
 
 @pytest.mark.slow
