@@ -8,16 +8,16 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from archive.files.layout import index_path, inner_path
 from archive.model.errors import ArchiveError
 from archive.store import Store
+from cli.check import Check
 from cli.context import CommandContext
+from cli.proof_checks import check_proof
 from config.load import ConfigError
 from config.model import Settings
 from scheduler.alerts import sender
@@ -27,25 +27,6 @@ from scheduler.exits import Exit
 # A year of the busiest list measured (600 articles a day of 15 kB each) takes some 3 GB.
 MIN_FREE_BYTES = 3 * 10**9
 CONNECT_TIMEOUT_SECONDS = 5.0  # a reachable host answers within one
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The result of one check."""
-
-    name: str
-    ok: bool
-    message: str  # the result; for a problem, also what to do
-    failure_status: Exit = Exit.PROBLEMS  # the exit status if the check fails
-
-    @property
-    def status(self) -> Exit:
-        """The exit status for this check."""
-        return Exit.DONE if self.ok else self.failure_status
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that ``doctor --json`` prints."""
-        return {"name": self.name, "ok": self.ok, "told": self.message}
 
 
 def run_checks(context: CommandContext) -> list[Check]:
@@ -61,6 +42,7 @@ def run_checks(context: CommandContext) -> list[Check]:
     checks += [_folder(root), _disk_space(root), _index(root), _daemon(root)]
     checks += _network(settings)
     checks += _alerts(settings)
+    checks += check_proof(settings.proof)
     return checks
 
 

@@ -16,6 +16,7 @@ from archive.model.errors import (
     LockedError,
     MissingExtraError,
     NotWritableError,
+    TrustError,
 )
 from cli.context import CommandContext, CommandError
 from scheduler.errors import HealthError, RequestRefusedError
@@ -34,6 +35,7 @@ COMMANDS = {
     "export": ("cli.commands.export:export_command", "Export articles as JSON, CSV, Parquet, Atom or a site."),
     "feeds": ("cli.commands.feeds:feeds_command", "Show the configured feeds."),
     "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
+    "proof": ("cli.commands.proof:proof_command", "Show the newest root, anchor it, or make a key."),
     "rebuild": ("cli.commands.rebuild:rebuild_command", "Recreate files and index from the raw pages."),
     "retry": ("cli.commands.retry:retry_command", "Make everything that waits due now."),
     "run": ("cli.commands.run:run_command", "Run the daemon."),
@@ -160,7 +162,7 @@ def _status(error: Exception) -> Exit | None:
     match error:
         case RequestRefusedError():
             return error.status
-        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError():
+        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError() | TrustError():
             return Exit.USAGE
         case LockedError():
             return Exit.LOCKED

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from archive.model.errors import QueryError
 from archive.query.parser import parse
+from config.anchors import OPENTIMESTAMPS, RFC3161
 from config.load import ConfigError, Mistake, find, load
 from config.model import Settings
 
@@ -31,10 +33,26 @@ def load_settings(path: Path | None) -> Settings:
     :raises ConfigError: with every mistake in them
     """
     settings = load(path, os.environ, _check_query)
-    if settings.alerts and find_spec("apprise") is None:
-        message = "need a library that is not installed: pip install 'finarchive[alerts]'"
-        raise ConfigError([Mistake(str(path or "built-in settings"), None, "alerts", message)])
+    source = str(path or "built-in settings")
+    mistakes = [
+        Mistake(source, None, key, f"need a library that is not installed: pip install 'finarchive[{extra}]'")
+        for key, extra, library in _needed_libraries(settings)
+        if find_spec(library) is None
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
     return settings
+
+
+def _needed_libraries(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield the setting, the extra and the library of what needs an optional library."""
+    if settings.alerts:
+        yield "alerts", "alerts", "apprise"
+    kinds = {target.kind for target in settings.proof.targets}
+    if RFC3161 in kinds:
+        yield "proof.anchors", "proof", "rfc3161_client"
+    if OPENTIMESTAMPS in kinds:
+        yield "proof.anchors", "proof", "opentimestamps"
 
 
 def reload_settings(path: Path | None) -> Settings:

@@ -17,6 +17,7 @@ from config.model import (
     ServeSettings,
     Settings,
 )
+from config.proof_settings import ProofSettings
 from config.toml_lines import KeyPath
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -25,11 +26,14 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "schedule": ScheduleSettings,
     "health": HealthSettings,
     "serve": ServeSettings,
+    "proof": ProofSettings,
 }
 # Arrays of tables, with the model of a table and the key that names it.
 TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts": (Alert, "name")}
-# Key whose value is secret: no message contains it.
+# Key of an alert's addresses, which are secret.
 CONFIDENTIAL_KEY = "urls"
+# Keys whose values are secret: no message contains them.
+_CONFIDENTIAL = {CONFIDENTIAL_KEY, "anchors"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def describe(error: ErrorDetails) -> str:
         return error["msg"]
     given = shown(error["input"])
     typed = f"the text {given}" if isinstance(error["input"], str) else given  # to distinguish "1" from 1
-    if CONFIDENTIAL_KEY in error["loc"]:
+    if _CONFIDENTIAL.intersection(error["loc"]):
         given = typed = "the given value"
     return wording.format(given=given, typed=typed, owner=str(error["loc"][0]).removesuffix("s"), **context)
 

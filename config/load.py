@@ -22,6 +22,11 @@ __all__ = ["ConfigError", "Mistake", "builtin_feeds", "find", "load", "sample_te
 
 LOCAL_NAME = "finarchive.toml"
 SYSTEM_FILE = Path("/etc/finarchive/finarchive.toml")
+# Settings that are paths, in which `~` is the home directory.
+_PATHS = (
+    ("archive", "root"),
+    *(("proof", key) for key in ("key", "public_key", "certificates", "block_headers")),
+)
 
 
 def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: Path = SYSTEM_FILE) -> Path | None:
@@ -49,7 +54,7 @@ def load(
 ) -> Settings:
     """Return the settings of a file, overridden by FINARCHIVE_* variables.
 
-    A relative archive.root is relative to the current directory; `~` is the home directory. A file without
+    A relative path is relative to the current directory; `~` is the home directory. A file without
     [[feeds]] gets the built-in feeds.
 
     :param path: None for the built-in settings
@@ -168,9 +173,10 @@ def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str,
             row | {CONFIDENTIAL_KEY: addresses[variable]} if (variable := _variable(row)) in addresses else row
             for row in _rows(document, "alerts")
         ]
-    archive = merged.get("archive")
-    if isinstance(archive, dict) and isinstance(archive.get("root"), str):
-        archive["root"] = _expand_home(archive["root"], env)
+    for section, key in _PATHS:
+        table = merged.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = _expand_home(table[key], env)
     merged.setdefault("feeds", builtin_feeds())
     return merged
 

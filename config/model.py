@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from config.durations import format_duration
+from config.proof_settings import ProofSettings
 from config.types import (
     CHECKED,
     HOUR,
@@ -255,6 +256,7 @@ class Settings(BaseModel):
     schedule: ScheduleSettings = ScheduleSettings()
     health: HealthSettings = HealthSettings()
     serve: ServeSettings = ServeSettings()
+    proof: ProofSettings = ProofSettings()
     alerts: tuple[Alert, ...] = ()
     feeds: tuple[Feed, ...] = ()  # `config.load` fills in the built-in feeds; a test may have none
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, Strict, StrictStr
 
+from config.anchors import parse_anchor
 from config.cron import check_cron
 from config.durations import format_duration, parse_duration
 
@@ -81,6 +82,21 @@ def _interval_or_off(value: object) -> object:
     return None if value == "off" else value
 
 
+def _anchor(value: SecretStr) -> SecretStr:
+    parse_anchor(value.get_secret_value())
+    return value
+
+
+def _file(value: object) -> Path | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f'must be the path of a file, as text such as "./tsa.pem", not {value!r}')
+    return Path(value)
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # a shorter one would be a busy loop
 OptionalInterval = Annotated[Interval | None, BeforeValidator(_interval_or_off)]
@@ -94,4 +110,6 @@ Name = Annotated[StrictStr, AfterValidator(_name)]
 HeaderText = Annotated[StrictStr, AfterValidator(_header_text)]
 HostName = Annotated[StrictStr, AfterValidator(_host_name)]
 SecretAddress = Annotated[SecretStr, AfterValidator(_address)]
+SecretAnchor = Annotated[SecretStr, AfterValidator(_anchor)]
+File = Annotated[Path | None, BeforeValidator(_file)]  # None, or "" in a file: there is none
 Cron = Annotated[StrictStr, AfterValidator(check_cron)]

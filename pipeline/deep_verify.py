@@ -10,6 +10,7 @@ from pathlib import Path
 
 from archive.files.layout import index_path, journal_path, manifests_path
 from archive.index.connection import current_copy
+from archive.integrity.anchor_check import ANCHOR_PROBLEMS, Trust
 from archive.integrity.index_diff import diff_indexes
 from archive.integrity.manifest_check import Problem
 from archive.integrity.seal import adopt
@@ -26,6 +27,7 @@ def verify_deep(
     max_body: int,
     now: datetime,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    trust: Trust | None = None,
 ) -> tuple[Report, int]:
     """Verify an archive's files, and compare the observed rows of its index with the journal.
 
@@ -34,12 +36,13 @@ def verify_deep(
 
     :param max_body: bytes that a page may decompress to
     :param on_progress: called with the bytes of the journal read so far, and all of them
+    :param trust: what anchors are checked with; None: nothing
     :return: the report, and the number of articles archived without a journal, which nothing can verify
     :raises ArchiveError: the archive is in use or cannot be read
     """
     root = root.absolute()
     with staging_folder(root, "verify", now) as staging:
-        report = verify(root)
+        report = verify(root, trust=trust)
         if reason := _why_unusable(root, report.problems):
             return _add_problems(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
         store = Store.open(staging / "index.db")
@@ -48,9 +51,7 @@ def verify_deep(
                 applied, reading = _applied(root), ReparseOptions(max_body, os.cpu_count() or 1, on_progress)
                 journal = read_journal(journal_path(root), reading, lambda damage: None)
                 replay((each for each in journal if is_within(each, applied)), store, None)
-            manifests = not any(
-                problem.path.startswith(_prefix(root, manifests_path(root))) for problem in report.problems
-            )
+            manifests = _are_manifests_sound(root, report.problems)
             if manifests:
                 adopt(root, store)
         finally:
@@ -70,6 +71,11 @@ def _why_unusable(root: Path, problems: Sequence[Problem]) -> str | None:
     if any(problem.path.startswith(_prefix(root, folder)) for problem in problems):
         return "they are damaged themselves"
     return None
+
+
+def _are_manifests_sound(root: Path, problems: Sequence[Problem]) -> bool:
+    prefix = _prefix(root, manifests_path(root))
+    return not any(each.path.startswith(prefix) and each.kind not in ANCHOR_PROBLEMS for each in problems)
 
 
 def _applied(root: Path) -> dict[str, JournalPosition]:

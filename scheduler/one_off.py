@@ -11,6 +11,7 @@ from config.model import Feed, Settings
 from crawler.engine import Engine
 from pipeline.recovery import recover
 from scheduler.alerts.dispatcher import AlertDispatcher
+from scheduler.anchors.anchorer import Anchorer
 from scheduler.clock import Clock
 from scheduler.crawl.context import one_off_policy
 from scheduler.crawl.job import CrawlJob
@@ -45,7 +46,8 @@ def crawl(
         job = CrawlJob(work_queue, feeds, limit=limit, span=span, on_change=on_change)
 
         async def main() -> None:
-            async with AlertDispatcher(work_queue.context, clock).running():
+            context = work_queue.context
+            async with Anchorer(context, clock).running(), AlertDispatcher(context, clock).running():
                 await job.run()
 
         engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, main)

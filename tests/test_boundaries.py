@@ -34,22 +34,28 @@ MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
 # sub-package may import each other, without circles. A layer lists units that do not import each other.
 LAYERS = {
     "archive": (
-        "model", "files", "query", "journal", "export", "index", "search", "store", "archive",
+        "model", "files", "proof query", "journal", "export", "index", "search", "store", "archive",
         # diff reads the history and the texts of versions from the store.
         "diff follower revision_files", "integrity",
     ),
-    "config": ("durations cron toml_lines", "types", "model", "errors", "environment", "load", "reload"),
+    "config": (
+        "durations cron toml_lines anchors", "types", "proof_settings", "model", "errors", "environment", "load",
+        "reload",
+    ),
     "crawler": (
         "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
     ),
     "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
-    "scheduler": ("policy clock exits", "errors", "crawl", "alerts", "one_off monitoring", "daemon"),
+    "scheduler": (
+        "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring", "daemon",
+    ),
     "web": (
         "feed_status security database", "request", "links charts diff_rows", "article",
         "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
-        "systemd_unit settings", "context", "options", "article_document diff_document diagnostics", "output",
+        "systemd_unit settings check", "context", "options proof_checks",
+        "article_document diff_document proof_document diagnostics", "output",
         "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),
     "mocksite": (),
@@ -66,17 +72,20 @@ LIBRARIES = {
     "apprise": ("scheduler/alerts/apprise_process.py",),
     "apscheduler": ("config/cron.py", "scheduler/daemon/timetable.py"),
     "click": ("cli/",),
+    "cryptography": ("archive/proof/minisign.py", "archive/proof/rfc3161.py"),
     "datasette": ("web/plugin.py", "web/database.py", "web/site.py"),
     "exchange_calendars": ("archive/export/calendars.py",),
     "feedparser": ("crawler/listings/rss.py",),
     "frontmatter": ("archive/files/post.py",),
     "markupsafe": ("web/",),
     "nh3": ("archive/export/html.py",),
+    "opentimestamps": ("archive/proof/open_timestamps.py",),
     "prometheus_client": ("scheduler/monitoring/metrics.py",),
     "pyarrow": ("archive/export/parquet.py",),
     "pydantic": ("config/",),
     "pydantic_core": ("config/",),
     "rapidfuzz": ("archive/diff/text.py",),
+    "rfc3161_client": ("archive/proof/rfc3161.py",),
     "rich": ("cli/output/",),
     "scrapy": _SCRAPY,
     "selectolax": ("crawler/extract/", "crawler/listings/column.py"),
@@ -104,7 +113,7 @@ DISTRIBUTIONS = {
     "zope": "zope.interface",  # a namespace, which several distributions share
 }
 # Extras that the program itself uses; the others are for developers.
-EXTRAS_OF_THE_PROGRAM = ("alerts", "parquet")
+EXTRAS_OF_THE_PROGRAM = ("alerts", "parquet", "proof")
 # Distributions that are declared and not imported, and why.
 DECLARED_ONLY = {
     "lxml-html-clean": "trafilatura needs it, and pip before 23.3 overlooks the extra that asks for it",

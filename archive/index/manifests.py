@@ -22,6 +22,11 @@ class ManifestIndex(IndexPart):
         """Return the sha256 of each manifest, by its day (YYYY-MM-DD)."""
         return {row["day"]: row["root"] for row in self._rows("SELECT day, root FROM manifests", [])}
 
+    def newest(self) -> tuple[str, str] | None:
+        """Return the day and the sha256 of the newest manifest; None if there is none."""
+        rows = self._rows("SELECT day, root FROM manifests ORDER BY day DESC LIMIT 1", [])
+        return next(((row["day"], row["root"]) for row in rows), None)
+
     def unsealed(self, before: datetime) -> list[Revision]:
         """Return the versions observed before a time that are in no manifest, by the time of observation."""
         rows = self._rows(

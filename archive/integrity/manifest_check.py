@@ -10,6 +10,7 @@ from archive.files.hashing import sha256_of, sha256_of_file
 from archive.files.layout import index_path, manifests_path
 from archive.files.manifest import Line, read_manifest
 from archive.model.times import to_text
+from archive.proof.anchor_files import parse_anchor_file
 from archive.store import Store
 
 
@@ -17,7 +18,7 @@ from archive.store import Store
 class Problem:
     """A file or row that differs from its record."""
 
-    kind: str  # missing, tampered, extra, warc, index, chain
+    kind: str  # missing, tampered, extra, warc, index, chain, anchor, root
     path: str  # relative to the archive's root
     detail: str  # text for people
 
@@ -42,7 +43,7 @@ def check_manifests(root: Path, store: Store, named: Set[str], read: Mapping[str
         previous = day, roots[day]
     recorded = {f"{day}.tsv" for day in roots}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name not in recorded:
+        if path.name not in recorded and not parse_anchor_file(path):  # those are checked in anchor_check
             yield Problem("extra", path.relative_to(root).as_posix(), "the index has no record of this manifest")
 
 

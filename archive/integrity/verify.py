@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archive.files.hashing import sha256_of_file
@@ -18,6 +18,7 @@ from archive.files.layout import (
     revision_path,
 )
 from archive.index.log import OTHERS
+from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
 from archive.integrity.manifest_check import Problem, check_manifests
 from archive.journal.gzip_members import members
 from archive.journal.warc import warc_files
@@ -38,13 +39,18 @@ class Report:
     files: int  # files of articles and images read
     problems: tuple[Problem, ...]
     recorded: dict[str, str]  # by path: the recorded sha256 of each file of an article
+    proof: ProofReport = field(default_factory=ProofReport)  # anchors and signatures of manifests
 
 
-def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
+def verify(
+    root: Path, on_progress: Callable[[int, int], None] = lambda done, total: None, trust: Trust | None = None
+) -> Report:
     """Read all files and compare them with the records. Writes nothing; the archive may be in use.
 
     :param on_progress: called with the number of files read and the number of all files
+    :param trust: what anchors are checked with; None: nothing
     :raises ArchiveError: the index cannot be opened
+    :raises TrustError: what is trusted cannot be read
     """
     store = Store.open_for_reading(index_path(root))
     try:
@@ -61,8 +67,10 @@ def verify(root: Path, on_progress: Callable[[int, int], None] = lambda done, to
             problems = [problem for problem in problems if problem.path not in changed]
         problems += _check_raw_pages(root, events)
         problems += check_manifests(root, store, {problem.path for problem in problems}, read)
+        proof, anchor_problems = check_anchors(root, trust or Trust())
+        problems += anchor_problems
         articles = sum(not path.startswith(f"{HISTORY_FOLDER}/") for path in recorded)
-        return Report(articles, len(read), tuple(problems), recorded)
+        return Report(articles, len(read), tuple(problems), recorded, proof)
     finally:
         store.close()
 

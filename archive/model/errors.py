@@ -31,3 +31,11 @@ class DiskFullError(ArchiveError):
 
 class MissingExtraError(ArchiveError):
     """An optional library is not installed; the message says how to install it."""
+
+
+class ProofError(ArchiveError):
+    """An anchor, a signature, a key or a certificate is not valid; the message contains nothing secret."""
+
+
+class TrustError(ArchiveError):
+    """A file with which anchors are checked is not one; the message names its setting."""

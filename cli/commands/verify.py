@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import click
 
 from archive.files.layout import index_path
+from archive.integrity.anchor_check import Trust
+from archive.integrity.manifest_check import Problem
 from archive.integrity.verify import Report, verify
 from cli.context import CommandContext, CommandError
 from cli.options import existing_root, json_option, print_json
 from cli.output.console import bytes_progress, files_progress
 from cli.output.verify import show_verified
+from cli.proof_document import proof_json, read_trust
 from pipeline.deep_verify import verify_deep
 from pipeline.rebuild import restore_files
 from scheduler.exits import Exit
@@ -22,42 +26,51 @@ from scheduler.exits import Exit
 @click.command("verify")
 @click.option("--repair", is_flag=True, help="Restore missing and changed files from the raw pages.")
 @click.option("--deep", is_flag=True, help="Also compare the rows of the index with the raw pages.")
+@click.option("--root", "roots", metavar="DAY=SHA256", multiple=True, help="A root that was kept elsewhere.")
 @json_option
 @click.pass_obj
-def verify_command(context: CommandContext, repair: bool, deep: bool, as_json: bool) -> Exit:
+def verify_command(context: CommandContext, repair: bool, deep: bool, roots: tuple[str, ...], as_json: bool) -> Exit:
     """Read the whole archive and list every file that is not as recorded.
 
     With --deep the raw pages are parsed again, on all cores, and each row of the index that does not follow from them
     is listed too. The archive must not be in use meanwhile.
+
+    Anchors and signatures are checked with the files of [proof] in the configuration. Each --root is compared with
+    the manifest of its day.
 
     Example: finarchive verify --repair
     """
     root = existing_root(context)
     if not index_path(root).exists():
         raise CommandError(f"there is no {index_path(root)}: finarchive rebuild creates it from the raw pages")
-    report, unproven = _verify(context, root, deep=deep, quiet=as_json or context.is_quiet)
+    trust = read_trust(context.settings.proof, roots)
+    report, unproven = _verify(context, root, trust, deep=deep, quiet=as_json or context.is_quiet)
     repaired: list[str] = []
     repairable = {each.path: report.recorded[each.path] for each in report.problems if each.path in report.recorded}
     if repair and repairable:
         repaired = restore_files(root, context.settings.network.max_body, context.now(), repairable)
     problems = [each for each in report.problems if each.path not in repaired]
     if as_json:
-        document: dict[str, Any] = {
-            "articles": report.articles,
-            "files": report.files,
-            "problems": [asdict(problem) for problem in problems],
-        }
-        document |= ({"repaired": repaired} if repair else {}) | ({"unproven": unproven} if deep else {})
-        print_json(document)
+        more = ({"repaired": repaired} if repair else {}) | ({"unproven": unproven} if deep else {})
+        print_json(_document(report, problems) | more)
     else:
         show_verified(report, problems, repaired, unproven)
     return Exit.PROBLEMS if problems else Exit.DONE
 
 
-def _verify(context: CommandContext, root: Path, *, deep: bool, quiet: bool) -> tuple[Report, int]:
+def _document(report: Report, problems: Sequence[Problem]) -> dict[str, Any]:
+    return {
+        "articles": report.articles,
+        "files": report.files,
+        "problems": [asdict(problem) for problem in problems],
+        **proof_json(report.proof),
+    }
+
+
+def _verify(context: CommandContext, root: Path, trust: Trust, *, deep: bool, quiet: bool) -> tuple[Report, int]:
     """The report, and the number of articles without raw pages, whose rows nothing proves."""
     if not deep:
         with files_progress("verifying", quiet=quiet) as on_progress:
-            return verify(root, on_progress), 0
+            return verify(root, on_progress, trust), 0
     with bytes_progress("reading raw pages", quiet=quiet) as on_progress:
-        return verify_deep(root, context.settings.network.max_body, context.now(), on_progress)
+        return verify_deep(root, context.settings.network.max_body, context.now(), on_progress, trust)

@@ -17,7 +17,7 @@ from config.durations import format_duration
 if TYPE_CHECKING:
     from archive.model.feed import Counts
     from archive.store import Store
-    from cli.diagnostics import Check
+    from cli.check import Check
     from config.model import Settings
     from scheduler.monitoring.reports import FeedReport
     from scheduler.policy.feed_state import OpenGap

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archive.integrity.anchor_check import PROVEN
 from cli.output.console import many, stdout_console, visible
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from archive.integrity.anchor_check import ProofReport, ProvenDay
     from archive.integrity.manifest_check import Problem
     from archive.integrity.verify import Report
     from pipeline.rebuild import RebuildResult
@@ -31,9 +36,38 @@ def show_verified(report: Report, problems: Sequence[Problem], repaired: Sequenc
         console.print("The replaced files are in .finarchive/quarantine.")
     for problem in problems:
         console.print(f"{problem.kind:<9} {visible(problem.path)}: {visible(problem.detail)}")
+    _show_proof(console, report.proof)
     if unproven:
         console.print(f"Archived without raw pages, so that nothing proves their rows: {many(unproven, 'article')}")
     console.print(f"{many(len(problems), 'problem')}." if problems else "Everything is as recorded.")
+
+
+def _show_proof(console: Console, proof: ProofReport) -> None:
+    """Print which days are anchored since when, newest first, and the places whose newest anchor proves nothing."""
+    lines = []
+    for group in _groups(proof.days):
+        first, last = group[-1], group[0]
+        days = first.day if first is last else f"{first.day} to {last.day}"
+        since = f"since {first.since:%Y-%m-%d %H:%M:%S} UTC by {first.by}" if first.since else "not anchored"
+        lines.append(
+            f"{days}: {since}"
+            + (f", signed: {first.signed_by}" if first.signed_by else "")
+            + (f", as in the root of {first.kept}" if first.kept else "")
+        )
+    newest = {each.anchor: each for each in proof.anchors}  # of each place; those before it are covered by it
+    lines += [f"{each.state} {each.path}: {each.detail}" for each in newest.values() if each.state != PROVEN]
+    if not proof.anchors and not any(day.kept for day in proof.days):
+        lines = ["No manifest is anchored: who can write this folder could have made all of it (docs/proof.md)."]
+    for line in lines[:MAX_PATHS] if proof.days else ():
+        console.print(visible(line))
+    if len(lines) > MAX_PATHS:
+        console.print(f"... and {len(lines) - MAX_PATHS} more lines about anchors (--json lists all)")
+
+
+def _groups(days: Sequence[ProvenDay]) -> Iterator[list[ProvenDay]]:
+    """Yield runs of days of which the same is proven, newest first."""
+    for _, group in groupby(reversed(days), lambda day: (day.since, day.by, day.signed_by, day.kept)):
+        yield list(group)
 
 
 def show_rebuilt(result: RebuildResult, root: Path, *, dry_run: bool) -> None:

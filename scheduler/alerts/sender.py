@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-from contextlib import suppress
-
 from scheduler.alerts.message import Message
+from scheduler.child_process import run_child
 
 # Apprise waits four seconds for a connection and four for each part of a response; a mobile network takes ten.
 SEND_TIMEOUT_SECONDS = 30.0
-# -P: do not import modules from the current folder, which may have the same names as those of this program.
-COMMAND = (sys.executable, "-P", "-m", "scheduler.alerts.apprise_process")
+MODULE = "scheduler.alerts.apprise_process"
 
 
 async def send(url: str, message: Message) -> str | None:
@@ -33,26 +28,6 @@ async def check(url: str) -> str | None:
 
 
 async def _run(url: str, title: str, body: str) -> str | None:
-    request = json.dumps({"url": url, "title": title, "body": body}).encode()
-    pipe = asyncio.subprocess.PIPE
-    try:
-        # A session of its own, so that Ctrl-C goes to this process only.
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
-        )
-    except OSError as error:
-        return f"its child process could not be started: {error.strerror}"
-    try:
-        out, _ = await asyncio.wait_for(process.communicate(request), SEND_TIMEOUT_SECONDS)
-    except TimeoutError:
-        return f"the message was not sent within {SEND_TIMEOUT_SECONDS:.0f} s"
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    try:
-        failure = json.loads(out)["failure"]
-    except (ValueError, KeyError):
-        return f"its child process ended with status {process.returncode}"
+    answer = await run_child(MODULE, {"url": url, "title": title, "body": body}, SEND_TIMEOUT_SECONDS)
+    failure = answer["failure"]
     return None if failure is None else str(failure)

@@ -28,6 +28,7 @@ from crawler.engine import Engine
 from pipeline.recovery import recover
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts.dispatcher import AlertDispatcher
+from scheduler.anchors.anchorer import Anchorer
 from scheduler.clock import Clock, ClockWatch
 from scheduler.crawl.context import DAEMON_POLICY, CrawlObserver
 from scheduler.crawl.work_queue import ArchiveWorkQueue
@@ -90,6 +91,7 @@ class Daemon(CrawlObserver):
         self._sweeper = Sweeper(self._work_queue, self._clock)
         self._metrics = Metrics()
         self._alerts = AlertDispatcher(self._work_queue.context, self._clock, self._metrics.alerted)
+        self._anchorer = Anchorer(self._work_queue.context, self._clock, self._metrics.anchored)
         self._polled_at: dict[str, datetime] = {}
         self._reloader = ConfigReloader(
             load,
@@ -125,7 +127,7 @@ class Daemon(CrawlObserver):
         logger.info("started feeds=%d root=%s", len(self._feeds()), self._archive.root)
         self._notifier.ready(self._status())
         try:
-            async with self._alerts.running():
+            async with self._alerts.running(), self._anchorer.running():
                 await asyncio.gather(self._tick_forever(), self._gap_filler.run(), self._sweeper.run())
         finally:
             self._notifier.stopping("stopping: finishing work in flight")
@@ -196,6 +198,7 @@ class Daemon(CrawlObserver):
             self._work_queue.context.suspend_or_raise(error)
         else:
             logger.info("sealed days=%s", ",".join(days) or "none")
+            self._anchorer.sealed()
 
     def _stuck(self) -> str | None:
         """Return what has made no progress for too long, as text for people; None if nothing is stuck."""
@@ -220,6 +223,7 @@ class Daemon(CrawlObserver):
         self._settings = new
         self._work_queue.reconfigure(new)
         self._alerts.reconfigure()
+        await self._anchorer.reconfigure()
         self._timetable.replan(self._feeds())
         if names:
             await self._engine.renew(new)
@@ -275,6 +279,7 @@ class Daemon(CrawlObserver):
             backed_off_hosts=sum(backoff.until > now for backoff in store.backoffs.all()),
             requests=self._engine.requests,
             alerts=tuple(alert.name for alert in self._settings.alerts),
+            unanchored=self._anchorer.missing(),
         )
         return self._metrics.render(snapshot, now)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter as CollectionsCounter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -46,6 +47,7 @@ class Snapshot:
     backed_off_hosts: int  # hosts that get no requests at present
     requests: int  # sent since the process started
     alerts: tuple[str, ...] = ()  # names of the configured alerts
+    unanchored: Mapping[str, bool] = field(default_factory=dict)  # by anchor: the newest root is not anchored there
 
 
 class Metrics:
@@ -55,35 +57,32 @@ class Metrics:
         # Else each counter has a second series with its time of creation. The library's function has no types.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._polls = Counter(
+        counter = partial(Counter, registry=self._registry)
+        self._polls = counter(
             "finarchive_polls",
             "Polls of a feed, by outcome: ok, or the kind of failure that ended the poll.",
             ("feed", "outcome"),
-            registry=self._registry,
         )
-        self._archived = Counter(
-            "finarchive_articles_archived", "Articles whose file and index row are written.", registry=self._registry
+        self._archived = counter("finarchive_articles_archived", "Articles whose file and index row are written.")
+        self._rechecks = counter(
+            "finarchive_articles_looked_at_again", "Rechecks of archived articles, by outcome.", ["outcome"]
         )
-        self._rechecks = Counter(
-            "finarchive_articles_looked_at_again",
-            "Rechecks of archived articles, by outcome.",
-            ["outcome"],
-            registry=self._registry,
-        )
-        self._failures = Counter(
-            "finarchive_failures", "Failed attempts on articles, by kind.", ("kind",), registry=self._registry
-        )
+        self._failures = counter("finarchive_failures", "Failed attempts on articles, by kind.", ("kind",))
         self._latency = Histogram(
             "finarchive_archive_latency_seconds",
             "Time from an article's entry into its list (else its publication) to its archiving.",
             buckets=LATENCY_BUCKETS_SECONDS,
             registry=self._registry,
         )
-        self._alerts = Counter(
+        self._alerts = counter(
             "finarchive_alert_messages",
             "Messages of an alert, by outcome: sent, or failed and retried.",
             ("alert", "outcome"),
-            registry=self._registry,
+        )
+        self._anchors = counter(
+            "finarchive_anchor_attempts",
+            "Attempts to anchor a root, by outcome: anchored, or failed and retried.",
+            ("anchor", "outcome"),
         )
         build = Info("finarchive_build", "The running version.", registry=self._registry)
         build.info({"version": version("finarchive")})
@@ -124,6 +123,13 @@ class Metrics:
         """
         self._alerts.labels(alert, "sent" if is_sent else "failed").inc()
 
+    def anchored(self, anchor: str, is_done: bool) -> None:
+        """Count an attempt to anchor a root.
+
+        :param anchor: the anchor's name
+        """
+        self._anchors.labels(anchor, "anchored" if is_done else "failed").inc()
+
     def render(self, snapshot: Snapshot, now: datetime) -> bytes:
         """All metrics as text of :data:`CONTENT_TYPE`.
 
@@ -135,6 +141,9 @@ class Metrics:
         for alert in snapshot.alerts:
             for outcome in ("sent", "failed"):
                 self._alerts.labels(alert, outcome)
+        for anchor in snapshot.unanchored:
+            for outcome in ("anchored", "failed"):
+                self._anchors.labels(anchor, outcome)
         gauges = _SnapshotCollector(snapshot, now)
         self._registry.register(gauges)
         try:
@@ -174,6 +183,12 @@ class _SnapshotCollector:
             "Periods in which the feed may have listed articles that no poll has seen.",
             ((feed.id, gaps[feed.id]) for feed in feeds),
         )
+        unanchored = GaugeMetricFamily(
+            "finarchive_root_unanchored", "1 while the newest root is not anchored there.", labels=("anchor",)
+        )
+        for anchor, is_missing in snapshot.unanchored.items():
+            unanchored.add_metric((anchor,), is_missing)
+        yield unanchored
         states = GaugeMetricFamily(
             "finarchive_feed_state", "1 for the feed's current state, 0 for the others.", labels=("feed", "state")
         )

@@ -6,41 +6,25 @@ import hashlib
 import re
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from archive.archive import Archive
-from archive.files.layout import history_path, image_path, journal_path, manifests_path
+from archive.files.layout import image_path, journal_path, manifests_path
 from archive.files.manifest import Line, read_manifest, write_manifest
 from archive.integrity.seal import adopt, seal
 from archive.integrity.verify import verify
-from archive.model.article import Post, Revision
-from archive.model.feed import Entry, Filing, Poll
 from archive.model.image import StoredImage
 from config.model import Settings
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
 from tests.support.fetches import again, version
+from tests.support.sealed_archive import DAY
+from tests.support.sealed_archive import add_article as add
 
-DAY = datetime(2026, 9, 28, 4, tzinfo=UTC)  # noon in China
 DOCUMENT = Path(__file__).parents[2] / "docs" / "proof.md"
-
-
-def add(archive: Archive, docid: str, at: datetime, number: int = 1) -> None:
-    """Archive a version of an article."""
-    entry = Entry(docid, f"https://a.cn/{docid}", docid, at, None, None, None, None)
-    if number == 1:
-        poll = Poll("china", at, 1, (entry,), (), caught_up=True)
-        archive.store.listings.commit_poll(poll, Filing(("金融",), "金融"), {docid: ["china"]}, {docid: "a.cn"})
-    data = f"{docid} {number}".encode()
-    path = f"金融/它's 一个 “题”_{docid}.md"
-    post = Post(PurePosixPath(path), data, history_path(path, number - 1) if number > 1 else None)
-    archive.write_posts([post])
-    sha256 = hashlib.sha256(data).hexdigest()
-    revision = Revision(docid, number, path, sha256, docid, at, at, fingerprint=f"{number}")
-    archive.store.articles.commit([version(revision)], [None])
 
 
 def add_picture(archive: Archive, docid: str, at: datetime, data: bytes) -> Path:

@@ -71,6 +71,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "damage": lambda store: store.damage(),
     "articles.find": lambda store: store.articles.find("a"),
     "articles.states": lambda store: store.articles.states(["a", "b"]),
+    "manifests.newest": lambda store: store.manifests.newest(),
     "manifests.roots": lambda store: store.manifests.roots(),
     "manifests.unsealed": lambda store: store.manifests.unsealed(NOW),
     "manifests.sealed": lambda store: store.manifests.sealed("2026-09-29"),

@@ -2,6 +2,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config.environment import variables
 from config.errors import SECTIONS
@@ -24,6 +25,8 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
         "SCHEDULE_RECHECK": "1h, 1d", "SCHEDULE_RECHECKS": "5",
         "SCHEDULE_PAGES": "3", "SCHEDULE_SWEEP": "12h", "HEALTH_PORT": "9464",
+        "PROOF_ANCHORS": "opentimestamps, git:/srv/r", "PROOF_KEY": "~/k", "PROOF_PUBLIC_KEY": "k.pub",
+        "PROOF_CERTIFICATES": "tsa.pem", "PROOF_BLOCK_HEADERS": "",
         "SERVE_PORT": "0", "SERVE_IMAGES": "no", "SERVE_NAMES": "news.example.org, news",
     }  # fmt: skip
     assert {f"FINARCHIVE_{name}" for name in texts} == {name for name in variables() if "__" not in name}
@@ -40,9 +43,14 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         },
         "health": {"port": 9464},
         "serve": {"port": 0, "images": False, "names": ("news.example.org", "news")},
+        "proof": {
+            "anchors": (SecretStr("opentimestamps"), SecretStr("git:/srv/r")), "key": Path("/home/me/k"),
+            "public_key": Path("k.pub"), "certificates": Path("tsa.pem"), "block_headers": None,
+        },
     }  # fmt: skip
     for joint in ("_", "__"):
         env = {f"FINARCHIVE_{name.replace('_', joint, 1)}": text for name, text in texts.items()}
+        env["HOME"] = "/home/me"
         assert load(None, env).model_dump(include=set(SECTIONS)) == expected
 
 

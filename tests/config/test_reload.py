@@ -19,6 +19,10 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "schedule": {"min": "2m", "max": "2h", "every": "6m", "recheck": [], "sweep": "12h", "rechecks": 5, "pages": 3},
     "health": {"port": 9464},
+    "proof": {
+        "anchors": ["opentimestamps"], "key": "roots.key", "public_key": "roots.pub", "certificates": "tsa.pem",
+        "block_headers": "headers",
+    },
     "serve": {"port": 8002, "images": False, "names": ["news.example.org"]},
 }  # fmt: skip
 NAMES = [f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields]

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -71,6 +71,17 @@ def test_polls_are_counted_by_feed_and_outcome() -> None:
     assert value(samples, "polls_total", feed="china", outcome="unreadable") == 1
     assert value(samples, "polls_total", feed="stock", outcome="blocked") == 1
     assert value(samples, "polls_total", feed="stock", outcome="ok") is None
+
+
+def test_anchors_are_counted_and_a_missing_one_is_shown() -> None:
+    metrics = Metrics()
+    metrics.anchored("git-0123456789ab", True)
+    shown = replace(snapshot(), unanchored={"git-0123456789ab": False, "minisign": True})
+    samples = read(metrics, shown)
+    assert value(samples, "anchor_attempts_total", anchor="git-0123456789ab", outcome="anchored") == 1
+    assert value(samples, "anchor_attempts_total", anchor="minisign", outcome="failed") == 0
+    assert value(samples, "root_unanchored", anchor="git-0123456789ab") == 0
+    assert value(samples, "root_unanchored", anchor="minisign") == 1
 
 
 def test_failures_are_counted_by_kind() -> None:

@@ -1,0 +1,27 @@
+"""The result of one check of ``doctor``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scheduler.exits import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result of one check."""
+
+    name: str
+    ok: bool
+    message: str  # the result; for a problem, also what to do
+    failure_status: Exit = Exit.PROBLEMS  # the exit status if the check fails
+
+    @property
+    def status(self) -> Exit:
+        """The exit status for this check."""
+        return Exit.DONE if self.ok else self.failure_status
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``doctor --json`` prints."""
+        return {"name": self.name, "ok": self.ok, "told": self.message}
