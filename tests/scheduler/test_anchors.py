@@ -460,7 +460,7 @@ def test_a_folder_that_cannot_be_written_is_a_failure(root: Path, remote: Path) 
 @contextmanager
 def opened(root: Path, configured: Settings, policy: RunPolicy = DAEMON_POLICY) -> Iterator[CrawlContext]:
     with Archive(root, "test", DAY) as archive:
-        yield CrawlContext(archive, configured, FAST.now, policy)
+        yield CrawlContext(archive, configured, FAST, policy)
 
 
 def test_the_daemon_anchors_each_new_root_and_tries_again_after_a_failure(root: Path, authority: Authority) -> None:
