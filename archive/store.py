@@ -61,7 +61,7 @@ class Store:
         self.manifests = ManifestIndex(database, path)
         self.alerts = AlertIndex(database, path)
         self.history = History(database, path)
-        self.search = Search(database, path, self.history)
+        self.search = Search(database, path, self.history, self.coverage)
         self.changefeed = Changefeed(database, path, self.history)
         self.stats = Stats(database, path, self.search)
 

@@ -49,6 +49,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "gone": history.get("gone"),
         "moved": history.get("moved"),
+        "unlisted": store.unlisted.absences(row["docid"]),
         "facts": history.get("facts"),
         "facts_changes": history.get("facts_changes", []),
         "observations": history.get("observations", []),
@@ -99,6 +100,7 @@ def _as_of(store: Store, root: Path, row: dict[str, Any], time: datetime) -> dic
     revisions = document["revisions"]
     document |= {
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
+        "unlisted": store.unlisted.absences(row["docid"], time),
         "same_story": store.history.same_story(row["docid"], time),
         "text": None,
     }

@@ -49,6 +49,20 @@ class CoverageIndex(IndexPart):
         spans = self.spans(feed)
         return {each: common(parts, spans.get(each, ())) for each, parts in self._spans("settled", feed).items()}
 
+    def known(self) -> dict[str, tuple[list[Span], list[Span]]]:
+        """Return the settled and the provisional time of each feed, without gaps: feed id -> two lists of spans."""
+        gaps = [*self.gaps(), *self.lost_gaps()]
+        settled = self.settled()
+        result = {}
+        for feed, spans in self.spans().items():
+            for gap in gaps:
+                spans = without(spans, Span(gap.start, gap.end)) if gap.feed == feed else spans  # noqa: PLW2901
+            firm = common(settled.get(feed, ()), spans)
+            for part in firm:
+                spans = without(spans, part)  # noqa: PLW2901
+            result[feed] = firm, spans
+        return result
+
     def _spans(self, table: str, feed: str | None) -> dict[str, list[Span]]:
         result: dict[str, list[Span]] = {}
         query = f'SELECT feed, start, "end" FROM {table} WHERE feed = coalesce(?, feed) ORDER BY feed, start'  # noqa: S608 - a constant

@@ -6,7 +6,8 @@ D21.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median_low
 
@@ -61,6 +62,12 @@ def common(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
         for left, right in pairs
         if max(left.start, right.start) <= min(left.end, right.end)
     ]
+
+
+def contains(spans: Sequence[Span], time: datetime) -> bool:
+    """Return True if a time is in one of ``spans``, which do not overlap and come earliest first."""
+    place = bisect_right(spans, time, key=lambda span: span.start)
+    return place > 0 and time <= spans[place - 1].end
 
 
 def gap_left(poll: Poll, known_until: datetime | None, start: datetime | None) -> Gap | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from archive.index.part import IndexPart
-from archive.index.statements import Row
 from archive.model.feed import Entry, Unlisting
 from archive.model.times import to_text
 
@@ -48,9 +48,18 @@ def find_unlisted(listed: Sequence[Entry], before: Sequence[tuple[str, datetime]
 class UnlistedIndex(IndexPart):
     """The table of entries that left a list. Errors and transactions as in :class:`~archive.store.Store`."""
 
-    def since(self, docid: str) -> list[Row]:
-        """Return when an article left lists and came back: rows with feed, at and back."""
-        return self._rows("SELECT feed, at, back FROM unlisted WHERE docid = ? ORDER BY id", [docid])
+    def absences(self, docid: str, until: datetime | None = None) -> list[dict[str, Any]]:
+        """Return when an article left lists and came back: ``feed``, ``at`` and ``back``, None if it did not.
+
+        :param until: as known at this time; None: now
+        """
+        time = to_text(until) or "9"
+        rows = self._rows(
+            """SELECT feed, at, iif(back <= :time, back, NULL) AS back FROM unlisted
+               WHERE docid = :docid AND at <= :time ORDER BY id""",
+            {"docid": docid, "time": time},
+        )
+        return [dict(row) for row in rows]
 
     # The caller begins the transaction.
 

@@ -70,6 +70,9 @@ class Record:
     gone: datetime | None  # since when the site has deleted it
     sha256: str  # of this revision's file, hex
     text: str | None  # plain; None: archived by a version of the program that did not store it
+    # Ids of those of its feeds in which its time of publication is settled, or provisional, now: not as of the query.
+    settled_feeds: tuple[str, ...] = ()
+    provisional_feeds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from archive.index import statements
+from archive.index.coverage import CoverageIndex
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import add_missing_words
 from archive.index.part import IndexPart
+from archive.index.spans import contains
+from archive.model.feed import Span
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
@@ -64,9 +67,10 @@ class Search(IndexPart):
     Each ``time`` is aware; what was observed later is left out. None: nothing is left out.
     """
 
-    def __init__(self, database: Database, path: Path, history: History) -> None:
+    def __init__(self, database: Database, path: Path, history: History, coverage: CoverageIndex) -> None:
         super().__init__(database, path)
         self._history = history
+        self._coverage = coverage
         self._candidates = Candidates(database)
 
     def find(
@@ -107,7 +111,8 @@ class Search(IndexPart):
         ids = self.ids(query, limit, time)[::-1]
         with wrap_sqlite_errors(self._path):
             rows = self._rows(_SELECT_BY_ID, [json.dumps(ids)])
-            return [self._record(self._version(row), time) for row in rows]
+            known = self._coverage.known()
+            return [self._record(self._version(row), time, known) for row in rows]
 
     def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
         """Yield all articles whose newest version matches a query, by publication time; read row by row.
@@ -120,9 +125,10 @@ class Search(IndexPart):
         if conditions.match:
             where.append("v.id IN (SELECT rowid FROM words WHERE words MATCH :match)")
         statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=" AND ".join(where))
+        known = self._coverage.known()
         with wrap_sqlite_errors(self._path):
             for row in self._db.execute(statement, conditions.parameters | {"newest": newest}):
-                yield self._record(self._version(row), time)
+                yield self._record(self._version(row), time, known)
 
     def add_missing(self) -> None:
         """Make searchable the versions that were copied into the index and are not searchable yet."""
@@ -178,21 +184,28 @@ class Search(IndexPart):
             symbols=tuple(json.loads(facts["symbols"])),
         )
 
-    def _record(self, version: statements.Row, time: datetime) -> Record:
-        docid = version["docid"]
+    def _record(
+        self, version: statements.Row, time: datetime, known: Mapping[str, tuple[list[Span], list[Span]]]
+    ) -> Record:
+        docid, published = version["docid"], datetime.fromisoformat(version["published"])
         facts = last_facts(self._db, docid, version["number"], time) or version
+        feeds = tuple(self._history.feeds(docid, time))
+        settled, provisional = (
+            tuple(feed for feed in feeds if feed in known and contains(known[feed][part], published))
+            for part in (0, 1)
+        )
         return Record(
             docid=docid,
             title=version["title"],
             url=version["url"] or "",
             path=version["path"],
-            published=datetime.fromisoformat(version["published"]),
+            published=published,
             first_seen=to_time(version["first_seen"]),
             observed=datetime.fromisoformat(version["fetched_at"]),
             revision=version["number"],
             updated=to_time(facts["updated"]),
             media=facts["media"],
-            feeds=tuple(self._history.feeds(docid, time)),
+            feeds=feeds,
             keywords=tuple(json.loads(facts["keywords"])),
             symbols=tuple(json.loads(facts["symbols"])),
             editor=version["editor"],
@@ -200,4 +213,6 @@ class Search(IndexPart):
             gone=to_time(self._history.gone(docid, time)),
             sha256=version["sha256"],
             text=version["text"],
+            settled_feeds=settled,
+            provisional_feeds=tuple(feed for feed in provisional if feed not in settled),
         )

@@ -27,7 +27,7 @@ def show_article(article: dict[str, Any]) -> None:
     if moved := article["moved"]:
         line = f"to {moved['docid']} since {moved['at']} ({moved['evidence']})"
         console.print(Text(f"{'moved':>10}  {visible(line)}"))
-    for name, value in _facts(article["facts"] or {}):
+    for name, value in [*_absences(article["unlisted"]), *_facts(article["facts"] or {})]:
         console.print(Text(f"{name:>10}  {visible(value)}"))
     for change in article["facts_changes"]:
         for name, values in change["changed"].items():
@@ -39,6 +39,14 @@ def show_article(article: dict[str, Any]) -> None:
         console.print(Text(f"seen first  {visible(_source(seen, 'first_seen'))}"))
     if article["text"]:
         console.print(Text("\n" + "\n".join(map(visible, article["text"].split("\n")))))
+
+
+def _absences(absences: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """When the article left lists, and came back."""
+    return [
+        ("unlisted", f"{each['feed']} since {each['at']}" + (f", back {each['back']}" if each["back"] else ""))
+        for each in absences
+    ]
 
 
 def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ RECORD = Record(
 COLUMNS = [
     "docid", "title", "url", "path", "published", "first_seen", "observed", "revision", "updated", "media", "feeds",
     "keywords", "symbols", "editor", "original_title", "gone", "sha256", "text",
+    "settled_feeds", "provisional_feeds",
 ]  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from archive.index.unlisted import find_unlisted
 from archive.model.feed import BackfillPage, Entry, Gap, Poll, Span, Unlisting
+from archive.query.parser import And
 from archive.store import Store
 from tests.archive.test_feeds import at, leave_a_gap, poll_at, span
 from tests.archive.test_store import FILING, HOST, NOW, commit, entry, path, poll_of, revision, store
@@ -90,6 +92,17 @@ def test_a_gap_is_not_settled(store: Store) -> None:
 
     assert gap == Gap("china", at(5 - DAY), at(30)), "late articles may be a day old"
     assert store.coverage.settled()["china"][-1].end <= gap.start
+
+
+def test_an_export_says_in_which_feeds_the_time_of_an_article_is_settled(store: Store) -> None:
+    when = {"old": -2 * DAY, "new": -60, "open": -4 * DAY}
+    commit(store, poll_of(*(entry(docid, minutes) for docid, minutes in when.items()), at=at(0)), "china", "stock")
+    walked(store, -3 * DAY, 0)
+    commit_revisions(store, [replace(revision(docid), published=at(minutes)) for docid, minutes in when.items()])
+
+    found = {each.docid: (each.settled_feeds, each.provisional_feeds) for each in store.search.each(And(()))}
+
+    assert found == {"old": (("china",), ()), "new": ((), ("china",)), "open": ((), ())}
 
 
 # Lost gaps
@@ -178,7 +191,7 @@ def test_what_is_back_in_the_list_is_on_record_too(store: Store) -> None:
     for when, minutes in ((50, (30, 10)), (60, (30, 10)), (70, (30, 20, 10)), (80, (30, 10))):
         commit(store, poll_of(*listed(*minutes), at=at(when)))
 
-    rows = [(row["at"], row["back"]) for row in store.unlisted.since("20")]
+    rows = [(row["at"], row["back"]) for row in store.unlisted.absences("20")]
     assert [(datetime.fromisoformat(gone), back and datetime.fromisoformat(back)) for gone, back in rows] == [
         (at(50), at(70)), (at(80), None),
     ]  # fmt: skip

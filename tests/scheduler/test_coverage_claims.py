@@ -275,7 +275,7 @@ def test_an_article_that_left_the_list_between_two_polls_is_on_record(store: Sto
 
     [unlisted] = result.unlisted
     assert (unlisted.docid, unlisted.newer, unlisted.older) == ("d000007", "d000006", "d000008")
-    [row] = store.unlisted.since("d000007")
+    [row] = store.unlisted.absences("d000007")
     assert (row["feed"], row["back"]) == (FEED, None)
     assert feed.poll().unlisted == (), "once"
 
