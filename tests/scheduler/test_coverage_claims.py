@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.support.simulated_feed import FEED, ListedArticle, SimulatedFeed, ent
 BEGIN = 1_790_000_000
 MINUTE, HOUR = 60, 3600
 LID = 2509
+NUMBERS = count()
 
 
 @pytest.fixture
@@ -69,8 +71,9 @@ def run(feed: SimulatedFeed, dice: random.Random, hours: int) -> None:
             last_sweep = feed.clock
 
 
-def fresh(store: Store, seed: int) -> None:
-    store.feeds.register_source(FEED, f"list {seed}", moment(BEGIN))
+def fresh(store: Store) -> None:
+    """Start an empty record."""
+    store.feeds.register_source(FEED, f"list {next(NUMBERS)}", moment(BEGIN))
     store._db.execute("DELETE FROM entries")
     store._db.execute("DELETE FROM listings")
     store._db.execute("DELETE FROM unlisted")
@@ -88,7 +91,7 @@ def test_what_is_settled_holds_everything_that_a_sweep_could_see(
     store: Store, seed: int, max_pages: int, reach: int | None
 ) -> None:
     """Late entries, withdrawals, outages, page limits, lists that are cut off, changes between two pages."""
-    fresh(store, seed)
+    fresh(store)
     dice = random.Random(seed)
     articles = random_articles(dice, 100, late=0.05, latest=30 * HOUR, leaving=0.05)
     feed = SimulatedFeed(store, articles, BEGIN, reach, max_pages)
@@ -103,7 +106,7 @@ def test_what_is_settled_holds_everything_that_was_ever_listed_within_the_measur
     store: Store, seed: int
 ) -> None:
     """Nothing leaves the list, and no article is later than the bound of an unmeasured list."""
-    fresh(store, seed)
+    fresh(store)
     dice = random.Random(seed)
     articles = random_articles(dice, 100, late=0.05, latest=20 * HOUR, leaving=0)
     feed = SimulatedFeed(store, articles, BEGIN)
@@ -120,7 +123,7 @@ def test_without_the_lateness_settled_spans_would_be_wrong(store: Store, monkeyp
     monkeypatch.setattr(lateness, "EDGES", (timedelta(0),))
     broken = 0
     for seed in range(3):
-        fresh(store, seed)
+        fresh(store)
         dice = random.Random(seed)
         articles = random_articles(dice, 100, late=0.05, latest=20 * HOUR, leaving=0)
         feed = SimulatedFeed(store, articles, BEGIN)
