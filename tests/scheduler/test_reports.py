@@ -46,6 +46,14 @@ def poll(store: Store, feed: str, at: datetime, newest: datetime, error: Failure
     )
 
 
+def poll_again(store: Store, feed: str, at: datetime, *published: datetime) -> None:
+    """A poll that listed these articles, the newest last, and reached known ones."""
+    listed = tuple(entry_at_noon(f"{feed}{each:%d%H%M}", (each - NOON).total_seconds() / 60) for each in published)
+    record = Poll(feed, at, 1, listed[::-1], (), caught_up=True)
+    docids = [found.docid for found in listed]
+    store.listings.commit_poll(record, FILING, dict.fromkeys(docids, (feed,)), dict.fromkeys(docids, "host.invalid"))
+
+
 NOON = datetime(2026, 9, 30, 2, 0, tzinfo=UTC)  # of tests.archive.test_store
 
 
@@ -291,3 +299,35 @@ def _run_into(home: Home, output: int, *arguments: str, unbuffered: str) -> subp
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def test_status_and_coverage_agree_about_a_list_that_is_dead(home: Home, store: Store) -> None:
+    """It answers at each poll, with an article that is four days old."""
+    newest = NOW - 4 * DAY
+    poll(store, "feed1", newest - 6 * HOUR, newest - 6 * HOUR)
+    poll_again(store, "feed1", newest, newest - 6 * HOUR, newest)
+    for hours in range(1, 97):
+        poll(store, "feed1", newest + hours * HOUR, newest)
+
+    feed = next(each for each in home.run("status", "--json").json["feeds"] if each["id"] == "feed1")
+    days = home.run("coverage", "--feed", "feed1", "--json").json
+
+    assert feed["state"] == "stale"
+    assert days[-1]["complete"] == days[-2]["complete"] == 0.0
+    assert days[-1]["open"][-1]["to"] >= _iso(NOW)
+    known = [stretch["to"] for day in days for stretch in day["provisional_stretches"]]
+    assert max(known) == _iso(newest)
+
+
+def test_the_settled_part_of_a_day_is_reported(home: Home, store: Store) -> None:
+    page = BackfillPage(
+        "feed1", NOW, (), covered=Span(YESTERDAY - 3 * DAY, NOW), walked=Span(YESTERDAY - 3 * DAY, NOW)
+    )
+    store.listings.commit_backfill_page(page, FILING, {}, {})
+
+    day = str((YESTERDAY - 2 * DAY).date())
+    [found] = home.run("coverage", "--feed", "feed1", "--day", day, "--json").json
+
+    assert (found["settled"], found["provisional"], found["complete"]) == (1.0, 0.0, 1.0)
+    assert "█" * 24 in home.run("coverage", "--feed", "feed1", "--day", day).out
+    assert "▒" in home.run("coverage", "--feed", "feed1").out
