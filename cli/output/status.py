@@ -45,6 +45,7 @@ def show_status(
     daemon = "the daemon runs" if has_daemon else "no daemon runs"
     console.print(f"{settings.archive.root.absolute()}: {many(counts.archived, 'article')} archived; {daemon}")
     console.print(_feed_table(reports))
+    _show_sweeps(console, reports)
     if settings.archive.images:
         _show_pictures(console, store)
     _show_troubles(console, reports)
@@ -77,22 +78,36 @@ def show_checks(checks: Sequence[Check]) -> None:
 
 def _feed_table(reports: Sequence[FeedReport]) -> Table:
     table = Table(
-        "feed", "state", "last poll", "last sweep", "newest", "archived", "waiting", "parked", "late",
-        caption="times are China's; late: 99 % of the articles enter the list within this time",
-    )  # fmt: skip
+        "feed", "state", "last poll", "newest", "archived", "waiting", "parked", caption="times are China's"
+    )
     for report in reports:
         table.add_row(
             report.id,
             Text(report.state, style=_STATE_STYLES[report.state]),
             short_time(report.last_poll),
-            short_time(report.last_sweep),
             short_time(report.newest),
             str(report.archived),
             str(report.pending),
             str(report.parked),
-            format_duration(timedelta(seconds=report.lateness["p99"])) if report.lateness else "",
         )
     return table
+
+
+def _show_sweeps(console: Console, reports: Sequence[FeedReport]) -> None:
+    """Print when lists were swept, by day, and how late articles enter them."""
+    days: dict[str, list[str]] = {}
+    for report in sorted(reports, key=lambda report: str(report.last_sweep), reverse=True):
+        if report.last_sweep:
+            days.setdefault(short_time(report.last_sweep).split()[0], []).append(report.id)
+    for day, feeds in days.items():
+        console.print(Text(f"last swept on {day}: {', '.join(feeds)}"))
+    late = [
+        f"{report.id} {format_duration(timedelta(seconds=report.lateness['p99']))}"
+        for report in reports
+        if report.lateness
+    ]
+    if late:
+        console.print(Text(f"99 % of the articles enter their list within: {', '.join(late)}"))
 
 
 def _show_pictures(console: Console, store: Store) -> None:

@@ -321,7 +321,12 @@ def test_status_and_coverage_agree_about_a_list_that_is_dead(home: Home, store: 
 
 def test_the_settled_part_of_a_day_is_reported(home: Home, store: Store) -> None:
     page = BackfillPage(
-        "feed1", NOW, (), covered=Span(YESTERDAY - 3 * DAY, NOW), walked=Span(YESTERDAY - 3 * DAY, NOW)
+        "feed1",
+        NOW,
+        (),
+        covered=Span(YESTERDAY - 3 * DAY, NOW),
+        walked=Span(YESTERDAY - 3 * DAY, NOW),
+        is_sweep=True,
     )
     store.listings.commit_backfill_page(page, FILING, {}, {})
 
@@ -331,3 +336,4 @@ def test_the_settled_part_of_a_day_is_reported(home: Home, store: Store) -> None
     assert (found["settled"], found["provisional"], found["complete"]) == (1.0, 0.0, 1.0)
     assert "█" * 24 in home.run("coverage", "--feed", "feed1", "--day", day).out
     assert "▒" in home.run("coverage", "--feed", "feed1").out
+    assert f"last swept on {NOW.astimezone(CHINA):%m-%d}: feed1" in home.run("status").out
