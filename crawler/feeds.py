@@ -22,8 +22,9 @@ from crawler.http.status import of_status
 from crawler.interfaces import FeedTasks
 from crawler.listings.registry import READERS
 from crawler.paging import backfill as walk
-from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page, apply_single_page
+from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page
 from crawler.paging.poll import NextPage, PollState, add_page, add_single_page, next_request
+from crawler.paging.single_page import apply_single_page
 
 logger = logging.getLogger("finarchive")
 

@@ -21,8 +21,9 @@ from enum import Enum
 
 from archive.model.feed import BackfillPage, Entry, Listing, Span
 from crawler.listings.roll import PAGE_SIZE
+from crawler.paging import page as pages
 from crawler.paging.bisect import PageBisection, is_close, next_probe, record_above
-from crawler.paging.page import ODD_SHARE, RETREATS, ListingPage, distinct, listing_page, page_at
+from crawler.paging.page import ListingPage, PageRequest
 
 # Articles enter a list up to 469 s after the time that it orders them by (measured).
 MARGIN = timedelta(minutes=10)
@@ -42,15 +43,6 @@ class NextStep(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest:
-    """The page to request."""
-
-    page: int  # from 1
-    window: Span | None  # publication times, for the history parameters; None: a page of the list itself
-    size: int = PAGE_SIZE  # articles on a page
-
-
-@dataclass(frozen=True, slots=True)
 class Backfill:
     """State of a backfill. Places in the list are counted from 0, the newest."""
 
@@ -66,7 +58,9 @@ class Backfill:
     covered: Span | None = None  # read without a gap so far
     last_items: frozenset[tuple[str, datetime | None]] = frozenset()  # docid and publication time, last good page
     target: int = 0  # the next page must begin at this place, or above
-    stalled: int = 0  # pages in a row that brought no progress
+    size: int = PAGE_SIZE  # the largest page that the list gives
+    deepest: int = 0  # the place up to which pages were read
+    stalled: int = 0  # pages that brought nothing since the last that was deeper than all before
     caught_up: bool = False  # it met, at the old end, an article known before it began
     own_docids: frozenset[str] = frozenset()  # docids at the old end that this backfill was the first to see
     is_sweep: bool = False  # see begin_sweep
@@ -120,8 +114,8 @@ def begin_sweep(feed: str, start: datetime, at: datetime, *, max_pages: int) -> 
 def next_request(backfill: Backfill) -> PageRequest:
     """Return the page to request next."""
     if backfill.search:
-        return PageRequest(next_probe(backfill.search), None)
-    page, size = page_at(backfill.target, PAGE_SIZE)
+        return PageRequest(next_probe(backfill.search), None, PAGE_SIZE)
+    page, size = pages.page_at(backfill.target, backfill.size)
     window = Span(backfill.start - MARGIN, backfill.end + MARGIN) if backfill.history else None
     return PageRequest(page, window, size)
 
@@ -133,43 +127,35 @@ def apply_page(backfill: Backfill, listing: Listing, known: Set[str]) -> Backfil
         listed do not count, because they do not mark the old end.
     """
     request = next_request(backfill)
-    entries = distinct(listing.entries)
-    at_old_end = {docid for docid, entry in entries.items() if _is_at_old_end(backfill, entry)}
+    entries = pages.distinct(listing.entries)
+    old_end = _old_end(backfill)
+    at_old_end = {docid for docid, each in entries.items() if each.published and each.published <= old_end}
     shows_known = bool(at_old_end & known - backfill.own_docids)
-    page = listing_page(request.page, request.size, listing, shows_known=shows_known)
-    backfill = replace(backfill, pages=backfill.pages + 1, own_docids=backfill.own_docids | (at_old_end - known))
+    page = pages.listing_page(request.page, request.size, listing, shows_known=shows_known)
+    own, size = backfill.own_docids | (at_old_end - known), pages.largest_size(page, listing, backfill.size)
+    backfill = replace(backfill, pages=backfill.pages + 1, own_docids=own, size=size)
     move = _move(backfill, request, page)
     after, next_step, reason = move.backfill, move.next_step, move.reason
     if next_step is NextStep.CONTINUE and after.pages >= after.max_pages:
         next_step = NextStep.LIMIT
         reason = f"the limit of {after.pages} pages is reached; run the backfill again to read the remainder"
-    page_record = _record(after, entries, listing, move.oldest_available, next_step)
+    page_record = record_of(after, entries, listing, move.oldest_available, next_step)
     return BackfillStep(after, page_record, next_step, reason)
 
 
-def apply_single_page(backfill: Backfill, listing: Listing) -> BackfillStep:
-    """Apply the page of a list that has only one: articles that it does not show are not available."""
-    oldest, reason = listing_page(1, PAGE_SIZE, listing, shows_known=False).low, ""
-    backfill = replace(backfill, pages=backfill.pages + 1)
-    if oldest is None:
-        reason = f"the list of {backfill.feed} shows no article with a time"
-    elif oldest > backfill.start:
-        reason = f"the list of {backfill.feed} has one page, which reaches back to {oldest.isoformat()} only"
-    if oldest and oldest <= backfill.end:
-        backfill = replace(backfill, covered=Span(max(oldest, backfill.start), backfill.end))
-    oldest_available = oldest if oldest and oldest > backfill.start else None
-    next_step = NextStep.DONE if oldest else NextStep.FAILED
-    page = _record(replace(backfill, history=False), distinct(listing.entries), listing, oldest_available, next_step)
-    return BackfillStep(backfill, page, next_step, reason)
-
-
-def _record(
+def record_of(
     backfill: Backfill,
     entries: dict[str, Entry],
     listing: Listing,
     oldest: datetime | None,
     next_step: NextStep,
 ) -> BackfillPage:
+    """Return what is to be recorded of a page.
+
+    :param backfill: after the page
+    :param entries: of the page, by docid
+    :param oldest: the time at which the list ends, if it does on this page
+    """
     has_walked = next_step in (NextStep.DONE, NextStep.LIMIT) and not backfill.history
     return BackfillPage(
         backfill.feed, backfill.at, tuple(entries.values()), listing.failures, backfill.covered, oldest,
@@ -182,10 +168,6 @@ def _old_end(backfill: Backfill) -> datetime:
     return backfill.start + min(MARGIN, (backfill.end - backfill.start) / 2)
 
 
-def _is_at_old_end(backfill: Backfill, entry: Entry) -> bool:
-    return entry.published is not None and entry.published <= _old_end(backfill)
-
-
 def _move(backfill: Backfill, request: PageRequest, page: ListingPage) -> _Move:
     if page.is_disordered:
         return _fall_back(backfill, f"the list of {backfill.feed} is not ordered by time, newest first")
@@ -196,8 +178,7 @@ def _move(backfill: Backfill, request: PageRequest, page: ListingPage) -> _Move:
 
 def _history_problem(backfill: Backfill, window: Span, page: ListingPage) -> str:
     """Return why a page of history cannot be trusted; "" if it can."""
-    strays = sum(not window.start - MARGIN <= time <= window.end + MARGIN for time in page.times)
-    if strays > len(page.times) // ODD_SHARE:
+    if page.is_outside(window.start - MARGIN, window.end + MARGIN):
         return "the history parameters return articles of other times"
     if page.place == 0 and (page.high is None or page.high < backfill.end - MAX_QUIET):
         return "the history parameters return nothing of the last day of the span"
@@ -208,8 +189,17 @@ def _fall_back(backfill: Backfill, reason: str, oldest_available: datetime | Non
     """Continue by page numbers; fail if that is the way already taken."""
     if not backfill.history:
         return _Move(backfill, NextStep.FAILED, reason, oldest_available)
-    after = replace(backfill, history=False, last_items=frozenset(), target=0, stalled=0, caught_up=False)
-    after = replace(after, search=PageBisection(_goal(backfill)))
+    search = PageBisection(_goal(backfill))
+    after = replace(
+        backfill,
+        history=False,
+        search=search,
+        last_items=frozenset(),
+        target=0,
+        deepest=0,
+        stalled=0,
+        caught_up=False,
+    )
     return _Move(after, reason=f"{reason}: continuing by page numbers")
 
 
@@ -241,21 +231,22 @@ def _read_on(backfill: Backfill, page: ListingPage) -> _Move:
     low, is_new = page.low, bool(page.items - backfill.last_items)
     is_above = low is not None and low > _goal(backfill)
     if not (page.place == 0 or is_above or page.items & backfill.last_items):
-        retreat = RETREATS[min(backfill.stalled, len(RETREATS) - 1)]
+        retreat = pages.RETREATS[min(backfill.stalled, len(pages.RETREATS) - 1)]
         return _retry(replace(backfill, target=max(0, backfill.target - retreat)), page)
     after = replace(
         backfill,
         covered=_covered(backfill, low),
         last_items=page.items,
         target=page.next_target,
-        stalled=0,
+        deepest=max(backfill.deepest, page.place + page.count),
+        stalled=0 if is_new and page.place + page.count > backfill.deepest else backfill.stalled,
         caught_up=backfill.caught_up or page.shows_known,
     )
     if low is not None and low <= backfill.start - MARGIN:
         return _finish(after)
     if page.ends_the_list:
         return _finish_at_list_end(after, page)
-    return _Move(after) if is_new else _retry(replace(after, stalled=backfill.stalled), page)
+    return _Move(after) if is_new else _retry(after, page)
 
 
 def _covered(backfill: Backfill, low: datetime | None) -> Span | None:
@@ -267,10 +258,12 @@ def _covered(backfill: Backfill, low: datetime | None) -> Span | None:
 
 def _retry(backfill: Backfill, page: ListingPage) -> _Move:
     """Continue after a page that brought no progress, a limited number of times."""
-    if backfill.stalled < len(RETREATS):
+    if backfill.stalled < len(pages.RETREATS):
         return _Move(replace(backfill, stalled=backfill.stalled + 1))
     place = f"article {backfill.target + 1}" + ("" if page.total is None else f" of {page.total}")
-    return _fall_back(backfill, f"the list of {backfill.feed} returns nothing further from {place}")
+    reason = f"the list of {backfill.feed} returns nothing further from {place}"
+    # A sweep claims what it has read; the next one begins with what is not settled.
+    return _Move(backfill, NextStep.DONE, reason) if backfill.is_sweep else _fall_back(backfill, reason)
 
 
 def _finish(backfill: Backfill, oldest_available: datetime | None = None) -> _Move:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archive.model.feed import Entry, Listing
+from archive.model.feed import Entry, Listing, Span
 
 # Minimum number of places that a page repeats of the one before. One would do, but then a deletion between the two
 # requests costs another request. With 2, a page brings 40 further articles on average; with 3, 39.
@@ -49,6 +49,10 @@ class ListingPage:
         rises = sum(above < below for above, below in zip(self.times, self.times[1:], strict=False))
         return rises > max(2, len(self.times) // ODD_SHARE)
 
+    def is_outside(self, start: datetime, end: datetime) -> bool:
+        """Whether articles of other times are on it, with few exceptions."""
+        return sum(not start <= time <= end for time in self.times) > len(self.times) // ODD_SHARE
+
     @property
     def next_target(self) -> int:
         """Place at which the next page begins at the latest, so that it repeats the last articles of this one."""
@@ -60,6 +64,15 @@ class ListingPage:
         return self.count > 0 and self.is_short and (self.total is None or self.place + self.count >= self.total)
 
 
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """The page to request."""
+
+    page: int  # from 1
+    window: Span | None  # publication times, for the history parameters; None: a page of the list itself
+    size: int  # articles on a page
+
+
 def page_at(target: int, max_size: int) -> tuple[int, int]:
     """Return the page, from 1, and its size: of the pages that begin at ``target`` or above, the one that ends last.
 
@@ -68,6 +81,15 @@ def page_at(target: int, max_size: int) -> tuple[int, int]:
     sizes = range(max(1, max_size - MAX_SIZE_DIFFERENCE), max_size + 1)
     size = max(sizes, key=lambda size: (target // size + 1) * size)
     return target // size + 1, size
+
+
+def largest_size(page: ListingPage, listing: Listing, size: int) -> int:
+    """Return the size of the largest page that a list gives: a first page that is shorter than requested tells.
+
+    :param size: that was requested at most
+    """
+    has_more = listing.is_open if page.total is None else page.total > page.count
+    return page.count if page.place == 0 and has_more and MIN_OVERLAP < page.count < size else size
 
 
 def distinct(entries: Iterable[Entry], seen: Set[str] = frozenset()) -> dict[str, Entry]:

@@ -17,7 +17,7 @@ from enum import Enum
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing, Poll, Validators
 from crawler.listings.roll import PAGE_SIZE
-from crawler.paging.page import MIN_OVERLAP, RETREATS, ListingPage, distinct, listing_page, page_at
+from crawler.paging.page import RETREATS, ListingPage, distinct, largest_size, listing_page, page_at
 
 # New items appear below known ones at a median depth of 13 and a 95th percentile of 40. One page of 50 without a new
 # item is nearly proof, two are proof. See D3.
@@ -128,17 +128,11 @@ def add_page(state: PollState, listing: Listing, known: Set[str], max_pages: int
         idle_pages=0 if is_new else state.idle_pages + 1,
         stalled=0,
         target=page.next_target if page.count else state.target,
-        size=_largest_size(state, page, listing),
+        size=largest_size(page, listing, state.size),
         last_items=page.items if page.count else state.last_items,
         first_page=state.first_page if state.pages else listing.entries,
     )
     return after, _next(after, page, max_pages)
-
-
-def _largest_size(state: PollState, page: ListingPage, listing: Listing) -> int:
-    """Return the size of the largest page that the list gives: a first page that is shorter than requested tells."""
-    has_more = listing.is_open if page.total is None else page.total > page.count
-    return page.count if not state.pages and has_more and MIN_OVERLAP < page.count < state.size else state.size
 
 
 def _retreat(state: PollState, listing: Listing, max_pages: int) -> tuple[PollState, NextPage]:

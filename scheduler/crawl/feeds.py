@@ -244,9 +244,9 @@ class FeedQueue:
         _log_changes(page.feed, result)
         running.on_page(step, result)
         if step.next_step is not NextStep.CONTINUE:
-            # A sweep that meets the list's end has read all that there is.
-            is_complete = step.next_step is NextStep.DONE and page.is_sweep
-            running.ended.set_result(None if is_complete else step.reason or None)
+            # A sweep has read what the list shows, however far that is.
+            is_complete = page.is_sweep and page.walked is not None
+            running.ended.set_result(None if is_complete else _reason_of(step))
         self._refill(page.entries)
         return step.next_step is NextStep.CONTINUE
 
@@ -266,6 +266,10 @@ class FeedQueue:
         if self._context.fetcher:
             self._context.fetcher.refill()
         self._context.notify_changed()
+
+
+def _reason_of(step: BackfillStep) -> str | None:
+    return step.reason or ("nothing was read" if step.page.is_sweep else None)
 
 
 def _host(entry: Entry) -> str:

@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Span
 from crawler.paging.backfill import (
     MARGIN,
-    RETREATS,
     Backfill,
     BackfillStep,
     NextStep,
-    PageRequest,
     apply_page,
-    apply_single_page,
     begin_backfill,
     next_request,
 )
+from crawler.paging.page import RETREATS, PageRequest
+from crawler.paging.single_page import apply_single_page
 from tests.support.examples import examples
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)

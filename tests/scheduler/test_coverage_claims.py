@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from archive.index import lateness
 from archive.index.lateness import bound, quantile
-from archive.model.feed import Poll
+from archive.model.feed import Listing, Poll
 from archive.store import Store
 from crawler.paging.poll import PollState
 from tests.support.examples import examples
@@ -263,6 +263,40 @@ def test_an_article_that_enters_200_places_deep_is_found_by_the_next_sweep(store
     assert feed.sweep() == ""
     assert "late" in feed.known()
     assert bound(store.coverage.lateness()[FEED]) >= timedelta(hours=12), "its lateness counts from now on"
+
+
+@pytest.mark.parametrize("states_total", [True, False])
+@pytest.mark.parametrize("max_size", [10, 20, 50])
+def test_a_list_with_shorter_pages_is_swept_and_backfilled(store: Store, max_size: int, states_total: bool) -> None:
+    articles = [ListedArticle(f"d{n:06d}", BEGIN - 600 * n, BEGIN - 600 * n + 10) for n in range(-300, 700)]
+    feed = SimulatedFeed(store, articles, BEGIN, max_size=max_size, states_total=states_total, max_pages=60)
+    feed.poll()
+    feed.max_pages = 2
+    feed.clock = BEGIN + 100_000
+    assert feed.poll().gap is not None
+    feed.fill_gaps()
+
+    assert store.coverage.gaps() == []
+    assert feed.broken_claims(feed.listed(), settled=False) == []
+    assert feed.sweep() == ""
+    assert feed.claims(settled=True)
+
+
+@pytest.mark.parametrize("pages", [4, 10])
+def test_a_sweep_of_a_list_that_is_cut_off_settles_what_it_shows(store: Store, pages: int) -> None:
+    """The list states thousands of articles, and shows some hundred."""
+    articles = [ListedArticle(f"d{n:06d}", BEGIN - 600 * n, BEGIN - 600 * n + 10) for n in range(1000)]
+    feed = SimulatedFeed(store, articles, BEGIN, max_pages=50)
+    feed.poll()
+    inner = feed.page
+    feed.page = lambda number, size: inner(number, size) if number <= pages else Listing((), (), 1000)
+    feed.clock += 24 * HOUR
+    feed.poll()
+    before = feed.requests
+
+    assert feed.sweep() == ""
+    assert feed.requests - before < 30
+    assert feed.claims(settled=True)[-1].end >= moment(BEGIN - HOUR)
 
 
 # What left a list

@@ -50,6 +50,8 @@ class SimulatedFeed:
     clock: float
     reach: int | None = None
     max_pages: int = 20
+    max_size: int = 50  # articles on a page at most, whatever is requested
+    states_total: bool = True
     notices_equal_pages: bool = False
     requests: int = 0
     first_page: tuple[str, ...] = ()
@@ -67,10 +69,11 @@ class SimulatedFeed:
 
     def page(self, number: int, size: int) -> Listing:
         self.requests += 1
-        listed = self.listed()
+        listed, size = self.listed(), min(size, self.max_size)
         shown = listed[(number - 1) * size : number * size]
         self.clock += SECONDS_A_PAGE
-        return Listing(tuple(map(entry, shown)), (), len(listed))
+        total = len(listed) if self.states_total else None
+        return Listing(tuple(map(entry, shown)), (), total, is_open=not self.states_total)
 
     def known(self) -> set[str]:
         """Docids that the index has."""
