@@ -317,6 +317,56 @@ def test_an_article_that_left_the_list_between_two_polls_is_on_record(store: Sto
     assert feed.poll().unlisted == (), "once"
 
 
+def absent(store: Store) -> set[str]:
+    """Docids that are on record as having left the list."""
+    return {row["docid"] for row in store._db.execute("SELECT docid FROM unlisted WHERE back IS NULL").fetchall()}
+
+
+def missed_absences(feed: SimulatedFeed, polled: list[ListedArticle]) -> set[str]:
+    """Docids that the list has shown before, that were not there at the last poll, and that are not on record.
+
+    Only those whose place the poll has read: newer and older articles that stayed stand around it.
+
+    :param polled: what that poll read
+    """
+    shown = {row["docid"] for row in feed.store._db.execute("SELECT docid FROM listings WHERE shown = 1").fetchall()}
+    times = [each.published for each in polled]
+    listed = {each.docid for each in polled}
+    inside = {each.docid for each in feed.articles if min(times) < each.published < max(times)}
+    return (shown & inside) - listed - absent(feed.store)
+
+
+def busy_feed(store: Store, seed: int) -> tuple[SimulatedFeed, list[ListedArticle]]:
+    """A list that many articles leave, after some days of polls, and what the last poll read."""
+    fresh(store)
+    dice = random.Random(seed)
+    feed = SimulatedFeed(store, random_articles(dice, 40, late=0.05, latest=9 * HOUR, leaving=0.3), BEGIN)
+    run(feed, dice, 40)
+    before = feed.requests
+    listed = feed.listed()
+    feed.poll()
+    places = 48 * (feed.requests - before)
+    return feed, [each for each in listed[:places] if each.is_listed(feed.clock)]
+
+
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**9))
+def test_what_left_the_list_is_on_record_and_what_stayed_is_not(store: Store, seed: int) -> None:
+    feed, polled = busy_feed(store, seed)
+
+    assert absent(store), "something has left"
+    assert missed_absences(feed, polled) == set()
+    assert not absent(store) & {each.docid for each in polled}
+
+
+def test_a_poll_that_looks_at_new_articles_only_would_miss_what_left(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check above can fail."""
+    monkeypatch.setattr("archive.index.unlisted.find_unlisted", lambda listed, before: [])
+    assert missed_absences(*busy_feed(store, 1))
+
+
 def test_articles_that_fall_off_the_end_of_the_list_have_not_left_it(store: Store) -> None:
     articles = [ListedArticle(f"d{n:06d}", BEGIN - 200 * n, BEGIN - 200 * n + 10) for n in range(-50, 120)]
     feed = SimulatedFeed(store, articles, BEGIN, reach=60)
