@@ -14,11 +14,19 @@ from archive.index.part import IndexPart
 from archive.model.feed import Entry, Unlisting
 from archive.model.times import to_text
 
+# The newest entries of all feeds that one poll looks at: some two weeks, in 0.1 s at most. An article of years ago
+# that is pinned to a list must not make each poll read the whole index.
+MAX_ENTRIES = 20_000
+# The last articles of a page may be old ones that are pinned there or out of order: one, and one more in this many.
+# Below them the list goes on with newer articles.
+PINNED_SHARE = 48
+MIN_BELOW = 2
 # Entries of a feed that its list has shown between two times, and that are not known to have left it.
 _SHOWN_BETWEEN = """
-    SELECT docid, published FROM entries CROSS JOIN listings USING (docid)
-    WHERE published > ? AND published < ? AND feed = ? AND shown = 1
-        AND docid NOT IN (SELECT docid FROM unlisted WHERE feed = ? AND back IS NULL)
+    SELECT docid, published FROM (
+        SELECT docid, published FROM entries WHERE published > ? AND published < ? ORDER BY published DESC LIMIT ?
+    ) CROSS JOIN listings USING (docid)
+    WHERE feed = ? AND shown = 1 AND docid NOT IN (SELECT docid FROM unlisted WHERE feed = ? AND back IS NULL)
     ORDER BY published DESC
 """
 
@@ -26,22 +34,23 @@ _SHOWN_BETWEEN = """
 def find_unlisted(listed: Sequence[Entry], before: Sequence[tuple[str, datetime]]) -> list[Unlisting]:
     """Return the entries that left a list.
 
-    An entry counts only if its place is known: one that is newer stands above it, and all that stand below are older.
-    Of several entries with one time the order is not known.
+    An entry counts only if its place is known: one that is newer stands above it, and only older ones stand below,
+    some of them at least. Of several entries with one time the order is not known.
 
     :param listed: entries that were read without a hole, in the list's order, newest first
     :param before: docid and publication time of the entries that the list showed before, in the time of ``listed``
     """
     docids = {entry.docid for entry in listed}
     timed = [(entry.published, entry.docid) for entry in listed if entry.published]
+    min_below = MIN_BELOW + len(timed) // PINNED_SHARE
     unlisted = []
     for docid, published in before:
         newer = [place for place, (time, _) in enumerate(timed) if time > published]
         older = [place for place, (time, _) in enumerate(timed) if time < published]
         # An old entry may be pinned on top, a new one may stand too low. Neither is a neighbour.
-        below = next((place for place in older if newer and place > newer[-1]), None)
-        if docid not in docids and newer and below is not None:
-            unlisted.append(Unlisting(docid, timed[newer[-1]][1], timed[below][1]))
+        below = [place for place in older if newer and place > newer[-1]]
+        if docid not in docids and len(below) >= min_below:
+            unlisted.append(Unlisting(docid, timed[newer[-1]][1], timed[below[0]][1]))
     return unlisted
 
 
@@ -71,7 +80,7 @@ class UnlistedIndex(IndexPart):
         times = [entry.published for entry in listed if entry.published]
         if not times:
             return [], []
-        rows = self._rows(_SHOWN_BETWEEN, [to_text(min(times)), to_text(max(times)), feed, feed])
+        rows = self._rows(_SHOWN_BETWEEN, [to_text(min(times)), to_text(max(times)), MAX_ENTRIES, feed, feed])
         before = [(row["docid"], datetime.fromisoformat(row["published"])) for row in rows]
         docids = json.dumps([entry.docid for entry in listed])
         back = self._rows(

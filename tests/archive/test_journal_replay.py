@@ -32,12 +32,13 @@ def test_a_poll_between_a_fetch_and_its_commit_is_replayed_as_it_was(tmp_path: P
 def test_an_article_that_leaves_a_list_between_its_fetch_and_its_commit_is_replayed_as_it_was(tmp_path: Path) -> None:
     """Fetched before or after it left the list; only then must it be fetched again."""
     above, below = replace(entry("n"), published=NOW + HOUR), replace(entry("o"), published=NOW - HOUR)
+    last = replace(entry("p"), published=NOW - 2 * HOUR)
     for hours in (1, 3):
         folder = tmp_path / str(hours)
         folder.mkdir()
         store, journal = Store.open(folder / "live.db"), Journal(folder / "warc")
         store.log.open(journal)
-        commit(store, poll_of(above, entry("a"), below))
+        commit(store, poll_of(above, entry("a"), below, last))
         first = replace(version(revision("a")), fetch=make_fetch("a", NOW))
         again = replace(version(replace(revision("a"), fetched_at=NOW + hours * HOUR)))
         again = replace(
@@ -45,7 +46,7 @@ def test_an_article_that_leaves_a_list_between_its_fetch_and_its_commit_is_repla
         )
         places = list(journal.append_fetches([first.fetch, again.fetch], {}))
         store.articles.commit([first], places[:1])
-        commit(store, poll_of(above, below, at=NOW + 2 * HOUR))
+        commit(store, poll_of(above, below, last, at=NOW + 2 * HOUR))
         store.articles.commit([again], places[1:])
 
         replayed = Store.open(folder / "again.db")

@@ -152,11 +152,12 @@ def listed(*minutes: float) -> tuple[Entry, ...]:
     [
         ((30, 20, 10, 0), []),
         ((30, 10, 0), [Unlisting("20", "30", "10")]),
-        ((30, 0), [Unlisting("20", "30", "0"), Unlisting("10", "30", "0")]),
+        ((30, 0, -10), [Unlisting("20", "30", "0"), Unlisting("10", "30", "0")]),
+        ((30, 0), []),  # an old article may be pinned to the end of a page: the list may go on below it
         ((20, 10, 0), []),  # the newest: nothing stands above it
         ((30, 20, 10), []),  # the oldest fell off the end
         ((0, 30, 20), []),  # what is below it is newer, and an old one is pinned on top
-        ((0, 30, 10), [Unlisting("20", "30", "10")]),  # the pinned one is no neighbour
+        ((0, 30, 10, 5), [Unlisting("20", "30", "10")]),  # the pinned one is no neighbour
         ((), []),
     ],
 )
@@ -166,20 +167,30 @@ def test_what_stood_between_two_that_stayed_has_left(now: Sequence[float], unlis
     assert find_unlisted(listed(*now), inside) == unlisted
 
 
+def test_old_articles_at_the_end_of_a_page_do_not_make_those_below_it_vanish() -> None:
+    """Two are pinned below a hundred newer ones; the list goes on with what stood there before."""
+    page = (*listed(*range(0, -100, -1)), entry("pinned", -9000), entry("another", -8000))
+    below = [(f"{minutes}", at(minutes)) for minutes in range(-100, -150, -1)]
+    assert find_unlisted(page, below) == []
+    assert [each.docid for each in find_unlisted((*page[:20], *page[21:]), [("-20", at(-20))])] == ["-20"]
+
+
 def test_of_articles_with_one_time_the_order_is_unknown_and_their_neighbours_tell() -> None:
     same = (entry("a", 10), entry("b", 10))
-    assert find_unlisted((entry("n", 20), same[0], entry("o", 0)), [("b", at(10))]) == [Unlisting("b", "n", "o")]
+    assert find_unlisted((entry("n", 20), same[0], entry("o", 0), entry("p", -5)), [("b", at(10))]) == [
+        Unlisting("b", "n", "o")
+    ]
 
 
 def test_what_left_a_list_is_rechecked_at_once_whatever_postponed_it(store: Store) -> None:
-    commit(store, poll_of(*listed(30, 20, 10), at=at(40)))
+    commit(store, poll_of(*listed(30, 20, 10, 0), at=at(40)))
     commit_revisions(store, [revision("20", at=at(40))])
     later = at(500)
     store._db.execute("UPDATE entries SET due = ?, idle = 9, recheck = NULL", [at(9999).isoformat()])
     store._db.conn.commit()
     assert store.articles.recheck_hosts(later, later) == {}
 
-    result = commit(store, poll_of(*listed(30, 10), at=later))
+    result = commit(store, poll_of(*listed(30, 10, 0), at=later))
 
     assert [each.docid for each in result.unlisted] == ["20"]
     assert store.articles.recheck_hosts(later, later) == {HOST: 1}
@@ -187,8 +198,8 @@ def test_what_left_a_list_is_rechecked_at_once_whatever_postponed_it(store: Stor
 
 
 def test_what_is_back_in_the_list_is_on_record_too(store: Store) -> None:
-    commit(store, poll_of(*listed(30, 20, 10), at=at(40)))
-    for when, minutes in ((50, (30, 10)), (60, (30, 10)), (70, (30, 20, 10)), (80, (30, 10))):
+    commit(store, poll_of(*listed(30, 20, 10, 0), at=at(40)))
+    for when, minutes in ((50, (30, 10, 0)), (60, (30, 10, 0)), (70, (30, 20, 10, 0)), (80, (30, 10, 0))):
         commit(store, poll_of(*listed(*minutes), at=at(when)))
 
     rows = [(row["at"], row["back"]) for row in store.unlisted.absences("20")]
@@ -199,20 +210,29 @@ def test_what_is_back_in_the_list_is_on_record_too(store: Store) -> None:
 
 def test_other_lists_say_nothing_of_what_they_never_showed(store: Store) -> None:
     """An entry that names another list belongs to its feed, but that list may not have shown it."""
-    commit(store, poll_of(*listed(30, 20, 10), at=at(40)), "china", "stock")
+    commit(store, poll_of(*listed(30, 20, 10, 0), at=at(40)), "china", "stock")
 
-    assert commit(store, poll_of(*listed(30, 10), at=at(50), feed="stock"), "stock").unlisted == ()
+    assert commit(store, poll_of(*listed(30, 10, 0), at=at(50), feed="stock"), "stock").unlisted == ()
 
 
-def test_a_poll_of_ten_thousand_known_entries_costs_what_it_reads(store: Store) -> None:
-    """The query for what left a list looks at the time that the poll has read only."""
-    commit(store, poll_of(*listed(*range(0, -5000, -1)), at=at(10)))
-    plan = store._db.execute(
-        "EXPLAIN QUERY PLAN SELECT docid FROM entries CROSS JOIN listings USING (docid) "
-        "WHERE published > ? AND published < ? AND feed = ? AND shown = 1",
-        [at(-50).isoformat(), at(0).isoformat(), "china"],
-    ).fetchall()
-    assert "idx_entries_published" in plan[0]["detail"]
+def test_an_old_article_that_is_pinned_does_not_make_a_poll_read_the_whole_index(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive.index.unlisted.MAX_ENTRIES", 10)
+    commit(store, poll_of(*listed(*range(0, -300, -1)), at=at(10)))
+    steps = 0
+
+    def count_steps() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    store._db.conn.set_progress_handler(count_steps, 10)
+    found, _ = store.unlisted.find("china", [*listed(0, -1, -3), entry("pinned", -99_999)])
+    store._db.conn.set_progress_handler(None, 10)
+
+    assert [each.docid for each in found][:1] == ["-2"]
+    assert steps < 100, "ten entries are looked at, not three hundred"
 
 
 def test_timedeltas_of_this_module_are_minutes() -> None:
