@@ -49,7 +49,7 @@ def test_a_key_of_minisign_without_a_password_is_read_and_one_with_a_password_re
     assert run(tmp_path, "-GW", "-p", "a.pub", "-s", "a.key").returncode == 0
     key = minisign.read_secret_key((tmp_path / "a.key").read_bytes())
     assert key.public == minisign.read_public_key((tmp_path / "a.pub").read_bytes())
-    assert key.public.id in (tmp_path / "a.pub").read_text()
+    assert key.public.id.lstrip("0") in (tmp_path / "a.pub").read_text()  # minisign writes no leading zeros
     data = bytearray(base64.b64decode((tmp_path / "a.key").read_text().splitlines()[1]))
     data[2:4] = b"Sc"  # as minisign marks a key that is encrypted with a password
     with pytest.raises(ProofError, match="with a password"):

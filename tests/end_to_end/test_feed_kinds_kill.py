@@ -11,7 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from crawler.listings import rss as rss_list
-from crawler.paging.backfill import apply_single_page, begin_backfill
+from crawler.paging.backfill import begin_backfill
+from crawler.paging.single_page import apply_single_page
 from mocksite.server import MockSite
 from tests.conftest import Home
 from tests.end_to_end.test_feed_kinds import LIVE, RSS, TEXT, configure, crawl, item, rss, telegraph
