@@ -53,6 +53,12 @@ class Archive:
             last = max(self.store.log.positions().values(), key=order, default=None)
             self._journal = Journal(journal_path(self.root), last)
             self.store.log.open(self._journal)
+            self.leave_sealed_files()
+
+    def leave_sealed_files(self) -> None:
+        """Append no more to a journal file that a manifest records: it was sealed while the clock was ahead."""
+        if self._journal:
+            self._journal.leave(self.store.manifests.raw_files())
 
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -43,6 +43,11 @@ class Journal:
         self._writer = WarcWriter(folder, _software(), last_known=last_known)
         self._lock = threading.Lock()
         self._originals: dict[str, Original] = {}  # by digest
+
+    def leave(self, files: Collection[str]) -> None:
+        """Append no more to the newest file if its name is one of ``files``: a new file follows."""
+        with self._lock:
+            self._writer.leave(files)
 
     def append(self, kind: str, at: datetime, document: Mapping[str, Any]) -> JournalPosition:
         """Write an event; when this returns it is on the disk.

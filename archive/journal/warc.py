@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -90,6 +90,11 @@ class WarcWriter:
             data += encode_group(group, original)
         self._write(file, bytes(data))
         return positions
+
+    def leave(self, names: Collection[str]) -> None:
+        """Append no more to the newest file if it is one of ``names``: a new file follows."""
+        if self._path.name in names:
+            self.close()
 
     def close(self) -> None:
         """Close the file."""

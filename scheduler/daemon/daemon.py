@@ -194,6 +194,7 @@ class Daemon(CrawlObserver):
         """Write the manifests of past days."""
         try:
             days = seal(self._archive.root, self._work_queue.context.store, self._clock.now())
+            self._archive.leave_sealed_files()
         except TRANSIENT_ERRORS as error:  # tomorrow's run writes it
             self._work_queue.context.suspend_or_raise(error)
         else:

@@ -16,6 +16,7 @@ from archive.files.layout import image_path, journal_path, manifests_path
 from archive.files.manifest import Line, read_manifest, write_manifest
 from archive.integrity.seal import adopt, seal
 from archive.integrity.verify import verify
+from archive.journal.warc import warc_files
 from archive.model.image import StoredImage
 from config.model import Settings
 from pipeline.rebuild import rebuild
@@ -239,3 +240,33 @@ def test_the_documented_commands_name_a_broken_chain_and_a_tampered_file(root: P
     status, words = run_command(root, 1)
     assert status != 0
     assert "_aaaa.1.md: FAILED" in words
+
+
+def test_what_is_written_after_the_clock_was_ahead_does_not_change_a_sealed_file(tmp_path: Path) -> None:
+    """Its file was sealed as one of the past; then the clock is right again."""
+    with Archive(tmp_path / "news", "test", DAY) as archive:
+        archive.begin_journal()
+        add(archive, "aaaa", DAY)
+        assert seal(archive.root, archive.store, DAY + timedelta(days=1)) == ["2026-09-28"]
+        archive.leave_sealed_files()
+    with Archive(tmp_path / "news", "test", DAY) as archive:
+        recover(archive, Settings(), DAY)
+        add(archive, "bbbb", DAY + timedelta(minutes=1))
+
+    names = [path.name for path in warc_files(journal_path(tmp_path / "news"))]
+    assert names == ["finarchive-20260928-0001.warc.gz", "finarchive-20260928-0002.warc.gz"]
+    assert [problem for problem in verify(tmp_path / "news").problems if problem.kind == "tampered"] == []
+
+
+def test_a_sealed_file_that_is_the_newest_is_not_resumed(tmp_path: Path) -> None:
+    with Archive(tmp_path / "news", "test", DAY) as archive:
+        archive.begin_journal()
+        add(archive, "aaaa", DAY)
+    with Archive(tmp_path / "news", "test", DAY, raw=False) as archive:
+        assert seal(archive.root, archive.store, DAY + timedelta(days=1)) == ["2026-09-28"]
+    with Archive(tmp_path / "news", "test", DAY) as archive:
+        recover(archive, Settings(), DAY)
+        add(archive, "bbbb", DAY + timedelta(minutes=1))
+
+    assert len(warc_files(journal_path(tmp_path / "news"))) == 2
+    assert [problem for problem in verify(tmp_path / "news").problems if problem.kind == "tampered"] == []
