@@ -14,6 +14,7 @@ from archive.index.spans import (
     gap_left,
     gap_start,
     gap_without_times,
+    known_parts,
     merged,
     span_read,
     span_walked,
@@ -51,17 +52,11 @@ class CoverageIndex(IndexPart):
 
     def known(self) -> dict[str, tuple[list[Span], list[Span]]]:
         """Return the settled and the provisional time of each feed, without gaps: feed id -> two lists of spans."""
-        gaps = [*self.gaps(), *self.lost_gaps()]
-        settled = self.settled()
-        result = {}
-        for feed, spans in self.spans().items():
-            for gap in gaps:
-                spans = without(spans, Span(gap.start, gap.end)) if gap.feed == feed else spans  # noqa: PLW2901
-            firm = common(settled.get(feed, ()), spans)
-            for part in firm:
-                spans = without(spans, part)  # noqa: PLW2901
-            result[feed] = firm, spans
-        return result
+        gaps, settled = [*self.gaps(), *self.lost_gaps()], self.settled()
+        return {
+            feed: known_parts(spans, settled.get(feed, ()), [gap for gap in gaps if gap.feed == feed])
+            for feed, spans in self.spans().items()
+        }
 
     def _spans(self, table: str, feed: str | None) -> dict[str, list[Span]]:
         result: dict[str, list[Span]] = {}

@@ -42,6 +42,22 @@ def without(spans: Iterable[Span], cut: Span) -> list[Span]:
     return merged(left)
 
 
+def known_parts(spans: Iterable[Span], settled: Iterable[Span], gaps: Iterable[Gap]) -> tuple[list[Span], list[Span]]:
+    """Return the settled and the provisional time of a feed, each the earliest first.
+
+    :param spans: what was read
+    :param settled: what a sweep has read
+    :param gaps: open and lost ones; they count even inside the spans
+    """
+    known = merged(spans)
+    for gap in gaps:
+        known = without(known, Span(gap.start, gap.end))
+    firm = common(settled, known)
+    for part in firm:
+        known = without(known, part)
+    return firm, known
+
+
 def uncovered(wanted: Span, spans: Iterable[Span]) -> list[Span]:
     """Return the parts of ``wanted`` that spans do not cover, the earliest first; their ends may touch the spans."""
     covered = merged(spans)

@@ -29,6 +29,7 @@ END_ARTICLES = 3
 MAX_IDLE_PAGES = 2
 
 
+# The reason of the failure begins with this, by which the next poll recognises it in the feed's record.
 CUT_OFF = "the list shows nothing after"
 
 

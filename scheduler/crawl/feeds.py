@@ -206,7 +206,10 @@ class FeedQueue:
 
             reason = await self._walk(feed, sweep, count)
             seconds = time.monotonic() - began
-            logger.info("swept feed=%s from=%s pages=%d new=%d seconds=%d", feed.id, sweep.start, pages, new, seconds)
+            if not reason:
+                logger.info(
+                    "swept feed=%s from=%s pages=%d new=%d seconds=%d", feed.id, sweep.start, pages, new, seconds
+                )
             return reason
 
     async def _walk(self, feed: Feed, backfill: Backfill, on_page: OnPage) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from archive.files.paths import CHINA
-from archive.index.spans import common, merged, uncovered, without
+from archive.index.spans import common, known_parts, uncovered
 from archive.model.feed import Gap, Span
 
 RECENT_DAYS = 14  # shown by default: two weeks show a weekly pattern and fit a line of a terminal
@@ -102,44 +102,34 @@ def coverage(known: Mapping[str, KnownSpans], days: Sequence[date], now: datetim
     """
     day_spans = {day: _until(now, day_span(day)) for day in days}
     return [
-        FeedDay(feed, day, _coverage_of(span, complete, each))
+        FeedDay(feed, day, _coverage_of(span, *parts, each))
         for feed, each in known.items()
-        for complete in [_complete(each)]
+        for parts in [_known_parts(each)]
         for day, span in day_spans.items()
     ]
 
 
-def _complete(known: KnownSpans) -> list[Span]:
-    """Return the spans without gaps, and without the time since the list died."""
-    complete = merged(known.spans)
-    for gap in known.gaps:
-        complete = without(complete, Span(gap.start, gap.end))
-    if known.dead_since is not None:
-        complete = [
-            Span(each.start, min(each.end, known.dead_since)) for each in complete if each.start < known.dead_since
-        ]
-    return complete
+def _known_parts(known: KnownSpans) -> tuple[list[Span], list[Span]]:
+    """Return the settled and the provisional time, without the time since the list died."""
+    settled, provisional = known_parts(known.spans, known.settled, known.gaps)
+    alive = Span(datetime.min.replace(tzinfo=UTC), known.dead_since or datetime.max.replace(tzinfo=UTC))
+    return common(settled, [alive]), common(provisional, [alive])
 
 
-def _coverage_of(span: Span, complete: Sequence[Span], known: KnownSpans) -> CoverageState:
-    settled = common(known.settled, complete)
-    open_spans = _inside(span, uncovered(span, complete))
-    lost = merged(Span(gap.start, gap.end) for gap in known.gaps if gap.lost)
+def _coverage_of(
+    span: Span, settled: Sequence[Span], provisional: Sequence[Span], known: KnownSpans
+) -> CoverageState:
+    gaps = [Span(gap.start, gap.end) for gap in known.gaps]
+    open_spans = _inside(span, uncovered(span, [*settled, *provisional]))
+    lost = [Span(gap.start, gap.end) for gap in known.gaps if gap.lost]
     return CoverageState(
         span=span,
         settled=_inside(span, settled),
-        provisional=_inside(span, _difference(complete, settled)),
+        provisional=_inside(span, provisional),
         open=open_spans,
         lost=_inside(span, common(lost, open_spans)),
-        begin=min((each.start for each in [*known.spans, *(Span(g.start, g.end) for g in known.gaps)]), default=None),
+        begin=min((each.start for each in [*known.spans, *gaps]), default=None),
     )
-
-
-def _difference(spans: Sequence[Span], cuts: Sequence[Span]) -> list[Span]:
-    left = list(spans)
-    for cut in cuts:
-        left = without(left, cut)
-    return left
 
 
 def _inside(span: Span, parts: Iterable[Span]) -> tuple[Span, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
 from archive.index.unlisted import find_unlisted
-from archive.model.feed import BackfillPage, Entry, Gap, Poll, Span, Unlisting
+from archive.model.feed import BackfillPage, Entry, Gap, Poll, Unlisting
 from archive.query.parser import And
 from archive.store import Store
 from tests.archive.test_feeds import at, leave_a_gap, poll_at, span
@@ -233,8 +233,3 @@ def test_an_old_article_that_is_pinned_does_not_make_a_poll_read_the_whole_index
 
     assert [each.docid for each in found][:1] == ["-2"]
     assert steps < 100, "ten entries are looked at, not three hundred"
-
-
-def test_timedeltas_of_this_module_are_minutes() -> None:
-    assert at(1) - at(0) == timedelta(minutes=1)
-    assert span(0, 1) == Span(NOW, at(1))

@@ -18,10 +18,9 @@ from archive.index import lateness
 from archive.index.lateness import bound, quantile
 from archive.model.feed import Listing, Poll
 from archive.store import Store
-from crawler.paging.poll import PollState
 from tests.support.examples import examples
 from tests.support.recorded_polls import Row, Shown, stories_of
-from tests.support.simulated_feed import FEED, ListedArticle, SimulatedFeed, entry, moment
+from tests.support.simulated_feed import FEED, ListedArticle, SimulatedFeed, moment
 
 BEGIN = 1_790_000_000
 MINUTE, HOUR = 60, 3600
@@ -373,8 +372,3 @@ def test_articles_that_fall_off_the_end_of_the_list_have_not_left_it(store: Stor
     for hours in range(4):
         feed.clock = BEGIN + hours * HOUR
         assert feed.poll().unlisted == ()
-
-
-def test_a_poll_state_without_a_list_has_nothing_to_say() -> None:
-    assert PollState(FEED, moment(BEGIN)).poll(caught_up=True).proven_entries == ()
-    assert entry(ListedArticle("a", 1, 2)).docid == "a"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from archive.index.lateness import NO_LATENESS, bound
+from archive.index.spans import merged
 from archive.model.feed import Entry, Filing, Listing, ListingResult, Poll, Span
 from archive.store import Store
 from crawler.paging import backfill as walk
@@ -135,12 +136,8 @@ class SimulatedFeed:
 
     def claims(self, *, settled: bool) -> list[Span]:
         """The settled spans, or all spans without open and lost gaps."""
-        coverage = self.store.coverage
-        spans = (coverage.settled() if settled else coverage.spans()).get(FEED, [])
-        gaps = [*coverage.gaps(), *coverage.lost_gaps()]
-        for gap in gaps:
-            spans = [part for span in spans for part in _without(span, gap.start, gap.end)]
-        return spans
+        firm, provisional = self.store.coverage.known().get(FEED, ([], []))
+        return firm if settled else merged([*firm, *provisional])
 
     def broken_claims(self, listed: Iterable[ListedArticle], *, settled: bool) -> list[str]:
         """Docids of articles that are in a span that is claimed to be known, and are not known."""
@@ -164,8 +161,3 @@ def entry(article: ListedArticle) -> Entry:
 def _belonging(entries: Iterable[Entry]) -> tuple[dict[str, list[str]], dict[str, str]]:
     docids = [each.docid for each in entries]
     return {docid: [FEED] for docid in docids}, dict.fromkeys(docids, HOST)
-
-
-def _without(span: Span, start: datetime, end: datetime) -> list[Span]:
-    parts = [Span(span.start, min(span.end, start)), Span(max(span.start, end), span.end)]
-    return [part for part in parts if part.start < part.end]
