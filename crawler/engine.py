@@ -16,6 +16,7 @@ from config.model import Settings
 from crawler.http.backoff import HostBackoffs
 from crawler.http.settings import scrapy_settings
 from crawler.interfaces import WorkQueue
+from crawler.parsing.pool import ParserPool
 from crawler.spider import FeedSpider
 
 logger = logging.getLogger("finarchive")
@@ -36,6 +37,7 @@ class Engine:
     :param backoffs: back-off state of all hosts
     :param now: the clock, aware
     :param main: the work; the engine stops when it returns
+    :param parsers: parse the lists
     """
 
     def __init__(
@@ -45,11 +47,14 @@ class Engine:
         backoffs: HostBackoffs,
         now: Callable[[], datetime],
         main: Callable[[], Awaitable[None]],
+        *,
+        parsers: ParserPool,
     ) -> None:
         self.interrupted: signal.Signals | None = None
         self._config = config
         self._work = work
         self._backoffs = backoffs
+        self._parsers = parsers
         self._now = now
         self._main = main
         self._crash: BaseException | None = None
@@ -115,6 +120,7 @@ class Engine:
             config=self._config,
             work=self._work,
             backoffs=self._backoffs,
+            parsers=self._parsers,
             now=self._now,
             on_crash=self._crashed,
             last_requests=self._last_requests,
@@ -161,8 +167,8 @@ class Engine:
                     await asyncio.sleep(CHECK_INTERVAL_SECONDS)
             try:
                 await asyncio.wait_for(self._work.drain(), WRITE_TIMEOUT_SECONDS)
-            except TimeoutError:  # the disk does not accept writes; unwritten articles are fetched again
-                logger.warning("not-written reason=%r", "the disk took too long; what is missing is fetched again")
+            except TimeoutError:  # the disk does not accept writes, or a page is parsed for long
+                logger.warning("not-written reason=%r", "it took too long; the next start reads or fetches it again")
             await asyncio.wait(self._tasks, timeout=WRITE_TIMEOUT_SECONDS)
             if self._crawler:
                 # Without a timeout this would wait for queued requests, one delay after another.

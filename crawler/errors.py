@@ -30,3 +30,7 @@ class MovedError(ExtractionError):
 
 class TooLargeError(CrawlerError):
     """A page exceeds the size limit."""
+
+
+class ParserUnavailableError(CrawlerError):
+    """No parser process can be started, or the pool is closed."""

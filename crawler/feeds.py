@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -12,10 +12,10 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Validators
+from archive.model.feed import BackfillPage, Entry, Failure, Listing, Validators
 from config.model import Feed
 from crawler import urls
-from crawler.errors import GoneError, ListingError
+from crawler.errors import CrawlerError, ListingError
 from crawler.http import failures
 from crawler.http.failures import ClosingError
 from crawler.http.status import of_status
@@ -25,8 +25,8 @@ from crawler.paging import backfill as walk
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page
 from crawler.paging.poll import NextPage, PollState, add_page, add_single_page, next_request
 from crawler.paging.single_page import apply_single_page
-
-logger = logging.getLogger("finarchive")
+from crawler.parsing.listings import parse_listing
+from crawler.parsing.pool import ParserPool
 
 # A poll never waits for a backlog of articles. A backfill goes before articles too, because it finds more of them,
 # but after polls.
@@ -42,6 +42,7 @@ class FeedFetcher:
     :param send: hands a request to Scrapy
     :param crash: stops the spider
     :param max_pages: pages that one poll may read
+    :param parsers: parse the lists
     """
 
     def __init__(
@@ -50,13 +51,16 @@ class FeedFetcher:
         now: Callable[[], datetime],
         send: Callable[[Request], None],
         crash: Callable[[BaseException], None],
+        *,
         max_pages: int,
+        parsers: ParserPool,
     ) -> None:
         self._work = work
         self._now = now
         self._send = send
         self._crash = crash
         self._max_pages = max_pages
+        self._parsers = parsers
         # By feed and list: digest and entries of the first page, if the last poll caught up. In memory only: after a
         # start, polls read one page more.
         self._first_pages: dict[tuple[str, str], tuple[bytes, tuple[Entry, ...]]] = {}
@@ -80,7 +84,7 @@ class FeedFetcher:
             )
         )
 
-    def _on_page(self, response: Response, feed: Feed, state: PollState) -> None:
+    async def _on_page(self, response: Response, feed: Feed, state: PollState) -> None:
         try:
             if response.status == _NOT_MODIFIED and state.is_conditional and not state.pages:
                 self._work.record_poll(state.unchanged(()))
@@ -92,7 +96,7 @@ class FeedFetcher:
                     self._work.record_poll(state.unchanged(first_page[1]))
                     return
                 state = replace(state, digest=digest, validators=_validators(response))
-            listing = _parse(response, feed, may_be_empty=bool(state.pages))
+            listing = await self._parse(response, feed, may_be_empty=bool(state.pages))
             if isinstance(listing, Failure):
                 self._end_poll(feed, state, listing)
                 return
@@ -146,9 +150,9 @@ class FeedFetcher:
             )
         )
 
-    def _on_backfill_page(self, response: Response, feed: Feed, backfill: Backfill) -> None:
+    async def _on_backfill_page(self, response: Response, feed: Feed, backfill: Backfill) -> None:
         try:
-            listing = _parse(response, feed, may_be_empty=True)
+            listing = await self._parse(response, feed, may_be_empty=True)
             if isinstance(listing, Failure):
                 self._end_backfill(backfill, listing.reason)
                 return
@@ -176,6 +180,22 @@ class FeedFetcher:
         except Exception as error:
             self._crash(error)
 
+    async def _parse(self, response: Response, feed: Feed, *, may_be_empty: bool) -> Listing | Failure:
+        """Return a page of a list, or why it could not be read.
+
+        :param may_be_empty: False: an empty page is a failure
+        """
+        if failure := of_status(response.status, feed.id, failures.header(response, "Location")):
+            return failure
+        content_type = failures.header(response, "Content-Type")
+        try:
+            listing = await asyncio.to_thread(parse_listing, self._parsers, feed, response.body, content_type)
+            if isinstance(listing, Listing) and not (may_be_empty or listing.entries or listing.failures):
+                raise ListingError("the list is empty")
+        except CrawlerError as error:
+            return failures.of_exception(error, feed.id, urls.host(response.url))
+        return listing
+
 
 def _conditional_headers(validators: Validators | None) -> dict[str, str]:
     headers = {"If-None-Match": validators.etag, "If-Modified-Since": validators.modified} if validators else {}
@@ -185,22 +205,3 @@ def _conditional_headers(validators: Validators | None) -> dict[str, str]:
 def _validators(response: Response) -> Validators | None:
     etag, modified = failures.header(response, "ETag"), failures.header(response, "Last-Modified")
     return Validators(etag or None, modified or None) if etag or modified else None
-
-
-def _parse(response: Response, feed: Feed, *, may_be_empty: bool) -> Listing | Failure:
-    """Return a page of a list, or why it could not be read.
-
-    :param may_be_empty: False: an empty page is a failure
-    """
-    if failure := of_status(response.status, feed.id, failures.header(response, "Location")):
-        return failure
-    try:
-        listing = READERS[feed.kind].read(response.body, failures.header(response, "Content-Type"), feed)
-        if not may_be_empty and not listing.entries and not listing.failures:
-            raise ListingError("the list is empty")
-    except (ListingError, GoneError) as error:
-        return failures.of_exception(error, feed.id, urls.host(response.url))
-    except Exception as error:  # a bug in code that only reads: it must not affect other lists
-        logger.exception("bug feed=%s url=%s", feed.id, response.url)
-        return Failure(feed.id, FailureKind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
-    return listing

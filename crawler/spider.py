@@ -28,6 +28,7 @@ from crawler.http.transfer import TransferState
 from crawler.images import ImageFetcher
 from crawler.interfaces import WorkQueue
 from crawler.paging.backfill import Backfill
+from crawler.parsing.pool import ParserPool
 
 logger = logging.getLogger("finarchive")
 
@@ -39,6 +40,7 @@ class FeedSpider(Spider):
     :param backoffs: back-off state of all hosts
     :param now: the clock, aware
     :param on_crash: called with an error that ends the crawl: one that ``work`` raised, or a bug
+    :param parsers: parse the lists
     :param last_requests: time of the last request to each host, see :class:`~crawler.http.transfer.TransferState`
     """
 
@@ -52,6 +54,7 @@ class FeedSpider(Spider):
         backoffs: HostBackoffs,
         now: Callable[[], datetime],
         on_crash: Callable[[BaseException], None],
+        parsers: ParserPool,
         last_requests: dict[str, float],
     ) -> None:
         super().__init__()
@@ -59,7 +62,9 @@ class FeedSpider(Spider):
         self._work = work
         self._on_crash = on_crash
         self._max_per_host = 2 * config.network.concurrency
-        self._feeds = FeedFetcher(work.feeds, now, self._send, self.crash, config.schedule.pages)
+        self._feeds = FeedFetcher(
+            work.feeds, now, self._send, self.crash, max_pages=config.schedule.pages, parsers=parsers
+        )
         self._images = ImageFetcher(
             work.images,
             self._send,

@@ -12,9 +12,10 @@ from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
-from archive.model.fetch import Fetch, JournalPosition
+from archive.model.fetch import JournalPosition
 from config.model import Settings
-from crawler.extract.response import parse_fetch
+from crawler.parsing.articles import parse_articles
+from crawler.parsing.pool import ParserPool
 from pipeline.commit import ParsedFetch, commit_batch
 
 logger = logging.getLogger("finarchive")
@@ -22,9 +23,10 @@ logger = logging.getLogger("finarchive")
 BATCH_SIZE = 64  # events applied together, as in the writer
 
 
-def recover(archive: Archive, settings: Settings, now: datetime) -> None:
+def recover(archive: Archive, settings: Settings, now: datetime, parsers: ParserPool) -> None:
     """Apply the unapplied journal records to the index and the files, seal past days, and open the journal.
 
+    :param parsers: parse the pages
     :raises ArchiveError: something cannot be read or written
     """
     done = archive.store.log.positions()
@@ -34,7 +36,7 @@ def recover(archive: Archive, settings: Settings, now: datetime) -> None:
     recovered = 0
     unapplied = (event for event in events(journal_path(archive.root), start) if _is_unapplied(event, done))
     for batch in _batches(unapplied):
-        _apply(archive, batch, settings.network.max_body)
+        _apply(archive, batch, parsers, settings.network.max_body)
         recovered += len(batch)
     if recovered:
         logger.warning("recovered records=%d", recovered)
@@ -63,7 +65,7 @@ def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
         yield batch
 
 
-def _apply(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
+def _apply(archive: Archive, batch: Sequence[Event], parsers: ParserPool, max_body: int) -> None:
     """Apply a batch as live work does: files, then rows.
 
     :param max_body: bytes that a page may decompress to
@@ -72,9 +74,9 @@ def _apply(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
     if not fetches:
         archive.store.apply(batch)
         return
-    commit_batch(archive.store, [_parsed(event, fetch, max_body) for event, fetch in fetches], archive.write_posts)
-
-
-def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:
-    body_digest = digest(fetch.response.body) if fetch.response else None
-    return ParsedFetch(fetch, parse_fetch(fetch, max_body), body_digest, event.position)
+    articles = parse_articles(parsers, [fetch for _, fetch in fetches], max_body)
+    parsed = [
+        ParsedFetch(fetch, article, digest(fetch.response.body) if fetch.response else None, event.position)
+        for (event, fetch), article in zip(fetches, articles, strict=True)
+    ]
+    commit_batch(archive.store, parsed, archive.write_posts)

@@ -5,24 +5,23 @@ A separate module because every worker process imports it: imports that only the
 
 from __future__ import annotations
 
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
-from multiprocessing import get_context, parent_process
-from multiprocessing.reduction import ForkingPickler
-from operator import attrgetter
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from archive.journal.journal import Event, event_of
 from archive.journal.warc import WarcPart, parts, read_part
 from archive.journal.warc_records import digest
-from archive.model.article import Article, ArticleImage
-from archive.model.feed import Entry, Failure, Filing, PendingEntry
-from archive.model.fetch import ArchiveRules, Fetch, JournalPosition, RawResponse
+from archive.model.article import Article
+from archive.model.feed import Failure
+from archive.model.fetch import Fetch, JournalPosition, RawResponse
 from crawler.extract.response import parse_fetch
+from crawler.parsing.articles import unreadable
+from crawler.parsing.pickling import pickle_by_fields
+from crawler.parsing.pool import Died, ParserPool
 
 # Compressed bytes of the journal that a worker reads at a time: some hundred pages, a fifth of a second. Larger parts
 # leave the other workers idle for longer at the beginning and at the end.
@@ -48,78 +47,75 @@ class ParsedEvent:
 
 
 def read_journal(folder: Path, options: ReparseOptions, on_damage: Callable[[str], None]) -> Iterator[ParsedEvent]:
-    """Yield the events of the journal in order; worker processes parse the pages.
+    """Yield the events of the journal in order; parser processes parse the pages.
 
     :param on_damage: called with a message for each part that cannot be read
     """
     pending = deque(parts(folder, PART_BYTES))
     total = sum(path.stat().st_size for path in {part.path for part in pending})
     done = 0
-    # Spawned, not forked: the progress display has a thread, and a lock copied while held is never released.
-    with ProcessPoolExecutor(options.processes, get_context("spawn"), initializer=_exit_with_parent) as pool:
-        futures: deque[tuple[WarcPart, Future[tuple[list[ParsedEvent], list[str]]]]] = deque()
+    # A thread for each process, which waits for it. The pool is closed first: this ends their waiting.
+    with ThreadPoolExecutor(options.processes) as threads, ParserPool(options.processes) as parsers:
+        futures: deque[tuple[WarcPart, Future[list[ParsedEvent | str]]]] = deque()
         while pending or futures:
             while pending and len(futures) < 2 * options.processes:
                 part = pending.popleft()
-                futures.append((part, pool.submit(_parse_part, part, options.max_body)))
+                futures.append((part, threads.submit(_read_part, parsers, part, options.max_body)))
             part, future = futures.popleft()
-            parsed, damaged = future.result()
-            for message in damaged:
-                on_damage(message)
-            yield from parsed
+            for each in future.result():
+                if isinstance(each, str):
+                    on_damage(each)
+                else:
+                    yield each
             done += min(part.end, part.path.stat().st_size) - part.start
             options.on_progress(done, total)
 
 
-def _exit_with_parent() -> None:
-    """Exit when the parent process is killed: a worker would otherwise wait for work forever."""
-
-    def wait_and_exit() -> None:
-        if parent := parent_process():
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait_and_exit, daemon=True).start()
+def _read_part(parsers: ParserPool, part: WarcPart, max_body: int) -> list[ParsedEvent | str]:
+    """Return the events of a part, and a message for each unreadable part of it."""
+    results: list[ParsedEvent | str] = []
+    for number, result in enumerate(parsers.run(_parse_part, part, max_body)):
+        results.append(_unreadable(part, number, result) if isinstance(result, Died) else result)
+    return results
 
 
-def _parse_part(part: WarcPart, max_body: int) -> tuple[list[ParsedEvent], list[str]]:
-    damaged: list[str] = []
-    events = []
-    message = f"{part.path.name} cannot be read at byte "
-    for position, group in read_part(part, lambda offset: damaged.append(f"{message}{offset}")):
-        event = event_of(position, group)
-        fetch = event.fetch
-        if fetch is None:
-            events.append(ParsedEvent(event))
-            continue
-        body = digest(fetch.response.body) if fetch.response else None
-        parsed = parse_fetch(fetch, max_body)
-        if fetch.response:
-            # Without headers and body: sending them to the parent takes time.
-            bare = RawResponse(fetch.response.url, fetch.response.status, (), b"")
-            event = Event(event.position, event.kind, event.at, replace(fetch, response=bare))
-        events.append(ParsedEvent(event, parsed, body))
-    return events, damaged
+def _unreadable(part: WarcPart, number: int, death: Died) -> ParsedEvent | str:
+    """Return an event whose page cannot be parsed.
+
+    :param number: of the result, from 0
+    """
+    each = next(islice(_events(part), number, None))
+    if isinstance(each, str) or each.fetch is None:
+        return f"{part.path.name} cannot be read after byte {part.start}: {death.reason}"
+    return _parsed(each, each.fetch, unreadable(each.fetch.pending.entry.docid, death))
 
 
-def _pickle_by_fields(kind: type) -> None:
-    """Pickle records of a class as their field values: twice as fast as the default."""
-    values_of = attrgetter(*(field.name for field in fields(kind)))
-    ForkingPickler.register(kind, lambda record: (kind, values_of(record)))
+def _parse_part(skip: int, part: WarcPart, max_body: int) -> Iterator[ParsedEvent | str]:
+    for each in islice(_events(part), skip, None):
+        if isinstance(each, str):
+            yield each
+        elif each.fetch is None:
+            yield ParsedEvent(each)
+        else:
+            yield _parsed(each, each.fetch, parse_fetch(each.fetch, max_body))
 
 
-for _kind in (
-    ParsedEvent,
-    Event,
-    JournalPosition,
-    Fetch,
-    PendingEntry,
-    Entry,
-    Filing,
-    ArchiveRules,
-    RawResponse,
-    Article,
-    ArticleImage,
-    Failure,
-):
-    _pickle_by_fields(_kind)
+def _parsed(event: Event, fetch: Fetch, parsed: Article | Failure) -> ParsedEvent:
+    if fetch.response is None:
+        return ParsedEvent(event, parsed)
+    # Without headers and body: sending them to the parent takes time.
+    bare = replace(fetch, response=RawResponse(fetch.response.url, fetch.response.status, (), b""))
+    return ParsedEvent(replace(event, fetch=bare), parsed, digest(fetch.response.body))
+
+
+def _events(part: WarcPart) -> Iterator[Event | str]:
+    """Yield the events of a part, and a message for each unreadable part of it, where they are."""
+    damage: list[str] = []
+    for position, group in read_part(part, lambda at: damage.append(f"{part.path.name} cannot be read at byte {at}")):
+        yield from damage
+        damage.clear()
+        yield event_of(position, group)
+    yield from damage
+
+
+pickle_by_fields(ParsedEvent, Event, JournalPosition)

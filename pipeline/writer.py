@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.archive import Archive
 from archive.journal.warc_records import digest
-from archive.model.errors import ArchiveError, DiskFullError, LockedError, NotWritableError
+from archive.model.article import Article
+from archive.model.errors import DiskFullError, LockedError, NotWritableError
+from archive.model.feed import Failure
 from archive.model.fetch import Decision, Fetch, JournalPosition
-from crawler.extract.response import parse_fetch
+from crawler.errors import ParserUnavailableError
 from pipeline.commit import CommitBatch, ParsedFetch
 
 logger = logging.getLogger("finarchive")
@@ -55,20 +57,20 @@ class WriterCallbacks:
 class Writer:
     """Queue of fetches to write.
 
-    :param max_body: returns the number of bytes that a page may decompress to
+    :param parse: returns the article of each fetch, or why there is none
     :param retry_forever: keep retrying when the disk is full or the index locked, instead of crashing
     """
 
     def __init__(
         self,
         archive: Archive,
-        max_body: Callable[[], int],
+        parse: Callable[[Sequence[Fetch]], Iterable[Article | Failure]],
         callbacks: WriterCallbacks,
         *,
         retry_forever: bool,
     ) -> None:
         self._archive = archive
-        self._max_body = max_body
+        self._parse = parse
         self._callbacks = callbacks
         self._retry_forever = retry_forever
         self._queue: asyncio.Queue[WriteItem] = asyncio.Queue()
@@ -121,7 +123,7 @@ class Writer:
                     raise
                 await self._write_one_by_one(batch, error)
                 return
-            except TRANSIENT_ERRORS as error:
+            except (*TRANSIENT_ERRORS, ParserUnavailableError) as error:
                 if not self._retry_forever:
                     raise
                 self._report(error)
@@ -149,7 +151,7 @@ class Writer:
         for item in batch:
             await self._write_with_retries([item])
 
-    def _report(self, error: ArchiveError) -> None:
+    def _report(self, error: Exception) -> None:
         if not self.stuck:  # log once: it may last for days
             logger.error("disk-refuses reason=%r", f"{error}; trying again every {DISK_RETRY_SECONDS:.0f} s")
         self.stuck = True
@@ -175,9 +177,7 @@ class Writer:
         for item, position in zip(new, positions, strict=True):
             item.is_journaled = True
             item.position = position
-        max_body = self._max_body()
-        for item in batch:
-            if item.parsed is None:
-                article = parse_fetch(item.fetch, max_body)
-                item.parsed = ParsedFetch(item.fetch, article, item.digest, item.position)
+        unparsed = [item for item in batch if item.parsed is None]
+        for item, article in zip(unparsed, self._parse([item.fetch for item in unparsed]), strict=True):
+            item.parsed = ParsedFetch(item.fetch, article, item.digest, item.position)
         return [item.parsed for item in batch if item.parsed]

@@ -9,6 +9,7 @@ from archive.archive import Archive
 from archive.model.feed import Span
 from config.model import Feed, Settings
 from crawler.engine import Engine
+from crawler.parsing.pool import ParserPool
 from pipeline.recovery import recover
 from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.anchors.anchorer import Anchorer
@@ -39,10 +40,10 @@ def crawl(
     """
     command = "backfill" if span else "crawl"
     raw = settings.archive.raw == "warc"
-    with Archive(settings.archive.root, command, now(), raw=raw) as archive:
-        recover(archive, settings, now())
+    with Archive(settings.archive.root, command, now(), raw=raw) as archive, ParserPool() as parsers:
+        recover(archive, settings, now(), parsers)
         clock = Clock(now)
-        work_queue = ArchiveWorkQueue(archive, settings, clock, one_off_policy(now()))
+        work_queue = ArchiveWorkQueue(archive, settings, clock, one_off_policy(now()), parsers)
         job = CrawlJob(work_queue, feeds, limit=limit, span=span, on_change=on_change)
 
         async def main() -> None:
@@ -50,6 +51,6 @@ def crawl(
             async with Anchorer(context, clock).running(), AlertDispatcher(context, clock).running():
                 await job.run()
 
-        engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, main)
+        engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, main, parsers=parsers)
         engine.run()
         return job.result(engine.requests, interrupted=engine.interrupted is not None)

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "mocksite": (),
     "archive": (),
     "crawler": ("config.model", "archive.model"),
-    "pipeline": ("config.model", "crawler.extract", "crawler.urls", "archive"),
+    "pipeline": ("config.model", "crawler.errors", "crawler.extract", "crawler.parsing", "crawler.urls", "archive"),
     "scheduler": ("config", "crawler", "pipeline", "archive"),
     "web": ("config.model", "archive"),
     "cli": ("config", "crawler", "pipeline", "scheduler", "archive", "web"),
@@ -43,7 +43,8 @@ LAYERS = {
         "reload",
     ),
     "crawler": (
-        "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
+        "errors urls", "http", "extract", "listings", "parsing", "paging", "interfaces", "feeds images", "spider",
+        "engine",
     ),
     "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
     "scheduler": (

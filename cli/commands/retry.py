@@ -31,10 +31,11 @@ def retry_command(context: CommandContext, parked: bool, as_json: bool) -> None:
 
 def _release(context: CommandContext, *, parked: bool) -> int:
     from archive.archive import Archive  # noqa: PLC0415 - only without a daemon
+    from crawler.parsing.pool import ParserPool  # noqa: PLC0415
     from pipeline.recovery import recover  # noqa: PLC0415
 
     settings = context.settings
     raw = settings.archive.raw == "warc"
-    with Archive(settings.archive.root, "retry", context.now(), raw=raw) as archive:
-        recover(archive, settings, context.now())
+    with Archive(settings.archive.root, "retry", context.now(), raw=raw) as archive, ParserPool() as parsers:
+        recover(archive, settings, context.now(), parsers)
         return archive.store.queues.release(context.now(), parked=parked)

@@ -13,7 +13,7 @@ from scrapy.exceptions import (
 from scrapy.http import Response
 
 from archive.model.feed import Failure, FailureKind
-from crawler.errors import CrawlerError, GoneError
+from crawler.errors import CrawlerError, GoneError, ParserUnavailableError
 from crawler.http import ssrf
 from crawler.http.backoff import HostBackedOffError
 from crawler.http.status import one_line
@@ -47,6 +47,7 @@ _MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
     (IgnoreRequest, "DOWNLOAD_MAXSIZE", FailureKind.REFUSED, "the answer unpacks to more than network.max_body"),
     (IgnoreRequest, "max redirections", FailureKind.REFUSED, "too many redirects"),
     (GoneError, "", FailureKind.GONE, "{error}"),
+    (ParserUnavailableError, "", FailureKind.TEMPORARY, "{error}"),
     (CrawlerError, "", FailureKind.UNREADABLE, "{error}"),
     (BaseException, "", FailureKind.TEMPORARY, "{host}: {error}"),
 )

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from archive.model.feed import Entry, Failure, FailureKind, Filing, HostBackoff, PendingEntry
 from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
 from crawler.http.backoff import HostBackoffs
+from crawler.parsing.articles import parse_articles
 from pipeline.retry import MAX_RETRY_DELAY
 from pipeline.writer import BATCH_SIZE, TRANSIENT_ERRORS, WriteItem, Writer, WriterCallbacks
 from scheduler.crawl.context import CrawlContext
@@ -40,7 +41,7 @@ class ArticleQueue:
         self._with_writer: set[str] = set()  # docids of those in flight that the writer has
         self._writer = Writer(
             context.archive,
-            lambda: context.settings.network.max_body,
+            lambda fetches: parse_articles(context.parsers, fetches, context.settings.network.max_body),
             WriterCallbacks(self._written, context.crash, self._has_room, self._not_writable),
             retry_forever=context.policy.retry_forever,
         )

@@ -15,6 +15,7 @@ from archive.model.feed import Entry, Failure, Filing, Poll
 from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
 from crawler.interfaces import Fetcher
+from crawler.parsing.pool import ParserPool
 from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
 from scheduler.clock import Clock
 
@@ -63,15 +64,18 @@ class CrawlObserver:
 
 
 class CrawlContext:
-    """Archive, clock, settings and spider of a process, and its work in progress."""
+    """Archive, clock, settings, parser processes and spider of a process, and its work in progress."""
 
-    def __init__(self, archive: Archive, settings: Settings, clock: Clock, policy: RunPolicy) -> None:
+    def __init__(
+        self, archive: Archive, settings: Settings, clock: Clock, policy: RunPolicy, parsers: ParserPool
+    ) -> None:
         self.archive = archive
         self.store = archive.store
         self.settings = settings
         self.now = clock.now  # for what is stored: it may be set at any moment
         self.elapsed = clock.elapsed  # for deadlines in memory (D140)
         self.policy = policy
+        self.parsers = parsers
         self.fetcher: Fetcher | None = None  # the open spider
         self._last_fetcher: Fetcher | None = None  # the last open spider: its engine still runs
         self.observers: list[CrawlObserver] = []

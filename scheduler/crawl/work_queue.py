@@ -5,6 +5,7 @@ from __future__ import annotations
 from archive.archive import Archive
 from config.model import Settings
 from crawler.interfaces import Fetcher
+from crawler.parsing.pool import ParserPool
 from scheduler.clock import Clock
 from scheduler.crawl.articles import ArticleQueue
 from scheduler.crawl.context import CrawlContext, RunPolicy
@@ -15,8 +16,10 @@ from scheduler.crawl.images import ImageQueue
 class ArchiveWorkQueue:
     """Leases work from the archive to the spider, and writes the results to the archive."""
 
-    def __init__(self, archive: Archive, settings: Settings, clock: Clock, policy: RunPolicy) -> None:
-        self.context = CrawlContext(archive, settings, clock, policy)
+    def __init__(
+        self, archive: Archive, settings: Settings, clock: Clock, policy: RunPolicy, parsers: ParserPool
+    ) -> None:
+        self.context = CrawlContext(archive, settings, clock, policy, parsers)
         self.images = ImageQueue(self.context)
         self.articles = ArticleQueue(self.context, self.images.add_images)
         self.feeds = FeedQueue(self.context, self.articles.add_hosts)

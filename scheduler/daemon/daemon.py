@@ -25,6 +25,7 @@ from config.model import Feed, Settings
 from config.reload import changed, needs_restart
 from crawler import urls
 from crawler.engine import Engine
+from crawler.parsing.pool import ParserPool
 from pipeline.recovery import recover
 from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts.dispatcher import AlertDispatcher
@@ -74,7 +75,12 @@ class Daemon(CrawlObserver):
     """
 
     def __init__(
-        self, archive: Archive, settings: Settings, load: Callable[[], Settings], environment: Environment
+        self,
+        archive: Archive,
+        settings: Settings,
+        load: Callable[[], Settings],
+        environment: Environment,
+        parsers: ParserPool,
     ) -> None:
         self._archive = archive
         self._settings = settings
@@ -82,10 +88,9 @@ class Daemon(CrawlObserver):
         self._notifier = environment.notifier
         self._watchdog_interval = environment.watchdog_interval
         self._started_at = self._clock.now()
-        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock, DAEMON_POLICY)
-        self._engine = Engine(
-            settings, self._work_queue, self._work_queue.articles.backoffs, self._clock.now, self._main
-        )
+        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock, DAEMON_POLICY, parsers)
+        backoffs = self._work_queue.articles.backoffs
+        self._engine = Engine(settings, self._work_queue, backoffs, self._clock.now, self._main, parsers=parsers)
         self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._work_queue.context.crash)
         self._gap_filler = GapFiller(self._work_queue, self._clock)
         self._sweeper = Sweeper(self._work_queue, self._clock)
@@ -295,6 +300,6 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], environment: En
     # SIGHUP ends a process without a handler, so it is blocked until there is one. Opening an index can take minutes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     raw = settings.archive.raw == "warc"
-    with Archive(settings.archive.root, "run", environment.clock.now(), raw=raw) as archive:
-        recover(archive, settings, environment.clock.now())
-        return Daemon(archive, settings, load, environment).run()
+    with Archive(settings.archive.root, "run", environment.clock.now(), raw=raw) as archive, ParserPool() as parsers:
+        recover(archive, settings, environment.clock.now(), parsers)
+        return Daemon(archive, settings, load, environment, parsers).run()

@@ -19,6 +19,7 @@ from archive.integrity.verify import verify
 from archive.journal.warc import warc_files
 from archive.model.image import StoredImage
 from config.model import Settings
+from crawler.parsing.pool import ParserPool
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
 from tests.support.fetches import again, version
@@ -142,7 +143,7 @@ def test_what_is_no_file_of_raw_pages_is_named_and_disturbs_nothing(root: Path, 
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"somebody's")
     with Archive(root, "test", DAY) as archive:
-        recover(archive, Settings(), DAY + timedelta(days=3))
+        recover(archive, Settings(), DAY + timedelta(days=3), ParserPool())
     assert [(problem.kind, problem.path) for problem in verify(root).problems] == [
         ("extra", f".finarchive/warc/{name}")
     ]
@@ -250,7 +251,7 @@ def test_what_is_written_after_the_clock_was_ahead_does_not_change_a_sealed_file
         assert seal(archive.root, archive.store, DAY + timedelta(days=1)) == ["2026-09-28"]
         archive.leave_sealed_files()
     with Archive(tmp_path / "news", "test", DAY) as archive:
-        recover(archive, Settings(), DAY)
+        recover(archive, Settings(), DAY, ParserPool())
         add(archive, "bbbb", DAY + timedelta(minutes=1))
 
     names = [path.name for path in warc_files(journal_path(tmp_path / "news"))]
@@ -265,7 +266,7 @@ def test_a_sealed_file_that_is_the_newest_is_not_resumed(tmp_path: Path) -> None
     with Archive(tmp_path / "news", "test", DAY, raw=False) as archive:
         assert seal(archive.root, archive.store, DAY + timedelta(days=1)) == ["2026-09-28"]
     with Archive(tmp_path / "news", "test", DAY) as archive:
-        recover(archive, Settings(), DAY)
+        recover(archive, Settings(), DAY, ParserPool())
         add(archive, "bbbb", DAY + timedelta(minutes=1))
 
     assert len(warc_files(journal_path(tmp_path / "news"))) == 2

@@ -31,7 +31,7 @@ class Work:
 async def main():
     await asyncio.Event().wait()
 
-Engine(Settings(feeds=()), Work(), HostBackoffs(timedelta(seconds=1), now), now, main).run()
+Engine(Settings(feeds=()), Work(), HostBackoffs(timedelta(seconds=1), now), now, main, parsers=None).run()
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +11,19 @@ from pathlib import Path
 import pytest
 
 from archive.archive import Archive
+from archive.model.article import Article
+from archive.model.feed import Failure
+from archive.model.fetch import Fetch
+from crawler.extract.response import parse_fetch
 from pipeline import writer
 from pipeline.writer import WriteItem, Writer, WriterCallbacks
 from tests.support.fetches import make_fetch
 
 NOW = datetime(2026, 9, 29, tzinfo=UTC)
+
+
+def parse_here(fetches: Sequence[Fetch]) -> list[Article | Failure]:
+    return [parse_fetch(fetch, 1000) for fetch in fetches]
 
 
 def item(docid: str, path: str) -> WriteItem:
@@ -40,7 +49,7 @@ def test_a_writer_that_was_full_takes_more_after_a_path_that_cannot_be_written(
                 lambda: room.append(True),
                 lambda each, reason: refused.append(each.fetch.pending.entry.docid),
             )
-            ours = Writer(archive, lambda: 1000, callbacks, retry_forever=True)
+            ours = Writer(archive, parse_here, callbacks, retry_forever=True)
             ours.put(item("bad", "in the way/bad.md"))
             assert ours.full()
             await ours.drain()

@@ -12,6 +12,7 @@ import pytest
 from archive.archive import Archive
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
 from config.model import Feed, Settings
+from crawler.parsing.pool import ParserPool
 from scheduler.clock import Clock, ClockWatch
 from scheduler.crawl.context import DAEMON_POLICY
 from scheduler.crawl.work_queue import ArchiveWorkQueue
@@ -47,7 +48,7 @@ def time() -> Time:
 def queue(tmp_path: Path, time: Time) -> Iterator[ArchiveWorkQueue]:
     with Archive(tmp_path, "run", time.wall, raw=False) as archive:
         feed = Feed(id="china", kind="roll", categories=("a", "b"), endpoint=f"https://{HOST}/list", lid=1)
-        yield ArchiveWorkQueue(archive, Settings(feeds=(feed,)), time.clock, DAEMON_POLICY)
+        yield ArchiveWorkQueue(archive, Settings(feeds=(feed,)), time.clock, DAEMON_POLICY, ParserPool())
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, timedelta(hours=3), timedelta(days=400)])

@@ -1,0 +1,40 @@
+"""Parse fetched articles in parser processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from archive.model.article import Article, ArticleImage, PageFacts
+from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.fetch import ArchiveRules, Fetch, RawResponse
+from crawler.extract.response import parse_fetch
+from crawler.parsing.pickling import pickle_by_fields
+from crawler.parsing.pool import Died, ParserPool
+
+pickle_by_fields(
+    Fetch, PendingEntry, Entry, Filing, ArchiveRules, RawResponse, Article, ArticleImage, PageFacts, Failure
+)
+
+
+def parse_articles(pool: ParserPool, fetches: Sequence[Fetch], max_body: int) -> Iterator[Article | Failure]:
+    """Yield the article of each fetch, or why there is none, in order.
+
+    :param max_body: maximum size of an unpacked page, in bytes
+    :raises ParserUnavailableError: no parser process can be started, or the pool was closed
+    """
+    for fetch, parsed in zip(fetches, pool.run(_parse, fetches, max_body), strict=True):
+        yield unreadable(fetch.pending.entry.docid, parsed) if isinstance(parsed, Died) else parsed
+
+
+def unreadable(subject: str, death: Died) -> Failure:
+    """Return the failure of an article or a list that its parser process did not survive.
+
+    :param subject: the docid or the feed id
+    """
+    return Failure(subject, FailureKind.UNREADABLE, death.reason)
+
+
+def _parse(skip: int, fetches: Sequence[Fetch], max_body: int) -> Iterator[Article | Failure]:
+    for fetch in islice(fetches, skip, None):
+        yield parse_fetch(fetch, max_body)

@@ -1,0 +1,48 @@
+"""Parse pages of lists in parser processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from archive.model.feed import Failure, FailureKind, Listing
+from config.model import Feed
+from crawler.errors import GoneError, ListingError
+from crawler.http.status import one_line
+from crawler.listings.registry import READERS
+from crawler.parsing.articles import unreadable
+from crawler.parsing.pickling import pickle_by_fields
+from crawler.parsing.pool import Died, ParserPool
+
+logger = logging.getLogger("finarchive")
+
+pickle_by_fields(Listing)
+
+
+def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str) -> Listing | Failure:
+    """Return a page of a list, or why it cannot be read.
+
+    :param content_type: the Content-Type header; "" if there is none
+    :raises ParserUnavailableError: no parser process can be started, or the pool was closed
+    """
+    [parsed] = pool.run(_parse, feed, body, content_type)
+    return unreadable(feed.id, parsed) if isinstance(parsed, Died) else parsed
+
+
+def _parse(skip: int, feed: Feed, body: bytes, content_type: str) -> Iterator[Listing | Failure]:
+    if not skip:
+        yield _parse_page(feed, body, content_type)
+
+
+def _parse_page(feed: Feed, body: bytes, content_type: str) -> Listing | Failure:
+    try:
+        return READERS[feed.kind].read(body, content_type, feed)
+    except GoneError as error:
+        return Failure(feed.id, FailureKind.GONE, one_line(str(error)))
+    except ListingError as error:
+        return Failure(feed.id, FailureKind.UNREADABLE, one_line(str(error)))
+    except MemoryError:
+        raise
+    except Exception as error:  # a bug in code that only reads: it must not affect other lists
+        logger.exception("bug feed=%s", feed.id)
+        return Failure(feed.id, FailureKind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
