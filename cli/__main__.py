@@ -1,6 +1,6 @@
 """Runs the command line, as the installed program and as ``python -m cli``.
 
-It imports nothing else: each worker process of a rebuild first imports its parent's main module. See D118.
+It imports nothing else before it is called. See D118.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from selectolax.lexbor import SelectolaxError
+
 from archive.model.article import Article, Page
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
@@ -27,6 +29,7 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
     """Return the article of a fetch, or why there is none.
 
     :param max_bytes: maximum size of an unpacked page
+    :raises MemoryError: the memory of this process does not suffice
     """
     entry = fetch.pending.entry
     if fetch.failure:
@@ -37,6 +40,8 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
         return Failure(entry.docid, FailureKind.GONE, one_line(str(error)), moved_to=error.docid)
     except (TooLargeError, ExtractionError) as error:
         return Failure(entry.docid, _kind(error), one_line(str(error)))
+    except (MemoryError, SelectolaxError) as error:  # lexbor parses any text, if it has the memory
+        raise MemoryError from error
     except Exception as error:  # a bug in code that only reads: it must not affect other articles
         logger.exception("bug docid=%s url=%s", entry.docid, entry.url)
         return Failure(entry.docid, FailureKind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")

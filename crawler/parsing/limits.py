@@ -10,7 +10,7 @@ from contextlib import contextmanager
 # CPU time for one page or list. Each pass is linear, and the largest page that network.max_body allows takes a few
 # seconds: this ends what nobody foresaw. It is the same live and in a rebuild, so that both decide the same.
 CPU_SECONDS = 20.0
-MEMORY_BYTES = 768 << 20
+MEMORY_BYTES = 512 << 20  # a dense page of 8 MiB takes up to three times as much; a page of plain text, 150 MiB
 STACK_BYTES = 8 << 20
 OUT_OF_MEMORY_STATUS = 71  # exit status of a parser process
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from crawler.errors import ParserUnavailableError
+from crawler.errors import CrawlerError, ParserUnavailableError
 from crawler.parsing.limits import CPU_SECONDS, MEMORY_BYTES, OUT_OF_MEMORY_STATUS
 from crawler.parsing.process import CHUNK, Answer, Task
 
@@ -133,7 +133,7 @@ class ParserPool:
             self._condition.notify()
 
 
-class _DeathError(Exception):
+class _DeathError(CrawlerError):
     """A parser process died."""
 
     def __init__(self, reason: str) -> None:

@@ -71,39 +71,33 @@ class Environment:
 class Daemon(CrawlObserver):
     """The daemon of an archive.
 
+    :param work_queue: of the archive
     :param load: reads the configuration; raises ConfigError
     """
 
-    def __init__(
-        self,
-        archive: Archive,
-        settings: Settings,
-        load: Callable[[], Settings],
-        environment: Environment,
-        parsers: ParserPool,
-    ) -> None:
-        self._archive = archive
-        self._settings = settings
+    def __init__(self, work_queue: ArchiveWorkQueue, load: Callable[[], Settings], environment: Environment) -> None:
+        context = work_queue.context
+        self._work_queue = work_queue
+        self._settings = context.settings
         self._clock = environment.clock
         self._notifier = environment.notifier
         self._watchdog_interval = environment.watchdog_interval
         self._started_at = self._clock.now()
-        self._work_queue = ArchiveWorkQueue(archive, settings, self._clock, DAEMON_POLICY, parsers)
-        backoffs = self._work_queue.articles.backoffs
-        self._engine = Engine(settings, self._work_queue, backoffs, self._clock.now, self._main, parsers=parsers)
-        self._timetable = Timetable(self._poll, self._next_poll, self._clock, self._work_queue.context.crash)
-        self._gap_filler = GapFiller(self._work_queue, self._clock)
-        self._sweeper = Sweeper(self._work_queue, self._clock)
+        backoffs, now = work_queue.articles.backoffs, self._clock.now
+        self._engine = Engine(self._settings, work_queue, backoffs, now, self._main, parsers=context.parsers)
+        self._timetable = Timetable(self._poll, self._next_poll, self._clock, context.crash)
+        self._gap_filler = GapFiller(work_queue, self._clock)
+        self._sweeper = Sweeper(work_queue, self._clock)
         self._metrics = Metrics()
-        self._alerts = AlertDispatcher(self._work_queue.context, self._clock, self._metrics.alerted)
-        self._anchorer = Anchorer(self._work_queue.context, self._clock, self._metrics.anchored)
+        self._alerts = AlertDispatcher(context, self._clock, self._metrics.alerted)
+        self._anchorer = Anchorer(context, self._clock, self._metrics.anchored)
         self._polled_at: dict[str, datetime] = {}
         self._reloader = ConfigReloader(
             load,
             self._apply,
             on_start=lambda: self._notifier.reloading(self._clock.monotonic_usec()),
             on_end=lambda: self._notifier.ready(self._status()),
-            on_crash=self._work_queue.context.crash,
+            on_crash=context.crash,
         )
 
     def run(self) -> Exit:
@@ -118,7 +112,7 @@ class Daemon(CrawlObserver):
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
         handler = ControlHandler(self._work_queue, lambda: self._engine.requests)
-        control = ControlServer(inner_path(self._archive.root), handler.handle)
+        control = ControlServer(inner_path(self._work_queue.context.archive.root), handler.handle)
         port = self._settings.health.port
         health = Health(port, self._health, self._render_metrics) if port else None
         if health:
@@ -129,7 +123,7 @@ class Daemon(CrawlObserver):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._work_queue.open()
         self._timetable.start(self._feeds())
-        logger.info("started feeds=%d root=%s", len(self._feeds()), self._archive.root)
+        logger.info("started feeds=%d root=%s", len(self._feeds()), self._work_queue.context.archive.root)
         self._notifier.ready(self._status())
         try:
             async with self._alerts.running(), self._anchorer.running():
@@ -198,8 +192,8 @@ class Daemon(CrawlObserver):
     def _seal(self) -> None:
         """Write the manifests of past days."""
         try:
-            days = seal(self._archive.root, self._work_queue.context.store, self._clock.now())
-            self._archive.leave_sealed_files()
+            days = seal(self._work_queue.context.archive.root, self._work_queue.context.store, self._clock.now())
+            self._work_queue.context.archive.leave_sealed_files()
         except TRANSIENT_ERRORS as error:  # tomorrow's run writes it
             self._work_queue.context.suspend_or_raise(error)
         else:
@@ -302,4 +296,5 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], environment: En
     raw = settings.archive.raw == "warc"
     with Archive(settings.archive.root, "run", environment.clock.now(), raw=raw) as archive, ParserPool() as parsers:
         recover(archive, settings, environment.clock.now(), parsers)
-        return Daemon(archive, settings, load, environment, parsers).run()
+        work_queue = ArchiveWorkQueue(archive, settings, environment.clock, DAEMON_POLICY, parsers)
+        return Daemon(work_queue, load, environment).run()

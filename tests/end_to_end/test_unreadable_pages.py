@@ -1,0 +1,51 @@
+"""A page that its parser process does not survive, live, after a crash and in a rebuild."""
+
+from __future__ import annotations
+
+import pytest
+
+from mocksite.server import MockSite
+from tests.conftest import Home
+from tests.end_to_end.test_kill import die_at
+
+pytestmark = pytest.mark.slow
+
+REASON = "reading it takes more than 512 MiB of memory"
+
+
+@pytest.fixture
+def bad(home: Home, mocksite: MockSite) -> Home:
+    """A site with twelve articles. The page of one has a million elements."""
+    home.configure(mocksite.endpoint)
+    path = mocksite.site.address("nreplica0000003").removeprefix(mocksite.url)
+    mocksite.site.pages[path] = b"<html><body>" + b"<p>x</p>" * 1_000_000 + b"</body></html>"
+    return home
+
+
+def assert_costs_only_itself(home: Home) -> None:
+    assert home.rows("SELECT count(*) FROM revisions") == [(11,)]
+    assert home.rows("SELECT docid, failure_kind, failure FROM entries WHERE failure_kind IS NOT NULL") == [
+        ("nreplica0000003", "unreadable", REASON)
+    ]
+    deep = home.run("verify", "--deep", timeout=120)
+    assert deep.status == 0, deep.out
+
+
+def test_the_other_articles_are_archived(bad: Home) -> None:
+    outcome = bad.run("crawl", "--json")
+
+    assert (outcome.status, outcome.json["archived"], outcome.json["failed"]) == (1, 11, 1), outcome.err
+    assert REASON in bad.run("status").out
+    assert_costs_only_itself(bad)
+
+
+def test_recovery_and_rebuild_pass_over_it(bad: Home) -> None:
+    assert die_at(bad, "before the paths", 1) == -9
+    assert bad.rows("SELECT count(*) FROM revisions") == [(0,)]
+
+    recovered = bad.run("crawl", "--json")
+    assert "recovered records=" in recovered.err
+    assert_costs_only_itself(bad)
+    rebuilt = bad.run("rebuild", timeout=120)
+    assert rebuilt.status == 0, rebuilt.out
+    assert_costs_only_itself(bad)
