@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
+import time
+
 import pytest
 
 from mocksite.server import MockSite
 from tests.conftest import Home
-from tests.end_to_end.test_kill import die_at
+from tests.end_to_end.test_kill import REPOSITORY, die_at
+from tests.support import processes
 
 pytestmark = pytest.mark.slow
 
@@ -49,3 +56,24 @@ def test_recovery_and_rebuild_pass_over_it(bad: Home) -> None:
     rebuilt = bad.run("rebuild", timeout=120)
     assert rebuilt.status == 0, rebuilt.out
     assert_costs_only_itself(bad)
+
+
+def test_a_page_that_is_being_parsed_does_not_delay_the_end_of_a_crawl(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    pages = threading.Semaphore(0)
+    mocksite.on_hit = lambda hit: pages.release() if "doc-i" in hit.path else None
+    process = processes.popen(
+        [sys.executable, "-m", "tests.support.slow_parser", "nreplica0000003", "-q", "crawl"],
+        cwd=home.folder, env=home.env | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    for _ in range(12):
+        assert pages.acquire(timeout=60)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    assert time.monotonic() - began < 10
+
+    assert home.run("crawl", "--json").json["pending"] == 0
+    assert home.rows("SELECT count(*) FROM revisions") == [(12,)]
+    assert home.run("verify", "--deep", timeout=120).status == 0

@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from archive.model.article import Article
+from archive.model.feed import Failure
+from archive.model.fetch import Fetch
+from crawler.extract.response import parse_fetch
 from crawler.parsing.pool import ParserPool
 
 MEBIBYTE = 1 << 20
@@ -45,3 +49,11 @@ def grandchild(skip: int) -> Iterator[str]:
     inner = ParserPool(1)
     [result] = inner.run(acts, ["a"])
     yield f"{os.getpid()} {str(result).split()[2]}"
+
+
+def parse_for_ever(docid: str, skip: int, fetches: Sequence[Fetch], max_body: int) -> Iterator[Article | Failure]:
+    """Parse fetches as the program does; that of one article does not end."""
+    for fetch in fetches[skip:]:
+        while fetch.pending.entry.docid == docid:
+            pass
+        yield parse_fetch(fetch, max_body)
