@@ -50,6 +50,7 @@ class CommitBatch:
 
     def decide(self) -> None:
         """Compare each fetch with the newest version in the index; fetches that have a decision keep it."""
+        self._store.log.catch_up()
         states = self._store.articles.states([each.docid for each in self._fetches])
         for each in self._fetches:
             if each.decision is None:

@@ -3,48 +3,51 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from archive.archive import Archive
+from archive.files.atomic import wrap_os_errors
 from archive.files.layout import journal_path
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
-from archive.model.fetch import Fetch, JournalPosition
+from archive.model.errors import DiskFullError, TransientError
+from archive.model.fetch import Fetch
 from config.model import Settings
 from crawler.extract.response import parse_fetch
-from pipeline.commit import ParsedFetch, commit_batch
+from pipeline.commit import CommitBatch, ParsedFetch
 
 logger = logging.getLogger("finarchive")
 
 BATCH_SIZE = 64  # events applied together, as in the writer
 
 
-def recover(archive: Archive, settings: Settings, now: datetime) -> None:
+def recover(archive: Archive, settings: Settings, now: datetime, *, holds: bool = False) -> None:
     """Apply the unapplied journal records to the index and the files, seal past days, and open the journal.
 
+    :param holds: hold a fetch whose file cannot be written, and go on; see D168
     :raises ArchiveError: something cannot be read or written
     """
-    done = archive.store.log.positions()
+    with wrap_os_errors(archive.root):
+        _apply_tail(archive, settings.network.max_body, holds=holds)
+        seal(archive.root, archive.store, now)
+        archive.begin_journal()
+
+
+def _apply_tail(archive: Archive, max_body: int, *, holds: bool) -> None:
+    applied = archive.store.log.applied()
+    done = applied.positions
     start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
     if len(done) < len((FETCHES, OTHERS)):
         start = None  # no record of one of the writers is applied yet
     recovered = 0
-    unapplied = (event for event in events(journal_path(archive.root), start) if _is_unapplied(event, done))
+    unapplied = (event for event in events(journal_path(archive.root), start) if not applied.has(event))
     for batch in _batches(unapplied):
-        _apply(archive, batch, settings.network.max_body)
-        recovered += len(batch)
+        recovered += len(batch) - _apply(archive, batch, max_body, holds=holds)
     if recovered:
         logger.warning("recovered records=%d", recovered)
-    seal(archive.root, archive.store, now)
-    archive.begin_journal()
-
-
-def _is_unapplied(event: Event, done: Mapping[str, JournalPosition]) -> bool:
-    position = done.get(FETCHES if event.fetch else OTHERS)
-    return position is None or order(event.position) > order(position)
 
 
 def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
@@ -63,16 +66,32 @@ def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
         yield batch
 
 
-def _apply(archive: Archive, batch: Sequence[Event], max_body: int) -> None:
-    """Apply a batch as live work does: files, then rows.
+def _apply(archive: Archive, batch: Sequence[Event], max_body: int, *, holds: bool) -> int:
+    """Apply a batch as live work does: files, then rows; return the number of fetches that are held instead.
 
     :param max_body: bytes that a page may decompress to
     """
     fetches = [(event, event.fetch) for event in batch if event.fetch]
     if not fetches:
         archive.store.apply(batch)
-        return
-    commit_batch(archive.store, [_parsed(event, fetch, max_body) for event, fetch in fetches], archive.write_posts)
+        return 0
+    commit = CommitBatch(archive.store, [_parsed(event, fetch, max_body) for event, fetch in fetches])
+    commit.decide()
+    commit.reserve_paths()
+    try:
+        commit.write_files(archive.write_posts)
+    except DiskFullError:
+        raise
+    except TransientError as error:
+        if not holds:
+            raise
+        if len(batch) > 1:
+            return sum(_apply(archive, [event], max_body, holds=True) for event in batch)
+        logger.warning("held docid=%s reason=%r", fetches[0][1].pending.entry.docid, str(error))
+        archive.store.log.hold(batch[0].position)
+        return 1
+    commit.commit_rows()
+    return 0
 
 
 def _parsed(event: Event, fetch: Fetch, max_body: int) -> ParsedFetch:

@@ -13,7 +13,7 @@ import pytest
 
 from archive.files.atomic import clear, wrap_os_errors, write_posts
 from archive.model.article import Post
-from archive.model.errors import ArchiveError, DiskFullError, NotWritableError
+from archive.model.errors import ArchiveError, DiskFullError, NotWritableError, SystemRefusedError
 
 
 @pytest.fixture
@@ -177,7 +177,12 @@ def test_a_folder_that_may_not_be_written_is_not_writable(root: Path, aside: Pat
         (errno.EACCES, NotWritableError),
         (errno.EPERM, NotWritableError),
         (errno.EROFS, NotWritableError),
-        (errno.EIO, ArchiveError),
+        (errno.EMLINK, NotWritableError),
+        (errno.EIO, SystemRefusedError),
+        (errno.EMFILE, SystemRefusedError),
+        (errno.ENFILE, SystemRefusedError),
+        (errno.ENOMEM, SystemRefusedError),
+        (errno.ESTALE, SystemRefusedError),
     ],
 )
 def test_the_systems_errors_are_reported_with_path_and_advice(number: int, kind: type[ArchiveError]) -> None:
