@@ -156,6 +156,10 @@ def _handle_lost_output(error: OSError | SystemExit) -> int:
     else raises.
     """
     message = None
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return _fail(
+            "too many open files: raise the limit (LimitNOFILE= of the service, ulimit -n)", Exit.SOME_FAILED
+        )
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         # Errors of the archive's own files are ArchiveErrors; any other OSError is a bug.
         if error.errno not in _WRITE_ERRORS or error.filename is not None:

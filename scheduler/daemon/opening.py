@@ -19,7 +19,7 @@ logger = logging.getLogger("finarchive")
 def open_archive(
     settings: Settings, now: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
 ) -> Archive:
-    """Open the archive and apply what its journal has and its index lacks; wait while the system refuses that. See D169.
+    """Open the archive and apply what its journal has and its index lacks; wait while the system refuses it (D169).
 
     :param sleep: waits for a number of seconds
     :raises LockedError: another process holds the archive: there is one daemon

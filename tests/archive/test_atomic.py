@@ -194,6 +194,13 @@ def test_the_systems_errors_are_reported_with_path_and_advice(number: int, kind:
     assert isinstance(caught.value.__cause__, OSError)
 
 
+@pytest.mark.parametrize(("number", "advice"), [(errno.EMFILE, "LimitNOFILE="), (errno.ENFILE, "fs.file-max")])
+def test_too_many_open_files_are_named_so(number: int, advice: str) -> None:
+    with pytest.raises(SystemRefusedError, match=advice) as caught, wrap_os_errors("x"):
+        raise OSError(number, os.strerror(number))
+    assert "check the disk" not in str(caught.value)
+
+
 def test_bugs_are_not_reported_but_raised() -> None:
     with pytest.raises(ZeroDivisionError), wrap_os_errors(Path("x")):
         _ = 1 / 0
