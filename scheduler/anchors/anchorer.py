@@ -114,10 +114,10 @@ class Anchorer:
         """Renew an anchor; return whether nothing failed."""
         try:
             newest = self._context.store.manifests.newest()
-        except TransientError as error:
+            renewals = await renew(self._context.archive.root, newest, anchor) if newest else []
+        except (TransientError, OSError) as error:  # the system refuses a file, now
             logger.warning("anchor-put-off anchor=%s reason=%r", anchor.name, str(error))
             return False
-        renewals = await renew(self._context.archive.root, newest, anchor) if newest else []
         for each in renewals:
             if each.failure is not None:
                 logger.warning(
