@@ -12,7 +12,8 @@ from archive.files import atomic
 from archive.files.layout import index_path, journal_path, lock_path, unfinished_path
 from archive.files.lock import Lock
 from archive.index.log import order
-from archive.journal.journal import Journal
+from archive.journal.journal import Journal, event_of
+from archive.journal.warc import read_at
 from archive.model.article import Post
 from archive.model.errors import ArchiveError
 from archive.model.fetch import Fetch, JournalPosition
@@ -37,7 +38,8 @@ class Archive:
             self._unfinished.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(lock_path(self.root), command, now)
         try:
-            atomic.clear(self._unfinished)
+            with atomic.wrap_os_errors(self._unfinished):
+                atomic.clear(self._unfinished)
             self.store = Store.open(index_path(self.root))
         except BaseException:
             self._lock.release()
@@ -71,6 +73,15 @@ class Archive:
         if self._journal is None:
             return [None] * len(fetches)
         return list(self._journal.append_fetches(fetches, bodies))
+
+    def read_fetch(self, position: JournalPosition) -> Fetch | None:
+        """Read a fetch from the journal; None if there is none at this position.
+
+        :raises ArchiveError: it cannot be read
+        """
+        with atomic.wrap_os_errors(position.file):
+            group = read_at(journal_path(self.root), position)
+        return event_of(position, group).fetch if group else None
 
     def write_posts(self, posts: Sequence[Post]) -> None:
         """Write the files of articles; files that they replace move into the history.

@@ -48,7 +48,7 @@ class Store:
     def __init__(self, database: Database, path: Path) -> None:
         self._db = database
         self._path = path
-        self.log = ChangeLog(database, path)
+        self.log = ChangeLog(database, path, self.apply)
         self.entries = EntryIndex(database, path)
         self.coverage = CoverageIndex(database, path)
         self.feeds = FeedIndex(database, path, self.coverage, self.log)

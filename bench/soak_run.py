@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from bench.soak_daemon import DAEMON_TIMEOUT_SECONDS, POLL_INTERVAL_SECONDS, SupervisedDaemon
 from bench.soak_schedule import BEGIN, FAULTS, LISTS, MINUTE, Day, Event, make_day
+from bench.soak_verify import DeepVerifier
 from mocksite.server import MockSite
 
 REPOSITORY = Path(__file__).parents[1]
@@ -53,6 +54,7 @@ class Soak:
         self._jump = folder / "jump"
         self._ballast = folder / "disk" / "ballast"
         self.daemon: SupervisedDaemon
+        self.verifier: DeepVerifier
 
     # Start and end
 
@@ -113,12 +115,17 @@ class Soak:
         self.daemon = SupervisedDaemon(
             self.command("run"), self.folder, self._env(), self.folder / "log", self._report
         )
+        verify = self.command("verify", "--deep", "--json")
+        self.verifier = DeepVerifier(self.root, self.folder, verify, self._env())
         for event in self.day.events:
             self._watch(BEGIN + event.at * MINUTE)
             self._apply(event)
+            if event.what in ("kill", "mend") or event.what.endswith("-again"):
+                self.verifier.begin(f"{event.what} at minute {event.at:.0f}", self.daemon.process.pid)
         self._watch(BEGIN + self.day.minutes * MINUTE)
         self._settle()
         self.record.last_exit = self.daemon.stop()
+        self.verifier.finish()
         self.record.requests += len(self._mocksite.hits)
         return self.record
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -12,10 +13,10 @@ import click
 
 from archive.model.errors import (
     ArchiveError,
-    DiskFullError,
     LockedError,
     MissingExtraError,
     NotWritableError,
+    TransientError,
     TrustError,
 )
 from cli.context import CommandContext, CommandError
@@ -48,6 +49,7 @@ COMMANDS = {
     "verify": ("cli.commands.verify:verify_command", "Compare all files with what was recorded."),
 }
 
+MAX_DESCRIPTORS = 65_536  # open files of this process
 _STDOUT = 1  # its file descriptor; click may have replaced sys.stdout
 # Errors of a write to a full disk, over a quota, over the size limit of a file, or to a broken disk.
 _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -99,7 +101,16 @@ def main() -> None:
     """Run the command line and exit with one of the statuses of :class:`~scheduler.exits.Exit`."""
     if sys.stdout is None:  # `finarchive crawl >&-`: without this the index would become file descriptor 1
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    _raise_descriptor_limit()
     sys.exit(_run())
+
+
+def _raise_descriptor_limit() -> None:
+    """Allow this process as many open files as the system lets it, within reason. See D170."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _run() -> int:
@@ -145,6 +156,10 @@ def _handle_lost_output(error: OSError | SystemExit) -> int:
     else raises.
     """
     message = None
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return _fail(
+            "too many open files: raise the limit (LimitNOFILE= of the service, ulimit -n)", Exit.SOME_FAILED
+        )
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         # Errors of the archive's own files are ArchiveErrors; any other OSError is a bug.
         if error.errno not in _WRITE_ERRORS or error.filename is not None:
@@ -166,7 +181,7 @@ def _status(error: Exception) -> Exit | None:
             return Exit.USAGE
         case LockedError():
             return Exit.LOCKED
-        case DiskFullError():  # nothing is lost: what could not be written is fetched again
+        case TransientError():  # nothing is lost: the next run writes what could not be written
             return Exit.SOME_FAILED
         case ArchiveError():
             return Exit.PROBLEMS

@@ -7,7 +7,7 @@ file goes, and a row is committed only after its file is on the disk. See D16 an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from archive.model.article import Article, Post
@@ -17,6 +17,7 @@ from archive.store import Store
 from pipeline.decide import decide
 
 WriteFiles = Callable[[Sequence[Post]], None]
+ParseFetches = Callable[[Sequence[Fetch]], Iterable[Article | Failure]]
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class CommitBatch:
 
     def decide(self) -> None:
         """Compare each fetch with the newest version in the index; fetches that have a decision keep it."""
+        self._store.log.catch_up()
         states = self._store.articles.states([each.docid for each in self._fetches])
         for each in self._fetches:
             if each.decision is None:

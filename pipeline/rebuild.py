@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence, Set
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +16,8 @@ from archive.files.hashing import sha256_of_file
 from archive.files.layout import index_path, journal_path, lock_path, rebuild_path
 from archive.files.lock import Lock
 from archive.index.connection import current_copy
-from archive.index.log import FETCHES, OTHERS, order
+from archive.index.log import AppliedRecords
 from archive.integrity.carry_over import (
-    UnprovenRows,
     carry_over_alerts,
     carry_over_manifests,
     carry_over_rows,
@@ -29,7 +28,6 @@ from archive.integrity.carry_over import (
 )
 from archive.integrity.seal import adopt
 from archive.model.article import Post
-from archive.model.fetch import JournalPosition
 from archive.store import Store
 from pipeline.commit import ParsedFetch, commit_batch
 from pipeline.reparse import ParsedEvent, ReparseOptions, read_journal
@@ -163,13 +161,13 @@ def _build(
     old, new = indexes
     store, result = Store.open(new), RebuildResult()
     try:
-        unproven_rows, later = unproven(old, new, lost), deque[ParsedEvent]()
+        docids, later = unproven(old, new, lost), deque[ParsedEvent]()
         journal = read_journal(journal_path(root), options, result.damaged.append)
-        with store.bulk_write():
-            if unproven_rows and unproven_rows.docids:
-                journal = _applied_events(journal, unproven_rows, later)
+        with store.bulk_write(), closing(Store.open_for_reading(old)) as recorded:
+            if docids:
+                journal = _applied_events(journal, recorded.log.applied(), docids, later)
             replay(journal, store, tree, result)
-        lost_docids = lost_fetches(old, new, unproven_rows.docids) if unproven_rows else {}
+        lost_docids = lost_fetches(old, new, docids) if docids is not None else {}
         carry_over_manifests(old, new)
         adopt(root, store)  # the journal does not have the manifest of a version
         result.taken_over = carry_over_rows(old, new, lost)
@@ -180,20 +178,22 @@ def _build(
         result.rows = index_differences(old, new)
     finally:
         store.close()
-    return _StagedArchive(result, unproven_rows is not None, lost_docids)
+    return _StagedArchive(result, docids is not None, lost_docids)
 
 
 def _applied_events(
-    journal: Iterable[ParsedEvent], unproven_rows: UnprovenRows, later: MutableSequence[ParsedEvent]
+    journal: Iterable[ParsedEvent], applied: AppliedRecords, docids: Set[str], later: MutableSequence[ParsedEvent]
 ) -> Iterator[ParsedEvent]:
     """Yield the events that the old index has applied, except fetches of articles whose rows are carried over.
 
+    :param applied: those that the old index has applied
+    :param docids: of the articles whose rows are carried over
     :param later: receives the events that the old index has not applied, for replay after the carry-over
     """
     for each in journal:
-        if not is_within(each, unproven_rows.positions):
+        if not applied.has(each.event):
             later.append(each)
-        elif _docid(each) not in unproven_rows.docids:
+        elif _docid(each) not in docids:
             yield each
 
 
@@ -220,16 +220,6 @@ def replay(
             batch.append(parsed)
             in_batch.add(_docid(parsed))
     _commit(batch, store, tree, result)
-
-
-def is_within(parsed: ParsedEvent, positions: Mapping[str, JournalPosition]) -> bool:
-    """Return True if an index has applied an event.
-
-    :param positions: last applied position of each writer
-    """
-    event = parsed.event
-    end = positions.get(FETCHES if event.fetch else OTHERS)
-    return end is not None and order(event.position) <= order(end)
 
 
 def _docid(parsed: ParsedEvent) -> str:

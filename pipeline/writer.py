@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.archive import Archive
 from archive.journal.warc_records import digest
-from archive.model.article import Article
-from archive.model.errors import DiskFullError, LockedError, NotWritableError
-from archive.model.feed import Failure
+from archive.model.errors import DiskFullError, TransientError
 from archive.model.fetch import Decision, Fetch, JournalPosition
 from crawler.errors import ParserUnavailableError
-from pipeline.commit import CommitBatch, ParsedFetch
+from pipeline.commit import CommitBatch, ParsedFetch, ParseFetches
 
 logger = logging.getLogger("finarchive")
 
@@ -23,8 +21,6 @@ BATCH_SIZE = 64
 MAX_QUEUED = 4 * BATCH_SIZE  # a few megabytes: a disk slower than the network must not fill the memory
 # Between two attempts when the disk is full, until a person or a job frees some space.
 DISK_RETRY_SECONDS = 5.0
-# Errors that can end without a restart: a lock is released, space is freed, a disk is mounted again.
-TRANSIENT_ERRORS = (DiskFullError, LockedError, NotWritableError)
 
 
 @dataclass(slots=True)
@@ -51,20 +47,20 @@ class WriterCallbacks:
     on_written: Callable[[Sequence[WriteItem]], None]  # each batch that is on disk
     on_crash: Callable[[BaseException], None]  # an error that stops the writer
     on_room: Callable[[], None]  # the writer was full and accepts items again
-    on_refused: Callable[[WriteItem, str], None]  # an item whose path cannot be written, and the reason
+    on_refused: Callable[[WriteItem, str], None]  # an item whose file cannot be written, and the reason
 
 
 class Writer:
     """Queue of fetches to write.
 
     :param parse: returns the article of each fetch, or why there is none
-    :param retry_forever: keep retrying when the disk is full or the index locked, instead of crashing
+    :param retry_forever: keep retrying when the system refuses a write, instead of crashing
     """
 
     def __init__(
         self,
         archive: Archive,
-        parse: Callable[[Sequence[Fetch]], Iterable[Article | Failure]],
+        parse: ParseFetches,
         callbacks: WriterCallbacks,
         *,
         retry_forever: bool,
@@ -117,19 +113,17 @@ class Writer:
     async def _write_with_retries(self, batch: Sequence[WriteItem]) -> None:
         while True:
             try:
-                await self._write(batch)
-            except NotWritableError as error:
-                if not self._retry_forever:
-                    raise
-                await self._write_one_by_one(batch, error)
-                return
-            except (*TRANSIENT_ERRORS, ParserUnavailableError) as error:
+                refusal = await self._write(batch)
+            except (TransientError, ParserUnavailableError) as error:
                 if not self._retry_forever:
                     raise
                 self._report(error)
                 await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 break
+        if refusal:
+            await self._write_one_by_one(batch, refusal)
+            return
         if self.stuck:
             logger.warning("disk-again articles=%d", len(batch))
         self._callbacks.on_written(batch)
@@ -142,10 +136,12 @@ class Writer:
             self._was_full = False
             self._callbacks.on_room()
 
-    async def _write_one_by_one(self, batch: Sequence[WriteItem], error: NotWritableError) -> None:
-        """Write items separately: one path that cannot be written must not block the others. See D40."""
+    async def _write_one_by_one(self, batch: Sequence[WriteItem], refusal: TransientError) -> None:
+        """Write items separately: one file that cannot be written must not block the others. See D40 and D168."""
         if len(batch) == 1:
-            self._callbacks.on_refused(batch[0], str(error))
+            if batch[0].position:
+                self._archive.store.log.hold(batch[0].position)
+            self._callbacks.on_refused(batch[0], str(refusal))
             self._batch_done()
             return
         for item in batch:
@@ -156,7 +152,8 @@ class Writer:
             logger.error("disk-refuses reason=%r", f"{error}; trying again every {DISK_RETRY_SECONDS:.0f} s")
         self.stuck = True
 
-    async def _write(self, batch: Sequence[WriteItem]) -> None:
+    async def _write(self, batch: Sequence[WriteItem]) -> TransientError | None:
+        """Write a batch; return the error if a file of it cannot be written, and nothing is committed."""
         # Responses go into the journal before anything parses them.
         for item in batch:
             if item.digest is None and item.fetch.response:
@@ -166,8 +163,16 @@ class Writer:
         commit = CommitBatch(store, await asyncio.to_thread(self._journal_and_parse, batch, bodies))
         commit.decide()
         commit.reserve_paths()
-        await asyncio.to_thread(commit.write_files, self._archive.write_posts)
+        try:
+            await asyncio.to_thread(commit.write_files, self._archive.write_posts)
+        except DiskFullError:
+            raise
+        except TransientError as error:
+            if not self._retry_forever:
+                raise
+            return error
         commit.commit_rows()
+        return None
 
     def _journal_and_parse(
         self, batch: Sequence[WriteItem], bodies: Mapping[str, JournalPosition]

@@ -13,14 +13,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from archive.model.article import Post
-from archive.model.errors import ArchiveError, DiskFullError, NotWritableError
+from archive.model.errors import DiskFullError, NotWritableError, SystemRefusedError, TransientError
 
 _NUMBERS = itertools.count()  # make temporary names unique: several threads write
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE_ERRNOS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP,
-    errno.ENAMETOOLONG,
+    errno.ENAMETOOLONG, errno.EMLINK, errno.EINVAL, errno.EILSEQ,
 }  # fmt: skip
+_ADVICE = {
+    errno.EMFILE: "this process has too many open files, raise its limit (LimitNOFILE= of the service, ulimit -n)",
+    errno.ENFILE: "this machine has too many open files, raise its limit (sysctl fs.file-max)",
+    errno.ENOMEM: "free some memory",
+    errno.ESTALE: "check the server of this network file system",
+}
 
 
 def write_posts(root: Path, unfinished: Path, posts: Iterable[Post]) -> None:
@@ -82,13 +88,13 @@ def wrap_os_errors(path: Path | str) -> Iterator[None]:
 
     :raises DiskFullError: no space, no quota, or the file is too large
     :raises NotWritableError: the path or its permissions do not allow it
-    :raises ArchiveError: any other error of the system
+    :raises SystemRefusedError: any other error of the system
     """
     try:
         yield
     except OSError as error:
-        error_class: type[ArchiveError] = ArchiveError
-        advice = "check the disk"
+        error_class: type[TransientError] = SystemRefusedError
+        advice = _ADVICE.get(error.errno or 0, "check the disk")
         if error.errno in _DISK_FULL_ERRNOS:
             error_class, advice = DiskFullError, "free some space, then run this again"
         elif error.errno in _NOT_WRITABLE_ERRNOS:

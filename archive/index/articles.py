@@ -13,7 +13,7 @@ from archive.index.database import Database
 from archive.index.facts import add_facts, record_page
 from archive.index.fts import Version, add_words, complete_words
 from archive.index.images import enqueue
-from archive.index.log import FETCHES, ChangeLog, order
+from archive.index.log import ChangeLog
 from archive.index.part import IndexPart
 from archive.index.statements import to_json
 from archive.model.article import Article, Revision
@@ -112,7 +112,7 @@ class ArticleIndex(IndexPart):
 
         :param positions: of the fetches in the journal, in the same order; None without a journal
         """
-        with self._transaction():
+        with self._log.transaction():
             before = self.states([decision.fetch.pending.entry.docid for decision in decisions])
             done: set[str] = set()
             new_versions: list[Version] = []
@@ -123,7 +123,8 @@ class ArticleIndex(IndexPart):
                 self._record(decision, position, state, new_versions)
                 done.add(docid)
             add_words(self._db, new_versions)
-            self._log.mark(FETCHES, max((each for each in positions if each), default=None, key=order))
+            self._log.mark_fetches(positions)
+        self._log.release(positions)
 
     def _record(
         self,

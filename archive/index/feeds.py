@@ -41,7 +41,7 @@ class FeedIndex(IndexPart):
         :param at: now
         :return: whether the feed read another list before
         """
-        with self._transaction():
+        with self._log.transaction():
             if not self.replace_source(feed, source):
                 return False
             self._log.note(EventKind.SETTLED, at, dump_settled(feed, source))
@@ -177,7 +177,7 @@ class FeedIndex(IndexPart):
 
     def log_snapshot(self, now: datetime) -> None:
         """Write a snapshot of the state of all lists to the journal."""
-        with self._transaction():
+        with self._log.transaction():
             self._log.note(EventKind.LEDGER, now, dump_ledger(self.snapshot()))
 
     def snapshot(self) -> dict[str, list[list[Any]]]:

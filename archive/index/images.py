@@ -80,7 +80,7 @@ class ImageIndex(IndexPart):
 
     def commit(self, stored: Sequence[StoredImage], failed: Sequence[FailedImage], at: datetime) -> None:
         """Record stored and failed images; the files of the stored ones are on the disk."""
-        with self._transaction():
+        with self._log.transaction():
             self._log.note(EventKind.IMAGES, at, dump_images(stored, failed))
             record(self._db, stored, failed)
 

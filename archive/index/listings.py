@@ -51,7 +51,7 @@ class ListingIndex(IndexPart):
         :param trouble: the weight of the poll's error, added to that of the failed polls before it
         :return: what was not known before
         """
-        with self._transaction():
+        with self._log.transaction():
             # A poll that stopped early did not reach the older entries: the next one must read past its entries. One
             # that reached its page limit has caught up, because its gap is recorded.
             known = {entry.docid for entry in poll.proven_entries} | {each.subject for each in poll.failures}
@@ -68,7 +68,7 @@ class ListingIndex(IndexPart):
         The entries do not become known entries: between them and the newest articles there may be others that were
         not read. The other parameters and the result are those of :meth:`commit_poll`.
         """
-        with self._transaction():
+        with self._log.transaction():
             changes, shown = self._add_entries(page, feeds, hosts, ())
             unlisted = self._record_unlisted(page, page.entries)
             self._feeds.record_backfill_page(page, filing, shown)

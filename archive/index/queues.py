@@ -34,7 +34,7 @@ class FetchQueues(IndexPart):
 
         Repairs rows written while the clock was ahead; those that were tried then keep their delay. See D41.
         """
-        with self._transaction():
+        with self._log.transaction():
             if clamp_future_times(self._db, now, now + max_delay, keeps_delays=True):
                 document = dump_brought_to_date(now, now + max_delay, keeps_delays=True)
                 self._log.note(EventKind.BROUGHT_TO_DATE, now, document)
@@ -44,7 +44,7 @@ class FetchQueues(IndexPart):
 
         :return: the number of entries and images that were changed
         """
-        with self._transaction():
+        with self._log.transaction():
             released = release(self._db, now, parked=parked)
             if released:
                 self._log.note(EventKind.RELEASED, now, dump_released(parked=parked))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from archive.index.errors import wrap_sqlite_errors
-from archive.model.fetch import JournalPosition
 
 # Tables with rows of articles; each has a column docid.
 _ARTICLE_TABLES = (
@@ -46,14 +44,6 @@ _LOST_FETCHES_SQL = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class UnprovenRows:
-    """The part of an index that its journal cannot reproduce."""
-
-    docids: frozenset[str]  # articles with fetches that are not in the journal
-    positions: Mapping[str, JournalPosition]  # by journal writer: the last record that is applied in the index
-
-
 def is_sound(path: Path) -> bool:
     """Return True if the index at ``path`` exists and passes SQLite's quick check.
 
@@ -85,22 +75,16 @@ def lost_fetches(old: Path, new: Path, exclude: Collection[str] = ()) -> dict[st
     return docids
 
 
-def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> UnprovenRows | None:
-    """Find the articles and positions that only the old index has.
+def unproven(old: Path, new: Path, lost: Collection[str] = ()) -> frozenset[str] | None:
+    """Find the articles with fetches that only the old index has.
 
     :param lost: docids of articles with fetches that the journal has lost
-    :return: None if there is no readable old index
+    :return: docids; None if there is no readable old index
     """
     with attached(old, new) as connection:
         if connection is None:
             return None
-        return UnprovenRows(
-            frozenset(docid for (docid,) in connection.execute(UNPROVEN_SQL)) | frozenset(lost),
-            {
-                writer: JournalPosition(file, offset)
-                for writer, file, offset in connection.execute('SELECT writer, file, "offset" FROM old.journal')
-            },
-        )
+        return frozenset(docid for (docid,) in connection.execute(UNPROVEN_SQL)) | frozenset(lost)
 
 
 def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:

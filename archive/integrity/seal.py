@@ -25,6 +25,11 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
     :return: the days that were sealed, YYYY-MM-DD, ascending
     :raises ArchiveError: a manifest cannot be written
     """
+    with atomic.wrap_os_errors(manifests_path(root)):
+        return _seal(root, store, now)
+
+
+def _seal(root: Path, store: Store, now: datetime) -> list[str]:
     adopt(root, store)
     sealed = store.manifests.roots()
     last = max(sealed, default="")

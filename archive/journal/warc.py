@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -63,15 +64,20 @@ class WarcWriter:
         self._software = software
         self._max_file_bytes = max_file_bytes
         self._file: io.FileIO | None = None
+        self._size = 0  # in bytes, of what is whole
+        self._is_torn = False  # the file has bytes after that
         self._path = folder  # of the newest file; the folder if there is none
         with wrap_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        files = warc_files(folder)
-        if last_known and (not files or files[-1].name <= last_known.file) and read_at(folder, last_known) is None:
-            # No other file may take the lost file's name, or known positions would point to other records (D124).
-            self._path = folder / last_known.file
-        elif files:
-            with wrap_os_errors(files[-1]):
+            files = warc_files(folder)
+            if (
+                last_known
+                and (not files or files[-1].name <= last_known.file)
+                and read_at(folder, last_known) is None
+            ):
+                # No other file may take the lost file's name, or known positions would point to other records (D124).
+                self._path = folder / last_known.file
+            elif files:
                 self._resume(files[-1])
 
     def append(self, groups: Sequence[tuple[Group, Original | None]]) -> list[JournalPosition]:
@@ -99,8 +105,11 @@ class WarcWriter:
     def close(self) -> None:
         """Close the file."""
         if self._file:
+            with suppress(OSError):
+                self._cut()
             self._file.close()
             self._file = None
+            self._is_torn = False
 
     def _resume(self, path: Path) -> None:
         end = end_of_last_member(path)
@@ -119,30 +128,45 @@ class WarcWriter:
             _, newest, last = self._path.name.removesuffix(".warc.gz").split("-")
             number = int(last)
         # The names must sort in the order of writing, even if the clock is set back.
-        if self._file and day <= newest and self._size < self._max_file_bytes:
-            return self._file
-        self.close()
-        day, number = (newest, number + 1) if day <= newest else (day, 1)
-        self._path = self._folder / f"finarchive-{day}-{number:04d}.warc.gz"
-        with wrap_os_errors(self._path):
-            self._file = io.FileIO(self._path, "ab")
-            sync_folder(self._folder)
-        self._size = self._path.stat().st_size
+        file = self._file if day <= newest and self._size < self._max_file_bytes else None
+        if file is None:
+            day, number = (newest, number + 1) if day <= newest else (day, 1)
+            file = self._begin(self._folder / f"finarchive-{day}-{number:04d}.warc.gz")
         if not self._size:
-            self._write(self._file, warcinfo(self._path.name, self._software, at))
-        return self._file
+            self._write(file, warcinfo(self._path.name, self._software, at))
+        return file
+
+    def _begin(self, path: Path) -> io.FileIO:
+        """Close the file and open another; if that fails, the next attempt opens the same one."""
+        self.close()
+        with wrap_os_errors(path), ExitStack() as on_error:
+            file = on_error.enter_context(io.FileIO(path, "ab"))
+            sync_folder(self._folder)
+            self._path, self._file, self._size = path, file, path.stat().st_size
+            on_error.pop_all()
+        return file
 
     def _write(self, file: io.FileIO, data: bytes) -> None:
         with wrap_os_errors(self._path):
+            self._cut()
+            self._is_torn = True
             try:
                 left = memoryview(data)
                 while left:
                     left = left[file.write(left) or 0 :]
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(self._size)
+                with suppress(OSError):  # then it is cut before the next group
+                    self._cut()
                 raise
+            self._is_torn = False
         self._size += len(data)
+
+    def _cut(self) -> None:
+        """Cut off what a failed write has left after the last whole group."""
+        if self._file and self._is_torn:
+            self._file.truncate(self._size)
+            self._is_torn = False
 
 
 def read(folder: Path, since: JournalPosition | None = None) -> Iterator[tuple[JournalPosition, Group]]:
@@ -222,15 +246,13 @@ def read_part(
 
     :param on_damage: called with the offset of each unreadable part
     """
-    start = first_member(part.path, part.start)
-    if start is not None and start < part.end:
+    if (start := first_member(part.path, part.start)) is not None and start < part.end:
         yield from read_file(part.path, start, part.end, on_damage)
 
 
 def read_at(folder: Path, position: JournalPosition) -> Group | None:
     """The group at a position; None if there is none or it cannot be read."""
-    path = folder / position.file
-    if not path.is_file():
+    if not (path := folder / position.file).is_file():
         return None
     return next(
         (group for at, group in read_file(path, position.offset, position.offset + 1) if at == position), None
@@ -243,7 +265,7 @@ def original_at(folder: Path, position: JournalPosition, name: str) -> Original 
     :param name: the body's digest
     """
     if response := _response_at(folder, position, name):
-        _, headers, _ = response
+        headers = response[1]
         return Original(position, headers["warc-record-id"], headers["warc-target-uri"], headers["warc-date"])
     return None
 
@@ -253,8 +275,7 @@ def _response_at(folder: Path, position: JournalPosition, name: str) -> tuple[by
 
     :param name: the digest that the response's body must have; else the result is None
     """
-    path = folder / position.file
-    if not path.is_file():
+    if not (path := folder / position.file).is_file():
         return None
     request = None
     for offset, _, record in members(path, position.offset):

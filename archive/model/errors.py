@@ -5,11 +5,15 @@ class ArchiveError(Exception):
     """The archive on disk cannot be used as requested. Root of all errors of the package."""
 
 
-class NotWritableError(ArchiveError):
+class TransientError(ArchiveError):
+    """The system refused an operation; the same operation can succeed later."""
+
+
+class NotWritableError(TransientError):
     """A file or folder cannot be created or written."""
 
 
-class LockedError(ArchiveError):
+class LockedError(TransientError):
     """Another process holds the archive or its index."""
 
 
@@ -25,8 +29,12 @@ class QueryError(ArchiveError):
     """A search query or one of its filters is not valid."""
 
 
-class DiskFullError(ArchiveError):
+class DiskFullError(TransientError):
     """No space is left to write."""
+
+
+class SystemRefusedError(TransientError):
+    """The system refused an operation for another reason: a faulty disk, no memory, too many open files."""
 
 
 class MissingExtraError(ArchiveError):

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from archive.index.alerts import AlertProgress
 from archive.model.article import Revision
+from archive.model.errors import TransientError
 from archive.model.feed import Entry
 from archive.query.parser import Query, parse
 from config.model import Alert
-from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts import sender
 from scheduler.alerts.message import MAX_ARTICLES, after_failure, after_success, compose, next_send_time, recent_only
 from scheduler.clock import Clock
@@ -100,7 +100,7 @@ class AlertDispatcher(CrawlObserver):
         try:
             store.alerts.sync({alert.name: (alert.query, len(alert.urls)) for alert in alerts})
             recorded = {(each.alert, each.address): each for each in store.alerts.all()}
-        except TRANSIENT_ERRORS as error:
+        except TransientError as error:
             self._is_registered = False
             logger.error("alerts-put-off reason=%r", str(error))
             return
@@ -168,7 +168,7 @@ class AlertDispatcher(CrawlObserver):
                     self._in_flight.add(task)
                     task.add_done_callback(self._in_flight.discard)
                     await asyncio.shield(task)
-            except TRANSIENT_ERRORS as error:
+            except TransientError as error:
                 logger.error("alert-put-off alert=%s reason=%r", channel.alert.name, str(error))
                 channel.wake.set()
                 await self._sleep(RETRY_INTERVAL)
@@ -221,7 +221,7 @@ class AlertDispatcher(CrawlObserver):
     def _record(self, progress: list[AlertProgress]) -> None:
         try:
             self._context.store.alerts.record(progress)
-        except TRANSIENT_ERRORS as error:
+        except TransientError as error:
             # The progress stays in memory until the next message. After a restart this message is sent again.
             logger.error("alert-unrecorded reason=%r", str(error))
 

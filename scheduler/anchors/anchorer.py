@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from archive.model.backoff import doubling
-from pipeline.writer import TRANSIENT_ERRORS
+from archive.model.errors import TransientError
 from scheduler.anchors.renewal import Anchor, anchors_of, is_anchored, renew
 from scheduler.clock import Clock
 from scheduler.crawl.context import CrawlContext
@@ -114,10 +114,10 @@ class Anchorer:
         """Renew an anchor; return whether nothing failed."""
         try:
             newest = self._context.store.manifests.newest()
-        except TRANSIENT_ERRORS as error:
+            renewals = await renew(self._context.archive.root, newest, anchor) if newest else []
+        except (TransientError, OSError) as error:  # the system refuses a file, now
             logger.warning("anchor-put-off anchor=%s reason=%r", anchor.name, str(error))
             return False
-        renewals = await renew(self._context.archive.root, newest, anchor) if newest else []
         for each in renewals:
             if each.failure is not None:
                 logger.warning(

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from archive.model.feed import Entry, Failure, FailureKind, Filing, HostBackoff, PendingEntry
+from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
 from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
-from crawler.http.backoff import HostBackoffs
 from crawler.parsing.articles import parse_articles
 from pipeline.retry import MAX_RETRY_DELAY
-from pipeline.writer import BATCH_SIZE, TRANSIENT_ERRORS, WriteItem, Writer, WriterCallbacks
+from pipeline.writer import BATCH_SIZE, DISK_RETRY_SECONDS, WriteItem, Writer, WriterCallbacks
+from scheduler.crawl.backoffs import host_backoffs, store_backoff
 from scheduler.crawl.context import CrawlContext
-from scheduler.crawl.fetch_log import log_fetch
+from scheduler.crawl.fetch_log import log_fetch, log_refused
+from scheduler.crawl.refused import RefusedFetches
 
 logger = logging.getLogger("finarchive")
 
@@ -39,20 +40,15 @@ class ArticleQueue:
         self._next_due: datetime | None = None  # of articles that are not due yet
         self._in_flight: dict[str, PendingEntry] = {}
         self._with_writer: set[str] = set()  # docids of those in flight that the writer has
+        self._refused = RefusedFetches(context.archive)
+        self._retry_refused_at = timedelta(0)  # on Clock.elapsed (D140)
         self._writer = Writer(
             context.archive,
             lambda fetches: parse_articles(context.parsers, fetches, context.settings.network.max_body),
-            WriterCallbacks(self._written, context.crash, self._has_room, self._not_writable),
+            WriterCallbacks(self._written, context.crash, self._has_room, self._keep_refused),
             retry_forever=context.policy.retry_forever,
         )
-        self.backoffs = HostBackoffs(
-            context.settings.network.rest,
-            context.now,
-            self._store.backoffs.all(),
-            self._record_backoff,
-            self._end_backoff,
-            elapsed=context.elapsed,
-        )
+        self.backoffs = host_backoffs(context)
 
     def open(self, limit: int | None = None) -> None:
         """Start fetching articles.
@@ -65,6 +61,9 @@ class ArticleQueue:
 
     def check_due(self) -> None:
         """Find the hosts with due articles, and notify the spider."""
+        self._context.attempt(self._check_due)
+
+    def _check_due(self) -> None:
         if self._is_open and self._context.fetcher:
             now = self._context.now()
             tried_before = self._context.policy.tried_before or now
@@ -76,6 +75,7 @@ class ArticleQueue:
 
     def tick(self) -> None:
         """Notify the spider of articles that became due; called every second."""
+        self._retry_refused()
         if self._next_due and self._next_due <= self._context.now():
             self.check_due()
         elif self._is_open and self._context.fetcher:
@@ -90,7 +90,7 @@ class ArticleQueue:
             rechecks = min(number, max(budget if host else self._carried_budget(), 0))
             waiting[host] += rechecks
             budget -= rechecks if host else 0
-        return {host: number for host, number in waiting.items() if number}
+        return dict(waiting - self._refused.hosts())  # which keeps numbers above 0 only
 
     @property
     def busy(self) -> bool:
@@ -119,17 +119,23 @@ class ArticleQueue:
         return [pending.entry for pending in self._lease(host, limit)]
 
     def _lease(self, host: str, limit: int) -> list[PendingEntry]:
+        leased: list[PendingEntry] = []
+        self._context.attempt(lambda: leased.extend(self._lease_due(host, limit)))
+        return leased
+
+    def _lease_due(self, host: str, limit: int) -> list[PendingEntry]:
         limit = int(min(limit, self._remaining - len(self._in_flight)))
         if limit <= 0 or self._writer.full() or self._context.suspended():
             return []
         in_flight = [docid for docid, pending in self._in_flight.items() if pending.host == host]
         now = self._context.now()
         tried_before = self._context.policy.tried_before or now
-        leased = self._store.entries.due(host, limit, now, tried_before, in_flight)
+        taken = [*in_flight, *self._refused]
+        leased = self._store.entries.due(host, limit, now, tried_before, taken)
         # Rechecks come after first fetches, within their budget.
         budget = self._recheck_budget(now) if host else self._carried_budget()
         if (more := min(limit - len(leased), budget)) > 0:
-            leased += self._store.articles.due_rechecks(host, more, now, tried_before, in_flight)
+            leased += self._store.articles.due_rechecks(host, more, now, tried_before, taken)
         for pending in leased:
             self._in_flight[pending.entry.docid] = pending
             self._context.work_started()
@@ -211,15 +217,12 @@ class ArticleQueue:
     def clock_moved(self) -> None:
         """Adjust stored times after the clock was set."""
         for backoff in self.backoffs.all_current():
-            self._store_backoff(backoff)
+            store_backoff(self._context, backoff)
         self.clamp_future_times()
 
     def clamp_future_times(self) -> None:
         """Clamp times in the future: repairs rows written while the clock was ahead."""
-        try:
-            self._store.queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY)
-        except TRANSIENT_ERRORS as error:
-            self._context.suspend_or_raise(error)
+        self._context.attempt(lambda: self._store.queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY))
         self.check_due()
 
     def _filing(self, pending: PendingEntry) -> tuple[str, Filing]:
@@ -258,30 +261,32 @@ class ArticleQueue:
         if decision.due:
             self._next_due = min(decision.due, self._next_due or decision.due)
 
-    def _not_writable(self, item: WriteItem, reason: str) -> None:
-        """Record a failure that is retried: the file of an article cannot be written."""
-        entry = item.fetch.pending.entry
-        self._with_writer.discard(entry.docid)
-        self.record_failure(entry, Failure(entry.docid, FailureKind.TEMPORARY, reason))
+    def _keep_refused(self, item: WriteItem, reason: str) -> None:
+        """Keep a fetch whose file cannot be written; without a journal, record a failure that is retried."""
+        docid = item.fetch.pending.entry.docid
+        failure = Failure(docid, FailureKind.TEMPORARY, reason)
+        self._with_writer.discard(docid)
+        if not self._refused.add(item):
+            self.record_failure(item.fetch.pending.entry, failure)
+            return
+        del self._in_flight[docid]
+        self._context.work_finished()
+        self._retry_refused_at = self._context.elapsed() + timedelta(seconds=DISK_RETRY_SECONDS)
+        log_refused(item.fetch, reason)
+        for observer in list(self._context.observers):
+            observer.failed(failure)
+
+    def _retry_refused(self) -> None:
+        """Pass fetches whose files could not be written to the writer again."""
+        if self._context.elapsed() < self._retry_refused_at or self._writer.full():
+            return
+        for item in self._refused.take():
+            docid = item.fetch.pending.entry.docid
+            self._in_flight[docid] = item.fetch.pending
+            self._with_writer.add(docid)
+            self._context.work_started()
+            self._writer.put(item)
 
     def _has_room(self) -> None:
         if self._context.fetcher:
             self._context.fetcher.refill()
-
-    def _store_backoff(self, backoff: HostBackoff) -> None:
-        try:
-            self._store.backoffs.commit(backoff)
-        except TRANSIENT_ERRORS as error:
-            self._context.suspend_or_raise(error)
-
-    def _record_backoff(self, backoff: HostBackoff) -> None:
-        self._store_backoff(backoff)
-        seconds = (backoff.until - self._context.now()).total_seconds()
-        logger.warning("resting host=%s seconds=%d reason=%r", backoff.host, round(seconds), backoff.reason)
-
-    def _end_backoff(self, host: str) -> None:
-        logger.info("answers-again host=%s", host)
-        try:
-            self._store.backoffs.end(host)
-        except TRANSIENT_ERRORS as error:
-            self._context.suspend_or_raise(error)

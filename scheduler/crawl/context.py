@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive.archive import Archive
 from archive.model.article import Revision
-from archive.model.errors import ArchiveError
+from archive.model.errors import TransientError
 from archive.model.feed import Entry, Failure, Filing, Poll
 from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
 from crawler.interfaces import Fetcher
 from crawler.parsing.pool import ParserPool
-from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
+from pipeline.writer import DISK_RETRY_SECONDS
 from scheduler.clock import Clock
 
 logger = logging.getLogger("finarchive")
@@ -32,7 +33,7 @@ class RunPolicy:
     tried_before: datetime | None  # skip articles tried since then; None: fetch everything that is due
     max_backoff_wait: float  # seconds to wait for a host that is backed off; more: skip the host
     min_retry_delay: timedelta  # before an article that failed is tried again
-    retry_forever: bool  # when the disk is full or the index locked, wait instead of ending
+    retry_forever: bool  # when the system refuses a read or write, wait instead of ending
 
 
 def one_off_policy(began: datetime) -> RunPolicy:
@@ -111,16 +112,28 @@ class CrawlContext:
         self.fetcher = fetcher
         self._last_fetcher = fetcher
 
-    def suspend_or_raise(self, error: ArchiveError) -> None:
-        """Suspend new work after a failed commit, if the error is transient and the policy retries.
+    def suspend_or_raise(self, error: TransientError) -> None:
+        """Suspend new work after a failed read or commit, if the policy retries.
 
-        :raises ArchiveError: ``error``, otherwise
+        :raises TransientError: ``error``, otherwise
         """
-        if not self.policy.retry_forever or not isinstance(error, TRANSIENT_ERRORS):
+        if not self.policy.retry_forever:
             raise error
         if not self.suspended():
             logger.error("index-refuses reason=%r", f"{error}; going on in {DISK_RETRY_SECONDS:.0f} s")
         self._suspended_until = asyncio.get_running_loop().time() + DISK_RETRY_SECONDS
+
+    def attempt(self, action: Callable[[], object]) -> bool:
+        """Read or write the index; return False, and suspend new work, if the system refuses that.
+
+        :raises TransientError: it was refused, and the policy does not retry
+        """
+        try:
+            action()
+        except TransientError as error:
+            self.suspend_or_raise(error)
+            return False
+        return True
 
     def suspended(self) -> bool:
         """Return True for some seconds after a failed commit: no new work should start."""

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from archive.model.errors import TransientError
 from archive.model.feed import ArrivalRate, Entry, Failure, FailureKind, ListingResult, Poll, Span, Validators
 from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_backfill
 from crawler.paging.poll import CUT_OFF
-from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.progress import FeedProgress
 from scheduler.crawl.sweeps import sweep_of
@@ -95,7 +95,7 @@ class FeedQueue:
             if self._store.feeds.register_source(feed.id, feed.source, self._context.now()):
                 self._arrival_rates.pop(feed.id, None)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record starts again")
-        except TRANSIENT_ERRORS as error:
+        except TransientError as error:
             self._context.suspend_or_raise(error)
             return str(error)
         return None
@@ -128,7 +128,7 @@ class FeedQueue:
             result = self._store.listings.commit_poll(changes, self._context.filing(feed), feeds, hosts, trouble)
             is_recorded = True
             self._learn(poll, result)
-        except TRANSIENT_ERRORS as transient:  # nothing is recorded: the next poll reads everything again
+        except TransientError as transient:  # nothing is recorded: the next poll reads everything again
             self._context.suspend_or_raise(transient)
             error = str(transient)
         progress = FeedProgress(feed.id, poll.pages, len(poll.entries), result.new, error, polled=True)
@@ -240,7 +240,7 @@ class FeedQueue:
                 result = self._store.listings.commit_backfill_page(
                     page, self._context.filing(running.feed), feeds, hosts
                 )
-        except TRANSIENT_ERRORS as error:
+        except TransientError as error:
             self._context.suspend_or_raise(error)
             running.ended.set_result(str(error))
             return False

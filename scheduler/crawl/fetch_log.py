@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from archive.model.feed import PendingEntry
-from archive.model.fetch import Decision, Outcome
+from archive.model.fetch import Decision, Fetch, Outcome
 
 logger = logging.getLogger("finarchive")
 
@@ -33,3 +33,12 @@ def log_fetch(decision: Decision, pending: PendingEntry, milliseconds: int) -> N
             "%s feed=%s docid=%s attempt=%d reason=%r",
             what, decision.fetch.feed, docid, pending.attempts + 1, decision.evidence,
         )  # fmt: skip
+
+
+def log_refused(fetch: Fetch, reason: str) -> None:
+    """Log a fetch whose file cannot be written."""
+    pending = fetch.pending
+    logger.warning(
+        "failed feed=%s docid=%s attempt=%d reason=%r",
+        fetch.feed, pending.entry.docid, pending.attempts + 1, reason,
+    )  # fmt: skip

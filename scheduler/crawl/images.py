@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 
 from archive.files.hashing import sha256_of
 from archive.files.layout import image_path
-from archive.model.errors import NotWritableError
+from archive.model.errors import NotWritableError, TransientError
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
 from archive.model.image import FailedImage, QueuedImage, StoredImage
 from crawler.extract.image import read_image
 from pipeline.retry import MAX_RETRY_DELAY, retry_delay
-from pipeline.writer import DISK_RETRY_SECONDS, TRANSIENT_ERRORS
+from pipeline.writer import DISK_RETRY_SECONDS
 from scheduler.crawl.context import CrawlContext
 
 logger = logging.getLogger("finarchive")
@@ -67,6 +67,9 @@ class ImageQueue:
 
     def check_due(self) -> None:
         """Find the hosts with due images, and notify the spider."""
+        self._context.attempt(self._check_due)
+
+    def _check_due(self) -> None:
         if self._is_open and self.enabled and self._context.fetcher:
             now = self._context.now()
             self._hosts = set(self._images.hosts(now, self._tried_before(now), self._only))
@@ -107,6 +110,11 @@ class ImageQueue:
 
     def lease(self, host: str, limit: int) -> list[str]:
         """Lease up to ``limit`` due images of a host; return their URLs."""
+        leased: list[str] = []
+        self._context.attempt(lambda: leased.extend(self._lease_due(host, limit)))
+        return leased
+
+    def _lease_due(self, host: str, limit: int) -> list[str]:
         if not self._is_open or not self.enabled or self._context.suspended() or len(self._unwritten) >= MAX_QUEUED:
             return []
         now = self._context.now()
@@ -179,22 +187,37 @@ class ImageQueue:
 
     async def _write(self, batch: Sequence[_FetchedImage]) -> None:
         """Write files, then rows; retry while the disk or the index cannot be written."""
+        queues, log = self._context.store.queues, self._context.store.log
+        stored, failed, is_journaled = list[StoredImage](), list[FailedImage](), False
         while True:
             try:
-                stored = await asyncio.to_thread(self._write_files, batch)
-                failed = [self._failed_image(each, each.failure) for each in batch if each.failure]
-                self._images.commit(stored, failed, self._context.now())
-                if any(each.at > self._context.now() for each in batch):  # the clock was ahead, and was set back
-                    self._context.store.queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY)
-            except TRANSIENT_ERRORS as error:
+                if not is_journaled:
+                    stored = await self._write_or_fail(batch)
+                    failed = [self._failed_image(each, each.failure) for each in batch if each.failure]
+                log.catch_up()
+                if not is_journaled:
+                    try:
+                        self._images.commit(stored, failed, self._context.now())
+                    finally:
+                        is_journaled = log.is_behind  # then catching up commits them
+            except TransientError as error:
                 self._context.suspend_or_raise(error)
-                if isinstance(error, NotWritableError):  # fetching it again would not help soon
-                    for each in batch:
-                        each.failure = each.failure or Failure(each.image.url, FailureKind.TEMPORARY, str(error))
                 await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 break
+        if any(each.at > self._context.now() for each in batch):  # the clock was ahead, and was set back
+            self._context.attempt(lambda: queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY))
         self._report(batch, stored, failed)
+
+    async def _write_or_fail(self, batch: Sequence[_FetchedImage]) -> list[StoredImage]:
+        """Write files; if their path cannot be written, the images are fetched again later."""
+        try:
+            return await asyncio.to_thread(self._write_files, batch)
+        except NotWritableError as error:
+            self._context.suspend_or_raise(error)
+            for each in batch:
+                each.failure = each.failure or Failure(each.image.url, FailureKind.TEMPORARY, str(error))
+            return []
 
     def _write_files(self, batch: Sequence[_FetchedImage]) -> list[StoredImage]:
         stored: list[StoredImage] = []

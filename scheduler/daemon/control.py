@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from archive.model.errors import DiskFullError, LockedError
+from archive.model.errors import LockedError, TransientError
 from archive.model.feed import Span
 from config.model import Feed
 from scheduler.crawl.job import CrawlJob
@@ -41,7 +41,7 @@ class ControlHandler:
             return await self._dispatch(request, send)
         except LockedError as error:
             raise RequestRefusedError(str(error), Exit.LOCKED) from error
-        except DiskFullError as error:
+        except TransientError as error:
             raise RequestRefusedError(str(error), Exit.SOME_FAILED) from error
 
     async def _dispatch(self, request: dict[str, Any], send: Send) -> dict[str, Any]:

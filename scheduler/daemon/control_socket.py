@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline.writer import DISK_RETRY_SECONDS
 from scheduler.daemon.control_client import SOCKET_NAME, socket_address
 from scheduler.errors import RequestRefusedError
 from scheduler.exits import Exit
@@ -40,30 +41,56 @@ class ControlServer:
         self._inner = inner
         self._handle = handle
         self._server: asyncio.Server | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Listen. The caller holds the archive's lock, so an existing socket was left by a daemon that was killed."""
-        with suppress(FileNotFoundError):
-            (self._inner / SOCKET_NAME).unlink()
-        with socket_address(self._inner) as address:
+        """Listen; if the system refuses the socket, try again in the background.
+
+        The caller holds the archive's lock, so an existing socket was left by a daemon that was killed.
+        """
+        if not await self._listen():
+            self._opening = asyncio.ensure_future(self._keep_trying())
+
+    async def _keep_trying(self) -> None:
+        while True:
+            await asyncio.sleep(DISK_RETRY_SECONDS)
+            if await self._listen():
+                return
+
+    async def _listen(self) -> bool:
+        listener = None
+        try:
+            with suppress(FileNotFoundError):
+                (self._inner / SOCKET_NAME).unlink()
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            old_umask = os.umask(0o177)  # only the owner may open the socket, from its first moment
-            try:
-                listener.bind(address)
-            finally:
-                os.umask(old_umask)
-        self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
+            with socket_address(self._inner) as address:
+                old_umask = os.umask(0o177)  # only the owner may open the socket, from its first moment
+                try:
+                    listener.bind(address)
+                finally:
+                    os.umask(old_umask)
+            self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
+        except OSError as error:
+            if not self._opening:  # log once
+                logger.error("control-refuses reason=%r", f"the control socket cannot be opened: {error.strerror}")
+        finally:
+            if listener and not self._server:
+                listener.close()
+        return self._server is not None
 
     async def close(self) -> None:
         """Stop listening and cancel the requests in progress."""
+        if self._opening:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server:
             self._server.close()
-            with suppress(FileNotFoundError):
-                (self._inner / SOCKET_NAME).unlink()
+        with suppress(OSError):  # the next daemon removes it
+            (self._inner / SOCKET_NAME).unlink()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from archive.archive import Archive
 from archive.files.layout import inner_path
 from archive.files.paths import CHINA
 from archive.integrity.seal import seal
 from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, Poll
+from archive.model.feed import Entry, Failure, FeedHistory, Poll
 from archive.model.fetch import Decision
 from config.cron import next_time
 from config.model import Feed, Settings
@@ -26,8 +25,6 @@ from config.reload import changed, needs_restart
 from crawler import urls
 from crawler.engine import Engine
 from crawler.parsing.pool import ParserPool
-from pipeline.recovery import recover
-from pipeline.writer import TRANSIENT_ERRORS
 from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.anchors.anchorer import Anchorer
 from scheduler.clock import Clock, ClockWatch
@@ -36,6 +33,7 @@ from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
 from scheduler.daemon.gap_filler import GapFiller
+from scheduler.daemon.opening import open_archive
 from scheduler.daemon.reload import ConfigReloader
 from scheduler.daemon.sweeper import Sweeper
 from scheduler.daemon.systemd import Notifier, watchdog_interval
@@ -103,7 +101,7 @@ class Daemon(CrawlObserver):
     def run(self) -> Exit:
         """Run until SIGTERM or SIGINT.
 
-        :raises ArchiveError: the archive cannot be written, for a reason that does not pass
+        :raises ArchiveError: the archive cannot be used, for a reason that does not pass
         :raises HealthError: the health port cannot be listened on
         """
         self._engine.run()
@@ -147,7 +145,9 @@ class Daemon(CrawlObserver):
 
     def _next_poll(self, feed_id: str) -> datetime:
         feed, now = self._feeds()[feed_id], self._clock.now()
-        history = self._work_queue.context.store.feeds.histories().get(feed_id)
+        histories: dict[str, FeedHistory] = {}
+        self._work_queue.context.attempt(lambda: histories.update(self._work_queue.context.store.feeds.histories()))
+        history = histories.get(feed_id)
         # The last poll, even if it could not be recorded.
         polls = [history.last_poll if history else None, self._polled_at.get(feed_id)]
         last = max((poll for poll in polls if poll), default=None)
@@ -174,16 +174,16 @@ class Daemon(CrawlObserver):
             await asyncio.sleep(TICK_INTERVAL_SECONDS)
             if jump := watch.jump():
                 logger.warning("clock-set seconds=%d", round(jump.total_seconds()))
-                self._work_queue.clock_moved()
+                self._work_queue.context.attempt(self._work_queue.clock_moved)
                 self._alerts.clock_moved()
                 self._polled_at.clear()
                 self._timetable.replan(self._feeds())
             self._timetable.tick()
-            self._work_queue.tick()
-            if (today := self._clock.now().astimezone(CHINA).date()) != day:
+            self._work_queue.context.attempt(self._work_queue.tick)
+            today, context = self._clock.now().astimezone(CHINA).date(), self._work_queue.context
+            if today != day and not context.suspended() and context.attempt(self._seal):
                 day = today
-                self._seal()
-            self._notifier.status(self._status())
+            self._work_queue.context.attempt(lambda: self._notifier.status(self._status()))
             interval = self._watchdog_interval
             if interval and loop.time() - last_watchdog >= interval - TICK_INTERVAL_SECONDS and not self._stuck():
                 self._notifier.watchdog()
@@ -191,14 +191,11 @@ class Daemon(CrawlObserver):
 
     def _seal(self) -> None:
         """Write the manifests of past days."""
-        try:
-            days = seal(self._work_queue.context.archive.root, self._work_queue.context.store, self._clock.now())
-            self._work_queue.context.archive.leave_sealed_files()
-        except TRANSIENT_ERRORS as error:  # tomorrow's run writes it
-            self._work_queue.context.suspend_or_raise(error)
-        else:
-            logger.info("sealed days=%s", ",".join(days) or "none")
-            self._anchorer.sealed()
+        archive = self._work_queue.context.archive
+        days = seal(archive.root, archive.store, self._clock.now())
+        archive.leave_sealed_files()
+        logger.info("sealed days=%s", ",".join(days) or "none")
+        self._anchorer.sealed()
 
     def _stuck(self) -> str | None:
         """Return what has made no progress for too long, as text for people; None if nothing is stuck."""
@@ -288,13 +285,12 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], environment: En
     """Run the daemon until SIGTERM or SIGINT. It runs Scrapy's reactor, so call it once in a process.
 
     :param load: reads the configuration, on SIGHUP
-    :raises ArchiveError: the archive cannot be opened, or cannot be written for a reason that does not pass
+    :raises ArchiveError: the archive is in use, or its index is damaged or newer; what can pass is waited for
     :raises HealthError: the health port cannot be listened on
     """
     # SIGHUP ends a process without a handler, so it is blocked until there is one. Opening an index can take minutes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    raw = settings.archive.raw == "warc"
-    with Archive(settings.archive.root, "run", environment.clock.now(), raw=raw) as archive, ParserPool() as parsers:
-        recover(archive, settings, environment.clock.now(), parsers)
+    now = environment.clock.now
+    with ParserPool() as parsers, open_archive(settings, now, parsers) as archive:
         work_queue = ArchiveWorkQueue(archive, settings, environment.clock, DAEMON_POLICY, parsers)
         return Daemon(work_queue, load, environment).run()

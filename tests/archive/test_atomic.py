@@ -13,7 +13,7 @@ import pytest
 
 from archive.files.atomic import clear, wrap_os_errors, write_posts
 from archive.model.article import Post
-from archive.model.errors import ArchiveError, DiskFullError, NotWritableError
+from archive.model.errors import ArchiveError, DiskFullError, NotWritableError, SystemRefusedError
 
 
 @pytest.fixture
@@ -177,7 +177,12 @@ def test_a_folder_that_may_not_be_written_is_not_writable(root: Path, aside: Pat
         (errno.EACCES, NotWritableError),
         (errno.EPERM, NotWritableError),
         (errno.EROFS, NotWritableError),
-        (errno.EIO, ArchiveError),
+        (errno.EMLINK, NotWritableError),
+        (errno.EIO, SystemRefusedError),
+        (errno.EMFILE, SystemRefusedError),
+        (errno.ENFILE, SystemRefusedError),
+        (errno.ENOMEM, SystemRefusedError),
+        (errno.ESTALE, SystemRefusedError),
     ],
 )
 def test_the_systems_errors_are_reported_with_path_and_advice(number: int, kind: type[ArchiveError]) -> None:
@@ -187,6 +192,13 @@ def test_the_systems_errors_are_reported_with_path_and_advice(number: int, kind:
     assert "/news/x.md" in str(caught.value)
     assert os.strerror(number) in str(caught.value)
     assert isinstance(caught.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize(("number", "advice"), [(errno.EMFILE, "LimitNOFILE="), (errno.ENFILE, "fs.file-max")])
+def test_too_many_open_files_are_named_so(number: int, advice: str) -> None:
+    with pytest.raises(SystemRefusedError, match=advice) as caught, wrap_os_errors("x"):
+        raise OSError(number, os.strerror(number))
+    assert "check the disk" not in str(caught.value)
 
 
 def test_bugs_are_not_reported_but_raised() -> None:

@@ -108,6 +108,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "images.counts": lambda store: store.images.counts(),
     "images.failures": lambda store: store.images.failures(),
     "log.positions": lambda store: store.log.positions(),
+    "log.fetches_after": lambda store: store.log.fetches_after(None),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
     "search.each": lambda store: list(store.search.each(And(()))),
     "history.feeds": lambda store: store.history.feeds("a", NOW),
@@ -124,7 +125,7 @@ READS: dict[str, Callable[[Store], object]] = {
 IN_A_TRANSACTION = {
     *(f"entries.{name}" for name in ("add_entries", "add_listings", "insert_listings")),
     *(f"feeds.{name}" for name in ("replace_source", "record_poll", "record_backfill_page", "snapshot", "restore")),
-    *(f"log.{name}" for name in ("note", "log_entries", "mark")),
+    *(f"log.{name}" for name in ("note", "log_entries", "mark", "mark_fetches", "copy_marks")),
     *(f"coverage.{name}" for name in ("record_poll", "record_backfill_page", "delete_feed")),
     *(f"unlisted.{name}" for name in ("find", "record")),
     "changefeed.data_version",
@@ -182,7 +183,9 @@ def test_every_public_method_is_tried_here(store: Store) -> None:
         if attribute[0] != "_":
             methods = (name for name, value in vars(type(part)).items() if name[0] != "_" and callable(value))
             public |= {f"{attribute}.{name}" for name in methods}
-    assert public == {*WRITES, *READS, *IN_A_TRANSACTION, "close", "log.open", "feeds.log_snapshot", "bulk_write"}
+    elsewhere = {f"log.{name}" for name in ("open", "transaction", "catch_up", "applied", "hold", "held", "release")}
+    elsewhere |= {"close", "feeds.log_snapshot", "bulk_write"}
+    assert public == {*WRITES, *READS, *IN_A_TRANSACTION, *elsewhere}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 
 

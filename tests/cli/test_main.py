@@ -351,3 +351,27 @@ def test_the_demo_can_be_run_again(home: Home) -> None:
 )
 def test_a_time_without_its_zone_is_refused_with_advice_that_works(home: Home, given: str, message: str) -> None:
     assert_refused(home.run("search", "茅台", "--as-of", given), 2, f"{given!r} {message}")
+
+
+def test_the_limit_of_open_files_is_raised_to_the_hard_limit() -> None:
+    program = (
+        "import atexit, resource, sys\n"
+        "from cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512))\n"
+        "atexit.register(lambda: print(resource.getrlimit(resource.RLIMIT_NOFILE)))\n"
+        "sys.argv = ['finarchive', '--version']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "(512, 512)", done.stderr
+
+
+def test_too_many_open_files_are_named_so(home: Home) -> None:
+    done = subprocess.run(
+        home.command("crawl"), cwd=home.folder, env=home.env | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8)),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "too many open files" in done.stderr
+    assert "ulimit -n" in done.stderr

@@ -53,7 +53,7 @@ def test_the_unit_leaves_little_open() -> None:
 
 def test_only_what_a_restart_cannot_mend_keeps_it_down() -> None:
     (statuses,) = setting(TEMPLATE, "RestartPreventExitStatus")
-    assert {int(status) for status in statuses.split()} == {Exit.USAGE, Exit.PROBLEMS}
+    assert {int(status) for status in statuses.split()} == {Exit.USAGE}
     assert setting(TEMPLATE, "StartLimitIntervalSec") == ["0"]
 
 

@@ -144,6 +144,30 @@ def test_a_path_that_cannot_be_written_keeps_no_other_article_from_the_disk(
         assert daemon.stop() == 0
 
 
+def test_a_fetch_whose_file_cannot_be_written_is_written_later_and_is_in_the_journal_once(
+    home: Home, mocksite: MockSite, blocked: Callable[[], None]
+) -> None:
+    with Running(home) as daemon:
+        daemon.wait_for("archived feed=feed2", "failed feed=feed1.*cannot be written")
+        assert daemon.stop() == 0
+    [problem] = home.run("verify", "--deep", "--json").json["problems"]
+    assert (problem["kind"], problem["path"]) == ("extra", "金融/新浪财经/栏目1")
+    with Running(home) as daemon:
+        assert any("held docid=" in line and "cannot be written" in line for line in daemon.log)
+        blocked()
+        daemon.wait_for("archived feed=feed1")
+        daemon.wait_for("polled ", times=2)
+        home.run("crawl", "--json")  # waits until nothing is due
+        assert daemon.stop() == 0
+    home.run("crawl", "--json")
+
+    home.assert_whole()
+    assert home.run("verify", "--deep").status == 0
+    assert home.rows("SELECT outcome, count(*), count(DISTINCT docid) FROM observations GROUP BY 1") == [
+        ("first", 12, 12)
+    ]
+
+
 def test_sigterm_while_an_article_cannot_be_committed_ends_with_0(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     mocksite.fault("stall", match="doc-i", seconds=2)

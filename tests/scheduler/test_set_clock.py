@@ -46,9 +46,9 @@ def time() -> Time:
 
 @pytest.fixture
 def queue(tmp_path: Path, time: Time) -> Iterator[ArchiveWorkQueue]:
-    with Archive(tmp_path, "run", time.wall, raw=False) as archive:
+    with Archive(tmp_path, "run", time.wall, raw=False) as archive, ParserPool() as parsers:
         feed = Feed(id="china", kind="roll", categories=("a", "b"), endpoint=f"https://{HOST}/list", lid=1)
-        yield ArchiveWorkQueue(archive, Settings(feeds=(feed,)), time.clock, DAEMON_POLICY, ParserPool())
+        yield ArchiveWorkQueue(archive, Settings(feeds=(feed,)), time.clock, DAEMON_POLICY, parsers)
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, timedelta(hours=3), timedelta(days=400)])

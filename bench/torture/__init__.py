@@ -1,0 +1,1 @@
+"""Faults by the thousand: what each module does is in its docstring."""
