@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -9,8 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from archive.files import atomic
+from archive.files.folders import make_root
 from archive.files.layout import index_path, journal_path, lock_path, unfinished_path
 from archive.files.lock import Lock
+from archive.index.connection import is_in_use
 from archive.index.log import order
 from archive.journal.journal import Journal
 from archive.model.article import Post
@@ -34,10 +37,12 @@ class Archive:
         self._journal: Journal | None = None
         self._now = now
         with atomic.wrap_os_errors(self.root):
-            self._unfinished.mkdir(parents=True, exist_ok=True)
+            make_root(self.root)
         self._lock = Lock(lock_path(self.root), command, now)
         try:
             atomic.clear(self._unfinished)
+            if is_in_use(index_path(self.root)):
+                os.sync()  # a killed writer may not have synced what this one relies on
             self.store = Store.open(index_path(self.root))
         except BaseException:
             self._lock.release()

@@ -7,10 +7,11 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+from archive.files.folders import archive_root
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.migrations.registry import migrations
-from archive.model.errors import NewerIndexError
+from archive.model.errors import NewerIndexError, NotWritableError
 
 # How long a write waits for another program that is writing to the index.
 BUSY_TIMEOUT_SECONDS = 5.0
@@ -30,6 +31,7 @@ def open_index(path: Path) -> Database:
     """
     with wrap_sqlite_errors(path):
         database = _database(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS))
+        _refuse_link(database, path)
         database.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk when it returns. In WAL mode, NORMAL could lose the last commits in a power failure.
         database.execute("PRAGMA synchronous = FULL")
@@ -37,6 +39,27 @@ def open_index(path: Path) -> Database:
         _refuse_newer(database, path)
         migrations.apply(database)
     return database
+
+
+def is_in_use(path: Path) -> bool:
+    """Return True if a process has the index open, or was killed while it had."""
+    return path.with_name(f"{path.name}-wal").exists()
+
+
+def empty_log(path: Path) -> None:
+    """Write what the write-ahead log has into the index itself, so that the index is whole without it.
+
+    :raises ArchiveError: it cannot be written, or is in use
+    """
+    if not path.exists():
+        return
+    with wrap_sqlite_errors(path):
+        database = _database(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS))
+        try:
+            _refuse_link(database, path)
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            database.close()
 
 
 def open_index_for_reading(path: Path) -> Database:
@@ -91,6 +114,18 @@ def open_index_for_following(path: Path) -> Database | None:
             database.close()
             return None
     return database
+
+
+def _refuse_link(database: Database, path: Path) -> None:
+    """Refuse an index that is a link or behind one. SQLite says which file it opened, so nothing can change between.
+
+    :raises NotWritableError: it is elsewhere
+    """
+    root = archive_root(path)
+    opened = database.execute("PRAGMA database_list").fetchone()["file"]
+    if opened != str(root.resolve() / path.relative_to(root)):
+        database.close()
+        raise NotWritableError(f"the index {path} is a link to {opened}: put the index itself there")
 
 
 def _for_reading(path: Path) -> Database:

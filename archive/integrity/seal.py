@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from archive.files import atomic
 from archive.files.hashing import sha256_of_file
-from archive.files.layout import journal_path, manifests_path
+from archive.files.layout import MANIFESTS_FOLDER, journal_path, manifests_path, unfinished_path
 from archive.files.manifest import Line, read_manifest, write_manifest
 from archive.files.paths import CHINA
 from archive.journal.warc import warc_files
+from archive.model.article import Post
 from archive.model.times import to_text
 from archive.store import Store
 
@@ -46,9 +47,7 @@ def seal(root: Path, store: Store, now: datetime) -> list[str]:
     done = sorted(day for day in lines if day < today.isoformat())
     for day in done:
         data = write_manifest(day, (last, sealed[last]) if last else None, lines[day])
-        path = manifests_path(root) / f"{day}.tsv"
-        with atomic.wrap_os_errors(path):
-            atomic.write_atomically(path, data, path.with_suffix(".new"))
+        atomic.write_posts(root, unfinished_path(root), [Post(PurePosixPath(MANIFESTS_FOLDER, f"{day}.tsv"), data)])
         sealed[day] = store.manifests.commit(day, data, lines[day])
         last = day
     return done

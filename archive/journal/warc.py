@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.files.atomic import sync_folder, wrap_os_errors
+from archive.files.atomic import wrap_os_errors
+from archive.files.folders import Folders, archive_root
 from archive.files.paths import CHINA
 from archive.journal.gzip_members import end_of_last_member, first_member, members
 from archive.journal.warc_records import (
@@ -64,8 +65,9 @@ class WarcWriter:
         self._max_file_bytes = max_file_bytes
         self._file: io.FileIO | None = None
         self._path = folder  # of the newest file; the folder if there is none
-        with wrap_os_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        with wrap_os_errors(folder), Folders(archive_root(folder)) as folders:
+            folders.folder(folder.relative_to(archive_root(folder)).as_posix(), create=True)
+            folders.sync()
         files = warc_files(folder)
         if last_known and (not files or files[-1].name <= last_known.file) and read_at(folder, last_known) is None:
             # No other file may take the lost file's name, or known positions would point to other records (D124).
@@ -107,7 +109,7 @@ class WarcWriter:
         self._path = path
         if end is None:  # damaged: do not change it
             return
-        self._file = io.FileIO(path, "ab")
+        self._file = self._open(path)
         if end < path.stat().st_size:
             self._file.truncate(end)
             os.fsync(self._file.fileno())
@@ -125,12 +127,20 @@ class WarcWriter:
         day, number = (newest, number + 1) if day <= newest else (day, 1)
         self._path = self._folder / f"finarchive-{day}-{number:04d}.warc.gz"
         with wrap_os_errors(self._path):
-            self._file = io.FileIO(self._path, "ab")
-            sync_folder(self._folder)
+            self._file = self._open(self._path)
         self._size = self._path.stat().st_size
         if not self._size:
             self._write(self._file, warcinfo(self._path.name, self._software, at))
         return self._file
+
+    def _open(self, path: Path) -> io.FileIO:
+        """Open a file for appending; when this returns its name is on the disk."""
+        root = archive_root(path)
+        with Folders(root) as folders:
+            name = path.relative_to(root).as_posix()
+            file = io.FileIO(folders.file(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+            folders.sync()
+        return file
 
     def _write(self, file: io.FileIO, data: bytes) -> None:
         with wrap_os_errors(self._path):
