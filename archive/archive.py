@@ -16,6 +16,7 @@ from archive.files.lock import Lock
 from archive.index.connection import is_in_use
 from archive.index.log import order
 from archive.journal.journal import Journal
+from archive.journal.warc_days import finished_files
 from archive.model.article import Post
 from archive.model.errors import ArchiveError
 from archive.model.fetch import Fetch, JournalPosition
@@ -64,6 +65,13 @@ class Archive:
         """Append no more to a journal file that a manifest records: it was sealed while the clock was ahead."""
         if self._journal:
             self._journal.leave(self.store.manifests.raw_files())
+
+    def leave_finished_files(self, now: datetime) -> list[str]:
+        """Append no more to journal files that can be sealed; return their names."""
+        names = finished_files(journal_path(self.root), now)
+        if self._journal:
+            self._journal.leave(names)
+        return names
 
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from archive.files.layout import index_path, journal_path, manifests_path
@@ -19,6 +20,7 @@ from archive.journal.warc import warc_files
 from archive.model.fetch import JournalPosition
 from archive.store import Store
 from pipeline.rebuild import is_within, replay, staging_folder
+from pipeline.recovery import unapplied_files
 from pipeline.reparse import ReparseOptions, read_journal
 
 
@@ -42,7 +44,7 @@ def verify_deep(
     """
     root = root.absolute()
     with staging_folder(root, "verify", now) as staging:
-        report = verify(root, trust=trust)
+        report = verify(root, trust=trust, unapplied=partial(unapplied_files, root, max_body))
         if reason := _why_unusable(root, report.problems):
             return _add_problems(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
         store = Store.open(staging / "index.db")

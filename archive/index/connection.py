@@ -76,7 +76,21 @@ def open_index_for_reading(path: Path) -> Database:
     with wrap_sqlite_errors(path):
         database = _for_reading(path)
         _refuse_newer(database, path)
-        return _migrated_copy(database) if migrations.pending(database) else database
+        if not migrations.pending(database):
+            return database
+        copy = _migrated_copy(database)
+        copy.execute("PRAGMA query_only = ON")
+        return copy
+
+
+def open_index_copy(path: Path) -> Database:
+    """Open a temporary copy of the index as it is now, with all migrations.
+
+    :raises ArchiveError: as :func:`open_index`
+    """
+    with wrap_sqlite_errors(path):
+        database = open_index_for_reading(path)
+        return _migrated_copy(database)
 
 
 def current_copy(path: Path, copy: Path) -> Path:
@@ -149,7 +163,6 @@ def _migrated_copy(database: Database) -> Database:
     database.conn.backup(copy.conn)
     database.close()
     migrations.apply(copy)
-    copy.execute("PRAGMA query_only = ON")
     return copy
 
 

@@ -193,8 +193,8 @@ class Daemon(CrawlObserver):
     def _seal(self) -> None:
         """Write the manifests of past days."""
         try:
-            days = seal(self._archive.root, self._work_queue.context.store, self._clock.now())
-            self._archive.leave_sealed_files()
+            archive, now = self._archive, self._clock.now()
+            days = seal(archive.root, archive.store, now, archive.leave_finished_files(now))
         except TRANSIENT_ERRORS as error:  # tomorrow's run writes it
             self._work_queue.context.suspend_or_raise(error)
         else:
