@@ -49,9 +49,9 @@ def open_output(path: Path, *, replace: bool = True, mode: int | None = None) ->
             yield file
         return
     target = Path(os.path.realpath(path))
-    existing = target.stat() if target.exists() else None
-    if existing and not stat.S_ISREG(existing.st_mode):
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CLOEXEC), "wb") as file:
+    existing = path.stat() if path.exists() else None
+    if existing and not (stat.S_ISREG(existing.st_mode) and target.exists()):  # or what only another process has open
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC), "wb") as file:
             yield file
         return
     if existing and not replace:

@@ -48,7 +48,9 @@ ARTICLES = 12
 EDITED = 5
 ROOT = "new/news"  # of the archive, in the folder that is recorded: the folder above it is new too
 SHARES = (0.0, 1.0, 0.2, 0.5, 0.8)  # of what is not synced and is on the disk nevertheless
-NAMES_WEIGHT = 6
+# How early a cut is tried after an operation of this kind. Most are writes; most faults are in the order of names.
+WEIGHTS = {"W": 1, "T": 1, "R": 30, "L": 30}
+USUAL_WEIGHT = 6
 CRAWL_EVERY = 12  # states; a crawl takes as long as some of them
 AHEAD = timedelta(days=2)  # of the sealing
 SEAL = "import sys; from bench.torture.power_loss import seal_days; seal_days(sys.argv[1])"
@@ -154,12 +156,13 @@ def _check_states(
 def _plan(recordings: list[Recording], randomness: random.Random) -> Iterator[tuple[Recording, int, float]]:
     """Yield the ends of the recordings, then each cut of each recording with each share, again and again.
 
-    The order is random, but cuts after a change of names or a sync come earlier: writes are many.
+    The order is random, with weights.
     """
 
     def cuts_of(recording: Recording) -> Iterator[tuple[Recording, int, float]]:
         cuts = range(len(recording.operations) + 1)
-        weights = [1 if cut and recording.operations[cut - 1].kind in "WT" else NAMES_WEIGHT for cut in cuts]
+        kinds = ["", *(operation.kind for operation in recording.operations)]
+        weights = [WEIGHTS.get(kind, USUAL_WEIGHT) for kind in kinds]
         while True:
             states = [(randomness.random() ** (1 / weights[cut]), cut, share) for cut in cuts for share in SHARES]
             yield from ((recording, cut, share) for _, cut, share in sorted(states, reverse=True))
@@ -173,15 +176,17 @@ def check(root: Path, committed: set[tuple[str, int]], site: MockSite | None, *,
 
     :param committed: docid and number of versions that must be there
     :param site: where to crawl from afterwards; None: not at all
-    :param is_rebuild: the power failed during a rebuild, which is run again
+    :param is_rebuild: the power failed during a rebuild, which is run again after the start
     """
     now = datetime.now(UTC) + AHEAD + timedelta(hours=1)
     settings = Settings()
     try:
-        if is_rebuild and inner_path(root).exists():
-            rebuild(root, settings.network.max_body, now, processes=1)
         with Archive(root, "crawl", now) as archive:
             recover(archive, settings, now)
+            if damage := archive.store.damage():
+                return f"the index is damaged: {damage}"
+        if is_rebuild:
+            rebuild(root, settings.network.max_body, now, processes=1)
         if problem := _verify(root, now):
             return problem
         if lost := committed - _versions(index_path(root)):

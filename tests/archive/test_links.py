@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +13,7 @@ from archive.archive import Archive
 from archive.files.atomic import clear, write_posts
 from archive.files.layout import inner_path, unfinished_path
 from archive.model.article import Post
-from archive.model.errors import NotWritableError
+from archive.model.errors import ArchiveError, NotWritableError
 from config.model import Settings
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
@@ -92,6 +93,14 @@ def test_a_folder_that_is_a_link_is_refused_and_nothing_behind_it_changes(
 def test_a_file_of_the_archive_that_is_a_link_is_refused(root: Path, elsewhere: Path, place: str) -> None:
     put_link(inner_path(root) / place, elsewhere / "precious")
     with pytest.raises(NotWritableError, match="is a link"):
+        revise(root)
+    assert contents(elsewhere) == {"precious": "precious"}
+
+
+@pytest.mark.parametrize("name", ["index.db-wal", "index.db-shm", "index.db-journal"])
+def test_files_of_sqlite_that_are_links_are_not_followed(root: Path, elsewhere: Path, name: str) -> None:
+    (inner_path(root) / name).symlink_to(elsewhere / "precious")
+    with suppress(ArchiveError):
         revise(root)
     assert contents(elsewhere) == {"precious": "precious"}
 

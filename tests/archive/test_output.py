@@ -137,6 +137,13 @@ def test_a_pipe_with_a_name_is_written_directly_and_through_a_link(tmp_path: Pat
     assert (tmp_path / "pipe").is_fifo()
 
 
+def test_a_pipe_of_another_process_is_written(tmp_path: Path) -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        (tmp_path / "link").symlink_to(f"/proc/{other.pid}/fd/0")
+        write(tmp_path / "link")
+        assert other.communicate() == (b"new", None)
+
+
 def test_a_folder_is_an_error(real: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write(real)
