@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -9,11 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from archive.files import atomic
+from archive.files.folders import make_root
 from archive.files.layout import index_path, journal_path, lock_path, unfinished_path
 from archive.files.lock import Lock
+from archive.index.connection import is_in_use
 from archive.index.log import order
 from archive.journal.journal import Journal, event_of
 from archive.journal.warc import read_at
+from archive.journal.warc_days import finished_files
 from archive.model.article import Post
 from archive.model.errors import ArchiveError
 from archive.model.fetch import Fetch, JournalPosition
@@ -35,11 +39,13 @@ class Archive:
         self._journal: Journal | None = None
         self._now = now
         with atomic.wrap_os_errors(self.root):
-            self._unfinished.mkdir(parents=True, exist_ok=True)
+            make_root(self.root)
         self._lock = Lock(lock_path(self.root), command, now)
         try:
             with atomic.wrap_os_errors(self._unfinished):
                 atomic.clear(self._unfinished)
+            if is_in_use(index_path(self.root)):
+                os.sync()  # a killed writer may not have synced what this one relies on
             self.store = Store.open(index_path(self.root))
         except BaseException:
             self._lock.release()
@@ -61,6 +67,13 @@ class Archive:
         """Append no more to a journal file that a manifest records: it was sealed while the clock was ahead."""
         if self._journal:
             self._journal.leave(self.store.manifests.raw_files())
+
+    def leave_finished_files(self, now: datetime) -> list[str]:
+        """Append no more to journal files that can be sealed; return their names."""
+        names = finished_files(journal_path(self.root), now)
+        if self._journal:
+            self._journal.leave(names)
+        return names
 
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]

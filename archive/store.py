@@ -10,7 +10,12 @@ from typing import Self
 from archive.index.alerts import AlertIndex
 from archive.index.articles import ArticleIndex
 from archive.index.backoffs import BackoffIndex
-from archive.index.connection import open_index, open_index_for_following, open_index_for_reading
+from archive.index.connection import (
+    open_index,
+    open_index_copy,
+    open_index_for_following,
+    open_index_for_reading,
+)
 from archive.index.coverage import CoverageIndex
 from archive.index.database import Database
 from archive.index.entries import EntryIndex
@@ -74,6 +79,11 @@ class Store:
     def open_for_reading(cls, path: Path) -> Self:
         """Open the index without ever writing to it; an index that does not exist reads as an empty one."""
         return cls(open_index_for_reading(path), path)
+
+    @classmethod
+    def open_copy(cls, path: Path) -> Self:
+        """Open a temporary copy of the index, which can be changed and is gone when it is closed."""
+        return cls(open_index_copy(path), path)
 
     @classmethod
     def open_for_following(cls, path: Path) -> Self | None:

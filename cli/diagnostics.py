@@ -1,8 +1,9 @@
-"""Checks whether finarchive has what it needs. Changes nothing, except for a test file that it removes."""
+"""Checks whether finarchive has what it needs. Changes nothing, except for test files that it removes."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import ssl
@@ -39,7 +40,7 @@ def run_checks(context: CommandContext) -> list[Check]:
     enabled = sum(feed.enabled for feed in settings.feeds)
     checks = [Check("configuration", enabled > 0, f"{source}; {enabled} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
-    checks += [_folder(root), _disk_space(root), _index(root), _daemon(root)]
+    checks += [_folder(root), *_hard_links(root), _disk_space(root), _index(root), _daemon(root)]
     checks += _network(settings)
     checks += _alerts(settings)
     checks += check_proof(settings.proof)
@@ -54,6 +55,22 @@ def _folder(root: Path) -> Check:
     except OSError as error:
         return Check("folder", False, f"{folder} cannot be written: {error.strerror}; set archive.root", Exit.USAGE)
     return Check("folder", True, str(root) if folder == root else f"{root} will be created")
+
+
+def _hard_links(root: Path) -> Iterator[Check]:
+    """Check whether the file system has hard links, with a test file."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=_existing_folder(root), prefix=".finarchive-doctor-") as file:
+            link = Path(f"{file.name}.link")
+            try:
+                os.link(file.name, link)
+            except OSError as error:
+                yield Check("links", True, f"no hard links ({error.strerror}): superseded versions are copied")
+            else:
+                link.unlink()
+                yield Check("links", True, "the file system has hard links")
+    except OSError:
+        return  # the folder cannot be written, which is reported already
 
 
 def _existing_folder(path: Path) -> Path:

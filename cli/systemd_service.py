@@ -11,7 +11,8 @@ import sysconfig
 from importlib import resources
 from pathlib import Path
 
-from archive.files.atomic import write_atomically
+from archive.files.folders import make_root
+from archive.files.output import open_output
 from cli import systemd_unit
 from cli.context import CommandError
 from config.load import find, load
@@ -41,7 +42,9 @@ def write_unit(config: Path | None, folder: Path, *, force: bool) -> Path:
     text, path = unit_text(config), folder / systemd_unit.NAME
     _protect_edited(path, force=force)
     try:
-        write_atomically(path, text.encode(), path.with_name(f".{path.name}.new"), mode=0o644)
+        make_root(folder)
+        with open_output(path, mode=0o644) as file:
+            file.write(text.encode())
     except OSError as error:
         raise CommandError(f"{path} cannot be written ({error.strerror})") from error
     return path
@@ -115,6 +118,8 @@ def _check_visibility(config: Path | None) -> None:
 
 
 def _protect_edited(path: Path, *, force: bool) -> None:
+    if path.exists() and not path.is_file():
+        raise CommandError(f"{path} is not a file; if the unit is masked: systemctl unmask {path.name}")
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

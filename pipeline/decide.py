@@ -119,7 +119,8 @@ def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, 
     post = render(article, fetch.filing.categories, fetch.filing.author, fetch.rules.profile)
     path = newest.path if newest else fetch.pending.path
     if path:  # set by the first version, or reserved for it by a run that crashed
-        post = Post(PurePosixPath(path), post.data, history_path(path, newest.number) if newest else None)
+        history = history_path(path, newest.number) if newest else None
+        post = Post(PurePosixPath(path), post.data, history, newest.sha256 if newest else None)
     return Decision(fetch, outcome, article=article, post=post, revision=_revision(fetch, article, post, number))
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from archive.files.layout import index_path, journal_path, manifests_path
@@ -18,6 +19,7 @@ from archive.integrity.verify import Report, verify
 from archive.journal.warc import warc_files
 from archive.store import Store
 from pipeline.rebuild import replay, staging_folder
+from pipeline.recovery import unapplied_files
 from pipeline.reparse import ReparseOptions, read_journal
 
 
@@ -41,7 +43,7 @@ def verify_deep(
     """
     root = root.absolute()
     with staging_folder(root, "verify", now) as staging:
-        report = verify(root, trust=trust)
+        report = verify(root, trust=trust, unapplied=partial(unapplied_files, root, max_body))
         if reason := _why_unusable(root, report.problems):
             return _add_problems(root, report, [f"its rows were not compared with the raw pages: {reason}"]), 0
         store, recorded = Store.open(staging / "index.db"), Store.open_for_reading(index_path(root))

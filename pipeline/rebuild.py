@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence, Set
 from contextlib import closing, contextmanager
@@ -12,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.files import atomic
+from archive.files.folders import Folders
 from archive.files.hashing import sha256_of_file
-from archive.files.layout import index_path, journal_path, lock_path, rebuild_path
+from archive.files.layout import REBUILD_FOLDER, index_path, journal_path, lock_path, rebuild_path
 from archive.files.lock import Lock
 from archive.index.connection import current_copy
 from archive.index.log import AppliedRecords
@@ -109,13 +109,18 @@ def staging_folder(root: Path, command: str, now: datetime) -> Iterator[Path]:
     """Lock the archive and yield an empty folder to build in. Unlocks and removes the folder at the end."""
     with Lock(lock_path(root), command, now):
         staging = rebuild_path(root)
-        shutil.rmtree(staging, ignore_errors=True)
-        with atomic.wrap_os_errors(staging):
-            staging.mkdir(parents=True)
+        _remove(root, staging)
+        with atomic.wrap_os_errors(staging), Folders(root) as folders:
+            folders.folder(REBUILD_FOLDER, create=True)
         try:
             yield staging
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            _remove(root, staging)
+
+
+def _remove(root: Path, folder: Path) -> None:
+    with atomic.wrap_os_errors(folder), Folders(root) as folders:
+        folders.remove_tree(folder.relative_to(root).as_posix())
 
 
 def _rebuild(root: Path, staging: Path, options: ReparseOptions, dry_run: bool) -> RebuildResult:
@@ -127,7 +132,7 @@ def _rebuild(root: Path, staging: Path, options: ReparseOptions, dry_run: bool) 
     staged = _build(root, tree, (old, new), options)
     if lost := staged.lost:
         # An incomplete record of an article must not change it: build again without those articles.
-        shutil.rmtree(tree.folder, ignore_errors=True)
+        _remove(root, tree.folder)
         new.unlink()
         staged = _build(root, tree, (old, new), options, frozenset[str]().union(*lost.values()))
     result = staged.result
@@ -230,8 +235,7 @@ def _docid(parsed: ParsedEvent) -> str:
 def _commit(batch: Sequence[ParsedEvent], store: Store, tree: StagingTree | None, result: RebuildResult) -> None:
     def write(posts: Sequence[Post]) -> None:
         if tree:
-            for post in posts:
-                tree.write(post)
+            tree.write(posts)
             result.articles += len(posts)
 
     fetches = [

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from archive.archive import Archive
 from archive.files.atomic import wrap_os_errors
-from archive.files.layout import journal_path
+from archive.files.hashing import sha256_of
+from archive.files.layout import index_path, journal_path
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
 from archive.journal.warc_records import digest
+from archive.model.article import Post
 from archive.model.errors import DiskFullError, TransientError
+from archive.store import Store
 from config.model import Settings
 from crawler.parsing.articles import parse_articles
 from crawler.parsing.pool import ParserPool
-from pipeline.commit import CommitBatch, ParsedFetch, ParseFetches
+from pipeline.commit import CommitBatch, ParsedFetch, WriteFiles
 
 logger = logging.getLogger("finarchive")
 
@@ -32,24 +38,87 @@ def recover(archive: Archive, settings: Settings, now: datetime, parsers: Parser
     :raises ArchiveError: something cannot be read or written
     """
     with wrap_os_errors(archive.root):
-        max_body = settings.network.max_body
-        _apply_tail(archive, lambda fetches: parse_articles(parsers, fetches, max_body), holds=holds)
-        seal(archive.root, archive.store, now)
+        tail = _Tail(archive.store, parsers, settings.network.max_body, archive.write_posts, holds=holds)
+        if recovered := tail.apply(journal_path(archive.root)):
+            logger.warning("recovered records=%d", recovered)
+        seal(archive.root, archive.store, now, archive.leave_finished_files(now))
         archive.begin_journal()
 
 
-def _apply_tail(archive: Archive, parse: ParseFetches, *, holds: bool) -> None:
-    applied = archive.store.log.applied()
-    done = applied.positions
-    start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
-    if len(done) < len((FETCHES, OTHERS)):
-        start = None  # no record of one of the writers is applied yet
-    recovered = 0
-    unapplied = (event for event in events(journal_path(archive.root), start) if not applied.has(event))
-    for batch in _batches(unapplied):
-        recovered += len(batch) - _apply(archive, batch, parse, holds=holds)
-    if recovered:
-        logger.warning("recovered records=%d", recovered)
+def unapplied_files(root: Path, max_body: int) -> dict[str, set[str]]:
+    """Return what recovery would write, without writing it: path of a file -> sha256 of what it may contain.
+
+    :param max_body: bytes that a page may decompress to
+    :raises ArchiveError: the index or the journal cannot be read
+    """
+    files: defaultdict[str, set[str]] = defaultdict(set)
+
+    def collect(posts: Sequence[Post]) -> None:
+        for post in posts:
+            files[str(post.path)].add(sha256_of(post.data))
+            if post.supersedes and post.superseded_sha256:
+                files[str(post.supersedes)].add(post.superseded_sha256)
+
+    store = Store.open_copy(index_path(root))
+    try:
+        with ParserPool() as parsers:
+            _Tail(store, parsers, max_body, collect).apply(journal_path(root))
+    finally:
+        store.close()
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The records of a journal that its index lacks, to be applied as live work does."""
+
+    store: Store
+    parsers: ParserPool
+    max_body: int
+    write: WriteFiles
+    holds: bool = False
+
+    def apply(self, folder: Path) -> int:
+        """Apply the records of the journal in ``folder``; return the number of applied ones."""
+        applied = self.store.log.applied()
+        done = applied.positions
+        start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
+        if len(done) < len((FETCHES, OTHERS)):
+            start = None  # no record of one of the writers is applied yet
+        unapplied = (event for event in events(folder, start) if not applied.has(event))
+        return sum(len(batch) - self._apply(batch) for batch in _batches(unapplied))
+
+    def _apply(self, batch: Sequence[Event]) -> int:
+        """Apply a batch: files, then rows; return the number of fetches that are held instead."""
+        if batch[0].fetch is None:
+            self.store.apply(batch)
+            return 0
+        commit = CommitBatch(self.store, self._parsed(batch))
+        commit.decide()
+        commit.reserve_paths()
+        try:
+            commit.write_files(self.write)
+        except DiskFullError:
+            raise
+        except TransientError as error:
+            if not self.holds:
+                raise
+            if len(batch) > 1:
+                return sum(self._apply([event]) for event in batch)
+            logger.warning("held docid=%s reason=%r", batch[0].fetch.pending.entry.docid, str(error))
+            self.store.log.hold(batch[0].position)
+            return 1
+        commit.commit_rows()
+        return 0
+
+    def _parsed(self, batch: Sequence[Event]) -> list[ParsedFetch]:
+        fetches = [event.fetch for event in batch if event.fetch]
+        return [
+            ParsedFetch(fetch, article, digest(fetch.response.body) if fetch.response else None, event.position)
+            for event, fetch, article in zip(
+                batch, fetches, parse_articles(self.parsers, fetches, self.max_body), strict=True
+            )
+        ]
 
 
 def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
@@ -66,36 +135,3 @@ def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
         docids |= {docid} - {""}
     if batch:
         yield batch
-
-
-def _apply(archive: Archive, batch: Sequence[Event], parse: ParseFetches, *, holds: bool) -> int:
-    """Apply a batch as live work does: files, then rows; return the number of fetches that are held instead.
-
-    :param parse: returns the article of each fetch, or why there is none
-    """
-    fetches = [(event, event.fetch) for event in batch if event.fetch]
-    if not fetches:
-        archive.store.apply(batch)
-        return 0
-    articles = parse([fetch for _, fetch in fetches])
-    parsed = [
-        ParsedFetch(fetch, article, digest(fetch.response.body) if fetch.response else None, event.position)
-        for (event, fetch), article in zip(fetches, articles, strict=True)
-    ]
-    commit = CommitBatch(archive.store, parsed)
-    commit.decide()
-    commit.reserve_paths()
-    try:
-        commit.write_files(archive.write_posts)
-    except DiskFullError:
-        raise
-    except TransientError as error:
-        if not holds:
-            raise
-        if len(batch) > 1:
-            return sum(_apply(archive, [event], parse, holds=True) for event in batch)
-        logger.warning("held docid=%s reason=%r", fetches[0][1].pending.entry.docid, str(error))
-        archive.store.log.hold(batch[0].position)
-        return 1
-    commit.commit_rows()
-    return 0

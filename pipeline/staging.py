@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from archive.files import atomic
-from archive.files.layout import index_path, inner_path, quarantine_path
+from archive.files.folders import Folders
+from archive.files.layout import QUARANTINE_FOLDER, index_path, inner_path
+from archive.index.connection import empty_log
 from archive.model.article import Post
 
 
@@ -21,33 +22,26 @@ class StagingTree:
     root: Path  # of the archive
     folder: Path
 
-    def write(self, post: Post) -> None:
-        """Write an article's file, and keep the version that it replaces as a history file.
+    def write(self, posts: Iterable[Post]) -> None:
+        """Write the files of articles, and keep the versions that they replace as history files. Nothing is synced.
 
-        :raises ArchiveError: it cannot be written
+        :raises ArchiveError: one cannot be written
         """
-        path = f"{self.folder}/{post.path}"
-        with atomic.wrap_os_errors(path):
-            if post.supersedes:
-                self._keep_replaced(Path(path), post, str(post.supersedes))
-            try:
-                _write(path, post.data)
-            except FileNotFoundError:  # the first file of its folder
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                _write(path, post.data)
-
-    def _keep_replaced(self, path: Path, post: Post, history: str) -> None:
-        target = self.folder / history
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            path.rename(target)
-        elif not (self.root / history).exists() and (self.root / post.path).exists():
-            shutil.copyfile(self.root / post.path, target)  # archived without a journal
+        tree = self.folder.relative_to(self.root).as_posix()
+        with atomic.wrap_os_errors(self.folder), Folders(self.root) as folders:
+            for post in posts:
+                path = f"{tree}/{post.path}"
+                with atomic.wrap_os_errors(self.root / path):
+                    if post.supersedes:
+                        _keep_replaced(folders, tree, str(post.path), str(post.supersedes))
+                    folders.write_new(path, post.data, sync=False)
 
 
-def _write(path: str, data: bytes) -> None:
-    with open(path, "wb") as file:  # noqa: PTH123 - creating a Path takes as long as writing the file
-        file.write(data)
+def _keep_replaced(folders: Folders, tree: str, path: str, history: str) -> None:
+    if folders.mode(f"{tree}/{path}"):
+        folders.rename(f"{tree}/{path}", f"{tree}/{history}")
+    elif not folders.mode(history) and (data := folders.read(path)) is not None:
+        folders.write_new(f"{tree}/{history}", data, sync=False)  # archived without a journal
 
 
 def files_of(root: Path) -> Iterator[str]:
@@ -79,48 +73,41 @@ def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
 
 
 def place_files(root: Path, tree: Path, paths: Iterable[str], *, quarantine: bool) -> None:
-    """Move files of ``tree`` into the archive.
+    """Move files of ``tree`` into the archive; when this returns, they are on the disk under their names.
 
     :param quarantine: move the files they replace to ``.finarchive/quarantine``
     :raises ArchiveError: a file cannot be moved
     """
     os.sync()  # every staged file is on disk before the first one is replaced
-    folders: set[str] = set()
-    for path in paths:
-        target = f"{root}/{path}"
-        with atomic.wrap_os_errors(target):
-            if (folder := path.rpartition("/")[0]) not in folders:
-                folders.add(folder)
-                (root / folder).mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(target) and (quarantine or Path(target).is_dir()):
-                quarantined = _unused(quarantine_path(root) / path)
-                quarantined.parent.mkdir(parents=True, exist_ok=True)
-                Path(target).rename(quarantined)
-            os.replace(f"{tree}/{path}", target)  # noqa: PTH105 - creating a Path takes as long as renaming
-
-
-def _unused(path: Path) -> Path:
-    """Return the path, numbered if it exists: files in quarantine are never overwritten."""
-    numbers = itertools.count(2)
-    candidate = path
-    while os.path.lexists(candidate):
-        candidate = path.with_name(f"{path.stem}.{next(numbers)}{path.suffix}")
-    return candidate
+    staged = tree.relative_to(root).as_posix()
+    with atomic.wrap_os_errors(root), Folders(root) as folders:
+        for path in paths:
+            with atomic.wrap_os_errors(root / path):
+                folders.folder(path.rpartition("/")[0], create=True)
+                mode = folders.mode(path)
+                if mode and (quarantine or stat.S_ISDIR(mode)):
+                    folders.rename(path, folders.unused(f"{QUARANTINE_FOLDER}/{path}"))
+                folders.rename(f"{staged}/{path}", path)
+        folders.sync()
 
 
 def place_index(root: Path, index: Path, *, quarantine: bool) -> None:
-    """Replace the index of an archive with a rebuilt one.
+    """Replace the index of an archive with a rebuilt one, which is on the disk.
 
-    :param quarantine: move the old index to ``.finarchive/quarantine``
+    The old index has no write-ahead log when the new one takes its name: SQLite would apply it to the new one.
+
+    :param quarantine: move the old index to ``.finarchive/quarantine``; it cannot be read
     :raises ArchiveError: it cannot be replaced
     """
-    old = index_path(root)
-    with atomic.wrap_os_errors(old):
-        if quarantine and old.exists():
-            quarantined = _unused(quarantine_path(root) / old.name)
-            quarantined.parent.mkdir(parents=True, exist_ok=True)
-            old.rename(quarantined)
-        for name in (f"{old.name}-wal", f"{old.name}-shm"):
-            (old.parent / name).unlink(missing_ok=True)
-        index.replace(old)
-    os.sync()
+    old = index_path(root).relative_to(root).as_posix()
+    if not quarantine:
+        empty_log(index_path(root))
+    with atomic.wrap_os_errors(index_path(root)), Folders(root) as folders:
+        if quarantine and folders.mode(old):
+            folders.rename(old, folders.unused(f"{QUARANTINE_FOLDER}/{Path(old).name}"))
+            folders.sync()
+        for name in (f"{old}-wal", f"{old}-shm"):
+            folders.remove(name)
+        folders.sync()
+        folders.rename(index.relative_to(root).as_posix(), old)
+        folders.sync()

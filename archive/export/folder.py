@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from archive.files.atomic import wrap_os_errors
+from archive.files.output import open_output
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, NotWritableError
 
@@ -13,6 +16,7 @@ from archive.model.errors import ArchiveError, NotWritableError
 # a dot (D96).
 LIST_NAME = ".finarchive-export"
 _UNFINISHED = f"{LIST_NAME}.unfinished"
+_TEMPORARY = f"{LIST_NAME}.file"
 
 
 def fill(folder: Path, archive: Path, posts: Iterable[Post]) -> None:
@@ -29,11 +33,13 @@ def fill(folder: Path, archive: Path, posts: Iterable[Post]) -> None:
     _check_target(folder, archive)
     with wrap_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        obsolete = _listed_paths(folder / LIST_NAME)
         with (
             (folder / LIST_NAME).open("a", encoding="utf-8") as combined_list,
+            _lock(folder, combined_list.fileno()),
             (folder / _UNFINISHED).open("w", encoding="utf-8") as new_list,
         ):
+            (folder / _TEMPORARY).unlink(missing_ok=True)  # of an export that was killed
+            obsolete = _listed_paths(folder / LIST_NAME)
             for post in posts:
                 path = str(post.path)
                 if not _is_inside(path):
@@ -44,9 +50,20 @@ def fill(folder: Path, archive: Path, posts: Iterable[Post]) -> None:
                 new_list.write(f"{path}\n")
                 obsolete.discard(path)
                 _write(folder, path, post.data)
-        for path in obsolete:
-            _remove(folder, path)
-        (folder / _UNFINISHED).replace(folder / LIST_NAME)
+            for path in obsolete:
+                _remove(folder, path)
+            new_list.flush()
+            (folder / _UNFINISHED).replace(folder / LIST_NAME)
+
+
+@contextmanager
+def _lock(folder: Path, descriptor: int) -> Iterator[None]:
+    """Keep other exports out of a folder; the kernel releases the lock when the process ends."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NotWritableError(f"another export is writing to {folder}: wait for it to end") from None
+    yield
 
 
 def _check_target(folder: Path, archive: Path) -> None:
@@ -77,7 +94,11 @@ def _write(folder: Path, path: str, data: bytes) -> None:
     if target.is_file() and target.read_bytes() == data:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{LIST_NAME}.file"
+    if target.is_symlink() or (target.exists() and not target.is_file()):  # of the user: it is written through
+        with open_output(target) as file:
+            file.write(data)
+        return
+    temporary = folder / _TEMPORARY
     temporary.write_bytes(data)
     temporary.replace(target)
 

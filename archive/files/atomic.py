@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from archive.files.folders import Folders, archive_root
+from archive.files.hashing import sha256_of
+from archive.files.layout import QUARANTINE_FOLDER
 from archive.model.article import Post
 from archive.model.errors import DiskFullError, NotWritableError, SystemRefusedError, TransientError
 
@@ -32,54 +35,45 @@ _ADVICE = {
 def write_posts(root: Path, unfinished: Path, posts: Iterable[Post]) -> None:
     """Write files below ``root``; when this returns they are on the disk under their names.
 
-    A crash at any moment leaves every file either whole or absent. Writing a post again changes nothing.
+    A crash at any moment leaves every file either whole or absent, and a file that is replaced has its name in the
+    history before it loses its own. Writing a post again changes nothing.
 
-    :param unfinished: a folder on the same file system for temporary files; see :func:`clear`
+    :param unfinished: a folder below ``root`` for temporary files; see :func:`clear`
     :raises ArchiveError: a file could not be written; incomplete files are only in ``unfinished``
     """
-    folders: dict[Path, None] = {}  # to sync, in this order
-    renames: list[tuple[Path, Path]] = []
-    for post in posts:
-        target = root / post.path
-        temporary = unfinished / f"{os.getpid()}-{next(_NUMBERS)}"
-        with wrap_os_errors(target):
-            _write_synced(temporary, post.data)
-            if target.parent not in folders:
-                folders.update(dict.fromkeys(_make_folders(root, target.parent)))
-            if post.supersedes:
-                folders.update(dict.fromkeys(_link_history(root, target, root / post.supersedes)))
-        renames.append((temporary, target))
-    for temporary, target in renames:
-        with wrap_os_errors(target):
-            temporary.replace(target)
-    for folder in folders:
-        with wrap_os_errors(folder):
-            sync_folder(folder)
-
-
-def write_atomically(path: Path, data: bytes, temporary: Path, *, mode: int | None = None) -> None:
-    """Write one file; when this returns it is on the disk. Creates its folder if there is none.
-
-    :param temporary: its name until it is complete; in the same folder
-    :param mode: its permissions; None: those that the umask gives
-    :raises OSError: it could not be written; ``path`` is as before
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write_synced(temporary, data)
-    if mode is not None:
-        temporary.chmod(mode)
-    temporary.replace(path)
-    sync_folder(path.parent)
+    aside = unfinished.relative_to(root).as_posix()
+    renames: list[tuple[str, str]] = []
+    is_replacing = False
+    with wrap_os_errors(root), Folders(root) as folders:
+        for post in posts:
+            path, temporary = str(post.path), f"{aside}/{os.getpid()}-{next(_NUMBERS)}"
+            with wrap_os_errors(root / path):
+                folders.write_new(temporary, post.data)
+                folders.folder(path.rpartition("/")[0], create=True)
+                if post.supersedes:
+                    is_replacing = True
+                    _keep_replaced(folders, post, f"{temporary}.copy")
+            renames.append((temporary, path))
+        if is_replacing:  # a name in the history must not be lost in a power failure that keeps the rename
+            folders.sync()
+        for temporary, path in renames:
+            with wrap_os_errors(root / path):
+                folders.rename(temporary, path)
+        folders.sync()
 
 
 def clear(unfinished: Path) -> None:
-    """Remove the temporary files of an interrupted :func:`write_posts`.
+    """Remove the temporary files of an interrupted :func:`write_posts`; make the folder if there is none.
 
-    :raises ArchiveError: one could not be removed
+    :raises ArchiveError: one could not be removed, or a link stands in place of the folder
     """
-    for leftover in unfinished.iterdir():
-        with wrap_os_errors(leftover):
-            leftover.unlink()
+    root = archive_root(unfinished)
+    aside = unfinished.relative_to(root).as_posix()
+    with wrap_os_errors(unfinished), Folders(root) as folders:
+        for name in folders.names(aside):
+            with wrap_os_errors(unfinished / name):
+                folders.remove(f"{aside}/{name}")
+        folders.sync()
 
 
 @contextmanager
@@ -102,41 +96,19 @@ def wrap_os_errors(path: Path | str) -> Iterator[None]:
         raise error_class(f"{path} cannot be written ({error.strerror or error}): {advice}") from error
 
 
-def sync_folder(folder: Path) -> None:
-    """Sync the names in a folder to the disk.
-
-    :raises OSError: the folder cannot be opened or synced
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _link_history(root: Path, target: Path, history: Path) -> Iterator[Path]:
-    """Link a file that will be replaced into the history; yield the folders that change.
+def _keep_replaced(folders: Folders, post: Post, temporary: str) -> None:
+    """Give the file that a post replaces its name in the history.
 
     A link and not a move, so that a file always exists under the first name. If the second name exists already, an
-    interrupted attempt created it.
+    interrupted attempt created it. Only the superseded version goes into the history (D175): the file may have the
+    post's bytes already, and what somebody else wrote goes into the quarantine.
     """
-    yield from _make_folders(root, history.parent)
+    path = str(post.path)
+    if post.superseded_sha256 and (data := folders.read(path)) is not None:
+        if data == post.data:
+            return
+        if sha256_of(data) != post.superseded_sha256:
+            folders.link(path, folders.unused(f"{QUARANTINE_FOLDER}/{path}"), temporary)
+            return
     with suppress(FileExistsError, FileNotFoundError):
-        os.link(target, history)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _make_folders(root: Path, folder: Path) -> Iterator[Path]:
-    """Create ``folder``; yield it and every folder above it that gets a new entry, up to ``root``."""
-    yield folder
-    missing = folder
-    while missing != root and not missing.exists():
-        missing = missing.parent
-        yield missing
-    folder.mkdir(parents=True, exist_ok=True)
+        folders.link(path, str(post.supersedes), temporary)

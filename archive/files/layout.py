@@ -13,6 +13,9 @@ from archive.model.image import IMAGE_EXTENSIONS
 INNER_FOLDER = ".finarchive"
 HISTORY_FOLDER = f"{INNER_FOLDER}/history"
 IMAGES_FOLDER = f"{INNER_FOLDER}/images"
+MANIFESTS_FOLDER = f"{INNER_FOLDER}/manifests"
+QUARANTINE_FOLDER = f"{INNER_FOLDER}/quarantine"
+REBUILD_FOLDER = f"{INNER_FOLDER}/rebuild"
 
 
 def inner_path(root: Path) -> Path:
@@ -32,7 +35,7 @@ def journal_path(root: Path) -> Path:
 
 def manifests_path(root: Path) -> Path:
     """Folder of the daily manifests, ``YYYY-MM-DD.tsv``."""
-    return root / INNER_FOLDER / "manifests"
+    return root / MANIFESTS_FOLDER
 
 
 def lock_path(root: Path) -> Path:
@@ -47,12 +50,12 @@ def unfinished_path(root: Path) -> Path:
 
 def rebuild_path(root: Path) -> Path:
     """Folder in which a rebuild builds the new index and files."""
-    return root / INNER_FOLDER / "rebuild"
+    return root / REBUILD_FOLDER
 
 
 def quarantine_path(root: Path) -> Path:
     """Folder of files that a rebuild or a repair has replaced."""
-    return root / INNER_FOLDER / "quarantine"
+    return root / QUARANTINE_FOLDER
 
 
 def history_path(path: PurePosixPath | str, number: int) -> PurePosixPath:

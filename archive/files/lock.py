@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from archive.files.atomic import wrap_os_errors
+from archive.files.folders import Folders, archive_root
 from archive.model.errors import LockedError
 
 
@@ -26,8 +27,13 @@ class Lock:
     """
 
     def __init__(self, path: Path, command: str, now: datetime) -> None:
-        with wrap_os_errors(path):
-            self._file = path.open("a+", encoding="utf-8", errors="replace")
+        root = archive_root(path)
+        with wrap_os_errors(path), Folders(root) as folders:
+            name = path.relative_to(root).as_posix()
+            folders.folder(name.rpartition("/")[0], create=True)
+            descriptor = folders.file(name, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            self._file = os.fdopen(descriptor, "a+", encoding="utf-8", errors="replace")
+            folders.sync()
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,10 +7,11 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+from archive.files.folders import archive_root
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.migrations.registry import migrations
-from archive.model.errors import NewerIndexError
+from archive.model.errors import NewerIndexError, NotWritableError
 
 # How long a write waits for another program that is writing to the index.
 BUSY_TIMEOUT_SECONDS = 5.0
@@ -30,6 +31,7 @@ def open_index(path: Path) -> Database:
     """
     with wrap_sqlite_errors(path):
         database = _database(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS))
+        _refuse_link(database, path)
         database.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk when it returns. In WAL mode, NORMAL could lose the last commits in a power failure.
         database.execute("PRAGMA synchronous = FULL")
@@ -37,6 +39,27 @@ def open_index(path: Path) -> Database:
         _refuse_newer(database, path)
         migrations.apply(database)
     return database
+
+
+def is_in_use(path: Path) -> bool:
+    """Return True if a process has the index open, or was killed while it had."""
+    return path.with_name(f"{path.name}-wal").exists()
+
+
+def empty_log(path: Path) -> None:
+    """Write what the write-ahead log has into the index itself, so that the index is whole without it.
+
+    :raises ArchiveError: it cannot be written, or is in use
+    """
+    if not path.exists():
+        return
+    with wrap_sqlite_errors(path):
+        database = _database(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS))
+        try:
+            _refuse_link(database, path)
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            database.close()
 
 
 def open_index_for_reading(path: Path) -> Database:
@@ -53,7 +76,21 @@ def open_index_for_reading(path: Path) -> Database:
     with wrap_sqlite_errors(path):
         database = _for_reading(path)
         _refuse_newer(database, path)
-        return _migrated_copy(database) if migrations.pending(database) else database
+        if not migrations.pending(database):
+            return database
+        copy = _migrated_copy(database)
+        copy.execute("PRAGMA query_only = ON")
+        return copy
+
+
+def open_index_copy(path: Path) -> Database:
+    """Open a temporary copy of the index as it is now, with all migrations.
+
+    :raises ArchiveError: as :func:`open_index`
+    """
+    with wrap_sqlite_errors(path):
+        database = open_index_for_reading(path)
+        return _migrated_copy(database)
 
 
 def current_copy(path: Path, copy: Path) -> Path:
@@ -93,6 +130,18 @@ def open_index_for_following(path: Path) -> Database | None:
     return database
 
 
+def _refuse_link(database: Database, path: Path) -> None:
+    """Refuse an index that is a link or behind one. SQLite says which file it opened, so nothing can change between.
+
+    :raises NotWritableError: it is elsewhere
+    """
+    root = archive_root(path)
+    opened = database.execute("PRAGMA database_list").fetchone()["file"]
+    if opened != str(root.resolve() / path.relative_to(root)):
+        database.close()
+        raise NotWritableError(f"the index {path} is a link to {opened}: put the index itself there")
+
+
 def _for_reading(path: Path) -> Database:
     address = f"{path.absolute().as_uri()}?mode=ro"
     database = _database(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS))
@@ -114,7 +163,6 @@ def _migrated_copy(database: Database) -> Database:
     database.conn.backup(copy.conn)
     database.close()
     migrations.apply(copy)
-    copy.execute("PRAGMA query_only = ON")
     return copy
 
 

@@ -110,12 +110,16 @@ class ImageIndex(IndexPart):
         for row in self._rows("SELECT DISTINCT sha256, media_type FROM images WHERE status = 'kept'", {}):
             yield str(image_path(row["sha256"], row["media_type"])), row["sha256"]
 
-    def unsealed(self, before: datetime) -> Iterator[tuple[datetime, str, str]]:
-        """Yield the files stored before a time that are in no manifest: when stored, path, sha256."""
+    def unsealed(self, before: datetime, ahead: datetime | None = None) -> Iterator[tuple[datetime, str, str]]:
+        """Yield the files stored before a time that are in no manifest: when stored, path, sha256.
+
+        :param ahead: files stored from this time on are included: the clock was ahead. None: without them
+        """
         rows = self._rows(
             """SELECT min(fetched_at) AS at, sha256, media_type FROM images
-               WHERE status = 'kept' AND sealed IS NULL AND fetched_at < :before GROUP BY sha256, media_type""",
-            {"before": to_text(before)},
+               WHERE status = 'kept' AND sealed IS NULL AND (fetched_at < :before OR fetched_at >= :ahead)
+               GROUP BY sha256, media_type""",
+            {"before": to_text(before), "ahead": to_text(ahead)},
         )
         for row in rows:
             path = image_path(row["sha256"], row["media_type"])

@@ -27,11 +27,15 @@ class ManifestIndex(IndexPart):
         rows = self._rows("SELECT day, root FROM manifests ORDER BY day DESC LIMIT 1", [])
         return next(((row["day"], row["root"]) for row in rows), None)
 
-    def unsealed(self, before: datetime) -> list[Revision]:
-        """Return the versions observed before a time that are in no manifest, by the time of observation."""
+    def unsealed(self, before: datetime, ahead: datetime | None = None) -> list[Revision]:
+        """Return the versions in no manifest that were observed before a time, by the time of observation.
+
+        :param ahead: versions from this time on are returned too: the clock was ahead. None: without them
+        """
         rows = self._rows(
-            "SELECT * FROM revisions WHERE sealed IS NULL AND fetched_at < ? ORDER BY fetched_at, docid",
-            [to_text(before)],
+            """SELECT * FROM revisions WHERE sealed IS NULL AND (fetched_at < ? OR fetched_at >= ?)
+               ORDER BY fetched_at, docid""",
+            [to_text(before), to_text(ahead)],
         )
         return [row_mapping.revision(row) for row in rows]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from archive.integrity.manifest_check import Problem, check_manifests
 from archive.journal.gzip_members import members
 from archive.journal.warc import warc_files
 from archive.journal.warc_records import OURS, digest, headers_of
+from archive.model.errors import ArchiveError
 from archive.store import Store
 
 _GROUP = ("request", "response or revisit", "metadata")
@@ -43,12 +45,17 @@ class Report:
 
 
 def verify(
-    root: Path, on_progress: Callable[[int, int], None] = lambda done, total: None, trust: Trust | None = None
+    root: Path,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    trust: Trust | None = None,
+    unapplied: Callable[[], Mapping[str, Set[str]]] = dict,
 ) -> Report:
     """Read all files and compare them with the records. Writes nothing; the archive may be in use.
 
     :param on_progress: called with the number of files read and the number of all files
     :param trust: what anchors are checked with; None: nothing
+    :param unapplied: returns what files may contain by the journal's records that the index lacks, after a process
+        was killed: path -> sha256; called only if a file is not as the index says (D178)
     :raises ArchiveError: the index cannot be opened
     :raises TrustError: what is trusted cannot be read
     """
@@ -65,6 +72,7 @@ def verify(
             after, before = _recorded_files(store) | dict(store.images.files()), recorded | images
             changed = {path for path in suspect if after.get(path) != before.get(path)}
             problems = [problem for problem in problems if problem.path not in changed]
+            problems = list(_without_unapplied(root, problems, unapplied))
         problems += _check_raw_pages(root, events)
         problems += check_manifests(root, store, {problem.path for problem in problems}, read)
         proof, anchor_problems = check_anchors(root, trust or Trust())
@@ -73,6 +81,20 @@ def verify(
         return Report(articles, len(read), tuple(problems), recorded, proof)
     finally:
         store.close()
+
+
+def _without_unapplied(
+    root: Path, problems: Sequence[Problem], unapplied: Callable[[], Mapping[str, Set[str]]]
+) -> Iterator[Problem]:
+    """Yield problems except files that are as the journal says, and that the next start records."""
+    files: Mapping[str, Set[str]] = {}
+    if any(problem.kind in ("tampered", "extra") for problem in problems):
+        with suppress(ArchiveError):  # otherwise nothing is known of them
+            files = unapplied()
+    for problem in problems:
+        expected = files.get(problem.path, set())
+        if problem.kind not in ("tampered", "extra") or _digest(root / problem.path) not in expected:
+            yield problem
 
 
 def _recorded_files(store: Store) -> dict[str, str]:

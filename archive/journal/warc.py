@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.files.atomic import sync_folder, wrap_os_errors
+from archive.files.atomic import wrap_os_errors
+from archive.files.folders import Folders, archive_root
 from archive.files.paths import CHINA
 from archive.journal.gzip_members import end_of_last_member, first_member, members
 from archive.journal.warc_records import (
@@ -68,7 +69,9 @@ class WarcWriter:
         self._is_torn = False  # the file has bytes after that
         self._path = folder  # of the newest file; the folder if there is none
         with wrap_os_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            with Folders(archive_root(folder)) as folders:
+                folders.folder(folder.relative_to(archive_root(folder)).as_posix(), create=True)
+                folders.sync()
             files = warc_files(folder)
             if (
                 last_known
@@ -116,7 +119,7 @@ class WarcWriter:
         self._path = path
         if end is None:  # damaged: do not change it
             return
-        self._file = io.FileIO(path, "ab")
+        self._file = self._open(path)
         if end < path.stat().st_size:
             self._file.truncate(end)
             os.fsync(self._file.fileno())
@@ -140,10 +143,18 @@ class WarcWriter:
         """Close the file and open another; if that fails, the next attempt opens the same one."""
         self.close()
         with wrap_os_errors(path), ExitStack() as on_error:
-            file = on_error.enter_context(io.FileIO(path, "ab"))
-            sync_folder(self._folder)
+            file = on_error.enter_context(self._open(path))
             self._path, self._file, self._size = path, file, path.stat().st_size
             on_error.pop_all()
+        return file
+
+    def _open(self, path: Path) -> io.FileIO:
+        """Open a file for appending; when this returns its name is on the disk."""
+        root = archive_root(path)
+        with Folders(root) as folders:
+            name = path.relative_to(root).as_posix()
+            file = io.FileIO(folders.file(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+            folders.sync()
         return file
 
     def _write(self, file: io.FileIO, data: bytes) -> None:

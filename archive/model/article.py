@@ -75,6 +75,7 @@ class Post:
     path: PurePosixPath  # relative to the archive's root
     data: bytes
     supersedes: PurePosixPath | None = None  # where the existing file is moved, relative to the root
+    superseded_sha256: str | None = None  # of the file that is moved there; None: not known
 
 
 @dataclass(frozen=True, slots=True)

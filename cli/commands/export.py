@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +14,7 @@ import click
 from archive.export.folder import fill
 from archive.export.formats import Export, Folder, Output, Stream
 from archive.export.registry import OUTPUTS
+from archive.files.output import open_output
 from archive.model.errors import ArchiveError
 from archive.model.results import Record
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
@@ -146,7 +146,7 @@ class _MissingFiles:
 
 @contextmanager
 def _open_output(path: Path | None, root: Path) -> Iterator[BinaryIO]:
-    """The output: stdout, or a file that gets its name when it is complete."""
+    """The output: stdout, or a file that is replaced when the new one is complete."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -155,21 +155,17 @@ def _open_output(path: Path | None, root: Path) -> Iterator[BinaryIO]:
         raise CommandError(f"{path} is a folder: name a file")
     if root.resolve() in path.resolve().parents:
         raise CommandError(f"{path} lies in the archive, which has nothing but articles: name a file elsewhere")
-    # A device or a pipe is written directly.
-    unfinished = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.unfinished")
+    with ExitStack() as stack:
+        with _wrap_output_errors(path):
+            file = stack.enter_context(open_output(path))
+        yield file
+        with _wrap_output_errors(path):
+            stack.close()
+
+
+@contextmanager
+def _wrap_output_errors(path: Path) -> Iterator[None]:
     try:
-        file = unfinished.open("wb")
+        yield
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        with file:
-            yield file
-            file.flush()
-            if unfinished != path:
-                os.fsync(file.fileno())
-        if unfinished != path:
-            unfinished.replace(path)
-    except BaseException:
-        if unfinished != path:
-            unfinished.unlink(missing_ok=True)
-        raise

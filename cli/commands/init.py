@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from archive.files.output import open_output, own_descriptor
 from cli.context import CommandError
 from config.load import sample_text
 from scheduler.exits import Exit
@@ -21,12 +22,14 @@ def init_command(path: Path) -> Exit:
     Example: finarchive init
     """
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(sample_text())
+        with open_output(path, replace=False) as file:
+            file.write(sample_text().encode())
     except FileExistsError as error:
         raise CommandError(f"{path} is there already; it was not changed") from error
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+    if not path.is_file() or own_descriptor(path) is not None:  # a pipe, or /dev/stdout
+        return Exit.DONE
     command = "finarchive crawl" if path == Path(CONFIG_NAME) else f"finarchive -c {path} crawl"
     click.echo(f"Wrote {path}: it holds every setting with its default. Edit it, then run: {command}")
     return Exit.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cli.output.verify import show_verified
 from cli.proof_document import proof_json, read_trust
 from pipeline.deep_verify import verify_deep
 from pipeline.rebuild import restore_files
+from pipeline.recovery import unapplied_files
 from scheduler.exits import Exit
 
 
@@ -71,6 +73,7 @@ def _verify(context: CommandContext, root: Path, trust: Trust, *, deep: bool, qu
     """The report, and the number of articles without raw pages, whose rows nothing proves."""
     if not deep:
         with files_progress("verifying", quiet=quiet) as on_progress:
-            return verify(root, on_progress, trust), 0
+            unapplied = partial(unapplied_files, root, context.settings.network.max_body)
+            return verify(root, on_progress, trust, unapplied), 0
     with bytes_progress("reading raw pages", quiet=quiet) as on_progress:
         return verify_deep(root, context.settings.network.max_body, context.now(), on_progress, trust)

@@ -6,15 +6,15 @@ The newest root covers all earlier days through the chain of manifests, so an an
 from __future__ import annotations
 
 import base64
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from archive.files import atomic
-from archive.files.layout import manifests_path, unfinished_path
+from archive.files.layout import MANIFESTS_FOLDER, manifests_path, unfinished_path
+from archive.model.article import Post
 from archive.model.errors import ArchiveError
 from archive.proof.anchor_files import MINISIGN, OPENTIMESTAMPS, anchor_file_name, parse_anchor_file
 from config.anchors import AnchorTarget
@@ -122,12 +122,9 @@ async def _upgrade(root: Path, anchor: Anchor) -> list[Renewal]:
 
 def _write(root: Path, name: str, data: str) -> str | None:
     """Write the file of an anchor; return why it could not be written."""
-    temporary = unfinished_path(root) / f"{os.getpid()}-{name}"
-    path = manifests_path(root) / name
+    post = Post(PurePosixPath(MANIFESTS_FOLDER, name), base64.b64decode(data))
     try:
-        with atomic.wrap_os_errors(path):
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write_atomically(path, base64.b64decode(data), temporary)
+        atomic.write_posts(root, unfinished_path(root), [post])
     except ArchiveError as error:
         return str(error)
     return None

@@ -26,7 +26,7 @@ def socket_address(inner: Path) -> Iterator[str]:
 
     :param inner: the archive's ``.finarchive`` folder
     """
-    folder = os.open(inner, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(inner, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         yield f"/proc/self/fd/{folder}/{SOCKET_NAME}"
     finally:

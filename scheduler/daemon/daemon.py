@@ -191,9 +191,8 @@ class Daemon(CrawlObserver):
 
     def _seal(self) -> None:
         """Write the manifests of past days."""
-        archive = self._work_queue.context.archive
-        days = seal(archive.root, archive.store, self._clock.now())
-        archive.leave_sealed_files()
+        archive, now = self._work_queue.context.archive, self._clock.now()
+        days = seal(archive.root, archive.store, now, archive.leave_finished_files(now))
         logger.info("sealed days=%s", ",".join(days) or "none")
         self._anchorer.sealed()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
 from archive.files.atomic import clear, wrap_os_errors, write_posts
+from archive.files.folders import make_root
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, DiskFullError, NotWritableError, SystemRefusedError
 
@@ -30,6 +33,11 @@ def aside(root: Path) -> Path:
 
 def post(path: str, data: bytes = b"text") -> Post:
     return Post(PurePosixPath(path), data)
+
+
+def revision(path: str, data: bytes, superseded: bytes) -> Post:
+    history = PurePosixPath(".finarchive/history") / path.replace(".md", ".1.md")
+    return Post(PurePosixPath(path), data, history, hashlib.sha256(superseded).hexdigest())
 
 
 def written(root: Path) -> dict[str, bytes]:
@@ -66,19 +74,27 @@ def test_a_reader_of_the_old_file_keeps_reading_the_old_one(root: Path, aside: P
 
 def watched(monkeypatch: pytest.MonkeyPatch, write: Callable[[], None]) -> list[tuple[str, str]]:
     calls: list[tuple[str, str]] = []
-    sync, rename = os.fsync, Path.replace
+    sync, rename, link = os.fsync, os.rename, os.link
+
+    def path_of(name: str, folder: int) -> str:
+        return f"{Path(f'/proc/self/fd/{folder}').readlink()}/{name}"
 
     def watch_sync(descriptor: int) -> None:
         calls.append(("sync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
         sync(descriptor)
 
-    def watch_rename(self: Path, target: Path) -> Path:
-        calls.append(("rename", f"{self} {target}"))
-        return rename(self, target)
+    def watch_rename(old: str, new: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        calls.append(("rename", f"{path_of(old, src_dir_fd)} {path_of(new, dst_dir_fd)}"))
+        rename(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    def watch_link(old: str, new: str, **options: Any) -> None:
+        calls.append(("link", path_of(new, options["dst_dir_fd"])))
+        link(old, new, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", watch_sync)
-        patch.setattr(Path, "replace", watch_rename)
+        patch.setattr(os, "rename", watch_rename)
+        patch.setattr(os, "link", watch_link)
         write()
     return calls
 
@@ -105,6 +121,73 @@ def test_in_a_folder_that_was_there_only_that_folder_is_synced(
     (root / "a/b").mkdir(parents=True)
     calls = watched(monkeypatch, lambda: write_posts(root, aside, [post("a/b/x.md")]))
     assert calls[2:] == [("sync", str(root / "a/b"))]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc to tell which file is synced")
+def test_the_name_in_the_history_is_on_the_disk_before_the_file_is_replaced(
+    root: Path, aside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_posts(root, aside, [post("a/x.md", b"first")])
+    calls = watched(monkeypatch, lambda: write_posts(root, aside, [revision("a/x.md", b"second", b"first")]))
+    history = root / ".finarchive/history/a"
+    assert ("link", str(history / "x.1.md")) in calls
+    replaced = [kind for kind, _ in calls].index("rename")
+    for folder in (history, history.parent, history.parent.parent):
+        assert ("sync", str(folder)) in calls[:replaced]
+
+
+def test_a_new_root_is_synced_in_its_parent_and_so_is_each_folder_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = watched(monkeypatch, lambda: make_root(tmp_path / "a/b/news"))
+    assert {path for _, path in calls} == {str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a/b")}
+    assert watched(monkeypatch, lambda: make_root(tmp_path / "a/b/news")) == []
+
+
+# What a new version replaces
+
+
+def test_the_superseded_version_goes_into_the_history(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [post("a/x.md", b"first")])
+    write_posts(root, aside, [revision("a/x.md", b"second", b"first")])
+    assert written(root) == {"a/x.md": b"second", ".finarchive/history/a/x.1.md": b"first"}
+
+
+def test_a_new_version_that_is_written_again_is_not_taken_for_the_superseded_one(root: Path, aside: Path) -> None:
+    """The name in the history was lost, and the rename was not."""
+    write_posts(root, aside, [post("a/x.md", b"second")])
+    write_posts(root, aside, [revision("a/x.md", b"second", b"first")])
+    assert written(root) == {"a/x.md": b"second"}
+
+
+def test_what_somebody_else_wrote_goes_into_the_quarantine_and_not_into_the_history(root: Path, aside: Path) -> None:
+    for edited in (b"edited", b"edited again"):
+        (root / "a").mkdir(exist_ok=True)
+        (root / "a/x.md").write_bytes(edited)
+        write_posts(root, aside, [revision("a/x.md", b"second", b"first")])
+    assert written(root) == {
+        "a/x.md": b"second",
+        ".finarchive/quarantine/a/x.md": b"edited",
+        ".finarchive/quarantine/a/x.2.md": b"edited again",
+    }
+
+
+NO_LINKS = [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV]
+
+
+@pytest.mark.parametrize("number", NO_LINKS)
+def test_without_hard_links_the_superseded_version_is_copied(
+    root: Path, aside: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_posts(root, aside, [post("a/x.md", b"first")])
+    for _ in range(2):  # the second time the copy is there already
+        (root / "a/x.md").write_bytes(b"first")
+        write_posts(root, aside, [revision("a/x.md", b"second", b"first")])
+        assert written(root) == {"a/x.md": b"second", ".finarchive/history/a/x.1.md": b"first"}
 
 
 # Trouble

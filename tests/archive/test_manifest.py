@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -271,3 +272,67 @@ def test_a_sealed_file_that_is_the_newest_is_not_resumed(tmp_path: Path) -> None
 
     assert len(warc_files(journal_path(tmp_path / "news"))) == 2
     assert [problem for problem in verify(tmp_path / "news").problems if problem.kind == "tampered"] == []
+
+
+YEARS = timedelta(days=4 * 365)
+
+
+def test_a_clock_that_was_years_ahead_holds_up_no_sealing(tmp_path: Path) -> None:
+    """An article was archived and its day sealed while the clock was ahead."""
+    with Archive(tmp_path / "news", "test", DAY) as archive:
+        recover(archive, Settings(), DAY, ParserPool())
+        add(archive, "aaaa", DAY)
+        add(archive, "bbbb", DAY + YEARS)
+        archive.leave_finished_files(DAY)
+        assert seal(archive.root, archive.store, DAY + YEARS + timedelta(days=1)) == ["2026-09-28", "2030-09-27"]
+    for number in range(1, 4):
+        now = DAY + timedelta(days=number)
+        with Archive(tmp_path / "news", "test", now) as archive:
+            recover(archive, Settings(), now, ParserPool())
+            add(archive, f"cc{number}", now)
+            for path in warc_files(journal_path(archive.root)):
+                os.utime(path, (now.timestamp(), now.timestamp()))
+            assert seal(archive.root, archive.store, now, archive.leave_finished_files(now)) == []
+            assert max(archive.store.manifests.roots()) == f"2030-09-{27 + number}"
+            assert len(archive.store.manifests.unsealed(now + timedelta(days=1))) == 1, "that of today"
+    assert named(tmp_path / "news") == []
+
+
+def test_what_was_observed_with_a_clock_ahead_is_sealed_with_yesterday(tmp_path: Path) -> None:
+    """No day was sealed meanwhile, so the names of the manifests do not move ahead."""
+    with Archive(tmp_path / "news", "test", DAY) as archive:
+        archive.begin_journal()
+        add(archive, "bbbb", DAY + YEARS)
+        picture = add_picture(archive, "bbbb", DAY + YEARS, b"\x89PNG")
+        now = DAY + timedelta(days=1)
+        assert seal(archive.root, archive.store, now, archive.leave_finished_files(now)) == ["2026-09-28"]
+        add(archive, "cccc", now)
+        assert seal(archive.root, archive.store, now, archive.leave_finished_files(now)) == []
+    data = (manifests_path(tmp_path / "news") / "2026-09-28.tsv").read_bytes()
+    paths = [line.path for line in read_manifest(data)[2]]
+    assert len(paths) == 3
+    assert picture.relative_to(tmp_path / "news").as_posix() in paths
+    assert named(tmp_path / "news") == []
+
+
+def test_the_next_manifest_that_a_killed_process_left_is_not_extra_and_another_one_is(root: Path) -> None:
+    path = manifests_path(root) / "2026-09-30.tsv"
+    newest = "2026-09-29", hashlib.sha256((manifests_path(root) / "2026-09-29.tsv").read_bytes()).hexdigest()
+    path.write_bytes(write_manifest("2026-09-30", newest, []))
+    assert named(root) == []
+    path.write_bytes(write_manifest("2026-09-30", (newest[0], "0" * 64), []))
+    assert named(root) == [("extra", ".finarchive/manifests/2026-09-30.tsv")]
+
+
+def test_a_file_to_which_the_writer_appends_is_not_sealed(tmp_path: Path) -> None:
+    """A fetch of yesterday is written after midnight, when the file of yesterday is sealed already."""
+    with Archive(tmp_path / "news", "test", DAY) as archive:
+        archive.begin_journal()
+        add(archive, "aaaa", DAY)
+        now = DAY + timedelta(days=1)
+        finished = archive.leave_finished_files(now)
+        add(archive, "bbbb", DAY + timedelta(minutes=1))
+        seal(archive.root, archive.store, now, finished)
+        assert archive.store.manifests.raw_files() == {"finarchive-20260928-0001.warc.gz"}
+        add(archive, "cccc", DAY + timedelta(minutes=2))
+    assert named(tmp_path / "news") == []

@@ -120,6 +120,16 @@ def test_doctor_finds_a_healthy_archive_healthy(home: Home, crawl: Crawl) -> Non
     assert outcome.status == 0
 
 
+def test_doctor_tries_a_hard_link(home: Home, crawl: Crawl) -> None:
+    crawl()
+    before = sorted(path.name for path in home.root.iterdir())
+
+    checks = {check["name"]: check for check in home.run("doctor", "--json").json}
+
+    assert "the file system has hard links" in str(checks["links"])
+    assert sorted(path.name for path in home.root.iterdir()) == before
+
+
 def test_doctor_reports_problems(home: Home) -> None:
     home.configure("http://nowhere.invalid/api/roll/get")
 

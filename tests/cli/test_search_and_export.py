@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.cli.test_main import assert_refused
 from tests.conftest import Home, Outcome
 from tests.support.search_data import NOW, Story, put
 
+REPOSITORY = Path(__file__).parents[2]
 STORIES = [
     Story(
         "aaaa",
@@ -196,3 +198,33 @@ def test_no_export_is_put_among_the_articles(filled: Home, place: str) -> None:
     assert done.status == 2
     assert f"{place} lies in the archive, which has nothing but articles: name a file elsewhere" in done.err
     assert not (filled.folder / place).exists()
+
+
+@pytest.mark.parametrize("redirect", [">", ">>"])
+def test_an_export_to_stdout_by_its_path_leaves_the_link_as_it_is(filled: Home, redirect: str) -> None:
+    link, out = filled.folder / "stdout", filled.folder / "out.jsonl"
+    link.symlink_to("/proc/self/fd/1")
+    out.write_text("before\n")
+    command = " ".join(map(shlex.quote, filled.command("export", "jsonl", "-o", str(link))))
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {redirect} {out}"],
+        cwd=filled.folder,
+        env=filled.env | {"PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert link.is_symlink()
+    first, *others = out.read_text(encoding="utf-8").splitlines()
+    assert (first == "before") == (redirect == ">>")
+    assert [json.loads(line)["docid"] for line in others][-2:] == ["cccc", "aaaa"]
+
+
+def test_init_writes_through_a_link_and_to_stdout_and_replaces_nothing(home: Home) -> None:
+    (home.folder / "link.toml").symlink_to("real.toml")
+    (home.folder / "stdout").symlink_to("/proc/self/fd/1")
+    assert home.run("init", "link.toml").status == 0
+    assert (home.folder / "link.toml").is_symlink()
+    text = (home.folder / "real.toml").read_text(encoding="utf-8")
+    assert home.run("init", "stdout").out == text
+    assert (home.folder / "stdout").is_symlink()
+    assert home.run("init", "link.toml").status == 2

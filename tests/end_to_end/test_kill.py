@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from archive.integrity.verify import verify
 from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
@@ -154,6 +155,25 @@ def test_a_kill_between_commits_in_the_wrong_order_would_be_noticed(
     assert die_at(home, step, nth, sabotage) == -signal.SIGKILL
     with pytest.raises(AssertionError):
         assert_complete(home)
+
+
+@pytest.mark.parametrize("step", ["before the paths", "before the files", "after a rename", "before the rows"])
+def test_what_a_killed_crawl_left_is_not_tampered_with(home: Home, mocksite: MockSite, step: str) -> None:
+    home.configure(mocksite.endpoint)
+    assert die_at(home, step, 1) == -signal.SIGKILL
+    assert home.run("verify", "--deep", "--json").json["problems"] == []
+    assert home.run("crawl").status == 0
+    for story in mocksite.site.stories[:3]:
+        mocksite.clock += 60
+        mocksite.site.edit(story.docid, mocksite.clock, body=f"<p>　　更正{story.docid}</p>")
+    assert die_at(home, step, 1) == -signal.SIGKILL
+    found = {problem.kind for problem in verify(home.root).problems}
+    assert found == ({"tampered", "extra"} if step in ("after a rename", "before the rows") else set())
+    for options in ((), ("--deep",), ("--repair",)):
+        done = home.run("verify", "--json", *options)
+        assert (done.status, done.json["problems"]) == (0, []), options
+    home.files()[-1].write_bytes(b"edited")
+    assert len(home.run("verify", "--json").json["problems"]) == 1, "what is not in the raw pages is still found"
 
 
 def test_a_disk_slower_than_the_network_stops_nothing(home: Home, site: MockSite) -> None:

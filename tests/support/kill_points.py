@@ -11,11 +11,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from archive.archive import Archive
-from archive.files import atomic
+from archive.files.folders import Folders
 from archive.index import images
 from archive.index.entries import EntryIndex
 from archive.index.images import ImageIndex
@@ -58,14 +57,14 @@ def nothing() -> None:
 
 
 def half_written_file(countdown: Countdown) -> None:
-    whole = atomic._write_synced
+    whole = Folders.write_new
 
-    def write(path: Path, data: bytes) -> None:
-        path.write_bytes(data[: len(data) // 2])
+    def write(folders: Folders, path: str, data: bytes, *, sync: bool = True) -> None:
+        whole(folders, path, data[: len(data) // 2], sync=sync)
         countdown()
-        whole(path, data)
+        whole(folders, path, data, sync=sync)
 
-    atomic._write_synced = write
+    Folders.write_new = write
 
 
 STEPS: dict[str, Callable[[Countdown], None]] = {
@@ -74,8 +73,8 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
     "inside the poll's commit": lambda countdown: around(EntryIndex, "add_listings", nothing, countdown),
     "after the poll's commit": lambda countdown: around(ListingIndex, "commit_poll", nothing, countdown),
     "half a file": half_written_file,
-    "before a rename": lambda countdown: around(Path, "replace", countdown, nothing),
-    "after a rename": lambda countdown: around(Path, "replace", nothing, countdown),
+    "before a rename": lambda countdown: around(Folders, "rename", countdown, nothing),
+    "after a rename": lambda countdown: around(Folders, "rename", nothing, countdown),
     "before the paths": lambda countdown: around(CommitBatch, "reserve_paths", countdown, nothing),
     "before the files": lambda countdown: around(CommitBatch, "write_files", countdown, nothing),
     "before the rows": lambda countdown: around(CommitBatch, "commit_rows", countdown, nothing),
