@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -39,6 +40,7 @@ class FailingHome:
         folder.mkdir(parents=True)
         self.folder = folder
         self.root = folder / "news"
+        self._endpoint = endpoint
         self._articles = articles
         (folder / "finarchive.toml").write_text(
             "[network]\ndelay = 0\nconcurrency = 8\nallow_private = true\nobey_robots = false\n"
@@ -46,6 +48,21 @@ class FailingHome:
             f'[[feeds]]\nid = "feed"\nkind = "roll"\nlid = 1686\ncategories = ["金融"]\nendpoint = "{endpoint}"\n',
             encoding="utf-8",
         )
+
+    def make_archive(self) -> None:
+        """Make an archive without articles."""
+        if status := self._wait(self._fork({}, "retry")):
+            raise SystemExit(f"no archive could be made: {status}")
+
+    def copy(self, folder: Path, *, is_new: bool) -> FailingHome:
+        """The same in another folder.
+
+        :param is_new: whether without the archive
+        """
+        home = FailingHome(folder, self._endpoint, self._articles)
+        if not is_new:
+            shutil.copytree(self.root, home.root)
+        return home
 
     def try_fault(self, command: str, orders: Mapping[str, str]) -> str | None:
         """Run a command in which operations fail, then without faults; return what is wrong, if anything.

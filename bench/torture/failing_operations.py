@@ -36,7 +36,8 @@ SHIM = Path(__file__).with_name("shim.c")
 NEWEST = 1_790_613_243  # the publication time of the newest article
 ARTICLES = 5
 ERRORS = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "ENOMEM", "EACCES", "EMLINK", "EPERM", "short")
-COMMANDS = ("crawl", "run")
+# In an archive that exists and is empty; "new": in a new one. Half of the operations of a new one make the index.
+COMMANDS = ("crawl", "run", "new-crawl", "new-run")
 # One operation, as many as a retry needs, and a fault that lasts for a while.
 TIMES = (1, 3, 25)
 
@@ -134,22 +135,23 @@ def work(order: dict[str, Any]) -> None:
     """Try a worker's share of the cases; print a line for each. Runs with the library preloaded."""
     import_program()
     folder, (number, workers) = Path(order["folder"]), order["share"]
+    empty = FailingHome(folder / "empty", order["endpoint"], ARTICLES)
+    empty.make_archive()
     if order["cases"] is None:
-        operations = {command: count_operations(folder / command, order["endpoint"], command) for command in COMMANDS}
+        operations = {command: count_operations(empty, folder / command, command) for command in COMMANDS}
         if number == 0:
             for command, count in operations.items():
                 print("operations", command, count)
-        # Each worker may count other numbers: threads take turns differently.
-        cases = all_cases({"crawl": operations["crawl"], "run": operations["run"]}, order["seed"])
+        cases = all_cases(operations, order["seed"])
     else:
         cases = [Case.parse(text) for text in order["cases"]]
     deadline = time.monotonic() + order["seconds"]
     for each in cases[number::workers]:
         if time.monotonic() > deadline:
             break
-        home = FailingHome(folder / "case", order["endpoint"], ARTICLES)
+        home = empty.copy(folder / "case", is_new=each.command.startswith("new-"))
         try:
-            problem = home.try_fault(each.command, each.orders())
+            problem = home.try_fault(each.command.removeprefix("new-"), each.orders())
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
         print(f"FAILED {each} {problem}" if problem else f"tried {each}", flush=True)
@@ -158,10 +160,10 @@ def work(order: dict[str, Any]) -> None:
         shutil.rmtree(folder / "case", ignore_errors=True)
 
 
-def count_operations(folder: Path, endpoint: str, command: str) -> int:
+def count_operations(empty: FailingHome, folder: Path, command: str) -> int:
     """The number of file operations of a run without a fault."""
-    home = FailingHome(folder, endpoint, ARTICLES)
-    problem = home.try_fault(command, {"SHIM_NTH": "0"})
+    home = empty.copy(folder, is_new=command.startswith("new-"))
+    problem = home.try_fault(command.removeprefix("new-"), {"SHIM_NTH": "0"})
     if problem:
         raise SystemExit(f"a run without a fault is wrong: {problem}\n{home.log()}")
     return len(home.reported())
