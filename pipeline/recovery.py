@@ -11,6 +11,7 @@ from archive.files.layout import journal_path
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
+from archive.journal.warc import is_torn_end
 from archive.journal.warc_records import digest
 from archive.model.fetch import Fetch, JournalPosition
 from config.model import Settings
@@ -25,17 +26,23 @@ BATCH_SIZE = 64  # events applied together, as in the writer
 def recover(archive: Archive, settings: Settings, now: datetime) -> None:
     """Apply the unapplied journal records to the index and the files, seal past days, and open the journal.
 
+    A record that cannot be read is logged and passed over (D182).
+
     :raises ArchiveError: something cannot be read or written
     """
     done = archive.store.log.positions()
     start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
     if len(done) < len((FETCHES, OTHERS)):
         start = None  # no record of one of the writers is applied yet
-    recovered = 0
-    unapplied = (event for event in events(journal_path(archive.root), start) if _is_unapplied(event, done))
+    recovered, damaged = 0, list[JournalPosition]()
+    journal = events(journal_path(archive.root), start, damaged.append)
+    unapplied = (event for event in journal if _is_unapplied(event, done))
     for batch in _batches(unapplied):
         _apply(archive, batch, settings.network.max_body)
         recovered += len(batch)
+    for position in damaged:
+        if not is_torn_end(journal_path(archive.root), position):
+            logger.warning("journal-damaged file=%s offset=%d", position.file, position.offset)
     if recovered:
         logger.warning("recovered records=%d", recovered)
     seal(archive.root, archive.store, now)

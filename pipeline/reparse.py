@@ -87,7 +87,11 @@ def _parse_part(part: WarcPart, max_body: int) -> tuple[list[ParsedEvent], list[
     events = []
     message = f"{part.path.name} cannot be read at byte "
     for position, group in read_part(part, lambda offset: damaged.append(f"{message}{offset}")):
-        event = event_of(position, group)
+        try:
+            event = event_of(position, group)
+        except ValueError:
+            damaged.append(f"{message}{position.offset}")
+            continue
         fetch = event.fetch
         if fetch is None:
             events.append(ParsedEvent(event))
