@@ -31,7 +31,7 @@ logger = logging.getLogger("finarchive")
 LOOPBACK = "127.0.0.1"  # the data is for this machine; access from elsewhere needs a tunnel or a proxy
 # From the opening of a connection to its end. A response takes milliseconds; the remainder is for slow clients.
 CONNECTION_TIMEOUT_SECONDS = 10.0
-# Open connections; the oldest is closed for another one. Prometheus and a few people have one each. The daemon needs its
+# Open connections; the oldest is closed for another. Prometheus and a few people have one each; the daemon needs its
 # file descriptors for the web.
 MAX_CONNECTIONS = 32
 # Host names that a request may use. A page in a browser on this machine could reach this server under its own site's
