@@ -1,4 +1,4 @@
-"""What the service is installed with: the locked releases fit the project, and known vulnerabilities fail the check."""
+"""What the service is installed with: locked releases fit the project, and a known vulnerability fails the check."""
 
 from __future__ import annotations
 
@@ -76,9 +76,17 @@ def test_an_audit_without_a_source_says_so_and_passes(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_an_audit_that_could_look_nothing_up_does_not_say_that_all_is_well(tmp_path: Path) -> None:
+    unknown = {"name": "scrapy", "skip_reason": "Dependency not found on PyPI"}
+    done = audit(tmp_path, [unknown], 0)
+    assert done.returncode == 0
+    assert done.stdout == "audit: skipped: no package could be looked up: Dependency not found on PyPI\n"
+    assert "scrapy was not looked up" in audit(tmp_path, [WHOLE, unknown], 0).stdout
+
+
 def test_an_audit_that_finds_nothing_passes(tmp_path: Path) -> None:
     done = audit(tmp_path, [WHOLE], 0)
-    assert (done.returncode, done.stdout) == (0, "audit: 1 packages, 0 known vulnerabilities\n")
+    assert (done.returncode, done.stdout) == (0, "audit: 1 packages looked up, 0 known vulnerabilities\n")
 
 
 @pytest.mark.parametrize("fixed", [[], ["2.19.1"]])
