@@ -1,10 +1,11 @@
 # A newcomer needs two commands: `make demo` and `make test`. Each first installs what it needs into .venv.
 PYTHON ?= python3
 VENV := .venv
+RELEASE := .venv-release
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow lint bench soak clean
+.PHONY: demo test test-slow lint bench soak lock audit release clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
@@ -38,8 +39,22 @@ bench: $(VENV)/ready-dev
 soak: $(VENV)/ready-dev
 	$(BIN)/python -m bench.soak
 
+# The exact releases that the service is installed with, each with the hashes of its files: docs/systemd.md.
+lock: $(RELEASE)/ready
+	$(RELEASE)/bin/uv pip compile pyproject.toml --extra alerts --extra proof --universal --python-version 3.11 \
+		--generate-hashes --upgrade --quiet --custom-compile-command 'make lock' --output-file requirements.lock
+
+audit:
+	.ci/audit
+
+# A wheel, and beside it the list of what is installed with it (CycloneDX).
+release: $(RELEASE)/ready
+	$(RELEASE)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(RELEASE)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-file "$$(ls -t dist/finarchive-*.whl | head -n 1 | sed 's/-py3.*/.cdx.json/')"
+
 clean:
-	rm -rf $(VENV) demo-archive build *.egg-info
+	rm -rf $(VENV) $(RELEASE) demo-archive build dist *.egg-info
 
 # The run-time dependencies. Pip removes nothing, so developers' tools that are installed stay.
 $(VENV)/ready: pyproject.toml
@@ -51,4 +66,9 @@ $(VENV)/ready: pyproject.toml
 # The developers' tools, and the optional extras that the tests use.
 $(VENV)/ready-dev: $(VENV)/ready
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+$(RELEASE)/ready: .ci/release-tools.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement .ci/release-tools.txt
 	touch $@

@@ -88,13 +88,14 @@ class Archive:
         return list(self._journal.append_fetches(fetches, bodies))
 
     def read_fetch(self, position: JournalPosition) -> Fetch | None:
-        """Read a fetch from the journal; None if there is none at this position.
+        """Read a fetch from the journal; None if there is none at this position, or it is damaged.
 
-        :raises ArchiveError: it cannot be read
+        :raises ArchiveError: the file cannot be read
         """
-        with atomic.wrap_os_errors(position.file):
+        with atomic.wrap_os_errors(position.file), suppress(ValueError):
             group = read_at(journal_path(self.root), position)
-        return event_of(position, group).fetch if group else None
+            return event_of(position, group).fetch if group else None
+        return None
 
     def write_posts(self, posts: Sequence[Post]) -> None:
         """Write the files of articles; files that they replace move into the history.

@@ -15,6 +15,7 @@ from urllib.request import getproxies
 
 from archive.files.layout import index_path, inner_path
 from archive.model.errors import ArchiveError
+from archive.model.secrets import without_credentials
 from archive.store import Store
 from cli.check import Check
 from cli.context import CommandContext
@@ -113,9 +114,17 @@ def _alerts(settings: Settings) -> Iterator[Check]:
             yield Check("alert", problem is None, f"{alert.name}, address {number}: {result}", Exit.USAGE)
 
 
+def _place(proxy: str) -> str:
+    """Return the address of a proxy without user and password. Environments may have them without a scheme."""
+    address = without_credentials(proxy if "//" in proxy else f"//{proxy}")
+    return address.removeprefix("//")
+
+
 def _network(settings: Settings) -> Iterator[Check]:
     if proxies := getproxies():
-        yield Check("proxy", True, ", ".join(f"{kind}: {address}" for kind, address in sorted(proxies.items())))
+        yield Check(
+            "proxy", True, ", ".join(f"{kind}: {_place(address)}" for kind, address in sorted(proxies.items()))
+        )
         return  # the proxy connects to the hosts, so a direct connection shows nothing
     for endpoint in sorted({feed.endpoint for feed in settings.feeds if feed.enabled}):
         parts = urlsplit(endpoint)

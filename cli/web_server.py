@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import signal
@@ -27,6 +28,8 @@ from web.feed_status import DayCoverage, FeedStatus, GapStatus
 from web.request import SiteContext
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from scheduler.monitoring.reports import FeedReport
     from scheduler.policy.coverage import FeedDay
 
@@ -35,6 +38,12 @@ LOOPBACK = "127.0.0.1"  # there is no password; access from elsewhere needs a tu
 MAX_REQUESTS = 64
 # For requests in progress at the end: a page takes a tenth of a second; a long CSV has to be requested again.
 SHUTDOWN_TIMEOUT_SECONDS = 3
+
+# Open connections. The oldest one that waits for its client is closed for another one; uvicorn refuses requests only
+# from MAX_REQUESTS on.
+MAX_CONNECTIONS = 60
+# A browser sends a request at once, and reads in less than a second. The limit is between one and two of these times.
+CLIENT_TIMEOUT_SECONDS = 10.0
 
 _HOUR = timedelta(hours=1)
 # Any Monday and Saturday: an arrival rate distinguishes the hours of weekdays from those of weekends.
@@ -62,24 +71,112 @@ def serve(
         from web.site import application  # noqa: PLC0415
 
         app: Any = application(index, site_context(settings, now), settings.serve.names)
-        config = uvicorn.Config(
-            app,
-            access_log=log_requests,
-            limit_concurrency=MAX_REQUESTS,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
-            ws="none",
-        )
         # Objects that exist now are never garbage: without this, each full collection would take 40 ms.
         gc.freeze()
         # uvicorn shuts down, then raises the signal again: it is already handled, so ignore it.
         old_handler = signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             on_start(f"http://{LOOPBACK}:{listening.getsockname()[1]}/")
-            uvicorn.Server(config).run([listening])
+            uvicorn.Server(_configure(app, log_requests=log_requests)).run([listening])
         finally:
             signal.signal(signal.SIGTERM, old_handler)
+
+
+def _configure(app: Any, *, log_requests: bool) -> uvicorn.Config:
+    import uvicorn  # noqa: PLC0415 - as above
+    from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415
+
+    return uvicorn.Config(
+        app,
+        http=LimitedConnections(H11Protocol),  # type: ignore[arg-type] # it is called as the class is
+        access_log=log_requests,
+        limit_concurrency=MAX_REQUESTS,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
+        ws="none",
+    )
+
+
+class LimitedConnections:
+    """Creates the connections of a uvicorn server, and closes those whose client does not go on. See D183.
+
+    :param protocol: uvicorn's class for a connection
+    :param seconds: see CLIENT_TIMEOUT_SECONDS
+    """
+
+    def __init__(self, protocol: Callable[..., Any], seconds: float = CLIENT_TIMEOUT_SECONDS) -> None:
+        self.seconds = seconds
+        self.open: dict[_LimitedConnection, None] = {}  # the oldest first
+        self._protocol = protocol
+
+    def __call__(self, *args: Any, **kwargs: Any) -> asyncio.Protocol:
+        """Create a connection. uvicorn calls this as if it were its class."""
+        return _LimitedConnection(self, self._protocol(*args, **kwargs))
+
+    def make_room(self) -> None:
+        """Close the oldest connections that wait for their client, as long as there are too many."""
+        while len(self.open) > MAX_CONNECTIONS:
+            waiting = next((each for each in self.open if each.is_waiting()), None)
+            if waiting is None:
+                return
+            waiting.abort()
+
+
+class _LimitedConnection(asyncio.Protocol):
+    """A connection that uvicorn handles. Internal API of uvicorn 0.40: ``cycle``, the request that is answered."""
+
+    def __init__(self, connections: LimitedConnections, protocol: Any) -> None:
+        self._connections = connections
+        self._protocol = protocol
+        self._is_paused = False  # the client does not read
+        self._resumed = 0  # how often it has read after a pause
+        self._seen: object = None  # what it waited for at the last check
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._connections.open[self] = None
+        self._connections.make_room()
+        self._check()
+        self._protocol.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timer.cancel()
+        self._connections.open.pop(self, None)
+        self._protocol.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        closes: bool | None = self._protocol.eof_received()
+        return closes
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._resumed += 1
+        self._protocol.resume_writing()
+
+    def is_waiting(self) -> bool:
+        """Return whether only the client can go on: with a head, with a body, or by reading."""
+        cycle = self._protocol.cycle
+        return cycle is None or cycle.response_complete or cycle.more_body or self._is_paused
+
+    def abort(self) -> None:
+        """Close the connection without sending what is left."""
+        self._connections.open.pop(self, None)
+        self._transport.abort()
+
+    def _check(self) -> None:
+        awaited = (self._protocol.cycle, self._resumed) if self.is_waiting() else None
+        if awaited is not None and awaited == self._seen:
+            self.abort()
+        self._seen = awaited
+        self._timer = asyncio.get_running_loop().call_later(self._connections.seconds, self._check)
 
 
 def listen(port: int) -> socket.socket:

@@ -32,8 +32,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
 TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts": (Alert, "name")}
 # Key of an alert's addresses, which are secret.
 CONFIDENTIAL_KEY = "urls"
-# Keys whose values are secret: no message contains them.
+# Keys whose values are secret: no message contains them. Nor does one contain what is in the place of their tables.
 _CONFIDENTIAL = {CONFIDENTIAL_KEY, "anchors"}
+_CONFIDENTIAL_TABLES = {"alerts", "proof"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def describe(error: ErrorDetails) -> str:
         return error["msg"]
     given = shown(error["input"])
     typed = f"the text {given}" if isinstance(error["input"], str) else given  # to distinguish "1" from 1
-    if _CONFIDENTIAL.intersection(error["loc"]):
+    is_table = error["type"] in ("tuple_type", "model_type")
+    if _CONFIDENTIAL.intersection(error["loc"]) or (is_table and error["loc"][0] in _CONFIDENTIAL_TABLES):
         given = typed = "the given value"
     return wording.format(given=given, typed=typed, owner=str(error["loc"][0]).removesuffix("s"), **context)
 

@@ -3,6 +3,7 @@
 An invalid value raises pydantic's ValidationError, a ValueError, so that every value of a `Settings` is valid.
 """
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -183,6 +184,8 @@ class Feed(BaseModel):
             return value  # the kind decides if one is needed, and its mistake is reported already
         if not value:
             raise ValueError(f"is missing: a feed of kind {info.data['kind']} needs the address of its list")
+        if re.search(r"//[^/?#]*@", value):  # the message does not contain it: it may have a password (D180)
+            raise ValueError("must be an address like https://host/path, without a user and a password")
         try:
             parts = urlsplit(value)
             reachable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -27,6 +27,14 @@ def host(url: str) -> str:
         return ""
 
 
+def has_credentials(url: str) -> bool:
+    """Return whether a URL has a user or a password before its host; also if it cannot be parsed."""
+    try:
+        return "@" in urlsplit(url).netloc
+    except ValueError:
+        return True
+
+
 def is_sina_url(url: str) -> bool:
     """Return whether a URL belongs to Sina."""
     return f".{host(url)}".endswith((".sina.com.cn", ".sina.cn"))

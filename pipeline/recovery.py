@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from archive.files.layout import index_path, journal_path
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
 from archive.journal.journal import Event, events
+from archive.journal.warc import is_torn_end
 from archive.journal.warc_records import digest
 from archive.model.article import Post
 from archive.model.errors import DiskFullError, TransientError
+from archive.model.fetch import JournalPosition
 from archive.store import Store
 from config.model import Settings
 from crawler.parsing.articles import parse_articles
@@ -33,13 +35,20 @@ BATCH_SIZE = 64  # events applied together, as in the writer
 def recover(archive: Archive, settings: Settings, now: datetime, parsers: ParserPool, *, holds: bool = False) -> None:
     """Apply the unapplied journal records to the index and the files, seal past days, and open the journal.
 
+    A record that cannot be read is logged and passed over (D182).
+
     :param parsers: parse the pages
     :param holds: hold a fetch whose file cannot be written, and go on; see D168
     :raises ArchiveError: something cannot be read or written
     """
+    folder, damaged = journal_path(archive.root), list[JournalPosition]()
     with wrap_os_errors(archive.root):
         tail = _Tail(archive.store, parsers, settings.network.max_body, archive.write_posts, holds=holds)
-        if recovered := tail.apply(journal_path(archive.root)):
+        recovered = tail.apply(folder, damaged.append)
+        for position in damaged:
+            if not is_torn_end(folder, position):
+                logger.warning("journal-damaged file=%s offset=%d", position.file, position.offset)
+        if recovered:
             logger.warning("recovered records=%d", recovered)
         seal(archive.root, archive.store, now, archive.leave_finished_files(now))
         archive.begin_journal()
@@ -78,14 +87,17 @@ class _Tail:
     write: WriteFiles
     holds: bool = False
 
-    def apply(self, folder: Path) -> int:
-        """Apply the records of the journal in ``folder``; return the number of applied ones."""
+    def apply(self, folder: Path, on_damage: Callable[[JournalPosition], None] = lambda position: None) -> int:
+        """Apply the records of the journal in ``folder``; return the number of applied ones.
+
+        :param on_damage: called with the position of each record that cannot be read
+        """
         applied = self.store.log.applied()
         done = applied.positions
         start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
         if len(done) < len((FETCHES, OTHERS)):
             start = None  # no record of one of the writers is applied yet
-        unapplied = (event for event in events(folder, start) if not applied.has(event))
+        unapplied = (event for event in events(folder, start, on_damage) if not applied.has(event))
         return sum(len(batch) - self._apply(batch) for batch in _batches(unapplied))
 
     def _apply(self, batch: Sequence[Event]) -> int:

@@ -110,12 +110,16 @@ def _parsed(event: Event, fetch: Fetch, parsed: Article | Failure) -> ParsedEven
 
 def _events(part: WarcPart) -> Iterator[Event | str]:
     """Yield the events of a part, and a message for each unreadable part of it, where they are."""
-    damage: list[str] = []
-    for position, group in read_part(part, lambda at: damage.append(f"{part.path.name} cannot be read at byte {at}")):
-        yield from damage
-        damage.clear()
-        yield event_of(position, group)
-    yield from damage
+    damaged: list[int] = []
+    message = f"{part.path.name} cannot be read at byte "
+    for position, group in read_part(part, damaged.append):
+        yield from (f"{message}{offset}" for offset in damaged)
+        damaged.clear()
+        try:
+            yield event_of(position, group)
+        except ValueError:
+            yield f"{message}{position.offset}"
+    yield from (f"{message}{offset}" for offset in damaged)
 
 
 pickle_by_fields(ParsedEvent, Event, JournalPosition)

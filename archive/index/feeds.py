@@ -189,8 +189,17 @@ class FeedIndex(IndexPart):
         return [[column[0] for column in cursor.description], *map(list, cursor.fetchall())]
 
     def restore(self, snapshot: Mapping[str, Sequence[Sequence[Any]]]) -> None:
-        """Replace the tables with those of a snapshot. The caller begins the transaction."""
+        """Replace the tables with those of a snapshot. The caller begins the transaction.
+
+        What the tables cannot have is left out: columns of a newer program, and rows that are damaged. The next polls
+        find out what they lack.
+        """
         for table in LEDGER_TABLES:
             columns, *rows = snapshot.get(table) or [()]  # an older program does not write each table
             self._db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - one of ours
-            self._db.table(table).insert_all(dict(zip(columns, row, strict=True)) for row in rows)
+            known = self._db.table(table).columns_dict.keys() & set(columns)
+            documents = (dict(zip(columns, row, strict=True)) for row in rows)
+            if known:
+                self._db.table(table).insert_all(
+                    ({name: row[name] for name in known} for row in documents), ignore=True
+                )

@@ -21,15 +21,14 @@ from archive.files.layout import (
 from archive.index.log import OTHERS
 from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
 from archive.integrity.manifest_check import Problem, check_manifests
-from archive.journal.gzip_members import members
+from archive.journal.groups import UNREADABLE, read_groups
+from archive.journal.journal import event_of
+from archive.journal.record import WarcRecord
 from archive.journal.warc import warc_files
-from archive.journal.warc_records import OURS, digest, headers_of
+from archive.journal.warc_records import digest
 from archive.model.errors import ArchiveError
 from archive.store import Store
 
-_GROUP = ("request", "response or revisit", "metadata")
-_UNREADABLE = "no record can be read here"
-_KINDS = {"warcinfo", "request", "response", "revisit", "metadata"}
 BATCH_SIZE = 256  # files handed to the threads at a time; limits the memory for files that are read ahead
 
 
@@ -178,7 +177,7 @@ def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]]) -> Iterator[P
         damage = list(_damage(path, events))
         # An unreadable end after all recorded events is being written now, or was left by a crash.
         offset, detail = damage[-1] if damage else (0, "")
-        if detail == _UNREADABLE and offset > max(events, default=0) and recorded.get(path.name, set()) <= events:
+        if detail == UNREADABLE and offset > max(events, default=0) and recorded.get(path.name, set()) <= events:
             damage.pop()
         for offset, detail in damage:
             yield Problem("warc", name, f"at byte {offset}: {detail}")
@@ -193,31 +192,32 @@ def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]]) -> Iterator[P
 
 
 def _damage(path: Path, complete: set[int]) -> Iterator[tuple[int, str]]:
-    """Find records that cannot be read or differ from their digest, in the order of the file.
+    """Find records and events that cannot be read, or differ from their digest, in the order of the file.
 
     :param complete: receives the offset of each complete event
     :return: offset and description of each damage
     """
-    unreadable: list[int] = []
-    begin, kinds = 0, list[str]()
-    for offset, _, record in members(path, on_damage=unreadable.append):
-        yield from ((each, _UNREADABLE) for each in unreadable)
-        unreadable.clear()
-        head, _, block = record.partition(b"\r\n\r\n")
-        headers = headers_of(head)
-        kind, recorded = headers.get("warc-type", ""), headers.get("warc-block-digest")
-        body = block[: int(headers.get("content-length", "0") or 0)]
-        actual = digest(body)
+    found: list[tuple[int, str]] = []
+
+    def report(offset: int, detail: str) -> None:
+        found.append((offset, detail))
+
+    def check(offset: int, record: WarcRecord) -> None:
+        recorded, actual = record.headers.get("warc-block-digest"), digest(record.block)
         if recorded and recorded != actual:
-            yield offset, f"its block has the digest {actual}, recorded is {recorded}"
-        if kind == "warcinfo" and headers.get("warc-filename") != path.name:
-            yield offset, f"the file is a copy of {headers.get('warc-filename')}, or was renamed"
-        if kind not in _KINDS or (kind == "metadata" and not headers.get("warc-target-uri", "").startswith(OURS)):
-            yield offset, f"not a record of finarchive: {kind} {headers.get('warc-target-uri', '')}"
-            continue
-        if kind == "request" or (kind == "metadata" and "warc-concurrent-to" not in headers):
-            begin, kinds = offset, []
-        kinds.append(kind)
-        if kind == "metadata" and (kinds == ["metadata"] or len(kinds) == len(_GROUP)):
-            complete.add(begin)
-    yield from ((each, _UNREADABLE) for each in unreadable)
+            report(offset, f"its block has the digest {actual}, recorded is {recorded}")
+        if record.kind == "warcinfo" and record.headers.get("warc-filename") != path.name:
+            report(offset, f"the file is a copy of {record.headers.get('warc-filename')}, or was renamed")
+        if record.is_foreign:
+            report(offset, f"not a record of finarchive: {record.kind} {record.target}")
+
+    for position, group in read_groups(path, on_damage=report, on_record=check):
+        complete.add(position.offset)
+        try:
+            with suppress(ArchiveError):  # a newer program wrote it, and can say whether it is damaged
+                event_of(position, group)
+        except ValueError as error:
+            report(position.offset, str(error))
+        yield from found
+        found.clear()
+    yield from found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,10 @@ _DURATION = re.compile(
     r"(?:T(?=.)(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?"
 )
 _DAYS_OF_YEAR = 365  # in durations
+# Calculations with other values overflow.
+_YEARS = range(1900, 9000)
+_MAX_DURATION = timedelta(days=1000 * _DAYS_OF_YEAR)
+_INTEGERS = range(-(1 << 63), 1 << 63)  # what SQLite stores
 
 T = TypeVar("T")
 
@@ -26,7 +31,7 @@ def checked(load: Callable[[Any], T]) -> Callable[[Any], T]:
             return load(document)
         except KeyError as error:
             raise ValueError(f"key {error} is missing") from error
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a value has the wrong type: {error}") from error
 
     return checked_load
@@ -43,13 +48,44 @@ def dump_index_time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-# Return the time that dump_time wrote. TypeError if the value is not a string.
-time = datetime.fromisoformat
+def load_json(data: bytes) -> Any:
+    """Return the value of a JSON text in UTF-8 that the index can store.
+
+    :raises ValueError: it is not JSON, is nested too deeply, or has a character or a number that is none
+    """
+    text_ = data.decode("utf-8")
+    try:
+        value = json.loads(text_, parse_constant=_no_number)
+        if "\\u" in text_:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character
+    except RecursionError:
+        raise ValueError("its document is nested too deeply") from None
+    return value
 
 
-def optional_time(value: Any) -> datetime | None:
-    """Return the time that :func:`dump_time` wrote, or None for None."""
-    return None if value is None else datetime.fromisoformat(value)
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def time(value: str) -> datetime:
+    """Return the time that :func:`dump_time` wrote; TypeError if the value is not a string, or has no zone."""
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise TypeError(f"{value!r} is a time without a zone")
+    return at
+
+
+def moment(value: str) -> datetime:
+    """Return a time of this machine's clock; TypeError if it is none, or calculations with it could overflow."""
+    at = time(value)
+    if at.year not in _YEARS:
+        raise TypeError(f"{value!r} is no time of an observation")
+    return at
+
+
+def optional_moment(value: Any) -> datetime | None:
+    """Return a time as :func:`moment` does, or None for None."""
+    return None if value is None else moment(value)
 
 
 @lru_cache(maxsize=256)  # every fetch has those of a few configurations
@@ -82,6 +118,8 @@ def duration(value: str) -> timedelta:
         length = timedelta(years * _DAYS_OF_YEAR + weeks * 7 + days, seconds, hours=hours, minutes=minutes)
     except OverflowError as error:
         raise ValueError(f"{value!r} is out of range") from error
+    if length > _MAX_DURATION:
+        raise ValueError(f"{value!r} is out of range")
     return -length if match[1] == "-" else length
 
 
@@ -99,9 +137,16 @@ def optional_text(value: Any) -> str | None:
 
 def number(value: Any) -> int:
     """Return an integer; TypeError if it is anything else."""
-    if type(value) is int:
+    if type(value) is int and value in _INTEGERS:
         return value
-    raise TypeError(f"{value!r} is not an integer")
+    raise TypeError(f"{str(value)[:40]!r} is not an integer of 64 bits")
+
+
+def cell(value: Any) -> str | int | float | None:
+    """Return a value of a table's row; TypeError if the index cannot store it."""
+    if value is None or isinstance(value, float):
+        return value
+    return int(value) if isinstance(value, bool) else number(value) if isinstance(value, int) else text(value)
 
 
 def flag(value: Any) -> bool:
@@ -130,5 +175,5 @@ def numbers(value: Any) -> tuple[int, ...]:
     """Return an array of integers; TypeError if it is anything else."""
     for each in array(value):
         if type(each) is not int:
-            raise TypeError(f"{each!r} is not an integer")
+            raise TypeError(f"{str(each)[:40]!r} is not an integer")
     return tuple(value)

@@ -7,6 +7,7 @@ Keys that were added to version 1 over time are optional when a document is load
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -17,20 +18,22 @@ from archive.journal.document_values import (
     dump_time,
     duration,
     flag,
+    moment,
     number,
     numbers,
+    optional_moment,
     optional_text,
-    optional_time,
     text,
     texts,
     time,
 )
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
 from archive.model.fetch import ArchiveRules, Fetch
-from archive.model.image import FailedImage, StoredImage
+from archive.model.image import IMAGE_EXTENSIONS, FailedImage, StoredImage
 
 Document = dict[str, Any]
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _EMPTY: list[Any] = []  # default of an absent array
 _FAILURE_KINDS = {kind.value: kind for kind in FailureKind}
 
@@ -57,7 +60,7 @@ def load_fetch(document: Any) -> Fetch:
     """
     filing, failure = document["filing"], document.get("failure")
     return Fetch(
-        time(document["at"]),
+        moment(document["at"]),
         _load_pending(document["pending"]),
         text(document["feed"]),
         _filing(text(filing["author"]), *array(filing["categories"])),
@@ -86,10 +89,18 @@ def _load_pending(document: Any) -> PendingEntry:
         text(document["host"]),
         texts(document["feeds"]),
         number(document["attempts"]),
-        time(document["first_seen"]),
-        optional_text(document.get("path")),
+        moment(document["first_seen"]),
+        _path(document.get("path")),
         number(document.get("revision", 0)),
     )
+
+
+def _path(value: Any) -> str | None:
+    """Return the path of an article; ValueError if it is not inside the folder of the articles."""
+    path = optional_text(value)
+    if path is not None and (path.startswith(("/", ".")) or "\0" in path or ".." in path.split("/")):
+        raise ValueError(f"{path[:80]!r} is not the path of an article")
+    return path
 
 
 def dump_rules(rules: ArchiveRules) -> Document:
@@ -219,13 +230,10 @@ def load_stored_image(document: Any) -> StoredImage:
 
     :raises ValueError: the document is not valid
     """
-    return StoredImage(
-        text(document["url"]),
-        time(document["at"]),
-        text(document["sha256"]),
-        text(document["media_type"]),
-        number(document["size"]),
-    )
+    sha256, media_type = text(document["sha256"]), text(document["media_type"])
+    if not _SHA256.fullmatch(sha256) or media_type not in IMAGE_EXTENSIONS:  # the path of its file follows from them
+        raise ValueError(f"{media_type[:40]!r} {sha256[:80]!r} is no stored image")
+    return StoredImage(text(document["url"]), moment(document["at"]), sha256, media_type, number(document["size"]))
 
 
 def dump_failed_image(image: FailedImage) -> Document:
@@ -243,4 +251,4 @@ def load_failed_image(document: Any) -> FailedImage:
 
     :raises ValueError: the document is not valid
     """
-    return FailedImage(load_failure(document["failure"]), time(document["at"]), optional_time(document["due"]))
+    return FailedImage(load_failure(document["failure"]), moment(document["at"]), optional_moment(document["due"]))

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from archive.journal.document_values import array, checked, dump_index_time, flag, number, text, texts, time
+from archive.journal.document_values import (
+    array,
+    cell,
+    checked,
+    dump_index_time,
+    flag,
+    load_json,
+    moment,
+    number,
+    text,
+    texts,
+)
 from archive.journal.documents import (
     Document,
     dump_entry,
@@ -66,14 +77,26 @@ def decode(kind: str, data: bytes) -> Any:
 
     :raises ValueError: the bytes are not a document of this kind
     """
-    whole = json.loads(data)
-    if not isinstance(whole, dict) or "version" not in whole:
-        raise ValueError("there is no version")
-    if whole["version"] != VERSION:
+    whole = load_json(data)
+    version = whole.get("version") if isinstance(whole, dict) else None
+    if type(version) is not int or version < VERSION:
+        raise ValueError("its document has no version")
+    if version > VERSION:
         return None
     if whole.get(kind) is None:
-        raise ValueError(f"no document of kind {kind!r}")
+        raise ValueError(f"it has no document of kind {kind[:40]!r}")
     return whole[kind]
+
+
+def check_document(kind: str, document: Any) -> None:
+    """Check a document of any kind but that of a fetch, so that it can be replayed.
+
+    A document of an unknown kind is one of a newer program, and is not checked.
+
+    :raises ValueError: the document is not valid
+    """
+    if load := _LOADERS.get(kind):
+        load(document)
 
 
 def dump_sighted(sighted: SightedDocument) -> Document:
@@ -187,7 +210,7 @@ def load_brought_to_date(document: Any) -> tuple[datetime, datetime]:
 
     :raises ValueError: the document is not valid
     """
-    return time(document["now"]), time(document["latest"])
+    return moment(document["now"]), moment(document["latest"])
 
 
 def dump_images(stored: Sequence[StoredImage], failed: Sequence[FailedImage]) -> Document:
@@ -224,4 +247,24 @@ def load_ledger(document: Any) -> dict[str, Sequence[Sequence[Any]]]:
 
     :raises ValueError: the document is not valid
     """
-    return {table: [array(row) for row in array(document[table])] for table in LEDGER_TABLES if table in document}
+    return {table: _rows(array(document[table])) for table in LEDGER_TABLES if table in document}
+
+
+def _rows(table: list[Any]) -> list[list[Any]]:
+    columns, *rows = table
+    if not columns or len(set(texts(columns))) != len(columns):
+        raise ValueError("a table has no columns, or two of one name")
+    if any(len(array(row)) != len(columns) for row in rows):
+        raise ValueError("a row has another number of values than its table has columns")
+    return [columns, *([cell(value) for value in row] for row in rows)]
+
+
+_LOADERS: dict[str, Callable[[Any], Any]] = {
+    EventKind.SIGHTED: load_sighted,
+    EventKind.SETTLED: load_settled,
+    EventKind.RELEASED: load_released,
+    EventKind.BROUGHT_TO_DATE: lambda document: (load_brought_to_date(document), keeps_delays(document)),
+    EventKind.UNLISTED: load_unlisted,
+    EventKind.IMAGES: load_images,
+    EventKind.LEDGER: load_ledger,
+}

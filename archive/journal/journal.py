@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.journal.documents import dump_fetch, load_fetch
-from archive.journal.event_documents import EventKind, decode, encode
+from archive.journal.event_documents import EventKind, check_document, decode, encode
 from archive.journal.warc import WarcWriter, original_at, read
 from archive.journal.warc_records import Group, Original, digest
 from archive.model.errors import ArchiveError
@@ -89,30 +89,39 @@ class Journal:
         return self._originals.get(name)
 
 
-def events(folder: Path, since: JournalPosition | None = None) -> Iterator[Event]:
+def events(
+    folder: Path,
+    since: JournalPosition | None = None,
+    on_damage: Callable[[JournalPosition], None] = lambda position: None,
+) -> Iterator[Event]:
     """Yield the events of the journal in a folder, in the order they were written.
 
     :param since: yield only events after this position; None for all
-    :raises ArchiveError: a newer program wrote an event, or an event cannot be parsed
+    :param on_damage: called with the position of each part, record and event that cannot be read
+    :raises ArchiveError: a newer program wrote an event
     """
-    for position, group in read(folder, since):
-        yield event_of(position, group)
+    for position, group in read(folder, since, on_damage):
+        try:
+            event = event_of(position, group)
+        except ValueError:
+            on_damage(position)
+        else:
+            yield event
 
 
 def event_of(position: JournalPosition, group: Group) -> Event:
     """Parse a group of records as an event.
 
-    :raises ArchiveError: a newer program wrote it, or it cannot be parsed
+    :raises ValueError: it is damaged; the message says how
+    :raises ArchiveError: a newer program wrote it
     """
-    try:
-        document = decode(group.kind, group.document)
-        if document is None:
-            raise ArchiveError(f"a newer finarchive wrote the journal file {position.file}: upgrade finarchive")
-        if group.kind != EventKind.LOOK:
-            return Event(position, group.kind, group.at, document=document)
+    document = decode(group.kind, group.document)
+    if document is None:
+        raise ArchiveError(f"a newer finarchive wrote the journal file {position.file}: upgrade finarchive")
+    if group.kind == EventKind.LOOK:
         return Event(position, group.kind, group.at, replace(load_fetch(document), response=group.response))
-    except ValueError as error:
-        raise ArchiveError(f"the record at {position.offset} of {position.file} cannot be read: {error}") from error
+    check_document(group.kind, document)
+    return Event(position, group.kind, group.at, document=document)
 
 
 def _group(fetch: Fetch) -> Group:

@@ -8,38 +8,36 @@ from __future__ import annotations
 
 import io
 import os
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from archive.files.atomic import wrap_os_errors
 from archive.files.folders import Folders, archive_root
 from archive.files.paths import CHINA
-from archive.journal.gzip_members import end_of_last_member, first_member, members
-from archive.journal.warc_records import (
-    OURS,
-    Group,
-    Original,
-    digest,
-    encode_group,
-    headers_of,
-    response_of,
-    warcinfo,
-)
-from archive.model.fetch import JournalPosition, RawResponse
+from archive.journal.groups import FILE_NAME, read_groups, response_at
+from archive.journal.gzip_members import end_of_last_member, first_member
+from archive.journal.warc_records import Group, Original, encode_group, warcinfo
+from archive.model.fetch import JournalPosition
 
 # A file that has reached this size is followed by a new one. A year takes some dozens of files, and each is small
 # enough to be copied and checked alone.
 MAX_FILE_BYTES = 1 << 30
-_NAME = re.compile(r"finarchive-\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])-\d{4,}\.warc\.gz")
 
 
 def warc_files(folder: Path) -> list[Path]:
     """The journal's files in a folder, in the order they were written. Files with other names are ignored."""
-    return sorted(path for path in folder.glob("finarchive-*.warc.gz") if _NAME.fullmatch(path.name))
+    return sorted(path for path in folder.glob("finarchive-*.warc.gz") if FILE_NAME.fullmatch(path.name))
+
+
+def is_torn_end(folder: Path, position: JournalPosition) -> bool:
+    """Return whether an unreadable part is the torn end of the newest file, which the writer cuts off."""
+    newest = warc_files(folder)[-1]
+    end = end_of_last_member(newest) if newest.name == position.file else None
+    return end is not None and position.offset >= end
 
 
 class WarcWriter:
@@ -180,18 +178,27 @@ class WarcWriter:
             self._is_torn = False
 
 
-def read(folder: Path, since: JournalPosition | None = None) -> Iterator[tuple[JournalPosition, Group]]:
+def read(
+    folder: Path,
+    since: JournalPosition | None = None,
+    on_damage: Callable[[JournalPosition], None] = lambda position: None,
+) -> Iterator[tuple[JournalPosition, Group]]:
     """Yield the groups of a folder with their positions, in the order they were written.
 
     :param since: yield only groups after this position; None for all
+    :param on_damage: called with the position of each part, record and group that cannot be read
     """
     for path in warc_files(folder):
         if since and path.name < since.file:
             continue
         start = since.offset if since and path.name == since.file else 0
-        for position, group in read_file(path, start):
+        for position, group in read_file(path, start, on_damage=partial(_report, on_damage, path.name)):
             if since is None or position != since:
                 yield position, group
+
+
+def _report(on_damage: Callable[[JournalPosition], None], file: str, offset: int) -> None:
+    on_damage(JournalPosition(file, offset))
 
 
 def read_file(
@@ -199,37 +206,11 @@ def read_file(
 ) -> Iterator[tuple[JournalPosition, Group]]:
     """Yield the groups of a file that begin at ``start`` or later and before ``end``, with their positions.
 
-    Skips a response without its metadata, which a crash can leave, unreadable records, and a ``revisit`` whose
-    original cannot be read.
-
     :param start: offset of a record, in bytes
     :param end: offset in bytes; None for the end of the file
-    :param on_damage: called with the offset of each unreadable part
+    :param on_damage: called with the offset of each part, record and group that cannot be read
     """
-    begin, request, response = start, b"", None
-    for offset, _, record in members(path, start, on_damage):
-        head, _, block = record.partition(b"\r\n\r\n")
-        headers = headers_of(head)
-        kind = headers.get("warc-type", "")
-        if kind == "metadata" and not headers["warc-target-uri"].startswith(OURS):
-            continue  # another program wrote it
-        is_lone = kind == "metadata" and "warc-concurrent-to" not in headers
-        if kind == "request" or is_lone:
-            if end is not None and offset >= end:
-                return
-            begin, request, response = offset, b"" if is_lone else block, None
-        if kind in ("response", "revisit"):
-            response = headers, block
-        elif is_lone or (kind == "metadata" and request and response):
-            size = int(headers["content-length"])
-            raw = _full_response(path.parent, request, *response) if response else None
-            if response and raw is None:
-                on_damage(begin)
-            else:
-                stated = headers["warc-target-uri"].removeprefix(OURS)
-                at = datetime.fromisoformat(headers["warc-date"].replace("Z", "+00:00"))
-                yield JournalPosition(path.name, begin), Group(stated, at, block[:size], raw)
-            request, response = b"", None
+    yield from read_groups(path, start, end, lambda offset, detail: on_damage(offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,37 +256,7 @@ def original_at(folder: Path, position: JournalPosition, name: str) -> Original 
 
     :param name: the body's digest
     """
-    if response := _response_at(folder, position, name):
-        headers = response[1]
-        return Original(position, headers["warc-record-id"], headers["warc-target-uri"], headers["warc-date"])
+    if response := response_at(folder, position, name):
+        _, record = response
+        return Original(position, record.headers["warc-record-id"], record.target, record.headers["warc-date"])
     return None
-
-
-def _response_at(folder: Path, position: JournalPosition, name: str) -> tuple[bytes, Mapping[str, str], bytes] | None:
-    """The request's block, the response's headers and its block, of the group at a position.
-
-    :param name: the digest that the response's body must have; else the result is None
-    """
-    if not (path := folder / position.file).is_file():
-        return None
-    request = None
-    for offset, _, record in members(path, position.offset):
-        head, _, block = record.partition(b"\r\n\r\n")
-        headers = headers_of(head)
-        if headers.get("warc-type") == "request" and offset == position.offset:
-            request = block
-        elif headers.get("warc-type") == "response" and request is not None:
-            raw, _ = response_of(request, headers, block)
-            return (request, headers, block) if digest(raw.body) == name else None
-        else:
-            return None
-    return None
-
-
-def _full_response(folder: Path, request: bytes, headers: Mapping[str, str], block: bytes) -> RawResponse | None:
-    """The response with its body, a ``revisit`` with that of its original; None if the original cannot be read."""
-    raw, original_position = response_of(request, headers, block)
-    if original_position is None:
-        return raw
-    original = _response_at(folder, original_position, headers["warc-payload-digest"])
-    return replace(raw, body=response_of(*original)[0].body) if original else None

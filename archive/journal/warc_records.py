@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,12 +15,14 @@ from urllib.parse import urlsplit
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
 from warcio.warcwriter import WARCWriter
 
+from archive.journal.record import OURS, WarcRecord
 from archive.model.fetch import JournalPosition, RawResponse
 
-OURS = "urn:finarchive:"  # prefix of a metadata record's target; the event's kind follows
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _LENGTH = "WARC-Finarchive-Length"
 _ORIGINAL = "WARC-Finarchive-Original"  # of a revisit: FILE:OFFSET of the group with the body
+_POSITION = re.compile(r"([^:/]+):([0-9]{1,18})")
+_STATUS_LINE = re.compile(r"HTTP/1\.1 (-?[0-9]{1,9})(?: .*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Original:
     """An earlier response with the same body."""
 
     position: JournalPosition  # of its group
-    record: str  # its WARC-Record-ID
+    record: str  # its WARC-WarcRecord-ID
     url: str  # its WARC-Target-URI
     date: str  # its WARC-Date
 
@@ -96,7 +99,7 @@ def _add(writer: WARCWriter, url: str, kind: str, block: bytes, headers: dict[st
         http_headers=http,
     )
     writer.write_record(record)
-    return str(record.rec_headers.get_header("WARC-Record-ID"))
+    return str(record.rec_headers.get_header("WARC-WarcRecord-ID"))
 
 
 def _http(block: bytes) -> StatusAndHeaders:
@@ -143,36 +146,38 @@ def _date(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def response_of(
-    request: bytes, headers: Mapping[str, str], block: bytes
-) -> tuple[RawResponse, JournalPosition | None]:
-    """Decode a response from the block of its request and its own record.
+def response_of(request: WarcRecord, record: WarcRecord) -> tuple[RawResponse, JournalPosition | None]:
+    """Decode a response from its own record and that of its request.
 
-    :param headers: of the response's record, with names in lower case
-    :param block: of the response's record; bytes after its content length are ignored
     :return: the response, and for a ``revisit``, which has no body, the position of the group that has it
+    :raises ValueError: it is no response; the message says why
     """
-    http, _, body = block[: int(headers["content-length"])].partition(b"\r\n\r\n")
-    file, _, offset = headers.get(_ORIGINAL.lower(), "").rpartition(":")
+    http, separator, body = record.block.partition(b"\r\n\r\n")
     status, *lines = http.decode("latin-1").split("\r\n")
+    match = _STATUS_LINE.fullmatch(status)
+    if not separator or not match:
+        raise ValueError(f"the response has the status line {status[:40]!r}")
     # Without the request line and Host, which the writer adds.
-    request_lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[2:]
+    request_lines = request.block.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[2:]
     raw = RawResponse(
-        url=headers["warc-target-uri"],
-        status=int(status.split(" ", 2)[1]),
+        url=record.target,
+        status=int(match[1]),
         headers=_pairs(lines),
         body=body,
         request_headers=_pairs(request_lines),
-        stated_length=_LENGTH.lower() not in headers,
+        stated_length=_LENGTH.lower() not in record.headers,
     )
-    return raw, JournalPosition(file, int(offset)) if file else None
+    return raw, _original(record)
+
+
+def _original(record: WarcRecord) -> JournalPosition | None:
+    stated = record.headers.get(_ORIGINAL.lower(), "")
+    match = _POSITION.fullmatch(stated)
+    if bool(match) != (record.kind == "revisit"):
+        raise ValueError(f"the {record.kind} has its body at {stated[:80]!r}")
+    return JournalPosition(match[1], int(match[2])) if match else None
 
 
 def _pairs(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
     parted = (line.partition(":") for line in lines if line)
     return tuple((name, value.strip()) for name, _, value in parted)
-
-
-def headers_of(head: bytes) -> dict[str, str]:
-    """The headers of a record, by name in lower case."""
-    return {name.lower(): value for name, value in _pairs(head.decode("utf-8", "replace").split("\r\n")[1:])}

@@ -13,11 +13,12 @@ from typing import Any
 
 from archive.model.article import Article, PageFacts, Post, Revision
 from archive.model.feed import Failure, FailureKind, Filing, PendingEntry
+from archive.model.secrets import without_credentials, without_secrets
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """An HTTP response as the server sent it."""
+    """An HTTP response as the server sent it, except for secrets: those that it is made with are removed (D180)."""
 
     url: str  # of the last request, after redirects
     status: int  # the HTTP status
@@ -25,6 +26,11 @@ class RawResponse:
     body: bytes  # as sent: the content coding is not removed
     request_headers: tuple[tuple[str, str], ...] = ()
     stated_length: bool = True  # False: the body ended with the connection, so it may be truncated
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", without_credentials(self.url))
+        object.__setattr__(self, "headers", without_secrets(self.headers))
+        object.__setattr__(self, "request_headers", without_secrets(self.request_headers))
 
 
 @dataclass(frozen=True, slots=True)

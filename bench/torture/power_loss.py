@@ -34,6 +34,7 @@ from archive.files.layout import index_path, inner_path
 from archive.model.errors import ArchiveError
 from bench.torture.disk_model import Choice, Disk, Operation, read_record, write_state
 from config.model import Settings
+from crawler.parsing.pool import ParserPool
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from pipeline import reparse
@@ -41,6 +42,7 @@ from pipeline.deep_verify import verify_deep
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
 from tests.conftest import NEWEST, Home
+from tests.support.parsers import PARSERS
 
 REPOSITORY = Path(__file__).parents[2]
 RECORDER = Path(__file__).with_name("recorder.c")
@@ -182,7 +184,7 @@ def check(root: Path, committed: set[tuple[str, int]], site: MockSite | None, *,
     settings = Settings()
     try:
         with Archive(root, "crawl", now) as archive:
-            recover(archive, settings, now)
+            recover(archive, settings, now, PARSERS)
             if damage := archive.store.damage():
                 return f"the index is damaged: {damage}"
         if is_rebuild:
@@ -244,8 +246,8 @@ def record(work: Path, site: MockSite) -> list[Recording]:
 def seal_days(root: str) -> None:
     """Open an archive two days later, which seals the days before."""
     now = datetime.now(UTC) + AHEAD
-    with Archive(Path(root), "crawl", now) as archive:
-        recover(archive, Settings(), now)
+    with Archive(Path(root), "crawl", now) as archive, ParserPool() as parsers:
+        recover(archive, Settings(), now, parsers)
 
 
 class Recorder:

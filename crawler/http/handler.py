@@ -34,6 +34,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         # a whole burst, whatever CONCURRENT_REQUESTS_PER_DOMAIN says. See D27.
         concurrency = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
         self._delay = crawler.settings.getfloat("DOWNLOAD_DELAY")
+        self._local_names = ssrf.LocalNames()
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(concurrency))
 
     async def download_request(self, request: Request) -> Response:
@@ -41,11 +42,14 @@ class PoliteHandler(HTTP11DownloadHandler):
 
         :raises ClosingError: the spider is closing
         :raises HostBackedOffError: the host is backed off
-        :raises RefusedError: the address is private, and the request would go through a proxy
+        :raises RefusedError: the address has credentials; or it is private, as far as that can be known, and the
+            request would go through a proxy
         """
         host = urls.host(request.url)
-        if "proxy" in request.meta and ssrf.names_private(host) and not self._allows_private():
-            raise RefusedError(f"{host} is a private address, and network.allow_private is false")
+        if urls.has_credentials(request.url):
+            raise RefusedError(f"an address of {host} with a user or a password is not requested")
+        if request.meta.get("proxy") and not self._allows_private():
+            await self._check_proxied(host)
         transfer = cast(TransferOwner, self._crawler.spider).transfer
         async with self._slots[host]:
             await self._pause(host, transfer.last_requests)
@@ -80,6 +84,13 @@ class PoliteHandler(HTTP11DownloadHandler):
             raise
         finally:
             transfer.in_flight -= 1
+
+    async def _check_proxied(self, host: str) -> None:
+        """Raise RefusedError if a host that a proxy will resolve is private."""
+        if ssrf.names_private(host):
+            raise RefusedError(f"{host} is a private name or address, and network.allow_private is false")
+        if address := await self._local_names.private_address(host):
+            raise RefusedError(f"{host} has the private address {address}, and network.allow_private is false")
 
     def _allows_private(self) -> bool:
         return bool(self._crawler.settings.getbool(ssrf.ALLOW_PRIVATE))

@@ -5,11 +5,14 @@ Addresses are checked after DNS, when a connection is opened, so the check cover
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
-from collections.abc import Sequence
+import time
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 from twisted.internet.base import ReactorBase
@@ -21,6 +24,16 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # The only IPv6 addresses allocated so far, and the part of them reserved for documentation (RFC 9637).
 _IPV6_ALLOCATED = ipaddress.ip_network("2000::/3")
 _IPV6_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
+# Domains that are not in public DNS: RFC 6761, 6762 and 8375, ICANN's reserved .internal, and what routers invent.
+_PRIVATE_DOMAINS = (
+    ".localhost", ".local", ".internal", ".localdomain", ".home.arpa", ".lan", ".home", ".corp", ".intranet",
+    ".private", ".test",
+)  # fmt: skip
+# Benchmark addresses (RFC 2544). Proxy clients answer every name with one of them, so they say nothing of the name.
+_PLACEHOLDERS = ipaddress.ip_network("198.18.0.0/15")
+LOOKUP_SECONDS = 3.0  # behind a proxy there may be no resolver, and a request must not wait for it
+LOOKUP_AGE_SECONDS = 300.0  # so that not every request waits; a name rarely changes faster
+MAX_KNOWN_NAMES = 1024  # names come from pages, so their number is bounded
 ALLOW_PRIVATE = "FINARCHIVE_ALLOW_PRIVATE"  # the Scrapy setting that turns the check off
 
 # Refused addresses, for messages: host name -> address. It has at most one entry per requested host.
@@ -49,15 +62,61 @@ def is_public(address: str) -> bool:
 
 
 def names_private(host: str) -> bool:
-    """Return whether a host name is a private address, without DNS: a proxy resolves the names of its requests."""
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+    """Return whether a host is a private address or a name of a private network, without DNS.
+
+    For requests through a proxy, which resolves their names. An address counts in each spelling that some resolver or
+    proxy reads as one: 127.1, 0x7f000001, full-width digits, percent-encoding.
+    """
+    name = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").lower().strip("[]").rstrip(".")
+    if ":" in name:
+        return not is_public(name)
     try:
-        # Accepts 127.1 and 0x7f000001 too, as resolvers do.
         return not is_public(socket.inet_ntoa(socket.inet_aton(name)))
     except (OSError, UnicodeError):
-        return ":" in name and not is_public(name)
+        # A name without a dot is completed by a search list.
+        return bool(name) and ("." not in name or name.endswith(_PRIVATE_DOMAINS))
+
+
+Lookup = Callable[[str], Awaitable[Iterable[str]]]
+
+
+class LocalNames:
+    """What this machine's resolver says of names that a proxy will resolve.
+
+    The proxy may resolve them differently, so this cannot prove that a name is public. See D181.
+
+    :param lookup: returns the addresses of a name; raises OSError if it finds none
+    :param now: a monotonic clock, in seconds
+    """
+
+    def __init__(self, lookup: Lookup | None = None, now: Callable[[], float] = time.monotonic) -> None:
+        self._lookup = lookup or _addresses_of
+        self._now = now
+        self._known: dict[str, tuple[float, str | None]] = {}  # host -> when it expires, its private address
+
+    async def private_address(self, host: str) -> str | None:
+        """Return a private address of a host; None if it has none, or if nothing is known of it in time."""
+        expires, address = self._known.get(host, (0.0, None))
+        if self._now() < expires:
+            return address
+        try:
+            addresses = await asyncio.wait_for(self._lookup(host), LOOKUP_SECONDS)
+        except (OSError, UnicodeError):  # a time-out is an OSError
+            addresses = ()
+        address = next((each for each in addresses if not is_public(each) and not _stands_for_any_name(each)), None)
+        if len(self._known) >= MAX_KNOWN_NAMES:
+            del self._known[next(iter(self._known))]
+        self._known[host] = self._now() + LOOKUP_AGE_SECONDS, address
+        return address
+
+
+async def _addresses_of(host: str) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+def _stands_for_any_name(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]) in _PLACEHOLDERS
 
 
 @implementer(IHostnameResolver)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archive.model.feed import Failure, FailureKind
+from archive.model.secrets import without_credentials
 from crawler.http.backoff import REFUSALS
 
 _GONE = frozenset({404, 410, 451})
@@ -30,5 +31,9 @@ def of_status(status: int, subject: str, location: str = "") -> Failure | None:
 
 
 def one_line(text: str) -> str:
-    """Make foreign text safe for a message: one line of at most 300 characters, without terminal control codes."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]
+    """Make foreign text safe for a message.
+
+    :return: one line of at most 300 characters, without terminal control codes and credentials of addresses
+    """
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(without_credentials(printable).split())[:300]

@@ -20,7 +20,6 @@ from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from twisted.web import http
 
@@ -32,7 +31,8 @@ logger = logging.getLogger("finarchive")
 LOOPBACK = "127.0.0.1"  # the data is for this machine; access from elsewhere needs a tunnel or a proxy
 # From the opening of a connection to its end. A response takes milliseconds; the remainder is for slow clients.
 CONNECTION_TIMEOUT_SECONDS = 10.0
-# Open connections. Prometheus and a few people have one each; the daemon needs its file descriptors for the web.
+# Open connections; the oldest is closed for another. Prometheus and a few people have one each; the daemon needs its
+# file descriptors for the web.
 MAX_CONNECTIONS = 32
 # Host names that a request may use. A page in a browser on this machine could reach this server under its own site's
 # name, if that name resolves to 127.0.0.1, and then read the response. Any port is allowed: a tunnel has its own.
@@ -177,11 +177,11 @@ class _Channel(http.HTTPChannel):
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
-        self.factory.channels.add(self)
+        self.factory.add(self)
         self._cutoff = self.callLater(self.factory.connection_timeout, self.forceAbortClient)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
-        self.factory.channels.discard(self)
+        self.factory.channels.pop(self, None)
         if self._cutoff.active():
             self._cutoff.cancel()
         super().connectionLost(reason)
@@ -202,11 +202,16 @@ class _Site(http.HTTPFactory):
         super().__init__(reactor=reactor)
         self.respond = respond
         self.connection_timeout = timeout
-        self.channels: set[_Channel] = set()
+        self.channels: dict[_Channel, None] = {}  # the oldest first
         self.timeOut = None  # connection_timeout replaces it
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802
-        return super().buildProtocol(addr) if len(self.channels) < MAX_CONNECTIONS else None
+    def add(self, channel: _Channel) -> None:
+        """Add a connection, and close the oldest for it if there are too many: it waits for its client. See D183."""
+        self.channels[channel] = None
+        if len(self.channels) > MAX_CONNECTIONS:
+            oldest = next(iter(self.channels))
+            del self.channels[oldest]
+            oldest.forceAbortClient()
 
     def startFactory(self) -> None:  # noqa: N802
         pass  # Twisted's keeps an access log, with a timer that fires every second

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from archive.model.secrets import without_credentials
+
 LOGGER_NAME = "finarchive"  # the logger of this program's own lines
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"  # local time with its offset: people compare it with their watch
 
@@ -95,7 +97,7 @@ def stamped(record: logging.LogRecord) -> str:
 
 def bare(record: logging.LogRecord) -> str:
     """A line without time and level, which the journal stores itself."""
-    return "\n".join([_escaped(record.getMessage()), *(f"  {_escaped(line)}" for line in _traceback(record))])
+    return "\n".join([_escaped(_message(record)), *(f"  {_escaped(line)}" for line in _traceback(record))])
 
 
 def as_json(record: logging.LogRecord) -> str:
@@ -105,10 +107,10 @@ def as_json(record: logging.LogRecord) -> str:
         "level": record.levelname.lower(),
     }
     if record.name == LOGGER_NAME:
-        line |= {"event": event(record), "message": record.getMessage()}
+        line |= {"event": event(record), "message": _message(record)}
         line |= {name: value for name, value in fields(record) if name not in _RESERVED}
     else:
-        line |= {"logger": record.name, "message": record.getMessage()}
+        line |= {"logger": record.name, "message": _message(record)}
     if traceback := _traceback(record):
         line["exception"] = "\n".join(traceback)
     # JSON does not escape all of these: U+2028 ends a line for many programs, and C1 characters steer terminals.
@@ -131,7 +133,7 @@ def fields(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
             continue
         value = next(arguments, None)
         if name:
-            yield name, value if _has_json(value) else str(value)
+            yield name, value if _has_json(value) else without_credentials(str(value))
 
 
 def _has_json(value: object) -> bool:
@@ -150,7 +152,12 @@ def _traceback(record: logging.LogRecord) -> list[str]:
         text = logging.Formatter().formatException(record.exc_info)
     if record.stack_info:
         text += f"\n{record.stack_info}"
-    return text.strip("\n").split("\n") if text else []
+    return without_credentials(text).strip("\n").split("\n") if text else []
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message without the credentials of addresses: libraries log those that they are given (D180)."""
+    return without_credentials(record.getMessage())
 
 
 def _escaped(text: str) -> str:

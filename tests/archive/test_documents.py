@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from archive.journal import documents, event_documents
 from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
 from archive.model.fetch import DECISION_RULE, ArchiveRules, Fetch
-from archive.model.image import FailedImage, StoredImage
+from archive.model.image import IMAGE_EXTENSIONS, FailedImage, StoredImage
 from archive.store import Store
 
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "journal_v1"
@@ -194,10 +194,15 @@ def test_a_newer_version_is_distinguished_from_a_bad_document() -> None:
 # Any record
 
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(-timedelta(hours=3, minutes=30))])
-TIMES = st.datetimes(timezones=ZONES)
+# Of the range that is loaded; test_damaged_records tries others.
+TIMES = st.datetimes(datetime(1900, 1, 2), datetime(8999, 12, 30), timezones=ZONES)  # noqa: DTZ001 - ZONES follow
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
-LENGTHS = st.timedeltas() | st.integers(0, 10**7).map(lambda seconds: timedelta(seconds=seconds))
+LENGTHS = st.timedeltas(timedelta(days=-365_000), timedelta(days=365_000)) | st.integers(0, 10**7).map(
+    lambda seconds: timedelta(seconds=seconds)
+)
 MAYBE = st.none() | TEXTS
+NUMBERS = st.integers(-(1 << 63), (1 << 63) - 1)
+PATHS = st.none() | TEXTS.map(lambda text: f"a/{text.replace('/', '_')}.md".replace("\0", ""))
 
 
 def tuples(each: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -211,13 +216,12 @@ ENTRIES = st.builds(
 )  # fmt: skip
 FAILURES = st.builds(Failure, TEXTS, st.sampled_from(FailureKind), TEXTS)
 RULES = st.builds(ArchiveRules, TEXTS, st.booleans(), tuples(LENGTHS), LENGTHS, st.booleans())
-PENDING = st.builds(
-    PendingEntry, ENTRIES, TEXTS, tuples(TEXTS), st.integers(), TIMES, path=MAYBE, revision=st.integers()
-)
+PENDING = st.builds(PendingEntry, ENTRIES, TEXTS, tuples(TEXTS), NUMBERS, TIMES, path=PATHS, revision=NUMBERS)
 FETCHES = st.builds(
     Fetch, TIMES, PENDING, TEXTS, st.builds(Filing, tuples(TEXTS), TEXTS), RULES, st.none(), st.none() | FAILURES
 )
-KEPT = st.builds(StoredImage, TEXTS, TIMES, TEXTS, TEXTS, st.integers())
+HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
+KEPT = st.builds(StoredImage, TEXTS, TIMES, HASHES, st.sampled_from([*IMAGE_EXTENSIONS]), NUMBERS)
 MISSED = st.builds(FailedImage, FAILURES, TIMES, st.none() | TIMES)
 SIGHTED = st.builds(
     SightedDocument, TEXTS, st.lists(ENTRIES, max_size=2), st.lists(FAILURES, max_size=2),

@@ -15,9 +15,9 @@ from archive.files.layout import inner_path, unfinished_path
 from archive.model.article import Post
 from archive.model.errors import ArchiveError, NotWritableError
 from config.model import Settings
-from crawler.parsing.pool import ParserPool
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
+from tests.support.parsers import PARSERS
 from tests.support.sealed_archive import DAY, add_article
 
 MAX_BODY = 1_000_000
@@ -60,7 +60,7 @@ def revise(root: Path) -> None:
 
 def recover_and_seal(root: Path) -> None:
     with Archive(root, "test", DAY) as archive:
-        recover(archive, Settings(), DAY + timedelta(days=3), ParserPool())
+        recover(archive, Settings(), DAY + timedelta(days=3), PARSERS)
 
 
 def do_rebuild(root: Path) -> None:

@@ -20,10 +20,10 @@ from archive.integrity.verify import verify
 from archive.journal.warc import warc_files
 from archive.model.image import StoredImage
 from config.model import Settings
-from crawler.parsing.pool import ParserPool
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
 from tests.support.fetches import again, version
+from tests.support.parsers import PARSERS
 from tests.support.sealed_archive import DAY
 from tests.support.sealed_archive import add_article as add
 
@@ -144,7 +144,7 @@ def test_what_is_no_file_of_raw_pages_is_named_and_disturbs_nothing(root: Path, 
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"somebody's")
     with Archive(root, "test", DAY) as archive:
-        recover(archive, Settings(), DAY + timedelta(days=3), ParserPool())
+        recover(archive, Settings(), DAY + timedelta(days=3), PARSERS)
     assert [(problem.kind, problem.path) for problem in verify(root).problems] == [
         ("extra", f".finarchive/warc/{name}")
     ]
@@ -252,7 +252,7 @@ def test_what_is_written_after_the_clock_was_ahead_does_not_change_a_sealed_file
         assert seal(archive.root, archive.store, DAY + timedelta(days=1)) == ["2026-09-28"]
         archive.leave_sealed_files()
     with Archive(tmp_path / "news", "test", DAY) as archive:
-        recover(archive, Settings(), DAY, ParserPool())
+        recover(archive, Settings(), DAY, PARSERS)
         add(archive, "bbbb", DAY + timedelta(minutes=1))
 
     names = [path.name for path in warc_files(journal_path(tmp_path / "news"))]
@@ -267,7 +267,7 @@ def test_a_sealed_file_that_is_the_newest_is_not_resumed(tmp_path: Path) -> None
     with Archive(tmp_path / "news", "test", DAY, raw=False) as archive:
         assert seal(archive.root, archive.store, DAY + timedelta(days=1)) == ["2026-09-28"]
     with Archive(tmp_path / "news", "test", DAY) as archive:
-        recover(archive, Settings(), DAY, ParserPool())
+        recover(archive, Settings(), DAY, PARSERS)
         add(archive, "bbbb", DAY + timedelta(minutes=1))
 
     assert len(warc_files(journal_path(tmp_path / "news"))) == 2
@@ -280,7 +280,7 @@ YEARS = timedelta(days=4 * 365)
 def test_a_clock_that_was_years_ahead_holds_up_no_sealing(tmp_path: Path) -> None:
     """An article was archived and its day sealed while the clock was ahead."""
     with Archive(tmp_path / "news", "test", DAY) as archive:
-        recover(archive, Settings(), DAY, ParserPool())
+        recover(archive, Settings(), DAY, PARSERS)
         add(archive, "aaaa", DAY)
         add(archive, "bbbb", DAY + YEARS)
         archive.leave_finished_files(DAY)
@@ -288,7 +288,7 @@ def test_a_clock_that_was_years_ahead_holds_up_no_sealing(tmp_path: Path) -> Non
     for number in range(1, 4):
         now = DAY + timedelta(days=number)
         with Archive(tmp_path / "news", "test", now) as archive:
-            recover(archive, Settings(), now, ParserPool())
+            recover(archive, Settings(), now, PARSERS)
             add(archive, f"cc{number}", now)
             for path in warc_files(journal_path(archive.root)):
                 os.utime(path, (now.timestamp(), now.timestamp()))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 
 from crawler.http import ssrf
-from crawler.http.ssrf import GuardedResolver, is_public, names_private
+from crawler.http.ssrf import LOOKUP_AGE_SECONDS, GuardedResolver, LocalNames, is_public, names_private
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,14 @@ def test_other_names_are_for_the_resolver(host: str) -> None:
     assert not names_private(host)
 
 
-@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.0.0.1", "localhost.", "127.0.0.1."])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "localhost.", "127.0.0.1.", "127.0.0.1..", "LOCALHOST",
+        "１２７.０.０.１", "127。0。0。1", "127．0．0．1", "①②⑦.0.0.1", "%31%32%37.0.0.1", "l%6fcalhost", "[::1]",
+        "fe80::1%25eth0", "%5b::1%5d", "10.1", "0xa9fea9fe", "0xa9.0xfe.0xa9.0xfe", "025177524776",
+    ],
+)  # fmt: skip
 def test_other_spellings_of_private_addresses_are_known_as_well(host: str) -> None:
     assert names_private(host)
 
@@ -133,3 +143,64 @@ def test_a_proxy_that_the_user_has_set_may_be_private(monkeypatch: pytest.Monkey
     assert resolved("proxy.example.com", PRIVATE, port=3128) == ["10.0.0.1"]
     assert resolved("proxy.example.com", PRIVATE, port=80) == []
     ssrf.refused.pop("proxy.example.com", None)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "intranet", "router", "db.internal", "printer.local", "nas.lan", "a.b.home.arpa", "www.corp", "x.localdomain",
+        "metadata.google.internal", "A.LOCAL.", "x.intranet", "kubernetes.default.svc.cluster.local",
+    ],
+)  # fmt: skip
+def test_names_of_private_networks_are_known(host: str) -> None:
+    assert names_private(host)
+
+
+@pytest.mark.parametrize("host", ["internal.example.com", "local.sina.cn", "thelocal", "lan.example.org"])
+def test_names_that_resemble_them_are_not(host: str) -> None:
+    assert names_private(host) is ("." not in host)
+
+
+class Lookups:
+    """A resolver with a few names, which counts its calls."""
+
+    def __init__(self, **names: list[str]) -> None:
+        self.names, self.calls = names, 0
+
+    async def __call__(self, host: str) -> Iterable[str]:
+        self.calls += 1
+        if host == "slow":
+            raise TimeoutError
+        if host not in self.names:
+            raise OSError("no such name")
+        return self.names[host]
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("public", None), ("private", "10.0.0.1"), ("mixed", "::1"), ("scoped", "fe80::1%eth0"), ("unknown", None),
+        ("slow", None), ("placeholder", None),
+    ],
+)  # fmt: skip
+def test_a_name_that_resolves_to_a_private_address_here_is_known(host: str, address: str | None) -> None:
+    lookup = Lookups(
+        public=["1.1.1.1", "2606:4700::1111"], private=["10.0.0.1"], mixed=["1.1.1.1", "::1"],
+        scoped=["fe80::1%eth0"], placeholder=["198.18.0.7"],  # what proxy clients answer to every name
+    )  # fmt: skip
+    names = LocalNames(lookup)
+    assert asyncio.run(names.private_address(host)) == address
+    assert asyncio.run(names.private_address(host)) == address
+    assert lookup.calls == 1, "the answer is kept"
+
+
+def test_an_answer_of_the_resolver_is_asked_again_when_it_is_old() -> None:
+    lookup, clock = Lookups(host=["1.1.1.1"]), itertools.count(step=LOOKUP_AGE_SECONDS + 1)
+    names = LocalNames(lookup, lambda: float(next(clock)))
+    assert asyncio.run(names.private_address("host")) is None
+    lookup.names["host"] = ["192.168.0.1"]
+    assert asyncio.run(names.private_address("host")) == "192.168.0.1"
+
+
+def test_the_resolver_of_this_machine_is_asked() -> None:
+    assert asyncio.run(LocalNames().private_address("localhost")) in ("127.0.0.1", "::1")

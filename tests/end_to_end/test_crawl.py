@@ -203,7 +203,7 @@ def test_a_proxy_gets_no_requests_for_private_addresses(home: Home, mocksite: Mo
     outcome = home.run("crawl", "--json", http_proxy=mocksite.url)
 
     assert outcome.status == 3
-    assert all("is a private address" in feed["error"] for feed in outcome.json["feeds"])
+    assert all("is a private name or address" in feed["error"] for feed in outcome.json["feeds"])
     assert not mocksite.hits
 
 

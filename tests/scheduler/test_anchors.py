@@ -26,13 +26,13 @@ from archive.integrity.verify import verify
 from archive.model.errors import ProofError
 from archive.proof import minisign, open_timestamps, rfc3161
 from config.model import Settings
-from crawler.parsing.pool import ParserPool
 from scheduler.anchors import anchor_process, renewal
 from scheduler.anchors.anchorer import Anchorer
 from scheduler.anchors.renewal import Renewal, anchors_of, renew
 from scheduler.clock import Clock
 from scheduler.crawl.context import DAEMON_POLICY, CrawlContext, RunPolicy, one_off_policy
 from tests.support.calendar_server import HEIGHT, CalendarServer
+from tests.support.parsers import PARSERS
 from tests.support.sealed_archive import DAY, DAYS, add_article, make_sealed_archive, root_of
 from tests.support.time_stamping import Authority, Certificates
 
@@ -461,7 +461,7 @@ def test_a_folder_that_cannot_be_written_is_a_failure(root: Path, remote: Path) 
 @contextmanager
 def opened(root: Path, configured: Settings, policy: RunPolicy = DAEMON_POLICY) -> Iterator[CrawlContext]:
     with Archive(root, "test", DAY) as archive:
-        yield CrawlContext(archive, configured, FAST, policy, ParserPool())
+        yield CrawlContext(archive, configured, FAST, policy, PARSERS)
 
 
 def test_the_daemon_anchors_each_new_root_and_tries_again_after_a_failure(root: Path, authority: Authority) -> None:

@@ -15,12 +15,12 @@ from archive.model.feed import BackfillPage, Gap
 from config.load import load
 from config.model import Feed
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep
-from crawler.parsing.pool import ParserPool
 from scheduler.clock import Clock
 from scheduler.crawl.context import DAEMON_POLICY
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.gap_filler import MAX_ATTEMPTS, MIN_RETRY_DELAY, GapFiller
 from tests.archive.test_store import FILING, entry, poll_of
+from tests.support.parsers import PARSERS
 
 NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -57,7 +57,7 @@ class Bench:
         self.now = NOW
         self.clock = Clock(lambda: self.now, monotonic=lambda: (self.now - NOW) / timedelta(seconds=1))
         self.store = archive.store
-        self.work_queue = ArchiveWorkQueue(archive, load(None, {}), self.clock, DAEMON_POLICY, ParserPool())
+        self.work_queue = ArchiveWorkQueue(archive, load(None, {}), self.clock, DAEMON_POLICY, PARSERS)
         self.fetcher = AnsweringFetcher(self.work_queue, next_step)
         self.work_queue.context.open(self.fetcher)
         self.filler = GapFiller(self.work_queue, self.clock)

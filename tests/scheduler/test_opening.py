@@ -13,8 +13,8 @@ from archive.archive import Archive
 from archive.files.layout import index_path
 from archive.model.errors import DamagedIndexError, LockedError
 from config.model import Settings
-from crawler.parsing.pool import ParserPool
 from scheduler.daemon.opening import open_archive
+from tests.support.parsers import PARSERS
 
 NOW = datetime(2026, 9, 29, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def test_a_folder_that_cannot_be_made_is_waited_for_and_named_once(
 
     with (
         caplog.at_level(logging.ERROR),
-        open_archive(settings(tmp_path / "news"), lambda: NOW, ParserPool(), sleep) as archive,
+        open_archive(settings(tmp_path / "news"), lambda: NOW, PARSERS, sleep) as archive,
     ):
         assert archive.store.entries.counts().entries == 0
     assert len(naps) == 3
@@ -58,13 +58,13 @@ def test_a_folder_that_cannot_be_made_is_waited_for_and_named_once(
 def test_a_folder_in_place_of_the_index_is_waited_for(tmp_path: Path) -> None:
     index = index_path(tmp_path)
     index.mkdir(parents=True)
-    with open_archive(settings(tmp_path), lambda: NOW, ParserPool(), mended_by(index.rmdir)):
+    with open_archive(settings(tmp_path), lambda: NOW, PARSERS, mended_by(index.rmdir)):
         assert index.is_file()
 
 
 def test_another_process_that_holds_the_archive_is_not_waited_for(tmp_path: Path) -> None:
     with Archive(tmp_path, "crawl", NOW), pytest.raises(LockedError):
-        open_archive(settings(tmp_path), lambda: NOW, ParserPool(), pytest.fail)
+        open_archive(settings(tmp_path), lambda: NOW, PARSERS, pytest.fail)
 
 
 def test_a_damaged_index_is_not_waited_for(tmp_path: Path) -> None:
@@ -72,5 +72,5 @@ def test_a_damaged_index_is_not_waited_for(tmp_path: Path) -> None:
     index.parent.mkdir(parents=True)
     index.write_bytes(b"this is no database at all, " * 100)
     with pytest.raises(DamagedIndexError):
-        open_archive(settings(tmp_path), lambda: NOW, ParserPool(), pytest.fail)
+        open_archive(settings(tmp_path), lambda: NOW, PARSERS, pytest.fail)
     Archive(tmp_path / "other", "test", NOW).close()  # nothing of the first is left open

@@ -12,11 +12,11 @@ import pytest
 from archive.archive import Archive
 from archive.model.feed import Entry, Failure, FailureKind, Filing, Poll
 from config.model import Feed, Settings
-from crawler.parsing.pool import ParserPool
 from scheduler.clock import Clock, ClockWatch
 from scheduler.crawl.context import DAEMON_POLICY
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.timetable import Timetable
+from tests.support.parsers import PARSERS
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -46,9 +46,9 @@ def time() -> Time:
 
 @pytest.fixture
 def queue(tmp_path: Path, time: Time) -> Iterator[ArchiveWorkQueue]:
-    with Archive(tmp_path, "run", time.wall, raw=False) as archive, ParserPool() as parsers:
+    with Archive(tmp_path, "run", time.wall, raw=False) as archive:
         feed = Feed(id="china", kind="roll", categories=("a", "b"), endpoint=f"https://{HOST}/list", lid=1)
-        yield ArchiveWorkQueue(archive, Settings(feeds=(feed,)), time.clock, DAEMON_POLICY, parsers)
+        yield ArchiveWorkQueue(archive, Settings(feeds=(feed,)), time.clock, DAEMON_POLICY, PARSERS)
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, timedelta(hours=3), timedelta(days=400)])
