@@ -98,6 +98,9 @@ def run(seconds: float, seed: int, report: Callable[[str], None]) -> list[str]:
     :param report: receives lines about the progress
     :return: what failed, and where the state is kept with which it failed again
     """
+    if not _compiler():
+        report("skipped: there is no C compiler to build the recorder")
+        return []
     deadline = time.monotonic() + seconds
     randomness = random.Random(seed)
     with (
@@ -258,8 +261,9 @@ class Recorder:
         self._record = work / "record"
         self._disk = disk
         self._library = work / "recorder.so"
-        compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))))
-        subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", self._library, RECORDER, "-ldl"], check=True)
+        subprocess.run(
+            [_compiler() or "cc", "-O1", "-shared", "-fPIC", "-o", self._library, RECORDER, "-ldl"], check=True
+        )
 
     def record(self, name: str, home: Home, command: list[str], *, is_rebuild: bool = False) -> Recording:
         """Run a command to its end and record it.
@@ -278,6 +282,10 @@ class Recorder:
                 if seen.is_synced(f"{ROOT}/.finarchive/index.db", f"{ROOT}/.finarchive/index.db-wal"):
                     quiet.append(len(operations))
         return Recording(name, before, operations, is_rebuild, [*quiet, len(operations)])
+
+
+def _compiler() -> str | None:
+    return next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 
 def _home(root: Path, site: MockSite) -> Home:
