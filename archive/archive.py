@@ -43,7 +43,7 @@ class Archive:
         try:
             atomic.clear(self._unfinished)
             if is_in_use(index_path(self.root)):
-                os.sync()  # a killed writer may not have synced what this one relies on
+                os.sync()  # a killed writer may not have synced what this one relies on (D179)
             self.store = Store.open(index_path(self.root))
         except BaseException:
             self._lock.release()

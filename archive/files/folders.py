@@ -168,7 +168,7 @@ class Folders:
             self.rename(temporary, target)
 
     def remove(self, path: str) -> None:
-        """Remove a file, or the link that has its name. :meth:`sync` makes it durable, also if it was gone already."""
+        """Remove a file, or the link that has its name; :meth:`sync` makes it durable, also if it was gone before."""
         folder, name = _split(path)
         self._changed[folder] = None
         with suppress(FileNotFoundError):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.torture.disk_model import Choice, Disk, Operation, read_record
-from bench.torture.power_loss import Recorder, run
+from bench.torture.power_loss import run
+from bench.torture.recording import Recorder
 from tests.support.tools import needs
 
 REPOSITORY = Path(__file__).parents[2]
