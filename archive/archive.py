@@ -45,7 +45,7 @@ class Archive:
             with atomic.wrap_os_errors(self._unfinished):
                 atomic.clear(self._unfinished)
             if is_in_use(index_path(self.root)):
-                os.sync()  # a killed writer may not have synced what this one relies on
+                os.sync()  # a killed writer may not have synced what this one relies on (D179)
             self.store = Store.open(index_path(self.root))
         except BaseException:
             self._lock.release()

@@ -168,11 +168,11 @@ class Folders:
             self.rename(temporary, target)
 
     def remove(self, path: str) -> None:
-        """Remove a file, or the link that has its name; nothing happens if there is none."""
+        """Remove a file, or the link that has its name; :meth:`sync` makes it durable, also if it was gone before."""
         folder, name = _split(path)
+        self._changed[folder] = None
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.folder(folder))
-            self._changed[folder] = None
 
     def remove_tree(self, path: str) -> None:
         """Remove a folder with all that is in it; what cannot be removed stays."""

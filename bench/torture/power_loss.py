@@ -9,89 +9,48 @@ start, and is verified against the journal. What the index had committed must be
 from __future__ import annotations
 
 import argparse
-import copy
 import hashlib
 import logging
-import os
 import random
-import shutil
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from archive.archive import Archive
-from archive.files.layout import index_path, inner_path
+from archive.files.layout import index_path
 from archive.model.errors import ArchiveError
-from bench.torture.disk_model import Choice, Disk, Operation, read_record, write_state
+from bench.torture.disk_model import Choice, write_state
+from bench.torture.recording import (
+    AHEAD,
+    ROOT,
+    Recording,
+    compiler,
+    fast_folder,
+    make_home,
+    record,
+    state_folder,
+    versions,
+)
 from config.model import Settings
 from crawler.parsing.pool import ParserPool
 from mocksite.server import MockSite
 from mocksite.story import make_stories
-from pipeline import reparse
 from pipeline.deep_verify import verify_deep
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
-from tests.conftest import NEWEST, Home
-from tests.support.parsers import PARSERS
+from tests.conftest import NEWEST
 
-REPOSITORY = Path(__file__).parents[2]
-RECORDER = Path(__file__).with_name("recorder.c")
-ARTICLES = 12
-EDITED = 5
-ROOT = "new/news"  # of the archive, in the folder that is recorded: the folder above it is new too
 SHARES = (0.0, 1.0, 0.2, 0.5, 0.8)  # of what is not synced and is on the disk nevertheless
 # How early a cut is tried after an operation of this kind. Most are writes; most faults are in the order of names.
 WEIGHTS = {"W": 1, "T": 1, "R": 30, "L": 30}
 USUAL_WEIGHT = 6
 CRAWL_EVERY = 12  # states; a crawl takes as long as some of them
-AHEAD = timedelta(days=2)  # of the sealing
-SEAL = "import sys; from bench.torture.power_loss import seal_days; seal_days(sys.argv[1])"
-# Ends like a process that is killed: the write-ahead log of the index stays.
-LEAVE_LOG = """
-import os, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1])
-connection.execute("UPDATE entries SET docid = docid")
-connection.execute("UPDATE revisions SET docid = docid")
-connection.commit()
-os._exit(0)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What a process did to a folder."""
-
-    name: str
-    before: Disk
-    operations: list[Operation]
-    is_rebuild: bool
-    quiet: list[int]  # numbers of operations after which nothing of the index waits to be synced
-    reported: dict[int, set[tuple[str, int]]] = field(default_factory=dict)
-
-    def disk_after(self, cut: int) -> Disk:
-        """Return the disk after a number of operations."""
-        disk = copy.deepcopy(self.before)
-        for operation in self.operations[:cut]:
-            disk.repeat(operation)
-        return disk
-
-    def committed(self, cut: int) -> set[tuple[str, int]]:
-        """Return docid and number of the versions that the index had committed before a number of operations."""
-        last = max((each for each in self.quiet if each <= cut), default=0)
-        if last not in self.reported:
-            with state_folder(self.disk_after(last).state(Choice(1, random.Random(0)))) as folder:
-                self.reported[last] = _versions(index_path(folder / ROOT))
-        return self.reported[last]
 
 
 def run(seconds: float, seed: int, report: Callable[[str], None]) -> list[str]:
@@ -100,12 +59,15 @@ def run(seconds: float, seed: int, report: Callable[[str], None]) -> list[str]:
     :param report: receives lines about the progress
     :return: what failed, and where the state is kept with which it failed again
     """
+    if not compiler():
+        report("skipped: there is no C compiler to build the recorder")
+        return []
     deadline = time.monotonic() + seconds
     randomness = random.Random(seed)
     with (
-        tempfile.TemporaryDirectory(dir=_fast_folder(), prefix="finarchive-power-") as work,
+        tempfile.TemporaryDirectory(dir=fast_folder(), prefix="finarchive-power-") as work,
         MockSite(make_stories(ARTICLES, newest=NEWEST)) as site,
-        patch.object(reparse, "ProcessPoolExecutor", _Threads),
+        patch.object(ParserPool, "run", _run_here),
     ):
         recordings = record(Path(work), site)
         for each in recordings:
@@ -113,11 +75,9 @@ def run(seconds: float, seed: int, report: Callable[[str], None]) -> list[str]:
         return _check_states(recordings, site, deadline, randomness, report)
 
 
-class _Threads(ThreadPoolExecutor):
-    """Parses pages in this process: to start others would take most of the time."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        super().__init__(1)
+def _run_here(_: ParserPool, function: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
+    """Parse in this process: to start others would take most of the time."""
+    return function(0, *args)
 
 
 def _check_states(
@@ -184,14 +144,14 @@ def check(root: Path, committed: set[tuple[str, int]], site: MockSite | None, *,
     settings = Settings()
     try:
         with Archive(root, "crawl", now) as archive:
-            recover(archive, settings, now, PARSERS)
+            recover(archive, settings, now, ParserPool())
             if damage := archive.store.damage():
                 return f"the index is damaged: {damage}"
         if is_rebuild:
             rebuild(root, settings.network.max_body, now, processes=1)
         if problem := _verify(root, now):
             return problem
-        if lost := committed - _versions(index_path(root)):
+        if lost := committed - versions(index_path(root)):
             return f"versions that were committed are lost: {sorted(lost)}"
         return _crawl(root, site, now) if site else None
     except ArchiveError as error:
@@ -204,118 +164,13 @@ def _verify(root: Path, now: datetime) -> str | None:
 
 
 def _crawl(root: Path, site: MockSite, now: datetime) -> str | None:
-    home = _home(root, site)
+    home = make_home(root, site)
     done = home.run("crawl", "--json")
     if done.status:
         return f"a crawl ends with {done.status}: {done.err}"
-    if len({docid for docid, _ in _versions(index_path(root))}) != ARTICLES:
+    if len({docid for docid, _ in versions(index_path(root))}) != ARTICLES:
         return "a crawl does not complete it"
     return _verify(root, now)
-
-
-# Recording
-
-
-def record(work: Path, site: MockSite) -> list[Recording]:
-    """Record a crawl, a crawl with changed articles, the sealing of days, and a rebuild.
-
-    :param work: an empty folder
-    """
-    disk = work / "disk"
-    disk.mkdir()
-    recorder = Recorder(work, disk)
-    home = _home(disk / ROOT, site)
-    crawl = home.command("-q", "crawl")
-    recordings = [recorder.record("crawl", home, crawl)]
-    for story in site.site.stories[:EDITED]:
-        site.clock += 60
-        site.site.edit(story.docid, site.clock, body=f"<p>　　更正：数字有误，应为{story.docid[-3:]}。</p>")
-    recordings.append(recorder.record("revision", home, crawl))
-    recordings.append(recorder.record("sealing", home, [sys.executable, "-c", SEAL, str(home.root)]))
-    first, second, *_ = home.files()
-    first.unlink()
-    second.write_bytes(b"changed")
-    shutil.rmtree(inner_path(home.root) / "history")
-    subprocess.run([sys.executable, "-c", LEAVE_LOG, index_path(home.root)], check=True)
-    recordings.append(recorder.record("rebuild", home, home.command("-q", "rebuild"), is_rebuild=True))
-    index_path(home.root).unlink()
-    recordings.append(recorder.record("rebuild without index", home, home.command("-q", "rebuild"), is_rebuild=True))
-    return recordings
-
-
-def seal_days(root: str) -> None:
-    """Open an archive two days later, which seals the days before."""
-    now = datetime.now(UTC) + AHEAD
-    with Archive(Path(root), "crawl", now) as archive, ParserPool() as parsers:
-        recover(archive, Settings(), now, parsers)
-
-
-class Recorder:
-    """Runs commands, and records what they do in a folder.
-
-    :param work: for the library and the records
-    """
-
-    def __init__(self, work: Path, disk: Path) -> None:
-        self._record = work / "record"
-        self._disk = disk
-        self._library = work / "recorder.so"
-        compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))))
-        subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", self._library, RECORDER, "-ldl"], check=True)
-
-    def record(self, name: str, home: Home, command: list[str], *, is_rebuild: bool = False) -> Recording:
-        """Run a command to its end and record it.
-
-        :raises subprocess.CalledProcessError: it failed
-        """
-        before = Disk(self._disk)
-        self._record.unlink(missing_ok=True)
-        recording = {"LD_PRELOAD": str(self._library), "FILE_RECORD": str(self._record)}
-        env = home.env | recording | {"PYTHONPATH": str(REPOSITORY)}
-        subprocess.run(command, cwd=home.folder, env=env, check=True, stdout=subprocess.DEVNULL)
-        seen, operations, quiet = copy.deepcopy(before), [], [0]
-        for operation in read_record(self._record.read_bytes()):
-            if seen.repeat(operation):
-                operations.append(operation)
-                if seen.is_synced(f"{ROOT}/.finarchive/index.db", f"{ROOT}/.finarchive/index.db-wal"):
-                    quiet.append(len(operations))
-        return Recording(name, before, operations, is_rebuild, [*quiet, len(operations)])
-
-
-def _home(root: Path, site: MockSite) -> Home:
-    folder = Path(tempfile.mkdtemp(dir=root.parents[2], prefix="home-"))
-    home = Home(folder)
-    home.root = root
-    home.configure(site.endpoint, more=f'[archive]\nroot = "{root}"\n[schedule]\nrecheck = []')
-    return home
-
-
-# Folders and indexes
-
-
-@contextmanager
-def state_folder(state: dict[str, bytes | None]) -> Iterator[Path]:
-    """Write a state into a folder of its own, and remove it at the end."""
-    with tempfile.TemporaryDirectory(dir=_fast_folder(), prefix="finarchive-power-") as work:
-        folder = Path(work) / "disk"
-        folder.mkdir()
-        write_state(state, folder)
-        yield folder
-
-
-def _fast_folder() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108 - nothing is kept there
-    return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-
-
-def _versions(index: Path) -> set[tuple[str, int]]:
-    if not index.exists():
-        return set()
-    with closing(sqlite3.connect(index)) as connection:
-        try:
-            return set(connection.execute("SELECT docid, number FROM revisions"))
-        except sqlite3.DatabaseError:  # it has no tables yet
-            return set()
 
 
 def main() -> None:

@@ -131,6 +131,21 @@ def test_an_edited_unit_is_not_overwritten_without_force(home: Home) -> None:
     assert systemd_unit.is_untouched(path.read_text())
 
 
+def test_a_unit_behind_a_link_is_replaced_where_it_is_and_a_masked_one_is_refused(home: Home, tmp_path: Path) -> None:
+    package, real = tmp_path / "package", tmp_path / "real"
+    for folder in (package, real):
+        folder.mkdir()
+    (package / systemd_unit.NAME).symlink_to(real / "unit")
+    assert home.run("service", "install", "--to", str(package)).status == 0
+    assert (package / systemd_unit.NAME).is_symlink()
+    assert systemd_unit.is_untouched((real / "unit").read_text(encoding="utf-8"))
+
+    (package / systemd_unit.NAME).unlink()
+    (package / systemd_unit.NAME).symlink_to("/dev/null")
+    outcome = home.run("service", "install", "--to", str(package), "--force")
+    assert (outcome.status, "systemctl unmask" in outcome.err) == (2, True)
+
+
 def test_a_folder_that_cannot_be_written_is_refused(home: Home) -> None:
     outcome = home.run("service", "install", "--to", "/proc/units")
     assert outcome.status == 2

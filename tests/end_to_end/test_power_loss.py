@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.torture.disk_model import Choice, Disk, read_record
-from bench.torture.power_loss import Recorder, run
+from bench.torture.disk_model import Choice, Disk, Operation, read_record
+from bench.torture.power_loss import run
+from bench.torture.recording import Recorder
 from tests.support.tools import needs
 
+REPOSITORY = Path(__file__).parents[2]
 SECONDS = 30  # of the sample: two hundred states
 SEED = 20261130
 
@@ -35,12 +37,22 @@ def recorder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def states(recorder_folder: Path, disk: Path, program: str) -> set[tuple[tuple[str, bytes | None], ...]]:
-    """Run a program in a folder, and return what a power failure after its end may leave there."""
-    model, record = Disk(disk), disk.parent / "record"
-    env = os.environ | {"LD_PRELOAD": str(recorder_folder / "recorder.so"), "FILE_RECORD": str(record)}
+State = tuple[tuple[str, bytes | None], ...]
+
+
+def record(recorder_folder: Path, disk: Path, program: str) -> tuple[Disk, list[Operation]]:
+    """Run a program in a folder; return the disk as it was before, and what the program did."""
+    model, path = Disk(disk), disk.parent / "record"
+    recording = {"LD_PRELOAD": str(recorder_folder / "recorder.so"), "FILE_RECORD": str(path)}
+    env = os.environ | recording | {"PYTHONPATH": str(REPOSITORY)}
     subprocess.run([sys.executable, "-c", program], cwd=disk, env=env, check=True)
-    for operation in read_record(record.read_bytes()):
+    return model, list(read_record(path.read_bytes()))
+
+
+def states(recorder_folder: Path, disk: Path, program: str) -> set[State]:
+    """Run a program in a folder, and return what a power failure after its end may leave there."""
+    model, operations = record(recorder_folder, disk, program)
+    for operation in operations:
         model.repeat(operation)
     return {
         tuple(sorted(model.state(Choice(share, random.Random(number))).items()))
@@ -112,3 +124,33 @@ def test_a_link_and_a_removal_may_happen_or_not(recorder_folder: Path, disk: Pat
     program = WRITE + "os.link('a', 'b'); os.unlink('a')"
     found = {tuple(name for name, _ in state) for state in states(recorder_folder, disk, program)}
     assert found == {("a",), ("b",), ("a", "b"), ()}, "a link whose removal is there and which is not is lost"
+
+
+PLACE_INDEX = """
+import sqlite3
+from pathlib import Path
+from pipeline.staging import place_index
+root = Path.cwd()
+inner = root / ".finarchive"
+connection = sqlite3.connect(inner / "index.db")
+connection.execute("PRAGMA journal_mode = WAL")
+connection.execute("CREATE TABLE old (a)")  # stays in the log while this connection is open
+place_index(root, inner / "rebuild.db", quarantine=False)
+"""
+
+
+@needs("cc")
+def test_a_rebuilt_index_never_meets_the_write_ahead_log_of_the_old_one(recorder_folder: Path, disk: Path) -> None:
+    inner = disk / ".finarchive"
+    inner.mkdir()
+    (inner / "rebuild.db").write_bytes(b"the new index")
+    model, operations = record(recorder_folder, disk, PLACE_INDEX)
+    replaced = 0
+    for operation in operations:
+        model.repeat(operation)
+        for number, share in enumerate((0, 1, *[0.5] * 8)):
+            state = model.state(Choice(share, random.Random(number)))
+            if state.get(".finarchive/index.db") == b"the new index":
+                replaced += 1
+                assert not state.get(".finarchive/index.db-wal")
+    assert replaced
