@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -59,6 +59,11 @@ class Archive:
         """Append no more to a journal file that a manifest records: it was sealed while the clock was ahead."""
         if self._journal:
             self._journal.leave(self.store.manifests.raw_files())
+
+    def leave_files(self, files: Set[str]) -> None:
+        """Append no more to journal files of these names."""
+        if self._journal:
+            self._journal.leave(files)
 
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]

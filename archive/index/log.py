@@ -50,6 +50,14 @@ class ChangeLog(IndexPart):
         if self._journal:
             self.mark(OTHERS, self._journal.append(kind, at, dict(document)))
 
+    def record(self, kind: str, at: datetime, document: Mapping[str, Any]) -> None:
+        """Write an event that changes nothing else in the index.
+
+        :raises ArchiveError: it cannot be written
+        """
+        with self._transaction():
+            self.note(kind, at, document)
+
     def log_entries(
         self,
         read: Poll | BackfillPage,
