@@ -170,6 +170,17 @@ def test_the_command_shows_what_it_would_do_does_it_and_needs_the_lock(home: Hom
     assert home.run("verify", "--deep").status == 0
 
 
+def test_the_file_that_is_written_to_loses_its_secrets_and_no_tombstone(tmp_path: Path) -> None:
+    append(tmp_path, NOW, [old_fetch("a", b"<p>page</p>", NOW)])
+    rewritten = forget(tmp_path)
+    assert len(rewritten) == 1
+    report = verify(tmp_path)
+    assert (report.problems, report.rewritten) == ((), tuple(rewritten))
+    assert not has_secrets(tmp_path)
+    append(tmp_path, NOW + timedelta(days=1), [])
+    assert verify(tmp_path).problems == ()
+
+
 @pytest.mark.parametrize("cookie", ["", "1", "ab", "a=1", "id=abcdef", "x" * 5000, "".join(map(chr, range(33, 126)))])
 def test_a_record_fits_into_its_place_whatever_it_loses(tmp_path: Path, cookie: str) -> None:
     fetches = []
