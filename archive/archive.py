@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -74,6 +74,11 @@ class Archive:
         if self._journal:
             self._journal.leave(names)
         return names
+
+    def leave_files(self, files: Set[str]) -> None:
+        """Append no more to journal files of these names."""
+        if self._journal:
+            self._journal.leave(files)
 
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]

@@ -101,6 +101,14 @@ class ChangeLog(IndexPart):
             self._uncommitted.append(Event(position, kind, at, document=dict(document)))
             self.mark(OTHERS, position)
 
+    def record(self, kind: str, at: datetime, document: Mapping[str, Any]) -> None:
+        """Write an event that changes nothing else in the index.
+
+        :raises ArchiveError: it cannot be written
+        """
+        with self._transaction():
+            self.note(kind, at, document)
+
     def log_entries(
         self,
         read: Poll | BackfillPage,

@@ -50,6 +50,8 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
             images.record(database, *load_images(document))
         case EventKind.LEDGER:
             feeds.restore(load_ledger(document))
+        case EventKind.REWRITTEN:
+            pass  # the index has no record of it: verify reads it from the journal
         case _:
             raise ArchiveError(
                 f"the journal has a record of a kind unknown to this finarchive: {event.kind!r}: upgrade"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from archive.files.hashing import sha256_of, sha256_of_file
-from archive.files.layout import index_path, manifests_path
+from archive.files.layout import index_path, journal_path, manifests_path
 from archive.files.manifest import Line, read_manifest
+from archive.journal.tombstones import Rewrite
 from archive.model.times import to_text
 from archive.proof.anchor_files import parse_anchor_file
 from archive.store import Store
@@ -23,12 +25,18 @@ class Problem:
     detail: str  # text for people
 
 
-def check_manifests(root: Path, store: Store, named: Set[str], read: Mapping[str, str | None]) -> Iterator[Problem]:
+def check_manifests(
+    root: Path, store: Store, named: Set[str], read: Mapping[str, str | None], rewritten: Iterable[Rewrite] = ()
+) -> Iterator[Problem]:
     """Check each manifest, the chain, and the files and versions that the manifests record.
+
+    A journal file that was rewritten since may have the sha256 that its tombstones state (D184).
 
     :param named: paths with a problem that is reported already
     :param read: the sha256 of files that were read already, by path; None: unreadable
+    :param rewritten: tombstones of journal files
     """
+    replaced = _Replaced(root, rewritten)
     folder, roots = manifests_path(root), store.manifests.roots()
     previous: tuple[str, str] | None = None
     for day in sorted(roots):
@@ -39,7 +47,9 @@ def check_manifests(root: Path, store: Store, named: Set[str], read: Mapping[str
         elif (actual := sha256_of(data := path.read_bytes())) != roots[day]:
             yield Problem("tampered", name, f"its sha256 is {actual}, recorded is {roots[day]}")
         else:
-            yield from _check_manifest(root, store, path, data, previous=previous, named=named, read=read)
+            yield from _check_manifest(
+                root, store, path, data, previous=previous, named=named, read=read, replaced=replaced
+            )
         previous = day, roots[day]
     recorded = {f"{day}.tsv" for day in roots}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -68,6 +78,7 @@ def _check_manifest(
     previous: tuple[str, str] | None,
     named: Set[str],
     read: Mapping[str, str | None],
+    replaced: _Replaced,
 ) -> Iterator[Problem]:
     name = path.relative_to(root).as_posix()
     day, follows, lines = read_manifest(data)
@@ -91,5 +102,23 @@ def _check_manifest(
         file = root / line.path
         if not file.is_file():
             yield Problem("missing", line.path, f"{name} records it, but there is no such file")
-        elif (actual := read.get(line.path) or sha256_of_file(file)) != line.sha256:
+        elif (actual := read.get(line.path) or sha256_of_file(file)) not in replaced(line):
             yield Problem("tampered", line.path, f"its sha256 is {actual}, {name} records {line.sha256}")
+
+
+class _Replaced:
+    """The sha256 that a file may have: the recorded one, and those that tombstones lead to from it."""
+
+    def __init__(self, root: Path, rewritten: Iterable[Rewrite]) -> None:
+        folder = journal_path(root).relative_to(root)
+        self._next: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for each in rewritten:
+            self._next[(folder / each.file).as_posix(), each.before].add(each.after)
+
+    def __call__(self, line: Line) -> set[str]:
+        found, new = {line.sha256}, [line.sha256]
+        while new:
+            after = self._next.get((line.path, new.pop()), set()) - found
+            found |= after
+            new += after
+        return found

@@ -21,9 +21,11 @@ from archive.files.layout import (
 from archive.index.log import OTHERS
 from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
 from archive.integrity.manifest_check import Problem, check_manifests
+from archive.journal.event_documents import EventKind
 from archive.journal.groups import UNREADABLE, read_groups
 from archive.journal.journal import event_of
 from archive.journal.record import WarcRecord
+from archive.journal.tombstones import Rewrite, load_rewritten
 from archive.journal.warc import warc_files
 from archive.journal.warc_records import digest
 from archive.model.errors import ArchiveError
@@ -41,6 +43,7 @@ class Report:
     problems: tuple[Problem, ...]
     recorded: dict[str, str]  # by path: the recorded sha256 of each file of an article
     proof: ProofReport = field(default_factory=ProofReport)  # anchors and signatures of manifests
+    rewritten: tuple[Rewrite, ...] = ()  # tombstones of journal files
 
 
 def verify(
@@ -72,12 +75,13 @@ def verify(
             changed = {path for path in suspect if after.get(path) != before.get(path)}
             problems = [problem for problem in problems if problem.path not in changed]
             problems = list(_without_unapplied(root, problems, unapplied))
-        problems += _check_raw_pages(root, events)
-        problems += check_manifests(root, store, {problem.path for problem in problems}, read)
+        rewritten: list[Rewrite] = []
+        problems += _check_raw_pages(root, events, rewritten)
+        problems += check_manifests(root, store, {problem.path for problem in problems}, read, rewritten)
         proof, anchor_problems = check_anchors(root, trust or Trust())
         problems += anchor_problems
         articles = sum(not path.startswith(f"{HISTORY_FOLDER}/") for path in recorded)
-        return Report(articles, len(read), tuple(problems), recorded, proof)
+        return Report(articles, len(read), tuple(problems), recorded, proof, tuple(rewritten))
     finally:
         store.close()
 
@@ -163,18 +167,19 @@ def _check_index(root: Path, store: Store) -> Iterator[Problem]:
         yield Problem("index", name, f"{docid}: {detail}")
 
 
-def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]]) -> Iterator[Problem]:
+def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]], rewritten: list[Rewrite]) -> Iterator[Problem]:
     """Check the files of raw pages: each record, and the events that the index has.
 
     :param recorded: by file name, the offsets of events that the index has; read before the first file, so that the
         files contain all of them
+    :param rewritten: receives the tombstones
     """
     folder = journal_path(root)
     complete: dict[str, set[int]] = {}
     for path in warc_files(folder):
         name = path.relative_to(root).as_posix()
         events = complete[path.name] = set[int]()
-        damage = list(_damage(path, events))
+        damage = list(_damage(path, events, rewritten))
         # An unreadable end after all recorded events is being written now, or was left by a crash.
         offset, detail = damage[-1] if damage else (0, "")
         if detail == UNREADABLE and offset > max(events, default=0) and recorded.get(path.name, set()) <= events:
@@ -191,10 +196,11 @@ def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]]) -> Iterator[P
             yield Problem("warc", name, f"{len(lost)} recorded events are missing or incomplete")
 
 
-def _damage(path: Path, complete: set[int]) -> Iterator[tuple[int, str]]:
+def _damage(path: Path, complete: set[int], rewritten: list[Rewrite]) -> Iterator[tuple[int, str]]:
     """Find records and events that cannot be read, or differ from their digest, in the order of the file.
 
     :param complete: receives the offset of each complete event
+    :param rewritten: receives the tombstones
     :return: offset and description of each damage
     """
     found: list[tuple[int, str]] = []
@@ -215,7 +221,9 @@ def _damage(path: Path, complete: set[int]) -> Iterator[tuple[int, str]]:
         complete.add(position.offset)
         try:
             with suppress(ArchiveError):  # a newer program wrote it, and can say whether it is damaged
-                event_of(position, group)
+                event = event_of(position, group)
+                if event.kind == EventKind.REWRITTEN:
+                    rewritten.append(load_rewritten(event.document))
         except ValueError as error:
             report(position.offset, str(error))
         yield from found

@@ -32,6 +32,7 @@ from archive.journal.documents import (
     load_failure,
     load_stored_image,
 )
+from archive.journal.tombstones import load_rewritten
 from archive.model.feed import Entry, Failure, Unlisting
 from archive.model.image import FailedImage, StoredImage
 
@@ -52,6 +53,7 @@ class EventKind(StrEnum):
     UNLISTED = "unlisted"  # entries left a list while their neighbours stayed, or came back
     IMAGES = "images"  # images were stored or failed
     LEDGER = "ledger"  # state of all feeds: polls, spans, gaps, back-offs
+    REWRITTEN = "rewritten"  # a tombstone: a journal file was replaced, to remove secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,4 +269,5 @@ _LOADERS: dict[str, Callable[[Any], Any]] = {
     EventKind.UNLISTED: load_unlisted,
     EventKind.IMAGES: load_images,
     EventKind.LEDGER: load_ledger,
+    EventKind.REWRITTEN: load_rewritten,
 }

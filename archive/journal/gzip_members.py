@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ _CHUNK_BYTES = 1 << 16
 # as many.
 _FIRST_SEARCH_BYTES = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
+_MAX_COMMENT_BYTES = 1024  # in a member that replaces another one; :func:`first_member` reads more
+_EMPTY_BLOCK, _LAST_EMPTY_BLOCK = b"\0\0\0\xff\xff", b"\1\0\0\xff\xff"  # of deflate, stored
 
 
 def members(
@@ -52,6 +55,34 @@ def _members_until_damage(path: Path, start: int) -> Iterator[tuple[int, int, by
             yield offset, offset + used, b"".join(parts)
             offset += used
             data = data or file.read(_CHUNK_BYTES)
+
+
+def write_member(content: bytes, size: int) -> bytes | None:
+    """Return a member of exactly this size, so that it can replace another one in its place; None if it is too small.
+
+    What is left is filled with a comment, or with empty blocks where that would be long: a reader of the first bytes
+    must find content there.
+
+    :param size: in bytes
+    """
+    trailer = struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
+    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+    data = stream.compress(content)
+    flushed, ended = stream.copy().flush(zlib.Z_SYNC_FLUSH), stream.flush()
+    left = size - len(_header(0)) - len(data) - len(ended) - len(trailer)
+    if left < 0:
+        return None
+    if left <= _MAX_COMMENT_BYTES:
+        return _header(left) + data + ended + trailer
+    left = size - len(_header(0)) - len(data) - len(flushed) - len(_LAST_EMPTY_BLOCK) - len(trailer)
+    blocks, comment = divmod(left, len(_EMPTY_BLOCK))
+    return _header(comment) + data + flushed + blocks * _EMPTY_BLOCK + _LAST_EMPTY_BLOCK + trailer
+
+
+def _header(comment: int) -> bytes:
+    """Return the header of a member, with a comment of some bytes; its end is one of them."""
+    flags = b"\x10" if comment else b"\0"
+    return _MAGIC + flags + bytes(4) + b"\x02\xff" + (b" " * (comment - 1) + b"\0" if comment else b"")
 
 
 def first_member(path: Path, start: int) -> int | None:

@@ -46,6 +46,7 @@ from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
 from tests.conftest import NEWEST
 
+ARTICLES = 12
 SHARES = (0.0, 1.0, 0.2, 0.5, 0.8)  # of what is not synced and is on the disk nevertheless
 # How early a cut is tried after an operation of this kind. Most are writes; most faults are in the order of names.
 WEIGHTS = {"W": 1, "T": 1, "R": 30, "L": 30}

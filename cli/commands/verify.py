@@ -14,6 +14,7 @@ from archive.files.layout import index_path
 from archive.integrity.anchor_check import Trust
 from archive.integrity.manifest_check import Problem
 from archive.integrity.verify import Report, verify
+from archive.journal.tombstones import dump_rewritten
 from cli.context import CommandContext, CommandError
 from cli.options import existing_root, json_option, print_json
 from cli.output.console import bytes_progress, files_progress
@@ -65,6 +66,7 @@ def _document(report: Report, problems: Sequence[Problem]) -> dict[str, Any]:
         "articles": report.articles,
         "files": report.files,
         "problems": [asdict(problem) for problem in problems],
+        "rewritten": [dump_rewritten(each) for each in report.rewritten],
         **proof_json(report.proof),
     }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archive.integrity.anchor_check import ProofReport, ProvenDay
     from archive.integrity.manifest_check import Problem
     from archive.integrity.verify import Report
+    from archive.journal.tombstones import Rewrite
     from pipeline.rebuild import RebuildResult
 
 MAX_PATHS = 20  # paths that are listed; --json has all
@@ -36,10 +37,20 @@ def show_verified(report: Report, problems: Sequence[Problem], repaired: Sequenc
         console.print("The replaced files are in .finarchive/quarantine.")
     for problem in problems:
         console.print(f"{problem.kind:<9} {visible(problem.path)}: {visible(problem.detail)}")
+    for rewrite in report.rewritten:
+        console.print(
+            visible(f"rewritten .finarchive/warc/{describe(rewrite)}, at {rewrite.at:%Y-%m-%d %H:%M:%S} UTC")
+        )
     _show_proof(console, report.proof)
     if unproven:
         console.print(f"Archived without raw pages, so that nothing proves their rows: {many(unproven, 'article')}")
     console.print(f"{many(len(problems), 'problem')}." if problems else "Everything is as recorded.")
+
+
+def describe(rewrite: Rewrite) -> str:
+    """Return what was removed from a journal file."""
+    headers = ", ".join(f"{name} {count}" for name, count in rewrite.headers.items())
+    return f"{rewrite.file}: secrets were removed from {many(rewrite.records, 'record')} ({headers})"
 
 
 def _show_proof(console: Console, proof: ProofReport) -> None:

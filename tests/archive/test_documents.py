@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.journal import documents, event_documents
+from archive.journal import documents, event_documents, tombstones
 from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
 from archive.model.fetch import DECISION_RULE, ArchiveRules, Fetch
@@ -36,6 +36,7 @@ AGAIN: dict[EventKind, Callable[[Any], Any]] = {
     ),
     EventKind.UNLISTED: lambda document: event_documents.dump_unlisted(*event_documents.load_unlisted(document)),
     EventKind.IMAGES: lambda document: event_documents.dump_images(*event_documents.load_images(document)),
+    EventKind.REWRITTEN: lambda document: tombstones.dump_rewritten(tombstones.load_rewritten(document)),
     EventKind.LEDGER: lambda document: event_documents.dump_ledger(event_documents.load_ledger(document)),
 }
 
