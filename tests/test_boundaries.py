@@ -43,7 +43,8 @@ LAYERS = {
         "reload",
     ),
     "crawler": (
-        "errors urls", "http", "extract", "listings", "paging", "interfaces", "feeds images", "spider", "engine",
+        "errors urls", "http markup", "extract", "listings", "paging", "interfaces", "feeds images", "spider",
+        "engine",
     ),
     "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
     "scheduler": (
@@ -88,7 +89,7 @@ LIBRARIES = {
     "rfc3161_client": ("archive/proof/rfc3161.py",),
     "rich": ("cli/output/",),
     "scrapy": _SCRAPY,
-    "selectolax": ("crawler/extract/", "crawler/listings/column.py"),
+    "selectolax": ("crawler/markup/parser.py", "crawler/extract/", "crawler/listings/column.py"),
     "sqlite3": (
         "archive/index/connection.py",
         "archive/index/errors.py",
@@ -223,7 +224,7 @@ def test_imports_inside_a_package_point_down() -> None:
 
 
 def test_extraction_imports_only_statuses_of_http() -> None:
-    allowed = {"crawler.http.status", "crawler.http.backoff"}
+    allowed = {"crawler.http.status", "crawler.http.backoff", "crawler.http.coding"}
     wrong = [
         f"{module}:{line} imports {name}"
         for module, line, name in ours()
