@@ -23,7 +23,6 @@ from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 # Per article. Live blogs have dozens. An article that exceeds this changes at every load and would fill the disk.
 MAX_REVISIONS = 200
 CUT = "the page ends before its end tag, </html>"
-LAST_RULE_WITHOUT_CUTS = 2  # Fetch.rule
 NO_TEXT = "its text is gone: the page is there, and empty"
 
 
@@ -43,7 +42,7 @@ def decide(
     :param is_second_look: an earlier fetch of the article brought the same body
     """
     decision = _decide(fetch, parsed, state)
-    if parsed.is_cut and not is_second_look and fetch.rule > LAST_RULE_WITHOUT_CUTS:
+    if parsed.is_cut and not is_second_look:
         decision = _if_cut(decision, state)
     if decision.article and fetch.rule > 1:
         decision = replace(

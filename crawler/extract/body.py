@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborNode
 
 from archive.model.article import ArticleImage
+from crawler.errors import ExtractionError
 from crawler.extract import plain_text as plain_text_module
 from crawler.extract.template_slots import remove_slots
 from crawler.markup.parser import parse_html
@@ -221,8 +222,14 @@ def _plain_scheme(text: str) -> str:
 
 
 def article_text(html: str) -> str:
-    """Return the plain text of an article, by the rules of :attr:`Body.text`, from the body in its file."""
-    return render_body(html, "").text
+    """Return the plain text of an article, by the rules of :attr:`Body.text`, from the body in its file.
+
+    "" if the body exceeds the limits of markup.
+    """
+    try:
+        return render_body(html, "").text
+    except ExtractionError:  # only in files that older versions wrote, which had no such limits
+        return ""
 
 
 def plain_text(html: str) -> str:
