@@ -270,10 +270,10 @@ def _hourly_rates(arrival_rate: ArrivalRate, base: timedelta) -> tuple[float, ..
 
 
 def _decode(response: RawResponse, max_bytes: int) -> bytes:
-    from crawler.errors import ExtractionError, TooLargeError  # noqa: PLC0415 - the parser loads slowly
+    from crawler.errors import CodingError, TooLargeError  # noqa: PLC0415 - the parser loads slowly
     from crawler.extract.response import page_of  # noqa: PLC0415
 
     try:
         return page_of(response, datetime.now(UTC), max_bytes).body
-    except (ExtractionError, TooLargeError) as error:
+    except (CodingError, TooLargeError) as error:
         raise ValueError(str(error)) from error

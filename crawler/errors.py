@@ -28,6 +28,22 @@ class MovedError(ExtractionError):
         self.docid = docid
 
 
+class CodingError(CrawlerError):
+    """The content coding of a response cannot be undone."""
+
+
+class UnknownCodingError(CodingError):
+    """A response has a content coding that was not asked for."""
+
+
+class TornError(CodingError):
+    """A response ends before its content coding does."""
+
+
+class RedirectError(CrawlerError):
+    """A redirect leads to an address that is none."""
+
+
 class TooLargeError(CrawlerError):
     """A page exceeds the size limit."""
 

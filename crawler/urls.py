@@ -35,6 +35,23 @@ def has_credentials(url: str) -> bool:
         return True
 
 
+def is_url(text: str) -> bool:
+    """Return whether a text can be taken apart as a URL."""
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return True
+
+
+def path(url: str) -> str:
+    """Return the path of a URL; "" if it has none, or is not a URL."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
 def is_sina_url(url: str) -> bool:
     """Return whether a URL belongs to Sina."""
     return f".{host(url)}".endswith((".sina.com.cn", ".sina.cn"))
@@ -83,10 +100,7 @@ def docid_of_page(url: str) -> str | None:
 
     The query does not count: a login page has the address to return to in its query.
     """
-    try:
-        match = _DOCID_OF_PAGE.search(urlsplit(url).path)
-    except ValueError:
-        return None
+    match = _DOCID_OF_PAGE.search(path(url))
     return match[1].lower() if match else None
 
 

@@ -53,9 +53,13 @@ class CommitBatch:
         """Compare each fetch with the newest version in the index; fetches that have a decision keep it."""
         self._store.log.catch_up()
         states = self._store.articles.states([each.docid for each in self._fetches])
+        cut = [(each.docid, each.digest) for each in self._fetches if each.parsed.is_cut and each.digest]
+        seen = self._store.articles.seen(cut) if cut else set()
         for each in self._fetches:
             if each.decision is None:
-                each.decision = decide(each.fetch, each.parsed, states.get(each.docid), each.digest)
+                was_seen = (each.docid, each.digest) in seen
+                state = states.get(each.docid)
+                each.decision = decide(each.fetch, each.parsed, state, each.digest, is_second_look=was_seen)
         self._decisions = [each.decision for each in self._fetches if each.decision]
 
     def reserve_paths(self) -> None:

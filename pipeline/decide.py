@@ -22,17 +22,28 @@ from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
 # Per article. Live blogs have dozens. An article that exceeds this changes at every load and would fill the disk.
 MAX_REVISIONS = 200
+CUT = "the page ends before its end tag, </html>"
 NO_TEXT = "its text is gone: the page is there, and empty"
 
 
-def decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None, digest: str | None) -> Decision:
+def decide(
+    fetch: Fetch,
+    parsed: Article | Failure,
+    state: ArticleState | None,
+    digest: str | None,
+    *,
+    is_second_look: bool = False,
+) -> Decision:
     """Return the decision about an article after a fetch.
 
     :param parsed: the parsed response, or why there is none
     :param state: the article in the index; None when it has no version
     :param digest: of the response body
+    :param is_second_look: an earlier fetch of the article brought the same body
     """
     decision = _decide(fetch, parsed, state)
+    if parsed.is_cut and not is_second_look:
+        decision = _if_cut(decision, state)
     if decision.article and fetch.rule > 1:
         decision = replace(
             decision,
@@ -51,6 +62,18 @@ def decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None, 
         idle=idle,
         idle_until=None if delay is None else fetch.at + delay,
     )
+
+
+def _if_cut(decision: Decision, state: ArticleState | None) -> Decision:
+    """Return the decision about a page that ends before its end tag: no change before a second look. See D162.
+
+    The last attempt decides, so that a page that never has its end and changes each time is not lost.
+    """
+    if decision.outcome in (Outcome.SAME, Outcome.MOVED):
+        return decision
+    failure = Failure(decision.fetch.pending.entry.docid, FailureKind.TEMPORARY, CUT)
+    again = _failed(decision.fetch, failure, state)
+    return again if again.due else decision
 
 
 def _is_same(decision: Decision) -> bool:

@@ -43,7 +43,8 @@ LAYERS = {
         "reload",
     ),
     "crawler": (
-        "errors urls", "http", "extract", "listings", "parsing", "paging", "interfaces", "feeds images", "spider",
+        "errors urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces", "feeds images",
+        "spider",
         "engine",
     ),
     "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
@@ -89,7 +90,7 @@ LIBRARIES = {
     "rfc3161_client": ("archive/proof/rfc3161.py",),
     "rich": ("cli/output/",),
     "scrapy": _SCRAPY,
-    "selectolax": ("crawler/extract/", "crawler/listings/column.py"),
+    "selectolax": ("crawler/markup/parser.py", "crawler/extract/", "crawler/listings/column.py"),
     "sqlite3": (
         "archive/index/connection.py",
         "archive/index/errors.py",
@@ -118,6 +119,7 @@ EXTRAS_OF_THE_PROGRAM = ("alerts", "parquet", "proof")
 # Distributions that are declared and not imported, and why.
 DECLARED_ONLY = {
     "lxml-html-clean": "trafilatura needs it, and pip before 23.3 overlooks the extra that asks for it",
+    "protego": "a lower bound for scrapy",
     "pandas": "an upper bound for exchange-calendars",
 }
 
@@ -224,7 +226,7 @@ def test_imports_inside_a_package_point_down() -> None:
 
 
 def test_extraction_imports_only_statuses_of_http() -> None:
-    allowed = {"crawler.http.status", "crawler.http.backoff"}
+    allowed = {"crawler.http.status", "crawler.http.backoff", "crawler.http.coding"}
     wrong = [
         f"{module}:{line} imports {name}"
         for module, line, name in ours()

@@ -56,6 +56,8 @@ def installed(library: str) -> str:
 
 
 USES = (
+    ApiUse("feedparser", "crawler/listings/rss.py", "feedparser.mixin", "_FeedParserMixin"),
+    ApiUse("feedparser", "crawler/listings/rss.py", "feedparser.mixin:_FeedParserMixin", "_sync_author_detail"),
     ApiUse("Python", "crawler/extract/charset.py", "codecs:CodecInfo", "_is_text_encoding"),
     ApiUse(
         "Scrapy",

@@ -61,7 +61,9 @@ def _post(archived: Archived, profile: str) -> Post:
 
 def without_blank_lines(body: str) -> str:
     """Remove blank lines from HTML, so that Markdown passes it on unchanged; a browser shows the same page."""
-    parts = _PRE.split(body)
+    place = body.rfind("</pre>") + len("</pre>") if "</pre>" in body else 0  # after it, no beginning has an end
+    parts = _PRE.split(body[:place])
+    parts[-1] += body[place:]
     parts[::2] = [_BLANK.sub("\n", part) for part in parts[::2]]
     parts[1::2] = [_BLANK_IN_PRE.sub("&#10;", part) for part in parts[1::2]]
     return "".join(parts).strip("\n")

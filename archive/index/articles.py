@@ -78,6 +78,15 @@ class ArticleIndex(IndexPart):
         )
         return {row["digest"]: JournalPosition(row["file"], row["offset"]) for row in rows}
 
+    def seen(self, bodies: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return which of these bodies an earlier fetch of the article brought: docid and digest of each."""
+        rows = self._rows(
+            """SELECT DISTINCT docid, digest FROM observations
+               WHERE docid IN (SELECT value FROM json_each(?)) AND digest IN (SELECT value FROM json_each(?))""",
+            [json.dumps([docid for docid, _ in bodies]), json.dumps([digest for _, digest in bodies])],
+        )
+        return {(row["docid"], row["digest"]) for row in rows}.intersection(bodies)
+
     # Rechecks that are due
 
     def recheck_hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.archive import Archive
-from archive.files.atomic import sync_folder, wrap_os_errors
+from archive.files.atomic import wrap_os_errors
+from archive.files.folders import sync_folder
 from archive.files.hashing import sha256_of_file
 from archive.files.layout import journal_path, unfinished_path
 from archive.journal.event_documents import EventKind

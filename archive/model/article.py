@@ -58,6 +58,7 @@ class Article:
     fingerprint: str = ""  # of title, text and images, normalized; equal if two revisions differ only in markup
     story: str = ""  # of title and text, normalized further; equal if two docids carry the same story
     page: PageFacts = PageFacts()  # what the page itself states
+    is_cut: bool = False  # the page ends before its end tag, so there may be more of the article
 
 
 @dataclass(frozen=True, slots=True)

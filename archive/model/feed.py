@@ -28,6 +28,7 @@ class Failure:
     kind: FailureKind
     reason: str  # one line, for people
     moved_to: str | None = None  # docid of the article whose page the address shows instead; its kind is GONE then
+    is_cut: bool = False  # the page ends before its end tag, so another fetch may find something else
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from cli.context import CommandContext, CommandError
 from cli.options import existing_root, json_option, print_json
 from cli.output.console import many, stdout_console, visible
 from cli.output.verify import describe
+from crawler.parsing.pool import ParserPool
 from pipeline.recovery import recover
 from scheduler.exits import Exit
 
@@ -37,8 +38,8 @@ def forget_command(context: CommandContext, secrets: bool, dry_run: bool, as_jso
         found, done = list(find_secrets(root)), list[Rewrite]()
     else:
         now = context.now()
-        with Archive(root, "forget", now) as archive:
-            recover(archive, context.settings, now)
+        with Archive(root, "forget", now) as archive, ParserPool() as parsers:
+            recover(archive, context.settings, now, parsers)
             found = list(find_secrets(root))
             done = forget_secrets(archive, found, now)
     if as_json:

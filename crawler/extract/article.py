@@ -19,6 +19,7 @@ from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, p
 from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
 from crawler.extract.identity import other_article
+from crawler.markup.parser import parse_html
 from crawler.urls import absolute, is_sina_url
 
 CHINA = timezone(timedelta(hours=8))  # all of Sina's clocks; China has had no summer time since 1991
@@ -27,12 +28,12 @@ _TIME = re.compile(
     r"(\d{4})[-年/](\d{1,2})[-月/](\d{1,2})日?[T\s]*(\d{1,2}):(\d{2})(?::(\d{2}))?(Z|[+-]\d{2}:?\d{2})?"
 )
 # <!-- news_keyword_pub,stock,sz300036&sz300053 --> ends the text; usstock has bare tickers
-_STOCKS_COMMENT = re.compile(r"<!--\s*news_keyword_pub,\w*,([^\s>]*)\s*-->")
+_STOCKS_COMMENT = re.compile(r"<!--\s*+news_keyword_pub,\w*+,((?:(?!-->)[^\s<>])*+)\s*+-->")
 _AND = re.compile("&(?:amp;)?")
 _STOCK_SPAN = re.compile(r"(?:stock|usstock|hkstock|forex|futures)_([\w.]+)")
-_ORIGINAL_TITLE = re.compile(r"[（(]?原标题\s*[:：]\s*(.{1,200}?)[）)]?\s*$")
+_ORIGINAL_TITLE = re.compile(r"[（(]?原标题\s*[:：]\s*(\S.{0,199}?)[）)]?$")
 _PLAUSIBLE_YEARS = range(1980, 2100)  # others are mistakes of the page, and conversions may overflow
-_SEPARATOR = re.compile(r"\s*[,，、;；]\s*")
+_SEPARATOR = re.compile("[,，、;；]")
 _WHITE_SPACE = re.compile(r"\s+")
 
 
@@ -59,7 +60,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
     :raises ExtractionError: no article could be found on it
     """
     text = decode(page.body, page.content_type)
-    tree = LexborHTMLParser(text)
+    tree = parse_html(text)
     if check_identity and (move := other_article(page.url, entry, tree)):
         raise move
     source, body = _locate(page, entry, text, tree, clean=clean)
@@ -211,13 +212,8 @@ def _facts(title: str, body: Body) -> dict[str, Any]:
 
 def _original_title(text: str) -> str | None:
     """Return 原标题, the first line of an article whose title was changed."""
-    match = _ORIGINAL_TITLE.match(text.partition("\n")[0])
+    match = _ORIGINAL_TITLE.match(text.partition("\n")[0].rstrip())
     return match[1].strip() if match else None
-
-
-def is_complete_page(page: Page) -> bool:
-    """Return whether a page without a declared length is complete, judging by its end."""
-    return b"</html" in page.body[-4096:].lower()  # trackers and comments may follow
 
 
 def parse_time(text: str) -> datetime | None:

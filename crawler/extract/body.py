@@ -6,21 +6,21 @@ The rules are those of the file format (docs/format.md). Both HTML parses are li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from archive.model.article import ArticleImage
+from crawler.errors import ExtractionError
 from crawler.extract import plain_text as plain_text_module
 from crawler.extract.template_slots import remove_slots
+from crawler.markup.parser import parse_html
 from crawler.urls import PADDING, absolute
 
 _IMAGE_URL = re.compile(r"\.(?:gif|png|jpg|webp)", re.IGNORECASE)
 # Serialized HTML: `<` is escaped everywhere except in tags, comments and these elements, whose text is raw.
-_RAW_OR_NBSP = re.compile(
-    r"<!--.*?-->|<(style|script|xmp|iframe|noembed|noframes)\b.*?</\1>|<plaintext\b.*|&nbsp;", re.DOTALL
-)
+_RAW = re.compile(r"<!--|<(style|script|xmp|iframe|noembed|noframes|plaintext)\b")
 # An event handler, or a whole page in an attribute, as the serializer writes it: lower case, double quotes.
 _ACTIVE = re.compile(r" (?:on[^\s\"=<>]*|srcdoc)=\"")
 # Possible javascript: URLs. Browsers ignore white space and control characters before the scheme.
@@ -42,10 +42,11 @@ _TEMPLATE = ", ".join(
     )
 )  # fmt: skip
 _AD_LIST = re.compile(r"<!--\s*article_adlist\[.*?\]article_adlist\s*-->", re.DOTALL)
+_AD_LIST_END = re.compile(r"\]article_adlist\s*-->")
 _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _KEPT_COMMENT = "news_keyword_pub"  # the comment with the article's stocks
 _TRACKING = ("data-sudaclick", "suda-uatrack", "data-mcesrc", "data-mceselected", "data-mce-attachid")
-_BLANK_LINES = re.compile(r"(<pre\b.*?</pre>)|\n\s*\n+", re.DOTALL)
+_BLANK_LINES = re.compile(r"(<pre\b.*?</pre>)|\n\s*\n", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     """
     # Remove them before parsing too: removing one at the end could otherwise create a tag.
     inner = _without_controls(inner, _CONTROL_BYTES_BUT_TAB)
-    tree = LexborHTMLParser(_AD_LIST.sub("", inner) if clean else inner)
+    tree = parse_html(_without_ad_lists(inner) if clean else inner)
     root = tree.body
     if root is None:  # a frameset document has no body
         return Body("", None)
@@ -83,7 +84,8 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
     image = _make_absolute(root, page_url)
     html = _unescape_nbsp(root.inner_html or "")
     if clean:
-        html = _BLANK_LINES.sub(lambda m: m[1] or "\n", _COMMENT.sub(_kept_comment, html))
+        html = _sub_closed(_COMMENT, "-->", _kept_comment, html)
+        html = _sub_closed(_BLANK_LINES, "</pre>", lambda m: m[1] or "\n", html)
     html = _drop_controls(html).replace("{", "&#123;").replace("}", "&#125;")  # Hexo would interpret them
     if not clean:
         _remove_template(root)
@@ -93,9 +95,11 @@ def render_body(inner: str, page_url: str, *, clean: bool = False) -> Body:
 
 def _trees(root: LexborNode) -> Iterator[LexborNode]:
     """Yield ``root`` and the content of each ``<template>`` in it, a separate tree that selectors do not reach."""
-    yield root
-    for fragment in root.template_fragments():
-        yield from _trees(fragment)
+    pending = [root]
+    while pending:
+        tree = pending.pop()
+        yield tree
+        pending += reversed(list(tree.template_fragments()))
 
 
 def _remove_scripts(root: LexborNode) -> None:
@@ -163,7 +167,35 @@ def _unescape_nbsp(html: str) -> str:
     """Write U+00A0 raw, as the format requires; the serializer escapes it. Comments and styles do not change."""
     if "&nbsp;" not in html:
         return html
-    return _RAW_OR_NBSP.sub(lambda match: "\u00a0" if match[0] == "&nbsp;" else match[0], html)
+    parts = []
+    position = 0
+    without_end: set[str] = set()  # from here on: each is searched to the end of the text only once
+    for match in _RAW.finditer(html):
+        if match.start() < position or match[0] in without_end:
+            continue
+        end = (
+            len(html) if match[1] == "plaintext" else html.find(f"</{match[1]}>" if match[1] else "-->", match.end())
+        )
+        if end < 0:
+            without_end.add(match[0])
+            continue
+        parts += [html[position : match.start()].replace("&nbsp;", "\u00a0"), html[match.start() : end]]
+        position = end
+    return "".join([*parts, html[position:].replace("&nbsp;", "\u00a0")])
+
+
+def _sub_closed(pattern: re.Pattern[str], end: str, replacement: Callable[[re.Match[str]], str], text: str) -> str:
+    """Replace matches of a pattern that ends with ``end``, in linear time.
+
+    Before the last end of a text, each beginning has an end; after it, none has.
+    """
+    place = text.rfind(end) + len(end) if end in text else 0
+    return pattern.sub(replacement, text[:place]) + text[place:]
+
+
+def _without_ad_lists(html: str) -> str:
+    last = max((match.end() for match in _AD_LIST_END.finditer(html)), default=0)
+    return _AD_LIST.sub("", html[:last]) + html[last:]
 
 
 def _drop_controls(html: str) -> str:
@@ -190,13 +222,19 @@ def _plain_scheme(text: str) -> str:
 
 
 def article_text(html: str) -> str:
-    """Return the plain text of an article, by the rules of :attr:`Body.text`, from the body in its file."""
-    return render_body(html, "").text
+    """Return the plain text of an article, by the rules of :attr:`Body.text`, from the body in its file.
+
+    "" if the body exceeds the limits of markup.
+    """
+    try:
+        return render_body(html, "").text
+    except ExtractionError:  # only in files that older versions wrote, which had no such limits
+        return ""
 
 
 def plain_text(html: str) -> str:
     """Return the text of a body for a terminal: one line per paragraph, without tags and control characters."""
-    tree = LexborHTMLParser(html)
+    tree = parse_html(html)
     if tree.body is None:
         return ""
     plain_text_module.remove(tree.body, "style, script")

@@ -15,6 +15,7 @@ from itertools import accumulate
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.extract.plain_text import lines, remove
+from crawler.markup.parser import parse_html
 
 # Longer texts are no notices. Those of error pages have less than half of this, with their navigation.
 MAX_NOTICE_CHARS = 200
@@ -154,7 +155,7 @@ def phrase_in_headings(tree: LexborHTMLParser) -> str:
 
 def phrase_on_page(html: str) -> str:
     """Return the words of a notice on a page without an article; "" if it has none. Links do not count."""
-    tree = LexborHTMLParser(html)
+    tree = parse_html(html)
     if tree.body is None or (phrase := phrase_in_headings(tree)):
         return phrase if tree.body is not None else ""
     remove(tree.body, "script, style, noscript, template, a")

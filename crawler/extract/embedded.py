@@ -12,6 +12,8 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
+from crawler.markup.parser import parse_html
+
 # var slide_data = {"slide": {"title": …, "createtime": …}, "images": [{"download_img": …, "intro": …}, …]};
 _SLIDES = re.compile(r"\bslide_data\s*=\s*(?=\{)")
 _MAX_ASSIGNMENTS = 8  # of slide_data in a script; the first that can be parsed counts
@@ -89,7 +91,7 @@ def _image(url: str, caption: str) -> str:
 
 def _fragment(html: str) -> str:
     """Return HTML with all elements closed."""
-    body = LexborHTMLParser(html).body
+    body = parse_html(html).body
     return (body.inner_html or "").strip() if body is not None else ""
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser
-
 from crawler.errors import ExtractionError
+from crawler.markup.parser import parse_html
 
 # Error pages, forms and lists of links have less text than this, links aside. Trafilatura's own limit (250) is meant
 # for English: below it, it takes the whole page, but a Chinese notice says much in 100 characters.
@@ -23,6 +22,7 @@ _NO_ARTICLE = re.compile(
 )
 _CHINA = timezone(timedelta(hours=8))
 _MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
+_MAX_COMPARED_CHARS = 1 << 28  # a fifth of a second; pages with more of them are all links
 _MIN_TEXT_SHARE = 0.95  # if less of the text remains, it is used without its images
 _WHITE_SPACE = re.compile(r"\s+")
 
@@ -58,9 +58,7 @@ def find_article(html: str, url: str, fetched_at: datetime) -> FallbackResult:
         "extensive_search": False,  # it resolves "three days ago" against today
         "max_date": f"{fetched_at.astimezone(_CHINA):%Y-%m-%d}",
     }
-    html = (
-        LexborHTMLParser(html).html or ""
-    )  # complete, as in a browser: lxml parses only half of a page without <body>
+    html = parse_html(html).html or ""  # complete, as in a browser: lxml parses only half of a page without <body>
     common: dict[str, Any] = {"url": url, "config": config, "output_format": "html"}
     common |= {"include_comments": False, "include_links": True}
     try:
@@ -84,11 +82,13 @@ def _add_images(text: str, with_images: str) -> str:
     :param with_images: HTML extracted with images
     """
     wanted = _bare_text(text)
-    tree = LexborHTMLParser(with_images)
+    tree = parse_html(with_images)
     if tree.body is None:
         return text
     parts = list(tree.body.iter(include_text=True))
     texts = [_WHITE_SPACE.sub("", part.text()) for part in parts]
+    if len(parts) * len(wanted) > _MAX_COMPARED_CHARS:
+        return text
     last = max((place for place, words in enumerate(texts) if words and words in wanted), default=-1)
     own_parts = [part for place, part in enumerate(parts) if place <= last and texts[place] in wanted]
     if sum(len(_WHITE_SPACE.sub("", part.text())) for part in own_parts) < _MIN_TEXT_SHARE * len(wanted):
@@ -97,16 +97,22 @@ def _add_images(text: str, with_images: str) -> str:
 
 
 def _bare_text(html: str) -> str:
-    body = LexborHTMLParser(html).body
+    body = parse_html(html).body
     return _WHITE_SPACE.sub("", body.text()) if body is not None else ""
 
 
 def _is_article(page: str, article: str) -> bool:
-    tree = LexborHTMLParser(page)
+    tree = parse_html(page)
     title = tree.css_first("title")
     if title is not None and _NO_ARTICLE.search(title.text()):
         return False
     remaining = _bare_text(article)
-    for link in tree.css("a"):  # of the page, because the extracted article may have lost its links
-        remaining = remaining.replace(_WHITE_SPACE.sub("", link.text()) or " ", "", 1)
+    # Of the page, because the extracted article may have lost its links.
+    links = [text for link in tree.css("a") if (text := _WHITE_SPACE.sub("", link.text()))]
+    if len(remaining) - sum(map(len, links)) >= MIN_TEXT_CHARS:
+        return True
+    if len(links) * len(remaining) > _MAX_COMPARED_CHARS:
+        return False
+    for link in links:
+        remaining = remaining.replace(link, "", 1)
     return len(remaining) >= MIN_TEXT_CHARS

@@ -9,7 +9,8 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+
+from crawler.urls import path
 
 # Number of the rule, with which each fingerprint begins. Fingerprints of different rules cannot be compared. See D45.
 RULE = "3"
@@ -38,7 +39,7 @@ _CREDIT = re.compile(
     rf"|^\W*(?:{_ROLES})\s+.{{1,24}}$"
 )
 _CREDIT_AT_THE_END = re.compile(
-    rf"(?:[（(【\[]\s*(?:(?:本文|全文)?完|end|[^（()）]{{0,8}}(?:{_ROLES})[^（()）]{{0,40}})\s*[）)】\]]\s*)+$",
+    rf"(?:[（(【\[]\s*(?:(?:本文|全文)?完|end|[^（()）]{{0,8}}(?:{_ROLES})[^（()）]{{0,40}})\s*[）)】\]]\s*){{1,8}}$",
     re.IGNORECASE,
 )
 # Notices and requests of the site: lines that begin this way, and sentences with these words.
@@ -66,8 +67,9 @@ _LABELS = (
     re.compile(
         r"^(?:[【\[（(][^】\]）)]{1,12}[】\]）)]|[^|｜丨]{1,10}[|｜丨]|(?:快讯|突发|重磅|独家|最新)(?:消息)?[!！:：,，])\s*"
     ),
-    re.compile(r"\s*(?:[（(【\[](?:组?图|附股|附名单|视频|更新|直播|全文|表)[）)】\]]|[|｜丨][^|｜丨]{1,10})$"),
+    re.compile(r"\s?(?:[（(【\[](?:组?图|附股|附名单|视频|更新|直播|全文|表)[）)】\]]|[|｜丨][^|｜丨]{1,10})$"),
 )
+_MAX_LABELS = 8
 _MIN_TITLE_CHARS = 6  # a title without its labels
 # Shorter texts can be equal by chance: notices of trading halts, of prices.
 _MIN_STORY_CHARS = 60
@@ -143,16 +145,17 @@ def _story_part(line: str, *, notices: bool) -> str:
 
 def _without_labels(title: str) -> str:
     title = fold_title(title)
-    while True:
+    for _ in range(_MAX_LABELS):
         shorter = {label.sub("", title) for label in _LABELS} - {title}
         longest = max(shorter, key=len, default="")  # of two parts separated by a bar, the shorter one is the label
         if len(longest) < _MIN_TITLE_CHARS:
-            return title
+            break
         title = longest
+    return title
 
 
 def _file_name(address: str) -> str:
-    return urlsplit(address).path.rpartition("/")[2]
+    return path(address).rpartition("/")[2]
 
 
 def _bare(text: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
-from crawler.errors import ExtractionError, TooLargeError
+from crawler.errors import CodingError, TooLargeError
 from crawler.extract.response import header, page_of
 from crawler.http.status import of_status, one_line
 
@@ -61,7 +61,7 @@ def read_image(url: str, response: RawResponse, at: datetime, max_bytes: int) ->
         data = page_of(response, at, max_bytes).body
     except TooLargeError as error:
         return Failure(url, FailureKind.REFUSED, one_line(str(error)))
-    except ExtractionError as error:
+    except CodingError as error:
         return Failure(url, FailureKind.UNREADABLE, one_line(str(error)))
     media_type = media_type_of(data)
     if media_type is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from selectolax.lexbor import LexborNode
 
@@ -38,12 +39,13 @@ _NOT_CONTENT = ", ".join(
 _RELATED_HEADING = re.compile(
     r"[【\[]?(?:相关|推荐|延伸|扩展|更多|热门|精彩)(?:阅读|新闻|报道|文章|链接|专题|推荐|资讯)[】\]]?\s*[:：>》]*"
 )
-_EDITOR = re.compile(r"[（(]?\s*(?:责任编辑|责编|编辑)\s*[:：]\s*([^）)\n]{1,40})")
+_EDITOR = re.compile(r"(?:责任编辑|责编|编辑)\s*[:：]\s*([^）)\n]{1,40})")
 _WHITE_SPACE = re.compile(r"\s+")
 _NON_WORD = re.compile(r"[\W_]+")
 _MAX_SPACER_PIXELS = 5  # images up to this size are spacers or tracking pixels
-_PIXELS = re.compile(r"\s*(\d{1,6})\s*(?:px)?\s*")
+_PIXELS = re.compile(r"\s*+(\d{1,6})\s*+(?:px)?\s*+")
 _MAX_CAPTION_CHARS = 200
+_MAX_PLAYER_NODES = 200  # elements, texts and comments; real ones have some dozens
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def extract_text(root: LexborNode) -> PlainText:
     remove(root, _NOT_CONTENT)
     remove_slots(root)
     _remove_players(root)
-    if any(_fills_paragraph(link, root) for link in root.css("a")):  # rare, and checking each paragraph is slow
+    if _has_paragraph_of_links(root):  # rare, and checking each paragraph is slow
         _drop_related_links(root)
     images = tuple(_images(root))
     return PlainText("\n".join(article_lines(lines(root))), images, editor)
@@ -87,14 +89,27 @@ def lines(root: LexborNode) -> list[str]:
 
 
 def _remove_players(root: LexborNode) -> None:
-    while PLAYER in root.text():
-        texts = (each for each in root.traverse(include_text=True) if each.is_text_node)
-        node = next((each for each in texts if PLAYER in each.text()), root)
-        while (parent := node.parent) is not None and parent.mem_id != root.mem_id and is_player(parent.text()):
+    if PLAYER not in root.text():
+        return
+    texts = [each for each in root.traverse(include_text=True) if each.is_text_node and PLAYER in (each.text() or "")]
+    removed: set[int] = set()
+    for text in texts:
+        if text.mem_id in removed:
+            continue
+        node = text
+        while (parent := node.parent) is not None and parent.mem_id != root.mem_id and _holds_player(parent):
             node = parent
-        if node.is_text_node or node.mem_id == root.mem_id:
+        if node.is_text_node:
             return  # the words are part of a text
+        removed.update(each.mem_id for each in node.traverse(include_text=True))
         node.decompose()
+
+
+def _holds_player(element: LexborNode) -> bool:
+    """Return whether an element is a player. It reads its first nodes only: a large element is none."""
+    nodes = list(islice(element.traverse(include_text=True), _MAX_PLAYER_NODES + 1))
+    text = "".join(each.text() or "" for each in nodes if each.is_text_node)
+    return len(nodes) <= _MAX_PLAYER_NODES and is_player(text)
 
 
 def _drop_related_links(root: LexborNode) -> None:
@@ -124,12 +139,17 @@ def _drop_related_links(root: LexborNode) -> None:
             node.decompose()
 
 
-def _fills_paragraph(link: LexborNode, root: LexborNode) -> bool:
-    paragraph = next((each for each in _ancestors(link, root) if each.tag in _PARAGRAPHS), None)
-    if paragraph is None:
-        return False
-    label = _RELATED_HEADING.match(paragraph.text().strip())
-    return _is_all_links(paragraph, label[0] if label else "")
+def _has_paragraph_of_links(root: LexborNode) -> bool:
+    seen: set[int] = set()
+    for link in root.css("a"):
+        paragraph = next((each for each in _ancestors(link, root) if each.tag in _PARAGRAPHS), None)
+        if paragraph is None or paragraph.mem_id in seen:
+            continue
+        seen.add(paragraph.mem_id)
+        label = _RELATED_HEADING.match(paragraph.text().strip())
+        if _is_all_links(paragraph, label[0] if label else ""):
+            return True
+    return False
 
 
 def _is_all_links(paragraph: LexborNode, label: str) -> bool:
@@ -146,9 +166,13 @@ def _bare(text: str) -> str:
 
 
 def _images(root: LexborNode) -> Iterator[ArticleImage]:
+    captions: dict[int, str] = {}  # by the element that they belong to
     for image in root.css("img"):
         if (url := image.attributes.get("src")) and not _is_spacer(image):
-            yield ArticleImage(url, _caption(image, root))
+            frame = next((each for each in _ancestors(image, root) if _is_frame(each)), None)
+            if frame is not None and frame.mem_id not in captions:
+                captions[frame.mem_id] = _caption(frame)
+            yield ArticleImage(url, captions[frame.mem_id] if frame is not None else "")
 
 
 def _is_spacer(image: LexborNode) -> bool:
@@ -156,17 +180,18 @@ def _is_spacer(image: LexborNode) -> bool:
     return any(side and int(side[1]) <= _MAX_SPACER_PIXELS for side in sides)
 
 
-def _caption(image: LexborNode, root: LexborNode) -> str:
-    """Return the caption of an image: in its .img_wrapper; before 2014, in its <center> or table."""
-    for ancestor in _ancestors(image, root):
-        if "img_wrapper" in (ancestor.attributes.get("class") or ""):
-            caption = ancestor.css_first(".img_descr")
-            return _one_line(caption.text()) if caption is not None else ""
-        if ancestor.tag in ("center", "table"):
-            alone = sum(not _is_spacer(other) for other in ancestor.css("img")) == 1
-            caption_text = _one_line(ancestor.text()) if alone else ""
-            return caption_text if len(caption_text) <= _MAX_CAPTION_CHARS else ""
-    return ""
+def _is_frame(element: LexborNode) -> bool:
+    """Return whether the caption of an image is in this element: its .img_wrapper; before 2014, <center> or table."""
+    return element.tag in ("center", "table") or "img_wrapper" in (element.attributes.get("class") or "")
+
+
+def _caption(frame: LexborNode) -> str:
+    if "img_wrapper" in (frame.attributes.get("class") or ""):
+        caption = frame.css_first(".img_descr")
+        return _one_line(caption.text()) if caption is not None else ""
+    alone = sum(not _is_spacer(other) for other in frame.css("img")) == 1
+    text = _one_line(frame.text()) if alone else ""
+    return text if len(text) <= _MAX_CAPTION_CHARS else ""
 
 
 def _ancestors(node: LexborNode, root: LexborNode) -> Iterator[LexborNode]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import re
-import zlib
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from selectolax.lexbor import SelectolaxError
 
 from archive.model.article import Article, Page
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
-from crawler.errors import ExtractionError, GoneError, MovedError, TooLargeError
-from crawler.extract.article import extract, extract_from_listing, is_complete_page
+from crawler.errors import CodingError, ExtractionError, GoneError, MovedError, TooLargeError, TornError
+from crawler.extract.article import extract, extract_from_listing
+from crawler.http.coding import ZLIB_CODINGS, codings_of, first_member, undo
 from crawler.http.status import of_status, one_line
+from crawler.urls import path
 
 logger = logging.getLogger("finarchive")
 
-_ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+# The last rule (Fetch.rule) that read the first member of a gzip stream only, and knew no pages that are cut.
+LAST_OLD_RULE = 2
 # Sites redirect requests for deleted articles to their front page, or that of a section.
 _FRONT_PAGE = re.compile(r"/?(?:[a-z]+/?)?(?:index\.(?:s?html?|d\.html))?", re.IGNORECASE)
 
@@ -36,9 +37,7 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
         return fetch.failure
     try:
         return _parse(fetch, entry, max_bytes)
-    except MovedError as error:
-        return Failure(entry.docid, FailureKind.GONE, one_line(str(error)), moved_to=error.docid)
-    except (TooLargeError, ExtractionError) as error:
+    except (TooLargeError, CodingError, ExtractionError) as error:
         return Failure(entry.docid, _kind(error), one_line(str(error)))
     except (MemoryError, SelectolaxError) as error:  # lexbor parses any text, if it has the memory
         raise MemoryError from error
@@ -47,7 +46,9 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
         return Failure(entry.docid, FailureKind.UNREADABLE, f"reading it failed with {type(error).__name__}: {error}")
 
 
-def _kind(error: TooLargeError | ExtractionError) -> FailureKind:
+def _kind(error: TooLargeError | CodingError | ExtractionError) -> FailureKind:
+    if isinstance(error, TornError):
+        return FailureKind.TEMPORARY
     if isinstance(error, TooLargeError):
         return FailureKind.REFUSED
     return FailureKind.GONE if isinstance(error, GoneError) else FailureKind.UNREADABLE
@@ -65,40 +66,54 @@ def _parse(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:
         return failure
     if response.url != entry.url and _redirects_to_front_page(entry.url, response.url):
         return Failure(entry.docid, FailureKind.GONE, f"a redirect to a front page, {one_line(response.url)[:200]}")
-    page = page_of(response, fetch.at, max_bytes)
-    if not response.stated_length and not is_complete_page(page):
+    is_old = fetch.rule <= LAST_OLD_RULE
+    page = page_of(response, fetch.at, max_bytes, first_member_only=is_old)
+    if is_old and not response.stated_length and not is_complete_page(page.body):
         return Failure(entry.docid, FailureKind.TEMPORARY, "the page ends in the middle")
-    return extract(page, entry, clean=fetch.rules.clean, check_identity=fetch.rule > 1)
+    result = _extract(page, entry, fetch)
+    return replace(result, is_cut=True) if not is_old and _is_cut(page.body, response) else result
 
 
-def page_of(response: RawResponse, fetched_at: datetime, max_bytes: int) -> Page:
+def _extract(page: Page, entry: Entry, fetch: Fetch) -> Article | Failure:
+    try:
+        return extract(page, entry, clean=fetch.rules.clean, check_identity=fetch.rule > 1)
+    except MovedError as error:
+        return Failure(entry.docid, FailureKind.GONE, one_line(str(error)), moved_to=error.docid)
+    except ExtractionError as error:
+        return Failure(entry.docid, _kind(error), one_line(str(error)))
+
+
+def _is_cut(body: bytes, response: RawResponse) -> bool:
+    """Return whether a page ends before its end tag. With a declared length, only one with <html> must have it."""
+    if not response.stated_length:
+        return not is_complete_page(body)
+    lower = body.lower()
+    return b"<html" in lower and b"</html" not in lower
+
+
+def is_complete_page(body: bytes) -> bool:
+    """Return whether a page without a declared length is complete, judging by its end."""
+    return b"</html" in body[-4096:].lower()  # trackers and comments may follow
+
+
+def page_of(response: RawResponse, fetched_at: datetime, max_bytes: int, *, first_member_only: bool = False) -> Page:
     """Return a response's page, with the content coding undone.
 
     :param max_bytes: maximum size of the unpacked page
+    :param first_member_only: as older rules read a page: one coding, and of gzip the first member, even if it is torn
     :raises TooLargeError: it unpacks to more
-    :raises ExtractionError: its content coding cannot be undone
+    :raises CodingError: its content coding cannot be undone
     """
     page = Page(response.url, response.body, header(response, "content-type"), fetched_at)
-    if header(response, "content-encoding").strip().lower() in _ZLIB_CODINGS and response.body:
-        return replace(page, body=_unpack(response.body, max_bytes))
-    return page
-
-
-def _unpack(body: bytes, max_bytes: int) -> bytes:
-    for wbits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a gzip or zlib header; raw, as some servers send it
-        stream = zlib.decompressobj(wbits)
-        try:
-            data = stream.decompress(body, max_bytes + 1)
-        except zlib.error:
-            continue
-        if len(data) > max_bytes:
-            raise TooLargeError("the answer unpacks to more than network.max_body")
-        return data
-    raise ExtractionError("its content coding cannot be undone")
+    codings = codings_of(response.headers)
+    if first_member_only:
+        known = header(response, "content-encoding").strip().lower() in ZLIB_CODINGS and response.body
+        return replace(page, body=first_member(response.body, max_bytes)) if known else page
+    return replace(page, body=undo(response.body, codings, max_bytes)) if codings else page
 
 
 def _redirects_to_front_page(requested: str, final: str) -> bool:
-    before, after = urlsplit(requested).path, urlsplit(final).path
+    before, after = path(requested), path(final)
     return before != after and bool(_FRONT_PAGE.fullmatch(after)) and not _FRONT_PAGE.fullmatch(before)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from config.model import NetworkSettings
 from crawler.http import ssrf
+from crawler.http.coding import ACCEPTED
 
 # Sina's lists and image hosts answer 403 without a Referer (observed).
 REFERER = "https://finance.sina.com.cn/"
@@ -19,7 +20,6 @@ _MIDDLEWARES = {
     "downloadtimeout.DownloadTimeoutMiddleware": 350,
     "defaultheaders.DefaultHeadersMiddleware": 400,
     "useragent.UserAgentMiddleware": 500,
-    "httpcompression.HttpCompressionMiddleware": 590,
     "redirect.RedirectMiddleware": 600,
     "httpproxy.HttpProxyMiddleware": 750,
     "stats.DownloaderStats": 850,
@@ -30,7 +30,7 @@ _FIXED: dict[str, Any] = {
     "DEFAULT_REQUEST_HEADERS": {
         "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
         "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5",
-        "Accept-Encoding": "gzip, deflate",  # codings whose truncation can be detected
+        "Accept-Encoding": ACCEPTED,
         "Referer": REFERER,
     },
     "DOWNLOAD_DELAY_JITTER": 0,  # the configured delay is a minimum
@@ -50,7 +50,7 @@ _FIXED: dict[str, Any] = {
     "DOWNLOADER_MIDDLEWARES_BASE": {
         "crawler.http.robots.StrictRobots": 100,
         **{f"scrapy.downloadermiddlewares.{name}": place for name, place in _MIDDLEWARES.items()},
-        "crawler.http.middleware.RequestMiddleware": 610,  # after redirects and before the content coding is undone
+        "crawler.http.middleware.RequestMiddleware": 610,  # before redirects are followed
     },
     "TWISTED_DNS_RESOLVER": "crawler.http.ssrf.GuardedResolver",
     # The index decides on duplicates, retries and back-off, because it outlives the process.

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing
 from config.model import Feed
-from crawler.errors import GoneError, ListingError
+from crawler.errors import ExtractionError, GoneError, ListingError
 from crawler.extract.article import CHINA
 from crawler.extract.charset import decode
 from crawler.extract.deletion import phrase_on_page
+from crawler.markup.parser import parse_html
 from crawler.urls import absolute, digest, docid, is_web
 
 _ITEMS = "#listcontent li"
@@ -42,7 +43,10 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
     :raises ListingError: the page has no list
     """
     text = decode(body, content_type)
-    tree = LexborHTMLParser(text)
+    try:
+        tree = parse_html(text)
+    except ExtractionError as error:
+        raise ListingError(f"the page cannot be read: {error}") from error
     items = tree.css(_ITEMS)
     if not items and tree.css_first("#listcontent") is None:
         if phrase := phrase_on_page(text):

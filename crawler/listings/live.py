@@ -26,7 +26,7 @@ PAGE_SIZE = 50  # as for roll lists; if the maximum is lower, the page is shorte
 HOME = "https://finance.sina.com.cn/7x24/"
 _CHANNEL = {"zhibo_id": "152", "tag_id": "0"}  # all of 财经, unless the feed's URL names another channel
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_HEADLINE = re.compile(r"\s*【\s*(.{2,120}?)\s*】", re.DOTALL)
+_MIN_HEADLINE, _MAX_HEADLINE = 2, 120  # characters
 _SENTENCE = re.compile(r".{1,80}?(?=[。！？；\n]|$)|.{80}", re.DOTALL)
 _ID = re.compile(r"\d{1,20}", re.ASCII)  # seven digits so far
 _MAX_TITLE = 80  # characters, if an item has no headline and a longer first sentence
@@ -88,11 +88,17 @@ def _docid(item: dict[str, Any]) -> str | None:
 def _title(text: str) -> str:
     """Return the headline in brackets with which most items begin, else the first sentence."""
     plain = _TAG.sub("", text).strip()
-    headline = _HEADLINE.match(plain)
-    title = line(headline[1] if headline else (sentence[0] if (sentence := _SENTENCE.match(plain)) else ""))
+    headline = _headline(plain)
+    title = line(headline or (sentence[0] if (sentence := _SENTENCE.match(plain)) else ""))
     if not headline and len(title) >= _MAX_TITLE:
         return title[: _MAX_TITLE - 1] + "…"
     return title
+
+
+def _headline(plain: str) -> str:
+    headline, end, _ = plain.removeprefix("【").partition("】")
+    is_headline = plain.startswith("【") and end and _MIN_HEADLINE <= len(headline.strip()) <= _MAX_HEADLINE
+    return headline.strip() if is_headline else ""
 
 
 def _html(text: str, images: list[str]) -> str:

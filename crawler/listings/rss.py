@@ -25,6 +25,9 @@ from crawler.extract.body import plain_text
 from crawler.extract.charset import decode
 from crawler.urls import absolute, address_digest, digest, docid, host, is_sina_url, is_web
 
+# Private API of feedparser 6.0: it searches the names of authors for addresses, in quadratic time. They are not used.
+feedparser.mixin._FeedParserMixin._sync_author_detail = lambda *_: None
+
 _REDIRECT = "go.rss.sina.com.cn"
 # A content element with fewer characters of text, and no more than the summary, is an excerpt.
 _MIN_TEXT_CHARS = 200
@@ -55,22 +58,25 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
     # feedparser takes one broken byte, or a wrong declaration, for another charset.
     body = _CHAR_REFERENCE.sub(_valid_reference, decode(body, content_type).encode())
     # Always bytes: feedparser opens a str that looks like a path. No sanitizing: the article renderer does that.
-    parsed = feedparser.parse(
-        BytesIO(body),
-        response_headers={"content-type": _DECODED, "content-location": feed.endpoint},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    try:
+        parsed = feedparser.parse(
+            BytesIO(body),
+            response_headers={"content-type": _DECODED, "content-location": feed.endpoint},
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:  # feedparser 6 has many, on markup that no feed should have
+        raise ListingError(f"feedparser cannot read the answer ({type(error).__name__}: {error})") from error
     if not parsed.get("version") and not parsed.entries:
         reason = str(parsed.get("bozo_exception", ""))
         raise ListingError(f"the answer is neither RSS nor Atom{': ' + reason if reason else ''}")
-    media = _line(parsed.feed.get("title")) or None
+    media = _line(dict.get(parsed.feed, "title")) or None
     entries: list[Entry] = []
     failures: list[Failure] = []
     for place, item in enumerate(parsed.entries, start=1):
         try:
             read_item = _read_item(item, feed, media)
-        except (TypeError, AttributeError, ValueError, LookupError) as error:  # elements in unexpected places
+        except Exception as error:  # elements in unexpected places: it costs this item only
             read_item = f"it cannot be read ({type(error).__name__}: {error})"
         if isinstance(read_item, Entry):
             entries.append(read_item)

@@ -17,10 +17,7 @@ from crawler.errors import ListingError
 from crawler.urls import digest, docid
 
 # fn({...}) and try{fn({...});}catch(e){};
-_JSONP = re.compile(
-    r"\s*(?:try\s*\{\s*)?[\w$.]+\s*\((.*)\)\s*;?\s*(?:\}\s*catch\s*\(\s*\w*\s*\)\s*\{.*?\}\s*;?)?\s*",
-    re.DOTALL,
-)
+_CALL = re.compile(r"(try\s*\{\s*)?[\w$.]+\s*\(")
 _COMMA = re.compile(r"[,，]")
 # Sina's first news page is from 1996; times outside this range (seconds since 1970, UTC) are mistakes.
 _EARLIEST, _LATEST = 788_918_400, 4_102_444_800
@@ -36,14 +33,25 @@ def parse_json(text: str) -> Any:
         raise ListingError("the answer is empty")
     if stripped.startswith("<"):
         raise ListingError("the answer is HTML, not JSON")
-    if not stripped.startswith(("{", "[")) and (match := _JSONP.fullmatch(stripped)):
-        stripped = match[1]
+    if not stripped.startswith(("{", "[")):
+        stripped = _argument(stripped)
     try:
         return json.loads(stripped, parse_int=_integer)
     except ValueError as error:
         raise ListingError(f"the answer is not JSON: {error}") from error
     except RecursionError as error:
         raise ListingError("the answer is JSON with too many levels") from error
+
+
+def _argument(text: str) -> str:
+    """Return the argument of the call in a body in JSONP; the body itself if it is none."""
+    if not (call := _CALL.match(text)):
+        return text
+    rest = text[call.end() :]
+    if call[1] and "catch" in rest:
+        rest = rest[: rest.rfind("catch")].rstrip().removesuffix("}")
+    rest = rest.rstrip().removesuffix(";").rstrip()
+    return rest[:-1] if rest.endswith(")") else text
 
 
 def parse_result(text: str) -> dict[str, Any]:
@@ -82,7 +90,7 @@ def read_items(
     entries: list[Entry] = []
     failures: list[Failure] = []
     for place, item in enumerate(items, start=1):
-        read = entry(item) if isinstance(item, dict) else f"not an object but {type(item).__name__}"
+        read = _read_item(item, entry) if isinstance(item, dict) else f"not an object but {type(item).__name__}"
         if isinstance(read, Entry):
             entries.append(read)
         else:
@@ -90,6 +98,13 @@ def read_items(
             subject = (docid_of(item) if isinstance(item, dict) else None) or digest(raw)
             failures.append(Failure(subject, FailureKind.UNREADABLE, f"item {place} of list {feed.id}: {read}"))
     return tuple(entries), tuple(failures)
+
+
+def _read_item(item: dict[str, Any], entry: Callable[[dict[str, Any]], Entry | str]) -> Entry | str:
+    try:
+        return entry(item)
+    except Exception as error:  # a value that no list has had so far: it costs this item only
+        return f"it cannot be read ({type(error).__name__}: {error})"[:200]
 
 
 def image(item: dict[str, Any]) -> str | None:

@@ -17,8 +17,9 @@ from archive.model.article import Article, Page
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import layouts
-from crawler.extract.article import extract, is_complete_page, parse_time
+from crawler.extract.article import extract, parse_time
 from crawler.extract.charset import decode
+from crawler.extract.response import is_complete_page
 from tests.support.examples import examples
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -214,7 +215,7 @@ def test_any_bytes_are_an_article_or_none(body: bytes, wrap: bool, content_type:
     ],
 )
 def test_a_page_is_complete_if_its_end_is_present(tail: bytes, whole: bool) -> None:
-    assert is_complete_page(page_of(b"<html><body>" + tail)) is whole
+    assert is_complete_page(b"<html><body>" + tail) is whole
 
 
 # Times

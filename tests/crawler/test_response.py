@@ -83,12 +83,60 @@ def test_what_is_no_article_is_distinguished(answered: Fetch, kind: FailureKind,
     assert words in reason
 
 
-def test_a_page_without_a_length_must_have_its_end() -> None:
-    answered = fetch(PAGE[:-20])
+def without_length(answered: Fetch) -> Fetch:
     assert answered.response is not None
-    cut = replace(answered, response=replace(answered.response, stated_length=False))
+    return replace(answered, response=replace(answered.response, stated_length=False))
+
+
+def test_a_page_without_its_end_is_marked() -> None:
+    cut, no_html = fetch(PAGE[:-20]), fetch(PAGE.replace(b"<html>", b"").replace(b"</html>", b""))
+    answers = (fetch(), cut, no_html, without_length(fetch()), without_length(cut), without_length(no_html))
+    assert [parse_fetch(each, MAX_BYTES).is_cut for each in answers] == [False, True, False, False, True, True]
+    assert [parse_fetch(replace(each, rule=2), MAX_BYTES).is_cut for each in answers] == [False] * 6
+    no_article = fetch(b"<html><title>x</title>")
+    assert parse_fetch(no_article, MAX_BYTES) == replace(
+        parse_fetch(fetch(b"<html><title>x</title></html>"), MAX_BYTES), is_cut=True
+    )
+
+
+def test_older_fetches_are_read_as_they_were() -> None:
+    cut = replace(without_length(fetch(PAGE[:-20])), rule=2)
     assert failure(cut) == (FailureKind.TEMPORARY, "the page ends in the middle")
-    assert isinstance(parse_fetch(answered, MAX_BYTES), Article)
+    place = PAGE.index("正文".encode())
+    first, second = gzip.compress(PAGE[:place]), gzip.compress(PAGE[place:])
+    for rule, text in ((2, ""), (3, "正文。")):
+        article = parse_fetch(replace(fetch(first + second, content_encoding="gzip"), rule=rule), MAX_BYTES)
+        assert isinstance(article, Article)
+        assert article.text == text
+    torn = gzip.compress(PAGE)[:-20]
+    assert isinstance(parse_fetch(replace(fetch(torn, content_encoding="gzip"), rule=2), MAX_BYTES), Article)
+    assert failure(fetch(torn, content_encoding="gzip"))[0] is FailureKind.TEMPORARY
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])
+def test_a_page_in_a_coding_that_was_not_asked_for_is_a_failure_with_its_name(coding: str) -> None:
+    kind, reason = failure(fetch(content_encoding=coding))
+    assert kind is FailureKind.UNREADABLE
+    assert coding.rpartition(" ")[2] in reason
+
+
+def test_two_lines_of_codings_are_undone_in_turn() -> None:
+    answered = fetch(gzip.compress(zlib.compress(PAGE)))
+    assert answered.response
+    headers = (("Content-Encoding", "DEFLATE"), ("content-encoding", " Gzip "))
+    result = parse_fetch(replace(answered, response=replace(answered.response, headers=headers)), MAX_BYTES)
+    assert isinstance(result, Article)
+    assert result.text == "正文。"
+
+
+def test_an_address_that_is_none_costs_its_image_or_link_only() -> None:
+    body = PAGE.replace(
+        "正文。".encode(), '正文。<img src="http://[bad.png"><a href="//[x">一</a><img src=//a.cn/b.png>'.encode()
+    )
+    article = parse_fetch(fetch(body, content_type="text/html"), MAX_BYTES)
+    assert isinstance(article, Article)
+    assert article.text == "正文。一"
+    assert article.pictures[-1].url == "https://a.cn/b.png"
 
 
 def test_what_kept_an_answer_from_coming_is_passed_on() -> None:
