@@ -16,9 +16,8 @@ from archive.integrity.manifest_check import Problem
 from archive.integrity.seal import adopt
 from archive.integrity.verify import Report, verify
 from archive.journal.warc import warc_files
-from archive.model.fetch import JournalPosition
 from archive.store import Store
-from pipeline.rebuild import is_within, replay, staging_folder
+from pipeline.rebuild import applied_positions, is_within, replay, staging_folder
 from pipeline.reparse import ReparseOptions, read_journal
 
 
@@ -48,7 +47,8 @@ def verify_deep(
         store = Store.open(staging / "index.db")
         try:
             with store.bulk_write():
-                applied, reading = _applied(root), ReparseOptions(max_body, os.cpu_count() or 1, on_progress)
+                applied = applied_positions(root)
+                reading = ReparseOptions(max_body, os.cpu_count() or 1, on_progress)
                 journal = read_journal(journal_path(root), reading, lambda damage: None)
                 replay((each for each in journal if is_within(each, applied)), store, None)
             manifests = _are_manifests_sound(root, report.problems)
@@ -76,14 +76,6 @@ def _why_unusable(root: Path, problems: Sequence[Problem]) -> str | None:
 def _are_manifests_sound(root: Path, problems: Sequence[Problem]) -> bool:
     prefix = _prefix(root, manifests_path(root))
     return not any(each.path.startswith(prefix) and each.kind not in ANCHOR_PROBLEMS for each in problems)
-
-
-def _applied(root: Path) -> dict[str, JournalPosition]:
-    store = Store.open_for_reading(index_path(root))
-    try:
-        return store.log.positions()
-    finally:
-        store.close()
 
 
 def _prefix(root: Path, folder: Path) -> str:

@@ -83,6 +83,8 @@ def rebuild(
 def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[str, str]) -> list[str]:
     """Restore damaged files where the journal reproduces exactly the recorded bytes.
 
+    Records that a crash left unapplied are passed over: the index does not know their versions yet.
+
     :param max_body: bytes that a page may decompress to
     :param expected: recorded sha256 of each file to restore: path -> hex digest
     :return: paths of the restored files; the damaged ones are in ``.finarchive/quarantine``
@@ -94,7 +96,9 @@ def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[st
         try:
             with store.bulk_write():
                 options = ReparseOptions(max_body, os.cpu_count() or 1, lambda done, total: None)
-                replay(read_journal(journal_path(root), options, lambda damage: None), store, StagingTree(root, tree))
+                applied = applied_positions(root)
+                journal = read_journal(journal_path(root), options, lambda damage: None)
+                replay((each for each in journal if is_within(each, applied)), store, StagingTree(root, tree))
         finally:
             store.close()
         restored = [
@@ -220,6 +224,15 @@ def replay(
             batch.append(parsed)
             in_batch.add(_docid(parsed))
     _commit(batch, store, tree, result)
+
+
+def applied_positions(root: Path) -> dict[str, JournalPosition]:
+    """Return the last position in the journal that the index of an archive has applied, for each writer."""
+    store = Store.open_for_reading(index_path(root))
+    try:
+        return store.log.positions()
+    finally:
+        store.close()
 
 
 def is_within(parsed: ParsedEvent, positions: Mapping[str, JournalPosition]) -> bool:
