@@ -220,4 +220,4 @@ def run(
 
 
 if __name__ == "__main__":
-    sys.exit(part.main(run, __doc__))
+    sys.exit(part.main(run, __doc__, "sabotage"))

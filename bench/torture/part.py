@@ -18,13 +18,18 @@ def new_folder(part: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"torture-{part}-"))
 
 
-def main(run: Run, description: str | None) -> int:
-    """Run one part from the command line; return the exit status."""
+def main(run: Callable[..., list[str]], description: str | None, *more: str) -> int:
+    """Run one part from the command line; return the exit status.
+
+    :param more: names of further options, which are passed on as text: "only" for ``--only TEXT``
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    failures = run(options.seconds, options.seed, lambda line: print(line, flush=True))
+    for name in more:
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS)
+    options = vars(parser.parse_args())
+    failures = run(options.pop("seconds"), options.pop("seed"), lambda line: print(line, flush=True), **options)
     for failure in failures:
         print(f"FAILED: {failure}", file=sys.stderr)
     return bool(failures)
