@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow lint bench soak clean
+.PHONY: demo test test-slow lint bench soak torture clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
@@ -37,6 +37,12 @@ bench: $(VENV)/ready-dev
 # 28 hours of the daemon in twelve minutes, with outages, kills and clock changes. As root it also fills a disk.
 soak: $(VENV)/ready-dev
 	$(BIN)/python -m bench.soak
+
+# An hour of kills, failing operations, power loss, hostile answers and fuzzing: make torture SECONDS=600 SEED=7
+SECONDS := 3600
+SEED := 1
+torture: $(VENV)/ready-dev
+	$(BIN)/python -m bench.torture --seconds $(SECONDS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) demo-archive build *.egg-info

@@ -104,14 +104,15 @@ class KilledLife:
 
     def _popen(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         home = self._life.home
-        return processes.popen(
-            self._life.command(*arguments),
-            cwd=home.folder,
-            env=home.env | {"PYTHONPATH": str(REPOSITORY)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(home.folder / "stderr").open("wb"),
-        )
+        with (home.folder / "stderr").open("wb") as stderr:
+            return processes.popen(
+                self._life.command(*arguments),
+                cwd=home.folder,
+                env=home.env | {"PYTHONPATH": str(REPOSITORY)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
 
     def _measure(self, name: str, arguments: list[str]) -> None:
         began = time.monotonic()
