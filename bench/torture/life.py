@@ -219,6 +219,7 @@ class Life:
         rows = home.rows("SELECT docid, number, sha256, path FROM revisions ORDER BY docid, number")
         newest = {docid: (number, path) for docid, number, _, path in rows}
         assert not expected - newest.keys(), f"lost: {sorted(expected - newest.keys())}"
+        home.assert_whole()
         strangers = newest.keys() - {story.docid for story in self.site.site.stories}
         assert not strangers, f"not of the site: {sorted(strangers)}"
         for (docid, number, digest, _), (other, _, next_digest, _) in pairwise(rows):
@@ -227,7 +228,6 @@ class Life:
             words, edits = self.edited.get(docid, ("", 0))
             assert number <= 1 + edits, f"{docid} has {number} versions of {1 + edits}"
             assert words in (home.root / path).read_text(encoding="utf-8"), f"{docid} is not its newest version"
-        home.assert_whole()
         left = {path.name for path in (home.root / ".finarchive").iterdir()} - PARTS
         assert not left, f"left behind: {left}"
 
