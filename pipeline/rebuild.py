@@ -83,7 +83,7 @@ def rebuild(
 def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[str, str]) -> list[str]:
     """Restore damaged files where the journal reproduces exactly the recorded bytes.
 
-    Records that a crash left unapplied are passed over: the index does not know their versions yet.
+    Records that a crash left unapplied are passed over: the index does not know their versions yet. See D187.
 
     :param max_body: bytes that a page may decompress to
     :param expected: recorded sha256 of each file to restore: path -> hex digest
