@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -39,7 +40,7 @@ class Figures:
 
     archived: dict[str, float] = field(default_factory=dict)  # docid -> Unix seconds
     memory: list[int] = field(default_factory=list)  # bytes
-    status: list[float] = field(default_factory=list)  # seconds
+    status: list[tuple[float, float]] = field(default_factory=list)  # seconds, and those of CPU
     cpu: float = 0.0  # seconds
 
     def lines(self, traffic: Traffic) -> Iterator[str]:
@@ -55,7 +56,13 @@ class Figures:
         seconds = max(self.archived.values(), default=0.0) - traffic.published(old)
         yield f"archived {len(self.archived) / seconds:.1f}/s over {seconds:.0f} s, {self.cpu:.0f} s of CPU"
         yield f"memory of the daemon: {max(self.memory, default=0) / MIB:.0f} MiB at most"
-        yield "status: " + ", ".join(f"{each:.2f}" for each in self.status) + " s"
+        yield "status, seconds and seconds of CPU: " + ", ".join(f"{wall:.2f} {cpu:.2f}" for wall, cpu in self.status)
+
+
+def _cpu_of_ended() -> float:
+    """CPU seconds of the child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _load() -> str:
@@ -133,11 +140,11 @@ def _weigh(process: int, folder: Path, figures: Figures, done: threading.Event) 
 
 def _ask(process: int, folder: Path, figures: Figures, done: threading.Event) -> None:
     while not done.wait(STATUS_SECONDS):
-        began = time.perf_counter()
+        began, before = time.perf_counter(), _cpu_of_ended()
         command = [sys.executable, "-m", "cli", "status", "--json"]
         path = {"PYTHONPATH": str(Path(__file__).parents[1])}
         asked = subprocess.run(command, cwd=folder, env=os.environ | path, capture_output=True, check=True)
-        figures.status.append(time.perf_counter() - began)
+        figures.status.append((time.perf_counter() - began, _cpu_of_ended() - before))
         document = json.loads(asked.stdout)
         print(f"{document['articles']:,} archived, {document['pending']:,} pending", file=sys.stderr, flush=True)
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 # Part -> its share of the time. Each is a module with `run`, as `bench.torture.part.Run` says.
-SHARES = {"kills": 9, "failing_operations": 5, "power_loss": 4, "hostile_answers": 9, "fuzz": 9}
+SHARES = {"kills": 12, "failing_operations": 5, "power_loss": 4, "hostile_answers": 7, "fuzz": 8}
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ class HostileCrawl:
         seconds = time.monotonic() - began
         if process.poll() is None:
             process.kill()
+            process.wait()
             wrong.append(f"{name} did not end")
         elif process.returncode not in (0, 1):
             wrong.append(f"{name} ended with {process.returncode}")
@@ -158,6 +159,7 @@ class HostileCrawl:
         if not _is_running(process, TERM_SECONDS):
             return []
         process.kill()
+        process.wait()
         return [f"SIGTERM after {delay:.2f} s did not end the crawl"]
 
 

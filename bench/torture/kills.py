@@ -35,7 +35,7 @@ COMMANDS = ("crawl", "rechecks", "daemon", "rebuild", "lost", "repair", "backfil
 # What a kill leaves undone, and `verify` rightly reports until it is done.
 UNFINISHED = {"repair": ("verify", "--repair"), "lost": ("rebuild",)}
 KILLS_IN_A_LIFE = 10
-WORKERS = 2  # lives at once; they wait for the disk and for each other's requests
+WORKERS = 3  # lives at once; they wait for the disk and for each other's requests
 MEASURED = 10  # one in this number of runs is not killed, but measured
 CHILDREN = 0.25  # share of the kills that are of a child process, if there is one
 SETTLE_SECONDS = 5.0  # for the daemon to archive everything, unless it waits for the time of a retry
