@@ -182,7 +182,9 @@ def run(seconds: float, seed: int, report: Callable[[str], None], *, only: str =
     """
     every = [case for case in cases() if only in case.name]
     left = iter(random.Random(seed).sample(every, len(every)))
-    folder, until, lock = part.new_folder("hostile"), time.monotonic() + seconds, threading.Lock()
+    folder, lock = part.new_folder("hostile"), threading.Lock()
+    processes.server()  # before there are threads, and before the time counts
+    until = time.monotonic() + seconds
     failures: list[str] = []
     done = 0
 
@@ -204,7 +206,6 @@ def run(seconds: float, seed: int, report: Callable[[str], None], *, only: str =
                     report(f"{number} hostile answers, {len(failures)} failures")
             shutil.rmtree(place)
 
-    processes.server()  # before there are threads
     with ThreadPoolExecutor(WORKERS) as workers:
         list(workers.map(work, range(WORKERS)))
     shutil.rmtree(folder)

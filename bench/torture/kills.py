@@ -189,7 +189,9 @@ def run(
     :param sabotage: see `KilledLife`; shows that failures would be found
     :param kills: number of commands in a life
     """
-    tally, until, folder = Tally(), time.monotonic() + seconds, part.new_folder("kills")
+    tally, folder = Tally(), part.new_folder("kills")
+    processes.server()  # before there are threads, and before the time counts
+    until = time.monotonic() + seconds
 
     def live(number: int) -> None:
         name = f"{seed}-{number}"
@@ -210,7 +212,6 @@ def run(
             live(number)
             number += WORKERS
 
-    processes.server()  # before there are threads
     live(-1)  # measures most commands
     with ThreadPoolExecutor(WORKERS) as workers:
         list(workers.map(work, range(WORKERS)))
