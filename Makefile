@@ -5,7 +5,7 @@ RELEASE := .venv-release
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow lint bench soak lock audit release clean
+.PHONY: demo test test-slow lint bench soak torture lock audit release clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
@@ -52,6 +52,12 @@ release: $(RELEASE)/ready
 	$(RELEASE)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	$(RELEASE)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
 		--output-file "$$(ls -t dist/finarchive-*.whl | head -n 1 | sed 's/-py3.*/.cdx.json/')"
+
+# An hour of kills, failing operations, power loss, hostile answers and fuzzing: make torture SECONDS=600 SEED=7
+SECONDS := 3600
+SEED := 1
+torture: $(VENV)/ready-dev
+	$(BIN)/python -m bench.torture --seconds $(SECONDS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) $(RELEASE) demo-archive build dist *.egg-info

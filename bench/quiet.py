@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,8 +21,8 @@ STEP = 10_000  # entries committed at a time
 LISTED_ARTICLES = 200  # articles of the mock site's list
 
 
-def fill(root: Path, articles: int) -> None:
-    """Put a number of invented articles into an archive's index."""
+def fill(root: Path, articles: int, feeds: Sequence[str] = ("china",)) -> None:
+    """Put a number of invented articles into an archive's index, in turns into these feeds."""
     began = datetime(2020, 1, 1, tzinfo=UTC)
     with Archive(root, "bench", began) as archive:
         for start in range(0, articles, STEP):
@@ -30,11 +31,12 @@ def fill(root: Path, articles: int) -> None:
                 Entry(docid, f"https://finance.sina.com.cn/doc-i{docid}.shtml", docid, began, None, None, None, None)
                 for docid in docids
             )
-            poll = Poll("china", began, 1, entries, (), caught_up=True)
+            feed = feeds[start // STEP % len(feeds)]
+            poll = Poll(feed, began, 1, entries, (), caught_up=True)
             archive.store.listings.commit_poll(
                 poll,
                 Filing(("金融", "新浪财经"), "新浪财经"),
-                dict.fromkeys(docids, ("china",)),
+                dict.fromkeys(docids, (feed,)),
                 dict.fromkeys(docids, "finance.sina.com.cn"),
             )
             versions = [

@@ -68,6 +68,8 @@ class MockSite:
         self.url = ""  # "http://127.0.0.1:PORT" once started
         # Called in the server's thread for each request, before its response is sent.
         self.on_hit: Callable[[RequestLogEntry], None] = lambda hit: None
+        # By address without the query: what is sent, head and all, whatever the site has there.
+        self.deliveries: dict[str, Callable[[], Delivery]] = {}
         self._port = port
         self._faults = FaultLine()
         self._hits: deque[RequestLogEntry] = deque(maxlen=_MAX_LOG_ENTRIES)
@@ -235,8 +237,9 @@ class _Connection(asyncio.Protocol):
         mocksite._hits.append(hit)
         mocksite.on_hit(hit)
         fault = mocksite._faults.pick(request.target)
-        if fault is not None:
-            delivery = apply_fault(fault, response, request)
+        deliver = mocksite.deliveries.get(f"http://{request.host}{request.path}")
+        if fault is not None or deliver is not None:
+            delivery = deliver() if deliver else apply_fault(cast(Fault, fault), response, request)
             hit.status = delivery.status
             self._task = asyncio.get_running_loop().create_task(self._deliver(delivery, request, hit))
             return

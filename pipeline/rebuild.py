@@ -81,6 +81,8 @@ def rebuild(
 def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[str, str]) -> list[str]:
     """Restore damaged files where the journal reproduces exactly the recorded bytes.
 
+    Records that a crash left unapplied are passed over: the index does not know their versions yet. See D187.
+
     :param max_body: bytes that a page may decompress to
     :param expected: recorded sha256 of each file to restore: path -> hex digest
     :return: paths of the restored files; the damaged ones are in ``.finarchive/quarantine``
@@ -89,11 +91,15 @@ def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[st
     root = root.absolute()
     with staging_folder(root, "verify", now) as staging:
         tree, store = staging / "tree", Store.open(staging / "index.db")
+        recorded = Store.open_for_reading(index_path(root))
         try:
             with store.bulk_write():
                 options = ReparseOptions(max_body, os.cpu_count() or 1, lambda done, total: None)
-                replay(read_journal(journal_path(root), options, lambda damage: None), store, StagingTree(root, tree))
+                applied = recorded.log.applied()
+                journal = read_journal(journal_path(root), options, lambda damage: None)
+                replay((each for each in journal if applied.has(each.event)), store, StagingTree(root, tree))
         finally:
+            recorded.close()
             store.close()
         restored = [
             path

@@ -234,8 +234,8 @@ ODD = re.findall(
     rb"\S+",
     b"<item> </item> <link>http://[bad</link> <guid>http://[x</guid> <pubDate>99999999999</pubDate> &#xD800; \xff\xfe"
     b' \x00 <enclosure/url="http://[x"> <source/url="http://[x"/> <content:encoded> <![CDATA[ ]]> <category/>'
-    b" <cloud/> <media:rating/> <creativeCommons:license/> <textInput> <georss:point>a</georss:point> null {} [] 1e999"
-    b' -1 true ( <content/mode=base64>!!</content> "http://[x" \\ud800 <li><a/href="http://[x"> ) "',
+    b" <cloud/> <media:rating/> <creativeCommons:license/> <textInput> <georss:point>a</georss:point> null {} []"
+    b' 1e999 -1 true ( <content/mode=base64>!!</content> "http://[x" \\ud800 <li><a/href="http://[x"> ) "',
 )
 
 

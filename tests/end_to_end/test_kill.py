@@ -181,3 +181,21 @@ def test_a_disk_slower_than_the_network_stops_nothing(home: Home, site: MockSite
     assert die_at(home, "-", 1, "little room") == 0
     home.assert_whole()
     assert len(home.files()) == ARTICLES
+
+
+def test_a_repair_after_a_kill_restores_the_recorded_version(home: Home) -> None:
+    """The raw pages are ahead of the index, and have a newer version already."""
+    with MockSite(make_stories(3, newest=NEWEST)) as site:
+        home.configure(site.endpoint)
+        assert home.run("crawl").status == 0
+        site.clock += 60
+        site.site.edit(site.site.stories[0].docid, site.clock, title="换了一个标题")
+        assert die_at(home, "before the files", 1) == -signal.SIGKILL
+        for path in home.files():
+            path.unlink()
+
+        assert home.run("verify", "--repair").status == 0
+        assert home.run("verify", "--deep").status == 0
+        assert home.run("crawl", "--json").status == 0
+        home.assert_whole()
+        assert home.rows("SELECT count(*) FROM revisions") == [(4,)]
