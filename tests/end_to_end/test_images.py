@@ -50,7 +50,8 @@ def test_a_shared_picture_is_requested_once_and_equal_bytes_are_stored_once(home
     assert {path: path.read_bytes() for path in stored(home)} == {
         inner / digest[:2] / f"{digest}.png": data for digest, data in zip(digests, contents, strict=True)
     }
-    assert home.run("verify", "--json").json == {"articles": 3, "files": 5, "problems": [], "anchors": [], "days": []}
+    verified = home.run("verify", "--json").json
+    assert (verified["articles"], verified["files"], verified["problems"]) == (3, 5, [])
     site.clear_hits()
     assert home.run("crawl", "--json").json["pictures"] == {"kept": 0, "failed": 0, "waiting": 0}
     assert requested_images(site) == []
