@@ -6,11 +6,14 @@ import gc
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scrapy.robotstxt import ProtegoRobotParser
 
 from archive.model.article import Article
 from archive.model.feed import Failure, Listing
@@ -198,3 +201,72 @@ def test_what_is_repeated_takes_linear_time(unit: list[str], end: list[str], is_
         return _parsed(PAGE.format(head="", body=f'<div id="artibody">{body}</div>'), is_clean=is_clean)
 
     assert_linear(run)
+
+
+ROBOTS: dict[str, Callable[[int], str]] = {
+    "stars": lambda n: "Disallow: /" + "a*" * 5 * n + "b\n",
+    "stars to the end": lambda n: "Disallow: /" + "a*" * 5 * n + "b$\n",
+    "rules with stars": lambda n: "Disallow: /*a*b*c\n" * 5 * n,
+    "escapes": lambda n: "Disallow: /" + "%E4" * 5 * n + "\n",
+    "agents": lambda n: "User-agent: x\n" * 5 * n,
+    "spaces": lambda n: "Disallow: " + " " * 20 * n + "/x\n",
+}
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_a_robots_txt_takes_linear_time(name: str) -> None:
+    address = "https://a.cn/" + "a" * 1900
+
+    def run(size: int) -> bool:
+        return ProtegoRobotParser(f"User-agent: *\n{ROBOTS[name](size)}".encode(), None).allowed(
+            address, "finarchive"
+        )
+
+    assert_linear(run)
+
+
+SAMPLES = {
+    path.stem.partition("-")[0]: path.read_bytes()
+    for path in sorted((Path(__file__).parents[1] / "lists").glob("*.*"))
+    if not path.name.endswith(".expected.json")
+}
+ODD = re.findall(
+    rb"\S+",
+    b"<item> </item> <link>http://[bad</link> <guid>http://[x</guid> <pubDate>99999999999</pubDate> &#xD800; \xff\xfe"
+    b' \x00 <enclosure/url="http://[x"> <source/url="http://[x"/> <content:encoded> <![CDATA[ ]]> <category/>'
+    b" <cloud/> <media:rating/> <creativeCommons:license/> <textInput> <georss:point>a</georss:point> null {} []"
+    b' 1e999 -1 true ( <content/mode=base64>!!</content> "http://[x" \\ud800 <li><a/href="http://[x"> ) "',
+)
+
+
+@settings(max_examples=examples(200))
+@given(
+    st.sampled_from(sorted(SAMPLES)),
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from(ODD)), max_size=6),
+    st.floats(0, 1),
+)
+def test_an_odd_list_is_a_listing_or_an_error_with_its_reason(
+    kind: str, odd: list[tuple[float, bytes]], end: float
+) -> None:
+    body = SAMPLES[kind]
+    for place, piece in odd:
+        cut = int(place * len(body))
+        body = body[:cut] + piece + body[cut:]
+    for answer in (body, body[: int(end * len(body))]):
+        try:
+            listing = READERS[kind].read(answer, "text/xml", feed_of(kind))
+        except CrawlerError:
+            continue
+        assert isinstance(listing, Listing)
+
+
+@pytest.mark.parametrize(
+    "element", ["<creativeCommons:license/>", "<textInput><textinput/>", "<category/><category>"]
+)
+def test_an_element_that_feedparser_cannot_read_costs_no_traceback(element: str) -> None:
+    feed = (
+        '<rss version="2.0" xmlns:creativeCommons="http://backend.userland.com/creativeCommonsRssModule"><channel>'
+        f"<title>t</title>{element}{ITEM.format(element)}</channel></rss>"
+    )
+    with suppress(CrawlerError):
+        assert READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss")).entries
