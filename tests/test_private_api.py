@@ -57,7 +57,12 @@ def installed(library: str) -> str:
 
 USES = (
     ApiUse("feedparser", "crawler/listings/rss.py", "feedparser.mixin", "_FeedParserMixin"),
-    ApiUse("feedparser", "crawler/listings/rss.py", "feedparser.mixin:_FeedParserMixin", "_sync_author_detail"),
+    ApiUse(
+        "feedparser",
+        "crawler/listings/rss.py",
+        "feedparser.mixin:_FeedParserMixin",
+        "_sync_author_detail _get_context",
+    ),
     ApiUse("Python", "crawler/extract/charset.py", "codecs:CodecInfo", "_is_text_encoding"),
     ApiUse(
         "Scrapy",

@@ -25,9 +25,6 @@ from crawler.extract.body import plain_text
 from crawler.extract.charset import decode
 from crawler.urls import absolute, address_digest, digest, docid, host, is_sina_url, is_web
 
-# Private API of feedparser 6.0: it searches the names of authors for addresses, in quadratic time. They are not used.
-feedparser.mixin._FeedParserMixin._sync_author_detail = lambda *_: None
-
 _REDIRECT = "go.rss.sina.com.cn"
 # A content element with fewer characters of text, and no more than the summary, is an excerpt.
 _MIN_TEXT_CHARS = 200
@@ -36,6 +33,20 @@ _LONG_HTML_CHARS = 100_000
 _DECODED = "application/xml; charset=utf-8"  # with this type, feedparser takes the charset over that in the XML
 _CHAR_REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]{1,12}|[0-9]{1,12});")
 _PLAUSIBLE_YEARS = range(1980, 2100)
+
+
+_MAX_NAME_CHARS = 1000
+# Private API of feedparser 6.0: it searches the names of authors for addresses, in quadratic time.
+_mixin = feedparser.mixin._FeedParserMixin
+_search_address = _mixin._sync_author_detail
+
+
+def _search_address_in_short_names(parser: Any, key: str = "author") -> None:
+    if len(parser._get_context().get(key) or "") <= _MAX_NAME_CHARS:
+        _search_address(parser, key)
+
+
+_mixin._sync_author_detail = _search_address_in_short_names
 
 
 def page_url(feed: Feed, page: int, size: int = 0) -> str:

@@ -95,6 +95,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "articles.contradictions": lambda store: store.articles.contradictions(),
     "articles.journal_offsets": lambda store: store.articles.journal_offsets(),
     "articles.reserved_paths": lambda store: store.articles.reserved_paths(),
+    "articles.seen": lambda store: store.articles.seen([("a", "sha1:X")]),
     "articles.positions": lambda store: store.articles.positions(["sha1:X"]),
     "articles.recheck_hosts": lambda store: store.articles.recheck_hosts(NOW, NOW),
     "articles.due_rechecks": lambda store: store.articles.due_rechecks(HOST, 9, NOW, NOW, []),
