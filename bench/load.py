@@ -166,6 +166,9 @@ def main() -> int:
         feeds = write_config(folder, made, options.delay)
         began = time.monotonic()
         fill(folder / "news", options.known, feeds)
+        # A start of the program seals them. They would have been sealed day by day, not all in the daemon's start.
+        with running("cli", "retry", folder=folder) as sealing:
+            sealing.wait()
         print(f"{options.known:,} known articles put in, in {time.monotonic() - began:.0f} s", flush=True)
         traffic = replace(made, begin=time.time() + 2 - before)
         figures = measure(folder, traffic)
