@@ -106,7 +106,7 @@ class ChangeLog(IndexPart):
 
         :raises ArchiveError: it cannot be written
         """
-        with self._transaction():
+        with self.transaction():
             self.note(kind, at, document)
 
     def log_entries(

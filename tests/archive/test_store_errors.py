@@ -184,7 +184,9 @@ def test_every_public_method_is_tried_here(store: Store) -> None:
         if attribute[0] != "_":
             methods = (name for name, value in vars(type(part)).items() if name[0] != "_" and callable(value))
             public |= {f"{attribute}.{name}" for name in methods}
-    elsewhere = {f"log.{name}" for name in ("open", "record", "transaction", "catch_up", "applied", "hold", "held", "release")}
+    elsewhere = {
+        f"log.{name}" for name in ("open", "record", "transaction", "catch_up", "applied", "hold", "held", "release")
+    }
     elsewhere |= {"close", "feeds.log_snapshot", "bulk_write"}
     assert public == {*WRITES, *READS, *IN_A_TRANSACTION, *elsewhere}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
