@@ -27,6 +27,7 @@ from config.model import Settings
 from pipeline.recovery import recover
 from tests.conftest import Home
 from tests.support.fetches import make_fetch
+from tests.support.parsers import PARSERS
 
 DAY = datetime(2026, 9, 28, 4, tzinfo=UTC)
 LATER = DAY + timedelta(days=1)
@@ -48,7 +49,7 @@ def old_fetch(docid: str, body: bytes, at: datetime) -> Fetch:
 def append(root: Path, at: datetime, fetches: Sequence[Fetch]) -> None:
     """Record fetches; the next start applies them, and seals the day."""
     with Archive(root, "test", at) as archive:
-        recover(archive, Settings(), at)
+        recover(archive, Settings(), at, PARSERS)
         bodies = archive.store.articles.positions([])
         archive.append_fetches(fetches, bodies)
 
@@ -69,7 +70,7 @@ def root(tmp_path: Path) -> Path:
 
 def forget(root: Path) -> list[Rewrite]:
     with Archive(root, "forget", NOW) as archive:
-        recover(archive, Settings(), NOW)
+        recover(archive, Settings(), NOW, PARSERS)
         return forget_secrets(archive, list(find_secrets(root)), NOW)
 
 
