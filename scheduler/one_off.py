@@ -41,6 +41,7 @@ def crawl(
     command = "backfill" if span else "crawl"
     raw = settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive, ParserPool() as parsers:
+        parsers.start()
         recover(archive, settings, now(), parsers)
         clock = Clock(now)
         work_queue = ArchiveWorkQueue(archive, settings, clock, one_off_policy(now()), parsers)

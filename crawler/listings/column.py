@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborNode
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing
-from config.model import Feed
 from crawler.errors import ExtractionError, GoneError, ListingError
 from crawler.extract.article import CHINA
 from crawler.extract.charset import decode
 from crawler.extract.deletion import phrase_on_page
+from crawler.listings.source import ListSource
 from crawler.markup.parser import parse_html
 from crawler.urls import absolute, digest, docid, is_web
+
+if TYPE_CHECKING:
+    from config.model import Feed
 
 _ITEMS = "#listcontent li"
 _TIME = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})日\s*(\d{1,2}):(\d{2})")
@@ -36,7 +40,7 @@ def essence(body: bytes) -> bytes:
     return body
 
 
-def read(body: bytes, content_type: str, feed: Feed) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
     """Parse a column's page.
 
     :raises GoneError: the page says that there is no such column

@@ -11,15 +11,18 @@ from __future__ import annotations
 import json
 import re
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archive.model.feed import Entry, Listing
-from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.article import parse_time
 from crawler.extract.charset import decode
 from crawler.listings.sina_json import line, parse_result, read_items, string
+from crawler.listings.source import ListSource
 from crawler.urls import is_web, with_query
+
+if TYPE_CHECKING:
+    from config.model import Feed
 
 PAGE_SIZE = 50  # as for roll lists; if the maximum is lower, the page is shorter and the poll reads on
 # The telegraph's web page, which has an anchor for each item without a page of its own.
@@ -43,7 +46,7 @@ def essence(body: bytes) -> bytes:
     return body[max(body.find(b'"feed"'), 0) :]
 
 
-def read(body: bytes, content_type: str, feed: Feed) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
     """Parse a page of the telegraph.
 
     :raises ListingError: the body is not from the telegraph, or reports an error

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from archive.model.feed import Listing, Span
-from config.model import Feed
 from crawler.listings import column, live, roll, rss, usstock
+from crawler.listings.source import ListSource
+
+if TYPE_CHECKING:
+    from config.model import Feed
 
 
 class PageUrl(Protocol):
@@ -30,7 +33,7 @@ class Reader:
     """How to request and read a kind of list."""
 
     page_url: PageUrl
-    read: Callable[[bytes, str, Feed], Listing]  # body, Content-Type, feed; raises ListingError
+    read: Callable[[bytes, str, ListSource], Listing]  # body, Content-Type, feed; raises ListingError
     # The part of a body that determines the list's content: if it is equal, so is the page.
     essence: Callable[[bytes], bytes]
     history_url: HistoryUrl | None = None  # None: the list cannot be restricted to a span of time

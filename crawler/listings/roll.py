@@ -10,14 +10,17 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archive.model.feed import Entry, Listing, Span
-from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.charset import decode
 from crawler.listings.sina_json import image, line, parse_result, read_items, string, time, words
+from crawler.listings.source import ListSource
 from crawler.urls import docid, is_web, with_query
+
+if TYPE_CHECKING:
+    from config.model import Feed
 
 PAGE_SIZE = 50  # maximum of the API; larger values silently give 50
 _NUMBER = re.compile(r"\d+")
@@ -47,7 +50,7 @@ def essence(body: bytes) -> bytes:
     return body[max(body.find(b'"data"'), 0) :]
 
 
-def read(body: bytes, content_type: str, feed: Feed) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
     """Parse a page of the list.
 
     :raises ListingError: the body is not from the roll API, or reports an error

@@ -13,17 +13,20 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import unescape
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import feedparser
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing
-from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.body import plain_text
 from crawler.extract.charset import decode
+from crawler.listings.source import ListSource
 from crawler.urls import absolute, address_digest, digest, docid, host, is_sina_url, is_web
+
+if TYPE_CHECKING:
+    from config.model import Feed
 
 _REDIRECT = "go.rss.sina.com.cn"
 # A content element with fewer characters of text, and no more than the summary, is an excerpt.
@@ -61,7 +64,7 @@ def essence(body: bytes) -> bytes:
     return body[min(starts, default=0) :]
 
 
-def read(body: bytes, content_type: str, feed: Feed) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
     """Parse a feed.
 
     :raises ListingError: the body is neither RSS nor Atom
@@ -98,7 +101,7 @@ def read(body: bytes, content_type: str, feed: Feed) -> Listing:
     return Listing(tuple(entries), tuple(failures))
 
 
-def _read_item(item: Any, feed: Feed, media: str | None) -> Entry | str:
+def _read_item(item: Any, feed: ListSource, media: str | None) -> Entry | str:
     """Return an item's entry, or what is wrong with it."""
     url = next((address for address in _addresses(item, feed.endpoint) if is_web(address)), None)
     if url is None and _full_text(item):  # it needs no page; identify it by the feed

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from archive.model.feed import Entry, Failure, FailureKind
-from config.model import Feed
 from crawler.errors import ListingError
+from crawler.listings.source import ListSource
 from crawler.urls import digest, docid
 
 # fn({...}) and try{fn({...});}catch(e){};
@@ -79,7 +79,7 @@ def stated_docid(item: dict[str, Any]) -> str | None:
 def read_items(
     items: Iterable[Any],
     entry: Callable[[dict[str, Any]], Entry | str],
-    feed: Feed,
+    feed: ListSource,
     docid_of: Callable[[dict[str, Any]], str | None] = stated_docid,
 ) -> tuple[tuple[Entry, ...], tuple[Failure, ...]]:
     """Return the entries of a list's items, and a failure for each item that cannot be read.

@@ -7,15 +7,18 @@ page.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archive.model.feed import Entry, Listing
-from config.model import Feed
 from crawler.errors import ListingError
 from crawler.extract.article import parse_time
 from crawler.extract.charset import decode
 from crawler.listings.sina_json import image, line, parse_json, read_items, string, time, words
+from crawler.listings.source import ListSource
 from crawler.urls import docid, is_web, with_query
+
+if TYPE_CHECKING:
+    from config.model import Feed
 
 PAGE_SIZE = 100  # one night: US stocks bring about ten articles an hour
 # The parameters that the page itself uses, unless the feed's URL has others.
@@ -36,7 +39,7 @@ def essence(body: bytes) -> bytes:
     return body[max(body.find(b'"data"'), 0) :]
 
 
-def read(body: bytes, content_type: str, feed: Feed) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
     """Parse the list.
 
     :raises ListingError: the body is not from this interface

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from archive.model.feed import Failure, FailureKind, Listing
-from config.model import Feed
 from crawler.errors import GoneError, ListingError
 from crawler.http.status import one_line
 from crawler.listings.registry import READERS
+from crawler.listings.source import ListSource
 from crawler.parsing.articles import unreadable
 from crawler.parsing.pickling import pickle_by_fields
 from crawler.parsing.pool import Died, ParserPool
+
+if TYPE_CHECKING:
+    from config.model import Feed
 
 logger = logging.getLogger("finarchive")
 
@@ -25,18 +29,23 @@ def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str) 
     :param content_type: the Content-Type header; "" if there is none
     :raises ParserUnavailableError: no parser process can be started, or the pool was closed
     """
-    [parsed] = pool.run(_parse, feed, body, content_type)
+    [parsed] = pool.run(_parse, feed.kind, _Source(feed.id, feed.endpoint), body, content_type)
     return unreadable(feed.id, parsed) if isinstance(parsed, Died) else parsed
 
 
-def _parse(skip: int, feed: Feed, body: bytes, content_type: str) -> Iterator[Listing | Failure]:
+class _Source(NamedTuple):
+    id: str
+    endpoint: str
+
+
+def _parse(skip: int, kind: str, feed: ListSource, body: bytes, content_type: str) -> Iterator[Listing | Failure]:
     if not skip:
-        yield _parse_page(feed, body, content_type)
+        yield _parse_page(kind, feed, body, content_type)
 
 
-def _parse_page(feed: Feed, body: bytes, content_type: str) -> Listing | Failure:
+def _parse_page(kind: str, feed: ListSource, body: bytes, content_type: str) -> Listing | Failure:
     try:
-        return READERS[feed.kind].read(body, content_type, feed)
+        return READERS[kind].read(body, content_type, feed)
     except GoneError as error:
         return Failure(feed.id, FailureKind.GONE, one_line(str(error)))
     except ListingError as error:

@@ -52,6 +52,11 @@ class ParserPool:
         self._busy: set[_Process] = set()
         self._is_closed = False
 
+    def start(self) -> None:
+        """Start a process in advance, so that the first item need not wait until it is ready."""
+        with suppress(ParserUnavailableError):  # the first item is told
+            self._give_back(self._lease(), is_reusable=True)
+
     def run(
         self, function: Callable[Concatenate[int, _P], Iterator[_T]], *args: _P.args, **kwargs: _P.kwargs
     ) -> Iterator[_T | Died]:

@@ -291,5 +291,6 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], environment: En
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     now = environment.clock.now
     with ParserPool() as parsers, open_archive(settings, now, parsers) as archive:
+        parsers.start()
         work_queue = ArchiveWorkQueue(archive, settings, environment.clock, DAEMON_POLICY, parsers)
         return Daemon(work_queue, load, environment).run()

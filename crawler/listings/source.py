@@ -1,0 +1,17 @@
+"""What reading a list needs to know of its feed. Parser processes get no more, and need not load the settings."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class ListSource(Protocol):
+    """A feed, as seen by the code that reads its list. A :class:`config.model.Feed` is one."""
+
+    @property
+    def id(self) -> str:
+        """The feed's id."""
+
+    @property
+    def endpoint(self) -> str:
+        """The address of its list."""
