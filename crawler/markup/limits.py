@@ -31,6 +31,15 @@ _SUSPECTS = re.compile(
     rf"|(?=([a-z])[^\s/>]*+(?:[\s/]*+{_ATTRIBUTE}){{{MAX_ATTRIBUTES + 1}}}+))",
     re.IGNORECASE,
 )
+# An attribute's value with a ">" in it. In a page without one, each tag ends at the next ">".
+_QUOTED_END = re.compile(r"=\s*+(?:\"[^\">]*+>|'[^'>]*+>)")
+# Formatting tags and long tags of such a page, without their ">". With upper case spelled out, because ignoring the
+# case takes twice as long.
+_BOTH_CASES = "|".join(
+    "".join(f"[{letter}{letter.upper()}]" for letter in name) for name in sorted(FORMATTING - {"a"})
+)
+_FORMATTING_TAGS = re.compile(rf"<(?=[b-uB-U])(?:{_BOTH_CASES})(?=[\s/>])[^>]*+")
+_LONG_TAG = re.compile(rf"<[a-zA-Z][^>]{{{_SHORT_TAG}}}")
 _FRAMESET = re.compile("<frameset", re.IGNORECASE)
 _MARKUP = re.compile(r"<(?=[a-zA-Z/!?])")
 _COMMENT = re.compile(r"<!--(?:-?>|(?:[^-]|-(?!-!?>))*+--!?>)")
@@ -54,6 +63,9 @@ def check_markup(markup: str) -> None:
 
 def _is_suspect(markup: str, tags: int) -> bool:
     """Return whether a page may reopen too many elements, or have a tag with too many attributes."""
+    if not _QUOTED_END.search(markup):
+        formatting = sum(len(match[0]) for match in _FORMATTING_TAGS.finditer(markup))
+        return bool(_LONG_TAG.search(markup)) or formatting * tags > MAX_REOPENED_CHARS
     formatting = 0
     for match in _SUSPECTS.finditer(markup):
         if match[2] or len(match[1]) > _SHORT_TAG:

@@ -29,11 +29,11 @@ def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str) 
     :param content_type: the Content-Type header; "" if there is none
     :raises ParserUnavailableError: no parser process can be started, or the pool was closed
     """
-    [parsed] = pool.run(_parse, feed.kind, _Source(feed.id, feed.endpoint), body, content_type)
+    [parsed] = pool.run(_parse, feed.kind, _FeedSource(feed.id, feed.endpoint), body, content_type)
     return unreadable(feed.id, parsed) if isinstance(parsed, Died) else parsed
 
 
-class _Source(NamedTuple):
+class _FeedSource(NamedTuple):
     id: str
     endpoint: str
 
