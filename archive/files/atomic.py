@@ -19,6 +19,7 @@ from archive.model.article import Post
 from archive.model.errors import DiskFullError, NotWritableError, SystemRefusedError, TransientError
 
 _NUMBERS = itertools.count()  # make temporary names unique: several threads write
+_COPY = ".copy"  # after a temporary name: that of a copy of the file that is replaced
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE_ERRNOS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP,
@@ -39,27 +40,38 @@ def write_posts(root: Path, unfinished: Path, posts: Iterable[Post]) -> None:
     history before it loses its own. Writing a post again changes nothing.
 
     :param unfinished: a folder below ``root`` for temporary files; see :func:`clear`
-    :raises ArchiveError: a file could not be written; incomplete files are only in ``unfinished``
+    :raises ArchiveError: a file could not be written; no temporary file is left if it can be removed
     """
     aside = unfinished.relative_to(root).as_posix()
-    renames: list[tuple[str, str]] = []
-    is_replacing = False
+    renames: dict[str, str] = {}  # temporary name -> path
     with wrap_os_errors(root), Folders(root) as folders:
-        for post in posts:
-            path, temporary = str(post.path), f"{aside}/{os.getpid()}-{next(_NUMBERS)}"
-            with wrap_os_errors(root / path):
-                folders.write_new(temporary, post.data)
-                folders.folder(path.rpartition("/")[0], create=True)
-                if post.supersedes:
-                    is_replacing = True
-                    _keep_replaced(folders, post, f"{temporary}.copy")
-            renames.append((temporary, path))
-        if is_replacing:  # a name in the history must not be lost in a power failure that keeps the rename
-            folders.sync()
-        for temporary, path in renames:
-            with wrap_os_errors(root / path):
-                folders.rename(temporary, path)
+        try:
+            _write_posts(root, folders, aside, posts, renames)
+        except BaseException:  # on a full disk they would leave no room, and the next attempt adds more
+            for temporary in renames:
+                for name in (temporary, f"{temporary}{_COPY}"):
+                    with suppress(OSError):
+                        folders.remove(name)
+            raise
+
+
+def _write_posts(root: Path, folders: Folders, aside: str, posts: Iterable[Post], renames: dict[str, str]) -> None:
+    is_replacing = False
+    for post in posts:
+        path, temporary = str(post.path), f"{aside}/{os.getpid()}-{next(_NUMBERS)}"
+        renames[temporary] = path
+        with wrap_os_errors(root / path):
+            folders.write_new(temporary, post.data)
+            folders.folder(path.rpartition("/")[0], create=True)
+            if post.supersedes:
+                is_replacing = True
+                _keep_replaced(folders, post, f"{temporary}{_COPY}")
+    if is_replacing:  # a name in the history must not be lost in a power failure that keeps the rename
         folders.sync()
+    for temporary, path in renames.items():
+        with wrap_os_errors(root / path):
+            folders.rename(temporary, path)
+    folders.sync()
 
 
 def clear(unfinished: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import json
 import sys
 import time
@@ -28,11 +27,6 @@ class Result:
     done: str  # the last line that it reported
     seconds: float
     failures: list[str]
-
-
-def available() -> list[str]:
-    """The parts that are there."""
-    return [name for name in SHARES if importlib.util.find_spec(f"bench.torture.{name}")]
 
 
 def torture(parts: Sequence[str], seconds: float, seed: int, report: Callable[[str], None]) -> list[Result]:
@@ -67,7 +61,7 @@ def main() -> int:
     parser.add_argument("--only", choices=SHARES, help="one part")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
-    parts = [options.only] if options.only else available()
+    parts = [options.only] if options.only else list(SHARES)
     results = torture(parts, options.seconds, options.seed, lambda line: print(line, file=sys.stderr, flush=True))
     print("\n".join(table(results)))
     if options.json:

@@ -12,6 +12,8 @@ from crawler.extract.response import parse_fetch
 from crawler.parsing.pickling import pickle_by_fields
 from crawler.parsing.pool import Died, ParserPool
 
+GROUP_BYTES = 16 << 20  # of responses that are sent to a process together; all of a common batch
+
 pickle_by_fields(
     Fetch, PendingEntry, Entry, Filing, ArchiveRules, RawResponse, Article, ArticleImage, PageFacts, Failure
 )
@@ -23,8 +25,24 @@ def parse_articles(pool: ParserPool, fetches: Sequence[Fetch], max_body: int) ->
     :param max_body: maximum size of an unpacked page, in bytes
     :raises ParserUnavailableError: no parser process can be started, or the pool was closed
     """
-    for fetch, parsed in zip(fetches, pool.run(_parse, fetches, max_body), strict=True):
-        yield unreadable(fetch.pending.entry.docid, parsed) if isinstance(parsed, Died) else parsed
+    for group in _groups(fetches):
+        for fetch, parsed in zip(group, pool.run(_parse, group, max_body), strict=True):
+            yield unreadable(fetch.pending.entry.docid, parsed) if isinstance(parsed, Died) else parsed
+
+
+def _groups(fetches: Sequence[Fetch]) -> Iterator[list[Fetch]]:
+    """Divide fetches into groups of some megabytes: what a process gets must leave it memory to parse it."""
+    group: list[Fetch] = []
+    size = 0
+    for fetch in fetches:
+        length = len(fetch.response.body) if fetch.response else 0
+        if group and size + length > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(fetch)
+        size += length
+    if group:
+        yield group
 
 
 def unreadable(subject: str, death: Died) -> Failure:

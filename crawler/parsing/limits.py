@@ -10,7 +10,9 @@ from contextlib import contextmanager
 # CPU time for one page or list. Each pass is linear, and the largest page that network.max_body allows takes a few
 # seconds: this ends what nobody foresaw. It is the same live and in a rebuild, so that both decide the same.
 CPU_SECONDS = 20.0
-MEMORY_BYTES = 512 << 20  # a dense page of 8 MiB takes up to three times as much; a page of plain text, 150 MiB
+# A page of text of 8 MiB, the largest by default, takes 150 MiB; one of a million elements, 1 GiB. Two processes and
+# the daemon have to fit into the gigabyte of its unit.
+MEMORY_BYTES = 256 << 20
 STACK_BYTES = 8 << 20
 OUT_OF_MEMORY_STATUS = 71  # exit status of a parser process
 

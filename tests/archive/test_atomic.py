@@ -229,6 +229,13 @@ def test_a_file_in_place_of_a_folder_is_an_archive_error(root: Path, aside: Path
     assert written(root) == {in_place: b"in the way"}
 
 
+def test_a_batch_that_cannot_be_written_leaves_no_temporary_files(root: Path, aside: Path) -> None:
+    (root / "in the way").write_text("a file")
+    with pytest.raises(NotWritableError):
+        write_posts(root, aside, [post("a/x.md"), post("in the way/y.md"), post("a/z.md")])
+    assert list(aside.iterdir()) == []
+
+
 def test_a_folder_in_place_of_the_file_is_an_archive_error(root: Path, aside: Path) -> None:
     (root / "a/x.md").mkdir(parents=True)
     with pytest.raises(ArchiveError, match=r"a/x\.md cannot be written"):

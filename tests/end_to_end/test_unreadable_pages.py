@@ -17,7 +17,7 @@ from tests.support import processes
 
 pytestmark = pytest.mark.slow
 
-REASON = "reading it takes more than 512 MiB of memory"
+REASON = "reading it takes more than 256 MiB of memory"
 
 
 @pytest.fixture
