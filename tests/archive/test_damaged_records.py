@@ -215,6 +215,7 @@ def group_of(packed: Path, number: int) -> list[int]:
     return list(range(begin, end))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_damaged_record_is_named_at_its_offset_and_passed_over(
     packed: Path, tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture

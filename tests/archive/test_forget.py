@@ -149,6 +149,7 @@ def test_a_kill_at_any_step_leaves_an_archive_that_verifies_and_can_be_mended(ro
         assert verify(root).problems == ()
 
 
+@pytest.mark.slow
 def test_the_command_shows_what_it_would_do_does_it_and_needs_the_lock(home: Home, root: Path) -> None:
     shutil.copytree(root, home.root)
     home.configure("http://127.0.0.1:9/")

@@ -89,6 +89,7 @@ SLOW = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", SLOW.values(), ids=SLOW.keys())
 def test_three_hundred_clients_that_do_not_go_on_keep_nobody_out(data: bytes) -> None:
     with serving(seconds=60) as address, ExitStack() as stack:
@@ -98,6 +99,7 @@ def test_three_hundred_clients_that_do_not_go_on_keep_nobody_out(data: bytes) ->
         assert is_closed(clients[0]), "the oldest is closed"
 
 
+@pytest.mark.slow
 def test_clients_that_do_not_read_keep_nobody_out() -> None:
     with serving(seconds=60) as address, ExitStack() as stack:
         request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -151,9 +151,12 @@ def test_a_list_is_parsed_or_the_reason_is_returned(pool: ParserPool) -> None:
 
 
 def test_many_large_pages_are_not_sent_to_a_process_together() -> None:
-    text = "<p>中国人民银行今天公布</p>".encode()
-    page = b'<html><body><div class="article" id="artibody">' + text * 50_000 + b"</div></body></html>"
+    comment = b"<!--" + b"x" * 8 * MEBIBYTE + b"-->"
+    page = b'<html><body><div class="article" id="artibody"><p>text</p></div>' + comment + b"</body></html>"
     fetch = make_fetch("a", NOW)
-    fetches = [replace(fetch, response=RawResponse(fetch.pending.entry.url, 200, (), page))] * 8
+    fetches = [
+        replace(fetch, response=RawResponse(fetch.pending.entry.url, 200, (), page + b" " * number))
+        for number in range(12)
+    ]
     with ParserPool(1, memory_bytes=128 * MEBIBYTE) as small:
-        assert all(isinstance(each, Article) for each in parse_articles(small, fetches, len(page)))
+        assert all(isinstance(each, Article) for each in parse_articles(small, fetches, 16 * MEBIBYTE))

@@ -37,7 +37,7 @@ ARTICLE_FAULTS = [
     ("close", {}, "127.0.0.1"),
     ("truncate", {}, "ended in the middle"),
     ("truncate-chunked", {}, "ended in the middle"),
-    ("truncate-silent", {}, "the page ends in the middle"),
+    ("truncate-silent", {}, "the page ends before its end tag"),
     ("empty", {}, "the page is empty"),
     ("html", {}, "no article element on the page"),
     ("soft-404", {}, "页面没有找到"),

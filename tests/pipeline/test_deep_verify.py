@@ -204,8 +204,7 @@ def test_records_that_a_crash_left_only_in_the_raw_pages_are_no_problem(
 
     shutil.copy(earlier, index)
     assert home.rows("SELECT count(*) FROM revisions") == [(12,)]
-    found = home.run("verify", "--deep", "--json").json["problems"]
-    assert {problem["kind"] for problem in found} == {"extra", "tampered"}, "files that it does not know of yet"
+    assert named(home) == []
     home.execute("UPDATE texts SET text = 'x' WHERE docid = 'nreplica0000004'")
     found = home.run("verify", "--deep", "--json").json["problems"]
     assert [problem["detail"] for problem in found if problem["kind"] == "index"] == [
