@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, Queue
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.support.http_service import HttpService, QuietHandler
 
 
-class Service:
+class Service(HttpService):
     """Answers with ``status``; received messages are in ``taken``, in order of arrival."""
 
     def __init__(self) -> None:
@@ -21,7 +22,7 @@ class Service:
         self.goes_on.set()
         service = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 service.requests.release()
@@ -31,23 +32,14 @@ class Service:
                 self.send_response(service.status)
                 self.end_headers()
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"json://name:hush@127.0.0.1:{self._server.server_port}/token-hush"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
+        super().__init__(Handler)
+        self.url = f"json://name:hush@127.0.0.1:{self.port}/token-hush"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.goes_on.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, traceback)
 
     def messages(self) -> list[dict[str, Any]]:
         """What was taken since the last call."""

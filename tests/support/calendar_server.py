@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
 
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
 from opentimestamps.core.op import OpAppend, OpSHA256
 from opentimestamps.core.serialize import BytesSerializationContext
 from opentimestamps.core.timestamp import Timestamp
+
+from tests.support.http_service import HttpService, QuietHandler
 
 HEIGHT = 840_000
 EASIEST = 0x207FFFFF  # every second hash is below this target
@@ -35,7 +33,7 @@ def header(merkle_root: bytes, time: int) -> bytes:
     raise AssertionError("no nonce fits")
 
 
-class CalendarServer:
+class CalendarServer(HttpService):
     """Takes digests; :meth:`mine` puts each into a block."""
 
     def __init__(self) -> None:
@@ -45,7 +43,7 @@ class CalendarServer:
         self.answer: bytes | None = None  # sent in place of a proof
         calendar = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 digest = self.rfile.read(int(self.headers["Content-Length"]))
                 calendar.requests.append(self.path)
@@ -62,12 +60,8 @@ class CalendarServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def take(self, digest: bytes, uri: str = "") -> bytes:
         """The answer to a digest: a commitment, which is pending."""
@@ -87,13 +81,3 @@ class CalendarServer:
             self.blocks[digest] = serialized(timestamp)
             lines.append(f"{height} {header(tip.msg, time).hex()}\n")
         return "".join(lines)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()

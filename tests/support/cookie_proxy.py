@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import http.client
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.support.http_service import HttpService, QuietHandler
 
 USER, PASSWORD, COOKIE = "proxyuser", "hunter2", "sessioncookie"
 
 
-class CookieProxy:
+class CookieProxy(HttpService):
     """Serves while its ``with`` block runs. ``address`` has the user and the password."""
 
     def __init__(self, site: str) -> None:
@@ -24,7 +22,7 @@ class CookieProxy:
         self.requests = 0  # with the right password
         target, proxy = urlsplit(site).netloc, self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 given = self.headers.get("Proxy-Authorization", "").removeprefix("Basic ")
                 if base64.b64decode(given).decode() != f"{USER}:{PASSWORD}":
@@ -45,18 +43,5 @@ class CookieProxy:
                 self.wfile.write(body)
                 upstream.close()
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://{USER}:{PASSWORD}@127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
+        self.address = f"http://{USER}:{PASSWORD}@127.0.0.1:{self.port}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+
+from tests.support.http_service import HttpService, QuietHandler
 
 _CONFIG = """
 [tsa]
@@ -69,7 +69,7 @@ class Certificates:
         subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
 
 
-class Authority:
+class Authority(HttpService):
     """Answers with ``answer(query)``; received requests are in ``requests``."""
 
     def __init__(self, certificates: Certificates) -> None:
@@ -83,7 +83,7 @@ class Authority:
         self.goes_on.set()
         authority = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 query = self.rfile.read(int(self.headers["Content-Length"]))
                 authority.requests.append(dict(self.headers))
@@ -96,20 +96,11 @@ class Authority:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://name:hush@127.0.0.1:{self._server.server_port}/tsr?token=hush"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
+        super().__init__(Handler)
+        self.url = f"http://name:hush@127.0.0.1:{self.port}/tsr?token=hush"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.goes_on.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, traceback)
