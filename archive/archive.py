@@ -59,14 +59,9 @@ class Archive:
         """
         if self._raw:
             last = max(self.store.log.positions().values(), key=order, default=None)
-            self._journal = Journal(journal_path(self.root), last)
+            # The newest file may have been sealed while the clock was ahead.
+            self._journal = Journal(journal_path(self.root), last, self.store.manifests.raw_files())
             self.store.log.open(self._journal)
-            self.leave_sealed_files()
-
-    def leave_sealed_files(self) -> None:
-        """Append no more to a journal file that a manifest records: it was sealed while the clock was ahead."""
-        if self._journal:
-            self._journal.leave(self.store.manifests.raw_files())
 
     def leave_finished_files(self, now: datetime) -> list[str]:
         """Append no more to journal files that can be sealed; return their names."""

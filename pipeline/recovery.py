@@ -33,7 +33,7 @@ BATCH_SIZE = 64  # events applied together, as in the writer
 
 
 def recover(archive: Archive, settings: Settings, now: datetime, parsers: ParserPool, *, holds: bool = False) -> None:
-    """Apply the unapplied journal records to the index and the files, seal past days, and open the journal.
+    """Apply the unapplied journal records to the index and the files, open the journal, and seal past days.
 
     A record that cannot be read is logged and passed over (D182).
 
@@ -50,8 +50,8 @@ def recover(archive: Archive, settings: Settings, now: datetime, parsers: Parser
                 logger.warning("journal-damaged file=%s offset=%d", position.file, position.offset)
         if recovered:
             logger.warning("recovered records=%d", recovered)
+        archive.begin_journal()  # before the seal: it cuts off what a crash has left of a record
         seal(archive.root, archive.store, now, archive.leave_finished_files(now))
-        archive.begin_journal()
 
 
 def unapplied_files(root: Path, max_body: int) -> dict[str, set[str]]:

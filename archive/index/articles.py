@@ -122,6 +122,7 @@ class ArticleIndex(IndexPart):
         :param positions: of the fetches in the journal, in the same order; None without a journal
         """
         with self._log.transaction():
+            self._add_missing_entries([decision.fetch for decision in decisions])
             before = self.states([decision.fetch.pending.entry.docid for decision in decisions])
             done: set[str] = set()
             new_versions: list[Version] = []
@@ -134,6 +135,18 @@ class ArticleIndex(IndexPart):
             add_words(self._db, new_versions)
             self._log.mark_fetches(positions)
         self._log.release(positions)
+
+    def _add_missing_entries(self, fetches: Sequence[Fetch]) -> None:
+        """Write the entries that are not in the index: the journal has lost what a list said, and has the fetch."""
+        docids = [fetch.pending.entry.docid for fetch in fetches]
+        query = "SELECT docid FROM entries WHERE docid IN (SELECT value FROM json_each(?))"
+        known = {row["docid"] for row in self._rows(query, [json.dumps(docids)])}
+        rows = [
+            row_mapping.entry_row(fetch.pending.entry, fetch.feed, fetch.pending.host, fetch.pending.first_seen)
+            for fetch in fetches
+            if fetch.pending.entry.docid not in known
+        ]
+        self._db.conn.executemany(statements.INSERT_ENTRY, rows)
 
     def _record(
         self,

@@ -35,12 +35,13 @@ class Journal:
     """The journal in a folder, open for writing. Thread-safe.
 
     :param last_known: position of the last event that was written for certain, even if it is lost now
+    :param sealed: names of files that are not changed any more
     :raises ArchiveError: the folder or the file cannot be written
     """
 
-    def __init__(self, folder: Path, last_known: JournalPosition | None = None) -> None:
+    def __init__(self, folder: Path, last_known: JournalPosition | None = None, sealed: Collection[str] = ()) -> None:
         self._folder = folder
-        self._writer = WarcWriter(folder, _software(), last_known=last_known)
+        self._writer = WarcWriter(folder, _software(), last_known=last_known, sealed=sealed)
         self._lock = threading.Lock()
         self._originals: dict[str, Original] = {}  # by digest
 

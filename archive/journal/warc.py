@@ -49,6 +49,7 @@ class WarcWriter:
     :param software: name and version of the writing program
     :param max_file_bytes: size after which a new file begins
     :param last_known: position of the last group that was written for certain, even if it is lost now
+    :param sealed: names of files that are not changed, not even a torn end: a new file follows
     :raises ArchiveError: the folder or the file cannot be written
     """
 
@@ -58,6 +59,7 @@ class WarcWriter:
         software: str,
         max_file_bytes: int = MAX_FILE_BYTES,
         last_known: JournalPosition | None = None,
+        sealed: Collection[str] = (),
     ) -> None:
         self._folder = folder
         self._software = software
@@ -78,6 +80,8 @@ class WarcWriter:
             ):
                 # No other file may take the lost file's name, or known positions would point to other records (D124).
                 self._path = folder / last_known.file
+            elif files and files[-1].name in sealed:
+                self._path = files[-1]
             elif files:
                 self._resume(files[-1])
 

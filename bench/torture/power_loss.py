@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import logging
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -185,7 +186,9 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("finarchive").setLevel(logging.ERROR)
     if options.state:
-        failures = [check(options.state / ROOT, set(), None, is_rebuild=False)]
+        with tempfile.TemporaryDirectory(prefix="finarchive-power-") as work:  # the check changes it
+            copy = shutil.copytree(options.state, Path(work) / "disk")
+            failures = [check(copy / ROOT, set(), None, is_rebuild=False)]
     else:
         failures = list(run(options.seconds, options.seed, print))
     print(*filter(None, failures), sep="\n")

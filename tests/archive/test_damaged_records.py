@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlite_utils import Database
 
 from archive.archive import Archive
 from archive.integrity.manifest_check import Problem
@@ -259,6 +260,23 @@ def test_the_state_of_lists_may_have_columns_that_are_not_known(packed: Path, tm
     change = replaced(b'"sources": [["', b'"sources": [["x"], ["y"]], "z": [["')
     damaged = Damaged(packed, tmp_path / "news", lambda _, data: change(data) if LEDGER.encode() in data else data)
     assert damaged.recovered()
+
+
+def test_articles_whose_list_is_lost_keep_all_their_versions(packed: Path, tmp_path: Path) -> None:
+    def versions(root: Path, lost: int | None) -> list[tuple[str, int]]:
+        damaged = Damaged(packed, root, lambda number, data: block(b"news")(data) if number == lost else data)
+        assert damaged.recovered()
+        database = Database(root / ".finarchive" / "index.db")
+        try:
+            return list(database.execute("SELECT docid, number FROM revisions ORDER BY 1, 2").fetchall())
+        finally:
+            database.close()
+
+    whole = versions(tmp_path / "whole", None)
+    polls = [at for at, (_, _, record) in enumerate(records_of(packed)) if parse_record(record).target == SIGHTED]
+    assert len(polls) > 2
+    for at in polls:
+        assert versions(tmp_path / str(at), at) == whole
 
 
 def test_nothing_is_named_in_a_whole_journal(packed: Path, tmp_path: Path) -> None:

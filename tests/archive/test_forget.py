@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import zlib
@@ -147,6 +150,38 @@ def test_a_kill_at_any_step_leaves_an_archive_that_verifies_and_can_be_mended(ro
         assert len(forget(root)) == len(old) - done
         assert {path: path.read_bytes() for path in old} == new
         assert verify(root).problems == ()
+
+
+def is_killed(root: Path, nth: int) -> bool:
+    """Remove the secrets in a child process that kills itself before its nth sync; return False if it has fewer."""
+    pid = os.fork()
+    if not pid:
+        calls, sync = itertools.count(1), os.fsync
+
+        def sync_or_die(descriptor: int) -> None:
+            if next(calls) == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+            sync(descriptor)
+
+        os.fsync = sync_or_die
+        try:
+            forget(root)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def test_a_process_that_is_killed_before_any_sync_leaves_an_archive_that_verifies(root: Path, tmp_path: Path) -> None:
+    copies = (tmp_path / str(number) for number in itertools.count(1))
+    kills = 0
+    while is_killed(copy := shutil.copytree(root, next(copies)), kills + 1):
+        kills += 1
+        assert verify(copy).problems == ()
+        forget(copy)
+        assert not has_secrets(copy)
+        assert verify(copy).problems == ()
+    assert not has_secrets(copy)
+    assert kills > 4, "for each file: the copy, the tombstone and the folder"
 
 
 @pytest.mark.slow

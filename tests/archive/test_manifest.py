@@ -249,8 +249,9 @@ def test_what_is_written_after_the_clock_was_ahead_does_not_change_a_sealed_file
     with Archive(tmp_path / "news", "test", DAY) as archive:
         archive.begin_journal()
         add(archive, "aaaa", DAY)
-        assert seal(archive.root, archive.store, DAY + timedelta(days=1)) == ["2026-09-28"]
-        archive.leave_sealed_files()
+        tomorrow = DAY + timedelta(days=1)
+        finished = archive.leave_finished_files(tomorrow)
+        assert seal(archive.root, archive.store, tomorrow, finished) == ["2026-09-28"]
     with Archive(tmp_path / "news", "test", DAY) as archive:
         recover(archive, Settings(), DAY, PARSERS)
         add(archive, "bbbb", DAY + timedelta(minutes=1))
@@ -272,6 +273,26 @@ def test_a_sealed_file_that_is_the_newest_is_not_resumed(tmp_path: Path) -> None
 
     assert len(warc_files(journal_path(tmp_path / "news"))) == 2
     assert [problem for problem in verify(tmp_path / "news").problems if problem.kind == "tampered"] == []
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_the_torn_end_of_a_file_does_not_change_after_its_day_is_sealed(tmp_path: Path, raw: bool) -> None:
+    """A crash has torn the last record; the next start is on another day."""
+    root = tmp_path / "news"
+    with Archive(root, "test", DAY) as archive:
+        recover(archive, Settings(), DAY, PARSERS)
+        add(archive, "aaaa", DAY)
+    [path] = warc_files(journal_path(root))
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:100])
+    for days, keeps in ((1, raw), (2, True)):
+        now = DAY + timedelta(days=days)
+        with Archive(root, "test", now, raw=keeps) as archive:
+            recover(archive, Settings(), now, PARSERS)
+            add(archive, f"bb{days}", now)
+
+    assert [problem for problem in verify(root).problems if problem.kind == "tampered"] == []
+    assert (path.read_bytes() == whole) is raw
 
 
 YEARS = timedelta(days=4 * 365)

@@ -6,7 +6,6 @@ import gc
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from scrapy.robotstxt import ProtegoRobotParser
 
 from archive.model.article import Article
 from archive.model.feed import Failure, Listing
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, ListingError
 from crawler.extract.response import parse_fetch
 from crawler.listings.registry import READERS
 from tests.crawler.test_listings import feed_of
@@ -261,12 +260,23 @@ def test_an_odd_list_is_a_listing_or_an_error_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    "element", ["<creativeCommons:license/>", "<textInput><textinput/>", "<category/><category>"]
+    "feed",
+    [
+        f"<creativeCommons:license/>{RSS.format(ITEM.format(''))}",
+        RSS.format("<item<textInput>><title>a</title><link>http://e.org/1</link></item>"),
+    ],
 )
-def test_an_element_that_feedparser_cannot_read_costs_no_traceback(element: str) -> None:
-    feed = (
-        '<rss version="2.0" xmlns:creativeCommons="http://backend.userland.com/creativeCommonsRssModule"><channel>'
-        f"<title>t</title>{element}{ITEM.format(element)}</channel></rss>"
+def test_a_feed_on_which_feedparser_fails_is_an_error_with_its_reason(feed: str) -> None:
+    with pytest.raises(ListingError, match="feedparser cannot read the answer"):
+        READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss"))
+
+
+def test_an_item_that_cannot_be_read_costs_only_itself() -> None:
+    broken = (
+        "<item><title><<content mode='base64'>!!</content></title><link>/2</link><description>d</description></item>"
     )
-    with suppress(CrawlerError):
-        assert READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss")).entries
+    feed = RSS.format(ITEM.format("") + broken + ITEM.format(""))
+    listing = READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss"))
+    assert [entry.url for entry in listing.entries] == ["http://e.org/1"] * 2
+    [failure] = listing.failures
+    assert "it cannot be read" in failure.reason

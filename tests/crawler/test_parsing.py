@@ -130,16 +130,18 @@ def test_a_process_that_cannot_be_started_is_said(pool: ParserPool, monkeypatch:
 
 
 def test_an_article_that_cannot_be_parsed_costs_only_itself(pool: ParserPool) -> None:
-    page = b'<html><body><div class="article" id="artibody"><p>text</p></div></body></html>'
+    page = b'<html><body><div class="article" id="artibody"><p>text</p>%s</div></body></html>'
     fetch = make_fetch("a", NOW)
     fetches = [
-        replace(fetch, response=RawResponse(fetch.pending.entry.url, 200, (), page)),
-        fetch,
+        replace(fetch, response=RawResponse(fetch.pending.entry.url, 200, (), page % more))
+        for more in (b"", b"<p>x</p>" * 1_000_000, b"")
     ]
-    article, failure = parse_articles(pool, fetches, 1000)
-    assert isinstance(article, Article)
+    first, failure, last = parse_articles(pool, fetches, 1000)
+    assert isinstance(first, Article)
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNREADABLE
+    assert failure.reason.startswith("reading it takes more than")
+    assert isinstance(last, Article)
 
 
 def test_a_list_is_parsed_or_the_reason_is_returned(pool: ParserPool) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mocksite.server import MockSite
 from tests.conftest import Home
 
 
-def test_a_robots_txt_of_megabytes_is_read_up_to_its_limit_and_obeyed(home: Home, mocksite: MockSite) -> None:
+@pytest.mark.parametrize("gzip", [True, False])  # compressed, it is within the limit until it is unpacked
+def test_a_robots_txt_of_megabytes_is_read_up_to_its_limit_and_obeyed(
+    home: Home, mocksite: MockSite, gzip: bool
+) -> None:
+    mocksite.gzip = gzip
     rules = "".join(f"Disallow: /nothing/{number}/\n" for number in range(100_000))
     home.configure(mocksite.endpoint)
     mocksite.site.robots_text = f"User-agent: *\n{rules}Disallow: /\n"
