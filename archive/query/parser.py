@@ -95,6 +95,8 @@ def parse(text: str) -> Query:
 
     :raises QueryError: it is not valid; the message says why
     """
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise QueryError("it has bytes that are not UTF-8")
     tokens = list(_tokens(text))
     if not tokens:
         raise QueryError("there is nothing to search for")

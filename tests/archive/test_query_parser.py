@@ -76,3 +76,9 @@ def test_what_cannot_be_understood_is_said(source: str, message: str) -> None:
     with pytest.raises(QueryError) as refused:
         parse(source)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("query", ["\udca7", "title:\ud800茅台", '"a\udfffb"'])
+def test_bytes_that_are_not_utf_8_are_a_mistake_of_the_query(query: str) -> None:
+    with pytest.raises(QueryError, match="not UTF-8"):
+        parse(query)

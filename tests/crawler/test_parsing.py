@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,12 @@ NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 def by_item(results: Iterator[str | Died]) -> list[str]:
     return [each.reason if isinstance(each, Died) else each.split()[0] for each in results]
+
+
+@pytest.fixture(autouse=True)
+def tasks_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests are not installed, and parser processes do not import from the current folder."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
 @pytest.fixture
