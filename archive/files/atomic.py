@@ -115,12 +115,14 @@ def _keep_replaced(folders: Folders, post: Post, temporary: str) -> None:
     interrupted attempt created it. Only the superseded version goes into the history (D175): the file may have the
     post's bytes already, and what somebody else wrote goes into the quarantine.
     """
-    path = str(post.path)
+    path, history = str(post.path), str(post.supersedes)
     if post.superseded_sha256 and (data := folders.read(path)) is not None:
         if data == post.data:
             return
         if sha256_of(data) != post.superseded_sha256:
             folders.link(path, folders.unused(f"{QUARANTINE_FOLDER}/{path}"), temporary)
             return
+        if (kept := folders.read(history)) is not None and sha256_of(kept) != post.superseded_sha256:
+            folders.rename(history, folders.unused(f"{QUARANTINE_FOLDER}/{history}"))
     with suppress(FileExistsError, FileNotFoundError):
-        folders.link(path, str(post.supersedes), temporary)
+        folders.link(path, history, temporary)

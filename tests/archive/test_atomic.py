@@ -229,6 +229,20 @@ def test_a_file_in_place_of_a_folder_is_an_archive_error(root: Path, aside: Path
     assert written(root) == {in_place: b"in the way"}
 
 
+def test_a_name_in_the_history_that_lost_its_bytes_is_made_again(root: Path, aside: Path) -> None:
+    """An interrupted attempt linked the old version into the history, and somebody emptied that file."""
+    write_posts(root, aside, [post("a/x.md", b"first")])
+    history = root / ".finarchive" / "history" / "a" / "x.1.md"
+    history.parent.mkdir(parents=True)
+    history.write_bytes(b"")
+    write_posts(root, aside, [revision("a/x.md", b"second", b"first")])
+    assert written(root) == {
+        "a/x.md": b"second",
+        ".finarchive/history/a/x.1.md": b"first",
+        ".finarchive/quarantine/.finarchive/history/a/x.1.md": b"",
+    }
+
+
 def test_a_batch_that_cannot_be_written_leaves_no_temporary_files(root: Path, aside: Path) -> None:
     (root / "in the way").write_text("a file")
     with pytest.raises(NotWritableError):
