@@ -39,12 +39,12 @@ rechecks = 100000
 """
 # What lies in `.finarchive` when nothing runs; the socket is of a daemon that was killed.
 PARTS = {"index.db", "lock", "unfinished", "warc", "history", "manifests", "quarantine", "daemon.sock"}
-# What damages a file that `verify --repair` restores.
-DAMAGES: tuple[Callable[[Path], object], ...] = (
-    Path.unlink,
-    lambda path: path.write_bytes(b""),
-    lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    lambda path: path.write_bytes(path.read_bytes() + b"more"),
+# What damages a file that `verify --repair` restores: its new bytes; None: the file is removed.
+DAMAGES: tuple[Callable[[bytes], bytes | None], ...] = (
+    lambda data: None,
+    lambda data: b"",
+    lambda data: data[: len(data) // 2],
+    lambda data: data + b"more",
 )
 
 
@@ -154,7 +154,11 @@ class Life:
     def repair(self) -> list[str]:
         """A repair of some damaged files."""
         for path in self.dice.sample(self.home.files(), self.dice.randint(1, 20)):
-            self.dice.choice(DAMAGES)(path)
+            data = self.dice.choice(DAMAGES)(path.read_bytes())
+            # A name in the history may share its bytes. If it is not in the index yet, the next start mends it.
+            path.unlink()
+            if data is not None:
+                path.write_bytes(data)
         return ["-q", "verify", "--repair"]
 
     def backfill(self) -> list[str]:
