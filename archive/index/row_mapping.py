@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from archive.index.statements import Row, to_json
-from archive.model.article import ArticleImage, PageFacts, Revision
+from archive.model.article import ArticleImage, PageFacts, Revision, TextSource
 from archive.model.feed import (
     ArrivalRate,
     Counts,
+    Enclosure,
     Entry,
     FailureKind,
     FeedHistory,
@@ -19,6 +20,7 @@ from archive.model.feed import (
     HostBackoff,
     Lateness,
     PendingEntry,
+    Precision,
     Span,
     Validators,
 )
@@ -50,6 +52,33 @@ def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[
         "carrier": feed if entry.content is not None else None,
         "first_seen": to_text(first_seen),
         "due": to_text(first_seen),
+        "listed_text": entry.listed_text,
+        "is_excerpt": int(entry.is_excerpt),
+        "guid": entry.guid,
+        "link": entry.link,
+        **_feed_columns(entry),
+    }
+
+
+def _feed_columns(source: Entry | Revision) -> dict[str, Any]:
+    """Return the columns that ``entries`` and ``revisions`` have for feeds of other sites."""
+    enclosures = [{"url": each.url, "type": each.media_type} for each in source.enclosures]
+    return {
+        "authors": to_json(source.authors, ascii_only=False),
+        "enclosures": to_json(enclosures, ascii_only=False),
+        "published_text": source.published_text,
+        "precision": source.precision,
+        "published_note": source.published_note,
+    }
+
+
+def _feed_fields(row: Row) -> dict[str, Any]:
+    return {
+        "authors": tuple(json.loads(row["authors"])),
+        "enclosures": tuple(Enclosure(each["url"], each["type"]) for each in json.loads(row["enclosures"])),
+        "published_text": row["published_text"],
+        "precision": Precision(row["precision"]),
+        "published_note": row["published_note"],
     }
 
 
@@ -70,6 +99,11 @@ def pending(row: Row) -> PendingEntry:
         symbols=tuple(json.loads(row["symbols"])),
         withdrawn=bool(row["withdrawn"]),
         foreign=bool(row["foreign_site"]),
+        listed_text=row["listed_text"],
+        is_excerpt=bool(row["is_excerpt"]),
+        guid=row["guid"],
+        link=row["link"],
+        **_feed_fields(row),
     )
     return PendingEntry(
         entry,
@@ -104,6 +138,10 @@ def revision(row: Row) -> Revision:
         fingerprint=row["fingerprint"] or "",
         story=row["story"] or "",
         sealed=row["sealed"],
+        text_from=TextSource(row["text_from"]),
+        text_note=row["text_note"],
+        plain_title=row["plain_title"],
+        **_feed_fields(row),
     )
 
 
@@ -226,6 +264,10 @@ def revision_row(revision: Revision) -> dict[str, Any]:
         "fingerprint": revision.fingerprint,
         "story": revision.story or None,
         "sealed": revision.sealed,
+        "text_from": revision.text_from,
+        "text_note": revision.text_note,
+        "plain_title": revision.plain_title,
+        **_feed_columns(revision),
         **facts_row(revision),
     }
 

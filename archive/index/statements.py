@@ -9,14 +9,20 @@ from collections.abc import Sequence
 Row = sqlite3.Row
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
-                         content, symbols, withdrawn, foreign_site, carrier, first_seen, due, status)
+                         content, symbols, withdrawn, foreign_site, carrier, first_seen, due, listed_text, is_excerpt,
+                         guid, link, authors, enclosures, published_text, precision, published_note, status)
     VALUES (:docid, :url, :host, :title, :published, :modified, :entered, :media, :image, :keywords, :lids,
-            :content, :symbols, :withdrawn, :foreign_site, :carrier, :first_seen, :due, 'pending')
+            :content, :symbols, :withdrawn, :foreign_site, :carrier, :first_seen, :due, :listed_text, :is_excerpt,
+            :guid, :link, :authors, :enclosures, :published_text, :precision, :published_note, 'pending')
     ON CONFLICT (docid) DO UPDATE SET
         url = excluded.url, host = excluded.host, title = excluded.title, published = excluded.published,
         modified = excluded.modified, entered = excluded.entered, media = excluded.media, image = excluded.image,
         keywords = excluded.keywords, lids = excluded.lids, content = excluded.content, symbols = excluded.symbols,
         withdrawn = excluded.withdrawn, foreign_site = excluded.foreign_site, carrier = excluded.carrier,
+        listed_text = excluded.listed_text, is_excerpt = excluded.is_excerpt, guid = excluded.guid,
+        link = excluded.link, authors = excluded.authors, enclosures = excluded.enclosures,
+        published_text = excluded.published_text, precision = excluded.precision,
+        published_note = excluded.published_note,
         due = excluded.due, status = 'pending', attempts = 0, failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
 """  # an item that could not be parsed before and can be now
@@ -28,9 +34,11 @@ INSERT_OBSERVATION = """
 """
 INSERT_REVISION = """
     INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, url, modified, updated, media,
-                           keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed)
+                           keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed, authors,
+                           enclosures, published_text, precision, published_note, text_from, text_note, plain_title)
     VALUES (:docid, :number, :path, :sha256, :title, :published, :fetched_at, :url, :modified, :updated, :media,
-            :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed)
+            :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed, :authors,
+            :enclosures, :published_text, :precision, :published_note, :text_from, :text_note, :plain_title)
 """
 COUNT_DUE = """
     SELECT host, count(*) AS n FROM entries
@@ -135,6 +143,7 @@ _PENDING = """
            coalesce((SELECT c.modified FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
                     modified) AS modified,
            published, entered, media, image, keywords, lids, content, symbols, withdrawn, foreign_site,
+           listed_text, is_excerpt, guid, link, authors, enclosures, published_text, precision, published_note,
            attempts, first_seen, path, revision,
            (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries

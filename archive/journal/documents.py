@@ -27,7 +27,7 @@ from archive.journal.document_values import (
     texts,
     time,
 )
-from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.feed import Enclosure, Entry, Failure, FailureKind, Filing, PendingEntry, Precision
 from archive.model.fetch import ArchiveRules, Fetch
 from archive.model.image import IMAGE_EXTENSIONS, FailedImage, StoredImage
 
@@ -35,6 +35,8 @@ Document = dict[str, Any]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EMPTY: list[Any] = []  # default of an absent array
+_COMMON_KEYS = 14  # of an entry; further ones are those of feeds of other sites
+_PRECISIONS = {precision.value: precision for precision in Precision}
 _FAILURE_KINDS = {kind.value: kind for kind in FailureKind}
 
 
@@ -164,7 +166,25 @@ def dump_entry(entry: Entry) -> Document:
         "symbols": list(entry.symbols),
         "withdrawn": entry.withdrawn,
         "foreign": entry.foreign,
+        **_dump_feed_fields(entry),
     }
+
+
+def _dump_feed_fields(entry: Entry) -> Document:
+    """Return what only feeds of other sites have; the keys of what an entry lacks are absent."""
+    enclosures = [{"url": each.url, "type": each.media_type} for each in entry.enclosures]
+    fields = {
+        "listed_text": entry.listed_text,
+        "is_excerpt": entry.is_excerpt,
+        "authors": list(entry.authors),
+        "enclosures": enclosures,
+        "guid": entry.guid,
+        "link": entry.link,
+        "published_text": entry.published_text,
+        "precision": None if entry.precision is Precision.TIME else entry.precision.value,
+        "published_note": entry.published_note,
+    }
+    return {name: value for name, value in fields.items() if value not in (None, False, [])}
 
 
 def _load_entry(document: Any) -> Entry:
@@ -187,6 +207,22 @@ def _load_entry(document: Any) -> Entry:
         texts(get("symbols", _EMPTY)),
         flag(get("withdrawn", False)),
         flag(get("foreign", False)),
+        *(_load_feed_fields(document) if len(document) > _COMMON_KEYS else ()),
+    )
+
+
+def _load_feed_fields(document: Any) -> tuple[Any, ...]:
+    get = document.get
+    return (
+        optional_text(get("listed_text")),
+        flag(get("is_excerpt", False)),
+        texts(get("authors", _EMPTY)),
+        tuple(Enclosure(text(each["url"]), optional_text(each["type"])) for each in array(get("enclosures", _EMPTY))),
+        optional_text(get("guid")),
+        optional_text(get("link")),
+        optional_text(get("published_text")),
+        _PRECISIONS[get("precision", Precision.TIME)],
+        optional_text(get("published_note")),
     )
 
 

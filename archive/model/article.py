@@ -1,4 +1,4 @@
-"""Articles: pages, files and revisions. Frozen records that depend on nothing else.
+"""Articles: pages, files and revisions. Frozen records.
 
 Every time is an aware datetime in UTC. ``None`` means that the site does not state the value. It never means a
 failure: that is a :class:`archive.model.feed.Failure`.
@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import PurePosixPath
+
+from archive.model.feed import Enclosure, Precision
+
+
+class TextSource(StrEnum):
+    """Where an article's text is from."""
+
+    PAGE = "page"
+    FEED = "feed"  # or another list
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,13 @@ class Article:
     story: str = ""  # of title and text, normalized further; equal if two docids carry the same story
     page: PageFacts = PageFacts()  # what the page itself states
     is_cut: bool = False  # the page ends before its end tag, so there may be more of the article
+    authors: tuple[str, ...] = ()  # persons, as the feed or the page names them
+    enclosures: tuple[Enclosure, ...] = ()
+    published_text: str | None = None  # see archive.model.feed.Entry
+    precision: Precision = Precision.TIME  # of `published`
+    published_note: str | None = None  # why `published` is not the time that is stated; None: it is
+    text_from: TextSource = TextSource.PAGE
+    text_note: str | None = None  # why the text is the feed's; None: it is the page's
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +119,11 @@ class Revision:
     fingerprint: str = ""  # see Article
     story: str = ""  # see Article
     sealed: str | None = None  # day of the manifest that lists it, YYYY-MM-DD; None: not sealed yet
+    authors: tuple[str, ...] = ()  # this and the others: see Article
+    enclosures: tuple[Enclosure, ...] = ()
+    published_text: str | None = None
+    precision: Precision = Precision.TIME
+    published_note: str | None = None
+    text_from: TextSource = TextSource.PAGE
+    text_note: str | None = None
+    plain_title: str | None = None  # the title without HTML character references; None: it has none

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from archive.journal import documents, event_documents, tombstones
 from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
-from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.feed import Enclosure, Entry, Failure, FailureKind, Filing, PendingEntry, Precision
 from archive.model.fetch import DECISION_RULE, ArchiveRules, Fetch
 from archive.model.image import IMAGE_EXTENSIONS, FailedImage, StoredImage
 from archive.store import Store
@@ -214,6 +214,9 @@ ENTRIES = st.builds(
     Entry, docid=TEXTS, url=TEXTS, title=TEXTS, published=st.none() | TIMES, modified=st.none() | TIMES,
     entered=st.none() | TIMES, media=MAYBE, image=MAYBE, keywords=tuples(TEXTS), lids=tuples(st.integers()),
     content=MAYBE, symbols=tuples(TEXTS), withdrawn=st.booleans(), foreign=st.booleans(),
+    listed_text=MAYBE, is_excerpt=st.booleans(), authors=tuples(TEXTS),
+    enclosures=tuples(st.builds(Enclosure, TEXTS, MAYBE)), guid=MAYBE, link=MAYBE, published_text=MAYBE,
+    precision=st.sampled_from(Precision), published_note=MAYBE,
 )  # fmt: skip
 FAILURES = st.builds(Failure, TEXTS, st.sampled_from(FailureKind), TEXTS)
 RULES = st.builds(ArchiveRules, TEXTS, st.booleans(), tuples(LENGTHS), LENGTHS, st.booleans())

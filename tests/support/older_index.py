@@ -12,5 +12,23 @@ BEFORE_SEARCH = """
     ALTER TABLE feeds DROP COLUMN swept;
     ALTER TABLE listings DROP COLUMN shown;
     ALTER TABLE entries DROP COLUMN vanished;
+    DROP INDEX entries_by_guid; DROP INDEX entries_by_link;
+    ALTER TABLE entries DROP COLUMN listed_text;
+    ALTER TABLE entries DROP COLUMN is_excerpt;
+    ALTER TABLE entries DROP COLUMN guid;
+    ALTER TABLE entries DROP COLUMN link;
+    ALTER TABLE entries DROP COLUMN authors;
+    ALTER TABLE entries DROP COLUMN enclosures;
+    ALTER TABLE entries DROP COLUMN published_text;
+    ALTER TABLE entries DROP COLUMN precision;
+    ALTER TABLE entries DROP COLUMN published_note;
+    ALTER TABLE revisions DROP COLUMN text_from;
+    ALTER TABLE revisions DROP COLUMN text_note;
+    ALTER TABLE revisions DROP COLUMN plain_title;
+    ALTER TABLE revisions DROP COLUMN authors;
+    ALTER TABLE revisions DROP COLUMN enclosures;
+    ALTER TABLE revisions DROP COLUMN published_text;
+    ALTER TABLE revisions DROP COLUMN precision;
+    ALTER TABLE revisions DROP COLUMN published_note;
     DELETE FROM _sqlite_migrations WHERE name >= 'm006';
 """

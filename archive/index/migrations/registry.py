@@ -15,6 +15,7 @@ from archive.index.migrations import (
     m009_enclosed_numbers,
     m010_settled_and_lost,
     m011_moves_and_facts,
+    m012_other_sites,
 )
 
 __all__ = ["migrations"]
@@ -34,5 +35,6 @@ for _migration in (
     m009_enclosed_numbers.m009_enclosed_numbers,
     m010_settled_and_lost.m010_settled_and_lost,
     m011_moves_and_facts.m011_moves_and_facts,
+    m012_other_sites.m012_other_sites,
 ):
     migrations()(_migration)

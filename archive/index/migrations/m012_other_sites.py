@@ -1,0 +1,26 @@
+"""What feeds of other sites state: authors, enclosures, ids, texts, and how exactly their times are known."""
+
+from __future__ import annotations
+
+from archive.index.database import Database
+
+
+def m012_other_sites(db: Database) -> None:
+    """Add the columns for feeds and pages of other sites."""
+    entries = db.table("entries")
+    entries.add_column("listed_text", str)  # HTML of the text in the feed that may not be the whole article
+    entries.add_column("is_excerpt", int, not_null_default=0)  # 1: it never stands for the article
+    entries.add_column("guid", str)  # the feed's own id for the item
+    entries.add_column("link", str)  # digest of the address, where items share it and the guid identifies the article
+    db.execute("CREATE INDEX entries_by_guid ON entries(guid) WHERE guid IS NOT NULL")
+    db.execute("CREATE INDEX entries_by_link ON entries(link) WHERE link IS NOT NULL")
+    revisions = db.table("revisions")
+    revisions.add_column("text_from", str, not_null_default="page")  # "page" or "feed"
+    revisions.add_column("text_note", str)  # why the text is the feed's
+    revisions.add_column("plain_title", str)  # the title without HTML character references; null: it has none
+    for table in (entries, revisions):
+        table.add_column("authors", str, not_null_default="[]")  # JSON list of names
+        table.add_column("enclosures", str, not_null_default="[]")  # JSON list of {url, type}
+        table.add_column("published_text", str)  # the time of publication as the feed states it
+        table.add_column("precision", str, not_null_default="time")  # of `published`: "time" or "day"
+        table.add_column("published_note", str)  # why `published` is not the time that is stated
