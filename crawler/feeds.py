@@ -96,7 +96,7 @@ class FeedFetcher:
                     self._work.record_poll(state.unchanged(first_page[1]))
                     return
                 state = replace(state, digest=digest, validators=_validators(response))
-            listing = await self._parse(response, feed, may_be_empty=bool(state.pages))
+            listing = await self._parse(response, feed, state.at, may_be_empty=bool(state.pages))
             if isinstance(listing, Failure):
                 self._end_poll(feed, state, listing)
                 return
@@ -152,7 +152,7 @@ class FeedFetcher:
 
     async def _on_backfill_page(self, response: Response, feed: Feed, backfill: Backfill) -> None:
         try:
-            listing = await self._parse(response, feed, may_be_empty=True)
+            listing = await self._parse(response, feed, backfill.at, may_be_empty=True)
             if isinstance(listing, Failure):
                 self._end_backfill(backfill, listing.reason)
                 return
@@ -180,7 +180,7 @@ class FeedFetcher:
         except Exception as error:
             self._crash(error)
 
-    async def _parse(self, response: Response, feed: Feed, *, may_be_empty: bool) -> Listing | Failure:
+    async def _parse(self, response: Response, feed: Feed, at: datetime, *, may_be_empty: bool) -> Listing | Failure:
         """Return a page of a list, or why it could not be read.
 
         :param may_be_empty: False: an empty page is a failure
@@ -189,7 +189,7 @@ class FeedFetcher:
             return failure
         content_type = failures.header(response, "Content-Type")
         try:
-            listing = await asyncio.to_thread(parse_listing, self._parsers, feed, response.body, content_type)
+            listing = await asyncio.to_thread(parse_listing, self._parsers, feed, response.body, content_type, at)
             if isinstance(listing, Listing) and not (may_be_empty or listing.entries or listing.failures):
                 raise ListingError("the list is empty")
         except CrawlerError as error:

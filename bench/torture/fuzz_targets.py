@@ -63,7 +63,7 @@ def _read_list(kind: str, body: bytes) -> None:
     reader = READERS[kind]
     for content_type in ("", "text/html; charset=utf-8"):
         with suppress(CrawlerError):
-            reader.read(body, content_type, feed)
+            reader.read(body, content_type, feed, AT)
     reader.essence(body)
 
 

@@ -40,12 +40,13 @@ def essence(body: bytes) -> bytes:
     return body
 
 
-def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> Listing:
     """Parse a column's page.
 
     :raises GoneError: the page says that there is no such column
     :raises ListingError: the page has no list
     """
+    del at  # its times are absolute
     text = decode(body, content_type)
     try:
         tree = parse_html(text)

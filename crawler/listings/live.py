@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,12 @@ def essence(body: bytes) -> bytes:
     return body[max(body.find(b'"feed"'), 0) :]
 
 
-def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> Listing:
     """Parse a page of the telegraph.
 
     :raises ListingError: the body is not from the telegraph, or reports an error
     """
+    del at  # its times are absolute
     data = parse_result(decode(body, content_type)).get("data")
     items = data.get("feed") if isinstance(data, dict) else None
     items = items.get("list") if isinstance(items, dict) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from archive.model.feed import Listing, Span
@@ -33,7 +34,8 @@ class Reader:
     """How to request and read a kind of list."""
 
     page_url: PageUrl
-    read: Callable[[bytes, str, ListSource], Listing]  # body, Content-Type, feed; raises ListingError
+    # Body, Content-Type, feed, and when the poll or the backfill began; raises ListingError.
+    read: Callable[[bytes, str, ListSource, datetime], Listing]
     # The part of a body that determines the list's content: if it is equal, so is the page.
     essence: Callable[[bytes], bytes]
     history_url: HistoryUrl | None = None  # None: the list cannot be restricted to a span of time

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from archive.model.feed import Entry, Listing, Span
@@ -50,11 +51,12 @@ def essence(body: bytes) -> bytes:
     return body[max(body.find(b'"data"'), 0) :]
 
 
-def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> Listing:
     """Parse a page of the list.
 
     :raises ListingError: the body is not from the roll API, or reports an error
     """
+    del at  # its times are absolute
     result = parse_result(decode(body, content_type))
     entries, failures = read_items(_items(result), _entry, feed)
     total = result.get("total")

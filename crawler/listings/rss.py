@@ -64,11 +64,13 @@ def essence(body: bytes) -> bytes:
     return body[min(starts, default=0) :]
 
 
-def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> Listing:
     """Parse a feed.
 
+    :param at: when the poll began
     :raises ListingError: the body is neither RSS nor Atom
     """
+    del at
     # feedparser takes one broken byte, or a wrong declaration, for another charset.
     body = _CHAR_REFERENCE.sub(_valid_reference, decode(body, content_type).encode())
     # Always bytes: feedparser opens a str that looks like a path. No sanitizing: the article renderer does that.

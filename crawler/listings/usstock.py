@@ -7,6 +7,7 @@ page.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from archive.model.feed import Entry, Listing
@@ -39,11 +40,12 @@ def essence(body: bytes) -> bytes:
     return body[max(body.find(b'"data"'), 0) :]
 
 
-def read(body: bytes, content_type: str, feed: ListSource) -> Listing:
+def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> Listing:
     """Parse the list.
 
     :raises ListingError: the body is not from this interface
     """
+    del at  # its times are absolute
     answer = parse_json(decode(body, content_type))
     items = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(items, list):

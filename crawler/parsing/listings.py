@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from archive.model.feed import Failure, FailureKind, Listing
@@ -23,13 +24,14 @@ logger = logging.getLogger("finarchive")
 pickle_by_fields(Listing)
 
 
-def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str) -> Listing | Failure:
+def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str, at: datetime) -> Listing | Failure:
     """Return a page of a list, or why it cannot be read.
 
     :param content_type: the Content-Type header; "" if there is none
+    :param at: when the poll or the backfill began
     :raises ParserUnavailableError: no parser process can be started, or the pool was closed
     """
-    [parsed] = pool.run(_parse, feed.kind, _FeedSource(feed.id, feed.endpoint), body, content_type)
+    [parsed] = pool.run(_parse, feed.kind, _FeedSource(feed.id, feed.endpoint), _Answer(body, content_type, at))
     return unreadable(feed.id, parsed) if isinstance(parsed, Died) else parsed
 
 
@@ -38,14 +40,20 @@ class _FeedSource(NamedTuple):
     endpoint: str
 
 
-def _parse(skip: int, kind: str, feed: ListSource, body: bytes, content_type: str) -> Iterator[Listing | Failure]:
+class _Answer(NamedTuple):
+    body: bytes
+    content_type: str
+    at: datetime
+
+
+def _parse(skip: int, kind: str, feed: ListSource, answer: _Answer) -> Iterator[Listing | Failure]:
     if not skip:
-        yield _parse_page(kind, feed, body, content_type)
+        yield _parse_page(kind, feed, answer)
 
 
-def _parse_page(kind: str, feed: ListSource, body: bytes, content_type: str) -> Listing | Failure:
+def _parse_page(kind: str, feed: ListSource, answer: _Answer) -> Listing | Failure:
     try:
-        return READERS[kind].read(body, content_type, feed)
+        return READERS[kind].read(answer.body, answer.content_type, feed, answer.at)
     except GoneError as error:
         return Failure(feed.id, FailureKind.GONE, one_line(str(error)))
     except ListingError as error:

@@ -21,6 +21,8 @@ from crawler.extract.article import extract
 from crawler.listings import roll
 from tests.support.examples import examples
 
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+
 CATEGORIES = ("金融", "新浪财经", "新浪财经－国內")
 CHINA = timezone(timedelta(hours=8))
 FEED = Feed(id="china", kind="roll", categories=CATEGORIES, lid=1686)
@@ -63,7 +65,7 @@ EXPECTED = (
 
 def posts_of(listing: Path, html: Path) -> dict[str, Post]:
     """The posts that a page gives, with each of the entries of a listing, by docid."""
-    entries = roll.read(listing.read_bytes(), "application/json", FEED).entries
+    entries = roll.read(listing.read_bytes(), "application/json", FEED, AT).entries
     body = html.read_bytes()
     pages = {entry: Page(entry.url, body, "text/html", FETCHED) for entry in entries}
     return {e.docid: render(extract(page, e), CATEGORIES, FEED.author_name) for e, page in pages.items()}
@@ -90,7 +92,7 @@ def test_the_users_sample_is_written_byte_for_byte(shared: Path) -> None:
 def test_every_shared_case_is_written_byte_for_byte(shared: Path) -> None:
     cases = sorted((shared / "cases").glob("*.html"))
     assert cases
-    entries = roll.read((shared / "cases/roll.json").read_bytes(), "", FEED).entries
+    entries = roll.read((shared / "cases/roll.json").read_bytes(), "", FEED, AT).entries
     for html in cases:
         entry = entry_named_by(html.read_text(encoding="utf-8"), entries)
         page = Page(entry.url, html.read_bytes(), "text/html", FETCHED)

@@ -18,6 +18,8 @@ from mocksite.site import SiteState
 from mocksite.story import make_stories
 from tests.conftest import NEWEST
 
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+
 FEED = Feed(id="china", kind="roll", categories=("金融",), lid=1686, pageid=155)
 EVERY = 100  # seconds between two articles
 Params = dict[str, str]
@@ -28,7 +30,7 @@ def at(seconds: int) -> datetime:
 
 
 def read(body: bytes) -> Listing:
-    return READERS["roll"].read(body, "application/json", FEED)
+    return READERS["roll"].read(body, "application/json", FEED, AT)
 
 
 def address(feed: Feed, backfill: Backfill) -> str:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from crawler.listings.registry import READERS
 from tests.crawler.test_listings import feed_of
 from tests.crawler.test_response import fetch
 from tests.support.examples import examples
+
+AT = datetime(2026, 9, 29, tzinfo=UTC)
 
 SMALL, LARGE = 400, 1600
 FAST = 0.15  # seconds, for which the ratio does not count
@@ -176,7 +179,7 @@ def test_a_list_takes_linear_time(name: str) -> None:
 
     def run(size: int) -> Listing | CrawlerError:
         try:
-            return READERS[kind].read(make(size).encode(), "text/plain; charset=utf-8", feed_of(kind))
+            return READERS[kind].read(make(size).encode(), "text/plain; charset=utf-8", feed_of(kind), AT)
         except CrawlerError as error:
             return error
 
@@ -253,7 +256,7 @@ def test_an_odd_list_is_a_listing_or_an_error_with_its_reason(
         body = body[:cut] + piece + body[cut:]
     for answer in (body, body[: int(end * len(body))]):
         try:
-            listing = READERS[kind].read(answer, "text/xml", feed_of(kind))
+            listing = READERS[kind].read(answer, "text/xml", feed_of(kind), AT)
         except CrawlerError:
             continue
         assert isinstance(listing, Listing)
@@ -268,7 +271,7 @@ def test_an_odd_list_is_a_listing_or_an_error_with_its_reason(
 )
 def test_a_feed_on_which_feedparser_fails_is_an_error_with_its_reason(feed: str) -> None:
     with pytest.raises(ListingError, match="feedparser cannot read the answer"):
-        READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss"))
+        READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss"), AT)
 
 
 def test_an_item_that_cannot_be_read_costs_only_itself() -> None:
@@ -276,7 +279,7 @@ def test_an_item_that_cannot_be_read_costs_only_itself() -> None:
         "<item><title><<content mode='base64'>!!</content></title><link>/2</link><description>d</description></item>"
     )
     feed = RSS.format(ITEM.format("") + broken + ITEM.format(""))
-    listing = READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss"))
+    listing = READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss"), AT)
     assert [entry.url for entry in listing.entries] == ["http://e.org/1"] * 2
     [failure] = listing.failures
     assert "it cannot be read" in failure.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,12 +14,14 @@ from tests.conftest import Home
 from tests.end_to_end.test_feed_kinds import LIVE, RSS, TEXT, configure, crawl, item, rss, telegraph
 from tests.end_to_end.test_feed_kinds_trouble import channel, feed_of, feeds_config
 
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+
 
 def test_pages_of_two_other_sites_are_two_articles() -> None:
     def one(site: str) -> bytes:
         return channel(f"<item><title>{site}</title><link>https://{site}.example/detail-iphone15.html</link></item>")
 
-    docids = {rss_list.read(one(site), "application/xml", feed_of("rss")).entries[0].docid for site in ("a", "b")}
+    docids = {rss_list.read(one(site), "application/xml", feed_of("rss"), AT).entries[0].docid for site in ("a", "b")}
     assert len(docids) == 2
 
 
@@ -42,7 +45,7 @@ def test_what_is_no_deletion_is_none(stated: object) -> None:
     response = {
         "result": {"status": {"code": 0}, "data": {"feed": {"list": [{**item(1, "文"), "is_delete": stated}]}}}
     }
-    listing = live.read(json.dumps(response).encode(), "application/json", feed_of("live"))
+    listing = live.read(json.dumps(response).encode(), "application/json", feed_of("live"), AT)
     assert not listing.entries[0].withdrawn
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,8 @@ from archive.model.feed import Listing
 from config.model import Feed, FeedKind
 from crawler.errors import CrawlerError, GoneError, ListingError
 from crawler.listings.registry import READERS
+
+AT = datetime(2026, 9, 29, tzinfo=UTC)
 
 LISTS = Path(__file__).parents[1] / "lists"
 PAGES = sorted(path for path in LISTS.iterdir() if ".expected" not in path.suffixes)
@@ -31,7 +34,7 @@ def feed_of(kind: str) -> Feed:
 
 
 def read(kind: str, body: bytes, content_type: str = "") -> Listing:
-    return READERS[kind].read(body, content_type, feed_of(kind))
+    return READERS[kind].read(body, content_type, feed_of(kind), AT)
 
 
 def without_defaults(entry: dict[str, Any]) -> dict[str, Any]:

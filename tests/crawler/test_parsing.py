@@ -153,8 +153,8 @@ def test_an_article_that_cannot_be_parsed_costs_only_itself(pool: ParserPool) ->
 
 def test_a_list_is_parsed_or_the_reason_is_returned(pool: ParserPool) -> None:
     feed = Feed(id="china", kind="roll", categories=("a", "b"), endpoint="https://a.cn/list", lid=1)
-    assert isinstance(parse_listing(pool, feed, b'{"result":{"data":[]}}', ""), Listing)
-    failure = parse_listing(pool, feed, b"<html>", "")
+    assert isinstance(parse_listing(pool, feed, b'{"result":{"data":[]}}', "", NOW), Listing)
+    failure = parse_listing(pool, feed, b"<html>", "", NOW)
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNREADABLE
 

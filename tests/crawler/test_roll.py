@@ -19,6 +19,8 @@ from crawler.listings.registry import READERS
 from crawler.listings.roll import history_url, page_url, read
 from tests.support.examples import examples
 
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+
 FEED = Feed(id="china", kind="roll", categories=("金融", "新浪财经"), lid=1686, pageid=155)
 URL = "https://finance.sina.com.cn/china/2026-09-30/doc-ikzxtest0000001.shtml"
 ITEM: dict[str, Any] = {
@@ -57,7 +59,7 @@ def response(*items: Any, **result: Any) -> str:
 
 
 def listing_of(*items: Any, **result: Any) -> Listing:
-    return read(response(*items, **result).encode(), "application/json", FEED)
+    return read(response(*items, **result).encode(), "application/json", FEED, AT)
 
 
 def test_an_item_gives_its_entry() -> None:
@@ -83,26 +85,26 @@ def test_items_keep_their_order() -> None:
     ],
 )
 def test_json_and_jsonp_are_read_alike(wrapped: str) -> None:
-    assert read(wrapped.format(response(ITEM)).encode(), "text/javascript", FEED).entries == (ENTRY,)
+    assert read(wrapped.format(response(ITEM)).encode(), "text/javascript", FEED, AT).entries == (ENTRY,)
 
 
 def test_a_title_with_the_marks_of_jsonp_is_no_jsonp() -> None:
     title = "fn({});}catch(e){};"
     assert (
-        read(f"try{{f({response(ITEM | {'title': title})});}}catch(e){{}};".encode(), "", FEED).entries[0].title
+        read(f"try{{f({response(ITEM | {'title': title})});}}catch(e){{}};".encode(), "", FEED, AT).entries[0].title
         == title
     )
 
 
 def test_an_answer_in_gbk_is_read() -> None:
     body = json.dumps({"result": {"data": [ITEM]}}, ensure_ascii=False).encode("gbk")
-    assert read(body, "application/json; charset=gbk", FEED).entries == (ENTRY,)
+    assert read(body, "application/json; charset=gbk", FEED, AT).entries == (ENTRY,)
 
 
 def test_the_real_list_is_read_completely(shared: Path) -> None:
     body = (shared / "realdata/lists/roll-2026-09-29.json").read_bytes()
     items = json.loads(body)["result"]["data"]
-    listing = read(body, "application/json", FEED)
+    listing = read(body, "application/json", FEED, AT)
     assert listing.failures == ()
     assert [f"comos:{entry.docid}" for entry in listing.entries] == [item["docid"] for item in items]
     for entry, item in zip(listing.entries, items, strict=True):
@@ -155,7 +157,7 @@ def test_items_in_an_object_are_read_too() -> None:
 )
 def test_what_is_no_list_is_reported_in_words(body: bytes, words: str) -> None:
     with pytest.raises(ListingError, match=words):
-        read(body, "application/json", FEED)
+        read(body, "application/json", FEED, AT)
 
 
 @pytest.mark.parametrize("code", [0, "0", None, ""])
@@ -188,7 +190,7 @@ def test_any_item_is_an_entry_or_a_failure(items: list[Any]) -> None:
 @given(body=st.binary(max_size=40) | JSON.map(lambda value: json.dumps({"result": value}).encode()))
 def test_any_answer_is_a_list_or_none(body: bytes) -> None:
     try:
-        assert isinstance(read(body, "", FEED), Listing)
+        assert isinstance(read(body, "", FEED, AT), Listing)
     except ListingError as error:
         assert str(error).startswith("the answer")  # noqa: PT017 - a list is fine, too
 

@@ -20,6 +20,8 @@ from tests.end_to_end.test_feed_kinds_trouble import channel, feed_of, feeds_con
 from tests.pipeline.test_rebuild import RECORD, index, lose, run, tree
 from tests.support.daemon import Running
 
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+
 
 def test_a_pinned_old_item_does_not_make_a_months_history_of_a_one_page_list_complete() -> None:
     now = datetime(2026, 9, 30, tzinfo=UTC)
@@ -31,7 +33,7 @@ def test_a_pinned_old_item_does_not_make_a_months_history_of_a_one_page_list_com
     items = [one(n, now - timedelta(minutes=n)) for n in range(20)]
     pinned = one(99, now - timedelta(days=30))
     for order in ([pinned, *items], [*items, pinned]):
-        listing = rss_list.read(channel(*order), "application/xml", feed_of("rss"))
+        listing = rss_list.read(channel(*order), "application/xml", feed_of("rss"), AT)
         backfill = begin_backfill(
             "it", now - timedelta(days=25), now, now, must_meet_known=False, history=False, max_pages=10
         )

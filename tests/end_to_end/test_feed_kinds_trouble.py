@@ -15,6 +15,8 @@ from tests.conftest import NEWEST, Home
 from tests.end_to_end.test_feed_kinds import LIVE, RSS, TEXT, USSTOCK, configure, crawl, facts, item, rss, telegraph
 from tests.pipeline.test_rebuild import index, lose, run, tree
 
+AT = datetime(2026, 9, 29, tzinfo=UTC)
+
 
 def feed_of(kind: str, endpoint: str = "https://x.example/f") -> Feed:
     return Feed(id="it", kind=kind, endpoint=endpoint, categories=("a", "b", "c"))
@@ -74,7 +76,7 @@ def test_a_column_whose_style_names_the_list_is_read_again() -> None:
         ).encode()
 
     feed = feed_of("column")
-    assert column.read(page(1), "text/html", feed).entries != column.read(page(2), "text/html", feed).entries
+    assert column.read(page(1), "text/html", feed, AT).entries != column.read(page(2), "text/html", feed, AT).entries
     assert column.essence(page(1)) != column.essence(page(2))
 
 
@@ -134,7 +136,7 @@ ODD = "<link>https://news.example/odd.html</link>"
     ],
 )
 def test_one_odd_item_does_not_take_the_others_with_it(odd: str) -> None:
-    listing = rss_list.read(channel(f"<item>{ODD}{odd}</item>", GOOD), "application/xml", feed_of("rss"))
+    listing = rss_list.read(channel(f"<item>{ODD}{odd}</item>", GOOD), "application/xml", feed_of("rss"), AT)
     assert "https://news.example/good.html" in [entry.url for entry in listing.entries]
 
 
@@ -145,14 +147,14 @@ def test_items_that_differ_in_their_fragment_are_not_one_article() -> None:
         f"<content:encoded>第{n}条。{TEXT * 8}</content:encoded></item>"
         for n in range(3)
     ]
-    listing = rss_list.read(channel(*items), "application/xml", feed_of("rss"))
+    listing = rss_list.read(channel(*items), "application/xml", feed_of("rss"), AT)
     assert len({entry.docid for entry in listing.entries}) == 3
 
 
 def test_an_item_without_a_link_that_carries_its_text_is_not_lost() -> None:
     text = f"<content:encoded>{TEXT * 8}</content:encoded>"
     one = f"<item><title>题</title><guid isPermaLink='false'>7</guid>{text}</item>"
-    listing = rss_list.read(channel(one), "application/xml", feed_of("rss"))
+    listing = rss_list.read(channel(one), "application/xml", feed_of("rss"), AT)
     assert len(listing.entries) == 1
 
 
