@@ -20,6 +20,7 @@ from crawler.http import failures
 from crawler.http.failures import ClosingError
 from crawler.http.status import of_status
 from crawler.interfaces import FeedTasks
+from crawler.listings.identity import identify, query_of
 from crawler.listings.registry import READERS
 from crawler.paging import backfill as walk
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page
@@ -190,6 +191,9 @@ class FeedFetcher:
         content_type = failures.header(response, "Content-Type")
         try:
             listing = await asyncio.to_thread(parse_listing, self._parsers, feed, response.body, content_type, at)
+            if isinstance(listing, Listing) and (query := query_of(listing.entries)):
+                entries = identify(listing.entries, self._work.identities(feed.id, query))
+                listing = replace(listing, entries=entries)
             if isinstance(listing, Listing) and not (may_be_empty or listing.entries or listing.failures):
                 raise ListingError("the list is empty")
         except CrawlerError as error:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from archive.model.feed import Entry, Failure, Poll, Validators
 from archive.model.fetch import RawResponse
+from archive.model.identity import Identities, IdentityQuery
 from config.model import Feed
 from crawler.paging.backfill import Backfill, BackfillStep
 
@@ -32,6 +33,9 @@ class FeedTasks(Protocol):
 
     def known_docids(self, feed: str, docids: Collection[str]) -> set[str]:
         """Return those of ``docids`` below which an earlier poll of ``feed`` left nothing unread."""
+
+    def identities(self, feed: str, query: IdentityQuery) -> Identities:
+        """Return what is known of the items of ``feed`` that a page of its list shows."""
 
     def validators(self, feed: str) -> Validators | None:
         """Return the validators for a conditional request for the list of ``feed``; None for a plain one."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
+from crawler.canonical_url import canonical_form
+
 # /stock/2026-09-29/doc-initmeav9622448.shtml, and the mobile detail-i....d.html
 _DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})\.", re.IGNORECASE | re.ASCII)
 _DOCID = re.compile(r"(?:comos:)?([A-Za-z0-9]{4,40})")
@@ -105,7 +107,15 @@ def docid_of_page(url: str) -> str | None:
 
 
 def address_digest(url: str) -> str:
-    """Return 16 hex digits that identify a URL: the same for http and https, and without the fragment."""
+    """Return 16 hex digits that identify the page of a URL, by its canonical form."""
+    return digest(canonical_form(url))
+
+
+def former_digest(url: str) -> str:
+    """Return the digest of a URL as versions before 0.12 computed it: the same for http and https, no fragment.
+
+    Archives know articles by it. See D200.
+    """
     page, _, anchor = url.partition("#")
     whole = url if anchor.startswith(("/", "!")) else page  # a fragment that a script reads selects a page
     return digest(whole.partition("://")[2] or whole)

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from archive.files.hashing import sha256_of
 from archive.files.layout import history_path
 from archive.files.post import render
-from archive.model.article import Article, Post, Revision
+from archive.model.article import Article, Post, Revision, TextSource
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
@@ -91,6 +91,7 @@ def _images(decision: Decision, state: ArticleState | None) -> dict[str, str]:
 
 
 def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None) -> Decision:
+    parsed = _page_or_listed(fetch, parsed, state)
     if isinstance(parsed, Failure):
         return _failed(fetch, parsed, state)
     if state is None:
@@ -107,6 +108,23 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
         return Decision(fetch, Outcome.SAME, evidence, article=parsed)
     return _new_version(fetch, parsed, Outcome.REVISED, newest.number + 1, newest)
+
+
+def _page_or_listed(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None) -> Article | Failure:
+    """Return the article on the page, or the one in the feed if the page cannot be had. See D220.
+
+    The text of a page that was read before is not replaced by that of the feed.
+    """
+    was_page = state is not None and state.revision.text_from is TextSource.PAGE
+    if isinstance(parsed, Article):
+        is_instead = parsed.text_from is TextSource.FEED and fetch.pending.entry.content is None
+        if is_instead and was_page:
+            return Failure(parsed.docid, FailureKind.UNREADABLE, parsed.text_note or "")
+        return parsed
+    if parsed.listed is None or was_page:
+        return parsed
+    is_final = parsed.kind is FailureKind.UNREADABLE or _failed(fetch, parsed, state).due is None
+    return parsed.listed if is_final else parsed
 
 
 def _evidence_of_deletion(fetch: Fetch, parsed: Article, state: ArticleState) -> str:
@@ -167,4 +185,11 @@ def _revision(fetch: Fetch, article: Article, post: Post, number: int) -> Revisi
         pictures=article.pictures,
         fingerprint=article.fingerprint,
         story=article.story,
+        authors=article.authors,
+        enclosures=article.enclosures,
+        published_text=article.published_text,
+        precision=article.precision,
+        published_note=article.published_note,
+        text_from=article.text_from,
+        text_note=article.text_note,
     )

@@ -43,9 +43,8 @@ LAYERS = {
         "reload",
     ),
     "crawler": (
-        "errors urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces", "feeds images",
-        "spider",
-        "engine",
+        "canonical_url errors", "urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces",
+        "feeds images", "spider", "engine",
     ),
     "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
     "scheduler": (
@@ -103,7 +102,7 @@ LIBRARIES = {
     "trafilatura": ("crawler/extract/fallback.py",),
     "twisted": (*_SCRAPY, "scheduler/monitoring/health.py"),
     "uvicorn": ("cli/web_server.py",),
-    "w3lib": ("crawler/extract/charset.py",),
+    "w3lib": ("crawler/canonical_url.py", "crawler/extract/charset.py"),
     "warcio": ("archive/journal/warc_records.py",),
     "yaml": ("archive/files/post.py",),
     "zope": _SCRAPY,

@@ -284,6 +284,7 @@ def _listed(fetch: Fetch) -> dict[str, Any]:
     entry = fetch.pending.entry
     return {
         "content": entry.content,
+        "listed_text": entry.listed_text,
         "withdrawn": int(entry.withdrawn),
         "listed_symbols": to_json(entry.symbols),
         "listed_title": entry.title,

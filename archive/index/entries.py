@@ -114,7 +114,8 @@ class EntryIndex(IndexPart):
         if moved is None:
             moved = [entry.docid for entry, row in pairs if _is_moved(entry, row, feed)]
         self._update_addresses([(entry, row) for entry, row in pairs if entry.docid in moved], hosts, at)
-        changed = {row["docid"] for row in rows} | set(moved) | self._update_contents(feed, pairs, at)
+        changed = {row["docid"] for row in rows} | set(moved)
+        changed |= self._update_contents(feed, pairs, at) | self._add_guids(pairs)
         changes = self._add_changes(feed, at, pairs)
         changed.update(change.docid for change, _ in changes)
         edits = tuple(change for change, edit in changes if edit)
@@ -148,7 +149,8 @@ class EntryIndex(IndexPart):
 
     def _stored_rows(self, docids: Collection[str]) -> dict[str, statements.Row]:
         rows = self._rows(
-            """SELECT docid, url, status, title, modified, content, symbols, withdrawn, failure, carrier
+            """SELECT docid, url, status, title, modified, content, listed_text, symbols, withdrawn, failure, carrier,
+                      guid
                FROM json_each(?) AS wanted
                CROSS JOIN entries ON docid = wanted.value""",
             [json.dumps(list(docids))],
@@ -171,18 +173,26 @@ class EntryIndex(IndexPart):
         """Update what the listing itself carries: text, stocks, deletion. Return the docids that have changed."""
         updated = []
         for entry, row in pairs:
-            now = (entry.content, json.dumps(entry.symbols), int(entry.withdrawn))
-            before = (row["content"], row["symbols"], row["withdrawn"])
+            now = (entry.content, entry.listed_text, json.dumps(entry.symbols), int(entry.withdrawn))
+            before = (row["content"], row["listed_text"], row["symbols"], row["withdrawn"])
             if row["url"] is not None and row["carrier"] == feed and now != before:
                 updated.append((*now, to_text(at), to_text(at), entry.docid))
         # A parked entry becomes pending: the site may have deleted it when it was first seen, and restored it since.
         self._db.conn.executemany(
-            """UPDATE entries SET content = ?, symbols = ?, withdrawn = ?, changed = ?,
+            """UPDATE entries SET content = ?, listed_text = ?, symbols = ?, withdrawn = ?, changed = ?,
                due = iif(status = 'parked', ?, due), attempts = iif(status = 'parked', 0, attempts),
                status = iif(status = 'parked', 'pending', status) WHERE docid = ?""",
             updated,
         )
         return {row[-1] for row in updated}
+
+    def _add_guids(self, pairs: Iterable[tuple[Entry, statements.Row]]) -> set[str]:
+        """Write the guids of entries that had none, for example those that another feed listed first."""
+        added = [
+            (entry.guid, entry.docid) for entry, row in pairs if entry.guid and row["guid"] is None and row["url"]
+        ]
+        self._db.conn.executemany("UPDATE entries SET guid = ? WHERE docid = ?", added)
+        return {docid for _, docid in added}
 
     def _add_changes(
         self, feed: str, at: datetime, pairs: Sequence[tuple[Entry, statements.Row]]
@@ -270,9 +280,9 @@ def _is_moved(entry: Entry, row: statements.Row, feed: str) -> bool:
     """
     if row["url"] in (None, entry.url):
         return False
-    if row["carrier"] is not None:
-        return bool(row["carrier"] == feed)
-    return bool(row["status"] == "pending" and entry.content is None)
+    if row["carrier"] is not None and row["carrier"] != feed:
+        return False
+    return bool(row["content"] is not None or (row["status"] == "pending" and entry.content is None))
 
 
 def _is_same(entry: Entry, row: statements.Row) -> bool:

@@ -15,6 +15,7 @@ from archive.index.part import IndexPart
 from archive.index.unlisted import UnlistedIndex
 from archive.journal.event_documents import EventKind, dump_unlisted
 from archive.model.feed import BackfillPage, Entry, Filing, ListingResult, Poll, Unlisting
+from archive.model.identity import Identities, IdentityQuery
 
 
 class ListingIndex(IndexPart):
@@ -34,6 +35,27 @@ class ListingIndex(IndexPart):
             [feed, json.dumps(list(docids))],
         )
         return {row["docid"] for row in rows}
+
+    def identities(self, feed: str, query: IdentityQuery) -> Identities:
+        """Return what is known of the items of a feed."""
+        by_guid = self._rows(
+            """SELECT guid, e.docid, e.url FROM json_each(?) AS wanted CROSS JOIN entries e ON e.guid = wanted.value
+               JOIN listings l ON l.docid = e.docid AND l.feed = ? ORDER BY e.first_seen DESC""",
+            [json.dumps(query.guids), feed],
+        )
+        by_link = self._rows(
+            """SELECT DISTINCT link FROM json_each(?) AS wanted CROSS JOIN entries e ON e.link = wanted.value
+               JOIN listings l ON l.docid = e.docid AND l.feed = ?""",
+            [json.dumps(query.links), feed],
+        )
+        known = self._rows(
+            "SELECT docid FROM entries WHERE docid IN (SELECT value FROM json_each(?))", [json.dumps(query.docids)]
+        )
+        return Identities(
+            {row["guid"]: (row["docid"], row["url"]) for row in by_guid},  # of several, the one that was seen first
+            frozenset(row["link"] for row in by_link),
+            frozenset(row["docid"] for row in known),
+        )
 
     def commit_poll(
         self,

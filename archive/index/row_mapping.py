@@ -12,7 +12,6 @@ from archive.model.article import ArticleImage, PageFacts, Revision, TextSource
 from archive.model.feed import (
     ArrivalRate,
     Counts,
-    Enclosure,
     Entry,
     FailureKind,
     FeedHistory,
@@ -20,10 +19,10 @@ from archive.model.feed import (
     HostBackoff,
     Lateness,
     PendingEntry,
-    Precision,
     Span,
     Validators,
 )
+from archive.model.feed_values import Enclosure, Precision
 from archive.model.fetch import ArticleState, JournalPosition, Observation, Outcome
 from archive.model.times import to_text, to_time
 
@@ -49,7 +48,7 @@ def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[
         "symbols": to_json(entry.symbols),
         "withdrawn": int(entry.withdrawn),
         "foreign_site": int(entry.foreign),
-        "carrier": feed if entry.content is not None else None,
+        "carrier": feed if (entry.content, entry.listed_text) != (None, None) else None,
         "first_seen": to_text(first_seen),
         "due": to_text(first_seen),
         "listed_text": entry.listed_text,

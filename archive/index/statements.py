@@ -75,7 +75,7 @@ SELECT_CONTRADICTIONS = """
 # another poll may have been committed between the fetch and its commit. See D75.
 STILL_CHANGED = """iif(
     changed IS NULL OR (
-        content IS :content AND withdrawn = :withdrawn AND symbols = :listed_symbols
+        content IS :content AND listed_text IS :listed_text AND withdrawn = :withdrawn AND symbols = :listed_symbols
         AND coalesce((SELECT c.title FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),
                      title) IS :listed_title
         AND coalesce((SELECT c.modified FROM changes c WHERE c.docid = entries.docid ORDER BY id DESC LIMIT 1),

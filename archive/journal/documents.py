@@ -27,7 +27,8 @@ from archive.journal.document_values import (
     texts,
     time,
 )
-from archive.model.feed import Enclosure, Entry, Failure, FailureKind, Filing, PendingEntry, Precision
+from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.feed_values import Enclosure, Precision
 from archive.model.fetch import ArchiveRules, Fetch
 from archive.model.image import IMAGE_EXTENSIONS, FailedImage, StoredImage
 

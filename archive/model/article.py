@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from archive.model.feed import Enclosure, Precision
+from archive.model.feed_values import Enclosure, Precision
 
 
 class TextSource(StrEnum):

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from archive.model.article import Article
+from archive.model.feed_values import Enclosure, Precision
+
 
 class FailureKind(StrEnum):
     """Kind of a failure; it decides when to retry."""
@@ -20,13 +23,6 @@ class FailureKind(StrEnum):
     UNREADABLE = "unreadable"  # a response arrived, but its content cannot be parsed
 
 
-class Precision(StrEnum):
-    """How exactly a time of publication is stated."""
-
-    TIME = "time"  # with a time of day
-    DAY = "day"  # only its day
-
-
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A failure to get an article, a listing or an item of a listing."""
@@ -36,14 +32,7 @@ class Failure:
     reason: str  # one line, for people
     moved_to: str | None = None  # docid of the article whose page the address shows instead; its kind is GONE then
     is_cut: bool = False  # the page ends before its end tag, so another fetch may find something else
-
-
-@dataclass(frozen=True, slots=True)
-class Enclosure:
-    """A file that a feed attaches to an item, for example a podcast (RSS ``enclosure``, Atom ``rel="enclosure"``)."""
-
-    url: str  # absolute
-    media_type: str | None  # as stated, e.g. "audio/mpeg"
+    listed: Article | None = None  # the article as the feed has it, which can stand for the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +53,7 @@ class Entry:
     symbols: tuple[str, ...] = ()  # stocks that the listing names, in Sina's notation
     withdrawn: bool = False  # the listing says that the site has deleted it
     foreign: bool = False  # the page belongs to another site, and its layout is unknown
-    # HTML of the text in the feed, where it may not be the whole article: used if the page has none. See D200.
+    # HTML of the text in the feed, where it may not be the whole article: used if the page has none. See D220.
     listed_text: str | None = None
     is_excerpt: bool = False  # `listed_text` is a part of the article, and never stands for it
     authors: tuple[str, ...] = ()  # persons, as the feed names them

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NoReturn
 
@@ -13,7 +13,7 @@ from archive.model.article import Article, Page, PageFacts
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import fallback, layouts
-from crawler.extract.body import Body, plain_text, render_body
+from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
 from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, phrase_on_page
 from crawler.extract.embedded import EmbeddedData, slides, video
@@ -81,9 +81,11 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
         media=entry.media or facts.media,
         keywords=entry.keywords or facts.keywords or (),
         symbols=tuple(dict.fromkeys((*entry.symbols, *(facts.symbols or ())))),
-        original_title=_original_title(body.text),
+        original_title=original_title(body.text),
         page=facts,
-        **_facts(title, body),
+        authors=entry.authors,
+        enclosures=entry.enclosures,
+        **facts_of_body(title, body),
     )
 
 
@@ -174,33 +176,8 @@ def _first_time(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -
     return parse_time(f"{day} 00:00") if day else None
 
 
-def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False) -> Article:
-    """Return an article whose text is in its listing entry.
-
-    :param at: when the listing was read
-    """
-    body = render_body(entry.content or "", entry.url, clean=clean)
-    # A listing has no furniture: a short item that reads like some is the item.
-    body = replace(body, text=body.text or plain_text(body.html))
-    return Article(
-        docid=entry.docid,
-        url=entry.url,
-        title=entry.title,
-        published=entry.published or entry.entered or at,
-        body=body.html,
-        image=body.image or entry.image,
-        fetched_at=at,
-        updated=entry.modified,
-        media=entry.media,
-        keywords=entry.keywords,
-        symbols=entry.symbols,
-        original_title=_original_title(body.text),
-        page=PageFacts(symbols=entry.symbols),
-        **_facts(entry.title, body),
-    )
-
-
-def _facts(title: str, body: Body) -> dict[str, Any]:
+def facts_of_body(title: str, body: Body) -> dict[str, Any]:
+    """Return the fields of an article that follow from its title and its body."""
     return {
         "editor": body.editor,
         "pictures": body.pictures,
@@ -210,7 +187,7 @@ def _facts(title: str, body: Body) -> dict[str, Any]:
     }
 
 
-def _original_title(text: str) -> str | None:
+def original_title(text: str) -> str | None:
     """Return 原标题, the first line of an article whose title was changed."""
     match = _ORIGINAL_TITLE.match(text.partition("\n")[0].rstrip())
     return match[1].strip() if match else None

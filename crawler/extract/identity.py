@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from archive.model.feed import Entry
 from crawler.errors import MovedError
-from crawler.urls import absolute, address_digest, docid_of_page, host, is_sina_url
+from crawler.urls import absolute, address_digest, docid_of_page, former_digest, host, is_sina_url
 
 # Sina's docids are letters, then digits: "mcwiwss7730811". Pages before 2014 have other numbers as publishid:
 # "28,3,2762951".
@@ -60,7 +60,8 @@ def _own_docids(entry: Entry) -> set[str]:
     if entry.foreign or entry.content is not None:
         return set()
     own = {docid_of_page(entry.url)} - {None}
-    if entry.docid != address_digest(entry.url) and (match := _DOCID.fullmatch(entry.docid.lower())):
+    digests = (address_digest(entry.url), former_digest(entry.url))
+    if entry.docid not in digests and (match := _DOCID.fullmatch(entry.docid.lower())):
         own.add(match[1])
     return {each for each in own if each}
 

@@ -13,7 +13,8 @@ from archive.model.article import Article, Page
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
 from crawler.errors import CodingError, ExtractionError, GoneError, MovedError, TooLargeError, TornError
-from crawler.extract.article import extract, extract_from_listing
+from crawler.extract.article import extract
+from crawler.extract.listed import extract_from_listing
 from crawler.http.coding import ZLIB_CODINGS, codings_of, first_member, undo
 from crawler.http.status import of_status, one_line
 from crawler.urls import path
@@ -22,6 +23,9 @@ logger = logging.getLogger("finarchive")
 
 # The last rule (Fetch.rule) that read the first member of a gzip stream only, and knew no pages that are cut.
 LAST_OLD_RULE = 2
+# A page with less than this share of the text in the feed is not the article's.
+_FAR_LESS = 1 / 2
+IN_THE_LIST = "the list has the whole text"
 # Sites redirect requests for deleted articles to their front page, or that of a section.
 _FRONT_PAGE = re.compile(r"/?(?:[a-z]+/?)?(?:index\.(?:s?html?|d\.html))?", re.IGNORECASE)
 
@@ -33,12 +37,8 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
     :raises MemoryError: the memory of this process does not suffice
     """
     entry = fetch.pending.entry
-    if fetch.failure:
-        return fetch.failure
     try:
-        return _parse(fetch, entry, max_bytes)
-    except (TooLargeError, CodingError, ExtractionError) as error:
-        return Failure(entry.docid, _kind(error), one_line(str(error)))
+        return with_listed_text(_parse(fetch, entry, max_bytes), fetch)
     except (MemoryError, SelectolaxError) as error:  # lexbor parses any text, if it has the memory
         raise MemoryError from error
     except Exception as error:  # a bug in code that only reads: it must not affect other articles
@@ -54,12 +54,41 @@ def _kind(error: TooLargeError | CodingError | ExtractionError) -> FailureKind:
     return FailureKind.GONE if isinstance(error, GoneError) else FailureKind.UNREADABLE
 
 
+def with_listed_text(parsed: Article | Failure, fetch: Fetch) -> Article | Failure:
+    """Return what a fetch gave, with the text in the feed where it may stand for that of the page. See D220.
+
+    A page with far less text than the feed is a form to log in, a human check or the frame of a script.
+    """
+    entry = fetch.pending.entry
+    if not entry.listed_text or entry.is_excerpt or entry.content is not None or entry.withdrawn:
+        return parsed
+    note = f"the page cannot be used: {parsed.reason}" if isinstance(parsed, Failure) else ""
+    listed = extract_from_listing(entry, fetch.at, clean=fetch.rules.clean, note=note)
+    if not listed.text:
+        return parsed
+    if isinstance(parsed, Failure):
+        return replace(parsed, listed=listed)
+    if len(parsed.text) < len(listed.text) * _FAR_LESS:
+        note = f"the page has {len(parsed.text)} characters of text, the feed {len(listed.text)}"
+        return replace(listed, text_note=note)
+    return parsed
+
+
 def _parse(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:
+    if fetch.failure:
+        return fetch.failure
+    try:
+        return _parse_response(fetch, entry, max_bytes)
+    except (TooLargeError, CodingError, ExtractionError) as error:
+        return Failure(entry.docid, _kind(error), one_line(str(error)))
+
+
+def _parse_response(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:
     response = fetch.response
     if entry.withdrawn:
         return Failure(entry.docid, FailureKind.GONE, "the listing says that it was deleted")
     if entry.content is not None:
-        return extract_from_listing(entry, fetch.at, clean=fetch.rules.clean)
+        return extract_from_listing(entry, fetch.at, clean=fetch.rules.clean, note=IN_THE_LIST)
     if response is None:
         raise ExtractionError("no page was requested, and the listing contains no text")
     if failure := of_status(response.status, entry.docid, header(response, "location")):

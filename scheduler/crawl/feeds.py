@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from archive.model.errors import TransientError
 from archive.model.feed import ArrivalRate, Entry, Failure, FailureKind, ListingResult, Poll, Span, Validators
+from archive.model.identity import Identities, IdentityQuery
 from config.model import Feed
 from crawler import urls
 from crawler.listings.registry import knows_history
@@ -104,6 +105,11 @@ class FeedQueue:
         """Return those of ``docids`` that are known entries of a feed."""
         self._context.note_outcome()
         return self._store.listings.known_docids(feed, docids)
+
+    def identities(self, feed: str, query: IdentityQuery) -> Identities:
+        """Return what is known of the items of a feed."""
+        self._context.note_outcome()
+        return self._store.listings.identities(feed, query)
 
     def validators(self, feed: str) -> Validators | None:
         """Return the validators for a conditional request for a feed's list."""

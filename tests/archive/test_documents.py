@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from archive.journal import documents, event_documents, tombstones
 from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
-from archive.model.feed import Enclosure, Entry, Failure, FailureKind, Filing, PendingEntry, Precision
+from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.feed_values import Enclosure, Precision
 from archive.model.fetch import DECISION_RULE, ArchiveRules, Fetch
 from archive.model.image import IMAGE_EXTENSIONS, FailedImage, StoredImage
 from archive.store import Store

@@ -17,6 +17,7 @@ from archive.journal.journal import Event
 from archive.model.errors import ArchiveError, DamagedIndexError, LockedError, NewerIndexError
 from archive.model.feed import ArrivalRate, BackfillPage, Counts, Failure, FailureKind, HostBackoff, Span
 from archive.model.fetch import JournalPosition
+from archive.model.identity import IdentityQuery
 from archive.model.image import FailedImage, StoredImage
 from archive.query.parser import And, parse
 from archive.store import Store
@@ -53,6 +54,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
 }
 READS: dict[str, Callable[[Store], object]] = {
     "listings.known_docids": lambda store: store.listings.known_docids("china", ["a"]),
+    "listings.identities": lambda store: store.listings.identities("china", IdentityQuery(("g",), ("l",), ("d",))),
     "entries.pending_hosts": lambda store: store.entries.pending_hosts(NOW, NOW),
     "entries.due": lambda store: store.entries.due(HOST, 9, NOW, NOW, []),
     "backoffs.all": lambda store: store.backoffs.all(),

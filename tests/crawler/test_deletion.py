@@ -10,7 +10,6 @@ import pytest
 
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
-from crawler.extract.article import extract_from_listing
 from crawler.extract.deletion import (
     AGENTS,
     ENGLISH,
@@ -22,6 +21,7 @@ from crawler.extract.deletion import (
     find_deletion_notice,
     phrase_instead_of,
 )
+from crawler.extract.listed import extract_from_listing
 from tests.crawler.test_extract import BARE, FETCHED, article_of
 
 NOTICES = (
@@ -156,7 +156,7 @@ def test_an_image_without_a_text_is_an_article_whatever_is_around_it() -> None:
 
 def test_a_text_in_a_listing_is_never_a_notice() -> None:
     entry: Entry = replace(BARE, title="题", content="<p>该文章已被删除</p>")
-    assert extract_from_listing(entry, FETCHED).text == "该文章已被删除"
+    assert extract_from_listing(entry, FETCHED, note="").text == "该文章已被删除"
 
 
 # Instead of a text

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archive.model.article import Article, ArticleImage, Revision
+from archive.model.article import Article, ArticleImage, Revision, TextSource
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome
 from crawler.extract.fingerprint import fingerprint
@@ -130,3 +130,49 @@ def test_a_first_fetch_that_finds_a_notice_is_retried_and_then_parked() -> None:
     assert first.outcome is Outcome.GONE
     assert first.due is not None
     assert decide(fetch(), gone, state(), None).outcome is Outcome.GONE
+
+
+# The text in the feed instead of the page's
+
+
+LISTED = replace(article("某行长表示将根据物价情况继续加息。"), text_from=TextSource.FEED, text_note="why")
+
+
+def failed(kind: FailureKind) -> Failure:
+    return Failure("a", kind, "why", listed=LISTED)
+
+
+def from_feed(found: Article | Failure, known: ArticleState | None = None, attempts: int = 0) -> Decision:
+    base = fetch()
+    pending = replace(base.pending, attempts=attempts, first_seen=AT - timedelta(days=9))
+    return decide(replace(base, pending=pending), found, known, None)
+
+
+def test_a_page_without_an_article_is_replaced_by_the_text_in_the_feed() -> None:
+    decision = from_feed(failed(FailureKind.UNREADABLE))
+    assert decision.outcome is Outcome.FIRST
+    assert decision.revision is not None
+    assert (decision.revision.text_from, decision.revision.text_note) == (TextSource.FEED, "why")
+
+
+@pytest.mark.parametrize("kind", [FailureKind.TEMPORARY, FailureKind.BLOCKED, FailureKind.REFUSED, FailureKind.GONE])
+def test_a_page_that_cannot_be_had_is_tried_again_before_the_text_in_the_feed_is_taken(
+    kind: FailureKind,
+) -> None:
+    first = from_feed(failed(kind))
+    assert (first.outcome in (Outcome.FAILED, Outcome.GONE), first.due is not None) == (True, True)
+    assert from_feed(failed(kind), attempts=99).outcome is Outcome.FIRST
+
+
+def test_a_page_that_was_read_before_is_not_replaced_by_the_text_in_the_feed() -> None:
+    assert from_feed(failed(FailureKind.UNREADABLE), state()).outcome is Outcome.FAILED
+    assert from_feed(failed(FailureKind.GONE), state()).outcome is Outcome.GONE
+    assert from_feed(LISTED, state()).outcome is Outcome.FAILED
+
+
+def test_a_page_that_can_be_read_at_last_makes_a_version() -> None:
+    before = state(LISTED.text, pictures=PICTURES)
+    before = replace(before, revision=replace(before.revision, text_from=TextSource.FEED))
+    assert from_feed(failed(FailureKind.UNREADABLE), before).outcome is Outcome.SAME
+    assert from_feed(failed(FailureKind.GONE), before).outcome is Outcome.SAME
+    assert from_feed(article(), before).outcome is Outcome.REVISED

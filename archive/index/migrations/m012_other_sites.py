@@ -18,6 +18,12 @@ def m012_other_sites(db: Database) -> None:
     revisions.add_column("text_from", str, not_null_default="page")  # "page" or "feed"
     revisions.add_column("text_note", str)  # why the text is the feed's
     revisions.add_column("plain_title", str)  # the title without HTML character references; null: it has none
+    # Fetches without a response are of articles whose list has the whole text.
+    db.execute(
+        """UPDATE revisions SET text_from = 'feed', text_note = 'the list has the whole text'
+           WHERE EXISTS (SELECT 1 FROM observations o WHERE o.docid = revisions.docid
+               AND o.revision = revisions.number AND o.outcome IN ('first', 'revised') AND o.status IS NULL)"""
+    )
     for table in (entries, revisions):
         table.add_column("authors", str, not_null_default="[]")  # JSON list of names
         table.add_column("enclosures", str, not_null_default="[]")  # JSON list of {url, type}

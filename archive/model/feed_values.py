@@ -1,0 +1,21 @@
+"""Values that only feeds of other sites have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Precision(StrEnum):
+    """How exactly a time of publication is stated."""
+
+    TIME = "time"  # with a time of day
+    DAY = "day"  # only its day
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A file that a feed attaches to an item, for example a podcast (RSS ``enclosure``, Atom ``rel="enclosure"``)."""
+
+    url: str  # absolute
+    media_type: str | None  # as stated, e.g. "audio/mpeg"

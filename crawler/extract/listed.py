@@ -1,0 +1,42 @@
+"""Articles whose text is in a list: the telegraph's items, and feeds with whole texts. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from archive.model.article import Article, PageFacts, TextSource
+from archive.model.feed import Entry
+from crawler.extract.article import facts_of_body, original_title
+from crawler.extract.body import plain_text, render_body
+
+
+def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False, note: str) -> Article:
+    """Return an article whose text is in its listing entry.
+
+    :param at: when the listing was read
+    :param note: why the text is not the page's
+    """
+    body = render_body(entry.content or entry.listed_text or "", entry.url, clean=clean)
+    # A listing has no furniture: a short item that reads like some is the item.
+    body = replace(body, text=body.text or plain_text(body.html))
+    return Article(
+        docid=entry.docid,
+        url=entry.url,
+        title=entry.title,
+        published=entry.published or entry.entered or at,
+        body=body.html,
+        image=body.image or entry.image,
+        fetched_at=at,
+        updated=entry.modified,
+        media=entry.media,
+        keywords=entry.keywords,
+        symbols=entry.symbols,
+        original_title=original_title(body.text),
+        page=PageFacts(symbols=entry.symbols),
+        authors=entry.authors,
+        enclosures=entry.enclosures,
+        text_from=TextSource.FEED,
+        text_note=note,
+        **facts_of_body(entry.title, body),
+    )
