@@ -38,6 +38,7 @@ def open_index(path: Path) -> Database:
         database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         _refuse_newer(database, path)
         migrations.apply(database)
+        _check_writable(database)
     return database
 
 
@@ -128,6 +129,21 @@ def open_index_for_following(path: Path) -> Database | None:
             database.close()
             return None
     return database
+
+
+def _check_writable(database: Database) -> None:
+    """Run a statement that writes nothing.
+
+    If the system refuses to open the file for writing, SQLite opens it for reading, and every later write fails.
+    """
+    database.execute("BEGIN")
+    try:
+        database.execute("DELETE FROM entries WHERE 0")  # BEGIN IMMEDIATE does not fail in a file opened for reading
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # another program writes: later writes wait for it
+            database.close()
+            raise
+    database.execute("ROLLBACK")
 
 
 def _refuse_link(database: Database, path: Path) -> None:
