@@ -15,6 +15,7 @@ from archive.model.article import Article, Post, Revision, TextSource
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
 from crawler import urls
+from crawler.extract.charset import is_misread
 from crawler.extract.deletion import phrase_instead_of
 from crawler.extract.fingerprint import is_part_of
 from pipeline.facts import change_of_facts, settle, stated_after
@@ -22,6 +23,8 @@ from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
 # Per article. Live blogs have dozens. An article that exceeds this changes at every load and would fill the disk.
 MAX_REVISIONS = 200
+# The last rule (Fetch.rule) by which the file of a title in a wrong charset kept its path.
+LAST_RULE_WITH_FIXED_PATHS = 3
 CUT = "the page ends before its end tag, </html>"
 NO_TEXT = "its text is gone: the page is there, and empty"
 
@@ -161,7 +164,16 @@ def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, 
     path = newest.path if newest else fetch.pending.path
     if path:  # set by the first version, or reserved for it by a run that crashed
         history = history_path(path, newest.number) if newest else None
-        post = Post(PurePosixPath(path), post.data, history, newest.sha256 if newest else None)
+        moves = (
+            newest is not None and fetch.rule > LAST_RULE_WITH_FIXED_PATHS and is_misread(newest.title, article.title)
+        )
+        post = Post(
+            post.path if moves else PurePosixPath(path),
+            post.data,
+            history,
+            newest.sha256 if newest else None,
+            PurePosixPath(path) if moves and str(post.path) != path else None,
+        )
     return Decision(fetch, outcome, article=article, post=post, revision=_revision(fetch, article, post, number))
 
 

@@ -15,6 +15,7 @@ from archive.files.hashing import sha256_of
 from archive.files.layout import index_path, journal_path
 from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity.seal import seal
+from archive.integrity.verify import ABSENT
 from archive.journal.journal import Event, events
 from archive.journal.warc import is_torn_end
 from archive.journal.warc_records import digest
@@ -55,7 +56,8 @@ def recover(archive: Archive, settings: Settings, now: datetime, parsers: Parser
 
 
 def unapplied_files(root: Path, max_body: int) -> dict[str, set[str]]:
-    """Return what recovery would write, without writing it: path of a file -> sha256 of what it may contain.
+    """Return what recovery would write, without writing it: path of a file -> sha256 of what it may contain, or
+    ABSENT if it may not be there.
 
     :param max_body: bytes that a page may decompress to
     :raises ArchiveError: the index or the journal cannot be read
@@ -67,6 +69,8 @@ def unapplied_files(root: Path, max_body: int) -> dict[str, set[str]]:
             files[str(post.path)].add(sha256_of(post.data))
             if post.supersedes and post.superseded_sha256:
                 files[str(post.supersedes)].add(post.superseded_sha256)
+            if post.moved_from:
+                files[str(post.moved_from)].add(ABSENT)
 
     store = Store.open_copy(index_path(root))
     try:

@@ -33,7 +33,7 @@ class StagingTree:
                 path = f"{tree}/{post.path}"
                 with atomic.wrap_os_errors(self.root / path):
                     if post.supersedes:
-                        _keep_replaced(folders, tree, str(post.path), str(post.supersedes))
+                        _keep_replaced(folders, tree, str(post.moved_from or post.path), str(post.supersedes))
                     folders.write_new(path, post.data, sync=False)
 
 

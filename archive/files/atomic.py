@@ -56,7 +56,7 @@ def write_posts(root: Path, unfinished: Path, posts: Iterable[Post]) -> None:
 
 
 def _write_posts(root: Path, folders: Folders, aside: str, posts: Iterable[Post], renames: dict[str, str]) -> None:
-    is_replacing = False
+    is_replacing, moved = False, list[str]()
     for post in posts:
         path, temporary = str(post.path), f"{aside}/{os.getpid()}-{next(_NUMBERS)}"
         renames[temporary] = path
@@ -66,12 +66,18 @@ def _write_posts(root: Path, folders: Folders, aside: str, posts: Iterable[Post]
             if post.supersedes:
                 is_replacing = True
                 _keep_replaced(folders, post, f"{temporary}{_COPY}")
+            moved += [str(post.moved_from)] if post.moved_from else []
     if is_replacing:  # a name in the history must not be lost in a power failure that keeps the rename
         folders.sync()
     for temporary, path in renames.items():
         with wrap_os_errors(root / path):
             folders.rename(temporary, path)
     folders.sync()
+    for path in moved:  # its bytes have another name by now
+        with wrap_os_errors(root / path):
+            folders.remove(path)
+    if moved:
+        folders.sync()
 
 
 def clear(unfinished: Path) -> None:
@@ -115,7 +121,7 @@ def _keep_replaced(folders: Folders, post: Post, temporary: str) -> None:
     interrupted attempt created it. Only the superseded version goes into the history (D175): the file may have the
     post's bytes already, and what somebody else wrote goes into the quarantine.
     """
-    path, history = str(post.path), str(post.supersedes)
+    path, history = str(post.moved_from or post.path), str(post.supersedes)
     if post.superseded_sha256 and (data := folders.read(path)) is not None:
         if data == post.data:
             return

@@ -257,7 +257,7 @@ class ArticleIndex(IndexPart):
         retried = decision.due is not None
         self._db.execute(
             f"""UPDATE entries SET tried = :at, due = coalesce(:due, due), idle = :idle, attempts = :attempts,
-               gone = :gone, revision = coalesce(:number, revision), recheck = :recheck,
+               gone = :gone, revision = coalesce(:number, revision), path = coalesce(:path, path), recheck = :recheck,
                vanished = iif(:again OR vanished > :at, vanished, NULL),
                changed = iif(:again, changed, {statements.STILL_CHANGED}) WHERE docid = :docid""",  # noqa: S608 - a constant
             {
@@ -268,6 +268,7 @@ class ArticleIndex(IndexPart):
                 "attempts": state.attempts + 1 if retried else 0,
                 "gone": to_text(state.gone_after(decision.outcome, fetch.at)),
                 "number": decision.revision.number if decision.revision else None,
+                "path": decision.revision.path if decision.revision else None,
                 "recheck": to_text(decision.recheck),
                 "again": int(retried),
                 **_listed(fetch),

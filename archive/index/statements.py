@@ -65,8 +65,9 @@ SELECT_CONTRADICTIONS = """
     SELECT docid, 'the entry does not name its newest version' FROM entries
     WHERE status = 'archived' AND revision != (SELECT max(number) FROM revisions AS r WHERE r.docid = entries.docid)
     UNION ALL
-    SELECT docid, 'the entry and its versions have different paths' FROM entries
-    WHERE EXISTS (SELECT 1 FROM revisions AS r WHERE r.docid = entries.docid AND r.path IS NOT entries.path)
+    SELECT docid, 'the entry and its newest version have different paths' FROM entries
+    WHERE EXISTS (SELECT 1 FROM revisions AS r WHERE r.docid = entries.docid AND r.number = entries.revision
+                  AND r.path IS NOT entries.path)
     UNION ALL
     SELECT docid, 'its version ' || number || ' is not in the search index' FROM revisions AS r
     WHERE NOT EXISTS (SELECT 1 FROM searchable AS s WHERE s.docid = r.docid AND s.number = r.number)

@@ -31,6 +31,10 @@ from archive.journal.warc_records import digest
 from archive.model.errors import ArchiveError
 from archive.store import Store
 
+# In the place of a file's sha256: it may not be there.
+ABSENT = ""
+# Problems that a killed process can leave, until the next start applies what the journal has.
+_BY_A_KILL = ("tampered", "extra", "missing")
 BATCH_SIZE = 256  # files handed to the threads at a time; limits the memory for files that are read ahead
 
 
@@ -57,7 +61,7 @@ def verify(
     :param on_progress: called with the number of files read and the number of all files
     :param trust: what anchors are checked with; None: nothing
     :param unapplied: returns what files may contain by the journal's records that the index lacks, after a process
-        was killed: path -> sha256; called only if a file is not as the index says (D178)
+        was killed: path -> sha256, or ABSENT; called only if a file is not as the index says (D178)
     :raises ArchiveError: the index cannot be opened
     :raises TrustError: what is trusted cannot be read
     """
@@ -91,12 +95,12 @@ def _without_unapplied(
 ) -> Iterator[Problem]:
     """Yield problems except files that are as the journal says, and that the next start records."""
     files: Mapping[str, Set[str]] = {}
-    if any(problem.kind in ("tampered", "extra") for problem in problems):
+    if any(problem.kind in _BY_A_KILL for problem in problems):
         with suppress(ArchiveError):  # otherwise nothing is known of them
             files = unapplied()
     for problem in problems:
         expected = files.get(problem.path, set())
-        if problem.kind not in ("tampered", "extra") or _digest(root / problem.path) not in expected:
+        if problem.kind not in _BY_A_KILL or (_digest(root / problem.path) or ABSENT) not in expected:
             yield problem
 
 

@@ -94,6 +94,7 @@ class Post:
     data: bytes
     supersedes: PurePosixPath | None = None  # where the existing file is moved, relative to the root
     superseded_sha256: str | None = None  # of the file that is moved there; None: not known
+    moved_from: PurePosixPath | None = None  # where the superseded file is; None: at `path`
 
 
 @dataclass(frozen=True, slots=True)

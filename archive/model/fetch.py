@@ -55,7 +55,7 @@ class ArchiveRules:
 # The rule that decides what a fetch means. Journal documents from before the number was recorded have rule 1, which
 # knows no moves, no titles of pages and no changes of facts: a rebuild decides about old fetches as was decided then.
 # See D141.
-DECISION_RULE = 3
+DECISION_RULE = 4
 
 
 @dataclass(frozen=True, slots=True)

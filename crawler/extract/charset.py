@@ -23,6 +23,13 @@ _CHINESE = "gb18030"  # w3lib gives this name to gb2312 and gbk too, which are p
 _REPLACEMENT = "\ufffd"
 # In UTF-16 at least every fourth byte of a page is a NUL, because its markup is ASCII.
 _MAX_NUL_SHARE = 1 / 4
+# Charset of the bytes, and the one in which they were read.
+_CONFUSED = (
+    ("utf-8", "latin-1"), ("utf-8", "cp1252"), ("utf-8", "iso8859-2"), ("utf-8", "gb18030"), ("utf-8", "big5"),
+    ("gb18030", "latin-1"), ("gb18030", "cp1252"), ("gb18030", "iso8859-2"), ("gb18030", "utf-8"),
+    ("gb18030", "big5"), ("big5", "gb18030"), ("big5", "latin-1"), ("big5", "cp1252"), ("big5", "utf-8"),
+)  # fmt: skip
+_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\xa0]")
 _WIDE = re.compile("[\u0800-\ufffc\U00010000-\U0010ffff]")  # three or four bytes in UTF-8
 _LONE_CHARACTER = re.compile(r"(?<![^\x00-\x7f])[^\x00-\x7f](?![^\x00-\x7f])")
 
@@ -50,6 +57,32 @@ def decode(body: bytes, content_type: str = "") -> str:
         if broken < fewest:
             best, fewest = text, broken
     return best
+
+
+def is_misread(wrong: str, right: str) -> bool:
+    """Return whether a text is another one that was read in a wrong charset, or with broken bytes.
+
+    A broken byte is U+FFFD and stands for any characters. White space and control characters do not count.
+    """
+    wrong, right = _CONTROL.sub("", wrong), _CONTROL.sub("", right)
+    if not wrong or wrong == right or _REPLACEMENT in right:
+        return False
+    if any(_reread(right, *pair) == wrong for pair in _CONFUSED):
+        return True
+    first, *others = wrong.split(_REPLACEMENT)
+    if not others or not any((first, *others)) or not right.startswith(first):
+        return False
+    place = len(first)
+    for part in others:
+        found = right.find(part, place)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return right.endswith(others[-1])
+
+
+def _reread(text: str, written: str, read: str) -> str:
+    return _CONTROL.sub("", text.encode(written, "replace").decode(read, "replace"))
 
 
 def _as_utf8(body: bytes) -> str | None:

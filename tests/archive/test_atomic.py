@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -158,6 +159,23 @@ def test_a_new_version_that_is_written_again_is_not_taken_for_the_superseded_one
     write_posts(root, aside, [post("a/x.md", b"second")])
     write_posts(root, aside, [revision("a/x.md", b"second", b"first")])
     assert written(root) == {"a/x.md": b"second"}
+
+
+def renamed(path: str, data: bytes, superseded: bytes, before: str) -> Post:
+    return replace(revision(before, data, superseded), path=PurePosixPath(path), moved_from=PurePosixPath(before))
+
+
+def test_a_version_with_another_path_leaves_the_superseded_one_in_the_history_only(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [post("a/x.md", b"old")])
+    for _ in range(2):  # a crash before the commit writes it again
+        write_posts(root, aside, [renamed("a/y.md", b"new", b"old", "a/x.md")])
+        assert written(root) == {"a/y.md": b"new", ".finarchive/history/a/x.1.md": b"old"}
+
+
+def test_an_edited_file_of_another_path_goes_into_the_quarantine(root: Path, aside: Path) -> None:
+    write_posts(root, aside, [post("a/x.md", b"somebody's")])
+    write_posts(root, aside, [renamed("a/y.md", b"new", b"old", "a/x.md")])
+    assert written(root) == {"a/y.md": b"new", ".finarchive/quarantine/a/x.md": b"somebody's"}
 
 
 def test_what_somebody_else_wrote_goes_into_the_quarantine_and_not_into_the_history(root: Path, aside: Path) -> None:

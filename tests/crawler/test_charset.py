@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.extract.charset import decode
+from crawler.extract.charset import decode, is_misread
 from tests.support.examples import examples
 
 TEXT = "<p>　　新浪财经讯：“两会”召开，上证指数收涨1.2%。</p>"
@@ -190,3 +190,42 @@ def test_chinese_text_comes_back_from_both_charsets(text: str, markup: int, stat
     assert decode(page.encode(), f"text/html; charset={stated}") == page
     if stated != "big5":  # of which GB2312 may be valid text by chance
         assert decode(page.encode("gb2312"), f"text/html; charset={stated}") == page
+
+
+# Titles that were read in a wrong charset
+
+
+TITLE = "央行：降准0.5个百分点"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        TITLE.encode().decode("latin-1"),
+        TITLE.encode().decode("iso8859-2"),
+        TITLE.encode().decode("gb18030", "replace"),
+        TITLE.encode("gb18030").decode("latin-1"),
+        TITLE.encode("gb18030").decode("utf-8", "replace"),
+        " ".join(TITLE.encode().decode("latin-1").split()),
+        "央行：降\ufffd\ufffd0.5个百分点",
+        "\ufffd：降准0.5个百分点",
+        "央行：降准0.5个百\ufffd",
+    ],
+)
+def test_a_title_in_a_wrong_charset_is_recognized_by_the_right_one(wrong: str) -> None:
+    assert is_misread(wrong, TITLE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["", TITLE, "央行：降准0.25个百分点", "央行\ufffd加息0.5个百分点", "\ufffd", "Fed cuts rates", "Ã©conomie"],
+)
+def test_another_title_is_not_taken_for_one_in_a_wrong_charset(other: str) -> None:
+    assert not is_misread(other, TITLE)
+    assert not is_misread(TITLE, other)
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_two_titles_can_be_compared(one: str, other: str) -> None:
+    assert is_misread(one, one) is False
+    is_misread(one, other)

@@ -9,9 +9,9 @@ import pytest
 
 from archive.model.article import Article, ArticleImage, Revision, TextSource
 from archive.model.feed import Failure, FailureKind
-from archive.model.fetch import ArticleState, Decision, Fetch, Outcome
+from archive.model.fetch import DECISION_RULE, ArticleState, Decision, Fetch, Outcome
 from crawler.extract.fingerprint import fingerprint
-from pipeline.decide import MAX_REVISIONS, decide
+from pipeline.decide import LAST_RULE_WITH_FIXED_PATHS, MAX_REVISIONS, decide
 from tests.support.fetches import make_fetch
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
@@ -176,3 +176,37 @@ def test_a_page_that_can_be_read_at_last_makes_a_version() -> None:
     assert from_feed(failed(FailureKind.UNREADABLE), before).outcome is Outcome.SAME
     assert from_feed(failed(FailureKind.GONE), before).outcome is Outcome.SAME
     assert from_feed(article(), before).outcome is Outcome.REVISED
+
+
+# Titles in a wrong charset
+
+
+MISREAD = TITLE.encode().decode("latin-1")
+
+
+def misread(rule: int = DECISION_RULE) -> Decision:
+    before = state()
+    before = replace(before, revision=replace(before.revision, title=MISREAD, fingerprint="x", path="a/broken_a.md"))
+    base = fetch()
+    pending = replace(base.pending, entry=replace(base.pending.entry, title=TITLE))
+    return decide(replace(base, pending=pending, rule=rule), article(), before, None)
+
+
+def test_the_file_of_a_title_in_a_wrong_charset_gets_the_path_of_the_right_one() -> None:
+    post = misread().post
+    assert post is not None
+    assert TITLE in str(post.path)
+    assert str(post.moved_from) == "a/broken_a.md"
+    assert str(post.supersedes) == ".finarchive/history/a/broken_a.1.md"
+
+
+def test_a_fetch_of_an_older_rule_keeps_the_path() -> None:
+    post = misread(LAST_RULE_WITH_FIXED_PATHS).post
+    assert post is not None
+    assert (str(post.path), post.moved_from) == ("a/broken_a.md", None)
+
+
+def test_an_edited_title_keeps_the_path() -> None:
+    post = decided(article("央行今日宣布，明日上调存款准备金率。", "央行上调存款准备金率"), state()).post
+    assert post is not None
+    assert (str(post.path), post.moved_from) == ("a/a.md", None)
