@@ -43,7 +43,7 @@ def _schema(pyarrow: Any) -> Any:
     text, time = pyarrow.string(), pyarrow.timestamp("ms", "UTC")
     special = {"revision": pyarrow.int32()}
     special |= dict.fromkeys(("published", "first_seen", "observed", "updated", "gone"), time)
-    lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds")
+    lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures")
     special |= dict.fromkeys(lists, pyarrow.list_(text))
     columns = [(field.name, special.get(field.name, text)) for field in fields(Record)]
     columns += [(f"{time}_{name}", text) for time in _SESSION_TIMES for name in exchanges()]

@@ -55,6 +55,8 @@ def _post(archived: Archived, profile: str) -> Post:
         editor=revision.editor,
         original_title=revision.original_title,
         pictures=revision.pictures,
+        authors=revision.authors,
+        precision=revision.precision,
     )
     return render(article, filed.categories, filed.author, profile)
 

@@ -19,6 +19,7 @@ import yaml
 from archive.files.hashing import sha256_of
 from archive.files.paths import CHINA, post_path
 from archive.model.article import Article, Post
+from archive.model.feed_values import Precision
 
 # Characters that a quoted YAML scalar on one line must escape: controls, line separators, a byte order mark, and
 # those that YAML calls not printable.
@@ -127,6 +128,10 @@ def _page_facts(article: Article) -> list[str]:
         lines.append(f"editor: {quoted(article.editor)}")
     if article.original_title is not None:
         lines.append(f"original_title: {quoted(article.original_title)}")
+    if article.authors:
+        lines.append(f"authors: {_flow(article.authors)}")
+    if article.precision is Precision.DAY:
+        lines.append(f"precision: {article.precision}")
     if article.pictures:
         lines.append("pictures:")
     for picture in article.pictures:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from archive.model.article import TextSource
+from archive.model.feed_values import Precision
+
 Mark = tuple[int, int]  # a match of a search term: start and end, in characters; the end is excluded
 
 
@@ -73,6 +76,14 @@ class Record:
     # Ids of those of its feeds in which its time of publication is settled, or provisional, now: not as of the query.
     settled_feeds: tuple[str, ...] = ()
     provisional_feeds: tuple[str, ...] = ()
+    # What feeds of other sites state; see archive.model.article.Article:
+    authors: tuple[str, ...] = ()
+    enclosures: tuple[str, ...] = ()  # their addresses
+    published_text: str | None = None
+    precision: str = Precision.TIME
+    published_note: str | None = None
+    text_from: str = TextSource.PAGE
+    text_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

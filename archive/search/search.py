@@ -61,6 +61,9 @@ _SELECT_VERSION = """
 """
 
 
+_FEED_COLUMNS = ("published_text", "precision", "published_note", "text_from", "text_note")
+
+
 class Search(IndexPart):
     """Full-text search. Errors and transactions as in :class:`~archive.store.Store`.
 
@@ -215,4 +218,7 @@ class Search(IndexPart):
             text=version["text"],
             settled_feeds=settled,
             provisional_feeds=tuple(feed for feed in provisional if feed not in settled),
+            authors=tuple(json.loads(version["authors"])),
+            enclosures=tuple(each["url"] for each in json.loads(version["enclosures"])),
+            **{name: version[name] for name in _FEED_COLUMNS},
         )

@@ -25,7 +25,8 @@ RECORD = Record(
 COLUMNS = [
     "docid", "title", "url", "path", "published", "first_seen", "observed", "revision", "updated", "media", "feeds",
     "keywords", "symbols", "editor", "original_title", "gone", "sha256", "text",
-    "settled_feeds", "provisional_feeds",
+    "settled_feeds", "provisional_feeds", "authors", "enclosures", "published_text", "precision", "published_note",
+    "text_from", "text_note",
 ]  # fmt: skip
 
 

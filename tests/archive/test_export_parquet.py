@@ -32,7 +32,7 @@ def test_a_table_has_typed_columns() -> None:
     types = {name: str(schema.field(name).type) for name in schema.names}
     for name in ("published", "first_seen", "observed", "updated", "gone"):
         assert types.pop(name) == "timestamp[ms, tz=UTC]"
-    for name in ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds"):
+    for name in ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures"):
         assert types.pop(name) == "list<element: string>"
     assert types.pop("revision") == "int32"
     assert set(types.values()) == {"string"}

@@ -120,6 +120,8 @@ def test_export_writes_all_articles_by_publication_time(filled: Home) -> None:
         "observed": "2026-09-30T03:00:00.000+00:00", "revision": 2, "updated": None, "media": "财经样报",
         "feeds": ["china"], "keywords": [], "symbols": [], "editor": None, "original_title": None, "gone": None,
         "sha256": "0" * 64, "text": "央行宣布降准。", "settled_feeds": ["china"], "provisional_feeds": [],
+        "authors": [], "enclosures": [], "published_text": None, "precision": "time", "published_note": None,
+        "text_from": "page", "text_note": None,
     }  # fmt: skip
 
 
