@@ -12,12 +12,13 @@ from archive.files.hashing import sha256_of
 from archive.files.layout import history_path
 from archive.files.post import render
 from archive.model.article import Article, Post, Revision, TextSource
-from archive.model.feed import Failure, FailureKind
+from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
+from archive.model.titles import decoded_title
 from crawler import urls
 from crawler.extract.charset import is_misread
 from crawler.extract.deletion import phrase_instead_of
-from crawler.extract.fingerprint import is_part_of
+from crawler.extract.fingerprint import fold_title, is_part_of
 from pipeline.facts import change_of_facts, settle, stated_after
 from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 
@@ -25,6 +26,8 @@ from pipeline.retry import idle_delay, recheck_at, retry_at, unchanged_fetches
 MAX_REVISIONS = 200
 # The last rule (Fetch.rule) by which the file of a title in a wrong charset kept its path.
 LAST_RULE_WITH_FIXED_PATHS = 3
+# The last rule by which a file's name has a title with HTML character references.
+LAST_RULE_WITH_RAW_NAMES = 3
 CUT = "the page ends before its end tag, </html>"
 NO_TEXT = "its text is gone: the page is there, and empty"
 
@@ -145,8 +148,8 @@ def _is_newest_version(parsed: Article, state: ArticleState) -> bool:
     newest, text = state.revision, state.text
     if fingerprint_rule(newest.fingerprint) == fingerprint_rule(parsed.fingerprint):
         return parsed.fingerprint == newest.fingerprint
-    if text is None or parsed.title != newest.title:  # without its text, only the title can be compared
-        return parsed.title == newest.title
+    if text is None or parsed.title != newest.listed_title:  # without its text, only the title can be compared
+        return parsed.title == newest.listed_title
     # An older rule computed the fingerprint, from a text that may have more of the page (D132).
     names = ([picture.url for picture in each.pictures] for each in (parsed, newest))
     return bool(parsed.text) == bool(text) and is_part_of(parsed.text, next(names), text, next(names))
@@ -160,13 +163,13 @@ def _failed(fetch: Fetch, failure: Failure, state: ArticleState | None) -> Decis
 
 
 def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:
-    post = render(article, fetch.filing.categories, fetch.filing.author, fetch.rules.profile)
+    title = _decoded_title(article, fetch.pending.entry)
+    name = title if fetch.rule > LAST_RULE_WITH_RAW_NAMES else article.title
+    post = render(article, fetch.filing.categories, fetch.filing.author, fetch.rules.profile, name=name)
     path = newest.path if newest else fetch.pending.path
     if path:  # set by the first version, or reserved for it by a run that crashed
         history = history_path(path, newest.number) if newest else None
-        moves = (
-            newest is not None and fetch.rule > LAST_RULE_WITH_FIXED_PATHS and is_misread(newest.title, article.title)
-        )
+        moves = newest is not None and fetch.rule > LAST_RULE_WITH_FIXED_PATHS and is_misread(newest.title, title)
         post = Post(
             post.path if moves else PurePosixPath(path),
             post.data,
@@ -174,16 +177,25 @@ def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, 
             newest.sha256 if newest else None,
             PurePosixPath(path) if moves and str(post.path) != path else None,
         )
-    return Decision(fetch, outcome, article=article, post=post, revision=_revision(fetch, article, post, number))
+    return Decision(
+        fetch, outcome, article=article, post=post, revision=_revision(fetch, article, post, number, title)
+    )
 
 
-def _revision(fetch: Fetch, article: Article, post: Post, number: int) -> Revision:
+def _decoded_title(article: Article, entry: Entry) -> str:
+    """Return the title as text. Sina's JSON lists have HTML; pages and feeds of other sites are decoded already."""
+    is_listed = not entry.foreign and fold_title(article.title) == fold_title(entry.title)
+    return decoded_title(article.title) if is_listed else article.title
+
+
+def _revision(fetch: Fetch, article: Article, post: Post, number: int, title: str) -> Revision:
     return Revision(
         docid=article.docid,
         number=number,
         path=str(post.path),
         sha256=sha256_of(post.data),
-        title=article.title,
+        title=title,
+        raw_title=article.title if article.title != title else None,
         published=article.published,
         fetched_at=fetch.at,
         url=article.url,

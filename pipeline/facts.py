@@ -53,7 +53,7 @@ def _title(page: PageFacts, listed_title: str, state: ArticleState) -> str:
     before = state.stated.title if state.stated else None
     if page.title and before and fold_title(page.title) != fold_title(before):
         return page.title
-    return state.revision.title
+    return state.revision.listed_title
 
 
 def change_of_facts(article: Article, state: ArticleState) -> FactsChange | None:

@@ -32,14 +32,17 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _PLAIN = re.compile(r"[^\W\d_](?:[^\x00-\x1f:#{}\[\],&*!|>'\"%@`\s]| (?=\S))*")
 
 
-def render(article: Article, categories: Sequence[str], author: str, profile: str = "sample") -> Post:
+def render(
+    article: Article, categories: Sequence[str], author: str, profile: str = "sample", *, name: str | None = None
+) -> Post:
     """Return the file of an article.
 
     :param categories: of the feed, outermost first; the path depends on them too
     :param profile: ``sample`` (the eight keys of the sample), ``extended`` (further keys after them) or ``hugo``
+    :param name: the title in the file's name; None: that of the article
     """
     text = PROFILES[profile](article, categories, author)
-    path = post_path(categories, article.published, article.title, article.docid)
+    path = post_path(categories, article.published, name or article.title, article.docid)
     return Post(path, _encoded(text))
 
 

@@ -139,7 +139,7 @@ def revision(row: Row) -> Revision:
         sealed=row["sealed"],
         text_from=TextSource(row["text_from"]),
         text_note=row["text_note"],
-        plain_title=row["plain_title"],
+        raw_title=row["raw_title"],
         **_feed_fields(row),
     )
 
@@ -265,7 +265,7 @@ def revision_row(revision: Revision) -> dict[str, Any]:
         "sealed": revision.sealed,
         "text_from": revision.text_from,
         "text_note": revision.text_note,
-        "plain_title": revision.plain_title,
+        "raw_title": revision.raw_title,
         **_feed_columns(revision),
         **facts_row(revision),
     }

@@ -35,10 +35,10 @@ INSERT_OBSERVATION = """
 INSERT_REVISION = """
     INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, url, modified, updated, media,
                            keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed, authors,
-                           enclosures, published_text, precision, published_note, text_from, text_note, plain_title)
+                           enclosures, published_text, precision, published_note, text_from, text_note, raw_title)
     VALUES (:docid, :number, :path, :sha256, :title, :published, :fetched_at, :url, :modified, :updated, :media,
             :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed, :authors,
-            :enclosures, :published_text, :precision, :published_note, :text_from, :text_note, :plain_title)
+            :enclosures, :published_text, :precision, :published_note, :text_from, :text_note, :raw_title)
 """
 COUNT_DUE = """
     SELECT host, count(*) AS n FROM entries
@@ -166,7 +166,8 @@ _LISTED_NOW = (
 _IS_RETITLED = f"""(
     attempts = 0 AND (tried IS NULL OR tried < :tried) AND {_LISTED_NOW} != '' AND {_LISTED_NOW} != coalesce(
         (SELECT s.listed_title FROM stated s WHERE s.docid = entries.docid),
-        (SELECT r.title FROM revisions r WHERE r.docid = entries.docid AND r.number = entries.revision)
+        (SELECT coalesce(r.raw_title, r.title) FROM revisions r
+         WHERE r.docid = entries.docid AND r.number = entries.revision)
     )
 )"""  # noqa: S608 - of constants
 _RECHECKS = f"""

@@ -127,4 +127,9 @@ class Revision:
     published_note: str | None = None
     text_from: TextSource = TextSource.PAGE
     text_note: str | None = None
-    plain_title: str | None = None  # the title without HTML character references; None: it has none
+    raw_title: str | None = None  # the title as the list has it, with HTML character references; None: it is `title`
+
+    @property
+    def listed_title(self) -> str:
+        """The title as its list has it, in HTML; it is in the file."""
+        return self.title if self.raw_title is None else self.raw_title

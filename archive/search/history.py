@@ -15,6 +15,7 @@ from archive.index.errors import wrap_sqlite_errors
 from archive.index.part import IndexPart
 from archive.model.article import Revision
 from archive.model.times import to_text
+from archive.model.titles import decoded_title
 from archive.query.compiler import LISTED
 
 # Outcomes of fetches that got the article.
@@ -70,7 +71,7 @@ class History(IndexPart):
         failed = [fetch for fetch in fetches if fetch["revision"] == 0]
         return {
             "docid": docid,
-            "title": newest.title if newest else self._listed_title(docid, entry["title"], time),
+            "title": newest.title if newest else self._listed_title(entry, time),
             "path": newest.path if newest else None,
             "url": url,
             "published": entry["published"],
@@ -175,11 +176,13 @@ class History(IndexPart):
             "SELECT * FROM observations WHERE docid = ? AND at <= ? ORDER BY at, id", [docid, to_text(time)]
         )
 
-    def _listed_title(self, docid: str, first: str | None, time: datetime) -> str | None:
+    def _listed_title(self, entry: statements.Row, time: datetime) -> str | None:
         rows = self._rows(
-            "SELECT title FROM changes WHERE docid = ? AND seen <= ? ORDER BY id DESC LIMIT 1", [docid, to_text(time)]
+            "SELECT title FROM changes WHERE docid = ? AND seen <= ? ORDER BY id DESC LIMIT 1",
+            [entry["docid"], to_text(time)],
         )
-        return rows[0]["title"] if rows else first
+        title: str | None = rows[0]["title"] if rows else entry["title"]
+        return title if entry["foreign_site"] or title is None else decoded_title(title)
 
     def _address(self, docid: str, entry: statements.Row, time: datetime) -> tuple[str | None, str | None]:
         """Return the address that an entry had, or None and why its listing's item could not be parsed."""

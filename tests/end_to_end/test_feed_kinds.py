@@ -256,3 +256,23 @@ def test_a_list_that_is_gone_is_reported(home: Home, mocksite: MockSite, kind: s
     outcome = home.run("crawl", "--json")
     assert outcome.status == 3
     assert "404" in outcome.json["feeds"][0]["error"]
+
+
+@pytest.mark.slow  # it crawls and rebuilds
+def test_a_title_in_html_is_kept_in_the_file_and_read_as_text_elsewhere(home: Home, mocksite: MockSite) -> None:
+    raw, text = "样例&#x2022;标题 &ldquo;引号&rdquo; R&amp;D", "样例•标题 “引号” R&D"
+    mocksite.site.edit(mocksite.site.stories[0].docid, NEWEST, title=raw)
+    home.configure(mocksite.endpoint)
+    assert crawl(home)["archived"] == 12
+    [path] = [path for path in home.files() if path.name.startswith("样例•标题 “引号” R&D_")]
+    assert post.load(path.read_bytes())[0]["title"] == raw
+    docid = path.stem.rpartition("_")[2]
+    assert facts(home, docid)["title"] == text
+    for query, found in (("样例•标题", [text]), ("R&D", [text]), ("ldquo", []), ("x2022", [])):
+        assert [hit["title"] for hit in home.run("search", query, "--json").json] == found, query
+    assert crawl(home)["revised"] == 0
+    files, rows = tree(home), index(home)
+    lose(home)
+    run(home, "rebuild")
+    assert (tree(home), index(home)) == (files, rows)
+    assert home.run("verify", "--deep").status == 0

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archive.model.article import Article, ArticleImage, Revision, TextSource
+from archive.model.article import Article, ArticleImage, PageFacts, Revision, TextSource
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import DECISION_RULE, ArticleState, Decision, Fetch, Outcome
 from crawler.extract.fingerprint import fingerprint
-from pipeline.decide import LAST_RULE_WITH_FIXED_PATHS, MAX_REVISIONS, decide
+from pipeline.decide import LAST_RULE_WITH_FIXED_PATHS, LAST_RULE_WITH_RAW_NAMES, MAX_REVISIONS, decide
 from tests.support.fetches import make_fetch
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
@@ -210,3 +210,39 @@ def test_an_edited_title_keeps_the_path() -> None:
     post = decided(article("央行今日宣布，明日上调存款准备金率。", "央行上调存款准备金率"), state()).post
     assert post is not None
     assert (str(post.path), post.moved_from) == ("a/a.md", None)
+
+
+# Titles in HTML
+
+
+def test_a_title_in_html_is_text_in_the_index_and_in_the_name_and_html_in_the_file() -> None:
+    raw = "样例&#x2022;R&amp;D"
+    base = fetch()
+    pending = replace(base.pending, entry=replace(base.pending.entry, title=raw))
+    for rule, name in ((DECISION_RULE, "样例•R&D"), (LAST_RULE_WITH_RAW_NAMES, "样例&#x2022;R&amp;D")):
+        decision = decide(replace(base, pending=pending, rule=rule), article(title=raw), None, None)
+        assert decision.revision is not None
+        assert decision.post is not None
+        assert (decision.revision.title, decision.revision.raw_title) == ("样例•R&D", raw)
+        assert decision.post.path.name.startswith(name)
+        assert f"title: '{raw}'".encode() in decision.post.data
+
+
+def test_a_title_of_another_site_is_text_already() -> None:
+    base = fetch()
+    pending = replace(base.pending, entry=replace(base.pending.entry, title="R&amp;D", foreign=True))
+    decision = decide(replace(base, pending=pending), article(title="R&amp;D"), None, None)
+    assert decision.revision is not None
+    assert (decision.revision.title, decision.revision.raw_title) == ("R&amp;D", None)
+
+
+def test_an_unchanged_title_in_html_makes_no_version() -> None:
+    raw = "样例&#x2022;R&amp;D"
+    known = state()
+    mark = fingerprint(raw, TEXT, PICTURES)
+    newest = replace(known.revision, title="样例•R&D", raw_title=raw, fingerprint=mark)
+    known = replace(known, revision=newest, stated=PageFacts(title="样例•R&D"), listed_title=raw)
+    base = fetch()
+    pending = replace(base.pending, entry=replace(base.pending.entry, title=raw))
+    decision = decide(replace(base, pending=pending), article(title=raw), known, None)
+    assert decision.outcome is Outcome.SAME

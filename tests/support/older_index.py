@@ -24,7 +24,7 @@ BEFORE_SEARCH = """
     ALTER TABLE entries DROP COLUMN published_note;
     ALTER TABLE revisions DROP COLUMN text_from;
     ALTER TABLE revisions DROP COLUMN text_note;
-    ALTER TABLE revisions DROP COLUMN plain_title;
+    ALTER TABLE revisions DROP COLUMN raw_title;
     ALTER TABLE revisions DROP COLUMN authors;
     ALTER TABLE revisions DROP COLUMN enclosures;
     ALTER TABLE revisions DROP COLUMN published_text;

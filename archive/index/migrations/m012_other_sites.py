@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archive.index.database import Database
+from archive.index.migrations.titles_m012 import decode_titles
 
 
 def m012_other_sites(db: Database) -> None:
@@ -17,13 +18,14 @@ def m012_other_sites(db: Database) -> None:
     revisions = db.table("revisions")
     revisions.add_column("text_from", str, not_null_default="page")  # "page" or "feed"
     revisions.add_column("text_note", str)  # why the text is the feed's
-    revisions.add_column("plain_title", str)  # the title without HTML character references; null: it has none
+    revisions.add_column("raw_title", str)  # the title as the list has it, with HTML character references
     # Fetches without a response are of articles whose list has the whole text.
     db.execute(
         """UPDATE revisions SET text_from = 'feed', text_note = 'the list has the whole text'
            WHERE EXISTS (SELECT 1 FROM observations o WHERE o.docid = revisions.docid
                AND o.revision = revisions.number AND o.outcome IN ('first', 'revised') AND o.status IS NULL)"""
     )
+    decode_titles(db)
     for table in (entries, revisions):
         table.add_column("authors", str, not_null_default="[]")  # JSON list of names
         table.add_column("enclosures", str, not_null_default="[]")  # JSON list of {url, type}
