@@ -40,6 +40,7 @@ from config.types import (
     OptionalInterval,
     Seconds,
     SecretAddress,
+    Zone,
 )
 
 ROLL_ENDPOINT = "https://feed.mix.sina.com.cn/api/roll/get"
@@ -168,6 +169,7 @@ class Feed(BaseModel):
     every: Interval | None = None  # None: schedule.every
     cron: Cron | None = None  # China time, see config.cron; None: by `every` and the feed's arrival rate
     author: Annotated[StrictStr, Field(min_length=1)] | None = None  # of the posts; see author_name
+    zone: Zone = "Asia/Shanghai"  # rss: of times that state none; most feeds here are Chinese
     enabled: StrictBool = True  # a configured feed is polled unless disabled
 
     @model_validator(mode="before")

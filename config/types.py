@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, Strict, StrictStr
 
@@ -53,6 +54,17 @@ def _host_name(value: str) -> str:
     # As in a Host header, but without the port, because a proxy has its own.
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
         raise ValueError(f'must be a host\'s name in lower case, such as "news.example.org", not {value!r}')
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if value != "Asia/Shanghai":  # the default needs no database of zones
+            raise ValueError(
+                f'must be a time zone such as "Asia/Shanghai" or "America/New_York", not {value!r}'
+            ) from error
     return value
 
 
@@ -107,6 +119,7 @@ Count = Annotated[int, Strict()]
 Category = Annotated[StrictStr, AfterValidator(_category)]
 ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
+Zone = Annotated[StrictStr, AfterValidator(_zone)]
 HeaderText = Annotated[StrictStr, AfterValidator(_header_text)]
 HostName = Annotated[StrictStr, AfterValidator(_host_name)]
 SecretAddress = Annotated[SecretStr, AfterValidator(_address)]

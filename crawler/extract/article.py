@@ -83,8 +83,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
         symbols=tuple(dict.fromkeys((*entry.symbols, *(facts.symbols or ())))),
         original_title=original_title(body.text),
         page=facts,
-        authors=entry.authors,
-        enclosures=entry.enclosures,
+        **feed_fields(entry),
         **facts_of_body(title, body),
     )
 
@@ -174,6 +173,17 @@ def _first_time(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -
         if time and time <= fetched_at and (not day or f"{time.astimezone(CHINA):%Y-%m-%d}" == day):
             return time
     return parse_time(f"{day} 00:00") if day else None
+
+
+def feed_fields(entry: Entry) -> dict[str, Any]:
+    """Return the fields of an article that only feeds of other sites state."""
+    return {
+        "published_text": entry.published_text,
+        "precision": entry.precision,
+        "published_note": entry.published_note,
+        "authors": entry.authors,
+        "enclosures": entry.enclosures,
+    }
 
 
 def facts_of_body(title: str, body: Body) -> dict[str, Any]:

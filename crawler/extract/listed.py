@@ -7,7 +7,7 @@ from datetime import datetime
 
 from archive.model.article import Article, PageFacts, TextSource
 from archive.model.feed import Entry
-from crawler.extract.article import facts_of_body, original_title
+from crawler.extract.article import facts_of_body, feed_fields, original_title
 from crawler.extract.body import plain_text, render_body
 
 
@@ -34,8 +34,7 @@ def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False, not
         symbols=entry.symbols,
         original_title=original_title(body.text),
         page=PageFacts(symbols=entry.symbols),
-        authors=entry.authors,
-        enclosures=entry.enclosures,
+        **feed_fields(entry),
         text_from=TextSource.FEED,
         text_note=note,
         **facts_of_body(entry.title, body),

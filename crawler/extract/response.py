@@ -26,6 +26,8 @@ LAST_OLD_RULE = 2
 # A page with less than this share of the text in the feed is not the article's.
 _FAR_LESS = 1 / 2
 IN_THE_LIST = "the list has the whole text"
+# The last rule by which an article without a time of publication has that of its fetch.
+LAST_RULE_AHEAD = 3
 # Sites redirect requests for deleted articles to their front page, or that of a section.
 _FRONT_PAGE = re.compile(r"/?(?:[a-z]+/?)?(?:index\.(?:s?html?|d\.html))?", re.IGNORECASE)
 
@@ -38,7 +40,7 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
     """
     entry = fetch.pending.entry
     try:
-        return with_listed_text(_parse(fetch, entry, max_bytes), fetch)
+        return _not_ahead(with_listed_text(_parse(fetch, entry, max_bytes), fetch), fetch)
     except (MemoryError, SelectolaxError) as error:  # lexbor parses any text, if it has the memory
         raise MemoryError from error
     except Exception as error:  # a bug in code that only reads: it must not affect other articles
@@ -72,6 +74,17 @@ def with_listed_text(parsed: Article | Failure, fetch: Fetch) -> Article | Failu
         note = f"the page has {len(parsed.text)} characters of text, the feed {len(listed.text)}"
         return replace(listed, text_note=note)
     return parsed
+
+
+def _not_ahead(parsed: Article | Failure, fetch: Fetch) -> Article | Failure:
+    """Return an article of another site with a time of publication that is not later than its first sight."""
+    if not fetch.pending.entry.foreign or fetch.rule <= LAST_RULE_AHEAD:
+        return parsed
+    article = parsed.listed if isinstance(parsed, Failure) else parsed
+    if article is None or article.published <= fetch.pending.first_seen:
+        return parsed
+    article = replace(article, published=fetch.pending.first_seen)
+    return replace(parsed, listed=article) if isinstance(parsed, Failure) else article
 
 
 def _parse(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:

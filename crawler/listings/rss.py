@@ -6,11 +6,9 @@ their links in a redirect of go.rss.sina.com.cn (measured), which is undone here
 
 from __future__ import annotations
 
-import calendar
 import re
-import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from html import unescape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -19,9 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import feedparser
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing
+from archive.model.feed_values import Precision
 from crawler.errors import ListingError
 from crawler.extract.body import plain_text
 from crawler.extract.charset import decode
+from crawler.extract.times import publication, read_time, zone_of
 from crawler.listings.source import ListSource
 from crawler.urls import absolute, address_digest, digest, docid, host, is_sina_url, is_web
 
@@ -35,7 +35,7 @@ _MIN_TEXT_CHARS = 200
 _LONG_HTML_CHARS = 100_000
 _DECODED = "application/xml; charset=utf-8"  # with this type, feedparser takes the charset over that in the XML
 _CHAR_REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]{1,12}|[0-9]{1,12});")
-_PLAUSIBLE_YEARS = range(1980, 2100)
+_MAX_TIME_CHARS = 100  # of a stated time that is kept
 
 
 _MAX_NAME_CHARS = 1000
@@ -70,7 +70,6 @@ def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> List
     :param at: when the poll began
     :raises ListingError: the body is neither RSS nor Atom
     """
-    del at
     # feedparser takes one broken byte, or a wrong declaration, for another charset.
     body = _CHAR_REFERENCE.sub(_valid_reference, decode(body, content_type).encode())
     # Always bytes: feedparser opens a str that looks like a path. No sanitizing: the article renderer does that.
@@ -91,7 +90,7 @@ def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> List
     failures: list[Failure] = []
     for place, item in enumerate(parsed.entries, start=1):
         try:
-            read_item = _read_item(item, feed, media)
+            read_item = _read_item(item, feed, media, at)
         except Exception as error:  # elements in unexpected places: it costs this item only
             read_item = f"it cannot be read ({type(error).__name__}: {error})"
         if isinstance(read_item, Entry):
@@ -103,14 +102,14 @@ def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> List
     return Listing(tuple(entries), tuple(failures))
 
 
-def _read_item(item: Any, feed: ListSource, media: str | None) -> Entry | str:
+def _read_item(item: Any, feed: ListSource, media: str | None, at: datetime) -> Entry | str:
     """Return an item's entry, or what is wrong with it."""
     url = next((address for address in _addresses(item, feed.endpoint) if is_web(address)), None)
     if url is None and _full_text(item):  # it needs no page; identify it by the feed
         url = f"{feed.endpoint}#!{digest(str(item.get('id') or item.get('title')))}"
     if url is None:
         return f"no usable address ({_line(item.get('link'))[:100]!r})"
-    return _entry(item, url, media)
+    return _entry(item, url, media, _Times(item, zone_of(feed.zone), at))
 
 
 def _valid_reference(reference: re.Match[bytes]) -> bytes:
@@ -120,16 +119,13 @@ def _valid_reference(reference: re.Match[bytes]) -> bytes:
     return reference[0] if 0 < number < 0xD800 or 0xDFFF < number <= 0x10FFFF else b"&#xFFFD;"
 
 
-def _entry(item: Any, url: str, media: str | None) -> Entry:
-    # dict.get: feedparser's own get returns the publication time if there is no update time.
-    updated = _time(dict.get(item, "updated_parsed"))
-    published = _time(item.get("published_parsed")) or updated
+def _entry(item: Any, url: str, media: str | None, times: _Times) -> Entry:
     return Entry(
         docid=docid(None, url) if is_sina_url(url) else address_digest(url),
         url=url,
         title=_title(item),
-        published=published,
-        modified=updated if updated != published else None,
+        published=times.published,
+        modified=times.modified,
         entered=None,
         media=_line(item.get("source", {}).get("title")) or media,
         image=next(filter(None, _image_urls(item)), None),
@@ -137,7 +133,29 @@ def _entry(item: Any, url: str, media: str | None) -> Entry:
         # Sina's pages contain more than a feed does, and other lists have them too.
         content=None if is_sina_url(url) else _full_text(item),
         foreign=not is_sina_url(url),
+        published_text=times.text,
+        precision=times.precision,
+        published_note=times.note,
     )
+
+
+class _Times:
+    """The times of an item.
+
+    :param zone: of times that state none
+    :param at: the time of the poll
+    """
+
+    def __init__(self, item: Any, zone: tzinfo, at: datetime) -> None:
+        # dict.get: feedparser's own get returns the publication time if there is no update time.
+        published, updated = (_line(dict.get(item, name)) for name in ("published", "updated"))
+        stated = read_time(published, zone=zone, now=at)
+        change = read_time(updated, zone=zone, now=at)
+        text = published if stated or not change else updated
+        self.text = text[:_MAX_TIME_CHARS] or None
+        self.published, self.precision, self.note = publication(stated or change, zone=zone, now=at)
+        is_other = change is not None and change.precision is Precision.TIME and change != stated
+        self.modified = change.at if is_other and stated and change and change.at <= at else None
 
 
 def _addresses(item: Any, base: str) -> Iterable[str]:
@@ -179,13 +197,6 @@ def _image_urls(item: Any) -> Iterable[str]:
 def _is_image(element: Any) -> bool:
     kind = element.get("type") or element.get("medium") or "image"
     return bool(kind.startswith("image"))
-
-
-def _time(value: time.struct_time | None) -> datetime | None:
-    """Return feedparser's UTC time; None if it is missing or out of range."""
-    if value is None or value.tm_year not in _PLAUSIBLE_YEARS:
-        return None
-    return datetime.fromtimestamp(calendar.timegm(value), UTC)
 
 
 def _line(value: object) -> str:

@@ -15,3 +15,7 @@ class ListSource(Protocol):
     @property
     def endpoint(self) -> str:
         """The address of its list."""
+
+    @property
+    def zone(self) -> str:
+        """The zone of times that state none, an IANA name."""

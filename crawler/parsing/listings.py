@@ -31,13 +31,16 @@ def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str, 
     :param at: when the poll or the backfill began
     :raises ParserUnavailableError: no parser process can be started, or the pool was closed
     """
-    [parsed] = pool.run(_parse, feed.kind, _FeedSource(feed.id, feed.endpoint), _Answer(body, content_type, at))
+    [parsed] = pool.run(
+        _parse, feed.kind, _FeedSource(feed.id, feed.endpoint, feed.zone), _Answer(body, content_type, at)
+    )
     return unreadable(feed.id, parsed) if isinstance(parsed, Died) else parsed
 
 
 class _FeedSource(NamedTuple):
     id: str
     endpoint: str
+    zone: str
 
 
 class _Answer(NamedTuple):

@@ -15,7 +15,7 @@ from config.model import Feed, FeedKind
 from crawler.errors import CrawlerError, GoneError, ListingError
 from crawler.listings.registry import READERS
 
-AT = datetime(2026, 9, 29, tzinfo=UTC)
+AT = datetime(2026, 10, 1, tzinfo=UTC)
 
 LISTS = Path(__file__).parents[1] / "lists"
 PAGES = sorted(path for path in LISTS.iterdir() if ".expected" not in path.suffixes)
