@@ -56,7 +56,7 @@ class Fuzzing:
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
         with (place / "found").open("wb") as found, (place / "stderr").open("wb") as stderr:
             process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=found, stderr=stderr)
-            hangs = self._wait(process, place / "input", seconds)
+            hangs = self._wait(process, place / "input")
         failures = []
         for line in (place / "found").read_text(encoding="utf-8").splitlines():
             result = json.loads(line)
@@ -74,15 +74,18 @@ class Fuzzing:
             shutil.rmtree(place)
         return failures
 
-    def _wait(self, process: subprocess.Popen[bytes], current: Path, seconds: float) -> bool:
+    def _wait(self, process: subprocess.Popen[bytes], current: Path) -> bool:
         """Wait for the end of a process; kill it if it hangs, and return True then."""
-        began = time.time()
+        since, is_started = time.time() + START_SECONDS, False
         while True:
             try:
                 process.wait(1)
                 return False
             except subprocess.TimeoutExpired:
-                since = current.stat().st_mtime if current.exists() else began + START_SECONDS - INPUT_SECONDS
+                if current.exists():
+                    since, is_started = current.stat().st_mtime, True
+                elif is_started:  # its time is over: it stops what it has started
+                    since, is_started = time.time(), False
                 if time.time() - since > INPUT_SECONDS * 2:
                     process.kill()
                     process.wait()

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 from twisted.internet.base import ReactorBase
-from twisted.internet.interfaces import IAddress, IHostnameResolver, IResolutionReceiver
+from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
 from zope.interface import implementer
 
 # The network into which NAT64 gateways map IPv4 (RFC 6052).
@@ -154,9 +154,32 @@ class GuardedResolver:
         """See IHostnameResolver."""
         receiver = resolutionReceiver
         refused.pop(hostName.lower(), None)
+        if not _can_be_resolved(hostName):
+            unresolved = _NoResolution(hostName)
+            receiver.resolutionBegan(unresolved)
+            receiver.resolutionComplete()
+            return unresolved
         if not self._allow_private and (hostName.lower(), portNumber) not in self._proxies:
             receiver = _PublicOnly(resolutionReceiver, hostName)
         return self._resolver.resolveHostName(receiver, hostName, portNumber, addressTypes, transportSemantics)
+
+
+def _can_be_resolved(host: str) -> bool:
+    """Return False for a name that Python's resolver raises an error for, which Twisted 26 does not handle."""
+    try:
+        host.encode("idna")
+    except UnicodeError:  # a label of more than 63 characters, or an empty one
+        return False
+    return True
+
+
+@implementer(IHostResolution)
+class _NoResolution:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        """See IHostResolution; nothing is in progress."""
 
 
 @implementer(IResolutionReceiver)

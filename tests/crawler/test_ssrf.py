@@ -134,6 +134,12 @@ def test_a_name_with_private_addresses_only_resolves_to_nothing() -> None:
     del ssrf.refused["private.example.com"]
 
 
+@pytest.mark.parametrize("host", [f"{'a' * 300}.example", "a..example", "\u3002x"])
+def test_a_name_that_cannot_be_resolved_resolves_to_nothing(host: str) -> None:
+    """Python's resolver raises an error for it, and Twisted would leave the request waiting."""
+    assert resolved(host, PUBLIC) == []
+
+
 def test_all_addresses_are_passed_on_when_private_ones_are_allowed() -> None:
     assert resolved("a.example.com", PUBLIC, PRIVATE, allow_private=True) == ["1.1.1.1", "10.0.0.1"]
 
