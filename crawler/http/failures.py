@@ -27,6 +27,10 @@ class ClosingError(CrawlerError, IgnoreRequest):
     """The request was not sent because the spider is closing."""
 
 
+class RobotsUnavailableError(CrawlerError):
+    """A host's robots.txt cannot be had, so it is not known what the host allows."""
+
+
 # Undocumented in Scrapy 2.19: the messages of its IgnoreRequest, which are the only way to distinguish its reasons.
 # The first entry that matches wins. {host} is the request's, {error} is the exception's own message.
 _MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
@@ -37,6 +41,7 @@ _MEANINGS: tuple[tuple[type[BaseException], str, FailureKind, str], ...] = (
     (ResponseDataLossError, "", FailureKind.TEMPORARY, "the answer of {host} ended in the middle"),
     (DownloadCancelledError, "", FailureKind.REFUSED, "the answer is larger than network.max_body"),
     (RefusedError, "", FailureKind.REFUSED, "{error}"),
+    (RobotsUnavailableError, "", FailureKind.TEMPORARY, "{error}"),
     (ClosingError, "", FailureKind.TEMPORARY, "{host}: {error}"),
     (
         IgnoreRequest,
@@ -76,7 +81,7 @@ def unreachable_weight(error: BaseException) -> float:
 
     A time-out counts less than a refused connection or an unresolvable name: a single page may be slow.
     """
-    if isinstance(error, (CannotResolveHostError, DownloadConnectionRefusedError)):
+    if isinstance(error, (CannotResolveHostError, DownloadConnectionRefusedError, RobotsUnavailableError)):
         return 1.0
     return 0.5 if isinstance(error, DownloadTimeoutError) else 0.0
 

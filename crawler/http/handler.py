@@ -16,9 +16,11 @@ from scrapy.http import Response
 from crawler import urls
 from crawler.http import ssrf
 from crawler.http.backoff import REFUSALS
-from crawler.http.failures import ClosingError, RefusedError, of_exception, unreachable_weight
+from crawler.http.failures import ClosingError, RefusedError, RobotsUnavailableError, of_exception, unreachable_weight
 from crawler.http.robots import ROBOTS
 from crawler.http.transfer import TransferOwner, TransferState
+
+_SERVER_ERROR = 500  # a status from here on says that the server failed
 
 
 class PoliteHandler(HTTP11DownloadHandler):
@@ -58,6 +60,12 @@ class PoliteHandler(HTTP11DownloadHandler):
             transfer.backoffs.check(host)
             response = await self._download(request, host, transfer)
         robots = request.meta.get(ROBOTS)
+        if robots and response.status >= _SERVER_ERROR:  # RFC 9309, 2.3.1.4: nothing is allowed for now
+            error = RobotsUnavailableError(
+                f"robots.txt of {host} answers {response.status}: nothing is allowed for now"
+            )
+            transfer.backoffs.record_unreachable(host, unreachable_weight(error), str(error))
+            raise error
         # Many hosts answer 403 to robots.txt where they have none. This is not a refusal of other requests.
         if response.status in REFUSALS and not (robots and response.status == 403):
             transfer.backoffs.record_refusal(

@@ -16,8 +16,19 @@ from crawler.errors import ListingError
 from crawler.listings.source import ListSource
 from crawler.urls import digest, docid
 
-# fn({...}) and try{fn({...});}catch(e){};
-_CALL = re.compile(r"(try\s*\{\s*)?[\w$.]+\s*\(")
+# What a script has before its data: fn({…}), try{fn({…});}catch(e){};, typeof fn === 'function' && fn({…}),
+# fn && fn({…}), fn['a']({…}), var x = {…};. Repeats are bounded: the text is a foreign one.
+_NAME = r"[\w$][\w$.]{0,199}"
+_SCRIPT = re.compile(
+    # Guards against inclusion as a script.
+    r"for\s{0,9}\(;;\);\s{0,99}|while\s{0,9}\(1\);\s{0,99}|\)\]\}'?,?\s{0,99}"
+    rf"|(?:try\s{{0,99}}\{{\s{{0,99}})?(?:\(\s{{0,99}})?"
+    rf"(?:typeof[\s(]{{1,99}}{_NAME}[\s)]{{0,99}}===?\s{{0,99}}['\"]function['\"]\s{{0,99}}&&\s{{0,99}})?"
+    rf"(?:{_NAME}\s{{0,99}}&&\s{{0,99}})?(?:(?:var|let|const)\s{{1,99}})?"
+    rf"{_NAME}(?:\[['\"]{_NAME}['\"]\]){{0,9}}\s{{0,99}}[(=]\s{{0,99}}"
+    r"|\(\s{0,99}"
+)
+_AFTER = re.compile(r"[\s);}]{0,99}(?:catch\s{0,99}\([\s\w]{0,99}\)\s{0,99}\{[^{}]{0,99}\})?[\s);}]{0,99}", re.ASCII)
 _COMMA = re.compile(r"[,，]")
 # Sina's first news page is from 1996; times outside this range (seconds since 1970, UTC) are mistakes.
 _EARLIEST, _LATEST = 788_918_400, 4_102_444_800
@@ -28,30 +39,36 @@ def parse_json(text: str) -> Any:
 
     :raises ListingError: it is neither
     """
-    stripped = text.strip()
+    stripped = _without_comments(text)
     if not stripped:
         raise ListingError("the answer is empty")
     if stripped.startswith("<"):
         raise ListingError("the answer is HTML, not JSON")
-    if not stripped.startswith(("{", "[")):
-        stripped = _argument(stripped)
+    is_script = not stripped.startswith(("{", "[", '"'))
+    match = _SCRIPT.match(stripped) if is_script else None
     try:
-        return json.loads(stripped, parse_int=_integer)
+        value, end = _DECODER.raw_decode(stripped, match.end() if match else 0)
     except ValueError as error:
         raise ListingError(f"the answer is not JSON: {error}") from error
     except RecursionError as error:
         raise ListingError("the answer is JSON with too many levels") from error
+    rest = _without_comments(stripped[end:].partition("//")[0])
+    if rest and not (match and _AFTER.fullmatch(rest)):
+        raise ListingError(f"the answer is not JSON: it goes on with {rest[:40]!r}")
+    return value
 
 
-def _argument(text: str) -> str:
-    """Return the argument of the call in a body in JSONP; the body itself if it is none."""
-    if not (call := _CALL.match(text)):
-        return text
-    rest = text[call.end() :]
-    if call[1] and "catch" in rest:
-        rest = rest[: rest.rfind("catch")].rstrip().removesuffix("}")
-    rest = rest.rstrip().removesuffix(";").rstrip()
-    return rest[:-1] if rest.endswith(")") else text
+def _without_comments(text: str) -> str:
+    """Return a text without the comments before and after it, one of which often guards JSONP (akshare #6339)."""
+    text = text.strip().removeprefix("\ufeff").lstrip()
+    while text.startswith(("/*", "//")):
+        _, end, text = text.partition("*/" if text.startswith("/*") else "\n")
+        if not end:
+            return ""
+        text = text.lstrip()
+    while text.endswith("*/") and (begin := text.rfind("/*")) >= 0:
+        text = text[:begin].rstrip()
+    return text
 
 
 def parse_result(text: str) -> dict[str, Any]:
@@ -130,6 +147,9 @@ def time(value: object) -> datetime | None:
 def _integer(digits: str) -> float:
     """Return a JSON number. Python refuses integers of thousands of digits, and would reject the whole body."""
     return int(digits) if len(digits) < 20 else float(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def string(value: object) -> str:
