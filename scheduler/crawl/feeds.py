@@ -123,6 +123,7 @@ class FeedQueue:
         trouble = weight(poll.error.kind) if poll.error else 0.0
         result, is_recorded = ListingResult(0, 0), False
         try:
+            self._log_move(feed, poll)
             changes = replace(poll, entries=()) if poll.unchanged else poll
             feeds, hosts = self._feeds_and_hosts(feed, changes.entries)
             result = self._store.listings.commit_poll(changes, self._context.filing(feed), feeds, hosts, trouble)
@@ -139,6 +140,14 @@ class FeedQueue:
             observer.polled(poll)
         self._refill(changes.entries)
         return is_recorded
+
+    def _log_move(self, feed: Feed, poll: Poll) -> None:
+        """Log that a feed's address redirects permanently, when that is new."""
+        if poll.moved_to is None or poll.error:
+            return
+        history = self._store.feeds.histories().get(feed.id)
+        if history is None or history.moved_to != poll.moved_to:
+            logger.warning("feed-moved feed=%s to=%s", feed.id, poll.moved_to)
 
     def _learn(self, poll: Poll, result: ListingResult) -> None:
         if not poll.caught_up or not result.new:  # a silence is learned when it ends

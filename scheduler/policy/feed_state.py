@@ -15,11 +15,13 @@ from scheduler.policy.intervals import Silence, find_silence
 # Without a poll for this long the state is stale. Users who crawl by hand may skip a weekend.
 MAX_POLL_AGE = timedelta(days=3)
 
+OK_REASON = "polled without an error"  # of a feed with nothing to say about
 _RETRIED = "the daemon polls it again, finarchive crawl does so at once"
 _REMEDIES = {
     FailureKind.TEMPORARY: _RETRIED,
     FailureKind.BLOCKED: _RETRIED,
     FailureKind.GONE: "the list may have moved: check its address in the configuration; " + _RETRIED,
+    FailureKind.ENDED: "remove it from the configuration, or correct its address; it is asked again once a day",
     FailureKind.REFUSED: "not requested, by a rule of this program: see [network] and the feed in the configuration",
     FailureKind.UNREADABLE: "an error page passes; a new list format or a wrong address does not; " + _RETRIED,
 }
@@ -76,7 +78,8 @@ def decide(
     silence = find_silence(arrival_rate, history.newest, history.last_success or history.last_poll, base)
     if silence:
         return FeedState("stale", _silence_reason(silence), history.newest)
-    return FeedState("ok", "polled without an error")
+    move = f"; its address has moved permanently to {history.moved_to}: change its endpoint in the configuration"
+    return FeedState("ok", OK_REASON + (move if history.moved_to else ""))
 
 
 def close_gap(gap: Gap, oldest_available: datetime | None, *, enabled: bool) -> OpenGap:
