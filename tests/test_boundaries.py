@@ -40,7 +40,7 @@ LAYERS = {
     ),
     "config": (
         "durations cron toml_lines anchors", "types", "proof_settings", "model", "errors", "environment", "load",
-        "reload",
+        "reload feed_tables",
     ),
     "crawler": (
         "errors urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces", "feeds images",
@@ -56,7 +56,7 @@ LAYERS = {
         "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
-        "systemd_unit settings check", "context", "options proof_checks",
+        "systemd_unit settings check opml", "context", "options proof_checks",
         "article_document diff_document proof_document diagnostics", "output",
         "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),
@@ -77,7 +77,7 @@ LIBRARIES = {
     "cryptography": ("archive/proof/minisign.py", "archive/proof/rfc3161.py"),
     "datasette": ("web/plugin.py", "web/database.py", "web/site.py"),
     "exchange_calendars": ("archive/export/calendars.py",),
-    "feedparser": ("crawler/listings/rss.py",),
+    "feedparser": ("crawler/listings/feed_xml.py",),
     "frontmatter": ("archive/files/post.py",),
     "markupsafe": ("web/",),
     "nh3": ("archive/export/html.py",),
