@@ -189,7 +189,9 @@ def _ends_with(tail: str, phrase: str) -> bool:
         return False
     before = tail[-len(phrase) - 1 : -len(phrase)]
     if phrase.isascii():
-        return not before.isalnum() and (phrase.count(" ") > 0 or before in ("", "\n", "[", "(", "|", ">", "…", "."))
+        return not before.isalnum() and (
+            _PHRASES[phrase] == _ANY_LENGTH or before in ("", "\n", "[", "(", "|", ">", "…", ".")
+        )
     return len(phrase) > _SHORT_PHRASE_CHARS or not before.isalnum()
 
 
