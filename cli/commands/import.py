@@ -9,10 +9,10 @@ import click
 
 from archive.files.output import open_output
 from cli.context import CommandContext, CommandError
-from cli.opml import OutlineFeeds, read_opml
 from config.errors import ConfigError
-from config.feed_tables import feed_table, has_feeds, with_feeds
+from config.feed_tables import ImportedFeeds, feed_table, has_feeds, import_feeds, with_feeds
 from crawler.errors import ListingError
+from crawler.listings.opml import read_opml
 
 MAX_BYTES = 8_388_608  # like a page: a list of a thousand feeds has 300 KB
 
@@ -29,7 +29,7 @@ def import_command(context: CommandContext, file: Path, append: bool) -> None:
     Example: finarchive import feeds.opml --append
     """
     try:
-        found = read_opml(_read(file), context.settings.feeds)
+        found = import_feeds(read_opml(_read(file)), context.settings.feeds)
     except ListingError as error:
         raise CommandError(f"{file}: {error}") from error
     for mistake in found.mistakes:
@@ -54,7 +54,7 @@ def _read(file: Path) -> bytes:
     return body
 
 
-def _append(context: CommandContext, found: OutlineFeeds) -> None:
+def _append(context: CommandContext, found: ImportedFeeds) -> None:
     """Write feeds to the configuration file, if it is valid with them."""
     path = context.config_path
     if path is None:
