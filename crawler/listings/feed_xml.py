@@ -22,6 +22,13 @@ _MAX_NAME_CHARS = 1000  # longer names are not searched for addresses
 _MAX_TAGS = 200
 _OTHER_SUMMARY = "other_summary"  # the key of an item's second description
 _MEDIA_DESCRIPTION = "media_description"
+# Keys of feedparser's own that hold lists, dictionaries or times. An element of this name would put a text there, on
+# which feedparser fails at the next element of the sort, for the whole feed.
+_OWN_KEYS = (
+    "authors", "links", "contributors", "enclosures", "author_detail", "publisher_detail", "title_detail",
+    "summary_detail", "subtitle_detail", "rights_detail", "info_detail", "other_summary", "other_summary_detail",
+    "published_parsed", "updated_parsed", "created_parsed", "expired_parsed", "guidislink",
+)  # fmt: skip
 
 
 def parse_feed(text: str, base: str) -> Any:
@@ -112,6 +119,14 @@ def _end_of_media_description(parser: Any) -> None:
     parser.pop(_MEDIA_DESCRIPTION)
 
 
+def _ignore_elements(name: str) -> None:
+    """Let feedparser ignore the elements of a name."""
+    setattr(_mixin, f"_start_{name}", lambda parser, attributes: parser.push(name, 0))
+    setattr(_mixin, f"_end_{name}", lambda parser: parser.pop(name))
+
+
+for _key in _OWN_KEYS:
+    _ignore_elements(_key)
 _mixin._sync_author_detail = _search_address_in_short_names
 _mixin._add_tag = _add_one_of_few_tags
 _mixin._start_description, _mixin._end_description = _begin_description, _end_of_description

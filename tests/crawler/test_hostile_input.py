@@ -305,9 +305,8 @@ def test_a_feed_on_which_feedparser_fails_is_an_error_with_its_reason(feed: str)
 
 
 def test_an_item_that_cannot_be_read_costs_only_itself() -> None:
-    broken = (
-        "<item><title>b</title><link>/2</link><summary_detail>the name of a key of feedparser</summary_detail></item>"
-    )
+    levels = "&lt;b>" * 5_000  # more than an HTML parser may read
+    broken = f"<item><title>b</title><link>/2</link><description>{levels}</description></item>"
     feed = RSS.format(ITEM.format("") + broken + ITEM.format(""))
     listing = READERS["rss"].read(feed.encode(), "text/xml", feed_of("rss"), AT)
     assert [entry.url for entry in listing.entries] == ["http://e.org/1"] * 2
