@@ -40,6 +40,8 @@ def parse_feed(text: str, base: str) -> Any:
     :param base: the address of the feed
     :raises ListingError: the text is not a feed
     """
+    if not _ROOT.search(text):  # feedparser would search a declaration that does not end in quadratic time
+        raise ListingError("the answer is neither RSS nor Atom: it has no such element")
     # Always bytes: feedparser opens a str that looks like a path. No sanitizing: the article renderer does that.
     body = repair_xml(text, _ROOT).encode("utf-8", "replace")
     try:

@@ -181,6 +181,7 @@ LISTS: dict[str, tuple[str, Callable[[int], str]]] = {
     "open sections": ("rss", lambda n: RSS.format("<![CDATA[" * 5 * n)),
     "comments": ("rss", lambda n: RSS.format("<!--" * 10 * n)),
     "sections": ("rss", lambda n: RSS.format("<![CDATA[&]]>" * n)),
+    "declaration": ("rss", lambda n: '<?xml version="1.0" encoding="utf-' * 3 * n),
     "roots": ("rss", lambda n: "<rss " * 10 * n),
     "a footer": ("rss", lambda n: RSS.format(ITEM.format("<description>" + "\nThe post " * n + "</description>"))),
     "links": ("rss", lambda n: RSS.format(ITEM.format("<description>" + "&lt;a>x&lt;/a>" * n + "</description>"))),
