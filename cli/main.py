@@ -36,6 +36,7 @@ COMMANDS = {
     "export": ("cli.commands.export:export_command", "Export articles as JSON, CSV, Parquet, Atom or a site."),
     "feeds": ("cli.commands.feeds:feeds_command", "Show the configured feeds."),
     "forget": ("cli.commands.forget:forget_command", "Remove secrets from old raw pages."),
+    "import": ("cli.commands.import:import_command", "Make feeds of an OPML file of another feed reader."),
     "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
     "proof": ("cli.commands.proof:proof_command", "Show the newest root, anchor it, or make a key."),
     "rebuild": ("cli.commands.rebuild:rebuild_command", "Recreate files and index from the raw pages."),

@@ -90,7 +90,12 @@ def load(
 
 def builtin_feeds() -> tuple[Feed, ...]:
     """Return the feeds of a configuration without [[feeds]]; an article is filed under the first that has it."""
-    return tuple(Feed.model_validate(feed) for feed in tomllib.loads(_packaged("feeds.toml"))["feeds"])
+    return tuple(Feed.model_validate(feed) for feed in tomllib.loads(builtin_text())["feeds"])
+
+
+def builtin_text() -> str:
+    """Return the built-in feeds as tables of a configuration file."""
+    return _packaged("feeds.toml")
 
 
 def sample_text() -> str:

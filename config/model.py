@@ -55,7 +55,7 @@ def _user_agent() -> str:
     return f"finarchive/{release} (the finarchive project; archives public news pages)"
 
 
-FeedKind = Literal["roll", "live", "column", "usstock", "rss"]
+FeedKind = Literal["roll", "live", "column", "usstock", "rss", "sitemap"]
 
 
 class ArchiveSettings(BaseModel):

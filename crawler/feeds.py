@@ -12,12 +12,12 @@ from scrapy import Request
 from scrapy.http import Response
 from twisted.python.failure import Failure as TwistedFailure
 
-from archive.model.feed import BackfillPage, Entry, Failure, Listing, Validators
+from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Validators
 from config.model import Feed
 from crawler import urls
 from crawler.errors import CrawlerError, ListingError
 from crawler.http import failures
-from crawler.http.failures import ClosingError
+from crawler.http.failures import ClosingError, permanent_target
 from crawler.http.status import of_status
 from crawler.interfaces import FeedTasks
 from crawler.listings.identity import identify, query_of
@@ -34,6 +34,7 @@ from crawler.parsing.pool import ParserPool
 POLL_PRIORITY = 10
 BACKFILL_PRIORITY = 5
 _NOT_MODIFIED = 304
+_ENDED = 410
 
 
 class FeedFetcher:
@@ -87,6 +88,8 @@ class FeedFetcher:
 
     async def _on_page(self, response: Response, feed: Feed, state: PollState) -> None:
         try:
+            if not READERS[feed.kind].has_pages:  # the address of a page is not that of its list
+                state = replace(state, moved_to=permanent_target(response))
             if response.status == _NOT_MODIFIED and state.is_conditional and not state.pages:
                 self._work.record_poll(state.unchanged(()))
                 return
@@ -186,6 +189,8 @@ class FeedFetcher:
 
         :param may_be_empty: False: an empty page is a failure
         """
+        if response.status == _ENDED:
+            return Failure(feed.id, FailureKind.ENDED, "status 410: the feed has ended")
         if failure := of_status(response.status, feed.id, failures.header(response, "Location")):
             return failure
         content_type = failures.header(response, "Content-Type")

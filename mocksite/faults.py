@@ -34,7 +34,7 @@ class Fault:
     match: str  # a regular expression, searched in path and query
     times: int | None = None  # how many matching requests it affects; None: all
     skip: int = 0  # how many matching requests pass unchanged before that
-    status: int | None = None  # "status": 503 by default
+    status: int | None = None  # "status": 503 by default; "redirect": 302
     retry_after: int | str | None = None  # "status": seconds, or an HTTP date
     to: str | None = None  # "redirect": the Location
     seconds: float | None = None  # "drip": between two bytes; "stall": before the body
@@ -282,8 +282,8 @@ def _cut_gzip(fault: Fault, response: MockResponse, request: MockRequest) -> Del
 
 @_fault("redirect")
 def _redirect(fault: Fault, response: MockResponse, request: MockRequest) -> Delivery:
-    """302 to the fault's `to`."""
-    return _deliver(replace(_page("302 Found", 302), headers=(("Location", fault.to or "/"),)))
+    """A redirect, 302 unless the fault says otherwise, to the fault's `to`."""
+    return _deliver(replace(_page("Redirect", fault.status or 302), headers=(("Location", fault.to or "/"),)))
 
 
 @_fault("redirect-loop")

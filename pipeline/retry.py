@@ -25,6 +25,7 @@ _DELAYS = {
     FailureKind.BLOCKED: _TRANSIENT_DELAYS,
     FailureKind.REFUSED: _LASTING_DELAYS,
     FailureKind.GONE: _LASTING_DELAYS,
+    FailureKind.ENDED: _LASTING_DELAYS,
     FailureKind.UNREADABLE: _LASTING_DELAYS,
 }
 MAX_RETRY_DELAY = max(delay for delays in _DELAYS.values() for delay in delays)

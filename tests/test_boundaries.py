@@ -40,7 +40,7 @@ LAYERS = {
     ),
     "config": (
         "durations cron toml_lines anchors", "types", "proof_settings", "model", "errors", "environment", "load",
-        "reload",
+        "reload feed_tables",
     ),
     "crawler": (
         "canonical_url errors", "urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces",
@@ -76,7 +76,7 @@ LIBRARIES = {
     "cryptography": ("archive/proof/minisign.py", "archive/proof/rfc3161.py"),
     "datasette": ("web/plugin.py", "web/database.py", "web/site.py"),
     "exchange_calendars": ("archive/export/calendars.py",),
-    "feedparser": ("crawler/listings/rss.py",),
+    "feedparser": ("crawler/listings/feed_xml.py",),
     "frontmatter": ("archive/files/post.py",),
     "markupsafe": ("web/",),
     "nh3": ("archive/export/html.py",),

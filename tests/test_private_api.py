@@ -56,12 +56,13 @@ def installed(library: str) -> str:
 
 
 USES = (
-    ApiUse("feedparser", "crawler/listings/rss.py", "feedparser.mixin", "_FeedParserMixin"),
+    ApiUse("feedparser", "crawler/listings/feed_xml.py", "feedparser.mixin", "_FeedParserMixin"),
     ApiUse(
         "feedparser",
-        "crawler/listings/rss.py",
+        "crawler/listings/feed_xml.py",
         "feedparser.mixin:_FeedParserMixin",
-        "_sync_author_detail _get_context",
+        "_sync_author_detail _get_context _add_tag _start_description _end_description _start_summary _end_summary"
+        " _start_media_description _end_media_description push_content pop_content push pop can_be_relative_uri",
     ),
     ApiUse("Python", "crawler/extract/charset.py", "codecs:CodecInfo", "_is_text_encoding"),
     ApiUse(

@@ -62,7 +62,8 @@ class FeedIndex(IndexPart):
         self._db.execute(
             """UPDATE feeds SET last_poll = NULL, last_success = NULL, newest = NULL, ground = NULL,
                complete_to = NULL, floor = NULL, swept = NULL, error_kind = NULL, error = NULL, failing_since = NULL,
-               trouble = 0.0, last_pages = NULL, last_new = NULL, etag = NULL, last_modified = NULL
+               trouble = 0.0, last_pages = NULL, last_new = NULL, etag = NULL, last_modified = NULL,
+               moved_to = NULL
                WHERE id = ?""",
             [feed],
         )
@@ -151,6 +152,7 @@ class FeedIndex(IndexPart):
                 "is_read": int(poll.caught_up and not poll.unchanged),
                 "etag": poll.validators.etag if poll.validators and poll.caught_up else None,
                 "last_modified": poll.validators.modified if poll.validators and poll.caught_up else None,
+                "moved_to": poll.moved_to,
             },
         )
 

@@ -213,6 +213,7 @@ def feed_history(row: Row) -> FeedHistory:
         oldest_available=to_time(row["floor"]),
         validators=Validators(row["etag"], row["last_modified"]) if row["etag"] or row["last_modified"] else None,
         swept=to_time(row["swept"]),
+        moved_to=row["moved_to"],
     )
 
 

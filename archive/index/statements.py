@@ -95,9 +95,10 @@ RECORD_FAILED_FETCH = f"""
 """  # noqa: S608 - of constants
 UPSERT_POLLED_FEED = """
     INSERT INTO feeds (id, categories, author, last_poll, last_success, newest, ground, complete_to, swept,
-                       error_kind, error, failing_since, trouble, last_pages, last_new, etag, last_modified)
+                       error_kind, error, failing_since, trouble, last_pages, last_new, etag, last_modified,
+                       moved_to)
     VALUES (:id, :categories, :author, :at, :success, :newest, :ground, :complete_to, :swept, :kind, :error,
-            iif(:error IS NULL, NULL, :at), :trouble, :pages, :new, :etag, :last_modified)
+            iif(:error IS NULL, NULL, :at), :trouble, :pages, :new, :etag, :last_modified, :moved_to)
     ON CONFLICT (id) DO UPDATE SET
         categories = :categories, author = :author, last_poll = :at,
         last_success = coalesce(:success, last_success),
@@ -108,7 +109,8 @@ UPSERT_POLLED_FEED = """
         failing_since = iif(:error IS NULL, NULL, coalesce(failing_since, :at)),
         trouble = iif(:error IS NULL, 0.0, trouble + :trouble),
         last_pages = :pages, last_new = :new,
-        etag = iif(:is_read, :etag, etag), last_modified = iif(:is_read, :last_modified, last_modified)
+        etag = iif(:is_read, :etag, etag), last_modified = iif(:is_read, :last_modified, last_modified),
+        moved_to = iif(:error IS NULL, :moved_to, moved_to)
 """
 UPSERT_BACKFILLED_FEED = """
     INSERT INTO feeds (id, categories, author, newest, floor, swept)

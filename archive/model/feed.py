@@ -20,6 +20,7 @@ class FailureKind(StrEnum):
     BLOCKED = "blocked"  # the host refuses for now, back off: 403, 418, 429, 456
     REFUSED = "refused"  # this program refuses: robots.txt, a private address, a scheme or a size out of bounds
     GONE = "gone"  # the site says that the page does not exist: 404, 410
+    ENDED = "ended"  # the site says that a feed has ended: 410 for its list
     UNREADABLE = "unreadable"  # a response arrived, but its content cannot be parsed
 
 
@@ -100,6 +101,7 @@ class Poll:
     validators: Validators | None = None  # of the response; stored together with its entries
     # Number of first entries that were read without a hole; None: all. The others are on pages that did not overlap.
     proven: int | None = None
+    moved_to: str | None = None  # where the list's address redirects permanently; None: nowhere
 
     @property
     def proven_entries(self) -> tuple[Entry, ...]:
@@ -243,6 +245,7 @@ class FeedHistory:
     oldest_available: datetime | None = None  # the list ends here: it has no older articles
     validators: Validators | None = None  # of the list when it was last read in full
     swept: datetime | None = None  # when the last complete sweep began
+    moved_to: str | None = None  # where the list's address redirects permanently
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,17 +68,17 @@ def _read_list(kind: str, body: bytes) -> None:
 
 
 def feeds(folder: Path, until: ExitStack) -> Target:
-    """RSS and Atom."""
-    corpus = [path.read_bytes() for path in (TESTS / "lists").glob("*.xml")]
+    """RSS, RDF, Atom and JSON Feed."""
+    corpus = [path.read_bytes() for path in (TESTS / "lists").glob("rss*.*") if ".expected" not in path.suffixes]
     return Target(corpus, lambda data: _read_list("rss", data))
 
 
 def lists(folder: Path, until: ExitStack) -> Target:
     """Lists of the other kinds; the first line of an input is the kind."""
     corpus = [
-        path.stem.encode() + b"\n" + path.read_bytes()
+        path.stem.partition("-")[0].encode() + b"\n" + path.read_bytes()
         for path in (TESTS / "lists").iterdir()
-        if path.stem in READERS and path.stem != "rss"
+        if path.stem.partition("-")[0] in READERS.keys() - {"rss"}
     ]
 
     def check(data: bytes) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.output.console import many, short_time, stdout_console
 from config.durations import format_duration
+from scheduler.policy.feed_state import OK_REASON
 
 if TYPE_CHECKING:
     from archive.model.feed import Counts
@@ -130,6 +131,9 @@ def _show_troubles(console: Console, reports: Sequence[FeedReport]) -> None:
             if state == shown:
                 verb = "is" if len(feeds) == 1 else "are"
                 console.print(Text(f"{', '.join(feeds)} {verb} {state}{since}: {reason}", _STATE_STYLES[state]))
+    for (state, _, reason), feeds in groups.items():
+        if state == "ok" and reason != OK_REASON:
+            console.print(Text(f"{', '.join(feeds)}: {reason}", "yellow"))
 
 
 def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime) -> None:

@@ -31,6 +31,9 @@ _CONTROL_BYTES_BUT_TAB = _CONTROL_BYTES.replace(b"\t", b"")
 _TWO_BYTE_LEAD = b"\xc2"
 _TWO_BYTE_CONTROL = re.compile(r"[\x80-\x9f]")
 _JAVASCRIPT = "javascript:"
+# Elements whose content is not HTML, and the attribute that has an address there, beside `href`.
+_FOREIGN_ROOTS = frozenset({"svg", "math"})
+_XLINK = "xlink:href"
 _TAB_BETWEEN_WORDS = re.compile(r"(?<=\S)\t+(?=\S)")
 
 # Sina's template elements, which "clean" removes. Captions, tables and the editor's line are kept.
@@ -121,10 +124,42 @@ def _make_absolute(root: LexborNode, page_url: str) -> str | None:
     sources = []
     for tree in _trees(root):
         for link in tree.css("a[href]"):
-            if href := (link.attributes["href"] or "").strip(PADDING):
-                link.attrs["href"] = absolute(page_url, href)
+            _make_link_absolute(link, page_url)
         sources += [_make_loadable(image, page_url) for image in tree.css("img")]
     return next(filter(None, sources), None)
+
+
+def _make_link_absolute(link: LexborNode, page_url: str) -> None:
+    """Make the addresses of a link absolute: its ``href``, and in SVG and MathML its ``xlink:href``.
+
+    Selectors find attributes by their local names, which are equal in SVG and MathML; ``attributes`` has full names.
+    """
+    attributes = link.attributes
+    names = ("href", _XLINK) if _XLINK in attributes and _is_foreign(link) else ("href",)
+    for name in names:
+        if address := (attributes.get(name) or "").strip(PADDING):
+            _set_attribute(link, name, absolute(page_url, address))
+
+
+def _is_foreign(node: LexborNode) -> bool:
+    """Return whether an element is in an SVG image or a formula. Markup has at most 512 elements in each other."""
+    parent = node.parent
+    while parent is not None and parent.tag not in _FOREIGN_ROOTS:
+        parent = parent.parent
+    return parent is not None
+
+
+def _set_attribute(node: LexborNode, name: str, value: str) -> None:
+    """Set an attribute that a node has, in its place. The parser would set the first one with this local name."""
+    pairs = list(node.attrs.items())
+    first = next((each for each, _ in pairs if each == name or each.endswith(f":{name}")), name)
+    if first == name:
+        node.attrs[name] = value
+        return
+    for each, _ in pairs:
+        del node.attrs[each]
+    for each, old in pairs:
+        node.attrs[each] = value if each == name else old
 
 
 def _make_loadable(image: LexborNode, page_url: str) -> str | None:
@@ -156,7 +191,8 @@ def _remove_template(root: LexborNode) -> None:
 def _remove_tracking(root: LexborNode) -> None:
     for name in _TRACKING:
         for node in root.css(f"[{name}]"):
-            del node.attrs[name]
+            if name in node.attrs:  # selectors find attributes by their local names
+                del node.attrs[name]
 
 
 def _kept_comment(comment: re.Match[str]) -> str:
@@ -239,3 +275,23 @@ def plain_text(html: str) -> str:
         return ""
     plain_text_module.remove(tree.body, "style, script")
     return _drop_controls("\n".join(plain_text_module.lines(tree.body)))
+
+
+def last_link_text(html: str) -> str:
+    """Return the text of the last link of a body, on one line; "" if it has none."""
+    tree = parse_html(html)
+    links = tree.css("a")
+    return " ".join(links[-1].text().split()) if links else ""
+
+
+def with_absolute_links(html: str, base: str) -> str:
+    """Return a body whose links and image addresses are absolute.
+
+    :param base: that its relative addresses refer to
+    :raises ExtractionError: the markup exceeds its limits
+    """
+    root = parse_html(html).body
+    if root is None:
+        return html
+    _make_absolute(root, base)
+    return root.inner_html or ""

@@ -126,13 +126,32 @@ def _candidates(body: bytes, content_type: str) -> Iterator[str]:
     # A page whose charset is declared in ASCII letters is not in UTF-16 (the HTML standard says so too).
     in_page = "utf-8" if in_page.startswith("utf-16") else in_page
     is_xml = body.lstrip().startswith(b"<?xml")
-    for encoding in (read_bom(body)[0] or "", in_header, in_page):
-        if _is_meaningful(encoding) and (not _is_western(encoding) or (is_xml and encoding == in_page)):
+    is_western_possible = is_xml and not _reads_as_chinese(body)
+    for encoding in (read_bom(body)[0] or _unmarked_utf16(body), in_header, in_page):
+        if _is_meaningful(encoding) and (not _is_western(encoding) or (is_western_possible and encoding == in_page)):
             yield encoding
     yield "utf-8"
-    if is_xml and _is_western(in_header):
+    if is_western_possible and _is_western(in_header):
         yield in_header
     yield _CHINESE
+
+
+def _unmarked_utf16(body: bytes) -> str:
+    """Return the UTF-16 that a body without a mark is in, by the NULs beside its first two characters; else ""."""
+    if body[1:2] == body[3:4] == b"\0" and body[0:1] in (b"<", b"{"):
+        return "utf-16-le"
+    return "utf-16-be" if body[0:1] == body[2:3] == b"\0" and body[1:2] in (b"<", b"{") else ""
+
+
+def _reads_as_chinese(body: bytes) -> bool:
+    """Return whether a body that states a western charset is in GB18030: most of its characters stand in words.
+
+    Letters with accents stand alone among ASCII letters, and many of them are broken characters in GB18030.
+    """
+    text = body.decode(_CHINESE, "replace")
+    beyond = _beyond_ascii(text)
+    broken, lone = text.count(_REPLACEMENT), len(_LONE_CHARACTER.findall(text))
+    return beyond > 0 and broken <= beyond * MAX_BROKEN_SHARE and lone * 2 < beyond
 
 
 def _is_meaningful(encoding: str) -> bool:

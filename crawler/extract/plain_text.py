@@ -117,7 +117,7 @@ def _drop_related_links(root: LexborNode) -> None:
     related: list[LexborNode] = []
     after_text = in_list = False
     heading: LexborNode | None = None
-    paragraphs = {node.mem_id: node for node in root.css(_PARAGRAPH) if len(node.css(_PARAGRAPH)) == 1}
+    paragraphs = _innermost_paragraphs(root)
     for node in root.traverse(include_text=True):
         if node.is_comment_node:
             comment = (node.comment_content or "").strip()
@@ -137,6 +137,19 @@ def _drop_related_links(root: LexborNode) -> None:
     if dropped < len(_bare(root.text())):  # else the article consists of links
         for node in related:
             node.decompose()
+
+
+def _innermost_paragraphs(root: LexborNode) -> dict[int, LexborNode]:
+    """Return the paragraphs that have no other inside, by their id."""
+    paragraphs = {node.mem_id: node for node in root.css(_PARAGRAPH)}
+    outer = set()
+    for node in paragraphs.values():  # each marks the next one around it: searching inside each takes quadratic time
+        parent = node.parent
+        while parent is not None and parent.mem_id not in paragraphs:
+            parent = parent.parent
+        if parent is not None:
+            outer.add(parent.mem_id)
+    return {id_: node for id_, node in paragraphs.items() if id_ not in outer}
 
 
 def _has_paragraph_of_links(root: LexborNode) -> bool:

@@ -26,6 +26,11 @@ def codings_of(headers: Iterable[tuple[str, str]]) -> list[str]:
     return [name for name in names if name and name != "identity"]
 
 
+def codings_of_list(body: bytes) -> list[str]:
+    """Return the codings of a list's body, its content codings undone: a sitemap or feed may be a gzip file."""
+    return ["gzip"] if body.startswith(_GZIP) else []
+
+
 def undo(body: bytes, codings: Iterable[str], max_bytes: int, *, partly: bool = False) -> bytes:
     """Return a body without its content codings.
 

@@ -18,6 +18,8 @@ from crawler.http import ssrf
 from crawler.http.backoff import HostBackedOffError
 from crawler.http.status import one_line
 
+_PERMANENT = frozenset({301, 308})
+
 
 class RefusedError(CrawlerError, IgnoreRequest):
     """finarchive does not send requests to this address."""
@@ -90,3 +92,15 @@ def header(response: Response, name: str) -> str:
     """Return a header of a response as text; "" if it has none."""
     value = response.headers.get(name)
     return value.decode("latin-1") if value else ""
+
+
+def permanent_target(response: Response) -> str | None:
+    """Return the address to which the requested one redirects permanently (301, 308); None if it does not.
+
+    A permanent redirect behind a temporary one says nothing of the requested address.
+    """
+    meta = response.request.meta if response.request else {}
+    addresses = [*meta.get("redirect_urls", ()), response.url]
+    reasons = meta.get("redirect_reasons", ())
+    steps = next((step for step, reason in enumerate(reasons) if reason not in _PERMANENT), len(reasons))
+    return one_line(addresses[steps]) if steps else None

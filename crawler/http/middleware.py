@@ -11,7 +11,7 @@ from scrapy.http import Headers, Response
 
 from archive.model.fetch import RawResponse
 from crawler.errors import CodingError, RedirectError, TooLargeError, UnknownCodingError
-from crawler.http.coding import codings_of, undo
+from crawler.http.coding import codings_of, codings_of_list, undo
 from crawler.http.failures import RefusedError
 from crawler.http.robots import MAX_ROBOTS_BYTES, ROBOTS
 from crawler.urls import absolute, is_url
@@ -78,6 +78,8 @@ class RequestMiddleware:
             return self._robots(response, codings_of(headers))
         try:
             body = undo(response.body, codings_of(headers), self._max_bytes)
+            if RAW_RESPONSE not in request.meta:
+                body = undo(body, codings_of_list(body), self._max_bytes)
         except (UnknownCodingError, TooLargeError) as error:
             if RAW_RESPONSE in request.meta:
                 return response  # it is stored; whoever reads it finds the reason

@@ -61,7 +61,7 @@ def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> List
     failures: list[Failure] = []
     for place, item in enumerate(items, start=1):
         link = item.css_first("a[href]")
-        url = absolute(feed.endpoint, link.attributes["href"] or "") if link is not None else ""
+        url = absolute(feed.endpoint, link.attributes.get("href") or "") if link is not None else ""
         if link is None or not is_web(url):
             subject = digest(item.html or "")
             reason = f"item {place} of list {feed.id}: no usable address ({url[:100]!r})"

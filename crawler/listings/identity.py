@@ -14,10 +14,12 @@ from archive.model.feed import Entry
 from archive.model.identity import Identities, IdentityQuery
 from crawler.urls import digest, former_digest, path
 
+_MAX_GUID_CHARS = 512  # a guid that a feed states is as long at most
+
 
 def query_of(entries: Iterable[Entry]) -> IdentityQuery | None:
     """Return what must be known to identify entries; None if nothing: their docids are stated."""
-    ours = [entry for entry in entries if _has_address_digest(entry)]
+    ours = [_with_guid(entry) for entry in entries if _has_address_digest(entry)]
     if not ours:
         return None
     former = {former_digest(entry.url) for entry in ours} - {entry.docid for entry in ours}
@@ -33,6 +35,7 @@ def identify(entries: Sequence[Entry], known: Identities) -> tuple[Entry, ...]:
 
     :param entries: of one page of a list; the docid of each is the digest of its address, or is stated
     """
+    entries = [_with_guid(entry) if _has_address_digest(entry) else entry for entry in entries]
     ours = [entry for entry in entries if _has_address_digest(entry)]
     if not ours:
         return tuple(entries)
@@ -55,6 +58,13 @@ def _identified(entry: Entry, guids: Set[str], shared: Set[str], known: Identiti
         return replace(entry, docid=digest(f"{entry.link} {guid or _words(entry)}"))
     former = former_digest(entry.url)
     return replace(entry, docid=former) if former in known.docids else entry
+
+
+def _with_guid(entry: Entry) -> Entry:
+    """Return an entry with a guid. An anchor on a page serves as one: the canonical address does not have it."""
+    if entry.guid or "#" not in entry.url or entry.url.endswith("#"):
+        return entry
+    return replace(entry, guid=entry.url[:_MAX_GUID_CHARS])
 
 
 def _has_address_digest(entry: Entry) -> bool:

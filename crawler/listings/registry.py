@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from archive.model.feed import Listing, Span
-from crawler.listings import column, live, roll, rss, usstock
+from crawler.listings import column, live, roll, rss, sitemap, usstock
 from crawler.listings.source import ListSource
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ READERS: dict[str, Reader] = {
     "column": Reader(column.page_url, column.read, column.essence, has_pages=False),
     "usstock": Reader(usstock.page_url, usstock.read, usstock.essence, has_pages=False),
     "rss": Reader(rss.page_url, rss.read, rss.essence, has_pages=False),
+    "sitemap": Reader(sitemap.page_url, sitemap.read, sitemap.essence, has_pages=False),
 }
 
 

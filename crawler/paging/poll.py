@@ -66,6 +66,7 @@ class PollState:
     validators: Validators | None = None  # of the first page
     is_conditional: bool = False  # the first page is requested only if it has changed
     met: bool | None = None  # see Poll
+    moved_to: str | None = None  # see Poll
 
     def unchanged(self, first_page: tuple[Entry, ...]) -> Poll:
         """Return the poll of a list whose first page is identical to that of the poll before.
@@ -73,7 +74,7 @@ class PollState:
         A late arrival would have to appear below the first fifty articles; in an hour quiet enough for an identical
         page, no article there is that recent. So a quiet list costs one request. See D25.
         """
-        return Poll(self.feed, self.at, 1, first_page, (), caught_up=True, unchanged=True)
+        return Poll(self.feed, self.at, 1, first_page, (), caught_up=True, unchanged=True, moved_to=self.moved_to)
 
     def cut_off(self) -> Failure:
         """Return the failure of a poll that ended at :attr:`NextPage.CUT`."""
@@ -85,7 +86,7 @@ class PollState:
         return Poll(
             self.feed, self.at, self.pages, self.entries + loose, self.failures, caught_up, error,
             reaches_known=self.met, validators=self.validators,
-            proven=len(self.entries) if loose or self.stalled else None,
+            proven=len(self.entries) if loose or self.stalled else None, moved_to=self.moved_to,
         )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from crawler.listings.registry import knows_history
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_backfill
 from crawler.paging.poll import CUT_OFF
 from scheduler.crawl.context import CrawlContext
+from scheduler.crawl.fetch_log import log_changes
 from scheduler.crawl.progress import FeedProgress
 from scheduler.crawl.sweeps import sweep_of
 from scheduler.policy.arrival_rate import EMPTY, learn, learn_first_poll
@@ -129,6 +130,7 @@ class FeedQueue:
         trouble = weight(poll.error.kind) if poll.error else 0.0
         result, is_recorded = ListingResult(0, 0), False
         try:
+            self._log_move(feed, poll)
             changes = replace(poll, entries=()) if poll.unchanged else poll
             feeds, hosts = self._feeds_and_hosts(feed, changes.entries)
             result = self._store.listings.commit_poll(changes, self._context.filing(feed), feeds, hosts, trouble)
@@ -145,6 +147,14 @@ class FeedQueue:
             observer.polled(poll)
         self._refill(changes.entries)
         return is_recorded
+
+    def _log_move(self, feed: Feed, poll: Poll) -> None:
+        """Log that a feed's address redirects permanently, when that is new."""
+        if poll.moved_to is None or poll.error:
+            return
+        history = self._store.feeds.histories().get(feed.id)
+        if history is None or history.moved_to != poll.moved_to:
+            logger.warning("feed-moved feed=%s to=%s", feed.id, poll.moved_to)
 
     def _learn(self, poll: Poll, result: ListingResult) -> None:
         if not poll.caught_up or not result.new:  # a silence is learned when it ends
@@ -163,7 +173,7 @@ class FeedQueue:
     def _log(self, poll: Poll, progress: FeedProgress, result: ListingResult) -> None:
         for failure in poll.failures if result.broken else ():
             logger.warning("unreadable feed=%s docid=%s reason=%r", progress.id, failure.subject, failure.reason)
-        _log_changes(progress.id, result)
+        log_changes(progress.id, result)
         if result.gap:
             logger.warning("gap feed=%s from=%s to=%s", progress.id, result.gap.start, result.gap.end)
             self.gap_noticed.set()
@@ -250,7 +260,7 @@ class FeedQueue:
             self._context.suspend_or_raise(error)
             running.ended.set_result(str(error))
             return False
-        _log_changes(page.feed, result)
+        log_changes(page.feed, result)
         running.on_page(step, result)
         if step.next_step is not NextStep.CONTINUE:
             # A sweep has read what the list shows, however far that is.
@@ -284,11 +294,3 @@ def _reason_of(step: BackfillStep) -> str | None:
 def _host(entry: Entry) -> str:
     """The host of an entry's page; "" if the listing has its text."""
     return urls.host(entry.url) if entry.content is None else ""
-
-
-def _log_changes(feed: str, result: ListingResult) -> None:
-    for unlisted in result.unlisted:
-        logger.info("unlisted feed=%s docid=%s", feed, unlisted.docid)
-    for change in result.changes:
-        if change.retitled:
-            logger.info("retitled feed=%s docid=%s title=%r", feed, change.docid, change.title)

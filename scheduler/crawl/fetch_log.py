@@ -1,10 +1,10 @@
-"""The log line of each fetch of an article."""
+"""The log lines of fetches of articles and of changes in lists."""
 
 from __future__ import annotations
 
 import logging
 
-from archive.model.feed import PendingEntry
+from archive.model.feed import ListingResult, PendingEntry
 from archive.model.fetch import Decision, Fetch, Outcome
 
 logger = logging.getLogger("finarchive")
@@ -42,3 +42,12 @@ def log_refused(fetch: Fetch, reason: str) -> None:
         "failed feed=%s docid=%s attempt=%d reason=%r",
         fetch.feed, pending.entry.docid, pending.attempts + 1, reason,
     )  # fmt: skip
+
+
+def log_changes(feed: str, result: ListingResult) -> None:
+    """Log what a list has changed of known entries."""
+    for unlisted in result.unlisted:
+        logger.info("unlisted feed=%s docid=%s", feed, unlisted.docid)
+    for change in result.changes:
+        if change.retitled:
+            logger.info("retitled feed=%s docid=%s title=%r", feed, change.docid, change.title)

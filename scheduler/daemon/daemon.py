@@ -17,7 +17,7 @@ from archive.files.layout import inner_path
 from archive.files.paths import CHINA
 from archive.integrity.seal import seal
 from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, FeedHistory, Poll
+from archive.model.feed import Entry, Failure, FailureKind, FeedHistory, Poll
 from archive.model.fetch import Decision
 from config.cron import next_time
 from config.model import Feed, Settings
@@ -160,6 +160,7 @@ class Daemon(CrawlObserver):
             trouble=history.trouble if history else 0.0,
             spread=random.random(),  # noqa: S311 - it spreads polls, it protects no secret
             cron_next=next_time(feed.cron, now) if feed.cron else None,
+            has_ended=history is not None and history.kind is FailureKind.ENDED,
         )
         return max(due, now + self._work_queue.articles.backoff_remaining(urls.host(feed.endpoint)))
 

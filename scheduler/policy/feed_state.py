@@ -5,7 +5,7 @@ Reasons are texts for people: what is wrong, and what the program does or the us
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
@@ -15,11 +15,14 @@ from scheduler.policy.intervals import Silence, find_silence
 # Without a poll for this long the state is stale. Users who crawl by hand may skip a weekend.
 MAX_POLL_AGE = timedelta(days=3)
 
+OK_REASON = "polled without an error"  # of a feed with nothing to say about
+_ANSWERING = frozenset({"ok", "stale"})  # states in which the list answers
 _RETRIED = "the daemon polls it again, finarchive crawl does so at once"
 _REMEDIES = {
     FailureKind.TEMPORARY: _RETRIED,
     FailureKind.BLOCKED: _RETRIED,
     FailureKind.GONE: "the list may have moved: check its address in the configuration; " + _RETRIED,
+    FailureKind.ENDED: "remove it from the configuration, or correct its address; it is asked again once a day",
     FailureKind.REFUSED: "not requested, by a rule of this program: see [network] and the feed in the configuration",
     FailureKind.UNREADABLE: "an error page passes; a new list format or a wrong address does not; " + _RETRIED,
 }
@@ -59,6 +62,22 @@ def decide(
     :param base: its configured interval, see :class:`~scheduler.policy.intervals.Pace`
     :param listed: True if it ever listed an article
     """
+    state = _decide(history, backoff, arrival_rate, base, now, listed=listed)
+    if history is None or not history.moved_to or state.state not in _ANSWERING:
+        return state
+    move = f"its address has moved permanently to {history.moved_to}: change its endpoint in the configuration"
+    return replace(state, reason=f"{state.reason}; {move}")
+
+
+def _decide(
+    history: FeedHistory | None,
+    backoff: HostBackoff | None,
+    arrival_rate: ArrivalRate,
+    base: timedelta,
+    now: datetime,
+    *,
+    listed: bool,
+) -> FeedState:
     active = backoff if backoff and backoff.until > now else None
     if history is None or history.last_poll is None:
         return FeedState("new", "never polled; the daemon does so when it runs, finarchive crawl does at once")
@@ -76,7 +95,7 @@ def decide(
     silence = find_silence(arrival_rate, history.newest, history.last_success or history.last_poll, base)
     if silence:
         return FeedState("stale", _silence_reason(silence), history.newest)
-    return FeedState("ok", "polled without an error")
+    return FeedState("ok", OK_REASON)
 
 
 def close_gap(gap: Gap, oldest_available: datetime | None, *, enabled: bool) -> OpenGap:

@@ -16,12 +16,15 @@ _WEIGHTS = {
     FailureKind.TEMPORARY: 0.25,  # a time-out usually passes soon
     FailureKind.UNREADABLE: 0.5,  # an error page instead of the list: often temporary, sometimes a new layout
     FailureKind.GONE: 1.0,
+    FailureKind.ENDED: 1.0,
     FailureKind.REFUSED: 1.0,
     FailureKind.BLOCKED: 0.0,  # the back-off of the host says when to try again; the feed adds no delay of its own
 }
 _TROUBLE_PER_DOUBLING = 0.25  # trouble that doubles the delay
 # A failing feed is polled at least this often, like a host that refuses: it must recover without help.
 _MAX_FAILURE_DELAY = _HOUR
+# A feed that has ended (410) is asked again once a day: some return, or the server was wrong.
+_ENDED_DELAY = _DAY
 # Three expected articles and none received happens by chance once in twenty times: something is unusual.
 _UNUSUAL_MISSING = 3.0
 # Random change of intervals, up or down. A tenth is enough to spread the polls of feeds that started together.
@@ -73,6 +76,7 @@ def next_poll(
     trouble: float = 0.0,
     spread: float = 0.5,
     cron_next: datetime | None = None,
+    has_ended: bool = False,
 ) -> datetime:
     """Return when to poll a feed next; never before now.
 
@@ -85,8 +89,11 @@ def next_poll(
     :param last_success: the last poll that got a response
     :param trouble: the weight of the failed polls in a row, see :func:`weight`
     :param spread: random, 0 to 1: changes the interval by up to a tenth, down or up
-    :param cron_next: next time of the feed's cron expression, if it has one; overrides everything else
+    :param cron_next: next time of the feed's cron expression, if it has one; overrides everything else but has_ended
+    :param has_ended: the last poll found that the feed has ended: poll it once a day
     """
+    if has_ended and last_poll is not None:
+        return max(now, min(last_poll, now) + _ENDED_DELAY * (1 + _JITTER * (2 * spread - 1)))
     if cron_next is not None:
         return max(cron_next, now)
     if last_poll is None:

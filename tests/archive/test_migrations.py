@@ -30,6 +30,7 @@ NAMES = [
     "m010_settled_and_lost",
     "m011_moves_and_facts",
     "m012_other_sites",
+    "m013_moved_feeds",
 ]
 
 
@@ -52,7 +53,7 @@ def test_a_new_index_has_the_recorded_tables(tmp_path: Path) -> None:
     statements = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name")
     schema = "".join(f"{sql};\n" for (sql,) in statements)
     connection.close()
-    recorded = (ROOT / "tests/fixtures/schema_v12.sql").read_text(encoding="utf-8")
+    recorded = (ROOT / "tests/fixtures/schema_v13.sql").read_text(encoding="utf-8")
     assert schema == recorded, f"made with sqlite-utils {importlib.metadata.version('sqlite-utils')}"
 
 

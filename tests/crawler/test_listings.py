@@ -25,8 +25,9 @@ ENDPOINTS = {
     "column": "https://finance.sina.com.cn/roll/c/56589.shtml",
     "usstock": "https://interface.sina.cn/pc_api/public_news_data.d.json",
     "rss": "https://news.example/feed.xml",
+    "sitemap": "https://news.example/sitemap.xml",
 }
-ONE_PAGE = ("column", "usstock", "rss")
+ONE_PAGE = ("column", "usstock", "rss", "sitemap")
 
 
 def feed_of(kind: str) -> Feed:

@@ -9,7 +9,7 @@ BEFORE_SEARCH = """
     DROP TABLE settled; DROP TABLE lateness; DROP TABLE unlisted;
     DROP INDEX entries_vanished; DROP INDEX idx_entries_published;
     ALTER TABLE gaps DROP COLUMN lost; ALTER TABLE gaps DROP COLUMN evidence;
-    ALTER TABLE feeds DROP COLUMN swept;
+    ALTER TABLE feeds DROP COLUMN swept; ALTER TABLE feeds DROP COLUMN moved_to;
     ALTER TABLE listings DROP COLUMN shown;
     ALTER TABLE entries DROP COLUMN vanished;
     DROP INDEX entries_by_guid; DROP INDEX entries_by_link;

@@ -16,6 +16,7 @@ from archive.index.migrations import (
     m010_settled_and_lost,
     m011_moves_and_facts,
     m012_other_sites,
+    m013_moved_feeds,
 )
 
 __all__ = ["migrations"]
@@ -36,5 +37,6 @@ for _migration in (
     m010_settled_and_lost.m010_settled_and_lost,
     m011_moves_and_facts.m011_moves_and_facts,
     m012_other_sites.m012_other_sites,
+    m013_moved_feeds.m013_moved_feeds,
 ):
     migrations()(_migration)

@@ -1,0 +1,59 @@
+"""Outlines of an OPML file, in which feed readers export their feeds. Pure. http://opml.org/spec2.opml"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from crawler.errors import ListingError
+from crawler.extract.charset import decode
+from crawler.markup.xml_repair import repair_xml
+from crawler.markup.xml_tree import children, local_name, parse_xml
+
+_ROOT = re.compile(r"<((?:[a-zA-Z][\w-]{0,30}:)?opml)(?=[\s>/])", re.IGNORECASE)
+
+
+class Outline(NamedTuple):
+    """An outline that is no folder."""
+
+    title: str  # "" if it has none
+    address: str  # of its feed, as stated; "" if it names none
+    folders: tuple[str, ...]  # names, outermost first
+
+
+def read_opml(body: bytes) -> list[Outline]:
+    """Return the outlines of an OPML file that are no folders.
+
+    A folder is an outline with outlines in it, a feed is an outline with ``xmlUrl``.
+
+    :raises ListingError: the bytes are not OPML
+    """
+    root = parse_xml(repair_xml(decode(body), _ROOT))
+    if local_name(root) != "opml":
+        raise ListingError(f"it is not OPML: its root element is {root.tag[:40]}")
+    return [Outline(_title(each), _attribute(each, "xmlurl"), folders) for each, folders in _outlines(root)]
+
+
+def _outlines(root: Element) -> Iterator[tuple[Element, tuple[str, ...]]]:
+    """Yield the outlines that name a feed or nothing, in their order, and the names of their folders."""
+    pending: list[tuple[Element, tuple[str, ...]]]
+    pending = [(each, ()) for body in children(root, "body") for each in reversed(list(children(body, "outline")))]
+    while pending:
+        outline, folders = pending.pop()
+        inner = list(children(outline, "outline"))
+        if _attribute(outline, "xmlurl") or not inner:
+            yield outline, folders
+        name = _title(outline)
+        below = (*folders, name) if name and inner else folders
+        pending += [(each, below) for each in reversed(inner)]
+
+
+def _title(outline: Element) -> str:
+    return _attribute(outline, "title") or _attribute(outline, "text")
+
+
+def _attribute(outline: Element, name: str) -> str:
+    """Return an attribute by its name in lower case: programs write xmlUrl in several ways."""
+    return next((" ".join(value.split()) for key, value in outline.attrib.items() if key.lower() == name), "")
