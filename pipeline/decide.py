@@ -28,6 +28,8 @@ MAX_REVISIONS = 200
 LAST_RULE_WITH_FIXED_PATHS = 3
 # The last rule by which a file's name has a title with HTML character references.
 LAST_RULE_WITH_RAW_NAMES = 3
+# The last rule by which a file has its stocks as the page and the list write them.
+LAST_RULE_WITH_RAW_SYMBOLS = 3
 CUT = "the page ends before its end tag, </html>"
 NO_TEXT = "its text is gone: the page is there, and empty"
 
@@ -165,7 +167,9 @@ def _failed(fetch: Fetch, failure: Failure, state: ArticleState | None) -> Decis
 def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, newest: Revision | None) -> Decision:
     title = _decoded_title(article, fetch.pending.entry)
     name = title if fetch.rule > LAST_RULE_WITH_RAW_NAMES else article.title
-    post = render(article, fetch.filing.categories, fetch.filing.author, fetch.rules.profile, name=name)
+    # Files of older fetches are sealed, and a rebuild makes them again as they were.
+    written = article if fetch.rule > LAST_RULE_WITH_RAW_SYMBOLS else replace(article, symbols=article.raw_symbols)
+    post = render(written, fetch.filing.categories, fetch.filing.author, fetch.rules.profile, name=name)
     path = newest.path if newest else fetch.pending.path
     if path:  # set by the first version, or reserved for it by a run that crashed
         history = history_path(path, newest.number) if newest else None

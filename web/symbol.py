@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from archive.model.errors import QueryError
+from archive.model.symbols import symbol_of
 from archive.query.parser import symbol_filter
 from archive.store import Store
 from web import charts, links
@@ -20,7 +21,7 @@ MAX_NAME_LENGTH = 60  # characters of an unknown symbol in the error message; Si
 
 def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of a stock."""
-    name = request.path["symbol"]
+    name = symbol_of(request.path["symbol"])
     number = request.number("page", 1, MAX_PAGES)
     hits = store.stats.of_symbol(name, PAGE_SIZE + 1, (number - 1) * PAGE_SIZE, request.time)
     if not hits:

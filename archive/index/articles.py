@@ -19,6 +19,7 @@ from archive.index.statements import to_json
 from archive.model.article import Article, Revision
 from archive.model.feed import PendingEntry
 from archive.model.fetch import ArticleState, Decision, Fetch, JournalPosition, fingerprint_rule
+from archive.model.symbols import symbols_of
 from archive.model.times import to_text
 
 
@@ -287,7 +288,7 @@ def _listed(fetch: Fetch) -> dict[str, Any]:
         "content": entry.content,
         "listed_text": entry.listed_text,
         "withdrawn": int(entry.withdrawn),
-        "listed_symbols": to_json(entry.symbols),
+        "listed_symbols": to_json(symbols_of(entry.symbols)),
         "listed_title": entry.title,
         "listed_modified": to_text(entry.modified),
     }

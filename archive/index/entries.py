@@ -16,6 +16,7 @@ from archive.index import row_mapping, statements
 from archive.index.listing_changes import ListedFields, change, is_edit
 from archive.index.part import IndexPart
 from archive.model.feed import Counts, Entry, Failure, ListingChange, PendingEntry
+from archive.model.symbols import symbols_of
 from archive.model.times import to_text, to_time
 
 Belonging = tuple[str, str, int]  # feed id, docid, and 1 if later polls of the feed may stop at the entry
@@ -173,7 +174,7 @@ class EntryIndex(IndexPart):
         """Update what the listing itself carries: text, stocks, deletion. Return the docids that have changed."""
         updated = []
         for entry, row in pairs:
-            now = (entry.content, entry.listed_text, json.dumps(entry.symbols), int(entry.withdrawn))
+            now = (entry.content, entry.listed_text, json.dumps(symbols_of(entry.symbols)), int(entry.withdrawn))
             before = (row["content"], row["listed_text"], row["symbols"], row["withdrawn"])
             if row["url"] is not None and row["carrier"] == feed and now != before:
                 updated.append((*now, to_text(at), to_text(at), entry.docid))

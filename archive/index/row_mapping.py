@@ -24,6 +24,7 @@ from archive.model.feed import (
 )
 from archive.model.feed_values import Enclosure, Precision
 from archive.model.fetch import ArticleState, JournalPosition, Observation, Outcome
+from archive.model.symbols import symbols_of
 from archive.model.times import to_text, to_time
 
 
@@ -45,7 +46,7 @@ def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[
         "keywords": to_json(entry.keywords, ascii_only=False),
         "lids": to_json(entry.lids),
         "content": entry.content,
-        "symbols": to_json(entry.symbols),
+        "symbols": to_json(symbols_of(entry.symbols)),
         "withdrawn": int(entry.withdrawn),
         "foreign_site": int(entry.foreign),
         "carrier": feed if (entry.content, entry.listed_text) != (None, None) else None,

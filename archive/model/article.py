@@ -76,6 +76,7 @@ class Article:
     published_note: str | None = None  # why `published` is not the time that is stated; None: it is
     text_from: TextSource = TextSource.PAGE
     text_note: str | None = None  # why the text is the feed's; None: it is the page's
+    raw_symbols: tuple[str, ...] = ()  # as the page and the list write them, as in files of older fetches (D224)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Entry:
     keywords: tuple[str, ...] = ()
     lids: tuple[int, ...] = ()  # ids of all of Sina's lists that contain the article
     content: str | None = None  # HTML of the full text, if the listing itself has it; None: fetch the page
-    symbols: tuple[str, ...] = ()  # stocks that the listing names, in Sina's notation
+    symbols: tuple[str, ...] = ()  # stocks that the listing names; journals of older versions have other notations
     withdrawn: bool = False  # the listing says that the site has deleted it
     foreign: bool = False  # the page belongs to another site, and its layout is unknown
     # HTML of the text in the feed, where it may not be the whole article: used if the page has none. See D220.

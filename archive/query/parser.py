@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from archive.files.paths import CHINA
 from archive.model.errors import QueryError
+from archive.model.symbols import symbol_of
 from archive.query.tokenizer import fold, phrase, segments
 
 # Far above real queries. FTS5 and SQLite have limits of their own on the depth and length of an expression.
@@ -189,6 +190,7 @@ def _term(field: str | None, value: str, typed: str, *, exact: bool) -> Query:
         case None | "media" | "symbol":
             if (parts := len(segments(fold(value)))) > MAX_TERMS:
                 raise QueryError(f"{typed[:40]!r}… has {parts} words and numbers; the maximum is {MAX_TERMS}")
+            value = symbol_of(value) if field == "symbol" else value
             prefix = not exact and value.endswith("*")
             fts_phrase = phrase(value, prefix=prefix)
             if fts_phrase is None:

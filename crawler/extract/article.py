@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.article import Article, Page, PageFacts
 from archive.model.feed import Entry
+from archive.model.symbols import symbols_of
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import fallback, layouts
 from crawler.extract.body import Body, render_body
@@ -80,7 +82,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
         updated=facts.updated or entry.modified,
         media=entry.media or facts.media,
         keywords=entry.keywords or facts.keywords or (),
-        symbols=tuple(dict.fromkeys((*entry.symbols, *(facts.symbols or ())))),
+        **symbol_fields((*entry.symbols, *(_symbols(source) or ()))),
         original_title=original_title(body.text),
         page=facts,
         **feed_fields(entry),
@@ -97,7 +99,7 @@ def _page_facts(tree: LexborHTMLParser, source: _Source, title: str) -> PageFact
         updated=_time(tree, layouts.UPDATED),
         media=source.medium or _text(tree, layouts.MEDIUM),
         keywords=words or (() if tree.css_first(layouts.KEYWORDS[0]) is not None else None),
-        symbols=_symbols(source),
+        symbols=None if (symbols := _symbols(source)) is None else symbols_of(symbols),
     )
 
 
@@ -184,6 +186,12 @@ def feed_fields(entry: Entry) -> dict[str, Any]:
         "authors": entry.authors,
         "enclosures": entry.enclosures,
     }
+
+
+def symbol_fields(written: Iterable[str]) -> dict[str, Any]:
+    """Return the fields of an article with its stocks, each once: in Sina's notation, and as written."""
+    raw = tuple(dict.fromkeys(written))
+    return {"symbols": symbols_of(raw), "raw_symbols": raw}
 
 
 def facts_of_body(title: str, body: Body) -> dict[str, Any]:

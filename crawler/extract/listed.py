@@ -7,7 +7,8 @@ from datetime import datetime
 
 from archive.model.article import Article, PageFacts, TextSource
 from archive.model.feed import Entry
-from crawler.extract.article import facts_of_body, feed_fields, original_title
+from archive.model.symbols import symbols_of
+from crawler.extract.article import facts_of_body, feed_fields, original_title, symbol_fields
 from crawler.extract.body import plain_text, render_body
 
 
@@ -31,9 +32,9 @@ def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False, not
         updated=entry.modified,
         media=entry.media,
         keywords=entry.keywords,
-        symbols=entry.symbols,
+        **symbol_fields(entry.symbols),
         original_title=original_title(body.text),
-        page=PageFacts(symbols=entry.symbols),
+        page=PageFacts(symbols=symbols_of(entry.symbols)),
         **feed_fields(entry),
         text_from=TextSource.FEED,
         text_note=note,

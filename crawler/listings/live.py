@@ -15,6 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from archive.model.feed import Entry, Listing
+from archive.model.symbols import symbol_of
 from crawler.errors import ListingError
 from crawler.extract.article import parse_time
 from crawler.extract.charset import decode
@@ -114,13 +115,13 @@ def _html(text: str, images: list[str]) -> str:
 
 
 def _symbol(stock: Any) -> str | None:
-    """Return a stock in the notation of Sina's pages: sh600519, hk00700, MSFT; others with the market's name."""
+    """Return a stock in the notation of Sina's pages, or with its market's name before it; None if it has none."""
     if not isinstance(stock, dict):
         return None
     market, symbol = line(stock.get("market")).lower(), line(stock.get("symbol"))
-    if market in ("", "cn", "us") or symbol.lower().startswith(market):
-        return symbol or None
-    return f"{market}{symbol}" if symbol else None
+    if market not in ("", "cn", "us") and not symbol.lower().startswith(market):
+        symbol = f"{market}{symbol}" if symbol else ""
+    return symbol_of(symbol) or None
 
 
 def _images(multimedia: Any) -> list[str]:

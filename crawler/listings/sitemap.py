@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from archive.model.feed import Entry, Listing
 from archive.model.feed_values import Precision
+from archive.model.symbols import symbol_of
 from crawler.errors import ListingError
 from crawler.extract.charset import decode
 from crawler.extract.times import read_time, zone_of
@@ -30,12 +31,11 @@ if TYPE_CHECKING:
 
 _ROOT = re.compile(r"<((?:[a-zA-Z][\w-]{0,30}:)?(?:urlset|sitemapindex|rss|feed|rdf))(?=[\s>/])", re.IGNORECASE)
 _FEEDS = frozenset({"rss", "feed", "rdf"})
-# Exchanges as in news:stock_tickers, and the prefixes of their stocks in Sina's notation.
+# Exchanges as in news:stock_tickers, and what stands after a code of theirs elsewhere.
 _EXCHANGES = {
-    "SHA": "sh", "SSE": "sh", "SHSE": "sh", "SHE": "sz", "SZSE": "sz", "HKG": "hk", "HKEX": "hk", "SEHK": "hk",
-    "NASDAQ": "", "NYSE": "", "NYSEARCA": "", "NYSEAMERICAN": "", "AMEX": "",
+    "SHA": ".SH", "SSE": ".SH", "SHSE": ".SH", "SHE": ".SZ", "SZSE": ".SZ", "HKG": ".HK", "HKEX": ".HK",
+    "SEHK": ".HK", "NASDAQ": "", "NYSE": "", "NYSEARCA": "", "NYSEAMERICAN": "", "AMEX": "",
 }  # fmt: skip
-_HONG_KONG_DIGITS = 5
 _MAX_TICKERS = 50  # the protocol allows five
 _MAX_TICKER_CHARS = 40
 
@@ -113,11 +113,8 @@ def _symbols(tickers: str) -> tuple[str, ...]:
     found = []
     for ticker in site_items.words((tickers,))[:_MAX_TICKERS]:
         exchange, _, code = ticker.rpartition(":")
-        prefix = _EXCHANGES.get(exchange.strip().upper())
-        code = code.strip()
-        if prefix == "hk":
-            code = code.zfill(_HONG_KONG_DIGITS)
-        found.append((ticker if prefix is None else prefix + (code if prefix else code.upper()))[:_MAX_TICKER_CHARS])
+        suffix = _EXCHANGES.get(exchange.strip().upper())
+        found.append((ticker if suffix is None else symbol_of(code.strip() + suffix))[:_MAX_TICKER_CHARS])
     return tuple(dict.fromkeys(found))
 
 

@@ -173,6 +173,6 @@ def test_a_feed_with_an_external_entity_or_a_bomb_reads_nothing_of_it(tmp_path: 
 def test_the_real_telegraph_gives_its_items(shared: Path) -> None:
     body = (shared / "realdata" / "lists" / "live-2026-09-19.json").read_bytes()
     first, second = read("live", body).entries
-    assert (first.docid, first.symbols, first.withdrawn) == ("live5103047", ("sb430542", "fund002611"), False)
+    assert (first.docid, first.symbols, first.withdrawn) == ("live5103047", ("sb430542", "of002611"), False)
     assert first.url.endswith("/doc-inisinhh9981846.shtml")
     assert (second.title, second.keywords) == ("星海V6正式上市", ("其他",))

@@ -1,8 +1,8 @@
 """Forty feeds of different makes, polled for a day: no article twice, none lost, no time ahead of its poll.
 
 Each feed publishes an article every half hour and shows the newest twenty. The makes differ in format, charset, form
-of the times, addresses, ids and texts, as the feeds of real sites do. The rules of the program read the answers into a
-real index, on a clock of their own.
+of the times, addresses, ids and texts, as the feeds of real sites do. The rules of the program read the answers into
+a real index, on a clock of their own.
 """
 
 from __future__ import annotations

@@ -11,7 +11,13 @@ from archive.model.article import Article, ArticleImage, PageFacts, Revision, Te
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import DECISION_RULE, ArticleState, Decision, Fetch, Outcome
 from crawler.extract.fingerprint import fingerprint
-from pipeline.decide import LAST_RULE_WITH_FIXED_PATHS, LAST_RULE_WITH_RAW_NAMES, MAX_REVISIONS, decide
+from pipeline.decide import (
+    LAST_RULE_WITH_FIXED_PATHS,
+    LAST_RULE_WITH_RAW_NAMES,
+    LAST_RULE_WITH_RAW_SYMBOLS,
+    MAX_REVISIONS,
+    decide,
+)
 from tests.support.fetches import make_fetch
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
@@ -246,3 +252,15 @@ def test_an_unchanged_title_in_html_makes_no_version() -> None:
     pending = replace(base.pending, entry=replace(base.pending.entry, title=raw))
     decision = decide(replace(base, pending=pending), article(title=raw), known, None)
     assert decision.outcome is Outcome.SAME
+
+
+def test_files_of_older_fetches_have_the_symbols_as_written() -> None:
+    found = replace(article(), symbols=("fx_susdthb",), raw_symbols=("foreignfx_susdthb",))
+    for rule, symbol in ((DECISION_RULE, b"'fx_susdthb'"), (LAST_RULE_WITH_RAW_SYMBOLS, b"'foreignfx_susdthb'")):
+        base = fetch()
+        rules = replace(base.rules, profile="extended")
+        decision = decide(replace(base, rules=rules, rule=rule), found, None, None)
+        assert decision.post is not None
+        assert decision.revision is not None
+        assert symbol in decision.post.data
+        assert decision.revision.symbols == ("fx_susdthb",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archive.index.database import Database
+from archive.index.migrations.symbols_m012 import unify_symbols
 from archive.index.migrations.titles_m012 import decode_titles
 
 
@@ -26,6 +27,7 @@ def m012_other_sites(db: Database) -> None:
                AND o.revision = revisions.number AND o.outcome IN ('first', 'revised') AND o.status IS NULL)"""
     )
     decode_titles(db)
+    unify_symbols(db)
     for table in (entries, revisions):
         table.add_column("authors", str, not_null_default="[]")  # JSON list of names
         table.add_column("enclosures", str, not_null_default="[]")  # JSON list of {url, type}
