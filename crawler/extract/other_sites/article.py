@@ -7,7 +7,7 @@ or what trafilatura finds. See D193.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -24,7 +24,7 @@ from crawler.extract.other_sites.element import densest_element
 from crawler.extract.other_sites.furniture import remove_furniture
 from crawler.extract.other_sites.metadata import PageMetadata, read_metadata
 from crawler.extract.other_sites.sites import ANYWHERE, Site, site_of
-from crawler.extract.other_sites.titles import find_title
+from crawler.extract.other_sites.titles import find_title, page_titles
 from crawler.markup.parser import parse_html
 from crawler.urls import host
 
@@ -70,27 +70,28 @@ def find_article(html: str, url: str, fetched_at: datetime) -> OtherSiteArticle:
     published = find_time(tree, metadata, title, fetched_at, site_times=site_times)
     medium = (_site_text(tree, site.medium) if site else "") or metadata.medium or next(iter(metadata.site_names), "")
     authors = tuple(_site_texts(tree, site.authors)) if site else ()
-    text = _declared(tree, site, title)
+    titles = page_titles(tree, metadata, title)
+    text = _declared(tree, site, titles)
     if not text:
-        text, day = _undeclared(tree, metadata, title, url, fetched_at)
+        text, day = _undeclared(tree, metadata, titles, url, fetched_at)
         if published is None and day:
             is_chinese = is_chinese_page(tree, metadata)
             published = end_of_day(day, fetched_at=fetched_at, is_chinese=is_chinese)
     return OtherSiteArticle(text, title, published, medium, authors or metadata.authors)
 
 
-def _declared(tree: LexborHTMLParser, site: Site | None, title: str) -> str:
+def _declared(tree: LexborHTMLParser, site: Site | None, titles: Sequence[str]) -> str:
     """Return the content of the element that a declaration names; "" if the page has none with a text."""
     for selector in (*(site.body if site else ()), *ANYWHERE):
         for node in tree.css(selector)[:4]:
-            body = _cleaned(node.inner_html or "", title, site.remove if site else ())
+            body = _cleaned(node.inner_html or "", titles, site.remove if site else ())
             if body is not None and (_length(body) >= _MIN_ELEMENT_CHARS or body.css_first("img") is not None):
                 return body.inner_html or ""
     return ""
 
 
 def _undeclared(
-    tree: LexborHTMLParser, metadata: PageMetadata, title: str, url: str, fetched_at: datetime
+    tree: LexborHTMLParser, metadata: PageMetadata, titles: Sequence[str], url: str, fetched_at: datetime
 ) -> tuple[str, str | None]:
     """Return the content of the article on a page of an unknown site, and its day."""
     page = parse_html(tree.html or "")
@@ -98,19 +99,19 @@ def _undeclared(
         raise ExtractionError("no article was found on the page")
     remove_furniture(page.body)
     found = trafilatura_article(page.html or "", url, fetched_at)
-    body, element = _cleaned(found.html, title), densest_element(page.body)
-    other = _cleaned(element.inner_html or "", title) if element is not None else None
+    body, element = _cleaned(found.html, titles), densest_element(page.body)
+    other = _cleaned(element.inner_html or "", titles) if element is not None else None
     if body is None or other is not None:
         ours, theirs = text_lines(other) if other is not None else [], text_lines(body) if body is not None else []
         is_chinese = is_chinese_page(tree, metadata)
         body = other if prefers_element(theirs, ours, metadata.text, is_chinese=is_chinese) else body
     if body is None or _length(body) < MIN_TEXT_CHARS:
         raise ExtractionError("no article was found on the page")
-    summary = summary_above(page.body, metadata.descriptions, title, "\n".join(text_lines(body)))
+    summary = summary_above(page.body, metadata.descriptions, "\n".join(text_lines(body)))
     return f"<p>{escape(summary, quote=False)}</p>\n{body.inner_html}" if summary else body.inner_html or "", found.day
 
 
-def _cleaned(html: str, title: str, selectors: tuple[str, ...] = ()) -> LexborNode | None:
+def _cleaned(html: str, titles: Sequence[str], selectors: tuple[str, ...] = ()) -> LexborNode | None:
     """Return an article's content as the body of a document, without what does not belong to it."""
     body = parse_html(html).body
     if body is None:
@@ -118,7 +119,7 @@ def _cleaned(html: str, title: str, selectors: tuple[str, ...] = ()) -> LexborNo
     for image in body.css("img"):
         _load(image)
     remove_furniture(body, ", ".join(selectors))
-    remove_lines(body, title)
+    remove_lines(body, titles)
     return body
 
 

@@ -7,7 +7,7 @@ a declaration of the site, a promotion, a link to another article. See D193.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
@@ -60,9 +60,12 @@ _MAX_FURNITURE_CHARS = 140
 # Above the text: lines with time, source, author, position.
 _HEAD = re.compile(
     r"(?:.{0,30}?(?:来源|作者|记者|时间|日期|发布|编辑|更新|浏览|阅读|字号|责编|来源于|信息来源)\s?[:：]?.{0,60})"
-    r"|\W{0,3}\d{4}[-年/.]\d{1,2}[-月/.]\d{1,2}.{0,50}|.{0,12}?\d{1,2}:\d{2}.{0,20}",
+    r"|\W{0,3}\d{4}[-年/.]\d{1,2}[-月/.]\d{1,2}.{0,50}|.{0,40}?\b(?:\d{1,2}[:.]\d{2}|(?:19|20)\d\d)\b.{0,30}"
+    r"|(?:by|von|por|par|di|av|door|text|author|updated|published|veröffentlicht)\b.{0,60}",
+    re.IGNORECASE,
 )
 _MAX_HEAD_CHARS = 90
+_MAX_REPEATED = 2  # times the title: with its overline or the site's name
 _HEAD_LINES = 8  # a header has at most some lines
 ENDS_OF_SENTENCES = tuple("。！？；…!?.;”」»\"’।۔")
 _BLOCK_TAGS = frozenset("p div li h1 h2 h3 h4 h5 h6 td th dd dt blockquote section article center figcaption pre ul ol dl table figure".split())
@@ -93,16 +96,16 @@ def text_lines(root: LexborNode) -> list[str]:
     return [line.text for line in _lines(root)]
 
 
-def remove_lines(root: LexborNode, title: str) -> None:
+def remove_lines(root: LexborNode, titles: Collection[str]) -> None:
     """Remove the lines below ``root`` that do not belong to the article. Modifies the tree.
 
-    :param title: of the article, which a line above the text repeats
+    :param titles: of the article, one of which a line above the text repeats
     """
     lines = _lines(root)
     keep_links = sum(line.linked for line in lines if line.is_link) > _MAX_LINKED_SHARE * sum(
         len(line.text) for line in lines
     )
-    head = _head(lines, _folded(title))
+    head = _head(lines, {folded for title in titles if (folded := _folded(title))})
     follows = ""  # what the line before announces: a declaration, or links to other articles
     for place, line in enumerate(lines):
         wanted, follows = _judged(line, follows, keep_links=keep_links)
@@ -111,13 +114,14 @@ def remove_lines(root: LexborNode, title: str) -> None:
                 node.decompose()
 
 
-def _head(lines: Sequence[_Line], title: str) -> int:
+def _head(lines: Sequence[_Line], titles: Collection[str]) -> int:
     """Return how many lines above the text are its title, its time and the like."""
     count = 0
     for place, line in enumerate(lines[:_HEAD_LINES]):
-        if title and _folded(line.text) == title:
-            count = place + 1
-        elif len(line.text) <= _MAX_HEAD_CHARS and not line.text.endswith(ENDS_OF_SENTENCES) and _HEAD.match(line.text):
+        folded = _folded(line.text)
+        repeats = any(title in folded and len(folded) <= _MAX_REPEATED * len(title) for title in titles)
+        is_short = len(line.text) <= _MAX_HEAD_CHARS and not line.text.endswith(ENDS_OF_SENTENCES)
+        if repeats or (is_short and _HEAD.fullmatch(line.text)):
             count = place + 1
         elif line.is_sentence:
             break
@@ -135,7 +139,7 @@ def _judged(line: _Line, follows: str, *, keep_links: bool) -> tuple[bool, str]:
         return False, follows
     if another := _ANOTHER.match(text):
         rest = len(_NON_WORD.sub("", text[another.end() :]))
-        if not rest or line.linked * 2 >= rest:
+        if rest <= _MAX_LABEL_CHARS or line.linked * 2 >= rest:
             return False, "links"
     if follows == "links" and (line.is_link or not line.is_sentence):
         return False, "links"

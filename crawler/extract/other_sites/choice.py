@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from selectolax.lexbor import LexborNode
 
 from crawler.extract.other_sites.article_lines import ENDS_OF_SENTENCES
-from crawler.extract.other_sites.furniture import WORD_BREAKS
 
 _NON_WORD = re.compile(r"[\W_]+")
 _MIN_STATED_CHARS = 200  # shorter texts in JSON-LD are summaries
@@ -28,13 +27,6 @@ _MIN_SUMMARY_CHARS, _MAX_SUMMARY_CHARS = 20, 1000
 _SUMMARY_ELEMENTS = "h1, p, h2, h3, h4, div, li, section"
 _BLOCKS = "p, div, h1, h2, h3, h4, li, ul, section, article, table"
 _MAX_SUMMARY_NODES = 3000  # that are searched for it
-_MAX_NAMES_CHARS = 200
-_SUMMARY_WORDS = frozenset(
-    """
-    lead lede leadtext intro introduction summary standfirst dek deck excerpt abstract subtitle subhead subheadline
-    sapo chapo teaser kicker zhaiyao daoyu digest brief
-    """.split()
-)
 
 
 def prefers_element(found: Sequence[str], element: Sequence[str], stated: str, *, is_chinese: bool) -> bool:
@@ -54,11 +46,8 @@ def prefers_element(found: Sequence[str], element: Sequence[str], stated: str, *
     return _size(less) > _MIN_EXTRA_SHARE * _size(element) > 0 and _long_share(less) <= _MAX_LONG_SHARE
 
 
-def summary_above(root: LexborNode, descriptions: Iterable[str], title: str, text: str) -> str:
+def summary_above(root: LexborNode, descriptions: Iterable[str], text: str) -> str:
     """Return the summary that a page shows above its text, and that is not in it; "" if there is none.
-
-    It is an element with the words of the description in the page's metas, or one that is named as a summary and
-    stands between the title and the text.
 
     :param root: the page's body
     :param descriptions: the summary as metas state it
@@ -66,26 +55,17 @@ def summary_above(root: LexborNode, descriptions: Iterable[str], title: str, tex
     """
     known, first = _folded(text), next((folded for line in text.splitlines() if len(folded := _folded(line)) > 9), "")
     wanted = [folded for each in descriptions if len(folded := _folded(each)) >= _MIN_SUMMARY_CHARS]
-    heading = _folded(title)
-    is_below_title = False
     for node in root.css(_SUMMARY_ELEMENTS)[:_MAX_SUMMARY_NODES]:
         words = " ".join((node.text() or "")[: 2 * _MAX_SUMMARY_CHARS].split())
         folded = _folded(words)
-        is_below_title = is_below_title or (bool(heading) and folded == heading)
         if first and folded.startswith(first):
             return ""
         if not _MIN_SUMMARY_CHARS <= len(folded) <= _MAX_SUMMARY_CHARS or len(node.css(_BLOCKS)) > 1:
             continue
         described = any(each in folded or (len(folded) > len(each) // 2 and folded in each) for each in wanted)
-        if (described or (is_below_title and _is_summary(node))) and folded not in known:
+        if described and folded not in known:
             return words
     return ""
-
-
-def _is_summary(node: LexborNode) -> bool:
-    names = (node.attributes.get("class") or "")[:_MAX_NAMES_CHARS]
-    parent = (node.parent.attributes.get("class") or "")[:_MAX_NAMES_CHARS] if node.parent is not None else ""
-    return not _SUMMARY_WORDS.isdisjoint(word.lower() for word in WORD_BREAKS.split(f"{names} {parent}"))
 
 
 def _closeness(lines: Sequence[str], stated: str) -> float:

@@ -19,7 +19,7 @@ _ELEMENTS = (
 )
 # Elements that rarely contain it: some pages have all of their text in a form.
 _RARELY = (
-    "form, footer, aside, [hidden], [aria-hidden=true], [role=complementary], [role=contentinfo], [role=banner],"
+    "form, footer, aside, figcaption, [hidden], [aria-hidden=true], [role=complementary], [role=contentinfo], [role=banner],"
     " [role=alert], [style*='display:none' i], [style*='display: none' i]"
 )
 _TEXTS = frozenset({"p", "li", "td", "blockquote", "dd"})

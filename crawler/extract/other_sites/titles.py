@@ -51,6 +51,11 @@ def find_title(tree: LexborHTMLParser, metadata: PageMetadata, url: str, *, site
     return next(iter([*agreed, *titles]), "")
 
 
+def page_titles(tree: LexborHTMLParser, metadata: PageMetadata, title: str) -> list[str]:
+    """Return the title of an article in all the forms in which its page has it."""
+    return [title, metadata.headline, metadata.og_title, *(" ".join((node.text() or "").split()) for node in tree.css("h1")[:3])]
+
+
 def _headings(tree: LexborHTMLParser) -> list[str]:
     nodes = [*tree.css("h1")[:_MAX_HEADINGS], *tree.css("h2, h3, [class*=title i], [id*=title i]")[:_MAX_HEADINGS]]
     texts = (_WHITE_SPACE.sub(" ", node.text() or "").strip() for node in nodes)
