@@ -117,7 +117,9 @@ def _gone(phrase: str) -> str:
 
 
 def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool) -> tuple[_Source, Body]:
-    element = _first(tree, layouts.BODY)
+    # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
+    is_sina_page = is_sina_url(page.url) or not entry.foreign
+    element = _article_element(tree, is_sina_page=is_sina_page)
     if element is not None:
         inner = element.inner_html or ""
         body = render_body(inner, page.url, clean=clean)
@@ -129,14 +131,24 @@ def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clea
     else:
         if phrase := phrase_in_headings(tree):
             raise GoneError(_gone(phrase))
-        # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
-        is_sina_page = is_sina_url(page.url) or not entry.foreign
         embedded = slides(tree) or (_video(tree) if is_sina_page else None)
         if embedded:
             source = _from_embedded(embedded)
         else:
             source = _from_unknown_layout(page, text, tree, is_sina_page=is_sina_page)
     return source, render_body(source.inner, page.url, clean=clean)
+
+
+def _article_element(tree: LexborHTMLParser, *, is_sina_page: bool) -> LexborNode | None:
+    selectors = layouts.BODY
+    if not is_sina_page:
+        missing = [
+            body
+            for body, title in layouts.COMMON_NAMES.items()
+            if title is None or tree.css_first(title) is None
+        ]
+        selectors = tuple(selector for selector in selectors if selector not in missing)
+    return _first(tree, selectors)
 
 
 def _video(tree: LexborHTMLParser) -> EmbeddedData | None:

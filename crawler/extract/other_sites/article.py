@@ -36,6 +36,8 @@ _NO_ARTICLE = re.compile(
 _MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
 _MIN_ELEMENT_CHARS = 20  # of a declared element: a flash is one sentence
 _LAZY = ("data-src", "data-original", "data-url", "data-lazy-src", "original")  # where pages keep addresses of images
+_BREAK_IN_CHINESE = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60])\n(?=[\u3001-\u9fff\uff01-\uff60])")
+_SPACE = re.compile(r"[\r\n]+")
 _WHITE_SPACE = re.compile(r"\s+")
 
 
@@ -113,14 +115,23 @@ def _undeclared(
 
 def _cleaned(html: str, titles: Sequence[str], selectors: tuple[str, ...] = ()) -> LexborNode | None:
     """Return an article's content as the body of a document, without what does not belong to it."""
-    body = parse_html(html).body
+    body = parse_html(_joined_lines(html)).body
     if body is None:
         return None
+    for node in [each for each in body.traverse(include_text=True) if each.is_comment_node]:
+        node.decompose()
     for image in body.css("img"):
         _load(image)
     remove_furniture(body, ", ".join(selectors))
     remove_lines(body, titles)
     return body
+
+
+def _joined_lines(html: str) -> str:
+    """Return HTML without line breaks in its texts, which a browser shows as spaces; in <pre> they stay."""
+    if "<pre" in html:
+        return html
+    return _SPACE.sub(" ", _BREAK_IN_CHINESE.sub("", html))
 
 
 def _load(image: LexborNode) -> None:

@@ -22,6 +22,7 @@ _MIN_LONG_SHARE = 0.85  # of their characters in long lines, for the same
 _MAX_LONG_SHARE = 0.1  # and if none is the article's
 _MIN_EXTRA_SHARE = 0.25  # of the text; less makes no difference
 _MIN_SHARE_IN_CHINESE = 0.6  # of what trafilatura finds: below it, the densest element is a part of the article
+_SAME_BEGINNING = 24  # characters by which the first line of the text is known
 _SHINGLE = 8  # characters that are compared at once
 _MIN_SUMMARY_CHARS, _MAX_SUMMARY_CHARS = 20, 1000
 _SUMMARY_ELEMENTS = "h1, p, h2, h3, h4, div, li, section"
@@ -58,7 +59,7 @@ def summary_above(root: LexborNode, descriptions: Iterable[str], text: str) -> s
     for node in root.css(_SUMMARY_ELEMENTS)[:_MAX_SUMMARY_NODES]:
         words = " ".join((node.text() or "")[: 2 * _MAX_SUMMARY_CHARS].split())
         folded = _folded(words)
-        if first and folded.startswith(first):
+        if first and first[:_SAME_BEGINNING] in folded:
             return ""
         if not _MIN_SUMMARY_CHARS <= len(folded) <= _MAX_SUMMARY_CHARS or len(node.css(_BLOCKS)) > 1:
             continue

@@ -29,6 +29,8 @@ _WRITTEN = re.compile(
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?(Z)?")
 _SECONDS = re.compile(r"1\d{9}(?:\d{3})?")  # since 1970, or milliseconds
 _MAX_STATED_CHARS = 80  # of a value that states a time
+_LABELLED = re.compile(r"(?:发布|发表|发稿)(?:时间|日期)\s?[:：]\s?([^\n]{10,30})")
+_MAX_LABEL_CHARS = 60  # of a text beside a time; longer ones are the article's, which names other days
 _NEAR_CHARS = 400  # after the title, or the element with the time: the line with time and source is among the first
 _TIME_ELEMENTS = (
     "time[itemprop*=datePublished i][datetime], time[pubdate][datetime], [itemprop=datePublished][datetime],"
@@ -70,6 +72,7 @@ def find_time(
     near = _near_title(tree, title)
     texts = [*metadata.published, *_time_elements(tree), *site_times]
     readings = [reading for text in texts if (reading := _read(text))]
+    near = f"{near}\n{_labelled(tree)}"
     readings += [reading for match in _WRITTEN.finditer(near) if (reading := _read(match[0]))]
     past = [each for each in readings if _resolved(each, zone, earliest=True) <= fetched_at]
     if not past:
@@ -89,10 +92,10 @@ def end_of_day(text: str, *, fetched_at: datetime, is_chinese: bool) -> StatedTi
 
 def is_chinese_page(tree: LexborHTMLParser, metadata: PageMetadata) -> bool:
     """Return whether a page is in Chinese, whose times without a zone are China's."""
-    if metadata.language:
-        return metadata.language.startswith("zh")
-    text = (metadata.page_title or metadata.og_title)[:200]
-    return any("\u4e00" <= letter <= "\u9fff" for letter in text) and not any("\u3040" <= x <= "\u30ff" for x in text)
+    text = f"{metadata.page_title}{metadata.og_title}"[:200]
+    if any("\u3040" <= letter <= "\u30ff" or "\uac00" <= letter <= "\ud7af" for letter in text):
+        return False
+    return metadata.language.startswith("zh") or any("\u4e00" <= letter <= "\u9fff" for letter in text)
 
 
 def _read(text: str) -> _Reading | None:
@@ -168,12 +171,20 @@ def _near_title(tree: LexborHTMLParser, title: str) -> str:
             text = node.text() or "" if node.is_text_node else ""
             if node.tag == "time":
                 text = node.attributes.get("datetime") or ""
+            if len(text.strip()) > _MAX_LABEL_CHARS:
+                break  # the article begins
             if text and (node.parent is None or node.parent.tag not in ("script", "style")):
                 parts.append(text.strip()[:_NEAR_CHARS])
                 length += len(parts[-1])
             if length > _NEAR_CHARS or seen > _MAX_NODES:
                 break
     return "\n".join(parts)
+
+
+def _labelled(tree: LexborHTMLParser) -> str:
+    """Return the times that the page's text names as those of publication."""
+    text = (tree.body.text(separator=" ") or "") if tree.body is not None else ""
+    return "\n".join(match[1] for match in _LABELLED.finditer(text))
 
 
 def _is(node: LexborNode, title: str) -> bool:

@@ -26,6 +26,10 @@ _SITE_WORD = re.compile(
 )
 _MAX_SITE_CHARS = 24  # longer names of sites are rare, and a part of a title may end with 网 too
 _MIN_TITLE_CHARS = 4  # shorter headings are labels
+_MAX_TITLE_CHARS = 300  # longer elements contain more than a title
+_HEADINGS = "h2, h3, [class*=title i], [id*=title i]"
+_PAIRS = re.compile(r"(?=(\w{4}))")  # parts of four characters, which two titles share
+_QUOTES = ('"', "'", "“", "”", "‘", "’")
 _MAX_HEADINGS = 40  # that are compared; those of a page's article are among the first
 
 
@@ -38,17 +42,40 @@ def find_title(tree: LexborHTMLParser, metadata: PageMetadata, url: str, *, site
     :param site_title: the text that a site's declaration selects
     """
     names = {_folded(name) for name in (*metadata.site_names, *host(url).split("."))} - {""}
-    headings = [text for text in _headings(tree) if _folded(text) not in names]
-    stated = [site_title, metadata.headline, metadata.og_title, *headings[:1], metadata.page_title]
-    stated = [text for text in stated if text and _folded(text) not in names]
-    known = {_folded(text) for text in (*stated, *headings)}
-    titles = [_without_site(text, known, names) for text in stated]
-    if site_title and titles:
-        return titles[0]
-    shown = {_folded(text) for text in headings}
-    both = (metadata.headline, metadata.og_title)
-    agreed = [title for text, title in zip(stated, titles, strict=True) if text in both and _folded(title) in shown]
-    return next(iter([*agreed, *titles]), "")
+    h1, others = ([text for text in _texts(tree, each) if _folded(text) not in names] for each in ("h1", _HEADINGS))
+    sources = [site_title, metadata.headline, metadata.og_title, metadata.page_title]
+    stated = [text for text in sources if text and _folded(text) not in names]
+    known = {_folded(text) for text in (*stated, *h1, *others)}
+    page_title = _without_site(metadata.page_title, known, names)
+    # A heading that has nothing of <title> is the site's or a section's.
+    own = [text for text in h1 if not page_title or _folded(text) in _folded(page_title) or _folded(page_title) in _folded(text)]
+    shown = {_folded(text) for text in (own if page_title and own else h1)}
+    titles = [_without_site(text, known, names) for text in (metadata.headline, metadata.og_title) if text in stated]
+    agreed = [title for title in titles if _folded(title) in shown]
+    related = [title for title in titles if _agrees(title, page_title, others)]
+    rest = [*sorted([*own[:1], *([page_title] if page_title in own or not own else [])], key=len), page_title, *h1[:1]]
+    if site_title and site_title in stated:
+        agreed = [_without_site(site_title, known, names)]
+    title = next((each for each in (*agreed, *related, *rest, *titles) if each and _folded(each) not in names), "")
+    return _uncut(title, (*h1, page_title, *titles))
+
+
+def _agrees(title: str, page_title: str, headings: Iterable[str]) -> bool:
+    """Return whether a title is not the site's: it has words of <title>, or is a heading."""
+    if not page_title or _folded(title) in {_folded(text) for text in headings}:
+        return True
+    ours, theirs = (set(_PAIRS.findall(_folded(text))) for text in (title, page_title))
+    return bool(ours & theirs)
+
+
+def _uncut(title: str, others: Iterable[str]) -> str:
+    """Return the title that goes on where one is cut: at a quotation mark that ended the attribute, or at dots."""
+    bare = title.rstrip("….")
+    for other in others:
+        rest = other[len(bare) :]
+        if other.startswith(bare) and bare and (rest[:1] in _QUOTES or bare != title) and rest.strip("….\"'"):
+            return other
+    return title
 
 
 def page_titles(tree: LexborHTMLParser, metadata: PageMetadata, title: str) -> list[str]:
@@ -56,10 +83,9 @@ def page_titles(tree: LexborHTMLParser, metadata: PageMetadata, title: str) -> l
     return [title, metadata.headline, metadata.og_title, *(" ".join((node.text() or "").split()) for node in tree.css("h1")[:3])]
 
 
-def _headings(tree: LexborHTMLParser) -> list[str]:
-    nodes = [*tree.css("h1")[:_MAX_HEADINGS], *tree.css("h2, h3, [class*=title i], [id*=title i]")[:_MAX_HEADINGS]]
-    texts = (_WHITE_SPACE.sub(" ", node.text() or "").strip() for node in nodes)
-    return [text for text in texts if len(text) >= _MIN_TITLE_CHARS]
+def _texts(tree: LexborHTMLParser, selector: str) -> list[str]:
+    texts = (_WHITE_SPACE.sub(" ", node.text() or "").strip() for node in tree.css(selector)[:_MAX_HEADINGS])
+    return [text for text in texts if _MIN_TITLE_CHARS <= len(text) <= _MAX_TITLE_CHARS]
 
 
 def _without_site(text: str, known: Iterable[str], names: set[str]) -> str:
