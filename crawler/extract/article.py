@@ -12,15 +12,17 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.article import Article, Page, PageFacts
 from archive.model.feed import Entry
+from archive.model.feed_values import Precision
 from archive.model.symbols import symbols_of
 from crawler.errors import ExtractionError, GoneError
-from crawler.extract import fallback, layouts
+from crawler.extract import layouts
 from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
 from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, phrase_on_page
 from crawler.extract.embedded import EmbeddedData, slides, video
 from crawler.extract.fingerprint import fingerprint, story
 from crawler.extract.identity import other_article
+from crawler.extract.other_sites.article import find_article
 from crawler.markup.parser import parse_html
 from crawler.urls import absolute, is_sina_url
 
@@ -48,6 +50,8 @@ class _Source:
     title: str = ""
     published: datetime | None = None
     medium: str = ""
+    precision: Precision | None = None  # of `published`; None: of a layout of Sina's
+    is_foreign: bool = False  # another site's
 
 
 def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bool = False) -> Article:
@@ -95,7 +99,7 @@ def _page_facts(tree: LexborHTMLParser, source: _Source, title: str) -> PageFact
     return PageFacts(
         title=source.title or _text(tree, layouts.HEADLINE),
         # Not the time of a page of unknown layout: it is the first on the page, which may be today's.
-        published=_time(tree, layouts.PUBLISHED),
+        published=source.published if source.is_foreign else _time(tree, layouts.PUBLISHED),
         updated=_time(tree, layouts.UPDATED),
         media=source.medium or _text(tree, layouts.MEDIUM),
         keywords=words or (() if tree.css_first(layouts.KEYWORDS[0]) is not None else None),
@@ -117,7 +121,9 @@ def _gone(phrase: str) -> str:
 
 
 def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool) -> tuple[_Source, Body]:
-    element = _first(tree, layouts.BODY)
+    # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
+    is_sina_page = is_sina_url(page.url) or not entry.foreign
+    element = _article_element(tree, is_sina_page=is_sina_page)
     if element is not None:
         inner = element.inner_html or ""
         body = render_body(inner, page.url, clean=clean)
@@ -129,14 +135,22 @@ def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clea
     else:
         if phrase := phrase_in_headings(tree):
             raise GoneError(_gone(phrase))
-        # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
-        is_sina_page = is_sina_url(page.url) or not entry.foreign
         embedded = slides(tree) or (_video(tree) if is_sina_page else None)
         if embedded:
             source = _from_embedded(embedded)
         else:
             source = _from_unknown_layout(page, text, tree, is_sina_page=is_sina_page)
     return source, render_body(source.inner, page.url, clean=clean)
+
+
+def _article_element(tree: LexborHTMLParser, *, is_sina_page: bool) -> LexborNode | None:
+    selectors = layouts.BODY
+    if not is_sina_page:
+        missing = [
+            body for body, title in layouts.COMMON_NAMES.items() if title is None or tree.css_first(title) is None
+        ]
+        selectors = tuple(selector for selector in selectors if selector not in missing)
+    return _first(tree, selectors)
 
 
 def _video(tree: LexborHTMLParser) -> EmbeddedData | None:
@@ -155,26 +169,15 @@ def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_si
     if is_sina_page or not text.strip():
         _raise_no_article(text, tree)
     try:
-        result = fallback.find_article(text, page.url, page.fetched_at)
+        found = find_article(text, page.url, page.fetched_at)
     except ExtractionError as error:
         if embedded := _video(tree):  # last: other sites' scripts may use these names for something else
             return _from_embedded(embedded)
         _raise_no_article(text, tree, error)
-    published = _first_time(result.day, tree, page.fetched_at)
-    return _Source(result.html, None, result.title or "", published, result.medium or "")
-
-
-def _first_time(day: str | None, tree: LexborHTMLParser, fetched_at: datetime) -> datetime | None:
-    """Return the first time that a page shows.
-
-    :param day: the day in China, YYYY-MM-DD, that the time must be on; without such a time, its midnight is returned
-    """
-    text = tree.body.text() if tree.body is not None else ""
-    for match in _TIME.finditer(text):
-        time = parse_time(match[0])
-        if time and time <= fetched_at and (not day or f"{time.astimezone(CHINA):%Y-%m-%d}" == day):
-            return time
-    return parse_time(f"{day} 00:00") if day else None
+    time = found.published
+    return _Source(
+        found.html, None, found.title, time.at if time else None, found.medium, time.precision if time else None, True
+    )
 
 
 def feed_fields(entry: Entry) -> dict[str, Any]:

@@ -15,21 +15,15 @@ from crawler.markup.parser import parse_html
 # Error pages, forms and lists of links have less text than this, links aside. Trafilatura's own limit (250) is meant
 # for English: below it, it takes the whole page, but a Chinese notice says much in 100 characters.
 MIN_TEXT_CHARS = 60
-_NO_ARTICLE = re.compile(
-    r"^\W*(?:HTTP\s*)?[45]\d\d\b|not found|access denied|forbidden|just a moment|attention required|captcha"
-    r"|页面(?:不存在|没有找到|找不到|已删除|出错)|找不到页面|访问(?:验证|受限|被拒绝)|安全验证|人机验证|用户登录|^\W*(?:error|错误)",
-    re.IGNORECASE,
-)
 _CHINA = timezone(timedelta(hours=8))
-_MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
 _MAX_COMPARED_CHARS = 1 << 28  # a fifth of a second; pages with more of them are all links
 _MIN_TEXT_SHARE = 0.95  # if less of the text remains, it is used without its images
 _WHITE_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class FallbackResult:
-    """An extracted article; ``None`` for values that were not found."""
+class TrafilaturaResult:
+    """What trafilatura finds on a page; ``None`` for values that were not found."""
 
     html: str  # of the article's content, as a separate document
     title: str | None
@@ -37,16 +31,15 @@ class FallbackResult:
     day: str | None  # of publication, YYYY-MM-DD
 
 
-def find_article(html: str, url: str, fetched_at: datetime) -> FallbackResult:
-    """Return the article on a page.
+def trafilatura_article(html: str, url: str, fetched_at: datetime) -> TrafilaturaResult:
+    """Return the article that trafilatura finds on a page.
 
     The result depends on the arguments only: nothing is fetched or cached, and no date is compared with today's.
 
+    :param html: complete, as in a browser: lxml parses only half of a page without <body>
     :param fetched_at: later days are not accepted as the day of publication
     :raises ExtractionError: the page has no article
     """
-    if not _MARKUP.search(html):
-        raise ExtractionError("it is not an HTML page")
     import trafilatura  # noqa: PLC0415  # takes a quarter of a second, and few archives need it
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is reported as a failure
@@ -58,7 +51,6 @@ def find_article(html: str, url: str, fetched_at: datetime) -> FallbackResult:
         "extensive_search": False,  # it resolves "three days ago" against today
         "max_date": f"{fetched_at.astimezone(_CHINA):%Y-%m-%d}",
     }
-    html = parse_html(html).html or ""  # complete, as in a browser: lxml parses only half of a page without <body>
     common: dict[str, Any] = {"url": url, "config": config, "output_format": "html"}
     common |= {"include_comments": False, "include_links": True}
     try:
@@ -66,10 +58,10 @@ def find_article(html: str, url: str, fetched_at: datetime) -> FallbackResult:
         with_images = trafilatura.extract(html, include_images=True, **common)
     except Exception as error:  # any failure on a strange page is the page's
         raise ExtractionError(f"trafilatura failed with {type(error).__name__}: {error}") from error
-    if document is None or not document.text or not _is_article(html, document.text):
+    if document is None or not document.text:
         raise ExtractionError("no article was found on the page")
     text = _add_images(document.text, with_images or "")
-    return FallbackResult(text, document.title or None, document.sitename or None, document.date or None)
+    return TrafilaturaResult(text, document.title or None, document.sitename or None, document.date or None)
 
 
 def _add_images(text: str, with_images: str) -> str:
@@ -99,20 +91,3 @@ def _add_images(text: str, with_images: str) -> str:
 def _bare_text(html: str) -> str:
     body = parse_html(html).body
     return _WHITE_SPACE.sub("", body.text()) if body is not None else ""
-
-
-def _is_article(page: str, article: str) -> bool:
-    tree = parse_html(page)
-    title = tree.css_first("title")
-    if title is not None and _NO_ARTICLE.search(title.text()):
-        return False
-    remaining = _bare_text(article)
-    # Of the page, because the extracted article may have lost its links.
-    links = [text for link in tree.css("a") if (text := _WHITE_SPACE.sub("", link.text()))]
-    if len(remaining) - sum(map(len, links)) >= MIN_TEXT_CHARS:
-        return True
-    if len(links) * len(remaining) > _MAX_COMPARED_CHARS:
-        return False
-    for link in links:
-        remaining = remaining.replace(link, "", 1)
-    return len(remaining) >= MIN_TEXT_CHARS

@@ -40,6 +40,9 @@ def _each(*selectors: str | None) -> tuple[str, ...]:
 
 BODY = _each(*(layout.body for layout in LAYOUTS))
 
+# On a page of another site, whose elements may have these names too, the layout's title must be there.
+COMMON_NAMES = {layout.body: layout.title for layout in LAYOUTS if layout.body in ("#article", ".art_content")}
+
 TITLE = _each(*(layout.title for layout in LAYOUTS), 'meta[property="og:title"]', "h1")
 # The headline that readers see: og:title is often another one.
 HEADLINE = _each(*(layout.title for layout in LAYOUTS), "h1")

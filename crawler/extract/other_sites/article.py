@@ -1,0 +1,161 @@
+"""The article on a page of another site than Sina. Pure.
+
+Its element is that of the site's declaration, if there is one; otherwise the one with most of the page's paragraphs,
+or what trafilatura finds. See D193.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from crawler.errors import ExtractionError
+from crawler.extract.fallback import MIN_TEXT_CHARS, trafilatura_article
+from crawler.extract.other_sites.article_lines import remove_lines, text_lines
+from crawler.extract.other_sites.choice import prefers_element, summary_above
+from crawler.extract.other_sites.dates import StatedTime, end_of_day, find_time, is_chinese_page
+from crawler.extract.other_sites.element import densest_element
+from crawler.extract.other_sites.furniture import remove_furniture
+from crawler.extract.other_sites.metadata import PageMetadata, read_metadata
+from crawler.extract.other_sites.sites import ANYWHERE, Site, site_of
+from crawler.extract.other_sites.titles import find_title, page_titles
+from crawler.markup.parser import parse_html
+from crawler.urls import host
+
+_NO_ARTICLE = re.compile(
+    r"^\W*(?:HTTP\s*)?[45]\d\d\b|not found|access denied|forbidden|just a moment|attention required|captcha"
+    r"|页面(?:不存在|没有找到|找不到|已删除|出错)|找不到页面|访问(?:验证|受限|被拒绝)|安全验证|人机验证|用户登录|^\W*(?:error|错误)",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
+_MIN_ELEMENT_CHARS = 20  # of a declared element: a flash is one sentence
+_LAZY = ("data-src", "data-original", "data-url", "data-lazy-src", "original")  # where pages keep addresses of images
+_BREAK_IN_CHINESE = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60])\n(?=[\u3001-\u9fff\uff01-\uff60])")
+_SPACE = re.compile(r"[\r\n]+")
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSiteArticle:
+    """An article of another site; "" or None for what its page does not state."""
+
+    html: str  # of the article's content
+    title: str
+    published: StatedTime | None
+    medium: str
+    authors: tuple[str, ...]
+
+
+def find_article(html: str, url: str, fetched_at: datetime) -> OtherSiteArticle:
+    """Return the article on a page.
+
+    :param url: of the page, whose host decides about the site's declaration
+    :param fetched_at: later times are not accepted as time of publication
+    :raises ExtractionError: the page has no article
+    """
+    if not _MARKUP.search(html):
+        raise ExtractionError("it is not an HTML page")
+    tree = parse_html(html)
+    page_title = tree.css_first("title")
+    if page_title is not None and _NO_ARTICLE.search(page_title.text()):
+        raise ExtractionError("the title of the page reports an error")
+    metadata = read_metadata(tree)
+    site = site_of(host(url))
+    title = find_title(tree, metadata, url, site_title=_site_text(tree, site.title) if site else "")
+    site_times = _site_texts(tree, site.published) if site else ()
+    published = find_time(tree, metadata, title, fetched_at, site_times=site_times)
+    medium = (_site_text(tree, site.medium) if site else "") or metadata.medium or next(iter(metadata.site_names), "")
+    authors = tuple(_site_texts(tree, site.authors)) if site else ()
+    titles = page_titles(tree, metadata, title)
+    text = _declared(tree, site, titles)
+    if not text:
+        text, day = _undeclared(tree, metadata, titles, url, fetched_at)
+        if published is None and day:
+            is_chinese = is_chinese_page(tree, metadata)
+            published = end_of_day(day, fetched_at=fetched_at, is_chinese=is_chinese)
+    return OtherSiteArticle(text, title, published, medium, authors or metadata.authors)
+
+
+def _declared(tree: LexborHTMLParser, site: Site | None, titles: Sequence[str]) -> str:
+    """Return the content of the element that a declaration names; "" if the page has none with a text."""
+    for selector in (*(site.body if site else ()), *ANYWHERE):
+        for node in tree.css(selector)[:4]:
+            body = _cleaned(node.inner_html or "", titles, site.remove if site else ())
+            if body is not None and (_length(body) >= _MIN_ELEMENT_CHARS or body.css_first("img") is not None):
+                return body.inner_html or ""
+    return ""
+
+
+def _undeclared(
+    tree: LexborHTMLParser, metadata: PageMetadata, titles: Sequence[str], url: str, fetched_at: datetime
+) -> tuple[str, str | None]:
+    """Return the content of the article on a page of an unknown site, and its day."""
+    page = parse_html(tree.html or "")
+    if page.body is None:
+        raise ExtractionError("no article was found on the page")
+    remove_furniture(page.body)
+    found = trafilatura_article(page.html or "", url, fetched_at)
+    body, element = _cleaned(found.html, titles), densest_element(page.body)
+    other = _cleaned(element.inner_html or "", titles) if element is not None else None
+    if body is None or other is not None:
+        ours, theirs = text_lines(other) if other is not None else [], text_lines(body) if body is not None else []
+        is_chinese = is_chinese_page(tree, metadata)
+        body = other if prefers_element(theirs, ours, metadata.text, is_chinese=is_chinese) else body
+    if body is None or _length(body) < MIN_TEXT_CHARS:
+        raise ExtractionError("no article was found on the page")
+    summary = summary_above(page.body, metadata.descriptions, "\n".join(text_lines(body)))
+    return (
+        f"<p>{escape(summary, quote=False)}</p>\n{body.inner_html}" if summary else body.inner_html or "",
+        found.day,
+    )
+
+
+def _cleaned(html: str, titles: Sequence[str], selectors: tuple[str, ...] = ()) -> LexborNode | None:
+    """Return an article's content as the body of a document, without what does not belong to it."""
+    body = parse_html(_joined_lines(html)).body
+    if body is None:
+        return None
+    for node in [each for each in body.traverse(include_text=True) if each.is_comment_node]:
+        node.decompose()
+    for image in body.css("img"):
+        _load(image)
+    remove_furniture(body, ", ".join(selectors))
+    remove_lines(body, titles)
+    return body
+
+
+def _joined_lines(html: str) -> str:
+    """Return HTML without line breaks in its texts, which a browser shows as spaces; in <pre> they stay."""
+    if "<pre" in html:
+        return html
+    return _SPACE.sub(" ", _BREAK_IN_CHINESE.sub("", html))
+
+
+def _load(image: LexborNode) -> None:
+    """Give an image that is loaded later its address."""
+    attributes = image.attributes
+    if (source := attributes.get("src")) and not source.startswith("data:"):
+        return
+    if lazy := next((value for name in _LAZY if (value := attributes.get(name))), None):
+        image.attrs["src"] = lazy
+
+
+def _length(body: LexborNode) -> int:
+    return len(_WHITE_SPACE.sub("", body.text() or ""))
+
+
+def _site_texts(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> Iterator[str]:
+    for selector in selectors:
+        if (node := tree.css_first(selector)) is not None and (
+            text := _WHITE_SPACE.sub(" ", node.text() or "").strip()
+        ):
+            yield text
+
+
+def _site_text(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> str:
+    return next(_site_texts(tree, selectors), "")
