@@ -24,10 +24,10 @@ from selectolax.lexbor import LexborHTMLParser
 
 from archive.model.article import Article, Page
 from archive.model.feed import Entry
-from crawler.extract import fallback as fallback_module
 from crawler.extract.article import extract
 from crawler.extract.body import render_body
 from crawler.extract.charset import decode
+from crawler.extract.other_sites.article import find_article
 
 SELECTIONS = Path(__file__).with_name("selections.json")
 PAGES = Path(__file__).parents[2] / "shared/realdata/pages"
@@ -103,7 +103,7 @@ def compared(page: Path) -> tuple[Score, ...]:
     paragraphs, beside = selected(html, selection["paragraphs"]), selected(html, selection["beside"])
     # Readers' comments are not part of an article; excluding them favours trafilatura.
     theirs = trafilatura.extract(html, include_comments=False) or ""
-    fallback = render_body(fallback_module.find_article(html, URL, FETCHED).html, URL)
+    fallback = render_body(find_article(html, URL, FETCHED).html, URL)
     return tuple(score(text, paragraphs, beside) for text in (article_of(body).text, theirs, fallback.text))
 
 

@@ -99,7 +99,7 @@ LIBRARIES = {
         "web/database.py",
     ),
     "sqlite_utils": ("archive/index/database.py",),
-    "trafilatura": ("crawler/extract/fallback.py",),
+    "trafilatura": ("crawler/extract/other_sites/fallback.py",),
     "twisted": (*_SCRAPY, "scheduler/monitoring/health.py"),
     "uvicorn": ("cli/web_server.py",),
     "w3lib": ("crawler/canonical_url.py", "crawler/extract/charset.py"),

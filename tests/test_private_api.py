@@ -115,8 +115,13 @@ USES = (
         "datasette.plugins:pm",
         "list_plugin_distinfo is_registered register unregister",
     ),
-    ApiUse("trafilatura", "crawler/extract/fallback.py", "trafilatura", "settings extract extract_with_metadata"),
-    ApiUse("trafilatura", "crawler/extract/fallback.py", "trafilatura.settings", "DEFAULT_CONFIG"),
+    ApiUse(
+        "trafilatura",
+        "crawler/extract/other_sites/fallback.py",
+        "trafilatura",
+        "settings extract extract_with_metadata",
+    ),
+    ApiUse("trafilatura", "crawler/extract/other_sites/fallback.py", "trafilatura.settings", "DEFAULT_CONFIG"),
     ApiUse(
         "exchange-calendars",
         "archive/export/calendars.py",
@@ -281,6 +286,6 @@ def test_datasettes_errors_tell_what_our_page_says() -> None:
 
 
 def test_trafilatura_knows_the_setting_that_we_change() -> None:
-    use = ApiUse("trafilatura", "crawler/extract/fallback.py", "DEFAULT_CONFIG", "MIN_EXTRACTED_SIZE")
+    use = ApiUse("trafilatura", "crawler/extract/other_sites/fallback.py", "DEFAULT_CONFIG", "MIN_EXTRACTED_SIZE")
     settings = import_module("trafilatura.settings").DEFAULT_CONFIG["DEFAULT"]
     assert "MIN_EXTRACTED_SIZE" in settings, use.describe("no setting MIN_EXTRACTED_SIZE")

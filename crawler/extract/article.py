@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -16,11 +15,11 @@ from archive.model.feed_values import Precision
 from archive.model.symbols import symbols_of
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import layouts
+from crawler.extract.article_fields import facts_of_body, feed_fields, original_title, symbol_fields
 from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
 from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, phrase_on_page
 from crawler.extract.embedded import EmbeddedData, slides, video
-from crawler.extract.fingerprint import fingerprint, story
 from crawler.extract.identity import other_article
 from crawler.extract.other_sites.article import find_article
 from crawler.markup.parser import parse_html
@@ -35,7 +34,6 @@ _TIME = re.compile(
 _STOCKS_COMMENT = re.compile(r"<!--\s*+news_keyword_pub,\w*+,((?:(?!-->)[^\s<>])*+)\s*+-->")
 _AND = re.compile("&(?:amp;)?")
 _STOCK_SPAN = re.compile(r"(?:stock|usstock|hkstock|forex|futures)_([\w.]+)")
-_ORIGINAL_TITLE = re.compile(r"[（(]?原标题\s*[:：]\s*(\S.{0,199}?)[）)]?$")
 _PLAUSIBLE_YEARS = range(1980, 2100)  # others are mistakes of the page, and conversions may overflow
 _SEPARATOR = re.compile("[,，、;；]")
 _WHITE_SPACE = re.compile(r"\s+")
@@ -52,6 +50,7 @@ class _Source:
     medium: str = ""
     precision: Precision | None = None  # of `published`; None: of a layout of Sina's
     is_foreign: bool = False  # another site's
+    authors: tuple[str, ...] = ()
 
 
 def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bool = False) -> Article:
@@ -89,7 +88,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
         **symbol_fields((*entry.symbols, *(_symbols(source) or ()))),
         original_title=original_title(body.text),
         page=facts,
-        **feed_fields(entry),
+        **feed_fields(entry, source.precision, source.authors),
         **facts_of_body(title, body),
     )
 
@@ -176,42 +175,15 @@ def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_si
         _raise_no_article(text, tree, error)
     time = found.published
     return _Source(
-        found.html, None, found.title, time.at if time else None, found.medium, time.precision if time else None, True
+        found.html,
+        None,
+        found.title,
+        time.at if time else None,
+        found.medium,
+        time.precision if time else None,
+        True,
+        found.authors,
     )
-
-
-def feed_fields(entry: Entry) -> dict[str, Any]:
-    """Return the fields of an article that only feeds of other sites state."""
-    return {
-        "published_text": entry.published_text,
-        "precision": entry.precision,
-        "published_note": entry.published_note,
-        "authors": entry.authors,
-        "enclosures": entry.enclosures,
-    }
-
-
-def symbol_fields(written: Iterable[str]) -> dict[str, Any]:
-    """Return the fields of an article with its stocks, each once: in Sina's notation, and as written."""
-    raw = tuple(dict.fromkeys(written))
-    return {"symbols": symbols_of(raw), "raw_symbols": raw}
-
-
-def facts_of_body(title: str, body: Body) -> dict[str, Any]:
-    """Return the fields of an article that follow from its title and its body."""
-    return {
-        "editor": body.editor,
-        "pictures": body.pictures,
-        "text": body.text,
-        "fingerprint": fingerprint(title, body.text, [picture.url for picture in body.pictures]),
-        "story": story(title, body.text),
-    }
-
-
-def original_title(text: str) -> str | None:
-    """Return 原标题, the first line of an article whose title was changed."""
-    match = _ORIGINAL_TITLE.match(text.partition("\n")[0].rstrip())
-    return match[1].strip() if match else None
 
 
 def parse_time(text: str) -> datetime | None:

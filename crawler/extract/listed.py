@@ -8,7 +8,7 @@ from datetime import datetime
 from archive.model.article import Article, PageFacts, TextSource
 from archive.model.feed import Entry
 from archive.model.symbols import symbols_of
-from crawler.extract.article import facts_of_body, feed_fields, original_title, symbol_fields
+from crawler.extract.article_fields import facts_of_body, feed_fields, original_title, symbol_fields
 from crawler.extract.body import plain_text, render_body
 
 

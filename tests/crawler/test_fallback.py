@@ -15,8 +15,8 @@ import pytest
 from archive.model.article import Article, Page
 from archive.model.feed import Entry
 from crawler.errors import ExtractionError, GoneError
-from crawler.extract import fallback
 from crawler.extract.article import extract
+from crawler.extract.other_sites.article import find_article
 
 ROOT = Path(__file__).parents[2]
 FETCHED = datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_the_listings_values_take_precedence_over_extracted_ones() -> None:
     ("meta", "line", "published"),
     [
         ('<meta property="article:published_time" content="2026-09-27T22:10:00+08:00">', "", "2026-09-27T14:10:00"),
-        ('<meta name="date" content="2026-09-26">', "", "2026-09-25T16:00:00"),
+        ('<meta name="date" content="2026-09-26">', "", "2026-09-26T15:59:59"),
         (
             '<meta name="date" content="2026-09-26">',
             "更新于2026-09-29 10:00，发布于2026-09-26 08:15",
@@ -201,9 +201,9 @@ def hook(event, arguments):
         touched.append((event, arguments))
 sys.addaudithook(hook)
 sys.dont_write_bytecode = True
-from crawler.extract import fallback
+from crawler.extract.other_sites.article import find_article
 assert "trafilatura" not in sys.modules
-found = fallback.find_article(sys.stdin.read(), {URL!r}, datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC))
+found = find_article(sys.stdin.read(), {URL!r}, datetime(2026, 10, 1, 4, 5, 6, tzinfo=UTC))
 assert not touched, touched
 sys.stdout.write(repr(found))
 """
@@ -225,7 +225,7 @@ def test_another_process_in_another_zone_finds_the_same_and_touches_neither_net_
         )
         assert done.returncode == 0, done.stderr
         outputs.add(done.stdout)
-    assert outputs == {repr(fallback.find_article(html, URL, FETCHED))}
+    assert outputs == {repr(find_article(html, URL, FETCHED))}
 
 
 def test_commands_start_without_loading_trafilatura() -> None:

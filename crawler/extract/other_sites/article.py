@@ -15,24 +15,27 @@ from html import escape
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from crawler.errors import ExtractionError
-from crawler.extract.fallback import MIN_TEXT_CHARS, trafilatura_article
 from crawler.extract.other_sites.article_lines import remove_lines, text_lines
 from crawler.extract.other_sites.choice import prefers_element, summary_above
-from crawler.extract.other_sites.dates import StatedTime, end_of_day, find_time, is_chinese_page
+from crawler.extract.other_sites.dates import end_of_day, find_time, is_chinese_page
 from crawler.extract.other_sites.element import densest_element
+from crawler.extract.other_sites.fallback import MIN_TEXT_CHARS, trafilatura_article
 from crawler.extract.other_sites.furniture import remove_furniture
 from crawler.extract.other_sites.metadata import PageMetadata, read_metadata
 from crawler.extract.other_sites.sites import ANYWHERE, Site, site_of
 from crawler.extract.other_sites.titles import find_title, page_titles
+from crawler.extract.times import StatedTime
 from crawler.markup.parser import parse_html
 from crawler.urls import host
 
 _NO_ARTICLE = re.compile(
     r"^\W*(?:HTTP\s*)?[45]\d\d\b|not found|access denied|forbidden|just a moment|attention required|captcha"
-    r"|页面(?:不存在|没有找到|找不到|已删除|出错)|找不到页面|访问(?:验证|受限|被拒绝)|安全验证|人机验证|用户登录|^\W*(?:error|错误)",
+    r"|页面(?:不存在|没有找到|找不到|已删除|出错)|找不到页面|访问(?:验证|受限|被拒绝)|安全验证|人机验证"
+    r"|用户登录|^\W*(?:error|错误)",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
+_MAX_COMPARED_CHARS = 1 << 28  # a fifth of a second; pages with more of them are all links
 _MIN_ELEMENT_CHARS = 20  # of a declared element: a flash is one sentence
 _LAZY = ("data-src", "data-original", "data-url", "data-lazy-src", "original")  # where pages keep addresses of images
 _BREAK_IN_CHINESE = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60])\n(?=[\u3001-\u9fff\uff01-\uff60])")
@@ -106,13 +109,29 @@ def _undeclared(
         ours, theirs = text_lines(other) if other is not None else [], text_lines(body) if body is not None else []
         is_chinese = is_chinese_page(tree, metadata)
         body = other if prefers_element(theirs, ours, metadata.text, is_chinese=is_chinese) else body
-    if body is None or _length(body) < MIN_TEXT_CHARS:
+    if body is None or not _has_own_text(tree, body):
         raise ExtractionError("no article was found on the page")
     summary = summary_above(page.body, metadata.descriptions, "\n".join(text_lines(body)))
     return (
         f"<p>{escape(summary, quote=False)}</p>\n{body.inner_html}" if summary else body.inner_html or "",
         found.day,
     )
+
+
+def _has_own_text(tree: LexborHTMLParser, body: LexborNode) -> bool:
+    """Return whether a text is more than a list of links.
+
+    :param tree: of the page, because the text may have lost its links
+    """
+    remaining = _WHITE_SPACE.sub("", body.text() or "")
+    links = [text for link in tree.css("a") if (text := _WHITE_SPACE.sub("", link.text()))]
+    if len(remaining) - sum(map(len, links)) >= MIN_TEXT_CHARS:
+        return True
+    if len(links) * len(remaining) > _MAX_COMPARED_CHARS:
+        return False
+    for link in links:
+        remaining = remaining.replace(link, "", 1)
+    return len(remaining) >= MIN_TEXT_CHARS
 
 
 def _cleaned(html: str, titles: Sequence[str], selectors: tuple[str, ...] = ()) -> LexborNode | None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.feed_values import Precision
 from crawler.extract.other_sites.metadata import PageMetadata
+from crawler.extract.times import CHINA, StatedTime
 
-_CHINA = timezone(timedelta(hours=8))
 _LAST_ZONE = timezone(timedelta(hours=-12))  # where a day ends last
 _PLAUSIBLE_YEARS = range(1980, 2100)  # others are mistakes of the page, and conversions may overflow
 # 2026-09-28T23:20:25.000+08:00 · 2026年9月28日 23:20 · 2026/09/28 · 2026.09.28 23:20
@@ -40,20 +40,12 @@ _MAX_NODES = 4000  # that are read to find the text near the title
 
 
 @dataclass(frozen=True, slots=True)
-class StatedTime:
-    """A time of publication."""
-
-    at: datetime  # aware, UTC
-    precision: Precision
-
-
-@dataclass(frozen=True, slots=True)
 class _Reading:
     """A written time, as far as it is known."""
 
     local: datetime  # naive
     has_time: bool
-    zone: timezone | None
+    zone: tzinfo | None
 
 
 def find_time(
@@ -73,7 +65,7 @@ def find_time(
     :param site_times: the texts that a site's declaration selects
     """
     is_chinese = is_chinese_page(tree, metadata)
-    zone = _CHINA if is_chinese else None
+    zone = CHINA if is_chinese else None
     near = _near_title(tree, title)
     texts = [*metadata.published, *_time_elements(tree), *site_times]
     readings = [reading for text in texts if (reading := _read(text))]
@@ -90,9 +82,9 @@ def find_time(
 
 def end_of_day(text: str, *, fetched_at: datetime, is_chinese: bool) -> StatedTime | None:
     """Return the end of a day that is stated as YYYY-MM-DD, at most the time of the fetch."""
-    if not (reading := _read(text)) or _resolved(reading, _CHINA, earliest=True) > fetched_at:
+    if not (reading := _read(text)) or _resolved(reading, CHINA, earliest=True) > fetched_at:
         return None
-    return StatedTime(min(_resolved(reading, _CHINA if is_chinese else None), fetched_at), Precision.DAY)
+    return StatedTime(min(_resolved(reading, CHINA if is_chinese else None), fetched_at), Precision.DAY)
 
 
 def is_chinese_page(tree: LexborHTMLParser, metadata: PageMetadata) -> bool:
@@ -126,7 +118,7 @@ def _reading(parts: tuple[str | None, ...]) -> _Reading | None:
     numbers = [int(part or 0) for part in parts[:6]]
     if numbers[0] not in _PLAUSIBLE_YEARS:
         return None
-    zone: timezone | None = None
+    zone: tzinfo | None = None
     try:
         if stated := parts[6]:
             sign = -1 if stated[0] == "-" else 1
@@ -136,12 +128,13 @@ def _reading(parts: tuple[str | None, ...]) -> _Reading | None:
                 if digits.isdigit()
                 else UTC
             )
-        return _Reading(datetime(*numbers), parts[3] is not None, zone)  # type: ignore[arg-type, misc]
+        local = datetime(*numbers)  # type: ignore[arg-type]  # noqa: DTZ001 - its zone may be unknown
+        return _Reading(local, parts[3] is not None, zone)
     except ValueError:
         return None
 
 
-def _resolved(reading: _Reading, zone: timezone | None, *, earliest: bool = False) -> datetime:
+def _resolved(reading: _Reading, zone: tzinfo | None, *, earliest: bool = False) -> datetime:
     """Return a time in UTC.
 
     :param zone: of a time without a zone; None: not known

@@ -14,12 +14,14 @@ from crawler.extract.plain_text import remove
 
 # Elements that never contain an article's text.
 _ELEMENTS = (
-    "script, style, noscript, template, iframe, object, embed, button, input, select, textarea, nav, dialog, svg, link,"
+    "script, style, noscript, template, iframe, object, embed, button, input, select, textarea, nav, dialog,"
+    " svg, link,"
     " meta, [role=navigation], [role=dialog], [role=search], [role=menu]"
 )
 # Elements that rarely contain it: some pages have all of their text in a form.
 _RARELY = (
-    "form, footer, aside, figcaption, [hidden], [aria-hidden=true], [role=complementary], [role=contentinfo], [role=banner],"
+    "form, footer, aside, figcaption, [hidden], [aria-hidden=true], [role=complementary], "
+    "[role=contentinfo], [role=banner],"
     " [role=alert], [style*='display:none' i], [style*='display: none' i]"
 )
 _TEXTS = frozenset({"p", "li", "td", "blockquote", "dd"})

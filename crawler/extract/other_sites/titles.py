@@ -18,7 +18,8 @@ _WHITE_SPACE = re.compile(r"\s+")
 _NON_WORD = re.compile(r"[\W_]+")
 # Between a title and the site's name. A hyphen or a colon inside a word or a sentence is none.
 _SEPARATOR = re.compile(
-    r"\s[-–—|·•*»«:/]{1,3}\s|\s?[|_｜丨ㅣ]{1,2}\s?|\s?(?:--|——|―)\s?|(?<=[^\x00-\x7f])-(?=[^\x00-\x7f])|-(?=[^\x00-\x7f])"
+    r"\s[-–—|·•*»«:/]{1,3}\s|\s?[|_｜丨ㅣ]{1,2}\s?|\s?(?:--|——|―)\s?|(?<=[^\x00-\x7f])-(?=[^\x00-\x7f])"
+    r"|-(?=[^\x00-\x7f])"
 )
 # How names of sites and their sections end.
 _SITE_WORD = re.compile(
@@ -104,7 +105,8 @@ def _texts(tree: LexborHTMLParser, selector: str) -> list[str]:
 
 
 def _without_site(text: str, known: Iterable[str], names: set[str]) -> str:
-    """Return a title without what follows it: the shortest beginning that is a title of its own, or the site's name."""
+    """Return a title without what follows it: the shortest beginning that is a title of its own, or the "
+    "site's name."""
     places = [match for match in _SEPARATOR.finditer(text) if text[: match.start()].strip()]
     for match in places:
         if (before := _folded(text[: match.start()])) in known and len(before) >= _MIN_TITLE_CHARS:
