@@ -17,13 +17,11 @@ _NON_WORD = re.compile(r"[\W_]+")
 # Complete lines, anywhere.
 _FURNITURE = re.compile(
     r"\W{0,3}(?:"
-    r"(?:责任编辑|责编|编辑|本文编辑|值班编辑|网络编辑|见习编辑|实习编辑|校对|审核|审校|监制|主编|排版|编审"
-    r"|初审|终审)\s?[:：丨|/].{0,60}"
+    r"(?:责任编辑|责编|编辑|本文编辑|值班编辑|网络编辑|见习编辑|实习编辑|校对|审核|审校|监制|主编|排版|编审|初审|终审)\s?[:：丨|/].{0,60}"
     r"|(?:编辑|责编|校对|审核)\s\S{2,4}(?:\s(?:编辑|责编|校对|审核)\s\S{2,4}){0,3}"
-    r"|(?:图集|视频|暂无评论|本文完|完|全文完|the end|摘要|正文)|阅读下一篇.{0,60}|您的浏览器(?:暂时"
-    r"|暂)?(?:无法|不支持)播放.{0,20}"
-    r"|(?:分享到|分享至|扫码分享|收藏|举报|投诉|点赞|打赏|赞|顶|踩|评论|跟贴|打印|关闭|复制链接|返回顶部"
-    r"|返回首页|返回列表|回到顶部|关闭窗口|打印本页|微信|微博|QQ空间|朋友圈)(?:\W{0,3}\d{0,8})"
+    r"|(?:图集|视频|暂无评论|本文完|完|全文完|the end|摘要|正文)|阅读下一篇.{0,60}"
+    r"|您的浏览器(?:暂时|暂)?(?:无法|不支持)播放.{0,20}"
+    r"|(?:分享到|分享至|扫码分享|收藏|举报|投诉|点赞|打赏|赞|顶|踩|评论|跟贴|打印|关闭|复制链接|返回顶部|返回首页|返回列表|回到顶部|关闭窗口|打印本页|微信|微博|QQ空间|朋友圈)(?:\W{0,3}\d{0,8})"
     r"|(?:字号|字体)\W{0,3}(?:[大中小特]\W{0,3}){0,4}"
     r"|(?:点击|查看|阅读|展开|加载|显示|更多)(?:查看)?(?:更多|全文|原文|详情|全部|剩余\d{0,3}%?)\S{0,8}"
     r"|(?:上一篇|下一篇|上一条|下一条|上一页|下一页)\W{0,3}.{0,60}"
@@ -33,37 +31,32 @@ _FURNITURE = re.compile(
     r"|(?:更多|精彩).{0,20}(?:请关注|敬请关注|尽在|请点击|请下载).{0,40}"
     r"|.{0,40}(?:扫描|扫一扫|扫码|长按|识别)[^。]{0,14}(?:二维码|关注|下载|阅读|客户端).{0,40}"
     r"|(?:欢迎|请|敬请)?(?:点击)?(?:下载|打开|安装).{0,16}(?:APP|客户端).{0,24}"
-    r"|(?:Advertisement|Advertising|Anzeige|Publicité|Publicidad|Pubblicità|Reklama|Annonse|Реклама|広告"
-    r"|광고|REKLAM)\W{0,2}"
+    r"|(?:Advertisement|Advertising|Anzeige|Publicité|Publicidad|Pubblicità|Reklama|Annonse|Реклама|広告|광고|REKLAM)\W{0,2}"
     r"|(?:Share|Tweet|Print|Email|Comments?|Copy link|Subscribe|Sign up|Log in|Follow us)\W{0,2}"
-    r"|(?:京|沪|粤|浙|苏|湘|鄂|川|津|渝|冀|鲁|豫|闽|皖|赣|辽|吉|黑|晋|陕|甘|云|贵|桂|琼|蒙|宁|青|新"
-    r"|藏)?(?:ICP|公网安备)\W{0,2}.{0,40}"
+    r"|(?:京|沪|粤|浙|苏|湘|鄂|川|津|渝|冀|鲁|豫|闽|皖|赣|辽|吉|黑|晋|陕|甘|云|贵|桂|琼|蒙|宁|青|新|藏)?(?:ICP|公网安备)\W{0,2}.{0,40}"
     r")\W{0,3}",
     re.IGNORECASE,
 )
 # How a link to another article begins that stands between paragraphs.
 _ANOTHER = re.compile(
-    r"\W{0,3}(?:相关(?:阅读|报道|新闻|链接|文章)|延伸阅读|推荐阅读|更多阅读|另见|参见|阅读更多|相关专题"
-    r"|热门推荐|精彩推荐|猜你喜欢"
-    r"|read (?:more|also|next|the)|also read|see also|more on|related|les også|læs også|läs (?:också|mer"
-    r"|även)|lesen sie|lees (?:ook|meer)|mehr zum thema"
-    r"|lire aussi|à lire|leggi anche|leer más|lee también|ver también|leia (?:mais|também)|czytaj|zobacz"
-    r"|přečtěte|číst|çok okunan|ayrıca)\b",
+    r"\W{0,3}(?:相关(?:阅读|报道|新闻|链接|文章)|延伸阅读|推荐阅读|更多阅读|另见|参见|阅读更多|相关专题|热门推荐|精彩推荐|猜你喜欢"
+    r"|read (?:more|also|next|the)|also read|see also|more on|related|les også|læs også|läs (?:också|mer|även)"
+    r"|lesen sie|lees (?:ook|meer)|mehr zum thema"
+    r"|lire aussi|à lire|leggi anche|leer más|lee también|ver también|leia (?:mais|também)"
+    r"|czytaj|zobacz|přečtěte|číst|çok okunan|ayrıca)\b",
     re.IGNORECASE,
 )
 # How a declaration of the site begins, and words of it. The declaration of a company speaks of other things.
 _DECLARATION = re.compile(
     r"\W{0,4}(?:(?:风险提示及)?免责|特别|版权|转载|郑重|重要)?[声申]明\s?[:：】\])）]|\W{0,4}免责(?:[声申]明|条款)"
-    r"|\W{0,4}(?:notice|disclaimer|copyright|all rights reserved|©)\b|\W{0,4}(?:版权所有|copyright)|\W{0,"
-    r"4}凡(?:本网|本站|注明)"
-    r"|\W{0,4}(?:网友评论仅供|以上内容仅|本文仅代表|本文(?:内容|观点)?(?:仅供|不构成|来源|来自|由)"
-    r"|文章(?:内容|来源)?仅|本(?:网|站|平台|号)(?:转载|发布|所有|刊登))"
+    r"|\W{0,4}(?:notice|disclaimer|copyright|all rights reserved|©)\b|\W{0,4}版权所有"
+    r"|\W{0,4}凡(?:本网|本站|注明)"
+    r"|\W{0,4}(?:网友评论仅供|以上内容仅|本文仅代表|本文(?:内容|观点)?(?:仅供|不构成|来源|来自|由)|文章(?:内容|来源)?仅|本(?:网|站|平台|号)(?:转载|发布|所有|刊登))"
     r"|\W{0,4}(?:未经\S{0,12}授权|转载请|如需转载|图片来[自源]网络|如有侵权|侵权(?:必究|请联系))",
     re.IGNORECASE,
 )
 _SITE_WORDS = re.compile(
-    r"作者|本文|此文|文章|作品|稿件|转载|版权|自媒体|本网|本站|立场|仅供参考|以上内容|上述内容|仅代表"
-    r"|投资建议|侵权|平台"
+    r"作者|本文|此文|文章|作品|稿件|转载|版权|自媒体|本网|本站|立场|仅供参考|以上内容|上述内容|仅代表|投资建议|侵权|平台"
     r"|自行承担|风险自担|据此(?:操作|入市|投资)|证实其描述|rights|reserved|platform|reproduc|©",
     re.IGNORECASE,
 )
@@ -82,32 +75,8 @@ _MAX_REPEATED = 2  # times the title: with its overline or the site's name
 _HEAD_LINES = 8  # a header has at most some lines
 ENDS_OF_SENTENCES = tuple('。！？；…!?.;”」»"’।۔')
 _BLOCK_TAGS = frozenset(
-    [
-        "p",
-        "div",
-        "li",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "td",
-        "th",
-        "dd",
-        "dt",
-        "blockquote",
-        "section",
-        "article",
-        "center",
-        "figcaption",
-        "pre",
-        "ul",
-        "ol",
-        "dl",
-        "table",
-        "figure",
-    ]
+    {"p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "dd", "dt", "blockquote", "section", "article"}
+    | {"center", "figcaption", "pre", "ul", "ol", "dl", "table", "figure"}
 )
 _MAX_LINKED_SHARE = 0.4  # of a text; one that has more of it in paragraphs of links consists of links
 _BREAK_TAGS = frozenset({"br", "hr", "img"})

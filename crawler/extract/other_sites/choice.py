@@ -59,11 +59,13 @@ def summary_above(root: LexborNode, descriptions: Iterable[str], text: str) -> s
     for node in root.css(_SUMMARY_ELEMENTS)[:_MAX_SUMMARY_NODES]:
         words = " ".join((node.text() or "")[: 2 * _MAX_SUMMARY_CHARS].split())
         folded = _folded(words)
-        if first and first[:_SAME_BEGINNING] in folded:
-            return ""
+        if first and folded.startswith(first):
+            return ""  # the text begins
         if not _MIN_SUMMARY_CHARS <= len(folded) <= _MAX_SUMMARY_CHARS or len(node.css(_BLOCKS)) > 1:
             continue
         described = any(each in folded or (len(folded) > len(each) // 2 and folded in each) for each in wanted)
+        if first[:_SAME_BEGINNING] in folded and first:
+            continue  # it repeats the first line
         if described and folded not in known:
             return words
     return ""

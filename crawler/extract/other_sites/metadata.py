@@ -22,11 +22,10 @@ _TAG = re.compile(r"<[^<>]*>")
 # Names of meta elements (name, property or itemprop, in lower case), most reliable first.
 _PUBLISHED_NAMES = (
     "article:published_time", "article:published:time", "og:published_time", "datepublished",
-    "weibo: article:create_at",
-    "bytedance:published_time", "pubdate", "publishdate", "publish_date", "publish-date", "publishtime", "pubtime",
-    "apub:time", "article.published", "published_at", "parsely-pub-date", "sailthru.date", "date.available",
-    "dc.date.issued", "dcterms.issued", "dc.date", "dcterms.created", "date.created", "article:create_at",
-    "og:release_date", "date",
+    "weibo: article:create_at", "bytedance:published_time", "pubdate", "publishdate", "publish_date", "publish-date",
+    "publishtime", "pubtime", "apub:time", "article.published", "published_at", "parsely-pub-date", "sailthru.date",
+    "date.available", "dc.date.issued", "dcterms.issued", "dc.date", "dcterms.created", "date.created",
+    "article:create_at", "og:release_date", "date",
 )  # fmt: skip
 _SITE_NAMES = ("og:site_name", "application-name", "apple-mobile-web-app-title", "twitter:site")
 _DESCRIPTIONS = ("og:description", "description", "twitter:description")

@@ -18,8 +18,7 @@ _WHITE_SPACE = re.compile(r"\s+")
 _NON_WORD = re.compile(r"[\W_]+")
 # Between a title and the site's name. A hyphen or a colon inside a word or a sentence is none.
 _SEPARATOR = re.compile(
-    r"\s[-–—|·•*»«:/]{1,3}\s|\s?[|_｜丨ㅣ]{1,2}\s?|\s?(?:--|——|―)\s?|(?<=[^\x00-\x7f])-(?=[^\x00-\x7f])"
-    r"|-(?=[^\x00-\x7f])"
+    r"\s[-–—|·•*»«:/]{1,3}\s|\s?[|_｜丨ㅣ]{1,2}\s?|\s?(?:--|——|―)\s?|(?<=[^\x00-\x7f])-(?=[^\x00-\x7f])|-(?=[^\x00-\x7f])"
 )
 # How names of sites and their sections end.
 _SITE_WORD = re.compile(
@@ -58,6 +57,9 @@ def find_title(tree: LexborHTMLParser, metadata: PageMetadata, url: str, *, site
     ]
     shown = {_folded(text) for text in (own if page_title and own else h1)}
     titles = [_without_site(text, known, names) for text in (metadata.headline, metadata.og_title) if text in stated]
+    is_name = len(page_title) <= _MAX_SITE_CHARS and _SITE_WORD.search(page_title)
+    if titles and is_name and not any(_agrees(title, page_title, ()) for title in titles):
+        page_title, own = "", h1
     agreed = [title for title in titles if _folded(title) in shown]
     related = [title for title in titles if _agrees(title, page_title, others)]
     rest = [
@@ -105,8 +107,7 @@ def _texts(tree: LexborHTMLParser, selector: str) -> list[str]:
 
 
 def _without_site(text: str, known: Iterable[str], names: set[str]) -> str:
-    """Return a title without what follows it: the shortest beginning that is a title of its own, or the "
-    "site's name."""
+    """Return a title without the site's name: its shortest beginning that is a title, or what precedes the name."""
     places = [match for match in _SEPARATOR.finditer(text) if text[: match.start()].strip()]
     for match in places:
         if (before := _folded(text[: match.start()])) in known and len(before) >= _MIN_TITLE_CHARS:
