@@ -66,9 +66,12 @@ class CoverageIndex(IndexPart):
         return result
 
     def _add_span(self, table: str, feed: str, span: Span) -> None:
+        # As the table has it, in milliseconds: it is compared with others there, and then here.
+        start, end = to_text(span.start), to_text(span.end)
+        span = Span(to_time(start) or span.start, to_time(end) or span.end)
         touched = self._db.execute(
             f'SELECT start, "end" FROM {table} WHERE feed = ? AND start <= ? AND "end" >= ?',  # noqa: S608 - a constant
-            [feed, to_text(span.end), to_text(span.start)],
+            [feed, end, start],
         ).fetchall()
         [whole] = merged([span, *map(row_mapping.span, touched)])
         self._db.conn.executemany(

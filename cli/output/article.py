@@ -27,7 +27,8 @@ def show_article(article: dict[str, Any]) -> None:
     if moved := article["moved"]:
         line = f"to {moved['docid']} since {moved['at']} ({moved['evidence']})"
         console.print(Text(f"{'moved':>10}  {visible(line)}"))
-    for name, value in [*_absences(article["unlisted"]), *_facts(article["facts"] or {})]:
+    stated = _stated(article["revisions"][-1]) if article["revisions"] else []
+    for name, value in [*_absences(article["unlisted"]), *stated, *_facts(article["facts"] or {})]:
         console.print(Text(f"{name:>10}  {visible(value)}"))
     for change in article["facts_changes"]:
         for name, values in change["changed"].items():
@@ -47,6 +48,16 @@ def _absences(absences: list[dict[str, Any]]) -> list[tuple[str, str]]:
         ("unlisted", f"{each['feed']} since {each['at']}" + (f", back {each['back']}" if each["back"] else ""))
         for each in absences
     ]
+
+
+def _stated(revision: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a feed of another site states of a version, and where the text is from."""
+    lines = [("authors", ", ".join(revision["authors"]))] if revision["authors"] else []
+    if revision["published_note"]:
+        lines.append(("stated as", f"{revision['published_text'] or '-'} ({revision['published_note']})"))
+    if revision["text_from"] == "feed":
+        lines.append(("text from", f"feed ({revision['text_note']})"))
+    return lines
 
 
 def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:

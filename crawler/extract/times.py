@@ -113,6 +113,7 @@ def publication(
     """
     if stated is None:
         return None, Precision.TIME, None
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as the index has the time of the poll
     if stated.precision is Precision.TIME:
         return (now, Precision.TIME, LATER) if stated.at > now else (stated.at, Precision.TIME, None)
     day = stated.at.astimezone(zone).date()

@@ -7,9 +7,8 @@ article. The rules are in :func:`choose_text`, and the signs of a teaser in the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
 
 from crawler.extract.body import last_link_text, plain_text
 
@@ -58,14 +57,6 @@ _TAIL_CHARS = 300
 # Lines that blogging programs add after the text.
 _FOOTER = re.compile(r"\nThe post [^\n]{1,300} (?:appeared first|first appeared) on [^\n]{1,200}$")
 
-# Texts of one feed that are all cut at the same length: at least so many texts of at least so many characters, that
-# share of them within that range, and as few complete sentences as chance gives. Shorter ones are headlines.
-_MIN_CUT_TEXTS = 5
-_MIN_CUT_CHARS = 60
-_CUT_SHARE = 0.8
-_CUT_RANGE = 0.03
-_MAX_SENTENCE_SHARE = 0.4
-_SENTENCE_ENDS = tuple("。！？!?.”\"'」』）)；;:：")
 _NO_SPACE = re.compile(r"\s+")
 
 
@@ -115,21 +106,19 @@ def stated_text(contents: Iterable[str], summaries: Iterable[str]) -> StatedText
     return StatedText(_longest(contents), _longest(summaries))
 
 
-def choose_text(stated: StatedText, cut: range | None = None) -> ItemText:
+def choose_text(stated: StatedText) -> ItemText:
     """Return what an item's texts are.
 
     The content is the whole article unless it is a teaser, or no longer than the summary. A teaser ends with one of
-    the signs of the tables, or it is short and equal to the summary, or all texts of the feed are cut at its length.
-    A text in a description may be the whole article, so its page is asked first.
-
-    :param cut: the length at which the feed cuts its texts, see :func:`cut_length`
+    the signs of the tables, or it is short and equal to the summary. A text in a description may be the whole
+    article, so its page is asked first.
     """
     longest, content = stated.longest, stated.content
     if longest is None:
         return ItemText()
     if content is longest and len(content.html) > _LONG_HTML_CHARS:
         return ItemText(content=content.html)
-    is_cut = is_teaser(longest) or bool(cut and len(longest.text) in cut)
+    is_cut = is_teaser(longest)
     if content is None or content is not longest:
         return ItemText(listed_text=longest.html, is_excerpt=is_cut)
     size, summary = len(content.text), stated.summary
@@ -157,22 +146,6 @@ def is_teaser(candidate: Candidate) -> bool:
         return False
     limit = max((limit for phrase, limit in _PHRASES.items() if _begins_with(link, phrase)), default=0)
     return size <= limit
-
-
-def cut_length(stated: Sequence[StatedText]) -> range | None:
-    """Return the length at which a feed cuts its texts; None if it does not."""
-    texts = [each.longest.text for each in stated if each.longest]
-    if len(texts) < _MIN_CUT_TEXTS:
-        return None
-    middle = int(median(map(len, texts)))
-    if middle < _MIN_CUT_CHARS:
-        return None
-    margin = max(2, int(middle * _CUT_RANGE))
-    cut = range(middle - margin, middle + margin + 1)
-    alike = [text for text in texts if len(text) in cut]
-    complete = sum(text.rstrip().endswith(_SENTENCE_ENDS) for text in alike)
-    is_cut = len(alike) >= _CUT_SHARE * len(texts) and complete <= _MAX_SENTENCE_SHARE * len(alike)
-    return cut if is_cut else None
 
 
 def _longest(texts: Iterable[str]) -> Candidate | None:

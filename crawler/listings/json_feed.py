@@ -12,7 +12,7 @@ from typing import Any
 from archive.model.feed import Entry, Listing
 from crawler.errors import ListingError
 from crawler.listings import site_items
-from crawler.listings.item_text import StatedText, choose_text, cut_length, stated_text
+from crawler.listings.item_text import StatedText, choose_text, stated_text
 from crawler.listings.item_times import with_times
 from crawler.listings.sina_json import parse_json
 from crawler.listings.site_items import one_line, usable_address
@@ -39,14 +39,13 @@ def read_text(text: str, feed: ListSource, at: datetime) -> Listing:
     if not isinstance(items, list) or not (version or document.get("title")):
         raise ListingError("the answer is JSON, but no JSON Feed: it has no list of items with a version or a title")
     stated = [_stated_or_none(item) for item in items]
-    cut = cut_length([each for each in stated if each])
     texts = iter(stated)
 
     def entry(item: Any) -> Entry | str:
         text = next(texts)
         if not isinstance(item, dict):
             return f"not an object but {type(item).__name__}"
-        read = _entry(item, document, feed, text or _stated(item), cut)
+        read = _entry(item, document, feed, text or _stated(item))
         if isinstance(read, str):
             return read
         return with_times(read, item.get("date_published"), item.get("date_modified"), feed, at)
@@ -54,12 +53,10 @@ def read_text(text: str, feed: ListSource, at: datetime) -> Listing:
     return site_items.read_items(items, entry, feed, _subject)
 
 
-def _entry(
-    item: dict[str, Any], document: dict[str, Any], feed: ListSource, stated: StatedText, cut: range | None
-) -> Entry | str:
+def _entry(item: dict[str, Any], document: dict[str, Any], feed: ListSource, stated: StatedText) -> Entry | str:
     """Return an item's entry, or what is wrong with it."""
     base = feed.endpoint
-    text = choose_text(stated, cut)
+    text = choose_text(stated)
     url = usable_address((item.get("url"), item.get("external_url"), _address(item.get("id"))), base)
     if url is None:
         text = site_items.without_page(text)

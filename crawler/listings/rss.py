@@ -17,7 +17,7 @@ from crawler.extract.body import plain_text, with_absolute_links
 from crawler.extract.charset import decode
 from crawler.listings import json_feed, site_items
 from crawler.listings.feed_xml import parse_feed
-from crawler.listings.item_text import StatedText, choose_text, cut_length, stated_text
+from crawler.listings.item_text import StatedText, choose_text, stated_text
 from crawler.listings.item_times import with_times
 from crawler.listings.site_items import one_line, usable_address
 from crawler.listings.source import ListSource
@@ -55,11 +55,10 @@ def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> List
         return json_feed.read_text(text, feed, at)
     parsed = parse_feed(text, feed.endpoint)
     stated = {id(item): _stated_or_none(item, feed.endpoint) for item in parsed.entries}
-    cut = cut_length([each for each in stated.values() if each])
     common = _Common(parsed, feed, at)
 
     def entry(item: Any) -> Entry | str:
-        return _entry(item, common, stated[id(item)] or _stated(item, feed.endpoint), cut)
+        return _entry(item, common, stated[id(item)] or _stated(item, feed.endpoint))
 
     return site_items.read_items(parsed.entries, entry, feed, _subject)
 
@@ -75,10 +74,10 @@ class _Common:
         self.authors = _authors(parsed.feed) if is_atom else ()
 
 
-def _entry(item: Any, common: _Common, stated: StatedText, cut: range | None) -> Entry | str:
+def _entry(item: Any, common: _Common, stated: StatedText) -> Entry | str:
     """Return an item's entry, or what is wrong with it."""
     feed, base = common.feed, _base(item, common.feed.endpoint)
-    text = choose_text(stated, cut)
+    text = choose_text(stated)
     url = usable_address(_links(item), base)
     if url is None:
         text = site_items.without_page(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from archive.index.spans import gap_left, merged, span_read, uncovered, without
 from archive.model.feed import Entry, Failure, FailureKind, Gap, Poll, Span
+from archive.store import Store
 
 NOON = datetime(2026, 9, 30, 12, 0, tzinfo=UTC)
 
@@ -162,3 +164,15 @@ def test_a_list_of_one_page_that_ends_in_what_was_known_has_missed_nothing() -> 
     poll = poll_of(-1, -2, -3, -40)
     assert gap_left(poll, at(-30), at(-30)) is not None
     assert gap_left(replace(poll, reaches_known=True), at(-30), at(-30)) is None
+
+
+def test_spans_that_touch_within_a_millisecond_are_one(tmp_path: Path) -> None:
+    """The table has milliseconds: a time of a poll with microseconds is later than what is stored of it."""
+    store = Store.open(tmp_path / "index.db")
+    at = datetime(2026, 9, 29, 1, 2, 3, 123_900, tzinfo=UTC)
+    with store._db.atomic():
+        store.coverage._add_span("spans", "a", Span(at - timedelta(hours=1), at))
+        store.coverage._add_span("spans", "a", Span(at, at + timedelta(hours=1)))
+    [span] = store.coverage.spans()["a"]
+    assert span.end - span.start == timedelta(hours=2)
+    store.close()

@@ -149,3 +149,16 @@ def rebuilt(home: Home) -> None:
     assert tree(home) == files
     assert index(home) == rows
     assert home.run("verify", "--deep").status == 0
+
+
+def test_show_says_who_wrote_an_article_when_it_claims_to_be_from_and_where_its_text_is_from(
+    home: Home, site: MockSite
+) -> None:
+    site.site.pages["/1.html"] = SHELL
+    one = item("快讯", f"{site.url}/1.html", guid="a", description=SENTENCE * 3, when="2036-01-02")
+    crawl(home, site, one.replace("</item>", "<author>张三</author></item>"))
+    [docid] = [each["docid"] for each in exported(home).values()]
+    shown = home.run("show", docid).out
+    assert "authors  张三" in shown
+    assert "stated as  2036-01-02 (the stated time is later than the poll)" in shown
+    assert "text from  feed (the page cannot be used" in shown
