@@ -36,6 +36,10 @@ _NO_ARTICLE = re.compile(
 )
 _MARKUP = re.compile(r"<(?:p|div|br|article|section|td|li)\b", re.IGNORECASE)  # JSON and plain text have none
 _MAX_COMPARED_CHARS = 1 << 28  # a fifth of a second; pages with more of them are all links
+# A step of trafilatura (justext) takes quadratic time for these: 4,000 take three seconds. Real pages have hundreds.
+_PARAGRAPHS = "p, div, li, h1, h2, h3, h4, h5, h6, td, br, blockquote, pre, dd, dt, section"
+_MAX_PARAGRAPHS = 4000
+_LABEL = re.compile(r"^(?:文章)?(?:来源于?|作者|记者)\s?[:：]?\s?")
 _MIN_ELEMENT_CHARS = 20  # of a declared element: a flash is one sentence
 _LAZY = ("data-src", "data-original", "data-url", "data-lazy-src", "original")  # where pages keep addresses of images
 _BREAK_IN_CHINESE = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60])\n(?=[\u3001-\u9fff\uff01-\uff60])")
@@ -89,7 +93,7 @@ def _declared(tree: LexborHTMLParser, site: Site | None, titles: Sequence[str]) 
     for selector in (*(site.body if site else ()), *ANYWHERE):
         for node in tree.css(selector)[:4]:
             body = _cleaned(node.inner_html or "", titles, site.remove if site else ())
-            if body is not None and (_length(body) >= _MIN_ELEMENT_CHARS or body.css_first("img") is not None):
+            if body is not None and (_own_length(body) >= _MIN_ELEMENT_CHARS or body.css_first("img") is not None):
                 return body.inner_html or ""
     return ""
 
@@ -102,8 +106,11 @@ def _undeclared(
     if page.body is None:
         raise ExtractionError("no article was found on the page")
     remove_furniture(page.body)
-    found = trafilatura_article(page.html or "", url, fetched_at)
-    body, element = _cleaned(found.html, titles), densest_element(page.body)
+    found = day = None
+    if len(page.body.css(_PARAGRAPHS)) <= _MAX_PARAGRAPHS:
+        found = trafilatura_article(page.html or "", url, fetched_at)
+        day = found.day
+    body, element = _cleaned(found.html, titles) if found else None, densest_element(page.body)
     other = _cleaned(element.inner_html or "", titles) if element is not None else None
     if body is None or other is not None:
         ours, theirs = text_lines(other) if other is not None else [], text_lines(body) if body is not None else []
@@ -112,10 +119,8 @@ def _undeclared(
     if body is None or not _has_own_text(tree, body):
         raise ExtractionError("no article was found on the page")
     summary = summary_above(page.body, metadata.descriptions, "\n".join(text_lines(body)))
-    return (
-        f"<p>{escape(summary, quote=False)}</p>\n{body.inner_html}" if summary else body.inner_html or "",
-        found.day,
-    )
+    above = f"<p>{escape(summary, quote=False)}</p>\n" if summary else ""
+    return f"{above}{body.inner_html or ''}", day
 
 
 def _has_own_text(tree: LexborHTMLParser, body: LexborNode) -> bool:
@@ -164,16 +169,21 @@ def _load(image: LexborNode) -> None:
         image.attrs["src"] = lazy
 
 
-def _length(body: LexborNode) -> int:
-    return len(_WHITE_SPACE.sub("", body.text() or ""))
+def _own_length(body: LexborNode) -> int:
+    """Return how many characters a text has besides its links."""
+    links = (link.text() or "" for link in body.css("a"))
+    return len(_WHITE_SPACE.sub("", body.text() or "")) - sum(len(_WHITE_SPACE.sub("", link)) for link in links)
 
 
 def _site_texts(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> Iterator[str]:
     for selector in selectors:
-        if (node := tree.css_first(selector)) is not None and (
-            text := _WHITE_SPACE.sub(" ", node.text() or "").strip()
-        ):
+        if (node := tree.css_first(selector)) is not None and (text := _without_label(node.text() or "")):
             yield text
+
+
+def _without_label(text: str) -> str:
+    """Return a text as one line, without a label such as 来源: before it."""
+    return _LABEL.sub("", _WHITE_SPACE.sub(" ", text).strip()).strip()
 
 
 def _site_text(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 class Site:
     """A site's article pages. Fields other than name and hosts are selectors; the first that matches counts."""
 
-    name: str
+    name: str  # its page is tests/pages/sites/NAME.html
     hosts: tuple[str, ...]  # and their subdomains
     body: tuple[str, ...]  # article elements, newest layout first
     title: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ SITES = (
     Site(  # GNE; RSSHub thepaper. Names of classes have a suffix that changes with each release.
         "thepaper", ("thepaper.cn",), (".news_txt", "[class*=index_cententWrap]", ".news_part"), ("h1.news_title",
         "h1[class*=index_title]", "h1"), (".news_about", "[class*=index_left] .ant-space"),
-        (".news_about p:first-child",),
+        (), (".news_about p:first-child",),
     ),
     Site(  # RSSHub 36kr
         "36kr", ("36kr.com",), (".articleDetailContent", ".article-content", ".item-desc"), ("h1.article-title",),
