@@ -59,15 +59,20 @@ _CLOCK = re.compile(
 )
 _BASIC_CLOCK = re.compile(r"[t ]?(\d{2})(\d{2})(\d{2})?(?!\d)", re.ASCII)
 _AFTERNOON = {"下午", "傍晚", "晚上", "晚间", "夜间", "pm", "p.m."}
+_NIGHT = {"晚上", "晚间", "夜间"}
 _NOON = "中午"
 _OFFSET = re.compile(
     r"(?:gmt|utc)? ?([+-]) ?(\d{1,2})(?::?(\d{2}))?(?!\d)|(?:gmt|utc) (\d{2})(\d{2})(?!\d)", re.ASCII
 )
-_ZONE_NAME = re.compile(r"\b([a-z]{3,10}/[a-z_]{3,20})\b|(北京时间|中国标准时间)|\b(z|[a-z]{3,4})\b", re.ASCII)
+_ZONE_NAME = re.compile(r"\b([a-z]{3,10}/[a-z_]{3,20})\b|(北京时间|中国标准时间)|\b(z|[a-z]{2,4})\b", re.ASCII)
 _HOURS = {
     "z": 0, "utc": 0, "gmt": 0, "wet": 0, "prc": 8, "bjt": 8, "bjs": 8, "hkt": 8, "sgt": 8, "awst": 8, "jst": 9,
     "kst": 9, "ict": 7, "msk": 3, "eet": 2, "eest": 3, "cet": 1, "cest": 2, "west": 1, "bst": 1, "est": -5, "edt": -4,
     "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "aest": 10, "aedt": 11,
+}  # fmt: skip
+# Names that stand for a zone in summer and in winter.
+_REGIONS = {
+    "et": "America/New_York", "ct": "America/Chicago", "mt": "America/Denver", "pt": "America/Los_Angeles",
 }  # fmt: skip
 _CST = "cst"  # China Standard Time, and Central Standard Time of America
 _US_CENTRAL_HOURS = -6
@@ -126,7 +131,8 @@ def _plain(text: str) -> str:
     """Return a text in lower case with half-width characters, single spaces and no Chinese numerals."""
     plain = unicodedata.normalize("NFKC", text[:_MAX_CHARS]).lower()
     plain = " ".join(plain.split())
-    return _NUMERAL.sub(lambda match: _number(match[0]), plain)
+    plain = _NUMERAL.sub(lambda match: _number(match[0]), plain)
+    return plain.replace("点半", "点30分").replace("时半", "时30分")
 
 
 def _number(numeral: str) -> str:
@@ -196,6 +202,8 @@ def _clock(text: str) -> tuple[int, int, int, int] | None:
     if match := _CLOCK.search(text):
         hour, minute, second = (int(part or 0) for part in match.groups()[1:4])
         half = match[1] or match[5]
+        if half in _NIGHT and hour == 12:  # the midnight after it
+            return 24, minute, second, match.end()
         if (half in _AFTERNOON and hour < 12) or (half == _NOON and hour < 11):
             hour += 12
         elif half in ("am", "a.m.", "上午", "凌晨") and hour == 12:
@@ -216,16 +224,24 @@ def _zone(text: str, day: date, zone: tzinfo) -> tzinfo | None:
         length = timedelta(hours=hours, minutes=minutes)
         return timezone(-length if sign == "-" else length)
     for match in _ZONE_NAME.finditer(text):
-        if match[1] and (named := _iana(match[1])):
+        if named := _named_zone(match, day, zone):
             return named
-        if match[2]:
-            return CHINA
-        if match[3] == _CST:
-            is_china = datetime.combine(day, time(), zone).utcoffset() == CHINA.utcoffset(None)
-            return CHINA if is_china else timezone(timedelta(hours=_US_CENTRAL_HOURS))
-        if match[3] in _HOURS:
-            return timezone(timedelta(hours=_HOURS[match[3]]))
     return None
+
+
+def _named_zone(match: re.Match[str], day: date, zone: tzinfo) -> tzinfo | None:
+    """Return the zone that a match of ``_ZONE_NAME`` names; None if the word is no zone."""
+    if match[1]:
+        return _iana(match[1])
+    if match[2]:
+        return CHINA
+    name = match[3]
+    if name == _CST:
+        is_china = datetime.combine(day, time(), zone).utcoffset() == CHINA.utcoffset(None)
+        return CHINA if is_china else timezone(timedelta(hours=_US_CENTRAL_HOURS))
+    if name in _REGIONS:
+        return zone_of(_REGIONS[name])
+    return timezone(timedelta(hours=_HOURS[name])) if name in _HOURS else None
 
 
 def zone_of(name: str) -> tzinfo:

@@ -89,6 +89,8 @@ class RequestMiddleware:
         return response if RAW_RESPONSE in request.meta else _plain(response, body)
 
     def _robots(self, response: Response, codings: list[str]) -> Response:
+        if 400 <= response.status < 500:  # RFC 9309, 2.3.1.3: everything is allowed, whatever the page says
+            return _plain(response, b"")
         is_stopped = _STOPPED in response.flags
         try:
             body = undo(response.body, codings, MAX_ROBOTS_BYTES, partly=is_stopped)

@@ -102,6 +102,12 @@ def test_a_large_robots_txt_is_read_up_to_its_limit() -> None:
     assert response.body.endswith(b"\n")  # no rule that is half there
 
 
+def test_the_page_of_a_host_without_a_robots_txt_forbids_nothing() -> None:
+    response = Response(URL, status=404, body=b"<html>User-agent: *\nDisallow: /\n</html>")
+    middleware = RequestMiddleware(MAX_BYTES)
+    assert middleware.process_response(Request(URL, meta={ROBOTS: True}), response).body == b""
+
+
 def test_reading_a_robots_txt_stops_at_its_limit() -> None:
     middleware = RequestMiddleware(MAX_BYTES)
     request = Request(URL, meta={ROBOTS: True})
