@@ -42,8 +42,8 @@ _MAX_PARAGRAPHS = 4000
 _LABEL = re.compile(r"^(?:文章)?(?:来源于?|作者|记者)\s?[:：]?\s?")
 _MIN_ELEMENT_CHARS = 20  # of a declared element: a flash is one sentence
 _LAZY = ("data-src", "data-original", "data-url", "data-lazy-src", "original")  # where pages keep addresses of images
-_BREAK_IN_CHINESE = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60])\n(?=[\u3001-\u9fff\uff01-\uff60])")
-_SPACE = re.compile(r"[\r\n]+")
+_SPACES = re.compile(r"[ \t\r\n]{2,}|[\r\n]")
+_CHINESE = ("\u3001", "\uff60")  # the first and last of Chinese characters and punctuation
 _WHITE_SPACE = re.compile(r"\s+")
 
 
@@ -84,7 +84,7 @@ def find_article(html: str, url: str, fetched_at: datetime) -> OtherSiteArticle:
         text, day = _undeclared(tree, metadata, titles, url, fetched_at)
         if published is None and day:
             is_chinese = is_chinese_page(tree, metadata)
-            published = end_of_day(day, fetched_at=fetched_at, is_chinese=is_chinese)
+            published = end_of_day(day, html, fetched_at=fetched_at, is_chinese=is_chinese)
     return OtherSiteArticle(text, title, published, medium, authors or metadata.authors)
 
 
@@ -157,7 +157,15 @@ def _joined_lines(html: str) -> str:
     """Return HTML without line breaks in its texts, which a browser shows as spaces; in <pre> they stay."""
     if "<pre" in html:
         return html
-    return _SPACE.sub(" ", _BREAK_IN_CHINESE.sub("", html))
+    return _SPACES.sub(_space, html)
+
+
+def _space(spaces: re.Match[str]) -> str:
+    """Return what a browser shows for spaces; nothing for a line break inside a Chinese sentence."""
+    text = spaces.string
+    before, after = text[max(0, spaces.start() - 1) : spaces.start()], text[spaces.end() : spaces.end() + 1]
+    is_inside = _CHINESE[0] <= before <= _CHINESE[1] and _CHINESE[0] <= after <= _CHINESE[1]
+    return "" if is_inside and "\n" in spaces[0] else " "
 
 
 def _load(image: LexborNode) -> None:

@@ -10,42 +10,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta, timezone, tzinfo
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.feed_values import Precision
 from crawler.extract.other_sites.metadata import PageMetadata
-from crawler.extract.times import CHINA, StatedTime
+from crawler.extract.times import CHINA, StatedTime, publication, read_time
 
-_LAST_ZONE = timezone(timedelta(hours=-12))  # where a day ends last
-_PLAUSIBLE_YEARS = range(1980, 2100)  # others are mistakes of the page, and conversions may overflow
-# 2026-09-28T23:20:25.000+08:00 · 2026年9月28日 23:20 · 2026/09/28 · 2026.09.28 23:20
-_WRITTEN = re.compile(
-    r"(?<!\d)(\d{4})(?:-|/|\.|年|\s年\s)(\d{1,2})(?:-|/|\.|月|\s月\s)(\d{1,2})(?!\d)日?"
-    r"(?:[T\s]{0,4}(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?\s?(Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
-)
-_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?(Z)?")
-_SECONDS = re.compile(r"1\d{9}(?:\d{3})?")  # since 1970, or milliseconds
-_MAX_STATED_CHARS = 80  # of a value that states a time
+_FIRST_ZONE, _LAST_ZONE = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))  # where a day begins and ends
+_SAME_DAY = timedelta(hours=36)  # a day in one zone and a time of it in another are less apart
+# A day, and what follows it on the line: 2026年9月28日 23:20 · 2026-09-28T23:20:25+08:00 · 2026/09/28
+_WRITTEN = re.compile(r"(?<!\d)(?:19|20)\d\d ?[-/.年] ?\d{1,2} ?[-/.月] ?\d{1,2}(?!\d)[^\n，,；;、|]{0,24}")
+_DAY = re.compile(r"((?:19|20)\d\d)[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})(?!\d)")
 _LABELLED = re.compile(r"(?:发布|发表|发稿)(?:时间|日期)\s?[:：]\s?([^\n]{10,30})")
 _MAX_LABEL_CHARS = 60  # of a text beside a time; longer ones are the article's, which names other days
-_NEAR_CHARS = 400  # after the title, or the element with the time: the line with time and source is among the first
-_TIME_ELEMENTS = (
-    "time[itemprop*=datePublished i][datetime], time[pubdate][datetime], [itemprop=datePublished][datetime],"
-    " [itemprop=datePublished]"
-)
+_NEAR_CHARS = 400  # after the title: the line with time and source is among the first
+_TIME_ELEMENTS = "time[pubdate][datetime], [itemprop=datePublished i]"
 _MAX_NODES = 4000  # that are read to find the text near the title
+_MAX_TIME_ELEMENTS = 4  # the article's is the first; others are those of its comments
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A written time, as far as it is known."""
+    """The range of times that a statement may mean; one time, if it states its zone."""
 
-    local: datetime  # naive
-    has_time: bool
-    zone: tzinfo | None
+    earliest: StatedTime
+    latest: StatedTime
 
 
 def find_time(
@@ -64,27 +55,41 @@ def find_time(
     :param fetched_at: later times are not accepted
     :param site_times: the texts that a site's declaration selects
     """
-    is_chinese = is_chinese_page(tree, metadata)
-    zone = CHINA if is_chinese else None
-    near = _near_title(tree, title)
+    zone = CHINA if is_chinese_page(tree, metadata) else None
     texts = [*metadata.published, *_time_elements(tree), *site_times]
-    readings = [reading for text in texts if (reading := _read(text))]
-    near = f"{near}\n{_labelled(tree)}"
-    readings += [reading for match in _WRITTEN.finditer(near) if (reading := _read(match[0]))]
-    past = [each for each in readings if _resolved(each, zone, earliest=True) <= fetched_at]
+    texts += [match[0] for match in _WRITTEN.finditer(f"{_near_title(tree, title)}\n{_labelled(tree)}")]
+    return _published(texts, zone, fetched_at)
+
+
+def end_of_day(day: str, html: str, *, fetched_at: datetime, is_chinese: bool) -> StatedTime | None:
+    """Return the time of publication on a page where trafilatura finds no more than its day: its end.
+
+    :param day: as YYYY-MM-DD; it must be on a Chinese page as such: trafilatura takes 03-1808:22 for a day of 2008
+    """
+    days = {"-".join(part.zfill(2) for part in match.groups()) for match in _DAY.finditer(html)}
+    if is_chinese and day not in days:
+        return None
+    return _published([day], CHINA if is_chinese else None, fetched_at)
+
+
+def _published(texts: Iterable[str], zone: tzinfo | None, fetched_at: datetime) -> StatedTime | None:
+    past = [each for text in texts if (each := _read(text, zone, fetched_at)) and each.earliest.at <= fetched_at]
     if not past:
         return None
-    same_day = [each for each in past if abs(each.local.date() - past[0].local.date()) <= timedelta(days=1)]
-    best = max(same_day, key=lambda each: (each.has_time, each.zone is not None or is_chinese))  # the first of these
-    at = _resolved(best, zone if best.has_time or is_chinese else None)
-    return StatedTime(min(at, fetched_at), Precision.TIME if best.has_time else Precision.DAY)
+    same_day = [each for each in past if abs(each.latest.at - past[0].latest.at) <= _SAME_DAY]
+    best = max(same_day, key=_exactness)  # the first of these
+    at, precision, _ = publication(best.latest, zone=zone or _LAST_ZONE, now=fetched_at)
+    return StatedTime(at, precision) if at is not None else None
 
 
-def end_of_day(text: str, *, fetched_at: datetime, is_chinese: bool) -> StatedTime | None:
-    """Return the end of a day that is stated as YYYY-MM-DD, at most the time of the fetch."""
-    if not (reading := _read(text)) or _resolved(reading, CHINA, earliest=True) > fetched_at:
-        return None
-    return StatedTime(min(_resolved(reading, CHINA if is_chinese else None), fetched_at), Precision.DAY)
+def _exactness(reading: _Reading) -> tuple[bool, bool]:
+    return reading.latest.precision is Precision.TIME, reading.earliest == reading.latest
+
+
+def _read(text: str, zone: tzinfo | None, now: datetime) -> _Reading | None:
+    earliest = read_time(text, zone=zone or _FIRST_ZONE, now=now)
+    latest = read_time(text, zone=zone or _LAST_ZONE, now=now)
+    return _Reading(earliest, latest) if earliest and latest else None
 
 
 def is_chinese_page(tree: LexborHTMLParser, metadata: PageMetadata) -> bool:
@@ -95,62 +100,8 @@ def is_chinese_page(tree: LexborHTMLParser, metadata: PageMetadata) -> bool:
     return metadata.language.startswith("zh") or any("\u4e00" <= letter <= "\u9fff" for letter in text)
 
 
-def _read(text: str) -> _Reading | None:
-    """Return the time that a text states. The only place where foreign times are parsed."""
-    text = text[:_MAX_STATED_CHARS].strip()
-    if match := _WRITTEN.search(text):
-        return _reading(match.groups())
-    if match := _COMPACT.fullmatch(text):
-        return _reading(match.groups())
-    try:
-        if _SECONDS.fullmatch(text):
-            return _Reading(datetime.fromtimestamp(int(text[:10]), UTC).replace(tzinfo=None), True, UTC)
-        parsed = parsedate_to_datetime(text)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-    if parsed.year not in _PLAUSIBLE_YEARS:
-        return None
-    offset = parsed.utcoffset()
-    return _Reading(parsed.replace(tzinfo=None), True, timezone(offset) if offset is not None else None)
-
-
-def _reading(parts: tuple[str | None, ...]) -> _Reading | None:
-    numbers = [int(part or 0) for part in parts[:6]]
-    if numbers[0] not in _PLAUSIBLE_YEARS:
-        return None
-    zone: tzinfo | None = None
-    try:
-        if stated := parts[6]:
-            sign = -1 if stated[0] == "-" else 1
-            digits = stated[1:].replace(":", "")
-            zone = (
-                timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
-                if digits.isdigit()
-                else UTC
-            )
-        local = datetime(*numbers)  # type: ignore[arg-type]  # noqa: DTZ001 - its zone may be unknown
-        return _Reading(local, parts[3] is not None, zone)
-    except ValueError:
-        return None
-
-
-def _resolved(reading: _Reading, zone: tzinfo | None, *, earliest: bool = False) -> datetime:
-    """Return a time in UTC.
-
-    :param zone: of a time without a zone; None: not known
-    :param earliest: the earliest time that may be meant, otherwise the latest
-    """
-    local = reading.local
-    if not reading.has_time:
-        local = datetime.combine(local.date(), time.min if earliest else time(23, 59, 59))
-    known = (reading.zone if reading.has_time else None) or zone
-    if known is None:
-        known = timezone(timedelta(hours=14)) if earliest else _LAST_ZONE
-    return local.replace(tzinfo=known).astimezone(UTC)
-
-
 def _time_elements(tree: LexborHTMLParser) -> Iterator[str]:
-    for node in tree.css(_TIME_ELEMENTS)[:4]:
+    for node in tree.css(_TIME_ELEMENTS)[:_MAX_TIME_ELEMENTS]:
         yield node.attributes.get("datetime") or node.attributes.get("content") or node.text() or ""
 
 
