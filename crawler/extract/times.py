@@ -33,7 +33,7 @@ _DAYS = tuple(
         r"(?<!\d)(?P<y>\d{4}) ?[-/.年] ?(?P<m>\d{1,2}) ?[-/.月] ?(?P<d>\d{1,2})(?!\d) ?日?",
         r"(?<!\d)(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?=$|[t ]|\d{6}(?!\d)|\d{4}(?!\d))",
         rf"(?<!\d)(?P<d>\d{{1,2}})[ /-]{_MONTH}\.?,?[ /-](?P<y>\d{{4}}|\d{{2}})(?!\d)",
-        rf"\b{_MONTH}\.? (?P<d>\d{{1,2}}) (?P<clock>\d\d:\d\d:\d\d) (?:[a-z]{{3,4}} )?(?P<y>\d{{4}})(?!\d)",
+        rf"\b{_MONTH}\.? (?P<d>\d{{1,2}}) (?P<clock>\d\d:\d\d:\d\d(?: [a-z]{{3,4}})?) (?P<y>\d{{4}})(?!\d)",
         rf"\b{_MONTH}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}})(?!\d)",
         r"(?<!\d)(?P<d>\d{1,2}) (?P<m>\d{1,2})月,? (?P<y>\d{4})(?!\d)",
         r"(?<!\d)(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})(?!\d)",
@@ -61,9 +61,8 @@ _BASIC_CLOCK = re.compile(r"[t ]?(\d{2})(\d{2})(\d{2})?(?!\d)", re.ASCII)
 _AFTERNOON = {"下午", "傍晚", "晚上", "晚间", "夜间", "pm", "p.m."}
 _NIGHT = {"晚上", "晚间", "夜间"}
 _NOON = "中午"
-_OFFSET = re.compile(
-    r"(?:gmt|utc)? ?([+-]) ?(\d{1,2})(?::?(\d{2}))?(?!\d)|(?:gmt|utc) (\d{2})(\d{2})(?!\d)", re.ASCII
-)
+_OFFSET = re.compile(r"(?:gmt|utc)? ?([+-])(\d{1,2})(?::?(\d{2}))?(?!\d)|(?:gmt|utc) (\d{2})(\d{2})(?!\d)", re.ASCII)
+_HALF_HOURS_WEST = (3, 9)  # Newfoundland and the Marquesas are all that there is
 _ZONE_NAME = re.compile(r"\b([a-z]{3,10}/[a-z_]{3,20})\b|(北京时间|中国标准时间)|\b(z|[a-z]{2,4})\b", re.ASCII)
 _HOURS = {
     "z": 0, "utc": 0, "gmt": 0, "wet": 0, "prc": 8, "bjt": 8, "bjs": 8, "hkt": 8, "sgt": 8, "awst": 8, "jst": 9,
@@ -165,7 +164,8 @@ def _day_and_time(text: str, zone: tzinfo, now: datetime) -> StatedTime | None:
     if clock is None:
         return StatedTime(datetime.combine(day, time(), zone), Precision.DAY)
     hour, minute, second, end = clock
-    own = _zone(after[end:] if not inside and _clock(after) else after, day, zone) or zone
+    follows = f"{inside[end:]} {after}" if inside else after[end:] if _clock(after) else after
+    own = _zone(follows, day, zone) or zone
     at = datetime.combine(day, time(), own) + timedelta(hours=hour, minutes=minute, seconds=second)
     return StatedTime(at, Precision.TIME)
 
@@ -221,6 +221,8 @@ def _zone(text: str, day: date, zone: tzinfo) -> tzinfo | None:
     """Return the zone after a time; None if there is none."""
     if offset := _OFFSET.match(text.lstrip(" (")):
         sign, hours, minutes = offset[1] or "+", int(offset[2] or offset[4]), int(offset[3] or offset[5] or 0)
+        if sign == "-" and minutes and hours not in _HALF_HOURS_WEST:
+            return None  # 10:00-11:30 is a span of time
         length = timedelta(hours=hours, minutes=minutes)
         return timezone(-length if sign == "-" else length)
     for match in _ZONE_NAME.finditer(text):

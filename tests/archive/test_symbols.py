@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from archive.index.database import Database
 from archive.index.migrations import m012_other_sites
+from archive.index.migrations.registry import migrations
 from archive.index.migrations.symbols_m012 import _symbol_of
 from archive.index.migrations.words_m009 import columns
 from archive.model.symbols import symbol_of, symbols_of
 from archive.query.parser import parse
-from tests.archive.test_titles import OLDER
 
 NOTATIONS = {
     "sh600519": ["SH600519", "600519.SH", "600519.SS", "sh.600519", "sh600519"],
@@ -59,8 +59,7 @@ def test_queries_take_all_notations(typed: str) -> None:
 def test_an_older_index_gets_one_notation_and_finds_it() -> None:
     db = Database(memory=True)
     db.conn.row_factory = sqlite3.Row
-    for migration in OLDER:
-        migration(db)
+    migrations.apply(db, stop_before="m012_other_sites")
     old = ["foreignfx_susdthb", "para", "sh600519"]
     db.execute(
         "INSERT INTO entries (docid, url, host, title, first_seen, status, symbols)"
