@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.model.article import Article
+from archive.model.article import Article, TextSource
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import Fetch, RawResponse
 from crawler.extract.response import parse_fetch
@@ -156,3 +156,33 @@ def test_a_text_in_the_listing_needs_no_response() -> None:
     gone = replace(carried, pending=replace(carried.pending, entry=replace(entry, withdrawn=True)))
     assert failure(gone) == (FailureKind.GONE, "the listing says that it was deleted")
     assert isinstance(entry, Entry)
+
+
+# The text in the feed beside that of the page
+
+
+def listed(text: str, page: str, *, is_excerpt: bool = False) -> Article | Failure:
+    base = fetch(PAGE.replace("　　正文。".encode(), page.encode()))
+    entry = replace(base.pending.entry, listed_text=f"<p>{text}</p>", is_excerpt=is_excerpt)
+    return parse_fetch(replace(base, pending=replace(base.pending, entry=entry)), MAX_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("page", "source"),
+    [
+        ("请先登录。", TextSource.FEED),
+        ("央行宣布降准。" * 5, TextSource.PAGE),
+        ("央行宣布降准。" * 30, TextSource.PAGE),
+    ],
+)
+def test_a_page_with_far_less_text_than_the_feed_is_not_the_article(page: str, source: TextSource) -> None:
+    article = listed("央行宣布降准。" * 8, page)
+    assert isinstance(article, Article)
+    assert article.text_from is source
+    assert (article.text_note is None) == (source is TextSource.PAGE)
+
+
+def test_a_teaser_never_stands_for_a_page() -> None:
+    article = listed("央行宣布降准。" * 8, "请先登录。", is_excerpt=True)
+    assert isinstance(article, Article)
+    assert (article.text, article.text_from) == ("请先登录。", TextSource.PAGE)

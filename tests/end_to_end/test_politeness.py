@@ -123,6 +123,24 @@ def test_those_that_wait_for_robots_txt_together_all_keep_to_it(home: Home) -> N
     assert [hit.path for hit in hits] == ["/robots.txt"]
 
 
+def test_nothing_is_fetched_from_a_host_until_its_robots_txt_can_be_had(home: Home) -> None:
+    with MockSite(stories(6)) as lists, MockSite(stories(6)) as articles:
+        lists.site.base_url = articles.url.replace("127.0.0.1", "localhost")
+        articles.site.robots_text = "User-agent: *\nAllow: /\n"  # the body of an error is no rule
+        articles.fault("status", match="robots.txt", status=503)
+        home.configure(lists.endpoint)
+
+        assert home.run("crawl", "--json").json["archived"] == 0
+        assert {hit.path for hit in articles.hits} == {"/robots.txt"}
+        assert home.rows("SELECT DISTINCT status FROM entries") == [("pending",)]
+
+        articles.clear_faults()
+        home.execute("DELETE FROM rests")  # the back-off has ended
+        home.run("retry")
+        assert home.run("crawl", "--json").json["pending"] == 0
+        assert len(home.files()) == 6
+
+
 # How far apart
 
 
