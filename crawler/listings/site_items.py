@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from html import escape, unescape
+from html import escape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing
 from archive.model.feed_values import Enclosure
+from archive.model.titles import decoded_title
 from crawler.extract.body import plain_text
 from crawler.listings.item_text import ItemText
 from crawler.listings.source import ListSource
@@ -25,8 +26,6 @@ _MAX_GUID_CHARS = 512
 _MAX_NAMES = 50
 _MAX_NAME_CHARS = 200
 _MAX_TITLE_CHARS = 80  # of a title made from the text, as for items of the telegraph
-# A reference with its semicolon: without one, "R&Dot" would be read as one too.
-_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _LISTED = re.compile(r"[,，;；、]")
 _NAMES = re.compile(r"[;；、]")  # a comma may be a part of a name
 _ADDRESS_AND_NAME = re.compile(r"\S{1,200}@\S{1,200}\s?\(([^()]{1,200})\)")
@@ -109,9 +108,7 @@ def guid(value: object) -> str | None:
 
 def without_references(text: str) -> str:
     """Return a text in which character references are the characters that they stand for, on one line."""
-    return (
-        one_line(_REFERENCE.sub(lambda found: unescape(found[0]), one_line(text))) if "&" in text else one_line(text)
-    )
+    return one_line(decoded_title(one_line(text)))
 
 
 def html_of_text(text: str) -> str:
