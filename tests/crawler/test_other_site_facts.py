@@ -32,6 +32,12 @@ def article_of(head: str = f"<title>{TITLE}</title>", body: str = f"<h1>{TITLE}<
 # Titles
 
 
+def test_a_title_keeps_its_wide_and_no_break_spaces() -> None:
+    head = f'<title>{TITLE}　市长：\n 两年内\xa0到位_样例网</title><meta property="og:site_name" content="样例网">'
+    title = f"{TITLE}　市长： 两年内\xa0到位"
+    assert article_of(head, f"<h1> {title} </h1><div>{TEXT}</div>").title == title
+
+
 @pytest.mark.parametrize(
     ("head", "heading", "title"),
     [

@@ -16,7 +16,8 @@ _ARTICLE_TYPES = ("Article", "Posting", "Report", "WebPage")
 _NESTED = ("@graph", "mainEntity", "mainEntityOfPage")  # not lists of other articles (ItemList)
 _MAX_NODES = 500  # of JSON-LD on a page; real pages have some dozens
 _MAX_JSON_CHARS = 1 << 20  # of one script; real ones with the whole text have a tenth of this
-_WHITE_SPACE = re.compile(r"\s+")
+# Not the no-break space and the ideographic space (U+3000): titles use them, and the record keeps titles as stated.
+WHITE_SPACE = re.compile(r"[^\S\xa0\u3000]+")
 _TAG = re.compile(r"<[^<>]*>")
 
 # Names of meta elements (name, property or itemprop, in lower case), most reliable first.
@@ -139,7 +140,7 @@ def _line(value: object) -> str:
         return ""
     text = unescape(value) if "&" in value else value
     text = _TAG.sub(" ", text) if "</" in text else text
-    return _WHITE_SPACE.sub(" ", text.encode("utf-8", "replace").decode()).strip()
+    return WHITE_SPACE.sub(" ", text.encode("utf-8", "replace").decode()).strip()
 
 
 def _distinct(values: list[str]) -> tuple[str, ...]:

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.extract.other_sites.metadata import PageMetadata
+from crawler.extract.other_sites.metadata import WHITE_SPACE, PageMetadata
 from crawler.urls import host
 
-_WHITE_SPACE = re.compile(r"\s+")
 _NON_WORD = re.compile(r"[\W_]+")
 # Between a title and the site's name. A hyphen or a colon inside a word or a sentence is none.
 _SEPARATOR = re.compile(
@@ -102,7 +101,7 @@ def page_titles(tree: LexborHTMLParser, metadata: PageMetadata, title: str) -> l
 
 
 def _texts(tree: LexborHTMLParser, selector: str) -> list[str]:
-    texts = (_WHITE_SPACE.sub(" ", node.text() or "").strip() for node in tree.css(selector)[:_MAX_HEADINGS])
+    texts = (WHITE_SPACE.sub(" ", node.text() or "").strip() for node in tree.css(selector)[:_MAX_HEADINGS])
     return [text for text in texts if _MIN_TITLE_CHARS <= len(text) <= _MAX_TITLE_CHARS]
 
 
