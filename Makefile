@@ -5,7 +5,7 @@ RELEASE := .venv-release
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow lint bench soak torture lock audit release clean
+.PHONY: demo test test-slow lint bench soak torture lock audit man release clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
@@ -46,6 +46,10 @@ lock: $(RELEASE)/ready
 
 audit:
 	.ci/audit
+
+# The manual page, from --help and docs/commands.md.
+man: $(VENV)/ready
+	$(BIN)/finarchive help --man > docs/finarchive.1
 
 # A wheel, and beside it the list of what is installed with it (CycloneDX).
 release: $(RELEASE)/ready

@@ -28,6 +28,7 @@ from scheduler.monitoring import logs
 COMMANDS = {
     "alerts": ("cli.commands.alerts:alerts_command", "Show the alerts, or send a test message."),
     "backfill": ("cli.commands.backfill:backfill_command", "Archive what a feed listed in the past."),
+    "completion": ("cli.commands.completion:completion_command", "Print the script for completion in a shell."),
     "coverage": ("cli.commands.coverage:coverage_command", "Show how much of each day is complete."),
     "crawl": ("cli.commands.crawl:crawl_command", "Poll feeds now, archive everything due, then stop."),
     "demo": ("cli.commands.demo:demo_command", "Archive a small invented site on this machine."),
@@ -36,6 +37,7 @@ COMMANDS = {
     "export": ("cli.commands.export:export_command", "Export articles as JSON, CSV, Parquet, Atom or a site."),
     "feeds": ("cli.commands.feeds:feeds_command", "Show the configured feeds."),
     "forget": ("cli.commands.forget:forget_command", "Remove secrets from old raw pages."),
+    "help": ("cli.commands.help:help_command", "Show a page of the documentation."),
     "import": ("cli.commands.import:import_command", "Make feeds of an OPML file of another feed reader."),
     "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
     "proof": ("cli.commands.proof:proof_command", "Show the newest root, anchor it, or make a key."),
@@ -120,7 +122,7 @@ def _run() -> int:
         if invalid := next((argument for argument in sys.argv if not _is_text(argument)), None):
             raise CommandError(f"the argument {invalid!r} is not UTF-8")
         # A command returns its exit status.
-        return int(cli.main(standalone_mode=False) or Exit.DONE)
+        return int(cli.main(prog_name="finarchive", standalone_mode=False) or Exit.DONE)
     except click.UsageError as error:
         error.show()
         return error.exit_code

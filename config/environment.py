@@ -83,4 +83,8 @@ def _typed(text: str, section: str, key: str) -> object:
 
 def _advice(name: str, valid_names: list[str]) -> str:
     near = difflib.get_close_matches(name.upper(), [*valid_names, FILE_VARIABLE], n=1, cutoff=0.75)
-    return f"did you mean {near[0]}?" if near else f"names are {PREFIX}<SECTION>_<KEY>, see docs/configuration.md"
+    return (
+        f"did you mean {near[0]}?"
+        if near
+        else f"names are {PREFIX}<SECTION>_<KEY>, see finarchive help configuration"
+    )

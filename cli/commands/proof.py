@@ -36,7 +36,7 @@ def proof_command(context: CommandContext, *, is_anchoring: bool, new_key: Path 
     newest = open_store(context).manifests.newest()
     anchors = anchors_of(context.settings.proof)
     if is_anchoring and not anchors:
-        raise CommandError("no anchor is configured: set proof.anchors or proof.key, see docs/proof.md")
+        raise CommandError("no anchor is configured: set proof.anchors or proof.key, see finarchive help proof")
     renewals = asyncio.run(_renew_all(root, newest, anchors)) if is_anchoring and newest else []
     _show(root, newest, anchors, renewals, as_json=as_json)
     return Exit.SOME_FAILED if any(each.failure is not None for each in renewals) else Exit.DONE

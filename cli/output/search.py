@@ -55,7 +55,7 @@ def show_alerts(reports: Sequence[AlertReport]) -> None:
     """Print the state of each address of the alerts."""
     console = stdout_console()
     if not reports:
-        console.print("No alert is configured; docs/configuration.md says how.")
+        console.print("No alert is configured; finarchive help configuration says how.")
         return
     table = Table("alert", "query", "to", "last sent", "waiting", "", caption="times are China's")
     for report in reports:

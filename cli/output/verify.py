@@ -68,7 +68,9 @@ def _show_proof(console: Console, proof: ProofReport) -> None:
     newest = {each.anchor: each for each in proof.anchors}  # of each place; those before it are covered by it
     lines += [f"{each.state} {each.path}: {each.detail}" for each in newest.values() if each.state != PROVEN]
     if not proof.anchors and not any(day.kept for day in proof.days):
-        lines = ["No manifest is anchored: who can write this folder could have made all of it (docs/proof.md)."]
+        lines = [
+            "No manifest is anchored: who can write this folder could have made all of it: finarchive help proof"
+        ]
     for line in lines[:MAX_PATHS] if proof.days else ():
         console.print(visible(line))
     if len(lines) > MAX_PATHS:
