@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from archive.files.atomic import wrap_os_errors
+from archive.files.layout import demo_path
+from cli.context import CommandError
 from cli.output.crawl import announce_crawl, progress_bar, show_demo_archive, show_result
 from config.model import ArchiveSettings, Feed, NetworkSettings, ScheduleSettings, Settings
 from mocksite.server import MockSite
@@ -15,14 +21,16 @@ from scheduler.exits import Exit
 from scheduler.one_off import crawl
 
 ARTICLES = 60  # more than one page of a list, few enough to browse
+SPACING = 7200  # seconds between two articles: five days, so that the charts show something
 
 
 def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
     """Archive the articles of the mock site in ``folder`` and show the result.
 
+    :raises CommandError: the folder has something else than an earlier demo
     :raises ArchiveError: the folder cannot be written
     """
-    stories = make_stories(ARTICLES, newest=int(now().timestamp()) - MAX_LAG)
+    stories = make_stories(ARTICLES, newest=_newest(folder, now()), every=SPACING)
     with MockSite(stories, now=lambda: int(now().timestamp())) as mocksite:
         settings = Settings(
             archive=ArchiveSettings(root=folder),
@@ -50,5 +58,30 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
         with progress_bar(len(settings.feeds), quiet=False) as on_change:
             result = crawl(settings, settings.feeds, now, on_change=on_change)
     show_result(result, time.monotonic() - began)
-    show_demo_archive(folder)
+    show_demo_archive(folder, _program())
     return result.exit_status()
+
+
+def _newest(folder: Path, now: datetime) -> int:
+    """Return the time of the site's newest article; that of the earlier demo in this folder, if there is one.
+
+    :raises CommandError: the folder has something else than an earlier demo
+    """
+    mark = demo_path(folder)
+    with wrap_os_errors(folder):
+        if mark.is_file() and (text := mark.read_text(encoding="utf-8", errors="replace").strip()).isdecimal():
+            return int(text)
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise CommandError(f"{folder} is not empty and has no demo: name a new folder")
+        newest = int(now.timestamp()) - MAX_LAG
+        mark.parent.mkdir(parents=True)
+        mark.write_text(f"{newest}\n", encoding="utf-8")
+    return newest
+
+
+def _program() -> str:
+    """Return how the user's shell finds this program."""
+    if shutil.which("finarchive") or not os.access(sys.argv[0], os.X_OK):
+        return "finarchive"
+    path = Path(sys.argv[0]).absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -48,6 +48,11 @@ def unfinished_path(root: Path) -> Path:
     return root / INNER_FOLDER / "unfinished"
 
 
+def demo_path(root: Path) -> Path:
+    """Marks the archive of a demo. It contains the time of the newest article of the demo's site, in Unix seconds."""
+    return root / INNER_FOLDER / "demo"
+
+
 def rebuild_path(root: Path) -> Path:
     """Folder in which a rebuild builds the new index and files."""
     return root / REBUILD_FOLDER

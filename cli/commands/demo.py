@@ -9,6 +9,7 @@ import click
 from cli.context import CommandContext
 from cli.demo_site import run_demo
 from scheduler.exits import Exit
+from scheduler.monitoring import logs
 
 
 @click.command("demo")
@@ -17,6 +18,11 @@ from scheduler.exits import Exit
 def demo_command(context: CommandContext, folder: Path) -> Exit:
     """Archive a small invented news site on this machine into FOLDER. Needs no network.
 
+    FOLDER must be new or empty, or that of an earlier demo.
+
     Example: finarchive demo /tmp/demo
     """
+    if context.verbosity is None:
+        # Lines of articles would hide the summary. Warnings mean nothing: each demo's site has another port.
+        logs.set_up(-1)
     return run_demo(folder, context.now)

@@ -108,8 +108,11 @@ def _polled(feeds: Sequence[FeedProgress]) -> str:
     return f"{polled} polled: {many(listed, 'article')} listed, {new:,} new"
 
 
-def show_demo_archive(folder: Path) -> None:
-    """Print some files of an archive, the first lines of one, and how to see it in a browser."""
+def show_demo_archive(folder: Path, program: str) -> None:
+    """Print some files of an archive, the first lines of one, and commands to try.
+
+    :param program: how the user calls the program
+    """
     console = stdout_console()
     files = sorted(path for path in folder.rglob("*.md") if INNER_FOLDER not in path.parts)
     console.print(f"\n{many(len(files), 'file')} under {folder}, such as:")
@@ -119,5 +122,6 @@ def show_demo_archive(folder: Path) -> None:
         console.print(f"\nThe first lines of {files[0].name}:")
         for line in files[0].read_text(encoding="utf-8").splitlines()[:MAX_DEMO_LINES]:
             console.print(Text("  " + line[:MAX_DEMO_COLUMNS], style="dim"))
-    root = shlex.quote(str(folder))
-    console.print(f"\nIn a browser: FINARCHIVE_ARCHIVE_ROOT={root} finarchive serve", soft_wrap=True)
+    command = shlex.join((program, "--root", str(folder)))
+    console.print(f"\nSearch it:      {command} search 消费", soft_wrap=True)
+    console.print(f"In a browser:   {command} serve", soft_wrap=True)

@@ -344,11 +344,29 @@ def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:
 
 def test_the_demo_can_be_run_again(home: Home) -> None:
     for archived in (60, 0):
-        done = home.run("demo", "demo-archive")
-        assert done.status == 0, done.err
+        done = home.run("demo", "demo archive")
+        assert (done.status, done.err) == (0, "")
         assert f"{archived} articles archived, 0 failed, 0 waiting" in done.out
-        assert "60 files under demo-archive" in done.out
-        assert "FINARCHIVE_ARCHIVE_ROOT=demo-archive finarchive serve" in done.out
+        assert "60 files under demo archive" in done.out
+        assert "--root 'demo archive' serve" in done.out
+
+
+def test_the_demos_articles_are_of_several_days(home: Home) -> None:
+    home.run("demo", "demo")
+
+    days = {path.parent.relative_to(home.folder).parts[-3:] for path in (home.folder / "demo").rglob("*_n*.md")}
+    assert len(days) in (5, 6)
+
+
+def test_the_demo_leaves_a_folder_alone_that_has_something_else(home: Home, crawl: Crawl) -> None:
+    crawl()
+    before = home.run("status", "--json").json
+    (home.folder / "file").write_text("text", encoding="utf-8")
+
+    for folder in (home.root, home.folder, home.folder / "file"):
+        assert_refused(home.run("demo", str(folder)), 2, f"{folder} is not empty and has no demo: name a new folder")
+    assert home.run("status", "--json").json == before
+    assert (home.folder / "file").read_text(encoding="utf-8") == "text"
 
 
 @pytest.mark.parametrize(
