@@ -79,11 +79,14 @@ def suggestion(name: str, known: Sequence[str]) -> str:
     return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
 
 
-def describe(error: ErrorDetails) -> str:
-    """Return what is wrong with one value and what is accepted instead."""
+def describe(error: ErrorDetails, model: type[BaseModel] | None = None) -> str:
+    """Return what is wrong with one value and what is accepted instead.
+
+    :param model: of the table that has the value; None for that of its section
+    """
     context = error.get("ctx", {})
     if error["type"] == "extra_forbidden":
-        return f"unknown key; {_advice(error['loc'])}"
+        return f"unknown key; {_advice(error['loc'], model)}"
     wording = _WORDINGS.get(error["type"])
     if wording is None:
         return error["msg"]
@@ -116,10 +119,11 @@ _WORDINGS = {
 }
 
 
-def _advice(path: KeyPath) -> str:
+def _advice(path: KeyPath, model: type[BaseModel] | None) -> str:
     name = str(path[-1])
     if len(path) == 1:
         sections = [section for section, model in SECTIONS.items() if name in model.model_fields]
         return f"it belongs under [{sections[0]}]" if sections else suggestion(name, [*Settings.model_fields])
-    model = TABLES[str(path[0])][0] if path[0] in TABLES else SECTIONS[str(path[0])]
+    if model is None:
+        model = TABLES[str(path[0])][0] if path[0] in TABLES else SECTIONS[str(path[0])]
     return suggestion(name, [*model.model_fields])

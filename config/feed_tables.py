@@ -1,9 +1,7 @@
-"""Feeds of another program for a configuration file: made, and added to the file's text as tables. Pure."""
+"""New feeds: their ids and categories, from what another program or a site says of them. Pure."""
 
 import hashlib
-import json
 import re
-import tomllib
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -11,11 +9,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from config.errors import describe
-from config.load import builtin_text
-from config.model import Feed
+from config.model import Feed, FeedKind
 
 # A feed without a folder is filed here; RSS is the term of all feed readers.
-_NO_FOLDER = "RSS"
+NO_FOLDER = "RSS"
 _MAX_FOLDERS = 7  # a feed has up to eight categories, and its title is the last one
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _MAX_SLUG_CHARS = 30
@@ -39,20 +36,20 @@ def import_feeds(
     :param outlines: title, address and folders of each
     :param configured: feeds that the configuration has, which are left out
     """
-    addresses = {_comparable(feed.endpoint) for feed in configured}
+    addresses = {comparable(feed.endpoint) for feed in configured}
     ids = {feed.id for feed in configured}
     feeds: list[Feed] = []
     mistakes: list[str] = []
     known = 0
     for title, address, folders in outlines:
-        if _comparable(address) in addresses:
+        if comparable(address) in addresses:
             known += 1
             continue
         feed = _new_feed(title, address, folders, ids)
         if isinstance(feed, Feed):
             feeds.append(feed)
             ids.add(feed.id)
-            addresses.add(_comparable(address))
+            addresses.add(comparable(address))
         else:  # the message does not contain the address: it may have a password
             mistakes.append(f"{title[:100]!r} {feed}" if title else f"an outline without a name {feed}")
     return ImportedFeeds(tuple(feeds), tuple(mistakes), known)
@@ -62,13 +59,22 @@ def _new_feed(title: str, address: str, folders: tuple[str, ...], ids: Collectio
     """Return a feed, or what is wrong with it."""
     if not address:
         return "names no feed: it has no xmlUrl"
-    path = [*(folders or (_NO_FOLDER,))[:_MAX_FOLDERS], title]
-    categories = [name for name in path if any(character.isalnum() for character in name)] or [_NO_FOLDER]
     try:
-        return Feed(id=_free_id(title, address, ids), kind="rss", categories=tuple(categories), endpoint=address)
+        return new_feed("rss", title, address, folders or (NO_FOLDER,), ids)
     except ValidationError as error:
         details = error.errors()[0]
         return f"cannot be configured: {'.'.join(map(str, details['loc']))} {describe(details)}"
+
+
+def new_feed(kind: FeedKind, title: str, address: str, folders: tuple[str, ...], ids: Collection[str]) -> Feed:
+    """Return a feed that is filed under its title, in folders.
+
+    :param ids: those that are in use
+    :raises ValidationError: the address is none
+    """
+    path = [*folders[:_MAX_FOLDERS], title]
+    categories = [name for name in path if any(character.isalnum() for character in name)] or [NO_FOLDER]
+    return Feed(id=_free_id(title, address, ids), kind=kind, categories=tuple(categories), endpoint=address)
 
 
 def _free_id(title: str, address: str, ids: Collection[str]) -> str:
@@ -81,39 +87,6 @@ def _free_id(title: str, address: str, ids: Collection[str]) -> str:
     return slug if slug not in ids else f"{slug}-{digest}"
 
 
-def _comparable(address: str) -> str:
-    """Return an address as it is compared with others: without its scheme and a slash at its end."""
+def comparable(address: str) -> str:
+    """Return an address of a list as it is compared with others: without its scheme and a slash at its end."""
     return address.partition("://")[2].rstrip("/") or address
-
-
-def feed_table(feed: Feed) -> str:
-    """Return the table of a feed that has an id, a kind, categories and an endpoint."""
-    categories = ", ".join(map(_string, feed.categories))
-    return (
-        f"[[feeds]]\nid = {_string(feed.id)}\nkind = {_string(feed.kind)}\ncategories = [{categories}]\n"
-        f"endpoint = {_string(feed.endpoint)}\n"
-    )
-
-
-def has_feeds(text: str) -> bool:
-    """Return whether a configuration file has feeds of its own: without any, the built-in ones are in force.
-
-    :param text: valid TOML
-    """
-    return "feeds" in tomllib.loads(text)
-
-
-def with_feeds(text: str, feeds: Iterable[Feed]) -> str:
-    """Return the text of a configuration file with feeds added. The feeds that were in force stay in force.
-
-    :param text: valid TOML
-    """
-    parts = [f"{text.rstrip()}\n" if text.strip() else ""]
-    if not has_feeds(text):
-        parts.append(builtin_text().rstrip() + "\n")
-    return "\n".join(filter(None, [*parts, *map(feed_table, feeds)]))
-
-
-def _string(text: str) -> str:
-    """Return a basic string of TOML, whose escapes are those of JSON."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

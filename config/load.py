@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from config.environment import FILE_VARIABLE, Overrides, address_variable, read_environment
 from config.errors import CONFIDENTIAL_KEY, TABLES, ConfigError, Mistake, describe, shown
+from config.feed_list import FeedList, feed_list
 from config.model import Feed, Settings
 from config.toml_lines import KeyPath, key_lines, line_of
 
@@ -55,7 +56,7 @@ def load(
     """Return the settings of a file, overridden by FINARCHIVE_* variables.
 
     A relative path is relative to the current directory; `~` is the home directory. A file without
-    [[feeds]] gets the built-in feeds.
+    [[feeds]] gets the built-in feeds, and so does one with a table that extends them.
 
     :param path: None for the built-in settings
     :param check_query: raises ValueError for a search query that is not valid
@@ -69,17 +70,19 @@ def load(
     except ConfigError as error:
         raise ConfigError([*error.mistakes, *overrides.mistakes]) from error
     lines = key_lines(text)
+    feeds = feed_list(_rows(document, "feeds"), builtin_feeds())
     mistakes = [
         Mistake(source, line_of(lines, place), _name(place, document), message)
-        for place, message in _table_mistakes(document)
+        for place, message in [*_table_mistakes(document), *feeds.mistakes]
     ]
     settings = None
     try:
-        settings = Settings.model_validate(_merged(document, overrides, env), context={"check_query": check_query})
+        merged = _merged(document, overrides, env, feeds)
+        settings = Settings.model_validate(merged, context={"check_query": check_query})
     except ValidationError as error:
         for details in error.errors():
             if details["type"] != "repeated_id":  # reported above, with its line
-                mistakes.append(_mistake(details, document, overrides, source, lines))
+                mistakes.append(_mistake(_in_file(details, feeds), document, overrides, source, lines))
     mistakes += _unused_addresses(overrides, document)
     if settings is None or mistakes or overrides.mistakes:
         in_file = sorted((m for m in mistakes if m.source == source), key=lambda m: m.line or 0)
@@ -167,7 +170,9 @@ def _rows(document: Mapping[str, Any], table: str) -> list[Any]:
     return rows if isinstance(rows, list) else []
 
 
-def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str, str]) -> dict[str, Any]:
+def _merged(
+    document: Mapping[str, Any], overrides: Overrides, env: Mapping[str, str], feeds: FeedList
+) -> dict[str, Any]:
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
     for (section, key), value in overrides.values.items():
         table = merged.setdefault(section, {})
@@ -182,8 +187,18 @@ def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str,
         table = merged.get(section)
         if isinstance(table, dict) and isinstance(table.get(key), str):
             table[key] = _expand_home(table[key], env)
+    if feeds.rows:
+        merged["feeds"] = feeds.rows
     merged.setdefault("feeds", builtin_feeds())
     return merged
+
+
+def _in_file(details: ErrorDetails, feeds: FeedList) -> ErrorDetails:
+    """Return an error with its place in the file: a mistake in a feed is in its table."""
+    table, *path = details["loc"]
+    if table != "feeds" or not path or not feeds.rows:
+        return details
+    return ErrorDetails({**details, "loc": (table, feeds.tables[int(path[0])], *path[1:])})
 
 
 def _variable(alert: Any) -> str | None:

@@ -39,8 +39,9 @@ LAYERS = {
         "diff follower revision_files", "integrity",
     ),
     "config": (
-        "durations cron toml_lines anchors", "types", "proof_settings", "model", "errors", "environment", "load",
-        "reload feed_tables",
+        "durations cron toml_lines anchors", "types", "proof_settings", "model", "errors",
+        "environment feed_list", "load",
+        "reload feed_tables feed_edits",
     ),
     "crawler": (
         "canonical_url errors", "urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces",
@@ -48,15 +49,15 @@ LAYERS = {
     ),
     "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
     "scheduler": (
-        "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring", "daemon",
+        "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring probe", "daemon",
     ),
     "web": (
         "feed_status security database", "request", "links charts diff_rows", "article",
         "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
-        "systemd_unit settings check", "context", "options proof_checks",
-        "article_document diff_document proof_document diagnostics", "output",
+        "systemd_unit settings", "context", "options doctor config_file",
+        "article_document diff_document proof_document", "output",
         "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),
     "mocksite": (),
@@ -99,6 +100,7 @@ LIBRARIES = {
         "web/database.py",
     ),
     "sqlite_utils": ("archive/index/database.py",),
+    "tomlkit": ("config/feed_edits.py",),
     "trafilatura": ("crawler/extract/other_sites/fallback.py",),
     "twisted": (*_SCRAPY, "scheduler/monitoring/health.py"),
     "uvicorn": ("cli/web_server.py",),

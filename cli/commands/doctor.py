@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.context import CommandContext
-from cli.diagnostics import run_checks
+from cli.doctor.checks import run_checks
 from cli.options import json_option, print_json
 from cli.output.status import show_checks
 from scheduler.exits import Exit

@@ -18,7 +18,7 @@ from scheduler.policy.feed_state import OK_REASON
 if TYPE_CHECKING:
     from archive.model.feed import Counts
     from archive.store import Store
-    from cli.check import Check
+    from cli.doctor.check import Check
     from config.model import Settings
     from scheduler.monitoring.reports import FeedReport
     from scheduler.policy.feed_state import OpenGap

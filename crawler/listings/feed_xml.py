@@ -31,6 +31,11 @@ _OWN_KEYS = (
 )  # fmt: skip
 
 
+def is_feed(text: str) -> bool:
+    """Return whether a text has the root element of a feed."""
+    return bool(_ROOT.search(text))
+
+
 def parse_feed(text: str, base: str) -> Any:
     """Return feedparser's result: a dictionary with ``version``, ``feed`` and ``entries``.
 

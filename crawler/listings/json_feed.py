@@ -53,6 +53,16 @@ def read_text(text: str, feed: ListSource, at: datetime) -> Listing:
     return site_items.read_items(items, entry, feed, _subject)
 
 
+def title_of(text: str) -> str:
+    """Return the title of a feed; "" if it has none.
+
+    :param text: the decoded body
+    :raises ListingError: it is not JSON
+    """
+    document = parse_json(text.lstrip("\ufeff \t\r\n"))
+    return site_items.without_references(document.get("title")) if isinstance(document, dict) else ""
+
+
 def _entry(item: dict[str, Any], document: dict[str, Any], feed: ListSource, stated: StatedText) -> Entry | str:
     """Return an item's entry, or what is wrong with it."""
     base = feed.endpoint

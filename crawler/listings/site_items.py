@@ -106,7 +106,7 @@ def guid(value: object) -> str | None:
     return one_line(value)[:_MAX_GUID_CHARS] or None
 
 
-def without_references(text: str) -> str:
+def without_references(text: object) -> str:
     """Return a text in which character references are the characters that they stand for, on one line."""
     return one_line(decoded_title(one_line(text)))
 

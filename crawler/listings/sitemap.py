@@ -51,6 +51,12 @@ def essence(body: bytes) -> bytes:
     return body[max(body.find(b"<url>"), 0) :]
 
 
+def is_sitemap(text: str) -> bool:
+    """Return whether a text has the root element of a sitemap, or of an index of them."""
+    match = _ROOT.search(text)
+    return match is not None and match[1].lower().rpartition(":")[2] not in _FEEDS
+
+
 def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> Listing:
     """Parse a sitemap.
 

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from archive.model.feed import Failure, FailureKind, Listing
+from archive.model.fetch import RawResponse
 from crawler.errors import GoneError, ListingError
 from crawler.http.status import one_line
+from crawler.listings.discovery import Discovery, discover
 from crawler.listings.registry import READERS
 from crawler.listings.source import ListSource
 from crawler.parsing.articles import unreadable
@@ -35,6 +37,25 @@ def parse_listing(pool: ParserPool, feed: Feed, body: bytes, content_type: str, 
         _parse, feed.kind, _FeedSource(feed.id, feed.endpoint, feed.zone), _Answer(body, content_type, at)
     )
     return unreadable(feed.id, parsed) if isinstance(parsed, Died) else parsed
+
+
+def discover_list(pool: ParserPool, response: RawResponse, at: datetime, max_bytes: int) -> Discovery:
+    """Return what a response has of lists.
+
+    :param at: when it was requested
+    :param max_bytes: maximum size of the unpacked body
+    :raises ParserUnavailableError: no parser process can be started, or the pool was closed
+    """
+    source = _FeedSource("list", response.url, "Asia/Shanghai")  # times do not matter here
+    [found] = pool.run(_discover, response, source, at, max_bytes)
+    return Discovery(None, reason=found.reason) if isinstance(found, Died) else found
+
+
+def _discover(
+    skip: int, response: RawResponse, source: ListSource, at: datetime, max_bytes: int
+) -> Iterator[Discovery]:
+    if not skip:
+        yield discover(response, source, at, max_bytes)
 
 
 class _FeedSource(NamedTuple):

@@ -4,6 +4,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from config.errors import SECTIONS, TABLES
+from config.feed_list import BuiltinFeeds
 from config.load import builtin_feeds, load, sample_text
 from config.model import Alert, Settings
 from config.toml_lines import key_lines
@@ -31,8 +32,14 @@ def test_sample_with_every_line_in_force_says_the_defaults(tmp_path: Path) -> No
     assert settings.model_copy(update={"network": network, "alerts": (), "feeds": ()}) == Settings()
     [alert] = settings.alerts
     assert alert.at_most == Alert.model_fields["at_most"].default
-    example, timed = settings.feeds
-    china, banking = (feed for name in ("china", "banking") for feed in builtin_feeds() if feed.id == name)
+    assert [feed.id for feed in settings.feeds] == [feed.id for feed in builtin_feeds()]
+    example, timed, china, banking = (
+        feed
+        for feeds in (settings.feeds, builtin_feeds())
+        for name in ("china", "banking")
+        for feed in feeds
+        if feed.id == name
+    )
     assert example.model_copy(update={"every": None, "author": None}) == china
     assert (example.every, example.author_name) == (settings.schedule.every, china.author_name)
     assert timed.model_copy(update={"cron": None}) == banking
@@ -50,6 +57,8 @@ def test_every_setting_variable_and_built_in_feed_is_documented() -> None:
     for table, (model, _) in TABLES.items():
         for key in model.model_fields:
             assert f"| `{key}` |" in chapters[f"[[{table}]]"]
+    for key in BuiltinFeeds.model_fields:
+        assert f"| `{key}` |" in chapters["[[feeds]]"]
     for feed in builtin_feeds():
         on = "yes" if feed.enabled else "no: "
         number = re.findall(r"\d+", feed.endpoint)

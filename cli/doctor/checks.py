@@ -17,9 +17,9 @@ from archive.files.layout import index_path, inner_path
 from archive.model.errors import ArchiveError
 from archive.model.secrets import without_credentials
 from archive.store import Store
-from cli.check import Check
 from cli.context import CommandContext
-from cli.proof_checks import check_proof
+from cli.doctor.check import Check
+from cli.doctor.proof import check_proof
 from config.load import ConfigError
 from config.model import Settings
 from scheduler.alerts import sender

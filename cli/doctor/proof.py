@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from archive.model.errors import ProofError
 from archive.proof.minisign import read_public_key, read_secret_key
-from cli.check import Check
+from cli.doctor.check import Check
 from config.anchors import COMMAND, GIT, AnchorTarget
 from config.proof_settings import ProofSettings
 from scheduler.exits import Exit

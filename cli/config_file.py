@@ -1,0 +1,65 @@
+"""Changes the configuration file of a command: whole and valid, or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from archive.files.output import open_output
+from cli.context import CommandContext, CommandError
+from cli.settings import load_settings
+from config.errors import ConfigError
+
+CONFIG_NAME = "finarchive.toml"  # is written in the current directory if there is no configuration file
+
+
+def change_config(context: CommandContext, edit: Callable[[str], str]) -> Path:
+    """Change the configuration file, if it is valid afterwards; return its path.
+
+    :param edit: returns the new text of the file
+    :raises CommandError: it cannot be changed; it is as before
+    """
+    path = context.config_path or Path(CONFIG_NAME)
+    if context.config_path and not path.is_file():
+        raise CommandError(f"{path} is no regular file, so it cannot be changed")
+    data = path.read_bytes() if context.config_path else b""
+    text = data.decode("utf-8-sig")  # it was loaded before, so it can be read
+    try:
+        changed = edit(text)
+    except ValueError as error:  # tomlkit refuses what tomllib accepts
+        raise CommandError(f"{path} was not changed: {error}; change it with an editor") from error
+    if "\r\n" in text:
+        changed = changed.replace("\r\n", "\n").replace("\n", "\r\n")
+    _check(changed, path)
+    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+    write_output(path, mark + changed.encode(), replace=context.config_path is not None)
+    return path
+
+
+def write_output(path: Path, data: bytes, *, replace: bool = True) -> None:
+    """Write a file that the user names, whole or not at all.
+
+    :param replace: False to refuse a file that exists
+    :raises CommandError: it cannot be written
+    """
+    try:
+        with open_output(path, replace=replace) as output:
+            output.write(data)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}; it was not changed") from error
+
+
+def _check(text: str, path: Path) -> None:
+    """Check that a configuration is valid.
+
+    :raises CommandError: it is not
+    """
+    with tempfile.NamedTemporaryFile("wb", suffix=".toml") as file:
+        file.write(text.encode())
+        file.flush()
+        try:
+            load_settings(Path(file.name))
+        except ConfigError as error:
+            reason = "; ".join(f"{each.key}: {each.message}".lstrip(": ") for each in error.mistakes)
+            raise CommandError(f"{path} was not changed, because it would not be valid: {reason}") from error
