@@ -39,8 +39,8 @@ LAYERS = {
         "diff follower revision_files", "integrity",
     ),
     "config": (
-        "durations cron toml_lines anchors", "types", "proof_settings", "model", "errors", "environment", "load",
-        "reload feed_tables",
+        "durations cron toml_lines anchors", "types", "health_settings proof_settings", "model", "errors",
+        "environment", "load", "reload feed_tables",
     ),
     "crawler": (
         "canonical_url errors", "urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces",

@@ -259,7 +259,7 @@ def test_a_full_disk_ends_the_crawl_and_loses_nothing(home: Home, small_disk: Pa
     with MockSite(make_stories(150, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)
         home.root = small_disk
-        home.env["FINARCHIVE_ARCHIVE_ROOT"] = str(small_disk)
+        home.env |= {"FINARCHIVE_ARCHIVE_ROOT": str(small_disk), "FINARCHIVE_ARCHIVE_MIN_FREE": "0"}
 
         outcome = home.run("crawl")
 
