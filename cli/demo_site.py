@@ -33,7 +33,7 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
     stories = make_stories(ARTICLES, newest=_newest(folder, now()), every=SPACING)
     with MockSite(stories, now=lambda: int(now().timestamp())) as mocksite:
         settings = Settings(
-            archive=ArchiveSettings(root=folder),
+            archive=ArchiveSettings(root=folder, min_free=0),  # it takes 1 MB, once
             # The mock site has a private address, and needs no delay.
             network=NetworkSettings(delay=0, concurrency=8, allow_private=True),
             # Articles of an earlier demo in this folder came from a mock site that no longer runs.

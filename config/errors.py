@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from config.health_settings import HealthSettings
 from config.model import (
     Alert,
     ArchiveSettings,
     Feed,
-    HealthSettings,
     NetworkSettings,
     ScheduleSettings,
     ServeSettings,
@@ -33,8 +33,8 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts
 # Key of an alert's addresses, which are secret.
 CONFIDENTIAL_KEY = "urls"
 # Keys whose values are secret: no message contains them. Nor does one contain what is in the place of their tables.
-_CONFIDENTIAL = {CONFIDENTIAL_KEY, "anchors"}
-_CONFIDENTIAL_TABLES = {"alerts", "proof"}
+_CONFIDENTIAL = {CONFIDENTIAL_KEY, "anchors", "token"}
+_CONFIDENTIAL_TABLES = {"alerts", "health", "proof"}
 
 
 @dataclass(frozen=True)

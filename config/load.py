@@ -26,6 +26,7 @@ SYSTEM_FILE = Path("/etc/finarchive/finarchive.toml")
 # Settings that are paths, in which `~` is the home directory.
 _PATHS = (
     ("archive", "root"),
+    ("health", "token_file"),
     *(("proof", key) for key in ("key", "public_key", "certificates", "block_headers")),
 )
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from config.durations import format_duration
+from config.health_settings import HealthSettings
 from config.proof_settings import ProofSettings
 from config.types import (
     CHECKED,
@@ -68,6 +69,10 @@ class ArchiveSettings(BaseModel):
     body: Literal["faithful", "clean"] = "faithful"  # an archive is complete unless configured otherwise
     raw: Literal["warc", "none"] = "warc"  # pages that are not stored now cannot be fetched again later
     images: StrictBool = False  # opt-in: one image takes more space than its article
+    # Bytes; crawling pauses while less is free. 1 GB is room for what must not fail when the disk is nearly full (a
+    # migration or a rebuild of the index of a few hundred thousand articles), and for other programs of the machine.
+    # The busiest list measured takes 9 MB a day: the pause is long before a write fails.
+    min_free: Annotated[Count, Field(ge=0)] = 1_000_000_000
 
 
 class NetworkSettings(BaseModel):
@@ -131,14 +136,6 @@ def _disorder(name: str | None, value: timedelta, bound: str, other: str, limit:
     """Return the error of two settings that contradict each other; its context names the other one."""
     text = f"schedule.{name} must be {bound} schedule.{other}, which is {format_duration(limit)}"
     return PydanticCustomError("disorder", f"{text}, not {format_duration(value)}", {"other": other})
-
-
-class HealthSettings(BaseModel):
-    """The daemon's health page and metrics over HTTP; only on 127.0.0.1, because there is no authentication."""
-
-    model_config = CHECKED
-
-    port: Annotated[Count, Field(ge=0, le=65_535)] = 0  # 0: off; the user chooses a free port
 
 
 class ServeSettings(BaseModel):

@@ -14,6 +14,9 @@ NEEDS_RESTART = {
     "archive.raw": "the journal is opened once: either it has every event or none",
     "network.allow_private": "the check of addresses is part of the resolver, and a process has one resolver",
     "health.port": "the port is bound once",
+    "health.address": "the port is bound once",
+    "health.token": "it is read when the port is bound",
+    "health.token_file": "it is read when the port is bound",
 }
 
 

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +20,10 @@ CHECKED = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 # Sina's list numbers have three to five digits; 32 bits leave room and fit any database.
 _LIST_NUMBER_MAX = 2**31 - 1
+
+# Sixteen random characters cannot be guessed over a network.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+TOKEN_RULE = "must be at least 16 of A-Z, a-z, 0-9 and . _ ~ + / = -, as `openssl rand -hex 32` prints"  # noqa: S105
 
 _SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -90,6 +95,24 @@ def _address(value: SecretStr) -> SecretStr:
     return value
 
 
+def _ip_address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError as error:
+        raise ValueError(f'must be an IP address such as "0.0.0.0" or "::1", not {value!r}') from error
+
+
+def _token(value: SecretStr) -> SecretStr:
+    # The message does not contain the value. These are the characters of a bearer token (RFC 6750).
+    if not TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError(TOKEN_RULE)
+    return value
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
 def _interval_or_off(value: object) -> object:
     return None if value == "off" else value
 
@@ -121,8 +144,10 @@ ListNumber = Annotated[int, Strict(), Field(ge=1, le=_LIST_NUMBER_MAX)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
 Zone = Annotated[StrictStr, AfterValidator(_zone)]
 HeaderText = Annotated[StrictStr, AfterValidator(_header_text)]
+IpAddress = Annotated[StrictStr, AfterValidator(_ip_address)]
 HostName = Annotated[StrictStr, AfterValidator(_host_name)]
 SecretAddress = Annotated[SecretStr, AfterValidator(_address)]
+SecretToken = Annotated[Annotated[SecretStr, AfterValidator(_token)] | None, BeforeValidator(_none_if_empty)]
 SecretAnchor = Annotated[SecretStr, AfterValidator(_anchor)]
 File = Annotated[Path | None, BeforeValidator(_file)]  # None, or "" in a file: there is none
 Cron = Annotated[StrictStr, AfterValidator(check_cron)]

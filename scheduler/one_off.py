@@ -45,6 +45,7 @@ def crawl(
         recover(archive, settings, now(), parsers)
         clock = Clock(now)
         work_queue = ArchiveWorkQueue(archive, settings, clock, one_off_policy(now()), parsers)
+        work_queue.context.check_free_space()
         job = CrawlJob(work_queue, feeds, limit=limit, span=span, on_change=on_change)
 
         async def main() -> None:

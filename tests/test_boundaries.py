@@ -39,7 +39,7 @@ LAYERS = {
         "diff follower revision_files", "integrity",
     ),
     "config": (
-        "durations cron toml_lines anchors", "types", "proof_settings", "model", "errors",
+        "durations cron toml_lines anchors", "types", "health_settings proof_settings", "model", "errors",
         "environment feed_list", "load",
         "reload feed_tables feed_edits",
     ),

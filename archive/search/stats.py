@@ -66,6 +66,10 @@ class Stats(IndexPart):
         super().__init__(database, path)
         self._search = search
 
+    def gone(self) -> int:
+        """Count the articles that the site no longer has; the cost grows with these alone."""
+        return int(self._rows("SELECT count(*) AS n FROM entries WHERE gone IS NOT NULL")[0]["n"])
+
     def latest(self, time: datetime) -> datetime | None:
         """Return the publication time of the newest article known at a time; articles dated later are left out."""
         rows = self._rows(

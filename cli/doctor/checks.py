@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import ssl
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from archive.files.disk_space import free_bytes
 from archive.files.layout import index_path, inner_path
 from archive.model.errors import ArchiveError
 from archive.model.secrets import without_credentials
@@ -24,7 +24,9 @@ from config.load import ConfigError
 from config.model import Settings
 from scheduler.alerts import sender
 from scheduler.daemon.control_client import is_running
+from scheduler.errors import HealthError
 from scheduler.exits import Exit
+from scheduler.monitoring.health_token import read_token
 
 # A year of the busiest list measured (600 articles a day of 15 kB each) takes some 3 GB.
 MIN_FREE_BYTES = 3 * 10**9
@@ -44,6 +46,7 @@ def run_checks(context: CommandContext) -> list[Check]:
     checks += [_folder(root), *_hard_links(root), _disk_space(root), _index(root), _daemon(root)]
     checks += _network(settings)
     checks += _alerts(settings)
+    checks += _health(settings)
     checks += check_proof(settings.proof)
     return checks
 
@@ -78,8 +81,21 @@ def _existing_folder(path: Path) -> Path:
     return next(each for each in (path, *path.parents) if each.exists())
 
 
+def _health(settings: Settings) -> Iterator[Check]:
+    """Check that the token of the health page can be read."""
+    if not settings.health.port:
+        return
+    try:
+        token = read_token(settings.health)
+    except HealthError as error:
+        yield Check("health", False, str(error), Exit.USAGE)
+    else:
+        place = f"port {settings.health.port} of {settings.health.address}"
+        yield Check("health", True, f"{place}, {'with a' if token else 'without a'} token")
+
+
 def _disk_space(root: Path) -> Check:
-    free = shutil.disk_usage(_existing_folder(root)).free
+    free = free_bytes(root)
     message = f"{free / 10**9:.1f} GB free; a year of a busy list takes about {MIN_FREE_BYTES / 10**9:.0f} GB"
     return Check("room", free >= MIN_FREE_BYTES, message)
 

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from archive.files.disk_space import low_reason
 from cli.output.console import many, short_time, stdout_console
 from config.durations import format_duration
+from scheduler.monitoring.reports import report_disk
 from scheduler.policy.feed_state import OK_REASON
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ def show_status(
     counts = store.entries.counts()
     daemon = "the daemon runs" if has_daemon else "no daemon runs"
     console.print(f"{settings.archive.root.absolute()}: {many(counts.archived, 'article')} archived; {daemon}")
+    if (disk := report_disk(settings))["low"]:
+        reason = low_reason(settings.archive.root.absolute(), disk["free"], disk["min_free"])
+        console.print(Text(f"crawling is paused: {reason}", style="red"))
     console.print(_feed_table(reports))
     _show_sweeps(console, reports)
     if settings.archive.images:

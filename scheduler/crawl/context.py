@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from archive.archive import Archive
 from archive.model.article import Revision
-from archive.model.errors import TransientError
+from archive.model.errors import DiskFullError, TransientError
 from archive.model.feed import Entry, Failure, Filing, Poll
 from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
@@ -19,6 +19,7 @@ from crawler.interfaces import Fetcher
 from crawler.parsing.pool import ParserPool
 from pipeline.writer import DISK_RETRY_SECONDS
 from scheduler.clock import Clock
+from scheduler.crawl.free_space import FreeSpace
 
 logger = logging.getLogger("finarchive")
 
@@ -80,6 +81,7 @@ class CrawlContext:
         self.fetcher: Fetcher | None = None  # the open spider
         self._last_fetcher: Fetcher | None = None  # the last open spider: its engine still runs
         self.observers: list[CrawlObserver] = []
+        self.free_space = FreeSpace(archive.root, lambda: self.settings.archive.min_free)
         self._filings = {h.feed: h.filing for h in self.store.feeds.histories().values()}
         self.in_progress = 0  # polls, backfills and fetches in progress
         self._suspended_until = -math.inf  # time of the event loop
@@ -119,7 +121,7 @@ class CrawlContext:
         """
         if not self.policy.retry_forever:
             raise error
-        if not self.suspended():
+        if not self.refused():
             logger.error("index-refuses reason=%r", f"{error}; going on in {DISK_RETRY_SECONDS:.0f} s")
         self._suspended_until = asyncio.get_running_loop().time() + DISK_RETRY_SECONDS
 
@@ -135,9 +137,26 @@ class CrawlContext:
             return False
         return True
 
-    def suspended(self) -> bool:
-        """Return True for some seconds after a failed commit: no new work should start."""
+    def refused(self) -> bool:
+        """Return True for some seconds after a failed commit."""
         return asyncio.get_running_loop().time() < self._suspended_until
+
+    def suspended(self) -> bool:
+        """Return True while no new work should start: after a failed commit, or while little of the disk is free."""
+        return self.refused() or self.free_space.is_low
+
+    def check_free_space(self) -> None:
+        """Measure the free space of the disk, and pause or resume new work.
+
+        :raises DiskFullError: too little is free, and the policy does not wait
+        """
+        has_changed = self.free_space.check()
+        if self.free_space.is_low and not self.policy.retry_forever:
+            raise DiskFullError(self.free_space.reason)
+        if has_changed and self.free_space.is_low:
+            logger.error("paused reason=%r", self.free_space.reason)
+        elif has_changed:
+            logger.warning("resumed free=%d", self.free_space.bytes or 0)
 
     def crash(self, error: BaseException) -> None:
         """Stop the engine: fetching must not continue when results cannot be recorded."""

@@ -73,6 +73,7 @@ class FeedQueue:
 
         :return: the result, and the number of new items that could not be parsed
         """
+        await self._context.free_space.wait()
         if running := self._polls.get(feed.id):
             return await asyncio.shield(running[1])
         if reason := self._register_source(feed):  # otherwise it would be compared with the record of another list
@@ -229,6 +230,7 @@ class FeedQueue:
             return reason
 
     async def _walk(self, feed: Feed, backfill: Backfill, on_page: OnPage) -> str | None:
+        await self._context.free_space.wait()
         running = _RunningBackfill(feed, backfill, on_page, asyncio.get_running_loop().create_future())
         self._backfills[feed.id] = running
         self._context.work_started()
@@ -262,12 +264,14 @@ class FeedQueue:
             return False
         log_changes(page.feed, result)
         running.on_page(step, result)
-        if step.next_step is not NextStep.CONTINUE:
+        if self._context.free_space.is_low:
+            running.ended.set_result(self._context.free_space.reason)
+        elif step.next_step is not NextStep.CONTINUE:
             # A sweep has read what the list shows, however far that is.
             is_complete = page.is_sweep and page.walked is not None
             running.ended.set_result(None if is_complete else _reason_of(step))
         self._refill(page.entries)
-        return step.next_step is NextStep.CONTINUE
+        return not running.ended.done()
 
     # Polls and backfills
 

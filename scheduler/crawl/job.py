@@ -78,6 +78,7 @@ class CrawlJob(CrawlObserver):
         try:
             await asyncio.wait_for(self._changed.wait(), CHECK_INTERVAL_SECONDS)
         except TimeoutError:
+            self._work_queue.context.check_free_space()
             if self._is_one_off and not self._work_queue.busy:
                 self._work_queue.check_due()
 

@@ -49,6 +49,7 @@ class ArchiveWorkQueue:
 
     def tick(self) -> None:
         """Notify the spider of work that became due; called every second."""
+        self.context.check_free_space()
         self.articles.tick()
         self.images.tick()
 

@@ -37,6 +37,9 @@ class ControlHandler:
         :param send: sends progress documents to the client
         :raises RequestRefusedError: the request cannot be executed
         """
+        if self._work_queue.context.free_space.is_low and request.get("command") != "retry":
+            reason = f"the daemon that holds the archive is paused: {self._work_queue.context.free_space.reason}"
+            raise RequestRefusedError(reason, Exit.SOME_FAILED)
         try:
             return await self._dispatch(request, send)
         except LockedError as error:

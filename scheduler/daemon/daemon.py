@@ -7,18 +7,15 @@ import logging
 import os
 import random
 import signal
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from archive.files.layout import inner_path
 from archive.files.paths import CHINA
 from archive.integrity.seal import seal
-from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, FailureKind, FeedHistory, Poll
-from archive.model.fetch import Decision
+from archive.model.feed import FailureKind, FeedHistory, Poll
 from config.cron import next_time
 from config.model import Feed, Settings
 from config.reload import changed, needs_restart
@@ -33,15 +30,13 @@ from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
 from scheduler.daemon.gap_filler import GapFiller
+from scheduler.daemon.monitor import Monitor
 from scheduler.daemon.opening import open_archive
 from scheduler.daemon.reload import ConfigReloader
 from scheduler.daemon.sweeper import Sweeper
 from scheduler.daemon.systemd import Notifier, watchdog_interval
 from scheduler.daemon.timetable import Timetable
 from scheduler.exits import Exit
-from scheduler.monitoring.health import Health, HealthStatus
-from scheduler.monitoring.metrics import Metrics, Snapshot
-from scheduler.monitoring.reports import report_feeds
 from scheduler.policy.intervals import next_poll, pace
 
 logger = logging.getLogger("finarchive")
@@ -80,21 +75,21 @@ class Daemon(CrawlObserver):
         self._clock = environment.clock
         self._notifier = environment.notifier
         self._watchdog_interval = environment.watchdog_interval
-        self._started_at = self._clock.now()
         backoffs, now = work_queue.articles.backoffs, self._clock.now
         self._engine = Engine(self._settings, work_queue, backoffs, now, self._main, parsers=context.parsers)
         self._timetable = Timetable(self._poll, self._next_poll, self._clock, context.crash)
         self._gap_filler = GapFiller(work_queue, self._clock)
         self._sweeper = Sweeper(work_queue, self._clock)
-        self._metrics = Metrics()
-        self._alerts = AlertDispatcher(context, self._clock, self._metrics.alerted)
-        self._anchorer = Anchorer(context, self._clock, self._metrics.anchored)
+        self._monitor = Monitor(work_queue, self._clock, self._stuck, lambda: self._engine.requests)
+        self._alerts = AlertDispatcher(context, self._clock, self._monitor.metrics.alerted)
+        self._anchorer = Anchorer(context, self._clock, self._monitor.metrics.anchored)
+        self._monitor.unanchored = self._anchorer.missing
         self._polled_at: dict[str, datetime] = {}
         self._reloader = ConfigReloader(
             load,
             self._apply,
             on_start=lambda: self._notifier.reloading(self._clock.monotonic_usec()),
-            on_end=lambda: self._notifier.ready(self._status()),
+            on_end=self._reloaded,
             on_crash=context.crash,
         )
 
@@ -104,6 +99,7 @@ class Daemon(CrawlObserver):
         :raises ArchiveError: the archive cannot be used, for a reason that does not pass
         :raises HealthError: the health port cannot be listened on
         """
+        self._work_queue.context.check_free_space()  # before the first poll
         self._engine.run()
         return Exit.INTERRUPTED if self._engine.interrupted is signal.SIGINT else Exit.DONE
 
@@ -111,10 +107,10 @@ class Daemon(CrawlObserver):
         loop = asyncio.get_running_loop()
         handler = ControlHandler(self._work_queue, lambda: self._engine.requests)
         control = ControlServer(inner_path(self._work_queue.context.archive.root), handler.handle)
-        port = self._settings.health.port
-        health = Health(port, self._health, self._render_metrics) if port else None
-        if health:
-            health.listen()
+        async with self._monitor.running():
+            await self._run(loop, control)
+
+    async def _run(self, loop: asyncio.AbstractEventLoop, control: ControlServer) -> None:
         await control.open()
         self._work_queue.context.observers.append(self)
         loop.add_signal_handler(signal.SIGHUP, self._reloader.request)
@@ -131,8 +127,6 @@ class Daemon(CrawlObserver):
             logger.info("stopping")
             self._timetable.stop()
             await control.close()
-            if health:
-                await health.stop()
 
     def _feeds(self) -> dict[str, Feed]:
         return {feed.id: feed for feed in self._work_queue.context.feeds}
@@ -182,7 +176,7 @@ class Daemon(CrawlObserver):
             self._timetable.tick()
             self._work_queue.context.attempt(self._work_queue.tick)
             today, context = self._clock.now().astimezone(CHINA).date(), self._work_queue.context
-            if today != day and not context.suspended() and context.attempt(self._seal):
+            if today != day and not context.refused() and context.attempt(self._seal):
                 day = today
             self._work_queue.context.attempt(lambda: self._notifier.status(self._status()))
             interval = self._watchdog_interval
@@ -206,17 +200,20 @@ class Daemon(CrawlObserver):
         return f"a poll is overdue by {due:.0f} s" if due > STUCK_TIMEOUT_SECONDS else None
 
     def _status(self) -> str:
+        if self._work_queue.context.free_space.is_low:
+            return f"paused: {self._work_queue.context.free_space.reason}"
         waiting = self._work_queue.context.store.entries.counts().pending
         return f"{len(self._feeds())} feeds, {waiting} articles waiting, {self._engine.requests} requests sent"
 
     # Configuration
 
-    async def _apply(self, new: Settings) -> None:
+    async def _apply(self, new: Settings) -> bool:
+        """Apply new settings; return whether they are in force."""
         names = changed(self._settings, new)
         if unchangeable := needs_restart(names):
             reason = f"{', '.join(unchangeable)} cannot change while the daemon runs: restart"
             logger.error("configuration-kept reason=%r", reason)
-            return
+            return False
         self._settings = new
         self._work_queue.reconfigure(new)
         self._alerts.reconfigure()
@@ -225,60 +222,17 @@ class Daemon(CrawlObserver):
         if names:
             await self._engine.renew(new)
         logger.info("reloaded changed=%s", ",".join(names) or "nothing")
+        return True
+
+    def _reloaded(self, succeeded: bool) -> None:
+        self._monitor.reloaded(succeeded=succeeded)
+        self._notifier.ready(self._status())
 
     # CrawlObserver
 
     def polled(self, poll: Poll) -> None:
-        """Count the poll, and record its time for the timetable."""
+        """Record the time of the poll for the timetable."""
         self._polled_at[poll.feed] = poll.at
-        self._metrics.polled(poll.feed, poll.error)
-
-    def archived(self, entry: Entry, revision: Revision) -> None:
-        """Count the article, with its latency if it is newer than this process."""
-        entered = entry.entered or entry.published
-        is_new = entered is not None and entered >= self._started_at  # otherwise it waited for the daemon to start
-        self._metrics.archived(self._clock.now() - entered if entered and is_new else None)
-
-    def rechecked(self, decision: Decision) -> None:
-        """Count the recheck."""
-        self._metrics.rechecked(decision.outcome)
-
-    def failed(self, failure: Failure) -> None:
-        """Count the failure."""
-        self._metrics.failed(failure.kind)
-
-    # Health
-
-    def _health(self) -> HealthStatus:
-        stuck = self._stuck()
-        store = self._work_queue.context.store
-        reports = report_feeds(self._settings, store, self._clock.now(), counted=False)
-        states = Counter(report.state for report in reports)
-        disk_refuses = self._work_queue.context.suspended() or self._work_queue.articles.disk_refuses
-        all_fail = bool(states) and set(states) <= {"failing", "blocked"}
-        details: dict[str, Any] = {
-            "feeds": states,
-            "waiting": store.entries.counts().pending,
-            "gaps": len(store.coverage.gaps()),
-            "stuck": stuck,
-            "disk_refuses": disk_refuses,
-        }
-        return HealthStatus(not (stuck or disk_refuses or all_fail), details)
-
-    def _render_metrics(self) -> bytes:
-        store = self._work_queue.context.store
-        now = self._clock.now()
-        snapshot = Snapshot(
-            feeds=tuple(report_feeds(self._settings, store, now, counted=False)),
-            gaps=tuple(store.coverage.gaps()),
-            pending=store.entries.counts().pending,
-            parked=store.entries.counts().parked,
-            backed_off_hosts=sum(backoff.until > now for backoff in store.backoffs.all()),
-            requests=self._engine.requests,
-            alerts=tuple(alert.name for alert in self._settings.alerts),
-            unanchored=self._anchorer.missing(),
-        )
-        return self._metrics.render(snapshot, now)
 
 
 def run_daemon(settings: Settings, load: Callable[[], Settings], environment: Environment) -> Exit:

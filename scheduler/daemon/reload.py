@@ -16,19 +16,19 @@ class ConfigReloader:
     """Reloads the configuration on request, one reload at a time.
 
     :param load: reads the configuration; raises ConfigError
-    :param apply: makes the daemon use the new settings
+    :param apply: makes the daemon use the new settings; returns whether they are in force
     :param on_start: called before each reload
-    :param on_end: called after each reload, also if the new configuration was rejected
+    :param on_end: called after each reload: whether the new configuration is in force
     :param on_crash: called with an unexpected exception
     """
 
     def __init__(
         self,
         load: Callable[[], Settings],
-        apply: Callable[[Settings], Awaitable[None]],
+        apply: Callable[[Settings], Awaitable[bool]],
         *,
         on_start: Callable[[], None],
-        on_end: Callable[[], None],
+        on_end: Callable[[bool], None],
         on_crash: Callable[[BaseException], None],
     ) -> None:
         self._load = load
@@ -56,6 +56,7 @@ class ConfigReloader:
 
     async def _reload(self) -> None:
         self._on_start()
+        is_applied = False
         try:
             new = self._load()
         except ConfigError as error:
@@ -65,5 +66,5 @@ class ConfigReloader:
                 "configuration-kept reason=%r", "the new configuration has mistakes; the old one stays in force"
             )
         else:
-            await self._apply(new)
-        self._on_end()
+            is_applied = await self._apply(new)
+        self._on_end(is_applied)

@@ -14,6 +14,7 @@ from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     Info,
     ProcessCollector,
@@ -46,6 +47,12 @@ class Snapshot:
     parked: int  # entries that were given up
     backed_off_hosts: int  # hosts that get no requests at present
     requests: int  # sent since the process started
+    archived: int = 0  # articles in the archive
+    gone: int = 0  # of these, articles that the site no longer has
+    disk_free: int | None = None  # bytes; None: unknown
+    min_free: int = 0  # bytes; archive.min_free
+    disk_low: bool = False  # crawling is paused, because less is free
+    sizes: Mapping[str, int] = field(default_factory=dict)  # bytes by part of the archive; empty: not measured yet
     alerts: tuple[str, ...] = ()  # names of the configured alerts
     unanchored: Mapping[str, bool] = field(default_factory=dict)  # by anchor: the newest root is not anchored there
 
@@ -64,9 +71,7 @@ class Metrics:
             ("feed", "outcome"),
         )
         self._archived = counter("finarchive_articles_archived", "Articles whose file and index row are written.")
-        self._rechecks = counter(
-            "finarchive_articles_looked_at_again", "Rechecks of archived articles, by outcome.", ["outcome"]
-        )
+        self._rechecks = counter("finarchive_rechecks", "Rechecks of archived articles, by outcome.", ["outcome"])
         self._failures = counter("finarchive_failures", "Failed attempts on articles, by kind.", ("kind",))
         self._latency = Histogram(
             "finarchive_archive_latency_seconds",
@@ -87,8 +92,21 @@ class Metrics:
         build = Info("finarchive_build", "The running version.", registry=self._registry)
         build.info({"version": version("finarchive")})
         _ProcessMetrics(registry=self._registry)
+        self._add_reload_gauges()
         for kind in FailureKind:
             self._failures.labels(kind)  # start at 0: Prometheus sees no increase in a series that begins with 1
+
+    def _add_reload_gauges(self) -> None:
+        self._reload_succeeded = Gauge(
+            "finarchive_config_last_reload_successful",
+            "1 if the last reload of the configuration succeeded, else 0.",
+            registry=self._registry,
+        )
+        self._reloaded_at = Gauge(
+            "finarchive_config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was loaded.",
+            registry=self._registry,
+        )
 
     def polled(self, feed: str, error: Failure | None) -> None:
         """Count a poll.
@@ -130,7 +148,16 @@ class Metrics:
         """
         self._anchors.labels(anchor, "anchored" if is_done else "failed").inc()
 
-    def render(self, snapshot: Snapshot, now: datetime) -> bytes:
+    def reloaded(self, at: datetime | None) -> None:
+        """Record that a configuration came into force.
+
+        :param at: when; None: it was refused, and the previous one stays
+        """
+        self._reload_succeeded.set(at is not None)
+        if at is not None:
+            self._reloaded_at.set(at.timestamp())
+
+    def render(self, snapshot: Snapshot) -> bytes:
         """All metrics as text of :data:`CONTENT_TYPE`.
 
         Feeds that are not in the snapshot keep only their count of polls.
@@ -144,7 +171,7 @@ class Metrics:
         for anchor in snapshot.unanchored:
             for outcome in ("anchored", "failed"):
                 self._anchors.labels(anchor, outcome)
-        gauges = _SnapshotCollector(snapshot, now)
+        gauges = _SnapshotCollector(snapshot)
         self._registry.register(gauges)
         try:
             return generate_latest(self._registry)
@@ -155,27 +182,29 @@ class Metrics:
 class _SnapshotCollector:
     """The gauges of a snapshot. They are created for each request, so that feeds that are gone leave no series."""
 
-    def __init__(self, snapshot: Snapshot, now: datetime) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._now = now
 
     def collect(self) -> Iterator[Metric]:
         """The gauges; the registry calls this."""
         snapshot = self._snapshot
         feeds = snapshot.feeds
         yield CounterMetricFamily("finarchive_requests", "Requests sent, robots.txt included.", snapshot.requests)
-        yield GaugeMetricFamily("finarchive_queue_length", "Articles waiting to be fetched.", snapshot.pending)
-        yield GaugeMetricFamily("finarchive_parked", "Articles given up.", snapshot.parked)
-        yield GaugeMetricFamily("finarchive_hosts_resting", "Hosts backed off at present.", snapshot.backed_off_hosts)
+        yield GaugeMetricFamily("finarchive_articles", "Articles in the archive.", snapshot.archived)
+        yield GaugeMetricFamily("finarchive_articles_gone", "Those that the site no longer has.", snapshot.gone)
+        yield GaugeMetricFamily("finarchive_articles_pending", "Articles waiting to be fetched.", snapshot.pending)
+        yield GaugeMetricFamily("finarchive_articles_parked", "Articles given up.", snapshot.parked)
+        yield GaugeMetricFamily("finarchive_hosts_backed_off", "Hosts backed off now.", snapshot.backed_off_hosts)
+        yield from self._disk()
         yield _by_feed(
-            "finarchive_poll_age_seconds",
-            "Time since the last poll, including failed ones; absent for a feed that was never polled.",
-            ((feed.id, self._age(feed.last_poll)) for feed in feeds),
+            "finarchive_last_poll_timestamp_seconds",
+            "When the feed was last polled, failed polls included; absent for a feed that was never polled.",
+            ((feed.id, _seconds(feed.last_poll)) for feed in feeds),
         )
         yield _by_feed(
-            "finarchive_newest_item_age_seconds",
-            "Time since the publication of the newest article that the feed has listed.",
-            ((feed.id, self._age(feed.newest)) for feed in feeds),
+            "finarchive_newest_article_timestamp_seconds",
+            "When the newest article that the feed has listed was published.",
+            ((feed.id, _seconds(feed.newest)) for feed in feeds),
         )
         gaps = CollectionsCounter(gap.feed for gap in snapshot.gaps)
         yield _by_feed(
@@ -197,9 +226,24 @@ class _SnapshotCollector:
                 states.add_metric((feed.id, state), state == feed.state)
         yield states
 
-    def _age(self, then: datetime | None) -> float | None:
-        # Never negative: clocks are set back, and sites date articles in the future.
-        return max((self._now - then).total_seconds(), 0.0) if then else None
+    def _disk(self) -> Iterator[Metric]:
+        snapshot = self._snapshot
+        if snapshot.disk_free is not None:
+            free = "Free space of the archive's disk that the daemon may use."
+            yield GaugeMetricFamily("finarchive_disk_free_bytes", free, snapshot.disk_free)
+        low = "Below this free space crawling pauses (archive.min_free)."
+        yield GaugeMetricFamily("finarchive_disk_min_free_bytes", low, snapshot.min_free)
+        paused = "1 while crawling is paused because the disk is nearly full, else 0."
+        yield GaugeMetricFamily("finarchive_disk_low", paused, snapshot.disk_low)
+        size = "Disk space of the archive, by part; measured every six hours."
+        sizes = GaugeMetricFamily("finarchive_archive_size_bytes", size, labels=["part"])
+        for part, taken in snapshot.sizes.items():
+            sizes.add_metric([part], taken)
+        yield sizes
+
+
+def _seconds(at: datetime | None) -> float | None:
+    return at.timestamp() if at else None
 
 
 def _by_feed(name: str, description: str, values: Iterable[tuple[str, float | None]]) -> GaugeMetricFamily:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from archive.files.disk_space import free_bytes
 from archive.index.alerts import AlertProgress
 from archive.index.lateness import bound, quantile
 from archive.model.feed import Counts, Gap, Lateness, Span
@@ -158,6 +159,12 @@ def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[
     return reports
 
 
+def report_disk(settings: Settings) -> dict[str, Any]:
+    """The bytes that are free on the archive's disk, `archive.min_free`, and whether the first is less."""
+    free, minimum = free_bytes(settings.archive.root.absolute()), settings.archive.min_free
+    return {"free": free, "min_free": minimum, "low": free < minimum}
+
+
 def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
     """The document that ``status --json`` prints."""
     counts = store.entries.counts()
@@ -167,6 +174,7 @@ def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, An
         "parked": counts.parked,
         "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
         "gaps": [_gap_json(gap) for gap in [*store.coverage.gaps(), *store.coverage.lost_gaps()]],
+        "disk": report_disk(settings),
     } | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
 
 

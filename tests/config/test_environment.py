@@ -19,19 +19,23 @@ def mistakes_in(env: dict[str, str]) -> list[str]:
 def test_every_setting_can_be_set_by_its_variable() -> None:
     texts = {
         "ARCHIVE_ROOT": "/srv/n", "ARCHIVE_PROFILE": "hugo", "ARCHIVE_BODY": "clean", "ARCHIVE_RAW": "none",
-            "ARCHIVE_IMAGES": "true",
+            "ARCHIVE_IMAGES": "true", "ARCHIVE_MIN_FREE": "5_000",
         "NETWORK_DELAY": "0", "NETWORK_CONCURRENCY": "4", "NETWORK_TIMEOUT": "2.5", "NETWORK_MAX_BODY": "2_048",
         "NETWORK_ALLOW_PRIVATE": "true", "NETWORK_OBEY_ROBOTS": "no", "NETWORK_USER_AGENT": "x/1",
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
         "SCHEDULE_RECHECK": "1h, 1d", "SCHEDULE_RECHECKS": "5",
         "SCHEDULE_PAGES": "3", "SCHEDULE_SWEEP": "12h", "HEALTH_PORT": "9464",
+        "HEALTH_ADDRESS": "0:0::1", "HEALTH_TOKEN": "", "HEALTH_TOKEN_FILE": "~/token",
         "PROOF_ANCHORS": "opentimestamps, git:/srv/r", "PROOF_KEY": "~/k", "PROOF_PUBLIC_KEY": "k.pub",
         "PROOF_CERTIFICATES": "tsa.pem", "PROOF_BLOCK_HEADERS": "",
         "SERVE_PORT": "0", "SERVE_IMAGES": "no", "SERVE_NAMES": "news.example.org, news",
     }  # fmt: skip
     assert {f"FINARCHIVE_{name}" for name in texts} == {name for name in variables() if "__" not in name}
     expected: dict[str, dict[str, object]] = {
-        "archive": {"root": Path("/srv/n"), "profile": "hugo", "body": "clean", "raw": "none", "images": True},
+        "archive": {
+            "root": Path("/srv/n"), "profile": "hugo", "body": "clean", "raw": "none", "images": True,
+            "min_free": 5000,
+        },
         "network": {
             "delay": 0.0, "concurrency": 4, "timeout": 2.5, "max_body": 2048, "allow_private": True,
             "obey_robots": False, "user_agent": "x/1", "rest": timedelta(seconds=1),
@@ -41,7 +45,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
             "recheck": (timedelta(hours=1), timedelta(days=1)), "rechecks": 5, "pages": 3,
             "sweep": timedelta(hours=12),
         },
-        "health": {"port": 9464},
+        "health": {"port": 9464, "address": "::1", "token": None, "token_file": Path("/home/me/token")},
         "serve": {"port": 0, "images": False, "names": ("news.example.org", "news")},
         "proof": {
             "anchors": (SecretStr("opentimestamps"), SecretStr("git:/srv/r")), "key": Path("/home/me/k"),

@@ -12,13 +12,15 @@ FEEDS = builtin_feeds()
 
 # Another value than the default, for every setting.
 OTHER: dict[str, dict[str, Any]] = {
-    "archive": {"root": "elsewhere", "profile": "hugo", "body": "clean", "raw": "none", "images": True},
+    "archive": {
+        "root": "elsewhere", "profile": "hugo", "body": "clean", "raw": "none", "images": True, "min_free": 5,
+    },
     "network": {
         "delay": 2.0, "concurrency": 3, "timeout": 5.0, "max_body": 2048, "allow_private": True,
         "obey_robots": False, "user_agent": "x/1", "rest": "1m",
     },
     "schedule": {"min": "2m", "max": "2h", "every": "6m", "recheck": [], "sweep": "12h", "rechecks": 5, "pages": 3},
-    "health": {"port": 9464},
+    "health": {"port": 9464, "address": "127.0.0.2", "token": "0123456789abcdef", "token_file": "token"},
     "proof": {
         "anchors": ["opentimestamps"], "key": "roots.key", "public_key": "roots.pub", "certificates": "tsa.pem",
         "block_headers": "headers",
@@ -36,7 +38,9 @@ def test_each_setting_that_differs_is_named(name: str) -> None:
 
 
 def test_all_that_differ_are_named_in_order() -> None:
-    assert changed(Settings(), Settings.model_validate(OTHER | {"feeds": FEEDS})) == [*NAMES, "feeds"]
+    health = {key: value for key, value in OTHER["health"].items() if key != "token_file"}  # it excludes the token
+    other = Settings.model_validate(OTHER | {"health": health, "feeds": FEEDS})
+    assert changed(Settings(), other) == [*(name for name in NAMES if name != "health.token_file"), "feeds"]
 
 
 def altered(**changes: Any) -> tuple[Feed, ...]:
@@ -68,6 +72,9 @@ def test_writing_the_same_in_another_way_changes_nothing(tmp_path: Any) -> None:
 
 
 def test_only_what_is_held_from_the_start_needs_a_restart() -> None:
-    assert needs_restart([*NAMES, "feeds"]) == ["archive.root", "archive.raw", "network.allow_private", "health.port"]
+    assert needs_restart([*NAMES, "feeds"]) == [
+        "archive.root", "archive.raw", "network.allow_private",
+        "health.port", "health.address", "health.token", "health.token_file",
+    ]  # fmt: skip
     assert needs_restart(["network.delay", "feeds"]) == []
     assert set(NEEDS_RESTART) <= set(NAMES)  # a setting that is renamed must not slip out

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -22,17 +22,18 @@ from scheduler.monitoring.metrics import CONTENT_TYPE
 ROOT = Path(__file__).parents[2]
 UNHURRIED = 30.0  # seconds of patience: never felt
 SHORT = 0.4
+COMMAND = (sys.executable, "-W", "error", "-m", "tests.support.health_server")
 
 
 class Site:
     """A process that serves health."""
 
-    def __init__(self, folder: Path, port: int = 0, patience: float = UNHURRIED) -> None:
+    def __init__(self, folder: Path, port: int = 0, patience: float = UNHURRIED, access: Sequence[str] = ()) -> None:
         self.folder = folder
         self.reset()
         with (folder / "log").open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "tests.support.health_server", str(port), str(patience)],
+                [*COMMAND, str(port), str(patience), *access],
                 cwd=folder,
                 env={"PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
@@ -68,11 +69,11 @@ class Site:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def fetch(
-        self, path: str = "/healthz", method: str = "GET", host: str | None = None
+        self, path: str = "/healthz", method: str = "GET", host: str | None = None, **headers: str
     ) -> tuple[HTTPResponse, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request(method, path, headers={"Host": host} if host is not None else {})
+            connection.request(method, path, headers=headers | ({"Host": host} if host is not None else {}))
             response = connection.getresponse()
             return response, response.read()
         finally:
@@ -111,10 +112,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Starts a process of the test's own."""
     sites: list[Site] = []
 
-    def started(port: int = 0, patience: float = UNHURRIED) -> Site:
+    def started(port: int = 0, patience: float = UNHURRIED, access: Sequence[str] = ()) -> Site:
         folder = tmp_path / str(len(sites))
         folder.mkdir()
-        sites.append(Site(folder, port, patience))
+        sites.append(Site(folder, port, patience, access))
         return sites[-1]
 
     yield started
@@ -156,12 +157,12 @@ def test_an_unhealthy_daemon_answers_503(site: Site) -> None:
 
 
 def test_metrics_come_with_the_type_of_their_format(site: Site) -> None:
-    (site.folder / "metrics").write_bytes(b"finarchive_parked 7.0\n")
+    (site.folder / "metrics").write_bytes(b"finarchive_articles_parked 7.0\n")
     response, body = site.fetch("/metrics")
     assert (response.status, response.headers["Content-Type"], body) == (
         200,
         CONTENT_TYPE,
-        b"finarchive_parked 7.0\n",
+        b"finarchive_articles_parked 7.0\n",
     )
 
 
@@ -241,6 +242,60 @@ def test_only_this_machine_is_listened_to(site: Site) -> None:
     assert ours == [f"0100007F:{site.port:04X}"]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", site.port), timeout=5)
+
+
+TOKEN = "0123456789abcdef.~+/="  # noqa: S105
+
+
+@pytest.fixture(scope="module")
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A process that listens on all addresses, with a token."""
+    site = Site(tmp_path_factory.mktemp("protected"), access=("0.0.0.0", TOKEN))  # noqa: S104
+    yield site
+    site.end()
+
+
+@pytest.mark.parametrize("host", ["box.example:9464", "127.0.0.1", "evil.example"])
+def test_with_the_token_it_answers_under_any_name(protected: Site, host: str) -> None:
+    for path in ("/healthz", "/metrics"):
+        assert protected.fetch(path, host=host, Authorization=f"Bearer {TOKEN}")[0].status == 200
+
+
+WRONG = [
+    {}, {"Authorization": TOKEN}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": "Bearer "},
+    {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": f"Bearer {TOKEN[:-1]}"},
+    {"Authorization": f"Bearer {TOKEN.upper()}"}, {"Authorization": "Bearer \xe4"}, {"Cookie": f"token={TOKEN}"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", WRONG)
+def test_without_the_token_nobody_learns_anything(protected: Site, headers: dict[str, str]) -> None:
+    for path in ("/healthz", "/metrics", f"/healthz?token={TOKEN}", "/nothing"):
+        response, body = protected.fetch(path, **headers)
+        assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert body == b"this needs a token\n"
+    assert TOKEN not in protected.log
+
+
+def test_two_authorizations_are_none(protected: Site) -> None:
+    line = f"Authorization: Bearer {TOKEN}\r\n"
+    assert b" 200 " in protected.say(f"GET /healthz HTTP/1.1\r\nHost: x\r\n{line}\r\n".encode())
+    assert b" 401 " in protected.say(f"GET /healthz HTTP/1.1\r\nHost: x\r\n{line}{line}\r\n".encode())
+
+
+def test_another_address_is_listened_on(protected: Site) -> None:
+    with socket.create_connection(("127.0.0.2", protected.port), timeout=20) as sock:
+        sock.sendall(f"GET /healthz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        assert b" 200 " in drain(sock)
+
+
+def test_an_address_that_is_not_of_this_machine_is_named(start: Callable[..., Site]) -> None:
+    site = start(access=("192.0.2.1", TOKEN))
+    assert site.process.wait(20) == 1
+    assert site.log == (
+        "HealthError: health.port: cannot listen on 192.0.2.1:0: this machine does not have this address "
+        "(health.address)\n"
+    )
 
 
 # What it bears

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -41,9 +43,9 @@ def snapshot(*feeds: FeedReport, gaps: tuple[Gap, ...] = (), **counts: int) -> S
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def read(metrics: Metrics, shown: Snapshot | None = None, now: datetime = NOW) -> Samples:
+def read(metrics: Metrics, shown: Snapshot | None = None) -> Samples:
     """All samples, each name with its labels once."""
-    families = text_string_to_metric_families(metrics.render(shown or snapshot(), now).decode())
+    families = text_string_to_metric_families(metrics.render(shown or snapshot()).decode())
     rows = [((s.name, frozenset(s.labels.items())), s.value) for family in families for s in family.samples]
     assert len(dict(rows)) == len(rows)
     return dict(rows)
@@ -144,20 +146,24 @@ def test_a_snapshot_is_shown_as_it_is() -> None:
         gaps=(gap, gap), pending=3, parked=4, backed_off_hosts=5, requests=6,
     )  # fmt: skip
     samples = read(Metrics(), shown)
-    assert value(samples, "poll_age_seconds", feed="china") == 90
-    assert value(samples, "newest_item_age_seconds", feed="china") == 30 * 3600
+    assert value(samples, "last_poll_timestamp_seconds", feed="china") == polled.timestamp()
+    assert value(samples, "newest_article_timestamp_seconds", feed="china") == newest.timestamp()
     assert {s: value(samples, "feed_state", feed="china", state=s) for s in STATES} == dict.fromkeys(STATES, 0) | {
         "stale": 1
     }
     assert value(samples, "feed_state", feed="us", state="new") == 1
     assert [value(samples, "gaps_open", feed=feed) for feed in ("china", "us")] == [2, 0]
-    for number, name in enumerate(("queue_length", "parked", "hosts_resting", "requests_total"), start=3):
+    counts = ("articles_pending", "articles_parked", "hosts_backed_off", "requests_total")
+    for number, name in enumerate(counts, start=3):
         assert value(samples, name) == number
 
 
 def test_what_is_not_known_is_not_shown() -> None:
     samples = read(Metrics(), snapshot(report("us", "new")))
-    assert feeds_of(samples, "poll_age_seconds") == feeds_of(samples, "newest_item_age_seconds") == set()
+    for name in ("last_poll_timestamp_seconds", "newest_article_timestamp_seconds"):
+        assert feeds_of(samples, name) == set()
+    assert value(samples, "disk_free_bytes") is None
+    assert not any(name == "finarchive_archive_size_bytes" for name, _ in samples)
 
 
 def test_a_state_unknown_to_the_metrics_is_shown_too() -> None:
@@ -166,18 +172,44 @@ def test_a_state_unknown_to_the_metrics_is_shown_too() -> None:
 
 def test_a_feed_that_is_gone_from_the_configuration_is_gone_from_the_gauges() -> None:
     metrics, gap = Metrics(), Gap("china", NOW, NOW)
-    gauges = ("poll_age_seconds", "newest_item_age_seconds", "feed_state", "gaps_open")
+    gauges = ("last_poll_timestamp_seconds", "newest_article_timestamp_seconds", "feed_state", "gaps_open")
     both = (report("china", "ok", NOW, NOW), report("us", "ok", NOW, NOW))
     before, after = read(metrics, snapshot(*both, gaps=(gap,))), read(metrics, snapshot(both[1], gaps=(gap,)))
     assert [feeds_of(before, name) for name in gauges] == [{"china", "us"}] * len(gauges)
     assert [feeds_of(after, name) for name in gauges] == [{"us"}] * len(gauges)
 
 
-def test_no_age_is_negative() -> None:
-    """The clock was set back, or the site dates its articles ahead."""
-    later = NOW + timedelta(hours=1)
-    samples = read(Metrics(), snapshot(report("us", "ok", later, later)))
-    assert value(samples, "poll_age_seconds", feed="us") == value(samples, "newest_item_age_seconds", feed="us") == 0
+def test_articles_the_disk_and_the_sizes_are_shown() -> None:
+    shown = snapshot(archived=9, gone=2, disk_free=5 * 10**9, min_free=10**9, disk_low=True)
+    shown = replace(shown, sizes={"journal": 7, "index": 8})
+    samples = read(Metrics(), shown)
+    assert (value(samples, "articles"), value(samples, "articles_gone")) == (9, 2)
+    assert (value(samples, "disk_free_bytes"), value(samples, "disk_min_free_bytes")) == (5e9, 1e9)
+    assert value(samples, "disk_low") == 1
+    assert [value(samples, "archive_size_bytes", part=part) for part in ("journal", "index")] == [7, 8]
+
+
+def test_a_refused_reload_keeps_the_time_of_the_last_good_one() -> None:
+    metrics = Metrics()
+    good, last = "config_last_reload_successful", "config_last_reload_success_timestamp_seconds"
+    metrics.reloaded(NOW)
+    assert [value(read(metrics), name) for name in (good, last)] == [1, NOW.timestamp()]
+    metrics.reloaded(None)
+    assert [value(read(metrics), name) for name in (good, last)] == [0, NOW.timestamp()]
+    metrics.reloaded(NOW + timedelta(hours=1))
+    assert [value(read(metrics), name) for name in (good, last)] == [1, NOW.timestamp() + 3600]
+
+
+def test_names_follow_the_conventions_of_prometheus() -> None:
+    """Base units, `_total` for counters and nothing else, `_timestamp_seconds` for times, no relative ages."""
+    text = Metrics().render(snapshot(report("china", "ok", NOW, NOW))).decode()
+    types = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE finarchive_")}
+    assert {name for name, kind in types.items() if kind == "counter"} == {
+        name for name in types if name.endswith("_total")
+    }
+    for name in types:
+        assert not re.search(r"_(age|ms|milliseconds|minutes|hours|kb|mb|percent)(_|$)", name)
+        assert "seconds" not in name or name.endswith(("_timestamp_seconds", "_latency_seconds"))
 
 
 def test_two_sets_of_metrics_know_nothing_of_each_other() -> None:
@@ -188,13 +220,13 @@ def test_two_sets_of_metrics_know_nothing_of_each_other() -> None:
 
 def test_a_failed_read_does_not_affect_the_next() -> None:
     metrics = Metrics()
-    with pytest.raises(TypeError):
-        metrics.render(snapshot(report("us", "ok", NOW.replace(tzinfo=None))), NOW)
-    assert value(read(metrics, snapshot(parked=1)), "parked") == 1
+    with pytest.raises(AttributeError):
+        metrics.render(snapshot(report("us", "ok", "now")))  # type: ignore[arg-type]
+    assert value(read(metrics, snapshot(parked=1)), "articles_parked") == 1
 
 
 def test_nothing_is_sent_twice() -> None:
-    assert b"_created" not in Metrics().render(snapshot(report("us")), NOW)
+    assert b"_created" not in Metrics().render(snapshot(report("us")))
 
 
 # The process
@@ -218,8 +250,8 @@ def test_the_process_is_measured_with_a_restricted_proc() -> None:
     if not shutil.which("unshare") or subprocess.run([*unshare, mount], capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount, and Linux 5.8")
     program = (
-        "from datetime import UTC, datetime; from scheduler.monitoring.metrics import Metrics, Snapshot;"
-        "print(Metrics().render(Snapshot((), (), 0, 0, 0, 0), datetime.now(UTC)).decode())"
+        "from scheduler.monitoring.metrics import Metrics, Snapshot;"
+        "print(Metrics().render(Snapshot((), (), 0, 0, 0, 0)).decode())"
     )
     done = subprocess.run(
         [*unshare, f'{mount} && exec "$0" -c "$1"', sys.executable, program],
@@ -231,28 +263,103 @@ def test_the_process_is_measured_with_a_restricted_proc() -> None:
 # docs/health.md
 
 NAME = re.compile(r"\b(?:finarchive|process)_[a-z_]+[a-z]\b")
+LABELS = re.compile(r"\b(finarchive_[a-z_]+[a-z])\{([^}]*)\}")
+MONITORING = ROOT / "docs" / "monitoring"
+RULES = MONITORING / "finarchive.rules.yml"
+
+
+def exposed() -> tuple[dict[str, str], set[str]]:
+    """The type of each metric, and the series of histograms."""
+    shown = snapshot(report("china", "ok", NOW, NOW), disk_free=1)
+    shown = replace(shown, sizes={"index": 1}, alerts=("a",), unanchored={"b": True})
+    text = Metrics().render(shown).decode()
+    types = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
+    histograms = [name for name, kind in types.items() if kind == "histogram"]
+    return types, {f"{name}_{end}" for name in histograms for end in ("bucket", "count", "sum")}
 
 
 def test_the_documentation_names_every_metric_and_no_other() -> None:
-    text = Metrics().render(snapshot(report("china", "ok", NOW, NOW)), NOW).decode()
-    types = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
-    series = {
-        f"{name}_{end}" for name, kind in types.items() if kind == "histogram" for end in ("bucket", "count", "sum")
-    }
+    types, series = exposed()
     tabled = set(re.findall(r"^\| `((?:finarchive|process)_\w+)", DOCS, re.MULTILINE))
     assert tabled == set(types)
     assert set(NAME.findall(DOCS)) <= set(types) | series
 
 
-def test_the_alerts_are_rules() -> None:
-    """promtool accepted them once; this test checks that they are YAML and name existing labels."""
-    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)]
-    rules = [rule for block in blocks for group in block.get("groups", ()) for rule in group["rules"]]
-    assert len({rule["alert"] for rule in rules}) == len(rules) >= 5
-    said = " ".join(rule["expr"] for rule in rules)
-    assert set(re.findall(r'state="(\w+)"', said)) <= set(STATES)
-    for words in re.findall(r'state=~"([\w|]+)"', said):
-        assert set(words.split("|")) <= set(STATES)
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard_expressions() -> list[str]:
+    board = json.loads((MONITORING / "grafana.json").read_text(encoding="utf-8"))
+    variables = [variable["query"]["query"] for variable in board["templating"]["list"]]
+    return variables + [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+def test_rules_and_dashboard_name_metrics_labels_and_states_that_exist() -> None:
+    types, series = exposed()
+    said = [rule["expr"] for rule in rules()] + dashboard_expressions()
+    assert len(said) >= 30
+    text = "\n".join(said)
+    assert set(NAME.findall(text)) <= set(types) - {n for n, kind in types.items() if kind == "histogram"} | series
+    for states in re.findall(r'state=~?"([\w|]+)"', text):
+        assert set(states.split("|")) <= set(STATES)
+    known = {"job", "instance", "state", "outcome"}
+    for _, labels in LABELS.findall(text):
+        assert set(re.findall(r"(\w+)=", labels)) <= known
+
+
+def test_each_rule_says_how_bad_and_what() -> None:
+    assert len({rule["alert"] for rule in rules()}) == len(rules()) >= 10
+    for rule in rules():
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"]["summary"].endswith(".")
+
+
+def test_the_dashboard_has_panels_that_do_not_overlap() -> None:
+    panels = json.loads((MONITORING / "grafana.json").read_text(encoding="utf-8"))["panels"]
+    cells = [
+        (each["gridPos"]["x"] + x, each["gridPos"]["y"] + y)
+        for each in panels
+        for x in range(each["gridPos"]["w"])
+        for y in range(each["gridPos"]["h"])
+    ]
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
+    assert len({each["id"] for each in panels}) == len(panels)
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("promtool")
+    if program is None:
+        assert not os.environ.get("CI"), "there is no promtool: .ci/tools installs it"
+        pytest.skip("there is no promtool (Debian's package prometheus)")
+    return subprocess.run([program, *arguments], cwd=MONITORING, capture_output=True, text=True, check=False)
+
+
+def test_promtool_accepts_the_rules_and_their_tests_pass() -> None:
+    for command in (("check", "rules", RULES.name), ("test", "rules", "finarchive.test.yml")):
+        done = promtool(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_accepts_the_expressions_of_the_dashboard(tmp_path: Path) -> None:
+    said = [each for each in dashboard_expressions() if not each.startswith("label_values")]
+    group = {"name": "dashboard", "rules": [{"record": f"panel{n}", "expr": each} for n, each in enumerate(said)]}
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
+    done = promtool("check", "rules", str(tmp_path / "rules.yml"))
+    assert (done.returncode, f"{len(said)} rules found" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_promtool_finds_no_fault_in_names_and_help_texts() -> None:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("there is no promtool (Debian's package prometheus)")
+    shown = replace(snapshot(report("china", "ok", NOW, NOW)), disk_free=1, sizes={"index": 1})
+    done = subprocess.run(
+        [program, "check", "metrics"], input=Metrics().render(shown), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_the_documentation_gives_the_bounds_as_they_are() -> None:

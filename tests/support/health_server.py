@@ -1,4 +1,6 @@
-"""Serve health from its own process: ``python -m tests.support.health_server PORT TIMEOUT``. A reactor runs once.
+"""Serve health from its own process: ``python -m tests.support.health_server PORT TIMEOUT [ADDRESS TOKEN]``.
+
+A reactor runs once in a process.
 
 Files in its folder control it: it is healthy while a file ``well`` exists, the check fails with an error
 while a file ``broken`` exists, and /metrics returns the file ``metrics``. The first line on stdout
@@ -32,7 +34,7 @@ def check() -> HealthStatus:
 
 def metrics() -> bytes:
     """See above."""
-    return Path("metrics").read_bytes() if Path("metrics").exists() else b"finarchive_parked 0.0\n"
+    return Path("metrics").read_bytes() if Path("metrics").exists() else b"finarchive_articles_parked 0.0\n"
 
 
 def main() -> None:
@@ -40,7 +42,8 @@ def main() -> None:
     from twisted.internet import reactor
 
     logging.basicConfig(format="%(levelname)s %(message)s")
-    health = Health(int(sys.argv[1]), check, metrics, timeout=float(sys.argv[2]))
+    address, token = sys.argv[3:] or ("127.0.0.1", None)
+    health = Health(int(sys.argv[1]), check, metrics, address=address, token=token, timeout=float(sys.argv[2]))
     tasks: list[asyncio.Task[None]] = []
 
     async def stop() -> None:

@@ -17,6 +17,7 @@ from archive.index.migrations import (
     m011_moves_and_facts,
     m012_other_sites,
     m013_moved_feeds,
+    m014_forgotten,
 )
 
 __all__ = ["migrations"]
@@ -38,5 +39,6 @@ for _migration in (
     m011_moves_and_facts.m011_moves_and_facts,
     m012_other_sites.m012_other_sites,
     m013_moved_feeds.m013_moved_feeds,
+    m014_forgotten.m014_forgotten,
 ):
     migrations()(_migration)
