@@ -81,7 +81,7 @@ def _newest(folder: Path, now: datetime) -> int:
 
 def _program() -> str:
     """Return how the user's shell finds this program."""
-    if shutil.which("finarchive") or not os.access(sys.argv[0], os.X_OK):
+    path, found = Path(sys.argv[0]).absolute(), shutil.which("finarchive")
+    if not os.access(path, os.X_OK) or (found and path.samefile(found)):
         return "finarchive"
-    path = Path(sys.argv[0]).absolute()
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

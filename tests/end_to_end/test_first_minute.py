@@ -49,14 +49,15 @@ def test_the_commands_of_the_readme_print_what_it_says(
     name: str, clone: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The full tests are not run again: `make test` only collects them here."""
-    environment["PATH"] = f"{clone / '.venv' / 'bin'}:{environment['PATH']}"
+    installed = environment | {"PATH": f"{clone / '.venv' / 'bin'}:{environment['PATH']}"}
     with MockSite(make_stories(60, newest=NEWEST), now=lambda: NEWEST + 3600) as site:
         # `finarchive crawl` would request the live site.
         config = tmp_path / "home" / "finarchive.toml"
         config.write_text(live_lists(site), encoding="utf-8")
-        environment |= {"FINARCHIVE_CONFIG": str(config), "PYTEST_ADDOPTS": "--collect-only -q"}
+        variables = {"FINARCHIVE_CONFIG": str(config), "PYTEST_ADDOPTS": "--collect-only -q"}
         for command, printed in prompts((ROOT / name).read_text(encoding="utf-8")):
-            output = run(command, clone, environment)
+            shell = installed if command.startswith("finarchive") else environment
+            output = run(command, clone, shell | variables)
             if command != "make test":
                 assert_printed(printed, output)
 
@@ -98,14 +99,15 @@ def test_the_wheel_is_complete(clone: Path, environment: dict[str, str], tmp_pat
 
 def live_lists(site: MockSite) -> str:
     feeds = "".join(
-        f'[[feeds]]\nid = "feed{n}"\nkind = "roll"\ncategories = ["金融", "栏目{n}"]\nendpoint = "{site.endpoint}"\nlid = 1686\n'
+        f'[[feeds]]\nid = "feed{n}"\nkind = "roll"\ncategories = ["金融", "栏目{n}"]\n'
+        f'endpoint = "{site.endpoint}"\nlid = 1686\n'
         for n in range(15)
     )
     return f"[network]\ndelay = 0\nallow_private = true\n{feeds}"
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> str:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S602 - a user's shell, and commands of the repository
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=200
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
