@@ -13,12 +13,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from archive.files.layout import index_path, inner_path
+from archive.files.layout import inner_path
 from archive.model.errors import ArchiveError
 from archive.model.secrets import without_credentials
 from archive.store import Store
 from cli.check import Check
-from cli.context import CommandContext
+from cli.context import CommandContext, CommandError
+from cli.options import existing_index
 from cli.proof_checks import check_proof
 from config.load import ConfigError
 from config.model import Settings
@@ -37,11 +38,11 @@ def run_checks(context: CommandContext) -> list[Check]:
         settings = context.settings
     except ConfigError as error:
         return [Check("configuration", False, str(error), Exit.USAGE)]
-    source = f"{context.config_path}" if context.config_path else "built-in settings, no file found"
+    file = f"{context.source.path}" if context.source.path else "built-in settings, no file found"
     enabled = sum(feed.enabled for feed in settings.feeds)
-    checks = [Check("configuration", enabled > 0, f"{source}; {enabled} feeds are on", Exit.USAGE)]
+    checks = [Check("configuration", enabled > 0, f"{file}; {enabled} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
-    checks += [_folder(root), *_hard_links(root), _disk_space(root), _index(root), _daemon(root)]
+    checks += [_folder(root), *_hard_links(root), _disk_space(root), _index(context), _daemon(root)]
     checks += _network(settings)
     checks += _alerts(settings)
     checks += check_proof(settings.proof)
@@ -84,15 +85,18 @@ def _disk_space(root: Path) -> Check:
     return Check("room", free >= MIN_FREE_BYTES, message)
 
 
-def _index(root: Path) -> Check:
+def _index(context: CommandContext) -> Check:
     try:
-        store = Store.open_for_reading(index_path(root))
+        path = existing_index(context)
+        store = Store.open_for_reading(path)
         problem = store.damage()
         counts = store.entries.counts()
+    except CommandError as error:  # nothing is wrong before the first crawl
+        return Check("index", True, error.message)
     except ArchiveError as error:
         return Check("index", False, str(error))
     if problem:
-        return Check("index", False, f"{index_path(root)} is damaged ({problem}): finarchive rebuild recreates it")
+        return Check("index", False, f"{path} is damaged ({problem}): finarchive rebuild recreates it")
     return Check("index", True, f"{counts.archived} articles, {counts.pending} waiting, {counts.parked} parked")
 
 

@@ -15,10 +15,10 @@ from pydantic_core import ErrorDetails
 
 from config.environment import FILE_VARIABLE, Overrides, address_variable, read_environment
 from config.errors import CONFIDENTIAL_KEY, TABLES, ConfigError, Mistake, describe, shown
-from config.model import Feed, Settings
+from config.model import ArchiveSettings, Feed, Settings
 from config.toml_lines import KeyPath, key_lines, line_of
 
-__all__ = ["ConfigError", "Mistake", "builtin_feeds", "find", "load", "sample_text"]
+__all__ = ["ConfigError", "Mistake", "builtin_feeds", "expand_home", "find", "load", "root_source", "sample_text"]
 
 LOCAL_NAME = "finarchive.toml"
 SYSTEM_FILE = Path("/etc/finarchive/finarchive.toml")
@@ -54,8 +54,8 @@ def load(
 ) -> Settings:
     """Return the settings of a file, overridden by FINARCHIVE_* variables.
 
-    A relative path is relative to the current directory; `~` is the home directory. A file without
-    [[feeds]] gets the built-in feeds.
+    A relative path in the file starts at the folder of the file, one in a variable at the current directory; `~` is
+    the home directory. A file without [[feeds]] gets the built-in feeds.
 
     :param path: None for the built-in settings
     :param check_query: raises ValueError for a search query that is not valid
@@ -75,7 +75,8 @@ def load(
     ]
     settings = None
     try:
-        settings = Settings.model_validate(_merged(document, overrides, env), context={"check_query": check_query})
+        merged = _merged(document, path.parent if path is not None else Path(), overrides, env)
+        settings = Settings.model_validate(merged, context={"check_query": check_query})
     except ValidationError as error:
         for details in error.errors():
             if details["type"] != "repeated_id":  # reported above, with its line
@@ -86,6 +87,22 @@ def load(
         elsewhere = sorted((m for m in mistakes if m.source != source), key=lambda m: m.source)
         raise ConfigError([*in_file, *elsewhere, *overrides.mistakes])
     return settings
+
+
+def root_source(path: Path | None, env: Mapping[str, str]) -> str:
+    """Return what sets `archive.root`, for a message: a variable, a line of the file, or the default.
+
+    :raises ConfigError: the file cannot be read
+    """
+    if variable := read_environment(env).names.get(("archive", "root")):
+        return variable
+    if path is None:
+        return "the built-in default"
+    text = _read(path)
+    table = _parse(text, str(path)).get("archive")
+    if not isinstance(table, dict) or "root" not in table:
+        return f"the default, beside {path}"
+    return f"{path}:{line_of(key_lines(text), ('archive', 'root'))}"
 
 
 def builtin_feeds() -> tuple[Feed, ...]:
@@ -167,21 +184,29 @@ def _rows(document: Mapping[str, Any], table: str) -> list[Any]:
     return rows if isinstance(rows, list) else []
 
 
-def _merged(document: Mapping[str, Any], overrides: Overrides, env: Mapping[str, str]) -> dict[str, Any]:
+def _merged(
+    document: Mapping[str, Any], folder: Path, overrides: Overrides, env: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the settings of a file in `folder` and of the environment, not checked yet."""
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
+    archive = merged.setdefault("archive", {})
+    if isinstance(archive, dict):  # the default is what `init` writes into the file
+        archive.setdefault("root", str(ArchiveSettings.model_fields["root"].default))
+    for section, key in _PATHS:
+        table = merged.get(section)
+        written = table.get(key) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(written, str) and written.strip() and "\0" not in written:
+            table[key] = str(folder / expand_home(written, env))  # else the model reports it as it is written
     for (section, key), value in overrides.values.items():
         table = merged.setdefault(section, {})
         if isinstance(table, dict):  # else a mistake that the model reports
-            table[key] = value
+            is_path = (section, key) in _PATHS
+            table[key] = expand_home(value, env) if is_path and isinstance(value, str) else value
     if addresses := overrides.addresses:
         merged["alerts"] = [
             row | {CONFIDENTIAL_KEY: addresses[variable]} if (variable := _variable(row)) in addresses else row
             for row in _rows(document, "alerts")
         ]
-    for section, key in _PATHS:
-        table = merged.get(section)
-        if isinstance(table, dict) and isinstance(table.get(key), str):
-            table[key] = _expand_home(table[key], env)
     merged.setdefault("feeds", builtin_feeds())
     return merged
 
@@ -198,7 +223,8 @@ def _unused_addresses(overrides: Overrides, document: Mapping[str, Any]) -> list
     return [Mistake(name, None, "", message) for name in overrides.addresses.keys() - used]
 
 
-def _expand_home(root: str, env: Mapping[str, str]) -> str:
+def expand_home(root: str, env: Mapping[str, str]) -> str:
+    """Return a path with the home directory in place of a tilde at its start."""
     first, _, below = root.partition("/")
     if first == "~" and env.get("HOME"):
         return str(Path(env["HOME"], below.lstrip("/")))

@@ -55,7 +55,7 @@ LAYERS = {
         "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
-        "systemd_unit settings check", "context", "options proof_checks",
+        "systemd_unit check", "settings", "context", "options proof_checks",
         "article_document diff_document proof_document diagnostics", "output",
         "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),

@@ -20,4 +20,4 @@ def feeds_command(context: CommandContext, as_json: bool) -> None:
     if as_json:
         print_json([feed.model_dump(mode="json") | {"author": feed.author_name} for feed in context.settings.feeds])
     else:
-        show_feeds(context.settings, context.config_path)
+        show_feeds(context.settings, context.source.path)

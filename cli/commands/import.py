@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def import_command(context: CommandContext, file: Path, append: bool) -> None:
         _append(context, found)
     else:
         click.echo("\n".join(map(feed_table, found.feeds)), nl=False)
-        if found.feeds and not (context.config_path and has_feeds(_text(context.config_path))):
+        if found.feeds and not (context.source.path and has_feeds(_text(context.source.path))):
             click.echo("Any [[feeds]] in a configuration replaces the built-in feeds; --append keeps them.", err=True)
     click.echo(f"{len(found.feeds)} feeds, {found.known} known, {len(found.mistakes)} left out", err=True)
 
@@ -56,7 +57,7 @@ def _read(file: Path) -> bytes:
 
 def _append(context: CommandContext, found: ImportedFeeds) -> None:
     """Write feeds to the configuration file, if it is valid with them."""
-    path = context.config_path
+    path = context.source.path
     if path is None:
         raise CommandError("there is no configuration file to append to: finarchive init writes one")
     if not found.feeds:
@@ -82,13 +83,13 @@ def _check(text: str, path: Path) -> None:
 
     :raises CommandError: it is not; that happens if the file writes its feeds as an array in one line
     """
-    from cli.settings import load_settings  # noqa: PLC0415 - see cli.settings
+    from cli.settings import SettingsSource, load_settings  # noqa: PLC0415 - see cli.settings
 
     with tempfile.NamedTemporaryFile("wb", suffix=".toml") as file:
         file.write(text.encode())
         file.flush()
         try:
-            load_settings(Path(file.name))
+            load_settings(SettingsSource(Path(file.name), os.environ, None))
         except ConfigError as error:
             reason = "; ".join(f"{each.key}: {each.message}".lstrip(": ") for each in error.mistakes)
             raise CommandError(f"{path} was not changed, because it would not be valid: {reason}") from error
