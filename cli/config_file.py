@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from archive.files.output import open_output
@@ -20,10 +20,10 @@ def change_config(context: CommandContext, edit: Callable[[str], str]) -> Path:
     :param edit: returns the new text of the file
     :raises CommandError: it cannot be changed; it is as before
     """
-    path = context.config_path or Path(CONFIG_NAME)
-    if context.config_path and not path.is_file():
+    path = context.source.path or Path(CONFIG_NAME)
+    if context.source.path and not path.is_file():
         raise CommandError(f"{path} is no regular file, so it cannot be changed")
-    data = path.read_bytes() if context.config_path else b""
+    data = path.read_bytes() if context.source.path else b""
     text = data.decode("utf-8-sig")  # it was loaded before, so it can be read
     try:
         changed = edit(text)
@@ -31,9 +31,9 @@ def change_config(context: CommandContext, edit: Callable[[str], str]) -> Path:
         raise CommandError(f"{path} was not changed: {error}; change it with an editor") from error
     if "\r\n" in text:
         changed = changed.replace("\r\n", "\n").replace("\n", "\r\n")
-    _check(changed, path)
+    _check(context, changed, path)
     mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    write_output(path, mark + changed.encode(), replace=context.config_path is not None)
+    write_output(path, mark + changed.encode(), replace=context.source.path is not None)
     return path
 
 
@@ -50,16 +50,13 @@ def write_output(path: Path, data: bytes, *, replace: bool = True) -> None:
         raise CommandError(f"{path} cannot be written: {error.strerror}; it was not changed") from error
 
 
-def _check(text: str, path: Path) -> None:
+def _check(context: CommandContext, text: str, path: Path) -> None:
     """Check that a configuration is valid.
 
     :raises CommandError: it is not
     """
-    with tempfile.NamedTemporaryFile("wb", suffix=".toml") as file:
-        file.write(text.encode())
-        file.flush()
-        try:
-            load_settings(Path(file.name))
-        except ConfigError as error:
-            reason = "; ".join(f"{each.key}: {each.message}".lstrip(": ") for each in error.mistakes)
-            raise CommandError(f"{path} was not changed, because it would not be valid: {reason}") from error
+    try:
+        load_settings(replace(context.source, path=path), text=text)
+    except ConfigError as error:
+        reason = "; ".join(f"{each.key}: {each.message}".lstrip(": ") for each in error.mistakes)
+        raise CommandError(f"{path} was not changed, because it would not be valid: {reason}") from error

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scheduler.exits import Exit
 
 if TYPE_CHECKING:
+    from cli.settings import SettingsSource
     from config.model import Feed, Settings
 
 
@@ -26,23 +27,52 @@ class CommandError(click.ClickException):
 class CommandContext:
     """The global options, and the settings that follow from them."""
 
-    config: Path | None  # from -c
-    verbosity: int | None  # from -v (2) and -q (-1); None for neither
+    creates: bool = False  # whether the command creates an archive where there is none
+    config: Path | None = None  # from -c
+    root: Path | None = None  # from --root
+    is_verbose: bool = False  # from -v
+    is_quiet: bool = False  # from -q
+    _root_refusal: str | None = None  # why the command does not take --root
+
+    def set_option(self, name: str, value: Any, label: str) -> None:
+        """Set a global option, which may be given before and after the name of the command.
+
+        :param name: of the attribute
+        :param label: the option for a message
+        :raises click.UsageError: it has another value already, or contradicts another option
+        """
+        default = type(self).__dataclass_fields__[name].default
+        if getattr(self, name) not in (default, value):
+            raise click.UsageError(f"{label} is given twice, as {getattr(self, name)} and as {value}")
+        setattr(self, name, value)
+        if self.is_verbose and self.is_quiet:
+            raise click.UsageError("-v and -q exclude each other")
+        if self.root and self._root_refusal:
+            raise click.UsageError(self._root_refusal)
+
+    def refuse_root(self, reason: str) -> None:
+        """Refuse --root, wherever it is given.
+
+        :raises click.UsageError: it was given before the name of the command
+        """
+        self._root_refusal = reason
+        if self.root:
+            raise click.UsageError(reason)
 
     @property
-    def is_quiet(self) -> bool:
-        """True if -q was given."""
-        return self.verbosity == -1
+    def verbosity(self) -> int | None:
+        """What is logged: 2 for -v, -1 for -q, None for neither."""
+        return 2 if self.is_verbose else -1 if self.is_quiet else None
 
     @cached_property
-    def config_path(self) -> Path | None:
-        """The configuration file in force; None for the built-in settings.
+    def source(self) -> SettingsSource:
+        """What the settings are read from.
 
         :raises ConfigError: a file was named that does not exist
         """
-        from cli.settings import find_config  # noqa: PLC0415 - see cli.settings
+        from cli.settings import find_source  # noqa: PLC0415 - see cli.settings
 
-        return find_config(self.config)
+        return find_source(self.config, self.root, creates=self.creates)
 
     @cached_property
     def settings(self) -> Settings:
@@ -52,16 +82,18 @@ class CommandContext:
         """
         from cli.settings import load_settings  # noqa: PLC0415 - see cli.settings
 
-        return load_settings(self.config_path)
+        return load_settings(self.source)
 
     def reload(self) -> Settings:
         """The current settings: from the file used at start-up, or from one that has appeared since.
 
         :raises ConfigError: with every mistake in them; or the file is gone
         """
-        from cli.settings import find_config, reload_settings  # noqa: PLC0415 - see cli.settings
+        from cli.settings import find_source, reload_settings  # noqa: PLC0415 - see cli.settings
 
-        return reload_settings(self.config_path or find_config(self.config))
+        if self.source.path:
+            return reload_settings(self.source)
+        return reload_settings(find_source(self.config, self.root, creates=self.creates))
 
     def feeds(self, names: tuple[str, ...]) -> list[Feed]:
         """The feeds of these ids; all that are on if there are no ids.

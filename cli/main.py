@@ -7,7 +7,6 @@ import os
 import resource
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import click
 
@@ -20,9 +19,9 @@ from archive.model.errors import (
     TrustError,
 )
 from cli.context import CommandContext, CommandError
+from cli.options import GLOBAL_OPTIONS, accept_global_options, set_up_logs
 from scheduler.errors import HealthError, RequestRefusedError
 from scheduler.exits import Exit
-from scheduler.monitoring import logs
 
 # Command -> (its "module:attribute", its line in --help). A module is imported only when its command is called.
 COMMANDS = {
@@ -52,6 +51,14 @@ COMMANDS = {
     "verify": ("cli.commands.verify:verify_command", "Compare all files with what was recorded."),
 }
 
+# Commands that create an archive where there is none. All others end with an error there, or need none.
+CREATING = {"backfill", "crawl", "demo", "run"}
+# Commands that act on another folder than that of --root, and how it is named.
+WITHOUT_ROOT = {
+    "demo": "name its folder after the command",
+    "service": "set FINARCHIVE_ARCHIVE_ROOT with systemctl edit finarchive",
+}
+
 MAX_DESCRIPTORS = 65_536  # open files of this process
 _STDOUT = 1  # its file descriptor; click may have replaced sys.stdout
 # Errors of a write to a full disk, over a quota, over the size limit of a file, or to a broken disk.
@@ -66,12 +73,11 @@ class CommandGroup(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of this name; None if there is none."""
+        """The command of this name, with the global options; None if there is none."""
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+        return accept_global_options(getattr(import_module(module), attribute))
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands for --help; it needs none of their modules."""
@@ -79,25 +85,22 @@ class CommandGroup(click.Group):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("-v", "--verbose", is_flag=True, help="Log every article, and the libraries' messages.")
-@click.option("-q", "--quiet", is_flag=True, help="Log errors only, and show no progress.")
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]}, params=[*GLOBAL_OPTIONS])
 @click.version_option(package_name="finarchive", prog_name="finarchive")
 @click.pass_context
-def cli(context: click.Context, config: Path | None, verbose: bool, quiet: bool) -> None:
+def cli(context: click.Context) -> None:
     """Archive the news of Sina Finance (新浪财经) as Markdown files, with every version of every article.
 
     Without a configuration file the built-in feeds are archived in ./news.
 
     Example: finarchive crawl china --limit 20
     """
-    if verbose and quiet:
-        raise click.UsageError("-v and -q exclude each other")
-    command = CommandContext(config, 2 if verbose else -1 if quiet else None)
-    # On a terminal a progress bar shows what happens; elsewhere each article is logged.
-    logs.set_up(command.verbosity if command.verbosity is not None else 0 if sys.stderr.isatty() else 1)
-    context.obj = command
+    command = context.ensure_object(CommandContext)
+    name = context.invoked_subcommand
+    command.creates = name in CREATING
+    if reason := WITHOUT_ROOT.get(str(name)):
+        command.refuse_root(f"{name} does not take --root: {reason}")
+    set_up_logs(command)
 
 
 def main() -> None:

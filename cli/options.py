@@ -3,20 +3,68 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archive.files.layout import index_path, inner_path
-from archive.model.errors import QueryError
+from archive.files.layout import index_path, journal_path
+from archive.model.errors import ArchiveError, QueryError
 from cli.context import CommandContext, CommandError
+from scheduler.monitoring import logs
 
 if TYPE_CHECKING:
     from archive.store import Store
+
+_GLOBAL_HELP = "-c FILE, --root DIR, -v and -q may stand before or after the command: see finarchive --help."
+
+
+def _set_option(context: click.Context, option: click.Parameter, values: tuple[Any, ...] | bool) -> None:
+    """Callback of a global option: note its value."""
+    command = context.ensure_object(CommandContext)
+    for value in values if isinstance(values, tuple) else [True] if values else []:
+        command.set_option(str(option.name), value, option.opts[0])
+    if context.parent and values:  # after the command's name, when the logs are set up already
+        set_up_logs(command)
+
+
+def set_up_logs(command: CommandContext) -> None:
+    """Log to stderr as the global options say."""
+    # On a terminal a progress bar shows what happens; elsewhere each article is logged.
+    logs.set_up(command.verbosity if command.verbosity is not None else 0 if sys.stderr.isatty() else 1)
+
+
+def _global_option(*names: str, **attributes: Any) -> click.Option:
+    return click.Option(names, expose_value=False, callback=_set_option, **attributes)
+
+
+# Each is given once, in one of two places. With multiple, two values of one option are an error, not a surprise.
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+GLOBAL_OPTIONS: list[click.Parameter] = [
+    _global_option("-c", "--config", type=click.Path(path_type=Path), multiple=True, help="The configuration file."),
+    _global_option("--root", type=_FOLDER, metavar="DIR", multiple=True, help="The folder of the archive."),
+    _global_option("-v", "--verbose", "is_verbose", is_flag=True, help="Log every article, and libraries' messages."),
+    _global_option("-q", "--quiet", "is_quiet", is_flag=True, help="Log errors only, and show no progress."),
+]
+
+
+def accept_global_options(command: click.Command) -> click.Command:
+    """Return a copy of the command, and of its subcommands, that takes the global options too."""
+    changed = copy(command)
+    hidden = [copy(option) for option in GLOBAL_OPTIONS]
+    for option in hidden:
+        option.hidden = True  # type: ignore[attr-defined] # an attribute of click.Option
+    changed.params = [*command.params, *hidden]
+    changed.epilog = _GLOBAL_HELP
+    if isinstance(changed, click.Group):
+        changed.commands = {name: accept_global_options(each) for name, each in changed.commands.items()}
+    return changed
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 as_of_option = click.option(
@@ -62,18 +110,27 @@ def wrap_query_errors(query: str) -> Iterator[None]:
         raise CommandError(f"cannot search for {query!r}: {error}" if query else str(error)) from error
 
 
-def open_store(context: CommandContext, *, warn: bool = False) -> Store:
-    """The archive's index, opened for reading; an empty one if there is no archive.
+def open_store(context: CommandContext) -> Store:
+    """The archive's index, opened for reading.
 
-    :param warn: say on stderr that there is no archive: the user may be in the wrong folder
-    :raises ArchiveError: the index cannot be read
+    :raises CommandError: there is no archive
+    :raises ArchiveError: the index does not exist, or cannot be read
     """
     from archive.store import Store  # noqa: PLC0415 - commands without an archive start faster
 
-    root = context.settings.archive.root.absolute()
-    if warn and not index_path(root).exists():
-        click.echo(f"There is no archive at {root} yet: finarchive crawl begins one.", err=True)
-    return Store.open_for_reading(index_path(root))
+    return Store.open_for_reading(existing_index(context))
+
+
+def existing_index(context: CommandContext) -> Path:
+    """The path of the archive's index, absolute.
+
+    :raises CommandError: there is no archive
+    :raises ArchiveError: there is one, without its index
+    """
+    path = index_path(existing_root(context))
+    if not _exists(path):
+        raise ArchiveError(f"there is no index {path}: finarchive rebuild creates it from the raw pages")
+    return path
 
 
 def existing_root(context: CommandContext) -> Path:
@@ -82,6 +139,32 @@ def existing_root(context: CommandContext) -> Path:
     :raises CommandError: it holds no archive
     """
     root = context.settings.archive.root.absolute()
-    if not (inner_path(root)).exists():
-        raise CommandError(f"{root} holds no archive: there is no {inner_path(root)}")
+    if not _exists(index_path(root)) and not _has_files(journal_path(root)):
+        raise CommandError(
+            f"there is no archive at {root} (root from {context.source.describe_root()}): "
+            "finarchive crawl begins one, --root DIR names another"
+        )
     return root
+
+
+def _exists(path: Path) -> bool:
+    """True if there is such a file, or a link of this name.
+
+    :raises CommandError: the user may not know
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read ({error.strerror}): check the rights on its folders") from error
+    return True
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise CommandError(f"{folder} cannot be read ({error.strerror}): check the rights on it") from error

@@ -7,6 +7,9 @@ with a checksum of its other lines.
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import PurePath
 
 from archive.files.hashing import sha256_of
@@ -19,7 +22,7 @@ HIDDEN_FOLDERS = tuple(PurePath(path) for path in ("/home", "/root", "/run/user"
 
 _MARK = "# Written by `finarchive service install`; sha256 of the lines below: "
 _EXEC = re.compile(r"^ExecStart=.*$", re.MULTILINE)
-_ROOT = re.compile(r"^Environment=FINARCHIVE_ARCHIVE_ROOT=(.*)$", re.MULTILINE)
+_SETTING = re.compile(r"^(ExecStart|Environment)=((?:\\\n|.)*)$", re.MULTILINE)
 _PLAIN = re.compile(r"[\w@+,./:=-]+", re.ASCII)
 
 
@@ -44,8 +47,38 @@ def is_untouched(text: str) -> bool:
 
 def archive_root(text: str) -> str:
     """The archive folder of a service with this unit, unless a drop-in changes it."""
-    match = _ROOT.search(text)
-    return match[1] if match else "archive.root of its configuration"
+    return service_environment([text]).get("FINARCHIVE_ARCHIVE_ROOT", "archive.root of its configuration")
+
+
+def service_environment(texts: Sequence[str]) -> dict[str, str]:
+    """The settings in the environment of a service.
+
+    :param texts: the unit, then its drop-ins in their order
+    :return: variables whose names begin with FINARCHIVE_
+    """
+    variables = dict(word.split("=", 1) for word in _words(texts, "Environment") if "=" in word)
+    return {name: value for name, value in variables.items() if name.startswith("FINARCHIVE_")}
+
+
+def service_config(texts: Sequence[str]) -> str | None:
+    """The configuration file in the command line of a service, if it names one. The argument is as above."""
+    words = _words(texts, "ExecStart")
+    return next((word for before, word in pairwise(words) if before in ("-c", "--config")), None)
+
+
+def _words(texts: Sequence[str], name: str) -> list[str]:
+    """The words of all values of a setting; an empty value removes those before it. See systemd.syntax(7)."""
+    words: list[str] = []
+    for setting, value in _SETTING.findall("\n".join(texts)):
+        if setting != name:
+            continue
+        try:
+            found = shlex.split(value.replace("\\\n", " "))
+        except ValueError:  # a quotation mark without its other half: systemd ignores the line
+            continue
+        dollar = "$$" if name == "ExecStart" else "$"  # only a command line has variables
+        words = [*words, *(word.replace("%%", "%").replace(dollar, "$") for word in found)] if found else []
+    return words
 
 
 def hidden(path: PurePath) -> PurePath | None:

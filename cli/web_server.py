@@ -57,13 +57,10 @@ def serve(
 
     :param port: 0 takes any free port
     :param on_start: called with the address when the server accepts connections
-    :raises CommandError: there is no archive yet, or the port cannot be listened on
+    :raises CommandError: the port cannot be listened on
     :raises ArchiveError: the index cannot be read
     """
-    root = settings.archive.root.absolute()
-    index = index_path(root)
-    if not index.exists():
-        raise CommandError(f"there is no archive at {root} yet: finarchive crawl begins one")
+    index = index_path(settings.archive.root.absolute())
     open_index_for_reading(index).close()  # an unreadable index is an error now, not on every page
     with listen(port) as listening:
         import uvicorn  # noqa: PLC0415 - it and Datasette take half a second; an error is reported before

@@ -5,7 +5,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from pydantic_core import ErrorDetails
 from config.environment import FILE_VARIABLE, Overrides, address_variable, read_environment
 from config.errors import CONFIDENTIAL_KEY, TABLES, ConfigError, Mistake, describe, shown
 from config.feed_list import FeedList, feed_list
-from config.model import Feed, Settings
+from config.model import ArchiveSettings, Feed, Settings
 from config.toml_lines import KeyPath, key_lines, line_of
 
-__all__ = ["ConfigError", "Mistake", "builtin_feeds", "find", "load", "sample_text"]
+__all__ = ["ConfigError", "Mistake", "builtin_feeds", "expand_home", "find", "load", "root_source", "sample_text"]
 
 LOCAL_NAME = "finarchive.toml"
 SYSTEM_FILE = Path("/etc/finarchive/finarchive.toml")
@@ -29,6 +29,10 @@ _PATHS = (
     ("health", "token_file"),
     *(("proof", key) for key in ("key", "public_key", "certificates", "block_headers")),
 )
+
+
+def _accept(query: str) -> None:
+    """Accept every query: the package does not know the language of queries."""
 
 
 def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: Path = SYSTEM_FILE) -> Path | None:
@@ -52,21 +56,24 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: 
 
 
 def load(
-    path: Path | None, env: Mapping[str, str], check_query: Callable[[str], None] = lambda query: None
+    path: Path | None, env: Mapping[str, str], check_query: Callable[[str], None] = _accept, text: str | None = None
 ) -> Settings:
     """Return the settings of a file, overridden by FINARCHIVE_* variables.
 
-    A relative path is relative to the current directory; `~` is the home directory. A file without
-    [[feeds]] gets the built-in feeds, and so does one with a table that extends them.
+    A relative path in the file starts at the folder of the file, one in a variable at the current directory; `~` is
+    the home directory. A file without [[feeds]] gets the built-in feeds, and so does one with a table that extends
+    them.
 
     :param path: None for the built-in settings
     :param check_query: raises ValueError for a search query that is not valid
+    :param text: to check instead of what the file contains
     :raises ConfigError: with all mistakes in the file and the environment
     """
     overrides = read_environment(env)
     source = str(path) if path is not None else "built-in settings"
     try:
-        text = _read(path) if path is not None else ""
+        if text is None:
+            text = _read(path) if path is not None else ""
         document = _parse(text, source)
     except ConfigError as error:
         raise ConfigError([*error.mistakes, *overrides.mistakes]) from error
@@ -78,7 +85,7 @@ def load(
     ]
     settings = None
     try:
-        merged = _merged(document, overrides, env, feeds)
+        merged = _merged(document, path.parent if path is not None else Path(), overrides, env, feeds)
         settings = Settings.model_validate(merged, context={"check_query": check_query})
     except ValidationError as error:
         for details in error.errors():
@@ -86,10 +93,31 @@ def load(
                 mistakes.append(_mistake(_in_file(details, feeds), document, overrides, source, lines))
     mistakes += _unused_addresses(overrides, document)
     if settings is None or mistakes or overrides.mistakes:
-        in_file = sorted((m for m in mistakes if m.source == source), key=lambda m: m.line or 0)
-        elsewhere = sorted((m for m in mistakes if m.source != source), key=lambda m: m.source)
-        raise ConfigError([*in_file, *elsewhere, *overrides.mistakes])
+        raise ConfigError([*_sorted(mistakes, source), *overrides.mistakes])
     return settings
+
+
+def _sorted(mistakes: Iterable[Mistake], file: str) -> list[Mistake]:
+    """Return the mistakes of the file by their lines, then the others."""
+    return sorted(
+        mistakes, key=lambda each: (each.source != file, "" if each.source == file else each.source, each.line or 0)
+    )
+
+
+def root_source(path: Path | None, env: Mapping[str, str]) -> str:
+    """Return what sets `archive.root`, for a message: a variable, a line of the file, or the default.
+
+    :raises ConfigError: the file cannot be read
+    """
+    if variable := read_environment(env).names.get(("archive", "root")):
+        return variable
+    if path is None:
+        return "the built-in default"
+    text = _read(path)
+    table = _parse(text, str(path)).get("archive")
+    if not isinstance(table, dict) or "root" not in table:
+        return f"the default, beside {path}"
+    return f"{path}:{line_of(key_lines(text), ('archive', 'root'))}"
 
 
 def builtin_feeds() -> tuple[Feed, ...]:
@@ -172,22 +200,28 @@ def _rows(document: Mapping[str, Any], table: str) -> list[Any]:
 
 
 def _merged(
-    document: Mapping[str, Any], overrides: Overrides, env: Mapping[str, str], feeds: FeedList
+    document: Mapping[str, Any], folder: Path, overrides: Overrides, env: Mapping[str, str], feeds: FeedList
 ) -> dict[str, Any]:
+    """Return the settings of a file in `folder` and of the environment, not checked yet."""
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
+    archive = merged.setdefault("archive", {})
+    if isinstance(archive, dict):  # the default is what `init` writes into the file
+        archive.setdefault("root", str(ArchiveSettings.model_fields["root"].default))
+    for section, key in _PATHS:
+        table = merged.get(section)
+        written = table.get(key) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(written, str) and written.strip() and "\0" not in written:
+            table[key] = str(folder / expand_home(written, env))  # else the model reports it as it is written
     for (section, key), value in overrides.values.items():
         table = merged.setdefault(section, {})
         if isinstance(table, dict):  # else a mistake that the model reports
-            table[key] = value
+            is_path = (section, key) in _PATHS
+            table[key] = expand_home(value, env) if is_path and isinstance(value, str) else value
     if addresses := overrides.addresses:
         merged["alerts"] = [
             row | {CONFIDENTIAL_KEY: addresses[variable]} if (variable := _variable(row)) in addresses else row
             for row in _rows(document, "alerts")
         ]
-    for section, key in _PATHS:
-        table = merged.get(section)
-        if isinstance(table, dict) and isinstance(table.get(key), str):
-            table[key] = _expand_home(table[key], env)
     if feeds.rows:
         merged["feeds"] = feeds.rows
     merged.setdefault("feeds", builtin_feeds())
@@ -214,7 +248,8 @@ def _unused_addresses(overrides: Overrides, document: Mapping[str, Any]) -> list
     return [Mistake(name, None, "", message) for name in overrides.addresses.keys() - used]
 
 
-def _expand_home(root: str, env: Mapping[str, str]) -> str:
+def expand_home(root: str, env: Mapping[str, str]) -> str:
+    """Return a path with the home directory in place of a tilde at its start."""
     first, _, below = root.partition("/")
     if first == "~" and env.get("HOME"):
         return str(Path(env["HOME"], below.lstrip("/")))

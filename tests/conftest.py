@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from archive.files.layout import index_path
 from archive.index.database import Database
+from archive.store import Store
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.support import (
@@ -83,6 +85,11 @@ class Home:
             f"{more}\n{feeds}",
             encoding="utf-8",
         )
+
+    def begin(self) -> None:
+        """Create an archive with nothing in it."""
+        index_path(self.root).parent.mkdir(parents=True)
+        Store.open(index_path(self.root)).close()
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a run."""

@@ -30,9 +30,9 @@ def coverage_command(context: CommandContext, names: tuple[str, ...], days: tupl
 
     Example: finarchive coverage --feed china --day 2026-09-30
     """
-    store = open_store(context)
     now = context.now()
     chosen_days = sorted({_day(text, now) for text in days})
+    store = open_store(context)
     report = report_coverage(context.settings, store, _feed_ids(context, store, names), chosen_days, now)
     if as_json:
         print_json(coverage_json(report))

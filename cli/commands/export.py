@@ -77,7 +77,7 @@ def export_command(
     newest = _newest(format, limit)
     missing = _MissingFiles()
     root = context.settings.archive.root
-    store = open_store(context, warn=True)
+    store = open_store(context)
     revision_files = RevisionFiles(store, root, missing.add)
     records = store.search.each(And(tuple(parts)), time, newest=newest)
     description = _query_text(query, since, until, symbols, feeds)

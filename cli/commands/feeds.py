@@ -51,7 +51,7 @@ def feeds_command(click_context: click.Context, as_json: bool) -> None:
     if as_json:
         print_json([feed.model_dump(mode="json") | {"author": feed.author_name} for feed in context.settings.feeds])
     else:
-        show_feeds(context.settings, context.config_path)
+        show_feeds(context.settings, context.source.path)
 
 
 @feeds_command.command("enable")

@@ -26,7 +26,7 @@ from scheduler.exits import Exit
 def proof_command(context: CommandContext, *, is_anchoring: bool, new_key: Path | None, as_json: bool) -> Exit:
     """Show the root of the newest manifest, to keep elsewhere, and where it is anchored.
 
-    The daemon and each crawl anchor roots too. finarchive verify --root compares a root that was kept.
+    The daemon and each crawl anchor roots too. finarchive verify --kept-root compares a root that was kept.
 
     Example: finarchive proof --anchor
     """

@@ -6,7 +6,7 @@ import click
 
 from cli.context import CommandContext
 from cli.daemon_client import prefer_daemon, send_to_daemon
-from cli.options import json_option, print_json
+from cli.options import existing_root, json_option, print_json
 
 
 @click.command("retry")
@@ -18,6 +18,7 @@ def retry_command(context: CommandContext, parked: bool, as_json: bool) -> None:
 
     Example: finarchive retry --parked && finarchive crawl
     """
+    existing_root(context)
     request = {"command": "retry", "parked": parked}
     released = prefer_daemon(
         lambda: int(send_to_daemon(context, request)["released"]),

@@ -35,7 +35,7 @@ def search_command(
     text = " ".join(query)
     with wrap_query_errors(text):
         parsed = parse(text)
-    hits = open_store(context, warn=True).search.find(parsed, limit, time, by_time=sort == "time")
+    hits = open_store(context).search.find(parsed, limit, time, by_time=sort == "time")
     if not as_json:
         show_hits(hits, limit)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.context import CommandContext
+from cli.options import existing_index
 from cli.web_server import serve
 from scheduler.exits import Exit
 
@@ -23,6 +24,7 @@ def serve_command(context: CommandContext, port: int | None) -> Exit:
     Example: finarchive serve --port 8001
     """
     settings = context.settings
+    existing_index(context)
 
     def on_start(address: str) -> None:
         click.echo(f"Serving {settings.archive.root.absolute()} at {address} until Ctrl-C")

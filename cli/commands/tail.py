@@ -8,12 +8,11 @@ from collections.abc import Iterable
 
 import click
 
-from archive.files.layout import index_path
 from archive.follower import Follower
 from archive.model.results import Change
 from archive.query.parser import And, parse
 from cli.context import CommandContext
-from cli.options import print_json, wrap_query_errors
+from cli.options import existing_index, print_json, wrap_query_errors
 from cli.output.search import show_changes
 from scheduler.monitoring.reports import iso
 
@@ -42,13 +41,13 @@ def tail_command(
     text = " ".join(query)
     with wrap_query_errors(text):
         parsed = parse(text) if query else And(())
-    path = index_path(context.settings.archive.root)
+    path = existing_index(context)
     follower = Follower(path, parsed, every=revisions)
     show = _print_changes if as_json else show_changes
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     show(follower.begin(last))
     if follower.is_waiting and not context.is_quiet:
-        click.echo(f"No index that can be followed is at {path.absolute()} yet: waiting for crawl or run.", err=True)
+        click.echo(f"{path} is of an older finarchive: waiting until crawl or run brings it up to date.", err=True)
     while True:
         _wait()
         show(follower.changes())

@@ -10,13 +10,12 @@ from typing import Any
 
 import click
 
-from archive.files.layout import index_path
 from archive.integrity.anchor_check import Trust
 from archive.integrity.manifest_check import Problem
 from archive.integrity.verify import Report, verify
 from archive.journal.tombstones import dump_rewritten
-from cli.context import CommandContext, CommandError
-from cli.options import existing_root, json_option, print_json
+from cli.context import CommandContext
+from cli.options import existing_index, existing_root, json_option, print_json
 from cli.output.console import bytes_progress, files_progress
 from cli.output.verify import show_verified
 from cli.proof_document import proof_json, read_trust
@@ -29,7 +28,7 @@ from scheduler.exits import Exit
 @click.command("verify")
 @click.option("--repair", is_flag=True, help="Restore missing and changed files from the raw pages.")
 @click.option("--deep", is_flag=True, help="Also compare the rows of the index with the raw pages.")
-@click.option("--root", "roots", metavar="DAY=SHA256", multiple=True, help="A root that was kept elsewhere.")
+@click.option("--kept-root", "roots", metavar="DAY=SHA256", multiple=True, help="A root that was kept elsewhere.")
 @json_option
 @click.pass_obj
 def verify_command(context: CommandContext, repair: bool, deep: bool, roots: tuple[str, ...], as_json: bool) -> Exit:
@@ -38,14 +37,13 @@ def verify_command(context: CommandContext, repair: bool, deep: bool, roots: tup
     With --deep the raw pages are parsed again, on all cores, and each row of the index that does not follow from them
     is listed too. The archive must not be in use meanwhile.
 
-    Anchors and signatures are checked with the files of [proof] in the configuration. Each --root is compared with
-    the manifest of its day.
+    Anchors and signatures are checked with the files of [proof] in the configuration. Each --kept-root is compared
+    with the manifest of its day.
 
     Example: finarchive verify --repair
     """
+    existing_index(context)
     root = existing_root(context)
-    if not index_path(root).exists():
-        raise CommandError(f"there is no {index_path(root)}: finarchive rebuild creates it from the raw pages")
     trust = read_trust(context.settings.proof, roots)
     report, unproven = _verify(context, root, trust, deep=deep, quiet=as_json or context.is_quiet)
     repaired: list[str] = []

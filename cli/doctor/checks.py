@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from archive.files.disk_space import free_bytes
-from archive.files.layout import index_path, inner_path
+from archive.files.layout import inner_path
 from archive.model.errors import ArchiveError
 from archive.model.secrets import without_credentials
 from archive.store import Store
-from cli.context import CommandContext
+from cli.context import CommandContext, CommandError
 from cli.doctor.check import Check
 from cli.doctor.proof import check_proof
+from cli.options import existing_index
 from config.load import ConfigError
 from config.model import Settings
 from scheduler.alerts import sender
@@ -39,11 +40,11 @@ def run_checks(context: CommandContext) -> list[Check]:
         settings = context.settings
     except ConfigError as error:
         return [Check("configuration", False, str(error), Exit.USAGE)]
-    source = f"{context.config_path}" if context.config_path else "built-in settings, no file found"
+    file = f"{context.source.path}" if context.source.path else "built-in settings, no file found"
     enabled = sum(feed.enabled for feed in settings.feeds)
-    checks = [Check("configuration", enabled > 0, f"{source}; {enabled} feeds are on", Exit.USAGE)]
+    checks = [Check("configuration", enabled > 0, f"{file}; {enabled} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
-    checks += [_folder(root), *_hard_links(root), _disk_space(root), _index(root), _daemon(root)]
+    checks += [_folder(root), *_hard_links(root), _disk_space(root), _index(context), _daemon(root)]
     checks += _network(settings)
     checks += _alerts(settings)
     checks += _health(settings)
@@ -100,15 +101,18 @@ def _disk_space(root: Path) -> Check:
     return Check("room", free >= MIN_FREE_BYTES, message)
 
 
-def _index(root: Path) -> Check:
+def _index(context: CommandContext) -> Check:
     try:
-        store = Store.open_for_reading(index_path(root))
+        path = existing_index(context)
+        store = Store.open_for_reading(path)
         problem = store.damage()
         counts = store.entries.counts()
+    except CommandError as error:  # nothing is wrong before the first crawl
+        return Check("index", True, error.message)
     except ArchiveError as error:
         return Check("index", False, str(error))
     if problem:
-        return Check("index", False, f"{index_path(root)} is damaged ({problem}): finarchive rebuild recreates it")
+        return Check("index", False, f"{path} is damaged ({problem}): finarchive rebuild recreates it")
     return Check("index", True, f"{counts.archived} articles, {counts.pending} waiting, {counts.parked} parked")
 
 

@@ -90,13 +90,15 @@ def test_without_the_extra_it_is_said_how_to_have_it(home: Home, missing: str) -
     """In a process that finds no such library."""
     code = f"import sys; sys.modules[{missing!r}] = None; from cli.main import main; main()"
     home.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
+    home.begin()
     outcome = home.run("export", "parquet", "-o", "out.parquet")
     assert_refused(outcome, 2, "pip install 'finarchive[parquet]'", missing)
-    assert list(home.folder.iterdir()) == []
+    assert list(home.folder.iterdir()) == [home.root]
     assert home.run("export", "csv").status == 0
 
 
 def test_the_command_writes_a_table(home: Home) -> None:
+    home.begin()
     done = home.run("export", "parquet", "-o", "out.parquet")
     assert (done.status, done.out) == (0, "")
     assert pyarrow.parquet.read_table(home.folder / "out.parquet").num_rows == 0

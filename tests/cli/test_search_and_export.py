@@ -105,12 +105,6 @@ def test_what_cannot_be_searched_for_is_said(filled: Home, command: tuple[str, .
     assert_refused(filled.run(*command, "symbl:x"), 2, "unknown field symbl:")
 
 
-def test_an_archive_that_is_not_there_is_an_empty_one(home: Home) -> None:
-    assert home.run("search", "茅台", "--json").json == []
-    assert home.run("export", "jsonl").out == ""
-    assert not home.root.exists()
-
-
 def test_export_writes_all_articles_by_publication_time(filled: Home) -> None:
     records = lines(filled.run("export", "jsonl"))
     assert [record["docid"] for record in records] == ["bbbb", "cccc", "aaaa"]
@@ -182,14 +176,6 @@ def test_a_reader_may_close_the_pipe_early(filled: Home) -> None:
         ["bash", "-o", "pipefail", "-c", command], cwd=filled.folder, env=filled.env, capture_output=True, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == (b"{", b"", 0)
-
-
-@pytest.mark.parametrize("command", [("search", "茅台"), ("export", "jsonl")])
-def test_a_missing_archive_is_reported_to_readers(home: Home, command: tuple[str, ...]) -> None:
-    done = home.run(*command)
-    assert done.status == 0
-    assert done.err == f"There is no archive at {home.root} yet: finarchive crawl begins one.\n"
-    assert not home.root.exists()
 
 
 @pytest.mark.parametrize("place", ["news/known.jsonl", "news/金融/known.jsonl", "link/known.jsonl"])

@@ -77,11 +77,6 @@ def test_a_port_that_is_taken_is_refused(archived: Home) -> None:
         assert_refused(archived.run("serve", FINARCHIVE_SERVE_PORT=str(port)), 2, f"127.0.0.1:{port}")
 
 
-def test_where_there_is_no_archive_it_says_so_and_makes_none(home: Home) -> None:
-    assert_refused(home.run("serve", "--port", "0"), 2, "there is no archive at", "finarchive crawl")
-    assert not home.root.exists()
-
-
 def test_an_index_that_is_no_database_is_refused(archived: Home) -> None:
     (archived.root / ".finarchive" / "index.db").write_bytes(b"rubbish" * 1000)
     assert_refused(archived.run("serve", "--port", "0"), 4, "index.db is damaged")

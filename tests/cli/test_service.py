@@ -118,6 +118,29 @@ def test_install_to_a_folder_writes_the_unit_and_nothing_else(home: Home) -> Non
     assert home.run("service", "install", "--to", str(package)).status == 0  # written by us, so it is replaced
 
 
+def test_the_settings_in_the_environment_of_a_unit_are_read() -> None:
+    drop_ins = [
+        "[Service]\nEnvironment=FINARCHIVE_ARCHIVE_ROOT=/srv/news LANG=C\n",
+        '# x\nEnvironment="FINARCHIVE_NETWORK_USER_AGENT=a b" \\\n  FINARCHIVE_NETWORK_DELAY=2\n',
+        "Environment='FINARCHIVE_BROKEN=1\n",
+        "Environment=FINARCHIVE_ARCHIVE_ROOT=/srv/50%%\n",
+    ]
+    assert systemd_unit.service_environment([TEMPLATE, *drop_ins]) == {
+        "FINARCHIVE_ARCHIVE_ROOT": "/srv/50%",
+        "FINARCHIVE_NETWORK_USER_AGENT": "a b",
+        "FINARCHIVE_NETWORK_DELAY": "2",
+    }
+    assert systemd_unit.service_environment([TEMPLATE, "Environment=\n"]) == {}
+
+
+def test_the_configuration_of_a_unit_is_read() -> None:
+    config = PurePath('/etc/my "own" $1 100%/é.toml')
+    assert systemd_unit.service_config([TEMPLATE]) is None
+    assert systemd_unit.service_config([systemd_unit.fill(TEMPLATE, PROGRAM, config)]) == str(config)
+    drop_in = "[Service]\nExecStart=\nExecStart=/bin/finarchive --config /srv/a.toml run\n"
+    assert systemd_unit.service_config([systemd_unit.fill(TEMPLATE, PROGRAM, config), drop_in]) == "/srv/a.toml"
+
+
 def test_an_edited_unit_is_not_overwritten_without_force(home: Home) -> None:
     path = home.folder / systemd_unit.NAME
     path.write_text("[Service]\nExecStart=/bin/mine\n")
@@ -229,11 +252,8 @@ systemctl enable --now finarchive
 waits filed
 shows ActiveState active
 
-# Its user's commands reach it through its socket; every user may read.
-as() {
-    setpriv --reuid="$1" --regid="$(id -g "$1")" --clear-groups \\
-        env FINARCHIVE_ARCHIVE_ROOT=/var/lib/finarchive "${@:2}"
-}
+# Its user's commands reach it through its socket; every user may read. Both find its archive.
+as() { setpriv --reuid="$1" --regid="$(id -g "$1")" --clear-groups "${@:2}"; }
 as finarchive $finarchive crawl --json | grep '"archived": 0'
 as nobody $finarchive status --json | grep '"articles": 20'
 test "$(as nobody find /var/lib/finarchive -name '*.md' -readable | wc -l)" = 20

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from archive.store import Store
 from tests.cli.test_main import assert_refused
 from tests.conftest import Home
 from tests.support import processes
+from tests.support.older_index import BEFORE_SEARCH
 from tests.support.search_data import NOW, Story, put
 
 FIRST = Story("aaaa", "茅台提价", "贵州茅台（600519）宣布提价。", "样例社", ("sh600519",), ("china", "stock"))
@@ -97,16 +99,18 @@ def test_a_closed_pipe_ends_it_quietly_even_without_new_articles(home: Home, sto
         assert process.stderr.read() == ""
 
 
-def test_it_waits_for_an_archive_that_is_not_there_yet(home: Home) -> None:
+def test_it_waits_until_an_older_index_is_brought_up_to_date(home: Home, store: Store) -> None:
+    store.close()
+    with sqlite3.connect(index_path(home.root)) as index:
+        index.executescript(BEFORE_SEARCH)
+    index.close()
     with following(home, "茅台") as process:
         assert process.stderr
-        assert "yet: waiting for crawl or run" in process.stderr.readline()
-        assert not home.root.exists()  # looking makes nothing
-        index_path(home.root).parent.mkdir(parents=True)
-        store = Store.open(index_path(home.root))
-        put(store, [FIRST])
+        assert "is of an older finarchive: waiting until crawl or run" in process.stderr.readline()
+        newer = Store.open(index_path(home.root))
+        put(newer, [FIRST])
         assert "aaaa" in line(process)
-        store.close()
+        newer.close()
 
 
 def test_on_a_terminal_it_has_colours_and_nothing_of_an_article_steers_it(home: Home, store: Store) -> None:

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from pydantic import BaseModel
 
 from config.errors import SECTIONS, TABLES
@@ -19,13 +20,17 @@ def written_to(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_unmodified_sample_changes_nothing(tmp_path: Path) -> None:
-    assert load(written_to(tmp_path, sample_text()), {}) == load(None, {})
+def test_the_unmodified_sample_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written_to(tmp_path, sample_text())
+    assert load(Path("finarchive.toml"), {}) == load(None, {})
 
 
-def test_sample_with_every_line_in_force_says_the_defaults(tmp_path: Path) -> None:
+def test_sample_with_every_line_in_force_says_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     live = re.sub(r"(?m)^#(?! )", "", sample_text())
-    settings = load(written_to(tmp_path, live), {})
+    written_to(tmp_path, live)
+    settings = load(Path("finarchive.toml"), {})
     agent = Settings().network.user_agent
     assert settings.network.user_agent == agent.replace(agent.split()[0], "finarchive/VERSION")
     network = settings.network.model_copy(update={"user_agent": agent})

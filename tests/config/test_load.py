@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from config.durations import ACCEPTED
-from config.load import ConfigError, Mistake, builtin_feeds, find, load
-from config.model import Settings
+from config.load import ConfigError, Mistake, builtin_feeds, find, load, root_source
+from config.model import ArchiveSettings, Settings
 
 NO_LID = "is missing: a feed of kind roll needs the number of its list, such as lid = 1686"
 ROLL = 'kind = "roll"\ncategories = ["a", "b"]\nlid = 1\n'
@@ -109,7 +109,10 @@ def test_byte_order_mark_and_windows_line_ends_are_accepted(write: Any) -> None:
 
 
 def test_no_file_and_an_empty_file_give_the_defaults_and_the_built_in_feeds(write: Any) -> None:
-    assert load(None, {}) == load(write(""), {}) == Settings(feeds=builtin_feeds())
+    assert load(None, {}) == Settings(feeds=builtin_feeds())
+    in_a_file = load(write(""), {})
+    assert in_a_file == Settings(archive=in_a_file.archive, feeds=builtin_feeds())
+    assert in_a_file.archive == ArchiveSettings(root=in_a_file.archive.root)
 
 
 def test_values_of_the_file_are_in_force(write: Any) -> None:
@@ -124,15 +127,41 @@ def test_feeds_of_the_file_replace_the_built_in_ones(write: Any) -> None:
     assert [feed.id for feed in settings.feeds] == ["x", "y"]
 
 
-def test_root_is_as_written_but_for_the_home_directory(write: Any) -> None:
+def test_a_relative_root_starts_at_the_folder_of_its_file(write: Any) -> None:
     for root, expected in [
-        ("./n", "n"),
+        ("./n", "{folder}/n"),
+        ("../n", "{folder}/../n"),
+        ("/n", "/n"),
         ("~/n", "/home/me/n"),
         ("~", "/home/me"),
-        ("~nobody-such/n", "~nobody-such/n"),
+        ("~nobody-such/n", "{folder}/~nobody-such/n"),
     ]:
-        assert load(write(f'[archive]\nroot = "{root}"'), {"HOME": "/home/me"}).archive.root == Path(expected)
+        path = write(f'[archive]\nroot = "{root}"')
+        wanted = Path(expected.format(folder=path.parent))
+        assert load(path, {"HOME": "/home/me"}).archive.root == wanted
+    assert load(write(""), {}).archive.root == write("").parent / "news"
+
+
+def test_other_relative_paths_start_there_too(write: Any) -> None:
+    path = write('[proof]\nkey = "roots.key"\ncertificates = ""\n')
+    assert load(path, {}).proof.key == path.parent / "roots.key"
+    assert load(path, {}).proof.certificates is None
+    assert load(path, {"FINARCHIVE_PROOF_KEY": "own.key"}).proof.key == Path("own.key")
+
+
+def test_a_root_of_the_environment_starts_at_the_current_folder(write: Any) -> None:
     assert load(None, {"HOME": "/h", "FINARCHIVE_ARCHIVE_ROOT": "~//n"}).archive.root == Path("/h/n")
+    assert load(write("[archive]\nroot = '/n'"), {"FINARCHIVE_ARCHIVE_ROOT": "n"}).archive.root == Path("n")
+    assert load(None, {}).archive.root == Path("news")
+
+
+def test_the_source_of_the_root_is_known(write: Any) -> None:
+    path = write('[archive]\nbody = "clean"\nroot = "n"\n')
+    assert root_source(path, {}) == f"{path}:3"
+    assert root_source(write('archive = {root = "n"}'), {}) == f"{path}:1"
+    assert root_source(write('[archive]\nbody = "clean"'), {}) == f"the default, beside {path}"
+    assert root_source(None, {}) == "the built-in default"
+    assert root_source(path, {"FINARCHIVE_ARCHIVE__ROOT": "n"}) == "FINARCHIVE_ARCHIVE__ROOT"
 
 
 # Mistakes in the file

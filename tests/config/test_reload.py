@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,8 +65,9 @@ def test_feeds_that_differ_in_anything_are_named_as_a_whole(feeds: tuple[Feed, .
     assert changed(Settings(feeds=FEEDS), Settings(feeds=feeds)) == ["feeds"]
 
 
-def test_writing_the_same_in_another_way_changes_nothing(tmp_path: Any) -> None:
-    path = tmp_path / "finarchive.toml"
+def test_writing_the_same_in_another_way_changes_nothing(tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("finarchive.toml")
     path.write_text('archive.root = "news"\nschedule.every = "300s"\n[network]\nmax_body = 0x80_0000\ndelay = 1\n')
     assert changed(load(None, {}), load(path, {})) == []
     assert changed(load(None, {"FINARCHIVE_HEALTH_PORT": "0"}), load(path, {})) == []

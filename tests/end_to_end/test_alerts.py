@@ -231,6 +231,7 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
 
 def test_an_alert_without_addresses_here_does_not_prevent_reading(home: Home, service: Service) -> None:
     home.configure("http://127.0.0.1:9/", more='[[alerts]]\nname = "all"\nquery = "x"\n')
+    home.begin()
     assert home.run("status").status == 0
     [shown] = home.run("alerts", "--json").json
     assert (shown["name"], shown["address"], shown["service"], shown["waiting"]) == ("all", None, None, 0)
@@ -242,6 +243,7 @@ def test_an_alert_without_addresses_here_does_not_prevent_reading(home: Home, se
 
 def test_without_alerts_it_says_so(home: Home) -> None:
     home.configure("http://127.0.0.1:9/")
+    home.begin()
     assert home.run("alerts", "--json").json == []
     assert "No alert is configured" in home.run("alerts").out
 

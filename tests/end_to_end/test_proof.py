@@ -132,18 +132,18 @@ def test_without_the_extra_anchors_are_refused_and_evidence_is_unchecked(
 def test_verify_compares_a_root_that_was_kept(sealed: Home) -> None:
     kept = sealed.run("proof").out.splitlines()[0]
     assert kept == f"{NEWEST}={root_of(manifests_path(sealed.root), NEWEST)}"
-    outcome = sealed.run("verify", "--json", "--root", kept.upper().replace("=", "="), "--root", kept)
+    outcome = sealed.run("verify", "--json", "--kept-root", kept.upper().replace("=", "="), "--kept-root", kept)
     assert (outcome.status, outcome.json["problems"]) == (0, [])
     assert {day["kept"] for day in outcome.json["days"]} == {NEWEST}
-    assert f"as in the root of {NEWEST}" in sealed.run("verify", "--root", kept).out
+    assert f"as in the root of {NEWEST}" in sealed.run("verify", "--kept-root", kept).out
 
-    other = sealed.run("verify", "--json", "--root", f"{NEWEST}={'0' * 64}")
+    other = sealed.run("verify", "--json", "--kept-root", f"{NEWEST}={'0' * 64}")
 
     assert other.status == 4
     [problem] = other.json["problems"]
     assert (problem["kind"], problem["path"]) == ("root", f".finarchive/manifests/{NEWEST}.tsv")
     assert "0" * 64 in problem["detail"]
-    assert sealed.run("verify", "--root", f"2026-09-01={'0' * 64}").status == 4
+    assert sealed.run("verify", "--kept-root", f"2026-09-01={'0' * 64}").status == 4
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_verify_compares_a_root_that_was_kept(sealed: Home) -> None:
      f"{NEWEST} {'0' * 64}", f"{NEWEST}={'g' * 64}", f"２０２６-09-30={'0' * 64}"],
 )  # fmt: skip
 def test_a_root_of_another_form_is_bad_usage(sealed: Home, root: str) -> None:
-    outcome = sealed.run("verify", "--root", root)
+    outcome = sealed.run("verify", "--kept-root", root)
     assert (outcome.status, outcome.out) == (2, "")
     assert "is no root such as" in outcome.err
 
 
 def test_two_roots_of_one_day_are_bad_usage(sealed: Home) -> None:
-    outcome = sealed.run("verify", "--root", f"{NEWEST}={'0' * 64}", "--root", f"{NEWEST}={'1' * 64}")
+    outcome = sealed.run("verify", "--kept-root", f"{NEWEST}={'0' * 64}", "--kept-root", f"{NEWEST}={'1' * 64}")
     assert (outcome.status, "two different roots" in outcome.err) == (2, True)
 
 
@@ -301,7 +301,7 @@ def test_a_forged_archive_passes_every_check_but_that_of_its_anchor(
     for options in ((), ("--deep",)):
         outcome = home.run("verify", "--json", *options)
         assert (outcome.status, outcome.json["problems"]) == (0, []), outcome.out
-    outcome = home.run("verify", "--json", "--root", kept)
+    outcome = home.run("verify", "--json", "--kept-root", kept)
     assert (outcome.status, [each["kind"] for each in outcome.json["problems"]]) == (4, ["root"])
     # The same with a time stamp of the genuine manifest, which the forger has left or has no substitute for.
     home.configure(mocksite.endpoint, more=proof(f"rfc3161:{authority.url}", certificates=authority.certificates.ca))

@@ -179,6 +179,7 @@ def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store
 
 def test_coverage_of_a_new_archive_is_reported_as_such(home: Home) -> None:
     home.configure("https://host.invalid/list")
+    home.begin()
 
     assert home.run("coverage").out.splitlines()[3] == "feed1      0 %     0 %  ─"
     assert [day["complete"] for day in home.run("coverage", "--json").json] == [0.0]
@@ -231,6 +232,7 @@ OUTPUTS = pytest.mark.parametrize(
 
 @OUTPUTS
 def test_a_pipe_closed_early_is_no_failure(home: Home, arguments: tuple[str, ...], unbuffered: str) -> None:
+    home.begin()
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -248,6 +250,7 @@ def test_output_that_finds_no_room_is_reported_in_one_line(
     full = Path("/dev/full")
     if not full.is_char_device():
         pytest.skip("there is no /dev/full here")
+    home.begin()
     with full.open("wb") as file:
         done = _run_into(home, file.fileno(), *arguments, unbuffered=unbuffered)
 
@@ -258,6 +261,7 @@ def test_output_that_finds_no_room_is_reported_in_one_line(
 
 
 def test_without_a_stdout_a_command_does_its_work(home: Home) -> None:
+    home.begin()
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *home.command("status")],
         cwd=home.folder, env=home.env, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
