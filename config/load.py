@@ -99,9 +99,7 @@ def load(
 
 def _sorted(mistakes: Iterable[Mistake], file: str) -> list[Mistake]:
     """Return the mistakes of the file by their lines, then the others."""
-    return sorted(
-        mistakes, key=lambda each: (each.source != file, "" if each.source == file else each.source, each.line or 0)
-    )
+    return sorted(mistakes, key=lambda each: (each.source != file, each.source, each.line or 0))
 
 
 def root_source(path: Path | None, env: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ def test_an_address_that_others_can_reach_needs_one(tmp_path: Path, address: str
     assert found[0].startswith("3: health.address: ")
     assert "needs health.token or health.token_file" in found[0]
     assert loaded(tmp_path, f'address = "{address}"\ntoken = "{TOKEN}"').token
-    assert loaded(tmp_path, f'address = "{address}"\ntoken_file = "t"').token_file == Path("t")
+    assert loaded(tmp_path, f'address = "{address}"\ntoken_file = "t"').token_file == tmp_path / "t"
     assert loaded(tmp_path, f'address = "{address}"', FINARCHIVE_HEALTH_TOKEN=TOKEN).token
 
 
