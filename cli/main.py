@@ -25,6 +25,7 @@ from scheduler.exits import Exit
 
 # Command -> (its "module:attribute", its line in --help). A module is imported only when its command is called.
 COMMANDS = {
+    "add": ("cli.commands.add:add_command", "Archive one page by its address."),
     "alerts": ("cli.commands.alerts:alerts_command", "Show the alerts, or send a test message."),
     "backfill": ("cli.commands.backfill:backfill_command", "Archive what a feed listed in the past."),
     "completion": ("cli.commands.completion:completion_command", "Print the script for completion in a shell."),

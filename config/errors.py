@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config.health_settings import HealthSettings
@@ -35,6 +35,10 @@ CONFIDENTIAL_KEY = "urls"
 # Keys whose values are secret: no message contains them. Nor does one contain what is in the place of their tables.
 _CONFIDENTIAL = {CONFIDENTIAL_KEY, "anchors", "token"}
 _CONFIDENTIAL_TABLES = {"alerts", "health", "proof"}
+
+
+# What keys of a feed are called on the command line.
+_ARGUMENTS = {"endpoint": "the address", "categories": "a category", "id": "the id"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,15 @@ def suggestion(name: str, known: Sequence[str]) -> str:
     """Return 'did you mean "delay"?' if a known name is similar, else the known names."""
     near = difflib.get_close_matches(name, known, n=1)
     return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
+
+
+def describe_all(error: ValueError) -> str:
+    """Return what is wrong with the arguments of which a feed was to be made, on one line."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(
+        f"{_ARGUMENTS.get(str(details['loc'][0]), 'it')} {describe(details)}" for details in error.errors()
+    )
 
 
 def describe(error: ErrorDetails, model: type[BaseModel] | None = None) -> str:

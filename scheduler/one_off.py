@@ -1,8 +1,9 @@
-"""A one-off crawl in its own process: polls or backfills, archives everything due, then ends."""
+"""One-off work in its own process: a crawl, which polls or backfills and archives everything due, or one page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from archive.archive import Archive
@@ -16,7 +17,8 @@ from scheduler.anchors.anchorer import Anchorer
 from scheduler.clock import Clock
 from scheduler.crawl.context import one_off_policy
 from scheduler.crawl.job import CrawlJob
-from scheduler.crawl.progress import CrawlProgress, CrawlResult
+from scheduler.crawl.page import PageJob
+from scheduler.crawl.progress import CrawlProgress, CrawlResult, PageResult
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 
@@ -38,7 +40,45 @@ def crawl(
     :param on_change: called after each change of the progress
     :raises ArchiveError: the archive cannot be opened or written; what was archived before that is safe
     """
-    command = "backfill" if span else "crawl"
+    with _one_off(settings, "backfill" if span else "crawl", now) as (work_queue, engine_of):
+        job = CrawlJob(work_queue, feeds, limit=limit, span=span, on_change=on_change)
+        engine = engine_of(job.run)
+        engine.run()
+        return job.result(engine.requests, interrupted=engine.interrupted is not None)
+
+
+def add_page(settings: Settings, url: str, categories: tuple[str, ...], now: Callable[[], datetime]) -> PageResult:
+    """Archive one page, and nothing else that is due.
+
+    Runs Scrapy's reactor, so it can be called once in a process.
+
+    :param categories: to file the page under; () for those of pages that are added
+    :raises KeyboardInterrupt: it was interrupted; a later crawl fetches the page
+    :raises ArchiveError: the archive cannot be opened or written
+    """
+    results: list[PageResult] = []
+    with _one_off(settings, "add", now) as (work_queue, engine_of):
+
+        async def add() -> None:
+            results.append(await PageJob(work_queue, url, categories).run())
+
+        engine_of(add).run()
+    if not results:
+        raise KeyboardInterrupt
+    return results[0]
+
+
+Main = Callable[[], Awaitable[None]]
+
+
+@contextmanager
+def _one_off(
+    settings: Settings, command: str, now: Callable[[], datetime]
+) -> Iterator[tuple[ArchiveWorkQueue, Callable[[Main], Engine]]]:
+    """Open the archive; yield its work queue, and a function that makes the engine of a work.
+
+    :param command: for the message of another process that finds the archive locked
+    """
     raw = settings.archive.raw == "warc"
     with Archive(settings.archive.root, command, now(), raw=raw) as archive, ParserPool() as parsers:
         parsers.start()
@@ -46,13 +86,13 @@ def crawl(
         clock = Clock(now)
         work_queue = ArchiveWorkQueue(archive, settings, clock, one_off_policy(now()), parsers)
         work_queue.context.check_free_space()
-        job = CrawlJob(work_queue, feeds, limit=limit, span=span, on_change=on_change)
 
-        async def main() -> None:
-            context = work_queue.context
-            async with Anchorer(context, clock).running(), AlertDispatcher(context, clock).running():
-                await job.run()
+        def engine(work: Main) -> Engine:
+            async def main() -> None:
+                context = work_queue.context
+                async with Anchorer(context, clock).running(), AlertDispatcher(context, clock).running():
+                    await work()
 
-        engine = Engine(settings, work_queue, work_queue.articles.backoffs, now, main, parsers=parsers)
-        engine.run()
-        return job.result(engine.requests, interrupted=engine.interrupted is not None)
+            return Engine(settings, work_queue, work_queue.articles.backoffs, now, main, parsers=parsers)
+
+        yield work_queue, engine

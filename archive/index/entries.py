@@ -56,6 +56,11 @@ class EntryIndex(IndexPart):
         )
         return [row_mapping.pending(row) for row in rows]
 
+    def pending(self, host: str, limit: int, docids: Collection[str]) -> list[PendingEntry]:
+        """Return those of ``docids`` that are pending at a host, due or not."""
+        rows = self._rows(statements.SELECT_PENDING, [host, json.dumps(list(docids)), limit])
+        return [row_mapping.pending(row) for row in rows]
+
     def next_due(self, after: datetime | None = None) -> datetime | None:
         """Return the earliest time at which a pending entry is due; with ``after``, the earliest later than that."""
         rows = self._rows(

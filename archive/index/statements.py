@@ -156,6 +156,9 @@ SELECT_DUE = f"""{_PENDING}
         AND docid NOT IN (SELECT value FROM json_each(?))
     ORDER BY attempts, published DESC LIMIT ?
 """  # noqa: S608 - of constants
+SELECT_PENDING = f"""{_PENDING}
+    WHERE status = 'pending' AND host = ? AND docid IN (SELECT value FROM json_each(?)) LIMIT ?
+"""  # noqa: S608 - of constants
 # Articles that are due for their age, because a listing has changed, or because they left a list: these at once,
 # whatever postponed them. Three SELECTs, because each uses an index. An article whose last attempt is later than
 # now was postponed while the clock was ahead: it is due.

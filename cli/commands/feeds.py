@@ -14,7 +14,7 @@ from cli.context import CommandContext, CommandError
 from cli.options import json_option, print_json
 from cli.output.console import many
 from cli.output.status import show_feeds
-from config.errors import describe, suggestion
+from config.errors import describe_all, suggestion
 from config.feed_edits import add_feeds, feed_table, switch_feed
 from config.feed_tables import NO_FOLDER, comparable, import_feeds, new_feed
 from config.load import builtin_feeds
@@ -209,7 +209,7 @@ def _new_feed(found: FoundFeed, name: str | None, categories: tuple[str, ...], c
         chosen = {"id": name or feed.id, "categories": categories or feed.categories}
         return Feed.model_validate(feed.model_dump() | chosen)
     except ValueError as error:
-        raise CommandError(f"{found.address} cannot be added: {_reason(error)}") from error
+        raise CommandError(f"{found.address} cannot be added: {describe_all(error)}") from error
 
 
 def _same_list(url: str, feeds: Sequence[Feed]) -> Feed | None:
@@ -229,12 +229,7 @@ def _check_address(url: str) -> None:
     try:
         Feed(id="new", kind="rss", categories=("new",), endpoint=url)
     except ValueError as error:
-        raise CommandError(f"the address {_reason(error)}") from error
-
-
-def _reason(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    return "; ".join(describe(details) for details in errors()) if errors else str(error)
+        raise CommandError(describe_all(error)) from error
 
 
 def _say(context: CommandContext, line: str) -> None:

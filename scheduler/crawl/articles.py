@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
+from archive.model.feed import Entry, Failure, FailureKind, PendingEntry
 from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
 from crawler.parsing.articles import parse_articles
 from pipeline.retry import MAX_RETRY_DELAY
@@ -38,6 +38,8 @@ class ArticleQueue:
         self._remaining = math.inf  # articles that may still be archived
         self._hosts: set[str] = set()  # hosts that may have due articles
         self._next_due: datetime | None = None  # of articles that are not due yet
+        self._first: set[str] = set()  # docids of entries to fetch before all others, due or not
+        self._only_first = False
         self._in_flight: dict[str, PendingEntry] = {}
         self._with_writer: set[str] = set()  # docids of those in flight that the writer has
         self._refused = RefusedFetches(context.archive)
@@ -50,14 +52,23 @@ class ArticleQueue:
         )
         self.backoffs = host_backoffs(context)
 
-    def open(self, limit: int | None = None) -> None:
+    def open(self, limit: int | None = None, *, only_first: bool = False) -> None:
         """Start fetching articles.
 
         :param limit: maximum number to archive; None: all
+        :param only_first: only those of :meth:`fetch_first`
         """
         self._is_open = True
+        self._only_first = only_first
         self._remaining = math.inf if limit is None else limit
         self.clamp_future_times()
+
+    def fetch_first(self, docid: str, host: str) -> None:
+        """Fetch a pending entry once before all others of its host."""
+        self._first.add(docid)
+        self.add_hosts({host})
+        if self._context.fetcher:
+            self._context.fetcher.refill(host)
 
     def check_due(self) -> None:
         """Find the hosts with due articles, and notify the spider."""
@@ -131,7 +142,10 @@ class ArticleQueue:
         now = self._context.now()
         tried_before = self._context.policy.tried_before or now
         taken = [*in_flight, *self._refused]
-        leased = self._store.entries.due(host, limit, now, tried_before, taken)
+        leased = self._store.entries.pending(host, limit, self._first.difference(taken)) if self._first else []
+        if not self._only_first:
+            taken += [pending.entry.docid for pending in leased]
+            leased += self._store.entries.due(host, limit - len(leased), now, tried_before, taken)
         # Rechecks come after first fetches, within their budget.
         budget = self._recheck_budget(now) if host else self._carried_budget()
         if (more := min(limit - len(leased), budget)) > 0:
@@ -146,11 +160,11 @@ class ArticleQueue:
 
     def _carried_budget(self) -> int:
         """Number of articles with their text in the listing that may be rechecked now. They need no request."""
-        return 0 if self._remaining != math.inf else MAX_CARRIED
+        return 0 if self._remaining != math.inf or self._only_first else MAX_CARRIED
 
     def _recheck_budget(self, now: datetime) -> int:
         """Number of articles that may be rechecked now, within the hourly budget."""
-        if self._remaining != math.inf:  # a limit counts first versions only
+        if self._remaining != math.inf or self._only_first:  # a limit counts first versions only
             return 0
         done = self._store.articles.rechecks_since(now - timedelta(hours=1))
         return self._context.settings.schedule.rechecks - done - self._rechecking()
@@ -179,7 +193,7 @@ class ArticleQueue:
         if entry.docid not in self._in_flight or entry.docid in self._with_writer:
             return
         pending = self._in_flight[entry.docid]
-        feed, filing = self._filing(pending)
+        feed, filing = self._context.filing_of(pending)
         fetch = Fetch(self._context.now(), pending, feed, filing, self._context.rules, response, failure)
         self._with_writer.add(entry.docid)
         self._writer.put(WriteItem(fetch, milliseconds))
@@ -225,17 +239,11 @@ class ArticleQueue:
         self._context.attempt(lambda: self._store.queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY))
         self.check_due()
 
-    def _filing(self, pending: PendingEntry) -> tuple[str, Filing]:
-        """Return the feed that an entry is filed under: the first configured one, else a former one."""
-        for feed in self._context.feeds:
-            if feed.id in pending.feeds or feed.lid in pending.entry.lids:
-                return feed.id, Filing(feed.categories, feed.author_name)
-        return self._context.former_filing(pending.feeds)
-
     def _written(self, batch: Sequence[WriteItem]) -> None:
         for item in batch:
             if decision := item.decision:
                 pending = self._in_flight.pop(decision.fetch.pending.entry.docid)
+                self._first.discard(pending.entry.docid)
                 self._with_writer.discard(pending.entry.docid)
                 self._remaining -= decision.outcome is Outcome.FIRST
                 self._context.work_finished()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from archive.archive import Archive
 from archive.model.article import Revision
 from archive.model.errors import DiskFullError, TransientError
-from archive.model.feed import Entry, Failure, Filing, Poll
+from archive.model.feed import Entry, Failure, Filing, PendingEntry, Poll
 from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
 from crawler.interfaces import Fetcher
@@ -104,10 +104,20 @@ class CrawlContext:
         filing = self._filings[feed.id] = Filing(feed.categories, feed.author_name)
         return filing
 
-    def former_filing(self, feeds: tuple[str, ...]) -> tuple[str, Filing]:
-        """Return the first of ``feeds`` with a known filing, and that filing; none of them is configured any more."""
-        feed = next(feed for feed in feeds if feed in self._filings)
-        return feed, self._filings[feed]
+    def set_filing(self, feed: str, filing: Filing) -> None:
+        """Set the filing of a feed that is not configured."""
+        self._filings[feed] = filing
+
+    def filing_of(self, pending: PendingEntry) -> tuple[str, Filing]:
+        """Return the feed that an entry is filed under: the first configured one, else a former one."""
+        for feed in self.feeds:
+            if feed.id in pending.feeds or feed.lid in pending.entry.lids:
+                return feed.id, Filing(feed.categories, feed.author_name)
+        former = next((feed for feed in pending.feeds if feed in self._filings), None)
+        if former is None:  # the index was lost before the journal had the state of the feeds
+            name = pending.feeds[0]
+            return name, Filing((name,), name)
+        return former, self._filings[former]
 
     def open(self, fetcher: Fetcher) -> None:
         """Set the open spider."""

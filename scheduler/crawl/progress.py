@@ -1,4 +1,4 @@
-"""Progress and result of a crawl."""
+"""Progress and result of a crawl, and of a single page."""
 
 from __future__ import annotations
 
@@ -97,3 +97,29 @@ class CrawlResult:
         feeds = tuple(FeedProgress(**feed) for feed in document["feeds"])
         pictures = ImageProgress(**document["pictures"]) if document.get("pictures") else None
         return cls(**(document | {"feeds": feeds, "resting": tuple(document["resting"]), "pictures": pictures}))
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """What became of a page that was added."""
+
+    docid: str
+    url: str
+    title: str | None  # None: not archived yet
+    path: str | None
+    status: str  # archived, pending or parked
+    new: bool  # archived now; False: it was archived before, or is not
+    failure: str | None = None  # why it is not archived
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document that ``add --json`` prints."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Restore from :meth:`as_json`."""
+        return cls(**document)
+
+    def exit_status(self) -> Exit:
+        """Return the exit status."""
+        return Exit.DONE if self.status == "archived" else Exit.SOME_FAILED

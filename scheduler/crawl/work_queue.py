@@ -32,6 +32,11 @@ class ArchiveWorkQueue:
         self.images.open(all_due=limit is None)
         self.articles.open(limit)
 
+    def open_first(self) -> None:
+        """Start fetching only articles of :meth:`ArticleQueue.fetch_first`, and their images."""
+        self.images.open(all_due=False)
+        self.articles.open(only_first=True)
+
     def check_due(self) -> None:
         """Check the archive for due work."""
         self.articles.check_due()

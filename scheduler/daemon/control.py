@@ -12,6 +12,7 @@ from archive.model.errors import LockedError, TransientError
 from archive.model.feed import Span
 from config.model import Feed
 from scheduler.crawl.job import CrawlJob
+from scheduler.crawl.page import PageJob
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 from scheduler.daemon.control_socket import Send
 from scheduler.errors import RequestRefusedError
@@ -33,7 +34,7 @@ class ControlHandler:
     async def handle(self, request: dict[str, Any], send: Send) -> dict[str, Any]:
         """Execute a request and return its result document.
 
-        :param request: a document from :mod:`cli.commands`: crawl, backfill or retry
+        :param request: a document from :mod:`cli.commands`: crawl, backfill, add or retry
         :param send: sends progress documents to the client
         :raises RequestRefusedError: the request cannot be executed
         """
@@ -53,6 +54,9 @@ class ControlHandler:
                 return await self._run_job(self._feeds(names), send, limit=limit)
             case {"command": "backfill", "feed": str(name), "start": str(start), "end": str(end)}:
                 return await self._run_job(self._feeds([name]), send, span=_span(start, end))
+            case {"command": "add", "url": str(url), "categories": list(categories)}:
+                job = PageJob(self._work_queue, url, tuple(map(str, categories)))
+                return (await job.run(open_articles=False)).as_json()
             case {"command": "retry", "parked": bool(parked)}:
                 released = self._work_queue.context.store.queues.release(
                     self._work_queue.context.now(), parked=parked

@@ -57,6 +57,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "listings.identities": lambda store: store.listings.identities("china", IdentityQuery(("g",), ("l",), ("d",))),
     "entries.pending_hosts": lambda store: store.entries.pending_hosts(NOW, NOW),
     "entries.due": lambda store: store.entries.due(HOST, 9, NOW, NOW, []),
+    "entries.pending": lambda store: store.entries.pending(HOST, 9, []),
     "backoffs.all": lambda store: store.backoffs.all(),
     "entries.counts": lambda store: store.entries.counts(),
     "feeds.counts": lambda store: store.feeds.counts(),
