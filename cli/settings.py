@@ -14,7 +14,7 @@ from pathlib import Path
 from archive.files.layout import inner_path
 from archive.model.errors import QueryError
 from archive.query.parser import parse
-from cli.systemd_unit import NAME, service_config, service_environment
+from cli.systemd_units import NAME, service_config, service_environment
 from config.anchors import OPENTIMESTAMPS, RFC3161
 from config.environment import read_environment
 from config.load import SYSTEM_FILE, ConfigError, Mistake, expand_home, find, load, root_source

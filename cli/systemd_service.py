@@ -1,4 +1,4 @@
-"""Installs and removes the systemd service. :mod:`cli.systemd_unit` has the text of the unit."""
+"""Installs and removes the systemd units. :mod:`cli.systemd_units` has their texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from archive.files.folders import make_root
 from archive.files.output import open_output
-from cli import systemd_unit
+from cli import systemd_units as units
 from cli.context import CommandError
 from config.load import find, load
 
@@ -23,37 +23,41 @@ _BOOTED = Path("/run/systemd/system")  # exists if systemd runs this machine (sd
 _COMMAND_TIMEOUT_SECONDS = 900.0
 
 
-def unit_text(config: Path | None) -> str:
-    """The unit for the installed finarchive that runs this code.
+def unit_text(config: Path | None, name: str = units.NAME) -> str:
+    """A unit for the installed finarchive that runs this code.
 
+    :param name: one of :data:`cli.systemd_units.NAMES`
     :param config: the file given with ``-c``
     :raises CommandError: finarchive is not installed as a program
     """
-    template = resources.files("config").joinpath(systemd_unit.NAME).read_text(encoding="utf-8")
-    return systemd_unit.fill(template, _executable(), config.absolute() if config else None)
+    template = resources.files("config").joinpath(name).read_text(encoding="utf-8")
+    return units.fill(template, _executable(), config.absolute() if config else None)
 
 
-def write_unit(config: Path | None, folder: Path, *, force: bool) -> Path:
-    """Write the unit into ``folder``, and do nothing else.
+def write_units(config: Path | None, folder: Path, *, force: bool) -> list[Path]:
+    """Write the units into ``folder``, and do nothing else.
 
-    :return: its path
-    :raises CommandError: it cannot be written; or the existing unit was edited, and ``force`` is False
+    :return: their paths
+    :raises CommandError: one cannot be written; or an existing one was edited, and ``force`` is False: then none is
+        written
     """
-    text, path = unit_text(config), folder / systemd_unit.NAME
-    _protect_edited(path, force=force)
-    try:
-        make_root(folder)
-        with open_output(path, mode=0o644) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written ({error.strerror})") from error
-    return path
+    texts = {folder / name: unit_text(config, name) for name in units.NAMES}
+    for path in texts:
+        _protect_edited(path, force=force)
+    for path, text in texts.items():
+        try:
+            make_root(folder)
+            with open_output(path, mode=0o644) as file:
+                file.write(text.encode())
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written ({error.strerror})") from error
+    return list(texts)
 
 
-def install(config: Path | None, *, force: bool) -> Path:
-    """Install the unit and create the service's user. The service is neither enabled nor started.
+def install(config: Path | None, *, force: bool) -> list[Path]:
+    """Install the units and create the services' user. Nothing is enabled or started.
 
-    :return: the unit's path
+    :return: the units' paths
     :raises CommandError: systemd does not run, the user is not root, or the service cannot see the program's folder;
         nothing was changed
     :raises ConfigError: the configuration that the service will use has mistakes
@@ -62,26 +66,31 @@ def install(config: Path | None, *, force: bool) -> Path:
     _check_visibility(config)
     # As the service will load it: with an empty environment, from the root folder.
     load(find(config.absolute() if config else None, {}, Path("/")), {})
-    _protect_edited(UNIT_FOLDER / systemd_unit.NAME, force=force)
+    for name in units.NAMES:
+        _protect_edited(UNIT_FOLDER / name, force=force)
     _make_user()
-    path = write_unit(config, UNIT_FOLDER, force=force)
+    paths = write_units(config, UNIT_FOLDER, force=force)
     _call(systemctl, "daemon-reload")
-    return path
+    return paths
 
 
 def uninstall(*, force: bool) -> str:
-    """Stop the service and remove its unit; the archive stays.
+    """Stop the services and remove their units; the archive stays.
 
     :return: the archive's folder
-    :raises CommandError: the service is not installed; or its unit was edited, and ``force`` is False
+    :raises CommandError: the service is not installed; or a unit was edited, and ``force`` is False
     """
-    systemctl, path = _manager("uninstall"), UNIT_FOLDER / systemd_unit.NAME
-    if not path.exists():
-        raise CommandError(f"there is no {path}: the service is not installed")
-    _protect_edited(path, force=force)
-    root = systemd_unit.archive_root(path.read_text(encoding="utf-8"))
-    _call(systemctl, "disable", "--now", systemd_unit.NAME)
-    path.unlink()
+    systemctl, daemon = _manager("uninstall"), UNIT_FOLDER / units.NAME
+    paths = [path for name in units.NAMES if (path := UNIT_FOLDER / name).exists()]
+    if daemon not in paths:
+        raise CommandError(f"there is no {daemon}: the service is not installed")
+    for path in paths:
+        _protect_edited(path, force=force)
+    root = units.archive_root(daemon.read_text(encoding="utf-8"))
+    # The socket first: it would start the reader again.
+    for path in reversed(paths):
+        _call(systemctl, "disable", "--now", path.name)
+        path.unlink()
     _call(systemctl, "daemon-reload")
     return root
 
@@ -112,7 +121,7 @@ def _check_visibility(config: Path | None) -> None:
     needed = [_executable(), Path(sys.prefix), Path(sys.base_prefix), Path(__file__), *([config] if config else [])]
     for path in needed:
         for location in (path.absolute(), path.resolve()):
-            if folder := systemd_unit.hidden(location):
+            if folder := units.hidden(location):
                 advice = "keep it in /etc/finarchive" if path == config else "install finarchive into /opt/finarchive"
                 raise CommandError(f"the service may not look into {folder}, and needs {location}: {advice}")
 
@@ -126,7 +135,7 @@ def _protect_edited(path: Path, *, force: bool) -> None:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read ({error})") from error
-    if not force and not systemd_unit.is_untouched(text):
+    if not force and not units.is_untouched(text):
         raise CommandError(
             f"{path} was edited, or is not ours: --force drops it; `systemctl edit` keeps changes apart"
         )
@@ -134,10 +143,10 @@ def _protect_edited(path: Path, *, force: bool) -> None:
 
 def _make_user() -> None:
     try:
-        pwd.getpwnam(systemd_unit.USER)
+        pwd.getpwnam(units.USER)
     except KeyError:
         # systemd-sysusers does not create the home folder: StateDirectory= of the unit does.
-        _call("systemd-sysusers", "--inline", f'u {systemd_unit.USER} - "finarchive" /var/lib/finarchive')
+        _call("systemd-sysusers", "--inline", f'u {units.USER} - "finarchive" /var/lib/finarchive')
 
 
 def _call(*command: str) -> None:

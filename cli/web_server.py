@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import signal
 import socket
@@ -17,7 +16,7 @@ from archive.index.connection import open_index_for_reading
 from archive.model.feed import ArrivalRate
 from archive.model.fetch import RawResponse
 from archive.store import Store
-from cli.context import CommandError
+from cli.listening import describe
 from config.model import Feed, Settings
 from crawler.extract.body import article_text
 from scheduler.monitoring.reports import report_coverage, report_feeds, report_gaps
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from scheduler.monitoring.reports import FeedReport
     from scheduler.policy.coverage import FeedDay
 
-LOOPBACK = "127.0.0.1"  # there is no password; access from elsewhere needs a tunnel or a proxy
 # Concurrent requests. A browser opens six connections; more requests would only wait for Datasette's few threads.
 MAX_REQUESTS = 64
 # For requests in progress at the end: a page takes a tenth of a second; a long CSV has to be requested again.
@@ -51,32 +49,36 @@ _SAMPLE_DAYS = (datetime(2026, 3, 2, tzinfo=CHINA), datetime(2026, 3, 7, tzinfo=
 
 
 def serve(
-    settings: Settings, port: int, now: Callable[[], datetime], on_start: Callable[[str], None], *, log_requests: bool
+    settings: Settings,
+    listening: socket.socket,
+    now: Callable[[], datetime],
+    on_start: Callable[[str], None],
+    *,
+    log_requests: bool,
 ) -> None:
     """Serve the archive until SIGTERM or SIGINT; SIGINT raises KeyboardInterrupt.
 
-    :param port: 0 takes any free port
+    :param listening: the socket
     :param on_start: called with the address when the server accepts connections
-    :raises CommandError: the port cannot be listened on
     :raises ArchiveError: the index cannot be read
     """
     index = index_path(settings.archive.root.absolute())
     open_index_for_reading(index).close()  # an unreadable index is an error now, not on every page
-    with listen(port) as listening:
-        import uvicorn  # noqa: PLC0415 - it and Datasette take half a second; an error is reported before
+    import uvicorn  # noqa: PLC0415 - it and Datasette take half a second; an error is reported before
 
-        from web.site import application  # noqa: PLC0415
+    from web.site import application  # noqa: PLC0415
 
-        app: Any = application(index, site_context(settings, now), settings.serve.names)
-        # Objects that exist now are never garbage: without this, each full collection would take 40 ms.
-        gc.freeze()
-        # uvicorn shuts down, then raises the signal again: it is already handled, so ignore it.
-        old_handler = signal.signal(signal.SIGTERM, lambda *_: None)
-        try:
-            on_start(f"http://{LOOPBACK}:{listening.getsockname()[1]}/")
-            uvicorn.Server(_configure(app, log_requests=log_requests)).run([listening])
-        finally:
-            signal.signal(signal.SIGTERM, old_handler)
+    app: Any = application(index, site_context(settings, now), settings.serve.names)
+    # Objects that exist now are never garbage: without this, each full collection would take 40 ms.
+    gc.freeze()
+    server = uvicorn.Server(_configure(app, log_requests=log_requests))
+    # Also before uvicorn handles the signal itself. When it has shut down, it raises the signal again: ignore that.
+    old_handler = signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+    try:
+        on_start(describe(listening))
+        server.run([listening])
+    finally:
+        signal.signal(signal.SIGTERM, old_handler)
 
 
 def _configure(app: Any, *, log_requests: bool) -> uvicorn.Config:
@@ -174,33 +176,6 @@ class _LimitedConnection(asyncio.Protocol):
             self.abort()
         self._seen = awaited
         self._timer = asyncio.get_running_loop().call_later(self._connections.seconds, self._check)
-
-
-def listen(port: int) -> socket.socket:
-    """A listening socket on loopback.
-
-    :param port: 0 takes any free port
-    :raises CommandError: the port cannot be listened on
-    """
-    # asyncio sets TCP_NODELAY only on connections whose protocol is explicitly TCP. Without it the end of a page
-    # waits until the browser has acknowledged its beginning, 40 ms later.
-    listening = socket.socket(proto=socket.IPPROTO_TCP)
-    try:
-        # As servers do: a port can be used again immediately after its server has ended.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((LOOPBACK, port))
-        listening.listen()
-    except OSError as error:
-        listening.close()
-        problem = f"cannot listen on {LOOPBACK}:{port}"
-        if error.errno == errno.EADDRINUSE:
-            raise CommandError(
-                f"{problem}: another program does. Choose another with --port, or 0 for any"
-            ) from error
-        if error.errno == errno.EACCES:
-            raise CommandError(f"{problem}: not allowed to. Choose a port of 1024 or above") from error
-        raise CommandError(f"{problem}: {error.strerror}") from error
-    return listening
 
 
 def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext:

@@ -6,7 +6,7 @@ import click
 
 from cli.context import CommandContext, CommandError
 from cli.daemon_client import prefer_daemon, send_to_daemon
-from cli.options import existing_root, json_option, print_json
+from cli.options import existing_index, existing_root, json_option, print_json
 from scheduler.crawl.progress import PageResult
 from scheduler.exits import Exit
 
@@ -36,6 +36,7 @@ def add_command(context: CommandContext, url: str, categories: tuple[str, ...], 
     Example: finarchive add https://finance.sina.com.cn/stock/2026-09-29/doc-initmeav9622448.shtml
     """
     _check(url, categories)
+    existing_index(context)
     root = existing_root(context)
     request = {"command": "add", "url": url, "categories": list(categories)}
     result = prefer_daemon(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from cli import systemd_service
+from cli import systemd_service as service
+from cli import systemd_units as units
 from cli.context import CommandContext
 
 _force_option = click.option("--force", is_flag=True, help="Replace or remove even an edited or foreign unit.")
@@ -14,22 +15,23 @@ _force_option = click.option("--force", is_flag=True, help="Replace or remove ev
 
 @click.group("service")
 def service_command() -> None:
-    """Install the daemon as a systemd service.
+    """Install the daemon and the web reader as systemd services.
 
     Example: finarchive service install
     """
 
 
 @service_command.command("print")
+@click.argument("unit", type=click.Choice(units.NAMES), default=units.NAME)
 @click.pass_obj
-def print_command(context: CommandContext) -> None:
-    """Print the unit that `install` would write.
+def print_command(context: CommandContext, unit: str) -> None:
+    """Print a unit that `install` would write: the daemon's, or that of the web reader or its socket.
 
     With -c FILE before `service`, the unit names that configuration.
 
-    Example: finarchive service print
+    Example: finarchive service print finarchive-serve.service
     """
-    click.echo(systemd_service.unit_text(context.config), nl=False)
+    click.echo(service.unit_text(context.config, unit), nl=False)
 
 
 @service_command.command("install")
@@ -37,30 +39,33 @@ def print_command(context: CommandContext) -> None:
     "--to",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Only write the unit into DIR, for a package or an image.",
+    help="Only write the units into DIR, for a package or an image.",
 )
 @_force_option
 @click.pass_obj
 def install_command(context: CommandContext, to: Path | None, force: bool) -> None:
-    """Install the systemd unit, and create the user of the service. The service is not started.
+    """Install the systemd units, and create the user of the services. Nothing is started.
 
     Example: finarchive service install
     """
     if to is not None:
-        click.echo(f"Wrote {systemd_service.write_unit(context.config, to, force=force)}")
+        for path in service.write_units(context.config, to, force=force):
+            click.echo(f"Wrote {path}")
         return
-    path = systemd_service.install(context.config, force=force)
-    click.echo(f"Wrote {path}. Start it, now and at each boot: systemctl enable --now finarchive")
-    click.echo("If it already runs, restart it with the new unit: systemctl restart finarchive")
+    for path in service.install(context.config, force=force):
+        click.echo(f"Wrote {path}")
+    click.echo("Start the daemon, now and at each boot:   systemctl enable --now finarchive")
+    click.echo(f"Start the web reader at the first visit:  systemctl enable --now {units.READER_SOCKET}")
+    click.echo("After an upgrade, restart what runs:      systemctl try-restart finarchive finarchive-serve")
 
 
 @service_command.command("uninstall")
 @_force_option
 def uninstall_command(force: bool) -> None:
-    """Stop the service and remove its unit. The archive stays.
+    """Stop the services and remove their units. The archive stays.
 
     Example: finarchive service uninstall
     """
-    root = systemd_service.uninstall(force=force)
-    click.echo(f"The service is removed. The archive stays in {root}, the configuration in /etc/finarchive.")
+    root = service.uninstall(force=force)
+    click.echo(f"The services are removed. The archive stays in {root}, the configuration in /etc/finarchive.")
     click.echo("Both still belong to the user finarchive: remove all three if you do not need them.")

@@ -9,7 +9,7 @@ import pytest
 
 from cli.main import COMMANDS, CREATING, cli
 from cli.settings import find_source, load_settings
-from cli.systemd_unit import NAME
+from cli.systemd_units import NAME
 from config.errors import ConfigError
 from mocksite.server import MockSite
 from tests.cli.test_main import assert_refused
@@ -18,6 +18,7 @@ from tests.conftest import Home
 # Commands that need no archive: they are about the configuration or the machine.
 NEED_NONE = {"completion", "doctor", "feeds", "help", "init", "service"}
 ARGUMENTS = {
+    "add": ("https://example.com/",),
     "diff": ("x",),
     "export": ("jsonl",),
     "forget": ("--secrets",),

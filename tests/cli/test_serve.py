@@ -10,16 +10,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from cli.web_server import listen
+from cli.listening import inherited_socket, listen
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.cli.test_main import assert_refused
-from tests.conftest import NEWEST, Home
+from tests.conftest import NEWEST, Home, Outcome
 from tests.support.daemon import Running
 from tests.support.web_server import TIMEOUT_SECONDS, Serving, docids
 
@@ -193,3 +194,91 @@ def test_requests_are_logged_on_request(archived: Home) -> None:
     with Serving(archived) as serving:
         serving.page("/search?q=a")
     assert any(re.search(r'"GET /search\?q=a HTTP/1.1" 200', line) for line in serving.log), serving.log
+
+
+# A socket that a service manager hands over
+
+LAUNCHER = """
+import os, socket, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()) if sys.argv[2] == "own" else sys.argv[2], LISTEN_FDS=sys.argv[3])
+os.execv(sys.argv[4], sys.argv[4:])
+"""
+
+
+def launch(home: Home, listening: socket.socket, pid: str = "own", number: str = "1") -> subprocess.Popen[str]:
+    """Start ``finarchive serve`` as systemd does."""
+    return subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER, str(listening.fileno()), pid, number, *home.command("serve")],
+        cwd=home.folder, env=home.env | {"PYTHONUNBUFFERED": "1", "FINARCHIVE_SERVE_PORT": "0"},
+        pass_fds=[listening.fileno()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_it_serves_on_the_socket_that_it_is_given(archived: Home, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        process = launch(archived, listening)
+        with process, httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
+            port = listening.getsockname()[1]
+            # The connection waits in the socket until the server accepts it.
+            assert len(docids(client.get(f"http://127.0.0.1:{port}/").text)) == 12
+            process.terminate()
+            out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        assert (process.returncode, out) == (0, f"Serving {archived.root} at http://127.0.0.1:{port}/ until Ctrl-C\n")
+        assert "Traceback" not in err
+
+
+def test_it_serves_on_a_unix_socket(archived: Home, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        process = launch(archived, listening)
+        transport = httpx.HTTPTransport(uds=str(path))
+        with process, httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS) as client:
+            assert len(docids(client.get("http://localhost/").text)) == 12
+            process.terminate()
+            assert f"at unix:{path} until" in process.communicate(timeout=TIMEOUT_SECONDS)[0]
+
+
+def open_socket() -> socket.socket:
+    return socket.create_server(("0.0.0.0", 0))  # noqa: S104
+
+
+def datagram_socket() -> socket.socket:
+    made = socket.socket(type=socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "number", "words"),
+    [
+        (open_socket, "1", ("the socket listens on http://0.0.0.0:", "has no passwords", "127.0.0.1:8001")),
+        (datagram_socket, "1", ("does not listen", "ListenStream=")),
+        (lambda: socket.create_server(("127.0.0.1", 0)), "2", ("handed over 2 sockets, and the reader takes one",)),
+        (lambda: socket.create_server(("127.0.0.1", 0)), "", ("handed over no sockets",)),
+    ],
+    ids=["open", "datagram", "two", "none"],
+)
+def test_a_socket_that_is_not_fit_is_refused(
+    home: Home, make: Callable[[], socket.socket], number: str, words: tuple[str, ...]
+) -> None:
+    with make() as listening, launch(home, listening, number=number) as process:
+        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert_refused(Outcome(process.returncode, out, err), 2, *words)
+
+
+def test_what_was_meant_for_another_process_is_not_taken(archived: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, launch(archived, listening, pid="1") as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        process.terminate()
+        assert re.fullmatch(r"Serving .* at http://127\.0\.0\.1:\d+/ until Ctrl-C\n", line)
+        assert f":{listening.getsockname()[1]}/" not in line
+
+
+def test_children_do_not_get_the_variables() -> None:
+    environ = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "x", "HOME": "/"}
+    assert inherited_socket(environ) is None
+    assert environ == {"HOME": "/"}

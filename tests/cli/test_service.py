@@ -1,4 +1,4 @@
-"""The systemd unit: its text, its installation, and finarchive running under it."""
+"""The systemd units: their texts, their installation, and finarchive running under them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from cli import systemd_unit
+from cli import systemd_units as units
 from cli.commands.service import service_command
+from config.model import Settings
 from scheduler.exits import Exit
 from tests.conftest import Home
 from tests.support.systemd_container import boot
 
 REPOSITORY = Path(__file__).parents[2]
-TEMPLATE = (REPOSITORY / "config" / "finarchive.service").read_text(encoding="utf-8")
+TEMPLATES = {name: (REPOSITORY / "config" / name).read_text(encoding="utf-8") for name in units.NAMES}
+TEMPLATE, READER, SOCKET = TEMPLATES.values()
 PROGRAM = PurePath("/opt/finarchive/bin/finarchive")
 MAX_EXPOSURE = 1.5  # of 10, as systemd-analyze counts it
 
@@ -29,26 +31,37 @@ def setting(text: str, name: str) -> list[str]:
 
 
 @needs_systemd
-def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
-    """As installed, with a program that is there: any other complaint is one of the unit's own."""
-    path = tmp_path / "finarchive.service"
-    path.write_text(systemd_unit.fill(TEMPLATE, PurePath("/bin/true"), None))
+def test_the_units_are_such_that_systemd_understands(tmp_path: Path) -> None:
+    """As installed, with a program that is there: any other complaint is one of the units' own."""
+    for name, template in TEMPLATES.items():
+        (tmp_path / name).write_text(units.fill(template, PurePath("/bin/true"), None))
 
-    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *sorted(tmp_path.iterdir())], capture_output=True, text=True, check=False
+    )
 
     assert (done.returncode, [line for line in done.stderr.splitlines() if "finarchive" in line]) == (0, [])
 
 
 @needs_systemd
-def test_the_unit_leaves_little_open() -> None:
+@pytest.mark.parametrize("name", [name for name in units.NAMES if name.endswith(".service")])
+def test_the_units_leave_little_open(name: str) -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={MAX_EXPOSURE * 10:.0f}",
-         REPOSITORY / "config" / "finarchive.service"],
+         REPOSITORY / "config" / name],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    found = re.search(r"exposure level for finarchive\.service: ([\d.]+)", done.stdout)
+    found = re.search(rf"exposure level for {re.escape(name)}: ([\d.]+)", done.stdout)
     assert found, done.stderr
     assert float(found[1]) <= MAX_EXPOSURE, done.stdout
+
+
+def test_the_reader_has_no_network_and_writes_nothing() -> None:
+    assert setting(READER, "PrivateNetwork") == ["yes"]
+    assert setting(READER, "ProtectSystem") == ["strict"]
+    assert setting(READER, "ReadWritePaths") == setting(READER, "StateDirectory") == []
+    assert setting(READER, "Environment") == setting(TEMPLATE, "Environment")[:1]
+    assert setting(SOCKET, "ListenStream") == [f"127.0.0.1:{Settings().serve.port}"]
 
 
 def test_only_what_a_restart_cannot_mend_keeps_it_down() -> None:
@@ -60,8 +73,8 @@ def test_only_what_a_restart_cannot_mend_keeps_it_down() -> None:
 def test_what_the_units_folders_hide_is_known() -> None:
     for name in ("ProtectHome", "PrivateTmp"):
         assert setting(TEMPLATE, name) == ["yes"]
-    assert setting(TEMPLATE, "User") == [systemd_unit.USER]
-    assert systemd_unit.archive_root(TEMPLATE) == "/var/lib/" + setting(TEMPLATE, "StateDirectory")[0]
+    assert setting(TEMPLATE, "User") == [units.USER]
+    assert units.archive_root(TEMPLATE) == "/var/lib/" + setting(TEMPLATE, "StateDirectory")[0]
 
 
 @pytest.mark.parametrize(
@@ -70,22 +83,26 @@ def test_what_the_units_folders_hide_is_known() -> None:
      ("/opt/finarchive", None), ("/homes/x", None), ("/srv/home/x", None)],
 )  # fmt: skip
 def test_folders_that_the_service_cannot_see_are_known(path: str, folder: str | None) -> None:
-    assert systemd_unit.hidden(PurePath(path)) == (PurePath(folder) if folder else None)
+    assert units.hidden(PurePath(path)) == (PurePath(folder) if folder else None)
 
 
 def test_the_program_and_its_configuration_are_in_the_command_line() -> None:
-    assert setting(systemd_unit.fill(TEMPLATE, PROGRAM, None), "ExecStart") == [f"{PROGRAM} run"]
-    text = systemd_unit.fill(TEMPLATE, PROGRAM, PurePath('/etc/my "own" $1 100%/é.toml'))
+    assert setting(units.fill(TEMPLATE, PROGRAM, None), "ExecStart") == [f"{PROGRAM} run"]
+    assert setting(units.fill(READER, PROGRAM, None), "ExecStart") == [f"{PROGRAM} serve"]
+    assert units.fill(SOCKET, PROGRAM, None).partition("\n")[2] == SOCKET
+    text = units.fill(TEMPLATE, PROGRAM, PurePath('/etc/my "own" $1 100%/é.toml'))
     assert setting(text, "ExecStart") == [f'{PROGRAM} -c "/etc/my \\"own\\" $$1 100%%/é.toml" run']
 
 
 def test_a_unit_that_was_edited_is_distinguished_from_one_that_was_not() -> None:
-    text = systemd_unit.fill(TEMPLATE, PROGRAM, None)
-    assert systemd_unit.is_untouched(text)
+    text = units.fill(TEMPLATE, PROGRAM, None)
+    assert units.is_untouched(text)
     for other in (TEMPLATE, "", text.replace("Nice=5", "Nice=6"), text + "\n", text.partition("\n")[2]):
-        assert not systemd_unit.is_untouched(other)
-    older = systemd_unit.fill("[Service]\nExecStart=x\n", PROGRAM, None)  # of some other version
-    assert systemd_unit.is_untouched(older)
+        assert not units.is_untouched(other)
+    for template in TEMPLATES.values():
+        assert units.is_untouched(units.fill(template, PROGRAM, None))
+    older = units.fill("[Service]\nExecStart=x\n", PROGRAM, None)  # of some other version
+    assert units.is_untouched(older)
 
 
 def test_every_command_of_the_group_has_an_example_and_is_documented() -> None:
@@ -105,16 +122,21 @@ def test_print_shows_the_unit_of_this_installation(home: Home) -> None:
     assert outcome.status == 0, outcome.err
     program = Path(sys.executable).parent / "finarchive"
     assert setting(outcome.out, "ExecStart") == [f"{program} -c {home.config} run"]
-    assert systemd_unit.is_untouched(outcome.out)
+    assert units.is_untouched(outcome.out)
+    reader = home.run("-c", "finarchive.toml", "service", "print", "finarchive-serve.service")
+    assert setting(reader.out, "ExecStart") == [f"{program} -c {home.config} serve"]
+    assert home.run("service", "print", "other.service").status == 2
 
 
-def test_install_to_a_folder_writes_the_unit_and_nothing_else(home: Home) -> None:
+def test_install_to_a_folder_writes_the_units_and_nothing_else(home: Home) -> None:
     package = home.folder / "package" / "systemd"
 
-    assert home.run("service", "install", "--to", str(package)).out == f"Wrote {package / systemd_unit.NAME}\n"
-    (path,) = package.iterdir()
-    assert path.stat().st_mode & 0o777 == 0o644
-    assert path.read_text() == home.run("service", "print").out
+    wrote = home.run("service", "install", "--to", str(package)).out
+    assert wrote == "".join(f"Wrote {package / name}\n" for name in units.NAMES)
+    assert {path.name for path in package.iterdir()} == set(units.NAMES)
+    for path in package.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert path.read_text() == home.run("service", "print", path.name).out
     assert home.run("service", "install", "--to", str(package)).status == 0  # written by us, so it is replaced
 
 
@@ -125,46 +147,48 @@ def test_the_settings_in_the_environment_of_a_unit_are_read() -> None:
         "Environment='FINARCHIVE_BROKEN=1\n",
         "Environment=FINARCHIVE_ARCHIVE_ROOT=/srv/50%%\n",
     ]
-    assert systemd_unit.service_environment([TEMPLATE, *drop_ins]) == {
+    assert units.service_environment([TEMPLATE, *drop_ins]) == {
         "FINARCHIVE_ARCHIVE_ROOT": "/srv/50%",
         "FINARCHIVE_NETWORK_USER_AGENT": "a b",
         "FINARCHIVE_NETWORK_DELAY": "2",
     }
-    assert systemd_unit.service_environment([TEMPLATE, "Environment=\n"]) == {}
+    assert units.service_environment([TEMPLATE, "Environment=\n"]) == {}
 
 
 def test_the_configuration_of_a_unit_is_read() -> None:
     config = PurePath('/etc/my "own" $1 100%/é.toml')
-    assert systemd_unit.service_config([TEMPLATE]) is None
-    assert systemd_unit.service_config([systemd_unit.fill(TEMPLATE, PROGRAM, config)]) == str(config)
+    assert units.service_config([TEMPLATE]) is None
+    assert units.service_config([units.fill(TEMPLATE, PROGRAM, config)]) == str(config)
     drop_in = "[Service]\nExecStart=\nExecStart=/bin/finarchive --config /srv/a.toml run\n"
-    assert systemd_unit.service_config([systemd_unit.fill(TEMPLATE, PROGRAM, config), drop_in]) == "/srv/a.toml"
+    assert units.service_config([units.fill(TEMPLATE, PROGRAM, config), drop_in]) == "/srv/a.toml"
 
 
-def test_an_edited_unit_is_not_overwritten_without_force(home: Home) -> None:
-    path = home.folder / systemd_unit.NAME
+@pytest.mark.parametrize("name", units.NAMES)
+def test_an_edited_unit_is_not_overwritten_without_force(home: Home, name: str) -> None:
+    path = home.folder / name
     path.write_text("[Service]\nExecStart=/bin/mine\n")
 
     outcome = home.run("service", "install", "--to", str(home.folder))
 
     assert (outcome.status, path.read_text()) == (2, "[Service]\nExecStart=/bin/mine\n")
+    assert [each for each in units.NAMES if (home.folder / each).exists()] == [name], "none is written"
     assert "was edited, or is not ours: --force drops it" in outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert home.run("service", "install", "--to", str(home.folder), "--force").status == 0
-    assert systemd_unit.is_untouched(path.read_text())
+    assert units.is_untouched(path.read_text())
 
 
 def test_a_unit_behind_a_link_is_replaced_where_it_is_and_a_masked_one_is_refused(home: Home, tmp_path: Path) -> None:
     package, real = tmp_path / "package", tmp_path / "real"
     for folder in (package, real):
         folder.mkdir()
-    (package / systemd_unit.NAME).symlink_to(real / "unit")
+    (package / units.NAME).symlink_to(real / "unit")
     assert home.run("service", "install", "--to", str(package)).status == 0
-    assert (package / systemd_unit.NAME).is_symlink()
-    assert systemd_unit.is_untouched((real / "unit").read_text(encoding="utf-8"))
+    assert (package / units.NAME).is_symlink()
+    assert units.is_untouched((real / "unit").read_text(encoding="utf-8"))
 
-    (package / systemd_unit.NAME).unlink()
-    (package / systemd_unit.NAME).symlink_to("/dev/null")
+    (package / units.NAME).unlink()
+    (package / units.NAME).symlink_to("/dev/null")
     outcome = home.run("service", "install", "--to", str(package), "--force")
     assert (outcome.status, "systemctl unmask" in outcome.err) == (2, True)
 
@@ -181,7 +205,7 @@ def test_without_systemd_nothing_is_installed(home: Home) -> None:
         outcome = home.run("service", command)
         assert outcome.status == 2
         assert outcome.err.startswith("finarchive: systemd does not run this machine")
-    assert not Path("/etc/systemd/system", systemd_unit.NAME).exists()
+    assert not Path("/etc/systemd/system", units.NAME).exists()
 
 
 # --- Under a real systemd
@@ -301,8 +325,67 @@ shows Result success
 shows ExecMainStatus 0
 systemctl start finarchive
 $finarchive service uninstall | grep 'The archive stays in /var/lib/finarchive'
-test ! -e /etc/systemd/system/finarchive.service
+test -z "$(ls /etc/systemd/system | grep finarchive | grep -v service.d)"
 shows ActiveState inactive
+filed
+"""
+
+READER_UNIT = """
+$finarchive service install
+page() { /opt/finarchive/bin/python -c "
+import sys, urllib.request as u
+print(u.urlopen(u.Request('http://127.0.0.1:8001' + sys.argv[1]), timeout=60).read().decode())" "$1"; }
+reader() { test "$(systemctl show --value -p "$1" "$2")" = "$3"; }
+
+# A visitor before there is an archive waits until there is one.
+systemctl start finarchive-serve.socket
+reader ActiveState finarchive-serve.socket active
+reader ActiveState finarchive-serve.service inactive
+served() { journalctl --sync; journalctl --no-pager -o cat -u finarchive-serve | grep -q -e "$1"; }
+page /feeds >/tmp/early & early=$!
+waits served 'there is no archive'
+systemctl enable --now finarchive
+waits filed
+wait $early
+grep china /tmp/early
+
+# It serves what the daemon archives, by its own socket, without a network and without writing anything.
+page / | grep nreplica
+page '/search?q=feed:china' >/tmp/found
+grep nreplica /tmp/found
+pid=$(systemctl show --value -p MainPID finarchive-serve)
+test "$(stat -c %U /proc/$pid)" = finarchive
+nsenter -t $pid -n cat /proc/net/dev | grep -v lo: | grep -c : | grep -x 0 || test $? = 1
+nsenter -t $pid -m test ! -w /var/lib/finarchive/.finarchive || \
+    nsenter -t $pid -m sh -c '! touch /var/lib/finarchive/.finarchive/x'
+
+# It also serves an archive whose daemon has stopped, and comes again after a kill.
+systemctl stop finarchive
+page / | grep nreplica
+kill -KILL "$pid"
+page / | grep nreplica
+systemctl stop finarchive-serve.socket finarchive-serve
+systemctl start finarchive-serve.socket
+page / | grep nreplica
+
+# A socket that others can reach is refused.
+systemctl stop finarchive-serve.socket finarchive-serve
+dropin=/etc/systemd/system/finarchive-serve.socket.d
+mkdir $dropin
+printf '[Socket]\\nListenStream=\\nListenStream=0.0.0.0:8001\\n' >$dropin/open.conf
+systemctl daemon-reload
+systemctl start finarchive-serve.socket
+(page / || true) &
+waits served 'has no passwords'
+systemctl stop finarchive-serve.socket finarchive-serve
+rm -r $dropin
+systemctl daemon-reload
+systemctl start finarchive-serve.socket
+page / | grep nreplica
+
+$finarchive service uninstall
+test -z "$(ls /etc/systemd/system | grep finarchive | grep -v service.d)"
+reader ActiveState finarchive-serve.service inactive
 filed
 """
 
@@ -320,3 +403,8 @@ def test_install_refuses_what_could_not_work(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_daemon_starts_reloads_survives_stops_and_goes(tmp_path: Path) -> None:
     boot(tmp_path, SITE + DAEMON, timeout=180)
+
+
+@pytest.mark.slow
+def test_the_reader_is_started_by_its_socket_in_its_sandbox(tmp_path: Path) -> None:
+    boot(tmp_path, SITE + READER_UNIT, timeout=180)

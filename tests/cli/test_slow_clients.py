@@ -15,7 +15,8 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from cli.web_server import MAX_REQUESTS, LimitedConnections, listen
+from cli.listening import listen
+from cli.web_server import MAX_REQUESTS, LimitedConnections
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 LARGE = b"x" * 20_000_000  # more than the buffers of a connection

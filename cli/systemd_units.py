@@ -1,4 +1,4 @@
-"""The text of the systemd unit: fills it in, marks it as ours, and reads it. Pure.
+"""The texts of the systemd units: fills them in, marks them as ours, and reads them. Pure.
 
 A unit that an administrator edited must not be overwritten or removed without --force. So an installed unit begins
 with a checksum of its other lines.
@@ -15,27 +15,33 @@ from pathlib import PurePath
 from archive.files.hashing import sha256_of
 
 NAME = "finarchive.service"
-USER = "finarchive"  # the same as in the unit
+READER_SOCKET = "finarchive-serve.socket"
+# The daemon; the web reader and the socket that starts it.
+NAMES = (NAME, "finarchive-serve.service", READER_SOCKET)
+USER = "finarchive"  # the same as in the units
 
 # Folders that ProtectHome= and PrivateTmp= of the unit hide from the service.
 HIDDEN_FOLDERS = tuple(PurePath(path) for path in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108
 
 _MARK = "# Written by `finarchive service install`; sha256 of the lines below: "
-_EXEC = re.compile(r"^ExecStart=.*$", re.MULTILINE)
+_EXEC = re.compile(r"^ExecStart=/opt/finarchive/bin/finarchive (\w+)$", re.MULTILINE)
 _SETTING = re.compile(r"^(ExecStart|Environment)=((?:\\\n|.)*)$", re.MULTILINE)
 _PLAIN = re.compile(r"[\w@+,./:=-]+", re.ASCII)
 
 
 def fill(template: str, executable: PurePath, config: PurePath | None) -> str:
-    """The unit for an installation, with its mark.
+    """A unit for an installation, with its mark.
 
     :param template: the unit as packaged
     :param executable: the absolute path of the installed ``finarchive``
     :param config: the absolute path of the file given with ``-c``; None to let the service search for one
     """
-    words = [str(executable), *(("-c", str(config)) if config else ()), "run"]
-    line = "ExecStart=" + " ".join(_quoted(word) for word in words)
-    text = _EXEC.sub(lambda _: line, template, count=1)
+
+    def line(match: re.Match[str]) -> str:
+        words = [str(executable), *(("-c", str(config)) if config else ()), match[1]]
+        return "ExecStart=" + " ".join(_quoted(word) for word in words)
+
+    text = _EXEC.sub(line, template, count=1)
     return f"{_MARK}{_sum(text)}\n{text}"
 
 
