@@ -18,6 +18,7 @@ from archive.model.errors import (
     TransientError,
     TrustError,
 )
+from archive.model.secrets import mask_secrets
 from cli.context import CommandContext, CommandError
 from cli.options import GLOBAL_OPTIONS, accept_global_options, set_up_logs
 from scheduler.errors import HealthError, RequestRefusedError
@@ -152,7 +153,7 @@ def _is_text(argument: str) -> bool:
 
 
 def _fail(message: str, status: int) -> int:
-    click.echo(f"finarchive: {message}", err=True)
+    click.echo(f"finarchive: {mask_secrets(message)}", err=True)
     return status
 
 

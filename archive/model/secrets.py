@@ -17,6 +17,10 @@ _SECRET_PARTS = re.compile(r"cookie|token|secret|passw|credential|session|csrf|x
 # The same as whole words: as parts they would be found in author, keyword and consider.
 _SECRET_WORDS = frozenset({"auth", "jwt", "key", "sid", "signature"})
 _WORD = re.compile(r"[a-z0-9]+")
+# The same in the names of parameters of addresses.
+_SECRET_PARAMETER_WORDS = _SECRET_WORDS | {"accesskey", "authkey", "pass", "pwd", "sig", "sign"}
+_PARAMETER = re.compile(r"([?&;#])([\w.\-\[\]]{1,80})=([^\s&;#\"'<>)]+)", re.ASCII)
+_MASK = "***"
 # The part of an address before the host's name. A run without a slash is searched once, so this is linear.
 _CREDENTIALS = re.compile(r"//[^\s/?#\\]*@")
 
@@ -31,6 +35,20 @@ def is_secret_header(name: str) -> bool:
 def without_credentials(text: str) -> str:
     """Return a text without the user and the password of each address in it."""
     return _CREDENTIALS.sub("//", text) if "@" in text else text
+
+
+def mask_secrets(text: str) -> str:
+    """Return a text for people: addresses in it have neither user nor password, and no values of secret parameters.
+
+    Every message, log line and JSON document that has an address of a list, a proxy or a service goes through here.
+    """
+    return _PARAMETER.sub(_masked_parameter, without_credentials(text)) if "=" in text else without_credentials(text)
+
+
+def _masked_parameter(match: re.Match[str]) -> str:
+    mark, name, value = match.groups()
+    is_secret = is_secret_header(name) or not _SECRET_PARAMETER_WORDS.isdisjoint(_WORD.findall(name.lower()))
+    return f"{mark}{name}={_MASK if is_secret else value}"
 
 
 def without_secrets(headers: Iterable[tuple[str, str]]) -> Headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from archive.model.secrets import mask_secrets
 from cli.context import CommandContext, CommandError
 from cli.daemon_client import prefer_daemon, send_to_daemon
 from cli.options import existing_index, existing_root, json_option, print_json
@@ -46,7 +47,8 @@ def add_command(context: CommandContext, url: str, categories: tuple[str, ...], 
     if as_json:
         print_json(result.as_json())
     elif result.status != "archived":
-        click.echo(f"{url} is not archived: {result.failure}; {_NEXT[result.status]}", err=True)
+        reason = mask_secrets(f"{url} is not archived: {result.failure}")
+        click.echo(f"{reason}; {_NEXT[result.status]}", err=True)
     elif not context.is_quiet:
         click.echo(f"{'Archived' if result.new else 'The archive has it already:'} {root / (result.path or '')}")
     return result.exit_status()

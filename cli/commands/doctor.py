@@ -12,14 +12,17 @@ from scheduler.exits import Exit
 
 
 @click.command("doctor")
+@click.option("--offline", is_flag=True, help="Do not read the lists.")
 @json_option
 @click.pass_obj
-def doctor_command(context: CommandContext, as_json: bool) -> Exit:
-    """Check the configuration, the folder, the disk space, the index, the network and the alerts.
+def doctor_command(context: CommandContext, offline: bool, as_json: bool) -> Exit:
+    """Check the configuration, the folder, the disk, the index, the lists and the alerts.
+
+    Each list that is on is read once, as a crawl reads it. Nothing is archived.
 
     Example: finarchive doctor
     """
-    checks = run_checks(context)
+    checks = run_checks(context, offline=offline)
     if as_json:
         print_json([check.as_json() for check in checks])
     else:

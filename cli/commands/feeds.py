@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archive.files.layout import inner_path
+from archive.model.secrets import mask_secrets
 from cli.config_file import change_config, write_output
 from cli.context import CommandContext, CommandError
 from cli.options import json_option, print_json
@@ -49,9 +50,15 @@ def feeds_command(click_context: click.Context, as_json: bool) -> None:
         return
     context: CommandContext = click_context.obj
     if as_json:
-        print_json([feed.model_dump(mode="json") | {"author": feed.author_name} for feed in context.settings.feeds])
+        print_json([_document(feed) for feed in context.settings.feeds])
     else:
         show_feeds(context.settings, context.source.path)
+
+
+def _document(feed: Feed) -> dict[str, Any]:
+    """Return the object of a feed that ``feeds --json`` prints."""
+    shown = {"author": feed.author_name, "endpoint": mask_secrets(feed.endpoint)}
+    return feed.model_dump(mode="json") | shown
 
 
 @feeds_command.command("enable")
@@ -234,7 +241,7 @@ def _check_address(url: str) -> None:
 
 def _say(context: CommandContext, line: str) -> None:
     if not context.is_quiet:
-        click.echo(line)
+        click.echo(mask_secrets(line))
 
 
 def _say_next(context: CommandContext, otherwise: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archive.model.secrets import mask_secrets
 from scheduler.exits import Exit
 
 
@@ -16,6 +17,9 @@ class Check:
     ok: bool
     message: str  # the result; for a problem, also what to do
     failure_status: Exit = Exit.PROBLEMS  # the exit status if the check fails
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", mask_secrets(self.message))
 
     @property
     def status(self) -> Exit:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import ssl
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from archive.files.disk_space import free_bytes
 from archive.files.layout import inner_path
 from archive.model.errors import ArchiveError
-from archive.model.secrets import without_credentials
 from archive.store import Store
 from cli.context import CommandContext, CommandError
 from cli.doctor.check import Check
+from cli.doctor.feeds import check_lists, check_proxies
 from cli.doctor.proof import check_proof
 from cli.options import existing_index
 from config.load import ConfigError
@@ -31,11 +27,13 @@ from scheduler.monitoring.health_token import read_token
 
 # A year of the busiest list measured (600 articles a day of 15 kB each) takes some 3 GB.
 MIN_FREE_BYTES = 3 * 10**9
-CONNECT_TIMEOUT_SECONDS = 5.0  # a reachable host answers within one
 
 
-def run_checks(context: CommandContext) -> list[Check]:
-    """Run all checks; if the configuration has mistakes, only that one."""
+def run_checks(context: CommandContext, *, offline: bool) -> list[Check]:
+    """Run all checks; if the configuration has mistakes, only that one.
+
+    :param offline: do not read the lists
+    """
     try:
         settings = context.settings
     except ConfigError as error:
@@ -45,7 +43,8 @@ def run_checks(context: CommandContext) -> list[Check]:
     checks = [Check("configuration", enabled > 0, f"{file}; {enabled} feeds are on", Exit.USAGE)]
     root = settings.archive.root.absolute()
     checks += [_folder(root), *_hard_links(root), _disk_space(root), _index(context), _daemon(root)]
-    checks += _network(settings)
+    checks += check_proxies()
+    checks += [Check("feed", True, "no list was read: --offline")] if offline else check_lists(context)
     checks += _alerts(settings)
     checks += _health(settings)
     checks += check_proof(settings.proof)
@@ -132,29 +131,3 @@ def _alerts(settings: Settings) -> Iterator[Check]:
             problem = asyncio.run(sender.check(url.get_secret_value()))
             result = problem or f"finarchive alerts --test {alert.name} sends to it"
             yield Check("alert", problem is None, f"{alert.name}, address {number}: {result}", Exit.USAGE)
-
-
-def _place(proxy: str) -> str:
-    """Return the address of a proxy without user and password. Environments may have them without a scheme."""
-    address = without_credentials(proxy if "//" in proxy else f"//{proxy}")
-    return address.removeprefix("//")
-
-
-def _network(settings: Settings) -> Iterator[Check]:
-    if proxies := getproxies():
-        yield Check(
-            "proxy", True, ", ".join(f"{kind}: {_place(address)}" for kind, address in sorted(proxies.items()))
-        )
-        return  # the proxy connects to the hosts, so a direct connection shows nothing
-    for endpoint in sorted({feed.endpoint for feed in settings.feeds if feed.enabled}):
-        parts = urlsplit(endpoint)
-        secure = parts.scheme == "https"
-        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
-        try:
-            with socket.create_connection((host, port), CONNECT_TIMEOUT_SECONDS) as connection:
-                if secure:
-                    ssl.create_default_context().wrap_socket(connection, server_hostname=host).close()
-        except OSError as error:
-            yield Check("network", False, f"{host}: {error.strerror or error}", Exit.NO_FEED)
-        else:
-            yield Check("network", True, f"{host} answers")

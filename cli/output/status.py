@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archive.files.disk_space import low_reason
+from archive.model.secrets import mask_secrets
 from cli.output.console import many, short_time, stdout_console
 from config.durations import format_duration
 from scheduler.monitoring.reports import report_disk
@@ -66,7 +67,7 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
     """
     table = Table("feed", "", "list", "filed under")
     for feed in settings.feeds:
-        number = "/".join(str(part) for part in (feed.pageid, feed.lid) if part) or feed.endpoint
+        number = "/".join(str(part) for part in (feed.pageid, feed.lid) if part) or mask_secrets(feed.endpoint)
         state = Text("on", style="green") if feed.enabled else Text("off", style="dim")
         table.add_row(feed.id, state, f"{feed.kind} {number}", Text("/".join(feed.categories)))
     console = stdout_console()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archive.model.feed import Failure, FailureKind
-from archive.model.secrets import without_credentials
+from archive.model.secrets import mask_secrets
 from crawler.http.backoff import REFUSALS
 
 _GONE = frozenset({404, 410, 451})
@@ -33,7 +33,7 @@ def of_status(status: int, subject: str, location: str = "") -> Failure | None:
 def one_line(text: str) -> str:
     """Make foreign text safe for a message.
 
-    :return: one line of at most 300 characters, without terminal control codes and credentials of addresses
+    :return: one line of at most 300 characters, without terminal control codes and secrets of addresses
     """
     printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(without_credentials(printable).split())[:300]
+    return " ".join(mask_secrets(printable).split())[:300]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from archive.model.secrets import without_credentials
+from archive.model.secrets import mask_secrets
 
 LOGGER_NAME = "finarchive"  # the logger of this program's own lines
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"  # local time with its offset: people compare it with their watch
@@ -133,7 +133,7 @@ def fields(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
             continue
         value = next(arguments, None)
         if name:
-            yield name, value if _has_json(value) else without_credentials(str(value))
+            yield name, value if _has_json(value) else mask_secrets(str(value))
 
 
 def _has_json(value: object) -> bool:
@@ -152,12 +152,12 @@ def _traceback(record: logging.LogRecord) -> list[str]:
         text = logging.Formatter().formatException(record.exc_info)
     if record.stack_info:
         text += f"\n{record.stack_info}"
-    return without_credentials(text).strip("\n").split("\n") if text else []
+    return mask_secrets(text).strip("\n").split("\n") if text else []
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The message without the credentials of addresses: libraries log those that they are given (D180)."""
-    return without_credentials(record.getMessage())
+    """The message without the secrets of addresses: libraries log those that they are given (D180)."""
+    return mask_secrets(record.getMessage())
 
 
 def _escaped(text: str) -> str:

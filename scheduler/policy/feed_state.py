@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
 from archive.model.feed import ArrivalRate, FailureKind, FeedHistory, Gap, HostBackoff
+from archive.model.secrets import mask_secrets
 from scheduler.policy.intervals import Silence, find_silence
 
 # Without a poll for this long the state is stale. Users who crawl by hand may skip a weekend.
@@ -65,7 +66,8 @@ def decide(
     state = _decide(history, backoff, arrival_rate, base, now, listed=listed)
     if history is None or not history.moved_to or state.state not in _ANSWERING:
         return state
-    move = f"its address has moved permanently to {history.moved_to}: change its endpoint in the configuration"
+    target = mask_secrets(history.moved_to)
+    move = f"its address has moved permanently to {target}: change its endpoint in the configuration"
     return replace(state, reason=f"{state.reason}; {move}")
 
 

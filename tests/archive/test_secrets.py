@@ -11,7 +11,7 @@ from archive.journal.gzip_members import members
 from archive.journal.warc import WarcWriter, read, warc_files
 from archive.journal.warc_records import Group
 from archive.model.fetch import RawResponse
-from archive.model.secrets import is_secret_header, without_credentials, without_secrets
+from archive.model.secrets import is_secret_header, mask_secrets, without_credentials, without_secrets
 from crawler.http.status import of_status, one_line
 
 SECRET = "hunter2"  # noqa: S105 - invented
@@ -97,3 +97,29 @@ def test_the_reason_of_a_failure_has_no_credentials() -> None:
     failure = of_status(302, "docid", f"https://user:{SECRET}@host/next")
     assert failure is not None
     assert failure.reason == "status 302: a redirect to https://host/next"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://user:hunter2@host/rss?token=hunter2&page=2", "https://host/rss?token=***&page=2"),
+        ("see https://host/?a=1;api_key=hunter2.", "see https://host/?a=1;api_key=***"),
+        ("(https://host/#access_token=hunter2)", "(https://host/#access_token=***)"),
+        ("https://h/?X-Amz-Signature=hunter2&Expires=1", "https://h/?X-Amz-Signature=***&Expires=1"),
+        (
+            "https://h/?auth[key]=hunter2 and https://h/?sig=hunter2",
+            "https://h/?auth[key]=*** and https://h/?sig=***",
+        ),
+        (
+            "https://h/?keyword=a&author=b&monkey=c&pageid=1&lid=2",
+            "https://h/?keyword=a&author=b&monkey=c&pageid=1&lid=2",
+        ),
+        ("key=value in a text", "key=value in a text"),
+        ("https://h/?token=", "https://h/?token="),
+        ("", ""),
+    ],
+)
+def test_messages_have_no_secret_parameters_of_addresses(text: str, shown: str) -> None:
+    assert mask_secrets(text) == shown
+    assert mask_secrets(shown) == shown
+    assert SECRET not in one_line(text)

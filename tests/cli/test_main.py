@@ -114,36 +114,6 @@ def test_init_writes_a_configuration_that_changes_nothing_and_never_overwrites(h
     assert home.config.read_text() == "mine"
 
 
-def test_doctor_finds_a_healthy_archive_healthy(home: Home, crawl: Crawl) -> None:
-    crawl()
-
-    outcome = home.run("doctor", "--json")
-
-    assert [check["name"] for check in outcome.json if not check["ok"]] == []
-    assert outcome.status == 0
-
-
-def test_doctor_tries_a_hard_link(home: Home, crawl: Crawl) -> None:
-    crawl()
-    before = sorted(path.name for path in home.root.iterdir())
-
-    checks = {check["name"]: check for check in home.run("doctor", "--json").json}
-
-    assert "the file system has hard links" in str(checks["links"])
-    assert sorted(path.name for path in home.root.iterdir()) == before
-
-
-def test_doctor_reports_problems(home: Home) -> None:
-    home.configure("http://nowhere.invalid/api/roll/get")
-
-    outcome = home.run("doctor")
-
-    assert outcome.status == 3
-    assert "✗ network" in outcome.out
-    home.config.write_text("[archive]\nrot = 1\n")
-    assert home.run("doctor").status == 2
-
-
 def test_an_unknown_feed_is_refused_with_those_there_are(home: Home) -> None:
     home.configure("http://127.0.0.1:9/")
     assert_refused(home.run("crawl", "chian"), 2, "no feed is called chian", "feed1")
