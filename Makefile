@@ -40,6 +40,7 @@ bench: $(VENV)/ready-dev
 	$(BIN)/python -m bench.search
 	$(BIN)/python -m bench.pages
 	$(BIN)/python -m bench.exporting
+	$(BIN)/python -m bench.startup
 
 # 28 hours of the daemon in twelve minutes, with outages, kills and clock changes. As root it also fills a disk.
 soak: $(VENV)/ready-dev

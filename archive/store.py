@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from archive.index.alerts import AlertIndex
-from archive.index.articles import ArticleIndex
 from archive.index.backoffs import BackoffIndex
 from archive.index.connection import (
     open_index,
@@ -28,11 +28,14 @@ from archive.index.manifests import ManifestIndex
 from archive.index.queues import FetchQueues
 from archive.index.replay import replay
 from archive.index.unlisted import UnlistedIndex
-from archive.journal.journal import Event
-from archive.search.changefeed import Changefeed
-from archive.search.history import History
-from archive.search.search import Search
-from archive.search.stats import Stats
+
+if TYPE_CHECKING:  # these import the query language, or warcio: many commands need neither
+    from archive.index.articles import ArticleIndex
+    from archive.journal.journal import Event
+    from archive.search.changefeed import Changefeed
+    from archive.search.history import History
+    from archive.search.search import Search
+    from archive.search.stats import Stats
 
 
 class Store:
@@ -43,11 +46,9 @@ class Store:
 
     ``feeds``: polls and arrival rates of feeds. ``coverage``: spans and gaps of their lists. ``listings``: the
     results of polls and backfills. ``unlisted``: entries that left a list. ``entries``: articles to fetch for the
-    first time. ``articles``: fetches and versions of articles. ``images``: the image queue and the stored images.
-    ``queues``: entries and images together. ``backoffs``: hosts that are backed off. ``manifests``: what each
-    manifest covers. ``alerts``: the progress of alerts. ``log``: writes changes to the journal. ``search``: finds
-    articles by their words. ``history``: articles as of a time. ``changefeed``: versions in the order of their
-    commits. ``stats``: counts of articles.
+    first time. ``images``: the image queue and the stored images. ``queues``: entries and images together.
+    ``backoffs``: hosts that are backed off. ``manifests``: what each manifest covers. ``alerts``: the progress of
+    alerts. ``log``: writes changes to the journal. The other attributes are properties.
     """
 
     def __init__(self, database: Database, path: Path) -> None:
@@ -59,16 +60,46 @@ class Store:
         self.feeds = FeedIndex(database, path, self.coverage, self.log)
         self.unlisted = UnlistedIndex(database, path)
         self.listings = ListingIndex(database, path, self.entries, self.feeds, self.log)
-        self.articles = ArticleIndex(database, path, self.log)
         self.images = ImageIndex(database, path, self.log)
         self.queues = FetchQueues(database, path, self.log)
         self.backoffs = BackoffIndex(database, path)
         self.manifests = ManifestIndex(database, path)
         self.alerts = AlertIndex(database, path)
-        self.history = History(database, path)
-        self.search = Search(database, path, self.history, self.coverage)
-        self.changefeed = Changefeed(database, path, self.history)
-        self.stats = Stats(database, path, self.search)
+
+    @cached_property
+    def articles(self) -> ArticleIndex:
+        """Fetches and versions of articles."""
+        from archive.index.articles import ArticleIndex  # noqa: PLC0415 - see above
+
+        return ArticleIndex(self._db, self._path, self.log)
+
+    @cached_property
+    def history(self) -> History:
+        """Articles as of a time."""
+        from archive.search.history import History  # noqa: PLC0415 - see above
+
+        return History(self._db, self._path)
+
+    @cached_property
+    def search(self) -> Search:
+        """Finds articles by their words."""
+        from archive.search.search import Search  # noqa: PLC0415 - see above
+
+        return Search(self._db, self._path, self.history, self.coverage)
+
+    @cached_property
+    def changefeed(self) -> Changefeed:
+        """Versions in the order of their commits."""
+        from archive.search.changefeed import Changefeed  # noqa: PLC0415 - see above
+
+        return Changefeed(self._db, self._path, self.history)
+
+    @cached_property
+    def stats(self) -> Stats:
+        """Counts of articles."""
+        from archive.search.stats import Stats  # noqa: PLC0415 - see above
+
+        return Stats(self._db, self._path, self.search)
 
     @classmethod
     def open(cls, path: Path) -> Self:

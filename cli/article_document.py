@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archive.export.html import render_view
 from archive.files.layout import revision_path
-from archive.files.post import load
 from archive.model.article import Revision
 from archive.model.errors import ArchiveError
 from archive.store import Store
-from crawler.extract.body import article_text
 from scheduler.monitoring.reports import plain
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -79,6 +76,9 @@ def article_html(store: Store, root: Path, ident: str, as_of: datetime | None = 
     revisions = [each for each in all_revisions if as_of is None or each.fetched_at <= as_of]
     if not revisions:
         return None
+    from archive.export.html import render_view  # noqa: PLC0415 - the JSON and the text need no parser
+    from archive.files.post import load  # noqa: PLC0415
+
     newest = revisions[-1]
     path = root / revision_path(newest.path, newest.number, all_revisions[-1].number)
     try:
@@ -116,6 +116,9 @@ def _add_text(document: dict[str, Any], store: Store, revision: Revision, path: 
     document["text"] = store.articles.text(revision.docid, revision.number)
     if document["text"] is not None:
         return
+    from archive.files.post import load  # noqa: PLC0415 - as above
+    from crawler.extract.body import article_text  # noqa: PLC0415
+
     try:
         document["text"] = article_text(load(path.read_bytes())[1])
     except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from archive.files.output import open_output
 from cli.context import CommandContext, CommandError
 from cli.settings import load_settings
 from config.errors import ConfigError
+from config.files import SYSTEM_FILE
 
 CONFIG_NAME = "finarchive.toml"  # is written in the current directory if there is no configuration file
 
@@ -20,7 +21,8 @@ def change_config(context: CommandContext, edit: Callable[[str], str]) -> Path:
     :param edit: returns the new text of the file
     :raises CommandError: it cannot be changed; it is as before
     """
-    path = context.source.path or Path(CONFIG_NAME)
+    # A service without a configuration file reads the one of the system as soon as there is one.
+    path = context.source.path or (SYSTEM_FILE if context.source.unit else Path(CONFIG_NAME))
     if context.source.path and not path.is_file():
         raise CommandError(f"{path} is no regular file, so it cannot be changed")
     data = path.read_bytes() if context.source.path else b""

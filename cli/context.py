@@ -84,6 +84,16 @@ class CommandContext:
 
         return load_settings(self.source)
 
+    @cached_property
+    def archive_root(self) -> Path:
+        """The folder of the archive, absolute. Other settings are checked only if that is needed to know it.
+
+        :raises ConfigError: the configuration does not say it, or cannot be read
+        """
+        from cli.settings import find_root  # noqa: PLC0415 - see cli.settings
+
+        return find_root(self.source).absolute()
+
     def reload(self) -> Settings:
         """The current settings: from the file used at start-up, or from one that has appeared since.
 

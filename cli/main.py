@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,8 +22,12 @@ from archive.model.errors import (
 from archive.model.secrets import mask_secrets
 from cli.context import CommandContext, CommandError
 from cli.options import GLOBAL_OPTIONS, accept_global_options, set_up_logs
+from config.errors import ConfigError
 from scheduler.errors import HealthError, RequestRefusedError
 from scheduler.exits import Exit
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Command -> (its "module:attribute", its line in --help). A module is imported only when its command is called.
 COMMANDS = {
@@ -80,6 +85,17 @@ class CommandGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
         return accept_global_options(getattr(import_module(module), attribute))
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that a shell offers; it needs no module of a command."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell's completion needs it
+
+        commands = [
+            CompletionItem(name, help=help_line)
+            for name, (_, help_line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, context, incomplete)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands for --help; it needs none of their modules."""
@@ -180,8 +196,6 @@ def _handle_lost_output(error: OSError | SystemExit) -> int:
 
 def _status(error: Exception) -> Exit | None:
     """The exit status for an error of one of our packages; None for any other error, which is a bug."""
-    from config.errors import ConfigError  # noqa: PLC0415 - see cli.settings
-
     match error:
         case RequestRefusedError():
             return error.status

@@ -16,9 +16,12 @@ import click
 from archive.files.layout import index_path, journal_path
 from archive.model.errors import ArchiveError, QueryError
 from cli.context import CommandContext, CommandError
+from config.errors import ConfigError
 from scheduler.monitoring import logs
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from archive.store import Store
 
 _GLOBAL_HELP = "-c FILE, --root DIR, -v and -q may stand before or after the command: see finarchive --help."
@@ -64,6 +67,19 @@ def accept_global_options(command: click.Command) -> click.Command:
     if isinstance(changed, click.Group):
         changed.commands = {name: accept_global_options(each) for name, each in changed.commands.items()}
     return changed
+
+
+def complete_feed(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of feeds that a shell offers; none if the configuration cannot be read."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell's completion needs it
+
+    from config.files import feed_ids  # noqa: PLC0415
+
+    try:
+        ids = feed_ids(context.ensure_object(CommandContext).source.path)
+    except ConfigError:
+        return []
+    return [CompletionItem(each) for each in ids if each.startswith(incomplete)]
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
@@ -138,7 +154,7 @@ def existing_root(context: CommandContext) -> Path:
 
     :raises CommandError: it holds no archive
     """
-    root = context.settings.archive.root.absolute()
+    root = context.archive_root
     if not _exists(index_path(root)) and not _has_files(journal_path(root)):
         raise CommandError(
             f"there is no archive at {root} (root from {context.source.describe_root()}): "

@@ -1,6 +1,7 @@
 """Finds and loads the settings for a command, with the checks that need more than the configuration itself.
 
-:mod:`cli.context` imports this module when a command first needs its settings: pydantic takes a tenth of a second.
+:func:`load_settings` imports pydantic, which takes a tenth of a second. Commands that only read articles need no more
+than :func:`find_root`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archive.files.layout import inner_path
-from archive.model.errors import QueryError
-from archive.query.parser import parse
 from cli.systemd_units import NAME, service_config, service_environment
-from config.anchors import OPENTIMESTAMPS, RFC3161
-from config.environment import read_environment
-from config.load import SYSTEM_FILE, ConfigError, Mistake, expand_home, find, load, root_source
-from config.model import ArchiveSettings, Settings
+from config.errors import ConfigError, Mistake
+from config.files import (
+    DEFAULT_ROOT,
+    SYSTEM_FILE,
+    expand_home,
+    find,
+    is_root_named,
+    known_root,
+    root_source,
+)
+
+if TYPE_CHECKING:
+    from config.model import Settings
 
 # Where systemd looks for units and their drop-ins, the most important folder first (systemd.unit(5)).
 UNIT_FOLDERS = tuple(
@@ -58,11 +67,11 @@ def find_source(
     :raises ConfigError: a file was named that does not exist
     """
     path = find(config, os.environ, Path())
-    named = root is not None or ("archive", "root") in read_environment(os.environ).names
+    named = root is not None or is_root_named(os.environ)
     if path == SYSTEM_FILE:
         use_service = not named
     else:
-        use_service = path is None and not named and not creates and not inner_path(ArchiveSettings().root).exists()
+        use_service = path is None and not named and not creates and not inner_path(DEFAULT_ROOT).exists()
     service = _installed_service(unit_folders) if use_service else None
     if service is None:
         return SettingsSource(path, os.environ, root)
@@ -96,6 +105,8 @@ def load_settings(source: SettingsSource, *, text: str | None = None) -> Setting
     :param text: to check instead of what the file contains
     :raises ConfigError: with every mistake in them
     """
+    from config.load import load  # noqa: PLC0415 - see above
+
     settings = load(source.path, source.environment, _check_query, text=text)
     name = str(source.path or "built-in settings")
     mistakes = [
@@ -107,12 +118,31 @@ def load_settings(source: SettingsSource, *, text: str | None = None) -> Setting
         raise ConfigError(mistakes)
     if source.root is None:
         return settings
-    root = Path(expand_home(str(source.root), os.environ))  # no shell does it in --root=~/news
-    return settings.model_copy(update={"archive": settings.archive.model_copy(update={"root": root})})
+    return settings.model_copy(
+        update={"archive": settings.archive.model_copy(update={"root": _given_root(source.root)})}
+    )
+
+
+def find_root(source: SettingsSource) -> Path:
+    """`archive.root`, without checking the other settings if it follows from one place alone.
+
+    :raises ConfigError: the file cannot be read, or is not TOML; or only all settings together say where it is, and
+        they have mistakes
+    """
+    if source.root is not None:
+        return _given_root(source.root)
+    root = known_root(source.path, source.environment)
+    return load_settings(source).archive.root if root is None else root
+
+
+def _given_root(root: Path) -> Path:
+    return Path(expand_home(str(root), os.environ))  # no shell does it in --root=~/news
 
 
 def _needed_libraries(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield the setting, the extra and the library of what needs an optional library."""
+    from config.anchors import OPENTIMESTAMPS, RFC3161  # noqa: PLC0415 - needed where settings are loaded only
+
     if settings.alerts:
         yield "alerts", "alerts", "apprise"
     kinds = {target.kind for target in settings.proof.targets}
@@ -134,6 +164,9 @@ def reload_settings(source: SettingsSource) -> Settings:
 
 
 def _check_query(query: str) -> None:
+    from archive.model.errors import QueryError  # noqa: PLC0415 - only alerts have queries
+    from archive.query.parser import parse  # noqa: PLC0415
+
     try:
         parse(query)
     except QueryError as error:

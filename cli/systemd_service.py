@@ -15,7 +15,8 @@ from archive.files.folders import make_root
 from archive.files.output import open_output
 from cli import systemd_units as units
 from cli.context import CommandError
-from config.load import find, load
+from config.files import find
+from config.load import load
 
 UNIT_FOLDER = Path("/etc/systemd/system")  # for an administrator's units
 _BOOTED = Path("/run/systemd/system")  # exists if systemd runs this machine (sd_booted(3))

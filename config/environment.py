@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_origin
 
-from config.errors import SECTIONS, Mistake
+from config.errors import Mistake
+from config.files import FILE_VARIABLE, PREFIX
+from config.messages import SECTIONS
 
-PREFIX = "FINARCHIVE_"
 # The addresses of an alert contain passwords, which some keep out of the configuration file.
 _ADDRESSES = re.compile(f"{PREFIX}ALERT_([A-Z0-9_]+)_URLS")
-FILE_VARIABLE = "FINARCHIVE_CONFIG"  # names the file; `config.load.find` reads it
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 

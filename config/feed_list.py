@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from config.errors import describe, shown, suggestion
+from config.messages import describe, shown, suggestion
 from config.model import Feed
 from config.toml_lines import KeyPath
 from config.types import CHECKED, Name

@@ -1,28 +1,23 @@
-"""Find, read and check the configuration. This is the only module of `config` that reads files.
+"""Check the configuration. `ConfigError` contains all mistakes at once, each with its place."""
 
-`ConfigError` is the root error of the package. It contains all mistakes at once, each with its place.
-"""
-
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from config.environment import FILE_VARIABLE, Overrides, address_variable, read_environment
-from config.errors import CONFIDENTIAL_KEY, TABLES, ConfigError, Mistake, describe, shown
+from config.environment import Overrides, address_variable, read_environment
+from config.errors import ConfigError, Mistake
 from config.feed_list import FeedList, feed_list
-from config.model import ArchiveSettings, Feed, Settings
+from config.files import DEFAULT_ROOT, builtin_text, expand_home, find, parse, read_text, sample_text
+from config.messages import CONFIDENTIAL_KEY, TABLES, describe, shown
+from config.model import Feed, Settings
 from config.toml_lines import KeyPath, key_lines, line_of
 
-__all__ = ["ConfigError", "Mistake", "builtin_feeds", "expand_home", "find", "load", "root_source", "sample_text"]
+__all__ = ["ConfigError", "Mistake", "builtin_feeds", "find", "load", "sample_text"]
 
-LOCAL_NAME = "finarchive.toml"
-SYSTEM_FILE = Path("/etc/finarchive/finarchive.toml")
 # Settings that are paths, in which `~` is the home directory.
 _PATHS = (
     ("archive", "root"),
@@ -33,26 +28,6 @@ _PATHS = (
 
 def _accept(query: str) -> None:
     """Accept every query: the package does not know the language of queries."""
-
-
-def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, system_file: Path = SYSTEM_FILE) -> Path | None:
-    """Return the first file of: -c, $FINARCHIVE_CONFIG, ./finarchive.toml, /etc/finarchive/finarchive.toml.
-
-    :param explicit: the argument of -c
-    :param cwd: relative paths start here
-    :return: None if there is no file
-    :raises ConfigError: the file of -c or $FINARCHIVE_CONFIG does not exist. Without it, the program would run with
-        settings that the user did not choose.
-    """
-    named = [(explicit, "-c")] if explicit is not None else []
-    if not named and env.get(FILE_VARIABLE):
-        named = [(Path(env[FILE_VARIABLE]), f"${FILE_VARIABLE}")]
-    for path, origin in named:
-        if not _exists(cwd / path):
-            message = f"does not exist, but {origin} names it; correct the name or create the file"
-            raise ConfigError([Mistake(str(path), None, "", message)])
-        return cwd / path
-    return next((path for path in (cwd / LOCAL_NAME, system_file) if _exists(path)), None)
 
 
 def load(
@@ -73,8 +48,8 @@ def load(
     source = str(path) if path is not None else "built-in settings"
     try:
         if text is None:
-            text = _read(path) if path is not None else ""
-        document = _parse(text, source)
+            text = read_text(path) if path is not None else ""
+        document = parse(text, source)
     except ConfigError as error:
         raise ConfigError([*error.mistakes, *overrides.mistakes]) from error
     lines = key_lines(text)
@@ -102,81 +77,9 @@ def _sorted(mistakes: Iterable[Mistake], file: str) -> list[Mistake]:
     return sorted(mistakes, key=lambda each: (each.source != file, each.source, each.line or 0))
 
 
-def root_source(path: Path | None, env: Mapping[str, str]) -> str:
-    """Return what sets `archive.root`, for a message: a variable, a line of the file, or the default.
-
-    :raises ConfigError: the file cannot be read
-    """
-    if variable := read_environment(env).names.get(("archive", "root")):
-        return variable
-    if path is None:
-        return "the built-in default"
-    text = _read(path)
-    table = _parse(text, str(path)).get("archive")
-    if not isinstance(table, dict) or "root" not in table:
-        return f"the default, beside {path}"
-    return f"{path}:{line_of(key_lines(text), ('archive', 'root'))}"
-
-
 def builtin_feeds() -> tuple[Feed, ...]:
     """Return the feeds of a configuration without [[feeds]]; an article is filed under the first that has it."""
     return tuple(Feed.model_validate(feed) for feed in tomllib.loads(builtin_text())["feeds"])
-
-
-def builtin_text() -> str:
-    """Return the built-in feeds as tables of a configuration file."""
-    return _packaged("feeds.toml")
-
-
-def sample_text() -> str:
-    """Return the configuration file that `finarchive init` writes."""
-    return _packaged("sample.toml")
-
-
-def _packaged(name: str) -> str:
-    return resources.files("config").joinpath(name).read_text(encoding="utf-8")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return (
-            path.exists() or path.is_symlink()
-        )  # a dangling link counts as existing, so that reading it reports the mistake
-    except OSError:  # it may exist in a folder without permission: reading it raises the error
-        return True
-
-
-def _read(path: Path) -> str:
-    def unreadable(line: int | None, message: str) -> ConfigError:
-        return ConfigError([Mistake(str(path), line, "", message)])
-
-    try:
-        data = path.read_bytes()
-    except IsADirectoryError as error:
-        raise unreadable(None, "is a directory; name the file inside it") from error
-    except FileNotFoundError as error:
-        raise unreadable(None, "does not exist; correct the name or create the file") from error
-    except PermissionError as error:
-        raise unreadable(None, "may not be read; check the rights on it and its folders") from error
-    except OSError as error:
-        raise unreadable(None, f"cannot be read: {error.strerror or error}") from error
-    try:
-        return data.decode("utf-8-sig")  # editors on Windows write a byte order mark first
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise unreadable(line, f"is not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8") from error
-
-
-def _parse(text: str, source: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise ConfigError([Mistake(source, None, "", "is nested too deeply; no setting needs that")]) from error
-    except ValueError as error:  # also for a number too long for Python
-        match = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        last = text.rstrip("\n").count("\n") + 1
-        line = int(match[1]) if match else last if "at end of document" in str(error) else None
-        raise ConfigError([Mistake(source, line, "", f"not valid TOML: {error}")]) from error
 
 
 def _table_mistakes(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
@@ -204,7 +107,7 @@ def _merged(
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
     archive = merged.setdefault("archive", {})
     if isinstance(archive, dict):  # the default is what `init` writes into the file
-        archive.setdefault("root", str(ArchiveSettings.model_fields["root"].default))
+        archive.setdefault("root", str(DEFAULT_ROOT))
     for section, key in _PATHS:
         table = merged.get(section)
         written = table.get(key) if isinstance(table, dict) else None
@@ -244,17 +147,6 @@ def _unused_addresses(overrides: Overrides, document: Mapping[str, Any]) -> list
     used = {_variable(row) for row in _rows(document, "alerts")}
     message = "belongs to no alert: none of [[alerts]] has such a name"
     return [Mistake(name, None, "", message) for name in overrides.addresses.keys() - used]
-
-
-def expand_home(root: str, env: Mapping[str, str]) -> str:
-    """Return a path with the home directory in place of a tilde at its start."""
-    first, _, below = root.partition("/")
-    if first == "~" and env.get("HOME"):
-        return str(Path(env["HOME"], below.lstrip("/")))
-    try:
-        return str(Path(root).expanduser()) if first.startswith("~") else root
-    except RuntimeError:  # no such user: it is a folder whose name starts with a tilde
-        return root
 
 
 def _mistake(

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from config.durations import format_duration
+from config.files import DEFAULT_ROOT
 from config.health_settings import HealthSettings
 from config.proof_settings import ProofSettings
 from config.types import (
@@ -64,7 +64,7 @@ class ArchiveSettings(BaseModel):
 
     model_config = CHECKED
 
-    root: Folder = Path("./news")  # in the current directory: no privileges needed, easy to see and to remove
+    root: Folder = DEFAULT_ROOT
     profile: Literal["sample", "extended", "hugo"] = "sample"  # the format of existing blogs
     body: Literal["faithful", "clean"] = "faithful"  # an archive is complete unless configured otherwise
     raw: Literal["warc", "none"] = "warc"  # pages that are not stored now cannot be fetched again later

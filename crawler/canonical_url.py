@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlencode
 
-from w3lib.url import canonicalize_url
-
 # Parameters that say where a reader comes from, or which session it is, and never which page is meant. The names are
 # those of the senders' own documentation: Google Analytics and Ads, Matomo, HubSpot, Adobe, Mailchimp, Facebook,
 # Microsoft, Yandex, Alibaba (spm, scm), WeChat and Toutiao (share parameters).
@@ -35,6 +33,8 @@ def canonical_form(url: str) -> str:
     parameters sorted and without tracking parameters and session ids, no fragment except one that a script reads.
     Of what is no address, the part after its scheme.
     """
+    from w3lib.url import canonicalize_url  # noqa: PLC0415 - most commands import this module and call no function
+
     page, _, fragment = url.strip().partition("#")
     try:
         whole = canonicalize_url(_without_tracking(_SESSION_IN_PATH.sub("", page, count=1)))

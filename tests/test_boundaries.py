@@ -39,9 +39,9 @@ LAYERS = {
         "diff follower revision_files", "integrity",
     ),
     "config": (
-        "durations cron toml_lines anchors", "types", "health_settings proof_settings", "model", "errors",
-        "environment feed_list", "load",
-        "reload feed_tables feed_edits",
+        "durations cron toml_lines anchors errors", "types files", "health_settings proof_settings", "model",
+        "messages", "environment feed_list", "load",
+        "reload feeds",
     ),
     "crawler": (
         "canonical_url errors", "urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces",
@@ -100,7 +100,7 @@ LIBRARIES = {
         "web/database.py",
     ),
     "sqlite_utils": ("archive/index/database.py",),
-    "tomlkit": ("config/feed_edits.py",),
+    "tomlkit": ("config/feeds/edits.py",),
     "trafilatura": ("crawler/extract/other_sites/fallback.py",),
     "twisted": (*_SCRAPY, "scheduler/monitoring/health.py"),
     "uvicorn": ("cli/web_server.py",),

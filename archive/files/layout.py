@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from archive.model.image import IMAGE_EXTENSIONS
-
 # Names relative to the archive's root, with ``/`` between them, as manifests and reports have them.
 INNER_FOLDER = ".finarchive"
 HISTORY_FOLDER = f"{INNER_FOLDER}/history"
@@ -88,4 +86,6 @@ def image_path(sha256: str, media_type: str) -> PurePosixPath:
     :param sha256: of the bytes, hex
     :param media_type: a key of ``IMAGE_EXTENSIONS``
     """
+    from archive.model.image import IMAGE_EXTENSIONS  # noqa: PLC0415 - all commands import this module
+
     return PurePosixPath(IMAGES_FOLDER, sha256[:2], f"{sha256}.{IMAGE_EXTENSIONS[media_type]}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archive.index.database import Database
 from archive.index.entries import Belonging, EntryChanges
@@ -20,9 +20,11 @@ from archive.journal.event_documents import (
     dump_sighted,
     encode,
 )
-from archive.journal.journal import Event, Journal
 from archive.model.feed import BackfillPage, Poll
 from archive.model.fetch import JournalPosition
+
+if TYPE_CHECKING:  # the journal imports warcio, which readers of the index do not need
+    from archive.journal.journal import Event, Journal
 
 # The writers of the journal. A thread writes fetches, and they are committed later than what was written in between.
 # So each writer has a position of its own, up to which its records are applied. See D42.
@@ -97,6 +99,8 @@ class ChangeLog(IndexPart):
     def note(self, kind: str, at: datetime, document: Mapping[str, Any]) -> None:
         """Write a change to the journal. The caller begins the :meth:`transaction`."""
         if self._journal:
+            from archive.journal.journal import Event  # noqa: PLC0415 - as above
+
             position = self._journal.append(kind, at, document)
             self._uncommitted.append(Event(position, kind, at, document=dict(document)))
             self.mark(OTHERS, position)

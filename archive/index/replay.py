@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from archive.index import images, queues
 from archive.index.database import Database
 from archive.index.entries import EntryIndex
@@ -18,8 +20,10 @@ from archive.journal.event_documents import (
     load_sighted,
     load_unlisted,
 )
-from archive.journal.journal import Event
 from archive.model.errors import ArchiveError
+
+if TYPE_CHECKING:  # the journal imports warcio, which readers of the index do not need
+    from archive.journal.journal import Event
 
 
 def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedIndex, unlisted: UnlistedIndex) -> None:

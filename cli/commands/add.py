@@ -59,7 +59,7 @@ def _check(url: str, categories: tuple[str, ...]) -> None:
 
     :raises CommandError: one is not valid
     """
-    from config.errors import describe_all  # noqa: PLC0415 - see cli.settings
+    from config.messages import describe_all  # noqa: PLC0415 - see cli.settings
     from config.model import Feed  # noqa: PLC0415
 
     try:

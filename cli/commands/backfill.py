@@ -10,7 +10,7 @@ from archive.files.paths import CHINA
 from archive.model.feed import Span
 from cli.context import CommandContext, CommandError
 from cli.daemon_client import run_crawl
-from cli.options import json_option, parse_time
+from cli.options import complete_feed, json_option, parse_time
 from cli.output.crawl import announce_backfill
 from scheduler.exits import Exit
 
@@ -19,7 +19,7 @@ _YEARS = range(1990, 2200)
 
 
 @click.command("backfill")
-@click.argument("feed")
+@click.argument("feed", shell_complete=complete_feed)
 @click.option("--from", "start", required=True, metavar="DATE", help="A day in China, or a time with its zone.")
 @click.option("--to", "end", metavar="DATE", help="The same; a day is included. Default: now.")
 @json_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.context import CommandContext, CommandError
-from cli.options import json_option, open_store, print_json
+from cli.options import complete_feed, json_option, open_store, print_json
 from cli.output.console import print_lines
 from cli.output.coverage_chart import day_chart, recent_chart
 from scheduler.monitoring.reports import coverage_json, report_coverage
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 
 @click.command("coverage")
-@click.option("--feed", "names", multiple=True, metavar="ID", help="Show this feed. Can be repeated.")
+@click.option(
+    "--feed",
+    "names",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_feed,
+    help="Show this feed. Can be repeated.",
+)
 @click.option("--day", "days", multiple=True, metavar="YYYY-MM-DD", help="Show this day (China) by the hour.")
 @json_option
 @click.pass_obj

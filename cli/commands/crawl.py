@@ -6,13 +6,13 @@ import click
 
 from cli.context import CommandContext
 from cli.daemon_client import run_crawl
-from cli.options import json_option
+from cli.options import complete_feed, json_option
 from cli.output.crawl import announce_crawl
 from scheduler.exits import Exit
 
 
 @click.command("crawl")
-@click.argument("feed", nargs=-1)
+@click.argument("feed", nargs=-1, shell_complete=complete_feed)
 @click.option(
     "--limit",
     type=click.IntRange(0, 1_000_000_000),

@@ -30,7 +30,7 @@ def diff_command(context: CommandContext, id: str, rev: tuple[int, ...], as_json
     """
     if rev and len(rev) != 2:
         raise click.UsageError("name two versions, or none for the two newest")
-    root = context.settings.archive.root
+    root = context.archive_root
     store = open_store(context)
     entry = find_entry(store, root, id)
     if entry is None:

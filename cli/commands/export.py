@@ -20,7 +20,7 @@ from archive.model.results import Record
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from archive.revision_files import RevisionFiles
 from cli.context import CommandContext, CommandError
-from cli.options import as_of_option, open_store, parse_time, wrap_query_errors
+from cli.options import as_of_option, complete_feed, open_store, parse_time, wrap_query_errors
 
 logger = logging.getLogger("finarchive")
 
@@ -31,7 +31,14 @@ logger = logging.getLogger("finarchive")
 @click.option("--since", metavar="DAY", help="Published on or after this day in China, or at this time or later.")
 @click.option("--until", metavar="DAY", help="Published on or before this day in China, or at this time or earlier.")
 @click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Names this stock. Can be repeated.")
-@click.option("--feed", "feeds", multiple=True, metavar="ID", help="Belongs to this feed. Can be repeated.")
+@click.option(
+    "--feed",
+    "feeds",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_feed,
+    help="Belongs to this feed. Can be repeated.",
+)
 @as_of_option
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", help="Only the N newest articles. Default: all; atom: 100."
@@ -76,7 +83,7 @@ def export_command(
     kind = OUTPUTS[format]
     newest = _newest(format, limit)
     missing = _MissingFiles()
-    root = context.settings.archive.root
+    root = context.archive_root
     store = open_store(context)
     revision_files = RevisionFiles(store, root, missing.add)
     records = store.search.each(And(tuple(parts)), time, newest=newest)

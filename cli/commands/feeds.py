@@ -12,13 +12,13 @@ from archive.files.layout import inner_path
 from archive.model.secrets import mask_secrets
 from cli.config_file import change_config, write_output
 from cli.context import CommandContext, CommandError
-from cli.options import json_option, print_json
+from cli.options import complete_feed, json_option, print_json
 from cli.output.console import many
 from cli.output.status import show_feeds
-from config.errors import describe_all, suggestion
-from config.feed_edits import add_feeds, feed_table, switch_feed
-from config.feed_tables import NO_FOLDER, comparable, import_feeds, new_feed
+from config.feeds.edits import add_feeds, feed_table, switch_feed
+from config.feeds.tables import NO_FOLDER, comparable, import_feeds, new_feed
 from config.load import builtin_feeds
+from config.messages import describe_all, suggestion
 from config.model import Feed
 from crawler.errors import ListingError
 from crawler.listings.opml import Outline, read_opml, write_opml
@@ -62,7 +62,7 @@ def _document(feed: Feed) -> dict[str, Any]:
 
 
 @feeds_command.command("enable")
-@click.argument("id", nargs=-1, required=True)
+@click.argument("id", nargs=-1, required=True, shell_complete=complete_feed)
 @click.pass_obj
 def enable_command(context: CommandContext, id: tuple[str, ...]) -> None:  # noqa: A002
     """Turn feeds on, by their ids; built-in ones too.
@@ -73,7 +73,7 @@ def enable_command(context: CommandContext, id: tuple[str, ...]) -> None:  # noq
 
 
 @feeds_command.command("disable")
-@click.argument("id", nargs=-1, required=True)
+@click.argument("id", nargs=-1, required=True, shell_complete=complete_feed)
 @click.pass_obj
 def disable_command(context: CommandContext, id: tuple[str, ...]) -> None:  # noqa: A002
     """Turn feeds off, by their ids. What they have archived stays.

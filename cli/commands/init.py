@@ -8,7 +8,7 @@ import click
 
 from archive.files.output import open_output, own_descriptor
 from cli.context import CommandError
-from config.load import sample_text
+from config.files import sample_text
 from scheduler.exits import Exit
 
 CONFIG_NAME = "finarchive.toml"

@@ -28,7 +28,7 @@ def show_command(context: CommandContext, id: str, as_of: str | None, as_html: b
     if as_html and as_json:
         raise CommandError("--html and --json exclude each other")
     time = parse_time(as_of) if as_of else None
-    root = context.settings.archive.root
+    root = context.archive_root
     store = open_store(context)
     article = find_article(store, root, id, time)
     if article is None:

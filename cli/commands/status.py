@@ -28,5 +28,5 @@ def status_command(context: CommandContext, as_json: bool) -> None:
         return
     reports = report_feeds(settings, store, now)
     gaps = report_gaps(settings, store)
-    has_daemon = is_running(inner_path(settings.archive.root.absolute()))
+    has_daemon = is_running(inner_path(context.archive_root))
     show_status(settings, reports, gaps, store, now, has_daemon=has_daemon)

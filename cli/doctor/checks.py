@@ -17,7 +17,7 @@ from cli.doctor.check import Check
 from cli.doctor.feeds import check_lists, check_proxies
 from cli.doctor.proof import check_proof
 from cli.options import existing_index
-from config.load import ConfigError
+from config.errors import ConfigError
 from config.model import Settings
 from scheduler.alerts import sender
 from scheduler.daemon.control_client import is_running

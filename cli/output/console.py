@@ -9,20 +9,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from archive.files.paths import CHINA
+
+if TYPE_CHECKING:  # most commands show no progress
+    from rich.progress import Progress, ProgressColumn
 
 PIPE_WIDTH = 200  # columns of a table that goes to a file or a pipe
 
@@ -51,6 +45,8 @@ def progress(*columns: ProgressColumn, quiet: bool) -> Iterator[Progress | None]
     if quiet or not console.is_terminal:
         yield None
         return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415 - see above
+
     description = TextColumn("{task.description}")
     with Progress(SpinnerColumn(), description, BarColumn(), *columns, console=console, transient=True) as bar:
         yield bar
@@ -62,6 +58,8 @@ def bytes_progress(description: str, *, quiet: bool) -> Iterator[Callable[[int, 
 
     :return: a function to call with the bytes done and the bytes in total
     """
+    from rich.progress import DownloadColumn, TimeRemainingColumn  # noqa: PLC0415 - see above
+
     with _counting_progress(description, DownloadColumn(), TimeRemainingColumn(), quiet=quiet) as on_progress:
         yield on_progress
 
@@ -72,6 +70,8 @@ def files_progress(description: str, *, quiet: bool) -> Iterator[Callable[[int, 
 
     :return: a function to call with the files done and the files in total
     """
+    from rich.progress import MofNCompleteColumn  # noqa: PLC0415 - see above
+
     with _counting_progress(description, MofNCompleteColumn(), quiet=quiet) as on_progress:
         yield on_progress
 

@@ -10,7 +10,6 @@ from rich.text import Text
 from archive.files.paths import CHINA
 from archive.model.results import Change, Hit, Mark
 from cli.output.console import many, short_time, stdout_console, visible
-from config.environment import address_variable
 from scheduler.monitoring.reports import AlertReport
 
 _MATCH_STYLE = "bold red"
@@ -72,6 +71,8 @@ def show_alerts(reports: Sequence[AlertReport]) -> None:
 
 def _trouble(report: AlertReport) -> str:
     if report.address is None:
+        from config.environment import address_variable  # noqa: PLC0415 - search and tail need no settings
+
         return f"no addresses here: set urls, or {address_variable(report.alert.name)}"
     if report.progress is None:
         return "begins with the next run or crawl"

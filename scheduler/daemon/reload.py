@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from config.load import ConfigError
+from config.errors import ConfigError
 from config.model import Settings
 
 logger = logging.getLogger("finarchive")

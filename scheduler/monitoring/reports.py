@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archive.files.disk_space import free_bytes
-from archive.index.alerts import AlertProgress
 from archive.index.lateness import bound, quantile
 from archive.model.feed import Counts, Gap, Lateness, Span
-from archive.query.parser import parse
-from archive.store import Store
-from config.model import Alert, Settings
 from crawler import urls
-from scheduler.alerts.message import recent_only
 from scheduler.policy.arrival_rate import EMPTY
 from scheduler.policy.coverage import FeedDay, KnownSpans, coverage, recent_days
 from scheduler.policy.feed_state import OpenGap, close_gap, decide
 from scheduler.policy.intervals import find_silence, pace
+
+if TYPE_CHECKING:  # commands that only read articles need no settings, and import this module for its JSON
+    from archive.index.alerts import AlertProgress
+    from archive.store import Store
+    from config.model import Alert, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,9 @@ def _dead_lists(settings: Settings, store: Store) -> dict[str, datetime]:
 
 def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[AlertReport]:
     """A report on each address of the configured alerts; one without an address for an alert that has none here."""
+    from archive.query.parser import parse  # noqa: PLC0415 - the other reports need no queries
+    from scheduler.alerts.message import recent_only  # noqa: PLC0415
+
     recorded = {(progress.alert, progress.address): progress for progress in store.alerts.all()}
     newest = store.changefeed.last_position()
     reports = []

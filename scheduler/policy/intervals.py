@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from archive.model.feed import ArrivalRate, FailureKind
-from config.model import Feed, ScheduleSettings
 from scheduler.policy.arrival_rate import ARTICLES_PER_POLL, expected, interval, is_known
+
+if TYPE_CHECKING:
+    from config.model import Feed, ScheduleSettings
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)

@@ -27,7 +27,7 @@ ARGUMENTS = {
 }
 USES_AN_ARCHIVE = sorted(COMMANDS.keys() - CREATING - NEED_NONE)
 # Commands that read the index; the others make it again, or need it only beside the raw pages.
-NEEDS_AN_INDEX = sorted(set(USES_AN_ARCHIVE) - {"forget", "rebuild", "retry"})
+NEEDS_AN_INDEX = sorted(set(USES_AN_ARCHIVE) - {"add", "forget", "rebuild", "retry"})
 
 
 @pytest.mark.parametrize("name", USES_AN_ARCHIVE)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from config.feed_edits import feed_table
-from config.feed_tables import import_feeds
+from config.feeds.edits import feed_table
+from config.feeds.tables import import_feeds
 from config.load import builtin_feeds
 from config.model import Feed
 from crawler.errors import ListingError

@@ -281,40 +281,6 @@ def test_each_command_is_a_module_of_its_own_and_help_lists_it(home: Home) -> No
         assert help_line in help_text
 
 
-# What a run of a command must not import: what only other commands, or only a configuration, need.
-HEAVY = ("asyncio", "scrapy", "twisted", "apprise", "pyarrow", "datasette", "uvicorn", "trafilatura", "mocksite")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "unwanted"),
-    [
-        (("--version",), ("pydantic", "rich", "sqlite_utils", *HEAVY)),
-        (("--help",), ("pydantic", "rich", "sqlite_utils", *HEAVY)),
-        (("status",), ("pipeline", "web", *HEAVY)),
-        (("search", "茅台"), ("pipeline", "web", *HEAVY)),
-    ],
-)
-def test_a_command_imports_only_what_it_needs(
-    home: Home, arguments: tuple[str, ...], unwanted: tuple[str, ...]
-) -> None:
-    code = (
-        "import sys; from cli.main import main; sys.argv = ['finarchive', *sys.argv[1:]]\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        f"sys.exit(' '.join(name for name in {unwanted!r} if name in sys.modules) or None)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=home.folder, env=home.env | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_processes_of_a_rebuild_begin_without_the_command_line() -> None:
-    code = "import sys, cli.__main__; sys.exit(any(name in sys.modules for name in ('cli.context', 'click')))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
-
-
 def test_the_demo_can_be_run_again(home: Home) -> None:
     for archived in (60, 0):
         done = home.run("demo", "demo archive")

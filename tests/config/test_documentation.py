@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from config.errors import SECTIONS, TABLES
 from config.feed_list import BuiltinFeeds
 from config.load import builtin_feeds, load, sample_text
+from config.messages import SECTIONS, TABLES
 from config.model import Alert, Settings
 from config.toml_lines import key_lines
 

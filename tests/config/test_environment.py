@@ -5,8 +5,8 @@ import pytest
 from pydantic import SecretStr
 
 from config.environment import variables
-from config.errors import SECTIONS
 from config.load import ConfigError, load
+from config.messages import SECTIONS
 
 
 def mistakes_in(env: dict[str, str]) -> list[str]:

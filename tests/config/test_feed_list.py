@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.feed_edits import add_feeds, switch_feed
+from config.feeds.edits import add_feeds, switch_feed
 from config.load import ConfigError, builtin_feeds, load
 from config.model import Feed
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from config.durations import ACCEPTED
-from config.load import ConfigError, Mistake, builtin_feeds, find, load, root_source
+from config.files import known_root, root_source
+from config.load import ConfigError, Mistake, builtin_feeds, find, load
 from config.model import ArchiveSettings, Settings
 
 NO_LID = "is missing: a feed of kind roll needs the number of its list, such as lid = 1686"
@@ -162,6 +163,31 @@ def test_the_source_of_the_root_is_known(write: Any) -> None:
     assert root_source(write('[archive]\nbody = "clean"'), {}) == f"the default, beside {path}"
     assert root_source(None, {}) == "the built-in default"
     assert root_source(path, {"FINARCHIVE_ARCHIVE__ROOT": "n"}) == "FINARCHIVE_ARCHIVE__ROOT"
+
+
+def test_the_root_is_known_without_checking_the_rest_where_one_place_says_it(write: Any) -> None:
+    assert known_root(None, {}) == Path("news")
+    path = write('[archive]\nroot = "n"\n[network]\nsped = 1\n')
+    assert known_root(path, {"FINARCHIVE_CONFIG": "x"}) == path.parent / "n"
+    assert known_root(path, {"FINARCHIVE_ARCHIVE_ROOT": "~/n", "HOME": "/h"}) == Path("/h/n")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[archive]\nrot = 'n'", "archive = 1", "[archive]\nroot = 1", "archive.root = ' '"]
+)
+def test_all_settings_are_checked_where_the_root_is_not_set_by_a_valid_text(write: Any, text: str) -> None:
+    assert known_root(write(text), {}) is None
+    assert known_root(write(text), {"FINARCHIVE_ARCHIVE_ROOT": "n"}) == Path("n")
+
+
+@pytest.mark.parametrize(
+    "env", [
+        {"FINARCHIVE_ARCHIVE_ROT": "n"}, {"FINARCHIVE_ARCHIVE_ROOT": ""},
+        {"FINARCHIVE_ARCHIVE_ROOT": "n", "FINARCHIVE_ARCHIVE__ROOT": "n"},
+    ],
+)  # fmt: skip
+def test_all_settings_are_checked_where_a_variable_may_be_a_mistake(env: dict[str, str]) -> None:
+    assert known_root(None, env) is None
 
 
 # Mistakes in the file

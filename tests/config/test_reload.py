@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from config.errors import SECTIONS
 from config.load import builtin_feeds, load
+from config.messages import SECTIONS
 from config.model import Feed, Settings
 from config.reload import NEEDS_RESTART, changed, needs_restart
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from config.errors import describe
+from config.messages import describe
 from config.model import Feed, FeedKind
 
 # A feed without a folder is filed here; RSS is the term of all feed readers.
