@@ -127,7 +127,7 @@ def _body(revision: Revision, store: Store, site: SiteContext, request: Request)
         failure = error.strerror if isinstance(error, OSError) else str(error)
         return {"text": store.articles.text(revision.docid, revision.number), "failure": failure}
     # nh3 lets through a short list of elements, no scripts, and no URLs but links to the web.
-    return {"body": Markup(clean_html(body, _local_url(store, site, request.as_of)))}  # noqa: S704 - sanitised
+    return {"body": Markup(clean_html(body, _local_url(store, site, request.as_of), site.names))}  # noqa: S704 - sanitised
 
 
 def _local_url(store: Store, site: SiteContext, as_of: datetime | None) -> Callable[[str], str | None]:

@@ -5,48 +5,45 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from datasette.app import Datasette
-from datasette.database import Database
+from datasette.database import Database, QueryInterrupted, Results
 from datasette.utils import sqlite_timelimit
 
-from archive.index.connection import open_index_for_reading
-from archive.model.errors import ArchiveError
 from archive.store import Store
+from web.queries.connection import IndexConnection
+from web.queries.pool import PROCESSES, QueryPool
+from web.queries.process import UserQuery
 
 T = TypeVar("T")
 
 # Limit for the queries of one of the archive's pages. The slowest page takes a tenth of it with a million articles. A
 # query made to be slow must not make others wait, because only a few threads read.
 READ_TIMEOUT_MILLISECONDS = 2_000
-# Limit for a value that a query creates: longer than any archived text, and too short to fill the memory.
-_MAX_VALUE_BYTES = 16 << 20
-
-# Queries may read the index, which is opened read-only, but not access other files or see where files are. The
-# allowed PRAGMAs describe tables; SQLite's full-text index needs one of them.
-_ALLOWED_PRAGMAS = {
-    "data_version", "foreign_key_list", "index_info", "index_list", "index_xinfo", "schema_version", "table_info",
-    "table_xinfo",
-}  # fmt: skip
 
 
 class Index(Database):  # type: ignore[misc] # Datasette has no types
     """The index at ``path``, opened in each reading thread in the same way as by the other readers.
 
     Datasette's own way of opening fails for a path that contains ``?``, an index on a read-only disk, and an index of
-    an older version. An index that replaces another, as after ``rebuild``, is opened again.
+    an older version. SQL that users write runs in other processes: :mod:`web.queries.process`.
 
-    Private API of Datasette 0.65: the methods ``execute_fn`` and ``attached_databases``, through which it reads,
-    ``Datasette.executor``, its threads, and ``Datasette._prepare_connection``, which adds its SQL functions.
+    Private API of Datasette 0.65: the methods ``execute``, ``execute_fn`` and ``attached_databases``, through which
+    it reads, ``Datasette.executor``, its threads, ``Datasette._prepare_connection``, which adds its SQL functions,
+    and the classes ``QueryInterrupted`` and ``Results``.
     """
 
     def __init__(self, datasette: Datasette, path: Path) -> None:
         super().__init__(datasette, path=str(path), is_mutable=True)
         self._file = path
         self._thread = threading.local()
+        self._queries = QueryPool(path)
+        # Threads that wait for a query's process. More wait for these than there are processes, and get a time-out.
+        self._waiting = ThreadPoolExecutor(PROCESSES * 4, "query")
 
     async def read(self, query: Callable[[Store], T]) -> T:
         """Run ``query`` with the store in a thread of Datasette.
@@ -67,37 +64,79 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
 
         return await asyncio.get_running_loop().run_in_executor(self.ds.executor, run)
 
+    async def execute(  # noqa: PLR0917 - the signature is Datasette's
+        self,
+        sql: str,
+        params: Any = None,
+        truncate: bool = False,
+        custom_time_limit: int | None = None,
+        page_size: int | None = None,
+        log_sql_errors: bool = True,
+    ) -> Results:
+        """Run SQL that a user may have written, in a process of its own. The arguments are Datasette's.
+
+        :raises QueryInterrupted: it took too long
+        :raises sqlite3.Error: it is not valid, or its answer is too large
+        """
+        milliseconds = min(self.ds.sql_time_limit_ms, custom_time_limit or self.ds.sql_time_limit_ms)
+        # Datasette finds out whether there is a next page with one more row than the page has.
+        most = self.ds.max_returned_rows + (self.ds.max_returned_rows == (page_size or self.ds.page_size))
+        # MagicParameters of Datasette are a dict that cannot be sent.
+        values = dict(params) if isinstance(params, dict) else params or {}
+        query = UserQuery(sql, values, milliseconds, most if truncate else None)
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._waiting, self._queries.run, query)
+        except TimeoutError as error:
+            raise QueryInterrupted(sqlite3.OperationalError("interrupted"), sql, params) from error
+        if answer.error is not None:
+            if answer.error.args == ("interrupted",):
+                raise QueryInterrupted(answer.error, sql, params)
+            raise answer.error
+        names = {name: place for place, name in reversed(list(enumerate(answer.columns)))}
+        rows = [QueryRow(values, names) for values in answer.rows]
+        return Results(rows, answer.is_truncated, [(name, *[None] * 6) for name in answer.columns])
+
     async def execute_fn(self, fn: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Run a function with a connection in a thread; Datasette reads through this method."""
+        """Run a function with a connection in a thread; Datasette reads what describes tables through this method."""
         return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._open()[1]))
 
     async def attached_databases(self) -> list[Any]:
         """Return no databases: the index has no attached ones."""
         return []
 
+    def close(self) -> None:
+        """Kill the processes of queries."""
+        self._queries.close()
+        self._waiting.shutdown(wait=False, cancel_futures=True)
+
     def _open(self) -> tuple[Store, sqlite3.Connection]:
-        try:
-            status = self._file.stat()
-        except OSError as error:
-            raise ArchiveError(f"the index {self._file} cannot be read: {error.strerror}") from error
-        identity = (status.st_dev, status.st_ino)
-        if getattr(self._thread, "identity", None) != identity:
-            database = open_index_for_reading(self._file)
-            self.ds._prepare_connection(database.conn, self.name)
-            database.conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
-            database.conn.set_authorizer(_authorize)
-            self._thread.store = Store(database, self._file)
-            self._thread.connection = database.conn
-            self._thread.identity = identity
-        return self._thread.store, self._thread.connection
+        if not hasattr(self._thread, "index"):
+            prepare = self.ds._prepare_connection
+            self._thread.index = IndexConnection(self._file, lambda connection: prepare(connection, self.name))
+        opened: tuple[Store, sqlite3.Connection] = self._thread.index.open()
+        return opened
 
 
-def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    match action:
-        case sqlite3.SQLITE_PRAGMA:
-            refused = first not in _ALLOWED_PRAGMAS or (second is not None and first.endswith("_version"))
-        case sqlite3.SQLITE_FUNCTION:
-            refused = second == "load_extension"
-        case _:
-            refused = action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
-    return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+class QueryRow(tuple[Any, ...]):
+    """A row, like :class:`sqlite3.Row`: values by place and by column, the first of a name."""
+
+    _places: dict[str, int]
+
+    def __new__(cls, values: Sequence[Any], places: dict[str, int]) -> QueryRow:
+        """Create a row of these values; ``places`` has the place of each column's name."""
+        row = super().__new__(cls, values)
+        row._places = places
+        return row
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a value by its place, a slice, or its column."""
+        if isinstance(key, str):
+            try:
+                key = self._places[key]
+            except KeyError:
+                raise IndexError("No item with that key") from None  # as sqlite3.Row does
+        return super().__getitem__(key)
+
+    def keys(self) -> list[str]:
+        """The columns, so that ``dict(row)`` works."""
+        return list(self._places)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from datasette import Response, hookimpl
 from datasette.app import Datasette
+from datasette.database import QueryInterrupted
 from datasette.utils.asgi import Base400
 from datasette.utils.asgi import Request as DatasetteRequest
 from datasette.views.base import DatasetteError
@@ -123,7 +124,7 @@ def _describe(error: Exception) -> tuple[int, str, str]:
     match error:
         case WebError():
             status, text = error.status, str(error)
-        case TimeoutError():
+        case TimeoutError() | QueryInterrupted():
             status, text = 503, "用时过长，已中止；请缩小范围，例如加上 since: 或 feed:"
         case ArchiveError():
             status, text = 503, str(error)

@@ -48,6 +48,7 @@ class SiteContext:
     feed_statuses: Callable[[Store, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
     plain_text: Callable[[str], str]  # converts an article's HTML to text
     decode_body: Callable[[RawResponse], bytes]  # undoes the content coding of a response; ValueError: it cannot
+    names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -80,13 +81,20 @@ def _refusal(scope: Scope, allowed_hosts: re.Pattern[str]) -> tuple[int, str] | 
         return 405, "use GET or HEAD: the site is read-only"
     values = dict(headers)
     # Another site may link to a page here. It may not load anything from here in the background (D85).
-    if values.get("sec-fetch-site", "none") in ("cross-site", "same-site") and (
-        values.get("sec-fetch-mode") != "navigate" or values.get("sec-fetch-dest") != "document"
-    ):
+    is_foreign = values.get("sec-fetch-site", "none") in ("cross-site", "same-site")
+    if is_foreign and (values.get("sec-fetch-mode") != "navigate" or values.get("sec-fetch-dest") != "document"):
         return 403, "another site may link to this one, but not load anything from it"
+    if is_foreign and _runs_sql(scope):
+        return 403, "another site may not run SQL here: copy the address into the browser, if you trust it"
     if _DIAGNOSTIC_PAGES.match(scope["path"]):
         return 404, "there is no such page"
     return None
+
+
+def _runs_sql(scope: Scope) -> bool:
+    """Return whether a request contains SQL of its own. These are Datasette's parameters for it."""
+    names = {name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)}
+    return not names.isdisjoint(("sql", "_where"))
 
 
 def _with_headers(message: Message, path: str) -> Message:

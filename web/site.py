@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,12 @@ SETTINGS = {
 }
 
 
-def application(index: Path, site: SiteContext, names: Iterable[str] = ()) -> Application:
-    """Return the application that serves the archive.
+@contextmanager
+def application(index: Path, site: SiteContext) -> Iterator[Application]:
+    """Yield the application that serves the archive; it has child processes until the block ends.
 
     :param index: the path of the archive's index
     :param site: the context of the pages
-    :param names: allowed host names beside localhost and 127.0.0.1
     """
     from datasette.app import Datasette  # noqa: PLC0415 - the import takes as long as a whole command
     from datasette.plugins import pm  # noqa: PLC0415
@@ -69,7 +70,10 @@ def application(index: Path, site: SiteContext, names: Iterable[str] = ()) -> Ap
     for name, file in (("style", "reader.css"), ("data_style", "data.css")):
         datasette.jinja_env.globals[name] = f"/style/{file}?{_digest(_FOLDER / 'static' / file)}"
     plugin.attach(datasette, database, site)
-    return with_security(datasette.app(), names)
+    try:
+        yield with_security(datasette.app(), site.names)
+    finally:
+        database.close()
 
 
 def _digest(path: Path) -> str:

@@ -7,13 +7,15 @@ forbids scripts and loads nothing but local images.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from html import escape, unescape
+from urllib.parse import urlsplit
 
 import nh3
 
 from archive.files.paths import CHINA
 from archive.model.article import Revision
+from archive.model.hosts import names_private
 
 _TAGS = {
     "a", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em", "figcaption",
@@ -104,18 +106,18 @@ def _origin(revision: Revision) -> str:
     return f'{text} · <a href="{escape(revision.url)}" rel="noopener noreferrer">原文</a>'
 
 
-def clean_html(body: str, local: Callable[[str], str | None]) -> str:
-    """Sanitise an article's HTML: no scripts, styles or forms, and no URLs but links to the web (D69).
+def clean_html(body: str, local: Callable[[str], str | None], own_hosts: Collection[str] = ()) -> str:
+    """Sanitise an article's HTML: no scripts, styles or forms, and no URLs but links to public hosts (D69, D241).
 
     :param body: as in the article's file
     :param local: as in :func:`render_view`
+    :param own_hosts: hosts of the site that shows the article, which the article may not link to either
     """
 
     def filter_attribute(tag: str, attribute: str, value: str) -> str | None:
         if (tag, attribute) == ("img", "src"):
             return local(value)
-        # A URL without a scheme would be relative to this page.
-        return value if attribute != "href" or value.startswith(("http://", "https://")) else None
+        return value if attribute != "href" or _is_public_link(value, own_hosts) else None
 
     html = nh3.clean(
         body,
@@ -127,6 +129,15 @@ def clean_html(body: str, local: Callable[[str], str | None]) -> str:
         link_rel="noopener noreferrer",
     )
     return _IMAGE.sub(_image_or_description, html)
+
+
+def _is_public_link(url: str, own_hosts: Collection[str]) -> bool:
+    """Return whether a link leads to the public web. One without a scheme would be relative to this page."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return url.startswith(("http://", "https://")) and not names_private(host) and host not in own_hosts
 
 
 def _image_or_description(image: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
+from archive.model.hosts import names_private
 from crawler import urls
 from crawler.http import ssrf
 from crawler.http.backoff import REFUSALS
@@ -95,7 +96,7 @@ class PoliteHandler(HTTP11DownloadHandler):
 
     async def _check_proxied(self, host: str) -> None:
         """Raise RefusedError if a host that a proxy will resolve is private."""
-        if ssrf.names_private(host):
+        if names_private(host):
             raise RefusedError(f"{host} is a private name or address, and network.allow_private is false")
         if address := await self._local_names.private_address(host):
             raise RefusedError(f"{host} has the private address {address}, and network.allow_private is false")

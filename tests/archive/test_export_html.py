@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.export.html import render_view
+from archive.export.html import clean_html, render_view
 from archive.model.article import Revision
 from mocksite.server import MockSite
 from tests.conftest import Home
@@ -189,3 +189,25 @@ def test_show_html_of_what_is_not_archived_yet_is_refused(home: Home, site: Mock
     assert (done.status, done.out) == (2, "")
     assert "has no version of" in done.err
     assert home.run("show", site.site.stories[0].docid, "--html", "--json").status == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:8001/index?sql=select+1", "http://127.0.0.1:8001/", "http://127.1/", "http://0x7f000001/",
+        "http://2130706433/", "http://[::1]:8001/", "http://[::ffff:127.0.0.1]/", "http://192.168.1.1/admin",
+        "https://10.0.0.1/", "http://169.254.169.254/latest/meta-data", "http://router/", "http://nas.local/",
+        "http://a.localhost/", "http://\uff11\uff12\uff17.0.0.1/", "http://user@127.0.0.1/", "http://[bad/", "http://127%2e0.0.1/",
+        "//127.0.0.1/", "http:/127.0.0.1/", "http:\\\\127.0.0.1/",
+    ],
+)  # fmt: skip
+def test_a_link_to_this_machine_or_a_private_network_is_no_link(address: str) -> None:
+    html = clean_html(f'<p><a href="{address}">文字</a></p>', lambda url: None)
+    assert Elements(html).all("a") == [{"rel": "noopener noreferrer"}]
+    assert "文字" in html
+
+
+def test_a_link_to_the_site_that_shows_the_article_is_no_link() -> None:
+    body = '<a href="https://Reader.example.com/index?sql=x">甲</a><a href="https://example.com/">乙</a>'
+    links = Elements(clean_html(body, lambda url: None, ["reader.example.com"])).all("a")
+    assert [link.get("href") for link in links] == [None, "https://example.com/"]

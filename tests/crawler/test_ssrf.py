@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 
+from archive.model.hosts import is_public, names_private
 from crawler.http import ssrf
-from crawler.http.ssrf import LOOKUP_AGE_SECONDS, GuardedResolver, LocalNames, is_public, names_private
+from crawler.http.ssrf import LOOKUP_AGE_SECONDS, GuardedResolver, LocalNames
 
 
 @pytest.mark.parametrize(

@@ -200,9 +200,9 @@ def test_head_is_as_get_without_a_body(served: Serving) -> None:
 
 
 def test_another_site_may_link_here_and_load_nothing(served: Serving) -> None:
-    def status_of(site: str, mode: str, dest: str) -> int:
+    def status_of(site: str, mode: str, dest: str, address: str = "/index/texts") -> int:
         headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest}
-        return served.client.get("/index?sql=select+1", headers=headers).status_code
+        return served.client.get(address, headers=headers).status_code
 
     assert status_of("cross-site", "no-cors", "image") == 403
     assert status_of("cross-site", "no-cors", "script") == 403
@@ -211,6 +211,15 @@ def test_another_site_may_link_here_and_load_nothing(served: Serving) -> None:
     assert status_of("cross-site", "navigate", "document") == 200
     assert status_of("same-origin", "no-cors", "style") == 200
     assert status_of("none", "navigate", "document") == 200
+    for address in (
+        "/index?sql=select+1", "/index.json?a=b&sql=select+1", "/index.csv?x&sql=select+1", "/index?%73ql=select+1",
+        "/index/texts?_where=1", "/index/texts.json?docid=x&_wher%65=1", "/index?sql=%ff",
+    ):  # fmt: skip
+        assert status_of("cross-site", "navigate", "document", address) == 403, address
+        assert status_of("same-site", "navigate", "document", address) == 403, address
+        assert status_of("same-origin", "navigate", "document", address) in (200, 400), address
+    assert status_of("cross-site", "navigate", "document", "/index?sql") == 403
+    assert status_of("none", "navigate", "document", "/index?sql=select+1") == 200
 
 
 def test_a_query_that_takes_too_long_is_stopped(served: Serving) -> None:
