@@ -31,6 +31,7 @@ from archive.index.unlisted import UnlistedIndex
 
 if TYPE_CHECKING:  # these import the query language, or warcio: many commands need neither
     from archive.index.articles import ArticleIndex
+    from archive.index.forgotten import ForgottenIndex
     from archive.journal.journal import Event
     from archive.search.changefeed import Changefeed
     from archive.search.history import History
@@ -72,6 +73,13 @@ class Store:
         from archive.index.articles import ArticleIndex  # noqa: PLC0415 - see above
 
         return ArticleIndex(self._db, self._path, self.log)
+
+    @cached_property
+    def forgotten(self) -> ForgottenIndex:
+        """Articles that were removed on request."""
+        from archive.index.forgotten import ForgottenIndex  # noqa: PLC0415 - see above
+
+        return ForgottenIndex(self._db, self._path, self.log)
 
     @cached_property
     def history(self) -> History:

@@ -12,6 +12,7 @@ from archive.files.layout import revision_path
 from archive.model.article import Revision
 from archive.model.errors import ArchiveError
 from archive.store import Store
+from cli.context import CommandError
 from scheduler.monitoring.reports import plain
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -23,10 +24,12 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     :param ident: the article's docid, or the path of its file, relative to the archive's root or the current folder
     :param as_of: use only what was known at this time; None for what is known now
     :return: None if the archive does not know the article, or did not know it at that time
+    :raises CommandError: it was removed on request
     """
     row = find_entry(store, root, ident)
     if row is None:
         return None
+    refuse_forgotten(store, row["docid"])
     if as_of:
         return _as_of(store, root, row, as_of)
     history = store.history.as_of(row["docid"], _END_OF_TIME) or {}
@@ -40,9 +43,7 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
         "media": row["media"],
         "feeds": sorted(json.loads(row["feeds"])),
         "status": row["status"],
-        "attempts": row["attempts"],
-        "failure": row["failure"],
-        "first_seen": row["first_seen"],
+        **{key: row[key] for key in ("attempts", "failure", "first_seen")},
         "revisions": [plain(asdict(revision), exact=True) for revision in revisions],
         "gone": history.get("gone"),
         "moved": history.get("moved"),
@@ -61,6 +62,16 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
 def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
     """The index row of an article; None if there is none. ``ident`` is as in :func:`find_article`."""
     return store.articles.find(ident) or store.articles.find(_path_in_archive(root, ident))
+
+
+def refuse_forgotten(store: Store, docid: str) -> None:
+    """Say when and why an article was removed.
+
+    :raises CommandError: it was
+    """
+    if found := store.forgotten.find(docid):
+        at, reason = found
+        raise CommandError(f"{docid} was removed from the archive on {at:%Y-%m-%d}: {reason}")
 
 
 def article_html(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> str | None:

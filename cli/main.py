@@ -42,7 +42,7 @@ COMMANDS = {
     "doctor": ("cli.commands.doctor:doctor_command", "Check configuration, folder, index and network."),
     "export": ("cli.commands.export:export_command", "Export articles as JSON, CSV, Parquet, Atom or a site."),
     "feeds": ("cli.commands.feeds:feeds_command", "Show, add, import and switch feeds."),
-    "forget": ("cli.commands.forget:forget_command", "Remove secrets from old raw pages."),
+    "forget": ("cli.commands.forget:forget_command", "Remove articles for good, or secrets from raw pages."),
     "help": ("cli.commands.help:help_command", "Show a page of the documentation."),
     "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
     "proof": ("cli.commands.proof:proof_command", "Show the newest root, anchor it, or make a key."),

@@ -13,7 +13,14 @@ from pathlib import Path
 from archive.files import atomic
 from archive.files.folders import Folders
 from archive.files.hashing import sha256_of_file
-from archive.files.layout import REBUILD_FOLDER, index_path, journal_path, lock_path, rebuild_path
+from archive.files.layout import (
+    REBUILD_FOLDER,
+    index_path,
+    journal_path,
+    lock_path,
+    rebuild_path,
+    revision_path,
+)
 from archive.files.lock import Lock
 from archive.index.connection import current_copy
 from archive.index.log import AppliedRecords
@@ -27,6 +34,9 @@ from archive.integrity.carry_over import (
     unproven,
 )
 from archive.integrity.seal import adopt
+from archive.journal.event_documents import EventKind
+from archive.journal.journal import Event
+from archive.journal.tombstones import load_forgotten
 from archive.model.article import Post
 from archive.store import Store
 from pipeline.commit import ParsedFetch, commit_batch
@@ -226,11 +236,20 @@ def replay(
             _commit(batch, store, tree, result)
             batch, in_batch = [], set()
         if fetch is None:
+            if tree and parsed.event.kind == EventKind.FORGOTTEN:
+                _unstage(parsed.event, store, tree)
             store.apply([parsed.event])
         else:
             batch.append(parsed)
             in_batch.add(_docid(parsed))
     _commit(batch, store, tree, result)
+
+
+def _unstage(event: Event, store: Store, tree: StagingTree) -> None:
+    """Remove staged files of forgotten articles: a process was killed before it had removed their raw pages."""
+    for article in load_forgotten(event.document):
+        revisions = store.articles.revisions(article.docid)
+        tree.remove(revision_path(each.path, each.number, revisions[-1].number) for each in revisions)
 
 
 def _docid(parsed: ParsedEvent) -> str:

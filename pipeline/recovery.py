@@ -14,6 +14,7 @@ from archive.files.atomic import wrap_os_errors
 from archive.files.hashing import sha256_of
 from archive.files.layout import index_path, journal_path
 from archive.index.log import FETCHES, OTHERS, order
+from archive.integrity import takedown
 from archive.integrity.seal import seal
 from archive.integrity.verify import ABSENT
 from archive.journal.journal import Event, events
@@ -52,6 +53,8 @@ def recover(archive: Archive, settings: Settings, now: datetime, parsers: Parser
         if recovered:
             logger.warning("recovered records=%d", recovered)
         archive.begin_journal()  # before the seal: it cuts off what a crash has left of a record
+        if forgotten := takedown.complete(archive, now):
+            logger.warning("forgotten docids=%s", ",".join(forgotten))
         seal(archive.root, archive.store, now, archive.leave_finished_files(now))
 
 

@@ -36,6 +36,14 @@ class StagingTree:
                         _keep_replaced(folders, tree, str(post.moved_from or post.path), str(post.supersedes))
                     folders.write_new(path, post.data, sync=False)
 
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files, relative to the root; those that are not staged are no error."""
+        tree = self.folder.relative_to(self.root).as_posix()
+        with atomic.wrap_os_errors(self.folder), Folders(self.root) as folders:
+            for path in paths:
+                if (self.folder / path).exists():
+                    folders.remove(f"{tree}/{path}")
+
 
 def _keep_replaced(folders: Folders, tree: str, path: str, history: str) -> None:
     if folders.mode(f"{tree}/{path}"):

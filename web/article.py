@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from archive.export.html import clean_html
 from archive.files.layout import revision_path
+from archive.files.paths import CHINA
 from archive.files.post import load
 from archive.model.article import Revision
 from archive.model.fetch import Observation
@@ -64,6 +65,8 @@ def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:
 
     :raises NotFoundError: nothing is known of it
     """
+    if found := store.forgotten.find(docid):
+        raise NotFoundError(f"文章 {docid} 已于 {found[0].astimezone(CHINA):%Y-%m-%d} 按要求移除")
     state = store.history.as_of(docid, request.time)
     if state is None:
         raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if request.as_of else ""))

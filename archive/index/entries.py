@@ -108,14 +108,11 @@ class EntryIndex(IndexPart):
             depends on the status that each entry had then, which is not in the journal. See D76.
         """
         stored = self._stored_rows([*(e.docid for e in entries), *(f.subject for f in failures)])
+        entries = [e for e in entries if e.docid not in stored or stored[e.docid]["status"] != "forgotten"]
         rows = self._add_new(feed, at, entries, stored, hosts)
         new = [row["docid"] for row in rows if row["docid"] not in stored]
         broken = {f.subject: f for f in failures[::-1] if f.subject not in stored and f.subject not in new}
-        self._db.conn.executemany(
-            """INSERT INTO entries (docid, first_seen, status, failure_kind, failure)
-               VALUES (?, ?, 'parked', ?, ?)""",
-            [(f.subject, to_text(at), f.kind, f.reason) for f in broken.values()],
-        )
+        self._add_broken(broken.values(), at)
         pairs = [(entry, stored[entry.docid]) for entry in entries if entry.docid in stored]
         if moved is None:
             moved = [entry.docid for entry, row in pairs if _is_moved(entry, row, feed)]
@@ -123,13 +120,17 @@ class EntryIndex(IndexPart):
         changed = {row["docid"] for row in rows} | set(moved)
         changed |= self._update_contents(feed, pairs, at) | self._add_guids(pairs)
         changes = self._add_changes(feed, at, pairs)
-        changed.update(change.docid for change, _ in changes)
         edits = tuple(change for change, edit in changes if edit)
         self._db.conn.executemany(
             "UPDATE entries SET changed = ? WHERE docid = ?", [(to_text(at), change.docid) for change in edits]
         )
+        changed |= {change.docid for change, _ in changes}
         changed_entries = tuple(entry for entry in entries if entry.docid in changed)
         return EntryChanges(len(new), tuple(broken.values()), edits, changed_entries, tuple(moved))
+
+    def _add_broken(self, failures: Iterable[Failure], at: datetime) -> None:
+        rows = [(failure.subject, to_text(at), failure.kind, failure.reason) for failure in failures]
+        self._db.conn.executemany(statements.INSERT_BROKEN_ENTRY, rows)
 
     def _add_new(
         self,

@@ -40,6 +40,17 @@ _MISSING = """
     ORDER BY 1, 2, 3
 """
 
+# The values that were made words of, for each row of ``searchable``: those of a version, or of a change of its facts.
+_WORDS_OF_ARTICLE = """
+    SELECT s.id, r.title, iif(f.step IS NULL, r.media, f.media) AS media,
+           iif(f.step IS NULL, r.symbols, f.symbols) AS symbols, texts.text
+    FROM searchable s JOIN revisions r ON r.docid = s.docid AND r.number = s.number
+    LEFT JOIN searchable_facts m ON m.id = s.id
+    LEFT JOIN facts f ON f.docid = m.docid AND f.revision = m.revision AND f.step = m.step
+    LEFT JOIN texts ON texts.docid = s.docid AND texts.number = s.number
+    WHERE s.docid = ?
+"""
+
 # A row of ``revisions``, with docid, number, step, published, fetched_at, title, media and symbols; and its plain
 # text, or None if it is not stored. A step from 1 is a change of the version's facts, with its time and the new ones.
 Version = tuple[dict[str, Any] | statements.Row, str | None]
@@ -72,6 +83,13 @@ def complete_words(database: Database, revision: Revision, article: Article) -> 
     # The table holds no text: FTS5 needs the old words to delete them.
     database.execute(_DELETE_WORDS, [id_, *_columns(None, revision.title, revision.media, revision.symbols)])
     database.execute(_INSERT_WORDS, [id_, *_columns(article.text, revision.title, article.media, article.symbols)])
+
+
+def delete_words(database: Database, docid: str) -> None:
+    """Remove the words of all versions of an article. The caller begins the transaction."""
+    rows: list[statements.Row] = database.execute(_WORDS_OF_ARTICLE, [docid]).fetchall()
+    columns = [_columns(row["text"], row["title"], row["media"], json.loads(row["symbols"])) for row in rows]
+    database.conn.executemany(_DELETE_WORDS, [(row["id"], *each) for row, each in zip(rows, columns, strict=True)])
 
 
 def add_missing_words(database: Database) -> None:

@@ -54,7 +54,11 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
             images.record(database, *load_images(document))
         case EventKind.LEDGER:
             feeds.restore(load_ledger(document))
-        case EventKind.REWRITTEN:
+        case EventKind.FORGOTTEN | EventKind.FORGETTING_DONE:
+            from archive.index import forgotten  # noqa: PLC0415 - it imports the query language
+
+            forgotten.replay(database, event)
+        case EventKind.REWRITTEN | EventKind.REMOVED:
             pass  # the index has no record of it: verify reads it from the journal
         case _:
             raise ArchiveError(

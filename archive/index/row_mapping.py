@@ -246,8 +246,8 @@ def lateness(row: Row) -> Lateness:
 
 
 def counts(row: Row) -> Counts:
-    """Map a row with the numbers of all, pending and parked entries."""
-    entries, pending, parked = row["entries"], row["pending"], row["parked"]
+    """Map a row with the numbers of all, pending, parked and forgotten entries."""
+    entries, pending, parked = row["entries"] - row["forgotten"], row["pending"], row["parked"]
     return Counts(entries, entries - pending - parked, pending, parked)
 
 

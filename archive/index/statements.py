@@ -26,6 +26,9 @@ INSERT_ENTRY = """
         due = excluded.due, status = 'pending', attempts = 0, failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
 """  # an item that could not be parsed before and can be now
+INSERT_BROKEN_ENTRY = """
+    INSERT INTO entries (docid, first_seen, status, failure_kind, failure) VALUES (?, ?, 'parked', ?, ?)
+"""
 INSERT_OBSERVATION = """
     INSERT INTO observations (docid, at, outcome, revision, again, returned, given_up, kind, evidence, status,
                               digest, file, "offset")
@@ -120,12 +123,13 @@ UPSERT_BACKFILLED_FEED = """
         newest = nullif(max(coalesce(newest, ''), coalesce(:newest, '')), ''),
         floor = coalesce(:floor, floor), swept = coalesce(:swept, swept)
 """
-# An entry that is neither pending nor parked is archived. Pending and parked entries are few, and have indexes of
-# their own. Rows are never deleted, so the largest rowid is the number of entries.
+# An entry that is neither pending, nor parked, nor forgotten is archived. Those are few, and have indexes.
+# Rows are never deleted, so the largest rowid is the number of entries.
 COUNT_ENTRIES = """
     SELECT (SELECT coalesce(max(rowid), 0) FROM entries) AS entries,
            (SELECT count(*) FROM entries WHERE status = 'pending') AS pending,
-           (SELECT count(*) FROM entries WHERE status = 'parked') AS parked
+           (SELECT count(*) FROM entries WHERE status = 'parked') AS parked,
+           (SELECT count(*) FROM forgotten) AS forgotten
 """
 COUNT_LISTINGS = """
     WITH pending AS (
@@ -134,9 +138,13 @@ COUNT_LISTINGS = """
     ), parked AS (
         SELECT feed, count(*) AS n FROM entries CROSS JOIN listings USING (docid)
         WHERE status = 'parked' GROUP BY feed
+    ), removed AS (
+        SELECT feed, count(*) AS n FROM forgotten CROSS JOIN listings USING (docid) GROUP BY feed
     )
-    SELECT feed, count(*) AS entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked
-    FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) GROUP BY feed
+    SELECT feed, count(*) AS entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked,
+           coalesce(removed.n, 0) AS forgotten
+    FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) LEFT JOIN removed USING (feed)
+    GROUP BY feed
 """
 # Entries as listings describe them now: title and mtime are those of the last change.
 _PENDING = """

@@ -13,12 +13,14 @@ from archive.index.errors import wrap_sqlite_errors
 # Tables with rows of articles; each has a column docid.
 _ARTICLE_TABLES = (
     "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "unlisted", "entries",
-    "moves", "stated", "facts",
+    "moves", "stated", "facts", "forgotten",
 )  # fmt: skip
 # Tables with a serial number as id. Rows are compared and copied without it.
 _SERIAL_TABLES = ("changes", "observations", "unlisted", "gaps", "searchable", "moves")
 # Computed from the versions, and so not copied.
 _DERIVED_TABLES = ("searchable",)
+# Rows that are compared, where these are not all. Those of forgotten articles stay only because of their ids.
+_COMPARED_ROWS = {"searchable": "ours.since != 'forgotten'"}
 # The state of lists. The old index is never older than the journal's last record of it (D48).
 _FEED_TABLES = ("feeds", "sources", "spans", "settled", "gaps", "lateness", "rhythms", "rests")
 
@@ -197,11 +199,12 @@ def index_differences(old: Path, new: Path) -> dict[str, int]:
             # A join looks each row up by its key. EXCEPT would copy both tables, texts included (D119).
             columns = columns_of(connection, table, exclude_id=table in _SERIAL_TABLES)
             matches = " AND ".join(f"theirs.{column} IS ours.{column}" for column in columns)
-            differing = 0
+            differing, where = 0, _COMPARED_ROWS.get(table, "TRUE")
             for one, other in (("main", "old"), ("old", "main")):
                 differing += connection.execute(
                     f"""SELECT count(*) FROM {one}.{table} AS ours
-                        LEFT JOIN {other}.{table} AS theirs ON {matches} WHERE theirs.rowid IS NULL"""  # noqa: S608
+                        LEFT JOIN {other}.{table} AS theirs ON {matches}
+                        WHERE theirs.rowid IS NULL AND {where}"""  # noqa: S608
                 ).fetchone()[0]
             if differing:
                 counts[table] = differing

@@ -74,32 +74,43 @@ def forget_secrets(archive: Archive, found: Sequence[SecretsOfFile], now: dateti
     :raises ArchiveError: something cannot be written; repeat it then
     """
     archive.leave_files({each.path.name for each in found if each.members})
-    done = []
-    for each in found:
-        if not each.members:
-            continue
-        temporary = unfinished_path(archive.root) / each.path.name
-        with wrap_os_errors(temporary):
-            _write_copy(each, temporary)
-            before, after = sha256_of_file(each.path), sha256_of_file(temporary)
-        rewrite = Rewrite(each.path.name, before, after, len(each.members), dict(sorted(each.headers.items())), now)
-        archive.store.log.record(EventKind.REWRITTEN, now, dump_rewritten(rewrite))
-        with wrap_os_errors(each.path):
-            temporary.replace(each.path)
-            sync_folder(each.path.parent)
-        done.append(rewrite)
-    return done
+    headers = {each.path: dict(sorted(each.headers.items())) for each in found}
+    return [
+        replace_members(archive, each.path, each.members, headers[each.path], now) for each in found if each.members
+    ]
 
 
-def _write_copy(found: SecretsOfFile, target: Path) -> None:
-    with found.path.open("rb") as source, target.open("wb") as copy:
+def replace_members(
+    archive: Archive, path: Path, replaced: Mapping[int, bytes], headers: Mapping[str, int], now: datetime
+) -> Rewrite:
+    """Replace members of a journal file by others of the same size, after recording a tombstone. Nothing is appended
+    to the file any more.
+
+    :param replaced: offset -> bytes
+    :param headers: of the tombstone: name of a header -> values that are removed
+    :raises ArchiveError: something cannot be written; the file is as it was
+    """
+    temporary = unfinished_path(archive.root) / path.name
+    with wrap_os_errors(temporary):
+        _write_copy(path, replaced, temporary)
+        before, after = sha256_of_file(path), sha256_of_file(temporary)
+    rewrite = Rewrite(path.name, before, after, len(replaced), headers, now)
+    archive.store.log.record(EventKind.REWRITTEN, now, dump_rewritten(rewrite))
+    with wrap_os_errors(path):
+        temporary.replace(path)
+        sync_folder(path.parent)
+    return rewrite
+
+
+def _write_copy(path: Path, replaced: Mapping[int, bytes], target: Path) -> None:
+    with path.open("rb") as source, target.open("wb") as copy:
         while data := source.read(_COPY_BYTES):
             copy.write(data)
-        for offset, member in found.members.items():
+        for offset, member in replaced.items():
             copy.seek(offset)
             copy.write(member)
         copy.flush()
-        target.chmod(found.path.stat().st_mode)
+        target.chmod(path.stat().st_mode)
         os.fsync(copy.fileno())
 
 
@@ -121,7 +132,7 @@ def _without_secrets(data: bytes, record: WarcRecord, removed: Counter[str], *, 
             head = head.replace(address.encode(), clean.encode())
     if block != record.block:
         new = {"content-length": str(len(block)), "warc-block-digest": digest(block)}
-        head = _BREAK.join(_with_value(line, new) for line in head.split(_BREAK))
+        head = with_values(head, new)
     return head + _END + block + _END
 
 
@@ -138,6 +149,14 @@ def _clean(http: bytes, removed: Counter[str], *, drop: bool) -> bytes:
             line = f"{name}{separator} {clean}".encode("latin-1")  # noqa: PLW2901 - the same line
         cleaned.append(line)
     return _BREAK.join(cleaned)
+
+
+def with_values(head: bytes, values: Mapping[str, str]) -> bytes:
+    """Return the head of a record with other values of some headers.
+
+    :param values: name in lower case -> value
+    """
+    return _BREAK.join(_with_value(line, values) for line in head.split(_BREAK))
 
 
 def _with_value(line: bytes, values: Mapping[str, str]) -> bytes:

@@ -24,6 +24,7 @@ _KEYS = {
     "moves": ("docid", "at"),
     "stated": ("docid",),
     "facts": ("docid", "revision", "step"),
+    "forgotten": ("docid",),
     "images": ("url",),
     "journal": ("writer",),
 }

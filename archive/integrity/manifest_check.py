@@ -86,7 +86,9 @@ def _check_manifest(
         yield Problem(
             "chain", name, f"it follows {follows or 'none'}, but the manifest before it is {previous or 'none'}"
         )
+    forgotten = _forgotten_versions(store)
     versions = {line for line in lines if line.docid != "-"}
+    versions -= {line for line in versions if (line.docid, line.revision, line.sha256) in forgotten}
     index = {
         Line(each.sha256, each.path, each.docid, str(each.number), to_text(each.fetched_at) or "-")
         for each in store.manifests.sealed(day)
@@ -96,14 +98,23 @@ def _check_manifest(
         yield Problem(
             "index", index_path(root).relative_to(root).as_posix(), f"{name}: {what} {line.docid} {line.revision}"
         )
+    removed = store.forgotten.image_files()
     for line in lines:
         if line.docid != "-" or line.path in named:
             continue
         file = root / line.path
-        if not file.is_file():
+        if removed.get(line.path) == line.sha256 and not file.exists():
+            pass
+        elif not file.is_file():
             yield Problem("missing", line.path, f"{name} records it, but there is no such file")
         elif (actual := read.get(line.path) or sha256_of_file(file)) not in replaced(line):
             yield Problem("tampered", line.path, f"its sha256 is {actual}, {name} records {line.sha256}")
+
+
+def _forgotten_versions(store: Store) -> set[tuple[str, str, str]]:
+    """Return docid, number and sha256 of each version that was removed: its tombstone has them."""
+    tombstones = store.forgotten.all()
+    return {(each["docid"], str(number), sha256) for each in tombstones for number, sha256, _ in each["versions"]}
 
 
 class _Replaced:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from archive.files.hashing import sha256_of_file
 from archive.files.layout import (
@@ -20,6 +21,7 @@ from archive.files.layout import (
 )
 from archive.index.log import OTHERS
 from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
+from archive.integrity.article_files import docid_of
 from archive.integrity.manifest_check import Problem, check_manifests
 from archive.journal.event_documents import EventKind
 from archive.journal.groups import UNREADABLE, read_groups
@@ -48,6 +50,7 @@ class Report:
     recorded: dict[str, str]  # by path: the recorded sha256 of each file of an article
     proof: ProofReport = field(default_factory=ProofReport)  # anchors and signatures of manifests
     rewritten: tuple[Rewrite, ...] = ()  # tombstones of journal files
+    forgotten: tuple[dict[str, Any], ...] = ()  # articles that were removed: docid, at, reason, versions, done
 
 
 def verify(
@@ -79,13 +82,15 @@ def verify(
             changed = {path for path in suspect if after.get(path) != before.get(path)}
             problems = [problem for problem in problems if problem.path not in changed]
             problems = list(_without_unapplied(root, problems, unapplied))
+        forgotten = tuple(store.forgotten.all())
+        problems = [each for each in problems if not _is_left(each, forgotten)]
         rewritten: list[Rewrite] = []
         problems += _check_raw_pages(root, events, rewritten)
         problems += check_manifests(root, store, {problem.path for problem in problems}, read, rewritten)
         proof, anchor_problems = check_anchors(root, trust or Trust())
         problems += anchor_problems
         articles = sum(not path.startswith(f"{HISTORY_FOLDER}/") for path in recorded)
-        return Report(articles, len(read), tuple(problems), recorded, proof, tuple(rewritten))
+        return Report(articles, len(read), tuple(problems), recorded, proof, tuple(rewritten), forgotten)
     finally:
         store.close()
 
@@ -102,6 +107,12 @@ def _without_unapplied(
         expected = files.get(problem.path, set())
         if problem.kind not in _BY_A_KILL or (_digest(root / problem.path) or ABSENT) not in expected:
             yield problem
+
+
+def _is_left(problem: Problem, forgotten: Sequence[dict[str, Any]]) -> bool:
+    """Return whether a file is of a forgotten article: a killed process has left it for the next start to remove."""
+    left = {each["docid"] for each in forgotten if each["done"] is None}
+    return problem.kind == "extra" and docid_of(Path(problem.path).name, left) is not None
 
 
 def _recorded_files(store: Store) -> dict[str, str]:

@@ -167,10 +167,14 @@ def response_of(request: WarcRecord, record: WarcRecord) -> tuple[RawResponse, J
         request_headers=_pairs(request_lines),
         stated_length=_LENGTH.lower() not in record.headers,
     )
-    return raw, _original(record)
+    return raw, original_position(record)
 
 
-def _original(record: WarcRecord) -> JournalPosition | None:
+def original_position(record: WarcRecord) -> JournalPosition | None:
+    """Return where the body of a ``revisit`` is; None for another record.
+
+    :raises ValueError: the record does not say where, or says it and is no ``revisit``
+    """
     stated = record.headers.get(_ORIGINAL.lower(), "")
     match = _POSITION.fullmatch(stated)
     if bool(match) != (record.kind == "revisit"):

@@ -6,7 +6,7 @@ import click
 
 from archive.diff.revisions import compare_revisions
 from archive.model.article import Revision
-from cli.article_document import find_entry
+from cli.article_document import find_entry, refuse_forgotten
 from cli.context import CommandContext, CommandError
 from cli.diff_document import difference_json
 from cli.options import json_option, open_store, print_json
@@ -35,6 +35,7 @@ def diff_command(context: CommandContext, id: str, rev: tuple[int, ...], as_json
     entry = find_entry(store, root, id)
     if entry is None:
         raise CommandError(f"the archive {root} has no article {id}")
+    refuse_forgotten(store, entry["docid"])
     old, new = _choose(store.articles.revisions(entry["docid"]), rev, entry["docid"])
     difference = compare_revisions(store, root, old, new, article_text) if old else None
     if as_json:

@@ -65,6 +65,15 @@ def _document(report: Report, problems: Sequence[Problem]) -> dict[str, Any]:
         "files": report.files,
         "problems": [asdict(problem) for problem in problems],
         "rewritten": [dump_rewritten(each) for each in report.rewritten],
+        "forgotten": [
+            {
+                "docid": each["docid"],
+                "at": each["at"],
+                "reason": each["reason"],
+                "versions": [{"number": n, "sha256": sha256, "at": at} for n, sha256, at in each["versions"]],
+            }
+            for each in report.forgotten
+        ],
         **proof_json(report.proof),
     }
 

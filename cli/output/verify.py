@@ -41,6 +41,8 @@ def show_verified(report: Report, problems: Sequence[Problem], repaired: Sequenc
         console.print(
             visible(f"rewritten .finarchive/warc/{describe(rewrite)}, at {rewrite.at:%Y-%m-%d %H:%M:%S} UTC")
         )
+    if report.forgotten:
+        console.print(f"Removed on request, with tombstones: {many(len(report.forgotten), 'article')}")
     _show_proof(console, report.proof)
     if unproven:
         console.print(f"Archived without raw pages, so that nothing proves their rows: {many(unproven, 'article')}")
@@ -50,6 +52,8 @@ def show_verified(report: Report, problems: Sequence[Problem], repaired: Sequenc
 def describe(rewrite: Rewrite) -> str:
     """Return what was removed from a journal file."""
     headers = ", ".join(f"{name} {count}" for name, count in rewrite.headers.items())
+    if not headers:
+        return f"{rewrite.file}: forgotten articles were removed from {many(rewrite.records, 'record')}"
     return f"{rewrite.file}: secrets were removed from {many(rewrite.records, 'record')} ({headers})"
 
 

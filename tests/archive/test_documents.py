@@ -38,6 +38,11 @@ AGAIN: dict[EventKind, Callable[[Any], Any]] = {
     EventKind.UNLISTED: lambda document: event_documents.dump_unlisted(*event_documents.load_unlisted(document)),
     EventKind.IMAGES: lambda document: event_documents.dump_images(*event_documents.load_images(document)),
     EventKind.REWRITTEN: lambda document: tombstones.dump_rewritten(tombstones.load_rewritten(document)),
+    EventKind.FORGOTTEN: lambda document: tombstones.dump_forgotten(tombstones.load_forgotten(document)),
+    EventKind.FORGETTING_DONE: lambda document: tombstones.dump_forgetting_done(
+        tombstones.load_forgetting_done(document)
+    ),
+    EventKind.REMOVED: lambda document: tombstones.dump_removed(*tombstones.load_removed(document)),
     EventKind.LEDGER: lambda document: event_documents.dump_ledger(event_documents.load_ledger(document)),
 }
 

@@ -64,7 +64,7 @@ def test_an_archive_as_it_was_recorded_has_no_problem(archive: Home) -> None:
     done = archive.run("verify", "--json")
     assert (done.status, done.json) == (
         0,
-        {"articles": 6, "files": 7, "problems": [], "rewritten": [], "anchors": [], "days": []},
+        {"articles": 6, "files": 7, "problems": [], "rewritten": [], "forgotten": [], "anchors": [], "days": []},
     )
     assert "Everything is as recorded." in archive.run("verify").out
 
