@@ -6,7 +6,6 @@ query can create gigabytes. So SQL that a user writes runs in this process, whic
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import sqlite3
@@ -67,7 +66,6 @@ def _limit() -> None:
     """Limit the memory of this process, and let only its parent end it."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(15)  # pages of the archive come first
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
