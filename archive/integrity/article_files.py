@@ -10,7 +10,7 @@ from pathlib import Path
 from archive.files.layout import HISTORY_FOLDER, INNER_FOLDER, QUARANTINE_FOLDER
 
 # After the docid in the name of an article's file, of a version in the history, or of a file in quarantine.
-_ENDING = re.compile(r"(\.\d+)*\.md$")
+_ENDING = re.compile(r"(?:\.\d{1,9}){0,2}\.md$")
 
 
 def files_of(root: Path, docids: Collection[str]) -> Iterator[str]:

@@ -50,6 +50,8 @@ WRITES: dict[str, Callable[[Store], object]] = {
         HostBackoff("b.cn", NOW, 1, from_retry_after=True, reason="x")
     ),
     "backoffs.end": lambda store: store.backoffs.end("a.cn"),
+    "forgotten.commit": lambda store: store.forgotten.commit(store.forgotten.plan(["a"], "law", NOW), NOW),
+    "forgotten.commit_done": lambda store: store.forgotten.commit_done(["a"], NOW + next(DAYS) * HOUR),
     "alerts.sync": lambda store: store.alerts.sync({"maotai": ("茅台", 1), "other": ("题", next(DAYS))}),
     "alerts.record": lambda store: store.alerts.record([AlertProgress("maotai", 1, 0, attempts=next(DAYS))]),
 }
@@ -88,6 +90,13 @@ READS: dict[str, Callable[[Store], object]] = {
     "stats.days_of_symbol": lambda store: store.stats.days_of_symbol("sh600519", NOW),
     "stats.facets": lambda store: store.stats.facets(parse("茅台"), NOW),
     "stats.fetches": lambda store: store.stats.fetches("b", NOW),
+    "forgotten.plan": lambda store: store.forgotten.plan(["a"], "law", NOW),
+    "forgotten.of_feed": lambda store: store.forgotten.of_feed("china"),
+    "forgotten.in_other_feeds": lambda store: store.forgotten.in_other_feeds("china"),
+    "forgotten.unfinished": lambda store: store.forgotten.unfinished(),
+    "forgotten.find": lambda store: store.forgotten.find("a"),
+    "forgotten.all": lambda store: store.forgotten.all(),
+    "forgotten.image_files": lambda store: store.forgotten.image_files(),
     "stats.gone": lambda store: store.stats.gone(),
     "search.ids": lambda store: store.search.ids(parse("茅台"), 9, NOW),
     "search.hits": lambda store: store.search.hits([1], NOW),
