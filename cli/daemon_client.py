@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from archive.files.layout import inner_path
 from cli.context import CommandContext
 from cli.options import print_json
@@ -45,8 +43,7 @@ def send_to_daemon(
     try:
         return send_request(inner, request, lambda document: on_progress(CrawlProgress.from_json(document)))
     except KeyboardInterrupt:
-        click.echo("Interrupted: the daemon continues with the articles it found.", err=True)
-        raise
+        raise KeyboardInterrupt("the daemon continues with the articles that it found") from None
 
 
 def run_crawl(

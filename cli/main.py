@@ -7,7 +7,7 @@ import os
 import resource
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -86,6 +86,13 @@ class CommandGroup(click.Group):
         module, _, attribute = COMMANDS[name][0].partition(":")
         return accept_global_options(getattr(import_module(module), attribute))
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command. For an interrupt, click would print an empty line."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as error:
+            raise click.Abort(*error.args) from error
+
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands and options that a shell offers; it needs no module of a command."""
         from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell's completion needs it
@@ -148,8 +155,10 @@ def _run() -> int:
         return error.exit_code
     except click.ClickException as error:
         return _fail(error.message, error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        return Exit.INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the terminal shows ^C in this line
+        return _fail("; ".join(["interrupted", *map(str, error.args)]), Exit.INTERRUPTED)
     except (OSError, SystemExit) as error:
         return _handle_lost_output(error)
     except Exception as error:
