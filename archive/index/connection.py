@@ -11,7 +11,7 @@ from archive.files.folders import archive_root
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.migrations.registry import migrations
-from archive.model.errors import NewerIndexError, NotWritableError
+from archive.model.errors import DamagedIndexError, NewerIndexError, NotWritableError
 
 # How long a write waits for another program that is writing to the index.
 BUSY_TIMEOUT_SECONDS = 5.0
@@ -37,7 +37,7 @@ def open_index(path: Path) -> Database:
         database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         _refuse_newer(database, path)
-        migrations.apply(database)
+        _upgrade(database, path)
         _check_writable(database)
     return database
 
@@ -79,7 +79,7 @@ def open_index_for_reading(path: Path) -> Database:
         _refuse_newer(database, path)
         if not migrations.pending(database):
             return database
-        copy = _migrated_copy(database)
+        copy = _migrated_copy(database, path)
         copy.execute("PRAGMA query_only = ON")
         return copy
 
@@ -91,7 +91,7 @@ def open_index_copy(path: Path) -> Database:
     """
     with wrap_sqlite_errors(path):
         database = open_index_for_reading(path)
-        return _migrated_copy(database)
+        return _migrated_copy(database, path)
 
 
 def current_copy(path: Path, copy: Path) -> Path:
@@ -109,7 +109,7 @@ def current_copy(path: Path, copy: Path) -> Path:
             database.conn.backup(target.conn)
         finally:
             database.close()
-        migrations.apply(target)
+        _upgrade(target, path)
         target.close()
     return copy
 
@@ -174,11 +174,31 @@ def _for_reading(path: Path) -> Database:
     return database
 
 
-def _migrated_copy(database: Database) -> Database:
+def _upgrade(database: Database, path: Path) -> None:
+    """Apply the migrations that are missing, all of them or none.
+
+    :param path: of the index, for messages
+    :raises DamagedIndexError: one of them fails
+    """
+    if not migrations.pending(database):
+        return
+    try:
+        with database.atomic():
+            migrations.apply(database)
+    except (sqlite3.IntegrityError, sqlite3.OperationalError, ValueError, TypeError) as error:
+        if not isinstance(error, sqlite3.OperationalError) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
+            raise DamagedIndexError(
+                f"the index {path} cannot be upgraded to this version ({error}) and is unchanged: the version before "
+                "reads it, or finarchive rebuild creates it again from the raw pages"
+            ) from error
+        raise
+
+
+def _migrated_copy(database: Database, path: Path) -> Database:
     copy = _database(sqlite3.connect(""))  # a temporary file: an index can be larger than memory
     database.conn.backup(copy.conn)
     database.close()
-    migrations.apply(copy)
+    _upgrade(copy, path)
     return copy
 
 

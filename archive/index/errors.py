@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from archive.files.disk_space import free_bytes
 from archive.model.errors import (
     ArchiveError,
     DamagedIndexError,
@@ -15,6 +16,8 @@ from archive.model.errors import (
     NotWritableError,
     SystemRefusedError,
 )
+
+_FULL_BYTES = 1 << 16  # SQLite enlarges its shared memory by half of this
 
 
 @contextmanager
@@ -32,7 +35,10 @@ def wrap_sqlite_errors(path: Path) -> Iterator[None]:
 
 
 def _archive_error(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | None:
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_IOERR and _is_disk_full(path):
+        code = sqlite3.SQLITE_FULL
+    match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
             return LockedError(f"the index {path} is locked by another program: close it there, then run this again")
         case sqlite3.SQLITE_FULL:
@@ -44,3 +50,11 @@ def _archive_error(error: sqlite3.DatabaseError, path: Path) -> ArchiveError | N
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
             return DamagedIndexError(f"the index {path} is damaged ({error}): run finarchive rebuild")
     return None
+
+
+def _is_disk_full(path: Path) -> bool:
+    """Whether a failed access is for want of room: SQLite does not tell when it cannot enlarge its shared memory."""
+    try:
+        return free_bytes(path.parent) < _FULL_BYTES
+    except OSError:
+        return False

@@ -60,3 +60,14 @@ def test_a_bug_is_not_an_error_of_the_archive() -> None:
     error.sqlite_errorcode = sqlite3.SQLITE_ERROR
     with pytest.raises(sqlite3.OperationalError), wrap_sqlite_errors(Path("/news/index.db")):
         raise error
+
+
+def test_a_failed_access_on_a_full_disk_asks_for_room() -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+
+    with (
+        pytest.raises(DiskFullError, match=r"no room to write the index .*free some space"),
+        wrap_sqlite_errors(Path("/proc/index.db")),  # a file system without free space
+    ):
+        raise error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from archive.index.database import Database
 from archive.index.migrations.registry import migrations
-from archive.model.errors import NotWritableError
+from archive.model.errors import DamagedIndexError, NotWritableError
 from archive.model.feed import Counts, FailureKind, FeedHistory, Gap, HostBackoff, Span
 from archive.query.parser import parse
 from archive.store import Store
@@ -92,6 +93,19 @@ def test_an_index_of_the_first_version_is_read_without_being_written(old: Path) 
         store.close()
     assert dump(old) == before
     assert [path.name for path in old.parent.iterdir()] == ["index.db"]
+
+
+@pytest.mark.parametrize("open_store", [Store.open, Store.open_for_reading])
+def test_an_index_that_cannot_be_upgraded_is_unchanged(old: Path, open_store: Callable[[Path], Store]) -> None:
+    connection = sqlite3.connect(old)
+    connection.execute("CREATE TABLE forgotten (x)")  # the last migration creates this table
+    connection.close()
+    before = dump(old)
+
+    with pytest.raises(DamagedIndexError, match=r"cannot be upgraded .*already exists.* is unchanged"):
+        open_store(old)
+
+    assert dump(old) == before
 
 
 def test_an_upgraded_index_has_the_tables_of_a_new_one(old: Path) -> None:

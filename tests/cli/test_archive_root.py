@@ -201,3 +201,32 @@ def test_without_a_unit_or_with_a_masked_one_there_is_no_service(unit_folders: l
     masked = find_source(None, None, creates=False, unit_folders=unit_folders)
     assert missing == masked
     assert load_settings(missing).archive.root == Path("news")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('finarchive', 'm999', '')",
+            "newer finarchive",
+        ),
+        ("DELETE FROM _sqlite_migrations WHERE name LIKE 'm01%'", "cannot be upgraded to this version"),
+    ],
+)
+def test_an_index_of_another_version_that_cannot_be_used_is_one_line_and_unchanged(
+    home: Home, mocksite: MockSite, statement: str, message: str
+) -> None:
+    home.configure(mocksite.endpoint)
+    assert home.run("crawl").status == 0
+    home.execute(statement)
+    before = home.rows("SELECT name, sql FROM sqlite_master")
+
+    waits = {"tail"} if "DELETE" in statement else set()  # for the daemon to upgrade the index
+    for name in sorted({*USES_AN_ARCHIVE, *CREATING} - {"demo", "run"} - waits):
+        outcome = home.run(name, *{"backfill": ("feed1", "--from", "2026-09-01")}.get(name, ARGUMENTS.get(name, ())))
+        assert outcome.status == 4, (name, outcome.err)
+        lines = [line for line in outcome.err.splitlines() if line]
+        assert len(lines) == 1, (name, lines)
+        assert message in lines[0], name
+    assert home.rows("SELECT name, sql FROM sqlite_master") == before
