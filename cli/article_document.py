@@ -88,12 +88,12 @@ def article_html(store: Store, root: Path, ident: str, as_of: datetime | None = 
     if not revisions:
         return None
     from archive.export.html import render_view  # noqa: PLC0415 - the JSON and the text need no parser
-    from archive.files.post import load  # noqa: PLC0415
+    from archive.files.post import html_of  # noqa: PLC0415
 
     newest = revisions[-1]
     path = root / revision_path(newest.path, newest.number, all_revisions[-1].number)
     try:
-        body = load(path.read_bytes())[1]
+        body = html_of(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ArchiveError(f"{path} cannot be read: {error}; finarchive verify --repair may restore it") from error
 
@@ -127,11 +127,11 @@ def _add_text(document: dict[str, Any], store: Store, revision: Revision, path: 
     document["text"] = store.articles.text(revision.docid, revision.number)
     if document["text"] is not None:
         return
-    from archive.files.post import load  # noqa: PLC0415 - as above
+    from archive.files.post import html_of  # noqa: PLC0415 - as above
     from crawler.extract.body import article_text  # noqa: PLC0415
 
     try:
-        document["text"] = article_text(load(path.read_bytes())[1])
+        document["text"] = article_text(html_of(path.read_bytes()))
     except (OSError, ValueError) as error:
         document["failure"] = f"its file cannot be read: {error}"
 

@@ -66,7 +66,7 @@ class ArchiveSettings(BaseModel):
 
     root: Folder = DEFAULT_ROOT
     profile: Literal["sample", "extended", "hugo"] = "sample"  # the format of existing blogs
-    body: Literal["faithful", "clean"] = "faithful"  # an archive is complete unless configured otherwise
+    body: Literal["faithful", "clean", "markdown"] = "faithful"  # an archive is complete unless configured otherwise
     raw: Literal["warc", "none"] = "warc"  # pages that are not stored now cannot be fetched again later
     images: StrictBool = False  # opt-in: one image takes more space than its article
     # Bytes; crawling pauses while less is free. 1 GB is room for what must not fail when the disk is nearly full (a

@@ -30,6 +30,8 @@ LAST_RULE_WITH_FIXED_PATHS = 3
 LAST_RULE_WITH_RAW_NAMES = 3
 # The last rule by which a file has its stocks as the page and the list write them.
 LAST_RULE_WITH_RAW_SYMBOLS = 3
+# The last rule by which a file of profile `extended` begins with an empty line.
+LAST_RULE_WITH_EMPTY_LINE = 4
 CUT = "the page ends before its end tag, </html>"
 NO_TEXT = "its text is gone: the page is there, and empty"
 
@@ -169,7 +171,15 @@ def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, 
     name = title if fetch.rule > LAST_RULE_WITH_RAW_NAMES else article.title
     # Files of older fetches are sealed, and a rebuild makes them again as they were.
     written = article if fetch.rule > LAST_RULE_WITH_RAW_SYMBOLS else replace(article, symbols=article.raw_symbols)
-    post = render(written, fetch.filing.categories, fetch.filing.author, fetch.rules.profile, name=name)
+    post = render(
+        written,
+        fetch.filing.categories,
+        fetch.filing.author,
+        fetch.rules.profile,
+        name=name,
+        markdown=fetch.rules.markdown,
+        is_old=fetch.rule <= LAST_RULE_WITH_EMPTY_LINE,
+    )
     path = newest.path if newest else fetch.pending.path
     if path:  # set by the first version, or reserved for it by a run that crashed
         history = history_path(path, newest.number) if newest else None

@@ -73,12 +73,15 @@ _SCRAPY = (
 LIBRARIES = {
     "apprise": ("scheduler/alerts/apprise_process.py",),
     "apscheduler": ("config/cron.py", "scheduler/daemon/timetable.py"),
+    "bs4": ("crawler/markup/markdown.py",),
     "click": ("cli/",),
     "cryptography": ("archive/proof/minisign.py", "archive/proof/rfc3161.py"),
     "datasette": ("web/plugin.py", "web/database.py", "web/queries/process.py", "web/site.py"),
     "exchange_calendars": ("archive/export/calendars.py",),
     "feedparser": ("crawler/listings/feed_xml.py",),
     "frontmatter": ("archive/files/post.py",),
+    "markdown_it": ("archive/files/markdown.py",),
+    "markdownify": ("crawler/markup/markdown.py",),
     "markupsafe": ("web/",),
     "nh3": ("archive/export/html.py",),
     "opentimestamps": ("archive/proof/open_timestamps.py",),
@@ -90,7 +93,7 @@ LIBRARIES = {
     "rfc3161_client": ("archive/proof/rfc3161.py",),
     "rich": ("cli/output/",),
     "scrapy": _SCRAPY,
-    "selectolax": ("crawler/markup/parser.py", "crawler/extract/", "crawler/listings/column.py"),
+    "selectolax": ("crawler/markup/", "crawler/extract/", "crawler/listings/column.py"),
     "sqlite3": (
         "archive/index/connection.py",
         "archive/index/errors.py",
@@ -112,7 +115,9 @@ LIBRARIES = {
 }
 # Library -> the distribution that brings it, where the two have different names.
 DISTRIBUTIONS = {
+    "bs4": "beautifulsoup4",
     "frontmatter": "python-frontmatter",
+    "markdown_it": "markdown-it-py",
     "yaml": "pyyaml",
     "zope": "zope.interface",  # a namespace, which several distributions share
 }

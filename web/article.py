@@ -13,7 +13,7 @@ from markupsafe import Markup
 from archive.export.html import clean_html
 from archive.files.layout import revision_path
 from archive.files.paths import CHINA
-from archive.files.post import load
+from archive.files.post import html_of
 from archive.model.article import Revision
 from archive.model.fetch import Observation
 from archive.store import Store
@@ -125,7 +125,7 @@ def _body(revision: Revision, store: Store, site: SiteContext, request: Request)
     newest = max(each.number for each in store.articles.revisions(revision.docid))
     path = revision_path(revision.path, revision.number, newest)
     try:
-        body = load((site.root / path).read_bytes())[1]
+        body = html_of((site.root / path).read_bytes())
     except (OSError, ValueError) as error:
         failure = error.strerror if isinstance(error, OSError) else str(error)
         return {"text": store.articles.text(revision.docid, revision.number), "failure": failure}

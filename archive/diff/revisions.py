@@ -10,7 +10,7 @@ from typing import Any
 
 from archive.diff.text import DiffPiece, compare
 from archive.files.layout import revision_path
-from archive.files.post import load
+from archive.files.post import html_of
 from archive.model.article import Revision
 from archive.store import Store
 
@@ -80,7 +80,7 @@ def compare_revisions(
 
 def _body(root: Path, revision: Revision, newest: int) -> str:
     file = root / revision_path(revision.path, revision.number, newest)
-    return load(file.read_bytes())[1]
+    return html_of(file.read_bytes())
 
 
 def _absences(fetches: Sequence[Mapping[str, Any]], start: datetime, end: datetime) -> Iterator[Absence]:

@@ -45,7 +45,7 @@ def _post(archived: Archived, profile: str) -> Post:
         url=revision.url,
         title=revision.title,
         published=revision.published,
-        body=without_blank_lines(filed.body),
+        body=filed.body if filed.markdown else without_blank_lines(filed.body),
         image=filed.image,
         fetched_at=revision.fetched_at,
         updated=revision.updated,
@@ -58,7 +58,7 @@ def _post(archived: Archived, profile: str) -> Post:
         authors=revision.authors,
         precision=revision.precision,
     )
-    return render(article, filed.categories, filed.author, profile)
+    return render(article, filed.categories, filed.author, profile, markdown=filed.markdown)
 
 
 def without_blank_lines(body: str) -> str:

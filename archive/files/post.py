@@ -27,21 +27,34 @@ _NEEDS_ESCAPE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uf
 # The white space is that of the sample: three spaces, two, and twelve without a newline at the end.
 _BEFORE = "<div>   \n"
 _AFTER = "  \n</div>\n            "
+_END_OF_HEAD = "\n---\n\n"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # A scalar that needs no quotes: it begins with a letter (Chinese too), and has no indicator or space at its edges.
 _PLAIN = re.compile(r"[^\W\d_](?:[^\x00-\x1f:#{}\[\],&*!|>'\"%@`\s]| (?=\S))*")
 
 
 def render(
-    article: Article, categories: Sequence[str], author: str, profile: str = "sample", *, name: str | None = None
+    article: Article,
+    categories: Sequence[str],
+    author: str,
+    profile: str = "sample",
+    *,
+    name: str | None = None,
+    markdown: bool = False,
+    is_old: bool = False,
 ) -> Post:
     """Return the file of an article.
 
     :param categories: of the feed, outermost first; the path depends on them too
     :param profile: ``sample`` (the eight keys of the sample), ``extended`` (further keys after them) or ``hugo``
     :param name: the title in the file's name; None: that of the article
+    :param markdown: the article's body is Markdown, not HTML
+    :param is_old: begin an ``extended`` file with an empty line, as earlier versions did
     """
-    text = PROFILES[profile](article, categories, author)
+    head = PROFILES[profile](article, categories, author)
+    begin = "\n" if profile == "sample" or (is_old and profile == "extended") else ""
+    body = f"{article.body}\n" if markdown else f"{_BEFORE}{article.body}{_AFTER}"
+    text = f"{begin}---\n" + "\n".join(head) + _END_OF_HEAD + body
     path = post_path(categories, article.published, name or article.title, article.docid)
     return Post(path, _encoded(text))
 
@@ -67,7 +80,8 @@ class Filed:
     categories: tuple[str, ...]  # of the feed under which it was filed, outermost first
     author: str
     image: str | None  # address of its image
-    body: str  # HTML, without the ``<div>`` around it
+    body: str  # without the ``<div>`` around HTML
+    markdown: bool  # False: the body is HTML
 
 
 def read_back(data: bytes) -> Filed:
@@ -77,21 +91,47 @@ def read_back(data: bytes) -> Filed:
     """
     head, _ = load(data)
     images = head.get("images") or [head.get("headimg")]
+    body, is_markdown = _body(data)
     return Filed(
-        tuple(map(str, head.get("categories") or ())), str(head.get("author") or ""), images[0] or None, body_of(data)
+        tuple(map(str, head.get("categories") or ())),
+        str(head.get("author") or ""),
+        images[0] or None,
+        body,
+        is_markdown,
     )
 
 
+def html_of(data: bytes) -> str:
+    """Return the HTML of an article, from its file in any profile.
+
+    :raises ValueError: it is not such a file
+    """
+    load(data)
+    return body_of(data)
+
+
 def body_of(data: bytes) -> str:
-    """The HTML of an article, from its file in any profile; the whole text if it is not such a file."""
+    """Return the HTML of an article, from its file in any profile; the whole text if it is not such a file."""
+    body, is_markdown = _body(data)
+    if not is_markdown:
+        return body
+    from archive.files.markdown import to_html  # noqa: PLC0415 - few archives need it
+
+    return to_html(body)
+
+
+def _body(data: bytes) -> tuple[str, bool]:
+    """Return the body in a file, and whether it is Markdown, which never begins with a tag."""
     text = data.decode(errors="replace")
-    _, separator, body = text.partition(f"\n---\n\n{_BEFORE}")
-    return body.removesuffix(_AFTER) if separator else text
+    _, separator, body = text.partition(_END_OF_HEAD)
+    if body.startswith(_BEFORE):
+        return body.removeprefix(_BEFORE).removesuffix(_AFTER), False
+    return (body.removesuffix("\n"), True) if separator else (text, False)
 
 
-def _sample(article: Article, categories: Sequence[str], author: str, more: Sequence[str] = ()) -> str:
+def _sample(article: Article, categories: Sequence[str], author: str) -> list[str]:
     image = quoted(article.image or "")
-    head = [
+    return [
         f"title: {quoted(article.title)}",
         "categories: ",
         *(f" - {scalar(category)}" for category in categories),
@@ -100,28 +140,22 @@ def _sample(article: Article, categories: Sequence[str], author: str, more: Sequ
         "comments: false",
         f"date: {format_datetime(article.published, usegmt=True)}",
         f"thumbnail: {image}",
-        *more,
     ]
-    return "\n---\n" + "\n".join(head) + "\n---\n\n" + _wrapped(article.body)
 
 
-def _extended(article: Article, categories: Sequence[str], author: str) -> str:
+def _extended(article: Article, categories: Sequence[str], author: str) -> list[str]:
     updated = format_datetime(article.updated, usegmt=True) if article.updated else ""
-    return _sample(
-        article,
-        categories,
-        author,
-        more=(
-            f"source: {quoted(article.url)}",
-            f"docid: {quoted(article.docid)}",
-            f"media: {quoted(article.media or '')}",
-            f"updated: {updated}".rstrip(),
-            f"keywords: {_flow(article.keywords)}",
-            f"symbols: {_flow(article.symbols)}",
-            f"sha256: {quoted(_digest(article.body))}",
-            *_page_facts(article),
-        ),
-    )
+    return [
+        *_sample(article, categories, author),
+        f"source: {quoted(article.url)}",
+        f"docid: {quoted(article.docid)}",
+        f"media: {quoted(article.media or '')}",
+        f"updated: {updated}".rstrip(),
+        f"keywords: {_flow(article.keywords)}",
+        f"symbols: {_flow(article.symbols)}",
+        f"sha256: {quoted(_digest(article.body))}",
+        *_page_facts(article),
+    ]
 
 
 def _page_facts(article: Article) -> list[str]:
@@ -142,9 +176,9 @@ def _page_facts(article: Article) -> list[str]:
     return lines
 
 
-def _hugo(article: Article, categories: Sequence[str], author: str) -> str:
+def _hugo(article: Article, categories: Sequence[str], author: str) -> list[str]:
     facts = _page_facts(article)
-    head = [
+    return [
         f"title: {quoted(article.title)}",
         f"date: {article.published.astimezone(CHINA).isoformat()}",
         *([f"lastmod: {article.updated.astimezone(CHINA).isoformat()}"] if article.updated else []),
@@ -161,10 +195,10 @@ def _hugo(article: Article, categories: Sequence[str], author: str) -> str:
         # Hugo reserves the top level for its own keys; others go under params.
         *(["params:", *(f"  {line}" for line in facts)] if facts else []),
     ]
-    return "---\n" + "\n".join(head) + "\n---\n\n" + _wrapped(article.body)
 
 
-PROFILES: dict[str, Callable[[Article, Sequence[str], str], str]] = {
+# Profile -> the lines of its front matter.
+PROFILES: dict[str, Callable[[Article, Sequence[str], str], list[str]]] = {
     "sample": _sample,
     "extended": _extended,
     "hugo": _hugo,
@@ -190,10 +224,6 @@ def scalar(text: str) -> str:
 
 def _flow(items: Sequence[str]) -> str:
     return "[" + ", ".join(map(quoted, items)) + "]"
-
-
-def _wrapped(body: str) -> str:
-    return f"{_BEFORE}{body}{_AFTER}"
 
 
 def _digest(body: str) -> str:

@@ -108,13 +108,14 @@ def _path(value: Any) -> str | None:
 
 def dump_rules(rules: ArchiveRules) -> Document:
     """Return rules as a document."""
-    return {
+    document: Document = {
         "profile": rules.profile,
         "clean": rules.clean,
         "recheck": [dump_duration(age) for age in rules.recheck],
         "least_retry": dump_duration(rules.min_retry_delay),
         "images": rules.images,
     }
+    return document | {"markdown": True} if rules.markdown else document
 
 
 @checked
@@ -132,6 +133,7 @@ def _load_rules(document: Any) -> ArchiveRules:
         document["clean"],
         document["least_retry"],
         document.get("images", False),
+        document.get("markdown", False),
         *array(document["recheck"]),
     )
 
@@ -140,9 +142,9 @@ def _load_rules(document: Any) -> ArchiveRules:
 
 
 @lru_cache(maxsize=256, typed=True)
-def _rules(profile: Any, clean: Any, min_retry_delay: Any, images: Any, *recheck: Any) -> ArchiveRules:
+def _rules(profile: Any, clean: Any, min_retry_delay: Any, images: Any, markdown: Any, *recheck: Any) -> ArchiveRules:
     ages = tuple([duration(age) for age in recheck])
-    return ArchiveRules(text(profile), flag(clean), ages, duration(min_retry_delay), flag(images))
+    return ArchiveRules(text(profile), flag(clean), ages, duration(min_retry_delay), flag(images), flag(markdown))
 
 
 @lru_cache(maxsize=256, typed=True)

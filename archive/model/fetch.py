@@ -46,16 +46,17 @@ class ArchiveRules:
     """The settings that decide an article's file and when the article is rechecked."""
 
     profile: str  # archive.profile
-    clean: bool  # archive.body is "clean"
+    clean: bool  # archive.body is "clean" or "markdown"
     recheck: tuple[timedelta, ...]  # schedule.recheck
     min_retry_delay: timedelta  # before an article that failed is tried again
     images: bool = False  # archive.images; absent in journal documents older than that setting
+    markdown: bool = False  # archive.body is "markdown"; absent in journal documents where it is not
 
 
 # The rule that decides what a fetch means. Journal documents from before the number was recorded have rule 1, which
 # knows no moves, no titles of pages and no changes of facts: a rebuild decides about old fetches as was decided then.
 # See D141.
-DECISION_RULE = 4
+DECISION_RULE = 5
 
 
 @dataclass(frozen=True, slots=True)

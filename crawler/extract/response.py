@@ -17,6 +17,7 @@ from crawler.extract.article import extract
 from crawler.extract.listed import extract_from_listing
 from crawler.http.coding import ZLIB_CODINGS, codings_of, first_member, undo
 from crawler.http.status import of_status, one_line
+from crawler.markup.markdown import to_markdown
 from crawler.urls import path
 
 logger = logging.getLogger("finarchive")
@@ -40,7 +41,8 @@ def parse_fetch(fetch: Fetch, max_bytes: int) -> Article | Failure:
     """
     entry = fetch.pending.entry
     try:
-        return _not_ahead(with_listed_text(_parse(fetch, entry, max_bytes), fetch), fetch)
+        parsed = _not_ahead(with_listed_text(_parse(fetch, entry, max_bytes), fetch), fetch)
+        return _in_markdown(parsed) if fetch.rules.markdown else parsed
     except (MemoryError, SelectolaxError) as error:  # lexbor parses any text, if it has the memory
         raise MemoryError from error
     except Exception as error:  # a bug in code that only reads: it must not affect other articles
@@ -85,6 +87,16 @@ def _not_ahead(parsed: Article | Failure, fetch: Fetch) -> Article | Failure:
         return parsed
     article = replace(article, published=fetch.pending.first_seen)
     return replace(parsed, listed=article) if isinstance(parsed, Failure) else article
+
+
+def _in_markdown(parsed: Article | Failure) -> Article | Failure:
+    if isinstance(parsed, Article):
+        return replace(parsed, body=to_markdown(parsed.body))
+    return (
+        replace(parsed, listed=replace(parsed.listed, body=to_markdown(parsed.listed.body)))
+        if parsed.listed
+        else parsed
+    )
 
 
 def _parse(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Failure:

@@ -96,8 +96,14 @@ class CrawlContext:
     def rules(self) -> ArchiveRules:
         """Current rules for parsing and writing articles."""
         archive, schedule = self.settings.archive, self.settings.schedule
-        clean = archive.body == "clean"
-        return ArchiveRules(archive.profile, clean, schedule.recheck, self.policy.min_retry_delay, archive.images)
+        return ArchiveRules(
+            profile=archive.profile,
+            clean=archive.body != "faithful",
+            recheck=schedule.recheck,
+            min_retry_delay=self.policy.min_retry_delay,
+            images=archive.images,
+            markdown=archive.body == "markdown",
+        )
 
     def filing(self, feed: Feed) -> Filing:
         """Return categories and author of a feed's articles; kept for when the feed is no longer configured."""

@@ -223,7 +223,7 @@ categories = []
     assert mistakes_in(write(text), {"FINARCHIVE_NETWORK_DELY": "1", "FINARCHIVE_ARCHIVE_RAW": "zip"}) == [
         "finarchive.toml:1: delay: unknown key; it belongs under [network]",
         'finarchive.toml:3: archive.profil: unknown key; did you mean "profile"?',
-        "finarchive.toml:4: archive.body: must be 'faithful' or 'clean', not 'pretty'",
+        "finarchive.toml:4: archive.body: must be 'faithful', 'clean' or 'markdown', not 'pretty'",
         "finarchive.toml:6: network.delay: must be at least 0, not -1",
         "finarchive.toml:7: network.timeout: must be a number, not the text '20'",
         "finarchive.toml:8: network.allow_private: must be true or false, not the text 'yes'",

@@ -12,6 +12,7 @@ from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import DECISION_RULE, ArticleState, Decision, Fetch, Outcome
 from crawler.extract.fingerprint import fingerprint
 from pipeline.decide import (
+    LAST_RULE_WITH_EMPTY_LINE,
     LAST_RULE_WITH_FIXED_PATHS,
     LAST_RULE_WITH_RAW_NAMES,
     LAST_RULE_WITH_RAW_SYMBOLS,
@@ -264,3 +265,17 @@ def test_files_of_older_fetches_have_the_symbols_as_written() -> None:
         assert decision.revision is not None
         assert symbol in decision.post.data
         assert decision.revision.symbols == ("fx_susdthb",)
+
+
+def test_files_of_older_fetches_begin_as_they_did() -> None:
+    for profile, rule, begin in (
+        ("extended", DECISION_RULE, b"---\n"),
+        ("extended", LAST_RULE_WITH_EMPTY_LINE, b"\n---\n"),
+        ("hugo", LAST_RULE_WITH_EMPTY_LINE, b"---\n"),
+        ("sample", DECISION_RULE, b"\n---\n"),
+    ):
+        base = fetch()
+        rules = replace(base.rules, profile=profile)
+        decision = decide(replace(base, rules=rules, rule=rule), article(), None, None)
+        assert decision.post is not None
+        assert decision.post.data.startswith(begin)
