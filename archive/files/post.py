@@ -106,8 +106,8 @@ def html_of(data: bytes) -> str:
 
     :raises ValueError: it is not such a file
     """
-    load(data)
-    return body_of(data)
+    _, content = load(data)
+    return body_of(data) if _END_OF_HEAD in data.decode(errors="replace") else content
 
 
 def body_of(data: bytes) -> str:
