@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from archive.files.layout import HISTORY_FOLDER, INNER_FOLDER, QUARANTINE_FOLDER
 
-# After the docid in the name of an article's file, of a version in the history, or of a file in quarantine.
-_ENDING = re.compile(r"(?:\.\d{1,9}){0,2}\.md$")
+_EXTENSION = ".md"
 
 
 def files_of(root: Path, docids: Collection[str]) -> Iterator[str]:
@@ -26,9 +24,11 @@ def files_of(root: Path, docids: Collection[str]) -> Iterator[str]:
 
 def docid_of(name: str, docids: Collection[str]) -> str | None:
     """Return which of some articles a file of this name belongs to; None: to none of them."""
-    whole = _ENDING.sub("", name)
-    if whole == name:
+    if not name.endswith(_EXTENSION):
         return None
+    whole = name.removesuffix(_EXTENSION)
+    while whole.rpartition(".")[2].isdecimal():  # of a version in the history, or of a second file in quarantine
+        whole = whole.rpartition(".")[0]
     parts = whole.split("_")
     # A docid may contain the character that separates it from the title.
     return next((found for n in range(1, len(parts)) if (found := "_".join(parts[n:])) in docids), None)
