@@ -34,6 +34,7 @@ COMMANDS = {
     "add": ("cli.commands.add:add_command", "Archive one page by its address."),
     "alerts": ("cli.commands.alerts:alerts_command", "Show the alerts, or send a test message."),
     "backfill": ("cli.commands.backfill:backfill_command", "Archive what a feed listed in the past."),
+    "backup": ("cli.commands.backup:backup_command", "Back up the archive, or check a backup."),
     "completion": ("cli.commands.completion:completion_command", "Print the script for completion in a shell."),
     "coverage": ("cli.commands.coverage:coverage_command", "Show how much of each day is complete."),
     "crawl": ("cli.commands.crawl:crawl_command", "Poll feeds now, archive everything due, then stop."),
@@ -47,6 +48,7 @@ COMMANDS = {
     "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
     "proof": ("cli.commands.proof:proof_command", "Show the newest root, anchor it, or make a key."),
     "rebuild": ("cli.commands.rebuild:rebuild_command", "Recreate files and index from the raw pages."),
+    "restore": ("cli.commands.restore:restore_command", "Restore an archive from a backup."),
     "retry": ("cli.commands.retry:retry_command", "Make everything that waits due now."),
     "run": ("cli.commands.run:run_command", "Run the daemon."),
     "search": ("cli.commands.search:search_command", "Search the articles."),
@@ -63,6 +65,7 @@ CREATING = {"backfill", "crawl", "demo", "run"}
 # Commands that act on another folder than that of --root, and how it is named.
 WITHOUT_ROOT = {
     "demo": "name its folder after the command",
+    "restore": "name its folder after the backup",
     "service": "set FINARCHIVE_ARCHIVE_ROOT with systemctl edit finarchive",
 }
 

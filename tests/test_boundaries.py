@@ -36,7 +36,7 @@ LAYERS = {
     "archive": (
         "model", "files", "proof query", "journal", "export", "index", "search", "store", "archive",
         # diff reads the history and the texts of versions from the store.
-        "diff follower revision_files", "integrity",
+        "diff follower revision_files", "integrity", "backup",
     ),
     "config": (
         "durations cron toml_lines anchors errors", "types files", "health_settings proof_settings", "model",
@@ -79,6 +79,7 @@ LIBRARIES = {
     "datasette": ("web/plugin.py", "web/database.py", "web/queries/process.py", "web/site.py"),
     "exchange_calendars": ("archive/export/calendars.py",),
     "feedparser": ("crawler/listings/feed_xml.py",),
+    "fsspec": ("archive/backup/storage.py",),
     "frontmatter": ("archive/files/post.py",),
     "markdown_it": ("archive/files/markdown.py",),
     "markdownify": ("crawler/markup/markdown.py",),
@@ -122,7 +123,7 @@ DISTRIBUTIONS = {
     "zope": "zope.interface",  # a namespace, which several distributions share
 }
 # Extras that the program itself uses; the others are for developers.
-EXTRAS_OF_THE_PROGRAM = ("alerts", "parquet", "proof")
+EXTRAS_OF_THE_PROGRAM = ("alerts", "backup", "parquet", "proof")
 # Distributions that are declared and not imported, and why.
 DECLARED_ONLY = {
     "lxml-html-clean": "trafilatura needs it, and pip before 23.3 overlooks the extra that asks for it",

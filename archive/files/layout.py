@@ -56,6 +56,11 @@ def rebuild_path(root: Path) -> Path:
     return root / REBUILD_FOLDER
 
 
+def backup_path(root: Path) -> Path:
+    """Folder of the copy of the index while a backup is made."""
+    return root / INNER_FOLDER / "backup"
+
+
 def quarantine_path(root: Path) -> Path:
     """Folder of files that a rebuild or a repair has replaced."""
     return root / QUARANTINE_FOLDER

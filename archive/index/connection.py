@@ -114,6 +114,21 @@ def current_copy(path: Path, copy: Path) -> Path:
     return copy
 
 
+def copy_index(path: Path, copy: Path) -> None:
+    """Write a copy of the index as it is now, whoever writes to it.
+
+    :param copy: path of a file that does not exist
+    :raises ArchiveError: it cannot be read or written
+    """
+    with wrap_sqlite_errors(path):
+        database = _for_reading(path)
+        try:
+            with closing(sqlite3.connect(copy)) as target:
+                database.conn.backup(target)
+        finally:
+            database.close()
+
+
 def open_index_for_following(path: Path) -> Database | None:
     """Open the index, without ever writing to it, to follow what another process writes.
 

@@ -41,6 +41,10 @@ class MissingExtraError(ArchiveError):
     """An optional library is not installed; the message says how to install it."""
 
 
+class BackupError(ArchiveError):
+    """A backup is damaged, or cannot be restored as requested."""
+
+
 class ProofError(ArchiveError):
     """An anchor, a signature, a key or a certificate is not valid; the message contains nothing secret."""
 

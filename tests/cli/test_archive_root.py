@@ -15,10 +15,11 @@ from mocksite.server import MockSite
 from tests.cli.test_main import assert_refused
 from tests.conftest import Home
 
-# Commands that need no archive: they are about the configuration or the machine.
-NEED_NONE = {"completion", "doctor", "feeds", "help", "init", "service"}
+# Commands that need no archive: they are about the configuration or the machine, or make an archive.
+NEED_NONE = {"completion", "doctor", "feeds", "help", "init", "restore", "service"}
 ARGUMENTS = {
     "add": ("https://example.com/",),
+    "backup": ("elsewhere",),
     "diff": ("x",),
     "export": ("jsonl",),
     "forget": ("--secrets",),
@@ -27,7 +28,7 @@ ARGUMENTS = {
 }
 USES_AN_ARCHIVE = sorted(COMMANDS.keys() - CREATING - NEED_NONE)
 # Commands that read the index; the others make it again, or need it only beside the raw pages.
-NEEDS_AN_INDEX = sorted(set(USES_AN_ARCHIVE) - {"add", "forget", "rebuild", "retry"})
+NEEDS_AN_INDEX = sorted(set(USES_AN_ARCHIVE) - {"add", "backup", "forget", "rebuild", "retry"})
 
 
 @pytest.mark.parametrize("name", USES_AN_ARCHIVE)
