@@ -86,6 +86,7 @@ LIBRARIES = {
     "markupsafe": ("web/",),
     "nh3": ("archive/export/html.py",),
     "opentimestamps": ("archive/proof/open_timestamps.py",),
+    "paramiko": ("archive/backup/host_keys.py",),
     "prometheus_client": ("scheduler/monitoring/metrics.py",),
     "pyarrow": ("archive/export/parquet.py",),
     "pydantic": ("config/",),

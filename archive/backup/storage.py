@@ -116,7 +116,7 @@ class RemoteStorage:
             ) from error
         with self._wrap_errors():
             try:
-                self._files, self._top = url_to_fs(address, use_listings_cache=False)
+                self._files, self._top = url_to_fs(address, **_options(address))
             except ImportError as error:
                 raise MissingExtraError(f"{self.place}: {error}; pip install 'finarchive[backup]'") from error
 
@@ -170,3 +170,12 @@ class RemoteStorage:
             raise
         except Exception as error:  # each kind of storage has errors of its own
             raise SystemRefusedError(f"{self.place}: {type(error).__name__}: {error}") from error
+
+
+def _options(address: str) -> dict[str, Any]:
+    """Return fsspec's options for an address."""
+    if address.partition("://")[0] in ("sftp", "ssh"):
+        from archive.backup.host_keys import KnownHosts  # noqa: PLC0415 - it needs an optional library
+
+        return {"host_key_policy": KnownHosts()}
+    return {"use_listings_cache": False}  # what this process has not written may have changed

@@ -56,15 +56,17 @@ _BLANK = """
 """
 # Images of a version of one of these articles, and of no other article's.
 _OWN_IMAGES = """
-    WITH own AS (
-        SELECT DISTINCT docid, picture.value ->> 'url' AS url FROM revisions, json_each(pictures) AS picture
-        WHERE docid IN (SELECT value FROM json_each(:docids))
+    WITH wanted AS MATERIALIZED (SELECT value AS docid FROM json_each(:docids)),
+    own AS MATERIALIZED (
+        SELECT DISTINCT r.docid, picture.value ->> 'url' AS url FROM wanted JOIN revisions r USING (docid),
+               json_each(r.pictures) AS picture
+    ),
+    others AS MATERIALIZED (
+        SELECT picture.value ->> 'url' AS url FROM revisions r, json_each(r.pictures) AS picture
+        WHERE r.docid NOT IN (SELECT docid FROM wanted) AND picture.value ->> 'url' IN (SELECT url FROM own)
     )
     SELECT own.docid, own.url, images.sha256, images.media_type FROM own JOIN images USING (url)
-    WHERE NOT EXISTS (
-        SELECT 1 FROM revisions AS r, json_each(r.pictures) AS picture
-        WHERE picture.value ->> 'url' = own.url AND r.docid NOT IN (SELECT value FROM json_each(:docids))
-    ) ORDER BY own.docid, own.url
+    WHERE own.url NOT IN (SELECT url FROM others) ORDER BY own.docid, own.url
 """
 
 

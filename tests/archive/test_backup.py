@@ -34,6 +34,7 @@ from archive.integrity.verify import verify
 from archive.model.errors import BackupError, LockedError, MissingExtraError, SystemRefusedError, TransientError
 from tests.archive.test_forget import append, old_fetch
 from tests.support.sealed_archive import add_article, make_sealed_archive
+from tests.support.sftp_server import SftpServer
 
 NOW = datetime(2026, 11, 30, 1, 2, 3, tzinfo=UTC)
 
@@ -318,3 +319,26 @@ def test_a_backup_is_of_files_that_other_programs_can_read(root: Path, tmp_path:
     for path, size, _, parts in map(json.loads, rows):
         data = b"".join((tmp_path / "backup" / "objects" / part[:2] / part).read_bytes() for part in parts)
         assert len(data) == size, path
+
+
+@pytest.mark.slow
+def test_a_server_with_sftp_keeps_backups(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "served").mkdir()
+    (tmp_path / ".ssh").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with SftpServer(tmp_path / "served") as server:
+        with pytest.raises(SystemRefusedError, match=r"is not in ~/.ssh/known_hosts: connect once with ssh"):
+            open_storage(server.address)
+        (tmp_path / ".ssh" / "known_hosts").write_text(server.known_host)
+        storage = open_storage(server.address)
+        assert "hunter2" not in storage.place
+        first = create_backup(root, storage, NOW)
+        again = create_backup(root, open_storage(server.address), NOW + timedelta(hours=1), keep=1)
+        assert (first.new_objects > 5, again.new_objects, again.removed_snapshots) == (True, 0, 1)
+        assert check_backup(storage).damaged == []
+        assert restore_backup(storage, tmp_path / "restored").damaged == []
+        assert files(tmp_path / "restored") == files(root)
+        assert check_backup(FolderStorage(tmp_path / "served" / "backup")).damaged == [], "the format is the same"
+        with pytest.raises(SystemRefusedError) as caught:
+            open_storage(server.address.replace("hunter2", "wr0ng"))
+        assert "wr0ng" not in str(caught.value)

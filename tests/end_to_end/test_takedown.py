@@ -340,3 +340,20 @@ def test_an_article_is_named_by_its_path_too(site: Site) -> None:
     path = next(path for path in site.home.files() if site.secret in path.name)
     assert site.home.run("forget", str(path), "--reason", "court order", "--yes").status == 0
     assert_gone(site)
+
+
+def test_an_archive_without_raw_pages_forgets_too(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with MockSite(illustrated([OWN], [OTHER])) as mocksite:
+        home.configure(mocksite.endpoint, more='[archive]\nraw = "none"\n')
+        assert home.run("crawl", "--json").json["archived"] == 2
+        secret = mocksite.site.stories[0].docid
+        assert home.run("forget", secret, "--reason", "court order", "--yes").status == 0
+        assert len(home.files()) == 1
+        assert home.run("verify").status == 0
+        assert home.run("rebuild").status == 0
+        assert len(home.files()) == 1
+        mocksite.clock += 60
+        mocksite.site.edit(secret, mocksite.clock, title="又改", body="<p>又一次更正。</p>")
+        assert home.run("crawl", "--json").json["archived"] == 0
+        assert home.rows("SELECT docid FROM forgotten WHERE done IS NOT NULL") == [(secret,)]
