@@ -13,6 +13,9 @@ from archive.files.folders import make_root, sync_folder
 from archive.model.errors import MissingExtraError, SystemRefusedError
 from archive.model.secrets import without_credentials
 
+# Stores without folders. In some of them fsspec would create a bucket of a name that was mistyped.
+_OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "r2")
+
 
 class BackupStorage(Protocol):
     """A place that keeps bytes under names with ``/`` between folders. A name is written whole or not at all.
@@ -108,6 +111,7 @@ class RemoteStorage:
     def __init__(self, address: str) -> None:
         self.place = without_credentials(address)
         self._folders: set[str] = set()  # that exist
+        self._has_folders = address.partition("://")[0] not in _OBJECT_STORES
         try:
             from fsspec.core import url_to_fs  # noqa: PLC0415 - an optional library
         except ImportError as error:
@@ -133,7 +137,7 @@ class RemoteStorage:
         path = self._path(name)
         with self._wrap_errors():
             folder = path.rpartition("/")[0]
-            if folder not in self._folders:
+            if self._has_folders and folder not in self._folders:
                 self._files.makedirs(folder, exist_ok=True)
                 self._folders.add(folder)
             self._files.pipe_file(path, data)
