@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ class CommandContext:
     creates: bool = False  # whether the command creates an archive where there is none
     config: Path | None = None  # from -c
     root: Path | None = None  # from --root
+    is_utc: bool = False  # from --utc
     is_verbose: bool = False  # from -v
     is_quiet: bool = False  # from -q
     _root_refusal: str | None = None  # why the command does not take --root
@@ -58,6 +60,11 @@ class CommandContext:
         self._root_refusal = reason
         if self.root:
             raise click.UsageError(reason)
+
+    def say(self, line: str) -> None:
+        """Print what a command did, unless -q was given."""
+        if not self.is_quiet:
+            click.echo(line)
 
     @property
     def verbosity(self) -> int | None:
@@ -112,7 +119,9 @@ class CommandContext:
         """
         by_id = {feed.id: feed for feed in self.settings.feeds}
         if unknown := [name for name in names if name not in by_id]:
-            raise CommandError(f"no feed is called {', '.join(unknown)}; those configured are: {', '.join(by_id)}")
+            near = [each for name in unknown for each in get_close_matches(name, by_id, n=1)]
+            advice = f"did you mean {', '.join(near)}?" if near else f"those configured are: {', '.join(by_id)}"
+            raise CommandError(f"no feed is called {', '.join(unknown)}; {advice}")
         if off := [name for name in names if not by_id[name].enabled]:
             raise CommandError(f"the feed {', '.join(off)} is off: set enabled = true in the configuration")
         return [by_id[name] for name in dict.fromkeys(names)] or [feed for feed in by_id.values() if feed.enabled]

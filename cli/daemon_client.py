@@ -68,6 +68,6 @@ def run_crawl(
         )
     if as_json:
         print_json(result.as_json())
-    else:
+    elif not context.is_quiet or result.exit_status() != Exit.DONE:
         show_result(result, time.monotonic() - began)
     return result.exit_status()

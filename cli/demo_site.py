@@ -24,7 +24,7 @@ ARTICLES = 60  # more than one page of a list, few enough to browse
 SPACING = 7200  # seconds between two articles: five days, so that the charts show something
 
 
-def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
+def run_demo(folder: Path, now: Callable[[], datetime], *, quiet: bool = False) -> Exit:
     """Archive the articles of the mock site in ``folder`` and show the result.
 
     :raises CommandError: the folder has something else than an earlier demo
@@ -53,12 +53,15 @@ def run_demo(folder: Path, now: Callable[[], datetime]) -> Exit:
                 )
             ),
         )
-        announce_crawl(settings, settings.feeds)
+        if not quiet:
+            announce_crawl(settings, settings.feeds)
         began = time.monotonic()
-        with progress_bar(len(settings.feeds), quiet=False) as on_change:
+        with progress_bar(len(settings.feeds), quiet=quiet) as on_change:
             result = crawl(settings, settings.feeds, now, on_change=on_change)
-    show_result(result, time.monotonic() - began)
-    show_demo_archive(folder, _program())
+    if not quiet or result.exit_status() != Exit.DONE:
+        show_result(result, time.monotonic() - began)
+    if not quiet:
+        show_demo_archive(folder, _program())
     return result.exit_status()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import resource
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from archive.model.errors import (
 from archive.model.secrets import mask_secrets
 from cli.context import CommandContext, CommandError
 from cli.options import GLOBAL_OPTIONS, accept_global_options, set_up_logs
+from cli.times import use_utc
 from config.errors import ConfigError
 from scheduler.errors import HealthError, RequestRefusedError
 from scheduler.exits import Exit
@@ -60,6 +63,13 @@ COMMANDS = {
     "verify": ("cli.commands.verify:verify_command", "Compare all files with what was recorded."),
 }
 
+# The groups of commands in --help.
+GROUPS = {
+    "Set up": ("init", "feeds", "doctor", "service", "completion", "help", "demo"),
+    "Archive": ("crawl", "run", "backfill", "add", "retry", "alerts"),
+    "Read": ("status", "coverage", "search", "show", "diff", "tail", "serve", "export"),
+    "Keep": ("verify", "rebuild", "proof", "backup", "restore", "forget"),
+}
 # Commands that create an archive where there is none. All others end with an error there, or need none.
 CREATING = {"backfill", "crawl", "demo", "run"}
 # Commands that act on another folder than that of --root, and how it is named.
@@ -109,11 +119,28 @@ class CommandGroup(click.Group):
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands for --help; it needs none of their modules."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name][1]) for name in names])
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of the first argument.
+
+        :raises click.UsageError: there is none; a similar name is suggested
+        """
+        name = args[0]
+        if name not in COMMANDS and (near := get_close_matches(name, COMMANDS, n=1)):
+            raise click.UsageError(f"No such command {name!r}. Did you mean {near[0]}?", context)
+        return super().resolve_command(context, args)
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]}, params=[*GLOBAL_OPTIONS])
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    params=[*GLOBAL_OPTIONS],
+)
 @click.version_option(package_name="finarchive", prog_name="finarchive")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -128,6 +155,7 @@ def cli(context: click.Context) -> None:
     command.creates = name in CREATING
     if reason := WITHOUT_ROOT.get(str(name)):
         command.refuse_root(f"{name} does not take --root: {reason}")
+    use_utc(command.is_utc)
     set_up_logs(command)
 
 
@@ -135,6 +163,9 @@ def main() -> None:
     """Run the command line and exit with one of the statuses of :class:`~scheduler.exits.Exit`."""
     if sys.stdout is None:  # `finarchive crawl >&-`: without this the index would become file descriptor 1
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the encoding does not have is no reason to fail
+            stream.reconfigure(errors="replace")
     _raise_descriptor_limit()
     sys.exit(_run())
 
@@ -154,8 +185,10 @@ def _run() -> int:
         # A command returns its exit status.
         return int(cli.main(prog_name="finarchive", standalone_mode=False) or Exit.DONE)
     except click.UsageError as error:
-        error.show()
-        return error.exit_code
+        path = error.ctx.command_path if error.ctx else "finarchive"
+        message = " ".join(error.format_message().split())
+        mark = "" if message.endswith(("?", ".")) else "."
+        return _fail(f"{message}{mark} See {path} --help", error.exit_code)
     except click.ClickException as error:
         return _fail(error.message, error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import click
 from archive.files.layout import index_path, journal_path
 from archive.model.errors import ArchiveError, QueryError
 from cli.context import CommandContext, CommandError
+from cli.times import use_utc
 from config.errors import ConfigError
 from scheduler.monitoring import logs
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from archive.store import Store
 
-_GLOBAL_HELP = "-c FILE, --root DIR, -v and -q may stand before or after the command: see finarchive --help."
+_GLOBAL_HELP = "-c FILE, --root DIR, --utc, -v and -q may stand before or after the command: see finarchive --help."
 
 
 def _set_option(context: click.Context, option: click.Parameter, values: tuple[Any, ...] | bool) -> None:
@@ -32,6 +33,8 @@ def _set_option(context: click.Context, option: click.Parameter, values: tuple[A
     command = context.ensure_object(CommandContext)
     for value in values if isinstance(values, tuple) else [True] if values else []:
         command.set_option(str(option.name), value, option.opts[0])
+        if option.name == "is_utc":
+            use_utc(True)
     if context.parent and values:  # after the command's name, when the logs are set up already
         set_up_logs(command)
 
@@ -51,9 +54,19 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 GLOBAL_OPTIONS: list[click.Parameter] = [
     _global_option("-c", "--config", type=click.Path(path_type=Path), multiple=True, help="The configuration file."),
     _global_option("--root", type=_FOLDER, metavar="DIR", multiple=True, help="The folder of the archive."),
+    _global_option("--utc", "is_utc", is_flag=True, help="Show times in UTC instead of China's."),
     _global_option("-v", "--verbose", "is_verbose", is_flag=True, help="Log every article, and libraries' messages."),
     _global_option("-q", "--quiet", "is_quiet", is_flag=True, help="Log errors only, and show no progress."),
 ]
+
+
+class SubcommandGroup(click.Group):
+    """A group whose --help has the whole summary of each command."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(limit=1000)) for name, each in self.commands.items()])
 
 
 def accept_global_options(command: click.Command) -> click.Command:
@@ -86,31 +99,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 as_of_option = click.option(
     "--as-of",
     metavar="TIME",
-    help="Use only what the archive knew at this time, for example 2026-09-30T09:30+08:00.",
+    help="Use only what the archive knew at this time: now, a day (its end in China), or 2026-09-30T09:30+08:00.",
 )
 
 
 def print_json(document: Any) -> None:
-    """Print a JSON document on one line."""
-    click.echo(json.dumps(document, ensure_ascii=False))
-
-
-def parse_time(text: str) -> datetime:
-    """A time given on the command line: ISO 8601 with its zone.
-
-    :raises CommandError: the text is not such a time
-    """
-    try:
-        time = datetime.fromisoformat(text)
-        # Outside these years a time may not exist in every zone. The sign of a zone after a date is read as a T.
-        if time.year not in range(1970, 9999) or text[10:11] in ("+", "-"):
-            raise ValueError
-    except ValueError:
-        raise CommandError(f"{text!r} is no time such as 2026-09-30T09:30+08:00") from None
-    if time.tzinfo is None:
-        moment = text if len(text) > len("2026-09-30") else f"{text}T00:00"
-        raise CommandError(f"{text!r} needs its zone, such as {moment}+08:00")
-    return time
+    """Print a JSON document on one line, with escapes for what the encoding of stdout does not have."""
+    is_unicode = codecs.lookup(sys.stdout.encoding or "utf-8").name.startswith("utf")
+    click.echo(json.dumps(document, ensure_ascii=not is_unicode))
 
 
 @contextmanager

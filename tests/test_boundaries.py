@@ -56,7 +56,7 @@ LAYERS = {
         "home search diff symbol feeds raw", "plugin", "site",
     ),
     "cli": (
-        "systemd_units", "settings", "context", "listening options", "doctor config_file",
+        "systemd_units", "settings", "context", "listening times", "options", "doctor config_file",
         "article_document diff_document proof_document", "output",
         "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),

@@ -35,6 +35,7 @@ class Stream:
     write: Callable[[Export], Iterator[bytes]]
     default_limit: int | None = None  # the number of newest articles to export without --limit; None: all
     max_limit: int | None = None  # the highest --limit; None: no bound
+    is_binary: bool = False  # not for a terminal
 
 
 @dataclass(frozen=True, slots=True)

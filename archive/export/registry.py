@@ -13,15 +13,15 @@ from archive.export.sites import to_hexo, to_hugo
 from archive.model.results import Record
 
 
-def _of_records(write: Callable[[Iterable[Record]], Iterator[bytes]]) -> Stream:
+def _of_records(write: Callable[[Iterable[Record]], Iterator[bytes]], *, is_binary: bool = False) -> Stream:
     """Return a stream made of records alone, without the files of articles."""
-    return Stream(lambda export: write(export.records))
+    return Stream(lambda export: write(export.records), is_binary=is_binary)
 
 
 OUTPUTS: dict[str, Output] = {
     "jsonl": _of_records(to_jsonl),
     "csv": _of_records(to_csv),
-    "parquet": _of_records(to_parquet),
+    "parquet": _of_records(to_parquet, is_binary=True),
     "atom": Stream(to_atom, DEFAULT_ENTRIES, MAX_ENTRIES),
     "hugo": Folder(to_hugo),
     "hexo": Folder(to_hexo),

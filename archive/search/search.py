@@ -45,6 +45,7 @@ _SELECT_LAST = """
         ORDER BY v.published DESC, v.docid DESC LIMIT :newest
     ) ORDER BY published, docid
 """
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM searchable v WHERE {where} LIMIT :most)"
 _SELECT_BY_ID = """
     SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
@@ -62,6 +63,12 @@ _SELECT_VERSION = """
 
 
 _FEED_COLUMNS = ("published_text", "precision", "published_note", "text_from", "text_note")
+
+
+def _all_conditions(conditions: CompiledQuery) -> list[str]:
+    """Return the conditions of a query, those of its words too."""
+    words = ["v.id IN (SELECT rowid FROM words WHERE words MATCH :match)"] if conditions.match else []
+    return [*conditions.where, *words]
 
 
 class Search(IndexPart):
@@ -97,6 +104,13 @@ class Search(IndexPart):
                 matched = self._ranked(conditions, wanted, terms, limit)
             return [self._hit(row, matches, time) for row, matches in matched]
 
+    def count(self, query: Query, most: int, time: datetime | None = None) -> int:
+        """Return how many articles' newest versions match a query, or ``most`` if there are as many or more."""
+        conditions = CompiledQuery.of(query, to_text(time or datetime.max.replace(tzinfo=UTC)) or "")
+        statement = _COUNT.format(where=" AND ".join(_all_conditions(conditions)))
+        with wrap_sqlite_errors(self._path):
+            return int(self._rows(statement, conditions.parameters | {"most": most})[0][0])
+
     def ids(self, query: Query, limit: int, time: datetime) -> list[int]:
         """Return the ids in ``searchable`` of the newest articles whose newest version matches a query."""
         conditions = CompiledQuery.of(query, to_text(time) or "")
@@ -124,10 +138,8 @@ class Search(IndexPart):
         """
         time = time or datetime.max.replace(tzinfo=UTC)
         conditions = CompiledQuery.of(query, to_text(time) or "")
-        where = list(conditions.where)
-        if conditions.match:
-            where.append("v.id IN (SELECT rowid FROM words WHERE words MATCH :match)")
-        statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=" AND ".join(where))
+        where = " AND ".join(_all_conditions(conditions))
+        statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=where)
         known = self._coverage.known()
         with wrap_sqlite_errors(self._path):
             for row in self._db.execute(statement, conditions.parameters | {"newest": newest}):

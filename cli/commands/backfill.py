@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
-from archive.files.paths import CHINA
 from archive.model.feed import Span
 from cli.context import CommandContext, CommandError
 from cli.daemon_client import run_crawl
-from cli.options import complete_feed, json_option, parse_time
+from cli.options import complete_feed, json_option
 from cli.output.crawl import announce_backfill
+from cli.times import parse_time
 from scheduler.exits import Exit
 
 # From the web's first year to beyond any test's; near the ends of the calendar, date arithmetic fails.
@@ -20,7 +20,7 @@ _YEARS = range(1990, 2200)
 
 @click.command("backfill")
 @click.argument("feed", shell_complete=complete_feed)
-@click.option("--from", "start", required=True, metavar="DATE", help="A day in China, or a time with its zone.")
+@click.option("--from", "start", required=True, metavar="DATE", help="A day in China, a time with its zone, or now.")
 @click.option("--to", "end", metavar="DATE", help="The same; a day is included. Default: now.")
 @json_option
 @click.pass_obj
@@ -34,26 +34,19 @@ def backfill_command(context: CommandContext, feed: str, start: str, end: str | 
     """
     feeds = context.feeds((feed,))
     now = context.now()
-    span = Span(_time(start), min(_time(end, is_end=True), now) if end else now)
+    begin = _time(start, now, is_start=True)
+    limit = _time(end, now) if end else now
+    span = Span(begin, min(limit, now))
     if span.start >= span.end:
-        is_past = end and _time(end) <= now
-        raise CommandError(f"--from {start} is not before {f'--to {end}' if is_past else 'the present'}")
-    if not as_json:
+        raise CommandError(f"--from {start} is not before {f'--to {end}' if limit < now else 'the present'}")
+    if not as_json and not context.is_quiet:
         announce_backfill(context.settings, feeds[0], span)
     request = {"command": "backfill", "feed": feed, "start": span.start.isoformat(), "end": span.end.isoformat()}
     return run_crawl(context, feeds, request, as_json=as_json, span=span)
 
 
-def _time(text: str, *, is_end: bool = False) -> datetime:
-    """A time given on the command line. A day means its beginning in China, or its end with ``is_end``."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(
-            f"{text!r} is neither a day such as 2026-09-30 nor a time such as 2026-09-30T09:30+08:00"
-        ) from None
+def _time(text: str, now: datetime, *, is_start: bool = False) -> datetime:
+    time = parse_time(text, now, is_start=is_start)
     if time.year not in _YEARS:
         raise CommandError(f"{text!r} is not a time that a list could have articles of")
-    if len(text) == len("2026-09-30"):
-        return time.replace(tzinfo=CHINA) + (timedelta(days=1) if is_end else timedelta(0))
-    return parse_time(text)
+    return time

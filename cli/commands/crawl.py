@@ -30,7 +30,7 @@ def crawl_command(context: CommandContext, feed: tuple[str, ...], limit: int | N
     Example: finarchive crawl china usstock --limit 20
     """
     feeds = context.feeds(feed)
-    if not as_json:
+    if not as_json and not context.is_quiet:
         announce_crawl(context.settings, feeds)
     request = {"command": "crawl", "feeds": list(feed), "limit": limit}
     return run_crawl(context, feeds, request, as_json=as_json, limit=limit)

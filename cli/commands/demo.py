@@ -25,4 +25,4 @@ def demo_command(context: CommandContext, folder: Path) -> Exit:
     if context.verbosity is None:
         # Lines of articles would hide the summary. Warnings mean nothing: each demo's site has another port.
         logs.set_up(-1)
-    return run_demo(folder, context.now)
+    return run_demo(folder, context.now, quiet=context.is_quiet)

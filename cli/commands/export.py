@@ -20,7 +20,8 @@ from archive.model.results import Record
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from archive.revision_files import RevisionFiles
 from cli.context import CommandContext, CommandError
-from cli.options import as_of_option, complete_feed, open_store, parse_time, wrap_query_errors
+from cli.options import as_of_option, complete_feed, open_store, wrap_query_errors
+from cli.times import parse_time
 
 logger = logging.getLogger("finarchive")
 
@@ -73,7 +74,7 @@ def export_command(
 
     Example: finarchive export jsonl 茅台 --since 2026-09-01 --as-of 2026-09-30T09:30+08:00 -o known.jsonl
     """
-    time = parse_time(as_of) if as_of else None
+    time = parse_time(as_of, context.now()) if as_of else None
     text = " ".join(query)
     with wrap_query_errors(text):
         parts: list[Query] = [parse(text)] if query else []
@@ -120,6 +121,8 @@ def _query_text(
 def _write(kind: Output, export: Export, output: Path | None, root: Path) -> None:
     match kind:
         case Stream(write):
+            if kind.is_binary and output is None and sys.stdout.isatty():
+                raise CommandError("this format is no text for a terminal: name a file with -o, or use a pipe")
             with _open_output(output, root) as file:
                 for chunk in write(export):
                     file.write(chunk)

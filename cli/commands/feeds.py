@@ -12,7 +12,7 @@ from archive.files.layout import inner_path
 from archive.model.secrets import mask_secrets
 from cli.config_file import change_config, write_output
 from cli.context import CommandContext, CommandError
-from cli.options import complete_feed, json_option, print_json
+from cli.options import SubcommandGroup, complete_feed, json_option, print_json
 from cli.output.console import many
 from cli.output.status import show_feeds
 from config.feeds.edits import add_feeds, feed_table, switch_feed
@@ -35,7 +35,7 @@ dry_run_option = click.option(
 )
 
 
-@click.group("feeds", invoke_without_command=True)
+@click.group("feeds", cls=SubcommandGroup, invoke_without_command=True)
 @json_option
 @click.pass_context
 def feeds_command(click_context: click.Context, as_json: bool) -> None:

@@ -71,7 +71,7 @@ def forget_command(
         removals, others = [], 0
     if as_json:
         print_json(articles_document(plan, files, removals, dry_run=dry_run))
-    else:
+    elif dry_run or not context.is_quiet:
         show_articles(plan, files, removals, others, dry_run=dry_run)
     return Exit.DONE
 
@@ -149,6 +149,6 @@ def _forget_secrets(context: CommandContext, *, dry_run: bool, as_json: bool) ->
             done = forget_secrets(archive, found, now)
     if as_json:
         print_json(secrets_document(found, done, dry_run=dry_run))
-    else:
+    elif dry_run or not context.is_quiet or any(each.stuck for each in found):
         show_secrets(found, done)
     return Exit.SOME_FAILED if any(each.stuck for each in found) else Exit.DONE

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archive.files.output import open_output, own_descriptor
-from cli.context import CommandError
+from cli.context import CommandContext, CommandError
 from config.files import sample_text
 from scheduler.exits import Exit
 
@@ -16,7 +16,8 @@ CONFIG_NAME = "finarchive.toml"
 
 @click.command("init")
 @click.argument("path", type=click.Path(path_type=Path), default=Path(CONFIG_NAME))
-def init_command(path: Path) -> Exit:
+@click.pass_obj
+def init_command(context: CommandContext, path: Path) -> Exit:
     """Write a configuration file to PATH with every setting, its default and its meaning.
 
     Example: finarchive init
@@ -31,5 +32,5 @@ def init_command(path: Path) -> Exit:
     if not path.is_file() or own_descriptor(path) is not None:  # a pipe, or /dev/stdout
         return Exit.DONE
     command = "finarchive crawl" if path == Path(CONFIG_NAME) else f"finarchive -c {path} crawl"
-    click.echo(f"Wrote {path}: it holds every setting with its default. Edit it, then run: {command}")
+    context.say(f"Wrote {path}: it holds every setting with its default. Edit it, then run: {command}")
     return Exit.DONE

@@ -31,7 +31,7 @@ def proof_command(context: CommandContext, *, is_anchoring: bool, new_key: Path 
     Example: finarchive proof --anchor
     """
     if new_key:
-        return _make_key(new_key, as_json=as_json)
+        return _make_key(context, new_key, as_json=as_json)
     root = existing_root(context)
     newest = open_store(context).manifests.newest()
     anchors = anchors_of(context.settings.proof)
@@ -74,7 +74,7 @@ def _show(
         click.echo(f"{row['place']}: {state}" + (f" ({row['failure']})" if row["failure"] else ""))
 
 
-def _make_key(path: Path, *, as_json: bool) -> Exit:
+def _make_key(context: CommandContext, path: Path, *, as_json: bool) -> Exit:
     key = generate_key()
     public = path.with_name(f"{path.name}.pub")
     if existing := next((file for file in (path, public) if os.path.lexists(file)), None):
@@ -90,6 +90,6 @@ def _make_key(path: Path, *, as_json: bool) -> Exit:
     if as_json:
         print_json({"key": str(path), "public_key": str(public), "id": key.public.id})
     else:
-        click.echo(f"The key {key.public.id} is in {path}: set proof.key to it, and keep it secret.")
-        click.echo(f"Publish {public}: minisign -Vm DAY.tsv -p {public} checks a signature with it.")
+        context.say(f"The key {key.public.id} is in {path}: set proof.key to it, and keep it secret.")
+        context.say(f"Publish {public}: minisign -Vm DAY.tsv -p {public} checks a signature with it.")
     return Exit.DONE

@@ -38,6 +38,6 @@ def rebuild_command(context: CommandContext, dry_run: bool, as_json: bool) -> Ex
         )
     if as_json:
         print_json(asdict(result) | {"dry_run": dry_run})
-    else:
+    elif dry_run or result.damaged or not context.is_quiet:
         show_rebuilt(result, settings.archive.root, dry_run=dry_run)
     return Exit.PROBLEMS if result.damaged else Exit.DONE

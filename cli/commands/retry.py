@@ -27,7 +27,7 @@ def retry_command(context: CommandContext, parked: bool, as_json: bool) -> None:
     if as_json:
         print_json({"released": released})
     else:
-        click.echo(f"Released {released}: they are tried next." if released else "Nothing waits for a later time.")
+        context.say(f"Released {released}: they are tried next." if released else "Nothing waits for a later time.")
 
 
 def _release(context: CommandContext, *, parked: bool) -> int:

@@ -6,8 +6,9 @@ import click
 
 from archive.query.parser import parse
 from cli.context import CommandContext
-from cli.options import as_of_option, json_option, open_store, parse_time, print_json, wrap_query_errors
-from cli.output.search import show_hits
+from cli.options import as_of_option, json_option, open_store, print_json, wrap_query_errors
+from cli.output.search import MAX_COUNTED, show_hits
+from cli.times import parse_time
 from scheduler.monitoring.reports import iso
 
 
@@ -31,13 +32,14 @@ def search_command(
 
     Example: finarchive search '茅台 (业绩 OR "M2 增长") NOT 传闻 symbol:sh600519 since:2026-09-01'
     """
-    time = parse_time(as_of) if as_of else None
+    time = parse_time(as_of, context.now()) if as_of else None
     text = " ".join(query)
     with wrap_query_errors(text):
         parsed = parse(text)
-    hits = open_store(context).search.find(parsed, limit, time, by_time=sort == "time")
+    search = open_store(context).search
+    hits = search.find(parsed, limit, time, by_time=sort == "time")
     if not as_json:
-        show_hits(hits, limit)
+        show_hits(hits, search.count(parsed, MAX_COUNTED, time) if len(hits) == limit else len(hits))
         return
     print_json(
         [

@@ -9,11 +9,12 @@ import click
 from cli import systemd_service as service
 from cli import systemd_units as units
 from cli.context import CommandContext
+from cli.options import SubcommandGroup
 
 _force_option = click.option("--force", is_flag=True, help="Replace or remove even an edited or foreign unit.")
 
 
-@click.group("service")
+@click.group("service", cls=SubcommandGroup)
 def service_command() -> None:
     """Install the daemon and the web reader as systemd services.
 
@@ -50,22 +51,23 @@ def install_command(context: CommandContext, to: Path | None, force: bool) -> No
     """
     if to is not None:
         for path in service.write_units(context.config, to, force=force):
-            click.echo(f"Wrote {path}")
+            context.say(f"Wrote {path}")
         return
     for path in service.install(context.config, force=force):
-        click.echo(f"Wrote {path}")
-    click.echo("Start the daemon, now and at each boot:   systemctl enable --now finarchive")
-    click.echo(f"Start the web reader at the first visit:  systemctl enable --now {units.READER_SOCKET}")
-    click.echo("After an upgrade, restart what runs:      systemctl try-restart finarchive finarchive-serve")
+        context.say(f"Wrote {path}")
+    context.say("Start the daemon, now and at each boot:   systemctl enable --now finarchive")
+    context.say(f"Start the web reader at the first visit:  systemctl enable --now {units.READER_SOCKET}")
+    context.say("After an upgrade, restart what runs:      systemctl try-restart finarchive finarchive-serve")
 
 
 @service_command.command("uninstall")
 @_force_option
-def uninstall_command(force: bool) -> None:
+@click.pass_obj
+def uninstall_command(context: CommandContext, force: bool) -> None:
     """Stop the services and remove their units. The archive stays.
 
     Example: finarchive service uninstall
     """
     root = service.uninstall(force=force)
-    click.echo(f"The services are removed. The archive stays in {root}, the configuration in /etc/finarchive.")
-    click.echo("Both still belong to the user finarchive: remove all three if you do not need them.")
+    context.say(f"The services are removed. The archive stays in {root}, the configuration in /etc/finarchive.")
+    context.say("Both still belong to the user finarchive: remove all three if you do not need them.")

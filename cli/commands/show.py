@@ -6,8 +6,9 @@ import click
 
 from cli.article_document import article_html, find_article
 from cli.context import CommandContext, CommandError
-from cli.options import as_of_option, json_option, open_store, parse_time, print_json
+from cli.options import as_of_option, json_option, open_store, print_json
 from cli.output.article import show_article
+from cli.times import parse_time
 from scheduler.exits import Exit
 from scheduler.monitoring.reports import plain
 
@@ -27,7 +28,7 @@ def show_command(context: CommandContext, id: str, as_of: str | None, as_html: b
     """
     if as_html and as_json:
         raise CommandError("--html and --json exclude each other")
-    time = parse_time(as_of) if as_of else None
+    time = parse_time(as_of, context.now()) if as_of else None
     root = context.archive_root
     store = open_store(context)
     article = find_article(store, root, id, time)

@@ -54,7 +54,7 @@ def verify_command(context: CommandContext, repair: bool, deep: bool, roots: tup
     if as_json:
         more = ({"repaired": repaired} if repair else {}) | ({"unproven": unproven} if deep else {})
         print_json(_document(report, problems) | more)
-    else:
+    elif problems or not context.is_quiet:
         show_verified(report, problems, repaired, unproven)
     return Exit.PROBLEMS if problems else Exit.DONE
 

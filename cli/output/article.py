@@ -6,9 +6,11 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.output.console import stdout_console, visible
+from cli.output.console import print_prose, stdout_console, visible
+from cli.times import full_time_of
 
 _FACTS = ("docid", "published", "media", "url", "path", "status", "failure", "first_seen")
+_TIMES = ("published", "first_seen", "updated")  # facts that are times
 
 
 def show_article(article: dict[str, Any]) -> None:
@@ -20,32 +22,37 @@ def show_article(article: dict[str, Any]) -> None:
     console.print(Text(visible(article["title"] or ""), style="bold"))
     for name in _FACTS:
         if article[name]:
-            console.print(Text(f"{name:>10}  {visible(str(article[name]))}"))
+            console.print(Text(f"{name:>10}  {visible(_value(name, article[name]))}"))
     console.print(Text(f"{'feeds':>10}  {', '.join(article['feeds'])}"))
     if gone := article["gone"]:
-        console.print(Text(f"{'gone':>10}  since {gone}"))
+        console.print(Text(f"{'gone':>10}  since {full_time_of(gone)}"))
     if moved := article["moved"]:
-        line = f"to {moved['docid']} since {moved['at']} ({moved['evidence']})"
+        line = f"to {moved['docid']} since {full_time_of(moved['at'])} ({moved['evidence']})"
         console.print(Text(f"{'moved':>10}  {visible(line)}"))
     stated = _stated(article["revisions"][-1]) if article["revisions"] else []
     for name, value in [*_absences(article["unlisted"]), *stated, *_facts(article["facts"] or {})]:
         console.print(Text(f"{name:>10}  {visible(value)}"))
     for change in article["facts_changes"]:
         for name, values in change["changed"].items():
-            line = f"{name} {_text(values['from'])} -> {_text(values['to'])}, seen {change['at']}"
+            before, after = (_value(name, values[key]) for key in ("from", "to"))
+            line = f"{name} {before} -> {after}, seen {full_time_of(change['at'])}"
             console.print(Text(f"{'changed':>10}  {visible(line)}"))
     if copies := article["same_story"]:
         seen = next(each for each in copies if each["seen_first"])
         console.print(Text(f"same story  {len(copies)} docids, first {visible(_source(copies[0], 'published'))}"))
         console.print(Text(f"seen first  {visible(_source(seen, 'first_seen'))}"))
     if article["text"]:
-        console.print(Text("\n" + "\n".join(map(visible, article["text"].split("\n")))))
+        print_prose(console, Text("\n" + "\n".join(map(visible, article["text"].split("\n")))))
 
 
 def _absences(absences: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """When the article left lists, and came back."""
     return [
-        ("unlisted", f"{each['feed']} since {each['at']}" + (f", back {each['back']}" if each["back"] else ""))
+        (
+            "unlisted",
+            f"{each['feed']} since {full_time_of(each['at'])}"
+            + (f", back {full_time_of(each['back'])}" if each["back"] else ""),
+        )
         for each in absences
     ]
 
@@ -61,12 +68,14 @@ def _stated(revision: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(name, _text(facts[name])) for name in ("updated", "keywords", "symbols") if facts.get(name)]
+    return [(name, _value(name, facts[name])) for name in ("updated", "keywords", "symbols") if facts.get(name)]
 
 
-def _text(value: Any) -> str:
+def _value(name: str, value: Any) -> str:
+    if name in _TIMES and value:
+        return full_time_of(value)
     return ", ".join(value) if isinstance(value, list) else str(value or "-")
 
 
 def _source(copy: dict[str, Any], time: str) -> str:
-    return f"{copy['media'] or ''} {copy['docid']} at {copy[time]}".strip()
+    return f"{copy['media'] or ''} {copy['docid']} at {full_time_of(copy[time])}".strip()

@@ -1,4 +1,4 @@
-"""What all output shares: the console, progress bars, and the format of numbers, times and untrusted text.
+"""What all output shares: the console, progress bars, and tables, and the format of numbers and untrusted text.
 
 On a terminal the output has colours and progress bars; elsewhere it is plain lines.
 """
@@ -8,31 +8,82 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
-
-from archive.files.paths import CHINA
+from rich.text import Text
 
 if TYPE_CHECKING:  # most commands show no progress
     from rich.progress import Progress, ProgressColumn
 
 PIPE_WIDTH = 200  # columns of a table that goes to a file or a pipe
+_GUTTER = 2  # columns between those of a table
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of a table."""
+
+    title: str
+    is_number: bool = False  # aligned to the right
+    is_optional: bool = False  # left out where the table is too wide for the screen
+    wraps: bool = False  # prose, that may go on in the next line
 
 
 def stdout_console() -> Console:
-    """The console of stdout."""
-    # Titles are untrusted text: no markup, no emoji codes. Lines for pipes are not wrapped to a screen's width.
+    """The console of stdout. It breaks no line: the terminal does, which copies paths and commands whole."""
+    # Titles are untrusted text: no markup, no emoji codes.
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(markup=False, emoji=False, highlight=False, width=width, soft_wrap=width is not None)
+    return Console(markup=False, emoji=False, highlight=False, width=width, soft_wrap=True)
+
+
+def print_prose(console: Console, text: str | Text) -> None:
+    """Print text without paths and commands: on a terminal it is wrapped between words."""
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def print_lines(lines: Sequence[str]) -> None:
     """Print lines as they are."""
     console = stdout_console()
     for line in lines:
-        console.print(line)
+        print_prose(console, line)
+
+
+def print_table(console: Console, columns: Sequence[TableColumn], rows: Sequence[Sequence[str | Text]]) -> None:
+    """Print a table that fits the screen: without optional columns if need be, the last ones first."""
+    from rich.table import Table  # noqa: PLC0415 - many commands print none
+
+    optional = [number for number, column in enumerate(columns) if column.is_optional]
+    is_too_wide = table_width(columns, rows) > console.width
+    if optional and is_too_wide:
+        kept = [number for number in range(len(columns)) if number != optional[-1]]
+        print_table(console, [columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, _GUTTER, 0, 0))
+    for column in columns:
+        # In a table that is still too wide, the widest columns are folded: nothing is cut.
+        no_wrap = not column.wraps and not is_too_wide
+        table.add_column(
+            column.title, justify="right" if column.is_number else "left", no_wrap=no_wrap, overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, soft_wrap=False)
+
+
+def table_width(columns: Sequence[TableColumn], rows: Sequence[Sequence[str | Text]]) -> int:
+    """The screen columns that a table needs; one that wraps needs those of its title."""
+    widths = [
+        max([cell_len(column.title), *(_cell_width(row[number]) for row in rows if not column.wraps)])
+        for number, column in enumerate(columns)
+    ]
+    return sum(widths) + _GUTTER * (len(widths) - 1)
+
+
+def _cell_width(cell: str | Text) -> int:
+    return max(map(cell_len, str(cell).split("\n")))
 
 
 @contextmanager
@@ -86,11 +137,6 @@ def _counting_progress(
         else:
             task = bar.add_task(description, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def short_time(time: datetime | None) -> str:
-    """A time in China, without its year; ``-`` for None."""
-    return f"{time.astimezone(CHINA):%m-%d %H:%M}" if time else "-"
 
 
 def many(number: int, noun: str) -> str:

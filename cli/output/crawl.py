@@ -12,8 +12,8 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.text import Text
 
 from archive.files.layout import INNER_FOLDER
-from archive.files.paths import CHINA
 from cli.output.console import many, progress, stdout_console
+from cli.times import full_time
 
 if TYPE_CHECKING:
     from archive.model.feed import Span
@@ -33,9 +33,9 @@ def announce_crawl(settings: Settings, feeds: Sequence[Feed]) -> None:
 
 def announce_backfill(settings: Settings, feed: Feed, span: Span) -> None:
     """Print what a backfill will do."""
-    start, end = (f"{time.astimezone(CHINA):%Y-%m-%d %H:%M}" for time in (span.start, span.end))
     root = settings.archive.root.absolute()
-    stdout_console().print(f"Reading {feed.id} from {start} to {end}, China time, archiving to {root}")
+    period = f"from {full_time(span.start)} to {full_time(span.end)}"
+    stdout_console().print(f"Reading {feed.id} {period}, archiving to {root}")
 
 
 @contextmanager

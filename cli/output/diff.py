@@ -11,9 +11,9 @@ from rich.text import Text
 
 from archive.diff.revisions import Difference
 from archive.diff.text import DiffPart, DiffPiece, fold_unchanged
-from archive.files.paths import CHINA
 from archive.model.article import ArticleImage, Revision
-from cli.output.console import stdout_console
+from cli.output.console import print_prose, stdout_console
+from cli.times import full_time
 
 CONTEXT_CHARS = 40  # of unchanged text before and after a change: a sentence, or two short ones
 _STYLES = {DiffPart.REMOVED: "red strike", DiffPart.ADDED: "green", DiffPart.SKIPPED: "dim"}
@@ -40,7 +40,7 @@ def show_difference(difference: Difference) -> None:
         console.print("The text is the same.")
     else:
         console.print()
-        console.print(_marked(fold_unchanged(difference.text, CONTEXT_CHARS), coloured=coloured))
+        print_prose(console, _marked(fold_unchanged(difference.text, CONTEXT_CHARS), coloured=coloured))
 
 
 def show_single_version(revision: Revision) -> None:
@@ -110,4 +110,4 @@ def _when(revision: Revision) -> str:
 
 
 def _time(time: datetime) -> str:
-    return f"{time.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+    return full_time(time, seconds=True)

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.table import Table
 from rich.text import Text
 
-from archive.files.paths import CHINA
 from archive.model.results import Change, Hit, Mark
-from cli.output.console import many, short_time, stdout_console, visible
+from cli.output.console import TableColumn, print_prose, print_table, stdout_console, visible
+from cli.times import full_time, short_time, zone_name
 from scheduler.monitoring.reports import AlertReport
 
+MAX_COUNTED = 10_001  # matches that a search counts: more take seconds in an index of a million articles
 _MATCH_STYLE = "bold red"
 
 
-def show_hits(hits: Sequence[Hit], limit: int) -> None:
-    """Print the articles that a search found."""
+def show_hits(hits: Sequence[Hit], total: int) -> None:
+    """Print the articles that a search found.
+
+    :param total: how many articles match, MAX_COUNTED for as many or more
+    """
     console = stdout_console()
     for hit in hits:
         console.print(_highlight(hit.title, hit.title_marks, "bold"))
-        facts = f"{hit.published.astimezone(CHINA):%Y-%m-%d %H:%M}  {' '.join(hit.feeds)}  {hit.docid}"
+        facts = f"{full_time(hit.published)}  {' '.join(hit.feeds)}  {hit.docid}"
         console.print(Text(f"  {visible(facts)}", style="cyan"))
         console.print(Text(f"  {visible(hit.path)}", style="dim"))
-        console.print(Text("  ") + _highlight(hit.snippet, hit.snippet_marks, ""))
+        print_prose(console, Text("  ") + _highlight(hit.snippet, hit.snippet_marks, ""))
     if not hits:
         console.print("Nothing was found.")
-    elif len(hits) == limit:
-        console.print(f"These are the first {many(limit, 'article')}; --limit shows more.")
+    elif len(hits) < total:
+        number = f"more than {MAX_COUNTED - 1:,}" if total == MAX_COUNTED else f"{total:,}"
+        console.print(f"Showing {len(hits):,} of {number} articles; --limit N shows more.")
 
 
 def show_changes(changes: Iterable[Change]) -> None:
@@ -36,10 +40,10 @@ def show_changes(changes: Iterable[Change]) -> None:
     for change in changes:
         if console.is_terminal:
             console.print(_headline(change))
-            console.print(Text("  ") + _highlight(change.snippet, change.snippet_marks, "dim"))
+            print_prose(console, Text("  ") + _highlight(change.snippet, change.snippet_marks, "dim"))
         else:  # without rich, which replaces tabs by spaces
             fields = (
-                f"{change.published.astimezone(CHINA):%Y-%m-%d %H:%M}",
+                full_time(change.published),
                 ",".join(change.feeds),
                 change.docid,
                 str(change.revision),
@@ -56,17 +60,27 @@ def show_alerts(reports: Sequence[AlertReport]) -> None:
     if not reports:
         console.print("No alert is configured; finarchive help configuration says how.")
         return
-    table = Table("alert", "query", "to", "last sent", "waiting", "", caption="times are China's")
-    for report in reports:
-        table.add_row(
+    columns = (
+        TableColumn("alert"),
+        TableColumn("query", wraps=True),
+        TableColumn("to"),
+        TableColumn("last sent"),
+        TableColumn("waiting", is_number=True),
+        TableColumn("", wraps=True),
+    )
+    rows = [
+        (
             report.alert.name,
-            Text(visible(report.alert.query)),
+            visible(report.alert.query),
             f"{report.address} {report.service}" if report.address else "-",
             short_time(report.progress.sent if report.progress else None),
-            str(report.waiting),
+            f"{report.waiting:,}",
             Text(_trouble(report), "yellow"),
         )
-    console.print(table)
+        for report in reports
+    ]
+    print_table(console, columns, rows)
+    console.print(Text(f"Times are {zone_name()}.", style="dim"))
 
 
 def _trouble(report: AlertReport) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from archive.files.disk_space import low_reason
 from archive.model.secrets import mask_secrets
-from cli.output.console import many, short_time, stdout_console
+from cli.output.console import TableColumn, many, print_table, stdout_console, table_width
+from cli.times import full_time, short_time, zone_name
 from config.durations import format_duration
 from scheduler.monitoring.reports import report_disk
 from scheduler.policy.feed_state import OK_REASON
@@ -51,7 +51,7 @@ def show_status(
     if (disk := report_disk(settings))["low"]:
         reason = low_reason(settings.archive.root.absolute(), disk["free"], disk["min_free"])
         console.print(Text(f"crawling is paused: {reason}", style="red"))
-    console.print(_feed_table(reports))
+    _show_table(console, reports)
     _show_sweeps(console, reports)
     if settings.archive.images:
         _show_pictures(console, store)
@@ -65,13 +65,17 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
 
     :param source: the configuration file; None for the built-in feeds
     """
-    table = Table("feed", "", "list", "filed under")
+    console = stdout_console()
+    columns = [TableColumn("feed"), TableColumn("state"), TableColumn("filed under"), TableColumn("list")]
+    rows: list[list[str | Text]] = []
     for feed in settings.feeds:
         number = "/".join(str(part) for part in (feed.pageid, feed.lid) if part) or mask_secrets(feed.endpoint)
         state = Text("on", style="green") if feed.enabled else Text("off", style="dim")
-        table.add_row(feed.id, state, f"{feed.kind} {number}", Text("/".join(feed.categories)))
-    console = stdout_console()
-    console.print(table)
+        rows.append([feed.id, state, "/".join(feed.categories), f"{feed.kind} {number}"])
+    if table_width(columns, rows) > console.width:  # the list below the folder
+        columns.pop()
+        rows = [[feed, state, f"{folder}\n{listed}"] for feed, state, folder, listed in rows]
+    print_table(console, columns, rows)
     console.print(f"from {source}" if source else "the built-in list; finarchive init writes a file to change it in")
 
 
@@ -83,21 +87,30 @@ def show_checks(checks: Sequence[Check]) -> None:
         console.print(mark + Text(f"{check.name:<14}{check.message}"))
 
 
-def _feed_table(reports: Sequence[FeedReport]) -> Table:
-    table = Table(
-        "feed", "state", "last poll", "newest", "archived", "waiting", "parked", caption="times are China's"
+def _show_table(console: Console, reports: Sequence[FeedReport]) -> None:
+    columns = (
+        TableColumn("feed"),
+        TableColumn("state"),
+        TableColumn("last poll", is_optional=True),
+        TableColumn("newest"),
+        TableColumn("archived", is_number=True),
+        TableColumn("waiting", is_number=True),
+        TableColumn("parked", is_number=True),
     )
-    for report in reports:
-        table.add_row(
+    rows = [
+        (
             report.id,
             Text(report.state, style=_STATE_STYLES[report.state]),
             short_time(report.last_poll),
             short_time(report.newest),
-            str(report.archived),
-            str(report.pending),
-            str(report.parked),
+            f"{report.archived:,}",
+            f"{report.pending:,}",
+            f"{report.parked:,}",
         )
-    return table
+        for report in reports
+    ]
+    print_table(console, columns, rows)
+    console.print(Text(f"Times are {zone_name()}.", style="dim"))
 
 
 def _show_sweeps(console: Console, reports: Sequence[FeedReport]) -> None:
@@ -148,7 +161,7 @@ def _show_waiting(console: Console, store: Store, counts: Counts, now: datetime)
             console.print(f"{many(total, 'article')} {label}")
         _show_reasons(console, store.entries.failures(status))
     if due := store.entries.next_due():
-        when = "now" if due <= now else f"at {short_time(due)}, China time"
+        when = "now" if due <= now else f"at {full_time(due)}"
         console.print(f"the next waiting article is due {when}")
     if counts.parked:
         console.print("finarchive retry --parked makes what was given up due again")

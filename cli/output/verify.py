@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archive.integrity.anchor_check import PROVEN
 from cli.output.console import many, stdout_console, visible
+from cli.times import full_time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +40,7 @@ def show_verified(report: Report, problems: Sequence[Problem], repaired: Sequenc
         console.print(f"{problem.kind:<9} {visible(problem.path)}: {visible(problem.detail)}")
     for rewrite in report.rewritten:
         console.print(
-            visible(f"rewritten .finarchive/warc/{describe(rewrite)}, at {rewrite.at:%Y-%m-%d %H:%M:%S} UTC")
+            visible(f"rewritten .finarchive/warc/{describe(rewrite)}, at {full_time(rewrite.at, seconds=True)}")
         )
     if report.forgotten:
         console.print(f"Removed on request, with tombstones: {many(len(report.forgotten), 'article')}")
@@ -63,7 +64,7 @@ def _show_proof(console: Console, proof: ProofReport) -> None:
     for group in _groups(proof.days):
         first, last = group[-1], group[0]
         days = first.day if first is last else f"{first.day} to {last.day}"
-        since = f"since {first.since:%Y-%m-%d %H:%M:%S} UTC by {first.by}" if first.since else "not anchored"
+        since = f"since {full_time(first.since, seconds=True)} by {first.by}" if first.since else "not anchored"
         lines.append(
             f"{days}: {since}"
             + (f", signed: {first.signed_by}" if first.signed_by else "")

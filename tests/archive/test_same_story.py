@@ -124,7 +124,7 @@ def test_show_reports_it(home: Home) -> None:
             list_(opened.store, docid, BEGAN)
         archive(opened.store, "aaaa", hours(1), "s", published=hours(0.5))
         archive(opened.store, "bbbb", hours(2), "s")
-    line = "same story  2 docids, first 社bbbb bbbb at 2026-09-29T02:00:00.000+00:00\n"
+    line = "same story  2 docids, first 社bbbb bbbb at 2026-09-29 10:00:00+08:00\n"
     assert line in home.run("show", "aaaa").out
     assert line in home.run("show", "bbbb").out
     found = home.run("show", "aaaa", "--json").json["same_story"]

@@ -125,6 +125,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "log.positions": lambda store: store.log.positions(),
     "log.fetches_after": lambda store: store.log.fetches_after(None),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
+    "search.count": lambda store: store.search.count(parse("题b"), 9),
     "search.each": lambda store: list(store.search.each(And(()))),
     "history.feeds": lambda store: store.history.feeds("a", NOW),
     "history.gone": lambda store: store.history.gone("b", NOW),

@@ -118,7 +118,7 @@ def test_every_command_says_which_options_are_global() -> None:
     for name in COMMANDS:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
-        assert "-c FILE, --root DIR, -v and -q" in command.get_help(click.Context(command, info_name=name))
+        assert "-c FILE, --root DIR, --utc, -v and -q" in command.get_help(click.Context(command, info_name=name))
 
 
 # The service's archive

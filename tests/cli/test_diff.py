@@ -101,7 +101,7 @@ def test_an_absence_between_the_two_is_reported(archived: Home) -> None:
     expected = {"gone": "2026-09-29T03:00:00.000+00:00", "back": "2026-09-29T04:00:00.000+00:00"}
     assert diff_document(archived, "aaaa", "1", "3")["absences"] == [expected | {"evidence": "it answers 404"}]
     assert diff_document(archived, "aaaa", "2", "3")["absences"] == []
-    line = "gone  at 2026-09-29 11:00:00 (it answers 404), back at 2026-09-29 12:00:00"
+    line = "gone  at 2026-09-29 11:00:00+08:00 (it answers 404), back at 2026-09-29 12:00:00+08:00"
     assert line in archived.run("diff", "aaaa", "1", "2").out
     assert "gone" not in archived.run("diff", "aaaa").out
 

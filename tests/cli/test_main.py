@@ -311,9 +311,11 @@ def test_the_demo_leaves_a_folder_alone_that_has_something_else(home: Home, craw
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("2026-11-29", "needs its zone, such as 2026-11-29T00:00+08:00"),
         ("2026-11-29T09:30", "needs its zone, such as 2026-11-29T09:30+08:00"),
-        ("2026-11-29+08:00", "is no time such as 2026-09-30T09:30+08:00"),
+        (
+            "2026-11-29+08:00",
+            "is no time: write now, a day such as 2026-09-30, or a time such as 2026-09-30T09:30+08:00",
+        ),
     ],
 )
 def test_a_time_without_its_zone_is_refused_with_advice_that_works(home: Home, given: str, message: str) -> None:

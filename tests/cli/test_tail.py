@@ -58,10 +58,10 @@ def test_a_line_for_each_article_in_a_pipe_the_last_first(home: Home, store: Sto
     put(store, [FIRST])
     with following(home) as process:
         assert line(process) == (
-            "2026-09-30 10:00\tchina,stock\taaaa\t1\t茅台提价\tsh600519\t贵州茅台（600519）宣布提价。\n"
+            "2026-09-30 10:00+08:00\tchina,stock\taaaa\t1\t茅台提价\tsh600519\t贵州茅台（600519）宣布提价。\n"
         )
         put(store, [SECOND])
-        assert line(process) == "2026-09-30 10:00\tstock\tbbbb\t1\t题 [31m 红\t\t=茅台 \n"
+        assert line(process) == "2026-09-30 10:00+08:00\tstock\tbbbb\t1\t题 [31m 红\t\t=茅台 \n"
 
 
 def test_json_lines_with_the_documented_fields(home: Home, store: Store) -> None:

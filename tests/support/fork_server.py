@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -76,8 +77,15 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
     if path := request["env"].get("PYTHONPATH"):
         sys.path.insert(1, path)
     unbuffered = bool(request["env"].get("PYTHONUNBUFFERED"))
-    sys.stdout.reconfigure(write_through=unbuffered)  # type: ignore[union-attr]
+    sys.stdout = stream_of(1, sys.stdout, line_buffering=os.isatty(1), write_through=unbuffered)
+    sys.stderr = stream_of(2, sys.stderr, line_buffering=True, write_through=unbuffered)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def stream_of(descriptor: int, old: Any, **how: bool) -> io.TextIOWrapper:
+    """The text stream of a descriptor; the old one may believe that it can seek."""
+    buffer = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(buffer, encoding=old.encoding, errors=old.errors, **how)
 
 
 def serve(connection: socket.socket) -> str:
