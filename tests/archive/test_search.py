@@ -60,6 +60,7 @@ def found(store: Store, query_text: str | Query, limit: int = MANY, *, by_time: 
     return [hit.docid for hit in store.search.find(query, limit, by_time=by_time)]
 
 
+@pytest.mark.slow
 def test_any_part_of_a_chinese_text_finds_the_articles_that_contain_it(large: Store) -> None:
     dice = random.Random(7)
     runs = [run for story in STORIES for run in re.findall(f"[{CJK}]+", fold(f"{story.title}，{story.text}"))]

@@ -154,6 +154,7 @@ def test_a_new_file_is_begun_each_day_in_china_and_when_one_is_large(tmp_path: P
     assert [each.at for _, each in read(tmp_path)][-1] == evening
 
 
+@pytest.mark.slow
 def test_a_file_torn_at_any_byte_is_continued(tmp_path: Path) -> None:
     whole_folder = tmp_path / "whole"
     first_groups = [group(b"one"), NOTE]

@@ -93,6 +93,7 @@ def test_offline_no_list_is_read(home: Home, mocksite: MockSite) -> None:
     assert (done.status, "--offline" in done.out, mocksite.hits) == (0, True, [])
 
 
+@pytest.mark.slow
 def test_secrets_in_addresses_are_shown_nowhere(home: Home, mocksite: MockSite) -> None:
     mocksite.site.pages["/a"] = RSS
     mocksite.fault("redirect", match="/b\\?", to="/a?sid=hunter2", status=301)

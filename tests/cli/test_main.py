@@ -163,6 +163,7 @@ def test_an_index_of_a_newer_program_is_refused(home: Home, crawl: Crawl) -> Non
         assert_refused(home.run(command), 4, "written by a newer finarchive", "upgrade")
 
 
+@pytest.mark.slow
 def test_an_index_that_another_program_writes_to_is_waited_for_and_then_refused(home: Home, crawl: Crawl) -> None:
     crawl()
     index = sqlite3.connect(home.root / ".finarchive" / "index.db", isolation_level=None)
@@ -288,13 +289,8 @@ def test_the_demo_can_be_run_again(home: Home) -> None:
         assert f"{archived} articles archived, 0 failed, 0 waiting" in done.out
         assert "60 files under demo archive" in done.out
         assert "--root 'demo archive' serve" in done.out
-
-
-def test_the_demos_articles_are_of_several_days(home: Home) -> None:
-    home.run("demo", "demo")
-
-    days = {path.parent.relative_to(home.folder).parts[-3:] for path in (home.folder / "demo").rglob("*_n*.md")}
-    assert len(days) in (5, 6)
+    days = {path.parent.parts[-3:] for path in (home.folder / "demo archive").rglob("*_n*.md")}
+    assert len(days) in (5, 6)  # so that charts show something
 
 
 def test_the_demo_leaves_a_folder_alone_that_has_something_else(home: Home, crawl: Crawl) -> None:

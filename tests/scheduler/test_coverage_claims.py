@@ -115,6 +115,7 @@ def test_what_is_settled_holds_everything_that_was_ever_listed_within_the_measur
     assert feed.broken_claims([each for each in articles if each.is_listed(feed.clock)], settled=True) == []
 
 
+@pytest.mark.slow
 def test_without_the_lateness_settled_spans_would_be_wrong(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checks above can fail: a sweep that settles up to its own time settles late articles away."""
     monkeypatch.setattr(lateness, "UNKNOWN_BOUND", timedelta(0))
@@ -195,6 +196,7 @@ def real_feed(store: Store, polls: list[Shown]) -> SimulatedFeed:
     return SimulatedFeed(store, articles, polls[0].at)
 
 
+@pytest.mark.slow
 def test_the_lateness_of_a_real_list_is_measured(store: Store, polls: list[Shown]) -> None:
     feed = real_feed(store, polls)
     for poll in polls:
