@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archive.files.output import open_output
-from cli.context import CommandContext, CommandError
+from cli.context import CommandContext, CommandError, cannot_write
 from cli.settings import load_settings
 from config.errors import ConfigError
 from config.files import SYSTEM_FILE
@@ -49,7 +49,7 @@ def write_output(path: Path, data: bytes, *, replace: bool = True) -> None:
         with open_output(path, replace=replace) as output:
             output.write(data)
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}; it was not changed") from error
+        raise cannot_write(path, error) from error
 
 
 def _check(context: CommandContext, text: str, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -22,6 +23,24 @@ class CommandError(click.ClickException):
     """A command failed. The message is one line: the problem, and what to do."""
 
     exit_code = Exit.USAGE
+
+
+class NoRoomError(CommandError):
+    """A file that the user has named cannot be written for now: a full or broken disk, a quota."""
+
+    exit_code = Exit.SOME_FAILED
+
+
+# Errors of a write to a full disk, over a quota, over the size limit of a file, or to a broken disk.
+WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def cannot_write(path: Path, error: OSError) -> CommandError:
+    """The error for a file that the user has named and that cannot be written; it is as before."""
+    message = f"{path} cannot be written: {error.strerror}"
+    if error.errno in WRITE_ERRORS:
+        return NoRoomError(f"{message}; free some space there, then run this again")
+    return CommandError(message)
 
 
 @dataclass

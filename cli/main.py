@@ -7,6 +7,8 @@ import io
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from archive.model.errors import (
     TrustError,
 )
 from archive.model.secrets import mask_secrets
-from cli.context import CommandContext, CommandError
+from cli.context import WRITE_ERRORS, CommandContext, CommandError
 from cli.options import GLOBAL_OPTIONS, accept_global_options, set_up_logs
 from cli.times import use_utc
 from config.errors import ConfigError
@@ -81,8 +83,15 @@ WITHOUT_ROOT = {
 
 MAX_DESCRIPTORS = 65_536  # open files of this process
 _STDOUT = 1  # its file descriptor; click may have replaced sys.stdout
-# Errors of a write to a full disk, over a quota, over the size limit of a file, or to a broken disk.
-_WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+@contextmanager
+def _without_empty_line() -> Iterator[None]:
+    """Turn an interrupt into the exception that click raises itself, after it has printed an empty line."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise click.Abort(*error.args) from error
 
 
 class CommandGroup(click.Group):
@@ -99,12 +108,15 @@ class CommandGroup(click.Group):
         module, _, attribute = COMMANDS[name][0].partition(":")
         return accept_global_options(getattr(import_module(module), attribute))
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Read the arguments. As in :meth:`invoke`."""
+        with _without_empty_line():
+            return super().make_context(*args, **more)
+
     def invoke(self, context: click.Context) -> Any:
-        """Run the command. For an interrupt, click would print an empty line."""
-        try:
+        """Run the command."""
+        with _without_empty_line():
             return super().invoke(context)
-        except KeyboardInterrupt as error:
-            raise click.Abort(*error.args) from error
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands and options that a shell offers; it needs no module of a command."""
@@ -231,7 +243,7 @@ def _handle_lost_output(error: OSError | SystemExit) -> int:
         )
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         # Errors of the archive's own files are ArchiveErrors; any other OSError is a bug.
-        if error.errno not in _WRITE_ERRORS or error.filename is not None:
+        if error.errno not in WRITE_ERRORS or error.filename is not None:
             raise error
         message = f"the output cannot be written ({error.strerror}): free some space there"
     # Discard what is still buffered; otherwise flushing it at exit would fail again.

@@ -14,7 +14,7 @@ from pathlib import Path
 from archive.files.folders import make_root
 from archive.files.output import open_output
 from cli import systemd_units as units
-from cli.context import CommandError
+from cli.context import CommandError, cannot_write
 from config.files import find
 from config.load import load
 
@@ -51,7 +51,7 @@ def write_units(config: Path | None, folder: Path, *, force: bool) -> list[Path]
             with open_output(path, mode=0o644) as file:
                 file.write(text.encode())
         except OSError as error:
-            raise CommandError(f"{path} cannot be written ({error.strerror})") from error
+            raise cannot_write(path, error) from error
     return list(texts)
 
 

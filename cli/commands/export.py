@@ -19,7 +19,7 @@ from archive.model.errors import ArchiveError
 from archive.model.results import Record
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from archive.revision_files import RevisionFiles
-from cli.context import CommandContext, CommandError
+from cli.context import CommandContext, CommandError, cannot_write
 from cli.options import as_of_option, complete_feed, open_store, wrap_query_errors
 from cli.times import parse_time
 
@@ -165,17 +165,14 @@ def _open_output(path: Path | None, root: Path) -> Iterator[BinaryIO]:
         raise CommandError(f"{path} is a folder: name a file")
     if root.resolve() in path.resolve().parents:
         raise CommandError(f"{path} lies in the archive, which has nothing but articles: name a file elsewhere")
-    with ExitStack() as stack:
-        with _wrap_output_errors(path):
-            file = stack.enter_context(open_output(path))
-        yield file
-        with _wrap_output_errors(path):
-            stack.close()
-
-
-@contextmanager
-def _wrap_output_errors(path: Path) -> Iterator[None]:
     try:
-        yield
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(open_output(path))
+            except OSError as error:
+                raise cannot_write(path, error) from error
+            yield file
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+        if error.filename is not None:  # no write
+            raise
+        raise cannot_write(path, error) from error

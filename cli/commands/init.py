@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archive.files.output import open_output, own_descriptor
-from cli.context import CommandContext, CommandError
+from cli.context import CommandContext, CommandError, cannot_write
 from config.files import sample_text
 from scheduler.exits import Exit
 
@@ -28,7 +28,7 @@ def init_command(context: CommandContext, path: Path) -> Exit:
     except FileExistsError as error:
         raise CommandError(f"{path} is there already; it was not changed") from error
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+        raise cannot_write(path, error) from error
     if not path.is_file() or own_descriptor(path) is not None:  # a pipe, or /dev/stdout
         return Exit.DONE
     command = "finarchive crawl" if path == Path(CONFIG_NAME) else f"finarchive -c {path} crawl"

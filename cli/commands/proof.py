@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from archive.proof.minisign import generate_key, write_public_key, write_secret_key
-from cli.context import CommandContext, CommandError
+from cli.context import CommandContext, CommandError, cannot_write
 from cli.options import existing_root, json_option, open_store, print_json
 from scheduler.anchors.renewal import Anchor, Renewal, anchors_of, is_anchored, renew
 from scheduler.exits import Exit
@@ -79,14 +79,18 @@ def _make_key(context: CommandContext, path: Path, *, as_json: bool) -> Exit:
     public = path.with_name(f"{path.name}.pub")
     if existing := next((file for file in (path, public) if os.path.lexists(file)), None):
         raise CommandError(f"{existing} exists already: give another name")
+    made: list[Path] = []
     try:
         for file, data, mode in ((path, write_secret_key(key), 0o600), (public, write_public_key(key.public), 0o644)):
             # Only the owner may ever read a secret key. A key that exists is not replaced.
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            made.append(file)
             with os.fdopen(descriptor, "wb") as opened:
                 opened.write(data)
     except OSError as error:
-        raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
+        for each in made:
+            each.unlink(missing_ok=True)
+        raise cannot_write(file, error) from error
     if as_json:
         print_json({"key": str(path), "public_key": str(public), "id": key.public.id})
     else:

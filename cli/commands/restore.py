@@ -47,7 +47,7 @@ def restore_command(context: CommandContext, place: str, folder: Path, snapshot:
     if as_json:
         problems = [asdict(problem) for problem in report.problems]
         print_json(asdict(result) | {"articles": report.articles, "problems": problems})
-    else:
+    elif result.damaged or report.problems or not quiet:
         show_restored(result, root, storage.place)
         show_verified(report, report.problems, ())
     return Exit.PROBLEMS if result.damaged or report.problems else Exit.DONE

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -203,21 +201,6 @@ def test_no_network_is_one_line_and_status_3(home: Home) -> None:
     assert outcome.status == 3
     assert "✗ feed1, feed2: the name nowhere.invalid could not be resolved: is there a network?" in outcome.out
     assert "Traceback" not in outcome.err
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("a small disk needs root")
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", folder], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"no small disk can be mounted here: {made.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_read_only_disk_is_refused(home: Home, small_disk: Path) -> None:

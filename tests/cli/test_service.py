@@ -196,7 +196,7 @@ def test_a_unit_behind_a_link_is_replaced_where_it_is_and_a_masked_one_is_refuse
 def test_a_folder_that_cannot_be_written_is_refused(home: Home) -> None:
     outcome = home.run("service", "install", "--to", "/proc/units")
     assert outcome.status == 2
-    assert outcome.err.startswith("finarchive: /proc/units/finarchive.service cannot be written (")
+    assert outcome.err.startswith("finarchive: /proc/units/finarchive.service cannot be written: ")
 
 
 @pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd runs this machine")
