@@ -48,7 +48,7 @@ soak: $(VENV)/ready-dev
 
 # The exact releases that the service is installed with, each with the hashes of its files: docs/systemd.md.
 lock: $(RELEASE)/ready
-	$(RELEASE)/bin/uv pip compile pyproject.toml --extra alerts --extra proof --universal --python-version 3.11 \
+	$(RELEASE)/bin/uv pip compile pyproject.toml --extra alerts --extra backup --extra proof --universal --python-version 3.11 \
 		--generate-hashes --upgrade --quiet --custom-compile-command 'make lock' --output-file requirements.lock
 
 audit:

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("alerts", "proof")  # that the service is installed with
+EXTRAS = ("alerts", "backup", "proof")  # that the service is installed with
 
 
 def locked() -> dict[str, list[Requirement]]:

@@ -61,6 +61,8 @@ _FIXED: dict[str, Any] = {
     "STATS_DUMP": False,
     "LOG_INSTALL_ROOT_HANDLER": False,  # the command line configures logging
     "LOG_VERSIONS": [],
+    # It looks for a mistake in callbacks through all loaded modules, for a tenth of a second at the first response.
+    "WARN_ON_GENERATOR_RETURN_VALUE": False,
 }
 
 
