@@ -14,6 +14,7 @@ from archive.files.post import render
 from archive.model.article import Article, Post, Revision, TextSource
 from archive.model.feed import Entry, Failure, FailureKind
 from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
+from archive.model.formatting import written_with
 from archive.model.titles import decoded_title
 from crawler import urls
 from crawler.extract.charset import is_misread
@@ -230,4 +231,5 @@ def _revision(fetch: Fetch, article: Article, post: Post, number: int, title: st
         published_note=article.published_note,
         text_from=article.text_from,
         text_note=article.text_note,
+        written_with=written_with(fetch),
     )

@@ -38,9 +38,11 @@ from archive.journal.event_documents import EventKind
 from archive.journal.journal import Event
 from archive.journal.tombstones import load_forgotten
 from archive.model.article import Post
+from archive.model.formatting import Formatting
 from archive.store import Store
 from pipeline.commit import ParsedFetch, commit_batch
-from pipeline.reparse import ParsedEvent, ReparseOptions, read_journal
+from pipeline.reformat import moved_files, record_formatting, remove_files
+from pipeline.reparse import FormatChange, ParsedEvent, ReparseOptions, read_journal
 from pipeline.staging import StagingTree, compare, place_files, place_index
 
 # Fetches whose rows are written together. FTS5 flushes the words it has collected with each batch.
@@ -56,6 +58,7 @@ class RebuildResult:
     damaged: list[str] = field(default_factory=list)  # a message for each part of the journal that cannot be read
     made: list[str] = field(default_factory=list)  # paths of files that were missing
     changed: list[str] = field(default_factory=list)  # paths of files that were replaced
+    removed: list[str] = field(default_factory=list)  # paths of files whose articles have other paths now
     unknown: list[str] = field(default_factory=list)  # paths of files that are not in the journal
     taken_over: int = 0  # entries carried over from the old index: not in the journal
     rows: dict[str, int] = field(default_factory=dict)  # number of index rows that differ: table -> rows
@@ -67,6 +70,7 @@ def rebuild(
     now: datetime,
     *,
     dry_run: bool = False,
+    formatting: Formatting | None = None,
     processes: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RebuildResult:
@@ -77,15 +81,16 @@ def rebuild(
 
     :param max_body: bytes that a page may decompress to
     :param dry_run: report the changes without making them
+    :param formatting: write all files with these settings, now and in later rebuilds; None: with those of their time
     :param processes: number of workers; None: one for each core
     :param on_progress: called with the bytes of the journal read so far, and all of them
     :raises ArchiveError: the journal cannot be read or the disk cannot be written; the archive is unchanged
     """
     root = root.absolute()
     with staging_folder(root, "rebuild", now) as staging:
-        return _rebuild(
-            root, staging, ReparseOptions(max_body, processes or os.cpu_count() or 1, on_progress), dry_run
-        )
+        options = ReparseOptions(max_body, processes or os.cpu_count() or 1, on_progress)
+        change = FormatChange(formatting) if formatting else None
+        return _rebuild(root, staging, options, change, now, dry_run=dry_run)
 
 
 def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[str, str]) -> list[str]:
@@ -139,25 +144,32 @@ def _remove(root: Path, folder: Path) -> None:
         folders.remove_tree(folder.relative_to(root).as_posix())
 
 
-def _rebuild(root: Path, staging: Path, options: ReparseOptions, dry_run: bool) -> RebuildResult:
+def _rebuild(
+    root: Path, staging: Path, options: ReparseOptions, change: FormatChange | None, now: datetime, *, dry_run: bool
+) -> RebuildResult:
     tree, new = StagingTree(root, staging / "tree"), staging / "index.db"
     # A damaged index is a reason to rebuild: it is treated as missing.
     old = staging / "none.db"
     if is_sound(index_path(root)):
         old = current_copy(index_path(root), staging / "migrated.db")
-    staged = _build(root, tree, (old, new), options)
+    staged = _build(root, tree, (old, new), options, change=change)
     if lost := staged.lost:
         # An incomplete record of an article must not change it: build again without those articles.
         _remove(root, tree.folder)
         new.unlink()
-        staged = _build(root, tree, (old, new), options, frozenset[str]().union(*lost.values()))
+        staged = _build(root, tree, (old, new), options, frozenset[str]().union(*lost.values()), change=change)
     result = staged.result
     result.damaged += [f"{file} has lost fetches; articles concerned: {len(lost[file])}" for file in sorted(lost)]
-    result.made, result.changed, result.unknown = compare(root, tree.folder)
+    result.made, result.changed, unknown = compare(root, tree.folder)
+    result.removed = moved_files(root, old, new, unknown) if staged.has_old and not result.damaged else []
+    result.unknown = [path for path in unknown if path not in set(result.removed)]
     if not dry_run:
+        if change and (result.made or result.changed):
+            record_formatting(root, new, change.formatting, now)
         # Without an old index, or with a damaged journal, the existing files may be the only copy of something.
         keep_replaced = not staged.has_old or bool(result.damaged)
         place_files(root, tree.folder, [*result.made, *result.changed], quarantine=keep_replaced)
+        remove_files(root, result.removed)
         place_index(root, new, quarantine=not staged.has_old)
     return result
 
@@ -172,7 +184,13 @@ class _StagedArchive:
 
 
 def _build(
-    root: Path, tree: StagingTree, indexes: tuple[Path, Path], options: ReparseOptions, lost: Set[str] = frozenset()
+    root: Path,
+    tree: StagingTree,
+    indexes: tuple[Path, Path],
+    options: ReparseOptions,
+    lost: Set[str] = frozenset(),
+    *,
+    change: FormatChange | None,
 ) -> _StagedArchive:
     """Build files and index in the staging folder.
 
@@ -183,7 +201,7 @@ def _build(
     store, result = Store.open(new), RebuildResult()
     try:
         docids, later = unproven(old, new, lost), deque[ParsedEvent]()
-        journal = read_journal(journal_path(root), options, result.damaged.append)
+        journal = read_journal(journal_path(root), options, result.damaged.append, change)
         with store.bulk_write(), closing(Store.open_for_reading(old)) as recorded:
             if docids:
                 journal = _applied_events(journal, recorded.log.applied(), docids, later)

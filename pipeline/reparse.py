@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from archive.journal.event_documents import EventKind
+from archive.journal.formatted import load_formatted
 from archive.journal.journal import Event, event_of
-from archive.journal.warc import WarcPart, parts, read_part
+from archive.journal.warc import WarcPart, parts, read, read_part
 from archive.journal.warc_records import digest
 from archive.model.article import Article
 from archive.model.feed import Failure
 from archive.model.fetch import Fetch, JournalPosition, RawResponse
+from archive.model.formatting import Formatting
 from crawler.extract.response import parse_fetch
 from crawler.parsing.articles import unreadable
 from crawler.parsing.pickling import pickle_by_fields
@@ -46,11 +50,42 @@ class ParsedEvent:
     digest: str | None = None  # of the response body
 
 
-def read_journal(folder: Path, options: ReparseOptions, on_damage: Callable[[str], None]) -> Iterator[ParsedEvent]:
+@dataclass(frozen=True, slots=True)
+class FormatChange:
+    """Settings for the files of the fetches before an event of the journal."""
+
+    formatting: Formatting
+    position: JournalPosition | None = None  # of the event; None: for all fetches
+
+    def applied_to(self, event: Event) -> Event:
+        """Return a fetch with these settings, if it is before the event; any other event unchanged."""
+        is_before = self.position is None or _order(event.position) < _order(self.position)
+        return replace(event, fetch=self.formatting.applied_to(event.fetch)) if event.fetch and is_before else event
+
+
+def _order(position: JournalPosition) -> tuple[str, int]:
+    return position.file, position.offset
+
+
+def last_format_change(folder: Path) -> FormatChange | None:
+    """Return the last change of settings in a journal: it holds for all fetches before it."""
+    found = None
+    for position, group in read(folder):
+        if group.kind == EventKind.FORMATTED:
+            with suppress(ValueError):  # damaged, which is reported where the journal is read
+                found = FormatChange(load_formatted(event_of(position, group).document), position)
+    return found
+
+
+def read_journal(
+    folder: Path, options: ReparseOptions, on_damage: Callable[[str], None], change: FormatChange | None = None
+) -> Iterator[ParsedEvent]:
     """Yield the events of the journal in order; parser processes parse the pages.
 
+    :param change: settings for files; None: the last change in the journal
     :param on_damage: called with a message for each part that cannot be read
     """
+    change = change or last_format_change(folder)
     pending = deque(parts(folder, PART_BYTES))
     total = sum(path.stat().st_size for path in {part.path for part in pending})
     done = 0
@@ -60,7 +95,7 @@ def read_journal(folder: Path, options: ReparseOptions, on_damage: Callable[[str
         while pending or futures:
             while pending and len(futures) < 2 * options.processes:
                 part = pending.popleft()
-                futures.append((part, threads.submit(_read_part, parsers, part, options.max_body)))
+                futures.append((part, threads.submit(_read_part, parsers, part, options.max_body, change)))
             part, future = futures.popleft()
             for each in future.result():
                 if isinstance(each, str):
@@ -71,27 +106,29 @@ def read_journal(folder: Path, options: ReparseOptions, on_damage: Callable[[str
             options.on_progress(done, total)
 
 
-def _read_part(parsers: ParserPool, part: WarcPart, max_body: int) -> list[ParsedEvent | str]:
+def _read_part(
+    parsers: ParserPool, part: WarcPart, max_body: int, change: FormatChange | None
+) -> list[ParsedEvent | str]:
     """Return the events of a part, and a message for each unreadable part of it."""
     results: list[ParsedEvent | str] = []
-    for number, result in enumerate(parsers.run(_parse_part, part, max_body)):
-        results.append(_unreadable(part, number, result) if isinstance(result, Died) else result)
+    for number, result in enumerate(parsers.run(_parse_part, part, max_body, change)):
+        results.append(_unreadable(part, change, number, result) if isinstance(result, Died) else result)
     return results
 
 
-def _unreadable(part: WarcPart, number: int, death: Died) -> ParsedEvent | str:
+def _unreadable(part: WarcPart, change: FormatChange | None, number: int, death: Died) -> ParsedEvent | str:
     """Return an event whose page cannot be parsed.
 
     :param number: of the result, from 0
     """
-    each = next(islice(_events(part), number, None))
+    each = next(islice(_events(part, change), number, None))
     if isinstance(each, str) or each.fetch is None:
         return f"{part.path.name} cannot be read after byte {part.start}: {death.reason}"
     return _parsed(each, each.fetch, unreadable(each.fetch.pending.entry.docid, death))
 
 
-def _parse_part(skip: int, part: WarcPart, max_body: int) -> Iterator[ParsedEvent | str]:
-    for each in islice(_events(part), skip, None):
+def _parse_part(skip: int, part: WarcPart, max_body: int, change: FormatChange | None) -> Iterator[ParsedEvent | str]:
+    for each in islice(_events(part, change), skip, None):
         if isinstance(each, str):
             yield each
         elif each.fetch is None:
@@ -108,7 +145,7 @@ def _parsed(event: Event, fetch: Fetch, parsed: Article | Failure) -> ParsedEven
     return ParsedEvent(replace(event, fetch=bare), parsed, digest(fetch.response.body))
 
 
-def _events(part: WarcPart) -> Iterator[Event | str]:
+def _events(part: WarcPart, change: FormatChange | None) -> Iterator[Event | str]:
     """Yield the events of a part, and a message for each unreadable part of it, where they are."""
     damaged: list[int] = []
     message = f"{part.path.name} cannot be read at byte "
@@ -116,10 +153,11 @@ def _events(part: WarcPart) -> Iterator[Event | str]:
         yield from (f"{message}{offset}" for offset in damaged)
         damaged.clear()
         try:
-            yield event_of(position, group)
+            event = event_of(position, group)
+            yield change.applied_to(event) if change else event
         except ValueError:
             yield f"{message}{position.offset}"
     yield from (f"{message}{offset}" for offset in damaged)
 
 
-pickle_by_fields(ParsedEvent, Event, JournalPosition)
+pickle_by_fields(ParsedEvent, Event, JournalPosition, FormatChange, Formatting)

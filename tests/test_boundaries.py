@@ -47,7 +47,9 @@ LAYERS = {
         "canonical_url errors", "urls", "http markup", "extract", "listings", "parsing", "paging", "interfaces",
         "feeds images", "spider", "engine",
     ),
-    "pipeline": ("retry staging reparse facts", "decide", "commit", "writer recovery rebuild", "deep_verify"),
+    "pipeline": (
+        "retry staging reparse reformat facts", "decide", "commit", "writer recovery rebuild", "deep_verify",
+    ),
     "scheduler": (
         "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring probe", "daemon",
     ),

@@ -50,6 +50,12 @@ class ArticleIndex(IndexPart):
         rows = self._rows(statements.SELECT_ENTRY, [ident, ident])
         return dict(rows[0]) if rows else None
 
+    def counts_by_format(self) -> dict[str, int]:
+        """Return the number of versions by the settings that their files were written with, where these are known."""
+        sql = """SELECT written_with, count(*) AS n FROM revisions WHERE written_with IS NOT NULL
+                 GROUP BY written_with"""
+        return {row["written_with"]: row["n"] for row in self._rows(sql)}
+
     def all_files(self) -> Iterator[tuple[str, int, int, str]]:
         """Yield for each version: the article's path, its number, the newest version's number, its file's sha256."""
         for row in self._rows(statements.SELECT_FILES):

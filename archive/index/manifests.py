@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -46,6 +47,15 @@ class ManifestIndex(IndexPart):
     def sealed(self, day: str) -> list[Revision]:
         """Return the versions in a day's manifest."""
         return [row_mapping.revision(row) for row in self._rows("SELECT * FROM revisions WHERE sealed = ?", [day])]
+
+    def observed(self, docids: Collection[str]) -> set[tuple[str, str, str]]:
+        """Return docid, number and time of observation of each version of some articles, as manifests have them."""
+        rows = self._rows(
+            """SELECT docid, number, fetched_at FROM revisions
+               WHERE docid IN (SELECT value FROM json_each(?))""",
+            [json.dumps(list(docids))],
+        )
+        return {(row["docid"], str(row["number"]), row["fetched_at"]) for row in rows}
 
     def commit(self, day: str, data: bytes, lines: Iterable[Line]) -> str:
         """Record a day's manifest, which is on the disk.

@@ -58,7 +58,7 @@ def replay(event: Event, database: Database, entries: EntryIndex, feeds: FeedInd
             from archive.index import forgotten  # noqa: PLC0415 - it imports the query language
 
             forgotten.replay(database, event)
-        case EventKind.REWRITTEN | EventKind.REMOVED:
+        case EventKind.REWRITTEN | EventKind.REMOVED | EventKind.FORMATTED:
             pass  # the index has no record of it: verify reads it from the journal
         case _:
             raise ArchiveError(

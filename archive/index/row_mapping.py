@@ -141,6 +141,7 @@ def revision(row: Row) -> Revision:
         text_from=TextSource(row["text_from"]),
         text_note=row["text_note"],
         raw_title=row["raw_title"],
+        written_with=row["written_with"],
         **_feed_fields(row),
     )
 
@@ -268,6 +269,7 @@ def revision_row(revision: Revision) -> dict[str, Any]:
         "text_from": revision.text_from,
         "text_note": revision.text_note,
         "raw_title": revision.raw_title,
+        "written_with": revision.written_with,
         **_feed_columns(revision),
         **facts_row(revision),
     }

@@ -38,10 +38,12 @@ INSERT_OBSERVATION = """
 INSERT_REVISION = """
     INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, url, modified, updated, media,
                            keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed, authors,
-                           enclosures, published_text, precision, published_note, text_from, text_note, raw_title)
+                           enclosures, published_text, precision, published_note, text_from, text_note, raw_title,
+                           written_with)
     VALUES (:docid, :number, :path, :sha256, :title, :published, :fetched_at, :url, :modified, :updated, :media,
             :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed, :authors,
-            :enclosures, :published_text, :precision, :published_note, :text_from, :text_note, :raw_title)
+            :enclosures, :published_text, :precision, :published_note, :text_from, :text_note, :raw_title,
+            :written_with)
 """
 COUNT_DUE = """
     SELECT host, count(*) AS n FROM entries

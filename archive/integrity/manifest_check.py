@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from archive.files.hashing import sha256_of, sha256_of_file
@@ -26,17 +27,22 @@ class Problem:
 
 
 def check_manifests(
-    root: Path, store: Store, named: Set[str], read: Mapping[str, str | None], rewritten: Iterable[Rewrite] = ()
+    root: Path,
+    store: Store,
+    named: Set[str],
+    read: Mapping[str, str | None],
+    rewritten: Iterable[Rewrite] = (),
+    *,
+    formatted: datetime | None = None,
 ) -> Iterator[Problem]:
     """Check each manifest, the chain, and the files and versions that the manifests record.
 
-    A journal file that was rewritten since may have the sha256 that its tombstones state (D184).
-
     :param named: paths with a problem that is reported already
     :param read: the sha256 of files that were read already, by path; None: unreadable
-    :param rewritten: tombstones of journal files
+    :param rewritten: tombstones, by whose sha256 a journal file may have changed (D184)
+    :param formatted: until when versions are written with later settings (D234); None: none is
     """
-    replaced = _Replaced(root, rewritten)
+    replaced = _Replaced(root, rewritten, to_text(formatted) or "")
     folder, roots = manifests_path(root), store.manifests.roots()
     previous: tuple[str, str] | None = None
     for day in sorted(roots):
@@ -86,13 +92,12 @@ def _check_manifest(
         yield Problem(
             "chain", name, f"it follows {follows or 'none'}, but the manifest before it is {previous or 'none'}"
         )
-    forgotten = _forgotten_versions(store)
-    versions = {line for line in lines if line.docid != "-"}
-    versions -= {line for line in versions if (line.docid, line.revision, line.sha256) in forgotten}
+    versions = {line for line in lines if line.docid != "-"} - _forgotten(store, lines)
     index = {
         Line(each.sha256, each.path, each.docid, str(each.number), to_text(each.fetched_at) or "-")
         for each in store.manifests.sealed(day)
     }
+    versions -= replaced.written_again(store, versions - index)
     for line in sorted(versions ^ index, key=lambda line: (line.path, line.revision)):
         what = "the index differs in" if line in versions else "the manifest lacks"
         yield Problem(
@@ -111,20 +116,28 @@ def _check_manifest(
             yield Problem("tampered", line.path, f"its sha256 is {actual}, {name} records {line.sha256}")
 
 
-def _forgotten_versions(store: Store) -> set[tuple[str, str, str]]:
-    """Return docid, number and sha256 of each version that was removed: its tombstone has them."""
+def _forgotten(store: Store, lines: Iterable[Line]) -> set[Line]:
+    """Return the lines of versions that were removed: their tombstones have docid, number and sha256."""
     tombstones = store.forgotten.all()
-    return {(each["docid"], str(number), sha256) for each in tombstones for number, sha256, _ in each["versions"]}
+    known = {(each["docid"], str(number), sha256) for each in tombstones for number, sha256, _ in each["versions"]}
+    return {line for line in lines if (line.docid, line.revision, line.sha256) in known}
 
 
 class _Replaced:
     """The sha256 that a file may have: the recorded one, and those that tombstones lead to from it."""
 
-    def __init__(self, root: Path, rewritten: Iterable[Rewrite]) -> None:
+    def __init__(self, root: Path, rewritten: Iterable[Rewrite], formatted: str) -> None:
+        self._formatted = formatted
         folder = journal_path(root).relative_to(root)
         self._next: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for each in rewritten:
             self._next[(folder / each.file).as_posix(), each.before].add(each.after)
+
+    def written_again(self, store: Store, lines: Set[Line]) -> set[Line]:
+        """Return the lines of versions that the index has with another file, because the settings changed later."""
+        lines = {line for line in lines if line.observed < self._formatted}
+        observed = store.manifests.observed({line.docid for line in lines}) if lines else set()
+        return {line for line in lines if (line.docid, line.revision, line.observed) in observed}
 
     def __call__(self, line: Line) -> set[str]:
         found, new = {line.sha256}, [line.sha256]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +81,17 @@ def verify(
             problems = [problem for problem in problems if problem.kind != "extra" or problem.path in suspect]
             after, before = _recorded_files(store) | dict(store.images.files()), recorded | images
             changed = {path for path in suspect if after.get(path) != before.get(path)}
-            problems = [problem for problem in problems if problem.path not in changed]
-            problems = list(_without_unapplied(root, problems, unapplied))
+            kept = [problem for problem in problems if problem.path not in changed]
+            problems = list(_without_unapplied(root, kept, unapplied))
         forgotten = tuple(store.forgotten.all())
         problems = [each for each in problems if not _is_left(each, forgotten)]
-        rewritten: list[Rewrite] = []
-        problems += _check_raw_pages(root, events, rewritten)
-        problems += check_manifests(root, store, {problem.path for problem in problems}, read, rewritten)
-        proof, anchor_problems = check_anchors(root, trust or Trust())
-        problems += anchor_problems
+        rewritten, formatted = list[Rewrite](), list[datetime]()
+        problems += _check_raw_pages(root, events, rewritten, formatted)
+        named = {problem.path for problem in problems}
+        problems += check_manifests(root, store, named, read, rewritten, formatted=max(formatted, default=None))
+        proof, of_anchors = check_anchors(root, trust or Trust())
         articles = sum(not path.startswith(f"{HISTORY_FOLDER}/") for path in recorded)
-        return Report(articles, len(read), tuple(problems), recorded, proof, tuple(rewritten), forgotten)
+        return Report(articles, len(read), (*problems, *of_anchors), recorded, proof, tuple(rewritten), forgotten)
     finally:
         store.close()
 
@@ -182,19 +183,22 @@ def _check_index(root: Path, store: Store) -> Iterator[Problem]:
         yield Problem("index", name, f"{docid}: {detail}")
 
 
-def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]], rewritten: list[Rewrite]) -> Iterator[Problem]:
+def _check_raw_pages(
+    root: Path, recorded: Mapping[str, Set[int]], rewritten: list[Rewrite], formatted: list[datetime]
+) -> Iterator[Problem]:
     """Check the files of raw pages: each record, and the events that the index has.
 
     :param recorded: by file name, the offsets of events that the index has; read before the first file, so that the
         files contain all of them
     :param rewritten: receives the tombstones
+    :param formatted: receives the times since when earlier fetches are written with other settings
     """
     folder = journal_path(root)
     complete: dict[str, set[int]] = {}
     for path in warc_files(folder):
         name = path.relative_to(root).as_posix()
         events = complete[path.name] = set[int]()
-        damage = list(_damage(path, events, rewritten))
+        damage = list(_damage(path, events, rewritten, formatted))
         # An unreadable end after all recorded events is being written now, or was left by a crash.
         offset, detail = damage[-1] if damage else (0, "")
         if detail == UNREADABLE and offset > max(events, default=0) and recorded.get(path.name, set()) <= events:
@@ -211,11 +215,14 @@ def _check_raw_pages(root: Path, recorded: Mapping[str, Set[int]], rewritten: li
             yield Problem("warc", name, f"{len(lost)} recorded events are missing or incomplete")
 
 
-def _damage(path: Path, complete: set[int], rewritten: list[Rewrite]) -> Iterator[tuple[int, str]]:
+def _damage(
+    path: Path, complete: set[int], rewritten: list[Rewrite], formatted: list[datetime]
+) -> Iterator[tuple[int, str]]:
     """Find records and events that cannot be read, or differ from their digest, in the order of the file.
 
     :param complete: receives the offset of each complete event
     :param rewritten: receives the tombstones
+    :param formatted: as for :func:`_check_raw_pages`
     :return: offset and description of each damage
     """
     found: list[tuple[int, str]] = []
@@ -239,6 +246,8 @@ def _damage(path: Path, complete: set[int], rewritten: list[Rewrite]) -> Iterato
                 event = event_of(position, group)
                 if event.kind == EventKind.REWRITTEN:
                     rewritten.append(load_rewritten(event.document))
+                elif event.kind == EventKind.FORMATTED:
+                    formatted.append(event.at)
         except ValueError as error:
             report(position.offset, str(error))
         yield from found

@@ -32,6 +32,7 @@ from archive.journal.documents import (
     load_failure,
     load_stored_image,
 )
+from archive.journal.formatted import load_formatted
 from archive.journal.tombstones import load_forgetting_done, load_forgotten, load_removed, load_rewritten
 from archive.model.feed import Entry, Failure, Unlisting
 from archive.model.image import FailedImage, StoredImage
@@ -53,6 +54,7 @@ class EventKind(StrEnum):
     UNLISTED = "unlisted"  # entries left a list while their neighbours stayed, or came back
     IMAGES = "images"  # images were stored or failed
     LEDGER = "ledger"  # state of all feeds: polls, spans, gaps, back-offs
+    FORMATTED = "formatted"  # all earlier fetches are written with other settings than those of their time
     REWRITTEN = "rewritten"  # a tombstone: a journal file was replaced, to remove something
     FORGOTTEN = "forgotten"  # a tombstone: articles are removed on request
     FORGETTING_DONE = "forgetting-done"  # nothing of them is left
@@ -272,6 +274,7 @@ _LOADERS: dict[str, Callable[[Any], Any]] = {
     EventKind.UNLISTED: load_unlisted,
     EventKind.IMAGES: load_images,
     EventKind.LEDGER: load_ledger,
+    EventKind.FORMATTED: load_formatted,
     EventKind.REWRITTEN: load_rewritten,
     EventKind.FORGOTTEN: load_forgotten,
     EventKind.FORGETTING_DONE: load_forgetting_done,

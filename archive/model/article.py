@@ -128,6 +128,7 @@ class Revision:
     published_note: str | None = None
     text_from: TextSource = TextSource.PAGE
     text_note: str | None = None
+    written_with: str | None = None  # settings of its file: see archive.model.formatting; None: of an earlier version
     raw_title: str | None = None  # the title as the list has it, with HTML character references; None: it is `title`
 
     @property

@@ -12,17 +12,20 @@ from cli.output.console import bytes_progress
 from cli.output.verify import show_rebuilt
 from pipeline.rebuild import rebuild
 from scheduler.exits import Exit
+from scheduler.monitoring.formats import formatting_of
 
 
 @click.command("rebuild")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--as-configured", is_flag=True, help="Write all files with the present profile, body and categories.")
 @json_option
 @click.pass_obj
-def rebuild_command(context: CommandContext, dry_run: bool, as_json: bool) -> Exit:
+def rebuild_command(context: CommandContext, dry_run: bool, as_configured: bool, as_json: bool) -> Exit:
     """Recreate all files and the index, using only the raw pages.
 
     If this version of finarchive reads a page or writes a file differently, the results differ: use --dry-run first.
-    Files of which there are no raw pages stay.
+    Files of which there are no raw pages stay. Without --as-configured, each file is written with the settings of the
+    time when it was archived.
 
     Example: finarchive rebuild --dry-run
     """
@@ -34,6 +37,7 @@ def rebuild_command(context: CommandContext, dry_run: bool, as_json: bool) -> Ex
             settings.network.max_body,
             context.now(),
             dry_run=dry_run,
+            formatting=formatting_of(settings) if as_configured else None,
             on_progress=on_progress,
         )
     if as_json:

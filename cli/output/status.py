@@ -15,6 +15,7 @@ from archive.model.secrets import mask_secrets
 from cli.output.console import TableColumn, many, print_table, stdout_console, table_width
 from cli.times import full_time, short_time, zone_name
 from config.durations import format_duration
+from scheduler.monitoring.formats import versions_written_otherwise
 from scheduler.monitoring.reports import report_disk
 from scheduler.policy.feed_state import OK_REASON
 
@@ -58,6 +59,9 @@ def show_status(
     _show_troubles(console, reports)
     _show_waiting(console, store, counts, now)
     _show_gaps(console, gaps)
+    if number := versions_written_otherwise(store, settings):
+        versions = f"{many(number, 'version')} written with another profile, body or categories than configured now"
+        console.print(f"{versions}; finarchive rebuild --as-configured --dry-run shows what would change")
 
 
 def show_feeds(settings: Settings, source: Path | None) -> None:

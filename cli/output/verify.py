@@ -99,6 +99,7 @@ def show_rebuilt(result: RebuildResult, root: Path, *, dry_run: bool) -> None:
     for paths, change in (
         (result.made, f"{would}made: no such file existed"),
         (result.changed, f"{would}changed: this version writes them differently, or they were damaged"),
+        (result.removed, f"{would}removed: their articles have other categories now"),
         (result.unknown, "not touched: there are no raw pages of them"),
     ):
         if paths:

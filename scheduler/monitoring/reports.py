@@ -11,6 +11,7 @@ from archive.files.disk_space import free_bytes
 from archive.index.lateness import bound, quantile
 from archive.model.feed import Counts, Gap, Lateness, Span
 from crawler import urls
+from scheduler.monitoring.formats import versions_written_otherwise
 from scheduler.policy.arrival_rate import EMPTY
 from scheduler.policy.coverage import FeedDay, KnownSpans, coverage, recent_days
 from scheduler.policy.feed_state import OpenGap, close_gap, decide
@@ -177,6 +178,7 @@ def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, An
         "parked": counts.parked,
         "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
         "gaps": [_gap_json(gap) for gap in [*store.coverage.gaps(), *store.coverage.lost_gaps()]],
+        "written_otherwise": versions_written_otherwise(store, settings),
         "disk": report_disk(settings),
     } | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
 

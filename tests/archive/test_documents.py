@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.journal import documents, event_documents, tombstones
+from archive.journal import documents, event_documents, formatted, tombstones
 from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
 from archive.model.feed_values import Enclosure, Precision
@@ -37,6 +37,7 @@ AGAIN: dict[EventKind, Callable[[Any], Any]] = {
     ),
     EventKind.UNLISTED: lambda document: event_documents.dump_unlisted(*event_documents.load_unlisted(document)),
     EventKind.IMAGES: lambda document: event_documents.dump_images(*event_documents.load_images(document)),
+    EventKind.FORMATTED: lambda document: formatted.dump_formatted(formatted.load_formatted(document)),
     EventKind.REWRITTEN: lambda document: tombstones.dump_rewritten(tombstones.load_rewritten(document)),
     EventKind.FORGOTTEN: lambda document: tombstones.dump_forgotten(tombstones.load_forgotten(document)),
     EventKind.FORGETTING_DONE: lambda document: tombstones.dump_forgetting_done(

@@ -60,6 +60,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "listings.identities": lambda store: store.listings.identities("china", IdentityQuery(("g",), ("l",), ("d",))),
     "entries.pending_hosts": lambda store: store.entries.pending_hosts(NOW, NOW),
     "entries.due": lambda store: store.entries.due(HOST, 9, NOW, NOW, []),
+    "articles.counts_by_format": lambda store: store.articles.counts_by_format(),
+    "manifests.observed": lambda store: store.manifests.observed(["a"]),
     "entries.pending": lambda store: store.entries.pending(HOST, 9, []),
     "backoffs.all": lambda store: store.backoffs.all(),
     "entries.counts": lambda store: store.entries.counts(),

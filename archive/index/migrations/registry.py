@@ -18,6 +18,7 @@ from archive.index.migrations import (
     m012_other_sites,
     m013_moved_feeds,
     m014_forgotten,
+    m015_formats,
 )
 
 __all__ = ["migrations"]
@@ -40,5 +41,6 @@ for _migration in (
     m012_other_sites.m012_other_sites,
     m013_moved_feeds.m013_moved_feeds,
     m014_forgotten.m014_forgotten,
+    m015_formats.m015_formats,
 ):
     migrations()(_migration)
