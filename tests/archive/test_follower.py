@@ -18,7 +18,6 @@ from archive.integrity.carry_over import carry_over_rows
 from archive.query.parser import And, parse
 from archive.store import Store
 from pipeline.staging import place_index
-from tests.cli.test_main import small_disk  # noqa: F401 - a fixture
 from tests.support.fetches import commit_revisions
 from tests.support.older_index import BEFORE_SEARCH
 from tests.support.search_data import NOW, Story, invented, put, revision_of
@@ -204,7 +203,7 @@ def test_an_index_that_is_gone_and_comes_back_is_followed(root: Path, store: Sto
 
 
 def test_an_index_on_a_read_only_disk_is_followed_once_it_is_written(
-    small_disk: Path,  # noqa: F811 - a fixture
+    small_disk: Path,
 ) -> None:
     """A reader that may not create the shared files of SQLite's WAL reads the index without them."""
     index = small_disk / "index.db"
