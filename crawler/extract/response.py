@@ -17,7 +17,6 @@ from crawler.extract.article import extract
 from crawler.extract.listed import extract_from_listing
 from crawler.http.coding import ZLIB_CODINGS, codings_of, first_member, undo
 from crawler.http.status import of_status, one_line
-from crawler.markup.markdown import to_markdown
 from crawler.urls import path
 
 logger = logging.getLogger("finarchive")
@@ -90,6 +89,8 @@ def _not_ahead(parsed: Article | Failure, fetch: Fetch) -> Article | Failure:
 
 
 def _in_markdown(parsed: Article | Failure) -> Article | Failure:
+    from crawler.markup.markdown import to_markdown  # noqa: PLC0415 - few archives need it; it takes a tenth of a second
+
     if isinstance(parsed, Article):
         return replace(parsed, body=to_markdown(parsed.body))
     return (
