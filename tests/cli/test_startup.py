@@ -67,7 +67,7 @@ def run(home: Home, code: str, *arguments: str, **env: str) -> subprocess.Comple
     [
         (("--version",), (*HEAVY, *WRITING, *SETTINGS, *INDEX), 210),
         (("--help",), (*HEAVY, *WRITING, *SETTINGS, *INDEX), 156),
-        (("status",), (*HEAVY, *WRITING, "archive.query", "tomlkit"), 500),
+        (("status",), (*HEAVY, *WRITING, "tomlkit"), 510),
         (("show", "aaaa"), (*HEAVY, *WRITING, *SETTINGS), 400),
         (("search", "茅台"), (*HEAVY, *WRITING, *SETTINGS), 405),
     ],

@@ -31,5 +31,6 @@ BEFORE_SEARCH = """
     ALTER TABLE revisions DROP COLUMN published_text;
     ALTER TABLE revisions DROP COLUMN precision;
     ALTER TABLE revisions DROP COLUMN published_note;
+    DROP INDEX revisions_written_with; ALTER TABLE revisions DROP COLUMN written_with;
     DELETE FROM _sqlite_migrations WHERE name >= 'm006';
 """
