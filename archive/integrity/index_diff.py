@@ -44,12 +44,16 @@ _OTHER_RULE = """(SELECT substr(o.fingerprint, 1, instr(o.fingerprint, ':'))
                       != substr(n.fingerprint, 1, instr(n.fingerprint, ':'))
     FROM old.revisions AS o JOIN main.revisions AS n USING (docid, number)
     WHERE o.docid = revisions.docid AND o.number = revisions.number)"""
+_NOT_RECORDED = """(SELECT o.written_with IS NULL FROM old.revisions AS o
+    WHERE o.docid = revisions.docid AND o.number = revisions.number)"""
 _COMPARED = {
     # An entry's path is recorded before its file is first written; no journal record has it yet.
     ("entries", "path"): 'iif(revision = 0, NULL, path) AS "path"',
     # Digests by two rules cannot be compared (D132). A fetch or a rebuild replaces those of the older one.
     ("revisions", "fingerprint"): f'iif({_OTHER_RULE}, NULL, fingerprint) AS "fingerprint"',
     ("revisions", "story"): f'iif({_OTHER_RULE}, NULL, story) AS "story"',
+    # Versions that were written before it was recorded have none.
+    ("revisions", "written_with"): f'iif({_NOT_RECORDED}, NULL, written_with) AS "written_with"',
 }
 _MISSING = "the row is missing: the raw pages have it"
 # Rows listed for each table. After an update that parses pages differently, all rows may differ.
