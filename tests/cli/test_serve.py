@@ -200,6 +200,8 @@ def test_requests_are_logged_on_request(archived: Home) -> None:
 
 LAUNCHER = """
 import os, socket, sys
+
+pytestmark = pytest.mark.slow
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_PID=str(os.getpid()) if sys.argv[2] == "own" else sys.argv[2], LISTEN_FDS=sys.argv[3])
 os.execv(sys.argv[4], sys.argv[4:])

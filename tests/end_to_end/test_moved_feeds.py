@@ -15,6 +15,8 @@ from tests.archive.test_store import NOW
 from tests.conftest import Home
 from tests.end_to_end.test_feed_kinds import RSS, TEXT, configure, crawl, rss
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 NEW = "/new.xml"
 

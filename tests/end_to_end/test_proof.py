@@ -32,6 +32,8 @@ from tests.support.sealed_archive import DAYS, make_sealed_archive, root_of
 from tests.support.time_stamping import Authority, Certificates
 from tests.support.tools import needs
 
+pytestmark = pytest.mark.slow
+
 NEWEST = DAYS[-1]
 HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 

@@ -84,6 +84,7 @@ def listed_throughout(feed: SimulatedFeed) -> list[ListedArticle]:
     return [article for article in feed.articles if article.docid in feed.swept]
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9), max_pages=st.sampled_from([2, 3, 20]), reach=st.sampled_from([None, 120, 400]))
 def test_what_is_settled_holds_everything_that_a_sweep_could_see(
@@ -99,6 +100,7 @@ def test_what_is_settled_holds_everything_that_a_sweep_could_see(
     assert feed.broken_claims(listed_throughout(feed), settled=True) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9))
 def test_what_is_settled_holds_everything_that_was_ever_listed_within_the_measured_lateness(
@@ -209,6 +211,7 @@ def test_the_lateness_of_a_real_list_is_measured(store: Store, polls: list[Shown
     assert timedelta(minutes=30) < bound(measured) <= timedelta(hours=12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first", [20, pytest.param(60, marks=pytest.mark.slow), pytest.param(120, marks=pytest.mark.slow)]
 )

@@ -101,7 +101,7 @@ class _QueryProcess:
                 raise TimeoutError
             self._is_ready = True
             return self._connection.recv()
-        except (EOFError, ConnectionError) as error:
+        except (EOFError, OSError) as error:  # it has died, or the pool was closed
             raise TimeoutError from error
 
     def kill(self) -> None:
