@@ -24,6 +24,8 @@ from tests.conftest import NEWEST, Home, Outcome
 from tests.support.daemon import Running
 from tests.support.web_server import TIMEOUT_SECONDS, Serving, docids
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def archived(home: Home, mocksite: MockSite) -> Home:
@@ -200,8 +202,6 @@ def test_requests_are_logged_on_request(archived: Home) -> None:
 
 LAUNCHER = """
 import os, socket, sys
-
-pytestmark = pytest.mark.slow
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_PID=str(os.getpid()) if sys.argv[2] == "own" else sys.argv[2], LISTEN_FDS=sys.argv[3])
 os.execv(sys.argv[4], sys.argv[4:])
