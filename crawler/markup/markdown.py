@@ -70,6 +70,7 @@ def escape(text: str) -> str:
     text = _REFERENCE.sub("&amp;", text).replace("<", "&lt;")
     text = _MARKUP.sub(r"\\\1", text).replace("~~", "&#126;&#126;").replace("==", "&#61;&#61;")
     text = text.replace("%%", "&#37;&#37;")  # a comment in Obsidian
+    text = text.replace("]:", "]&#58;")  # Python-Markdown reads a link with it as a definition, escaped or not
     text = _UNDERLINE.sub("&#61;", _LINE_START.sub(_escaped_start, text))
     return _MATH.sub("&#36;", text)
 

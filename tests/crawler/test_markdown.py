@@ -9,7 +9,7 @@ from html import escape as escape_html
 
 import markdown as python_markdown
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
@@ -103,6 +103,8 @@ SHOWN = {*ELEMENTS, "strong", "em", "ul", "ol", "table", "thead", "tbody", "tr",
 
 
 @pytest.mark.parametrize("render", RENDERERS)
+@example(parts=[("a", "]:")])
+@example(parts=[("a", "[x]: https://a.cn"), ("p", "[y]: https://a.cn")])
 @given(parts=st.lists(st.tuples(st.sampled_from(sorted(ELEMENTS)), TEXTS), max_size=6))
 def test_all_text_is_shown_and_none_of_it_is_markup(
     render: Callable[[str], str], parts: list[tuple[str, str]]
