@@ -15,6 +15,8 @@ from tests.conftest import NEWEST, Home
 from tests.end_to_end.test_feed_kinds import LIVE, RSS, TEXT, USSTOCK, configure, crawl, facts, item, rss, telegraph
 from tests.pipeline.test_rebuild import index, lose, run, tree
 
+pytestmark = pytest.mark.slow
+
 AT = datetime(2026, 9, 29, tzinfo=UTC)
 
 
