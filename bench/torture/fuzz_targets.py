@@ -178,7 +178,7 @@ def journal(folder: Path, until: ExitStack) -> Target:
         path.write_bytes(b"".join(map(gzip.compress, records)) or data)
         try:
             for part in parts(path.parent, 2**20):
-                for _ in _parse_part(0, part, MAX_BODY):
+                for _ in _parse_part(0, part, MAX_BODY, None):
                     pass
             for _ in events(path.parent):
                 pass

@@ -51,6 +51,8 @@ def interrupt(home: Home, arguments: tuple[str, ...], seconds: float) -> tuple[i
         [sys.executable, "-c", LAUNCHER, str(report), *arguments],
         cwd=home.folder, env=home.env | {"PYTHONPATH": str(REPOSITORY)}, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True, pass_fds=[report], start_new_session=True,
+        # A job in the background of a script inherits that it ignores the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )  # fmt: skip
     os.close(report)
     with process, os.fdopen(begun, "rb", buffering=0) as reader:

@@ -192,12 +192,12 @@ def test_a_list_that_fails_in_the_middle_is_an_error_and_the_next_run_goes_on(ho
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["feed1", "--from", "2026-02-30"], "'2026-02-30' is neither a day such as 2026-09-30"),
+        (["feed1", "--from", "2026-02-30"], "'2026-02-30' is no time: write now, a day such as 2026-09-30"),
         (["feed1", "--from", "2026-09-01T09:30"], "needs its zone, such as 2026-09-01T09:30+08:00"),
         (["feed1", "--from", "2026-09-07", "--to", "2026-09-01"], "--from 2026-09-07 is not before --to 2026-09-01"),
         (["feed1", "--from", "2199-01-01"], "--from 2199-01-01 is not before the present"),
-        (["feed1", "--from", "0001-01-01", "--to", "0001-01-01"], "not a time that a list could have articles of"),
-        (["feed1", "--from", "2026-09-01", "--to", "9999-12-31"], "not a time that a list could have articles of"),
+        (["feed1", "--from", "0001-01-01", "--to", "0001-01-01"], "is no time: write now, a day such as 2026-09-30"),
+        (["feed1", "--from", "2026-09-01", "--to", "9999-12-31"], "is no time: write now, a day such as 2026-09-30"),
         (["feed9", "--from", "2026-09-01"], "feed9"),
         (["feed1"], "--from"),
     ],

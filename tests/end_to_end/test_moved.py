@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cli.times import full_time_of
 from mocksite.server import MockSite
 from tests.conftest import Home
 
@@ -44,7 +45,7 @@ def test_an_article_that_moves_keeps_its_versions(home: Home, mocksite: MockSite
     moved = home.run("show", first.docid, "--json").json["moved"]
     assert moved["docid"] == second.docid
     assert moved["evidence"]
-    assert f"moved  to {second.docid} since {moved['at']}" in home.run("show", first.docid).out
+    assert f"moved  to {second.docid} since {full_time_of(moved['at'])}" in home.run("show", first.docid).out
     assert home.run("show", first.docid, "--json", "--as-of", moved["at"]).json["moved"] == moved
     home.assert_whole()
 
