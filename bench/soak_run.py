@@ -97,7 +97,7 @@ class Soak:
         )
         new_file = self.folder / "finarchive.new"
         new_file.write_text(
-            f'[archive]\nroot = "disk/news"\n[network]\ndelay = {1 / self.day.speed:.5f}\n'
+            f'[archive]\nroot = "disk/news"\nmin_free = 0\n[network]\ndelay = {1 / self.day.speed:.5f}\n'
             f"timeout = {NETWORK_TIMEOUT_SECONDS}\nallow_private = true\n{more}"
             f'[schedule]\nmin = "{min_interval}"\npages = 2\n{feeds}{lost}',
             encoding="utf-8",

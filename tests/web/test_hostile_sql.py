@@ -21,7 +21,7 @@ __all__ = ["served_home"]
 READERS = 50
 PAGES = 4  # of each reader
 SECONDS = 4.0  # in which a reader opens one page
-MAX_SECONDS = 0.2
+MAX_SECONDS = 2.0  # before, pages waited for minutes; a margin, because other tests load the machine too
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_fifty_readers_are_answered_while_one_client_sends_sql_that_does_not_end
             beside = read_pages(serving.address)
 
     print(f"95 % of pages take {quiet:.3f} s, beside hostile SQL {beside:.3f} s")
-    assert beside < max(MAX_SECONDS, 3 * quiet)  # the other tests may load the machine too
+    assert beside < MAX_SECONDS
 
 
 @pytest.mark.slow
