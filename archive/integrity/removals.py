@@ -123,7 +123,9 @@ def _without_entries(data: bytes, record: WarcRecord, docids: frozenset[str]) ->
         return None
     if entries == document["entries"]:
         return None
-    return _with_block(data, encode(EventKind.SIGHTED, document | {"entries": entries}))
+    # Without the spaces of the original: in a list of similar entries, a stub can take more bytes than its entry.
+    block = json.loads(encode(EventKind.SIGHTED, document | {"entries": entries}))
+    return _with_block(data, json.dumps(block, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _stub(entry: Any) -> dict[str, Any]:

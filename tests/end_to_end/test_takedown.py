@@ -17,16 +17,18 @@ from pathlib import Path
 import pytest
 
 from archive.archive import Archive
+from archive.integrity.removals import find_removals
 from archive.integrity.takedown import forget_articles
 from archive.integrity.verify import verify
 from archive.journal.gzip_members import members
 from archive.journal.warc import warc_files
 from config.model import Settings
 from mocksite.server import MockSite
+from mocksite.story import make_stories
 from pipeline.deep_verify import verify_deep
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
-from tests.conftest import Home
+from tests.conftest import NEWEST, Home
 from tests.support.images import illustrated
 from tests.support.parsers import PARSERS
 
@@ -307,6 +309,17 @@ USAGE = [
     (["--feed", "other", "--reason", "r", "--yes"], "has no articles of a feed other: nothing was removed"),
     (["{id}", "--reason", "r"], "this cannot be undone: repeat it with --yes"),
 ]
+
+
+def test_each_article_of_a_long_list_of_similar_ones_can_be_removed(home: Home) -> None:
+    """There a stub takes more bytes than its entry, which shares most of them with other entries."""
+    stories = make_stories(60, newest=NEWEST, every=7200)
+    with MockSite(stories) as mocksite:
+        home.configure(mocksite.endpoint)
+        assert home.run("crawl", "--json").json["archived"] > 40
+
+    stuck = [story.docid for story in stories for each in find_removals(home.root, [story.docid]) if each.stuck]
+    assert stuck == []
 
 
 def test_what_is_unclear_is_refused_and_changes_nothing(site: Site) -> None:
