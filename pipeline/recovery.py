@@ -53,7 +53,10 @@ def recover(archive: Archive, settings: Settings, now: datetime, parsers: Parser
         if recovered:
             logger.warning("recovered records=%d", recovered)
         archive.begin_journal()  # before the seal: it cuts off what a crash has left of a record
-        if forgotten := takedown.complete(archive, now):
+        forgotten, stuck = takedown.complete(archive, now)
+        if stuck:  # crawling goes on: each start tries again
+            logger.error("forgetting-unfinished docids=%s records=%r", ",".join(forgotten), ", ".join(stuck))
+        elif forgotten:
             logger.warning("forgotten docids=%s", ",".join(forgotten))
         seal(archive.root, archive.store, now, archive.leave_finished_files(now))
 

@@ -29,17 +29,20 @@ def forget_articles(archive: Archive, articles: Collection[Forgotten], now: date
     :raises ArchiveError: something cannot be removed; the next start tries again
     """
     archive.store.forgotten.commit(list(articles), now)
-    complete(archive, now)
+    _, stuck = complete(archive, now)
+    if stuck:
+        raise ArchiveError(f"these raw pages cannot be written in their place: {', '.join(stuck)}")
 
 
-def complete(archive: Archive, now: datetime) -> list[str]:
-    """Remove what is left of the articles that are forgotten and not done; return their docids.
+def complete(archive: Archive, now: datetime) -> tuple[list[str], list[str]]:
+    """Remove what is left of the articles that are forgotten and not done.
 
-    :raises ArchiveError: something cannot be removed
+    :return: their docids; and the records that cannot be written in their place, because of which they are not done
+    :raises ArchiveError: a file cannot be removed or written
     """
     docids = archive.store.forgotten.unfinished()
     if not docids:
-        return []
+        return [], []
     paths = [*files_of(archive.root, docids), *archive.store.forgotten.image_files()]
     with wrap_os_errors(archive.root), Folders(archive.root) as folders:
         for path in paths:
@@ -53,10 +56,9 @@ def complete(archive: Archive, now: datetime) -> list[str]:
     for each in found:
         if each.members:
             replace_members(archive, each.path, each.members, {}, now)
-    if stuck:
-        raise ArchiveError(f"these raw pages cannot be written in their place: {', '.join(stuck)}")
-    archive.store.forgotten.commit_done(docids, now)
-    return docids
+    if not stuck:
+        archive.store.forgotten.commit_done(docids, now)
+    return docids, stuck
 
 
 def _remove_empty_folders(root: Path, paths: Collection[str]) -> None:
