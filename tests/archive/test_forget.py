@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from config.model import Settings
 from pipeline.recovery import recover
 from tests.conftest import Home
 from tests.support.fetches import make_fetch
+from tests.support.killed_syncs import is_killed
 from tests.support.parsers import PARSERS
 
 DAY = datetime(2026, 9, 28, 4, tzinfo=UTC)
@@ -152,29 +152,10 @@ def test_a_kill_at_any_step_leaves_an_archive_that_verifies_and_can_be_mended(ro
         assert verify(root).problems == ()
 
 
-def is_killed(root: Path, nth: int) -> bool:
-    """Remove the secrets in a child process that kills itself before its nth sync; return False if it has fewer."""
-    pid = os.fork()
-    if not pid:
-        calls, sync = itertools.count(1), os.fsync
-
-        def sync_or_die(descriptor: int) -> None:
-            if next(calls) == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
-            sync(descriptor)
-
-        os.fsync = sync_or_die
-        try:
-            forget(root)
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-
-
 def test_a_process_that_is_killed_before_any_sync_leaves_an_archive_that_verifies(root: Path, tmp_path: Path) -> None:
     copies = (tmp_path / str(number) for number in itertools.count(1))
     kills = 0
-    while is_killed(copy := shutil.copytree(root, next(copies)), kills + 1):
+    while is_killed(partial(forget, copy := shutil.copytree(root, next(copies))), kills + 1):
         kills += 1
         assert verify(copy).problems == ()
         forget(copy)

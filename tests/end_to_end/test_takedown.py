@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import pty
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
 from tests.conftest import NEWEST, Home
 from tests.support.images import illustrated
+from tests.support.killed_syncs import is_killed
 from tests.support.parsers import PARSERS
 
 TITLE, FIRST, SECOND = "鼎鑫旧标题", "琥珀璀璨的第一稿", "翡翠玲珑的第二稿"
@@ -214,31 +214,12 @@ def test_a_list_that_still_has_it_does_not_bring_it_back(site: Site) -> None:
     assert_gone(site)
 
 
-def is_killed(root: Path, docid: str, nth: int) -> bool:
-    """Remove an article in a child process that kills itself before its nth sync; return False if it has fewer."""
-    pid = os.fork()
-    if not pid:
-        calls, sync = itertools.count(1), os.fsync
-
-        def sync_or_die(descriptor: int) -> None:
-            if next(calls) == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
-            sync(descriptor)
-
-        os.fsync = sync_or_die
-        try:
-            forget(root, docid)
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-
-
 def test_what_a_kill_leaves_is_removed_by_the_next_start(site: Site, tmp_path: Path) -> None:
     kills, begun, original = 0, 0, site.home.root
     while True:
         copy = tmp_path / f"copy{kills}"
         shutil.copytree(original, copy)
-        if not is_killed(copy, site.secret, kills + 1):
+        if not is_killed(partial(forget, copy, site.secret), kills + 1):
             break
         kills += 1
         site.home.root = copy
