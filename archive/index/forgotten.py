@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archive.files.layout import image_path
+from archive.files.layout import image_link_path, image_path
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import delete_words
@@ -152,6 +152,11 @@ class ForgottenIndex(IndexPart):
                AND NOT EXISTS (SELECT 1 FROM images AS k WHERE k.status = 'kept' AND k.sha256 = i.sha256)"""
         )
         return {str(image_path(row["sha256"], row["media_type"])): row["sha256"] for row in rows}
+
+    def image_links(self) -> list[str]:
+        """Return the second names of images that were removed; see :func:`archive.files.layout.image_link_path`."""
+        rows = self._rows("SELECT url FROM images WHERE status = 'forgotten'")
+        return [str(image_link_path(row["url"])) for row in rows]
 
 
 def replay(database: Database, event: Event) -> None:

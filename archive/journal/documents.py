@@ -115,7 +115,8 @@ def dump_rules(rules: ArchiveRules) -> Document:
         "least_retry": dump_duration(rules.min_retry_delay),
         "images": rules.images,
     }
-    return document | {"markdown": True} if rules.markdown else document
+    flags = {"markdown": rules.markdown, "local_images": rules.local_images}
+    return document | {name: True for name, is_on in flags.items() if is_on}
 
 
 @checked
@@ -132,8 +133,7 @@ def _load_rules(document: Any) -> ArchiveRules:
         document["profile"],
         document["clean"],
         document["least_retry"],
-        document.get("images", False),
-        document.get("markdown", False),
+        (document.get("images", False), document.get("markdown", False), document.get("local_images", False)),
         *array(document["recheck"]),
     )
 
@@ -142,9 +142,9 @@ def _load_rules(document: Any) -> ArchiveRules:
 
 
 @lru_cache(maxsize=256, typed=True)
-def _rules(profile: Any, clean: Any, min_retry_delay: Any, images: Any, markdown: Any, *recheck: Any) -> ArchiveRules:
+def _rules(profile: Any, clean: Any, min_retry_delay: Any, flags: tuple[Any, ...], *recheck: Any) -> ArchiveRules:
     ages = tuple([duration(age) for age in recheck])
-    return ArchiveRules(text(profile), flag(clean), ages, duration(min_retry_delay), flag(images), flag(markdown))
+    return ArchiveRules(text(profile), flag(clean), ages, duration(min_retry_delay), *map(flag, flags))
 
 
 @lru_cache(maxsize=256, typed=True)

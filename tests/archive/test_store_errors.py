@@ -101,6 +101,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "forgotten.unfinished": lambda store: store.forgotten.unfinished(),
     "forgotten.find": lambda store: store.forgotten.find("a"),
     "forgotten.all": lambda store: store.forgotten.all(),
+    "forgotten.image_links": lambda store: store.forgotten.image_links(),
+    "images.links": lambda store: list(store.images.links()),
     "forgotten.image_files": lambda store: store.forgotten.image_files(),
     "stats.gone": lambda store: store.stats.gone(),
     "search.ids": lambda store: store.search.ids(parse("茅台"), 9, NOW),
