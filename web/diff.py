@@ -11,18 +11,18 @@ from archive.model.article import ArticleImage, Revision
 from archive.store import Store
 from web import links
 from web.article import find_article, numbered
-from web.diff_rows import rows
+from web.rendering.diff_rows import rows
 from web.request import BadRequestError, HtmlPage, NotFoundError, Request, SiteContext
 
 # Characters of both texts together; longer texts are not compared here. Their comparison takes a second of a thread.
 MAX_CHARACTERS = 200_000
-_NAMES = {
+NAMES = {
     "published": "发布", "updated": "页面自称更新", "media": "媒体", "url": "原址", "editor": "责任编辑",
     "original_title": "原标题", "keywords": "关键词", "symbols": "股票", "pictures": "图片",
 }  # fmt: skip
 
 
-def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+def diff(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of two versions side by side: the arguments ``old`` and ``new``, or the two newest."""
     docid = request.path["docid"]
     revisions: list[Revision] = find_article(docid, request, store)["revisions"]
@@ -38,7 +38,7 @@ def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     difference = compare_revisions(store, site.root, old, new, site.plain_text)
     text = difference.text
     return HtmlPage(
-        "changes.html",
+        "diff.html",
         {
             "docid": docid,
             "old": old,
@@ -46,7 +46,7 @@ def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "revisions": revisions,
             "title": difference.title,
             "facts": [
-                (_NAMES[name], _lines(before), _lines(after)) for name, (before, after) in difference.facts.items()
+                (NAMES[name], _lines(before), _lines(after)) for name, (before, after) in difference.facts.items()
             ],
             "rows": rows(text) if text is not None else None,
             "same": text is not None and all(piece.part is DiffPart.SAME for piece in text),

@@ -10,7 +10,8 @@ from archive.files.paths import CHINA
 from archive.model.results import HourCount
 from archive.query.parser import And
 from archive.store import Store
-from web import charts, links
+from web import links
+from web.rendering import charts
 from web.request import HtmlPage, Request, SiteContext
 
 CHART_HOURS = 48  # shows yesterday beside today, and fits a screen

@@ -58,6 +58,7 @@ class Request:
     path: Mapping[str, str]  # named parts of the URL path, decoded
     args: Mapping[str, str]  # arguments of the query string, the first of each name
     now: datetime
+    origin: str = ""  # scheme and host of the site, as the client addressed it
 
     @property
     def as_of(self) -> datetime | None:

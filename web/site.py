@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 from archive.files.hashing import sha256_of_file
 from archive.files.paths import CHINA
 from archive.model.results import Mark
+from web.http.security import Application, with_security
 from web.request import SiteContext
-from web.security import Application, with_security
 
 _FOLDER = Path(__file__).parent
 SETTINGS = {

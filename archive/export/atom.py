@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from archive.export.formats import Export
 from archive.export.html import clean_html
 from archive.files.post import body_of
-from archive.model.results import Record
+from archive.model.results import ArticleChange, Record
 
 # Feed readers fetch the whole feed each time: a hundred texts are half a megabyte, and several hours of one list.
 DEFAULT_ENTRIES = 100
@@ -41,10 +41,39 @@ def to_atom(export: Export) -> Iterator[bytes]:
     yield b"</feed>\n"
 
 
-def _feed(query: str, updated: datetime) -> Element:
-    feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
+def changes_to_atom(
+    changes: Iterable[tuple[ArticleChange, str, str, str]], name: str, updated: datetime, own_url: str
+) -> bytes:
+    """Write a feed of changes, in their order, in UTF-8.
+
+    :param changes: each with the name of its kind, HTML that says what changed, and the address of a page about it
+    :param name: of the feed
+    :param own_url: the feed's address
+    """
+    feed = _feed(name, updated, own_url)
+    for change, kind, html, url in changes:
+        entry = SubElement(feed, "entry")
+        _add(entry, "title", f"{kind}：{change.title}")
+        _add(entry, "id", _id(f"change {change.docid} {change.at.isoformat()} {change.kind}"))
+        SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": _xml_text(url)})
+        if _is_web_url(change.url):
+            SubElement(entry, "link", {"rel": "via", "type": "text/html", "href": _xml_text(change.url)})
+        _add(entry, "updated", _time(change.at))
+        if change.media:
+            _add(SubElement(entry, "author"), "name", change.media)
+        for term in (change.kind, *_terms(change)):
+            SubElement(entry, "category", {"term": _xml_text(term)})
+        _add(entry, "content", html).set("type", "html")
+    document: bytes = tostring(feed, "utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _feed(query: str, updated: datetime, own_url: str | None = None) -> Element:
+    feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": "zh-CN"})
     _add(feed, "title", f"finarchive: {query}" if query else "finarchive")
     _add(feed, "id", _id(f"feed {query}"))
+    if own_url:
+        SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": _xml_text(own_url)})
     _add(feed, "updated", _time(updated))
     # Every entry needs an author; this one applies to entries without a medium.
     _add(SubElement(feed, "author"), "name", "finarchive")
@@ -62,8 +91,7 @@ def _entry(record: Record, data: bytes | None) -> Element:
     _add(entry, "updated", _time(record.observed))
     if record.media:
         _add(SubElement(entry, "author"), "name", record.media)
-    terms = [f"feed:{feed}" for feed in record.feeds] + [f"symbol:{symbol}" for symbol in record.symbols]
-    for term in (*terms, *record.keywords):
+    for term in (*_terms(record), *record.keywords):
         SubElement(entry, "category", {"term": _xml_text(term)})
     _add(entry, "summary", _shortened(record.text or ""))
     if data is None:
@@ -72,6 +100,10 @@ def _entry(record: Record, data: bytes | None) -> Element:
         content = clean_html(body_of(data), lambda url: url if _is_web_url(url) else None)
         _add(entry, "content", content).set("type", "html")
     return entry
+
+
+def _terms(of: Record | ArticleChange) -> list[str]:
+    return [f"feed:{feed}" for feed in of.feeds] + [f"symbol:{symbol}" for symbol in of.symbols]
 
 
 def _add(parent: Element, name: str, text: str) -> Element:

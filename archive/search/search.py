@@ -50,7 +50,7 @@ _SELECT_BY_ID = """
     SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
 _SELECT_TEXTS = """
-    SELECT v.published, r.docid, r.number, r.title, r.path, r.media, r.symbols, t.text
+    SELECT v.published, r.docid, r.number, r.title, r.path, r.media, r.symbols, r.url, r.fetched_at, t.text
     FROM json_each(?) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
@@ -197,6 +197,10 @@ class Search(IndexPart):
             snippet_marks=marks,
             media=facts["media"],
             symbols=tuple(json.loads(facts["symbols"])),
+            url=version["url"] or "",
+            revision=version["number"],
+            observed=datetime.fromisoformat(version["fetched_at"]),
+            gone=to_time(self._history.gone(version["docid"], time)),
         )
 
     def _record(
