@@ -82,6 +82,24 @@ class Request:
         """The time after which observations are ignored: ``as_of``, or the latest possible time."""
         return self.as_of or datetime.max.replace(tzinfo=UTC)
 
+    @property
+    def place(self) -> tuple[datetime, str] | None:
+        """The publication time and the docid of the argument ``before``; None: there is none.
+
+        :raises BadRequestError: the argument is not such a place
+        """
+        text = self.args.get("before", "")
+        if not text:
+            return None
+        time, _, docid = text.partition("_")
+        try:
+            published = datetime.fromisoformat(time)
+            if not docid or published.tzinfo is None:
+                raise ValueError
+            return published.astimezone(UTC), docid
+        except (ValueError, OverflowError):
+            raise BadRequestError(f"before 不是列表中的位置：{text[:60]!r}") from None
+
     def number(self, name: str, default: int, maximum: int) -> int:
         """Return the argument ``name`` as an integer from 1 to ``maximum``, or ``default`` if it is missing.
 

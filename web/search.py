@@ -27,24 +27,30 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return a page of search results; without a query, the help on queries."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
-    if not text:
+    if not text and not by_time:
         return HtmlPage("search.html", context)
     try:
-        query = parse(text)
+        query = parse(text) if text else And(())
     except QueryError as error:
         return HtmlPage("search.html", context | {"error": str(error)}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     facets = store.stats.facets(query, request.time)
-    has_next = len(hits) > PAGE_SIZE and number < last
     args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
+    here = {**args, "before": request.args.get("before")}
     context |= {
         "hits": hits[:PAGE_SIZE],
         "facets": _facet_values(facets, args),
         "total": facets.articles,
         "complete": facets.complete,
         "number": number,
-        "previous_page": links.link("/search", args, page=number - 1) if number > 1 else None,
-        "next_page": links.link("/search", args, page=number + 1) if has_next else None,
+        "conditions": [
+            (condition, links.link("/search", args, q=rest, sort=args["sort"] or (None if rest else "time")))
+            for condition, rest in links.conditions(text)
+        ],
+        "begins": store.stats.begins(request.time),
+        "is_continued": request.place is not None,
+        "previous_page": links.link("/search", here, page=number - 1 if number > 2 else None) if number > 1 else None,
+        "next_page": _next_page(hits, number, last, here, by_time=by_time),
         "ranked": MAX_RANKED if not by_time and number == last and facets.articles > MAX_RANKED else None,
         "relevance": links.link("/search", args, sort=""),
         "newest": links.link("/search", args, sort="time"),
@@ -101,8 +107,18 @@ def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -
     number = request.number("page", 1, last)
     offset = (number - 1) * PAGE_SIZE
     if by_time:
-        return number, last, store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset)
+        hits = store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset, after=request.place)
+        return number, last, hits
     return number, last, store.search.find(query, MAX_RANKED, request.time)[offset:]
+
+
+def _next_page(hits: list[Hit], number: int, last: int, args: dict[str, Any], *, by_time: bool) -> str | None:
+    """Return the address of the next page; by time, that after the last number begins where this one ends."""
+    if len(hits) <= PAGE_SIZE or (number == last and not by_time):
+        return None
+    if number == last:
+        return links.link("/search", args, before=links.place(hits[PAGE_SIZE - 1]))
+    return links.link("/search", args, page=number + 1)
 
 
 def _is_sorted_by_time(request: Request) -> bool:

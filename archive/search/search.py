@@ -84,18 +84,28 @@ class Search(IndexPart):
         self._candidates = Candidates(database)
 
     def find(
-        self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False, offset: int = 0
+        self,
+        query: Query,
+        limit: int,
+        time: datetime | None = None,
+        *,
+        by_time: bool = False,
+        offset: int = 0,
+        after: tuple[datetime, str] | None = None,
     ) -> list[Hit]:
         """Return articles whose newest version matches a query, the best first.
 
         :param by_time: the newest first
         :param offset: skip this many. Only with ``by_time``: the best are ranked among ``limit`` matches, so a later
             page of them needs a larger ``limit``
+        :param after: only what follows the article with this publication time and docid, the newest first
         """
         time = time or datetime.max.replace(tzinfo=UTC)
         wanted = list(positive_terms(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
+            if after:
+                conditions.go_on_after(to_text(after[0]) or "", after[1])
             if conditions.match is None or not wanted or by_time:
                 ids = self._candidates.find(conditions, limit, offset)
                 matched = self._read(ids, [weighted_term(each, 0, 0) for each in wanted])

@@ -110,6 +110,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
     "images.media_type": lambda store: store.images.media_type("0" * 64),
     "history.as_of": lambda store: store.history.as_of("a", NOW),
+    "history.neighbours": lambda store: store.history.neighbours("a", NOW, NOW),
     "history.same_story": lambda store: store.history.same_story("b", NOW),
     "articles.text": lambda store: store.articles.text("b", 1),
     "articles.all_files": lambda store: list(store.articles.all_files()),
