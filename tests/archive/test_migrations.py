@@ -34,6 +34,7 @@ NAMES = [
     "m014_forgotten",
     "m015_formats",
     "m017_changes",
+    "m018_compacted",
 ]
 
 

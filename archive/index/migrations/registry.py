@@ -20,6 +20,7 @@ from archive.index.migrations import (
     m014_forgotten,
     m015_formats,
     m017_changes,
+    m018_compacted,
 )
 
 __all__ = ["migrations"]
@@ -44,5 +45,6 @@ for _migration in (
     m014_forgotten.m014_forgotten,
     m015_formats.m015_formats,
     m017_changes.m017_changes,
+    m018_compacted.m018_compacted,
 ):
     migrations()(_migration)
