@@ -55,7 +55,7 @@ LAYERS = {
     ),
     "web": (
         "feed_status http queries rendering", "database", "request", "links", "article",
-        "home search diff symbol feeds raw", "changes", "plugin", "site",
+        "home search diff symbol feeds raw", "changes documents", "plugin", "site",
     ),
     "cli": (
         "systemd_units", "settings", "context", "listening times", "options", "doctor config_file",

@@ -50,6 +50,8 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             (feed, links.link("/search", q=links.term("feed", feed), sort="time", **as_of)) for feed in state["feeds"]
         ],
         "data": f"/index/revisions?docid={docid}",
+        "json": links.link(f"{links.article(docid)}.json", as_of),
+        "versions_json": links.link(f"{links.article(docid)}/versions.json", as_of),
         "neighbours": _neighbours(docid, revisions, store, request),
     }
     if revision:

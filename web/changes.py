@@ -81,7 +81,8 @@ def changes_atom(request: Request, store: Store, site: SiteContext) -> File:
         for change in page.changes
     ]
     name = " ".join(filter(None, ("变动", args["q"], args["kind"], args["day"])))
-    updated = page.changes[0].at if page.changes else request.as_of or request.now
+    # A feed without entries always has the same time, so that it is the same document.
+    updated = page.changes[0].at if page.changes else store.stats.begins(request.time) or request.now
     own = request.origin + links.link("/changes.atom", args)
     return File(changes_to_atom(entries, name, updated, own), "application/atom+xml; charset=utf-8")
 

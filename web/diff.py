@@ -26,17 +26,9 @@ def diff(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of two versions side by side: the arguments ``old`` and ``new``, or the two newest."""
     docid = request.path["docid"]
     revisions: list[Revision] = find_article(docid, request, store)["revisions"]
-    if len(revisions) < 2:
-        raise NotFoundError(f"{docid} 已知的版本不到两个，没有可以比较的")
-    old, new = (
-        numbered(revisions, request.number(name, default.number, 999_999))
-        for name, default in (("old", revisions[-2]), ("new", revisions[-1]))
-    )
-    size = sum(len(store.articles.text(docid, each.number) or "") for each in (old, new))
-    if size > MAX_CHARACTERS:
-        raise BadRequestError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
+    old, new = chosen_versions(request, store, revisions)
     difference = compare_revisions(store, site.root, old, new, site.plain_text)
-    text = difference.text
+    text, as_of = difference.text, {"as_of": request.args.get("as_of")}
     return HtmlPage(
         "diff.html",
         {
@@ -52,9 +44,29 @@ def diff(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "same": text is not None and all(piece.part is DiffPart.SAME for piece in text),
             "failure": difference.failure,
             "absences": difference.absences,
-            "back": links.article(docid, as_of=request.args.get("as_of")),
+            "data": links.link(f"{links.article(docid)}/diff.json", old=old.number, new=new.number, **as_of),
+            "back": links.article(docid, **as_of),
         },
     )
+
+
+def chosen_versions(request: Request, store: Store, revisions: list[Revision]) -> tuple[Revision, Revision]:
+    """Return the versions that the arguments ``old`` and ``new`` name, or the two newest.
+
+    :raises NotFoundError: there is no such version, or only one
+    :raises BadRequestError: their texts are too long to be compared here
+    """
+    docid = request.path["docid"]
+    if len(revisions) < 2:
+        raise NotFoundError(f"{docid} 已知的版本不到两个，没有可以比较的")
+    old, new = (
+        numbered(revisions, request.number(name, default.number, 999_999))
+        for name, default in (("old", revisions[-2]), ("new", revisions[-1]))
+    )
+    size = sum(len(store.articles.text(docid, each.number) or "") for each in (old, new))
+    if size > MAX_CHARACTERS:
+        raise BadRequestError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
+    return old, new
 
 
 def _lines(value: Any) -> list[str]:

@@ -22,6 +22,7 @@ from web.article import article
 from web.changes import changes, changes_atom, changes_json
 from web.database import Index
 from web.diff import diff
+from web.documents import article_json, diff_json, versions_json
 from web.feeds import feeds
 from web.home import front
 from web.raw import image, raw
@@ -43,6 +44,9 @@ ROUTES: dict[str, View] = {
     r"/changes\.atom": changes_atom,
     r"/feeds": feeds,
     r"/symbol/(?P<symbol>[^/]+)": symbol,
+    r"/article/(?P<docid>[^/]+)\.json": article_json,
+    rf"{_ARTICLE}/versions\.json": versions_json,
+    rf"{_ARTICLE}/diff\.json": diff_json,
     _ARTICLE: article,
     rf"{_ARTICLE}/diff": diff,
     rf"{_ARTICLE}/raw/(?P<file>[A-Za-z0-9.-]+)/(?P<offset>[0-9]{{1,18}})": raw,

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from archive.diff.revisions import Difference
 from archive.files.paths import CHINA
+from archive.model.article import Revision
 from archive.model.errors import QueryError
 from archive.model.fetch import RawResponse
 from archive.query.parser import parse_time
@@ -48,6 +50,10 @@ class SiteContext:
     feed_statuses: Callable[[Store, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
     plain_text: Callable[[str], str]  # converts an article's HTML to text
     decode_body: Callable[[RawResponse], bytes]  # undoes the content coding of a response; ValueError: it cannot
+    # Returns the JSON document of an article as of a time (None: now); None: it is not known.
+    article_document: Callable[[Store, str, datetime | None], Any]
+    # Returns the JSON document of a comparison: path, old version, new version, difference.
+    difference_document: Callable[[str, Revision | None, Revision, Difference | None], Any]
     names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
 
