@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # these import the query language, or warcio: many commands n
     from archive.index.raw_pages import RawPageIndex
     from archive.journal.journal import Event
     from archive.search.changefeed import Changefeed
+    from archive.search.changes import ChangeHistory
     from archive.search.history import History
     from archive.search.search import Search
     from archive.search.stats import Stats
@@ -109,6 +110,13 @@ class Store:
         from archive.search.changefeed import Changefeed  # noqa: PLC0415 - see above
 
         return Changefeed(self._db, self._path, self.history)
+
+    @cached_property
+    def changes(self) -> ChangeHistory:
+        """Edits, retitlings, deletions and returns of articles."""
+        from archive.search.changes import ChangeHistory  # noqa: PLC0415 - see above
+
+        return ChangeHistory(self._db, self._path, self.history)
 
     @cached_property
     def stats(self) -> Stats:

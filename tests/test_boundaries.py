@@ -54,8 +54,8 @@ LAYERS = {
         "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring probe", "daemon",
     ),
     "web": (
-        "feed_status security queries", "database", "request", "links charts diff_rows", "article",
-        "home search diff symbol feeds raw", "plugin", "site",
+        "feed_status http queries rendering", "database", "request", "links", "article",
+        "home search diff symbol feeds raw", "changes documents", "plugin", "site",
     ),
     "cli": (
         "systemd_units", "settings", "context", "listening times", "options", "doctor config_file",

@@ -10,7 +10,8 @@ from archive.files.paths import CHINA
 from archive.model.results import HourCount
 from archive.query.parser import And
 from archive.store import Store
-from web import charts, links
+from web import links
+from web.rendering import charts
 from web.request import HtmlPage, Request, SiteContext
 
 CHART_HOURS = 48  # shows yesterday beside today, and fits a screen
@@ -28,6 +29,8 @@ def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         since = until - timedelta(hours=CHART_HOURS)
         chart = _chart(store.stats.hours(since, until, time), since, request)
         symbols = store.stats.top_symbols(since, until, time, TOP_SYMBOLS)
+    hits = store.search.find(And(()), LATEST_ARTICLES + 1, time, by_time=True)
+    shown, then = hits[:LATEST_ARTICLES], {"as_of": request.args.get("as_of")}
     return HtmlPage(
         "front.html",
         {
@@ -35,7 +38,9 @@ def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "symbols": [
                 (name, count, links.symbol(name, as_of=request.args.get("as_of"))) for name, count in symbols
             ],
-            "hits": store.search.find(And(()), LATEST_ARTICLES, time, by_time=True),
+            "hits": shown,
+            "more": links.link("/search", then, sort="time", before=links.place(shown[-1])) if hits != shown else "",
+            "begins": store.stats.begins(request.now),
             "hours": CHART_HOURS,
             "counts": store.entries.counts() if as_of is None else None,
         },

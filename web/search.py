@@ -9,6 +9,7 @@ from archive.export.atom import DEFAULT_ENTRIES, to_atom
 from archive.export.formats import Export
 from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
+from archive.model.times import to_text
 from archive.query.parser import And, Query, parse
 from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
@@ -27,24 +28,30 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return a page of search results; without a query, the help on queries."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
-    if not text:
+    if not text and not by_time:
         return HtmlPage("search.html", context)
     try:
-        query = parse(text)
+        query = parse(text) if text else And(())
     except QueryError as error:
         return HtmlPage("search.html", context | {"error": str(error)}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     facets = store.stats.facets(query, request.time)
-    has_next = len(hits) > PAGE_SIZE and number < last
     args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
+    here = {**args, "before": request.args.get("before")}
     context |= {
         "hits": hits[:PAGE_SIZE],
         "facets": _facet_values(facets, args),
         "total": facets.articles,
         "complete": facets.complete,
         "number": number,
-        "previous_page": links.link("/search", args, page=number - 1) if number > 1 else None,
-        "next_page": links.link("/search", args, page=number + 1) if has_next else None,
+        "conditions": [
+            (condition, links.link("/search", args, q=rest, sort=args["sort"] or (None if rest else "time")))
+            for condition, rest in links.conditions(text)
+        ],
+        "begins": store.stats.begins(request.time),
+        "is_continued": request.place is not None,
+        "previous_page": links.link("/search", here, page=number - 1 if number > 2 else None) if number > 1 else None,
+        "next_page": _next_page(hits, number, last, here, by_time=by_time),
         "ranked": MAX_RANKED if not by_time and number == last and facets.articles > MAX_RANKED else None,
         "relevance": links.link("/search", args, sort=""),
         "newest": links.link("/search", args, sort="time"),
@@ -55,16 +62,20 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 
 
 def search_json(request: Request, store: Store, site: SiteContext) -> File:
-    """Return a page of search results as JSON, with the fields of ``finarchive search --json``."""
-    _, _, hits = _find_page(request, store, _parse(_query_text(request)), by_time=_is_sorted_by_time(request))
-    rows = [
-        {
-            "docid": hit.docid, "title": hit.title, "path": hit.path,
-            "published": hit.published.isoformat(timespec="seconds"), "feeds": hit.feeds, "snippet": hit.snippet,
-        }
-        for hit in hits[:PAGE_SIZE]
-    ]  # fmt: skip
-    return File(json.dumps(rows, ensure_ascii=False).encode(), "application/json; charset=utf-8")
+    """Return a page of search results as JSON: the fields of ``finarchive search --json`` and more of each hit."""
+    text, by_time = _query_text(request), _is_sorted_by_time(request)
+    query = And(()) if by_time and not text else _parse(text)
+    number, last, hits = _find_page(request, store, query, by_time=by_time)
+    total = len(store.search.ids(query, MAX_COUNTED, request.time))
+    args = {name: request.args.get(name) for name in ("q", "sort", "as_of", "before")}
+    next_page = _next_page(hits, number, last, args, by_time=by_time, path="/search.json")
+    document = {
+        "total": total,
+        "complete": total < MAX_COUNTED,
+        "next": request.origin + next_page if next_page else None,
+        "hits": [_hit_document(hit, request) for hit in hits[:PAGE_SIZE]],
+    }
+    return File(json.dumps(document, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
 
 def feed(request: Request, store: Store, site: SiteContext) -> File:
@@ -74,8 +85,12 @@ def feed(request: Request, store: Store, site: SiteContext) -> File:
     # A file that differs from its record needs no report here: the feed has the plain text in its place.
     files = RevisionFiles(store, site.root, lambda record: None)
     records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
-    export = Export(records, files.read, text, request.as_of or request.now)
-    return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
+    # The time of a feed without entries, always the same, so that it is the same document.
+    at = store.stats.begins(request.time) or request.now
+    export = Export(records, files.read, text, at)
+    own = request.origin + links.link("/search.atom", {"q": text, "as_of": request.args.get("as_of")})
+    atom = to_atom(export, own, lambda docid: request.origin + links.article(docid))
+    return File(b"".join(atom), "application/atom+xml; charset=utf-8")
 
 
 def _query_text(request: Request) -> str:
@@ -101,8 +116,38 @@ def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -
     number = request.number("page", 1, last)
     offset = (number - 1) * PAGE_SIZE
     if by_time:
-        return number, last, store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset)
+        hits = store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset, after=request.place)
+        return number, last, hits
     return number, last, store.search.find(query, MAX_RANKED, request.time)[offset:]
+
+
+def _hit_document(hit: Hit, request: Request) -> dict[str, Any]:
+    return {
+        "docid": hit.docid,
+        "title": hit.title,
+        "path": hit.path,
+        "published": hit.published.isoformat(timespec="seconds"),
+        "feeds": hit.feeds,
+        "snippet": hit.snippet,
+        "url": hit.url,
+        "page": request.origin + links.article(hit.docid, as_of=request.args.get("as_of")),
+        "media": hit.media,
+        "symbols": hit.symbols,
+        "revision": hit.revision,
+        "observed": to_text(hit.observed),
+        "gone": to_text(hit.gone),
+    }
+
+
+def _next_page(
+    hits: list[Hit], number: int, last: int, args: dict[str, Any], *, by_time: bool, path: str = "/search"
+) -> str | None:
+    """Return the address of the next page; by time, that after the last number begins where this one ends."""
+    if len(hits) <= PAGE_SIZE or (number == last and not by_time):
+        return None
+    if number == last:
+        return links.link(path, args, before=links.place(hits[PAGE_SIZE - 1]))
+    return links.link(path, args, page=number + 1)
 
 
 def _is_sorted_by_time(request: Request) -> bool:

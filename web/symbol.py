@@ -10,7 +10,8 @@ from archive.model.errors import QueryError
 from archive.model.symbols import symbol_of
 from archive.query.parser import symbol_filter
 from archive.store import Store
-from web import charts, links
+from web import links
+from web.rendering import charts
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
 PAGE_SIZE = 30  # articles

@@ -73,6 +73,16 @@ class CompiledQuery:
         compiled._widen(with_words)
         return compiled
 
+    def go_on_after(self, published: str, docid: str) -> None:
+        """Restrict the query to what follows a version, newest first: published before it, or at its time with a
+        later docid.
+
+        :param published: as to_text writes it
+        """
+        self.until = min(self.until, published)
+        last, other = self._bound(published), self._bound(docid)
+        self.where.append(f"v.published <= {last} AND (v.published < {last} OR v.docid > {other})")
+
     def _widen(self, with_words: Sequence[Query]) -> None:
         ending = {
             part: split

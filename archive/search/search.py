@@ -50,7 +50,7 @@ _SELECT_BY_ID = """
     SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
 _SELECT_TEXTS = """
-    SELECT v.published, r.docid, r.number, r.title, r.path, r.media, r.symbols, t.text
+    SELECT v.published, r.docid, r.number, r.title, r.path, r.media, r.symbols, r.url, r.fetched_at, t.text
     FROM json_each(?) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
     LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
@@ -84,18 +84,28 @@ class Search(IndexPart):
         self._candidates = Candidates(database)
 
     def find(
-        self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False, offset: int = 0
+        self,
+        query: Query,
+        limit: int,
+        time: datetime | None = None,
+        *,
+        by_time: bool = False,
+        offset: int = 0,
+        after: tuple[datetime, str] | None = None,
     ) -> list[Hit]:
         """Return articles whose newest version matches a query, the best first.
 
         :param by_time: the newest first
         :param offset: skip this many. Only with ``by_time``: the best are ranked among ``limit`` matches, so a later
             page of them needs a larger ``limit``
+        :param after: only what follows the article with this publication time and docid, the newest first
         """
         time = time or datetime.max.replace(tzinfo=UTC)
         wanted = list(positive_terms(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
+            if after:
+                conditions.go_on_after(to_text(after[0]) or "", after[1])
             if conditions.match is None or not wanted or by_time:
                 ids = self._candidates.find(conditions, limit, offset)
                 matched = self._read(ids, [weighted_term(each, 0, 0) for each in wanted])
@@ -197,6 +207,10 @@ class Search(IndexPart):
             snippet_marks=marks,
             media=facts["media"],
             symbols=tuple(json.loads(facts["symbols"])),
+            url=version["url"] or "",
+            revision=version["number"],
+            observed=datetime.fromisoformat(version["fetched_at"]),
+            gone=to_time(self._history.gone(version["docid"], time)),
         )
 
     def _record(

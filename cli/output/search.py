@@ -25,6 +25,8 @@ def show_hits(hits: Sequence[Hit], total: int) -> None:
         console.print(_highlight(hit.title, hit.title_marks, "bold"))
         facts = f"{full_time(hit.published)}  {' '.join(hit.feeds)}  {hit.docid}"
         console.print(Text(f"  {visible(facts)}", style="cyan"))
+        if marks := _marks(hit):
+            console.print(Text(f"  {marks}", style="yellow"))
         console.print(Text(f"  {visible(hit.path)}", style="dim"))
         print_prose(console, Text("  ") + _highlight(hit.snippet, hit.snippet_marks, ""))
     if not hits:
@@ -32,6 +34,15 @@ def show_hits(hits: Sequence[Hit], total: int) -> None:
     elif len(hits) < total:
         number = f"more than {MAX_COUNTED - 1:,}" if total == MAX_COUNTED else f"{total:,}"
         console.print(f"Showing {len(hits):,} of {number} articles; --limit N shows more.")
+
+
+def _marks(hit: Hit) -> str:
+    """Whether the article was edited or withdrawn, and when."""
+    marks = []
+    if hit.revision > 1 and hit.observed:
+        marks.append(f"revised {hit.revision - 1}x, last {full_time(hit.observed)}")
+    marks += [f"gone since {full_time(hit.gone)}"] if hit.gone else []
+    return ", ".join(marks)
 
 
 def show_changes(changes: Iterable[Change]) -> None:

@@ -20,6 +20,7 @@ from archive.model.feed import ArrivalRate, BackfillPage, Counts, Failure, Failu
 from archive.model.fetch import JournalPosition
 from archive.model.identity import IdentityQuery
 from archive.model.image import FailedImage, StoredImage
+from archive.model.results import ArticleChange, ChangeKind
 from archive.query.parser import And, parse
 from archive.store import Store
 from tests.archive.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
@@ -27,6 +28,7 @@ from tests.support.fetches import commit_failure, commit_revisions
 
 STRETCH = BackfillPage("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
 MISS = Failure("https://p.cn/missed.png", FailureKind.GONE, "status 404")
+CHANGE = ArticleChange("", "b", "题", None, "", NOW, ChangeKind.REVISED, 1, 2, None, 2, None, None, (), ())
 DAYS = iter(range(1, 31))
 WRITES: dict[str, Callable[[Store], object]] = {
     "listings.commit_poll": lambda store: commit(store, poll_of(entry("new"))),
@@ -86,6 +88,9 @@ READS: dict[str, Callable[[Store], object]] = {
     "manifests.unsealed": lambda store: store.manifests.unsealed(NOW),
     "manifests.sealed": lambda store: store.manifests.sealed("2026-09-29"),
     "manifests.raw_files": lambda store: store.manifests.raw_files(),
+    "stats.begins": lambda store: store.stats.begins(NOW),
+    "changes.find": lambda store: store.changes.find(And(()), 9),
+    "changes.texts": lambda store: store.changes.texts(CHANGE),
     "stats.latest": lambda store: store.stats.latest(NOW),
     "stats.hours": lambda store: store.stats.hours(NOW - HOUR, NOW + HOUR, NOW),
     "stats.top_symbols": lambda store: store.stats.top_symbols(NOW - HOUR, NOW + HOUR, NOW, 5),
@@ -110,6 +115,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
     "images.media_type": lambda store: store.images.media_type("0" * 64),
     "history.as_of": lambda store: store.history.as_of("a", NOW),
+    "history.neighbours": lambda store: store.history.neighbours("a", NOW, NOW),
     "history.same_story": lambda store: store.history.same_story("b", NOW),
     "articles.text": lambda store: store.articles.text("b", 1),
     "articles.all_files": lambda store: list(store.articles.all_files()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Undoes the migrations from the search index on. Run it with executescript().
 BEFORE_SEARCH = """
+    DROP INDEX observations_changes;
     DROP TABLE words; DROP TABLE searchable; DROP TABLE days; DROP TABLE alerts;
     DROP TABLE moves; DROP TABLE stated; DROP TABLE facts; DROP TABLE searchable_facts;
     DROP TABLE settled; DROP TABLE lateness; DROP TABLE unlisted;

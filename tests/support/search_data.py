@@ -54,7 +54,7 @@ def revision_of(story: Story, at: datetime, number: int = 1) -> Revision:
     """A version of its article."""
     return Revision(
         story.docid, number, f"a/{story.docid}.md", "0" * 64, story.title, story.published, at, media=story.media,
-        symbols=story.symbols, url=f"https://a.cn/{story.docid}",
+        symbols=story.symbols, url=f"https://a.cn/{story.docid}", fingerprint=f"1:{story.docid}-{number}",
     )  # fmt: skip
 
 

@@ -83,7 +83,8 @@ def test_a_search_finds_what_the_command_finds(served: Serving, served_home: Hom
 
     assert found
     assert docids(served.page("/search?q=茅台")) == [each["docid"] for each in found][:20]
-    assert served.get("/search.json?q=茅台").json() == found[:20]
+    hits = served.get("/search.json?q=茅台").json()["hits"]
+    assert [{name: hit[name] for name in found[0]} for hit in hits] == found[:20]
     by_time = served_home.run("search", "茅台", "--json", "--sort", "time").json
     assert docids(served.page("/search?q=茅台&sort=time")) == [each["docid"] for each in by_time]
     assert "<mark>茅台</mark>" in served.page("/search?q=茅台")
