@@ -13,6 +13,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from archive.export.formats import Table
 from archive.export.parquet import to_parquet
 from archive.model.results import Record
 from tests.archive.test_export_formats import COLUMNS, NOW, RECORD
@@ -23,7 +24,7 @@ SESSIONS = ["published_shanghai", "published_hong_kong", "first_seen_shanghai", 
 
 
 def written(*records: Record) -> pyarrow.parquet.ParquetFile:
-    return pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(to_parquet(records))))
+    return pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(to_parquet(Table(records)))))
 
 
 def test_a_table_has_typed_columns() -> None:
@@ -65,7 +66,7 @@ def test_at_most_one_row_group_is_in_memory() -> None:
         for read in range(1, 5001):  # noqa: B007 - the loop variable is read below
             yield RECORD
 
-    parts = to_parquet(records())
+    parts = to_parquet(Table(records()))
     reads = [read for part in parts if part]
     assert reads == [2000, 4000, 5000, 5000], "two full row groups, the last one, the footer"
 
@@ -82,7 +83,7 @@ def test_an_empty_table_has_its_columns() -> None:
 
 
 def test_the_same_articles_give_the_same_bytes() -> None:
-    assert b"".join(to_parquet([RECORD] * 3)) == b"".join(to_parquet([RECORD] * 3))
+    assert b"".join(to_parquet(Table([RECORD] * 3))) == b"".join(to_parquet(Table([RECORD] * 3)))
 
 
 @pytest.mark.parametrize("missing", ["pyarrow", "exchange_calendars"])
