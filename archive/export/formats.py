@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive.model.article import Post, Revision
@@ -34,6 +34,7 @@ class Table:
 
     rows: Iterable[Record] | Iterable[ArticlePeriod]
     columns: type[Record] | type[ArticlePeriod] = Record  # the class of all rows
+    metadata: Mapping[str, str] = field(default_factory=dict)  # where the export comes from; for formats that take it
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,17 @@ _Row = Record | ArticlePeriod
 def to_parquet(table: Table) -> Iterator[bytes]:
     """Write a table with a column for each field of a row, and the part of the trading day for some of the times.
 
-    Times are timestamps in UTC with milliseconds, tuples are lists, an unknown value is null.
+    Times are timestamps in UTC with milliseconds, tuples are lists, an unknown value is null. The file's metadata
+    has that of the table, with ``finarchive.`` before each name.
 
     :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
     """
     with requires_extra("parquet", "parquet"):
         import pyarrow  # noqa: PLC0415 - an extra
         import pyarrow.parquet  # noqa: PLC0415
-    calendars, schema = exchanges(), _schema(pyarrow, table.columns)
+    calendars = exchanges()
+    metadata = {f"finarchive.{name}": value for name, value in table.metadata.items()}
+    schema = _schema(pyarrow, table.columns).with_metadata(metadata)
     sink = _Sink()
     with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in _batches(table.rows):

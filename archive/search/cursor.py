@@ -17,7 +17,7 @@ _FORM = re.compile(r"1-(\d{1,18})-(\d{1,18})-(\d{1,18})-(\d{1,18})-([0-9a-f]{12}
 class Cursor:
     """A state of the index: rows get increasing ids as they are committed, and no row is changed to an earlier state.
 
-    Times would not do: a fetch is committed some time after it was made, and after a crash perhaps hours later.
+    Times would not do: a fetch is committed after it was made, and after a crash perhaps hours later. See D243.
     """
 
     version: int  # the last id in ``searchable``

@@ -1,14 +1,13 @@
 """The periods in which the same was known of an article, from what was observed of it. Pure.
 
-A period begins whenever something is observed: a version, a change of facts, another feed, a deletion, a return. It
-ends when the next one begins. Periods are not joined where nothing changed: so a period that is known begins at the
-same time for ever, whatever is committed later, and later exports only have to replace it.
+A period begins when something is observed that changes what is known: a version, other facts, another feed, a
+deletion, a return. It ends when the next one begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archive.model.fetch import Outcome
 from archive.search.cursor import Cursor
@@ -95,26 +94,30 @@ class ArticleEvents:
         """Return the periods of the article, in their order."""
         gone = list(_gone_periods(self.fetches))
         starts = self._starts()
-        found = []
+        found: list[Period] = []
         for version in self.versions:
             until = version.until or _END
             inside = [start for start in starts if version.since <= start < until]
-            for start, end in zip(inside, [*inside[1:], version.until][: len(inside)], strict=True):
+            for place, start in enumerate(inside):
                 known_gone = [each for each in gone if each[0] <= start < (each[1] or _END)]
                 gone_from, gone_to = known_gone[0] if known_gone else (None, None)
-                found.append(
-                    Period(
-                        start, end, version.id, version.number, self._step(version.number, start),
-                        self._feeds(start), gone_from, gone_to,
-                    )
+                period = Period(
+                    start, version.until, version.id, version.number, self._step(version.number, start),
+                    self._feeds(start), gone_from, gone_to,
                 )  # fmt: skip
+                if place and replace(found[-1], start=start) == period:  # what was observed changed nothing
+                    continue
+                if place:
+                    found[-1] = replace(found[-1], end=start)
+                found.append(period)
         return sorted(found, key=lambda each: each.start)
 
     def _starts(self) -> Sequence[str]:
+        """Return the times at which something may have changed."""
         starts = {each.since for each in self.versions} | {each.at for each in self.facts}
         starts |= {each.seen for each in self.listings}
         if any(each.outcome == Outcome.GONE for each in self.fetches):
-            starts |= {each.at for each in self.fetches if each.outcome in (Outcome.GONE, *_SEEN)}
+            starts |= {each.at for each in self.fetches}
         return sorted(starts)
 
     def _step(self, number: int, time: str) -> int:

@@ -34,6 +34,11 @@ _LAST_ROWS = """
            (SELECT coalesce(max(rowid), 0) FROM listings) AS listing,
            (SELECT count(*) FROM forgotten) AS forgotten
 """
+_LAST_TIME = """
+    SELECT max(
+        (SELECT coalesce(max(at), '') FROM observations), (SELECT coalesce(max(seen), '') FROM listings)
+    ) AS time
+"""
 _ROWS_AT = (
     ("SELECT docid, number FROM searchable WHERE id = ?", "version"),
     ("SELECT docid, at, outcome FROM observations WHERE id = ?", "fetch"),
@@ -105,6 +110,10 @@ class Periods(IndexPart):
         """Return the cursor of the present state."""
         row = dict(self._rows(_LAST_ROWS)[0])
         return Cursor(**row, check=self._check_at(row))
+
+    def observed_until(self) -> datetime | None:
+        """Return the time of the newest observation, when all that is known was known; None if there is none."""
+        return to_time(self._rows(_LAST_TIME)[0]["time"])
 
     def ensure_valid(self, cursor: Cursor) -> None:
         """Check that a cursor is one of this index.

@@ -12,11 +12,12 @@ from archive.export.folder import fill
 from archive.export.formats import Export, Stream, Table, TableFormat
 from archive.export.registry import OUTPUTS
 from archive.model.errors import ArchiveError
-from archive.model.results import ArticlePeriod, Record
+from archive.model.results import Record
 from archive.revision_files import RevisionFiles
 from cli.context import CommandContext
 from cli.export.options import ExportOptions
 from cli.export.output import write_stream
+from cli.export.period_table import table_metadata, write_versions
 from cli.options import as_of_option, complete_feed, open_store
 from cli.times import parse_time
 
@@ -45,6 +46,17 @@ logger = logging.getLogger("finarchive")
     "--versions", is_flag=True, help="All that was ever known, with the times at which it was; for a table format."
 )
 @click.option(
+    "--observed-since",
+    metavar="CURSOR",
+    help="With --versions: only the rows that are new or changed since the export that printed this cursor.",
+)
+@click.option(
+    "--cursor-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --versions: the same, with the cursor in this file, which is made, and moved on when all is written.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -67,16 +79,16 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
     query, newest = options.parsed(), options.newest()
     options.check()
     store = open_store(context)
-    kind = OUTPUTS[options.format]
     missing = _MissingFiles()
     with store.snapshot():
-        if isinstance(kind, TableFormat) and options.versions:
-            table = Table(store.periods.each(query), ArticlePeriod)
-            _write_table(kind, table, options, context.archive_root)
+        if options.versions:
+            write_versions(context, options, store, query)
             return
         records = store.search.each(query, time, newest=newest)
+        kind = OUTPUTS[options.format]
         if isinstance(kind, TableFormat):
-            _write_table(kind, Table(records), options, context.archive_root)
+            table = Table(records, metadata=table_metadata(store, options.query_text(), time))
+            write_stream(kind.write(table), options.output, context.archive_root, is_binary=kind.is_binary)
             return
         read = RevisionFiles(store, context.archive_root, missing.add).read
         export = Export(records, read, options.query_text(), time or context.now())
@@ -85,10 +97,6 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
         elif options.output:
             fill(options.output, context.archive_root, kind.write(export))
     missing.raise_if_any()
-
-
-def _write_table(kind: TableFormat, table: Table, options: ExportOptions, root: Path) -> None:
-    write_stream(kind.write(table), options.output, root, is_binary=kind.is_binary)
 
 
 class _MissingFiles:

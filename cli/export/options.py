@@ -25,6 +25,8 @@ class ExportOptions:
     as_of: str | None
     limit: int | None
     versions: bool
+    observed_since: str | None
+    cursor_file: Path | None
     output: Path | None
 
     def parsed(self) -> Query:
@@ -72,11 +74,14 @@ class ExportOptions:
         if isinstance(kind, Folder) and self.output is None:
             raise CommandError("it is a folder of files: name the folder with -o")
         if not self.versions:
+            if self.observed_since or self.cursor_file:
+                raise CommandError("--observed-since and --cursor-file need --versions")
             return
         if not isinstance(kind, TableFormat):
             tables = ", ".join(name for name, each in OUTPUTS.items() if isinstance(each, TableFormat))
             raise CommandError(f"--versions is a table, which {self.format} is not: use one of {tables}")
-        if self.as_of:
-            raise CommandError("--versions has the answers of all times: leave out --as-of, or --versions")
-        if self.limit:
-            raise CommandError("--versions has all articles that match: leave out --limit")
+        for given, name in ((self.as_of, "--as-of"), (self.limit, "--limit")):
+            if given:
+                raise CommandError(f"--versions has all articles at all times: leave out {name}, or --versions")
+        if self.observed_since and self.cursor_file:
+            raise CommandError("--observed-since and --cursor-file both name a cursor: leave out one of them")

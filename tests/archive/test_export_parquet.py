@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
+from importlib.metadata import version
 
 import pyarrow
 import pyarrow.parquet
@@ -96,6 +97,23 @@ def test_without_the_extra_it_is_said_how_to_have_it(home: Home, missing: str) -
     assert_refused(outcome, 2, "pip install 'finarchive[parquet]'", missing)
     assert list(home.folder.iterdir()) == [home.root]
     assert home.run("export", "csv").status == 0
+
+
+def test_metadata_says_where_a_table_comes_from(home: Home) -> None:
+    home.begin()
+
+    def metadata(*arguments: str) -> dict[str, str]:
+        done = home.run("export", "parquet", "-q", "-o", "out.parquet", *arguments)
+        assert done.status == 0, done.err
+        found = pyarrow.parquet.read_schema(home.folder / "out.parquet").metadata
+        return {key.decode(): value.decode() for key, value in found.items() if key.startswith(b"finarchive.")}
+
+    plain = metadata("茅台", "--feed", "china", "--as-of", "2026-09-30T09:30+08:00")
+    assert plain["finarchive.query"] == "茅台 feed:china"
+    assert plain["finarchive.as_of"] == "2026-09-30T01:30:00.000+00:00"
+    assert plain["finarchive.cursor"].startswith("1-0-0-0-0-")
+    assert plain["finarchive.version"] == version("finarchive")
+    assert metadata("--versions") == plain | {"finarchive.query": "", "finarchive.as_of": ""}, "nothing was observed"
 
 
 def test_the_command_writes_a_table(home: Home) -> None:

@@ -139,6 +139,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "changefeed.count": lambda store: store.changefeed.count(parse("题b"), 0, 9),
     "periods.cursor": lambda store: store.periods.cursor(),
     "periods.ensure_valid": lambda store: store.periods.ensure_valid(store.periods.cursor()),
+    "periods.observed_until": lambda store: store.periods.observed_until(),
     "periods.each": lambda store: list(store.periods.each(And(()))),
     "changefeed.keys": lambda store: list(store.changefeed.keys()),
 }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import random
+import subprocess
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,10 +18,13 @@ import pytest
 
 from archive.files.layout import index_path
 from archive.store import Store
+from cli.main import cli
+from mocksite.server import MockSite
 from tests.cli.test_main import assert_refused
 from tests.conftest import Home
 from tests.support import article_history
 from tests.support.article_history import BEGAN, Replay
+from tests.support.killed_syncs import is_killed
 
 MINUTE = timedelta(minutes=1)
 HAPPENED: list[article_history.Event] = [
@@ -144,9 +150,147 @@ def test_a_query_selects_the_periods_in_which_an_article_matched(filled: Home) -
     ("arguments", "message"),
     [
         (("atom", "--versions"), "--versions is a table, which atom is not: use one of jsonl, csv, parquet"),
-        (("jsonl", "--versions", "--as-of", "now"), "leave out --as-of"),
+        (("jsonl", "--versions", "--as-of", "now"), "leave out --as-of, or --versions"),
         (("jsonl", "--versions", "--limit", "2"), "leave out --limit"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(filled: Home, arguments: tuple[str, ...], message: str) -> None:
     assert_refused(filled.run("export", *arguments), 2, message)
+
+
+# As in docs/exports.md: the table of all nights.
+VIEW = """(
+    SELECT * FROM '{files}'
+    QUALIFY row_number() OVER (PARTITION BY docid, valid_from ORDER BY sequence DESC) = 1
+)"""
+
+
+def nights(home: Home, kind: str = "parquet") -> str:
+    return str(home.folder / f"night*.{kind}")
+
+
+@pytest.mark.slow
+def test_a_job_of_every_night_appends_and_the_table_stays_exact(home: Home) -> None:
+    """Rows that end later, one night after the other, and then with a cursor that was printed."""
+    replay = fill(home, [])
+    cursor = ""
+    for night, what in enumerate(HAPPENED):
+        fill(home, [what], replay)
+        file_of_night = ("--versions", "-o", f"night{night}.parquet")
+        if night < 6:
+            done = home.run("export", "parquet", *file_of_night, "--cursor-file", "cursor")
+            cursor = json.loads((home.folder / "cursor").read_text())["cursor"]
+        else:
+            done = home.run("export", "parquet", *file_of_night, "--observed-since", cursor)
+            cursor = done.err.removeprefix("cursor: ").strip()
+        assert (done.status, done.out) == (0, ""), done.err
+        for time in TIMES:
+            assert in_duckdb(VIEW.format(files=nights(home)), time) == observed(replay, time)
+    frame = polars.scan_parquet(nights(home)).sort("sequence").unique(["docid", "valid_from"], keep="last")
+    assert frame.collect().height == polars.read_parquet(table(home, "parquet")).height
+    assert duckdb.sql(f"SELECT DISTINCT sequence FROM '{nights(home)}'").fetchall()[3:], "several nights had rows"
+
+
+def assert_complete(home: Home, happened: list[article_history.Event]) -> None:
+    """All nights together have the rows that one export has: none is missing, and none is there twice."""
+    lines = [json.loads(line) for path in home.folder.glob("night*") for line in path.read_text("utf-8").splitlines()]
+    without_sequence = [json.dumps(line | {"sequence": 0}, sort_keys=True) for line in lines]
+    assert len(set(without_sequence)) == len(lines)
+    newest = {
+        (line["docid"], line["valid_from"]): line for line in sorted(lines, key=lambda line: int(line["sequence"]))
+    }
+    whole = [json.loads(line) for line in table(home, "jsonl").read_text("utf-8").splitlines()]
+    assert {key: line | {"sequence": 0} for key, line in newest.items()} == {
+        (line["docid"], line["valid_from"]): line | {"sequence": 0} for line in whole
+    }
+
+
+def run_here(home: Home, *arguments: str) -> None:
+    """Run ``finarchive`` in this process, to its end."""
+    os.chdir(home.folder)
+    cli.main(["--root", str(home.root), "-q", *arguments], standalone_mode=False)
+
+
+@pytest.mark.parametrize("nth", [3, 4, *(pytest.param(nth, marks=pytest.mark.slow) for nth in (1, 2, 5, 6))])
+def test_killed_before_any_sync_a_night_has_its_rows_once(home: Home, nth: int) -> None:
+    replay = fill(home, HAPPENED[:4])
+    job = ("export", "jsonl", "--versions", "--cursor-file", "cursor", "-o")
+    assert home.run(*job, "night0.jsonl").status == 0
+    fill(home, HAPPENED[4:7], replay)
+    assert is_killed(lambda: run_here(home, *job, "night1.jsonl"), nth)
+    if nth % 2:  # the job is run again on the same day, or on the next, when there is more
+        again = home.run(*job, "night1.jsonl")
+        assert again.status == 0, again.err
+    fill(home, HAPPENED[7:], replay)
+    assert home.run(*job, "night2.jsonl").status == 0
+    assert_complete(home, HAPPENED)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_no_row_is_missing_or_there_twice(home: Home) -> None:
+    replay, dice, kills = fill(home, []), random.Random(7), 0
+    for night, what in enumerate(HAPPENED * 4):
+        fill(home, [what], replay)
+        command = home.command(
+            "export", "jsonl", "--versions", "--cursor-file", "cursor", "-o", f"night{night}.jsonl"
+        )
+        process = subprocess.Popen(command, cwd=home.folder, env=home.env, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(dice.uniform(0.15, 0.6))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    assert kills > 3
+    assert home.run("export", "jsonl", "--versions", "--cursor-file", "cursor", "-o", "nightlast.jsonl").status == 0
+    assert_complete(home, HAPPENED * 4)
+
+
+def test_an_output_that_has_other_rows_is_not_replaced(filled: Home) -> None:
+    job = ("export", "jsonl", "--versions", "--cursor-file", "cursor", "-o", "night.jsonl")
+    assert filled.run(*job).status == 0
+    before = (filled.folder / "night.jsonl").read_bytes()
+    assert_refused(filled.run(*job), 2, "night.jsonl exists, and has rows that this export does not have")
+    assert (filled.folder / "night.jsonl").read_bytes() == before
+
+
+def test_a_cursor_file_is_of_one_query(filled: Home) -> None:
+    job = ("export", "csv", "--versions", "--cursor-file", "cursor")
+    done = filled.run(*job, "茅台")
+    assert (done.status, done.err) == (0, "")
+    assert_refused(filled.run(*job, "降准"), 2, "cursor is of the query '茅台', and this one is '降准'")
+    assert filled.run(*job, "茅台").out.count("\n") == 1, "the header"
+    (filled.folder / "cursor").write_text("{}")
+    assert_refused(filled.run(*job, "茅台"), 2, "cursor is no readable cursor file")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--observed-since", "yesterday"), "'yesterday' is no cursor"),
+        (("--observed-since", "1-900-1-1-0-0123456789ab"), "this cursor is not of this index"),
+        (("--observed-since", "x", "--cursor-file", "x"), "leave out one of them"),
+        (("--cursor-file", "x", "-o", "x"), "x cannot be the output and the cursor file"),
+        (("--cursor-file", "news/x"), "news/x lies in the archive"),
+        (("--cursor-file", "no/such/x", "-o", "out"), "no/such/x cannot be written"),
+    ],
+)
+def test_a_cursor_that_cannot_be_used_is_refused(filled: Home, arguments: tuple[str, ...], message: str) -> None:
+    assert_refused(filled.run("export", "jsonl", "--versions", *arguments), 2, message)
+    assert not (filled.folder / "out").exists()
+
+
+def test_a_cursor_needs_the_table_of_versions(filled: Home) -> None:
+    assert_refused(filled.run("export", "jsonl", "--cursor-file", "x"), 2, "need --versions")
+
+
+@pytest.mark.slow
+def test_a_cursor_outlives_a_rebuild(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint, mocksite.endpoint)
+    assert home.run("crawl").status == 0
+    mocksite.site.edit(mocksite.site.stories[0].docid, mocksite.clock, title="第二版", body="<p>第二版</p>")
+    assert home.run("crawl").status == 0
+    cursor = home.run("export", "csv", "--versions").err
+    assert home.run("rebuild").status == 0
+    again = home.run("export", "csv", "--versions", "--observed-since", cursor.removeprefix("cursor: "))
+    assert (again.status, again.err, again.out.count("\n")) == (0, cursor, 1)
