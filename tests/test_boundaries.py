@@ -59,7 +59,7 @@ LAYERS = {
     ),
     "cli": (
         "systemd_units", "settings", "context", "listening times", "options", "doctor config_file",
-        "article_document diff_document proof_document", "output",
+        "article_document diff_document export proof_document", "output",
         "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),
     "mocksite": (),

@@ -41,6 +41,10 @@ class MissingExtraError(ArchiveError):
     """An optional library is not installed; the message says how to install it."""
 
 
+class CursorError(ArchiveError):
+    """The cursor of an export cannot be used with this index."""
+
+
 class BackupError(ArchiveError):
     """A backup is damaged, or cannot be restored as requested."""
 

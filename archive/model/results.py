@@ -93,6 +93,42 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class ArticlePeriod:
+    """What was known of an article from one observation to the next. See archive.search.periods."""
+
+    docid: str
+    revision: int  # number of the version
+    valid_from: datetime  # when it became known; with docid, the key of the row
+    valid_to: datetime | None  # when something else became known, excluded; None: it is still so
+    gone_from: datetime | None  # since when the site has deleted it, as known in the period; None: it has not
+    gone_to: datetime | None  # when it was there again, however much later
+    title: str
+    url: str  # this and all others: as in Record
+    path: str
+    published: datetime
+    first_seen: datetime | None
+    observed: datetime
+    modified: datetime | None  # mtime, as the list had it when the version was fetched
+    updated: datetime | None
+    media: str | None
+    feeds: tuple[str, ...]
+    keywords: tuple[str, ...]
+    symbols: tuple[str, ...]
+    editor: str | None
+    original_title: str | None
+    sha256: str
+    text: str | None
+    authors: tuple[str, ...]
+    enclosures: tuple[str, ...]
+    published_text: str | None
+    precision: str
+    published_note: str | None
+    text_from: str
+    text_note: str | None
+    sequence: int  # of the export: of two rows with one key, the one with the larger number counts
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A new revision in the changefeed."""
 

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
+from importlib.metadata import version
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 
+from archive.export.formats import Table
 from archive.export.parquet import to_parquet
 from archive.model.results import Record
 from tests.archive.test_export_formats import COLUMNS, NOW, RECORD
@@ -23,7 +25,7 @@ SESSIONS = ["published_shanghai", "published_hong_kong", "first_seen_shanghai", 
 
 
 def written(*records: Record) -> pyarrow.parquet.ParquetFile:
-    return pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(to_parquet(records))))
+    return pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(to_parquet(Table(records)))))
 
 
 def test_a_table_has_typed_columns() -> None:
@@ -65,7 +67,7 @@ def test_at_most_one_row_group_is_in_memory() -> None:
         for read in range(1, 5001):  # noqa: B007 - the loop variable is read below
             yield RECORD
 
-    parts = to_parquet(records())
+    parts = to_parquet(Table(records()))
     reads = [read for part in parts if part]
     assert reads == [2000, 4000, 5000, 5000], "two full row groups, the last one, the footer"
 
@@ -82,7 +84,7 @@ def test_an_empty_table_has_its_columns() -> None:
 
 
 def test_the_same_articles_give_the_same_bytes() -> None:
-    assert b"".join(to_parquet([RECORD] * 3)) == b"".join(to_parquet([RECORD] * 3))
+    assert b"".join(to_parquet(Table([RECORD] * 3))) == b"".join(to_parquet(Table([RECORD] * 3)))
 
 
 @pytest.mark.parametrize("missing", ["pyarrow", "exchange_calendars"])
@@ -95,6 +97,23 @@ def test_without_the_extra_it_is_said_how_to_have_it(home: Home, missing: str) -
     assert_refused(outcome, 2, "pip install 'finarchive[parquet]'", missing)
     assert list(home.folder.iterdir()) == [home.root]
     assert home.run("export", "csv").status == 0
+
+
+def test_metadata_says_where_a_table_comes_from(home: Home) -> None:
+    home.begin()
+
+    def metadata(*arguments: str) -> dict[str, str]:
+        done = home.run("export", "parquet", "-q", "-o", "out.parquet", *arguments)
+        assert done.status == 0, done.err
+        found = pyarrow.parquet.read_schema(home.folder / "out.parquet").metadata
+        return {key.decode(): value.decode() for key, value in found.items() if key.startswith(b"finarchive.")}
+
+    plain = metadata("茅台", "--feed", "china", "--as-of", "2026-09-30T09:30+08:00")
+    assert plain["finarchive.query"] == "茅台 feed:china"
+    assert plain["finarchive.as_of"] == "2026-09-30T01:30:00.000+00:00"
+    assert plain["finarchive.cursor"].startswith("1-0-0-0-0-")
+    assert plain["finarchive.version"] == version("finarchive")
+    assert metadata("--versions") == plain | {"finarchive.query": "", "finarchive.as_of": ""}, "nothing was observed"
 
 
 def test_the_command_writes_a_table(home: Home) -> None:

@@ -148,6 +148,10 @@ READS: dict[str, Callable[[Store], object]] = {
     "changefeed.between": lambda store: store.changefeed.between(parse("题b"), 0, 9, 9),
     "changefeed.last": lambda store: store.changefeed.last(parse("题b"), 0, 9, 9),
     "changefeed.count": lambda store: store.changefeed.count(parse("题b"), 0, 9),
+    "periods.cursor": lambda store: store.periods.cursor(),
+    "periods.ensure_valid": lambda store: store.periods.ensure_valid(store.periods.cursor()),
+    "periods.observed_until": lambda store: store.periods.observed_until(),
+    "periods.each": lambda store: list(store.periods.each(And(()))),
     "changefeed.keys": lambda store: list(store.changefeed.keys()),
 }
 # Their callers begin the transaction. The version is another number when another program writes.
@@ -216,7 +220,7 @@ def test_every_public_method_is_tried_here(store: Store) -> None:
     elsewhere = {
         f"log.{name}" for name in ("open", "record", "transaction", "catch_up", "applied", "hold", "held", "release")
     }
-    elsewhere |= {"close", "feeds.log_snapshot", "bulk_write"}
+    elsewhere |= {"close", "feeds.log_snapshot", "bulk_write", "snapshot"}
     assert public == {*WRITES, *READS, *IN_A_TRANSACTION, *elsewhere}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 
