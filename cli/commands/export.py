@@ -20,13 +20,13 @@ from archive.model.results import Record
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from archive.revision_files import RevisionFiles
 from cli.context import CommandContext, CommandError, cannot_write
-from cli.options import as_of_option, complete_feed, open_store, wrap_query_errors
+from cli.options import QueryCommand, as_of_option, check_names, complete_feed, open_store, wrap_query_errors
 from cli.times import parse_time
 
 logger = logging.getLogger("finarchive")
 
 
-@click.command("export")
+@click.command("export", cls=QueryCommand)
 @click.argument("format", type=click.Choice(list(OUTPUTS)))
 @click.argument("query", nargs=-1)
 @click.option("--since", metavar="DAY", help="Published on or after this day in China, or at this time or later.")
@@ -74,22 +74,23 @@ def export_command(
 
     Example: finarchive export jsonl 茅台 --since 2026-09-01 --as-of 2026-09-30T09:30+08:00 -o known.jsonl
     """
-    time = parse_time(as_of, context.now()) if as_of else None
+    now = context.now()
+    time = parse_time(as_of, now) if as_of else None
     text = " ".join(query)
-    with wrap_query_errors(text):
-        parts: list[Query] = [parse(text)] if query else []
-        parts += [date_filter(since, until)]
-        parts += [Or(tuple(map(symbol_filter, symbols)))] if symbols else []
-    parts += [Or(tuple(map(FeedFilter, feeds)))] if feeds else []
-    kind = OUTPUTS[format]
-    newest = _newest(format, limit)
-    missing = _MissingFiles()
     root = context.archive_root
     store = open_store(context)
+    with wrap_query_errors(text):
+        parts: list[Query] = [parse(text, time or now)] if query else []
+        parts += [date_filter(since, until, time or now)]
+        parts += [Or(tuple(map(symbol_filter, symbols)))] if symbols else []
+        parts += [Or(tuple(map(FeedFilter, feeds)))] if feeds else []
+        check_names(context, store, And(tuple(parts)))
+    kind = OUTPUTS[format]
+    missing = _MissingFiles()
     revision_files = RevisionFiles(store, root, missing.add)
-    records = store.search.each(And(tuple(parts)), time, newest=newest)
-    description = _query_text(query, since, until, symbols, feeds)
-    _write(kind, Export(records, revision_files.read, description, time or context.now()), output, root)
+    records = store.search.each(And(tuple(parts)), time, newest=_newest(format, limit))
+    export = Export(records, revision_files.read, _query_text(query, since, until, symbols, feeds), time or now)
+    _write(kind, export, output, root)
     missing.raise_if_any()
 
 

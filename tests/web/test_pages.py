@@ -89,6 +89,12 @@ def test_a_search_finds_what_the_command_finds(served: Serving, served_home: Hom
     assert "<mark>茅台</mark>" in served.page("/search?q=茅台")
 
 
+def test_edited_articles_are_found_by_their_mark(served: Serving) -> None:
+    assert docids(served.page("/search?q=is:revised")) == [EDITED]
+    assert EDITED not in docids(served.page("/search?q=-is:revised&sort=time"))
+    assert "没有找到文章" in served.page("/search?q=is:revised" + AS_OF)
+
+
 def test_pages_of_a_search_follow_each_other(served: Serving) -> None:
     for sort in ("relevance", "time"):
         address: str | None = f"/search?q=feed:feed1&sort={sort}"
@@ -351,14 +357,16 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/symbol/%E6%97%A0", 404, "没有文章提及 无"),
         ("/nowhere", 404, "没有找到"),
         ("/index/nowhere", 404, "没有找到"),
-        ("/search?q=(茅台", 400, "a parenthesis is not closed"),
-        ("/search?q=colour:red", 400, "unknown field colour:"),
-        ("/search?q=since:soon", 400, "is neither a day"),
+        ("/search?q=(茅台", 400, "无法理解这个查询：括号没有右半边"),
+        ("/search?q=colour:red", 400, "没有 colour: 这个条件"),
+        ("/search?q=since:soon", 400, "“soon”不是日期"),
+        ("/search?q=feed:fed1", 400, "没有订阅源“fed1”；是不是 feed1"),
+        ("/search.atom?q=feed:fed1", 400, "没有订阅源“fed1”；是不是 feed1"),
         ("/search?q=a&page=0", 400, "page 应为 1 至 5 的整数"),
         ("/search?q=a&page=6", 400, "page 应为"),
         ("/search?q=a&page=1&sort=best", 400, "sort 应为"),
         (f"/search?q={'a' * 1001}", 400, "最多 1000 个"),
-        ("/search.json?q=(", 400, "something is missing"),
+        ("/search.json?q=(", 400, "末尾缺少内容"),
         ("/?as_of=yesterday", 400, "不是时间"),
         (f"/article/{EDITED}?as_of=0001-01-01T00:00", 400, "不是时间"),
         ("/index/revisions?_sort=nothing", 400, "Cannot sort table by nothing"),
@@ -370,7 +378,7 @@ def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int
     response = served.get(address)
 
     assert response.status_code == status
-    assert message in unescape(response.text)
+    assert message in (response.json()["error"] if ".json" in address else unescape(response.text))
     assert "Traceback" not in response.text
 
 
