@@ -16,6 +16,7 @@ from archive.index.connection import open_index_for_reading
 from archive.model.feed import ArrivalRate
 from archive.model.fetch import RawResponse
 from archive.store import Store
+from cli.article_document import named_docid
 from cli.listening import describe
 from config.model import Feed, Settings
 from crawler.extract.body import article_text
@@ -180,13 +181,15 @@ class _LimitedConnection(asyncio.Protocol):
 
 def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
     """Return the context of the site's pages."""
+    root = settings.archive.root.absolute()
     return SiteContext(
-        root=settings.archive.root.absolute(),
+        root=root,
         images=settings.serve.images,
         now=now,
         feed_statuses=lambda store, at: feed_statuses(settings, store, at),
         plain_text=article_text,
         decode_body=lambda response: _decode(response, settings.network.max_body),
+        named_docid=lambda store, text: named_docid(store, root, text),
         feeds={feed.id: feed.categories[-1] for feed in settings.feeds},
         names=settings.serve.names,
     )

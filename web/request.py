@@ -48,6 +48,8 @@ class SiteContext:
     feed_statuses: Callable[[Store, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
     plain_text: Callable[[str], str]  # converts an article's HTML to text
     decode_body: Callable[[RawResponse], bytes]  # undoes the content coding of a response; ValueError: it cannot
+    # Returns the docid of the article that a text names, or None; QueryError: it is an address of none.
+    named_docid: Callable[[Store, str], str | None] = lambda store, text: None
     feeds: Mapping[str, str] = field(default_factory=dict)  # names of the configured feeds, by id
     names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
@@ -111,4 +113,11 @@ class File:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File]
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Another page is meant."""
+
+    address: str
+
+
+View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File | Redirect]

@@ -16,7 +16,7 @@ from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
 from archive.store import Store
 from web import links
-from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
+from web.request import BadRequestError, File, HtmlPage, Redirect, Request, SiteContext
 
 PAGE_SIZE = 20  # articles
 # Articles ranked by relevance, the same for every page: otherwise an article could be on two pages or on none.
@@ -25,13 +25,15 @@ MAX_QUERY_LENGTH = 1_000  # characters; a query is limited to a hundred words an
 _FIELDS = {"feeds": ("订阅源", "feed"), "media": ("媒体", "media"), "symbols": ("股票", "symbol")}
 
 
-def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
-    """Return a page of search results; without a query, the help on queries."""
+def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redirect:
+    """Return a page of search results; without a query, the help on queries; for an article's name, its page."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
     if not text:
         return HtmlPage("search.html", context)
     try:
+        if docid := site.named_docid(store, text):
+            return Redirect(links.article(docid, as_of=request.args.get("as_of")))
         query = _understood(text, request, store, site)
     except QueryError as error:
         return HtmlPage("search.html", context | {"error": describe(error, "zh")}, status=400)

@@ -66,6 +66,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "not-opened": ("a closing parenthesis has no opening one", "右括号没有对应的左括号"),
     "not-closed": ("a parenthesis is not closed", "括号没有右半边"),
     "unknown-feed": ("there is no feed {text!r};{near} there are {known}", "没有订阅源“{text}”；{near}现有 {known}"),
+    "unknown-address": (
+        "the archive has no article at this address: finarchive add ADDRESS archives it",
+        "档案里没有这个网址的文章；命令 finarchive add 网址 可以把它存档",
+    ),
     "no-feeds": (
         "there is no feed {text!r}: the archive has no feeds yet",
         "没有订阅源“{text}”：档案里还没有订阅源",

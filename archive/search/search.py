@@ -17,7 +17,7 @@ from archive.index.spans import contains
 from archive.model.feed import Span
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
-from archive.query.compiler import CompiledQuery
+from archive.query.compiler import CURRENT, CompiledQuery
 from archive.query.nodes import Query, Term, positive_terms
 from archive.query.ranking import (
     TermMatches,
@@ -47,6 +47,7 @@ _SELECT_LAST = """
     ) ORDER BY published, docid
 """
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM searchable v WHERE {where} LIMIT :most)"
+_SELECT_NAMED = f"SELECT v.id FROM searchable v WHERE v.docid = :docid AND {CURRENT}"  # noqa: S608 - a constant
 _SELECT_BY_ID = """
     SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
@@ -118,6 +119,12 @@ class Search(IndexPart):
         conditions = self._compiled(query, time)
         with wrap_sqlite_errors(self._path):
             return self._candidates.find(conditions, limit)
+
+    def named(self, docid: str, time: datetime | None = None) -> list[Hit]:
+        """Return the article with a docid, if it has a version."""
+        time = time or datetime.max.replace(tzinfo=UTC)
+        rows = self._rows(_SELECT_NAMED, {"docid": docid, "time": to_text(time)})
+        return self.hits([row["id"] for row in rows], time)
 
     def hits(self, ids: Sequence[int], time: datetime) -> list[Hit]:
         """Return versions by their ids in ``searchable``, the newest first."""

@@ -128,6 +128,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "log.fetches_after": lambda store: store.log.fetches_after(None),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
     "search.count": lambda store: store.search.count(parse("题b"), 9),
+    "search.named": lambda store: store.search.named("b"),
     "names.feeds": lambda store: store.names.feeds(),
     "names.resolve": lambda store: store.names.resolve(parse("feed:china")),
     "names.check": lambda store: store.names.check(parse("feed:china")),

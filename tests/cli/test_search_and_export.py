@@ -108,6 +108,25 @@ def test_what_cannot_be_searched_for_is_said(filled: Home, command: tuple[str, .
     assert filled.run(*command, "feed:usstock").status == 0, "a feed that is configured and was not read yet"
 
 
+@pytest.mark.parametrize(
+    "named", ["bbbb", "https://finance.sina.com.cn/a/doc-ibbbb.shtml", "a.cn/a/doc-ibbbb.shtml#top", "a/bbbb.md"]
+)
+def test_what_names_an_article_shows_it(filled: Home, named: str) -> None:
+    shown = filled.run("show", "bbbb").out
+    assert "央行降准更正" in shown
+    assert filled.run("search", named).out == filled.run("show", named).out == shown
+    assert [hit["docid"] for hit in filled.run("search", named, "--json").json] == ["bbbb"]
+    then = ("--as-of", "2026-09-30T10:30+08:00")
+    assert filled.run("search", named, *then).out == filled.run("show", "bbbb", *then).out
+    assert [hit["title"] for hit in filled.run("search", named, "--json", *then).json] == ["央行降准"]
+    before = filled.run("search", "bbbb", "--as-of", "2026-09-29T10:30+08:00")
+    assert (before.status, before.out) == (0, "Nothing was found.\n")
+
+
+def test_an_address_that_is_not_archived_is_said(filled: Home) -> None:
+    assert_refused(filled.run("search", "https://a.cn/other.html"), 2, "no article at this address", "finarchive add")
+
+
 def test_tail_refuses_what_names_nothing(filled: Home) -> None:
     assert_refused(filled.run("tail", "feed:chnia"), 2, "no feed 'chnia'; did you mean china?")
 
