@@ -118,7 +118,7 @@ def possible_docids(text: str) -> tuple[str, ...]:
         if not slash or "." not in host_name.strip(".") or not text.isascii():
             return ()
         text = f"https://{text}"
-    if not is_web(text) or re.search(r"\s", text):
+    if not is_web(text) or any(map(str.isspace, text)):
         return ()
     stated = docid_of_page(text)
     return tuple(dict.fromkeys((*([stated] if stated else []), address_digest(text), former_digest(text))))

@@ -15,7 +15,7 @@ from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.support.images import ON, local_pictures, stored
 from tests.support.web_server import Serving, docids, links, served_home
-from web.links import link
+from web import links as addresses
 
 __all__ = ["served_home"]
 
@@ -99,10 +99,10 @@ def test_edited_articles_are_found_by_their_mark(served: Serving) -> None:
 def test_what_names_an_article_opens_it(served: Serving, served_home: Home) -> None:
     [(path, url)] = served_home.rows(f"SELECT path, url FROM revisions WHERE docid = '{EDITED}' AND number = 1")
     for text in (EDITED, url, path, str(served_home.root / path)):
-        response = served.get(link("/search", q=f" {text} ", as_of="2030-01-01T00:00"))
+        response = served.get(addresses.link("/search", q=f" {text} ", as_of="2030-01-01T00:00"))
         assert response.status_code == 303, text
         assert response.headers["location"] == f"/article/{EDITED}?as_of=2030-01-01T00%3A00"
-    unknown = served.get(link("/search", q="https://a.cn/unknown.html"))
+    unknown = served.get(addresses.link("/search", q="https://a.cn/unknown.html"))
     assert (unknown.status_code, "档案里没有这个网址的文章" in unknown.text) == (400, True)
 
 
