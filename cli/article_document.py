@@ -79,8 +79,8 @@ def named_docid(store: Store, root: Path, text: str) -> str | None:
     :raises QueryError: it is an address, of no article that the archive knows
     """
     text = text.strip()
-    # Six digits may be a docid too, and are a stock.
-    if not text or (text.isdigit() and len(text) <= _STOCK_DIGITS):
+    # Docids and addresses have no Chinese characters. Six digits may be a docid too, and are a stock.
+    if not (text.isascii() or "/" in text) or (text.isdigit() and len(text) <= _STOCK_DIGITS):
         return None
     if row := find_entry(store, root, text):
         return str(row["docid"])

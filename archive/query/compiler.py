@@ -105,7 +105,9 @@ class CompiledQuery:
             if isinstance(part, Term) and (split := split_single_characters(part.text))
         }
         others = [part for part in with_words if part not in ending]
-        before = [Term(text, phrase(text) or "") for text, _ in ending.values() if text]
+        before = [
+            Term(text, phrase(text) or "", others=part.beginnings) for part, (text, _) in ending.items() if text
+        ]
         wider = fts_expression(And((*others, *before)))
         if wider or not others:  # else only negative operands are left, which FTS5 cannot evaluate alone
             self.ending = ending
@@ -173,13 +175,18 @@ class CompiledQuery:
         return f":{name}"
 
 
+def any_phrase(phrase: str, others: Sequence[str]) -> str:
+    """Return the FTS5 expression of a phrase and its other forms, to follow the name of a column."""
+    return f"({' OR '.join((phrase, *others))})" if others else phrase
+
+
 def fts_expression(query: Query) -> str | None:  # noqa: PLR0911 - one for each kind of query
     """Return a query as an FTS5 expression; None if it needs other conditions, or has only negative operands."""
     match query:
-        case Term(_, phrase):
-            return _TEXT_COLUMNS + phrase
-        case MediaFilter(phrase):
-            return "media : " + phrase
+        case Term(phrase=phrase, others=others):
+            return _TEXT_COLUMNS + any_phrase(phrase, others)
+        case MediaFilter(phrase=phrase, others=others):
+            return "media : " + any_phrase(phrase, others)
         case SymbolFilter(phrase):
             return "symbols : " + phrase
         case Or(of):

@@ -12,8 +12,11 @@ from typing import Literal, TypeAlias
 class Term:
     """The title or the text contains it."""
 
-    text: str  # as typed, without quotation marks and *
+    text: str  # as typed, without quotation marks, = and *
     phrase: str  # FTS5 syntax
+    exact: bool = False  # only as it is written, neither in traditional nor in simplified characters instead
+    others: tuple[str, ...] = ()  # phrases in FTS5 syntax of the other forms that the index has
+    beginnings: tuple[str, ...] = ()  # likewise, without the single characters that the text ends with
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class MediaFilter:
 
     phrase: str  # FTS5 syntax
     text: str = field(default="", compare=False)  # as typed
+    exact: bool = False  # as for a term
+    others: tuple[str, ...] = ()  # likewise
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _TOKEN = re.compile(
     rf"""\s+ | (?P<open>[(（]) | (?P<close>[)）])
     | (?P<minus>(?<![^\s(（])[-－](?=[^\s)）]))
-    | (?:(?P<field>[a-z_]+|(?i:{"|".join(FIELDS)}))[:：])?
+    | (?:(?P<field>[a-z_]+|(?i:{"|".join(FIELDS)}))[:：])? (?P<exactly>[=＝](?=[^\s()（）]))?
       (?: (?P<quote>["“「]) (?P<quoted>[^"”」]*) (?P<end>["”」]?) | (?P<word>[^\s()（）"“”「」]+) )
     | (?P<wrong>.)""",
     re.VERBOSE,
@@ -84,7 +84,7 @@ def symbol_filter(text: str) -> Query:
 
     :raises QueryError: the text is not a symbol
     """
-    return _words("symbol", text, f"symbol:{text}", exact=True)
+    return _words("symbol", text, f"symbol:{text}", is_quoted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,13 @@ def _with_lower_case_operators(tokens: Sequence[_Token]) -> list[_Token]:
 
 def _leaf(match: re.Match[str], now: datetime) -> Query:
     """Return the term or filter of a token."""
-    name, exact = match["field"], bool(match["quote"])
-    value = match["quoted"] if exact else match["word"]
+    name, value = match["field"], match["quoted"] if match["quote"] else match["word"]
     field = name.lower() if name else None
     if field not in (None, *FIELDS):
         near = get_close_matches(name, FIELDS, n=1)
         raise query_error("unknown-field", field=name, near=tuple(f"{each}:" for each in near))
     if field in (None, "media", "symbol"):
-        return _words(field, value, match[0], exact=exact)
+        return _words(field, value, match[0], is_quoted=bool(match["quote"]), exact=bool(match["exactly"]))
     return _filter(field or "", value if field == "feed" else unicodedata.normalize("NFKC", value), now)
 
 
@@ -158,18 +157,18 @@ def _filter(field: str, value: str, now: datetime) -> Query:
     return DateFilter(*parse_span(value, now))
 
 
-def _words(field: str | None, value: str, typed: str, *, exact: bool) -> Query:
+def _words(field: str | None, value: str, typed: str, *, is_quoted: bool, exact: bool = False) -> Query:
     if (parts := len(segments(fold(value)))) > MAX_TERMS:
         raise query_error("phrase-too-long", text=f"{typed[:40]}…", count=parts, maximum=MAX_TERMS)
     typed_value = value
     value = symbol_of(unicodedata.normalize("NFKC", value)) if field == "symbol" else value
-    prefix = not exact and value.endswith("*")
+    prefix = not is_quoted and value.endswith("*")
     fts_phrase = phrase(value, prefix=prefix)
     if fts_phrase is None:
         raise query_error("no-word", text=typed)
     if field:
-        return MediaFilter(fts_phrase, typed_value) if field == "media" else SymbolFilter(fts_phrase)
-    return Term(value.rstrip("*") if prefix else value, fts_phrase)
+        return MediaFilter(fts_phrase, typed_value, exact) if field == "media" else SymbolFilter(fts_phrase)
+    return Term(value.rstrip("*") if prefix else value, fts_phrase, exact)
 
 
 class _Parser:

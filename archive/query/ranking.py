@@ -50,7 +50,7 @@ def weighted_term(term: Term, having: int, of: int) -> WeightedTerm:
     """
     prefix = term.phrase.endswith("*")
     weight = math.log(1 + (of - having + 0.5) / (having + 0.5))
-    return WeightedTerm(pattern(term.text, prefix=prefix), weight)
+    return WeightedTerm(pattern(term.text, prefix=prefix, exact=term.exact), weight)
 
 
 def contains_all(title: str, text: str, patterns: Sequence[re.Pattern[str]]) -> bool:

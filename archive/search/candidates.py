@@ -9,7 +9,7 @@ from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.query.compiler import CURRENT, CompiledQuery
+from archive.query.compiler import CURRENT, CompiledQuery, any_phrase
 from archive.query.nodes import Term
 from archive.query.ranking import contains_all, weighted_term
 from archive.query.tokenizer import variants
@@ -78,7 +78,9 @@ class Candidates:
     def find_in_titles(self, conditions: CompiledQuery, terms: Sequence[Term], limit: int) -> list[int]:
         """Return the ids of the newest matching versions whose titles have one of the terms."""
         ending = conditions.ending
-        titled = " OR ".join(f"title : {each.phrase}" for each in terms if each not in ending)
+        titled = " OR ".join(
+            f"title : {any_phrase(each.phrase, each.others)}" for each in terms if each not in ending
+        )
         if not ending:
             match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
             return list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLE_WINDOW_VERSIONS))
@@ -166,7 +168,11 @@ class Candidates:
         statement, parameters = _containing([last for _, last in conditions.ending.values()], titled=titled)
         patterns = {each: weighted_term(each, 0, 0).pattern for each in conditions.ending}
         # If the character is the whole term, the SQL statement has checked it already.
-        to_check = [patterns[each] for each, (before, last) in conditions.ending.items() if before or len(last) > 1]
+        to_check = [
+            patterns[each]
+            for each, (before, last) in conditions.ending.items()
+            if before or len(last) > 1 or each.exact
+        ]
         matching: list[int] = []
         read = 0
         while len(matching) < limit and (ids := list(islice(candidates, READ_BATCH))):

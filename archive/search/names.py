@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 
+from archive.index.database import Database
+from archive.index.errors import wrap_sqlite_errors
 from archive.index.part import IndexPart
+from archive.query.compiler import fts_expression
 from archive.query.messages import query_error
-from archive.query.nodes import FeedFilter, MediaFilter, Or, Query, leaves, replace_leaves
+from archive.query.nodes import FeedFilter, MediaFilter, Or, Query, Term, leaves, replace_leaves
 from archive.query.scripts import simplified
 from archive.query.tokenizer import fold, segments
+from archive.search.written_forms import WrittenForms
 
 # A message lists this many names at most.
 MAX_NAMES = 12
@@ -25,25 +30,37 @@ _SELECT_MEDIA = """
 
 
 class QueryNames(IndexPart):
-    """QueryNames of feeds and media. Errors as in :class:`~archive.store.Store`."""
+    """Names of feeds and media. Errors as in :class:`~archive.store.Store`."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        super().__init__(database, path)
+        self._forms = WrittenForms(database)
 
     def feeds(self) -> dict[str, str]:
         """Return the name of each feed that was ever read, by its id: the last of its categories."""
         return {row["id"]: json.loads(row["categories"])[-1] for row in self._rows(_SELECT_FEEDS)}
 
     def resolve(self, query: Query) -> Query:
-        """Return a query in which each feed is named by its id. What names nothing stays, and matches nothing."""
-        if not any(isinstance(leaf, FeedFilter) for leaf in leaves(query)):
-            return query
-        known = self.feeds()
+        """Return a query whose names are ids, and whose words have all forms in which they are written.
+
+        What names nothing stays, and matches nothing.
+        """
+        has_feeds = any(isinstance(leaf, FeedFilter) for leaf in leaves(query))
+        feeds = self.feeds() if has_feeds else {}
 
         def resolved(leaf: Query) -> Query:
-            if not isinstance(leaf, FeedFilter) or leaf.feed in known:
-                return leaf
-            found = tuple(map(FeedFilter, feeds_called(leaf.feed, known)))
-            return leaf if not found else found[0] if len(found) == 1 else Or(found)
+            match leaf:
+                case Term():
+                    return self._forms.of_term(leaf)
+                case MediaFilter():
+                    return self._forms.of_medium(leaf)
+                case FeedFilter(name) if name not in feeds:
+                    found = tuple(map(FeedFilter, feeds_called(name, feeds)))
+                    return leaf if not found else found[0] if len(found) == 1 else Or(found)
+            return leaf
 
-        return replace_leaves(query, resolved)
+        with wrap_sqlite_errors(self._path):
+            return replace_leaves(query, resolved)
 
     def check(self, query: Query, configured: Callable[[], Mapping[str, str]] = dict) -> None:
         """Check that the feeds and media that a query names exist.
@@ -71,7 +88,8 @@ class QueryNames(IndexPart):
         raise query_error("unknown-feed", text=name, near=near, known=_first(described))
 
     def _check_medium(self, leaf: MediaFilter) -> None:
-        match = f"media : {leaf.phrase}"
+        with wrap_sqlite_errors(self._path):
+            match = fts_expression(self._forms.of_medium(leaf))
         if self._rows("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", [match]):
             return
         media = [row["media"] for row in self._rows(_SELECT_MEDIA, [_RECENT_VERSIONS])]

@@ -96,8 +96,9 @@ class Search(IndexPart):
             page of them needs a larger ``limit``
         """
         time = time or datetime.max.replace(tzinfo=UTC)
+        query = self._names.resolve(query)
         wanted = list(positive_terms(query))
-        conditions = self._compiled(query, time)
+        conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
             if conditions.match is None or not wanted or by_time:
                 ids = self._candidates.find(conditions, limit, offset)

@@ -19,7 +19,6 @@ from cli.options import (
     print_json,
     wrap_query_errors,
 )
-from cli.output.article import show_article
 from cli.output.search import MAX_COUNTED, show_hits
 from cli.times import parse_time
 from scheduler.monitoring.reports import iso
@@ -54,6 +53,8 @@ def search_command(
     with wrap_query_errors(text):
         docid = named_docid(store, root, text)
         if docid and (article := find_article(store, root, docid, time)):
+            from cli.output.article import show_article  # noqa: PLC0415 - most searches are for words
+
             _print_json(store.search.named(docid, time)) if as_json else show_article(article)
             return
         parsed = parse(text, time or context.now())
