@@ -32,6 +32,7 @@ from archive.index.unlisted import UnlistedIndex
 if TYPE_CHECKING:  # these import the query language, or warcio: many commands need neither
     from archive.index.articles import ArticleIndex
     from archive.index.forgotten import ForgottenIndex
+    from archive.index.raw_pages import RawPageIndex
     from archive.journal.journal import Event
     from archive.search.changefeed import Changefeed
     from archive.search.history import History
@@ -81,6 +82,13 @@ class Store:
         from archive.index.forgotten import ForgottenIndex  # noqa: PLC0415 - see above
 
         return ForgottenIndex(self._db, self._path, self.log)
+
+    @cached_property
+    def raw_pages(self) -> RawPageIndex:
+        """Raw pages that may be removed."""
+        from archive.index.raw_pages import RawPageIndex  # noqa: PLC0415 - only compaction needs it
+
+        return RawPageIndex(self._db, self._path)
 
     @cached_property
     def history(self) -> History:

@@ -4,12 +4,13 @@ import re
 from datetime import timedelta
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}  # seconds; in the order in which they are written
-_WRITTEN = re.compile("".join(f"(?:([0-9]{{1,9}}){unit})?" for unit in _UNITS))
+_READ_UNITS = {"y": 365 * 86_400} | _UNITS  # years are read, and written as days
+_WRITTEN = re.compile("".join(f"(?:([0-9]{{1,9}}){unit})?" for unit in _READ_UNITS))
 
 # Far above any use: `now + duration` must be a date that Python can represent.
 MAX_DURATION = timedelta(days=36_500)
 
-ACCEPTED = 'a text of whole numbers with the units d, h, m and s, such as "90s", "5m", "1h30m" or "7d"'
+ACCEPTED = 'a text of whole numbers with the units y (365 days), d, h, m and s, such as "90s", "1h30m" or "7d"'
 
 
 def parse_duration(value: object) -> timedelta:
@@ -24,7 +25,7 @@ def parse_duration(value: object) -> timedelta:
     match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
     if not value or match is None:
         raise ValueError(f"must be {ACCEPTED}, not {value!r}")
-    seconds = sum(int(n) * size for n, size in zip(match.groups(), _UNITS.values(), strict=True) if n)
+    seconds = sum(int(n) * size for n, size in zip(match.groups(), _READ_UNITS.values(), strict=True) if n)
     if seconds > MAX_DURATION.total_seconds():
         raise ValueError(f"must be at most {format_duration(MAX_DURATION)}, not {value!r}")
     return timedelta(seconds=seconds)

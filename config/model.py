@@ -38,6 +38,7 @@ from config.types import (
     Interval,
     ListNumber,
     Name,
+    OptionalAge,
     OptionalInterval,
     Seconds,
     SecretAddress,
@@ -68,6 +69,9 @@ class ArchiveSettings(BaseModel):
     profile: Literal["sample", "extended", "hugo"] = "sample"  # the format of existing blogs
     body: Literal["faithful", "clean", "markdown"] = "faithful"  # an archive is complete unless configured otherwise
     raw: Literal["warc", "none"] = "warc"  # pages that are not stored now cannot be fetched again later
+    # The age at which raw pages that only confirmed a version are removed; "forever": never, because they prove that
+    # an article was unchanged at that time.
+    raw_keep: OptionalAge = None
     images: StrictBool = False  # opt-in: one image takes more space than its article
     # Bytes; crawling pauses while less is free. 1 GB is room for what must not fail when the disk is nearly full (a
     # migration or a rebuild of the index of a few hundred thousand articles), and for other programs of the machine.

@@ -117,6 +117,10 @@ def _interval_or_off(value: object) -> object:
     return None if value == "off" else value
 
 
+def _age_or_forever(value: object) -> object:
+    return None if value == "forever" else value
+
+
 def _anchor(value: SecretStr) -> SecretStr:
     parse_anchor(value.get_secret_value())
     return value
@@ -135,6 +139,10 @@ def _file(value: object) -> Path | None:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # a shorter one would be a busy loop
 OptionalInterval = Annotated[Interval | None, BeforeValidator(_interval_or_off)]
+# Not less than a day: what is removed is removed from files of past days.
+OptionalAge = Annotated[
+    Annotated[Duration, AfterValidator(_bounded(timedelta(days=1)))] | None, BeforeValidator(_age_or_forever)
+]
 Backoff = Annotated[Duration, AfterValidator(_bounded(_SECOND, HOUR))]  # the back-off doubles up to an hour
 Folder = Annotated[Path, BeforeValidator(_folder)]
 Seconds = Annotated[float, Strict(), Field(allow_inf_nan=False)]

@@ -13,7 +13,7 @@ from archive.files.layout import history_path
 from archive.files.post import render
 from archive.model.article import Article, Post, Revision, TextSource
 from archive.model.feed import Entry, Failure, FailureKind
-from archive.model.fetch import ArticleState, Decision, Fetch, Outcome, fingerprint_rule
+from archive.model.fetch import ArticleState, Confirmation, Decision, Fetch, Outcome, fingerprint_rule
 from archive.model.formatting import written_with
 from archive.model.titles import decoded_title
 from crawler import urls
@@ -102,6 +102,8 @@ def _images(decision: Decision, state: ArticleState | None) -> dict[str, str]:
 
 
 def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None) -> Decision:
+    if fetch.confirmed and state:
+        return Decision(fetch, Outcome.SAME, article=_confirmed(state.revision, state.text, fetch.confirmed))
     parsed = _page_or_listed(fetch, parsed, state)
     if isinstance(parsed, Failure):
         return _failed(fetch, parsed, state)
@@ -119,6 +121,25 @@ def _decide(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None)
         evidence = "" if same else f"it has {newest.number} versions, and no more are kept"
         return Decision(fetch, Outcome.SAME, evidence, article=parsed)
     return _new_version(fetch, parsed, Outcome.REVISED, newest.number + 1, newest)
+
+
+def _confirmed(newest: Revision, text: str | None, confirmation: Confirmation) -> Article:
+    """Return the article that a removed page had: the newest version, and what the page stated."""
+    return Article(
+        newest.docid,
+        newest.url,
+        newest.listed_title,
+        newest.published,
+        "",
+        None,
+        newest.fetched_at,
+        symbols=confirmation.symbols,
+        pictures=newest.pictures,
+        text=text or "",
+        fingerprint=newest.fingerprint,
+        story=newest.story,
+        page=confirmation.page,
+    )
 
 
 def _page_or_listed(fetch: Fetch, parsed: Article | Failure, state: ArticleState | None) -> Article | Failure:

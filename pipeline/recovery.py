@@ -19,7 +19,7 @@ from archive.integrity.seal import seal
 from archive.integrity.verify import ABSENT
 from archive.journal.journal import Event, events
 from archive.journal.warc import is_torn_end
-from archive.journal.warc_records import digest
+from archive.journal.warc_records import digest_of
 from archive.model.article import Post
 from archive.model.errors import DiskFullError, TransientError
 from archive.model.fetch import JournalPosition
@@ -136,7 +136,7 @@ class _Tail:
     def _parsed(self, batch: Sequence[Event]) -> list[ParsedFetch]:
         fetches = [event.fetch for event in batch if event.fetch]
         return [
-            ParsedFetch(fetch, article, digest(fetch.response.body) if fetch.response else None, event.position)
+            ParsedFetch(fetch, article, digest_of(fetch), event.position)
             for event, fetch, article in zip(
                 batch, fetches, parse_articles(self.parsers, fetches, self.max_body), strict=True
             )

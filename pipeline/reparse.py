@@ -17,7 +17,7 @@ from archive.journal.event_documents import EventKind
 from archive.journal.formatted import load_formatted
 from archive.journal.journal import Event, event_of
 from archive.journal.warc import WarcPart, parts, read, read_part
-from archive.journal.warc_records import digest
+from archive.journal.warc_records import digest_of
 from archive.model.article import Article
 from archive.model.feed import Failure
 from archive.model.fetch import Fetch, JournalPosition, RawResponse
@@ -139,10 +139,10 @@ def _parse_part(skip: int, part: WarcPart, max_body: int, change: FormatChange |
 
 def _parsed(event: Event, fetch: Fetch, parsed: Article | Failure) -> ParsedEvent:
     if fetch.response is None:
-        return ParsedEvent(event, parsed)
+        return ParsedEvent(event, parsed, digest_of(fetch))
     # Without headers and body: sending them to the parent takes time.
     bare = replace(fetch, response=RawResponse(fetch.response.url, fetch.response.status, (), b""))
-    return ParsedEvent(replace(event, fetch=bare), parsed, digest(fetch.response.body))
+    return ParsedEvent(replace(event, fetch=bare), parsed, digest_of(fetch))
 
 
 def _events(part: WarcPart, change: FormatChange | None) -> Iterator[Event | str]:

@@ -71,7 +71,7 @@ def recheck_at(fetch: Fetch, outcome: Outcome, state: ArticleState | None) -> da
 
     Ages count from the first version. They start again when the site removes the article, and when it restores it.
     """
-    if fetch.response is None and fetch.failure is None:
+    if fetch.status is None and fetch.failure is None:
         return None  # the listing carries the text, and reports its changes
     since = fetch.at
     if state:

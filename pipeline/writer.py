@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.archive import Archive
-from archive.journal.warc_records import digest
+from archive.journal.warc_records import digest_of
 from archive.model.errors import DiskFullError, TransientError
 from archive.model.fetch import Decision, Fetch, JournalPosition
 from crawler.errors import ParserUnavailableError
@@ -156,8 +156,8 @@ class Writer:
         """Write a batch; return the error if a file of it cannot be written, and nothing is committed."""
         # Responses go into the journal before anything parses them.
         for item in batch:
-            if item.digest is None and item.fetch.response:
-                item.digest = digest(item.fetch.response.body)
+            if item.digest is None:
+                item.digest = digest_of(item.fetch)
         store = self._archive.store
         bodies = store.articles.positions([item.digest for item in batch if item.digest])
         commit = CommitBatch(store, await asyncio.to_thread(self._journal_and_parse, batch, bodies))

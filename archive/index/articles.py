@@ -198,7 +198,7 @@ class ArticleIndex(IndexPart):
                 "given_up": int(state is None and decision.revision is None and decision.due is None),
                 "kind": decision.kind,
                 "evidence": decision.evidence or None,
-                "status": fetch.response.status if fetch.response else None,
+                "status": fetch.status,
                 "digest": decision.digest,
                 "file": position.file if position else None,
                 "offset": position.offset if position else None,

@@ -131,11 +131,11 @@ def carry_over_rows(old: Path, new: Path, lost: Collection[str] = ()) -> int:
 
 
 def carry_over_manifests(old: Path, new: Path) -> None:
-    """Copy the recorded content of each manifest: the file on disk may have changed since it was written."""
+    """Copy what is recorded of each manifest, which may have changed since it was written, and of raw pages."""
     with attached(old, new) as connection:
         if connection is None:
             return
-        for table in ("manifests", "sealed_files"):
+        for table in ("manifests", "sealed_files", "compacted_files"):
             columns = ", ".join(columns_of(connection, table))
             connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}")  # noqa: S608
         for table, key in (("revisions", ("docid", "number", "sha256")), ("images", ("url", "sha256"))):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.archive import Archive
-from archive.files.atomic import wrap_os_errors
-from archive.files.folders import sync_folder
-from archive.files.hashing import sha256_of_file
-from archive.files.layout import journal_path, unfinished_path
-from archive.journal.event_documents import EventKind
+from archive.files.layout import journal_path
+from archive.integrity.rewrite import replace_members
 from archive.journal.gzip_members import members, write_member
 from archive.journal.record import WarcRecord, parse_record
-from archive.journal.tombstones import Rewrite, dump_rewritten
+from archive.journal.tombstones import Rewrite
 from archive.journal.warc import warc_files
 from archive.journal.warc_records import digest
 from archive.model.secrets import without_credentials, without_secrets
@@ -76,42 +72,10 @@ def forget_secrets(archive: Archive, found: Sequence[SecretsOfFile], now: dateti
     archive.leave_files({each.path.name for each in found if each.members})
     headers = {each.path: dict(sorted(each.headers.items())) for each in found}
     return [
-        replace_members(archive, each.path, each.members, headers[each.path], now) for each in found if each.members
+        replace_members(archive, each.path, sorted(each.members.items()), headers[each.path], now)
+        for each in found
+        if each.members
     ]
-
-
-def replace_members(
-    archive: Archive, path: Path, replaced: Mapping[int, bytes], headers: Mapping[str, int], now: datetime
-) -> Rewrite:
-    """Replace members of a journal file by others of the same size, after recording a tombstone. Nothing is appended
-    to the file any more.
-
-    :param replaced: offset -> bytes
-    :param headers: of the tombstone: name of a header -> values that are removed
-    :raises ArchiveError: something cannot be written; the file is as it was
-    """
-    temporary = unfinished_path(archive.root) / path.name
-    with wrap_os_errors(temporary):
-        _write_copy(path, replaced, temporary)
-        before, after = sha256_of_file(path), sha256_of_file(temporary)
-    rewrite = Rewrite(path.name, before, after, len(replaced), headers, now)
-    archive.store.log.record(EventKind.REWRITTEN, now, dump_rewritten(rewrite))
-    with wrap_os_errors(path):
-        temporary.replace(path)
-        sync_folder(path.parent)
-    return rewrite
-
-
-def _write_copy(path: Path, replaced: Mapping[int, bytes], target: Path) -> None:
-    with path.open("rb") as source, target.open("wb") as copy:
-        while data := source.read(_COPY_BYTES):
-            copy.write(data)
-        for offset, member in replaced.items():
-            copy.seek(offset)
-            copy.write(member)
-        copy.flush()
-        target.chmod(path.stat().st_mode)
-        os.fsync(copy.fileno())
 
 
 def _without_secrets(data: bytes, record: WarcRecord, removed: Counter[str], *, drop: bool = False) -> bytes:

@@ -25,7 +25,8 @@ from archive.model.feed import Entry
 from archive.model.fetch import JournalPosition
 
 _END = b"\r\n\r\n"
-_LOOK, _SIGHTED = OURS + EventKind.LOOK, OURS + EventKind.SIGHTED
+_FETCHES = (OURS + EventKind.LOOK, OURS + EventKind.CONFIRMED)
+_SIGHTED = OURS + EventKind.SIGHTED
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ def _scan(
         if record.kind in ("request", "response", "revisit"):
             is_whole = record.kind == "revisit"
             group.append(_Part(begin, end, b"", record if is_whole else _without_block(record)))
-        elif record.target == _LOOK:
+        elif record.target in _FETCHES:
             parts = [*group, _Part(begin, end, data, record)] if "warc-concurrent-to" in record.headers else []
             parts = parts or [_Part(begin, end, data, record)]
             group = []
@@ -109,8 +110,9 @@ def _without_block(record: WarcRecord) -> WarcRecord:
 
 def _docid(record: WarcRecord) -> str:
     try:
-        return str(json.loads(record.block)["look"]["pending"]["entry"]["docid"])
-    except (ValueError, KeyError, TypeError):  # verify names it
+        document = json.loads(record.block)
+        return str(document.get(EventKind.CONFIRMED, document)["look"]["pending"]["entry"]["docid"])
+    except (ValueError, KeyError, TypeError, AttributeError):  # verify names it
         return ""
 
 

@@ -15,8 +15,8 @@ from archive.files.atomic import wrap_os_errors
 from archive.files.folders import Folders
 from archive.files.layout import INNER_FOLDER
 from archive.integrity.article_files import files_of
-from archive.integrity.forget import replace_members
 from archive.integrity.removals import find_removals
+from archive.integrity.rewrite import replace_members
 from archive.journal.tombstones import Forgotten
 from archive.model.errors import ArchiveError
 
@@ -55,7 +55,7 @@ def complete(archive: Archive, now: datetime) -> tuple[list[str], list[str]]:
     archive.leave_files({each.path.name for each in found if each.members})
     for each in found:
         if each.members:
-            replace_members(archive, each.path, each.members, {}, now)
+            replace_members(archive, each.path, sorted(each.members.items()), {}, now)
     if not stuck:
         archive.store.forgotten.commit_done(docids, now)
     return docids, stuck

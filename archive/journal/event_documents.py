@@ -47,6 +47,7 @@ class EventKind(StrEnum):
     """The kind of a journal document."""
 
     LOOK = "look"  # one attempt to fetch an article
+    CONFIRMED = "confirmed"  # such an attempt: its page, which confirmed a version, was removed after some years
     SIGHTED = "sighted"  # new facts from a listing
     SETTLED = "settled"  # a feed has another source
     RELEASED = "released"  # waiting articles became due now
@@ -96,7 +97,7 @@ def decode(kind: str, data: bytes) -> Any:
 
 
 def check_document(kind: str, document: Any) -> None:
-    """Check a document of any kind but that of a fetch, so that it can be replayed.
+    """Check a document of any kind but those of fetches, so that it can be replayed.
 
     A document of an unknown kind is one of a newer program, and is not checked.
 

@@ -43,7 +43,7 @@ def read_groups(
             group.drop(offset, str(error))
             continue
         on_record(offset, record)
-        if record.is_foreign:
+        if record.is_foreign or record.is_filler:
             continue
         if _begins_group(record, group.records):
             group.end()

@@ -15,6 +15,7 @@ _CHUNK_BYTES = 1 << 16
 _FIRST_SEARCH_BYTES = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
 _MAX_COMMENT_BYTES = 1024  # in a member that replaces another one; :func:`first_member` reads more
+_MAX_STORED = 0xFFFF  # bytes in a stored block of deflate
 _EMPTY_BLOCK, _LAST_EMPTY_BLOCK = b"\0\0\0\xff\xff", b"\1\0\0\xff\xff"  # of deflate, stored
 
 
@@ -77,6 +78,24 @@ def write_member(content: bytes, size: int) -> bytes | None:
     left = size - len(_header(0)) - len(data) - len(flushed) - len(_LAST_EMPTY_BLOCK) - len(trailer)
     blocks, comment = divmod(left, len(_EMPTY_BLOCK))
     return _header(comment) + data + flushed + blocks * _EMPTY_BLOCK + _LAST_EMPTY_BLOCK + trailer
+
+
+def write_zeros(begin: bytes, count: int, end: bytes, size: int) -> bytes | None:
+    """Return a member of exactly this size, whose content is some zeros between two texts; None if it is too small.
+
+    The zeros are stored as they are, so that a disk need not store them: see :mod:`archive.files.sparse`.
+
+    :param size: in bytes; at most 1,024 more than needed
+    """
+    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+    parts = [stream.compress(begin) + stream.flush(zlib.Z_SYNC_FLUSH)]
+    for length in (*[_MAX_STORED] * (count // _MAX_STORED), count % _MAX_STORED):
+        parts += [b"\0" + struct.pack("<HH", length, length ^ _MAX_STORED), bytes(length)]
+    parts.append(b"\1" + struct.pack("<HH", len(end), len(end) ^ _MAX_STORED) + end)
+    crc = zlib.crc32(end, zlib.crc32(bytes(count), zlib.crc32(begin)))
+    parts.append(struct.pack("<II", crc, (len(begin) + count + len(end)) & 0xFFFFFFFF))
+    left = size - len(_header(0)) - sum(map(len, parts))
+    return b"".join([_header(left), *parts]) if 0 <= left <= _MAX_COMMENT_BYTES else None
 
 
 def _header(comment: int) -> bytes:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from archive.journal.confirmed import load_confirmed
 from archive.journal.documents import dump_fetch, load_fetch
 from archive.journal.event_documents import EventKind, check_document, decode, encode
 from archive.journal.warc import WarcWriter, original_at, read
@@ -27,7 +28,7 @@ class Event:
     position: JournalPosition
     kind: str  # the value of an EventKind, unless a newer program wrote it
     at: datetime  # aware, UTC
-    fetch: Fetch | None = None  # of the kind "look"
+    fetch: Fetch | None = None  # of the kinds "look" and "confirmed"
     document: dict[str, Any] | None = None  # of all other kinds
 
 
@@ -121,6 +122,8 @@ def event_of(position: JournalPosition, group: Group) -> Event:
         raise ArchiveError(f"a newer finarchive wrote the journal file {position.file}: upgrade finarchive")
     if group.kind == EventKind.LOOK:
         return Event(position, group.kind, group.at, replace(load_fetch(document), response=group.response))
+    if group.kind == EventKind.CONFIRMED:
+        return Event(position, group.kind, group.at, load_confirmed(document))
     check_document(group.kind, document)
     return Event(position, group.kind, group.at, document=document)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 OURS = "urn:finarchive:"  # prefix of a metadata record's target; the event's kind follows
+FILLER = OURS + "filler"  # target of a record of zeros in the place of removed ones; no event
 KINDS = frozenset({"warcinfo", "request", "response", "revisit", "metadata"})  # that are written here
 
 _END = b"\r\n\r\n"  # of a record's head, and of its block
@@ -34,12 +35,17 @@ class WarcRecord:
     @property
     def is_event(self) -> bool:
         """True for a metadata record that this program writes, the last one of its group."""
-        return self.kind == "metadata" and self.target.startswith(OURS)
+        return self.kind == "metadata" and self.target.startswith(OURS) and not self.is_filler
+
+    @property
+    def is_filler(self) -> bool:
+        """True for a record without content, which fills the place of removed ones."""
+        return self.kind == "metadata" and self.target == FILLER
 
     @property
     def is_foreign(self) -> bool:
         """True for a record of another program."""
-        is_other_metadata = self.kind == "metadata" and bool(self.target) and not self.is_event
+        is_other_metadata = self.kind == "metadata" and bool(self.target) and not self.target.startswith(OURS)
         return is_other_metadata or (self.kind not in KINDS and not self.target.startswith(OURS))
 
 

@@ -16,7 +16,7 @@ from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
 from warcio.warcwriter import WARCWriter
 
 from archive.journal.record import OURS, WarcRecord
-from archive.model.fetch import JournalPosition, RawResponse
+from archive.model.fetch import Fetch, JournalPosition, RawResponse
 
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _LENGTH = "WARC-Finarchive-Length"
@@ -48,6 +48,13 @@ class Original:
 def digest(body: bytes) -> str:
     """The digest of a body as in WARC-Payload-Digest: "sha1:" and 32 characters of base32."""
     return "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
+
+
+def digest_of(fetch: Fetch) -> str | None:
+    """The digest of the body that a fetch got; None: it got none."""
+    if fetch.confirmed:
+        return fetch.confirmed.digest
+    return digest(fetch.response.body) if fetch.response else None
 
 
 def encode_group(group: Group, original: Original | None) -> bytes:

@@ -53,6 +53,16 @@ class ArchiveRules:
     markdown: bool = False  # archive.body is "markdown"; absent in journal documents where it is not
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What stays of a page that confirmed the newest version, once it is older than archive.raw_keep. See D210."""
+
+    status: int  # the HTTP status
+    digest: str  # of the body as sent, "sha1:..."
+    page: PageFacts  # what the page stated
+    symbols: tuple[str, ...]  # stocks that the page and the list named
+
+
 # The rule that decides what a fetch means. Journal documents from before the number was recorded have rule 1, which
 # knows no moves, no titles of pages and no changes of facts: a rebuild decides about old fetches as was decided then.
 # See D141.
@@ -71,6 +81,13 @@ class Fetch:
     response: RawResponse | None = None  # None: there was none, or the listing itself has the text
     failure: Failure | None = None  # why there is no response
     rule: int = DECISION_RULE  # number of the rule that decides about it
+    confirmed: Confirmation | None = None  # in place of the response, which was removed
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status; None: there was no response, or none was needed."""
+        answer = self.response or self.confirmed
+        return answer.status if answer else None
 
 
 class Outcome(StrEnum):

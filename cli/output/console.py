@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich import filesize
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -142,6 +143,11 @@ def _counting_progress(
 def many(number: int, noun: str) -> str:
     """A number and its noun in singular or plural: ``1 file``, ``2,000 files``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def file_size(number: int) -> str:
+    """A number of bytes, for people: ``36.1 kB``."""
+    return filesize.decimal(number)
 
 
 def visible(text: str) -> str:

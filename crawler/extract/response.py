@@ -115,6 +115,8 @@ def _parse_response(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Fai
         return Failure(entry.docid, FailureKind.GONE, "the listing says that it was deleted")
     if entry.content is not None:
         return extract_from_listing(entry, fetch.at, clean=fetch.rules.clean, note=IN_THE_LIST)
+    if fetch.confirmed:
+        raise ExtractionError("its page was removed, because it only confirmed a version, which is lost")
     if response is None:
         raise ExtractionError("no page was requested, and the listing contains no text")
     if failure := of_status(response.status, entry.docid, header(response, "location")):

@@ -7,7 +7,7 @@ from itertools import islice
 
 from archive.model.article import Article, ArticleImage, PageFacts
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
-from archive.model.fetch import ArchiveRules, Fetch, RawResponse
+from archive.model.fetch import ArchiveRules, Confirmation, Fetch, RawResponse
 from crawler.extract.response import parse_fetch
 from crawler.parsing.pickling import pickle_by_fields
 from crawler.parsing.pool import Died, ParserPool
@@ -15,7 +15,17 @@ from crawler.parsing.pool import Died, ParserPool
 GROUP_BYTES = 16 << 20  # of responses that are sent to a process together; all of a common batch
 
 pickle_by_fields(
-    Fetch, PendingEntry, Entry, Filing, ArchiveRules, RawResponse, Article, ArticleImage, PageFacts, Failure
+    Fetch,
+    Confirmation,
+    PendingEntry,
+    Entry,
+    Filing,
+    ArchiveRules,
+    RawResponse,
+    Article,
+    ArticleImage,
+    PageFacts,
+    Failure,
 )
 
 

@@ -27,6 +27,7 @@ from scheduler.anchors.anchorer import Anchorer
 from scheduler.clock import Clock, ClockWatch
 from scheduler.crawl.context import DAEMON_POLICY, CrawlObserver
 from scheduler.crawl.work_queue import ArchiveWorkQueue
+from scheduler.daemon.compactor import Compactor
 from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
 from scheduler.daemon.gap_filler import GapFiller
@@ -80,6 +81,7 @@ class Daemon(CrawlObserver):
         self._timetable = Timetable(self._poll, self._next_poll, self._clock, context.crash)
         self._gap_filler = GapFiller(work_queue, self._clock)
         self._sweeper = Sweeper(work_queue, self._clock)
+        self._compactor = Compactor(context, self._clock)
         self._monitor = Monitor(work_queue, self._clock, self._stuck, lambda: self._engine.requests)
         self._alerts = AlertDispatcher(context, self._clock, self._monitor.metrics.alerted)
         self._anchorer = Anchorer(context, self._clock, self._monitor.metrics.anchored)
@@ -121,7 +123,9 @@ class Daemon(CrawlObserver):
         self._notifier.ready(self._status())
         try:
             async with self._alerts.running(), self._anchorer.running():
-                await asyncio.gather(self._tick_forever(), self._gap_filler.run(), self._sweeper.run())
+                await asyncio.gather(
+                    self._tick_forever(), self._gap_filler.run(), self._sweeper.run(), self._compactor.run()
+                )
         finally:
             self._notifier.stopping("stopping: finishing work in flight")
             logger.info("stopping")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.journal import documents, event_documents, formatted, tombstones
+from archive.journal import confirmed, documents, event_documents, formatted, tombstones
 from archive.journal.event_documents import VERSION, EventKind, SightedDocument, decode, encode
 from archive.model.feed import Entry, Failure, FailureKind, Filing, PendingEntry
 from archive.model.feed_values import Enclosure, Precision
@@ -27,6 +27,9 @@ FILES = sorted(GOLDEN.iterdir())
 # How a document of each kind is loaded and dumped again.
 AGAIN: dict[EventKind, Callable[[Any], Any]] = {
     EventKind.LOOK: lambda document: documents.dump_fetch(documents.load_fetch(document)),
+    EventKind.CONFIRMED: lambda document: confirmed.dump_confirmed(
+        (fetch := confirmed.load_confirmed(document)), fetch.confirmed
+    ),
     EventKind.SIGHTED: lambda document: event_documents.dump_sighted(event_documents.load_sighted(document)),
     EventKind.SETTLED: lambda document: event_documents.dump_settled(*event_documents.load_settled(document)),
     EventKind.RELEASED: lambda document: event_documents.dump_released(

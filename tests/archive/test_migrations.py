@@ -33,6 +33,7 @@ NAMES = [
     "m013_moved_feeds",
     "m014_forgotten",
     "m015_formats",
+    "m018_compacted",
 ]
 
 

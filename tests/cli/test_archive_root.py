@@ -19,6 +19,7 @@ from tests.conftest import Home
 NEED_NONE = {"completion", "doctor", "feeds", "help", "init", "restore", "service"}
 ARGUMENTS = {
     "add": ("https://example.com/",),
+    "compact": ("--older-than", "2y"),
     "backup": ("elsewhere",),
     "diff": ("x",),
     "export": ("jsonl",),

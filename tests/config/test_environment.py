@@ -19,7 +19,7 @@ def mistakes_in(env: dict[str, str]) -> list[str]:
 def test_every_setting_can_be_set_by_its_variable() -> None:
     texts = {
         "ARCHIVE_ROOT": "/srv/n", "ARCHIVE_PROFILE": "hugo", "ARCHIVE_BODY": "clean", "ARCHIVE_RAW": "none",
-            "ARCHIVE_IMAGES": "true", "ARCHIVE_MIN_FREE": "5_000",
+            "ARCHIVE_RAW_KEEP": "2y", "ARCHIVE_IMAGES": "true", "ARCHIVE_MIN_FREE": "5_000",
         "NETWORK_DELAY": "0", "NETWORK_CONCURRENCY": "4", "NETWORK_TIMEOUT": "2.5", "NETWORK_MAX_BODY": "2_048",
         "NETWORK_ALLOW_PRIVATE": "true", "NETWORK_OBEY_ROBOTS": "no", "NETWORK_USER_AGENT": "x/1",
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
@@ -34,7 +34,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
     expected: dict[str, dict[str, object]] = {
         "archive": {
             "root": Path("/srv/n"), "profile": "hugo", "body": "clean", "raw": "none", "images": True,
-            "min_free": 5000,
+            "raw_keep": timedelta(days=730), "min_free": 5000,
         },
         "network": {
             "delay": 0.0, "concurrency": 4, "timeout": 2.5, "max_body": 2048, "allow_private": True,

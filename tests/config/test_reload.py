@@ -14,7 +14,8 @@ FEEDS = builtin_feeds()
 # Another value than the default, for every setting.
 OTHER: dict[str, dict[str, Any]] = {
     "archive": {
-        "root": "elsewhere", "profile": "hugo", "body": "clean", "raw": "none", "images": True, "min_free": 5,
+        "root": "elsewhere", "profile": "hugo", "body": "clean", "raw": "none", "raw_keep": timedelta(days=900),
+        "images": True, "min_free": 5,
     },
     "network": {
         "delay": 2.0, "concurrency": 3, "timeout": 5.0, "max_body": 2048, "allow_private": True,

@@ -19,6 +19,7 @@ from archive.index.migrations import (
     m013_moved_feeds,
     m014_forgotten,
     m015_formats,
+    m018_compacted,
 )
 
 __all__ = ["migrations"]
@@ -42,5 +43,6 @@ for _migration in (
     m013_moved_feeds.m013_moved_feeds,
     m014_forgotten.m014_forgotten,
     m015_formats.m015_formats,
+    m018_compacted.m018_compacted,
 ):
     migrations()(_migration)

@@ -1,0 +1,73 @@
+"""``finarchive compact``."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import click
+
+from archive.archive import Archive
+from cli.context import CommandContext, CommandError
+from cli.options import existing_index, json_option, print_json
+from cli.output.console import file_size, many
+from config.durations import format_duration, parse_duration
+from crawler.parsing.pool import ParserPool
+from pipeline.compact import CompactionResult, compact, preview
+from pipeline.recovery import recover
+
+
+@click.command("compact")
+@click.option("--older-than", metavar="AGE", help="Such as 2y or 400d. [default: archive.raw_keep]")
+@click.option("--dry-run", is_flag=True, help="Report what would be removed without removing it.")
+@json_option
+@click.pass_obj
+def compact_command(context: CommandContext, *, older_than: str | None, dry_run: bool, as_json: bool) -> None:
+    """Remove old raw pages that only confirmed an unchanged article. Everything else stays, and rebuild still works.
+
+    The daemon does this itself if archive.raw_keep is set.
+
+    Example: finarchive compact --older-than 2y --dry-run
+    """
+    existing_index(context)  # without one, nothing is known of the pages
+    keep, now = _age(context, older_than), context.now()
+    result = _preview(context, now - keep) if dry_run else _compact(context, now, keep)
+    if as_json:
+        print_json({"files": result.files, "pages": result.pages, "freed": result.freed, "dry_run": dry_run})
+    elif not result.pages:
+        context.say(
+            f"Nothing to remove: {context.archive_root} has no such pages older than {format_duration(keep)}."
+        )
+    else:
+        did = "Would remove" if dry_run else "Removed"
+        context.say(
+            f"{did} {many(result.pages, 'raw page')} older than {format_duration(keep)} from "
+            f"{many(result.files, 'file')}: {file_size(result.freed)}."
+        )
+
+
+def _age(context: CommandContext, stated: str | None) -> timedelta:
+    if stated is not None:
+        try:
+            age = parse_duration(stated)
+        except ValueError as error:
+            raise CommandError(f"--older-than: {error}") from error
+        if age < timedelta(days=1):
+            raise CommandError(f"--older-than: must be at least 1d, not {stated}")
+        return age
+    keep = context.settings.archive.raw_keep
+    if keep is None:
+        raise CommandError('which age? Give --older-than, such as 2y, or set archive.raw_keep (it is "forever")')
+    return keep
+
+
+def _preview(context: CommandContext, before: datetime) -> CompactionResult:
+    settings = context.settings
+    with ParserPool() as parsers:
+        return preview(settings.archive.root, before, parsers, settings.network.max_body)
+
+
+def _compact(context: CommandContext, now: datetime, keep: timedelta) -> CompactionResult:
+    settings = context.settings
+    with Archive(settings.archive.root, "compact", now) as archive, ParserPool() as parsers:
+        recover(archive, settings, now, parsers)
+        return compact(archive, now - keep, now, parsers, settings.network.max_body)
