@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # these import the query language, or warcio: many commands n
     from archive.search.changefeed import Changefeed
     from archive.search.changes import ChangeHistory
     from archive.search.history import History
+    from archive.search.names import QueryNames
     from archive.search.periods import Periods
     from archive.search.search import Search
     from archive.search.stats import Stats
@@ -125,6 +126,13 @@ class Store:
         from archive.search.changes import ChangeHistory  # noqa: PLC0415 - see above
 
         return ChangeHistory(self._db, self._path, self.history)
+
+    @cached_property
+    def names(self) -> QueryNames:
+        """The names in queries."""
+        from archive.search.names import QueryNames  # noqa: PLC0415 - see above
+
+        return QueryNames(self._db, self._path)
 
     @cached_property
     def stats(self) -> Stats:

@@ -10,12 +10,14 @@ from archive.export.formats import Export
 from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
 from archive.model.times import to_text
-from archive.query.parser import And, Query, parse
+from archive.query.messages import describe
+from archive.query.nodes import And, Query
+from archive.query.parser import parse
 from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
 from archive.store import Store
 from web import links
-from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
+from web.request import BadRequestError, File, HtmlPage, Redirect, Request, SiteContext
 
 PAGE_SIZE = 20  # articles
 # Articles ranked by relevance, the same for every page: otherwise an article could be on two pages or on none.
@@ -24,16 +26,18 @@ MAX_QUERY_LENGTH = 1_000  # characters; a query is limited to a hundred words an
 _FIELDS = {"feeds": ("订阅源", "feed"), "media": ("媒体", "media"), "symbols": ("股票", "symbol")}
 
 
-def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
-    """Return a page of search results; without a query, the help on queries."""
+def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redirect:
+    """Return a page of search results; without a query, the help on queries; for an article's name, its page."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
     if not text and not by_time:
         return HtmlPage("search.html", context)
     try:
-        query = parse(text) if text else And(())
+        if text and (docid := site.named_docid(store, text)):
+            return Redirect(links.article(docid, as_of=request.args.get("as_of")))
+        query = _understood(text, request, store, site) if text else And(())
     except QueryError as error:
-        return HtmlPage("search.html", context | {"error": str(error)}, status=400)
+        return HtmlPage("search.html", context | {"error": describe(error, "zh")}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     facets = store.stats.facets(query, request.time)
     args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
@@ -64,7 +68,7 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 def search_json(request: Request, store: Store, site: SiteContext) -> File:
     """Return a page of search results as JSON: the fields of ``finarchive search --json`` and more of each hit."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
-    query = And(()) if by_time and not text else _parse(text)
+    query = And(()) if by_time and not text else _parse(request, store, site)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     total = len(store.search.ids(query, MAX_COUNTED, request.time))
     args = {name: request.args.get(name) for name in ("q", "sort", "as_of", "before")}
@@ -81,7 +85,7 @@ def search_json(request: Request, store: Store, site: SiteContext) -> File:
 def feed(request: Request, store: Store, site: SiteContext) -> File:
     """Return the newest results of a query as an Atom feed with full texts; without a query, the newest articles."""
     text = _query_text(request)
-    query = _parse(text) if text else And(())
+    query = _parse(request, store, site) if text else And(())
     # A file that differs from its record needs no report here: the feed has the plain text in its place.
     files = RevisionFiles(store, site.root, lambda record: None)
     records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
@@ -100,11 +104,22 @@ def _query_text(request: Request) -> str:
     return text
 
 
-def _parse(text: str) -> Query:
+def _understood(text: str, request: Request, store: Store, site: SiteContext) -> Query:
+    """Parse a query, and check the names in it.
+
+    :raises QueryError: it is not valid, or names what does not exist
+    """
+    query = parse(text, request.as_of or request.now)
+    store.names.check(query, lambda: site.feeds)
+    return query
+
+
+def _parse(request: Request, store: Store, site: SiteContext) -> Query:
+    text = _query_text(request)
     try:
-        return parse(text)
+        return _understood(text, request, store, site)
     except QueryError as error:
-        raise BadRequestError(f"{text!r}: {error}") from error
+        raise BadRequestError(f"无法理解查询“{text}”：{describe(error, 'zh')}") from error
 
 
 def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:

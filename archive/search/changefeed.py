@@ -15,9 +15,10 @@ from archive.index.part import IndexPart
 from archive.model.results import Change
 from archive.model.times import to_text
 from archive.query.compiler import IS_VERSION, CompiledQuery
-from archive.query.parser import Query, positive_terms
+from archive.query.nodes import Query, positive_terms
 from archive.query.ranking import WeightedTerm, find_matches, make_snippet, merge_marks, weighted_term
 from archive.search.history import History
+from archive.search.names import QueryNames
 
 # Only one writer commits, and versions get increasing ids. So a reader that sees an id sees all smaller ones too, and
 # new versions have larger ids. No id is ever deleted. See D100.
@@ -49,6 +50,7 @@ class Changefeed(IndexPart):
     def __init__(self, database: Database, path: Path, history: History) -> None:
         super().__init__(database, path)
         self._history = history
+        self._names = QueryNames(database, path)
 
     def last_position(self) -> int:
         """Return the position of the last version; 0 if the index is empty."""
@@ -81,7 +83,8 @@ class Changefeed(IndexPart):
         return int(self._rows("PRAGMA data_version")[0][0])
 
     def _ids(self, query: Query, after: int, upto: int, limit: str, every: bool) -> list[int]:
-        conditions = CompiledQuery.of(query, to_text(_END_OF_TIME) or "", _ALL_VERSIONS if every else _FIRST_VERSIONS)
+        versions = _ALL_VERSIONS if every else _FIRST_VERSIONS
+        conditions = CompiledQuery.of(self._names.resolve(query), to_text(_END_OF_TIME) or "", versions)
         parameters: dict[str, Any] = conditions.parameters | {"after": after, "upto": upto}
         statement = _SELECT.format(
             source=_OF_WORDS if conditions.match else _OF_ALL,

@@ -17,8 +17,8 @@ from archive.index.spans import contains
 from archive.model.feed import Span
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
-from archive.query.compiler import CompiledQuery
-from archive.query.parser import Query, Term, positive_terms
+from archive.query.compiler import CURRENT, CompiledQuery
+from archive.query.nodes import Query, Term, positive_terms
 from archive.query.ranking import (
     TermMatches,
     WeightedTerm,
@@ -31,6 +31,7 @@ from archive.query.ranking import (
 )
 from archive.search.candidates import Candidates
 from archive.search.history import History, last_facts
+from archive.search.names import QueryNames
 
 # This many of the newest matches, and of the newest with the words in their title, are read and ranked, in 6 ms.
 # See D72.
@@ -46,6 +47,7 @@ _SELECT_LAST = """
     ) ORDER BY published, docid
 """
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM searchable v WHERE {where} LIMIT :most)"
+_SELECT_NAMED = f"SELECT v.id FROM searchable v WHERE v.docid = :docid AND {CURRENT}"  # noqa: S608 - a constant
 _SELECT_BY_ID = """
     SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
@@ -82,6 +84,7 @@ class Search(IndexPart):
         self._history = history
         self._coverage = coverage
         self._candidates = Candidates(database)
+        self._names = QueryNames(database, path)
 
     def find(
         self,
@@ -101,6 +104,7 @@ class Search(IndexPart):
         :param after: only what follows the article with this publication time and docid, the newest first
         """
         time = time or datetime.max.replace(tzinfo=UTC)
+        query = self._names.resolve(query)
         wanted = list(positive_terms(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
@@ -116,16 +120,22 @@ class Search(IndexPart):
 
     def count(self, query: Query, most: int, time: datetime | None = None) -> int:
         """Return how many articles' newest versions match a query, or ``most`` if there are as many or more."""
-        conditions = CompiledQuery.of(query, to_text(time or datetime.max.replace(tzinfo=UTC)) or "")
+        conditions = self._compiled(query, time or datetime.max.replace(tzinfo=UTC))
         statement = _COUNT.format(where=" AND ".join(_all_conditions(conditions)))
         with wrap_sqlite_errors(self._path):
             return int(self._rows(statement, conditions.parameters | {"most": most})[0][0])
 
     def ids(self, query: Query, limit: int, time: datetime) -> list[int]:
         """Return the ids in ``searchable`` of the newest articles whose newest version matches a query."""
-        conditions = CompiledQuery.of(query, to_text(time) or "")
+        conditions = self._compiled(query, time)
         with wrap_sqlite_errors(self._path):
             return self._candidates.find(conditions, limit)
+
+    def named(self, docid: str, time: datetime | None = None) -> list[Hit]:
+        """Return the article with a docid, if it has a version."""
+        time = time or datetime.max.replace(tzinfo=UTC)
+        rows = self._rows(_SELECT_NAMED, {"docid": docid, "time": to_text(time)})
+        return self.hits([row["id"] for row in rows], time)
 
     def hits(self, ids: Sequence[int], time: datetime) -> list[Hit]:
         """Return versions by their ids in ``searchable``, the newest first."""
@@ -147,7 +157,7 @@ class Search(IndexPart):
         :param newest: only this many, those published last
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        conditions = CompiledQuery.of(query, to_text(time) or "")
+        conditions = self._compiled(query, time)
         where = " AND ".join(_all_conditions(conditions))
         statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=where)
         known = self._coverage.known()
@@ -159,6 +169,9 @@ class Search(IndexPart):
         """Make searchable the versions that were copied into the index and are not searchable yet."""
         with self._transaction():
             add_missing_words(self._db)
+
+    def _compiled(self, query: Query, time: datetime) -> CompiledQuery:
+        return CompiledQuery.of(self._names.resolve(query), to_text(time) or "")
 
     def _ranked(
         self, conditions: CompiledQuery, wanted: Sequence[Term], terms: Sequence[WeightedTerm], limit: int

@@ -20,7 +20,7 @@ from scheduler.monitoring.reports import plain
 @json_option
 @click.pass_obj
 def show_command(context: CommandContext, id: str, as_of: str | None, as_html: bool, as_json: bool) -> Exit:  # noqa: A002
-    """Show an article: its metadata and its text. ID is a docid or a path.
+    """Show an article: its metadata and its text. ID is a docid, an address or a path.
 
     Example: finarchive show mcwiwss7730811 --as-of 2026-09-30T09:30+08:00
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from archive.export.formats import Folder, Stream, TableFormat
@@ -29,17 +30,18 @@ class ExportOptions:
     cursor_file: Path | None
     output: Path | None
 
-    def parsed(self) -> Query:
+    def parsed(self, now: datetime) -> Query:
         """The query and the options as one query.
 
+        :param now: what days such as 7d and today count from
         :raises CommandError: a part of it is not valid
         """
         text = " ".join(self.query)
         with wrap_query_errors(text):
-            parts: list[Query] = [parse(text)] if self.query else []
-            parts += [date_filter(self.since, self.until)]
+            parts: list[Query] = [parse(text, now)] if self.query else []
+            parts += [date_filter(self.since, self.until, now)]
             parts += [Or(tuple(map(symbol_filter, self.symbols)))] if self.symbols else []
-        parts += [Or(tuple(map(FeedFilter, self.feeds)))] if self.feeds else []
+            parts += [Or(tuple(map(FeedFilter, self.feeds)))] if self.feeds else []
         return And(tuple(parts))
 
     def query_text(self) -> str:

@@ -15,6 +15,7 @@ from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.support.images import ON, local_pictures, stored
 from tests.support.web_server import Serving, docids, links, served_home
+from web import links as addresses
 
 __all__ = ["served_home"]
 
@@ -88,6 +89,22 @@ def test_a_search_finds_what_the_command_finds(served: Serving, served_home: Hom
     by_time = served_home.run("search", "茅台", "--json", "--sort", "time").json
     assert docids(served.page("/search?q=茅台&sort=time")) == [each["docid"] for each in by_time]
     assert "<mark>茅台</mark>" in served.page("/search?q=茅台")
+
+
+def test_edited_articles_are_found_by_their_mark(served: Serving) -> None:
+    assert docids(served.page("/search?q=is:revised")) == [EDITED]
+    assert EDITED not in docids(served.page("/search?q=-is:revised&sort=time"))
+    assert "没有找到文章" in served.page("/search?q=is:revised" + AS_OF)
+
+
+def test_what_names_an_article_opens_it(served: Serving, served_home: Home) -> None:
+    [(path, url)] = served_home.rows(f"SELECT path, url FROM revisions WHERE docid = '{EDITED}' AND number = 1")
+    for text in (EDITED, url, path, str(served_home.root / path)):
+        response = served.get(addresses.link("/search", q=f" {text} ", as_of="2030-01-01T00:00"))
+        assert response.status_code == 303, text
+        assert response.headers["location"] == f"/article/{EDITED}?as_of=2030-01-01T00%3A00"
+    unknown = served.get(addresses.link("/search", q="https://a.cn/unknown.html"))
+    assert (unknown.status_code, "档案里没有这个网址的文章" in unknown.text) == (400, True)
 
 
 def test_pages_of_a_search_follow_each_other(served: Serving) -> None:
@@ -352,14 +369,16 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/symbol/%E6%97%A0", 404, "没有文章提及 无"),
         ("/nowhere", 404, "没有找到"),
         ("/index/nowhere", 404, "没有找到"),
-        ("/search?q=(茅台", 400, "a parenthesis is not closed"),
-        ("/search?q=colour:red", 400, "unknown field colour:"),
-        ("/search?q=since:soon", 400, "is neither a day"),
+        ("/search?q=(茅台", 400, "无法理解这个查询：括号没有右半边"),
+        ("/search?q=colour:red", 400, "没有 colour: 这个条件"),
+        ("/search?q=since:soon", 400, "“soon”不是日期"),
+        ("/search?q=feed:fed1", 400, "没有订阅源“fed1”；是不是 feed1"),
+        ("/search.atom?q=feed:fed1", 400, "没有订阅源“fed1”；是不是 feed1"),
         ("/search?q=a&page=0", 400, "page 应为 1 至 5 的整数"),
         ("/search?q=a&page=6", 400, "page 应为"),
         ("/search?q=a&page=1&sort=best", 400, "sort 应为"),
         (f"/search?q={'a' * 1001}", 400, "最多 1000 个"),
-        ("/search.json?q=(", 400, "something is missing"),
+        ("/search.json?q=(", 400, "末尾缺少内容"),
         ("/?as_of=yesterday", 400, "不是时间"),
         (f"/article/{EDITED}?as_of=0001-01-01T00:00", 400, "不是时间"),
         ("/index/revisions?_sort=nothing", 400, "Cannot sort table by nothing"),
@@ -371,7 +390,7 @@ def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int
     response = served.get(address)
 
     assert response.status_code == status
-    assert message in unescape(response.text)
+    assert message in (response.json()["error"] if ".json" in address else unescape(response.text))
     assert "Traceback" not in response.text
 
 
