@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # these import the query language, or warcio: many commands n
     from archive.search.periods import Periods
     from archive.search.search import Search
     from archive.search.stats import Stats
+    from archive.search.stock_names import StockNames
 
 
 class Store:
@@ -133,6 +134,13 @@ class Store:
         from archive.search.names import QueryNames  # noqa: PLC0415 - see above
 
         return QueryNames(self._db, self._path)
+
+    @cached_property
+    def stocks(self) -> StockNames:
+        """The names of stocks."""
+        from archive.search.stock_names import StockNames  # noqa: PLC0415 - see above
+
+        return StockNames(self._db, self._path)
 
     @cached_property
     def stats(self) -> Stats:

@@ -62,6 +62,20 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     return document
 
 
+def with_names(document: dict[str, Any], store: Store, as_of: datetime | None = None) -> dict[str, Any]:
+    """The document of an article for people: with the names of feeds and stocks beside their ids and symbols."""
+    feeds = {feed: f"{name} ({feed})" for feed, name in store.names.feeds().items()}
+    shown = document | {
+        "feeds": [feeds.get(feed, feed) for feed in document["feeds"]],
+        "unlisted": [each | {"feed": feeds.get(each["feed"], each["feed"])} for each in document["unlisted"]],
+    }
+    if facts := document["facts"]:
+        names = store.stocks.current(facts["symbols"], as_of)
+        symbols = [f"{names[each]} ({each})" if each in names else each for each in facts["symbols"]]
+        shown["facts"] = facts | {"symbols": symbols}
+    return shown
+
+
 def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
     """The index row of an article; None if there is none. ``ident`` is as in :func:`find_article`."""
     row = store.articles.find(ident) or store.articles.find(_path_in_archive(root, ident))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from archive.export.atom import DEFAULT_ENTRIES, to_atom
@@ -44,7 +45,7 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redi
     here = {**args, "before": request.args.get("before")}
     context |= {
         "hits": hits[:PAGE_SIZE],
-        "facets": _facet_values(facets, args),
+        "facets": _facet_values(facets, args, _names(facets, request, store)),
         "total": facets.articles,
         "complete": facets.complete,
         "number": number,
@@ -172,7 +173,15 @@ def _is_sorted_by_time(request: Request) -> bool:
     return sort == "time"
 
 
-def _facet_values(facets: Facets, args: dict[str, Any]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+def _names(facets: Facets, request: Request, store: Store) -> dict[str, str]:
+    """Return the names of the feeds and stocks that were counted, by id and symbol."""
+    stocks = store.stocks.current((symbol for symbol, _ in facets.symbols), request.time)
+    return store.names.feeds() | {symbol: f"{name} {symbol}" for symbol, name in stocks.items()}
+
+
+def _facet_values(
+    facets: Facets, args: dict[str, Any], names: Mapping[str, str]
+) -> list[tuple[str, list[tuple[str, int, str]]]]:
     """Return each facet's heading and values; a value is its text, its count and the link to the narrowed query."""
     query = str(args["q"])
 
@@ -180,7 +189,13 @@ def _facet_values(facets: Facets, args: dict[str, Any]) -> list[tuple[str, list[
         return links.link("/search", {**args, "q": links.narrowed(query, condition)})
 
     sections = [
-        (name, [(value, count, address(links.term(field, value))) for value, count in getattr(facets, facet)])
+        (
+            name,
+            [
+                (names.get(value, value), count, address(links.term(field, value)))
+                for value, count in getattr(facets, facet)
+            ],
+        )
         for facet, (name, field) in _FIELDS.items()
     ]
     sections.append(("日期", [(value, count, address(links.day(value))) for value, count in facets.days]))

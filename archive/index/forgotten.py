@@ -36,6 +36,7 @@ _TABLES = (
     "revisions",
     "texts",
     "symbols",
+    "stock_names",
     "changes",
     "observations",
     "addresses",
@@ -51,7 +52,7 @@ _BLANK = """
         failure_kind = NULL, failure = NULL, path = NULL, content = NULL, symbols = '[]', withdrawn = 0, revision = 0,
         changed = NULL, recheck = NULL, idle = 0, gone = NULL, foreign_site = 0, carrier = NULL, vanished = NULL,
         listed_text = NULL, is_excerpt = 0, authors = '[]', enclosures = '[]', published_text = NULL,
-        precision = 'time', published_note = NULL
+        precision = 'time', published_note = NULL, stock_names = '[]'
     WHERE docid = ?
 """
 # Images of a version of one of these articles, and of no other article's.

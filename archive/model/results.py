@@ -5,7 +5,8 @@ Every time is an aware datetime in UTC. "As of" means as known at the time of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -34,6 +35,17 @@ class Hit:
     revision: int = 1  # its number, 1 for the first
     observed: datetime | None = None  # when this revision was fetched
     gone: datetime | None = None  # since when the site has deleted it
+    stock_names: Mapping[str, str] = field(default_factory=dict)  # of its stocks, by symbol; not all names are known
+    feed_names: tuple[str, ...] = ()  # of its feeds, in their order
+
+
+@dataclass(frozen=True, slots=True)
+class StockName:
+    """A name that a stock has or had."""
+
+    name: str
+    first_seen: datetime  # when a version with it was archived first
+    last_seen: datetime  # and last
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,8 @@ class Change:
     snippet: str  # a line of its text
     title_marks: tuple[Mark, ...] = ()
     snippet_marks: tuple[Mark, ...] = ()
+    stock_names: Mapping[str, str] = field(default_factory=dict)  # as for a hit
+    feed_names: tuple[str, ...] = ()  # likewise
 
 
 class ChangeKind(StrEnum):

@@ -132,7 +132,7 @@ class CompiledQuery:
             case And(of):
                 return "(" + (" AND ".join(map(self._sql, of)) or "1") + ")"
             case Or(of):
-                return "(" + " OR ".join(map(self._sql, of)) + ")"
+                return "(" + (" OR ".join(map(self._sql, of)) or "0") + ")"
             case FeedFilter(feed):
                 return (
                     f"EXISTS (SELECT 1 FROM listings WHERE feed = {self._bound(feed)} "  # noqa: S608 - only names and parameters
@@ -201,7 +201,7 @@ def fts_expression(query: Query) -> str | None:  # noqa: PLR0911 - one for each 
             return "symbols : " + phrase
         case Or(of):
             alternatives = [fts_expression(part) for part in of]
-            return None if None in alternatives else "(" + " OR ".join(filter(None, alternatives)) + ")"
+            return None if None in alternatives or not of else "(" + " OR ".join(filter(None, alternatives)) + ")"
         case And(of):
             positive = [fts_expression(part) for part in of if not isinstance(part, Not)]
             negative = [fts_expression(part.what) for part in of if isinstance(part, Not)]

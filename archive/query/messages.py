@@ -70,6 +70,13 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "the archive has no article at this address: finarchive add ADDRESS archives it",
         "档案里没有这个网址的文章；命令 finarchive add 网址 可以把它存档",
     ),
+    "unknown-stock": (
+        (
+            "no stock is called {text!r} in the archived articles;{near} symbol: also takes 600519, "
+            "600519.SH, 00700.HK and AAPL"
+        ),
+        "存档的文章里没有名为“{text}”的股票；{near}symbol: 也可以写 600519、600519.SH、00700.HK、AAPL",
+    ),
     "no-feeds": (
         "there is no feed {text!r}: the archive has no feeds yet",
         "没有订阅源“{text}”：档案里还没有订阅源",

@@ -37,6 +37,13 @@ class SymbolFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class StockNameFilter:
+    """The article names a stock that has or had this name. It is replaced by symbols before a query is compiled."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class FeedFilter:
     """The article belongs to a feed."""
 
@@ -96,7 +103,17 @@ class Or:
 
 
 Query: TypeAlias = (
-    Term | MediaFilter | SymbolFilter | FeedFilter | DateFilter | RecordedFilter | MarkFilter | Not | And | Or
+    Term
+    | MediaFilter
+    | SymbolFilter
+    | StockNameFilter
+    | FeedFilter
+    | DateFilter
+    | RecordedFilter
+    | MarkFilter
+    | Not
+    | And
+    | Or
 )
 
 

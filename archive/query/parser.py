@@ -23,11 +23,12 @@ from archive.query.nodes import (
     Or,
     Query,
     RecordedFilter,
+    StockNameFilter,
     SymbolFilter,
     Term,
     positive_terms,
 )
-from archive.query.tokenizer import fold, phrase, segments
+from archive.query.tokenizer import fold, is_cjk, phrase, segments
 
 __all__ = [
     "And", "DateFilter", "FeedFilter", "MarkFilter", "MediaFilter", "Not", "Or", "Query", "RecordedFilter",
@@ -161,7 +162,10 @@ def _words(field: str | None, value: str, typed: str, *, is_quoted: bool, exact:
     if (parts := len(segments(fold(value)))) > MAX_TERMS:
         raise query_error("phrase-too-long", text=f"{typed[:40]}…", count=parts, maximum=MAX_TERMS)
     typed_value = value
-    value = symbol_of(unicodedata.normalize("NFKC", value)) if field == "symbol" else value
+    if field == "symbol":
+        if any(map(is_cjk, value)):
+            return StockNameFilter(value)
+        value = symbol_of(unicodedata.normalize("NFKC", value))
     prefix = not is_quoted and value.endswith("*")
     fts_phrase = phrase(value, prefix=prefix)
     if fts_phrase is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from archive.index.errors import wrap_sqlite_errors
 from archive.index.part import IndexPart
 from archive.query.compiler import fts_expression
 from archive.query.messages import query_error
-from archive.query.nodes import FeedFilter, MediaFilter, Or, Query, Term, leaves, replace_leaves
+from archive.query.nodes import FeedFilter, MediaFilter, Or, Query, StockNameFilter, Term, leaves, replace_leaves
+from archive.query.parser import symbol_filter
 from archive.query.scripts import simplified
 from archive.query.tokenizer import fold, segments
+from archive.search.stock_names import StockNames
 from archive.search.written_forms import WrittenForms
 
 # A message lists this many names at most.
@@ -35,15 +38,18 @@ class QueryNames(IndexPart):
     def __init__(self, database: Database, path: Path) -> None:
         super().__init__(database, path)
         self._forms = WrittenForms(database)
+        self._stocks = StockNames(database, path)
 
     def feeds(self) -> dict[str, str]:
         """Return the name of each feed that was ever read, by its id: the last of its categories."""
         return {row["id"]: json.loads(row["categories"])[-1] for row in self._rows(_SELECT_FEEDS)}
 
-    def resolve(self, query: Query) -> Query:
-        """Return a query whose names are ids, and whose words have all forms in which they are written.
+    def resolve(self, query: Query, time: datetime | None = None) -> Query:
+        """Return a query whose names are ids and symbols, and whose words have all forms in which they are written.
 
-        What names nothing stays, and matches nothing.
+        What names nothing matches nothing.
+
+        :param time: names that stocks got later name nothing; None: all do
         """
         has_feeds = any(isinstance(leaf, FeedFilter) for leaf in leaves(query))
         feeds = self.feeds() if has_feeds else {}
@@ -54,16 +60,17 @@ class QueryNames(IndexPart):
                     return self._forms.of_term(leaf)
                 case MediaFilter():
                     return self._forms.of_medium(leaf)
+                case StockNameFilter(name):
+                    return _any_of(map(symbol_filter, self._stocks.called(name, time)))
                 case FeedFilter(name) if name not in feeds:
-                    found = tuple(map(FeedFilter, feeds_called(name, feeds)))
-                    return leaf if not found else found[0] if len(found) == 1 else Or(found)
+                    return _any_of(map(FeedFilter, feeds_called(name, feeds) or [name]))
             return leaf
 
         with wrap_sqlite_errors(self._path):
             return replace_leaves(query, resolved)
 
     def check(self, query: Query, configured: Callable[[], Mapping[str, str]] = dict) -> None:
-        """Check that the feeds and media that a query names exist.
+        """Check that the feeds, media and stocks that a query names exist, at whatever time.
 
         :param configured: returns the names of feeds that may not have been read yet, by id; called if it is needed
         :raises QueryError: one does not exist; the message says which there are
@@ -73,6 +80,8 @@ class QueryNames(IndexPart):
                 self._check_feed(leaf.feed, configured)
             elif isinstance(leaf, MediaFilter):
                 self._check_medium(leaf)
+            elif isinstance(leaf, StockNameFilter) and not self._stocks.called(leaf.name):
+                raise query_error("unknown-stock", text=leaf.name, near=_nearest(leaf.name, self._stocks.names()))
 
     def _check_feed(self, name: str, configured: Callable[[], Mapping[str, str]]) -> None:
         feeds = self.feeds()
@@ -96,6 +105,12 @@ class QueryNames(IndexPart):
         if not media:
             raise query_error("no-media", text=leaf.text)
         raise query_error("unknown-medium", text=leaf.text, near=_nearest(leaf.text, media), known=_first(media))
+
+
+def _any_of(found: Iterable[Query]) -> Query:
+    """Return what a name stands for; what matches nothing, if it stands for nothing."""
+    every = tuple(found)
+    return every[0] if len(every) == 1 else Or(every)
 
 
 def feeds_called(name: str, feeds: Mapping[str, str]) -> list[str]:

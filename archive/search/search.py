@@ -32,6 +32,7 @@ from archive.query.ranking import (
 from archive.search.candidates import Candidates
 from archive.search.history import History, last_facts
 from archive.search.names import QueryNames
+from archive.search.stock_names import StockNames
 
 # This many of the newest matches, and of the newest with the words in their title, are read and ranked, in 6 ms.
 # See D72.
@@ -85,6 +86,7 @@ class Search(IndexPart):
         self._coverage = coverage
         self._candidates = Candidates(database)
         self._names = QueryNames(database, path)
+        self._stocks = StockNames(database, path)
 
     def find(
         self,
@@ -104,7 +106,7 @@ class Search(IndexPart):
         :param after: only what follows the article with this publication time and docid, the newest first
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        query = self._names.resolve(query)
+        query = self._names.resolve(query, time)
         wanted = list(positive_terms(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
@@ -116,7 +118,7 @@ class Search(IndexPart):
             else:
                 terms = self._weighted(wanted, conditions.parameters["time"])
                 matched = self._ranked(conditions, wanted, terms, limit)
-            return [self._hit(row, matches, time) for row, matches in matched]
+            return self._hits(matched, time)
 
     def count(self, query: Query, most: int, time: datetime | None = None) -> int:
         """Return how many articles' newest versions match a query, or ``most`` if there are as many or more."""
@@ -140,7 +142,7 @@ class Search(IndexPart):
     def hits(self, ids: Sequence[int], time: datetime) -> list[Hit]:
         """Return versions by their ids in ``searchable``, the newest first."""
         with wrap_sqlite_errors(self._path):
-            return [self._hit(row, matches, time) for row, matches in self._read(ids, [])]
+            return self._hits(self._read(ids, []), time)
 
     def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
         """Return the last articles whose newest version matches a query, in the order of publication."""
@@ -171,7 +173,7 @@ class Search(IndexPart):
             add_missing_words(self._db)
 
     def _compiled(self, query: Query, time: datetime) -> CompiledQuery:
-        return CompiledQuery.of(self._names.resolve(query), to_text(time) or "")
+        return CompiledQuery.of(self._names.resolve(query, time), to_text(time) or "")
 
     def _ranked(
         self, conditions: CompiledQuery, wanted: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
@@ -205,25 +207,35 @@ class Search(IndexPart):
     def _version(self, row: statements.Row) -> statements.Row:
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
 
-    def _hit(self, version: statements.Row, matches: TermMatches, time: datetime) -> Hit:
+    def _hits(self, matched: Iterable[tuple[statements.Row, TermMatches]], time: datetime) -> list[Hit]:
+        names = self._names.feeds()
+        return [self._hit(row, matches, time, names) for row, matches in matched]
+
+    def _hit(
+        self, version: statements.Row, matches: TermMatches, time: datetime, feed_names: Mapping[str, str]
+    ) -> Hit:
         snippet, marks = make_snippet(matches)
         title_marks = [mark for marks_of_term in matches.in_title for mark in marks_of_term]
         facts = last_facts(self._db, version["docid"], version["number"], time) or version
+        symbols = tuple(json.loads(facts["symbols"]))
+        feeds = tuple(self._history.feeds(version["docid"], time))
         return Hit(
             docid=version["docid"],
             title=version["title"],
             path=version["path"],
             published=datetime.fromisoformat(version["published"]),
-            feeds=tuple(self._history.feeds(version["docid"], time)),
+            feeds=feeds,
             snippet=snippet,
             title_marks=merge_marks(title_marks) if matches.title == version["title"] else (),
             snippet_marks=marks,
             media=facts["media"],
-            symbols=tuple(json.loads(facts["symbols"])),
+            symbols=symbols,
             url=version["url"] or "",
             revision=version["number"],
             observed=datetime.fromisoformat(version["fetched_at"]),
             gone=to_time(self._history.gone(version["docid"], time)),
+            stock_names=self._stocks.current(symbols, time),
+            feed_names=tuple(feed_names.get(feed, feed) for feed in feeds),
         )
 
     def _record(

@@ -8,7 +8,7 @@ import click
 
 from archive.model.results import Hit
 from archive.query.parser import parse
-from cli.article_document import find_article, named_docid
+from cli.article_document import find_article, named_docid, with_names
 from cli.context import CommandContext
 from cli.options import (
     QueryCommand,
@@ -55,7 +55,10 @@ def search_command(
         if docid and (article := find_article(store, root, docid, time)):
             from cli.output.article import show_article  # noqa: PLC0415 - most searches are for words
 
-            _print_json(store.search.named(docid, time)) if as_json else show_article(article)
+            if as_json:
+                _print_json(store.search.named(docid, time))
+            else:
+                show_article(with_names(article, store, time))
             return
         parsed = parse(text, time or context.now())
         check_names(context, store, parsed)

@@ -73,7 +73,7 @@ def test_search_has_the_fields_of_the_contract(filled: Home) -> None:
 
 def test_search_shows_its_results(filled: Home) -> None:
     plain = filled.run("search", "茅台").out
-    assert "茅台提价\n  2026-09-30 10:00+08:00  china stock  aaaa\n  a/aaaa.md\n  贵州茅台" in plain
+    assert "茅台提价\n  2026-09-30 10:00+08:00  新浪财经  aaaa\n  a/aaaa.md\n  贵州茅台" in plain
     assert "\x1b" not in plain
     coloured = filled.run("search", "茅台", FORCE_COLOR="1", TERM="xterm-256color").out
     assert "\x1b[1;31m茅台\x1b[0m" in coloured

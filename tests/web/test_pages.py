@@ -47,7 +47,7 @@ def test_the_first_page_has_the_newest_articles_and_a_timeline(served: Serving, 
     chart = page.partition('<svg class="chart timeline"')[2].partition("</svg>")[0]
     counts = [int(number) for number in re.findall(r"<title>\d+月\d+日 \d+–\d+ 时：(\d+) 篇", chart)]
     assert sum(counts) == 40  # each article once, in its hour
-    assert "feed1，9月29日 0–1 时：" in chart
+    assert "栏目1，9月29日 0–1 时：" in chart
 
 
 def test_each_mark_of_the_timeline_links_to_its_articles(served: Serving) -> None:
@@ -218,6 +218,25 @@ def test_a_stock_has_its_news_and_their_days(served: Serving, served_home: Home)
     counts = [int(number) for number in re.findall(r"<title>\d+月\d+日：(\d+) 篇", chart)]
     assert sum(counts) == count
     assert served.get("/symbol/sh999999").status_code == 404
+
+
+def test_a_stock_is_shown_and_found_by_its_name(served: Serving) -> None:
+    page = served.page("/symbol/sh600519")
+    assert "<h1>贵州茅台 <small>sh600519</small></h1>" in page
+    assert ">贵州茅台 sh600519</a>" in page, "beside the hits"
+    assert served.page("/symbol/贵州茅台") == page
+    found = served.page(addresses.link("/search", q="symbol:贵州茅台", sort="time"))
+    assert docids(found) == docids(served.page(addresses.link("/search", q="symbol:sh600519", sort="time")))
+    assert "<span>贵州茅台 sh600519</span>" in found, "among the facets"
+    assert ">贵州茅台 <span" in served.page("/"), "among the stocks that are named most"
+
+
+def test_feeds_are_shown_by_their_names(served: Serving) -> None:
+    assert '<span class="feed">栏目1</span>' in served.page("/")
+    page = served.page("/search?q=feed:栏目1&sort=time")
+    assert docids(page) == docids(served.page("/search?q=feed:feed1&sort=time"))
+    assert "<span>栏目1</span>" in page, "among the facets"
+    assert ">栏目1</a>" in served.page(f"/article/{EDITED}")
 
 
 def test_the_feeds_are_shown_as_status_and_coverage_know_them(served: Serving, served_home: Home) -> None:
