@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from archive.export.calendars import exchanges
@@ -19,6 +20,7 @@ _MAX_ROWS = 2_000
 _MAX_CHARACTERS = 4_000_000
 # Times with columns for the part of each exchange's trading day.
 _SESSION_TIMES = {Record: ("published", "first_seen"), ArticlePeriod: ("published", "first_seen", "valid_from")}
+_PREFIX = "finarchive."  # of our keys in a file's metadata
 _Row = Record | ArticlePeriod
 
 
@@ -34,7 +36,7 @@ def to_parquet(table: Table) -> Iterator[bytes]:
         import pyarrow  # noqa: PLC0415 - an extra
         import pyarrow.parquet  # noqa: PLC0415
     calendars = exchanges()
-    metadata = {f"finarchive.{name}": value for name, value in table.metadata.items()}
+    metadata = {f"{_PREFIX}{name}": value for name, value in table.metadata.items()}
     schema = _schema(pyarrow, table.columns).with_metadata(metadata)
     sink = _Sink()
     with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
@@ -45,6 +47,31 @@ def to_parquet(table: Table) -> Iterator[bytes]:
     yield sink.take()
 
 
+def column_names(columns: type[_Row]) -> list[str]:
+    """Return the names of a table's columns.
+
+    :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
+    """
+    sessions = [f"{time}_{name}" for time in _SESSION_TIMES[columns] for name in exchanges()]
+    return [*(field.name for field in fields(columns)), *sessions]
+
+
+def read_header(path: Path) -> tuple[list[str], dict[str, str]] | None:
+    """Return the names of a file's columns, and the metadata of its table; None if it is damaged.
+
+    :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
+    """
+    with requires_extra("parquet", "parquet"):
+        import pyarrow  # noqa: PLC0415 - an extra
+        import pyarrow.parquet  # noqa: PLC0415
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+        texts = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    except (pyarrow.ArrowInvalid, OSError, UnicodeDecodeError):
+        return None
+    return schema.names, {key.removeprefix(_PREFIX): value for key, value in texts.items() if key.startswith(_PREFIX)}
+
+
 def _schema(pyarrow: Any, columns: type[_Row]) -> Any:
     text, time = pyarrow.string(), pyarrow.timestamp("ms", "UTC")
     special = {"revision": pyarrow.int32(), "sequence": pyarrow.int64()}
@@ -52,9 +79,7 @@ def _schema(pyarrow: Any, columns: type[_Row]) -> Any:
     special |= dict.fromkeys((*times, "valid_from", "valid_to", "gone_from", "gone_to"), time)
     lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures")
     special |= dict.fromkeys(lists, pyarrow.list_(text))
-    names = [(field.name, special.get(field.name, text)) for field in fields(columns)]
-    names += [(f"{time}_{name}", text) for time in _SESSION_TIMES[columns] for name in exchanges()]
-    return pyarrow.schema(names)
+    return pyarrow.schema([(name, special.get(name, text)) for name in column_names(columns)])
 
 
 def _row(each: _Row, calendars: dict[str, Exchange]) -> dict[str, object]:

@@ -6,9 +6,11 @@ deletion, a return. It ends when the next one begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from archive.files.paths import CHINA
 from archive.model.fetch import Outcome
 from archive.search.cursor import Cursor
 
@@ -125,6 +127,44 @@ class ArticleEvents:
 
     def _feeds(self, time: str) -> tuple[str, ...]:
         return tuple(sorted(each.feed for each in self.listings if each.seen <= time))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPeriod:
+    """A period of an article that is not as it was at a cursor."""
+
+    docid: str
+    start: str
+    now: Period | None  # None: it is no more
+    before: Period | None  # None: it was not
+
+    def each(self) -> Iterator[Period]:
+        """Yield the period as it is now, and as it was."""
+        yield from filter(None, (self.now, self.before))
+
+    def to_write(self, matching: Container[tuple[int, str]] | None) -> Period | None:
+        """Return the period to write: as it is now, or one without a length to replace an earlier one; None: neither.
+
+        :param matching: version and start of the periods that match the query; None: all do
+        """
+        for period in self.each():
+            if matching is None or (period.version, period.start) in matching:
+                return period if period is self.now else replace(period, end=period.start)
+        return None
+
+
+def changed_periods(docid: str, events: ArticleEvents, after: Cursor | None) -> Iterator[ChangedPeriod]:
+    """Yield the periods of an article that are not as they were at a cursor; all without one."""
+    now = {each.start: each for each in events.periods()}
+    before = {each.start: each for each in events.up_to(after).periods()} if after else {}
+    for start in sorted(now.keys() | before.keys()):
+        if now.get(start) != before.get(start):
+            yield ChangedPeriod(docid, start, now.get(start), before.get(start))
+
+
+def month_of(time: str) -> str:
+    """Return the month in China, YYYY-MM, of a time as in the index."""
+    return f"{datetime.fromisoformat(time).astimezone(CHINA):%Y-%m}"
 
 
 def _with_end(version: SearchableVersion, versions: Iterable[SearchableVersion]) -> SearchableVersion:
