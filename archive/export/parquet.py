@@ -12,20 +12,22 @@ from typing import Any
 from archive.export.calendars import exchanges
 from archive.export.extras import requires_extra
 from archive.export.formats import Table
-from archive.export.trading_sessions import Exchange, session_part
+from archive.export.trading_sessions import Exchange, session_part, trade_date
 from archive.model.results import ArticlePeriod, Record
+from archive.model.symbols import ticker_of
 
 # A row group is held in memory. It ends at this number of articles, or of characters of text, whichever comes first.
 _MAX_ROWS = 2_000
 _MAX_CHARACTERS = 4_000_000
-# Times with columns for the part of each exchange's trading day.
+# Times with columns for the part of each exchange's trading day, and for the trade date.
 _SESSION_TIMES = {Record: ("published", "first_seen"), ArticlePeriod: ("published", "first_seen", "valid_from")}
 _PREFIX = "finarchive."  # of our keys in a file's metadata
 _Row = Record | ArticlePeriod
 
 
 def to_parquet(table: Table) -> Iterator[bytes]:
-    """Write a table with a column for each field of a row, and the part of the trading day for some of the times.
+    """Write a table with a column for each field of a row, the tickers of its symbols, and for some of the times the
+    part of the trading day and the trade date.
 
     Times are timestamps in UTC with milliseconds, tuples are lists, an unknown value is null. The file's metadata
     has that of the table, with ``finarchive.`` before each name.
@@ -52,8 +54,14 @@ def column_names(columns: type[_Row]) -> list[str]:
 
     :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
     """
-    sessions = [f"{time}_{name}" for time in _SESSION_TIMES[columns] for name in exchanges()]
-    return [*(field.name for field in fields(columns)), *sessions]
+    times, names = _SESSION_TIMES[columns], exchanges()
+    sessions = [f"{time}_{name}" for time in times for name in names]
+    dates = [_trade_date_column(time, name) for time in times for name in names]
+    return [*(field.name for field in fields(columns)), "tickers", *sessions, *dates]
+
+
+def _trade_date_column(time: str, exchange: str) -> str:
+    return f"trade_date_{exchange}" if time == "published" else f"{time}_trade_date_{exchange}"
 
 
 def read_header(path: Path) -> tuple[list[str], dict[str, str]] | None:
@@ -77,16 +85,22 @@ def _schema(pyarrow: Any, columns: type[_Row]) -> Any:
     special = {"revision": pyarrow.int32(), "sequence": pyarrow.int64()}
     times = ("published", "first_seen", "observed", "updated", "modified", "gone")
     special |= dict.fromkeys((*times, "valid_from", "valid_to", "gone_from", "gone_to"), time)
-    lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures")
+    lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures", "tickers")
     special |= dict.fromkeys(lists, pyarrow.list_(text))
+    special |= {
+        _trade_date_column(time, name): pyarrow.date32() for time in _SESSION_TIMES[columns] for name in exchanges()
+    }
     return pyarrow.schema([(name, special.get(name, text)) for name in column_names(columns)])
 
 
 def _row(each: _Row, calendars: dict[str, Exchange]) -> dict[str, object]:
     row: dict[str, object] = {field.name: getattr(each, field.name) for field in fields(each)}
+    row["tickers"] = [ticker_of(symbol) for symbol in each.symbols]
     for time in _SESSION_TIMES[type(each)]:
         moment: datetime | None = getattr(each, time)
-        row |= {f"{time}_{name}": session_part(moment, one) if moment else None for name, one in calendars.items()}
+        for name, exchange in calendars.items():
+            row[f"{time}_{name}"] = session_part(moment, exchange) if moment else None
+            row[_trade_date_column(time, name)] = trade_date(moment, exchange) if moment else None
     return row
 
 

@@ -20,6 +20,7 @@ from cli.export.output import write_stream
 from cli.export.period_table import table_metadata, update_dataset, write_versions
 from cli.options import as_of_option, complete_feed, open_store
 from cli.times import parse_time
+from config.files import feed_ids
 
 logger = logging.getLogger("finarchive")
 
@@ -80,6 +81,8 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
     query, newest = options.parsed(), options.newest()
     options.check()
     store = open_store(context)
+    if options.feeds:
+        options.check_feeds({*store.feeds.histories(), *feed_ids(context.source.path)})
     missing = _MissingFiles()
     kind = OUTPUTS[options.format]
     with store.snapshot():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from archive.export.formats import Folder, PartitionedFormat, Stream, TableFormat
@@ -48,6 +50,19 @@ class ExportOptions:
             parts += [Or(tuple(map(symbol_filter, self.symbols)))] if self.symbols else []
         parts += [Or(tuple(map(FeedFilter, self.feeds)))] if self.feeds else []
         return And(tuple(parts))
+
+    def check_feeds(self, known: Collection[str]) -> None:
+        """Check the ids after --feed.
+
+        :param known: the feeds that there are
+        :raises CommandError: one is none of them
+        """
+        if unknown := [feed for feed in self.feeds if feed not in known]:
+            near = [each for feed in unknown for each in get_close_matches(feed, known, n=1)]
+            advice = (
+                f"did you mean {', '.join(near)}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+            )
+            raise CommandError(f"no feed is called {', '.join(unknown)}; {advice}")
 
     def query_text(self) -> str:
         """The same as text."""
