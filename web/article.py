@@ -16,6 +16,7 @@ from archive.files.paths import CHINA
 from archive.files.post import html_of
 from archive.model.article import Revision
 from archive.model.fetch import Observation
+from archive.model.times import to_text
 from archive.store import Store
 from web import links
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
@@ -48,6 +49,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             for feed in state["feeds"]
         ],
         "data": f"/index/revisions?docid={docid}",
+        "gone_evidence": next((each.evidence for each in fetches if to_text(each.at) == state["gone"]), None),
         "json": links.link(f"{links.article(docid)}.json", as_of),
         "versions_json": links.link(f"{links.article(docid)}/versions.json", as_of),
         "neighbours": _neighbours(docid, revisions, store, request),
@@ -153,7 +155,8 @@ def _body(revision: Revision, store: Store, site: SiteContext, request: Request)
         failure = error.strerror if isinstance(error, OSError) else str(error)
         return {"text": store.articles.text(revision.docid, revision.number), "failure": failure}
     # nh3 lets through a short list of elements, no scripts, and no URLs but links to the web.
-    return {"body": Markup(clean_html(body, _local_url(store, site, request.as_of), site.names))}  # noqa: S704 - sanitised
+    html = clean_html(body, _local_url(store, site, request.as_of), site.names, focusable=True)
+    return {"body": Markup(html)}  # noqa: S704 - sanitised
 
 
 def _local_url(store: Store, site: SiteContext, as_of: datetime | None) -> Callable[[str], str | None]:
