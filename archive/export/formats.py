@@ -1,10 +1,11 @@
-"""The input of an export, and the three kinds of output: a table, a stream or a folder."""
+"""The input of an export, and the kinds of output: a table, a stream, a folder of files or of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from archive.model.article import Post, Revision
 from archive.model.results import ArticlePeriod, Record
@@ -61,4 +62,30 @@ class Folder:
     write: Callable[[Export], Iterator[Post]]
 
 
-Output = TableFormat | Stream | Folder
+@dataclass(frozen=True, slots=True)
+class DatasetChanges:
+    """What an export has changed in a dataset: months, YYYY-MM."""
+
+    written: list[str]
+    removed: list[str]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionedTable:
+    """Rows by month in China, YYYY-MM, and which months have changed."""
+
+    query: str  # as text; "" for all articles
+    months: Callable[[str | None], Sequence[str]]  # those that changed since a cursor; None: all
+    rows: Callable[[str], Iterable[ArticlePeriod]]  # of a month
+    metadata: Mapping[str, str]  # with the cursor and the sequence of the rows
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionedFormat:
+    """An output that is a folder of tables; a later export replaces those that have changed."""
+
+    write: Callable[[PartitionedTable, Path, Path], DatasetChanges]  # the folder, and the archive's root
+
+
+Output = TableFormat | Stream | Folder | PartitionedFormat

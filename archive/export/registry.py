@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archive.export.atom import DEFAULT_ENTRIES, MAX_ENTRIES, to_atom
 from archive.export.csv import to_csv
-from archive.export.formats import Folder, Output, Stream, TableFormat
+from archive.export.dataset import write_dataset
+from archive.export.formats import Folder, Output, PartitionedFormat, Stream, TableFormat
 from archive.export.jsonl import to_jsonl
 from archive.export.parquet import to_parquet
 from archive.export.sites import to_hexo, to_hugo
@@ -13,6 +14,7 @@ OUTPUTS: dict[str, Output] = {
     "jsonl": TableFormat(to_jsonl),
     "csv": TableFormat(to_csv),
     "parquet": TableFormat(to_parquet, is_binary=True),
+    "dataset": PartitionedFormat(write_dataset),
     "atom": Stream(to_atom, DEFAULT_ENTRIES, MAX_ENTRIES),
     "hugo": Folder(to_hugo),
     "hexo": Folder(to_hexo),

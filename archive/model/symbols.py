@@ -64,3 +64,15 @@ def symbol_of(text: str) -> str:
 def symbols_of(texts: Iterable[str]) -> tuple[str, ...]:
     """Return symbols in Sina's notation, each once."""
     return tuple(dict.fromkeys(map(symbol_of, filter(None, texts))))
+
+
+# A symbol of a fund or a stock with a number, and what vendors of data write for its exchange.
+_NUMBERED = re.compile(r"(sh|sz|bj|hk|of|sb)(\d{5,6}|(?<=hk)[A-Z]+)", re.ASCII)
+_SUFFIXES = {"of": "OF", "sb": "NQ"}
+
+
+def ticker_of(symbol: str) -> str:
+    """Return a symbol as vendors of data write it: 600519.SH, 00700.HK, 159363.OF; one of another kind as it is."""
+    if match := _NUMBERED.fullmatch(symbol):
+        return f"{match[2]}.{_SUFFIXES.get(match[1], match[1].upper())}"
+    return symbol

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from archive.export.folder import fill
-from archive.export.formats import Export, Stream, Table, TableFormat
+from archive.export.formats import Export, PartitionedFormat, Stream, Table, TableFormat
 from archive.export.registry import OUTPUTS
 from archive.model.errors import ArchiveError
 from archive.model.results import Record
@@ -17,7 +17,7 @@ from archive.revision_files import RevisionFiles
 from cli.context import CommandContext
 from cli.export.options import ExportOptions
 from cli.export.output import write_stream
-from cli.export.period_table import table_metadata, write_versions
+from cli.export.period_table import table_metadata, update_dataset, write_versions
 from cli.options import QueryCommand, as_of_option, check_names, complete_feed, open_store, wrap_query_errors
 from cli.times import parse_time
 
@@ -61,20 +61,21 @@ logger = logging.getLogger("finarchive")
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Write to this file; hugo and hexo: to this folder. Default: stdout.",
+    help="Write to this file; dataset, hugo, hexo: to this folder. Default: stdout.",
 )
 @click.pass_obj
 def export_command(context: CommandContext, /, **given: Any) -> None:
     """Export all articles, or those that match QUERY, with their metadata.
 
     FORMAT is jsonl (JSON Lines), csv (for spreadsheets), parquet (typed columns and trading sessions; needs the
-    extra parquet), atom (a feed), hugo or hexo (a folder of files for the site generator).
+    extra parquet), dataset (a folder of Parquet files with all versions, by month: its first argument is the folder),
+    atom (a feed), hugo or hexo (a folder of files for the site generator).
 
     QUERY is as in finarchive search.
 
     Example: finarchive export jsonl 茅台 --since 2026-09-01 --as-of 2026-09-30T09:30+08:00 -o known.jsonl
     """
-    options = ExportOptions(**given)
+    options = ExportOptions(**given).with_folder()
     time = parse_time(options.as_of, context.now()) if options.as_of else None
     query, newest = options.parsed(time or context.now()), options.newest()
     options.check()
@@ -82,22 +83,24 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
     with wrap_query_errors(options.query_text()):
         check_names(context, store, query)
     missing = _MissingFiles()
+    kind = OUTPUTS[options.format]
     with store.snapshot():
-        if options.versions:
-            write_versions(context, options, store, query)
-            return
-        records = store.search.each(query, time, newest=newest)
-        kind = OUTPUTS[options.format]
-        if isinstance(kind, TableFormat):
-            table = Table(records, metadata=table_metadata(store, options.query_text(), time))
-            write_stream(kind.write(table), options.output, context.archive_root, is_binary=kind.is_binary)
-            return
-        read = RevisionFiles(store, context.archive_root, missing.add).read
-        export = Export(records, read, options.query_text(), time or context.now())
-        if isinstance(kind, Stream):
-            write_stream(kind.write(export), options.output, context.archive_root)
-        elif options.output:
-            fill(options.output, context.archive_root, kind.write(export))
+        if isinstance(kind, PartitionedFormat):
+            update_dataset(context, options, kind, store, query)
+        elif isinstance(kind, TableFormat) and options.versions:
+            write_versions(context, options, kind, store, query)
+        elif isinstance(kind, TableFormat):
+            metadata = table_metadata(store, options.query_text(), time)
+            chunks = kind.write(Table(store.search.each(query, time, newest=newest), metadata=metadata))
+            write_stream(chunks, options.output, context.archive_root, is_binary=kind.is_binary)
+        else:
+            records = store.search.each(query, time, newest=newest)
+            read = RevisionFiles(store, context.archive_root, missing.add).read
+            export = Export(records, read, options.query_text(), time or context.now())
+            if isinstance(kind, Stream):
+                write_stream(kind.write(export), options.output, context.archive_root)
+            elif options.output:
+                fill(options.output, context.archive_root, kind.write(export))
     missing.raise_if_any()
 
 

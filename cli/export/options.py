@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from archive.export.formats import Folder, Stream, TableFormat
+from archive.export.formats import Folder, PartitionedFormat, Stream, TableFormat
 from archive.export.registry import OUTPUTS
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from cli.context import CommandError
@@ -29,6 +29,13 @@ class ExportOptions:
     observed_since: str | None
     cursor_file: Path | None
     output: Path | None
+
+    def with_folder(self) -> ExportOptions:
+        """The same, with the first argument of a dataset as its folder, unless -o names one."""
+        if not isinstance(OUTPUTS[self.format], PartitionedFormat) or self.output or not self.query:
+            return self
+        folder, *query = self.query
+        return replace(self, output=Path(folder), query=tuple(query))
 
     def parsed(self, now: datetime) -> Query:
         """The query and the options as one query.
@@ -67,6 +74,15 @@ class ExportOptions:
             raise CommandError(f"--limit is {self.limit}, and {kind.max_limit} are the most that {self.format} takes")
         return self.limit or kind.default_limit
 
+    def _check_dataset(self) -> None:
+        if self.output is None:
+            raise CommandError("it is a folder: name it, as in finarchive export dataset DIR")
+        for given, name in ((self.as_of, "--as-of"), (self.limit, "--limit")):
+            if given:
+                raise CommandError(f"a dataset has all articles at all times: leave out {name}")
+        if self.observed_since or self.cursor_file:
+            raise CommandError("a dataset has its cursor in its folder: leave out --observed-since and --cursor-file")
+
     def check(self) -> None:
         """Check which options are together.
 
@@ -75,6 +91,9 @@ class ExportOptions:
         kind = OUTPUTS[self.format]
         if isinstance(kind, Folder) and self.output is None:
             raise CommandError("it is a folder of files: name the folder with -o")
+        if isinstance(kind, PartitionedFormat):
+            self._check_dataset()
+            return
         if not self.versions:
             if self.observed_since or self.cursor_file:
                 raise CommandError("--observed-since and --cursor-file need --versions")

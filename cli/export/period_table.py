@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archive.export.formats import Table, TableFormat
-from archive.export.registry import OUTPUTS
+from archive.export.formats import PartitionedFormat, PartitionedTable, Table, TableFormat
 from archive.model.results import ArticlePeriod
 from archive.model.times import to_text
 from archive.query.parser import Query
@@ -37,16 +36,15 @@ def table_metadata(store: Store, query: str, as_of: datetime | None = None) -> d
     }
 
 
-def write_versions(context: CommandContext, options: ExportOptions, store: Store, query: Query) -> None:
+def write_versions(
+    context: CommandContext, options: ExportOptions, kind: TableFormat, store: Store, query: Query
+) -> None:
     """Write the table, and say its cursor.
 
     :param store: within a snapshot
     :raises CommandError: the cursor, its file or the output cannot be used
     :raises CursorError: the cursor is not of this index as it is now
     """
-    kind = OUTPUTS[options.format]
-    if not isinstance(kind, TableFormat):
-        raise AssertionError(options)  # ExportOptions.check refuses it
     cursor_file = _cursor_file(context, options)
     after = parse_cursor(options.observed_since) if options.observed_since else None
     after = cursor_file.read() if cursor_file else after
@@ -73,3 +71,27 @@ def _cursor_file(context: CommandContext, options: ExportOptions) -> CursorFile 
     if options.output and options.output.resolve() == options.cursor_file.resolve():
         raise CommandError(f"{options.output} cannot be the output and the cursor file")
     return CursorFile(options.cursor_file, options.query_text(), options.output)
+
+
+def update_dataset(
+    context: CommandContext, options: ExportOptions, kind: PartitionedFormat, store: Store, query: Query
+) -> None:
+    """Write what has changed into the folder of a dataset.
+
+    :param store: within a snapshot
+    :raises NotWritableError: the folder is not one for this dataset, or cannot be written
+    """
+    if options.output is None:
+        raise AssertionError(options)  # ExportOptions.check refuses it
+    metadata = table_metadata(store, options.query_text())
+    metadata["sequence"] = str(store.periods.cursor().sequence)
+    table = PartitionedTable(
+        options.query_text(),
+        lambda after: store.periods.months(query, parse_cursor(after) if after else None),
+        lambda month: store.periods.of_month(query, month),
+        metadata,
+    )
+    changes = kind.write(table, options.output, context.archive_root)
+    written = f"{len(changes.written)} months written" if len(changes.written) != 1 else "1 month written"
+    removed = f", {len(changes.removed)} removed" if changes.removed else ""
+    context.say(f"{written}, {len(changes.unchanged)} unchanged{removed}: {options.output}")

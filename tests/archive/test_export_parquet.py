@@ -21,6 +21,10 @@ from tests.archive.test_export_formats import COLUMNS, NOW, RECORD
 from tests.cli.test_main import assert_refused
 from tests.conftest import Home
 
+DATES = [
+    "trade_date_shanghai", "trade_date_hong_kong",
+    "first_seen_trade_date_shanghai", "first_seen_trade_date_hong_kong",
+]  # fmt: skip
 SESSIONS = ["published_shanghai", "published_hong_kong", "first_seen_shanghai", "first_seen_hong_kong"]
 
 
@@ -30,13 +34,23 @@ def written(*records: Record) -> pyarrow.parquet.ParquetFile:
 
 def test_a_table_has_typed_columns() -> None:
     schema = written(RECORD).schema_arrow
-    assert schema.names == COLUMNS + SESSIONS
+    assert schema.names == [*COLUMNS, "tickers", *SESSIONS, *DATES]
     types = {name: str(schema.field(name).type) for name in schema.names}
     for name in ("published", "first_seen", "observed", "updated", "gone"):
         assert types.pop(name) == "timestamp[ms, tz=UTC]"
-    for name in ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures"):
+    for name in (
+        "feeds",
+        "keywords",
+        "symbols",
+        "settled_feeds",
+        "provisional_feeds",
+        "authors",
+        "enclosures",
+        "tickers",
+    ):
         assert types.pop(name) == "list<element: string>"
     assert types.pop("revision") == "int32"
+    assert {types.pop(name) for name in DATES} == {"date32[day]"}
     assert set(types.values()) == {"string"}
 
 
@@ -57,6 +71,15 @@ def test_the_part_of_the_day_is_reported_for_both_times_and_exchanges() -> None:
         ["noon", "morning", "after close", "afternoon"],  # at a quarter to twelve, and at half past three
         [None, None, None, None],
     ]
+
+
+def test_the_next_session_and_the_tickers_are_columns() -> None:
+    after_close = NOW + timedelta(hours=5, minutes=45)  # 15:15 on the day before China's holidays
+    record = replace(RECORD, first_seen=after_close, symbols=("sh600519", "hk00700", "AAPL"))
+    (row, unseen) = written(record, replace(record, first_seen=None)).read().to_pylist()
+    assert row["tickers"] == ["600519.SH", "00700.HK", "AAPL"]
+    assert [row[name].isoformat() for name in DATES] == ["2026-09-30", "2026-09-30", "2026-10-08", "2026-09-30"]
+    assert unseen["first_seen_trade_date_shanghai"] is None
 
 
 def test_at_most_one_row_group_is_in_memory() -> None:
@@ -80,7 +103,7 @@ def test_long_texts_make_short_row_groups() -> None:
 
 def test_an_empty_table_has_its_columns() -> None:
     table = written().read()
-    assert (table.num_rows, table.column_names) == (0, COLUMNS + SESSIONS)
+    assert (table.num_rows, table.column_names) == (0, [*COLUMNS, "tickers", *SESSIONS, *DATES])
 
 
 def test_the_same_articles_give_the_same_bytes() -> None:

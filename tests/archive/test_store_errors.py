@@ -159,6 +159,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "periods.cursor": lambda store: store.periods.cursor(),
     "periods.ensure_valid": lambda store: store.periods.ensure_valid(store.periods.cursor()),
     "periods.observed_until": lambda store: store.periods.observed_until(),
+    "periods.months": lambda store: store.periods.months(And(()), store.periods.cursor()),
+    "periods.of_month": lambda store: list(store.periods.of_month(And(()), "2026-09")),
     "periods.each": lambda store: list(store.periods.each(And(()))),
     "changefeed.keys": lambda store: list(store.changefeed.keys()),
 }

@@ -188,6 +188,23 @@ def test_export_refuses_a_day_that_is_none(filled: Home) -> None:
     assert_refused(filled.run("export", "jsonl", "--since", "soon"), 2, "'soon' is neither a day")
 
 
+def test_export_refuses_a_feed_that_there_is_not(filled: Home) -> None:
+    done = filled.run("export", "jsonl", "--feed", "nope", "--feed", "china")
+    assert_refused(done, 2, "there is no feed 'nope'; there are china", "stock")
+    misspelt = filled.run("export", "csv", "--feed", "chnia")
+    assert_refused(misspelt, 2, "there is no feed 'chnia'", "did you mean china?")
+    assert lines(filled.run("export", "jsonl", "--feed", "telegraph")) == [], "configured, and never read"
+    filled.configure("https://a.cn/")
+    assert docids(filled.run("export", "jsonl", "--feed", "china", "--limit", "1")) == ["aaaa"], "not configured now"
+    assert lines(filled.run("export", "jsonl", "--feed", "feed1")) == []
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "atom", "dataset", "hugo"])
+def test_export_refuses_an_archive_that_is_not_there(home: Home, kind: str) -> None:
+    assert_refused(home.run("export", kind, "-o", "out", "--root", "nowhere"), 2, "there is no archive at", "nowhere")
+    assert not list(home.folder.iterdir())
+
+
 def test_a_table_is_read_back(filled: Home) -> None:
     path = filled.folder / "out.csv"
     done = filled.run("export", "csv", "-o", str(path))
