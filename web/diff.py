@@ -11,21 +11,52 @@ from archive.model.article import ArticleImage, Revision
 from archive.store import Store
 from web import links
 from web.article import find_article, numbered
-from web.diff_rows import rows
+from web.rendering.diff_rows import rows
 from web.request import BadRequestError, HtmlPage, NotFoundError, Request, SiteContext
 
 # Characters of both texts together; longer texts are not compared here. Their comparison takes a second of a thread.
 MAX_CHARACTERS = 200_000
-_NAMES = {
+NAMES = {
     "published": "发布", "updated": "页面自称更新", "media": "媒体", "url": "原址", "editor": "责任编辑",
     "original_title": "原标题", "keywords": "关键词", "symbols": "股票", "pictures": "图片",
 }  # fmt: skip
 
 
-def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+def diff(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of two versions side by side: the arguments ``old`` and ``new``, or the two newest."""
     docid = request.path["docid"]
     revisions: list[Revision] = find_article(docid, request, store)["revisions"]
+    old, new = chosen_versions(request, store, revisions)
+    difference = compare_revisions(store, site.root, old, new, site.plain_text)
+    text, as_of = difference.text, {"as_of": request.args.get("as_of")}
+    return HtmlPage(
+        "diff.html",
+        {
+            "docid": docid,
+            "old": old,
+            "new": new,
+            "revisions": revisions,
+            "title": difference.title,
+            "facts": [
+                (NAMES[name], _lines(before), _lines(after)) for name, (before, after) in difference.facts.items()
+            ],
+            "rows": rows(text) if text is not None else None,
+            "same": text is not None and all(piece.part is DiffPart.SAME for piece in text),
+            "failure": difference.failure,
+            "absences": difference.absences,
+            "data": links.link(f"{links.article(docid)}/diff.json", old=old.number, new=new.number, **as_of),
+            "back": links.article(docid, **as_of),
+        },
+    )
+
+
+def chosen_versions(request: Request, store: Store, revisions: list[Revision]) -> tuple[Revision, Revision]:
+    """Return the versions that the arguments ``old`` and ``new`` name, or the two newest.
+
+    :raises NotFoundError: there is no such version, or only one
+    :raises BadRequestError: their texts are too long to be compared here
+    """
+    docid = request.path["docid"]
     if len(revisions) < 2:
         raise NotFoundError(f"{docid} 已知的版本不到两个，没有可以比较的")
     old, new = (
@@ -35,26 +66,7 @@ def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     size = sum(len(store.articles.text(docid, each.number) or "") for each in (old, new))
     if size > MAX_CHARACTERS:
         raise BadRequestError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
-    difference = compare_revisions(store, site.root, old, new, site.plain_text)
-    text = difference.text
-    return HtmlPage(
-        "changes.html",
-        {
-            "docid": docid,
-            "old": old,
-            "new": new,
-            "revisions": revisions,
-            "title": difference.title,
-            "facts": [
-                (_NAMES[name], _lines(before), _lines(after)) for name, (before, after) in difference.facts.items()
-            ],
-            "rows": rows(text) if text is not None else None,
-            "same": text is not None and all(piece.part is DiffPart.SAME for piece in text),
-            "failure": difference.failure,
-            "absences": difference.absences,
-            "back": links.article(docid, as_of=request.args.get("as_of")),
-        },
-    )
+    return old, new
 
 
 def _lines(value: Any) -> list[str]:

@@ -6,8 +6,9 @@ from collections import Counter
 from typing import Any
 
 from archive.store import Store
-from web import charts, links
+from web import links
 from web.feed_status import DayCoverage, FeedStatus
+from web.rendering import charts
 from web.request import HtmlPage, Request, SiteContext
 
 _STATES = {"ok": "正常", "stale": "久无新文", "failing": "读取失败", "blocked": "被要求稍候", "new": "尚未读取"}

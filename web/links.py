@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from archive.files.paths import CHINA
+from archive.model.results import Hit
+from archive.model.times import to_text
 
 # A value that needs no quotation marks in a query.
 _PLAIN = re.compile(r"[^\s()（）\"“”「」*]+")
+_QUOTED = r'"[^"]*"|“[^”]*”|「[^」]*」'
+_QUERY_TOKEN = re.compile(
+    r"(?P<filter>(?:NOT\s+|[-－])?[a-z_]+:(?:" + _QUOTED + r"|[^\s()（）]+))"
+    r"|(?P<open>[(（])|(?P<close>[)）])|(?P<word>" + _QUOTED + r"|[^\s()（）]+)",
+    re.IGNORECASE,
+)
 _END_OF_QUOTATION = re.compile('["”」]')
 
 
@@ -28,6 +36,11 @@ def article(docid: str, **args: object) -> str:
 def symbol(name: str, **args: object) -> str:
     """Return the URL of a stock's page."""
     return link(f"/symbol/{quote(name, safe='')}", args)
+
+
+def place(hit: Hit) -> str:
+    """Return the place of an article in a list by time, for the argument ``before``."""
+    return f"{to_text(hit.published)}_{hit.docid}".replace("+00:00", "Z")
 
 
 def feed(query: str) -> str:
@@ -62,9 +75,33 @@ def hour(begin: datetime) -> str:
     return f"since:{start.isoformat()} until:{end.isoformat(timespec='milliseconds')}"
 
 
+def conditions(query: str) -> list[tuple[str, str]]:
+    """Return the filters of a query that narrow all of it, and the query without each of them.
+
+    None of a query whose operands are joined by OR, and none inside parentheses.
+    """
+    depth, found, joints = 0, [], []
+    for token in _QUERY_TOKEN.finditer(query):
+        kind, word = token.lastgroup, token[0].upper()
+        depth += (kind == "open") - (kind == "close")
+        if depth == 0 and word == "OR":
+            return []
+        if depth == 0 and word == "AND":
+            joints.append(token.span())
+        if depth == 0 and kind == "filter":
+            found.append(token)
+    return [(each[0], _without(query, [each.span(), *joints])) for each in found]
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start].rstrip()} {text[end:].lstrip()}"
+    return text.strip()
+
+
 def narrowed(query: str, condition: str) -> str:
     """Return a query with another condition added."""
     if not query:
         return condition
     # OR binds less tightly than adjacent terms.
-    return f"({query}) {condition}" if re.search(r"\bOR\b", query) else f"{query} {condition}"
+    return f"({query}) {condition}" if re.search(r"\b(?:OR|or)\b", query) else f"{query} {condition}"

@@ -19,12 +19,14 @@ from archive.model.errors import ArchiveError
 from archive.search.canned_queries import CANNED_QUERIES
 from web import links
 from web.article import article
+from web.changes import changes, changes_atom, changes_json
 from web.database import Index
-from web.diff import changes
+from web.diff import diff
+from web.documents import article_json, diff_json, versions_json
 from web.feeds import feeds
 from web.home import front
 from web.raw import image, raw
-from web.request import File, Request, SiteContext, View, WebError
+from web.request import File, Redirect, Request, SiteContext, View, WebError
 from web.search import feed, search, search_json
 from web.symbol import symbol
 
@@ -37,10 +39,16 @@ ROUTES: dict[str, View] = {
     r"/search": search,
     r"/search\.json": search_json,
     r"/search\.atom": feed,
+    r"/changes": changes,
+    r"/changes\.json": changes_json,
+    r"/changes\.atom": changes_atom,
     r"/feeds": feeds,
     r"/symbol/(?P<symbol>[^/]+)": symbol,
+    r"/article/(?P<docid>[^/]+)\.json": article_json,
+    rf"{_ARTICLE}/versions\.json": versions_json,
+    rf"{_ARTICLE}/diff\.json": diff_json,
     _ARTICLE: article,
-    rf"{_ARTICLE}/diff": changes,
+    rf"{_ARTICLE}/diff": diff,
     rf"{_ARTICLE}/raw/(?P<file>[A-Za-z0-9.-]+)/(?P<offset>[0-9]{{1,18}})": raw,
     r"/picture/(?P<sha256>[0-9a-f]{64})": image,
 }
@@ -104,8 +112,10 @@ def _handler(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Re
         # Datasette does not decode parts of the path.
         path = {name: unquote(value) for name, value in request.url_vars.items()}
         args = {name: request.args[name] for name in request.args}
-        view_request = Request(path, args, site.now())
+        view_request = Request(path, args, site.now(), f"{request.scheme}://{request.host}")
         result = await index.read(lambda store: view(view_request, store, site))
+        if isinstance(result, Redirect):
+            return Response.redirect(result.address, 303, _NO_CACHE)
         if isinstance(result, File):
             return Response(result.body, 200, {**_NO_CACHE, **result.headers}, result.content_type)
         # The link to the present keeps the query and the order, not version or page numbers: these may have changed.

@@ -9,8 +9,8 @@ from archive.journal.warc import read_at
 from archive.model.fetch import Observation, RawResponse
 from archive.model.image import IMAGE_EXTENSIONS
 from archive.store import Store
+from web.http.security import POLICY_OF_RAW
 from web.request import BadRequestError, File, NotFoundError, Request, SiteContext
-from web.security import POLICY_OF_RAW
 
 # The name of a response's encoding, to pass on to the browser.
 _CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9_-]{1,40})")

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from archive.diff.revisions import Difference
 from archive.files.paths import CHINA
+from archive.model.article import Revision
 from archive.model.errors import QueryError
 from archive.model.fetch import RawResponse
-from archive.query.parser import parse_time
+from archive.query.dates import parse_time
 from archive.store import Store
 from web.feed_status import FeedStatus
 
@@ -48,6 +50,13 @@ class SiteContext:
     feed_statuses: Callable[[Store, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
     plain_text: Callable[[str], str]  # converts an article's HTML to text
     decode_body: Callable[[RawResponse], bytes]  # undoes the content coding of a response; ValueError: it cannot
+    # Returns the JSON document of an article as of a time (None: now); None: it is not known.
+    article_document: Callable[[Store, str, datetime | None], Any]
+    # Returns the JSON document of a comparison: path, old version, new version, difference.
+    difference_document: Callable[[str, Revision | None, Revision, Difference | None], Any]
+    # Returns the docid of the article that a text names, or None; QueryError: it is an address of none.
+    named_docid: Callable[[Store, str], str | None] = lambda store, text: None
+    feeds: Mapping[str, str] = field(default_factory=dict)  # names of the configured feeds, by id
     names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
 
@@ -58,6 +67,7 @@ class Request:
     path: Mapping[str, str]  # named parts of the URL path, decoded
     args: Mapping[str, str]  # arguments of the query string, the first of each name
     now: datetime
+    origin: str = ""  # scheme and host of the site, as the client addressed it
 
     @property
     def as_of(self) -> datetime | None:
@@ -72,7 +82,7 @@ class Request:
             # A plus sign typed into a URL arrives as a space.
             time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
             # The browser's date field sends no time zone; it means China's time.
-            return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
+            return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat(), self.now)
         except (ValueError, OverflowError, QueryError):
             raise BadRequestError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
 
@@ -80,6 +90,24 @@ class Request:
     def time(self) -> datetime:
         """The time after which observations are ignored: ``as_of``, or the latest possible time."""
         return self.as_of or datetime.max.replace(tzinfo=UTC)
+
+    @property
+    def place(self) -> tuple[datetime, str] | None:
+        """The publication time and the docid of the argument ``before``; None: there is none.
+
+        :raises BadRequestError: the argument is not such a place
+        """
+        text = self.args.get("before", "")
+        if not text:
+            return None
+        time, _, docid = text.partition("_")
+        try:
+            published = datetime.fromisoformat(time)
+            if not docid or published.tzinfo is None:
+                raise ValueError
+            return published.astimezone(UTC), docid
+        except (ValueError, OverflowError):
+            raise BadRequestError(f"before 不是列表中的位置：{text[:60]!r}") from None
 
     def number(self, name: str, default: int, maximum: int) -> int:
         """Return the argument ``name`` as an integer from 1 to ``maximum``, or ``default`` if it is missing.
@@ -110,4 +138,11 @@ class File:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File]
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Another page is meant."""
+
+    address: str
+
+
+View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File | Redirect]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from archive.export.atom import DEFAULT_ENTRIES, to_atom
 from archive.export.formats import Export
 from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
-from archive.query.parser import And, Query, parse
+from archive.model.times import to_text
+from archive.query.messages import describe
+from archive.query.nodes import And, Query
+from archive.query.parser import parse
 from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
 from archive.store import Store
 from web import links
-from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
+from web.request import BadRequestError, File, HtmlPage, Redirect, Request, SiteContext
 
 PAGE_SIZE = 20  # articles
 # Articles ranked by relevance, the same for every page: otherwise an article could be on two pages or on none.
@@ -23,28 +27,36 @@ MAX_QUERY_LENGTH = 1_000  # characters; a query is limited to a hundred words an
 _FIELDS = {"feeds": ("订阅源", "feed"), "media": ("媒体", "media"), "symbols": ("股票", "symbol")}
 
 
-def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
-    """Return a page of search results; without a query, the help on queries."""
+def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redirect:
+    """Return a page of search results; without a query, the help on queries; for an article's name, its page."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
-    if not text:
+    if not text and not by_time:
         return HtmlPage("search.html", context)
     try:
-        query = parse(text)
+        if text and (docid := site.named_docid(store, text)):
+            return Redirect(links.article(docid, as_of=request.args.get("as_of")))
+        query = _understood(text, request, store, site) if text else And(())
     except QueryError as error:
-        return HtmlPage("search.html", context | {"error": str(error)}, status=400)
+        return HtmlPage("search.html", context | {"error": describe(error, "zh")}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     facets = store.stats.facets(query, request.time)
-    has_next = len(hits) > PAGE_SIZE and number < last
     args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
+    here = {**args, "before": request.args.get("before")}
     context |= {
         "hits": hits[:PAGE_SIZE],
-        "facets": _facet_values(facets, args),
+        "facets": _facet_values(facets, args, _names(facets, request, store)),
         "total": facets.articles,
         "complete": facets.complete,
         "number": number,
-        "previous_page": links.link("/search", args, page=number - 1) if number > 1 else None,
-        "next_page": links.link("/search", args, page=number + 1) if has_next else None,
+        "conditions": [
+            (condition, links.link("/search", args, q=rest, sort=args["sort"] or (None if rest else "time")))
+            for condition, rest in links.conditions(text)
+        ],
+        "begins": store.stats.begins(request.time),
+        "is_continued": request.place is not None,
+        "previous_page": links.link("/search", here, page=number - 1 if number > 2 else None) if number > 1 else None,
+        "next_page": _next_page(hits, number, last, here, by_time=by_time),
         "ranked": MAX_RANKED if not by_time and number == last and facets.articles > MAX_RANKED else None,
         "relevance": links.link("/search", args, sort=""),
         "newest": links.link("/search", args, sort="time"),
@@ -55,27 +67,35 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 
 
 def search_json(request: Request, store: Store, site: SiteContext) -> File:
-    """Return a page of search results as JSON, with the fields of ``finarchive search --json``."""
-    _, _, hits = _find_page(request, store, _parse(_query_text(request)), by_time=_is_sorted_by_time(request))
-    rows = [
-        {
-            "docid": hit.docid, "title": hit.title, "path": hit.path,
-            "published": hit.published.isoformat(timespec="seconds"), "feeds": hit.feeds, "snippet": hit.snippet,
-        }
-        for hit in hits[:PAGE_SIZE]
-    ]  # fmt: skip
-    return File(json.dumps(rows, ensure_ascii=False).encode(), "application/json; charset=utf-8")
+    """Return a page of search results as JSON: the fields of ``finarchive search --json`` and more of each hit."""
+    text, by_time = _query_text(request), _is_sorted_by_time(request)
+    query = And(()) if by_time and not text else _parse(request, store, site)
+    number, last, hits = _find_page(request, store, query, by_time=by_time)
+    total = len(store.search.ids(query, MAX_COUNTED, request.time))
+    args = {name: request.args.get(name) for name in ("q", "sort", "as_of", "before")}
+    next_page = _next_page(hits, number, last, args, by_time=by_time, path="/search.json")
+    document = {
+        "total": total,
+        "complete": total < MAX_COUNTED,
+        "next": request.origin + next_page if next_page else None,
+        "hits": [_hit_document(hit, request) for hit in hits[:PAGE_SIZE]],
+    }
+    return File(json.dumps(document, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
 
 def feed(request: Request, store: Store, site: SiteContext) -> File:
     """Return the newest results of a query as an Atom feed with full texts; without a query, the newest articles."""
     text = _query_text(request)
-    query = _parse(text) if text else And(())
+    query = _parse(request, store, site) if text else And(())
     # A file that differs from its record needs no report here: the feed has the plain text in its place.
     files = RevisionFiles(store, site.root, lambda record: None)
     records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
-    export = Export(records, files.read, text, request.as_of or request.now)
-    return File(b"".join(to_atom(export)), "application/atom+xml; charset=utf-8")
+    # The time of a feed without entries, always the same, so that it is the same document.
+    at = store.stats.begins(request.time) or request.now
+    export = Export(records, files.read, text, at)
+    own = request.origin + links.link("/search.atom", {"q": text, "as_of": request.args.get("as_of")})
+    atom = to_atom(export, own, lambda docid: request.origin + links.article(docid))
+    return File(b"".join(atom), "application/atom+xml; charset=utf-8")
 
 
 def _query_text(request: Request) -> str:
@@ -85,11 +105,22 @@ def _query_text(request: Request) -> str:
     return text
 
 
-def _parse(text: str) -> Query:
+def _understood(text: str, request: Request, store: Store, site: SiteContext) -> Query:
+    """Parse a query, and check the names in it.
+
+    :raises QueryError: it is not valid, or names what does not exist
+    """
+    query = parse(text, request.as_of or request.now)
+    store.names.check(query, lambda: site.feeds)
+    return query
+
+
+def _parse(request: Request, store: Store, site: SiteContext) -> Query:
+    text = _query_text(request)
     try:
-        return parse(text)
+        return _understood(text, request, store, site)
     except QueryError as error:
-        raise BadRequestError(f"{text!r}: {error}") from error
+        raise BadRequestError(f"无法理解查询“{text}”：{describe(error, 'zh')}") from error
 
 
 def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
@@ -101,8 +132,38 @@ def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -
     number = request.number("page", 1, last)
     offset = (number - 1) * PAGE_SIZE
     if by_time:
-        return number, last, store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset)
+        hits = store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset, after=request.place)
+        return number, last, hits
     return number, last, store.search.find(query, MAX_RANKED, request.time)[offset:]
+
+
+def _hit_document(hit: Hit, request: Request) -> dict[str, Any]:
+    return {
+        "docid": hit.docid,
+        "title": hit.title,
+        "path": hit.path,
+        "published": hit.published.isoformat(timespec="seconds"),
+        "feeds": hit.feeds,
+        "snippet": hit.snippet,
+        "url": hit.url,
+        "page": request.origin + links.article(hit.docid, as_of=request.args.get("as_of")),
+        "media": hit.media,
+        "symbols": hit.symbols,
+        "revision": hit.revision,
+        "observed": to_text(hit.observed),
+        "gone": to_text(hit.gone),
+    }
+
+
+def _next_page(
+    hits: list[Hit], number: int, last: int, args: dict[str, Any], *, by_time: bool, path: str = "/search"
+) -> str | None:
+    """Return the address of the next page; by time, that after the last number begins where this one ends."""
+    if len(hits) <= PAGE_SIZE or (number == last and not by_time):
+        return None
+    if number == last:
+        return links.link(path, args, before=links.place(hits[PAGE_SIZE - 1]))
+    return links.link(path, args, page=number + 1)
 
 
 def _is_sorted_by_time(request: Request) -> bool:
@@ -112,7 +173,15 @@ def _is_sorted_by_time(request: Request) -> bool:
     return sort == "time"
 
 
-def _facet_values(facets: Facets, args: dict[str, Any]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+def _names(facets: Facets, request: Request, store: Store) -> dict[str, str]:
+    """Return the names of the feeds and stocks that were counted, by id and symbol."""
+    stocks = store.stocks.current((symbol for symbol, _ in facets.symbols), request.time)
+    return store.names.feeds() | {symbol: f"{name} {symbol}" for symbol, name in stocks.items()}
+
+
+def _facet_values(
+    facets: Facets, args: dict[str, Any], names: Mapping[str, str]
+) -> list[tuple[str, list[tuple[str, int, str]]]]:
     """Return each facet's heading and values; a value is its text, its count and the link to the narrowed query."""
     query = str(args["q"])
 
@@ -120,7 +189,13 @@ def _facet_values(facets: Facets, args: dict[str, Any]) -> list[tuple[str, list[
         return links.link("/search", {**args, "q": links.narrowed(query, condition)})
 
     sections = [
-        (name, [(value, count, address(links.term(field, value))) for value, count in getattr(facets, facet)])
+        (
+            name,
+            [
+                (names.get(value, value), count, address(links.term(field, value)))
+                for value, count in getattr(facets, facet)
+            ],
+        )
         for facet, (name, field) in _FIELDS.items()
     ]
     sections.append(("日期", [(value, count, address(links.day(value))) for value, count in facets.days]))

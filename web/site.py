@@ -13,8 +13,9 @@ from markupsafe import Markup, escape
 from archive.files.hashing import sha256_of_file
 from archive.files.paths import CHINA
 from archive.model.results import Mark
+from web.http.responses import with_validators
+from web.http.security import Application, with_security
 from web.request import SiteContext
-from web.security import Application, with_security
 
 _FOLDER = Path(__file__).parent
 SETTINGS = {
@@ -67,18 +68,19 @@ def application(index: Path, site: SiteContext) -> Iterator[Application]:
     datasette.add_database(database, name="index")
     # Undocumented in Datasette 0.65: its Jinja environment.
     datasette.jinja_env.filters.update(china=_china, day=_day, marked=_marked, thousands=_thousands)
-    for name, file in (("style", "reader.css"), ("data_style", "data.css")):
-        datasette.jinja_env.globals[name] = f"/style/{file}?{_digest(_FOLDER / 'static' / file)}"
+    styles = {name: _hashed(file) for name, file in (("style", "reader.css"), ("data_style", "data.css"))}
+    datasette.jinja_env.globals.update(styles)
+    immutable = {*styles.values(), f"/-/static/app.css?{datasette.app_css_hash()}"}
     plugin.attach(datasette, database, site)
     try:
-        yield with_security(datasette.app(), site.names)
+        yield with_security(with_validators(datasette.app(), immutable), site.names)
     finally:
         database.close()
 
 
-def _digest(path: Path) -> str:
-    """Return a short digest for the URL, so that browsers reload a changed file from their cache."""
-    return sha256_of_file(path)[:12]
+def _hashed(file: str) -> str:
+    """Return the address of a style sheet with a short digest, so that browsers reload a changed file."""
+    return f"/style/{file}?{sha256_of_file(_FOLDER / 'static' / file)[:12]}"
 
 
 def _china(time: datetime | str | None, form: str = "%Y-%m-%d %H:%M") -> str:

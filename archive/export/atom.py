@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from archive.export.formats import Export
 from archive.export.html import clean_html
 from archive.files.post import body_of
-from archive.model.results import Record
+from archive.model.results import ArticleChange, Record
 
 # Feed readers fetch the whole feed each time: a hundred texts are half a megabyte, and several hours of one list.
 DEFAULT_ENTRIES = 100
@@ -24,27 +24,62 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAMESPACE = uuid.UUID("2f6c1f0e-8a1d-5d0e-9a53-6b7a1c3f5e21")
 
 
-def to_atom(export: Export) -> Iterator[bytes]:
+def to_atom(
+    export: Export, own_url: str | None = None, page_of: Callable[[str], str] | None = None
+) -> Iterator[bytes]:
     """Write a feed of articles, the newest first, in UTF-8.
 
     An entry's id depends on the docid alone, so a change of the URL does not matter; ``updated`` is when the version
     was observed. The content is the version's HTML as :func:`clean_html` returns it, or the plain text if the
     version's file differs from its record.
+
+    :param own_url: the feed's address, if it has one
+    :param page_of: returns the address of an article's page in the archive, by its docid; the site's page is then a
+        second link
     """
     records = list(export.records)[::-1]
     updated = max((record.observed for record in records), default=export.at)
-    head = tostring(_feed(export.query, updated), "utf-8", xml_declaration=True)
+    head = tostring(_feed(export.query, updated, own_url), "utf-8", xml_declaration=True)
     yield head.removesuffix(b"</feed>")
     for record in records:
         archived = export.archived(record)
-        yield tostring(_entry(record, archived.data if archived else None), "utf-8") + b"\n"
+        yield tostring(_entry(record, archived.data if archived else None, page_of), "utf-8") + b"\n"
     yield b"</feed>\n"
 
 
-def _feed(query: str, updated: datetime) -> Element:
-    feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
+def changes_to_atom(
+    changes: Iterable[tuple[ArticleChange, str, str, str]], name: str, updated: datetime, own_url: str
+) -> bytes:
+    """Write a feed of changes, in their order, in UTF-8.
+
+    :param changes: each with the name of its kind, HTML that says what changed, and the address of a page about it
+    :param name: of the feed
+    :param own_url: the feed's address
+    """
+    feed = _feed(name, updated, own_url)
+    for change, kind, html, url in changes:
+        entry = SubElement(feed, "entry")
+        _add(entry, "title", f"{kind}：{change.title}")
+        _add(entry, "id", _id(f"change {change.docid} {change.at.isoformat()} {change.kind}"))
+        _link(entry, "alternate", url)
+        if _is_web_url(change.url):
+            _link(entry, "via", change.url)
+        _add(entry, "updated", _time(change.at))
+        if change.media:
+            _add(SubElement(entry, "author"), "name", change.media)
+        for term in (change.kind, *_terms(change)):
+            SubElement(entry, "category", {"term": _xml_text(term)})
+        _add(entry, "content", html).set("type", "html")
+    document: bytes = tostring(feed, "utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _feed(query: str, updated: datetime, own_url: str | None = None) -> Element:
+    feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": "zh-CN"})
     _add(feed, "title", f"finarchive: {query}" if query else "finarchive")
     _add(feed, "id", _id(f"feed {query}"))
+    if own_url:
+        _link(feed, "self", own_url, "application/atom+xml")
     _add(feed, "updated", _time(updated))
     # Every entry needs an author; this one applies to entries without a medium.
     _add(SubElement(feed, "author"), "name", "finarchive")
@@ -52,18 +87,19 @@ def _feed(query: str, updated: datetime) -> Element:
     return feed
 
 
-def _entry(record: Record, data: bytes | None) -> Element:
+def _entry(record: Record, data: bytes | None, page_of: Callable[[str], str] | None) -> Element:
     entry = Element("entry")
     _add(entry, "title", record.title)
     _add(entry, "id", _id(f"article {record.docid}"))
+    if page_of:
+        _link(entry, "alternate", page_of(record.docid))
     if _is_web_url(record.url):
-        SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": _xml_text(record.url)})
+        _link(entry, "via" if page_of else "alternate", record.url)
     _add(entry, "published", _time(record.published))
     _add(entry, "updated", _time(record.observed))
     if record.media:
         _add(SubElement(entry, "author"), "name", record.media)
-    terms = [f"feed:{feed}" for feed in record.feeds] + [f"symbol:{symbol}" for symbol in record.symbols]
-    for term in (*terms, *record.keywords):
+    for term in (*_terms(record), *record.keywords):
         SubElement(entry, "category", {"term": _xml_text(term)})
     _add(entry, "summary", _shortened(record.text or ""))
     if data is None:
@@ -72,6 +108,14 @@ def _entry(record: Record, data: bytes | None) -> Element:
         content = clean_html(body_of(data), lambda url: url if _is_web_url(url) else None)
         _add(entry, "content", content).set("type", "html")
     return entry
+
+
+def _terms(of: Record | ArticleChange) -> list[str]:
+    return [f"feed:{feed}" for feed in of.feeds] + [f"symbol:{symbol}" for symbol in of.symbols]
+
+
+def _link(parent: Element, relation: str, url: str, media_type: str = "text/html") -> None:
+    SubElement(parent, "link", {"rel": relation, "type": media_type, "href": _xml_text(url)})
 
 
 def _add(parent: Element, name: str, text: str) -> Element:

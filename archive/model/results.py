@@ -5,8 +5,11 @@ Every time is an aware datetime in UTC. "As of" means as known at the time of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from archive.model.article import TextSource
 from archive.model.feed_values import Precision
@@ -28,6 +31,21 @@ class Hit:
     snippet_marks: tuple[Mark, ...] = ()
     media: str | None = None  # the medium that the site names as source
     symbols: tuple[str, ...] = ()  # stocks, in Sina's notation
+    url: str = ""  # the page's address, after redirects
+    revision: int = 1  # its number, 1 for the first
+    observed: datetime | None = None  # when this revision was fetched
+    gone: datetime | None = None  # since when the site has deleted it
+    stock_names: Mapping[str, str] = field(default_factory=dict)  # of its stocks, by symbol; not all names are known
+    feed_names: tuple[str, ...] = ()  # of its feeds, in their order
+
+
+@dataclass(frozen=True, slots=True)
+class StockName:
+    """A name that a stock has or had."""
+
+    name: str
+    first_seen: datetime  # when a version with it was archived first
+    last_seen: datetime  # and last
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,7 @@ class ArticlePeriod:
     valid_to: datetime | None  # when something else became known, excluded; None: it is still so
     gone_from: datetime | None  # since when the site has deleted it, as known in the period; None: it has not
     gone_to: datetime | None  # when it was there again, however much later
+    moved_to: str | None  # docid of the other article that its address showed in the period
     title: str
     url: str  # this and all others: as in Record
     path: str
@@ -140,3 +159,48 @@ class Change:
     snippet: str  # a line of its text
     title_marks: tuple[Mark, ...] = ()
     snippet_marks: tuple[Mark, ...] = ()
+    stock_names: Mapping[str, str] = field(default_factory=dict)  # as for a hit
+    feed_names: tuple[str, ...] = ()  # likewise
+
+
+class ChangeKind(StrEnum):
+    """What happened to an article after it was first archived."""
+
+    REVISED = "revised"  # its text or its images are others
+    RETITLED = "retitled"
+    FACTS = "facts"  # what its page states changed, and its text did not
+    GONE = "gone"  # the site has deleted it
+    RETURNED = "returned"  # the site has it again
+    MOVED = "moved"  # its address shows another article
+    UNLISTED = "unlisted"  # it left a list, and its neighbours stayed
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleChange:
+    """A change of an article that is in the archive."""
+
+    cursor: str  # its place among all changes
+    docid: str
+    title: str  # of the version that was the newest after it
+    path: str | None  # of the article's file, relative to the archive's root; None: it is not archived yet
+    url: str  # the page's address, after redirects
+    at: datetime  # when it was observed
+    kind: ChangeKind
+    # Numbers of versions (revised; before gone, after returned), titles (retitled), a value for each field (facts),
+    # a docid (after moved) or the id of a feed (before unlisted); None where there is nothing to name.
+    before: Any
+    after: Any
+    evidence: str | None  # the reason, for people
+    revision: int  # number of the version that was the newest after it; 0: none
+    published: datetime | None
+    media: str | None  # this and the others as of the change
+    feeds: tuple[str, ...]
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesPage:
+    """Some changes, the newest first."""
+
+    changes: tuple[ArticleChange, ...]
+    next: str | None  # cursor of the last one that was read: there may be earlier ones; None: there are none

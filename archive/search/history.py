@@ -16,7 +16,7 @@ from archive.index.part import IndexPart
 from archive.model.article import Revision
 from archive.model.times import to_text
 from archive.model.titles import decoded_title
-from archive.query.compiler import LISTED
+from archive.query.compiler import CURRENT, LISTED
 
 # Outcomes of fetches that got the article.
 _SEEN = ("first", "revised", "same")
@@ -30,6 +30,18 @@ _SELECT_SAME_STORY = """
         AND r.number = (SELECT max(number) FROM revisions AS n WHERE n.docid = r.docid AND n.fetched_at <= :now)
     ORDER BY r.published, entries.first_seen, r.docid
 """
+
+_SELECT_NEIGHBOUR = f"""
+    SELECT v.docid, r.title, v.published FROM searchable v
+    JOIN revisions r ON r.docid = v.docid AND r.number = v.number
+    WHERE {{}} AND {CURRENT} ORDER BY {{}} LIMIT 1
+"""  # noqa: S608 - of constants
+_SELECT_EARLIER = _SELECT_NEIGHBOUR.format(
+    "v.published <= :published AND (v.published < :published OR v.docid > :docid)", "v.published DESC, v.docid"
+)
+_SELECT_LATER = _SELECT_NEIGHBOUR.format(
+    "v.published >= :published AND (v.published > :published OR v.docid < :docid)", "v.published, v.docid DESC"
+)
 
 # The facts of an entry whose listing's item could not be parsed: nothing else of it is known.
 _UNREADABLE: dict[str, Any] = {
@@ -108,6 +120,17 @@ class History(IndexPart):
             dict(row) | {"first": place == 0, "seen_first": row["first_seen"] == earliest}
             for place, row in enumerate(rows)
         ]
+
+    def neighbours(
+        self, docid: str, published: datetime, time: datetime
+    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Return the articles published just before and just after another one: docid, title and published of each.
+
+        :param time: aware; what was observed later is left out
+        """
+        parameters = {"docid": docid, "published": to_text(published), "time": to_text(time)}
+        earlier, later = (next(iter(self._rows(sql, parameters)), None) for sql in (_SELECT_EARLIER, _SELECT_LATER))
+        return dict(earlier) if earlier else None, dict(later) if later else None
 
     def _revisions(self, docid: str, time: datetime) -> list[Revision]:
         rows = self._rows(

@@ -14,7 +14,7 @@ from archive.model.fetch import Observation
 from archive.model.results import Facets, Hit, HourCount
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CURRENT, FACTS, LISTED, MEDIA, SYMBOLS
-from archive.query.parser import Query
+from archive.query.nodes import Query
 from archive.search.search import Search
 
 # Articles that are counted for facets.
@@ -69,6 +69,11 @@ class Stats(IndexPart):
     def gone(self) -> int:
         """Count the articles that the site no longer has; the cost grows with these alone."""
         return int(self._rows("SELECT count(*) AS n FROM entries WHERE gone IS NOT NULL")[0]["n"])
+
+    def begins(self, time: datetime) -> datetime | None:
+        """Return when the first article was fetched, as known at a time; None: there is none."""
+        rows = self._rows("SELECT at FROM observations WHERE at <= ? ORDER BY id LIMIT 1", [to_text(time)])
+        return to_time(rows[0]["at"]) if rows else None
 
     def latest(self, time: datetime) -> datetime | None:
         """Return the publication time of the newest article known at a time; articles dated later are left out."""

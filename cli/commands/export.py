@@ -18,14 +18,13 @@ from cli.context import CommandContext
 from cli.export.options import ExportOptions
 from cli.export.output import write_stream
 from cli.export.period_table import table_metadata, update_dataset, write_versions
-from cli.options import as_of_option, complete_feed, open_store
+from cli.options import QueryCommand, as_of_option, check_names, complete_feed, open_store, wrap_query_errors
 from cli.times import parse_time
-from config.files import feed_ids
 
 logger = logging.getLogger("finarchive")
 
 
-@click.command("export")
+@click.command("export", cls=QueryCommand)
 @click.argument("format", type=click.Choice(list(OUTPUTS)))
 @click.argument("query", nargs=-1)
 @click.option("--since", metavar="DAY", help="Published on or after this day in China, or at this time or later.")
@@ -78,11 +77,11 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
     """
     options = ExportOptions(**given).with_folder()
     time = parse_time(options.as_of, context.now()) if options.as_of else None
-    query, newest = options.parsed(), options.newest()
+    query, newest = options.parsed(time or context.now()), options.newest()
     options.check()
     store = open_store(context)
-    if options.feeds:
-        options.check_feeds({*store.feeds.histories(), *feed_ids(context.source.path)})
+    with wrap_query_errors(options.query_text()):
+        check_names(context, store, query)
     missing = _MissingFiles()
     kind = OUTPUTS[options.format]
     with store.snapshot():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from datetime import datetime
 from pathlib import Path
 
 from archive.export.formats import Folder, PartitionedFormat, Stream, TableFormat
@@ -38,31 +37,19 @@ class ExportOptions:
         folder, *query = self.query
         return replace(self, output=Path(folder), query=tuple(query))
 
-    def parsed(self) -> Query:
+    def parsed(self, now: datetime) -> Query:
         """The query and the options as one query.
 
+        :param now: what days such as 7d and today count from
         :raises CommandError: a part of it is not valid
         """
         text = " ".join(self.query)
         with wrap_query_errors(text):
-            parts: list[Query] = [parse(text)] if self.query else []
-            parts += [date_filter(self.since, self.until)]
+            parts: list[Query] = [parse(text, now)] if self.query else []
+            parts += [date_filter(self.since, self.until, now)]
             parts += [Or(tuple(map(symbol_filter, self.symbols)))] if self.symbols else []
-        parts += [Or(tuple(map(FeedFilter, self.feeds)))] if self.feeds else []
+            parts += [Or(tuple(map(FeedFilter, self.feeds)))] if self.feeds else []
         return And(tuple(parts))
-
-    def check_feeds(self, known: Collection[str]) -> None:
-        """Check the ids after --feed.
-
-        :param known: the feeds that there are
-        :raises CommandError: one is none of them
-        """
-        if unknown := [feed for feed in self.feeds if feed not in known]:
-            near = [each for feed in unknown for each in get_close_matches(feed, known, n=1)]
-            advice = (
-                f"did you mean {', '.join(near)}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
-            )
-            raise CommandError(f"no feed is called {', '.join(unknown)}; {advice}")
 
     def query_text(self) -> str:
         """The same as text."""

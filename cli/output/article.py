@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.text import Text
@@ -10,6 +11,10 @@ from cli.output.console import print_prose, stdout_console, visible
 from cli.times import full_time_of
 
 _FACTS = ("docid", "published", "media", "url", "path", "status", "failure", "first_seen")
+_OUTCOMES = {
+    "first": "archived", "revised": "a new version", "same": "no change", "gone": "gone",
+    "moved": "another article's page", "failed": "failed",
+}  # fmt: skip
 _TIMES = ("published", "first_seen", "updated")  # facts that are times
 
 
@@ -20,29 +25,50 @@ def show_article(article: dict[str, Any]) -> None:
     """
     console = stdout_console()
     console.print(Text(visible(article["title"] or ""), style="bold"))
+    if gone := article["gone"]:
+        console.print(Text(f"{'gone':>10}  since {full_time_of(gone)}{visible(_reason(article))}", style="red"))
     for name in _FACTS:
         if article[name]:
             console.print(Text(f"{name:>10}  {visible(_value(name, article[name]))}"))
-    console.print(Text(f"{'feeds':>10}  {', '.join(article['feeds'])}"))
-    if gone := article["gone"]:
-        console.print(Text(f"{'gone':>10}  since {full_time_of(gone)}"))
+    for name, value in _record(article):
+        console.print(Text(f"{name:>10}  {visible(value)}"))
     if moved := article["moved"]:
         line = f"to {moved['docid']} since {full_time_of(moved['at'])} ({moved['evidence']})"
         console.print(Text(f"{'moved':>10}  {visible(line)}"))
     stated = _stated(article["revisions"][-1]) if article["revisions"] else []
-    for name, value in [*_absences(article["unlisted"]), *stated, *_facts(article["facts"] or {})]:
+    lines = [*_absences(article["unlisted"]), *stated, *_facts(article["facts"] or {})]
+    for name, value in [*lines, *_facts_changes(article["facts_changes"])]:
         console.print(Text(f"{name:>10}  {visible(value)}"))
-    for change in article["facts_changes"]:
-        for name, values in change["changed"].items():
-            before, after = (_value(name, values[key]) for key in ("from", "to"))
-            line = f"{name} {before} -> {after}, seen {full_time_of(change['at'])}"
-            console.print(Text(f"{'changed':>10}  {visible(line)}"))
     if copies := article["same_story"]:
         seen = next(each for each in copies if each["seen_first"])
         console.print(Text(f"same story  {len(copies)} docids, first {visible(_source(copies[0], 'published'))}"))
         console.print(Text(f"seen first  {visible(_source(seen, 'first_seen'))}"))
     if article["text"]:
         print_prose(console, Text("\n" + "\n".join(map(visible, article["text"].split("\n")))))
+
+
+def _record(article: dict[str, Any]) -> list[tuple[str, str]]:
+    """How many feeds, versions and fetches there are, and the result of the last fetch."""
+    feeds, revisions, fetches = article["feeds"], article["revisions"], article["observations"]
+    lines = [("feeds", f"{len(feeds)}: {', '.join(feeds)}")]
+    if revisions:
+        newest = revisions[-1]["fetched_at"]
+        since = f", the last since {full_time_of(newest)}" if len(revisions) > 1 else ""
+        lines.append(("versions", f"{len(revisions)}{since}"))
+    if fetches:
+        last = fetches[-1]
+        result = _OUTCOMES[last["outcome"]] + (f" ({last['evidence']})" if last["evidence"] else "")
+        times = "once" if len(fetches) == 1 else f"{len(fetches)} times"
+        lines.append(("checked", f"{times}, last {full_time_of(last['at'])}: {result}"))
+    return lines
+
+
+def _reason(article: dict[str, Any]) -> str:
+    """Why the article counts as gone."""
+    for fetch in article["observations"]:
+        if fetch["outcome"] == "gone" and fetch["at"] == article["gone"] and fetch["evidence"]:
+            return f" ({fetch['evidence']})"
+    return ""
 
 
 def _absences(absences: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -69,6 +95,13 @@ def _stated(revision: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, _value(name, facts[name])) for name in ("updated", "keywords", "symbols") if facts.get(name)]
+
+
+def _facts_changes(changes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for change in changes:
+        for name, values in change["changed"].items():
+            before, after = (_value(name, values[key]) for key in ("from", "to"))
+            yield "changed", f"{name} {before} -> {after}, seen {full_time_of(change['at'])}"
 
 
 def _value(name: str, value: Any) -> str:

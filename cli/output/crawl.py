@@ -82,7 +82,9 @@ def show_result(result: CrawlResult, seconds: float) -> None:
         console.print(Text(f"✗ {ids}: {reason}", style="red"))
     console.print(_polled(result.feeds))
     style = "green" if not result.failed else "yellow"
-    line = f"{many(result.archived, 'article')} archived, {result.failed} failed, {result.pending} waiting"
+    counts = (("revised", result.revised), ("gone", result.gone))
+    changed = "".join(f", {count} {name}" for name, count in counts if count)
+    line = f"{many(result.archived, 'article')} archived{changed}, {result.failed} failed, {result.pending} waiting"
     console.print(Text(f"{line}; {many(result.requests, 'request')} in {seconds:.1f} s", style=style))
     if pictures := result.pictures:
         console.print(f"{many(pictures.kept, 'picture')} kept, {pictures.failed} failed, {pictures.waiting} waiting")

@@ -102,6 +102,7 @@ class CrawlJob(CrawlObserver):
             resting=tuple(sorted(progress.resting)),
             interrupted=interrupted,
             pictures=self._image_progress(),
+            gone=progress.gone,
         )
 
     # Feeds
@@ -209,6 +210,7 @@ class CrawlJob(CrawlObserver):
     def rechecked(self, decision: Decision) -> None:
         """Count a recheck."""
         self.progress.revised += decision.outcome is Outcome.REVISED
+        self.progress.gone += decision.outcome is Outcome.GONE and not decision.idle  # idle: it was gone before
         self.progress.waiting -= 1
         self._on_change(self.progress)
 

@@ -37,6 +37,7 @@ class CrawlProgress:
     feeds: dict[str, FeedProgress] = field(default_factory=dict)
     archived: int = 0
     revised: int = 0
+    gone: int = 0  # archived articles that were found deleted, and were not known to be
     failed: int = 0
     waiting: int = 0  # articles that are due and not yet fetched
     resting: set[str] = field(default_factory=set)  # hosts skipped because of their back-off
@@ -68,6 +69,7 @@ class CrawlResult:
     resting: tuple[str, ...]  # hosts skipped because of their back-off
     interrupted: bool = False
     pictures: ImageProgress | None = None  # None: images are not archived
+    gone: int = 0  # archived articles that were found deleted, and were not known to be
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that ``crawl --json`` prints."""

@@ -20,6 +20,7 @@ from archive.model.feed import ArrivalRate, BackfillPage, Counts, Failure, Failu
 from archive.model.fetch import JournalPosition
 from archive.model.identity import IdentityQuery
 from archive.model.image import FailedImage, StoredImage
+from archive.model.results import ArticleChange, ChangeKind
 from archive.query.parser import And, parse
 from archive.store import Store
 from tests.archive.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
@@ -27,6 +28,7 @@ from tests.support.fetches import commit_failure, commit_revisions
 
 STRETCH = BackfillPage("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOUR, NOW - HOUR))
 MISS = Failure("https://p.cn/missed.png", FailureKind.GONE, "status 404")
+CHANGE = ArticleChange("", "b", "题", None, "", NOW, ChangeKind.REVISED, 1, 2, None, 2, None, None, (), ())
 DAYS = iter(range(1, 31))
 WRITES: dict[str, Callable[[Store], object]] = {
     "listings.commit_poll": lambda store: commit(store, poll_of(entry("new"))),
@@ -86,6 +88,9 @@ READS: dict[str, Callable[[Store], object]] = {
     "manifests.unsealed": lambda store: store.manifests.unsealed(NOW),
     "manifests.sealed": lambda store: store.manifests.sealed("2026-09-29"),
     "manifests.raw_files": lambda store: store.manifests.raw_files(),
+    "stats.begins": lambda store: store.stats.begins(NOW),
+    "changes.find": lambda store: store.changes.find(And(()), 9),
+    "changes.texts": lambda store: store.changes.texts(CHANGE),
     "stats.latest": lambda store: store.stats.latest(NOW),
     "stats.hours": lambda store: store.stats.hours(NOW - HOUR, NOW + HOUR, NOW),
     "stats.top_symbols": lambda store: store.stats.top_symbols(NOW - HOUR, NOW + HOUR, NOW, 5),
@@ -101,6 +106,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "forgotten.unfinished": lambda store: store.forgotten.unfinished(),
     "forgotten.find": lambda store: store.forgotten.find("a"),
     "forgotten.all": lambda store: store.forgotten.all(),
+    "forgotten.image_links": lambda store: store.forgotten.image_links(),
+    "images.links": lambda store: list(store.images.links()),
     "forgotten.image_files": lambda store: store.forgotten.image_files(),
     "stats.gone": lambda store: store.stats.gone(),
     "search.ids": lambda store: store.search.ids(parse("茅台"), 9, NOW),
@@ -108,6 +115,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
     "images.media_type": lambda store: store.images.media_type("0" * 64),
     "history.as_of": lambda store: store.history.as_of("a", NOW),
+    "history.neighbours": lambda store: store.history.neighbours("a", NOW, NOW),
     "history.same_story": lambda store: store.history.same_story("b", NOW),
     "articles.text": lambda store: store.articles.text("b", 1),
     "articles.all_files": lambda store: list(store.articles.all_files()),
@@ -131,6 +139,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "log.fetches_after": lambda store: store.log.fetches_after(None),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
     "search.count": lambda store: store.search.count(parse("题b"), 9),
+    "search.named": lambda store: store.search.named("b"),
+    "stocks.current": lambda store: store.stocks.current(["sh600519"]),
+    "stocks.of": lambda store: store.stocks.of("sh600519"),
+    "stocks.called": lambda store: store.stocks.called("贵州茅台"),
+    "stocks.names": lambda store: store.stocks.names(),
+    "names.feeds": lambda store: store.names.feeds(),
+    "names.resolve": lambda store: store.names.resolve(parse("feed:china")),
+    "names.check": lambda store: store.names.check(parse("feed:china")),
     "search.each": lambda store: list(store.search.each(And(()))),
     "history.feeds": lambda store: store.history.feeds("a", NOW),
     "history.gone": lambda store: store.history.gone("b", NOW),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +114,20 @@ def test_pages_of_a_search_lead_on_and_back_and_repeat_nothing(page: Page) -> No
 
     assert hits(page) == first
     assert len(first) == len(second) == 20
+
+
+@pytest.mark.parametrize("place", ["/", "/search?q=feed:feed1", "/changes"])
+def test_the_place_in_a_list_is_kept_on_going_back(page: Page, place: str) -> None:
+    page.goto(place)
+    link = page.locator(".hits h2 a").last
+    link.scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    link.click()
+    expect(page).to_have_url(re.compile("/article/"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(f"{re.escape(place)}$"))
+    page.wait_for_function("before => Math.abs(scrollY - before) < 5", arg=before)
+    assert place == "/changes" or before > 100
 
 
 def test_an_article_has_readable_typography(page: Page, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.charts import ChartMark, arrival_rate, coverage, days, hours_from, timeline
+from web.rendering.charts import ChartMark, arrival_rate, coverage, days, hours_from, timeline
 
 START = datetime(2026, 9, 28, 16, tzinfo=UTC)  # midnight in China
 SVG = "{http://www.w3.org/2000/svg}"

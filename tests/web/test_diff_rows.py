@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.diff.text import DiffPart, DiffPiece, compare
-from web.diff_rows import Row, _paired, rows
+from web.rendering.diff_rows import Row, _paired, rows
 
 texts = st.lists(st.text("茅台降准一二三，。4.8%ab", max_size=12), max_size=12).map("\n".join)
 

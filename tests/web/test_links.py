@@ -63,3 +63,44 @@ def test_an_hour_ends_before_the_next_begins() -> None:
 def test_addresses_survive_being_parsed() -> None:
     address = links.link("/search", {"q": 'media:"甲 乙" & c=d'}, sort="time")
     assert parse_qs(urlsplit(address).query) == {"q": ['media:"甲 乙" & c=d'], "sort": ["time"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "conditions"),
+    [
+        ("茅台", []),
+        ("茅台 feed:china", [("feed:china", "茅台")]),
+        ("feed:china", [("feed:china", "")]),
+        (
+            '(降准 OR 降息) media:"a b" since:2026-09-01',
+            [('media:"a b"', "(降准 OR 降息) since:2026-09-01"), ("since:2026-09-01", '(降准 OR 降息) media:"a b"')],
+        ),
+        ("降准 AND feed:a", [("feed:a", "降准")]),
+        ("茅台 NOT feed:a 业绩", [("NOT feed:a", "茅台 业绩")]),
+        ("茅台 -symbol:x", [("-symbol:x", "茅台")]),
+        ("feed:a OR feed:b", []),
+        ("feed:a or 茅台", []),
+        ("(feed:a 茅台)", []),
+        ('"feed:a OR b" media:x', [("media:x", '"feed:a OR b"')]),
+    ],
+)
+def test_conditions_can_be_taken_out_of_a_query(query: str, conditions: list[tuple[str, str]]) -> None:
+    assert links.conditions(query) == conditions
+
+
+PARTS = ["茅台", "feed:a", 'media:"b c"', "(降准 OR feed:x)", "NOT 传闻", "until:2026-09-01"]
+
+
+@given(st.lists(st.sampled_from(PARTS), min_size=1))
+def test_without_a_condition_a_query_has_the_others(parts: list[str]) -> None:
+    found = links.conditions(" ".join(parts))
+
+    places = [place for place, part in enumerate(parts) if ":" in part and part[0] != "("]
+    assert [condition for condition, _ in found] == [parts[place] for place in places]
+    for place, (_, rest) in zip(places, found, strict=True):
+        assert rest == " ".join(parts[:place] + parts[place + 1 :])
+
+
+@given(st.text(max_size=40))
+def test_no_query_is_too_odd_to_look_for_conditions(query: str) -> None:
+    links.conditions(query)

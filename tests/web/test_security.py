@@ -18,7 +18,7 @@ from mocksite.story import make_stories
 from tests.archive.test_export_html import Elements
 from tests.conftest import NEWEST, Home
 from tests.support.web_server import Serving, docids, links, served_home
-from web.security import POLICY, POLICY_OF_DATA, POLICY_OF_RAW
+from web.http.security import POLICY, POLICY_OF_DATA, POLICY_OF_RAW
 
 __all__ = ["served_home"]
 

@@ -1,0 +1,107 @@
+"""``finarchive changes``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+import click
+
+from archive.diff.changes import change_document, short_diff
+from archive.model.results import ArticleChange, ChangeKind
+from archive.query.parser import And, FeedFilter, Query, parse
+from archive.store import Store
+from cli.context import CommandContext, CommandError
+from cli.options import complete_feed, json_option, open_store, print_json, wrap_query_errors
+from cli.output.changes import show_article_changes
+from cli.times import parse_time
+
+_DEFAULT_LIMIT = 50  # a few screens; with --since, all
+_PAGE_SIZE = 100  # changes read at once
+
+
+@click.command("changes")
+@click.argument("query", nargs=-1)
+@click.option("--since", metavar="TIME", help="Only changes seen from then on: a day (its begin in China) or a time.")
+@click.option("--until", metavar="TIME", help="Only changes seen until then: now, a day (its end), or a time.")
+@click.option(
+    "--feed", "feeds", metavar="FEED", multiple=True, shell_complete=complete_feed, help="Only of this feed."
+)
+@click.option(
+    "--kind", "kinds", type=click.Choice([*map(str, ChangeKind)]), multiple=True, help="Only changes of this kind."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), metavar="N",
+    help=f"Show at most N changes; by default {_DEFAULT_LIMIT}, and with --since all.",
+)  # fmt: skip
+@json_option
+@click.pass_obj
+def changes_command(  # noqa: PLR0917 - one for each option
+    context: CommandContext,
+    query: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    limit: int | None,
+    feeds: tuple[str, ...],
+    kinds: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show how articles changed after they were first archived, the newest change first.
+
+    Kinds: revised (another text), retitled, facts (medium, keywords, stocks or times of the page), gone (deleted by
+    the site), returned, moved (the address shows another article), unlisted (it left a list, its neighbours stayed).
+
+    QUERY is as in finarchive search, and matches the article before or after the change.
+
+    Example: finarchive changes symbol:sh600519 --since 2026-09-01 --kind gone --kind revised
+    """
+    first, last = _span(context.now(), since, until)
+    text = " ".join(query)
+    with wrap_query_errors(text):
+        parsed: Query = parse(text) if query else And(())
+    store = open_store(context)
+    if feeds:
+        _refuse_unknown(store, feeds)
+        parsed = And((parsed, *map(FeedFilter, feeds)))
+    wanted = [ChangeKind(kind) for kind in kinds] or list(ChangeKind)
+    changes = islice(_each(store, parsed, first, last, wanted), limit or (None if since else _DEFAULT_LIMIT))
+    if as_json:
+        print_json([change_document(store, change) for change in changes])
+    else:
+        show_article_changes((change, short_diff(store, change)) for change in changes)
+
+
+def _span(now: datetime, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Parse the two times.
+
+    :raises CommandError: one is not valid, or the first is after the second
+    """
+    first = parse_time(since, now, is_start=True) if since else None
+    last = parse_time(until, now) if until else None
+    if first and last and first > last:
+        raise CommandError(f"--since {since} is after --until {until}")
+    return first, last
+
+
+def _each(
+    store: Store, query: Query, since: datetime | None, until: datetime | None, kinds: list[ChangeKind]
+) -> Iterator[ArticleChange]:
+    cursor: str | None = None
+    while True:
+        page = store.changes.find(query, _PAGE_SIZE, since=since, time=until, kinds=kinds, cursor=cursor)
+        yield from page.changes
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+def _refuse_unknown(store: Store, feeds: tuple[str, ...]) -> None:
+    """Check that the archive has these feeds.
+
+    :raises CommandError: it has not
+    """
+    known = sorted(store.feeds.histories())
+    for feed in feeds:
+        if feed not in known:
+            raise CommandError(f"the archive has no feed {feed}: it has {', '.join(known) or 'none'}")

@@ -1,0 +1,193 @@
+"""Changes of articles: the page, the JSON document and the Atom feed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from archive.diff.changes import change_document, short_diff
+from archive.diff.text import DiffPart, DiffPiece
+from archive.export.atom import DEFAULT_ENTRIES, changes_to_atom
+from archive.files.paths import CHINA
+from archive.model.errors import QueryError
+from archive.model.results import ArticleChange, ChangeKind, ChangesPage
+from archive.query.parser import And, parse
+from archive.store import Store
+from web import links
+from web.diff import NAMES
+from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
+
+PAGE_SIZE = 30  # changes
+COUNTED = 200  # changes that are counted for the facets
+MAX_VALUES = 12  # of a facet
+KINDS = {
+    ChangeKind.REVISED: "修订", ChangeKind.RETITLED: "改标题", ChangeKind.GONE: "已撤", ChangeKind.RETURNED: "恢复",
+    ChangeKind.MOVED: "换成别文", ChangeKind.UNLISTED: "离开列表", ChangeKind.FACTS: "资料变动",
+}  # fmt: skip
+_FACETS = (("订阅源", "feed"), ("媒体", "media"), ("股票", "symbol"))
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ELEMENTS = {DiffPart.REMOVED: Markup("<del>{}</del>"), DiffPart.ADDED: Markup("<ins>{}</ins>")}
+
+
+def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+    """Return the page of changes, the newest first, or those before the cursor of the argument ``after``."""
+    args = _args(request)
+    newest = _find(request, store, max(PAGE_SIZE, COUNTED), cursor=None)
+    page = _find(request, store, PAGE_SIZE, request.args.get("after") or None)
+    return HtmlPage(
+        "changes.html",
+        {
+            "query": args["q"],
+            "day": args["day"],
+            "changes": [_context(store, change, request) for change in page.changes],
+            "kinds": [
+                (name, kind, links.link("/changes", args, kind=kind), kind == args["kind"])
+                for kind, name in (("", "全部"), *((str(kind), name) for kind, name in KINDS.items()))
+            ],
+            "facets": _facets(newest.changes, args),
+            "counted": len(newest.changes) if newest.next else None,
+            "newest": links.link("/changes", args) if request.args.get("after") else None,
+            "next_page": links.link("/changes", args, after=page.next) if page.next else None,
+            "all_days": links.link("/changes", args, day=None),
+            "begins": store.stats.begins(request.time),
+            "data": links.link("/changes.json", args),
+            "feed": links.link("/changes.atom", args, as_of=None),
+        },
+    )
+
+
+def changes_json(request: Request, store: Store, site: SiteContext) -> File:
+    """Return changes as JSON: those of ``finarchive changes --json``, and the address of the next ones."""
+    page = _find(request, store, PAGE_SIZE, request.args.get("after") or None)
+    document = {
+        "changes": [change_document(store, change) for change in page.changes],
+        "next": request.origin + links.link("/changes.json", _args(request), after=page.next) if page.next else None,
+    }
+    return File(json.dumps(document, ensure_ascii=False).encode(), "application/json; charset=utf-8")
+
+
+def changes_atom(request: Request, store: Store, site: SiteContext) -> File:
+    """Return the newest changes as an Atom feed."""
+    args = _args(request)
+    page = _find(request, store, DEFAULT_ENTRIES, cursor=None)
+    entries = [
+        (change, KINDS[change.kind], str(_said(store, change)), request.origin + _address(change, {}))
+        for change in page.changes
+    ]
+    name = " ".join(filter(None, ("变动", args["q"], args["kind"], args["day"])))
+    # A feed without entries always has the same time, so that it is the same document.
+    updated = page.changes[0].at if page.changes else store.stats.begins(request.time) or request.now
+    own = request.origin + links.link("/changes.atom", args)
+    return File(changes_to_atom(entries, name, updated, own), "application/atom+xml; charset=utf-8")
+
+
+def _args(request: Request) -> dict[str, str]:
+    return {name: request.args.get(name, "").strip() for name in ("q", "kind", "day", "as_of")}
+
+
+def _find(request: Request, store: Store, limit: int, cursor: str | None) -> ChangesPage:
+    """Return the changes that the request's arguments select.
+
+    :raises BadRequestError: an argument is not valid
+    """
+    args = _args(request)
+    if args["kind"] and args["kind"] not in list(ChangeKind):
+        raise BadRequestError(f"kind 应为 {'、'.join(ChangeKind)} 之一，而不是 {args['kind'][:60]!r}")
+    kinds = [ChangeKind(args["kind"])] if args["kind"] else list(ChangeKind)
+    since, until = _day(args["day"]) if args["day"] else (None, request.time)
+    try:
+        query = parse(args["q"]) if args["q"] else And(())
+        return store.changes.find(
+            query, limit, since=since, time=min(until, request.time), kinds=kinds, cursor=cursor
+        )
+    except QueryError as error:
+        raise BadRequestError(str(error)) from error
+
+
+def _day(text: str) -> tuple[datetime, datetime]:
+    """Return the begin and the last millisecond of a day in China."""
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        begin = datetime.fromisoformat(text).replace(tzinfo=CHINA)
+        return begin, begin + timedelta(days=1, milliseconds=-1)
+    except (ValueError, OverflowError):
+        raise BadRequestError(f"day 应为一天，如 2026-09-30，而不是 {text[:60]!r}") from None
+
+
+def _context(store: Store, change: ArticleChange, request: Request) -> dict[str, Any]:
+    as_of = {"as_of": request.args.get("as_of")}
+    return {
+        "change": change,
+        "name": KINDS[change.kind],
+        "address": links.article(change.docid, **as_of),
+        "said": _said(store, change),
+        "difference": _address(change, as_of) if change.kind is ChangeKind.REVISED else None,
+    }
+
+
+def _address(change: ArticleChange, as_of: dict[str, Any]) -> str:
+    article = links.article(change.docid)
+    if change.kind is ChangeKind.REVISED:
+        return links.link(f"{article}/diff", as_of, old=change.before, new=change.after)
+    return links.link(article, as_of)
+
+
+def _said(store: Store, change: ArticleChange) -> Markup:
+    """Return what changed, as HTML."""
+    if diff := short_diff(store, change):
+        return _marked(diff)
+    match change.kind:
+        case ChangeKind.FACTS:
+            fields = (
+                Markup("{}：<del>{}</del> → <ins>{}</ins>").format(
+                    NAMES[name], _value(change.before[name]), _value(change.after[name])
+                )
+                for name in change.after
+            )
+            return Markup("；").join(fields)
+        case ChangeKind.MOVED:
+            other = Markup('<a href="{}">{}</a>').format(links.article(change.after), change.after)
+            return Markup("地址现在显示 {}").format(other)
+        case ChangeKind.UNLISTED:
+            return escape(f"离开 {change.before} 的列表，邻近的仍在")
+        case ChangeKind.REVISED:
+            return escape("图片或格式有变，或文字太长，见比较")
+    return Markup('<span lang="en">{}</span>').format(change.evidence) if change.evidence else Markup()
+
+
+def _marked(diff: Iterable[DiffPiece]) -> Markup:
+    return Markup().join(_ELEMENTS.get(piece.part, Markup("{}")).format(piece.text) for piece in diff)
+
+
+def _value(value: Any) -> str:
+    return "、".join(map(str, value)) if isinstance(value, list) else str(value or "无")
+
+
+def _facets(counted: Iterable[ArticleChange], args: dict[str, str]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+    """Return each facet's heading and values: text, count, and the link to these changes."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("feed", "media", "symbol", "day")}
+    for change in counted:
+        counts["feed"].update(change.feeds)
+        counts["media"].update([change.media] if change.media else [])
+        counts["symbol"].update(change.symbols)
+        counts["day"][f"{change.at.astimezone(CHINA):%Y-%m-%d}"] += 1
+    sections = [
+        (
+            heading,
+            [
+                (value, count, links.link("/changes", args, q=links.narrowed(args["q"], links.term(field, value))))
+                for value, count in counts[field].most_common(MAX_VALUES)
+            ],
+        )
+        for heading, field in _FACETS
+    ]
+    days = sorted(counts["day"].items(), reverse=True)[:MAX_VALUES]
+    sections.append(("日期", [(day, count, links.link("/changes", args, day=day)) for day, count in days]))
+    return [(heading, values) for heading, values in sections if values]
