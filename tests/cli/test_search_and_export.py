@@ -218,9 +218,7 @@ def test_a_long_cell_is_said_on_stderr(filled: Home) -> None:
     filled.execute(f"UPDATE texts SET text = '{'字' * 32_768}' WHERE docid = 'aaaa'")
     done = filled.run("export", "csv", "-o", "out.csv")
     assert (done.status, done.out) == (0, "")
-    assert done.err.startswith(
-        "finarchive: 1 cell has more than 32,767 characters, which Excel cuts off (aaaa): the file"
-    )
+    assert done.err.startswith("finarchive: 1 cell has more than 32,767 characters, ")
     assert filled.run("export", "csv", "-q", "-o", "out.csv").err == ""
 
 
