@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from archive.files import atomic
+from archive.files import atomic, image_links
 from archive.files.folders import make_root
 from archive.files.layout import index_path, journal_path, lock_path, unfinished_path
 from archive.files.lock import Lock
@@ -112,6 +112,22 @@ class Archive:
         """
         posts = [Post(path, data) for path, data in images.items()]
         atomic.write_posts(self.root, self._unfinished, posts)
+
+    def make_image_links(self, links: Iterable[tuple[PurePosixPath, PurePosixPath]]) -> None:
+        """Give images their second names, by address, if the archive has none of these names yet.
+
+        :param links: second name and path of each stored image
+        :raises ArchiveError: they cannot be made
+        """
+        image_links.make_all(self.root, links)
+
+    def add_image_links(self, links: Mapping[PurePosixPath, PurePosixPath]) -> None:
+        """Give images their second names, if the archive has these names.
+
+        :param links: second name -> path
+        :raises ArchiveError: they cannot be made
+        """
+        image_links.add(self.root, links)
 
     def close(self) -> None:
         """Close the index and the journal, and release the lock."""

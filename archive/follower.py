@@ -7,7 +7,7 @@ from itertools import count, groupby
 from pathlib import Path
 
 from archive.model.results import Change
-from archive.query.parser import Query
+from archive.query.nodes import Query
 from archive.search.changefeed import Changefeed
 from archive.store import Store
 

@@ -37,8 +37,11 @@ if TYPE_CHECKING:  # these import the query language, or warcio: many commands n
     from archive.search.changefeed import Changefeed
     from archive.search.changes import ChangeHistory
     from archive.search.history import History
+    from archive.search.names import QueryNames
+    from archive.search.periods import Periods
     from archive.search.search import Search
     from archive.search.stats import Stats
+    from archive.search.stock_names import StockNames
 
 
 class Store:
@@ -105,6 +108,13 @@ class Store:
         return Search(self._db, self._path, self.history, self.coverage)
 
     @cached_property
+    def periods(self) -> Periods:
+        """All that was ever known of articles, by period."""
+        from archive.search.periods import Periods  # noqa: PLC0415 - see above
+
+        return Periods(self._db, self._path)
+
+    @cached_property
     def changefeed(self) -> Changefeed:
         """Versions in the order of their commits."""
         from archive.search.changefeed import Changefeed  # noqa: PLC0415 - see above
@@ -117,6 +127,20 @@ class Store:
         from archive.search.changes import ChangeHistory  # noqa: PLC0415 - see above
 
         return ChangeHistory(self._db, self._path, self.history)
+
+    @cached_property
+    def names(self) -> QueryNames:
+        """The names in queries."""
+        from archive.search.names import QueryNames  # noqa: PLC0415 - see above
+
+        return QueryNames(self._db, self._path)
+
+    @cached_property
+    def stocks(self) -> StockNames:
+        """The names of stocks."""
+        from archive.search.stock_names import StockNames  # noqa: PLC0415 - see above
+
+        return StockNames(self._db, self._path)
 
     @cached_property
     def stats(self) -> Stats:
@@ -157,6 +181,12 @@ class Store:
             self._db.execute("PRAGMA synchronous = OFF")
             with self._db.atomic():
                 yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read the index within the block as it is at the first read, whatever another process commits meanwhile."""
+        with wrap_sqlite_errors(self._path), self._db.atomic():
+            yield
 
     def apply(self, events: Iterable[Event]) -> None:
         """Apply events of the journal, except fetches.

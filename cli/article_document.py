@@ -11,17 +11,20 @@ from typing import Any
 from archive.files.layout import revision_path
 from archive.model.article import Revision
 from archive.model.errors import ArchiveError
+from archive.query.messages import query_error
 from archive.store import Store
 from cli.context import CommandError
 from scheduler.monitoring.reports import plain
 
+_STOCK_DIGITS = 6  # of the number of a stock, at most
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = None) -> dict[str, Any] | None:
     """The metadata of an article, and the text of its newest version: the document of ``show --json``.
 
-    :param ident: the article's docid, or the path of its file, relative to the archive's root or the current folder
+    :param ident: the article's docid, its address, or the path of its file, relative to the archive's root or the
+        current folder
     :param as_of: use only what was known at this time; None for what is known now
     :return: None if the archive does not know the article, or did not know it at that time
     :raises CommandError: it was removed on request
@@ -59,9 +62,45 @@ def find_article(store: Store, root: Path, ident: str, as_of: datetime | None = 
     return document
 
 
+def with_names(document: dict[str, Any], store: Store, as_of: datetime | None = None) -> dict[str, Any]:
+    """The document of an article for people: with the names of feeds and stocks beside their ids and symbols."""
+    feeds = {feed: f"{name} ({feed})" for feed, name in store.names.feeds().items()}
+    shown = document | {
+        "feeds": [feeds.get(feed, feed) for feed in document["feeds"]],
+        "unlisted": [each | {"feed": feeds.get(each["feed"], each["feed"])} for each in document["unlisted"]],
+    }
+    if facts := document["facts"]:
+        names = store.stocks.current(facts["symbols"], as_of)
+        symbols = [f"{names[each]} ({each})" if each in names else each for each in facts["symbols"]]
+        shown["facts"] = facts | {"symbols": symbols}
+    return shown
+
+
 def find_entry(store: Store, root: Path, ident: str) -> dict[str, Any] | None:
     """The index row of an article; None if there is none. ``ident`` is as in :func:`find_article`."""
-    return store.articles.find(ident) or store.articles.find(_path_in_archive(root, ident))
+    row = store.articles.find(ident) or store.articles.find(_path_in_archive(root, ident))
+    if row is None and ("/" in ident or "." in ident):
+        from crawler.urls import possible_docids  # noqa: PLC0415 - docids are the rule
+
+        row = next(filter(None, map(store.articles.find, possible_docids(ident))), None)
+    return row
+
+
+def named_docid(store: Store, root: Path, text: str) -> str | None:
+    """The docid of the article that a search for a text means: its docid, its address, or its file's path.
+
+    :return: None if the text is a query
+    :raises QueryError: it is an address, of no article that the archive knows
+    """
+    text = text.strip()
+    # Docids and addresses have no Chinese characters. Six digits may be a docid too, and are a stock.
+    if not (text.isascii() or "/" in text) or (text.isdigit() and len(text) <= _STOCK_DIGITS):
+        return None
+    if row := find_entry(store, root, text):
+        return str(row["docid"])
+    if text.lower().startswith(("http://", "https://")):
+        raise query_error("unknown-address", text=text)
+    return None
 
 
 def refuse_forgotten(store: Store, docid: str) -> None:

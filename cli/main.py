@@ -17,6 +17,7 @@ import click
 
 from archive.model.errors import (
     ArchiveError,
+    CursorError,
     LockedError,
     MissingExtraError,
     NotWritableError,
@@ -258,7 +259,7 @@ def _status(error: Exception) -> Exit | None:
     match error:
         case RequestRefusedError():
             return error.status
-        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError() | TrustError():
+        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError() | TrustError() | CursorError():
             return Exit.USAGE
         case LockedError():
             return Exit.LOCKED

@@ -23,6 +23,7 @@ from scheduler.monitoring import logs
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from archive.query.nodes import Query
     from archive.store import Store
 
 _GLOBAL_HELP = "-c FILE, --root DIR, --utc, -v and -q may stand before or after the command: see finarchive --help."
@@ -82,14 +83,27 @@ def accept_global_options(command: click.Command) -> click.Command:
     return changed
 
 
+class QueryCommand(click.Command):
+    """A command with a query, of which a word may begin with a minus sign: ``search 茅台 -传闻``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Words such as -传闻 get the full-width sign, which is none of an option."""
+        return super().parse_args(ctx, ["－" + each[1:] if _is_excluded(each) else each for each in args])
+
+
+def _is_excluded(argument: str) -> bool:
+    # After a sign, an ASCII letter or digit would be an option; so this is a Chinese word, or a phrase.
+    return len(argument) > 1 and argument[0] == "-" and (not argument[1].isascii() or argument[1] in '"(')
+
+
 def complete_feed(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The ids of feeds that a shell offers; none if the configuration cannot be read."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell's completion needs it
 
-    from config.files import feed_ids  # noqa: PLC0415
+    from config.files import feed_names  # noqa: PLC0415
 
     try:
-        ids = feed_ids(context.ensure_object(CommandContext).source.path)
+        ids = feed_names(context.ensure_object(CommandContext).source.path)
     except ConfigError:
         return []
     return [CompletionItem(each) for each in ids if each.startswith(incomplete)]
@@ -120,6 +134,16 @@ def wrap_query_errors(query: str) -> Iterator[None]:
         yield
     except QueryError as error:
         raise CommandError(f"cannot search for {query!r}: {error}" if query else str(error)) from error
+
+
+def check_names(context: CommandContext, store: Store, query: Query) -> None:
+    """Check that the feeds and media that a query names exist, in the archive or in the configuration.
+
+    :raises QueryError: one does not exist
+    """
+    from config.files import feed_names  # noqa: PLC0415 - only a name that the index does not have needs it
+
+    store.names.check(query, lambda: feed_names(context.source.path))
 
 
 def open_store(context: CommandContext) -> Store:

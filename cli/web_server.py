@@ -16,7 +16,7 @@ from archive.index.connection import open_index_for_reading
 from archive.model.feed import ArrivalRate
 from archive.model.fetch import RawResponse
 from archive.store import Store
-from cli.article_document import find_article
+from cli.article_document import find_article, named_docid
 from cli.diff_document import difference_json
 from cli.listening import describe
 from config.model import Feed, Settings
@@ -194,8 +194,9 @@ class _LimitedConnection(asyncio.Protocol):
 
 def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
     """Return the context of the site's pages."""
+    root = settings.archive.root.absolute()
     return SiteContext(
-        root=settings.archive.root.absolute(),
+        root=root,
         images=settings.serve.images,
         now=now,
         feed_statuses=lambda store, at: feed_statuses(settings, store, at),
@@ -205,6 +206,8 @@ def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext
             find_article(store, settings.archive.root.absolute(), docid, as_of) or {}
         ),
         difference_document=difference_json,
+        named_docid=lambda store, text: named_docid(store, root, text),
+        feeds={feed.id: feed.categories[-1] for feed in settings.feeds},
         names=settings.serve.names,
     )
 

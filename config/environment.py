@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_origin
+from typing import get_args, get_origin
 
 from config.errors import Mistake
 from config.files import FILE_VARIABLE, PREFIX
@@ -74,7 +74,7 @@ def _typed(text: str, section: str, key: str) -> object:
             return int(text)
     except ValueError:
         return text
-    if annotation is bool:
+    if annotation is bool or bool in get_args(annotation):
         return _TRUTH.get(text.strip().lower(), text)
     if get_origin(annotation) is tuple:
         return [part.strip() for part in text.split(",")] if text.strip() else []

@@ -126,17 +126,24 @@ def parse(text: str, source: str) -> dict[str, Any]:
         raise ConfigError([Mistake(source, line, "", f"not valid TOML: {error}")]) from error
 
 
-def feed_ids(path: Path | None) -> list[str]:
-    """Return the ids of the feeds of a file, in its order; nothing is checked.
+def feed_names(path: Path | None) -> dict[str, str]:
+    """Return the names of the feeds of a file, by id, in its order; nothing is checked.
 
     :param path: None for the built-in feeds
+    :return: id -> its last category, or the id if it has none
     :raises ConfigError: the file cannot be read, or is not TOML
     """
     tables = parse(read_text(path), str(path)).get("feeds") if path else None
     rows = [row for row in tables if isinstance(row, dict)] if isinstance(tables, list) else []
     if not rows or any("extends" in row for row in rows):
         rows += tomllib.loads(builtin_text())["feeds"]
-    return list(dict.fromkeys(row["id"] for row in rows if isinstance(row.get("id"), str)))
+    names: dict[str, str] = {}
+    for row in rows:
+        if isinstance(row.get("id"), str):
+            categories = row.get("categories")
+            name = categories[-1] if isinstance(categories, list) and categories else row["id"]
+            names.setdefault(row["id"], str(name))
+    return names
 
 
 def expand_home(root: str, env: Mapping[str, str]) -> str:

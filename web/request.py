@@ -14,7 +14,7 @@ from archive.files.paths import CHINA
 from archive.model.article import Revision
 from archive.model.errors import QueryError
 from archive.model.fetch import RawResponse
-from archive.query.parser import parse_time
+from archive.query.dates import parse_time
 from archive.store import Store
 from web.feed_status import FeedStatus
 
@@ -54,6 +54,9 @@ class SiteContext:
     article_document: Callable[[Store, str, datetime | None], Any]
     # Returns the JSON document of a comparison: path, old version, new version, difference.
     difference_document: Callable[[str, Revision | None, Revision, Difference | None], Any]
+    # Returns the docid of the article that a text names, or None; QueryError: it is an address of none.
+    named_docid: Callable[[Store, str], str | None] = lambda store, text: None
+    feeds: Mapping[str, str] = field(default_factory=dict)  # names of the configured feeds, by id
     names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
 
@@ -79,7 +82,7 @@ class Request:
             # A plus sign typed into a URL arrives as a space.
             time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
             # The browser's date field sends no time zone; it means China's time.
-            return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat())
+            return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat(), self.now)
         except (ValueError, OverflowError, QueryError):
             raise BadRequestError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
 
@@ -135,4 +138,11 @@ class File:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File]
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Another page is meant."""
+
+    address: str
+
+
+View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File | Redirect]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from archive.export.atom import DEFAULT_ENTRIES, to_atom
@@ -10,12 +11,14 @@ from archive.export.formats import Export
 from archive.model.errors import QueryError
 from archive.model.results import Facets, Hit
 from archive.model.times import to_text
-from archive.query.parser import And, Query, parse
+from archive.query.messages import describe
+from archive.query.nodes import And, Query
+from archive.query.parser import parse
 from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
 from archive.store import Store
 from web import links
-from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
+from web.request import BadRequestError, File, HtmlPage, Redirect, Request, SiteContext
 
 PAGE_SIZE = 20  # articles
 # Articles ranked by relevance, the same for every page: otherwise an article could be on two pages or on none.
@@ -24,23 +27,25 @@ MAX_QUERY_LENGTH = 1_000  # characters; a query is limited to a hundred words an
 _FIELDS = {"feeds": ("订阅源", "feed"), "media": ("媒体", "media"), "symbols": ("股票", "symbol")}
 
 
-def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
-    """Return a page of search results; without a query, the help on queries."""
+def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redirect:
+    """Return a page of search results; without a query, the help on queries; for an article's name, its page."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
     if not text and not by_time:
         return HtmlPage("search.html", context)
     try:
-        query = parse(text) if text else And(())
+        if text and (docid := site.named_docid(store, text)):
+            return Redirect(links.article(docid, as_of=request.args.get("as_of")))
+        query = understood(text, request, store, site) if text else And(())
     except QueryError as error:
-        return HtmlPage("search.html", context | {"error": str(error)}, status=400)
+        return HtmlPage("search.html", context | {"error": describe(error, "zh")}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     facets = store.stats.facets(query, request.time)
     args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
     here = {**args, "before": request.args.get("before")}
     context |= {
         "hits": hits[:PAGE_SIZE],
-        "facets": _facet_values(facets, args),
+        "facets": _facet_values(facets, args, _names(facets, request, store)),
         "total": facets.articles,
         "complete": facets.complete,
         "number": number,
@@ -64,7 +69,7 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 def search_json(request: Request, store: Store, site: SiteContext) -> File:
     """Return a page of search results as JSON: the fields of ``finarchive search --json`` and more of each hit."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
-    query = And(()) if by_time and not text else _parse(text)
+    query = And(()) if by_time and not text else _parse(request, store, site)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     total = len(store.search.ids(query, MAX_COUNTED, request.time))
     args = {name: request.args.get(name) for name in ("q", "sort", "as_of", "before")}
@@ -81,7 +86,7 @@ def search_json(request: Request, store: Store, site: SiteContext) -> File:
 def feed(request: Request, store: Store, site: SiteContext) -> File:
     """Return the newest results of a query as an Atom feed with full texts; without a query, the newest articles."""
     text = _query_text(request)
-    query = _parse(text) if text else And(())
+    query = _parse(request, store, site) if text else And(())
     # A file that differs from its record needs no report here: the feed has the plain text in its place.
     files = RevisionFiles(store, site.root, lambda record: None)
     records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
@@ -100,11 +105,22 @@ def _query_text(request: Request) -> str:
     return text
 
 
-def _parse(text: str) -> Query:
+def understood(text: str, request: Request, store: Store, site: SiteContext) -> Query:
+    """Parse a query, and check the names in it.
+
+    :raises QueryError: it is not valid, or names what does not exist
+    """
+    query = parse(text, request.as_of or request.now)
+    store.names.check(query, lambda: site.feeds)
+    return query
+
+
+def _parse(request: Request, store: Store, site: SiteContext) -> Query:
+    text = _query_text(request)
     try:
-        return parse(text)
+        return understood(text, request, store, site)
     except QueryError as error:
-        raise BadRequestError(f"{text!r}: {error}") from error
+        raise BadRequestError(f"无法理解查询“{text}”：{describe(error, 'zh')}") from error
 
 
 def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
@@ -157,7 +173,15 @@ def _is_sorted_by_time(request: Request) -> bool:
     return sort == "time"
 
 
-def _facet_values(facets: Facets, args: dict[str, Any]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+def _names(facets: Facets, request: Request, store: Store) -> dict[str, str]:
+    """Return the names of the feeds and stocks that were counted, by id and symbol."""
+    stocks = store.stocks.current((symbol for symbol, _ in facets.symbols), request.time)
+    return store.names.feeds() | {symbol: f"{name} {symbol}" for symbol, name in stocks.items()}
+
+
+def _facet_values(
+    facets: Facets, args: dict[str, Any], names: Mapping[str, str]
+) -> list[tuple[str, list[tuple[str, int, str]]]]:
     """Return each facet's heading and values; a value is its text, its count and the link to the narrowed query."""
     query = str(args["q"])
 
@@ -165,7 +189,13 @@ def _facet_values(facets: Facets, args: dict[str, Any]) -> list[tuple[str, list[
         return links.link("/search", {**args, "q": links.narrowed(query, condition)})
 
     sections = [
-        (name, [(value, count, address(links.term(field, value))) for value, count in getattr(facets, facet)])
+        (
+            name,
+            [
+                (names.get(value, value), count, address(links.term(field, value)))
+                for value, count in getattr(facets, facet)
+            ],
+        )
         for facet, (name, field) in _FIELDS.items()
     ]
     sections.append(("日期", [(value, count, address(links.day(value))) for value, count in facets.days]))

@@ -22,7 +22,7 @@ MAX_NAME_LENGTH = 60  # characters of an unknown symbol in the error message; Si
 
 def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of a stock."""
-    name = symbol_of(request.path["symbol"])
+    name = _symbol(request, store)
     number = request.number("page", 1, MAX_PAGES)
     hits = store.stats.of_symbol(name, PAGE_SIZE + 1, (number - 1) * PAGE_SIZE, request.time)
     if not hits:
@@ -35,6 +35,7 @@ def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         "symbol.html",
         {
             "symbol": name,
+            "names": store.stocks.of(name, request.time),
             "hits": hits[:PAGE_SIZE],
             "articles": sum(count for _, count in counts),
             "first": counts[0][0],
@@ -50,6 +51,13 @@ def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "feed": links.feed(query),
         },
     )
+
+
+def _symbol(request: Request, store: Store) -> str:
+    """Return the symbol that the address has, or that of the one stock that is called so."""
+    text = request.path["symbol"]
+    called = store.stocks.called(text, request.time) if not text.isascii() else []
+    return called[0] if len(called) == 1 else symbol_of(text)
 
 
 def _no_articles(name: str) -> str:

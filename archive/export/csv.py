@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 
-from archive.model.results import Record
+from archive.export.formats import Table
 
 _BOM = "\ufeff"  # without it Excel reads UTF-8 as the system's legacy code page and garbles Chinese
 # The first characters of a formula in various spreadsheets. Text from the site must not become a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def to_csv(records: Iterable[Record]) -> Iterator[bytes]:
+def to_csv(table: Table) -> Iterator[bytes]:
     """Write a table with a header row: RFC 4180, UTF-8 with a byte order mark.
 
     Times are as in JSON Lines; list items are separated by "; "; a missing value is an empty cell; text that a
@@ -24,10 +24,10 @@ def to_csv(records: Iterable[Record]) -> Iterator[bytes]:
     row = io.StringIO(newline="")
     writer = csv.writer(row)
     row.write(_BOM)
-    writer.writerow([column.name for column in fields(Record)])
-    for record in records:
+    writer.writerow([column.name for column in fields(table.columns)])
+    for each in table.rows:
         yield _flush(row)
-        writer.writerow([_cell(value) for value in astuple(record)])
+        writer.writerow([_cell(value) for value in astuple(each)])
     yield _flush(row)
 
 

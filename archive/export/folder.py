@@ -30,7 +30,8 @@ def fill(folder: Path, archive: Path, posts: Iterable[Post]) -> None:
     :raises NotWritableError: the folder is not one for exports, or cannot be written
     :raises ArchiveError: a path leads out of the folder
     """
-    _check_target(folder, archive)
+    ensure_apart(folder, archive)
+    _check_own(folder)
     with wrap_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -66,10 +67,17 @@ def _lock(folder: Path, descriptor: int) -> Iterator[None]:
     yield
 
 
-def _check_target(folder: Path, archive: Path) -> None:
+def ensure_apart(folder: Path, archive: Path) -> None:
+    """Check that a folder is neither inside the archive nor a parent of it.
+
+    :raises NotWritableError: it is
+    """
     target, root = folder.resolve(), archive.resolve()
     if target == root or root in target.parents or target in root.parents:
         raise NotWritableError(f"{folder} and the archive at {archive} overlap: name another folder")
+
+
+def _check_own(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise NotWritableError(f"{folder} is not a folder: name a folder or a new path")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / LIST_NAME).is_file():

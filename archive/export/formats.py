@@ -1,13 +1,14 @@
-"""The input of an export, and the two kinds of output: a stream or a folder."""
+"""The input of an export, and the kinds of output: a table, a stream, a folder of files or of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from archive.model.article import Post, Revision
-from archive.model.results import Record
+from archive.model.results import ArticlePeriod, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,29 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of one kind, read one at a time."""
+
+    rows: Iterable[Record] | Iterable[ArticlePeriod]
+    columns: type[Record] | type[ArticlePeriod] = Record  # the class of all rows
+    metadata: Mapping[str, str] = field(default_factory=dict)  # where the export comes from; for formats that take it
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """An output that is a table, in one stream of bytes."""
+
+    write: Callable[[Table], Iterator[bytes]]
+    is_binary: bool = False  # not for a terminal
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
-    """An output that is one stream of bytes, for a file or a pipe."""
+    """An output that is one stream of bytes, made of articles and their files."""
 
     write: Callable[[Export], Iterator[bytes]]
     default_limit: int | None = None  # the number of newest articles to export without --limit; None: all
     max_limit: int | None = None  # the highest --limit; None: no bound
-    is_binary: bool = False  # not for a terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +62,30 @@ class Folder:
     write: Callable[[Export], Iterator[Post]]
 
 
-Output = Stream | Folder
+@dataclass(frozen=True, slots=True)
+class DatasetChanges:
+    """What an export has changed in a dataset: months, YYYY-MM."""
+
+    written: list[str]
+    removed: list[str]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionedTable:
+    """Rows by month in China, YYYY-MM, and which months have changed."""
+
+    query: str  # as text; "" for all articles
+    months: Callable[[str | None], Sequence[str]]  # those that changed since a cursor; None: all
+    rows: Callable[[str], Iterable[ArticlePeriod]]  # of a month
+    metadata: Mapping[str, str]  # with the cursor and the sequence of the rows
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionedFormat:
+    """An output that is a folder of tables; a later export replaces those that have changed."""
+
+    write: Callable[[PartitionedTable, Path, Path], DatasetChanges]  # the folder, and the archive's root
+
+
+Output = TableFormat | Stream | Folder | PartitionedFormat

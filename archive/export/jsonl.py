@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from archive.model.results import Record
+from archive.export.formats import Table
 
 
-def to_jsonl(records: Iterable[Record]) -> Iterator[bytes]:
-    """Write one line for each record: times are ISO 8601 in UTC with milliseconds, a missing value is null."""
-    for record in records:
-        yield (json.dumps(asdict(record), ensure_ascii=False, default=_json_value) + "\n").encode()
+def to_jsonl(table: Table) -> Iterator[bytes]:
+    """Write one line for each row: times are ISO 8601 in UTC with milliseconds, a missing value is null."""
+    for row in table.rows:
+        yield (json.dumps(asdict(row), ensure_ascii=False, default=_json_value) + "\n").encode()
 
 
 def _json_value(value: object) -> str:

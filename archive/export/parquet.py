@@ -6,64 +6,110 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from archive.export.calendars import exchanges
 from archive.export.extras import requires_extra
-from archive.export.trading_sessions import Exchange, session_part
-from archive.model.results import Record
+from archive.export.formats import Table
+from archive.export.trading_sessions import Exchange, session_part, trade_date
+from archive.model.results import ArticlePeriod, Record
+from archive.model.symbols import ticker_of
 
 # A row group is held in memory. It ends at this number of articles, or of characters of text, whichever comes first.
 _MAX_ROWS = 2_000
 _MAX_CHARACTERS = 4_000_000
-_SESSION_TIMES = ("published", "first_seen")  # times with columns for the part of each exchange's trading day
+# Times with columns for the part of each exchange's trading day, and for the trade date.
+_SESSION_TIMES = {Record: ("published", "first_seen"), ArticlePeriod: ("published", "first_seen", "valid_from")}
+_PREFIX = "finarchive."  # of our keys in a file's metadata
+_Row = Record | ArticlePeriod
 
 
-def to_parquet(records: Iterable[Record]) -> Iterator[bytes]:
-    """Write a table with a column for each field of a record, and the part of the trading day for two of the times.
+def to_parquet(table: Table) -> Iterator[bytes]:
+    """Write a table with a column for each field of a row, the tickers of its symbols, and for some of the times the
+    part of the trading day and the trade date.
 
-    Times are timestamps in UTC with milliseconds, tuples are lists, an unknown value is null.
+    Times are timestamps in UTC with milliseconds, tuples are lists, an unknown value is null. The file's metadata
+    has that of the table, with ``finarchive.`` before each name.
 
     :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
     """
     with requires_extra("parquet", "parquet"):
         import pyarrow  # noqa: PLC0415 - an extra
         import pyarrow.parquet  # noqa: PLC0415
-    calendars, schema = exchanges(), _schema(pyarrow)
+    calendars = exchanges()
+    metadata = {f"{_PREFIX}{name}": value for name, value in table.metadata.items()}
+    schema = _schema(pyarrow, table.columns).with_metadata(metadata)
     sink = _Sink()
     with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for batch in _batches(records):
-            rows = [_row(record, calendars) for record in batch]
+        for batch in _batches(table.rows):
+            rows = [_row(each, calendars) for each in batch]
             writer.write_table(pyarrow.Table.from_pylist(rows, schema))
             yield sink.take()
     yield sink.take()
 
 
-def _schema(pyarrow: Any) -> Any:
+def column_names(columns: type[_Row]) -> list[str]:
+    """Return the names of a table's columns.
+
+    :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
+    """
+    times, names = _SESSION_TIMES[columns], exchanges()
+    sessions = [f"{time}_{name}" for time in times for name in names]
+    dates = [_trade_date_column(time, name) for time in times for name in names]
+    return [*(field.name for field in fields(columns)), "tickers", *sessions, *dates]
+
+
+def _trade_date_column(time: str, exchange: str) -> str:
+    return f"trade_date_{exchange}" if time == "published" else f"{time}_trade_date_{exchange}"
+
+
+def read_header(path: Path) -> tuple[list[str], dict[str, str]] | None:
+    """Return the names of a file's columns, and the metadata of its table; None if it is damaged.
+
+    :raises MissingExtraError: the libraries of the extra ``parquet`` are not installed
+    """
+    with requires_extra("parquet", "parquet"):
+        import pyarrow  # noqa: PLC0415 - an extra
+        import pyarrow.parquet  # noqa: PLC0415
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+        texts = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    except (pyarrow.ArrowInvalid, OSError, UnicodeDecodeError):
+        return None
+    return schema.names, {key.removeprefix(_PREFIX): value for key, value in texts.items() if key.startswith(_PREFIX)}
+
+
+def _schema(pyarrow: Any, columns: type[_Row]) -> Any:
     text, time = pyarrow.string(), pyarrow.timestamp("ms", "UTC")
-    special = {"revision": pyarrow.int32()}
-    special |= dict.fromkeys(("published", "first_seen", "observed", "updated", "gone"), time)
-    lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures")
+    special = {"revision": pyarrow.int32(), "sequence": pyarrow.int64()}
+    times = ("published", "first_seen", "observed", "updated", "modified", "gone")
+    special |= dict.fromkeys((*times, "valid_from", "valid_to", "gone_from", "gone_to"), time)
+    lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures", "tickers")
     special |= dict.fromkeys(lists, pyarrow.list_(text))
-    columns = [(field.name, special.get(field.name, text)) for field in fields(Record)]
-    columns += [(f"{time}_{name}", text) for time in _SESSION_TIMES for name in exchanges()]
-    return pyarrow.schema(columns)
+    special |= {
+        _trade_date_column(time, name): pyarrow.date32() for time in _SESSION_TIMES[columns] for name in exchanges()
+    }
+    return pyarrow.schema([(name, special.get(name, text)) for name in column_names(columns)])
 
 
-def _row(record: Record, calendars: dict[str, Exchange]) -> dict[str, object]:
-    row: dict[str, object] = {field.name: getattr(record, field.name) for field in fields(Record)}
-    for time in _SESSION_TIMES:
-        moment: datetime | None = getattr(record, time)
-        row |= {f"{time}_{name}": session_part(moment, each) if moment else None for name, each in calendars.items()}
+def _row(each: _Row, calendars: dict[str, Exchange]) -> dict[str, object]:
+    row: dict[str, object] = {field.name: getattr(each, field.name) for field in fields(each)}
+    row["tickers"] = [ticker_of(symbol) for symbol in each.symbols]
+    for time in _SESSION_TIMES[type(each)]:
+        moment: datetime | None = getattr(each, time)
+        for name, exchange in calendars.items():
+            row[f"{time}_{name}"] = session_part(moment, exchange) if moment else None
+            row[_trade_date_column(time, name)] = trade_date(moment, exchange) if moment else None
     return row
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
+def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    batch: list[_Row] = []
     characters = 0
-    for record in records:
-        batch.append(record)
-        characters += len(record.text or "")
+    for row in rows:
+        batch.append(row)
+        characters += len(row.text or "")
         if len(batch) == _MAX_ROWS or characters >= _MAX_CHARACTERS:
             yield batch
             batch, characters = [], 0

@@ -1,4 +1,4 @@
-"""Map a time to the part of an exchange's trading day. Pure.
+"""Map a time to the part of an exchange's trading day, and to the day on which one can trade on it. Pure.
 
 The hours are those of continuous trading. Each part includes its first minute and ends before the next part begins.
 Auctions outside these hours belong to the adjacent part: docs/exports.md.
@@ -7,7 +7,7 @@ Auctions outside these hours belong to the adjacent part: docs/exports.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from archive.files.paths import CHINA
@@ -75,8 +75,35 @@ def session_part(moment: datetime, exchange: Exchange) -> SessionPart | None:
         return None
     if day not in days.trading:
         return SessionPart.NON_TRADING
-    hours = next(each for each in reversed(exchange.hours) if each.since <= day)
+    hours = _hours(exchange, day)
     ends = [(hours.opens, SessionPart.PRE_OPEN), (hours.noon, SessionPart.MORNING)]
     if day not in days.half:
         ends += [(hours.resumes, SessionPart.NOON), (hours.closes, SessionPart.AFTERNOON)]
     return next((part for end, part in ends if clock < end), SessionPart.AFTER_CLOSE)
+
+
+def trade_date(moment: datetime, exchange: Exchange) -> date | None:
+    """Return the day of the next session in which one can trade on what is known at a moment.
+
+    That is the moment's own day until its continuous trading ends, breaks included, else the next trading day.
+
+    :param moment: an aware datetime
+    :return: None if the exchange's calendar does not cover the moment's day, or the next trading day
+    """
+    local = moment.astimezone(CHINA)
+    day, days = local.date(), exchange.days
+    if not days.first <= day <= days.last:
+        return None
+    if day in days.trading and local.time() < _end(exchange, day):
+        return day
+    following = (day + timedelta(days=n) for n in range(1, (days.last - day).days + 1))
+    return next((each for each in following if each in days.trading), None)
+
+
+def _end(exchange: Exchange, day: date) -> time:
+    hours = _hours(exchange, day)
+    return hours.noon if day in exchange.days.half else hours.closes
+
+
+def _hours(exchange: Exchange, day: date) -> Hours:
+    return next(each for each in reversed(exchange.hours) if each.since <= day)

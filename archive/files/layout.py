@@ -6,11 +6,13 @@ Only articles are outside ``.finarchive``, so that Hexo can use the archive's fo
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 # Names relative to the archive's root, with ``/`` between them, as manifests and reports have them.
 INNER_FOLDER = ".finarchive"
 HISTORY_FOLDER = f"{INNER_FOLDER}/history"
 IMAGES_FOLDER = f"{INNER_FOLDER}/images"
+LINKS_FOLDER = f"{INNER_FOLDER}/links"
 MANIFESTS_FOLDER = f"{INNER_FOLDER}/manifests"
 QUARANTINE_FOLDER = f"{INNER_FOLDER}/quarantine"
 REBUILD_FOLDER = f"{INNER_FOLDER}/rebuild"
@@ -94,3 +96,17 @@ def image_path(sha256: str, media_type: str) -> PurePosixPath:
     from archive.model.image import IMAGE_EXTENSIONS  # noqa: PLC0415 - all commands import this module
 
     return PurePosixPath(IMAGES_FOLDER, sha256[:2], f"{sha256}.{IMAGE_EXTENSIONS[media_type]}")
+
+
+def image_link_path(url: str) -> PurePosixPath:
+    """The second name of an image's file, relative to the archive's root. It depends only on the image's address.
+
+    :param url: of the image, as in the article
+    """
+    from archive.files.hashing import sha256_of  # noqa: PLC0415 - as above
+    from archive.model.image import IMAGE_EXTENSIONS  # noqa: PLC0415
+
+    name = sha256_of(url.encode("utf-8", "surrogatepass"))[:32]
+    extension = PurePosixPath(urlsplit(url).path).suffix.lower().replace(".jpeg", ".jpg")
+    known = extension.removeprefix(".") in IMAGE_EXTENSIONS.values()
+    return PurePosixPath(LINKS_FOLDER, name[:2], f"{name}{extension if known else ''}")

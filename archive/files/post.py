@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 
 import frontmatter
 import yaml
 
 from archive.files.hashing import sha256_of
+from archive.files.local_images import with_local_images, with_original_images
 from archive.files.paths import CHINA, post_path
 from archive.model.article import Article, Post
 from archive.model.feed_values import Precision
@@ -40,7 +42,9 @@ def render(
     profile: str = "sample",
     *,
     name: str | None = None,
+    fixed_path: PurePosixPath | None = None,
     markdown: bool = False,
+    local_images: bool = False,
     is_old: bool = False,
 ) -> Post:
     """Return the file of an article.
@@ -48,15 +52,19 @@ def render(
     :param categories: of the feed, outermost first; the path depends on them too
     :param profile: ``sample`` (the eight keys of the sample), ``extended`` (further keys after them) or ``hugo``
     :param name: the title in the file's name; None: that of the article
+    :param fixed_path: of the file, relative to the archive's root; None: that of this version
     :param markdown: the article's body is Markdown, not HTML
+    :param local_images: link the images to the archive's own files
     :param is_old: begin an ``extended`` file with an empty line, as earlier versions did
     """
     head = PROFILES[profile](article, categories, author)
     begin = "\n" if profile == "sample" or (is_old and profile == "extended") else ""
-    body = f"{article.body}\n" if markdown else f"{_BEFORE}{article.body}{_AFTER}"
-    text = f"{begin}---\n" + "\n".join(head) + _END_OF_HEAD + body
-    path = post_path(categories, article.published, name or article.title, article.docid)
-    return Post(path, _encoded(text))
+    path = fixed_path or post_path(categories, article.published, name or article.title, article.docid)
+    body = article.body
+    if local_images:
+        body = with_local_images(body, {each.url for each in article.pictures}, path, markdown=markdown)
+    body = f"{body}\n" if markdown else f"{_BEFORE}{body}{_AFTER}"
+    return Post(path, _encoded(f"{begin}---\n" + "\n".join(head) + _END_OF_HEAD + body))
 
 
 def load(data: bytes) -> tuple[dict[str, Any], str]:
@@ -124,6 +132,7 @@ def _body(data: bytes) -> tuple[str, bool]:
     """Return the body in a file, and whether it is Markdown, which never begins with a tag."""
     text = data.decode(errors="replace")
     _, separator, body = text.partition(_END_OF_HEAD)
+    body = with_original_images(body)
     if body.startswith(_BEFORE):
         return body.removeprefix(_BEFORE).removesuffix(_AFTER), False
     return (body.removesuffix("\n"), True) if separator else (text, False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.index import row_mapping, statements
+from archive.index.contents import add_contents, add_names
 from archive.index.database import Database
 from archive.index.facts import add_facts, record_page
 from archive.index.fts import Version, add_words, complete_words
@@ -173,6 +174,7 @@ class ArticleIndex(IndexPart):
         if decision.facts and state:
             version = add_facts(self._db, decision.facts, state.revision, decision.fetch.at)
             new_versions += [version] if version else []
+            add_names(self._db, state.revision, decision.article, decision.fetch.at)
         if decision.pictures:
             enqueue(self._db, decision.pictures, decision.fetch.at)
         if state is None:
@@ -208,25 +210,18 @@ class ArticleIndex(IndexPart):
     def _add_revision(self, decision: Decision, revision: Revision) -> Version:
         row = row_mapping.revision_row(revision)
         self._db.execute(statements.INSERT_REVISION, row)
-        text = decision.article.text if decision.article else ""
-        self._add_text(revision, text)
-        return row | {"step": 0}, text
-
-    def _add_text(self, revision: Revision, text: str) -> None:
-        self._db.execute("INSERT INTO texts VALUES (?, ?, ?)", [revision.docid, revision.number, text])
-        self._db.conn.executemany(
-            "INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)",
-            [(symbol, revision.docid, revision.number) for symbol in revision.symbols],
-        )
+        add_contents(self._db, revision, decision.article)
+        return row | {"step": 0}, decision.article.text if decision.article else ""
 
     def _complete(self, decision: Decision, revision: Revision) -> None:
         """Add to a version from before migration m003 what older programs did not extract from its page."""
         article = decision.article
         if article is None:
             return
-        row = row_mapping.facts_row(article) | {"fingerprint": article.fingerprint, "story": article.story or None}
+        digests = {"fingerprint": article.fingerprint, "story": article.story or None}
+        row = row_mapping.facts_row(article) | digests | {"named": 1}
         self._db.table("revisions").update((revision.docid, revision.number), row)
-        self._add_text(revision, article.text)
+        add_contents(self._db, revision, article)
         complete_words(self._db, revision, article)
 
     def _update_fingerprint(self, article: Article, revision: Revision) -> None:

@@ -40,8 +40,8 @@ class EntryIndex(IndexPart):
 
     def pending_hosts(self, now: datetime, tried_before: datetime) -> dict[str, int]:
         """Count the entries that are due at ``now`` and were not tried since ``tried_before``: host -> number."""
-        rows = self._rows(statements.COUNT_DUE, [to_text(now), to_text(tried_before)])
-        return {row["host"]: row["n"] for row in rows}
+        times = [to_text(now), to_text(tried_before)]
+        return {row["host"]: row["n"] for row in self._rows(statements.COUNT_DUE, times)}
 
     def due(
         self, host: str, limit: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
@@ -183,11 +183,12 @@ class EntryIndex(IndexPart):
             now = (entry.content, entry.listed_text, json.dumps(symbols_of(entry.symbols)), int(entry.withdrawn))
             before = (row["content"], row["listed_text"], row["symbols"], row["withdrawn"])
             if row["url"] is not None and row["carrier"] == feed and now != before:
-                updated.append((*now, to_text(at), to_text(at), entry.docid))
+                names = statements.to_json(entry.stock_names, ascii_only=False)
+                updated.append((*now, names, to_text(at), to_text(at), entry.docid))
         # A parked entry becomes pending: the site may have deleted it when it was first seen, and restored it since.
         self._db.conn.executemany(
-            """UPDATE entries SET content = ?, listed_text = ?, symbols = ?, withdrawn = ?, changed = ?,
-               due = iif(status = 'parked', ?, due), attempts = iif(status = 'parked', 0, attempts),
+            """UPDATE entries SET content = ?, listed_text = ?, symbols = ?, withdrawn = ?, stock_names = ?,
+               changed = ?, due = iif(status = 'parked', ?, due), attempts = iif(status = 'parked', 0, attempts),
                status = iif(status = 'parked', 'pending', status) WHERE docid = ?""",
             updated,
         )
@@ -195,9 +196,8 @@ class EntryIndex(IndexPart):
 
     def _add_guids(self, pairs: Iterable[tuple[Entry, statements.Row]]) -> set[str]:
         """Write the guids of entries that had none, for example those that another feed listed first."""
-        added = [
-            (entry.guid, entry.docid) for entry, row in pairs if entry.guid and row["guid"] is None and row["url"]
-        ]
+        new = [entry for entry, row in pairs if entry.guid and row["guid"] is None and row["url"]]
+        added = [(entry.guid, entry.docid) for entry in new]
         self._db.conn.executemany("UPDATE entries SET guid = ? WHERE docid = ?", added)
         return {docid for _, docid in added}
 

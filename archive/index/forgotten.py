@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archive.files.layout import image_path
+from archive.files.layout import image_link_path, image_path
 from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.fts import delete_words
@@ -36,6 +36,7 @@ _TABLES = (
     "revisions",
     "texts",
     "symbols",
+    "stock_names",
     "changes",
     "observations",
     "addresses",
@@ -51,7 +52,7 @@ _BLANK = """
         failure_kind = NULL, failure = NULL, path = NULL, content = NULL, symbols = '[]', withdrawn = 0, revision = 0,
         changed = NULL, recheck = NULL, idle = 0, gone = NULL, foreign_site = 0, carrier = NULL, vanished = NULL,
         listed_text = NULL, is_excerpt = 0, authors = '[]', enclosures = '[]', published_text = NULL,
-        precision = 'time', published_note = NULL
+        precision = 'time', published_note = NULL, stock_names = '[]'
     WHERE docid = ?
 """
 # Images of a version of one of these articles, and of no other article's.
@@ -152,6 +153,11 @@ class ForgottenIndex(IndexPart):
                AND NOT EXISTS (SELECT 1 FROM images AS k WHERE k.status = 'kept' AND k.sha256 = i.sha256)"""
         )
         return {str(image_path(row["sha256"], row["media_type"])): row["sha256"] for row in rows}
+
+    def image_links(self) -> list[str]:
+        """Return the second names of images that were removed; see :func:`archive.files.layout.image_link_path`."""
+        rows = self._rows("SELECT url FROM images WHERE status = 'forgotten'")
+        return [str(image_link_path(row["url"])) for row in rows]
 
 
 def replay(database: Database, event: Event) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from archive.files.layout import image_path
+from archive.files.layout import image_link_path, image_path
 from archive.index.database import Database
 from archive.index.part import IndexPart
 from archive.journal.event_documents import EventKind, dump_images
@@ -109,6 +109,11 @@ class ImageIndex(IndexPart):
         """Yield the path and the sha256 of each image file."""
         for row in self._rows("SELECT DISTINCT sha256, media_type FROM images WHERE status = 'kept'", {}):
             yield str(image_path(row["sha256"], row["media_type"])), row["sha256"]
+
+    def links(self) -> Iterator[tuple[PurePosixPath, PurePosixPath]]:
+        """Yield the second name of each image file, by its address, and its path."""
+        for row in self._rows("SELECT url, sha256, media_type FROM images WHERE status = 'kept'", {}):
+            yield image_link_path(row["url"]), image_path(row["sha256"], row["media_type"])
 
     def unsealed(self, before: datetime, ahead: datetime | None = None) -> Iterator[tuple[datetime, str, str]]:
         """Yield the files stored before a time that are in no manifest: when stored, path, sha256.

@@ -27,6 +27,11 @@ class IndexPart:
         with wrap_sqlite_errors(self._path):
             return self._db.execute(query, parameters).fetchall()
 
+    def _each_row(self, query: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Iterator[Row]:
+        """Yield the rows of a query, one at a time."""
+        with wrap_sqlite_errors(self._path):
+            yield from self._db.execute(query, parameters)
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Commit the writes of the block together; nested in the current transaction, if there is one."""

@@ -56,6 +56,7 @@ def entry_row(entry: Entry, feed: str, host: str, first_seen: datetime) -> dict[
         "is_excerpt": int(entry.is_excerpt),
         "guid": entry.guid,
         "link": entry.link,
+        "stock_names": to_json(entry.stock_names, ascii_only=False),
         **_feed_columns(entry),
     }
 
@@ -103,6 +104,7 @@ def pending(row: Row) -> PendingEntry:
         is_excerpt=bool(row["is_excerpt"]),
         guid=row["guid"],
         link=row["link"],
+        stock_names=tuple((symbol, name) for symbol, name in json.loads(row["stock_names"])),
         **_feed_fields(row),
     )
     return PendingEntry(

@@ -10,10 +10,12 @@ Row = sqlite3.Row
 INSERT_ENTRY = """
     INSERT INTO entries (docid, url, host, title, published, modified, entered, media, image, keywords, lids,
                          content, symbols, withdrawn, foreign_site, carrier, first_seen, due, listed_text, is_excerpt,
-                         guid, link, authors, enclosures, published_text, precision, published_note, status)
+                         guid, link, authors, enclosures, published_text, precision, published_note, stock_names,
+                         status)
     VALUES (:docid, :url, :host, :title, :published, :modified, :entered, :media, :image, :keywords, :lids,
             :content, :symbols, :withdrawn, :foreign_site, :carrier, :first_seen, :due, :listed_text, :is_excerpt,
-            :guid, :link, :authors, :enclosures, :published_text, :precision, :published_note, 'pending')
+            :guid, :link, :authors, :enclosures, :published_text, :precision, :published_note, :stock_names,
+            'pending')
     ON CONFLICT (docid) DO UPDATE SET
         url = excluded.url, host = excluded.host, title = excluded.title, published = excluded.published,
         modified = excluded.modified, entered = excluded.entered, media = excluded.media, image = excluded.image,
@@ -22,7 +24,7 @@ INSERT_ENTRY = """
         listed_text = excluded.listed_text, is_excerpt = excluded.is_excerpt, guid = excluded.guid,
         link = excluded.link, authors = excluded.authors, enclosures = excluded.enclosures,
         published_text = excluded.published_text, precision = excluded.precision,
-        published_note = excluded.published_note,
+        published_note = excluded.published_note, stock_names = excluded.stock_names,
         due = excluded.due, status = 'pending', attempts = 0, failure_kind = NULL, failure = NULL
     WHERE entries.url IS NULL
 """  # an item that could not be parsed before and can be now
@@ -39,11 +41,11 @@ INSERT_REVISION = """
     INSERT INTO revisions (docid, number, path, sha256, title, published, fetched_at, url, modified, updated, media,
                            keywords, symbols, pictures, editor, original_title, fingerprint, story, sealed, authors,
                            enclosures, published_text, precision, published_note, text_from, text_note, raw_title,
-                           written_with)
+                           written_with, named)
     VALUES (:docid, :number, :path, :sha256, :title, :published, :fetched_at, :url, :modified, :updated, :media,
             :keywords, :symbols, :pictures, :editor, :original_title, :fingerprint, :story, :sealed, :authors,
             :enclosures, :published_text, :precision, :published_note, :text_from, :text_note, :raw_title,
-            :written_with)
+            :written_with, 1)
 """
 COUNT_DUE = """
     SELECT host, count(*) AS n FROM entries
@@ -157,7 +159,7 @@ _PENDING = """
                     modified) AS modified,
            published, entered, media, image, keywords, lids, content, symbols, withdrawn, foreign_site,
            listed_text, is_excerpt, guid, link, authors, enclosures, published_text, precision, published_note,
-           attempts, first_seen, path, revision,
+           stock_names, attempts, first_seen, path, revision,
            (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
     FROM entries
 """

@@ -13,7 +13,7 @@ from archive.index.errors import wrap_sqlite_errors
 # Tables with rows of articles; each has a column docid.
 _ARTICLE_TABLES = (
     "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "unlisted", "entries",
-    "moves", "stated", "facts", "forgotten",
+    "moves", "stated", "facts", "forgotten", "stock_names",
 )  # fmt: skip
 # Tables with a serial number as id. Rows are compared and copied without it.
 _SERIAL_TABLES = ("changes", "observations", "unlisted", "gaps", "searchable", "moves")

@@ -17,6 +17,7 @@ _KEYS = {
     "revisions": ("docid", "number"),
     "texts": ("docid", "number"),
     "symbols": ("symbol", "docid", "number"),
+    "stock_names": ("docid", "number", "symbol"),
     "changes": ("docid", "feed", "seen"),
     "unlisted": ("docid", "feed", "at"),
     "observations": ("docid", "at"),
@@ -44,7 +45,7 @@ _OTHER_RULE = """(SELECT substr(o.fingerprint, 1, instr(o.fingerprint, ':'))
                       != substr(n.fingerprint, 1, instr(n.fingerprint, ':'))
     FROM old.revisions AS o JOIN main.revisions AS n USING (docid, number)
     WHERE o.docid = revisions.docid AND o.number = revisions.number)"""
-_NOT_RECORDED = """(SELECT o.written_with IS NULL FROM old.revisions AS o
+_NOT_RECORDED = """(SELECT o.{column} IS NULL FROM old.revisions AS o
     WHERE o.docid = revisions.docid AND o.number = revisions.number)"""
 _COMPARED = {
     # An entry's path is recorded before its file is first written; no journal record has it yet.
@@ -53,7 +54,10 @@ _COMPARED = {
     ("revisions", "fingerprint"): f'iif({_OTHER_RULE}, NULL, fingerprint) AS "fingerprint"',
     ("revisions", "story"): f'iif({_OTHER_RULE}, NULL, story) AS "story"',
     # Versions that were written before it was recorded have none.
-    ("revisions", "written_with"): f'iif({_NOT_RECORDED}, NULL, written_with) AS "written_with"',
+    **{
+        ("revisions", column): f'iif({_NOT_RECORDED.format(column=column)}, NULL, {column}) AS "{column}"'
+        for column in ("written_with", "named")
+    },
 }
 _MISSING = "the row is missing: the raw pages have it"
 # Rows listed for each table. After an update that parses pages differently, all rows may differ.
@@ -123,6 +127,8 @@ def _rows_sql(schema: str, table: str, columns: list[str], where: str = "TRUE") 
     selected = ", ".join(_COMPARED.get((table, name.strip('"')), name) for name in columns)
     if '"docid"' in columns:
         where += " AND docid NOT IN (SELECT docid FROM temp.unproven)"
+    if table == "stock_names":  # versions from before the table have none
+        where += " AND (docid, number) IN (SELECT docid, number FROM old.revisions WHERE named = 1)"
     if table == "images":  # it has no docid: an unproven entry may have queued images that the journal does not have
         where += " AND (url IN (SELECT url FROM main.images) OR NOT EXISTS (SELECT 1 FROM temp.unproven))"
     grouped = ", ".join(columns)

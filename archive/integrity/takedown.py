@@ -43,7 +43,8 @@ def complete(archive: Archive, now: datetime) -> tuple[list[str], list[str]]:
     docids = archive.store.forgotten.unfinished()
     if not docids:
         return [], []
-    paths = [*files_of(archive.root, docids), *archive.store.forgotten.image_files()]
+    forgotten = archive.store.forgotten
+    paths = [*files_of(archive.root, docids), *forgotten.image_files(), *forgotten.image_links()]
     with wrap_os_errors(archive.root), Folders(archive.root) as folders:
         for path in paths:
             if folders.mode(path.rpartition("/")[0]):

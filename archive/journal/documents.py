@@ -36,7 +36,7 @@ Document = dict[str, Any]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EMPTY: list[Any] = []  # default of an absent array
-_COMMON_KEYS = 14  # of an entry; further ones are those of feeds of other sites
+_COMMON_KEYS = 14  # of an entry; further ones are those that few entries have
 _PRECISIONS = {precision.value: precision for precision in Precision}
 _FAILURE_KINDS = {kind.value: kind for kind in FailureKind}
 
@@ -115,7 +115,8 @@ def dump_rules(rules: ArchiveRules) -> Document:
         "least_retry": dump_duration(rules.min_retry_delay),
         "images": rules.images,
     }
-    return document | {"markdown": True} if rules.markdown else document
+    flags = {"markdown": rules.markdown, "local_images": rules.local_images}
+    return document | {name: True for name, is_on in flags.items() if is_on}
 
 
 @checked
@@ -132,8 +133,7 @@ def _load_rules(document: Any) -> ArchiveRules:
         document["profile"],
         document["clean"],
         document["least_retry"],
-        document.get("images", False),
-        document.get("markdown", False),
+        (document.get("images", False), document.get("markdown", False), document.get("local_images", False)),
         *array(document["recheck"]),
     )
 
@@ -142,9 +142,9 @@ def _load_rules(document: Any) -> ArchiveRules:
 
 
 @lru_cache(maxsize=256, typed=True)
-def _rules(profile: Any, clean: Any, min_retry_delay: Any, images: Any, markdown: Any, *recheck: Any) -> ArchiveRules:
+def _rules(profile: Any, clean: Any, min_retry_delay: Any, flags: tuple[Any, ...], *recheck: Any) -> ArchiveRules:
     ages = tuple([duration(age) for age in recheck])
-    return ArchiveRules(text(profile), flag(clean), ages, duration(min_retry_delay), flag(images), flag(markdown))
+    return ArchiveRules(text(profile), flag(clean), ages, duration(min_retry_delay), *map(flag, flags))
 
 
 @lru_cache(maxsize=256, typed=True)
@@ -174,7 +174,7 @@ def dump_entry(entry: Entry) -> Document:
 
 
 def _dump_feed_fields(entry: Entry) -> Document:
-    """Return what only feeds of other sites have; the keys of what an entry lacks are absent."""
+    """Return what few entries have; the keys of what an entry lacks are absent."""
     enclosures = [{"url": each.url, "type": each.media_type} for each in entry.enclosures]
     fields = {
         "listed_text": entry.listed_text,
@@ -186,6 +186,7 @@ def _dump_feed_fields(entry: Entry) -> Document:
         "published_text": entry.published_text,
         "precision": None if entry.precision is Precision.TIME else entry.precision.value,
         "published_note": entry.published_note,
+        "stock_names": [list(each) for each in entry.stock_names],
     }
     return {name: value for name, value in fields.items() if value not in (None, False, [])}
 
@@ -226,6 +227,7 @@ def _load_feed_fields(document: Any) -> tuple[Any, ...]:
         optional_text(get("published_text")),
         _PRECISIONS[get("precision", Precision.TIME)],
         optional_text(get("published_note")),
+        tuple((text(symbol), text(name)) for symbol, name in array(get("stock_names", _EMPTY))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archive.journal.document_values import array, checked, text, texts
+from archive.journal.document_values import array, checked, flag, text, texts
 from archive.journal.documents import Document
 from archive.model.feed import Filing
 from archive.model.formatting import Formatting
@@ -21,6 +21,7 @@ def dump_formatted(formatting: Formatting) -> Document:
             feed: {"categories": list(filing.categories), "author": filing.author}
             for feed, filing in formatting.filings.items()
         },
+        **({"local_images": True} if formatting.local_images else {}),
     }
 
 
@@ -39,4 +40,5 @@ def load_formatted(document: Any) -> Formatting:
             text(feed): Filing(texts(array(filing["categories"])), text(filing["author"]))
             for feed, filing in document["filings"].items()
         },
+        flag(document.get("local_images", False)),
     )

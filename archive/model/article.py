@@ -76,6 +76,7 @@ class Article:
     published_note: str | None = None  # why `published` is not the time that is stated; None: it is
     text_from: TextSource = TextSource.PAGE
     text_note: str | None = None  # why the text is the feed's; None: it is the page's
+    stock_names: tuple[tuple[str, str], ...] = ()  # symbol and name of the stocks that are printed with their names
     raw_symbols: tuple[str, ...] = ()  # as the page and the list write them, as in files of older fetches (D224)
 
 

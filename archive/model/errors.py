@@ -1,5 +1,9 @@
 """Errors of the archive. Their messages are for people: what is wrong, where, and what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 
 class ArchiveError(Exception):
     """The archive on disk cannot be used as requested. Root of all errors of the package."""
@@ -26,7 +30,17 @@ class DamagedIndexError(ArchiveError):
 
 
 class QueryError(ArchiveError):
-    """A search query or one of its filters is not valid."""
+    """A search query or one of its filters is not valid.
+
+    :param message: in English
+    :param code: of the mistake, as in :mod:`archive.query.messages`; "" if it has none
+    :param parameters: of the mistake's message
+    """
+
+    def __init__(self, message: str, code: str = "", parameters: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.parameters = parameters or {}
 
 
 class DiskFullError(TransientError):
@@ -39,6 +53,10 @@ class SystemRefusedError(TransientError):
 
 class MissingExtraError(ArchiveError):
     """An optional library is not installed; the message says how to install it."""
+
+
+class CursorError(ArchiveError):
+    """The cursor of an export cannot be used with this index."""
 
 
 class BackupError(ArchiveError):

@@ -64,6 +64,7 @@ class Entry:
     published_text: str | None = None  # the time of publication as the feed states it, unparsed
     precision: Precision = Precision.TIME  # of `published`
     published_note: str | None = None  # why `published` is not the time that is stated; None: it is
+    stock_names: tuple[tuple[str, str], ...] = ()  # symbol and name of the stocks that the listing names
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class ArchiveRules:
     min_retry_delay: timedelta  # before an article that failed is tried again
     images: bool = False  # archive.images; absent in journal documents older than that setting
     markdown: bool = False  # archive.body is "markdown"; absent in journal documents where it is not
+    local_images: bool = False  # archive.images is "local"; absent in journal documents where it is not
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from archive.model.feed import Filing
 from archive.model.fetch import ArchiveRules, Fetch
 
+_LOCAL_IMAGES = ", local images"  # after the body, in what the index records
+
 
 @dataclass(frozen=True, slots=True)
 class Formatting:
@@ -17,11 +19,16 @@ class Formatting:
     profile: str  # archive.profile
     body: str  # archive.body: faithful, clean or markdown
     filings: Mapping[str, Filing]  # id of each configured feed -> how its articles are filed
+    local_images: bool = False  # archive.images is "local"
 
     def applied_to(self, fetch: Fetch) -> Fetch:
         """Return a fetch with these settings in place of those of its time."""
         rules = replace(
-            fetch.rules, profile=self.profile, clean=self.body != "faithful", markdown=self.body == "markdown"
+            fetch.rules,
+            profile=self.profile,
+            clean=self.body != "faithful",
+            markdown=self.body == "markdown",
+            local_images=self.local_images and fetch.rules.images,  # other images were never fetched
         )
         filing = self.filings.get(fetch.feed, fetch.filing)
         # The path was reserved with the former categories.
@@ -35,13 +42,16 @@ class Formatting:
         """
         profile, body, feed, author, *categories = json.loads(written)
         filing = Filing(tuple(categories), author)
-        return bool((profile, body) == (self.profile, self.body) and self.filings.get(feed, filing) == filing)
+        # A file without local images may have none that is stored: then it is as configured.
+        bodies = (self.body, self.body + _LOCAL_IMAGES) if self.local_images else (self.body,)
+        return profile == self.profile and body in bodies and self.filings.get(feed, filing) == filing
 
 
 def written_with(fetch: Fetch) -> str:
     """Return the settings by which the file of a fetch is written, as the index records them."""
     filing = fetch.filing
-    values = [fetch.rules.profile, body_of_rules(fetch.rules), fetch.feed, filing.author, *filing.categories]
+    body = body_of_rules(fetch.rules) + (_LOCAL_IMAGES if fetch.rules.local_images else "")
+    values = [fetch.rules.profile, body, fetch.feed, filing.author, *filing.categories]
     return json.dumps(values, ensure_ascii=False)
 
 

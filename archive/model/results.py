@@ -5,7 +5,8 @@ Every time is an aware datetime in UTC. "As of" means as known at the time of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -34,6 +35,17 @@ class Hit:
     revision: int = 1  # its number, 1 for the first
     observed: datetime | None = None  # when this revision was fetched
     gone: datetime | None = None  # since when the site has deleted it
+    stock_names: Mapping[str, str] = field(default_factory=dict)  # of its stocks, by symbol; not all names are known
+    feed_names: tuple[str, ...] = ()  # of its feeds, in their order
+
+
+@dataclass(frozen=True, slots=True)
+class StockName:
+    """A name that a stock has or had."""
+
+    name: str
+    first_seen: datetime  # when a version with it was archived first
+    last_seen: datetime  # and last
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,42 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class ArticlePeriod:
+    """What was known of an article from one observation to the next. See archive.search.periods."""
+
+    docid: str
+    revision: int  # number of the version
+    valid_from: datetime  # when it became known; with docid, the key of the row
+    valid_to: datetime | None  # when something else became known, excluded; None: it is still so
+    gone_from: datetime | None  # since when the site has deleted it, as known in the period; None: it has not
+    gone_to: datetime | None  # when it was there again, however much later
+    title: str
+    url: str  # this and all others: as in Record
+    path: str
+    published: datetime
+    first_seen: datetime | None
+    observed: datetime
+    modified: datetime | None  # mtime, as the list had it when the version was fetched
+    updated: datetime | None
+    media: str | None
+    feeds: tuple[str, ...]
+    keywords: tuple[str, ...]
+    symbols: tuple[str, ...]
+    editor: str | None
+    original_title: str | None
+    sha256: str
+    text: str | None
+    authors: tuple[str, ...]
+    enclosures: tuple[str, ...]
+    published_text: str | None
+    precision: str
+    published_note: str | None
+    text_from: str
+    text_note: str | None
+    sequence: int  # of the export: of two rows with one key, the one with the larger number counts
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A new revision in the changefeed."""
 
@@ -110,6 +158,8 @@ class Change:
     snippet: str  # a line of its text
     title_marks: tuple[Mark, ...] = ()
     snippet_marks: tuple[Mark, ...] = ()
+    stock_names: Mapping[str, str] = field(default_factory=dict)  # as for a hit
+    feed_names: tuple[str, ...] = ()  # likewise
 
 
 class ChangeKind(StrEnum):

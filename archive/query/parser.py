@@ -1,140 +1,83 @@
-"""Parser of search queries, such as: 茅台 (业绩 OR "M2 增长") NOT 传闻 feed:china since:2026-09-01. Pure."""
+"""Parser of search queries, such as: 茅台 (业绩 OR "M2 增长") -传闻 feed:china since:2026-09. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeAlias
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Literal, cast
 
-from archive.files.paths import CHINA
-from archive.model.errors import QueryError
 from archive.model.symbols import symbol_of
-from archive.query.tokenizer import fold, phrase, segments
+from archive.query.dates import parse_span, parse_time
+from archive.query.messages import FIELDS, MARKS, query_error
+from archive.query.nodes import (
+    And,
+    DateFilter,
+    FeedFilter,
+    MarkFilter,
+    MediaFilter,
+    Not,
+    Or,
+    Query,
+    RecordedFilter,
+    StockNameFilter,
+    SymbolFilter,
+    Term,
+    positive_terms,
+)
+from archive.query.tokenizer import fold, is_cjk, phrase, segments
+
+__all__ = [
+    "And", "DateFilter", "FeedFilter", "MarkFilter", "MediaFilter", "Not", "Or", "Query", "RecordedFilter",
+    "SymbolFilter", "Term", "date_filter", "parse", "parse_time", "positive_terms", "symbol_filter",
+]  # fmt: skip
 
 # Far above real queries. FTS5 and SQLite have limits of their own on the depth and length of an expression.
 MAX_TERMS = 100
 MAX_DEPTH = 10  # nested parentheses
-_YEARS = range(1970, 9999)  # years whose times exist in every zone
 
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _TOKEN = re.compile(
-    r"""\s+ | (?P<open>[(（]) | (?P<close>[)）])
-    | (?:(?P<field>[a-z_]+)[:：])?
+    rf"""\s+ | (?P<open>[(（]) | (?P<close>[)）])
+    | (?P<minus>(?<![^\s(（])[-－](?=[^\s)）]))
+    | (?:(?P<field>[a-z_]+|(?i:{"|".join(FIELDS)}))[:：])? (?P<exactly>[=＝](?=[^\s()（）]))?
       (?: (?P<quote>["“「]) (?P<quoted>[^"”」]*) (?P<end>["”」]?) | (?P<word>[^\s()（）"“”「」]+) )
     | (?P<wrong>.)""",
     re.VERBOSE,
 )
-_FIELD = re.compile("(?:symbol|feed|media|since|until)[:：]")
+_FIELD = re.compile(f"(?:{'|'.join(FIELDS)})[:：]", re.IGNORECASE)
 _OPERATORS = ("AND", "OR", "NOT")
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """The title or the text contains it."""
+def parse(text: str, now: datetime | None = None) -> Query:
+    """Parse a query as people type it. It may name feeds and media that do not exist: see archive.search.names.
 
-    text: str  # as typed, without quotation marks and *
-    phrase: str  # FTS5 syntax
-
-
-@dataclass(frozen=True, slots=True)
-class MediaFilter:
-    """The name of the medium contains it."""
-
-    phrase: str  # FTS5 syntax
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolFilter:
-    """The article names a stock with this symbol, or with these letters or digits in its symbol."""
-
-    phrase: str  # FTS5 syntax
-
-
-@dataclass(frozen=True, slots=True)
-class FeedFilter:
-    """The article belongs to a feed."""
-
-    feed: str  # its id
-
-
-@dataclass(frozen=True, slots=True)
-class DateFilter:
-    """The article was published between two times, both included."""
-
-    since: datetime | None = None  # aware; None: no lower bound
-    until: datetime | None = None  # aware; None: no upper bound
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The operand does not match."""
-
-    what: Query
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """All operands match; without operands, always true."""
-
-    of: tuple[Query, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """At least one operand matches."""
-
-    of: tuple[Query, ...]
-
-
-Query: TypeAlias = Term | MediaFilter | SymbolFilter | FeedFilter | DateFilter | Not | And | Or
-
-
-def parse(text: str) -> Query:
-    """Parse a query as people type it.
-
+    :param now: what today and 7d refer to, aware; None for the system's clock
     :raises QueryError: it is not valid; the message says why
     """
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise QueryError("it has bytes that are not UTF-8")
-    tokens = list(_tokens(text))
+        raise query_error("encoding")
+    tokens = list(_tokens(text, now or datetime.now(UTC)))
     if not tokens:
-        raise QueryError("there is nothing to search for")
+        raise query_error("empty")
     if len(tokens) > MAX_TERMS:
-        raise QueryError(f"it has {len(tokens)} words and operators; the maximum is {MAX_TERMS}")
-    return _Parser(tokens).parse_or(0)
+        raise query_error("too-long", count=len(tokens), maximum=MAX_TERMS)
+    return _Parser(_with_lower_case_operators(tokens)).parse_or(0)
 
 
-def date_filter(since: str | None, until: str | None) -> DateFilter:
+def date_filter(since: str | None, until: str | None, now: datetime) -> DateFilter:
     """Return a filter for articles published between two days or times, both included.
 
-    :param since: as for :func:`parse_time`; None for no bound
+    :param since: as for :func:`archive.query.dates.parse_time`; None for no bound
     :param until: likewise; a day is included whole
     :raises QueryError: one is not valid
     """
-    return DateFilter(parse_time(since) if since else None, parse_time(until, is_end=True) if until else None)
-
-
-def parse_time(text: str, *, is_end: bool = False) -> datetime:
-    """Return an aware time.
-
-    :param text: a time in ISO 8601 with its zone, or a day in China, YYYY-MM-DD
-    :param is_end: of a day, return the last millisecond instead of the first
-    :raises QueryError: it is neither
-    """
-    try:
-        time = datetime.fromisoformat(text)
-        if time.year not in _YEARS:
-            raise ValueError
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            # Times in the index have milliseconds.
-            return time.replace(tzinfo=CHINA) + (timedelta(days=1, milliseconds=-1) if is_end else timedelta(0))
-    except (ValueError, OverflowError):
-        time = None
-    if time is None or time.tzinfo is None:
-        raise QueryError(f"{text!r} is neither a day such as 2026-09-30 nor a time such as 2026-09-30T09:30+08:00")
-    return time
+    return DateFilter(
+        parse_time(since, now) if since else None, parse_time(until, now, is_end=True) if until else None
+    )
 
 
 def symbol_filter(text: str) -> Query:
@@ -142,17 +85,7 @@ def symbol_filter(text: str) -> Query:
 
     :raises QueryError: the text is not a symbol
     """
-    return _term("symbol", text, f"symbol:{text}", exact=True)
-
-
-def positive_terms(query: Query) -> Iterator[Term]:
-    """Yield the terms of a query, without those under NOT."""
-    match query:
-        case Term():
-            yield query
-        case And(of) | Or(of):
-            for part in of:
-                yield from positive_terms(part)
+    return _words("symbol", text, f"symbol:{text}", is_quoted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,46 +95,84 @@ class _Token:
     text: str  # as typed
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str, now: datetime) -> Iterator[_Token]:
     for match in _TOKEN.finditer(text):
         typed = match[0]
         if match["open"] or match["close"]:
             yield _Token("(" if match["open"] else ")", None, typed)
+        elif match["minus"]:
+            yield _Token("NOT", None, typed)
         elif match["wrong"] or (match["quote"] and match["end"] != _QUOTES[match["quote"]]):
-            raise QueryError(f"a quotation mark has no counterpart: {text[match.start() :]}")
+            raise query_error("quotation", text=text[match.start() :])
         elif match["quote"] or match["word"]:
-            value = match["quoted"] if match["quote"] else match["word"]
             if _FIELD.fullmatch(typed):
-                raise QueryError(f"{typed} needs a value, without a space before it")
+                raise query_error("no-value", field=typed)
             if typed in _OPERATORS:
                 yield _Token(typed, None, typed)
             else:
-                yield _Token("", _term(match["field"], value, typed, exact=bool(match["quote"])), typed)
+                yield _Token("", _leaf(match, now), typed)
 
 
-def _term(field: str | None, value: str, typed: str, *, exact: bool) -> Query:
+def _with_lower_case_operators(tokens: Sequence[_Token]) -> list[_Token]:
+    """Return tokens in which ``or``, ``and`` and ``not`` are operators where they stand between operands."""
+    changed: list[_Token] = []  # from the last one to the first
+    for place, token in reversed(list(enumerate(tokens))):
+        follows_operand = place > 0 and tokens[place - 1].kind in ("", ")")
+        precedes_operand = bool(changed) and changed[-1].kind in ("", "(", "NOT")
+        is_word = token.text not in ("or", "and", "not")  # the text of a phrase has its quotation marks
+        if is_word or not precedes_operand or not (follows_operand or token.text == "not"):
+            changed.append(token)
+        else:
+            changed.append(_Token(token.text.upper(), None, token.text))
+    return changed[::-1]
+
+
+def _leaf(match: re.Match[str], now: datetime) -> Query:
+    """Return the term or filter of a token."""
+    name, value = match["field"], match["quoted"] if match["quote"] else match["word"]
+    field = name.lower() if name else None
+    if field not in (None, *FIELDS):
+        near = get_close_matches(name, FIELDS, n=1)
+        raise query_error("unknown-field", field=name, near=tuple(f"{each}:" for each in near))
+    if field in (None, "media", "symbol"):
+        return _words(field, value, match[0], is_quoted=bool(match["quote"]), exact=bool(match["exactly"]))
+    return _filter(field or "", value if field == "feed" else unicodedata.normalize("NFKC", value), now)
+
+
+def _filter(field: str, value: str, now: datetime) -> Query:
     match field:
         case "feed":
             return FeedFilter(value)
+        case "is":
+            if (mark := value.lower()) not in MARKS:
+                raise query_error("unknown-mark", text=value, near=tuple(get_close_matches(mark, MARKS, n=1)))
+            return MarkFilter(cast(Literal["revised", "gone", "moved"], mark))
+        case "since" | "until" if ".." in value:
+            raise query_error("one-time", field=field, text=value)
         case "since":
-            return DateFilter(since=parse_time(value))
+            return DateFilter(since=parse_time(value, now))
         case "until":
-            return DateFilter(until=parse_time(value, is_end=True))
-        case None | "media" | "symbol":
-            if (parts := len(segments(fold(value)))) > MAX_TERMS:
-                raise QueryError(f"{typed[:40]!r}… has {parts} words and numbers; the maximum is {MAX_TERMS}")
-            value = symbol_of(value) if field == "symbol" else value
-            prefix = not exact and value.endswith("*")
-            fts_phrase = phrase(value, prefix=prefix)
-            if fts_phrase is None:
-                raise QueryError(f"{typed!r} has no word to search for")
-            if field:
-                return MediaFilter(fts_phrase) if field == "media" else SymbolFilter(fts_phrase)
-            return Term(value.rstrip("*") if prefix else value, fts_phrase)
-    raise QueryError(
-        f"unknown field {field}: the fields are symbol: feed: media: since: until: "
-        f"(in quotation marks it is searched for as text)"
-    )
+            return DateFilter(until=parse_time(value, now, is_end=True))
+        case "first_seen" | "observed":
+            return RecordedFilter(field, *parse_span(value, now))
+    return DateFilter(*parse_span(value, now))
+
+
+def _words(field: str | None, value: str, typed: str, *, is_quoted: bool, exact: bool = False) -> Query:
+    if (parts := len(segments(fold(value)))) > MAX_TERMS:
+        raise query_error("phrase-too-long", text=f"{typed[:40]}…", count=parts, maximum=MAX_TERMS)
+    typed_value = value
+    if field == "symbol":
+        if any(map(is_cjk, value)):
+            return StockNameFilter(value)
+        value = symbol_of(unicodedata.normalize("NFKC", value))
+    prefix = not is_quoted and value.endswith("*")
+    fts_phrase = phrase(value, prefix=prefix)
+    if fts_phrase is None:
+        raise query_error("no-word", text=typed)
+    if field:
+        return MediaFilter(fts_phrase, typed_value, exact) if field == "media" else SymbolFilter(fts_phrase)
+    return Term(value.rstrip("*") if prefix else value, fts_phrase, exact)
 
 
 class _Parser:
@@ -217,7 +188,7 @@ class _Parser:
             self._next += 1
             operands.append(self._and(depth))
         if depth == 0 and self._peek() is not None:
-            raise QueryError("a closing parenthesis has no opening one")
+            raise query_error("not-opened")
         return operands[0] if len(operands) == 1 else Or(tuple(operands))
 
     def _and(self, depth: int) -> Query:
@@ -238,18 +209,18 @@ class _Parser:
 
     def _operand(self, depth: int) -> Query:
         if self._next == len(self._tokens):
-            raise QueryError("something is missing at the end")
+            raise query_error("no-end")
         token = self._tokens[self._next]
         self._next += 1
         if token.query is not None:
             return token.query
         if token.kind != "(":
-            raise QueryError(f"something is missing before {token.text}")
+            raise query_error("no-operand", text=token.text)
         if depth == MAX_DEPTH:
-            raise QueryError(f"it has more than {MAX_DEPTH} parentheses inside each other")
+            raise query_error("too-deep", maximum=MAX_DEPTH)
         group = self.parse_or(depth + 1)
         if self._peek() != ")":
-            raise QueryError("a parenthesis is not closed")
+            raise query_error("not-closed")
         self._next += 1
         return group
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import add
 
 from archive.model.results import Mark
-from archive.query.parser import Term
+from archive.query.nodes import Term
 from archive.query.tokenizer import pattern, plain
 
 # The usual values of BM25's k1 and b.
@@ -50,7 +50,7 @@ def weighted_term(term: Term, having: int, of: int) -> WeightedTerm:
     """
     prefix = term.phrase.endswith("*")
     weight = math.log(1 + (of - having + 0.5) / (having + 0.5))
-    return WeightedTerm(pattern(term.text, prefix=prefix), weight)
+    return WeightedTerm(pattern(term.text, prefix=prefix, exact=term.exact), weight)
 
 
 def contains_all(title: str, text: str, patterns: Sequence[re.Pattern[str]]) -> bool:

@@ -14,6 +14,8 @@ from functools import cache
 from itertools import chain
 from operator import add
 
+from archive.query.scripts import forms
+
 # Han with its extensions and 々〇, Kana without its middle dot, Bopomofo, Hangul.
 CJK = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u318f\u31a0-\u31bf"
@@ -88,22 +90,29 @@ def phrase(text: str, *, prefix: bool = False) -> str | None:
     return f'"{" ".join(tokens)}"' + ("*" if prefix else "")
 
 
-def pattern(text: str, *, prefix: bool = False) -> re.Pattern[str]:
+def pattern(text: str, *, prefix: bool = False, exact: bool = True) -> re.Pattern[str]:
     """Return a pattern that matches, in a text in lower case, what :func:`phrase` matches in the index.
 
     Full-width letters and words with zero-width characters match only after :func:`plain`.
 
     :param prefix: the last token may be the beginning of a longer word
+    :param exact: otherwise it also matches in traditional and in simplified characters
     """
     parts = segments(fold(text))
     written = []
-    for number, part in enumerate(parts, start=1):
-        same_class = rf"[{CJK}]" if is_cjk(part) else r"\d" if part.isdecimal() else _LETTER
+    for number, typed in enumerate(parts, start=1):
+        part = typed if exact else "".join(map(_any_form, typed))
+        same_class = rf"[{CJK}]" if is_cjk(typed) else r"\d" if typed.isdecimal() else _LETTER
         # The lookbehind comes after the letters: the search for a pattern that begins with letters is much faster.
-        left_edge = "" if is_cjk(part) and number == 1 else f"(?<!{same_class}{part})"
-        right_edge = "" if number == len(parts) and (prefix or is_cjk(part)) else f"(?!{same_class})"
+        left_edge = "" if is_cjk(typed) and number == 1 else f"(?<!{same_class}{part})"
+        right_edge = "" if number == len(parts) and (prefix or is_cjk(typed)) else f"(?!{same_class})"
         written.append(part + left_edge + right_edge)
     return re.compile(r"[\W_]*".join(written))
+
+
+def _any_form(character: str) -> str:
+    every = forms(character)
+    return character if len(every) == 1 else f"[{every}]"
 
 
 def plain(text: str) -> str:
@@ -130,8 +139,8 @@ def split_single_characters(text: str) -> tuple[str, list[str]] | None:
 
 
 def variants(character: str) -> tuple[str, ...]:
-    """A Chinese character and all characters that :func:`fold` turns into it or that contain it: 金 ⾦, 株 ㈱."""
-    return character, *_variants().get(character, ())
+    """All forms of a Chinese character, and the characters that :func:`fold` turns into one: 万 萬, 金 ⾦, 株 ㈱."""
+    return tuple(each for form in forms(character) for each in (form, *_variants().get(form, ())))
 
 
 @cache

@@ -9,8 +9,8 @@ from typing import Any
 
 from archive.index import statements
 from archive.index.database import Database
-from archive.query.compiler import CURRENT, CompiledQuery
-from archive.query.parser import Term
+from archive.query.compiler import CURRENT, CompiledQuery, any_phrase
+from archive.query.nodes import Term
 from archive.query.ranking import contains_all, weighted_term
 from archive.query.tokenizer import variants
 from archive.search.windows import Windows
@@ -32,8 +32,8 @@ MIN_READ = 2_000
 READ_BATCH = 50
 # For titles, this many: they are read in addition, and most titles do not have the character.
 MAX_READ_FOR_TITLES = 500
-# If a feed has fewer articles than this, its articles are searched, instead of all articles from the newest back.
-SMALL_FEED_ARTICLES = 5_000
+# If a filter has fewer articles than this, these are searched, instead of all articles from the newest back.
+SMALL_SOURCE_ARTICLES = 5_000
 
 _MATCHES = """
     SELECT v.id FROM json_each(:ranges) AS id_range
@@ -46,8 +46,8 @@ _MATCHES = """
 _WITHOUT_WORDS = """
     SELECT v.id FROM {source} WHERE {where} ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset
 """
-_LISTED = "SELECT 1 FROM listings WHERE feed = :feed LIMIT :limit"
-_OF_FEED = "(SELECT docid FROM listings WHERE feed = :feed) AS l CROSS JOIN searchable v ON v.docid = l.docid"
+_COUNT_SOURCE = "SELECT count(*) AS n FROM (SELECT 1 FROM ({source}) LIMIT :limit)"
+_OF_SOURCE = "({source}) AS source CROSS JOIN searchable v ON v.docid = source.docid"
 _CONTAINING = """
     SELECT v.id, r.title, t.text FROM json_each(:ids) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
     JOIN revisions r ON r.docid = v.docid AND r.number = v.number
@@ -78,7 +78,9 @@ class Candidates:
     def find_in_titles(self, conditions: CompiledQuery, terms: Sequence[Term], limit: int) -> list[int]:
         """Return the ids of the newest matching versions whose titles have one of the terms."""
         ending = conditions.ending
-        titled = " OR ".join(f"title : {each.phrase}" for each in terms if each not in ending)
+        titled = " OR ".join(
+            f"title : {any_phrase(each.phrase, each.others)}" for each in terms if each not in ending
+        )
         if not ending:
             match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
             return list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLE_WINDOW_VERSIONS))
@@ -106,13 +108,19 @@ class Candidates:
 
     def _without_words(self, conditions: CompiledQuery, limit: int, offset: int = 0) -> Iterator[int]:
         parameters = conditions.parameters | {"limit": limit, "offset": offset}
-        source = "searchable v"
-        for feed in conditions.feeds:
-            if len(self._rows(_LISTED, {"feed": feed, "limit": SMALL_FEED_ARTICLES})) < SMALL_FEED_ARTICLES:
-                source = _OF_FEED
-                parameters["feed"] = feed
+        small = self._small_source(conditions)
+        source = _OF_SOURCE.format(source=small) if small else "searchable v"
         statement = _WITHOUT_WORDS.format(source=source, where=" AND ".join(conditions.where))
         return (row["id"] for row in self._db.execute(statement, parameters))
+
+    def _small_source(self, conditions: CompiledQuery) -> str | None:
+        """Return the source that has the fewest articles, if these are few."""
+        counts = {}
+        for source in conditions.sources:
+            limit = {"limit": SMALL_SOURCE_ARTICLES}
+            counts[source] = self._rows(_COUNT_SOURCE.format(source=source), conditions.parameters | limit)[0]["n"]
+        smallest = min(counts, key=counts.__getitem__, default=None)
+        return smallest if smallest and counts[smallest] < SMALL_SOURCE_ARTICLES else None
 
     def _matching(
         self,
@@ -160,7 +168,11 @@ class Candidates:
         statement, parameters = _containing([last for _, last in conditions.ending.values()], titled=titled)
         patterns = {each: weighted_term(each, 0, 0).pattern for each in conditions.ending}
         # If the character is the whole term, the SQL statement has checked it already.
-        to_check = [patterns[each] for each, (before, last) in conditions.ending.items() if before or len(last) > 1]
+        to_check = [
+            patterns[each]
+            for each, (before, last) in conditions.ending.items()
+            if before or len(last) > 1 or each.exact
+        ]
         matching: list[int] = []
         read = 0
         while len(matching) < limit and (ids := list(islice(candidates, READ_BATCH))):

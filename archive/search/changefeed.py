@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from archive.index.part import IndexPart
 from archive.model.results import Change
 from archive.model.times import to_text
 from archive.query.compiler import IS_VERSION, CompiledQuery
-from archive.query.parser import Query, positive_terms
+from archive.query.nodes import Query, positive_terms
 from archive.query.ranking import WeightedTerm, find_matches, make_snippet, merge_marks, weighted_term
 from archive.search.history import History
+from archive.search.names import QueryNames
+from archive.search.stock_names import StockNames
 
 # Only one writer commits, and versions get increasing ids. So a reader that sees an id sees all smaller ones too, and
 # new versions have larger ids. No id is ever deleted. See D100.
@@ -49,6 +51,8 @@ class Changefeed(IndexPart):
     def __init__(self, database: Database, path: Path, history: History) -> None:
         super().__init__(database, path)
         self._history = history
+        self._names = QueryNames(database, path)
+        self._stocks = StockNames(database, path)
 
     def last_position(self) -> int:
         """Return the position of the last version; 0 if the index is empty."""
@@ -81,7 +85,8 @@ class Changefeed(IndexPart):
         return int(self._rows("PRAGMA data_version")[0][0])
 
     def _ids(self, query: Query, after: int, upto: int, limit: str, every: bool) -> list[int]:
-        conditions = CompiledQuery.of(query, to_text(_END_OF_TIME) or "", _ALL_VERSIONS if every else _FIRST_VERSIONS)
+        versions = _ALL_VERSIONS if every else _FIRST_VERSIONS
+        conditions = CompiledQuery.of(self._names.resolve(query), to_text(_END_OF_TIME) or "", versions)
         parameters: dict[str, Any] = conditions.parameters | {"after": after, "upto": upto}
         statement = _SELECT.format(
             source=_OF_WORDS if conditions.match else _OF_ALL,
@@ -93,11 +98,14 @@ class Changefeed(IndexPart):
 
     def _read(self, query: Query, ids: Sequence[int]) -> list[Change]:
         terms = [weighted_term(each, 0, 0) for each in positive_terms(query)]
-        return [self._change(row, terms) for row in self._rows(_SELECT_CHANGES, [json.dumps(ids)])]
+        names = self._names.feeds() if ids else {}
+        return [self._change(row, terms, names) for row in self._rows(_SELECT_CHANGES, [json.dumps(ids)])]
 
-    def _change(self, row: statements.Row, terms: Sequence[WeightedTerm]) -> Change:
+    def _change(self, row: statements.Row, terms: Sequence[WeightedTerm], feed_names: Mapping[str, str]) -> Change:
         matches = find_matches(row["title"], row["text"] or "", terms)
         snippet, marks = make_snippet(matches)
+        symbols = tuple(json.loads(row["symbols"]))
+        feeds = tuple(self._history.feeds(row["docid"], _END_OF_TIME))
         return Change(
             position=row["position"],
             docid=row["docid"],
@@ -108,8 +116,10 @@ class Changefeed(IndexPart):
             published=datetime.fromisoformat(row["published"]),
             observed=datetime.fromisoformat(row["fetched_at"]),
             media=row["media"],
-            feeds=tuple(self._history.feeds(row["docid"], _END_OF_TIME)),
-            symbols=tuple(json.loads(row["symbols"])),
+            feeds=feeds,
+            symbols=symbols,
+            stock_names=self._stocks.current(symbols),
+            feed_names=tuple(feed_names.get(feed, feed) for feed in feeds),
             snippet=snippet,
             title_marks=merge_marks([mark for marks_of_term in matches.in_title for mark in marks_of_term])
             if matches.title == row["title"]

@@ -17,8 +17,8 @@ from archive.index.spans import contains
 from archive.model.feed import Span
 from archive.model.results import Hit, Record
 from archive.model.times import to_text, to_time
-from archive.query.compiler import CompiledQuery
-from archive.query.parser import Query, Term, positive_terms
+from archive.query.compiler import CURRENT, CompiledQuery
+from archive.query.nodes import Query, Term, positive_terms
 from archive.query.ranking import (
     TermMatches,
     WeightedTerm,
@@ -31,6 +31,8 @@ from archive.query.ranking import (
 )
 from archive.search.candidates import Candidates
 from archive.search.history import History, last_facts
+from archive.search.names import QueryNames
+from archive.search.stock_names import StockNames
 
 # This many of the newest matches, and of the newest with the words in their title, are read and ranked, in 6 ms.
 # See D72.
@@ -46,6 +48,7 @@ _SELECT_LAST = """
     ) ORDER BY published, docid
 """
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM searchable v WHERE {where} LIMIT :most)"
+_SELECT_NAMED = f"SELECT v.id FROM searchable v WHERE v.docid = :docid AND {CURRENT}"  # noqa: S608 - a constant
 _SELECT_BY_ID = """
     SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
 """
@@ -82,6 +85,8 @@ class Search(IndexPart):
         self._history = history
         self._coverage = coverage
         self._candidates = Candidates(database)
+        self._names = QueryNames(database, path)
+        self._stocks = StockNames(database, path)
 
     def find(
         self,
@@ -101,6 +106,7 @@ class Search(IndexPart):
         :param after: only what follows the article with this publication time and docid, the newest first
         """
         time = time or datetime.max.replace(tzinfo=UTC)
+        query = self._names.resolve(query, time)
         wanted = list(positive_terms(query))
         conditions = CompiledQuery.of(query, to_text(time) or "")
         with wrap_sqlite_errors(self._path):
@@ -112,25 +118,31 @@ class Search(IndexPart):
             else:
                 terms = self._weighted(wanted, conditions.parameters["time"])
                 matched = self._ranked(conditions, wanted, terms, limit)
-            return [self._hit(row, matches, time) for row, matches in matched]
+            return self._hits(matched, time)
 
     def count(self, query: Query, most: int, time: datetime | None = None) -> int:
         """Return how many articles' newest versions match a query, or ``most`` if there are as many or more."""
-        conditions = CompiledQuery.of(query, to_text(time or datetime.max.replace(tzinfo=UTC)) or "")
+        conditions = self._compiled(query, time or datetime.max.replace(tzinfo=UTC))
         statement = _COUNT.format(where=" AND ".join(_all_conditions(conditions)))
         with wrap_sqlite_errors(self._path):
             return int(self._rows(statement, conditions.parameters | {"most": most})[0][0])
 
     def ids(self, query: Query, limit: int, time: datetime) -> list[int]:
         """Return the ids in ``searchable`` of the newest articles whose newest version matches a query."""
-        conditions = CompiledQuery.of(query, to_text(time) or "")
+        conditions = self._compiled(query, time)
         with wrap_sqlite_errors(self._path):
             return self._candidates.find(conditions, limit)
+
+    def named(self, docid: str, time: datetime | None = None) -> list[Hit]:
+        """Return the article with a docid, if it has a version."""
+        time = time or datetime.max.replace(tzinfo=UTC)
+        rows = self._rows(_SELECT_NAMED, {"docid": docid, "time": to_text(time)})
+        return self.hits([row["id"] for row in rows], time)
 
     def hits(self, ids: Sequence[int], time: datetime) -> list[Hit]:
         """Return versions by their ids in ``searchable``, the newest first."""
         with wrap_sqlite_errors(self._path):
-            return [self._hit(row, matches, time) for row, matches in self._read(ids, [])]
+            return self._hits(self._read(ids, []), time)
 
     def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
         """Return the last articles whose newest version matches a query, in the order of publication."""
@@ -147,7 +159,7 @@ class Search(IndexPart):
         :param newest: only this many, those published last
         """
         time = time or datetime.max.replace(tzinfo=UTC)
-        conditions = CompiledQuery.of(query, to_text(time) or "")
+        conditions = self._compiled(query, time)
         where = " AND ".join(_all_conditions(conditions))
         statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=where)
         known = self._coverage.known()
@@ -159,6 +171,9 @@ class Search(IndexPart):
         """Make searchable the versions that were copied into the index and are not searchable yet."""
         with self._transaction():
             add_missing_words(self._db)
+
+    def _compiled(self, query: Query, time: datetime) -> CompiledQuery:
+        return CompiledQuery.of(self._names.resolve(query, time), to_text(time) or "")
 
     def _ranked(
         self, conditions: CompiledQuery, wanted: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
@@ -192,25 +207,35 @@ class Search(IndexPart):
     def _version(self, row: statements.Row) -> statements.Row:
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
 
-    def _hit(self, version: statements.Row, matches: TermMatches, time: datetime) -> Hit:
+    def _hits(self, matched: Iterable[tuple[statements.Row, TermMatches]], time: datetime) -> list[Hit]:
+        names = self._names.feeds()
+        return [self._hit(row, matches, time, names) for row, matches in matched]
+
+    def _hit(
+        self, version: statements.Row, matches: TermMatches, time: datetime, feed_names: Mapping[str, str]
+    ) -> Hit:
         snippet, marks = make_snippet(matches)
         title_marks = [mark for marks_of_term in matches.in_title for mark in marks_of_term]
         facts = last_facts(self._db, version["docid"], version["number"], time) or version
+        symbols = tuple(json.loads(facts["symbols"]))
+        feeds = tuple(self._history.feeds(version["docid"], time))
         return Hit(
             docid=version["docid"],
             title=version["title"],
             path=version["path"],
             published=datetime.fromisoformat(version["published"]),
-            feeds=tuple(self._history.feeds(version["docid"], time)),
+            feeds=feeds,
             snippet=snippet,
             title_marks=merge_marks(title_marks) if matches.title == version["title"] else (),
             snippet_marks=marks,
             media=facts["media"],
-            symbols=tuple(json.loads(facts["symbols"])),
+            symbols=symbols,
             url=version["url"] or "",
             revision=version["number"],
             observed=datetime.fromisoformat(version["fetched_at"]),
             gone=to_time(self._history.gone(version["docid"], time)),
+            stock_names=self._stocks.current(symbols, time),
+            feed_names=tuple(feed_names.get(feed, feed) for feed in feeds),
         )
 
     def _record(

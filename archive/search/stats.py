@@ -14,7 +14,7 @@ from archive.model.fetch import Observation
 from archive.model.results import Facets, Hit, HourCount
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CURRENT, FACTS, LISTED, MEDIA, SYMBOLS
-from archive.query.parser import Query
+from archive.query.nodes import Query
 from archive.search.search import Search
 
 # Articles that are counted for facets.

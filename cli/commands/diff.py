@@ -23,8 +23,8 @@ from scheduler.exits import Exit
 def diff_command(context: CommandContext, id: str, rev: tuple[int, ...], as_json: bool) -> Exit:  # noqa: A002 - its name
     """Show what changed between two versions of an article.
 
-    ID is a docid or a path. REV REV are the numbers of the two versions; without them the two newest are compared.
-    Removed text is red or marked [-...-], added text is green or marked {+...+}.
+    ID is a docid, an address or a path. REV REV are the numbers of the two versions; without them the two newest are
+    compared. Removed text is red or marked [-...-], added text is green or marked {+...+}.
 
     Example: finarchive diff mcwiwss7730811 1 3
     """

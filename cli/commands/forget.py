@@ -45,7 +45,7 @@ def forget_command(
     yes: bool,
     as_json: bool,
 ) -> Exit:
-    """Remove articles for good: files, history, images, index and raw pages. ID is a docid or a path.
+    """Remove articles for good: files, history, images, index and raw pages. ID is a docid, an address or a path.
 
     Tombstones with reason, time and digests stay, so that manifests can be checked; the articles are never fetched
     again. --secrets removes cookies and passwords that earlier versions recorded in raw pages.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.article_document import article_html, find_article
+from cli.article_document import article_html, find_article, with_names
 from cli.context import CommandContext, CommandError
 from cli.options import as_of_option, json_option, open_store, print_json
 from cli.output.article import show_article
@@ -20,7 +20,7 @@ from scheduler.monitoring.reports import plain
 @json_option
 @click.pass_obj
 def show_command(context: CommandContext, id: str, as_of: str | None, as_html: bool, as_json: bool) -> Exit:  # noqa: A002
-    """Show an article: its metadata and its text. ID is a docid or a path.
+    """Show an article: its metadata and its text. ID is a docid, an address or a path.
 
     Example: finarchive show mcwiwss7730811 --as-of 2026-09-30T09:30+08:00
 
@@ -42,5 +42,5 @@ def show_command(context: CommandContext, id: str, as_of: str | None, as_html: b
     elif as_json:
         print_json(plain(article))
     else:
-        show_article(article)
+        show_article(with_names(article, store, time))
     return Exit.DONE

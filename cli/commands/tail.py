@@ -10,9 +10,10 @@ import click
 
 from archive.follower import Follower
 from archive.model.results import Change
-from archive.query.parser import And, parse
+from archive.query.nodes import And, FeedFilter, MediaFilter, leaves
+from archive.query.parser import parse
 from cli.context import CommandContext
-from cli.options import existing_index, print_json, wrap_query_errors
+from cli.options import QueryCommand, check_names, existing_index, open_store, print_json, wrap_query_errors
 from cli.output.search import show_changes
 from scheduler.monitoring.reports import iso
 
@@ -21,7 +22,7 @@ CHECK_INTERVAL_SECONDS = 0.5
 _STDOUT = 1  # file descriptor
 
 
-@click.command("tail")
+@click.command("tail", cls=QueryCommand)
 @click.argument("query", nargs=-1)
 @click.option(
     "-n", "--last", type=click.IntRange(0, 1_000_000), default=10, metavar="N", help="Show the last N articles first."
@@ -40,8 +41,10 @@ def tail_command(
     """
     text = " ".join(query)
     with wrap_query_errors(text):
-        parsed = parse(text) if query else And(())
-    path = existing_index(context)
+        parsed = parse(text, context.now()) if query else And(())
+        path = existing_index(context)
+        if any(isinstance(leaf, (FeedFilter, MediaFilter)) for leaf in leaves(parsed)):
+            check_names(context, open_store(context), parsed)
     follower = Follower(path, parsed, every=revisions)
     show = _print_changes if as_json else show_changes
     signal.signal(signal.SIGTERM, signal.default_int_handler)

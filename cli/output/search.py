@@ -23,7 +23,7 @@ def show_hits(hits: Sequence[Hit], total: int) -> None:
     console = stdout_console()
     for hit in hits:
         console.print(_highlight(hit.title, hit.title_marks, "bold"))
-        facts = f"{full_time(hit.published)}  {' '.join(hit.feeds)}  {hit.docid}"
+        facts = f"{full_time(hit.published)}  {', '.join(dict.fromkeys(hit.feed_names))}  {hit.docid}"
         console.print(Text(f"  {visible(facts)}", style="cyan"))
         if marks := _marks(hit):
             console.print(Text(f"  {marks}", style="yellow"))
@@ -106,11 +106,12 @@ def _trouble(report: AlertReport) -> str:
 
 def _headline(change: Change) -> Text:
     line = Text(short_time(change.published), "cyan")
-    line.append(f"  {visible(' '.join(change.feeds))}  ", "green")
+    line.append(f"  {visible(', '.join(dict.fromkeys(change.feed_names)))}  ", "green")
     if change.revision > 1:
         line.append(f"version {change.revision}  ", "yellow")
     line.append_text(_highlight(change.title, change.title_marks, "bold"))
-    line.append(f"  {visible(' '.join((*change.symbols, '')))}", "magenta")
+    stocks = [" ".join(filter(None, (change.stock_names.get(each), each))) for each in change.symbols]
+    line.append(f"  {visible(', '.join(stocks))} " if stocks else "  ", "magenta")
     return line.append(visible(change.docid), "dim")
 
 

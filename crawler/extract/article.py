@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NoReturn
@@ -12,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from archive.model.article import Article, Page, PageFacts
 from archive.model.feed import Entry
 from archive.model.feed_values import Precision
-from archive.model.symbols import symbols_of
+from archive.model.symbols import stock_name_of, symbol_of, symbols_of
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import layouts
 from crawler.extract.article_fields import facts_of_body, feed_fields, original_title, symbol_fields
@@ -86,6 +87,7 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
         media=entry.media or facts.media,
         keywords=entry.keywords or facts.keywords or (),
         **symbol_fields((*entry.symbols, *(_symbols(source) or ()))),
+        stock_names=_stock_names(source),
         original_title=original_title(body.text),
         page=facts,
         **feed_fields(entry, source.precision, source.authors),
@@ -258,9 +260,22 @@ def _symbols(source: _Source) -> tuple[str, ...] | None:
     """Return the stocks that a page names; () if it has the place for them, and None if it has not even that."""
     comments = list(_STOCKS_COMMENT.finditer(source.inner))
     symbols = [symbol for match in comments for symbol in _AND.split(match[1])]
-    spans = source.element.css("span[id]") if source.element is not None else ()
-    for span in spans:
-        if match := _STOCK_SPAN.fullmatch(span.attributes["id"] or ""):
-            symbols.append(match[1])
+    symbols += [symbol for symbol, _ in _stock_spans(source)]
     named = tuple(dict.fromkeys(filter(None, symbols)))
     return named if named or comments else None
+
+
+def _stock_spans(source: _Source) -> Iterator[tuple[str, LexborNode]]:
+    """Yield each element that marks a stock in the text, and the symbol as it is written there."""
+    for span in source.element.css("span[id]") if source.element is not None else ():
+        if match := _STOCK_SPAN.fullmatch(span.attributes["id"] or ""):
+            yield match[1], span
+
+
+def _stock_names(source: _Source) -> tuple[tuple[str, str], ...]:
+    """Return symbol and name of each stock that is marked in the text; the first name of each."""
+    names: dict[str, str] = {}
+    for symbol, span in _stock_spans(source):
+        if name := stock_name_of(span.text()):
+            names.setdefault(symbol_of(symbol), name)
+    return tuple(names.items())

@@ -33,6 +33,7 @@ def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False, not
         media=entry.media,
         keywords=entry.keywords,
         **symbol_fields(entry.symbols),
+        stock_names=entry.stock_names,
         original_title=original_title(body.text),
         page=PageFacts(symbols=symbols_of(entry.symbols)),
         **feed_fields(entry),

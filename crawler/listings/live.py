@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from archive.model.feed import Entry, Listing
-from archive.model.symbols import symbol_of
+from archive.model.symbols import stock_name_of, symbol_of
 from crawler.errors import ListingError
 from crawler.extract.article import parse_time
 from crawler.extract.charset import decode
@@ -82,6 +82,7 @@ def _entry(item: dict[str, Any]) -> Entry | str:
         content=_html(text, images),
         symbols=tuple(dict.fromkeys(filter(None, map(_symbol, _list(ext.get("stocks")))))),
         withdrawn=_flag(item.get("is_delete")),
+        stock_names=_stock_names(_list(ext.get("stocks"))),
     )
 
 
@@ -122,6 +123,12 @@ def _symbol(stock: Any) -> str | None:
     if market not in ("", "cn", "us") and not symbol.lower().startswith(market):
         symbol = f"{market}{symbol}" if symbol else ""
     return symbol_of(symbol) or None
+
+
+def _stock_names(stocks: list[Any]) -> tuple[tuple[str, str], ...]:
+    """Return symbol and name of each stock that has both; the first name of each."""
+    pairs = [(symbol, stock_name_of(line(stock.get("key")))) for stock in stocks if (symbol := _symbol(stock))]
+    return tuple({symbol: name for symbol, name in reversed(pairs) if name}.items())[::-1]
 
 
 def _images(multimedia: Any) -> list[str]:

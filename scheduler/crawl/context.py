@@ -101,8 +101,9 @@ class CrawlContext:
             clean=archive.body != "faithful",
             recheck=schedule.recheck,
             min_retry_delay=self.policy.min_retry_delay,
-            images=archive.images,
+            images=bool(archive.images),
             markdown=archive.body == "markdown",
+            local_images=archive.images == "local",
         )
 
     def filing(self, feed: Feed) -> Filing:

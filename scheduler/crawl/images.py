@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from archive.files.hashing import sha256_of
-from archive.files.layout import image_path
+from archive.files.layout import image_link_path, image_path
 from archive.model.errors import NotWritableError, TransientError
 from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
@@ -54,16 +54,21 @@ class ImageQueue:
     @property
     def enabled(self) -> bool:
         """True if images are archived."""
-        return self._context.settings.archive.images
+        return bool(self._context.settings.archive.images)
 
     def open(self, *, all_due: bool) -> None:
         """Start fetching images.
 
         :param all_due: True: also images from earlier runs; False: only images of articles archived from now on
         """
+        if self._context.settings.archive.images == "local":
+            self._context.attempt(self._link_all)
         self._is_open = True
         self._only = None if all_due else set()
         self.check_due()
+
+    def _link_all(self) -> None:
+        self._context.archive.make_image_links(self._images.links())
 
     def check_due(self) -> None:
         """Find the hosts with due images, and notify the spider."""
@@ -234,6 +239,8 @@ class ImageQueue:
             files[image_path(sha256, image.media_type)] = image.data  # one file for all addresses with the same bytes
             stored.append(StoredImage(url, each.at, sha256, image.media_type, len(image.data)))
         self._context.archive.write_images(files)
+        links = {image_link_path(each.url): image_path(each.sha256, each.media_type) for each in stored}
+        self._context.archive.add_image_links(links)
         return stored
 
     def _failed_image(self, fetched: _FetchedImage, failure: Failure) -> FailedImage:

@@ -18,6 +18,7 @@ def formatting_of(settings: Settings) -> Formatting:
         settings.archive.profile,
         settings.archive.body,
         {feed.id: Filing(feed.categories, feed.author_name) for feed in settings.feeds},
+        settings.archive.images == "local",
     )
 
 

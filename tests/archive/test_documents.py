@@ -230,7 +230,7 @@ ENTRIES = st.builds(
     content=MAYBE, symbols=tuples(TEXTS), withdrawn=st.booleans(), foreign=st.booleans(),
     listed_text=MAYBE, is_excerpt=st.booleans(), authors=tuples(TEXTS),
     enclosures=tuples(st.builds(Enclosure, TEXTS, MAYBE)), guid=MAYBE, link=MAYBE, published_text=MAYBE,
-    precision=st.sampled_from(Precision), published_note=MAYBE,
+    precision=st.sampled_from(Precision), published_note=MAYBE, stock_names=tuples(st.tuples(TEXTS, TEXTS)),
 )  # fmt: skip
 FAILURES = st.builds(Failure, TEXTS, st.sampled_from(FailureKind), TEXTS)
 RULES = st.builds(ArchiveRules, TEXTS, st.booleans(), tuples(LENGTHS), LENGTHS, st.booleans())

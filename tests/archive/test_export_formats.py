@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from archive.export.csv import to_csv
-from archive.export.formats import Export, Stream
+from archive.export.formats import Table, TableFormat
 from archive.export.jsonl import to_jsonl
 from archive.export.registry import OUTPUTS
 from archive.model.results import Record
@@ -37,12 +37,12 @@ def rows(data: bytes) -> list[dict[str, str]]:
 
 def test_an_export_has_the_columns_of_the_contract() -> None:
     assert [column.name for column in fields(Record)] == COLUMNS
-    assert list(json.loads(b"".join(to_jsonl([RECORD])))) == COLUMNS
-    assert list(rows(b"".join(to_csv([RECORD])))[0]) == COLUMNS
+    assert list(json.loads(b"".join(to_jsonl(Table([RECORD]))))) == COLUMNS
+    assert list(rows(b"".join(to_csv(Table([RECORD]))))[0]) == COLUMNS
 
 
 def test_json_lines_say_everything_as_it_is() -> None:
-    (line,) = b"".join(to_jsonl([RECORD])).decode().splitlines()
+    (line,) = b"".join(to_jsonl(Table([RECORD]))).decode().splitlines()
     time = "2026-09-30T01:30:00.000+00:00"
     expected = asdict(RECORD) | dict.fromkeys(("published", "first_seen", "observed", "gone"), time)
     assert json.loads(line) == json.loads(json.dumps(expected))
@@ -50,7 +50,7 @@ def test_json_lines_say_everything_as_it_is() -> None:
 
 
 def test_a_table_contains_the_same_in_cells() -> None:
-    (row,) = rows(b"".join(to_csv([RECORD])))
+    (row,) = rows(b"".join(to_csv(Table([RECORD]))))
     assert (row["title"], row["text"], row["revision"]) == (RECORD.title, RECORD.text, "2")
     assert (row["feeds"], row["keywords"], row["updated"]) == ("china; stock", "白酒; 提价", "")
     assert row["published"] == row["gone"] == "2026-09-30T01:30:00.000+00:00"
@@ -59,9 +59,9 @@ def test_a_table_contains_the_same_in_cells() -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", '=HYPERLINK("http://a.cn")'])
 def test_a_cell_is_never_a_formula(text: str) -> None:
     record = replace(RECORD, title=text, text=text, media=text, keywords=(text,))
-    (row,) = rows(b"".join(to_csv([record])))
+    (row,) = rows(b"".join(to_csv(Table([record]))))
     assert {row[name] for name in ("title", "text", "media", "keywords")} == {f"'{text}"}
-    assert json.loads(b"".join(to_jsonl([record])))["title"] == text, "where nobody computes it stays as it is"
+    assert json.loads(b"".join(to_jsonl(Table([record]))))["title"] == text, "where nobody computes it stays as it is"
 
 
 @pytest.mark.parametrize("output", ["jsonl", "csv"])
@@ -75,13 +75,13 @@ def test_records_are_written_as_they_are_read(output: str) -> None:
             yield RECORD
 
     stream = OUTPUTS[output]
-    assert isinstance(stream, Stream)
-    written = stream.write(Export(records(), lambda _: None, "", NOW))
+    assert isinstance(stream, TableFormat)
+    written = stream.write(Table(records()))
     for _ in range(10):
         assert next(written)
     assert len(read) <= 11
 
 
 def test_an_empty_table_has_a_header() -> None:
-    assert b"".join(to_csv([])).decode("utf-8-sig") == ",".join(COLUMNS) + "\r\n"
-    assert b"".join(to_jsonl([])) == b""
+    assert b"".join(to_csv(Table([]))).decode("utf-8-sig") == ",".join(COLUMNS) + "\r\n"
+    assert b"".join(to_jsonl(Table([]))) == b""

@@ -293,7 +293,7 @@ def test_a_single_character_is_found_at_any_position(
 def test_the_newest_of_a_feed_are_found_however_many_it_has(
     store: Store, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(archive.search.candidates, "SMALL_FEED_ARTICLES", few)
+    monkeypatch.setattr(archive.search.candidates, "SMALL_SOURCE_ARTICLES", few)
     stories = [
         Story(
             f"doc{number}", "题", "文", feeds=("china", "stock") if number % 3 == 0 else ("china",),

@@ -106,6 +106,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "forgotten.unfinished": lambda store: store.forgotten.unfinished(),
     "forgotten.find": lambda store: store.forgotten.find("a"),
     "forgotten.all": lambda store: store.forgotten.all(),
+    "forgotten.image_links": lambda store: store.forgotten.image_links(),
+    "images.links": lambda store: list(store.images.links()),
     "forgotten.image_files": lambda store: store.forgotten.image_files(),
     "stats.gone": lambda store: store.stats.gone(),
     "search.ids": lambda store: store.search.ids(parse("茅台"), 9, NOW),
@@ -137,6 +139,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "log.fetches_after": lambda store: store.log.fetches_after(None),
     "search.find": lambda store: store.search.find(parse("题b"), 9),
     "search.count": lambda store: store.search.count(parse("题b"), 9),
+    "search.named": lambda store: store.search.named("b"),
+    "stocks.current": lambda store: store.stocks.current(["sh600519"]),
+    "stocks.of": lambda store: store.stocks.of("sh600519"),
+    "stocks.called": lambda store: store.stocks.called("贵州茅台"),
+    "stocks.names": lambda store: store.stocks.names(),
+    "names.feeds": lambda store: store.names.feeds(),
+    "names.resolve": lambda store: store.names.resolve(parse("feed:china")),
+    "names.check": lambda store: store.names.check(parse("feed:china")),
     "search.each": lambda store: list(store.search.each(And(()))),
     "history.feeds": lambda store: store.history.feeds("a", NOW),
     "history.gone": lambda store: store.history.gone("b", NOW),
@@ -146,6 +156,12 @@ READS: dict[str, Callable[[Store], object]] = {
     "changefeed.between": lambda store: store.changefeed.between(parse("题b"), 0, 9, 9),
     "changefeed.last": lambda store: store.changefeed.last(parse("题b"), 0, 9, 9),
     "changefeed.count": lambda store: store.changefeed.count(parse("题b"), 0, 9),
+    "periods.cursor": lambda store: store.periods.cursor(),
+    "periods.ensure_valid": lambda store: store.periods.ensure_valid(store.periods.cursor()),
+    "periods.observed_until": lambda store: store.periods.observed_until(),
+    "periods.months": lambda store: store.periods.months(And(()), store.periods.cursor()),
+    "periods.of_month": lambda store: list(store.periods.of_month(And(()), "2026-09")),
+    "periods.each": lambda store: list(store.periods.each(And(()))),
     "changefeed.keys": lambda store: list(store.changefeed.keys()),
 }
 # Their callers begin the transaction. The version is another number when another program writes.
@@ -214,7 +230,7 @@ def test_every_public_method_is_tried_here(store: Store) -> None:
     elsewhere = {
         f"log.{name}" for name in ("open", "record", "transaction", "catch_up", "applied", "hold", "held", "release")
     }
-    elsewhere |= {"close", "feeds.log_snapshot", "bulk_write"}
+    elsewhere |= {"close", "feeds.log_snapshot", "bulk_write", "snapshot"}
     assert public == {*WRITES, *READS, *IN_A_TRANSACTION, *elsewhere}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 

@@ -14,7 +14,7 @@ from archive.index.migrations import m012_other_sites
 from archive.index.migrations.registry import migrations
 from archive.index.migrations.symbols_m012 import _symbol_of
 from archive.index.migrations.words_m009 import columns
-from archive.model.symbols import symbol_of, symbols_of
+from archive.model.symbols import symbol_of, symbols_of, ticker_of
 from archive.query.parser import parse
 
 NOTATIONS = {
@@ -96,3 +96,24 @@ def test_an_older_index_gets_one_notation_and_finds_it() -> None:
     for phrase, found in (('"fx susdthb"', 1), ("foreignfx", 0), ("para", 1)):
         query = "SELECT rowid FROM words WHERE words MATCH ?"
         assert len(db.execute(query, [f"symbols:{phrase}"]).fetchall()) == found, phrase
+
+
+@pytest.mark.parametrize(
+    ("symbol", "ticker"),
+    [
+        ("sh600519", "600519.SH"),
+        ("sz000001", "000001.SZ"),
+        ("bj430047", "430047.BJ"),
+        ("hk00700", "00700.HK"),
+        ("hkHSI", "HSI.HK"),
+        ("of159363", "159363.OF"),
+        ("sb430542", "430542.NQ"),
+        ("AAPL", "AAPL"),
+        ("fx_susdthb", "fx_susdthb"),
+        ("贵州茅台", "贵州茅台"),
+    ],
+)
+def test_a_ticker_has_its_exchange_at_the_end(symbol: str, ticker: str) -> None:
+    assert ticker_of(symbol) == ticker
+    if ticker.endswith((".SH", ".SZ", ".BJ", "00700.HK")):
+        assert symbol_of(ticker) == symbol, "it is understood in queries"

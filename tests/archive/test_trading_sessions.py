@@ -7,7 +7,15 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from archive.export.calendars import exchanges
-from archive.export.trading_sessions import HONG_KONG_HOURS, SHANGHAI_HOURS, Days, Exchange, SessionPart, session_part
+from archive.export.trading_sessions import (
+    HONG_KONG_HOURS,
+    SHANGHAI_HOURS,
+    Days,
+    Exchange,
+    SessionPart,
+    session_part,
+    trade_date,
+)
 from archive.files.paths import CHINA
 
 DAY, HALF, SUNDAY = date(2026, 9, 30), date(2026, 12, 24), date(2026, 9, 27)
@@ -66,6 +74,29 @@ def test_a_day_without_trading_is_one_from_midnight_to_midnight() -> None:
     assert session_part(at(SUNDAY, "23:59"), exchange) is SessionPart.NON_TRADING
     # In China it is already Wednesday.
     assert session_part(datetime(2026, 9, 29, 16, 0, tzinfo=UTC), exchange) is SessionPart.PRE_OPEN
+
+
+@pytest.mark.parametrize(
+    ("clock", "expected"),
+    [("00:00", DAY), ("10:00", DAY), ("12:00", DAY), ("14:59", DAY), ("15:00", HALF), ("23:59", HALF)],
+)
+def test_the_trade_date_is_that_of_the_next_session_that_has_not_ended(clock: str, expected: date) -> None:
+    assert trade_date(at(DAY, clock), Exchange(SHANGHAI_HOURS, DAYS)) == expected
+
+
+def test_the_trade_date_on_half_days_and_days_without_trading() -> None:
+    exchange = Exchange(HONG_KONG_HOURS, DAYS)
+    assert trade_date(at(SUNDAY, "12:00"), exchange) == DAY
+    assert trade_date(at(HALF, "12:00") - LAST_MOMENT, exchange) == HALF
+    assert trade_date(at(HALF, "12:00"), exchange) is None, "the next session is after the calendar's last day"
+    assert trade_date(at(date(1999, 12, 31), "23:59"), exchange) is None
+    assert trade_date(at(date(2027, 1, 1), "00:00"), exchange) is None
+
+
+def test_the_trade_date_after_the_national_holidays() -> None:
+    moment = at(date(2026, 9, 30), "15:00")  # China's holidays begin; Hong Kong trades on the 2nd
+    dates = {name: trade_date(moment, exchange) for name, exchange in exchanges().items()}
+    assert dates == {"shanghai": date(2026, 10, 8), "hong_kong": date(2026, 9, 30)}
 
 
 def test_outside_the_calendar_no_session_is_returned() -> None:

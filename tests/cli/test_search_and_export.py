@@ -73,7 +73,7 @@ def test_search_has_the_fields_of_the_contract(filled: Home) -> None:
 
 def test_search_shows_its_results(filled: Home) -> None:
     plain = filled.run("search", "茅台").out
-    assert "茅台提价\n  2026-09-30 10:00+08:00  china stock  aaaa\n  a/aaaa.md\n  贵州茅台" in plain
+    assert "茅台提价\n  2026-09-30 10:00+08:00  新浪财经  aaaa\n  a/aaaa.md\n  贵州茅台" in plain
     assert "\x1b" not in plain
     coloured = filled.run("search", "茅台", FORCE_COLOR="1", TERM="xterm-256color").out
     assert "\x1b[1;31m茅台\x1b[0m" in coloured
@@ -103,6 +103,49 @@ def test_search_as_of_ignores_later_versions(filled: Home) -> None:
 def test_what_cannot_be_searched_for_is_said(filled: Home, command: tuple[str, ...]) -> None:
     assert_refused(filled.run(*command, '"茅台'), 2, "cannot search for", "quotation mark")
     assert_refused(filled.run(*command, "symbl:x"), 2, "unknown field symbl:")
+    assert_refused(filled.run(*command, "feed:chnia"), 2, "no feed 'chnia'; did you mean china?")
+    assert_refused(filled.run(*command, "media:新华社"), 2, "no medium has '新华社'", "财经样报")
+    assert filled.run(*command, "feed:usstock").status == 0, "a feed that is configured and was not read yet"
+
+
+@pytest.mark.parametrize(
+    "named", ["bbbb", "https://finance.sina.com.cn/a/doc-ibbbb.shtml", "a.cn/a/doc-ibbbb.shtml#top", "a/bbbb.md"]
+)
+def test_what_names_an_article_shows_it(filled: Home, named: str) -> None:
+    shown = filled.run("show", "bbbb").out
+    assert "央行降准更正" in shown
+    assert filled.run("search", named).out == filled.run("show", named).out == shown
+    assert [hit["docid"] for hit in filled.run("search", named, "--json").json] == ["bbbb"]
+    then = ("--as-of", "2026-09-30T10:30+08:00")
+    assert filled.run("search", named, *then).out == filled.run("show", "bbbb", *then).out
+    assert [hit["title"] for hit in filled.run("search", named, "--json", *then).json] == ["央行降准"]
+    before = filled.run("search", "bbbb", "--as-of", "2026-09-29T10:30+08:00")
+    assert (before.status, before.out) == (0, "Nothing was found.\n")
+
+
+def test_an_address_that_is_not_archived_is_said(filled: Home) -> None:
+    assert_refused(filled.run("search", "https://a.cn/other.html"), 2, "no article at this address", "finarchive add")
+
+
+def test_tail_refuses_what_names_nothing(filled: Home) -> None:
+    assert_refused(filled.run("tail", "feed:chnia"), 2, "no feed 'chnia'; did you mean china?")
+
+
+def test_a_word_with_a_minus_sign_is_excluded_and_no_option(filled: Home) -> None:
+    for arguments in (("茅台", "-提价"), ("茅台 -提价",), ("--limit", "9", "-提价", "茅台"), ('-"贵州茅台"', "茅台")):
+        assert [hit["docid"] for hit in filled.run("search", "--json", *arguments).json] == ["cccc"]
+    assert docids(filled.run("export", "jsonl", "茅台", "-提价")) == ["cccc"]
+    assert_refused(filled.run("search", "茅台", "--limt", "9"), 2, "No such option")
+
+
+def test_days_of_a_query_are_counted_from_the_as_of_time(filled: Home) -> None:
+    def found(query: str, time: str) -> list[str]:
+        return [hit["docid"] for hit in filled.run("search", query, "--as-of", time, "--json").json]
+
+    assert found("published:today 茅台", "2026-09-30T12:00+08:00") == ["aaaa"]
+    assert found("published:yesterday 茅台", "2026-09-30T12:00+08:00") == ["cccc"]
+    assert found("published:yesterday 茅台", "2026-10-01T12:00+08:00") == ["aaaa"]
+    assert found("since:3d 宣布", "2026-10-01T12:00+08:00") == ["aaaa"]
 
 
 def test_export_writes_all_articles_by_publication_time(filled: Home) -> None:
@@ -143,6 +186,22 @@ def test_export_chooses(filled: Home, chosen: tuple[str, ...], expected: list[st
 
 def test_export_refuses_a_day_that_is_none(filled: Home) -> None:
     assert_refused(filled.run("export", "jsonl", "--since", "soon"), 2, "'soon' is neither a day")
+
+
+def test_export_refuses_a_feed_that_there_is_not(filled: Home) -> None:
+    done = filled.run("export", "jsonl", "--feed", "nope", "--feed", "china")
+    assert_refused(done, 2, "no feed is called nope; there are: ", "china", "stock")
+    assert_refused(filled.run("export", "csv", "--feed", "chnia"), 2, "no feed is called chnia; did you mean china?")
+    assert lines(filled.run("export", "jsonl", "--feed", "telegraph")) == [], "configured, and never read"
+    filled.configure("https://a.cn/")
+    assert docids(filled.run("export", "jsonl", "--feed", "china", "--limit", "1")) == ["aaaa"], "not configured now"
+    assert lines(filled.run("export", "jsonl", "--feed", "feed1")) == []
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "atom", "dataset", "hugo"])
+def test_export_refuses_an_archive_that_is_not_there(home: Home, kind: str) -> None:
+    assert_refused(home.run("export", kind, "-o", "out", "--root", "nowhere"), 2, "there is no archive at", "nowhere")
+    assert not list(home.folder.iterdir())
 
 
 def test_a_table_is_read_back(filled: Home) -> None:

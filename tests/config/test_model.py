@@ -95,6 +95,7 @@ def test_the_user_agent_names_program_and_version_but_no_person() -> None:
         (ArchiveSettings, "root", ["news", "/srv/news", Path("x")], ["", " ", "a\0b", 1, True]),
         (ArchiveSettings, "profile", ["sample", "extended", "hugo"], ["Sample", ""]),
         (ArchiveSettings, "body", ["faithful", "clean"], ["raw"]),
+        (ArchiveSettings, "images", [True, False, "local"], ["true", 1, "yes", ""]),
         (ArchiveSettings, "raw_keep", ["1d", "2y", "1y30d", "forever"], ["23h", "2", 2, "never", "2 y", ""]),
         (ArchiveSettings, "min_free", [0, 10**12], [-1, "1GB", 1.5]),
         (ArchiveSettings, "raw", ["warc", "none"], [True, "gzip"]),

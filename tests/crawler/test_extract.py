@@ -143,6 +143,27 @@ def test_symbols_are_those_of_the_comment_and_the_spans_each_once(comment: str, 
 
 
 @pytest.mark.parametrize(
+    ("spans", "names"),
+    [
+        ("<span id=stock_sh600519><a href=x>贵州茅台</a></span><span id=quote_sh600519>1500</span>",
+         [("sh600519", "贵州茅台")]),
+        ("<span id=stock_sz000858>五 粮\u3000液</span>", [("sz000858", "五粮液")]),
+        ("<span id=stock_sz000002>万 科Ａ</span><span id=usstock_MSFT>微软</span>",
+         [("sz000002", "万科A"), ("MSFT", "微软")]),
+        ("<span id=hkstock_hk700>腾讯控股</span>", [("hk00700", "腾讯控股")]),
+        ("<span id=usstock_BRK.A> Berkshire  Hathaway </span>", [("BRK.A", "Berkshire Hathaway")]),
+        ("<span id=stock_sh600519>贵州茅台</span><span id=stock_sh600519>茅台</span>", [("sh600519", "贵州茅台")]),
+        ("<span id=stock_sh600519></span><span id=stock_sh600519>贵州茅台</span>", [("sh600519", "贵州茅台")]),
+        ("<span id=stock_sh600519>XD贵州茅</span><span id=stock_sh600036>600036</span>", []),
+        (f"<span id=stock_sh600519>{'长' * 41}</span><span id=stock_sh600036>\u202e招商</span>", []),
+        ("<!-- news_keyword_pub,stock,sh600519 -->", []),
+    ],
+)  # fmt: skip
+def test_the_names_of_stocks_are_those_in_their_spans(spans: str, names: list[tuple[str, str]]) -> None:
+    assert list(article_of(f'<div id="artibody"><p>a{spans}</p></div>').stock_names) == names
+
+
+@pytest.mark.parametrize(
     ("html", "keywords"),
     [
         ('<meta name="Keywords" content="样例桥, 通车">', ("样例桥", "通车")),

@@ -22,10 +22,10 @@ from tests.support.images import ON, local_pictures, stored
 
 TABLES = (
     "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "searchable",
-    "addresses", "moves", "stated", "facts", "unlisted", "feeds", "sources", "spans", "settled", "lateness",
-    "gaps", "rhythms", "rests", "journal",
+    "addresses", "moves", "stated", "facts", "unlisted", "stock_names", "feeds", "sources", "spans",
+    "settled", "lateness", "gaps", "rhythms", "rests", "journal",
 )  # fmt: skip
-RECORD = TABLES[:14]  # observations; the others are the progress of reading lists
+RECORD = TABLES[:15]  # observations; the others are the progress of reading lists
 NUMBERED = ("changes", "observations", "unlisted", "gaps", "searchable", "moves")
 
 
@@ -384,3 +384,19 @@ def test_five_thousand_articles_with_edits_deletions_and_kills_come_out_the_same
     )
     assert (same.returncode, same.stdout) == (0, "")
     assert Path(first).is_dir()
+
+
+@pytest.mark.slow
+def test_names_of_stocks_that_an_older_program_did_not_record_come_with_a_rebuild(lived: Home) -> None:
+    names = index(lived, ("stock_names",))
+    assert {row[3] for row in names["stock_names"]} >= {"贵州茅台", "微软"}
+    assert all(named == 1 for (named,) in lived.rows("SELECT named FROM revisions"))
+    lived.execute("DELETE FROM stock_names")
+    problems = lived.run("verify", "--deep", "--json").json["problems"]
+    assert any("stock_names" in problem["detail"] for problem in problems), "a row is lost"
+
+    lived.execute("UPDATE revisions SET named = NULL")
+
+    assert lived.run("verify", "--deep", "--json").json["problems"] == []
+    run(lived, "rebuild")
+    assert index(lived, ("stock_names",)) == names

@@ -10,7 +10,8 @@ from functools import cache
 
 from archive.model.article import Revision
 from archive.model.feed import Entry, Filing, Poll
-from archive.query.parser import And, DateFilter, FeedFilter, MediaFilter, Not, Or, Query, SymbolFilter, Term
+from archive.query.nodes import And, DateFilter, FeedFilter, MediaFilter, Not, Or, Query, SymbolFilter, Term
+from archive.query.scripts import simplified
 from archive.query.tokenizer import fold, phrase
 from archive.store import Store
 from tests.support.fetches import version
@@ -83,22 +84,29 @@ def _written(dice: random.Random, length: int) -> str:
     return text
 
 
-def scan(stories: Iterable[Story], term: str) -> set[str]:
-    """Docids of stories whose folded title or text contains the folded term."""
-    needle = fold(term)
-    return {story.docid for story in stories if needle in _folded(story.title) or needle in _folded(story.text)}
+def scan(stories: Iterable[Story], term: str, *, exact: bool = False) -> set[str]:
+    """Docids of stories whose folded title or text contains the folded term.
+
+    :param exact: traditional and simplified characters are different ones
+    """
+    needle = _folded(term, exact)
+    return {
+        story.docid
+        for story in stories
+        if needle in _folded(story.title, exact) or needle in _folded(story.text, exact)
+    }
 
 
 @cache
-def _folded(text: str) -> str:
-    return fold(text)
+def _folded(text: str, exact: bool) -> str:
+    return fold(text) if exact else simplified(fold(text))
 
 
 def answers(story: Story, query: Query) -> bool:  # noqa: PLR0911 - one for each kind of query
     """True if the story matches the query."""
     match query:
-        case Term(text, _):
-            return bool(scan([story], text))
+        case Term(text, exact=exact):
+            return bool(scan([story], text, exact=exact))
         case MediaFilter():
             raise AssertionError(query)
         case SymbolFilter(symbol):

@@ -15,6 +15,7 @@ from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.support.images import ON, local_pictures, stored
 from tests.support.web_server import Serving, docids, links, served_home
+from web import links as addresses
 
 __all__ = ["served_home"]
 
@@ -46,7 +47,7 @@ def test_the_first_page_has_the_newest_articles_and_a_timeline(served: Serving, 
     chart = page.partition('<svg class="chart timeline"')[2].partition("</svg>")[0]
     counts = [int(number) for number in re.findall(r"<title>\d+月\d+日 \d+–\d+ 时：(\d+) 篇", chart)]
     assert sum(counts) == 40  # each article once, in its hour
-    assert "feed1，9月29日 0–1 时：" in chart
+    assert "栏目1，9月29日 0–1 时：" in chart
 
 
 def test_each_mark_of_the_timeline_links_to_its_articles(served: Serving) -> None:
@@ -88,6 +89,22 @@ def test_a_search_finds_what_the_command_finds(served: Serving, served_home: Hom
     by_time = served_home.run("search", "茅台", "--json", "--sort", "time").json
     assert docids(served.page("/search?q=茅台&sort=time")) == [each["docid"] for each in by_time]
     assert "<mark>茅台</mark>" in served.page("/search?q=茅台")
+
+
+def test_edited_articles_are_found_by_their_mark(served: Serving) -> None:
+    assert docids(served.page("/search?q=is:revised")) == [EDITED]
+    assert EDITED not in docids(served.page("/search?q=-is:revised&sort=time"))
+    assert "没有找到文章" in served.page("/search?q=is:revised" + AS_OF)
+
+
+def test_what_names_an_article_opens_it(served: Serving, served_home: Home) -> None:
+    [(path, url)] = served_home.rows(f"SELECT path, url FROM revisions WHERE docid = '{EDITED}' AND number = 1")
+    for text in (EDITED, url, path, str(served_home.root / path)):
+        response = served.get(addresses.link("/search", q=f" {text} ", as_of="2030-01-01T00:00"))
+        assert response.status_code == 303, text
+        assert response.headers["location"] == f"/article/{EDITED}?as_of=2030-01-01T00%3A00"
+    unknown = served.get(addresses.link("/search", q="https://a.cn/unknown.html"))
+    assert (unknown.status_code, "档案里没有这个网址的文章" in unknown.text) == (400, True)
 
 
 def test_pages_of_a_search_follow_each_other(served: Serving) -> None:
@@ -201,6 +218,25 @@ def test_a_stock_has_its_news_and_their_days(served: Serving, served_home: Home)
     counts = [int(number) for number in re.findall(r"<title>\d+月\d+日：(\d+) 篇", chart)]
     assert sum(counts) == count
     assert served.get("/symbol/sh999999").status_code == 404
+
+
+def test_a_stock_is_shown_and_found_by_its_name(served: Serving) -> None:
+    page = served.page("/symbol/sh600519")
+    assert "<h1>贵州茅台 <small>sh600519</small></h1>" in page
+    assert ">贵州茅台 sh600519</a>" in page, "beside the hits"
+    assert served.page("/symbol/贵州茅台") == page
+    found = served.page(addresses.link("/search", q="symbol:贵州茅台", sort="time"))
+    assert docids(found) == docids(served.page(addresses.link("/search", q="symbol:sh600519", sort="time")))
+    assert "<span>贵州茅台 sh600519</span>" in found, "among the facets"
+    assert ">贵州茅台 <span" in served.page("/"), "among the stocks that are named most"
+
+
+def test_feeds_are_shown_by_their_names(served: Serving) -> None:
+    assert '<span class="feed">栏目1</span>' in served.page("/")
+    page = served.page("/search?q=feed:栏目1&sort=time")
+    assert docids(page) == docids(served.page("/search?q=feed:feed1&sort=time"))
+    assert "<span>栏目1</span>" in page, "among the facets"
+    assert ">栏目1</a>" in served.page(f"/article/{EDITED}")
 
 
 def test_the_feeds_are_shown_as_status_and_coverage_know_them(served: Serving, served_home: Home) -> None:
@@ -352,14 +388,16 @@ def test_articles_are_counted_by_day(served: Serving) -> None:
         ("/symbol/%E6%97%A0", 404, "没有文章提及 无"),
         ("/nowhere", 404, "没有找到"),
         ("/index/nowhere", 404, "没有找到"),
-        ("/search?q=(茅台", 400, "a parenthesis is not closed"),
-        ("/search?q=colour:red", 400, "unknown field colour:"),
-        ("/search?q=since:soon", 400, "is neither a day"),
+        ("/search?q=(茅台", 400, "无法理解这个查询：括号没有右半边"),
+        ("/search?q=colour:red", 400, "没有 colour: 这个条件"),
+        ("/search?q=since:soon", 400, "“soon”不是日期"),
+        ("/search?q=feed:fed1", 400, "没有订阅源“fed1”；是不是 feed1"),
+        ("/search.atom?q=feed:fed1", 400, "没有订阅源“fed1”；是不是 feed1"),
         ("/search?q=a&page=0", 400, "page 应为 1 至 5 的整数"),
         ("/search?q=a&page=6", 400, "page 应为"),
         ("/search?q=a&page=1&sort=best", 400, "sort 应为"),
         (f"/search?q={'a' * 1001}", 400, "最多 1000 个"),
-        ("/search.json?q=(", 400, "something is missing"),
+        ("/search.json?q=(", 400, "末尾缺少内容"),
         ("/?as_of=yesterday", 400, "不是时间"),
         (f"/article/{EDITED}?as_of=0001-01-01T00:00", 400, "不是时间"),
         ("/index/revisions?_sort=nothing", 400, "Cannot sort table by nothing"),
@@ -371,7 +409,7 @@ def test_what_cannot_be_shown_is_said(served: Serving, address: str, status: int
     response = served.get(address)
 
     assert response.status_code == status
-    assert message in unescape(response.text)
+    assert message in (response.json()["error"] if ".json" in address else unescape(response.text))
     assert "Traceback" not in response.text
 
 

@@ -19,6 +19,7 @@ from archive.index.migrations import (
     m013_moved_feeds,
     m014_forgotten,
     m015_formats,
+    m016_stock_names,
     m017_changes,
     m018_compacted,
 )
@@ -44,6 +45,7 @@ for _migration in (
     m013_moved_feeds.m013_moved_feeds,
     m014_forgotten.m014_forgotten,
     m015_formats.m015_formats,
+    m016_stock_names.m016_stock_names,
     m017_changes.m017_changes,
     m018_compacted.m018_compacted,
 ):

@@ -1,0 +1,109 @@
+"""Read what was observed of articles, for archive.search.period_events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from archive.files.paths import CHINA
+from archive.index.part import IndexPart
+from archive.model.times import to_text
+from archive.query.compiler import CompiledQuery
+from archive.search.cursor import Cursor
+from archive.search.period_events import (
+    ArticleEvents,
+    FactsStep,
+    FeedSighting,
+    FetchOutcome,
+    SearchableVersion,
+    month_of,
+)
+
+# Those of forgotten articles stay only because of their ids.
+KNOWN = "v.since != 'forgotten'"
+_ALL_DOCIDS = "SELECT DISTINCT v.docid FROM searchable v WHERE {where} ORDER BY v.docid"
+_MATCHING_DOCIDS = """
+    SELECT DISTINCT v.docid FROM words CROSS JOIN searchable v ON v.id = words.rowid
+    WHERE words MATCH :match AND {where} ORDER BY v.docid
+"""
+_CHANGED_DOCIDS = f"""
+    SELECT docid FROM (
+        SELECT docid FROM searchable WHERE id > :version
+        UNION SELECT docid FROM observations WHERE id > :fetch
+        UNION SELECT docid FROM listings WHERE rowid > :listing
+    ) AS changed WHERE EXISTS (SELECT 1 FROM searchable v WHERE v.docid = changed.docid AND {KNOWN}) ORDER BY docid
+"""  # noqa: S608 - of constants
+_WANTED = "docid IN (SELECT value FROM json_each(?))"
+_SELECT_VERSIONS = f"""
+    SELECT v.id, v.docid, v.number, v.since, v.until, coalesce(m.step, 0) AS step, coalesce(f.at, r.fetched_at) AS at
+    FROM searchable v JOIN revisions r ON r.docid = v.docid AND r.number = v.number
+    LEFT JOIN searchable_facts m ON m.id = v.id
+    LEFT JOIN facts f ON f.docid = m.docid AND f.revision = m.revision AND f.step = m.step
+    WHERE v.{_WANTED} AND {KNOWN} ORDER BY v.id
+"""  # noqa: S608 - of constants
+_SELECT_FACTS = f"""
+    SELECT docid, revision, step, at, coalesce(
+        (SELECT min(id) FROM observations o WHERE o.docid = facts.docid AND o.at = facts.at), 0
+    ) AS fetch FROM facts WHERE {_WANTED}
+"""  # noqa: S608 - of constants
+_SELECT_LISTINGS = f"""
+    SELECT rowid AS id, docid, feed, coalesce(seen, '') AS seen FROM listings WHERE {_WANTED} ORDER BY rowid
+"""  # noqa: S608 - of constants
+_SELECT_FETCHES = f"SELECT id, docid, at, outcome, revision FROM observations WHERE {_WANTED} ORDER BY at, id"  # noqa: S608
+# Times at which something may have changed. Of fetches, only those before or after which an article was gone.
+_TIMES = """
+    SELECT docid, since AS time FROM searchable WHERE since != 'forgotten'
+    UNION ALL SELECT docid, seen FROM listings WHERE seen IS NOT NULL
+    UNION ALL SELECT docid, at FROM facts
+    UNION ALL SELECT docid, at FROM observations WHERE outcome != 'failed'
+"""
+_DOCIDS_BETWEEN = f"""
+    SELECT DISTINCT docid FROM ({_TIMES}) AS changed WHERE time >= :first AND time < :end
+        AND EXISTS (SELECT 1 FROM searchable v WHERE v.docid = changed.docid AND {KNOWN}) ORDER BY docid
+"""  # noqa: S608 - of constants
+_SELECT_HOURS = f"SELECT DISTINCT substr(time, 1, 13) AS hour FROM ({_TIMES})"  # noqa: S608 - of constants
+
+
+class EventReader(IndexPart):
+    """Reads events of articles. Errors as in :class:`~archive.store.Store`."""
+
+    def docids(self, compiled: CompiledQuery, after: Cursor | None) -> Iterator[str]:
+        """Yield the articles that may match, each once, in order."""
+        if after:
+            places = {"version": after.version, "fetch": after.fetch, "listing": after.listing}
+            rows = self._each_row(_CHANGED_DOCIDS, places)
+        elif compiled.match:
+            rows = self._each_row(_MATCHING_DOCIDS.format(where=KNOWN), {"match": compiled.match})
+        else:
+            published = "v.published BETWEEN :since AND :until"
+            times = {"since": compiled.since, "until": compiled.until}
+            rows = self._each_row(_ALL_DOCIDS.format(where=f"{KNOWN} AND {published}"), times)
+        return (row["docid"] for row in rows)
+
+    def docids_of_month(self, month: str) -> Iterator[str]:
+        """Yield the articles of which a period may begin in a month in China, each once, in order."""
+        first = datetime.fromisoformat(f"{month}-01").replace(tzinfo=CHINA)
+        end = (first + timedelta(days=31)).replace(day=1)
+        rows = self._each_row(_DOCIDS_BETWEEN, {"first": to_text(first), "end": to_text(end)})
+        return (row["docid"] for row in rows)
+
+    def months(self) -> set[str]:
+        """Return the months in China in which a period may begin."""
+        return {month_of(f"{row['hour']}:00+00:00") for row in self._rows(_SELECT_HOURS)}
+
+    def events(self, docids: Sequence[str]) -> list[tuple[str, ArticleEvents]]:
+        """Return what was observed of each of these articles."""
+        events = {docid: ArticleEvents() for docid in docids}
+        wanted = [json.dumps(list(docids))]
+        for row in self._rows(_SELECT_VERSIONS, wanted):
+            version = SearchableVersion(row["id"], row["number"], row["step"], row["at"], row["since"], row["until"])
+            events[row["docid"]].versions.append(version)
+        for row in self._rows(_SELECT_FACTS, wanted):
+            events[row["docid"]].facts.append(FactsStep(row["revision"], row["step"], row["at"], row["fetch"]))
+        for row in self._rows(_SELECT_LISTINGS, wanted):
+            events[row["docid"]].listings.append(FeedSighting(row["id"], row["feed"], row["seen"]))
+        for row in self._rows(_SELECT_FETCHES, wanted):
+            fetch = FetchOutcome(row["id"], row["at"], row["outcome"], row["revision"])
+            events[row["docid"]].fetches.append(fetch)
+        return list(events.items())

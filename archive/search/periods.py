@@ -1,0 +1,192 @@
+"""All that was ever known of articles, by period: one table that answers every as-of query. See D242."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from archive.index import statements
+from archive.index.database import Database
+from archive.index.part import IndexPart
+from archive.model.errors import CursorError
+from archive.model.results import ArticlePeriod
+from archive.model.times import to_time
+from archive.query.compiler import CompiledQuery
+from archive.query.parser import Query
+from archive.search.cursor import Cursor, check_of
+from archive.search.event_reader import KNOWN, EventReader
+from archive.search.period_events import ChangedPeriod, Period, changed_periods, month_of
+
+# Articles whose events are in memory at once.
+_BATCH = 200
+
+_LAST_ROWS = """
+    SELECT (SELECT coalesce(max(id), 0) FROM searchable) AS version,
+           (SELECT coalesce(max(id), 0) FROM observations) AS fetch,
+           (SELECT coalesce(max(rowid), 0) FROM listings) AS listing,
+           (SELECT count(*) FROM forgotten) AS forgotten
+"""
+_LAST_TIME = """
+    SELECT max(
+        (SELECT coalesce(max(at), '') FROM observations), (SELECT coalesce(max(seen), '') FROM listings)
+    ) AS time
+"""
+_ROWS_AT = (
+    ("SELECT docid, number FROM searchable WHERE id = ?", "version"),
+    ("SELECT docid, at, outcome FROM observations WHERE id = ?", "fetch"),
+    ("SELECT feed, docid FROM listings WHERE rowid = ?", "listing"),
+)
+_SELECT_VERSION = """
+    SELECT r.*, t.text, (SELECT first_seen FROM entries WHERE docid = r.docid) AS first_seen
+    FROM revisions r LEFT JOIN texts t USING (docid, number) WHERE r.docid = ? AND r.number = ?
+"""
+_SELECT_STEP = "SELECT updated, media, keywords, symbols FROM facts WHERE docid = ? AND revision = ? AND step = ?"
+# The time of each row takes the place of the query's as-of time: in a period, the answer is the same at all times.
+_SELECT_MATCHING = """
+    SELECT wanted.key FROM json_each(:periods) AS wanted CROSS JOIN searchable v ON v.id = wanted.value ->> 0
+    WHERE {where}
+"""
+
+
+class Periods(IndexPart):
+    """What was known of articles, by period. Errors as in :class:`~archive.store.Store`.
+
+    Within a :meth:`~archive.store.Store.snapshot`, the cursor and the periods are of the same state.
+    """
+
+    def __init__(self, database: Database, path: Path) -> None:
+        super().__init__(database, path)
+        self._reader = EventReader(database, path)
+
+    def cursor(self) -> Cursor:
+        """Return the cursor of the present state."""
+        row = dict(self._rows(_LAST_ROWS)[0])
+        return Cursor(**row, check=self._check_at(row))
+
+    def observed_until(self) -> datetime | None:
+        """Return the time of the newest observation, when all that is known was known; None if there is none."""
+        return to_time(self._rows(_LAST_TIME)[0]["time"])
+
+    def ensure_valid(self, cursor: Cursor) -> None:
+        """Check that a cursor is one of this index.
+
+        :raises CursorError: articles were forgotten since, or the index was rebuilt, or it is another one
+        """
+        now = self.cursor()
+        if now.forgotten > cursor.forgotten:
+            raise CursorError(
+                f"{now.forgotten - cursor.forgotten} articles were forgotten since this cursor, and earlier exports "
+                "still have them: export everything again, without a cursor, and delete the earlier files"
+            )
+        places = {"version": cursor.version, "fetch": cursor.fetch, "listing": cursor.listing}
+        if now.forgotten < cursor.forgotten or self._check_at(places) != cursor.check:
+            raise CursorError(
+                "this cursor is not of this index: it is another archive's, or a rebuild has numbered the rows "
+                "differently: export everything again, without a cursor"
+            )
+
+    def each(self, query: Query, after: Cursor | None = None) -> Iterator[ArticlePeriod]:
+        """Yield the periods in which articles matched a query, by docid and time; read in batches.
+
+        :param after: only those that are not as they were at this cursor: new ones, and those that have ended since.
+            A period that is no more, or does not match any more, ends when it begins
+        :raises CursorError: see :meth:`ensure_valid`
+        """
+        if after:
+            self.ensure_valid(after)
+        compiled = CompiledQuery.of(query, "", KNOWN)
+        return self._read(compiled, self._reader.docids(compiled, after), after)
+
+    def of_month(self, query: Query, month: str) -> Iterator[ArticlePeriod]:
+        """Yield those of :meth:`each` that began in a month in China, YYYY-MM."""
+        return self._read(CompiledQuery.of(query, "", KNOWN), self._reader.docids_of_month(month), month=month)
+
+    def months(self, query: Query, after: Cursor | None = None) -> list[str]:
+        """Return the months in China in which periods begin that are not as they were at a cursor.
+
+        :param after: None: all months in which periods may begin
+        :raises CursorError: see :meth:`ensure_valid`
+        """
+        if after is None:
+            return sorted(self._reader.months())
+        self.ensure_valid(after)
+        compiled = CompiledQuery.of(query, "", KNOWN)
+        changes = self._changes(compiled, self._reader.docids(compiled, after), after)
+        return sorted({month_of(period.start) for _, period in changes})
+
+    def _check_at(self, places: dict[str, int]) -> str:
+        return check_of([[list(row) for row in self._rows(query, [places[name]])] for query, name in _ROWS_AT])
+
+    def _matching(self, compiled: CompiledQuery, changed: Sequence[ChangedPeriod]) -> set[tuple[int, str]]:
+        """Return which periods match: the id of each one's version, and its start."""
+        periods = [(period.version, period.start) for each in changed for period in each.each()]
+        words = ["v.id IN (SELECT rowid FROM words WHERE words MATCH :match)"] if compiled.match else []
+        where = " AND ".join([*compiled.where, *words]).replace(":time", "(wanted.value ->> 1)")
+        statement = _SELECT_MATCHING.format(where=where)
+        parameters = compiled.parameters | {"periods": json.dumps(periods)}
+        return {periods[row["key"]] for row in self._rows(statement, parameters)}
+
+    def _read(
+        self, compiled: CompiledQuery, docids: Iterator[str], after: Cursor | None = None, month: str | None = None
+    ) -> Iterator[ArticlePeriod]:
+        sequence = self.cursor().sequence
+        version: statements.Row | None = None
+        for docid, period in self._changes(compiled, docids, after, month):
+            if version is None or (version["docid"], version["number"]) != (docid, period.number):
+                version = self._rows(_SELECT_VERSION, [docid, period.number])[0]
+            yield self._record(version, period, sequence)
+
+    def _changes(
+        self, compiled: CompiledQuery, docids: Iterator[str], after: Cursor | None = None, month: str | None = None
+    ) -> Iterator[tuple[str, Period]]:
+        """Yield the periods to write, with their articles.
+
+        :param month: only those that begin in it
+        """
+        has_conditions = bool(compiled.match) or len(compiled.where) > 1
+        while batch := list(islice(docids, _BATCH)):
+            events = self._reader.events(batch)
+            changed = [each for docid, found in events for each in changed_periods(docid, found, after)]
+            changed = [each for each in changed if month in (None, month_of(each.start))]
+            matching = self._matching(compiled, changed) if has_conditions else None
+            for each in changed:
+                if period := each.to_write(matching):
+                    yield each.docid, period
+
+    def _record(self, version: statements.Row, period: Period, sequence: int) -> ArticlePeriod:
+        facts = version
+        if period.step:
+            facts = self._rows(_SELECT_STEP, [version["docid"], period.number, period.step])[0]
+        return ArticlePeriod(
+            docid=version["docid"],
+            revision=period.number,
+            valid_from=datetime.fromisoformat(period.start),
+            valid_to=to_time(period.end),
+            gone_from=to_time(period.gone_from),
+            gone_to=to_time(period.gone_to),
+            title=version["title"],
+            url=version["url"] or "",
+            path=version["path"],
+            published=datetime.fromisoformat(version["published"]),
+            first_seen=to_time(version["first_seen"]),
+            observed=datetime.fromisoformat(version["fetched_at"]),
+            modified=to_time(version["modified"]),
+            updated=to_time(facts["updated"]),
+            media=facts["media"],
+            feeds=period.feeds,
+            keywords=tuple(json.loads(facts["keywords"])),
+            symbols=tuple(json.loads(facts["symbols"])),
+            authors=tuple(json.loads(version["authors"])),
+            enclosures=tuple(each["url"] for each in json.loads(version["enclosures"])),
+            sequence=sequence,
+            **{name: version[name] for name in _UNCHANGED},
+        )
+
+
+_UNCHANGED = (
+    "editor", "original_title", "sha256", "text", "published_text", "precision", "published_note", "text_from",
+    "text_note",
+)  # fmt: skip
