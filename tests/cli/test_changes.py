@@ -81,7 +81,7 @@ def test_options_restrict_the_changes(changed: Home) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--feed", "nope"), "no feed nope: it has china, stock"),
+        (("--feed", "nope"), "there is no feed 'nope'; there are china"),
         (("--since", "2026-10-01", "--until", "2026-09-01"), "--since 2026-10-01 is after --until 2026-09-01"),
         (("--since", "gestern"), "'gestern' is no time"),
         (("--kind", "edited"), "'edited'"),
