@@ -215,6 +215,14 @@ def test_a_table_is_read_back(filled: Home) -> None:
     assert [path.name for path in filled.folder.glob("out*")] == ["out.csv"]
 
 
+def test_a_long_cell_is_said_on_stderr(filled: Home) -> None:
+    filled.execute(f"UPDATE texts SET text = '{'字' * 32_768}' WHERE docid = 'aaaa'")
+    done = filled.run("export", "csv", "-o", "out.csv")
+    assert (done.status, done.out) == (0, "")
+    assert done.err.startswith("finarchive: 1 cell has more than 32,767 characters, ")
+    assert filled.run("export", "csv", "-q", "-o", "out.csv").err == ""
+
+
 def test_a_file_appears_when_it_is_whole(filled: Home) -> None:
     path = filled.folder / "out.jsonl"
     path.write_text("mine")
