@@ -16,6 +16,7 @@ from archive.files.paths import CHINA
 from archive.files.post import html_of
 from archive.model.article import Revision
 from archive.model.fetch import Observation
+from archive.model.times import to_text
 from archive.store import Store
 from web import links
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
@@ -42,16 +43,13 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         },
         "fetches": [(fetch, raw_link(fetch)) for fetch in fetches[-MAX_LISTED_FETCHES:]],
         "fetch_count": len(fetches),
-        "same_story": [
-            (each, links.article(each["docid"], **as_of))
-            for each in store.history.same_story(docid, request.time)
-            if each["docid"] != docid
-        ],
+        "same_story": _same_story(docid, store, request),
         "feeds": [
             (names.get(feed, feed), links.link("/search", q=links.term("feed", feed), sort="time", **as_of))
             for feed in state["feeds"]
         ],
         "data": f"/index/revisions?docid={docid}",
+        "gone_evidence": next((each.evidence for each in fetches if to_text(each.at) == state["gone"]), None),
         "json": links.link(f"{links.article(docid)}.json", as_of),
         "versions_json": links.link(f"{links.article(docid)}/versions.json", as_of),
         "neighbours": _neighbours(docid, revisions, store, request),
@@ -64,6 +62,13 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         raw_links = [raw_link(fetch) for fetch in fetches if fetch.revision == revision.number and raw_link(fetch)]
         context["raw"] = raw_links[0] if raw_links else None
     return HtmlPage("article.html", context)
+
+
+def _same_story(docid: str, store: Store, request: Request) -> list[tuple[Any, str]]:
+    """Return the other articles that tell the same story, with their links."""
+    as_of = request.args.get("as_of")
+    others = [each for each in store.history.same_story(docid, request.time) if each["docid"] != docid]
+    return [(each, links.article(each["docid"], as_of=as_of)) for each in others]
 
 
 def _neighbours(
@@ -150,7 +155,8 @@ def _body(revision: Revision, store: Store, site: SiteContext, request: Request)
         failure = error.strerror if isinstance(error, OSError) else str(error)
         return {"text": store.articles.text(revision.docid, revision.number), "failure": failure}
     # nh3 lets through a short list of elements, no scripts, and no URLs but links to the web.
-    return {"body": Markup(clean_html(body, _local_url(store, site, request.as_of), site.names))}  # noqa: S704 - sanitised
+    html = clean_html(body, _local_url(store, site, request.as_of), site.names, focusable=True)
+    return {"body": Markup(html)}  # noqa: S704 - sanitised
 
 
 def _local_url(store: Store, site: SiteContext, as_of: datetime | None) -> Callable[[str], str | None]:

@@ -21,6 +21,7 @@ from archive.query.parser import And, parse
 from archive.store import Store
 from web import links
 from web.diff import NAMES
+from web.rendering.text import visible
 from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
 
 PAGE_SIZE = 30  # changes
@@ -147,7 +148,7 @@ def _said(store: Store, change: ArticleChange) -> Markup:
         case ChangeKind.FACTS:
             fields = (
                 Markup("{}：<del>{}</del> → <ins>{}</ins>").format(
-                    NAMES[name], _value(change.before[name]), _value(change.after[name])
+                    NAMES[name], visible(_value(change.before[name])), visible(_value(change.after[name]))
                 )
                 for name in change.after
             )
@@ -159,11 +160,11 @@ def _said(store: Store, change: ArticleChange) -> Markup:
             return escape(f"离开 {change.before} 的列表，邻近的仍在")
         case ChangeKind.REVISED:
             return escape("图片或格式有变，或文字太长，见比较")
-    return Markup('<span lang="en">{}</span>').format(change.evidence) if change.evidence else Markup()
+    return Markup('<span lang="en">{}</span>').format(visible(change.evidence)) if change.evidence else Markup()
 
 
 def _marked(diff: Iterable[DiffPiece]) -> Markup:
-    return Markup().join(_ELEMENTS.get(piece.part, Markup("{}")).format(piece.text) for piece in diff)
+    return Markup().join(_ELEMENTS.get(piece.part, Markup("{}")).format(visible(piece.text)) for piece in diff)
 
 
 def _value(value: Any) -> str:

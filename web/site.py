@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from markupsafe import Markup, escape
 
 from archive.files.hashing import sha256_of_file
 from archive.files.paths import CHINA
-from archive.model.results import Mark
 from web.http.responses import with_validators
 from web.http.security import Application, with_security
+from web.rendering import text
 from web.request import SiteContext
 
 _FOLDER = Path(__file__).parent
@@ -67,7 +64,7 @@ def application(index: Path, site: SiteContext) -> Iterator[Application]:
     database = Index(datasette, index)
     datasette.add_database(database, name="index")
     # Undocumented in Datasette 0.65: its Jinja environment.
-    datasette.jinja_env.filters.update(china=_china, day=_day, marked=_marked, thousands=_thousands)
+    datasette.jinja_env.filters.update(_FILTERS)
     styles = {name: _hashed(file) for name, file in (("style", "reader.css"), ("data_style", "data.css"))}
     datasette.jinja_env.globals.update(styles)
     immutable = {*styles.values(), f"/-/static/app.css?{datasette.app_css_hash()}"}
@@ -99,11 +96,7 @@ def _thousands(number: float) -> str:
     return f"{number:,}"
 
 
-def _marked(text: str, marks: Sequence[Mark]) -> Markup:
-    """Return a text as HTML, with the matches of the query in ``<mark>``."""
-    parts: list[Any] = []
-    position = 0
-    for start, end in marks:
-        parts += [escape(text[position:start]), Markup("<mark>{}</mark>").format(text[start:end])]
-        position = end
-    return Markup("").join([*parts, escape(text[position:])])
+_FILTERS = {
+    "china": _china, "day": _day, "thousands": _thousands, "labelled": text.labelled, "marked": text.marked,
+    "visible": text.visible, "visible_text": text.visible_text,
+}  # fmt: skip

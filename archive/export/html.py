@@ -106,12 +106,15 @@ def _origin(revision: Revision) -> str:
     return f'{text} · <a href="{escape(revision.url)}" rel="noopener noreferrer">原文</a>'
 
 
-def clean_html(body: str, local: Callable[[str], str | None], own_hosts: Collection[str] = ()) -> str:
+def clean_html(
+    body: str, local: Callable[[str], str | None], own_hosts: Collection[str] = (), *, focusable: bool = False
+) -> str:
     """Sanitise an article's HTML: no scripts, styles or forms, and no URLs but links to public hosts (D69, D241).
 
     :param body: as in the article's file
     :param local: as in :func:`render_view`
     :param own_hosts: hosts of the site that shows the article, which the article may not link to either
+    :param focusable: whether what scrolls where it is too wide gets the focus, so that the keyboard can scroll it
     """
 
     def filter_attribute(tag: str, attribute: str, value: str) -> str | None:
@@ -127,6 +130,7 @@ def clean_html(body: str, local: Callable[[str], str | None], own_hosts: Collect
         attribute_filter=filter_attribute,
         url_schemes={"http", "https"},
         link_rel="noopener noreferrer",
+        set_tag_attribute_values={"table": {"tabindex": "0"}, "pre": {"tabindex": "0"}} if focusable else None,
     )
     return _IMAGE.sub(_image_or_description, html)
 

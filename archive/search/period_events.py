@@ -94,6 +94,14 @@ class ArticleEvents:
             [each for each in self.fetches if each.id <= cursor.fetch],
         )
 
+    def earliest_after(self, cursor: Cursor) -> str:
+        """Return the earliest time of what was committed after a cursor."""
+        times = [each.at for each in self.versions if each.id > cursor.version]
+        times += [each.at for each in self.facts if each.fetch > cursor.fetch]
+        times += [each.seen for each in self.listings if each.id > cursor.listing]
+        times += [each.at for each in self.fetches if each.id > cursor.fetch]
+        return min(times, default=_END)
+
     def periods(self) -> list[Period]:
         """Return the periods of the article, in their order."""
         gone = list(_gone_periods(self.fetches))
@@ -144,6 +152,8 @@ class ChangedPeriod:
     start: str
     now: Period | None  # None: it is no more
     before: Period | None  # None: it was not
+    # Something became known later than it happened, so whether `before` matched a query cannot be asked any more.
+    is_backdated: bool = False
 
     def each(self) -> Iterator[Period]:
         """Yield the period as it is now, and as it was."""
@@ -157,16 +167,17 @@ class ChangedPeriod:
         for period in self.each():
             if matching is None or (period.version, period.start) in matching:
                 return period if period is self.now else replace(period, end=period.start)
-        return None
+        return replace(self.before, end=self.start) if self.before and self.is_backdated else None
 
 
 def changed_periods(docid: str, events: ArticleEvents, after: Cursor | None) -> Iterator[ChangedPeriod]:
     """Yield the periods of an article that are not as they were at a cursor; all without one."""
     now = {each.start: each for each in events.periods()}
     before = {each.start: each for each in events.up_to(after).periods()} if after else {}
+    earliest = events.earliest_after(after) if after else _END
     for start in sorted(now.keys() | before.keys()):
         if now.get(start) != before.get(start):
-            yield ChangedPeriod(docid, start, now.get(start), before.get(start))
+            yield ChangedPeriod(docid, start, now.get(start), before.get(start), is_backdated=earliest <= start)
 
 
 def month_of(time: str) -> str:

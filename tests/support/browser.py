@@ -16,6 +16,7 @@ from typing import Any, Self
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwright
 
+_AXE = Path(__file__).parent / "axe/node_modules/axe-core/axe.min.js"
 # Folder of screenshots; unset: the test's folder.
 ARTEFACTS = "ARTEFACTS"
 OUTSIDE = "evil.test"  # every name but loopback's leads to the canary; D112
@@ -34,6 +35,25 @@ def chromium() -> str:
         reason = "Chromium is not installed: .ci/tools installs it"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return found
+
+
+def serious_violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with the accessibility of a page: violations of level serious or critical.
+
+    Without axe-core the test is skipped, or fails on CI. Its script runs although the page's policy allows none: the
+    browser's developer protocol, which Playwright uses, is not subject to it.
+    """
+    if not _AXE.exists():
+        reason = "axe-core is not installed: .ci/tools installs it"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    page.evaluate(_AXE.read_text(encoding="utf-8"))
+    # preload: without it axe requests the style sheets, which the policy forbids.
+    found = page.evaluate("() => axe.run(document, {preload: false, resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}: {each['nodes'][0]['failureSummary']}"
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
 
 
 @contextmanager

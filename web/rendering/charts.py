@@ -120,7 +120,7 @@ def coverage(shares: Sequence[tuple[ChartMark, float, bool]], *, label: str) -> 
 
 def _svg(width: float, height: float, label: str, parts: Sequence[Markup], kind: str) -> Markup:
     head = Markup(
-        '<svg class="chart {}" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}" '
+        '<svg class="chart {}" viewBox="0 0 {} {}" width="{}" height="{}" role="group" aria-label="{}" '
         'xmlns="http://www.w3.org/2000/svg">'
     ).format(kind, width, height, width, height, label)
     return head + Markup("").join(parts) + Markup("</svg>")
