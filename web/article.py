@@ -32,7 +32,6 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     revision = find_revision(request, revisions, "version")
     fetches = store.stats.fetches(docid, request.time)
     as_of = {"as_of": request.args.get("as_of")}
-    names = store.names.feeds()
     context: dict[str, Any] = {
         "state": state,
         "revision": revision,
@@ -44,10 +43,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         "fetches": [(fetch, raw_link(fetch)) for fetch in fetches[-MAX_LISTED_FETCHES:]],
         "fetch_count": len(fetches),
         "same_story": _same_story(docid, store, request),
-        "feeds": [
-            (names.get(feed, feed), links.link("/search", q=links.term("feed", feed), sort="time", **as_of))
-            for feed in state["feeds"]
-        ],
+        "feeds": _feeds(state["feeds"], store, as_of),
         "data": f"/index/revisions?docid={docid}",
         "gone_evidence": next((each.evidence for each in fetches if to_text(each.at) == state["gone"]), None),
         "json": links.link(f"{links.article(docid)}.json", as_of),
@@ -69,6 +65,15 @@ def _same_story(docid: str, store: Store, request: Request) -> list[tuple[Any, s
     as_of = request.args.get("as_of")
     others = [each for each in store.history.same_story(docid, request.time) if each["docid"] != docid]
     return [(each, links.article(each["docid"], as_of=as_of)) for each in others]
+
+
+def _feeds(feeds: list[str], store: Store, as_of: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the name of each feed, and the link to its articles."""
+    names = store.names.feeds()
+    return [
+        (names.get(feed, feed), links.link("/search", q=links.term("feed", feed), sort="time", **as_of))
+        for feed in feeds
+    ]
 
 
 def _neighbours(

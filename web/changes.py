@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,14 @@ from archive.export.atom import DEFAULT_ENTRIES, changes_to_atom
 from archive.files.paths import CHINA
 from archive.model.errors import QueryError
 from archive.model.results import ArticleChange, ChangeKind, ChangesPage
-from archive.query.parser import And, parse
+from archive.query.messages import describe
+from archive.query.nodes import And
 from archive.store import Store
 from web import links
 from web.diff import NAMES
 from web.rendering.text import visible
 from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
+from web.search import understood
 
 PAGE_SIZE = 30  # changes
 COUNTED = 200  # changes that are counted for the facets
@@ -39,19 +41,21 @@ _ELEMENTS = {DiffPart.REMOVED: Markup("<del>{}</del>"), DiffPart.ADDED: Markup("
 def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     """Return the page of changes, the newest first, or those before the cursor of the argument ``after``."""
     args = _args(request)
-    newest = _find(request, store, max(PAGE_SIZE, COUNTED), cursor=None)
-    page = _find(request, store, PAGE_SIZE, request.args.get("after") or None)
+    newest = _find(request, store, site, max(PAGE_SIZE, COUNTED), cursor=None)
+    page = _find(request, store, site, PAGE_SIZE, request.args.get("after") or None)
+    stocks = {symbol for change in (*newest.changes, *page.changes) for symbol in change.symbols}
+    names = store.names.feeds() | store.stocks.current(stocks, request.time)
     return HtmlPage(
         "changes.html",
         {
             "query": args["q"],
             "day": args["day"],
-            "changes": [_context(store, change, request) for change in page.changes],
+            "changes": [_context(store, change, request, names) for change in page.changes],
             "kinds": [
                 (name, kind, links.link("/changes", args, kind=kind), kind == args["kind"])
                 for kind, name in (("", "全部"), *((str(kind), name) for kind, name in KINDS.items()))
             ],
-            "facets": _facets(newest.changes, args),
+            "facets": _facets(newest.changes, args, names),
             "counted": len(newest.changes) if newest.next else None,
             "newest": links.link("/changes", args) if request.args.get("after") else None,
             "next_page": links.link("/changes", args, after=page.next) if page.next else None,
@@ -65,7 +69,7 @@ def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
 
 def changes_json(request: Request, store: Store, site: SiteContext) -> File:
     """Return changes as JSON: those of ``finarchive changes --json``, and the address of the next ones."""
-    page = _find(request, store, PAGE_SIZE, request.args.get("after") or None)
+    page = _find(request, store, site, PAGE_SIZE, request.args.get("after") or None)
     document = {
         "changes": [change_document(store, change) for change in page.changes],
         "next": request.origin + links.link("/changes.json", _args(request), after=page.next) if page.next else None,
@@ -76,7 +80,7 @@ def changes_json(request: Request, store: Store, site: SiteContext) -> File:
 def changes_atom(request: Request, store: Store, site: SiteContext) -> File:
     """Return the newest changes as an Atom feed."""
     args = _args(request)
-    page = _find(request, store, DEFAULT_ENTRIES, cursor=None)
+    page = _find(request, store, site, DEFAULT_ENTRIES, cursor=None)
     entries = [
         (change, KINDS[change.kind], str(_said(store, change)), request.origin + _address(change, {}))
         for change in page.changes
@@ -92,7 +96,7 @@ def _args(request: Request) -> dict[str, str]:
     return {name: request.args.get(name, "").strip() for name in ("q", "kind", "day", "as_of")}
 
 
-def _find(request: Request, store: Store, limit: int, cursor: str | None) -> ChangesPage:
+def _find(request: Request, store: Store, site: SiteContext, limit: int, cursor: str | None) -> ChangesPage:
     """Return the changes that the request's arguments select.
 
     :raises BadRequestError: an argument is not valid
@@ -103,12 +107,15 @@ def _find(request: Request, store: Store, limit: int, cursor: str | None) -> Cha
     kinds = [ChangeKind(args["kind"])] if args["kind"] else list(ChangeKind)
     since, until = _day(args["day"]) if args["day"] else (None, request.time)
     try:
-        query = parse(args["q"]) if args["q"] else And(())
+        query = understood(args["q"], request, store, site) if args["q"] else And(())
         return store.changes.find(
             query, limit, since=since, time=min(until, request.time), kinds=kinds, cursor=cursor
         )
     except QueryError as error:
-        raise BadRequestError(str(error)) from error
+        said = describe(error, "zh")
+        raise BadRequestError(
+            said if error.code == "changes-cursor" else f"无法理解查询“{args['q']}”：{said}"
+        ) from error
 
 
 def _day(text: str) -> tuple[datetime, datetime]:
@@ -122,11 +129,13 @@ def _day(text: str) -> tuple[datetime, datetime]:
         raise BadRequestError(f"day 应为一天，如 2026-09-30，而不是 {text[:60]!r}") from None
 
 
-def _context(store: Store, change: ArticleChange, request: Request) -> dict[str, Any]:
+def _context(store: Store, change: ArticleChange, request: Request, names: Mapping[str, str]) -> dict[str, Any]:
     as_of = {"as_of": request.args.get("as_of")}
     return {
         "change": change,
         "name": KINDS[change.kind],
+        "feeds": [names.get(feed, feed) for feed in change.feeds],
+        "symbols": [(symbol, names.get(symbol), links.symbol(symbol, **as_of)) for symbol in change.symbols[:4]],
         "address": links.article(change.docid, **as_of),
         "said": _said(store, change),
         "difference": _address(change, as_of) if change.kind is ChangeKind.REVISED else None,
@@ -171,7 +180,9 @@ def _value(value: Any) -> str:
     return "、".join(map(str, value)) if isinstance(value, list) else str(value or "无")
 
 
-def _facets(counted: Iterable[ArticleChange], args: dict[str, str]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+def _facets(
+    counted: Iterable[ArticleChange], args: dict[str, str], names: Mapping[str, str]
+) -> list[tuple[str, list[tuple[str, int, str]]]]:
     """Return each facet's heading and values: text, count, and the link to these changes."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("feed", "media", "symbol", "day")}
     for change in counted:
@@ -183,7 +194,11 @@ def _facets(counted: Iterable[ArticleChange], args: dict[str, str]) -> list[tupl
         (
             heading,
             [
-                (value, count, links.link("/changes", args, q=links.narrowed(args["q"], links.term(field, value))))
+                (
+                    _named(field, value, names),
+                    count,
+                    links.link("/changes", args, q=links.narrowed(args["q"], links.term(field, value))),
+                )
                 for value, count in counts[field].most_common(MAX_VALUES)
             ],
         )
@@ -192,3 +207,10 @@ def _facets(counted: Iterable[ArticleChange], args: dict[str, str]) -> list[tupl
     days = sorted(counts["day"].items(), reverse=True)[:MAX_VALUES]
     sections.append(("日期", [(day, count, links.link("/changes", args, day=day)) for day, count in days]))
     return [(heading, values) for heading, values in sections if values]
+
+
+def _named(field: str, value: str, names: Mapping[str, str]) -> str:
+    """Return the text of a facet's value: a feed by its name, a stock by name and symbol."""
+    if field == "symbol" and value in names:
+        return f"{names[value]} {value}"
+    return names.get(value, value) if field == "feed" else value

@@ -36,7 +36,7 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redi
     try:
         if text and (docid := site.named_docid(store, text)):
             return Redirect(links.article(docid, as_of=request.args.get("as_of")))
-        query = _understood(text, request, store, site) if text else And(())
+        query = understood(text, request, store, site) if text else And(())
     except QueryError as error:
         return HtmlPage("search.html", context | {"error": describe(error, "zh")}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
@@ -105,7 +105,7 @@ def _query_text(request: Request) -> str:
     return text
 
 
-def _understood(text: str, request: Request, store: Store, site: SiteContext) -> Query:
+def understood(text: str, request: Request, store: Store, site: SiteContext) -> Query:
     """Parse a query, and check the names in it.
 
     :raises QueryError: it is not valid, or names what does not exist
@@ -118,7 +118,7 @@ def _understood(text: str, request: Request, store: Store, site: SiteContext) ->
 def _parse(request: Request, store: Store, site: SiteContext) -> Query:
     text = _query_text(request)
     try:
-        return _understood(text, request, store, site)
+        return understood(text, request, store, site)
     except QueryError as error:
         raise BadRequestError(f"无法理解查询“{text}”：{describe(error, 'zh')}") from error
 

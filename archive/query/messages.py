@@ -16,6 +16,7 @@ _TIME = "2026-09-30T09:30+08:00"
 # Code -> message in English and in Chinese; the names in braces are parameters.
 _MESSAGES: dict[str, tuple[str, str]] = {
     "encoding": ("it has bytes that are not UTF-8", "其中有不是 UTF-8 的字节"),
+    "changes-cursor": ("{text!r} is no cursor of changes", "“{text}”不是变动列表中的位置"),
     "empty": ("there is nothing to search for", "没有要搜索的内容"),
     "too-long": (
         "it has {count} words and operators; the maximum is {maximum}",

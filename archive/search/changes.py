@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from archive.index import statements
 from archive.index.database import Database
 from archive.index.part import IndexPart
-from archive.model.errors import QueryError
 from archive.model.results import ArticleChange, ChangeKind, ChangesPage
 from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
-from archive.query.parser import And, Query
+from archive.query.messages import query_error
+from archive.query.nodes import And, Query
 from archive.search.history import History, last_facts
+from archive.search.names import QueryNames
 
 # Rows read for one page: with a query that few changes match, half a second in an index of a million articles. A page
 # may then have fewer changes than wanted, or none, and its cursor leads on.
@@ -80,9 +81,9 @@ class _Place(NamedTuple):
             at, source, number = cursor.split("_")
             place = cls(to_text(datetime.fromisoformat(at)) or "", int(source), int(number))
         except (ValueError, OverflowError):
-            raise QueryError(f"{cursor[:60]!r} is no cursor of changes") from None
+            raise query_error("changes-cursor", text=cursor[:60]) from None
         if not re.fullmatch(r"[0-9]{1,18}", number):
-            raise QueryError(f"{cursor[:60]!r} is no cursor of changes")
+            raise query_error("changes-cursor", text=cursor[:60])
         return place
 
     def __str__(self) -> str:
@@ -95,6 +96,7 @@ class ChangeHistory(IndexPart):
     def __init__(self, database: Database, path: Path, history: History) -> None:
         super().__init__(database, path)
         self._history = history
+        self._names = QueryNames(database, path)
 
     def find(
         self,
@@ -117,7 +119,9 @@ class ChangeHistory(IndexPart):
         """
         first = _Place(to_text(time or _END_OF_TIME) or "", len(_SOURCES), 0)
         place = min(first, _Place.parse(cursor)) if cursor else first
-        conditions = CompiledQuery.of(query, to_text(time or _END_OF_TIME) or "", "1") if query != And(()) else None
+        conditions = None
+        if query != And(()):
+            conditions = CompiledQuery.of(self._names.resolve(query, time), to_text(time or _END_OF_TIME) or "", "1")
         found: list[ArticleChange] = []
         for _ in range(MAX_SCANNED // _BATCH):
             batch = self._read(place, to_text(since) or "")

@@ -10,10 +10,19 @@ import click
 
 from archive.diff.changes import change_document, short_diff
 from archive.model.results import ArticleChange, ChangeKind
-from archive.query.parser import And, FeedFilter, Query, parse
+from archive.query.nodes import And, FeedFilter, Query
+from archive.query.parser import parse
 from archive.store import Store
 from cli.context import CommandContext, CommandError
-from cli.options import complete_feed, json_option, open_store, print_json, wrap_query_errors
+from cli.options import (
+    QueryCommand,
+    check_names,
+    complete_feed,
+    json_option,
+    open_store,
+    print_json,
+    wrap_query_errors,
+)
 from cli.output.changes import show_article_changes
 from cli.times import parse_time
 
@@ -21,7 +30,7 @@ _DEFAULT_LIMIT = 50  # a few screens; with --since, all
 _PAGE_SIZE = 100  # changes read at once
 
 
-@click.command("changes")
+@click.command("changes", cls=QueryCommand)
 @click.argument("query", nargs=-1)
 @click.option("--since", metavar="TIME", help="Only changes seen from then on: a day (its begin in China) or a time.")
 @click.option("--until", metavar="TIME", help="Only changes seen until then: now, a day (its end), or a time.")
@@ -58,12 +67,11 @@ def changes_command(  # noqa: PLR0917 - one for each option
     """
     first, last = _span(context.now(), since, until)
     text = " ".join(query)
-    with wrap_query_errors(text):
-        parsed: Query = parse(text) if query else And(())
     store = open_store(context)
-    if feeds:
-        _refuse_unknown(store, feeds)
-        parsed = And((parsed, *map(FeedFilter, feeds)))
+    with wrap_query_errors(text):
+        parsed: Query = parse(text, last or context.now()) if query else And(())
+        parsed = And((parsed, *map(FeedFilter, feeds))) if feeds else parsed
+        check_names(context, store, parsed)
     wanted = [ChangeKind(kind) for kind in kinds] or list(ChangeKind)
     changes = islice(_each(store, parsed, first, last, wanted), limit or (None if since else _DEFAULT_LIMIT))
     if as_json:
@@ -94,14 +102,3 @@ def _each(
         if page.next is None:
             return
         cursor = page.next
-
-
-def _refuse_unknown(store: Store, feeds: tuple[str, ...]) -> None:
-    """Check that the archive has these feeds.
-
-    :raises CommandError: it has not
-    """
-    known = sorted(store.feeds.histories())
-    for feed in feeds:
-        if feed not in known:
-            raise CommandError(f"the archive has no feed {feed}: it has {', '.join(known) or 'none'}")

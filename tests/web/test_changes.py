@@ -125,7 +125,7 @@ def test_lists_mark_what_is_edited_and_what_is_withdrawn(served: Serving, served
         ("/changes?kind=edited", "kind 应为 revised"),
         ("/changes?day=2026-13-01", "day 应为一天"),
         ("/changes?day=20260930", "day 应为一天"),
-        ("/changes?after=x", "no cursor"),
+        ("/changes?after=x", "不是变动列表中的位置"),
         ("/changes?q=(", "无法理解"),
         ("/changes.atom?q=(", "无法理解"),
     ],
