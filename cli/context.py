@@ -85,6 +85,11 @@ class CommandContext:
         if not self.is_quiet:
             click.echo(line)
 
+    def warn(self, line: str) -> None:
+        """Print on stderr what is not as one expects, unless -q was given."""
+        if not self.is_quiet:
+            click.echo(f"finarchive: {line}", err=True)
+
     @property
     def verbosity(self) -> int | None:
         """What is logged: 2 for -v, -1 for -q, None for neither."""

@@ -177,6 +177,8 @@ class _LimitedConnection(asyncio.Protocol):
         if str(connection.their_state) != "IDLE" or b"\n" in connection.trailing_data[0].lstrip():
             return data
         line, end, rest = data.partition(b"\n")
+        if line.isascii() and b"\x7f" not in line:
+            return data
         return b"".join(b"%%%02X" % byte if byte > 0x7E else bytes((byte,)) for byte in line) + end + rest
 
     def abort(self) -> None:

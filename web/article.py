@@ -42,11 +42,7 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         },
         "fetches": [(fetch, raw_link(fetch)) for fetch in fetches[-MAX_LISTED_FETCHES:]],
         "fetch_count": len(fetches),
-        "same_story": [
-            (each, links.article(each["docid"], **as_of))
-            for each in store.history.same_story(docid, request.time)
-            if each["docid"] != docid
-        ],
+        "same_story": _same_story(docid, store, request),
         "feeds": _feeds(state["feeds"], store, as_of),
         "data": f"/index/revisions?docid={docid}",
         "gone_evidence": next((each.evidence for each in fetches if to_text(each.at) == state["gone"]), None),
@@ -62,6 +58,13 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         raw_links = [raw_link(fetch) for fetch in fetches if fetch.revision == revision.number and raw_link(fetch)]
         context["raw"] = raw_links[0] if raw_links else None
     return HtmlPage("article.html", context)
+
+
+def _same_story(docid: str, store: Store, request: Request) -> list[tuple[Any, str]]:
+    """Return the other articles that tell the same story, with their links."""
+    as_of = request.args.get("as_of")
+    others = [each for each in store.history.same_story(docid, request.time) if each["docid"] != docid]
+    return [(each, links.article(each["docid"], as_of=as_of)) for each in others]
 
 
 def _feeds(feeds: list[str], store: Store, as_of: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,17 +8,14 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from archive.files.paths import CHINA
+from archive.model.errors import QueryError
 from archive.model.results import Hit
 from archive.model.times import to_text
+from archive.query.nodes import Term
+from archive.query.parser import tokens
 
 # A value that needs no quotation marks in a query.
 _PLAIN = re.compile(r"[^\s()（）\"“”「」*]+")
-_QUOTED = r'"[^"]*"|“[^”]*”|「[^」]*」'
-_QUERY_TOKEN = re.compile(
-    r"(?P<filter>(?:NOT\s+|[-－])?[a-z_]+:(?:" + _QUOTED + r"|[^\s()（）]+))"
-    r"|(?P<open>[(（])|(?P<close>[)）])|(?P<word>" + _QUOTED + r"|[^\s()（）]+)",
-    re.IGNORECASE,
-)
 _END_OF_QUOTATION = re.compile('["”」]')
 
 
@@ -80,17 +77,21 @@ def conditions(query: str) -> list[tuple[str, str]]:
 
     None of a query whose operands are joined by OR, and none inside parentheses.
     """
-    depth, found, joints = 0, [], []
-    for token in _QUERY_TOKEN.finditer(query):
-        kind, word = token.lastgroup, token[0].upper()
-        depth += (kind == "open") - (kind == "close")
-        if depth == 0 and word == "OR":
+    depth, found, joints, negation = 0, list[tuple[int, int]](), list[tuple[int, int]](), None
+    try:
+        parts = tokens(query)
+    except QueryError:
+        return []
+    for part in parts:
+        depth += (part.kind == "(") - (part.kind == ")")
+        if depth == 0 and part.kind == "OR":
             return []
-        if depth == 0 and word == "AND":
-            joints.append(token.span())
-        if depth == 0 and kind == "filter":
-            found.append(token)
-    return [(each[0], _without(query, [each.span(), *joints])) for each in found]
+        if depth == 0 and part.kind == "AND":
+            joints.append((part.start, part.end))
+        if depth == 0 and part.query and not isinstance(part.query, Term):
+            found.append((part.start if negation is None else negation, part.end))
+        negation = part.start if part.kind == "NOT" else None
+    return [(query[start:end], _without(query, [(start, end), *joints])) for start, end in found]
 
 
 def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:

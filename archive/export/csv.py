@@ -15,20 +15,37 @@ _BOM = "\ufeff"  # without it Excel reads UTF-8 as the system's legacy code page
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
+# The characters that Excel reads of a cell: UTF-16 code units.
+MAX_CELL = 32_767
+
+
 def to_csv(table: Table) -> Iterator[bytes]:
     """Write a table with a header row: RFC 4180, UTF-8 with a byte order mark.
 
     Times are as in JSON Lines; list items are separated by "; "; a missing value is an empty cell; text that a
-    spreadsheet would read as a formula is prefixed with an apostrophe.
+    spreadsheet would read as a formula is prefixed with an apostrophe. Cells that are longer than Excel reads are
+    reported at the end.
     """
+    long_cells, first = 0, ""
     row = io.StringIO(newline="")
     writer = csv.writer(row)
     row.write(_BOM)
     writer.writerow([column.name for column in fields(table.columns)])
     for each in table.rows:
         yield _flush(row)
-        writer.writerow([_cell(value) for value in astuple(each)])
+        cells = [_cell(value) for value in astuple(each)]
+        if found := sum(map(_is_long, cells)):
+            long_cells, first = long_cells + found, first or each.docid
+        writer.writerow(cells)
     yield _flush(row)
+    if long_cells:
+        which = f"{long_cells} cells have" if long_cells > 1 else "1 cell has"
+        which += f" more than {MAX_CELL:,} characters, and Excel holds no more in a cell (first of {first})"
+        table.warn(f"{which}: the file has them whole; export jsonl or parquet for a program that reads them")
+
+
+def _is_long(cell: str) -> bool:
+    return len(cell) > MAX_CELL // 2 and len(cell.encode("utf-16-le")) > 2 * MAX_CELL
 
 
 def _flush(row: io.StringIO) -> bytes:

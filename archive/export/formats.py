@@ -36,6 +36,7 @@ class Table:
     rows: Iterable[Record] | Iterable[ArticlePeriod]
     columns: type[Record] | type[ArticlePeriod] = Record  # the class of all rows
     metadata: Mapping[str, str] = field(default_factory=dict)  # where the export comes from; for formats that take it
+    warn: Callable[[str], None] = lambda message: None  # reports what a reader of the format will not get
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,18 @@ from datetime import UTC, datetime
 
 from archive.export.formats import Table
 
+# Only strings contain them.
+_ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
+
 
 def to_jsonl(table: Table) -> Iterator[bytes]:
-    """Write one line for each row: times are ISO 8601 in UTC with milliseconds, a missing value is null."""
+    """Write one line for each row: times are ISO 8601 in UTC with milliseconds, a missing value is null.
+
+    Characters that some programs take for the end of a line are escaped: the line separators of Unicode.
+    """
     for row in table.rows:
-        yield (json.dumps(asdict(row), ensure_ascii=False, default=_json_value) + "\n").encode()
+        line = json.dumps(asdict(row), ensure_ascii=False, default=_json_value)
+        yield (line.translate(_ESCAPED) + "\n").encode()
 
 
 def _json_value(value: object) -> str:

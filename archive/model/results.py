@@ -114,6 +114,7 @@ class ArticlePeriod:
     valid_to: datetime | None  # when something else became known, excluded; None: it is still so
     gone_from: datetime | None  # since when the site has deleted it, as known in the period; None: it has not
     gone_to: datetime | None  # when it was there again, however much later
+    moved_to: str | None  # docid of the other article that its address showed in the period
     title: str
     url: str  # this and all others: as in Record
     path: str

@@ -68,6 +68,7 @@ class CompiledQuery:
     wider: str | None = None  # FTS5 expression without these characters; it matches more. None: everything matches
     # SELECT statements of docids. Each has all articles that match; one that has few is where a search begins.
     sources: list[str] = field(default_factory=list)
+    recorded: list[str] = field(default_factory=list)  # those by recorded times, which are near those of publication
     where: list[str] = field(default_factory=list)  # SQL conditions, all of which must hold
     parameters: dict[str, str] = field(default_factory=dict)  # of match and where, by name
     since: str = ""  # first publication time that can match, as to_text writes it
@@ -90,6 +91,7 @@ class CompiledQuery:
                 compiled.until = min(compiled.until, to_text(part.until) or "~")
             if source := compiled._source(part):
                 compiled.sources.append(source)
+                compiled.recorded += [source] if isinstance(part, RecordedFilter) else []
             if compiled.match is None or part not in with_words:
                 compiled.where.append(compiled._sql(part))
         if compiled.match:
@@ -157,10 +159,9 @@ class CompiledQuery:
             case RecordedFilter(what, since, until):
                 table, column, _ = _RECORDED[what]
                 return f"SELECT DISTINCT docid FROM {table} WHERE {self._between(column, since, until)}"  # noqa: S608
-            case MarkFilter("revised"):
-                return "SELECT DISTINCT docid FROM revisions WHERE number > 1"
-            case MarkFilter(mark):
-                return f"SELECT DISTINCT docid FROM observations WHERE {_BEGUN_AND_ENDED[mark][0]}"  # noqa: S608
+            case MarkFilter("gone" | "moved" as mark):  # versions after the first have an index of their own
+                # +: by the index of these outcomes, and not by the one that has the docids in order
+                return f"SELECT DISTINCT +docid AS docid FROM observations WHERE {_BEGUN_AND_ENDED[mark][0]} AND at <= :time"  # noqa: S608, E501
         return None
 
     def _between(self, column: str, since: datetime | None, until: datetime | None) -> str:

@@ -60,12 +60,21 @@ def parse(text: str, now: datetime | None = None) -> Query:
     """
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise query_error("encoding")
-    tokens = list(_tokens(text, now or datetime.now(UTC)))
-    if not tokens:
+    found = tokens(text, now)
+    if not found:
         raise query_error("empty")
-    if len(tokens) > MAX_TERMS:
-        raise query_error("too-long", count=len(tokens), maximum=MAX_TERMS)
-    return _Parser(_with_lower_case_operators(tokens)).parse_or(0)
+    if len(found) > MAX_TERMS:
+        raise query_error("too-long", count=len(found), maximum=MAX_TERMS)
+    return _Parser(found).parse_or(0)
+
+
+def tokens(text: str, now: datetime | None = None) -> list[QueryToken]:
+    """Return the parts of a query, in order.
+
+    :param now: as for :func:`parse`
+    :raises QueryError: one is not valid
+    """
+    return _with_lower_case_operators(list(_tokens(text, now or datetime.now(UTC))))
 
 
 def date_filter(since: str | None, until: str | None, now: datetime) -> DateFilter:
@@ -89,33 +98,41 @@ def symbol_filter(text: str) -> Query:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class QueryToken:
+    """A part of a query."""
+
     kind: str  # "(", ")", "AND", "OR", "NOT", or "" for a term or filter
     query: Query | None  # of a term or filter
     text: str  # as typed
+    start: int  # where it is in the query, in characters
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        return self.start + len(self.text)
 
 
-def _tokens(text: str, now: datetime) -> Iterator[_Token]:
+def _tokens(text: str, now: datetime) -> Iterator[QueryToken]:
     for match in _TOKEN.finditer(text):
         typed = match[0]
         if match["open"] or match["close"]:
-            yield _Token("(" if match["open"] else ")", None, typed)
+            yield QueryToken("(" if match["open"] else ")", None, typed, match.start())
         elif match["minus"]:
-            yield _Token("NOT", None, typed)
+            yield QueryToken("NOT", None, typed, match.start())
         elif match["wrong"] or (match["quote"] and match["end"] != _QUOTES[match["quote"]]):
             raise query_error("quotation", text=text[match.start() :])
         elif match["quote"] or match["word"]:
             if _FIELD.fullmatch(typed):
                 raise query_error("no-value", field=typed)
             if typed in _OPERATORS:
-                yield _Token(typed, None, typed)
+                yield QueryToken(typed, None, typed, match.start())
             else:
-                yield _Token("", _leaf(match, now), typed)
+                yield QueryToken("", _leaf(match, now), typed, match.start())
 
 
-def _with_lower_case_operators(tokens: Sequence[_Token]) -> list[_Token]:
+def _with_lower_case_operators(tokens: Sequence[QueryToken]) -> list[QueryToken]:
     """Return tokens in which ``or``, ``and`` and ``not`` are operators where they stand between operands."""
-    changed: list[_Token] = []  # from the last one to the first
+    changed: list[QueryToken] = []  # from the last one to the first
     for place, token in reversed(list(enumerate(tokens))):
         follows_operand = place > 0 and tokens[place - 1].kind in ("", ")")
         precedes_operand = bool(changed) and changed[-1].kind in ("", "(", "NOT")
@@ -123,7 +140,7 @@ def _with_lower_case_operators(tokens: Sequence[_Token]) -> list[_Token]:
         if is_word or not precedes_operand or not (follows_operand or token.text == "not"):
             changed.append(token)
         else:
-            changed.append(_Token(token.text.upper(), None, token.text))
+            changed.append(QueryToken(token.text.upper(), None, token.text, token.start))
     return changed[::-1]
 
 
@@ -178,7 +195,7 @@ def _words(field: str | None, value: str, typed: str, *, is_quoted: bool, exact:
 class _Parser:
     """A recursive descent parser. OR has the lowest precedence, then AND, which may be omitted, then NOT."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[QueryToken]) -> None:
         self._tokens = tokens
         self._next = 0
 

@@ -34,6 +34,9 @@ READ_BATCH = 50
 MAX_READ_FOR_TITLES = 500
 # If a filter has fewer articles than this, these are searched, instead of all articles from the newest back.
 SMALL_SOURCE_ARTICLES = 5_000
+# If a span of recorded times has fewer articles than this, a month's, their publication times limit the search: these
+# are found in 30 ms. The newest articles of a longer span are near enough.
+MAX_BOUNDED_ARTICLES = 50_000
 
 _MATCHES = """
     SELECT v.id FROM json_each(:ranges) AS id_range
@@ -47,6 +50,10 @@ _WITHOUT_WORDS = """
     SELECT v.id FROM {source} WHERE {where} ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset
 """
 _COUNT_SOURCE = "SELECT count(*) AS n FROM (SELECT 1 FROM ({source}) LIMIT :limit)"
+_BOUNDS = """
+    SELECT min(v.published) AS first, max(v.published) AS last
+    FROM ({source}) AS source CROSS JOIN searchable v ON v.docid = source.docid
+"""
 _OF_SOURCE = "({source}) AS source CROSS JOIN searchable v ON v.docid = source.docid"
 _CONTAINING = """
     SELECT v.id, r.title, t.text FROM json_each(:ids) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
@@ -108,19 +115,31 @@ class Candidates:
 
     def _without_words(self, conditions: CompiledQuery, limit: int, offset: int = 0) -> Iterator[int]:
         parameters = conditions.parameters | {"limit": limit, "offset": offset}
-        small = self._small_source(conditions)
+        small = self._smallest(conditions, conditions.sources, SMALL_SOURCE_ARTICLES)
         source = _OF_SOURCE.format(source=small) if small else "searchable v"
-        statement = _WITHOUT_WORDS.format(source=source, where=" AND ".join(conditions.where))
+        where = conditions.where
+        if not small and conditions.recorded:
+            parameters["first"], parameters["last"] = self._bounds(conditions)
+            where = [*where, "v.published >= :first AND v.published <= :last"]
+        statement = _WITHOUT_WORDS.format(source=source, where=" AND ".join(where))
         return (row["id"] for row in self._db.execute(statement, parameters))
 
-    def _small_source(self, conditions: CompiledQuery) -> str | None:
-        """Return the source that has the fewest articles, if these are few."""
+    def _smallest(self, conditions: CompiledQuery, sources: Sequence[str], most: int) -> str | None:
+        """Return the source that has the fewest articles, if these are fewer than ``most``."""
         counts = {}
-        for source in conditions.sources:
-            limit = {"limit": SMALL_SOURCE_ARTICLES}
-            counts[source] = self._rows(_COUNT_SOURCE.format(source=source), conditions.parameters | limit)[0]["n"]
+        for source in sources:
+            parameters = conditions.parameters | {"limit": most}
+            counts[source] = self._rows(_COUNT_SOURCE.format(source=source), parameters)[0]["n"]
         smallest = min(counts, key=counts.__getitem__, default=None)
-        return smallest if smallest and counts[smallest] < SMALL_SOURCE_ARTICLES else None
+        return smallest if smallest and counts[smallest] < most else None
+
+    def _bounds(self, conditions: CompiledQuery) -> tuple[str, str]:
+        """Return the first and the last publication time of the versions that can match."""
+        source = self._smallest(conditions, conditions.recorded, MAX_BOUNDED_ARTICLES)
+        if source is None:
+            return conditions.since, conditions.until
+        row = self._rows(_BOUNDS.format(source=source), conditions.parameters)[0]
+        return max(conditions.since, row["first"] or "~"), min(conditions.until, row["last"] or "")
 
     def _matching(
         self,
@@ -132,7 +151,8 @@ class Candidates:
     ) -> Iterator[int]:
         statement = _MATCHES.format(where=" AND ".join(conditions.where))
         parameters = conditions.parameters | {"match": match}
-        windows = Windows(self._db, conditions.since, conditions.until, conditions.parameters["time"])
+        since, until = self._bounds(conditions)
+        windows = Windows(self._db, since, until, conditions.parameters["time"])
         window = windows.next(first)
         number = 0  # of matches so far
         while window:

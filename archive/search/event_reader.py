@@ -50,7 +50,11 @@ _SELECT_FACTS = f"""
 _SELECT_LISTINGS = f"""
     SELECT rowid AS id, docid, feed, coalesce(seen, '') AS seen FROM listings WHERE {_WANTED} ORDER BY rowid
 """  # noqa: S608 - of constants
-_SELECT_FETCHES = f"SELECT id, docid, at, outcome, revision FROM observations WHERE {_WANTED} ORDER BY at, id"  # noqa: S608
+_SELECT_FETCHES = f"""
+    SELECT id, docid, at, outcome, revision,
+           (SELECT target FROM moves m WHERE m.docid = observations.docid AND m.at = observations.at) AS moved_to
+    FROM observations WHERE {_WANTED} ORDER BY at, id
+"""  # noqa: S608 - of constants
 # Times at which something may have changed. Of fetches, only those before or after which an article was gone.
 _TIMES = """
     SELECT docid, since AS time FROM searchable WHERE since != 'forgotten'
@@ -104,6 +108,6 @@ class EventReader(IndexPart):
         for row in self._rows(_SELECT_LISTINGS, wanted):
             events[row["docid"]].listings.append(FeedSighting(row["id"], row["feed"], row["seen"]))
         for row in self._rows(_SELECT_FETCHES, wanted):
-            fetch = FetchOutcome(row["id"], row["at"], row["outcome"], row["revision"])
+            fetch = FetchOutcome(row["id"], row["at"], row["outcome"], row["revision"], row["moved_to"])
             events[row["docid"]].fetches.append(fetch)
         return list(events.items())

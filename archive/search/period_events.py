@@ -57,6 +57,7 @@ class FetchOutcome:
     at: str
     outcome: str
     number: int  # of the newest version then; 0: none
+    moved_to: str | None  # docid of the other article that the address showed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Period:
     feeds: tuple[str, ...]
     gone_from: str | None
     gone_to: str | None  # when it was seen again, however much later
+    moved_to: str | None  # docid of the other article that its address shows
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ class ArticleEvents:
                 gone_from, gone_to = known_gone[0] if known_gone else (None, None)
                 period = Period(
                     start, version.until, version.id, version.number, self._step(version.number, start),
-                    self._feeds(start), gone_from, gone_to,
+                    self._feeds(start), gone_from, gone_to, self._moved_to(start),
                 )  # fmt: skip
                 if place and replace(found[-1], start=start) == period:  # what was observed changed nothing
                     continue
@@ -126,12 +128,17 @@ class ArticleEvents:
         """Return the times at which something may have changed."""
         starts = {each.since for each in self.versions} | {each.at for each in self.facts}
         starts |= {each.seen for each in self.listings}
-        if any(each.outcome == Outcome.GONE for each in self.fetches):
+        if any(each.outcome in (Outcome.GONE, Outcome.MOVED) for each in self.fetches):
             starts |= {each.at for each in self.fetches}
         return sorted(starts)
 
     def _step(self, number: int, time: str) -> int:
         return max((each.step for each in self.facts if each.number == number and each.at <= time), default=0)
+
+    def _moved_to(self, time: str) -> str | None:
+        fetches = (each for each in reversed(self.fetches) if each.at <= time and each.outcome != Outcome.FAILED)
+        last = next(fetches, None)
+        return last.moved_to if last and last.outcome == Outcome.MOVED else None
 
     def _feeds(self, time: str) -> tuple[str, ...]:
         return tuple(sorted(each.feed for each in self.listings if each.seen <= time))

@@ -18,6 +18,7 @@ from archive.query.compiler import CompiledQuery
 from archive.query.parser import Query
 from archive.search.cursor import Cursor, check_of
 from archive.search.event_reader import KNOWN, EventReader
+from archive.search.names import QueryNames
 from archive.search.period_events import ChangedPeriod, Period, changed_periods, month_of
 
 # Articles whose events are in memory at once.
@@ -59,6 +60,7 @@ class Periods(IndexPart):
 
     def __init__(self, database: Database, path: Path) -> None:
         super().__init__(database, path)
+        self._names = QueryNames(database, path)
         self._reader = EventReader(database, path)
 
     def cursor(self) -> Cursor:
@@ -97,12 +99,12 @@ class Periods(IndexPart):
         """
         if after:
             self.ensure_valid(after)
-        compiled = CompiledQuery.of(query, "", KNOWN)
+        compiled = self._compiled(query)
         return self._read(compiled, self._reader.docids(compiled, after), after)
 
     def of_month(self, query: Query, month: str) -> Iterator[ArticlePeriod]:
         """Yield those of :meth:`each` that began in a month in China, YYYY-MM."""
-        return self._read(CompiledQuery.of(query, "", KNOWN), self._reader.docids_of_month(month), month=month)
+        return self._read(self._compiled(query), self._reader.docids_of_month(month), month=month)
 
     def months(self, query: Query, after: Cursor | None = None) -> list[str]:
         """Return the months in China in which periods begin that are not as they were at a cursor.
@@ -113,9 +115,13 @@ class Periods(IndexPart):
         if after is None:
             return sorted(self._reader.months())
         self.ensure_valid(after)
-        compiled = CompiledQuery.of(query, "", KNOWN)
+        compiled = self._compiled(query)
         changes = self._changes(compiled, self._reader.docids(compiled, after), after)
         return sorted({month_of(period.start) for _, period in changes})
+
+    def _compiled(self, query: Query) -> CompiledQuery:
+        # The table is of all times: stocks have all names that they ever had.
+        return CompiledQuery.of(self._names.resolve(query), "", KNOWN)
 
     def _check_at(self, places: dict[str, int]) -> str:
         return check_of([[list(row) for row in self._rows(query, [places[name]])] for query, name in _ROWS_AT])
@@ -167,6 +173,7 @@ class Periods(IndexPart):
             valid_to=to_time(period.end),
             gone_from=to_time(period.gone_from),
             gone_to=to_time(period.gone_to),
+            moved_to=period.moved_to,
             title=version["title"],
             url=version["url"] or "",
             path=version["path"],

@@ -91,7 +91,9 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
             write_versions(context, options, kind, store, query)
         elif isinstance(kind, TableFormat):
             metadata = table_metadata(store, options.query_text(), time)
-            chunks = kind.write(Table(store.search.each(query, time, newest=newest), metadata=metadata))
+            chunks = kind.write(
+                Table(store.search.each(query, time, newest=newest), metadata=metadata, warn=context.warn)
+            )
             write_stream(chunks, options.output, context.archive_root, is_binary=kind.is_binary)
         else:
             records = store.search.each(query, time, newest=newest)

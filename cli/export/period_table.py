@@ -55,7 +55,9 @@ def write_versions(
     if after:
         store.periods.ensure_valid(after)
     cursor = store.periods.cursor()
-    table = Table(store.periods.each(query, after), ArticlePeriod, table_metadata(store, options.query_text()))
+    table = Table(
+        store.periods.each(query, after), ArticlePeriod, table_metadata(store, options.query_text()), context.warn
+    )
     announce = partial(cursor_file.announce, cursor) if cursor_file else None
     write_stream(kind.write(table), options.output, context.archive_root, is_binary=kind.is_binary, announce=announce)
     if cursor_file:

@@ -35,7 +35,7 @@ def show_article_changes(changes: Iterable[tuple[ArticleChange, tuple[DiffPiece,
         if said := _said(change, diff):
             print_prose(console, Text("  ").append_text(said))
     if is_empty:
-        console.print("No such change.")
+        console.print("No article has changed in this way.")
 
 
 def _said(change: ArticleChange, diff: Iterable[DiffPiece]) -> Text:

@@ -64,6 +64,34 @@ def test_a_cell_is_never_a_formula(text: str) -> None:
     assert json.loads(b"".join(to_jsonl(Table([record]))))["title"] == text, "where nobody computes it stays as it is"
 
 
+def test_line_separators_of_unicode_end_no_line_of_json() -> None:
+    record = replace(RECORD, title="一\u2028二\u2029三\x85四", text="\x0b\x0c\x1c\x1d\x1e", keywords=("\u2028",))
+    data = b"".join(to_jsonl(Table([record, record])))
+    assert len(data.decode().splitlines()) == 2
+    for line in data.decode().splitlines():
+        assert json.loads(line)["title"] == record.title
+        assert (json.loads(line)["text"], json.loads(line)["keywords"]) == (record.text, ["\u2028"])
+    assert b"\\u2028\xe4\xba\x8c\\u2029\xe4\xb8\x89\\u0085" in data
+
+
+def test_cells_that_a_spreadsheet_cuts_off_are_reported() -> None:
+    warnings: list[str] = []
+
+    def written(*texts: str) -> list[str]:
+        records = [replace(RECORD, docid=f"doc{n}", text=text) for n, text in enumerate(texts)]
+        data = b"".join(to_csv(Table(records, warn=warnings.append)))
+        return [row["text"] for row in rows(data)]
+
+    fits = ["字" * 32_767, "😀" * 16_383]  # a character outside the basic plane counts twice
+    assert written(*fits) == fits
+    assert warnings == []
+    too_long = ["字", "字" * 32_768, "😀" * 16_384, "=" * 32_767]
+    assert written(*too_long) == [*too_long[:3], "'" + too_long[3]], "the file has them whole"
+    (warning,) = warnings
+    assert warning.startswith("3 cells have more than 32,767 characters, and Excel holds no more")
+    assert "(first of doc1): the file has them whole" in warning
+
+
 @pytest.mark.parametrize("output", ["jsonl", "csv"])
 def test_records_are_written_as_they_are_read(output: str) -> None:
     """However many there are, no more than two are in hand."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,22 @@ from tests.support import article_history
 from tests.support.article_history import Replay
 from tests.support.examples import examples
 
-QUERIES = ("茅台", "茅台 OR feed:stock", "NOT feed:china", "symbol:sh600519", "feed:stock 降准 NOT media:乙社")
+QUERIES = (
+    "茅台",
+    "茅台 OR feed:stock",
+    "NOT feed:china",
+    "symbol:sh600519",
+    "feed:stock 降准 NOT media:乙社",
+    "is:gone",
+    "is:moved",
+    "is:revised OR NOT is:moved",
+    "-is:gone first_seen:2026-09-29",
+    "observed:..2026-09-28",
+)
+MOMENT = timedelta(milliseconds=1)
 # A record's columns of which the table has no value as of a time.
 _OF_NOW = {"settled_feeds", "provisional_feeds"}
-_OF_PERIODS = {"valid_from", "valid_to", "gone_from", "gone_to", "sequence", "modified"}
+_OF_PERIODS = {"valid_from", "valid_to", "gone_from", "gone_to", "moved_to", "sequence", "modified"}
 
 
 def where(rows: Iterable[ArticlePeriod], time: datetime) -> list[dict[str, Any]]:
@@ -82,6 +94,10 @@ def test_it_does_so_for_every_query_and_when_commits_are_late(
             assert len({(row.docid, row.valid_from) for row in rows}) == len(rows)
             for time in sorted({moment for row in rows for moment in (row.valid_from, row.valid_to) if moment}):
                 assert where(rows, time) == as_of(store.search.each(query, time)), text
+                for row in (row for row in rows if row.valid_from <= time and (row.valid_to or time + MOMENT) > time):
+                    known = store.history.as_of(row.docid, time)
+                    assert known is not None
+                    assert row.moved_to == (known["moved"] and known["moved"]["docid"])
     finally:
         store.close()
 

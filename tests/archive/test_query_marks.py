@@ -41,14 +41,19 @@ def queries(step: int) -> list[str]:
     return ["is:revised", "is:gone", "is:moved", *times]
 
 
-@pytest.mark.parametrize("few", [1, 5_000])  # a filter with fewer articles has few
-@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("few", [(1, 1), (1, 5_000), (5_000, 5_000)])  # a filter with fewer articles has few
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories, step=st.integers(0, LAST_STEP), then=st.integers(0, LAST_STEP))
 def test_a_mark_is_what_is_shown_of_an_article(
-    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], few: int, step: int, then: int
+    tmp_path_factory: pytest.TempPathFactory,
+    history: list[tuple[object, ...]],
+    few: tuple[int, int],
+    step: int,
+    then: int,
 ) -> None:
     store = Store.open(tmp_path_factory.mktemp("marks") / "index.db")
-    before, archive.search.candidates.SMALL_SOURCE_ARTICLES = archive.search.candidates.SMALL_SOURCE_ARTICLES, few
+    before = limits()
+    set_limits(few)
     try:
         for number, what in enumerate(history):
             happen(store, number, what)
@@ -63,8 +68,16 @@ def test_a_mark_is_what_is_shown_of_an_article(
                 assert found(store, f"{query} 茅台", time) == matching & with_word, query
                 assert found(store, f"{query} or 茅台", time) == matching | with_word, query
     finally:
-        archive.search.candidates.SMALL_SOURCE_ARTICLES = before
+        set_limits(before)
         store.close()
+
+
+def limits() -> tuple[int, int]:
+    return archive.search.candidates.SMALL_SOURCE_ARTICLES, archive.search.candidates.MAX_BOUNDED_ARTICLES
+
+
+def set_limits(few: tuple[int, int]) -> None:
+    archive.search.candidates.SMALL_SOURCE_ARTICLES, archive.search.candidates.MAX_BOUNDED_ARTICLES = few
 
 
 def found(store: Store, query: str, time: datetime) -> set[str]:

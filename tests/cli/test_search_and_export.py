@@ -190,8 +190,9 @@ def test_export_refuses_a_day_that_is_none(filled: Home) -> None:
 
 def test_export_refuses_a_feed_that_there_is_not(filled: Home) -> None:
     done = filled.run("export", "jsonl", "--feed", "nope", "--feed", "china")
-    assert_refused(done, 2, "no feed is called nope; there are: ", "china", "stock")
-    assert_refused(filled.run("export", "csv", "--feed", "chnia"), 2, "no feed is called chnia; did you mean china?")
+    assert_refused(done, 2, "there is no feed 'nope'; there are china", "stock")
+    misspelt = filled.run("export", "csv", "--feed", "chnia")
+    assert_refused(misspelt, 2, "there is no feed 'chnia'", "did you mean china?")
     assert lines(filled.run("export", "jsonl", "--feed", "telegraph")) == [], "configured, and never read"
     filled.configure("https://a.cn/")
     assert docids(filled.run("export", "jsonl", "--feed", "china", "--limit", "1")) == ["aaaa"], "not configured now"
@@ -212,6 +213,14 @@ def test_a_table_is_read_back(filled: Home) -> None:
         rows = list(csv.DictReader(file))
     assert [(row["docid"], row["text"][:1]) for row in rows] == [("bbbb", "央"), ("cccc", "'"), ("aaaa", "贵")]
     assert [path.name for path in filled.folder.glob("out*")] == ["out.csv"]
+
+
+def test_a_long_cell_is_said_on_stderr(filled: Home) -> None:
+    filled.execute(f"UPDATE texts SET text = '{'字' * 32_768}' WHERE docid = 'aaaa'")
+    done = filled.run("export", "csv", "-o", "out.csv")
+    assert (done.status, done.out) == (0, "")
+    assert done.err.startswith("finarchive: 1 cell has more than 32,767 characters, ")
+    assert filled.run("export", "csv", "-q", "-o", "out.csv").err == ""
 
 
 def test_a_file_appears_when_it_is_whole(filled: Home) -> None:

@@ -35,7 +35,7 @@ BEFORE_SEARCH = """
     ALTER TABLE revisions DROP COLUMN published_note;
     DROP INDEX revisions_written_with; ALTER TABLE revisions DROP COLUMN written_with;
     DROP TABLE stock_names; DROP INDEX entries_first_seen; DROP INDEX revisions_fetched_at;
-    DROP INDEX revisions_later; DROP INDEX observations_marks;
+    DROP INDEX observations_gone; DROP INDEX observations_moved;
     ALTER TABLE entries DROP COLUMN stock_names; ALTER TABLE revisions DROP COLUMN named;
     DELETE FROM _sqlite_migrations WHERE name >= 'm006';
 """

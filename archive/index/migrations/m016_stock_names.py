@@ -21,5 +21,6 @@ def m016_stock_names(db: Database) -> None:
     db.execute("CREATE INDEX stock_names_name ON stock_names(name COLLATE NOCASE, symbol, seen)")
     db.execute("CREATE INDEX entries_first_seen ON entries(first_seen)")
     db.execute("CREATE INDEX revisions_fetched_at ON revisions(fetched_at)")
-    db.execute("CREATE INDEX revisions_later ON revisions(docid) WHERE number > 1")
-    db.execute("CREATE INDEX observations_marks ON observations(outcome, docid) WHERE outcome IN ('gone', 'moved')")
+    db.execute("CREATE INDEX searchable_later ON searchable(published DESC, docid) WHERE number > 1")
+    db.execute("CREATE INDEX observations_gone ON observations(at, docid) WHERE outcome = 'gone'")
+    db.execute("CREATE INDEX observations_moved ON observations(at, docid) WHERE outcome = 'moved'")
