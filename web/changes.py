@@ -166,7 +166,8 @@ def _said(store: Store, change: ArticleChange) -> Markup:
             other = Markup('<a href="{}">{}</a>').format(links.article(change.after), change.after)
             return Markup("地址现在显示 {}").format(other)
         case ChangeKind.UNLISTED:
-            return escape(f"离开 {change.before} 的列表，邻近的仍在")
+            name = store.names.feeds().get(change.before, change.before)
+            return escape(f"离开 {name} 的列表，邻近的仍在")
         case ChangeKind.REVISED:
             return escape("图片或格式有变，或文字太长，见比较")
     return Markup('<span lang="en">{}</span>').format(visible(change.evidence)) if change.evidence else Markup()
