@@ -20,9 +20,8 @@ pytestmark = pytest.mark.slow  # each test runs several processes
 PACKED = Path(__file__).parents[1] / "fixtures" / "archive_v1.tar.gz"
 STATE = ("alerts", "manifests")  # tables that the journal does not hold
 # Later migrations add the others.
-OLD_TABLES = tuple(
-    table for table in TABLES if table not in ("moves", "stated", "facts", "unlisted", "settled", "lateness")
-)
+LATER_TABLES = ("moves", "stated", "facts", "unlisted", "settled", "lateness", "stock_names")
+OLD_TABLES = tuple(table for table in TABLES if table not in LATER_TABLES)
 # Columns that they add to these tables; they are empty of what is older, and `shown` follows from `ground`.
 NEW_COLUMNS = {"feeds": 2, "gaps": 2, "listings": 1, "entries": 11, "revisions": 10}
 
@@ -79,7 +78,9 @@ def test_it_is_rebuilt_to_the_same_bytes_and_rows(old: Home) -> None:
     names, rows, words = files(old), index(old, (*OLD_TABLES, *STATE)), vocabulary(old)
     document = json.loads(old.run("rebuild", "--json", "--dry-run").out)
     assert (document["made"], document["changed"], document["unknown"]) == ([], [], [])
-    assert document["rows"] == {"revisions": 2 * len(rows["revisions"])}, "their fingerprints, by today's rule"
+    changed = document["rows"]
+    assert changed.pop("stock_names") > 0, "which no older program recorded"
+    assert changed == {"revisions": 2 * len(rows["revisions"])}, "their fingerprints, by today's rule"
 
     done = old.run("rebuild", "--json")
 
@@ -97,12 +98,16 @@ def test_after_an_upgrade_it_still_follows_from_its_journal(old: Home) -> None:
     """Its fetches are decided by the rule of their time, so the new tables say nothing of them."""
     Store.open(old.root / ".finarchive" / "index.db").close()
     names, rows = files(old), index(old)
-    assert [rows[table] for table in ("moves", "stated", "facts")] == [[], [], []]
+    assert [rows[table] for table in ("moves", "stated", "facts", "stock_names")] == [[], [], [], []]
     assert old.run("verify", "--deep", "--json").json["problems"] == []
     rules = {"revisions": 2 * len(rows["revisions"])}  # their fingerprints, by today's rule
-    assert old.run("rebuild", "--json").json["rows"] == rules
+    changed = old.run("rebuild", "--json").json["rows"]
     assert files(old) == names
     after = index(old)
+    printed = after.pop("stock_names")  # no older program recorded them
+    assert rows.pop("stock_names") == []
+    assert changed == rules | {"stock_names": len(printed)}
+    assert {row[3] for row in printed} >= {"贵州茅台", "微软"}
     for each in (rows, after):  # the last columns have the settings of files and whether names are recorded
         each["revisions"] = [row[:-2] for row in each["revisions"]]
     assert without_rules(after) == without_rules(rows)
