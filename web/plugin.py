@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from datasette import Response, hookimpl
 from datasette.app import Datasette
 from datasette.database import QueryInterrupted
-from datasette.utils.asgi import Base400
+from datasette.utils.asgi import Base400, NotFound
 from datasette.utils.asgi import Request as DatasetteRequest
 from datasette.views.base import DatasetteError
 from markupsafe import Markup
@@ -92,7 +92,7 @@ def handle_exception(
     """Render the error page, for the archive's pages and for Datasette's."""
 
     async def response() -> Response:
-        status, heading, text = _describe(exception)
+        status, heading, text = _describe(exception, request)
         if status == 500:
             logger.error("page-failed path=%s", request.path, exc_info=exception)
         if request.path.endswith(".json"):
@@ -127,8 +127,10 @@ def _handler(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Re
     return handle
 
 
-def _describe(error: Exception) -> tuple[int, str, str]:
+def _describe(error: Exception, request: DatasetteRequest) -> tuple[int, str, str]:
     """Return the status, the heading and the text of the error page."""
+    if missing := _missing(error, request):
+        return 404, _HEADINGS[404], missing
     # Undocumented in Datasette 0.65: DatasetteError and Base400, and their attributes.
     status, text = 500, "程序的日志里有详情"
     match error:
@@ -145,3 +147,23 @@ def _describe(error: Exception) -> tuple[int, str, str]:
         case Base400():
             status, text = error.status, str(error)
     return status, _HEADINGS.get(status, "无法完成"), text
+
+
+def _missing(error: Exception, request: DatasetteRequest) -> str | None:
+    """Return what a request to Datasette's pages asked for and there is not; None if the error is another.
+
+    Datasette answers some addresses of tables and rows that do not exist with 400 or 500.
+    """
+    parts = [unquote(part) for part in request.path.strip("/").split("/")]
+    parts[-1] = parts[-1].removesuffix(".json").removesuffix(".csv")
+    is_table = parts[0] == "index" and len(parts) > 1 and not {"sql", "_where"} & set(request.args)
+    if isinstance(error, NotFound) and parts[0] != "index":
+        return "没有这个地址"
+    is_unknown_table = "no such table" in str(error) or (isinstance(error, NotFound) and len(parts) == 2)
+    if is_table and is_unknown_table:
+        return f"没有 {parts[1][:60]} 这张表"
+    # The key of the row may have fewer parts than that of the table.
+    is_short_key = "did not supply a value for binding" in str(error)
+    if is_table and len(parts) > 2 and (isinstance(error, NotFound) or is_short_key):
+        return f"{parts[1][:60]} 里没有这一行"
+    return None

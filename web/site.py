@@ -13,6 +13,7 @@ from web.http.responses import with_validators
 from web.http.security import Application, with_security
 from web.rendering import text
 from web.request import SiteContext
+from web.tables import TABLES
 
 _FOLDER = Path(__file__).parent
 SETTINGS = {
@@ -66,7 +67,7 @@ def application(index: Path, site: SiteContext) -> Iterator[Application]:
     # Undocumented in Datasette 0.65: its Jinja environment.
     datasette.jinja_env.filters.update(_FILTERS)
     styles = {name: _hashed(file) for name, file in (("style", "reader.css"), ("data_style", "data.css"))}
-    datasette.jinja_env.globals.update(styles)
+    datasette.jinja_env.globals.update(styles, descriptions=TABLES)
     immutable = {*styles.values(), f"/-/static/app.css?{datasette.app_css_hash()}"}
     plugin.attach(datasette, database, site)
     try:

@@ -20,6 +20,7 @@ from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.support.web_server import Serving, served_home
 from web.http import responses
+from web.tables import TABLES
 
 __all__ = ["served_home"]
 
@@ -30,6 +31,7 @@ PAGES = (
     f"/article/{EDITED}/diff.json",
     "/index/texts.csv",
 )  # fmt: skip
+NO_TABLE, NO_ROW = "没有 nope 这张表", "revisions 里没有这一行"
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -219,3 +221,31 @@ def test_nothing_but_the_address_is_changed(served: Serving) -> None:
         answer = sent(served, *pieces)
         assert answer.startswith(b"HTTP/1.1 405")
         assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "message"),
+    [
+        ("/nowhere", 404, "没有这个地址"), ("/nowhere/x", 404, "没有这个地址"), ("/index/nope", 404, NO_TABLE),
+        ("/index/nope.json", 404, NO_TABLE), ("/index/nope/1", 404, NO_TABLE), ("/index/revisions/x,1", 404, NO_ROW),
+        ("/index/revisions/x.json", 404, NO_ROW), ("/index/revisions/x,1,2", 404, NO_ROW),
+        ("/index?sql=select+*+from+nope", 400, "no such table"),
+        ("/index/revisions?_where=nope", 400, "no such column"),
+    ],
+)  # fmt: skip
+def test_what_there_is_not_is_a_plain_404(served: Serving, address: str, status: int, message: str) -> None:
+    response = served.get(address)
+    assert response.status_code == status
+    assert message in (response.json()["error"] if ".json" in address else unescape(response.text))
+    assert not any("Traceback" in line for line in served.log)
+
+
+def test_the_index_begins_with_described_tables(served: Serving, served_home: Home) -> None:
+    page = served.page("/index")
+    names = re.findall(r'<dt><a href="/index/(\w+)"><code>', page.partition("<details>")[0])
+    assert names[:3] == ["revisions", "texts", "entries"]
+    known = {name for (name,) in served_home.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert set(names) == set(TABLES) <= known
+    others = set(re.findall(r'<dt><a href="/index/(\w+)"><code>', page.partition("<details>")[2]))
+    assert "_sqlite_migrations" in others
+    assert not others & set(names)
