@@ -16,7 +16,9 @@ from typing import Any
 import archive.index.articles
 from archive.model.article import Revision
 from archive.model.times import to_text
-from archive.query.parser import And, parse
+from archive.query.nodes import And
+from archive.query.parser import parse
+from archive.query.scripts import forms
 from archive.store import Store
 from tests.support.fetches import version
 
@@ -135,6 +137,10 @@ def queries(language: Language, dice: random.Random) -> Iterator[tuple[str, str,
     yield "a stock by its symbol", f"symbol:sh600519 {frequent}", {}
     yield "a character alone", dice.choice(words[:3000])[0], {}
     yield "a year with its sign", f"{dice.randrange(2000, 2030)}年", {}
+    yield "in the other script", "".join(dice.choice(forms(each)) for each in middling), {}
+    yield "as it is written", f"={middling}", {}
+    day = (BEGAN + timedelta(days=dice.randrange(17))).date()  # the smallest index has articles of seventeen days
+    yield "first seen on a day", f"{frequent} first_seen:{day}", {}
     yield "as of long ago", frequent, {"time": BEGAN + timedelta(days=30)}
 
 

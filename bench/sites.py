@@ -67,9 +67,9 @@ class Built:
         return not self.wrong and self.pages == self.articles - len(self.hidden)
 
 
-def hexo(site: Path, articles: Path, *, as_it_stands: bool) -> Iterator[Path]:
-    """Build a Hexo site of these articles, with the default theme."""
-    settings = "title: 样例\nlanguage: zh-CN\nurl: http://example.com\ntheme: landscape\n"
+def hexo(site: Path, articles: Path, *, as_it_stands: bool, more: str = "") -> Iterator[Path]:
+    """Build a Hexo site of these articles, with the default theme, and more settings."""
+    settings = f"title: 样例\nlanguage: zh-CN\nurl: http://example.com\ntheme: landscape\n{more}"
     if as_it_stands:  # a name may contain "%", so it must not be in the address; do not read .finarchive
         settings += 'permalink: ":year/:month/:day/:hash/"\nignore: ["**/.finarchive/**"]\n'
     (site / "source").mkdir(parents=True)

@@ -31,7 +31,7 @@ def to_atom(
 
     An entry's id depends on the docid alone, so a change of the URL does not matter; ``updated`` is when the version
     was observed. The content is the version's HTML as :func:`clean_html` returns it, or the plain text if the
-    version's file differs from its record.
+    version's file differs from its record. Kept images have the links of :class:`Export`, the others their address.
 
     :param own_url: the feed's address, if it has one
     :param page_of: returns the address of an article's page in the archive, by its docid; the site's page is then a
@@ -43,7 +43,7 @@ def to_atom(
     yield head.removesuffix(b"</feed>")
     for record in records:
         archived = export.archived(record)
-        yield tostring(_entry(record, archived.data if archived else None, page_of), "utf-8") + b"\n"
+        yield tostring(_entry(record, archived.data if archived else None, page_of, export), "utf-8") + b"\n"
     yield b"</feed>\n"
 
 
@@ -87,7 +87,7 @@ def _feed(query: str, updated: datetime, own_url: str | None = None) -> Element:
     return feed
 
 
-def _entry(record: Record, data: bytes | None, page_of: Callable[[str], str] | None) -> Element:
+def _entry(record: Record, data: bytes | None, page_of: Callable[[str], str] | None, export: Export) -> Element:
     entry = Element("entry")
     _add(entry, "title", record.title)
     _add(entry, "id", _id(f"article {record.docid}"))
@@ -105,7 +105,7 @@ def _entry(record: Record, data: bytes | None, page_of: Callable[[str], str] | N
     if data is None:
         _add(entry, "content", record.text or "")
     else:
-        content = clean_html(body_of(data), lambda url: url if _is_web_url(url) else None)
+        content = clean_html(body_of(data), lambda url: export.image_link(url) or (url if _is_web_url(url) else None))
         _add(entry, "content", content).set("type", "html")
     return entry
 

@@ -27,6 +27,9 @@ class Export:
     archived: Callable[[Record], Archived | None]  # reads a record's file; None: it differs from its record
     query: str  # the query as typed; "" for all articles
     at: datetime  # the time of --as-of, or now
+    image: Callable[[str], Path | None] = lambda url: None  # the file of an image by its address; None: not kept then
+    image_link: Callable[[str], str | None] = lambda url: None  # for a stream: the link of a kept image's copy
+    folder: Path | None = None  # where a folder of files is written
 
 
 @dataclass(frozen=True, slots=True)

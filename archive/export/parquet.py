@@ -85,7 +85,17 @@ def _schema(pyarrow: Any, columns: type[_Row]) -> Any:
     special = {"revision": pyarrow.int32(), "sequence": pyarrow.int64()}
     times = ("published", "first_seen", "observed", "updated", "modified", "gone")
     special |= dict.fromkeys((*times, "valid_from", "valid_to", "gone_from", "gone_to"), time)
-    lists = ("feeds", "keywords", "symbols", "settled_feeds", "provisional_feeds", "authors", "enclosures", "tickers")
+    lists = (
+        "images",
+        "feeds",
+        "keywords",
+        "symbols",
+        "settled_feeds",
+        "provisional_feeds",
+        "authors",
+        "enclosures",
+        "tickers",
+    )
     special |= dict.fromkeys(lists, pyarrow.list_(text))
     special |= {
         _trade_date_column(time, name): pyarrow.date32() for time in _SESSION_TIMES[columns] for name in exchanges()

@@ -1,16 +1,19 @@
-"""Export as content folders for the site generators Hugo and Hexo. Pure."""
+"""Export as content folders for the site generators Hugo and Hexo."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote
 
 from archive.export.formats import Archived, Export
+from archive.files.local_images import with_linked_images
 from archive.files.post import read_back, render
 from archive.model.article import Article, Post
 
+IMAGES = "images"  # the folder of images in the export
 # Characters that make a generator ignore a file, or that it cannot put into a URL. Each is replaced by its full-width
 # form, which looks the same. Names stay unique, because each contains the docid (D97).
 _REPLACED_FOR_HUGO = re.compile(r"^#")
@@ -23,29 +26,63 @@ _FULL_WIDTH = {ord(each): ord(each) + 0xFEE0 for each in "#_%"}
 
 
 def to_hugo(export: Export) -> Iterator[Post]:
-    """Write files for Hugo's folder ``content``: profile ``hugo``, at the paths of the archive."""
-    return _rendered(export, "hugo", _REPLACED_FOR_HUGO)
+    """Write files for Hugo's folder ``content``: profile ``hugo``, at the paths of the archive.
+
+    Links of images are relative to the address that Hugo gives to a page: a folder with the name of the file.
+    """
+    return _rendered(export, "hugo", _REPLACED_FOR_HUGO, lambda path: "../" * len(path.parts))
 
 
 def to_hexo(export: Export) -> Iterator[Post]:
-    """Write files for Hexo's folder ``source/_posts``: profile ``extended``, at the paths of the archive."""
-    return _rendered(export, "extended", _REPLACED_FOR_HEXO)
+    """Write files for Hexo's folder ``source/_posts``: profile ``extended``, at the paths of the archive.
+
+    Links of images begin at the site's root, because Hexo's addresses of pages have nothing to do with their files.
+    """
+    return _rendered(export, "extended", _REPLACED_FOR_HEXO, lambda _: hexo_address(export.folder))
 
 
-def _rendered(export: Export, profile: str, replaced: re.Pattern[str]) -> Iterator[Post]:
+def hexo_address(folder: Path | None) -> str:
+    """Return the address on a Hexo site of a folder, which is below the site's ``source``, or else in ``_posts``."""
+    parts = folder.absolute().parts if folder else ()
+    below = parts[len(parts) - parts[::-1].index("source") :] if "source" in parts else ("_posts", *parts[-1:])
+    return quote("/".join(("", *below, "")))
+
+
+def _rendered(
+    export: Export, profile: str, replaced: re.Pattern[str], base: Callable[[PurePosixPath], str]
+) -> Iterator[Post]:
+    """Yield the files of articles, and those of their images before them.
+
+    :param base: returns the link of the export's folder on the page of a file
+    """
+    written: set[str] = set()  # names of images
     for record in export.records:
         if archived := export.archived(record):
-            yield replace(_post(archived, profile), path=_path(record.path, replaced))
+            path = _path(record.path, replaced)
+            post = replace(_post(archived, profile, base(path), export), path=path)
+            for url in {each.url for each in archived.revision.pictures}:
+                image = export.image(url)
+                if image and image.name not in written:
+                    written.add(image.name)
+                    yield Post(PurePosixPath(IMAGES, image.name), image.read_bytes())
+            yield post
 
 
-def _post(archived: Archived, profile: str) -> Post:
+def _post(archived: Archived, profile: str, base: str, export: Export) -> Post:
     revision, filed = archived.revision, read_back(archived.data)
+    urls = {unquote(each.url) for each in revision.pictures}
+
+    def link(url: str) -> str | None:
+        image = export.image(url) if unquote(url) in urls else None
+        return f"{base}{IMAGES}/{image.name}" if image else None
+
+    body = with_linked_images(filed.body, link, markdown=filed.markdown, keeps_address=False)
     article = Article(
         docid=revision.docid,
         url=revision.url,
         title=revision.title,
         published=revision.published,
-        body=filed.body if filed.markdown else without_blank_lines(filed.body),
+        body=body if filed.markdown else without_blank_lines(body),
         image=filed.image,
         fetched_at=revision.fetched_at,
         updated=revision.updated,

@@ -7,7 +7,7 @@ The address stays in the file, and readers of the archive get it back.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from html import unescape
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -31,14 +31,28 @@ def with_local_images(body: str, urls: Collection[str], path: PurePosixPath, *, 
     """
     up = "../" * (len(path.parts) - 1)
     known = {unquote(url): f"{up}{image_link_path(url)}" for url in urls}
+    return with_linked_images(body, lambda url: known.get(unquote(url)), markdown=markdown)
+
+
+def with_linked_images(
+    body: str, link: Callable[[str], str | None], *, markdown: bool, keeps_address: bool = True
+) -> str:
+    """Return a body whose images have other links.
+
+    :param link: returns the link of an image from its address; None: its address stays
+    :param markdown: the body is Markdown, not HTML
+    :param keeps_address: whether the address stays in the body, for :func:`with_original_images`
+    """
 
     def html(image: re.Match[str]) -> str:
-        local = known.get(unquote(unescape(image[2])))
-        return f'{image[1]}src="{local}" data-original="{image[2]}"' if local else image[0]
+        local = link(unescape(image[2]))
+        original = f' data-original="{image[2]}"' if keeps_address else ""
+        return f'{image[1]}src="{local}"{original}' if local else image[0]
 
-    def target(link: re.Match[str]) -> str:
-        local = known.get(unquote(unescape(link[1])))
-        return f']({local} "{link[1]}")' if local else link[0]
+    def target(place: re.Match[str]) -> str:
+        local = link(unescape(place[1]))
+        original = f' "{place[1]}"' if keeps_address else ""
+        return f"]({local}{original})" if local else place[0]
 
     return _TARGET.sub(target, body) if markdown else _SRC.sub(html, body)
 

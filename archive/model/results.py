@@ -102,6 +102,7 @@ class Record:
     published_note: str | None = None
     text_from: str = TextSource.PAGE
     text_note: str | None = None
+    images: tuple[str, ...] = ()  # paths of the files of its kept images, relative to the archive's root
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def _leaf(match: re.Match[str], now: datetime) -> Query:
     name, value = match["field"], match["quoted"] if match["quote"] else match["word"]
     field = name.lower() if name else None
     if field not in (None, *FIELDS):
-        near = get_close_matches(name, FIELDS, n=1)
+        near = get_close_matches(name, FIELDS, n=1, cutoff=0.7)
         raise query_error("unknown-field", field=name, near=tuple(f"{each}:" for each in near))
     if field in (None, "media", "symbol"):
         return _words(field, value, match[0], is_quoted=bool(match["quote"]), exact=bool(match["exactly"]))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from archive.files.layout import image_path
 from archive.index import statements
 from archive.index.coverage import CoverageIndex
 from archive.index.database import Database
@@ -64,6 +65,11 @@ _SELECT_VERSION = """
     FROM revisions r LEFT JOIN texts t USING (docid, number) WHERE r.docid = ? AND r.number = ?
 """
 
+
+_SELECT_IMAGES = """
+    SELECT sha256, media_type FROM json_each(:pictures) AS picture JOIN images ON images.url = picture.value ->> 'url'
+    WHERE status = 'kept' AND fetched_at <= :time ORDER BY picture.key
+"""
 
 _FEED_COLUMNS = ("published_text", "precision", "published_note", "text_from", "text_note")
 
@@ -207,6 +213,13 @@ class Search(IndexPart):
     def _version(self, row: statements.Row) -> statements.Row:
         return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
 
+    def _images(self, pictures: str, time: datetime) -> tuple[str, ...]:
+        """Return the files of those of a version's images that were kept then, in the order of the text."""
+        if pictures == "[]":
+            return ()
+        rows = self._rows(_SELECT_IMAGES, {"pictures": pictures, "time": to_text(time)})
+        return tuple(dict.fromkeys(str(image_path(row["sha256"], row["media_type"])) for row in rows))
+
     def _hits(self, matched: Iterable[tuple[statements.Row, TermMatches]], time: datetime) -> list[Hit]:
         names = self._names.feeds()
         return [self._hit(row, matches, time, names) for row, matches in matched]
@@ -271,5 +284,6 @@ class Search(IndexPart):
             provisional_feeds=tuple(feed for feed in provisional if feed not in settled),
             authors=tuple(json.loads(version["authors"])),
             enclosures=tuple(each["url"] for each in json.loads(version["enclosures"])),
+            images=self._images(version["pictures"], time),
             **{name: version[name] for name in _FEED_COLUMNS},
         )

@@ -77,7 +77,7 @@ def changes_command(  # noqa: PLR0917 - one for each option
     if as_json:
         print_json([change_document(store, change) for change in changes])
     else:
-        show_article_changes((change, short_diff(store, change)) for change in changes)
+        show_article_changes(((change, short_diff(store, change)) for change in changes), store.names.feeds())
 
 
 def _span(now: datetime, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

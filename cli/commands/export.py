@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import click
 
-from archive.export.folder import fill
-from archive.export.formats import Export, PartitionedFormat, Stream, Table, TableFormat
+from archive.export.formats import PartitionedFormat, Table, TableFormat
 from archive.export.registry import OUTPUTS
-from archive.model.errors import ArchiveError
-from archive.model.results import Record
-from archive.revision_files import RevisionFiles
 from cli.context import CommandContext
+from cli.export.articles import write_articles
 from cli.export.options import ExportOptions
 from cli.export.output import write_stream
 from cli.export.period_table import table_metadata, update_dataset, write_versions
 from cli.options import QueryCommand, as_of_option, check_names, complete_feed, open_store, wrap_query_errors
-from cli.times import parse_time
-
-logger = logging.getLogger("finarchive")
 
 
 @click.command("export", cls=QueryCommand)
@@ -57,6 +50,11 @@ logger = logging.getLogger("finarchive")
     help="With --versions: the same, with the cursor in this file, which is made, and moved on when all is written.",
 )
 @click.option(
+    "--base-url",
+    metavar="URL",
+    help="atom: where the folder of PATH is served. Links of kept images are relative to the feed without it.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -76,13 +74,12 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
     Example: finarchive export jsonl 茅台 --since 2026-09-01 --as-of 2026-09-30T09:30+08:00 -o known.jsonl
     """
     options = ExportOptions(**given).with_folder()
-    time = parse_time(options.as_of, context.now()) if options.as_of else None
+    time = options.time(context.now())
     query, newest = options.parsed(time or context.now()), options.newest()
     options.check()
     store = open_store(context)
     with wrap_query_errors(options.query_text()):
         check_names(context, store, query)
-    missing = _MissingFiles()
     kind = OUTPUTS[options.format]
     with store.snapshot():
         if isinstance(kind, PartitionedFormat):
@@ -96,33 +93,4 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
             )
             write_stream(chunks, options.output, context.archive_root, is_binary=kind.is_binary)
         else:
-            records = store.search.each(query, time, newest=newest)
-            read = RevisionFiles(store, context.archive_root, missing.add).read
-            export = Export(records, read, options.query_text(), time or context.now())
-            if isinstance(kind, Stream):
-                write_stream(kind.write(export), options.output, context.archive_root)
-            elif options.output:
-                fill(options.output, context.archive_root, kind.write(export))
-    missing.raise_if_any()
-
-
-class _MissingFiles:
-    """Counts the articles whose files are missing, or not as recorded."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def add(self, record: Record) -> None:
-        self._count += 1
-        logger.warning("no-file docid=%s revision=%d path=%s", record.docid, record.revision, record.path)
-
-    def raise_if_any(self) -> None:
-        """Report the missing files, after everything else is written.
-
-        :raises ArchiveError: there are missing files
-        """
-        if self._count:
-            raise ArchiveError(
-                f"{self._count} files are missing or not as recorded, and not in the export: "
-                "finarchive verify --repair may restore them"
-            )
+            write_articles(context, options, kind, store, query)

@@ -11,6 +11,7 @@ from archive.export.registry import OUTPUTS
 from archive.query.parser import And, FeedFilter, Or, Query, date_filter, parse, symbol_filter
 from cli.context import CommandError
 from cli.options import wrap_query_errors
+from cli.times import parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,15 @@ class ExportOptions:
     versions: bool
     observed_since: str | None
     cursor_file: Path | None
+    base_url: str | None
     output: Path | None
+
+    def time(self, now: datetime) -> datetime | None:
+        """The time of --as-of; None without it.
+
+        :raises CommandError: it is no time
+        """
+        return parse_time(self.as_of, now) if self.as_of else None
 
     def with_folder(self) -> ExportOptions:
         """The same, with the first argument of a dataset as its folder, unless -o names one."""
@@ -94,6 +103,8 @@ class ExportOptions:
         if isinstance(kind, PartitionedFormat):
             self._check_dataset()
             return
+        if self.base_url and self.format != "atom":
+            raise CommandError(f"--base-url is for atom, and this is {self.format}: leave it out")
         if not self.versions:
             if self.observed_since or self.cursor_file:
                 raise CommandError("--observed-since and --cursor-file need --versions")

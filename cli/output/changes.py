@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -19,8 +19,13 @@ _STYLES = {
 _PARTS = {DiffPart.REMOVED: ("[-{}-]", "red"), DiffPart.ADDED: ("{{+{}+}}", "green")}
 
 
-def show_article_changes(changes: Iterable[tuple[ArticleChange, tuple[DiffPiece, ...]]]) -> None:
-    """Print changes with their short diffs: three lines for each."""
+def show_article_changes(
+    changes: Iterable[tuple[ArticleChange, tuple[DiffPiece, ...]]], feed_names: Mapping[str, str]
+) -> None:
+    """Print changes with their short diffs: three lines for each.
+
+    :param feed_names: by id
+    """
     console = stdout_console()
     is_empty = True
     for change, diff in changes:
@@ -31,14 +36,15 @@ def show_article_changes(changes: Iterable[tuple[ArticleChange, tuple[DiffPiece,
             line.append(f" {change.before} -> {change.after}")
         line.append(f"  {visible(change.title)}", "bold")
         console.print(line)
-        console.print(Text(f"  {visible(' '.join((change.docid, *change.feeds, *change.symbols)))}", "dim"))
-        if said := _said(change, diff):
+        feeds = ", ".join(dict.fromkeys(feed_names.get(feed, feed) for feed in change.feeds))
+        console.print(Text(f"  {visible(' '.join((change.docid, feeds, *change.symbols)))}", "dim"))
+        if said := _said(change, diff, feed_names):
             print_prose(console, Text("  ").append_text(said))
     if is_empty:
         console.print("No article has changed in this way.")
 
 
-def _said(change: ArticleChange, diff: Iterable[DiffPiece]) -> Text:
+def _said(change: ArticleChange, diff: Iterable[DiffPiece], feed_names: Mapping[str, str]) -> Text:
     text = Text()
     for piece in diff:
         form, style = _PARTS.get(piece.part, ("{}", "dim"))
@@ -55,7 +61,10 @@ def _said(change: ArticleChange, diff: Iterable[DiffPiece]) -> Text:
             return Text(visible(f"to {change.after}: {change.evidence}"))
         case ChangeKind.UNLISTED:
             return Text(
-                visible(f"from the list of {change.before}" + (f"; {change.evidence}" if change.evidence else ""))
+                visible(
+                    f"from the list of {feed_names.get(change.before, change.before)}"
+                    + (f"; {change.evidence}" if change.evidence else "")
+                )
             )
     return Text(visible(change.evidence or ""))
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from archive.index.alerts import AlertProgress
 from archive.model.article import Revision
@@ -37,10 +37,13 @@ class _AlertChannel:
     """One address of an alert."""
 
     alert: Alert
-    query: Query
     url: str  # secret
     progress: AlertProgress
     wake: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to send
+
+    def query(self, now: datetime) -> Query:
+        """Return the alert's query, in which today is the day of ``now``."""
+        return parse(self.alert.query, now)
 
 
 class AlertDispatcher(CrawlObserver):
@@ -106,7 +109,7 @@ class AlertDispatcher(CrawlObserver):
             return
         self._is_registered = True
         self._channels = [
-            _AlertChannel(alert, parse(alert.query), url.get_secret_value(), recorded[alert.name, address])
+            _AlertChannel(alert, url.get_secret_value(), recorded[alert.name, address])
             for alert in alerts
             for address, url in enumerate(alert.urls, start=1)
         ]
@@ -186,9 +189,10 @@ class AlertDispatcher(CrawlObserver):
         changefeed = self._context.store.changefeed
         progress = channel.progress
         newest = changefeed.last_position()
-        if changefeed.count(recent_only(channel.query, self._clock.now()), progress.position, newest):
+        now = self._clock.now()
+        if changefeed.count(recent_only(channel.query(now), now), progress.position, newest):
             return True
-        if progress.attempts and (late := changefeed.count(channel.query, progress.position, newest)):
+        if progress.attempts and (late := changefeed.count(channel.query(now), progress.position, newest)):
             logger.warning("alert-late alert=%s address=%d articles=%d", progress.alert, progress.address, late)
         # Recorded with the next message, or at the end: after a crash these articles are searched again.
         channel.progress = replace(progress, position=newest, attempts=0, due=None, failure=None)
@@ -198,7 +202,7 @@ class AlertDispatcher(CrawlObserver):
         changefeed = self._context.store.changefeed
         progress = channel.progress
         name = channel.alert.name
-        query = recent_only(channel.query, self._clock.now())
+        query = recent_only(channel.query(self._clock.now()), self._clock.now())
         newest = changefeed.last_position()
         total = changefeed.count(query, progress.position, newest)
         changes = changefeed.last(query, progress.position, newest, MAX_ARTICLES)

@@ -152,7 +152,7 @@ def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[
     newest = store.changefeed.last_position()
     reports = []
     for alert in alerts:
-        query = recent_only(parse(alert.query), now)
+        query = recent_only(parse(alert.query, now), now)
         for address, url in enumerate(alert.urls, start=1):
             progress = recorded.get((alert.name, address))
             waiting = store.changefeed.count(query, progress.position, newest) if progress else 0

@@ -26,7 +26,7 @@ COLUMNS = [
     "docid", "title", "url", "path", "published", "first_seen", "observed", "revision", "updated", "media", "feeds",
     "keywords", "symbols", "editor", "original_title", "gone", "sha256", "text",
     "settled_feeds", "provisional_feeds", "authors", "enclosures", "published_text", "precision", "published_note",
-    "text_from", "text_note",
+    "text_from", "text_note", "images",
 ]  # fmt: skip
 
 

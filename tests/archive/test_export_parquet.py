@@ -47,6 +47,7 @@ def test_a_table_has_typed_columns() -> None:
         "authors",
         "enclosures",
         "tickers",
+        "images",
     ):
         assert types.pop(name) == "list<element: string>"
     assert types.pop("revision") == "int32"

@@ -35,8 +35,8 @@ QUERIES = (
     "observed:..2026-09-28",
 )
 MOMENT = timedelta(milliseconds=1)
-# A record's columns of which the table has no value as of a time.
-_OF_NOW = {"settled_feeds", "provisional_feeds"}
+# A record's columns that the table has not.
+_OF_NOW = {"settled_feeds", "provisional_feeds", "images"}
 _OF_PERIODS = {"valid_from", "valid_to", "gone_from", "gone_to", "moved_to", "sequence", "modified"}
 
 

@@ -14,6 +14,7 @@ from archive.query.messages import describe
 from archive.query.parser import parse
 from archive.store import Store
 from tests.support.search_data import NOW, Story, put
+from tests.test_boundaries import ROOT
 
 FEEDS = {"china": "新浪财经－国內", "stock": "股票", "Live": "7x24 快讯"}
 
@@ -107,3 +108,10 @@ def test_an_archive_without_feeds_and_media_says_so(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="have no media"):
         empty.names.check(parse("media:新华社"))
     empty.close()
+
+
+def test_every_query_is_resolved_before_it_is_compiled() -> None:
+    """Else names would match nothing, and words only the script in which they are typed."""
+    modules = [path for path in (ROOT / "archive").rglob("*.py") if "CompiledQuery.of(" in path.read_text("utf-8")]
+    assert len(modules) >= 2
+    assert [path.name for path in modules if ".resolve(" not in path.read_text("utf-8")] == []

@@ -60,7 +60,7 @@ def test_people_see_what_changed_and_no_control_characters(changed: Home) -> Non
     assert "  status 404" in out
     assert "revised 1 -> 2" in out
     assert "增长[-4.8%-]{+4.9%+}。" in out
-    assert "aaaa china stock sh600519" in out
+    assert "aaaa 新浪财经 sh600519" in out
     assert "\x1b" not in out
     assert changed.run("changes", "找不到的").out == "No article has changed in this way.\n"
 

@@ -158,7 +158,7 @@ def test_export_writes_all_articles_by_publication_time(filled: Home) -> None:
         "feeds": ["china"], "keywords": [], "symbols": [], "editor": None, "original_title": None, "gone": None,
         "sha256": "0" * 64, "text": "央行宣布降准。", "settled_feeds": ["china"], "provisional_feeds": [],
         "authors": [], "enclosures": [], "published_text": None, "precision": "time", "published_note": None,
-        "text_from": "page", "text_note": None,
+        "text_from": "page", "text_note": None, "images": [],
     }  # fmt: skip
 
 
