@@ -173,7 +173,8 @@ def _said(store: Store, change: ArticleChange) -> Markup:
             other = Markup('<a href="{}">{}</a>').format(links.article(change.after), change.after)
             return escape(_("地址现在显示 %(other)s")) % {"other": other}
         case ChangeKind.UNLISTED:
-            return escape(_("离开 %(feed)s 的列表，邻近的仍在") % {"feed": change.before})
+            name = store.names.feeds().get(change.before, change.before)
+            return escape(_("离开 %(feed)s 的列表，邻近的仍在") % {"feed": name})
         case ChangeKind.REVISED:
             return escape(_("图片或格式有变，或文字太长，见比较"))
     return Markup('<span lang="en">{}</span>').format(visible(change.evidence)) if change.evidence else Markup()

@@ -66,6 +66,7 @@ class QueryNames(IndexPart):
                     return _any_of(map(FeedFilter, feeds_called(name, feeds) or [name]))
             return leaf
 
+        self._forms.begin()
         with wrap_sqlite_errors(self._path):
             return replace_leaves(query, resolved)
 

@@ -11,6 +11,8 @@ from archive.query.tokenizer import fold, phrase, segments, split_single_charact
 
 # Forms of one phrase that are searched for. Real texts have one or two; a text of all mixtures would have thousands.
 MAX_FORMS = 50
+# Look-ups for all words of a query, of a tenth of a millisecond each. Real queries need a dozen.
+MAX_LOOKUPS = 2_000
 
 _EXISTS = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
 _IN_TEXTS = "{text title} : "
@@ -26,6 +28,11 @@ class WrittenForms:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._lookups = 0
+
+    def begin(self) -> None:
+        """Begin another query."""
+        self._lookups = 0
 
     def of_term(self, term: Term) -> Term:
         """Return a term with the other forms that titles and texts have."""
@@ -60,4 +67,7 @@ class WrittenForms:
         return [each for each in found if each != typed]
 
     def _exists(self, columns: str, text: str) -> bool:
+        self._lookups += 1
+        if self._lookups > MAX_LOOKUPS:
+            return False
         return self._db.execute(_EXISTS, [f"{columns}{phrase(text)}"]).fetchone() is not None

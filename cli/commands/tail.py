@@ -10,7 +10,7 @@ import click
 
 from archive.follower import Follower
 from archive.model.results import Change
-from archive.query.nodes import And, FeedFilter, MediaFilter, leaves
+from archive.query.nodes import And, FeedFilter, MediaFilter, StockNameFilter, leaves
 from archive.query.parser import parse
 from cli.context import CommandContext
 from cli.options import QueryCommand, check_names, existing_index, open_store, print_json, wrap_query_errors
@@ -43,7 +43,7 @@ def tail_command(
     with wrap_query_errors(text):
         parsed = parse(text, context.now()) if query else And(())
         path = existing_index(context)
-        if any(isinstance(leaf, (FeedFilter, MediaFilter)) for leaf in leaves(parsed)):
+        if any(isinstance(leaf, (FeedFilter, MediaFilter, StockNameFilter)) for leaf in leaves(parsed)):
             check_names(context, open_store(context), parsed)
     follower = Follower(path, parsed, every=revisions)
     show = _print_changes if as_json else show_changes

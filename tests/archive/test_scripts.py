@@ -125,3 +125,5 @@ def test_a_text_of_all_mixtures_does_not_make_a_query_endless(store: Store) -> N
     phrases = ["".join(dice.choice(forms(each)) for each in "贵业绩增长国内经济万亿") for _ in range(300)]
     put(store, [Story("aaaa", "题", "，".join(phrases)), replace(STORIES[1], published=NOW)])
     assert found(store, "贵业绩增长国内经济万亿") == ["aaaa"]
+    long = " or ".join(dice.choices(phrases, k=45))
+    assert found(store, long) == ["aaaa"]

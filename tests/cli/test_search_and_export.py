@@ -129,6 +129,7 @@ def test_an_address_that_is_not_archived_is_said(filled: Home) -> None:
 
 def test_tail_refuses_what_names_nothing(filled: Home) -> None:
     assert_refused(filled.run("tail", "feed:chnia"), 2, "no feed 'chnia'; did you mean china?")
+    assert_refused(filled.run("tail", "symbol:没有"), 2, "no stock is called '没有'")
 
 
 def test_a_word_with_a_minus_sign_is_excluded_and_no_option(filled: Home) -> None:
