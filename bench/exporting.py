@@ -11,8 +11,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
+from archive.export.formats import Folder, PartitionedFormat, TableFormat
 from archive.export.registry import OUTPUTS
 from archive.files.layout import index_path
 from archive.files.post import render
@@ -83,12 +85,16 @@ def main() -> None:
             index_path(folder / "news").parent.mkdir(parents=True, exist_ok=True)
             fill(folder / "news", range(done, count), language, dice)
             done = count
-            for output in OUTPUTS:
-                more, written = (("--limit", "1000"), min(1000, count)) if output == "atom" else ((), count)
-                for which in ("", " again") if output in ("hugo", "hexo") else ("",):
-                    seconds, cpu, memory = measure(folder, output, more)
+            for output, kind in OUTPUTS.items():
+                more = [("--limit", "1000")] if output == "atom" else [()]
+                more += [("--versions",)] if isinstance(kind, TableFormat) else []
+                again = [" again"] if isinstance(kind, (Folder, PartitionedFormat)) else []
+                for options_of_run, which in product(more, ["", *again]):
+                    written = min(1000, count) if output == "atom" else count
+                    seconds, cpu, memory = measure(folder, output, options_of_run)
+                    name_of_run = " ".join((output, *options_of_run)) + which
                     print(
-                        f"{count:>7,} articles: {output + which:<12} {written / seconds:8,.0f} articles/s, "
+                        f"{count:>7,} articles: {name_of_run:<18} {written / seconds:8,.0f} articles/s, "
                         f"{1000 * cpu / written:6.3f} ms CPU an article, {memory:4.0f} MB at most",
                         flush=True,
                     )

@@ -54,7 +54,7 @@ LAYERS = {
         "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring probe", "daemon",
     ),
     "web": (
-        "feed_status http queries rendering tables", "database", "request", "links", "article",
+        "feed_status rendering queries", "http tables", "database", "request", "links", "article",
         "home search diff symbol feeds raw", "changes documents", "plugin", "site",
     ),
     "cli": (

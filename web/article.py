@@ -19,6 +19,7 @@ from archive.model.fetch import Observation
 from archive.model.times import to_text
 from archive.store import Store
 from web import links
+from web.rendering.language import gettext as _
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
 MAX_LISTED_FETCHES = 40  # an article is fetched three or four times, one that comes and goes a hundred times
@@ -85,7 +86,7 @@ def _neighbours(
     found = store.history.neighbours(docid, revisions[-1].published, request.time)
     return [
         (relation, heading, each["title"], links.article(each["docid"], as_of=request.args.get("as_of")))
-        for each, relation, heading in zip(found, ("next", "prev"), ("较早一篇", "较新一篇"), strict=True)
+        for each, relation, heading in zip(found, ("next", "prev"), (_("较早一篇"), _("较新一篇")), strict=True)
         if each
     ][::-1]
 
@@ -96,10 +97,12 @@ def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:
     :raises NotFoundError: nothing is known of it
     """
     if found := store.forgotten.find(docid):
-        raise NotFoundError(f"文章 {docid} 已于 {found[0].astimezone(CHINA):%Y-%m-%d} 按要求移除")
+        day = f"{found[0].astimezone(CHINA):%Y-%m-%d}"
+        raise NotFoundError(_("文章 %(docid)s 已于 %(day)s 按要求移除") % {"docid": docid, "day": day})
     state = store.history.as_of(docid, request.time)
     if state is None:
-        raise NotFoundError(f"档案中没有文章 {docid}" + ("，或当时尚未得知" if request.as_of else ""))
+        message = _("档案中没有文章 %(docid)s，或当时尚未得知") if request.as_of else _("档案中没有文章 %(docid)s")
+        raise NotFoundError(message % {"docid": docid})
     return state
 
 
@@ -122,7 +125,7 @@ def numbered(revisions: list[Revision], number: int) -> Revision:
     for each in revisions:
         if each.number == number:
             return each
-    raise NotFoundError(f"没有第 {number} 版；已知 {len(revisions)} 版")
+    raise NotFoundError(_("没有第 %(number)s 版；已知 %(count)s 版") % {"number": number, "count": len(revisions)})
 
 
 def raw_link(fetch: Observation) -> str | None:

@@ -22,6 +22,8 @@ from archive.query.nodes import And
 from archive.store import Store
 from web import links
 from web.diff import NAMES
+from web.rendering.language import current, to_translate
+from web.rendering.language import gettext as _
 from web.rendering.text import visible
 from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
 from web.search import understood
@@ -30,10 +32,12 @@ PAGE_SIZE = 30  # changes
 COUNTED = 200  # changes that are counted for the facets
 MAX_VALUES = 12  # of a facet
 KINDS = {
-    ChangeKind.REVISED: "修订", ChangeKind.RETITLED: "改标题", ChangeKind.GONE: "已撤", ChangeKind.RETURNED: "恢复",
-    ChangeKind.MOVED: "换成别文", ChangeKind.UNLISTED: "离开列表", ChangeKind.FACTS: "资料变动",
+    ChangeKind.REVISED: to_translate("修订"), ChangeKind.RETITLED: to_translate("改标题"),
+    ChangeKind.GONE: to_translate("已撤"), ChangeKind.RETURNED: to_translate("恢复"),
+    ChangeKind.MOVED: to_translate("换成别文"), ChangeKind.UNLISTED: to_translate("离开列表"),
+    ChangeKind.FACTS: to_translate("资料变动"),
 }  # fmt: skip
-_FACETS = (("订阅源", "feed"), ("媒体", "media"), ("股票", "symbol"))
+_FACETS = ((to_translate("订阅源"), "feed"), (to_translate("媒体"), "media"), (to_translate("股票"), "symbol"))
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ELEMENTS = {DiffPart.REMOVED: Markup("<del>{}</del>"), DiffPart.ADDED: Markup("<ins>{}</ins>")}
 
@@ -53,7 +57,7 @@ def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "changes": [_context(store, change, request, names) for change in page.changes],
             "kinds": [
                 (name, kind, links.link("/changes", args, kind=kind), kind == args["kind"])
-                for kind, name in (("", "全部"), *((str(kind), name) for kind, name in KINDS.items()))
+                for kind, name in (("", _("全部")), *((str(kind), _(name)) for kind, name in KINDS.items()))
             ],
             "facets": _facets(newest.changes, args, names),
             "counted": len(newest.changes) if newest.next else None,
@@ -82,10 +86,10 @@ def changes_atom(request: Request, store: Store, site: SiteContext) -> File:
     args = _args(request)
     page = _find(request, store, site, DEFAULT_ENTRIES, cursor=None)
     entries = [
-        (change, KINDS[change.kind], str(_said(store, change)), request.origin + _address(change, {}))
+        (change, _(KINDS[change.kind]), str(_said(store, change)), request.origin + _address(change, {}))
         for change in page.changes
     ]
-    name = " ".join(filter(None, ("变动", args["q"], args["kind"], args["day"])))
+    name = " ".join(filter(None, (_("变动"), args["q"], args["kind"], args["day"])))
     # A feed without entries always has the same time, so that it is the same document.
     updated = page.changes[0].at if page.changes else store.stats.begins(request.time) or request.now
     own = request.origin + links.link("/changes.atom", args)
@@ -103,7 +107,10 @@ def _find(request: Request, store: Store, site: SiteContext, limit: int, cursor:
     """
     args = _args(request)
     if args["kind"] and args["kind"] not in list(ChangeKind):
-        raise BadRequestError(f"kind 应为 {'、'.join(ChangeKind)} 之一，而不是 {args['kind'][:60]!r}")
+        known = _("、").join(ChangeKind)
+        raise BadRequestError(
+            _("kind 应为 %(kinds)s 之一，而不是 %(text)r") % {"kinds": known, "text": args["kind"][:60]}
+        )
     kinds = [ChangeKind(args["kind"])] if args["kind"] else list(ChangeKind)
     since, until = _day(args["day"]) if args["day"] else (None, request.time)
     try:
@@ -112,10 +119,10 @@ def _find(request: Request, store: Store, site: SiteContext, limit: int, cursor:
             query, limit, since=since, time=min(until, request.time), kinds=kinds, cursor=cursor
         )
     except QueryError as error:
-        said = describe(error, "zh")
-        raise BadRequestError(
-            said if error.code == "changes-cursor" else f"无法理解查询“{args['q']}”：{said}"
-        ) from error
+        said = describe(error, current())
+        if error.code != "changes-cursor":
+            said = _("无法理解查询“%(query)s”：%(said)s") % {"query": args["q"], "said": said}
+        raise BadRequestError(said) from error
 
 
 def _day(text: str) -> tuple[datetime, datetime]:
@@ -126,14 +133,14 @@ def _day(text: str) -> tuple[datetime, datetime]:
         begin = datetime.fromisoformat(text).replace(tzinfo=CHINA)
         return begin, begin + timedelta(days=1, milliseconds=-1)
     except (ValueError, OverflowError):
-        raise BadRequestError(f"day 应为一天，如 2026-09-30，而不是 {text[:60]!r}") from None
+        raise BadRequestError(_("day 应为一天，如 2026-09-30，而不是 %(text)r") % {"text": text[:60]}) from None
 
 
 def _context(store: Store, change: ArticleChange, request: Request, names: Mapping[str, str]) -> dict[str, Any]:
     as_of = {"as_of": request.args.get("as_of")}
     return {
         "change": change,
-        "name": KINDS[change.kind],
+        "name": _(KINDS[change.kind]),
         "feeds": [names.get(feed, feed) for feed in change.feeds],
         "symbols": [(symbol, names.get(symbol), links.symbol(symbol, **as_of)) for symbol in change.symbols[:4]],
         "address": links.article(change.docid, **as_of),
@@ -156,20 +163,20 @@ def _said(store: Store, change: ArticleChange) -> Markup:
     match change.kind:
         case ChangeKind.FACTS:
             fields = (
-                Markup("{}：<del>{}</del> → <ins>{}</ins>").format(
-                    NAMES[name], visible(_value(change.before[name])), visible(_value(change.after[name]))
+                Markup("{}{}<del>{}</del> → <ins>{}</ins>").format(
+                    _(NAMES[name]), _("："), visible(_value(change.before[name])), visible(_value(change.after[name]))
                 )
                 for name in change.after
             )
-            return Markup("；").join(fields)
+            return escape(_("；")).join(fields)
         case ChangeKind.MOVED:
             other = Markup('<a href="{}">{}</a>').format(links.article(change.after), change.after)
-            return Markup("地址现在显示 {}").format(other)
+            return escape(_("地址现在显示 %(other)s")) % {"other": other}
         case ChangeKind.UNLISTED:
             name = store.names.feeds().get(change.before, change.before)
-            return escape(f"离开 {name} 的列表，邻近的仍在")
+            return escape(_("离开 %(feed)s 的列表，邻近的仍在") % {"feed": name})
         case ChangeKind.REVISED:
-            return escape("图片或格式有变，或文字太长，见比较")
+            return escape(_("图片或格式有变，或文字太长，见比较"))
     return Markup('<span lang="en">{}</span>').format(visible(change.evidence)) if change.evidence else Markup()
 
 
@@ -178,7 +185,7 @@ def _marked(diff: Iterable[DiffPiece]) -> Markup:
 
 
 def _value(value: Any) -> str:
-    return "、".join(map(str, value)) if isinstance(value, list) else str(value or "无")
+    return _("、").join(map(str, value)) if isinstance(value, list) else str(value or _("无"))
 
 
 def _facets(
@@ -193,7 +200,7 @@ def _facets(
         counts["day"][f"{change.at.astimezone(CHINA):%Y-%m-%d}"] += 1
     sections = [
         (
-            heading,
+            _(heading),
             [
                 (
                     _named(field, value, names),
@@ -206,7 +213,7 @@ def _facets(
         for heading, field in _FACETS
     ]
     days = sorted(counts["day"].items(), reverse=True)[:MAX_VALUES]
-    sections.append(("日期", [(day, count, links.link("/changes", args, day=day)) for day, count in days]))
+    sections.append((_("日期"), [(day, count, links.link("/changes", args, day=day)) for day, count in days]))
     return [(heading, values) for heading, values in sections if values]
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,7 +63,8 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
                     raise TimeoutError from error
                 raise
 
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, run)
+        # A copy of the context: it has the language of the request.
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, copy_context().run, run)
 
     async def execute(  # noqa: PLR0917 - the signature is Datasette's
         self,

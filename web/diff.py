@@ -12,13 +12,16 @@ from archive.store import Store
 from web import links
 from web.article import find_article, numbered
 from web.rendering.diff_rows import rows
+from web.rendering.language import gettext as _
+from web.rendering.language import to_translate
 from web.request import BadRequestError, HtmlPage, NotFoundError, Request, SiteContext
 
 # Characters of both texts together; longer texts are not compared here. Their comparison takes a second of a thread.
 MAX_CHARACTERS = 200_000
 NAMES = {
-    "published": "发布", "updated": "页面自称更新", "media": "媒体", "url": "原址", "editor": "责任编辑",
-    "original_title": "原标题", "keywords": "关键词", "symbols": "股票", "pictures": "图片",
+    "published": to_translate("发布"), "updated": to_translate("页面自称更新"), "media": to_translate("媒体"),
+    "url": to_translate("原址"), "editor": to_translate("责任编辑"), "original_title": to_translate("原标题"),
+    "keywords": to_translate("关键词"), "symbols": to_translate("股票"), "pictures": to_translate("图片"),
 }  # fmt: skip
 
 
@@ -38,7 +41,7 @@ def diff(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "revisions": revisions,
             "title": difference.title,
             "facts": [
-                (NAMES[name], _lines(before), _lines(after)) for name, (before, after) in difference.facts.items()
+                (_(NAMES[name]), _lines(before), _lines(after)) for name, (before, after) in difference.facts.items()
             ],
             "rows": rows(text) if text is not None else None,
             "same": text is not None and all(piece.part is DiffPart.SAME for piece in text),
@@ -58,14 +61,15 @@ def chosen_versions(request: Request, store: Store, revisions: list[Revision]) -
     """
     docid = request.path["docid"]
     if len(revisions) < 2:
-        raise NotFoundError(f"{docid} 已知的版本不到两个，没有可以比较的")
+        raise NotFoundError(_("%(docid)s 已知的版本不到两个，没有可以比较的") % {"docid": docid})
     old, new = (
         numbered(revisions, request.number(name, default.number, 999_999))
         for name, default in (("old", revisions[-2]), ("new", revisions[-1]))
     )
     size = sum(len(store.articles.text(docid, each.number) or "") for each in (old, new))
     if size > MAX_CHARACTERS:
-        raise BadRequestError(f"两版共 {size} 字，太长，请用 finarchive diff {docid} {old.number} {new.number}")
+        command = f"finarchive diff {docid} {old.number} {new.number}"
+        raise BadRequestError(_("两版共 %(size)s 字，太长，请用 %(command)s") % {"size": size, "command": command})
     return old, new
 
 

@@ -11,6 +11,7 @@ from archive.store import Store
 from web import links
 from web.article import find_article
 from web.diff import chosen_versions
+from web.rendering.language import gettext as _
 from web.request import BadRequestError, File, NotFoundError, Request, SiteContext
 
 # Characters of the texts of all versions together, in one document.
@@ -37,7 +38,8 @@ def versions_json(request: Request, store: Store, site: SiteContext) -> File:
         text = store.articles.text(docid, number)
         versions.append({**row, "text": text, "page": links.link(base, as_of, version=number), "diff": difference})
     if sum(len(each["text"] or "") for each in versions) > MAX_CHARACTERS:
-        raise BadRequestError(f"各版正文共超过 {MAX_CHARACTERS} 字，太长，请用 finarchive export jsonl")
+        message = _("各版正文共超过 %(most)s 字，太长，请用 finarchive export jsonl")
+        raise BadRequestError(message % {"most": MAX_CHARACTERS})
     return _json({"docid": docid, "versions": versions})
 
 
@@ -46,7 +48,7 @@ def diff_json(request: Request, store: Store, site: SiteContext) -> File:
     docid = request.path["docid"]
     revisions: list[Revision] = find_article(docid, request, store)["revisions"]
     if not revisions:
-        raise NotFoundError(f"{docid} 还没有版本")
+        raise NotFoundError(_("%(docid)s 还没有版本") % {"docid": docid})
     if len(revisions) == 1 and not {"old", "new"} & request.args.keys():
         return _json(site.difference_document(revisions[0].path, None, revisions[0], None))
     old, new = chosen_versions(request, store, revisions)

@@ -9,9 +9,14 @@ from archive.store import Store
 from web import links
 from web.feed_status import DayCoverage, FeedStatus
 from web.rendering import charts
+from web.rendering.language import gettext as _
+from web.rendering.language import to_translate
 from web.request import HtmlPage, Request, SiteContext
 
-_STATES = {"ok": "正常", "stale": "久无新文", "failing": "读取失败", "blocked": "被要求稍候", "new": "尚未读取"}
+_STATES = {
+    "ok": to_translate("正常"), "stale": to_translate("久无新文"), "failing": to_translate("读取失败"),
+    "blocked": to_translate("被要求稍候"), "new": to_translate("尚未读取"),
+}  # fmt: skip
 
 
 def feeds(request: Request, store: Store, site: SiteContext) -> HtmlPage:
@@ -24,7 +29,7 @@ def feeds(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "then": None,
             "feeds": [_feed_context(each) for each in statuses],
             "sums": [
-                (_STATES[state], state, count) for state, count in Counter(each.state for each in statuses).items()
+                (_(_STATES[state]), state, count) for state, count in Counter(each.state for each in statuses).items()
             ],
         },
     )
@@ -34,20 +39,22 @@ def _feed_context(status: FeedStatus) -> dict[str, Any]:
     weekday, weekend = status.arrival_rate[:24], status.arrival_rate[24:]
     return {
         "status": status,
-        "state": _STATES[status.state],
+        "state": _(_STATES[status.state]),
         "search": links.link("/search", q=links.term("feed", status.id), sort="time"),
         "data": links.link("/index/listings", feed__exact=status.id),
         "feed": links.feed(links.term("feed", status.id)),
         "arrival_rates": [
             (
                 name,
-                charts.arrival_rate(rates, maximum=max(status.arrival_rate), label=f"{name}每小时的文章数"),
+                charts.arrival_rate(
+                    rates, maximum=max(status.arrival_rate), label=_("%(days)s每小时的文章数") % {"days": name}
+                ),
                 sum(rates),
             )
-            for name, rates in (("工作日", weekday), ("周末", weekend))
+            for name, rates in ((_("工作日"), weekday), (_("周末"), weekend))
             if rates
         ],
-        "coverage": charts.coverage([_cell(day) for day in status.days], label="每天已核实和暂时完整的部分"),
+        "coverage": charts.coverage([_cell(day) for day in status.days], label=_("每天已核实和暂时完整的部分")),
         "complete_days": _complete_days(status),
         "open_gaps": [gap for gap in status.gaps if not gap.lost],
         "lost_gaps": [gap for gap in status.gaps if gap.lost],
@@ -55,8 +62,9 @@ def _feed_context(status: FeedStatus) -> dict[str, Any]:
 
 
 def _cell(day: DayCoverage) -> tuple[charts.ChartMark, float, bool]:
-    known = f"{day.settled:.2%} 已核实，{day.share - day.settled:.2%} 暂时完整"
-    title = f"{day.day.month}月{day.day.day}日：" + (known if day.begun else "记录尚未开始")
+    shares = {"settled": f"{day.settled:.2%}", "provisional": f"{day.share - day.settled:.2%}"}
+    known = _("%(settled)s 已核实，%(provisional)s 暂时完整") % shares if day.begun else _("记录尚未开始")
+    title = _("%(month)s月%(day)s日：%(what)s") % {"month": day.day.month, "day": day.day.day, "what": known}
     return charts.ChartMark(day.share, title), day.settled, day.begun
 
 
@@ -64,4 +72,5 @@ def _complete_days(status: FeedStatus) -> str:
     """Return how many of the days are settled, and how many are known, as text."""
     begun = [day for day in status.days if day.begun]
     settled, known = sum(day.settled == 1 for day in begun), sum(day.share == 1 for day in begun)
-    return f"{len(begun)} 天中 {settled} 天已核实，{known - settled} 天暂时完整"
+    counts = {"count": len(begun), "settled": settled, "provisional": known - settled}
+    return _("%(count)s 天中 %(settled)s 天已核实，%(provisional)s 天暂时完整") % counts

@@ -13,7 +13,9 @@ from archive.query.parser import And
 from archive.store import Store
 from web import links
 from web.rendering import charts
-from web.request import HtmlPage, Request, SiteContext
+from web.rendering.language import COOKIE, as_language
+from web.rendering.language import gettext as _
+from web.request import BadRequestError, HtmlPage, Redirect, Request, SiteContext
 
 CHART_HOURS = 48  # shows yesterday beside today, and fits a screen
 LATEST_ARTICLES = 30  # two screens
@@ -51,13 +53,28 @@ def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     )
 
 
+def set_language(request: Request, store: Store, site: SiteContext) -> Redirect:
+    """Remember the language of the argument ``to``, and lead back to the page of the argument ``back``."""
+    language = as_language(request.args.get("to", ""))
+    if language is None:
+        raise BadRequestError(_("to 应为 zh 或 en"))
+    back = request.args.get("back", "")
+    # Only to pages of this site: browsers read //host and /\\host as other sites.
+    is_local = back.startswith("/") and back[1:2] not in ("/", "\\") and back.isprintable() and back.isascii()
+    cookie = f"{COOKIE}={language}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+    return Redirect(back if is_local else "/", {"set-cookie": cookie})
+
+
 def _chart(counts: list[HourCount], since: datetime, request: Request, names: Mapping[str, str]) -> Markup:
     as_of = request.args.get("as_of")
     feeds: dict[str, dict[datetime, charts.ChartMark]] = {}
     totals: dict[datetime, charts.ChartMark] = {}
     for each in counts:
         start = each.hour.astimezone(CHINA)
-        title = f"{start.month}月{start.day}日 {start.hour}–{start.hour + 1} 时：{each.articles} 篇"
+        title = _("%(month)s月%(day)s日 %(begin)s–%(end)s 时：%(count)s 篇") % {
+            "month": start.month, "day": start.day, "begin": start.hour, "end": start.hour + 1,
+            "count": each.articles,
+        }  # fmt: skip
         query = links.hour(each.hour)
         if each.feed is None:
             address = links.link("/search", q=query, sort="time", as_of=as_of)

@@ -24,8 +24,11 @@ from web.database import Index
 from web.diff import diff
 from web.documents import article_json, diff_json, versions_json
 from web.feeds import feeds
-from web.home import front
+from web.home import front, set_language
+from web.http.language import switch
 from web.raw import image, raw
+from web.rendering.language import gettext as _
+from web.rendering.language import to_translate
 from web.request import File, Redirect, Request, SiteContext, View, WebError
 from web.search import feed, search, search_json
 from web.symbol import symbol
@@ -43,6 +46,7 @@ ROUTES: dict[str, View] = {
     r"/changes\.json": changes_json,
     r"/changes\.atom": changes_atom,
     r"/feeds": feeds,
+    r"/language": set_language,
     r"/symbol/(?P<symbol>[^/]+)": symbol,
     r"/article/(?P<docid>[^/]+)\.json": article_json,
     rf"{_ARTICLE}/versions\.json": versions_json,
@@ -53,7 +57,10 @@ ROUTES: dict[str, View] = {
     r"/picture/(?P<sha256>[0-9a-f]{64})": image,
 }
 _ATTRIBUTE = "finarchive"  # of a Datasette object: the index and the context of its pages
-_HEADINGS = {400: "无法理解的请求", 404: "没有找到", 500: "出错了", 503: "暂时无法读取"}
+_HEADINGS = {
+    400: to_translate("无法理解的请求"), 404: to_translate("没有找到"), 500: to_translate("出错了"),
+    503: to_translate("暂时无法读取"),
+}  # fmt: skip
 _NO_CACHE = {"cache-control": "no-cache"}  # pages show the present state
 
 
@@ -72,7 +79,8 @@ def register_routes(datasette: Datasette) -> list[tuple[str, Any]]:
 def canned_queries(database: str) -> dict[str, dict[str, str]]:
     """Return the canned queries of the index."""
     return {
-        each.name: {"title": each.title, "description": each.description, "sql": each.sql} for each in CANNED_QUERIES
+        each.name: {"title": _(each.title), "description": _(each.description), "sql": each.sql}
+        for each in CANNED_QUERIES
     }
 
 
@@ -104,6 +112,13 @@ def handle_exception(
     return response
 
 
+@hookimpl  # type: ignore[untyped-decorator]
+def extra_template_vars(request: DatasetteRequest) -> dict[str, Any]:
+    """Return the function that links a page to itself in the other language; its argument: another address of it."""
+    path = request.full_path if request else "/"
+    return {"switch_language": lambda here=None: switch(here or path)}
+
+
 def _handler(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Response]]:
     """Wrap a view. Datasette passes the handler's arguments by name."""
 
@@ -115,7 +130,7 @@ def _handler(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Re
         view_request = Request(path, args, site.now(), f"{request.scheme}://{request.host}")
         result = await index.read(lambda store: view(view_request, store, site))
         if isinstance(result, Redirect):
-            return Response.redirect(result.address, 303, _NO_CACHE)
+            return Response.redirect(result.address, 303, {**_NO_CACHE, **result.headers})
         if isinstance(result, File):
             return Response(result.body, 200, {**_NO_CACHE, **result.headers}, result.content_type)
         # The link to the present keeps the query and the order, not version or page numbers: these may have changed.
@@ -130,14 +145,14 @@ def _handler(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Re
 def _describe(error: Exception, request: DatasetteRequest) -> tuple[int, str, str]:
     """Return the status, the heading and the text of the error page."""
     if missing := _missing(error, request):
-        return 404, _HEADINGS[404], missing
+        return 404, _(_HEADINGS[404]), missing
     # Undocumented in Datasette 0.65: DatasetteError and Base400, and their attributes.
-    status, text = 500, "程序的日志里有详情"
+    status, text = 500, _("程序的日志里有详情")
     match error:
         case WebError():
             status, text = error.status, str(error)
         case TimeoutError() | QueryInterrupted():
-            status, text = 503, "用时过长，已中止；请缩小范围，例如加上 since: 或 feed:"
+            status, text = 503, _("用时过长，已中止；请缩小范围，例如加上 since: 或 feed:")
         case ArchiveError():
             status, text = 503, str(error)
         case DatasetteError():
@@ -146,7 +161,7 @@ def _describe(error: Exception, request: DatasetteRequest) -> tuple[int, str, st
             text = str((error.title if error.message_is_html else error.message) or "")
         case Base400():
             status, text = error.status, str(error)
-    return status, _HEADINGS.get(status, "无法完成"), text
+    return status, _(_HEADINGS.get(status, to_translate("无法完成"))), text
 
 
 def _missing(error: Exception, request: DatasetteRequest) -> str | None:
@@ -158,12 +173,12 @@ def _missing(error: Exception, request: DatasetteRequest) -> str | None:
     parts[-1] = parts[-1].removesuffix(".json").removesuffix(".csv")
     is_table = parts[0] == "index" and len(parts) > 1 and not {"sql", "_where"} & set(request.args)
     if isinstance(error, NotFound) and parts[0] != "index":
-        return "没有这个地址"
+        return _("没有这个地址")
     is_unknown_table = "no such table" in str(error) or (isinstance(error, NotFound) and len(parts) == 2)
     if is_table and is_unknown_table:
-        return f"没有 {parts[1][:60]} 这张表"
+        return _("没有 %(table)s 这张表") % {"table": parts[1][:60]}
     # The key of the row may have fewer parts than that of the table.
     is_short_key = "did not supply a value for binding" in str(error)
     if is_table and len(parts) > 2 and (isinstance(error, NotFound) or is_short_key):
-        return f"{parts[1][:60]} 里没有这一行"
+        return _("%(table)s 里没有这一行") % {"table": parts[1][:60]}
     return None

@@ -10,6 +10,7 @@ from archive.model.fetch import Observation, RawResponse
 from archive.model.image import IMAGE_EXTENSIONS
 from archive.store import Store
 from web.http.security import POLICY_OF_RAW
+from web.rendering.language import gettext as _
 from web.request import BadRequestError, File, NotFoundError, Request, SiteContext
 
 # The name of a response's encoding, to pass on to the browser.
@@ -21,7 +22,7 @@ def raw(request: Request, store: Store, site: SiteContext) -> File:
     fetch = _find_fetch(request, store)
     group = read_at(journal_path(site.root), fetch.position) if fetch.position else None
     if group is None or group.response is None:
-        raise NotFoundError("存档中没有这次访问的原始页面")
+        raise NotFoundError(_("存档中没有这次访问的原始页面"))
     if "download" in request.args:
         name = f"{fetch.docid}-{fetch.at:%Y%m%dT%H%M%SZ}.http"
         headers = {"content-disposition": f'attachment; filename="{name}"', "content-security-policy": POLICY_OF_RAW}
@@ -29,7 +30,8 @@ def raw(request: Request, store: Store, site: SiteContext) -> File:
     try:
         body = site.decode_body(group.response)
     except ValueError as error:
-        raise BadRequestError(f"原始页面无法解压（{error}）；可加 ?download 下载原样字节") from error
+        message = _("原始页面无法解压（%(error)s）；可加 ?download 下载原样字节")
+        raise BadRequestError(message % {"error": error}) from error
     return File(body, f"text/plain; charset={_charset(group.response)}", {"content-security-policy": POLICY_OF_RAW})
 
 
@@ -39,7 +41,7 @@ def image(request: Request, store: Store, site: SiteContext) -> File:
     media_type = store.images.media_type(sha256) if site.images else None
     path = site.root / image_path(sha256, media_type) if media_type in IMAGE_EXTENSIONS else None
     if path is None or path.is_symlink() or not path.is_file():
-        raise NotFoundError("档案中没有这张图片")
+        raise NotFoundError(_("档案中没有这张图片"))
     # The URL contains the digest, so the bytes never change.
     headers = {"cache-control": "private, max-age=31536000, immutable", "content-security-policy": POLICY_OF_RAW}
     return File(path.read_bytes(), str(media_type), headers)
@@ -50,7 +52,7 @@ def _find_fetch(request: Request, store: Store) -> Observation:
     for fetch in store.stats.fetches(docid, request.time):
         if fetch.position and (fetch.position.file, fetch.position.offset) == (file, offset):
             return fetch
-    raise NotFoundError("存档中没有这次访问")
+    raise NotFoundError(_("存档中没有这次访问"))
 
 
 def _charset(response: RawResponse) -> str:

@@ -17,6 +17,7 @@ from archive.model.fetch import RawResponse
 from archive.query.dates import parse_time
 from archive.store import Store
 from web.feed_status import FeedStatus
+from web.rendering.language import gettext as _
 
 
 class WebError(Exception):
@@ -84,7 +85,8 @@ class Request:
             # The browser's date field sends no time zone; it means China's time.
             return parse_time((time if time.tzinfo else time.replace(tzinfo=CHINA)).isoformat(), self.now)
         except (ValueError, OverflowError, QueryError):
-            raise BadRequestError(f"{text!r} 不是时间；请写成 2026-09-30T09:30（北京时间）") from None
+            message = _("%(text)r 不是时间；请写成 2026-09-30T09:30（北京时间）")
+            raise BadRequestError(message % {"text": text}) from None
 
     @property
     def time(self) -> datetime:
@@ -100,14 +102,14 @@ class Request:
         text = self.args.get("before", "")
         if not text:
             return None
-        time, _, docid = text.partition("_")
+        time, separator, docid = text.partition("_")
         try:
             published = datetime.fromisoformat(time)
-            if not docid or published.tzinfo is None:
+            if not (separator and docid) or published.tzinfo is None:
                 raise ValueError
             return published.astimezone(UTC), docid
         except (ValueError, OverflowError):
-            raise BadRequestError(f"before 不是列表中的位置：{text[:60]!r}") from None
+            raise BadRequestError(_("before 不是列表中的位置：%(text)r") % {"text": text[:60]}) from None
 
     def number(self, name: str, default: int, maximum: int) -> int:
         """Return the argument ``name`` as an integer from 1 to ``maximum``, or ``default`` if it is missing.
@@ -116,7 +118,10 @@ class Request:
         """
         text = self.args.get(name, "") or str(default)
         if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum):
-            raise BadRequestError(f"{name} 应为 1 至 {maximum} 的整数，而不是 {text!r}")
+            raise BadRequestError(
+                _("%(name)s 应为 1 至 %(maximum)s 的整数，而不是 %(text)r")
+                % {"name": name, "maximum": maximum, "text": text}
+            )
         return int(text)
 
 
@@ -143,6 +148,7 @@ class Redirect:
     """Another page is meant."""
 
     address: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File | Redirect]

@@ -18,13 +18,18 @@ from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
 from archive.store import Store
 from web import links
+from web.rendering.language import current, to_translate
+from web.rendering.language import gettext as _
 from web.request import BadRequestError, File, HtmlPage, Redirect, Request, SiteContext
 
 PAGE_SIZE = 20  # articles
 # Articles ranked by relevance, the same for every page: otherwise an article could be on two pages or on none.
 MAX_RANKED = 100
 MAX_QUERY_LENGTH = 1_000  # characters; a query is limited to a hundred words anyway
-_FIELDS = {"feeds": ("订阅源", "feed"), "media": ("媒体", "media"), "symbols": ("股票", "symbol")}
+_FIELDS = {
+    "feeds": (to_translate("订阅源"), "feed"), "media": (to_translate("媒体"), "media"),
+    "symbols": (to_translate("股票"), "symbol"),
+}  # fmt: skip
 
 
 def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redirect:
@@ -38,7 +43,7 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redi
             return Redirect(links.article(docid, as_of=request.args.get("as_of")))
         query = understood(text, request, store, site) if text else And(())
     except QueryError as error:
-        return HtmlPage("search.html", context | {"error": describe(error, "zh")}, status=400)
+        return HtmlPage("search.html", context | {"error": describe(error, current())}, status=400)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
     facets = store.stats.facets(query, request.time)
     args = {"q": text, "sort": "time" if by_time else "", "as_of": request.args.get("as_of")}
@@ -101,7 +106,8 @@ def feed(request: Request, store: Store, site: SiteContext) -> File:
 def _query_text(request: Request) -> str:
     text = request.args.get("q", "").strip()
     if len(text) > MAX_QUERY_LENGTH:
-        raise BadRequestError(f"查询有 {len(text)} 个字符，最多 {MAX_QUERY_LENGTH} 个")
+        counts = {"count": len(text), "maximum": MAX_QUERY_LENGTH}
+        raise BadRequestError(_("查询有 %(count)s 个字符，最多 %(maximum)s 个") % counts)
     return text
 
 
@@ -120,7 +126,8 @@ def _parse(request: Request, store: Store, site: SiteContext) -> Query:
     try:
         return understood(text, request, store, site)
     except QueryError as error:
-        raise BadRequestError(f"无法理解查询“{text}”：{describe(error, 'zh')}") from error
+        said = describe(error, current())
+        raise BadRequestError(_("无法理解查询“%(query)s”：%(said)s") % {"query": text, "said": said}) from error
 
 
 def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
@@ -169,7 +176,7 @@ def _next_page(
 def _is_sorted_by_time(request: Request) -> bool:
     sort = request.args.get("sort", "") or "relevance"
     if sort not in ("relevance", "time"):
-        raise BadRequestError(f"sort 应为 relevance 或 time，而不是 {sort!r}")
+        raise BadRequestError(_("sort 应为 relevance 或 time，而不是 %(text)r") % {"text": sort})
     return sort == "time"
 
 
@@ -190,7 +197,7 @@ def _facet_values(
 
     sections = [
         (
-            name,
+            _(name),
             [
                 (names.get(value, value), count, address(links.term(field, value)))
                 for value, count in getattr(facets, facet)
@@ -198,5 +205,5 @@ def _facet_values(
         )
         for facet, (name, field) in _FIELDS.items()
     ]
-    sections.append(("日期", [(value, count, address(links.day(value))) for value, count in facets.days]))
+    sections.append((_("日期"), [(value, count, address(links.day(value))) for value, count in facets.days]))
     return [(name, values) for name, values in sections if values]

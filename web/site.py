@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from archive.files.hashing import sha256_of_file
 from archive.files.paths import CHINA
+from web.http.language import with_language
 from web.http.responses import with_validators
 from web.http.security import Application, with_security
 from web.rendering import text
+from web.rendering.language import gettext, ngettext
 from web.request import SiteContext
 from web.tables import TABLES
 
@@ -65,15 +68,22 @@ def application(index: Path, site: SiteContext) -> Iterator[Application]:
     database = Index(datasette, index)
     datasette.add_database(database, name="index")
     # Undocumented in Datasette 0.65: its Jinja environment.
-    datasette.jinja_env.filters.update(_FILTERS)
+    _prepare(datasette.jinja_env)
     styles = {name: _hashed(file) for name, file in (("style", "reader.css"), ("data_style", "data.css"))}
     datasette.jinja_env.globals.update(styles, descriptions=TABLES)
     immutable = {*styles.values(), f"/-/static/app.css?{datasette.app_css_hash()}"}
     plugin.attach(datasette, database, site)
     try:
-        yield with_security(with_validators(datasette.app(), immutable), site.names)
+        yield with_security(with_language(with_validators(datasette.app(), immutable)), site.names)
     finally:
         database.close()
+
+
+def _prepare(environment: Any) -> None:
+    """Add filters to Datasette's Jinja environment, and messages in the language of the request."""
+    environment.filters.update(_FILTERS)
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)
 
 
 def _hashed(file: str) -> str:
@@ -99,5 +109,5 @@ def _thousands(number: float) -> str:
 
 _FILTERS = {
     "china": _china, "day": _day, "thousands": _thousands, "labelled": text.labelled, "marked": text.marked,
-    "visible": text.visible, "visible_text": text.visible_text,
+    "translated": gettext, "visible": text.visible, "visible_text": text.visible_text,
 }  # fmt: skip

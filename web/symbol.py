@@ -12,6 +12,7 @@ from archive.query.parser import symbol_filter
 from archive.store import Store
 from web import links
 from web.rendering import charts
+from web.rendering.language import gettext as _
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
 
 PAGE_SIZE = 30  # articles
@@ -26,7 +27,7 @@ def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     number = request.number("page", 1, MAX_PAGES)
     hits = store.stats.of_symbol(name, PAGE_SIZE + 1, (number - 1) * PAGE_SIZE, request.time)
     if not hits:
-        raise NotFoundError(_no_articles(name) if number == 1 else f"没有第 {number} 页")
+        raise NotFoundError(_no_articles(name) if number == 1 else _("没有第 %(number)s 页") % {"number": number})
     counts = store.stats.days_of_symbol(name, request.time)
     as_of = {"as_of": request.args.get("as_of")}
     here, query = links.symbol(name), links.term("symbol", name)
@@ -34,6 +35,7 @@ def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     return HtmlPage(
         "symbol.html",
         {
+            "here": links.link(here, as_of, page=number if number > 1 else None),
             "symbol": name,
             "names": store.stocks.of(name, request.time),
             "hits": hits[:PAGE_SIZE],
@@ -61,12 +63,13 @@ def _symbol(request: Request, store: Store) -> str:
 
 
 def _no_articles(name: str) -> str:
-    message = f"档案中没有文章提及 {name[:MAX_NAME_LENGTH]}"
+    message = _("档案中没有文章提及 %(name)s") % {"name": name[:MAX_NAME_LENGTH]}
     try:
         symbol_filter(name)
     except QueryError:
         return message
-    return f"{message}；可以试试搜索 {links.term('symbol', name)[: MAX_NAME_LENGTH + 10]}"
+    query = links.term("symbol", name)[: MAX_NAME_LENGTH + 10]
+    return _("%(message)s；可以试试搜索 %(query)s") % {"message": message, "query": query}
 
 
 def _chart(counts: list[tuple[str, int]], query: str, as_of: dict[str, str | None]) -> Markup:
@@ -77,5 +80,7 @@ def _chart(counts: list[tuple[str, int]], query: str, as_of: dict[str, str | Non
     for day in (last - timedelta(days=CHART_DAYS - 1 - index) for index in range(CHART_DAYS)):
         count = count_of.get(day, 0)
         address = links.link("/search", as_of, q=f"{query} {links.day(day.isoformat())}", sort="time")
-        marks.append((day, charts.ChartMark(count, f"{day.month}月{day.day}日：{count} 篇", address)))
-    return charts.days(marks, label=f"截至 {last} 的 {CHART_DAYS} 天里每天的文章数")
+        title = _("%(month)s月%(day)s日：%(count)s 篇") % {"month": day.month, "day": day.day, "count": count}
+        marks.append((day, charts.ChartMark(count, title, address)))
+    label = _("截至 %(day)s 的 %(count)s 天里每天的文章数") % {"day": last, "count": CHART_DAYS}
+    return charts.days(marks, label=label)

@@ -21,8 +21,8 @@ from archive.search.event_reader import KNOWN, EventReader
 from archive.search.names import QueryNames
 from archive.search.period_events import ChangedPeriod, Period, changed_periods, month_of
 
-# Articles whose events are in memory at once.
-_BATCH = 200
+# Articles whose events are in memory at once. For each batch, all versions with the words of a query are found again.
+_BATCH = 1_000
 
 _LAST_ROWS = """
     SELECT (SELECT coalesce(max(id), 0) FROM searchable) AS version,

@@ -9,7 +9,9 @@ from itertools import islice
 import click
 
 from archive.diff.changes import change_document, short_diff
+from archive.model.errors import QueryError
 from archive.model.results import ArticleChange, ChangeKind
+from archive.query.dates import parse_time
 from archive.query.nodes import And, FeedFilter, Query
 from archive.query.parser import parse
 from archive.store import Store
@@ -24,7 +26,6 @@ from cli.options import (
     wrap_query_errors,
 )
 from cli.output.changes import show_article_changes
-from cli.times import parse_time
 
 _DEFAULT_LIMIT = 50  # a few screens; with --since, all
 _PAGE_SIZE = 100  # changes read at once
@@ -32,8 +33,8 @@ _PAGE_SIZE = 100  # changes read at once
 
 @click.command("changes", cls=QueryCommand)
 @click.argument("query", nargs=-1)
-@click.option("--since", metavar="TIME", help="Only changes seen from then on: a day (its begin in China) or a time.")
-@click.option("--until", metavar="TIME", help="Only changes seen until then: now, a day (its end), or a time.")
+@click.option("--since", metavar="TIME", help="Only changes seen since a day in China, a time, or 7d (7 days ago).")
+@click.option("--until", metavar="TIME", help="Only changes seen until the end of a day, or a time.")
 @click.option(
     "--feed", "feeds", metavar="FEED", multiple=True, shell_complete=complete_feed, help="Only of this feed."
 )
@@ -85,11 +86,22 @@ def _span(now: datetime, since: str | None, until: str | None) -> tuple[datetime
 
     :raises CommandError: one is not valid, or the first is after the second
     """
-    first = parse_time(since, now, is_start=True) if since else None
-    last = parse_time(until, now) if until else None
+    first = _moment(since, now, is_end=False) if since else None
+    last = _moment(until, now, is_end=True) if until else None
     if first and last and first > last:
         raise CommandError(f"--since {since} is after --until {until}")
     return first, last
+
+
+def _moment(text: str, now: datetime, *, is_end: bool) -> datetime:
+    """Parse a time as queries have them, or ``now``.
+
+    :raises CommandError: it is none
+    """
+    try:
+        return now if text == "now" else parse_time(text, now, is_end=is_end)
+    except QueryError as error:
+        raise CommandError(str(error)) from error
 
 
 def _each(

@@ -69,6 +69,27 @@ def test_axe_finds_nothing_serious(page: Page, place: str) -> None:
     assert serious_violations(page) == []
 
 
+@pytest.mark.parametrize("place", ["/", "/search?q=茅台", "/changes", f"/article/{EDITED}", "/feeds", "/index"])
+def test_axe_finds_nothing_serious_in_english(chrome: Browser, served: Serving, place: str, tmp_path: Path) -> None:
+    with watched(chrome, viewport=DESK, base_url=served.address, locale="en-GB") as (page, _):
+        page.goto(place)
+        assert page.locator("html").get_attribute("lang") == "en"
+        assert serious_violations(page) == []
+        if place == "/changes":
+            shot(page, "changes-english", tmp_path)
+
+
+def test_the_switch_of_the_language_stays(page: Page) -> None:
+    page.goto("/changes?kind=gone")
+    page.get_by_role("link", name="English").click()
+    assert page.url.endswith("/changes?kind=gone")
+    assert page.get_by_role("heading", level=1).inner_text() == "Changes"
+    page.goto("/feeds")
+    assert page.get_by_role("heading", level=1).inner_text() == "Feeds"
+    page.get_by_role("link", name="中文").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "订阅源"
+
+
 def test_axe_would_find_something(page: Page) -> None:
     """The negative control: a field without a name, and a grey that nobody can read."""
     page.goto("/search")

@@ -122,9 +122,9 @@ class Watch:
 def watched(running: Browser, **options: Any) -> Iterator[tuple[Page, Watch]]:
     """A new page, and a record of its behaviour.
 
-    :param options: of its context, such as ``viewport`` and ``color_scheme``
+    :param options: of its context, such as ``viewport`` and ``color_scheme``; by default the browser prefers Chinese
     """
-    context = running.new_context(**options)
+    context = running.new_context(**{"locale": "zh-CN", **options})
     page, watch = context.new_page(), Watch()
 
     def dismissed(dialog: Dialog) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from web.rendering.language import COOKIE
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -98,8 +100,12 @@ def _runs_sql(scope: Scope) -> bool:
 
 
 def _with_headers(message: Message, path: str) -> Message:
-    # The site needs no cookies: it does not distinguish users.
-    headers = [(name.lower(), value) for name, value in message.get("headers", ()) if name.lower() != b"set-cookie"]
+    # The site needs no cookies but that of the language: it does not distinguish users.
+    headers = [
+        (name.lower(), value)
+        for name, value in message.get("headers", ())
+        if name.lower() != b"set-cookie" or value.startswith(f"{COOKIE}=".encode())
+    ]
     added = dict(_HEADERS)
     if path == "/index" or path.startswith(("/index/", "/index.")):
         added["content-security-policy"] = POLICY_OF_DATA

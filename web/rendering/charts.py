@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from markupsafe import Markup
 
 from archive.files.paths import CHINA
+from web.rendering.language import gettext as _
 
 # All sizes are SVG units. Names and numbers are right of the marks, beside the latest ones: a narrow screen shows
 # both first.
@@ -62,7 +63,7 @@ def timeline(
                 shade = f"s{_level(mark.value, highest)}"
                 shape = _rect(shade, index * _CELL_WIDTH, y, _CELL_WIDTH - 2, _ROW_HEIGHT - 3)
                 parts.append(_linked(mark, shape))
-    return _svg(plot + _LABEL_WIDTH, height, "每小时、每个订阅源的文章数", parts, "timeline")
+    return _svg(plot + _LABEL_WIDTH, height, _("每小时、每个订阅源的文章数"), parts, "timeline")
 
 
 def days(counts: Sequence[tuple[date, ChartMark]], *, label: str) -> Markup:
@@ -89,7 +90,9 @@ def arrival_rate(rates: Sequence[float], *, maximum: float, label: str) -> Marku
     step, height = 8, 34
     parts = []
     for hour, rate in enumerate(rates):
-        title = f"{hour}–{hour + 1} 时：每小时约 {rate:.1f} 篇"
+        title = _("%(begin)s–%(end)s 时：每小时约 %(rate)s 篇") % {
+            "begin": hour, "end": hour + 1, "rate": f"{rate:.1f}",
+        }  # fmt: skip
         parts.append(_bar(ChartMark(rate, title), hour * step, step - 1, maximum, height))
     for hour in (0, 6, 12, 18):
         parts.append(_tick_text(hour * step, height + 12, str(hour)))
@@ -143,7 +146,11 @@ def _tick(hour: datetime, x: float, height: float) -> Iterator[Markup]:
     if local.hour == 0:
         yield Markup('<line class="grid" x1="{0}" x2="{0}" y1="0" y2="{1}"/>').format(x - 1, height)
     if local.hour % 6 == 0:
-        text = f"{local.month}月{local.day}日" if local.hour == 0 else f"{local.hour}时"
+        text = (
+            _("%(month)s月%(day)s日") % {"month": local.month, "day": local.day}
+            if local.hour == 0
+            else _("%(hour)s时") % {"hour": local.hour}
+        )
         yield _tick_text(x, _BAR_HEIGHT + 14, text)
 
 
