@@ -153,6 +153,22 @@ def test_since_a_cursor_there_is_nothing_if_nothing_was_observed(tmp_path: Path)
     store.close()
 
 
+def test_what_is_committed_during_an_export_is_in_the_next_one(tmp_path: Path) -> None:
+    writer, replay = Store.open(tmp_path / "index.db"), Replay()
+    article_history.write(writer, replay, [(0, ("poll", "china", ["aaaa", "bbbb"])), (1, ("edit", "aaaa"))])
+    reader = Store.open_for_reading(tmp_path / "index.db")
+    with reader.snapshot():
+        rows = reader.periods.each(And(()))
+        cursor = reader.periods.cursor()
+        article_history.write(writer, replay, [(1, ("retitle", "aaaa")), (1, ("edit", "bbbb"))])
+        assert [(row.docid, row.revision, row.valid_to) for row in rows] == [("aaaa", 1, None)]
+        assert reader.periods.cursor() == cursor
+    since = [(row.docid, row.revision, row.valid_to is None) for row in reader.periods.each(And(()), cursor)]
+    assert since == [("aaaa", 1, False), ("aaaa", 2, True), ("bbbb", 1, True)]
+    reader.close()
+    writer.close()
+
+
 def test_a_period_that_is_no_more_ends_when_it_begins(tmp_path: Path) -> None:
     """A deletion that was observed earlier than the known one, and committed later."""
     store = Store.open(tmp_path / "index.db")
