@@ -34,8 +34,9 @@ _BEFORE, _AFTER = "data-before", "data-after"  # attributes of a cell: empty col
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|])")
 _REFERENCE = re.compile(r"&(?=#?\w{1,31};)")
-_LINE_START = re.compile(r"^([ \t]?)(>|[-+](?=[-+\s]|$)|\d{1,9}(?=[.)]))", re.MULTILINE)
-_UNDERLINE = re.compile(r"^=(?=[ \t]?$)", re.MULTILINE)  # the line above would be a heading
+# The spaces at the start of a paragraph are left out later.
+_LINE_START = re.compile(r"^([ \t\u00a0\u3000]*)(>|[-+](?=[-+\s]|$)|\d{1,9}(?=[.)]))", re.MULTILINE)
+_UNDERLINE = re.compile(r"^([ \t\u00a0\u3000]*)=(?=[ \t]?$)", re.MULTILINE)  # the line above would be a heading
 _MATH = re.compile(r"\$(?=[^\s$][^$\n]{0,200}\$)")  # Obsidian reads $a$ as a formula
 # ASCII punctuation that may stand outside an emphasis: none that `escape` writes.
 _LEADING, _TRAILING = "\"'(/", ").,:!?%\"'/"
@@ -71,7 +72,7 @@ def escape(text: str) -> str:
     text = _MARKUP.sub(r"\\\1", text).replace("~~", "&#126;&#126;").replace("==", "&#61;&#61;")
     text = text.replace("%%", "&#37;&#37;")  # a comment in Obsidian
     text = text.replace("]:", "]&#58;")  # Python-Markdown reads a link with it as a definition, escaped or not
-    text = _UNDERLINE.sub("&#61;", _LINE_START.sub(_escaped_start, text))
+    text = _UNDERLINE.sub(r"\1&#61;", _LINE_START.sub(_escaped_start, text))
     return _MATH.sub("&#36;", text)
 
 

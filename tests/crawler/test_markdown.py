@@ -68,6 +68,7 @@ def words(html: str) -> str:
         ("<p>#话题# *星* _下_ `码` $TSLA$ a~~b==c%%d</p>",
          r"\#话题\# \*星\* \_下\_ \`码\` &#36;TSLA$ a&#126;&#126;b&#61;&#61;c&#37;&#37;d"),
         ("<p>1. a</p><p>- a</p><p>+ a</p><p>&gt; a</p><p>=</p>", "1\\. a\n\n\\- a\n\n\\+ a\n\n&gt; a\n\n&#61;"),
+        ("<p>　　1. a</p><p>　- a</p><p>\u00a0&gt; a</p><p>b<br>　=</p>", "1\\. a\n\n\\- a\n\n&gt; a\n\nb  \n　&#61;"),
         ("<style>x</style><iframe src='https://x.cn/'>y</iframe><p>a</p>", "a"),
         ("", ""),
     ],
@@ -104,6 +105,7 @@ SHOWN = {*ELEMENTS, "strong", "em", "ul", "ol", "table", "thead", "tbody", "tr",
 
 @pytest.mark.parametrize("render", RENDERERS)
 @example(parts=[("a", "]:")])
+@example(parts=[("b", "\u3000>")])
 @example(parts=[("a", "[x]: https://a.cn"), ("p", "[y]: https://a.cn")])
 @given(parts=st.lists(st.tuples(st.sampled_from(sorted(ELEMENTS)), TEXTS), max_size=6))
 def test_all_text_is_shown_and_none_of_it_is_markup(
