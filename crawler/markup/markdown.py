@@ -34,9 +34,7 @@ _BEFORE, _AFTER = "data-before", "data-after"  # attributes of a cell: empty col
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|])")
 _REFERENCE = re.compile(r"&(?=#?\w{1,31};)")
-# The spaces at the start of a paragraph are left out later.
-_LINE_START = re.compile(r"^([ \t\u00a0\u3000]*)(>|[-+](?=[-+\s]|$)|\d{1,9}(?=[.)]))", re.MULTILINE)
-_UNDERLINE = re.compile(r"^([ \t\u00a0\u3000]*)=(?=[ \t]?$)", re.MULTILINE)  # the line above would be a heading
+_LINE_START = re.compile(r">|[-+](?=[-+\s]|$)|\d{1,9}(?=[.)])")  # at the start of a line, after its indent
 _MATH = re.compile(r"\$(?=[^\s$][^$\n]{0,200}\$)")  # Obsidian reads $a$ as a formula
 # ASCII punctuation that may stand outside an emphasis: none that `escape` writes.
 _LEADING, _TRAILING = "\"'(/", ").,:!?%\"'/"
@@ -72,15 +70,22 @@ def escape(text: str) -> str:
     text = _MARKUP.sub(r"\\\1", text).replace("~~", "&#126;&#126;").replace("==", "&#61;&#61;")
     text = text.replace("%%", "&#37;&#37;")  # a comment in Obsidian
     text = text.replace("]:", "]&#58;")  # Python-Markdown reads a link with it as a definition, escaped or not
-    text = _UNDERLINE.sub(r"\1&#61;", _LINE_START.sub(_escaped_start, text))
+    text = "\n".join(map(_with_escaped_start, text.split("\n")))
     return _MATH.sub("&#36;", text)
 
 
-def _escaped_start(start: re.Match[str]) -> str:
-    space, mark = start.groups()
+def _with_escaped_start(line: str) -> str:
+    """Return a line whose start is no markup. The indent of Chinese paragraphs is left out later."""
+    text = line.lstrip(_EDGES)
+    indent = line[: len(line) - len(text)]
+    if text.strip(_EDGES) == "=":  # the line above would be a heading
+        return f"{indent}&#61;{text[1:]}"
+    if not (start := _LINE_START.match(text)):
+        return line
+    mark, rest = start[0], text[start.end() :]
     if mark == ">":
-        return f"{space}&gt;"
-    return f"{space}{mark}\\" if mark[0].isdigit() else f"{space}\\{mark}"
+        return f"{indent}&gt;{rest}"
+    return f"{indent}{mark}\\{rest}" if mark[0].isdigit() else f"{indent}\\{mark}{rest}"
 
 
 def _is_extreme(root: LexborNode) -> bool:
