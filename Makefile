@@ -11,7 +11,7 @@ INSTALL = index=$$($(PIP) config get global.index-url 2>/dev/null || $(PIP) conf
 	&& $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $${index:+--default-index $$index} $(1) \
 	|| $(PIP) install --quiet $(1)
 
-.PHONY: demo test test-slow lint bench soak torture lock audit man release clean
+.PHONY: demo test test-slow test-long lint bench soak torture lock audit man release clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
@@ -19,11 +19,16 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# What `test` leaves out: the slow tests, and every property test with all its examples. Most of the slow tests wait, so
-# two for each core run at once; those that measure time run afterwards, alone.
+# What `test` leaves out: the slow tests, and every property test with more examples. Most of the slow tests wait, so two
+# for each core run at once; those that measure time run afterwards, alone.
 test-slow: $(VENV)/ready-dev
-	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal -m "(slow or hypothesis) and not timing"
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal \
+		-m "(slow or hypothesis) and not timing and not long"
 	$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and timing"
+
+# Before a release: the tests that take minutes, and every property test with all its examples.
+test-long: $(VENV)/ready-dev
+	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$(nproc) --dist worksteal -m "long or hypothesis"
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

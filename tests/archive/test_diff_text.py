@@ -113,6 +113,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_two_texts_of_200_kb_that_differ_entirely_take_seconds(shape: str) -> None:
     old, new = (SHAPES[shape](random.Random(seed)) for seed in (1, 2))

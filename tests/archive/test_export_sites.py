@@ -42,6 +42,7 @@ def in_parts(data: bytes) -> tuple[list[str], str]:
     return [line for line in head_lines if not line.startswith("sha256: ")], without_blank_lines(body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "body"), [("sample", "faithful"), ("extended", "clean"), ("hugo", "faithful")])
 def test_an_exported_folder_equals_an_archive_of_its_profile(
     home: Home, crawl: Crawl, profile: str, body: str
@@ -106,6 +107,7 @@ def test_what_a_query_no_longer_finds_goes_and_what_stays_keeps_its_time(home: H
     assert [path.name for path in (home.folder / "out").iterdir()] == [LIST_NAME], "empty folders go too"
 
 
+@pytest.mark.slow
 def test_foreign_files_are_not_touched(home: Home, crawl: Crawl) -> None:
     crawl()
     before = files_of(home.root)

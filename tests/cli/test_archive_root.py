@@ -75,6 +75,7 @@ def test_the_message_says_what_sets_the_root(home: Home) -> None:
     assert_refused(home.run("status"), 2, f"at {home.folder}/other (root from finarchive.toml:3)")
 
 
+@pytest.mark.slow
 def test_a_root_in_a_file_is_relative_to_the_file(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more='[archive]\nroot = "here"\n')
     outside = home.folder / "elsewhere"

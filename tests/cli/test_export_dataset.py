@@ -148,6 +148,7 @@ def test_a_forgotten_article_and_a_lost_file_are_noticed(home: Home) -> None:
     assert rows(home) == rows_of_table(home)
 
 
+@pytest.mark.slow
 def test_it_can_have_a_query_and_keeps_it(home: Home) -> None:
     fill(home, HAPPENED)
     export(home, "feed:stock")

@@ -173,6 +173,7 @@ def test_an_index_that_another_program_writes_to_is_waited_for_and_then_refused(
         index.close()
 
 
+@pytest.mark.slow
 def test_a_second_crawl_of_the_same_archive_is_refused_while_the_first_runs(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("stall", match="doc-i", seconds=60)
@@ -230,6 +231,7 @@ def test_a_full_disk_ends_the_crawl_and_loses_nothing(home: Home, small_disk: Pa
         assert len(home.files()) == 150
 
 
+@pytest.mark.slow
 def test_an_index_that_cannot_grow_ends_the_crawl_and_loses_nothing(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     done = subprocess.run(
@@ -265,6 +267,7 @@ def test_each_command_is_a_module_of_its_own_and_help_lists_it(home: Home) -> No
         assert help_line in help_text
 
 
+@pytest.mark.slow
 def test_the_demo_can_be_run_again(home: Home) -> None:
     for archived in (60, 0):
         done = home.run("demo", "demo archive")

@@ -25,6 +25,7 @@ def test_pages_of_two_other_sites_are_two_articles() -> None:
     assert len(docids) == 2
 
 
+@pytest.mark.slow
 def test_another_sites_feed_does_not_take_over_an_article_of_sinas_that_waits(home: Home, mocksite: MockSite) -> None:
     story = mocksite.site.stories[0]
     mocksite.fault("status", match=story.path, status=503)

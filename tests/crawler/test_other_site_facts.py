@@ -223,6 +223,7 @@ def test_a_disclaimer_a_navigation_or_comments_are_no_article(body: str) -> None
         article_of(body=f"<h1>{TITLE}</h1>{body}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     ["<div class='share'>", "<p>a</p>", "<a href=/1>b</a><br>", "<h2 class=title>c, d</h2>", "文字，" * 9 + "<br>"],

@@ -121,6 +121,7 @@ def test_what_was_published_long_ago_is_no_news(home: Home, mocksite: MockSite, 
     assert home.run("alerts", "--json").json[0]["waiting"] == 0
 
 
+@pytest.mark.slow
 def test_a_service_that_is_down_costs_no_article_and_gets_the_message_later(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
@@ -229,6 +230,7 @@ def test_a_test_message_goes_to_all_addresses_and_says_what_fails(home: Home, se
     assert_refused(home.run("alerts", "--test", "al"), 2, "no alert is called al", "all")
 
 
+@pytest.mark.slow
 def test_an_alert_without_addresses_here_does_not_prevent_reading(home: Home, service: Service) -> None:
     home.configure("http://127.0.0.1:9/", more='[[alerts]]\nname = "all"\nquery = "x"\n')
     home.begin()
@@ -261,6 +263,7 @@ def test_mistakes_are_reported_by_line_and_addresses_never(home: Home) -> None:
     assert "hush" not in outcome.err
 
 
+@pytest.mark.slow
 def test_the_doctor_knows_addresses_that_are_none(home: Home, service: Service) -> None:
     home.configure(
         "http://127.0.0.1:9/", more=alert(service) + '[[alerts]]\nname = "b"\nquery = "x"\nurls = ["nosuch://hush"]\n'

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from archive.files import post
 from mocksite.server import MockSite
 from mocksite.story import make_stories
@@ -81,6 +83,7 @@ def test_a_poll_stops_two_pages_into_known_articles(home: Home) -> None:
         assert outcome.json["pending"] == 400
 
 
+@pytest.mark.slow
 def test_a_poll_that_broke_off_is_read_again_to_its_end(home: Home) -> None:
     with MockSite(make_stories(200, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)

@@ -82,6 +82,7 @@ def test_it_finds_what_is_published_while_it_runs(home: Home, mocksite: MockSite
     assert len(home.files()) == 15
 
 
+@pytest.mark.slow
 def test_a_quiet_poll_costs_one_request(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=EVERY_SECOND)
 
@@ -105,6 +106,7 @@ def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, mocksite: Mo
     assert mocksite.hits == []
 
 
+@pytest.mark.slow
 def test_sigterm_lets_requests_in_flight_finish(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)
     home.config.write_text(home.config.read_text().replace("concurrency = 8", "concurrency = 1"))
@@ -215,6 +217,7 @@ def test_sighup_takes_up_network_settings(home: Home, mocksite: MockSite) -> Non
     assert {hit.headers["user-agent"] for hit in mocksite.hits} == {"another"}
 
 
+@pytest.mark.slow
 def test_a_configuration_with_mistakes_is_refused_and_the_old_one_stays_in_force(
     home: Home, mocksite: MockSite
 ) -> None:

@@ -78,6 +78,7 @@ def test_each_item_of_a_telegraph_is_an_article_with_its_stocks(home: Home, mock
     )
 
 
+@pytest.mark.slow
 def test_an_item_that_is_edited_linked_and_deleted_stays_one_article_with_its_history(
     home: Home, mocksite: MockSite
 ) -> None:
@@ -136,6 +137,7 @@ def column(mocksite: MockSite, stories: Sequence[Story]) -> None:
     mocksite.site.pages[COLUMN] = f'<html><meta charset="utf-8"><ul id="listcontent">{items}</ul></html>'.encode()
 
 
+@pytest.mark.slow
 def test_a_column_page_and_the_us_stock_page_bring_the_articles_they_link_to(home: Home, mocksite: MockSite) -> None:
     stories = mocksite.site.stories
     column(mocksite, stories)
@@ -228,6 +230,7 @@ def test_a_page_of_another_site_needs_no_layout_that_is_known(home: Home, mocksi
     assert (outcome.status, outcome.json["failed"]) == (1, 1), "of a list of Sina's it is an error page"
 
 
+@pytest.mark.slow
 def test_a_list_of_one_page_that_ran_over_leaves_a_gap_and_says_why(home: Home, mocksite: MockSite) -> None:
     stories = make_stories(60, newest=NEWEST, every=600, seed=5)
     for story in stories:

@@ -21,6 +21,7 @@ def test_a_robots_txt_of_megabytes_is_read_up_to_its_limit_and_obeyed(
     assert home.run("crawl", "--json").json["archived"] == 0
 
 
+@pytest.mark.slow
 def test_pages_that_are_cut_are_archived_whole_once_they_are(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("not-json", match="doc-i")
@@ -47,6 +48,7 @@ def test_a_redirect_to_no_address_costs_its_page_only(home: Home, mocksite: Mock
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.slow
 def test_a_robots_txt_that_stalls_is_requested_again(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("stall", match="robots.txt", seconds=3)

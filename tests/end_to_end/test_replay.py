@@ -53,6 +53,7 @@ def test_the_polls_are_those_that_were_measured(polls: list[Shown]) -> None:
     assert (len(polls), len(ran_over(polls)), len(retitlings(polls))) == (292, 7, 28)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [False, True])
 def test_the_mock_site_shows_at_each_poll_what_was_shown(polls: list[Shown], hidden: bool) -> None:
     mocksite = MockSite(stories_of(polls, lid=LID, hidden=hidden))
@@ -164,7 +165,8 @@ class Manner:
         return f"polls={self.polls} pages={self.pages} hidden={self.hidden} history={self.history}"
 
 
-MANNERS = [Manner(292, 1, hidden=False), Manner(SOME, 1), Manner(SOME, 1, history=False), Manner(SOME, 20)]
+ALL = pytest.param(Manner(292, 1, hidden=False), marks=pytest.mark.long)
+MANNERS = [ALL, Manner(SOME, 1, hidden=False), Manner(SOME, 1), Manner(SOME, 1, history=False), Manner(SOME, 20)]
 
 
 @pytest.mark.slow

@@ -142,6 +142,7 @@ def test_pages_that_only_confirmed_a_version_are_removed_and_all_others_stay(roo
     assert run(root).pages == 0
 
 
+@pytest.mark.slow
 def test_a_rebuild_without_them_makes_the_same_files_and_rows(root: Path) -> None:
     run(root)
     report, unproven = verify_deep(root, MAX_BODY, NOW)
@@ -238,6 +239,7 @@ def test_the_daemon_does_the_same(root: Path, keep: timedelta | None, removed: s
     assert verify(root).problems == ()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_removed(root: Path, home: Home) -> None:
     age = f"{(datetime.now(UTC) - BEFORE).days}d"
     dry = home.run("compact", "--root", str(root), "--older-than", age, "--dry-run", "--json").json

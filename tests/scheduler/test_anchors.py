@@ -113,6 +113,7 @@ def test_a_time_stamp_is_kept_and_verified(root: Path, authority: Authority) -> 
     assert len(authority.requests) == 1
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_no_proof_is_not_kept(root: Path, authority: Authority, tmp_path: Path) -> None:
     place = f"rfc3161:{authority.url}"
     right = authority.answer
@@ -180,6 +181,7 @@ def test_a_calendar_cannot_send_requests_elsewhere(root: Path, authority: Author
         assert inner.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [b"", b"<html>hush</html>", bytes(100_000), b"\xff" * 5000])
 def test_a_calendar_whose_answer_is_no_proof_is_left_out(root: Path, answer: bytes) -> None:
     with CalendarServer() as calendar:
@@ -188,6 +190,7 @@ def test_a_calendar_whose_answer_is_no_proof_is_left_out(root: Path, answer: byt
     assert "cannot be reached" in failure(root, "opentimestamps:http://127.0.0.1:9/hush")
 
 
+@pytest.mark.slow
 def test_a_calendar_that_hangs_or_fails_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anchor_process, "CALENDARS_TIMEOUT_SECONDS", 1.0)
     goes_on = threading.Event()
@@ -394,6 +397,7 @@ def test_a_program_that_does_not_exist_or_does_not_read(root: Path, tmp_path: Pa
     assert done.failure is None
 
 
+@pytest.mark.slow
 def test_a_program_that_hangs_is_killed_with_what_it_started(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -531,6 +535,7 @@ def test_new_settings_are_used_and_equal_ones_disturb_nothing(root: Path, author
     assert len(authority.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_one_off_crawl_waits_for_its_anchors_but_not_long(
     root: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -350,6 +350,7 @@ def test_a_client_that_does_not_read_is_disconnected(start: Callable[..., Site])
         assert len(drain(sock)) < 20_000_000
 
 
+@pytest.mark.slow
 def test_three_hundred_half_sent_requests_keep_nobody_out(site: Site) -> None:
     folder, idle = Path(f"/proc/{site.process.pid}/fd"), []
     before = len(list(folder.iterdir()))

@@ -337,6 +337,7 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *arguments], cwd=MONITORING, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_promtool_accepts_the_rules_and_their_tests_pass() -> None:
     for command in (("check", "rules", RULES.name), ("test", "rules", "finarchive.test.yml")):
         done = promtool(*command)

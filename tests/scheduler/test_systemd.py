@@ -78,6 +78,7 @@ def test_what_cannot_be_sent_is_logged_once(address: str, caplog: pytest.LogCapt
     assert record.getMessage().startswith("notify-failed socket=")
 
 
+@pytest.mark.slow
 def test_a_manager_that_does_not_read_blocks_nothing(manager: Manager, caplog: pytest.LogCaptureFixture) -> None:
     """Its queue is full after some messages; each more may take SEND_TIMEOUT_SECONDS and no longer."""
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

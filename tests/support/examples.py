@@ -1,4 +1,4 @@
-"""How many examples a property test tries: few in `make test`, all in `.ci/run`."""
+"""How many examples a property test tries: few in `make test`, half in `.ci/run`, all in `make test-long`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hypothesis import settings
 
 # A busy machine is no failure, hence no deadline: bench/ measures what must be fast.
 settings.register_profile("full", deadline=None, max_examples=100)
+settings.register_profile("ci", deadline=None, max_examples=50)
 settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
