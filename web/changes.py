@@ -24,6 +24,7 @@ from web import links
 from web.diff import NAMES
 from web.rendering.language import current, to_translate
 from web.rendering.language import gettext as _
+from web.rendering.reasons import reason
 from web.rendering.text import visible
 from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
 from web.search import understood
@@ -177,7 +178,7 @@ def _said(store: Store, change: ArticleChange) -> Markup:
             return escape(_("离开 %(feed)s 的列表，邻近的仍在") % {"feed": name})
         case ChangeKind.REVISED:
             return escape(_("图片或格式有变，或文字太长，见比较"))
-    return Markup('<span lang="en">{}</span>').format(visible(change.evidence)) if change.evidence else Markup()
+    return reason(change.evidence) if change.evidence else Markup()
 
 
 def _marked(diff: Iterable[DiffPiece]) -> Markup:

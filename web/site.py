@@ -15,6 +15,7 @@ from web.http.responses import with_validators
 from web.http.security import Application, with_security
 from web.rendering import text
 from web.rendering.language import gettext, ngettext
+from web.rendering.reasons import reason
 from web.request import SiteContext
 from web.tables import TABLES
 
@@ -109,5 +110,5 @@ def _thousands(number: float) -> str:
 
 _FILTERS = {
     "china": _china, "day": _day, "thousands": _thousands, "labelled": text.labelled, "marked": text.marked,
-    "translated": gettext, "visible": text.visible, "visible_text": text.visible_text,
+    "reason": reason, "translated": gettext, "visible": text.visible, "visible_text": text.visible_text,
 }  # fmt: skip

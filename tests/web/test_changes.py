@@ -48,7 +48,7 @@ def test_changes_are_listed_with_a_short_diff_the_newest_first(served: Serving) 
 
     assert docids(page)[:3] == [GONE, EDITED, EDITED]
     assert len(docids(page)) == 30
-    assert "status &lt;404&gt;" in page
+    assert "状态码 &lt;404&gt;" in page
     assert re.search(r"<del>两</del><ins>三</ins>成", page)
     assert "<ins>改过的&lt;b&gt;标题</ins>" in page
     assert f'href="/article/{EDITED}/diff?old=1&amp;new=2"' in page

@@ -134,7 +134,7 @@ def test_templates_have_no_text_outside_the_catalogue() -> None:
 
 def test_modules_have_no_text_outside_the_catalogue() -> None:
     left = []
-    for path in sorted(ROOT.rglob("*.py")):
+    for path in sorted({*ROOT.rglob("*.py")} - {ROOT / "rendering/reasons.py"}):  # it translates from English
         tree = ast.parse(path.read_text(encoding="utf-8"))
         translated = {
             id(argument)
