@@ -19,11 +19,11 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# What `test` leaves out: the slow tests, and every property test with more examples. Most of the slow tests wait, so two
-# for each core run at once; those that measure time run afterwards, alone.
+# What `test` leaves out. Most of the slow tests wait, so two for each core run at once; those that measure time run
+# afterwards, alone.
 test-slow: $(VENV)/ready-dev
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal \
-		-m "(slow or hypothesis) and not timing and not long"
+		-m "slow and not timing and not long"
 	$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and timing"
 
 # Before a release: the tests that take minutes, and every property test with all its examples.

@@ -101,7 +101,9 @@ def test_duckdb_and_polars_open_it_as_one_table(home: Home) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nth", range(1, 13))
+@pytest.mark.parametrize(
+    "nth", [nth if nth in (2, 5, 9, 12) else pytest.param(nth, marks=pytest.mark.long) for nth in range(1, 13)]
+)
 def test_killed_at_any_moment_it_can_be_read_and_the_next_run_completes_it(home: Home, nth: int) -> None:
     replay = fill(home, HAPPENED[:5])
     export(home)

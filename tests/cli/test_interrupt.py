@@ -19,7 +19,7 @@ from tests.conftest import NEWEST, Home
 
 REPOSITORY = Path(__file__).parents[2]
 # Seconds after the first line of our code: while modules are imported, while a command begins, while it works.
-MOMENTS = (0, 0.003, 0.02, 0.07, 0.16, 0.3, 0.7, 1.4)
+MOMENTS = (0, 0.01, 0.07, 0.22, 0.7, 1.4)
 # Reports on the descriptor that it gets when it is about to run the program.
 LAUNCHER = """
 import os, sys

@@ -106,6 +106,7 @@ def test_a_restart_does_not_poll_before_the_feed_is_due(home: Home, mocksite: Mo
     assert mocksite.hits == []
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_sigterm_lets_requests_in_flight_finish(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint, more=HOURLY)

@@ -59,6 +59,7 @@ def test_a_feed_without_times_that_ran_over_does_not_pass_for_complete(home: Hom
     assert home.run("status", "--json").json["gaps"] != []
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_kills_at_any_moment_leave_what_the_journal_says(home: Home, mocksite: MockSite) -> None:
     rng = random.Random(7)

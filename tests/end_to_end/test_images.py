@@ -244,6 +244,7 @@ def test_what_becomes_due_while_pictures_are_fetched_is_fetched_too(home: Home) 
     assert (done.json["archived"], done.json["pictures"]["kept"]) == (1, 1)
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_polls_wait_for_no_backlog_of_pictures(home: Home) -> None:
     pictures = [f"/pictures/{number}.png" for number in range(150)]

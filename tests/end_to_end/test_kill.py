@@ -127,6 +127,7 @@ def test_a_crawl_killed_at_random_moments_archives_every_article_once(
     kill_repeatedly(new_home, site)
 
 
+@pytest.mark.long
 def test_the_random_kills_would_notice_rows_committed_before_their_files(
     new_home: Callable[[], Home], site: MockSite
 ) -> None:

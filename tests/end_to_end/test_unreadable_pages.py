@@ -46,6 +46,7 @@ def test_the_other_articles_are_archived(bad: Home) -> None:
     assert_costs_only_itself(bad)
 
 
+@pytest.mark.long
 def test_recovery_and_rebuild_pass_over_it(bad: Home) -> None:
     assert die_at(bad, "before the paths", 1) == -9
     assert bad.rows("SELECT count(*) FROM revisions") == [(0,)]

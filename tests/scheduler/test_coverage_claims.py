@@ -213,7 +213,8 @@ def test_the_lateness_of_a_real_list_is_measured(store: Store, polls: list[Shown
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "first", [20, pytest.param(60, marks=pytest.mark.slow), pytest.param(120, marks=pytest.mark.slow)]
+    "first",
+    [20, pytest.param(60, marks=pytest.mark.slow), pytest.param(120, marks=[pytest.mark.slow, pytest.mark.long])],
 )
 def test_after_an_outage_no_real_article_lies_in_a_span_that_is_called_known(
     store: Store, polls: list[Shown], first: int

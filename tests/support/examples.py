@@ -1,4 +1,4 @@
-"""How many examples a property test tries: few in `make test`, half in `.ci/run`, all in `make test-long`."""
+"""How many examples a property test tries: few in `make test`, half in `make test-slow`, all in `make test-long`."""
 
 from __future__ import annotations
 
