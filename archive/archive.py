@@ -75,6 +75,11 @@ class Archive:
         if self._journal:
             self._journal.leave(files)
 
+    def refer_only_to(self, file: str) -> None:
+        """Refer to no body in a journal file before ``file``: it may be removed."""
+        if self._journal:
+            self._journal.refer_only_to(file)
+
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]
     ) -> list[JournalPosition | None]:

@@ -45,11 +45,16 @@ class Journal:
         self._writer = WarcWriter(folder, _software(), last_known=last_known, sealed=sealed)
         self._lock = threading.Lock()
         self._originals: dict[str, Original] = {}  # by digest
+        self._oldest_original = ""  # name of a file: records in those before it are not referred to
 
     def leave(self, files: Collection[str]) -> None:
         """Append no more to the newest file if its name is one of ``files``: a new file follows."""
         with self._lock:
             self._writer.leave(files)
+
+    def refer_only_to(self, file: str) -> None:
+        """Refer to no body in a file before ``file``: it may be removed. Such a body is written again."""
+        self._oldest_original = file
 
     def append(self, kind: str, at: datetime, document: Mapping[str, Any]) -> JournalPosition:
         """Write an event; when this returns it is on the disk.
@@ -88,7 +93,8 @@ class Journal:
             if len(self._originals) >= _MAX_CACHED_ORIGINALS:
                 del self._originals[next(iter(self._originals))]
             self._originals[name] = original
-        return self._originals.get(name)
+        found = self._originals.get(name)
+        return found if found and found.position.file >= self._oldest_original else None
 
 
 def events(

@@ -18,6 +18,11 @@ def day_of(path: Path) -> date:
     return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
 
 
+def first_file_of(day: date) -> str:
+    """The name before all files that were begun on a day in China or later, and after those of days before it."""
+    return f"finarchive-{day:%Y%m%d}"
+
+
 def finished_files(folder: Path, now: datetime) -> list[str]:
     """The names of the journal's files of past days.
 

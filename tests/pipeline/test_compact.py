@@ -234,9 +234,30 @@ def context(archive: Archive, keep: timedelta | None) -> CrawlContext:
 def test_the_daemon_does_the_same(root: Path, keep: timedelta | None, removed: set[tuple[str, float]]) -> None:
     with Archive(root, "run", NOW) as archive:
         recover(archive, Settings(), NOW, PARSERS)
-        asyncio.run(Compactor(context(archive, keep), CLOCK).compact())
+        compactor = Compactor(context(archive, keep), CLOCK)
+        asyncio.run(compactor.compact())
+        assert without_page(root) == set(), "fetches that are on their way may refer to these pages"
+        asyncio.run(compactor.compact())
     assert without_page(root) == removed
     assert verify(root).problems == ()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_page_that_is_fetched_again_while_the_daemon_removes_it_is_not_lost(root: Path, *, is_known: bool) -> None:
+    again = replace(HISTORY[1], at=NOW)
+    with Archive(root, "run", NOW) as archive:
+        recover(archive, Settings(), NOW, PARSERS)
+        if is_known:  # from a fetch of this run
+            archive.append_fetches([again], archive.store.articles.positions(_digests(again)))
+        compactor = Compactor(context(archive, timedelta(days=730)), CLOCK)
+        asyncio.run(compactor.compact())
+        bodies = archive.store.articles.positions(_digests(again))
+        [position] = archive.append_fetches([replace(again, at=NOW + timedelta(seconds=1))], bodies)
+        asyncio.run(compactor.compact())
+    assert position
+    group = read_at(root / ".finarchive" / "warc", position)
+    assert group
+    assert group.response
 
 
 @pytest.mark.slow
