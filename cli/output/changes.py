@@ -41,7 +41,7 @@ def show_article_changes(
         if said := _said(change, diff, feed_names):
             print_prose(console, Text("  ").append_text(said))
     if is_empty:
-        console.print("No article has changed in this way.")
+        console.print("No changes were found.")
 
 
 def _said(change: ArticleChange, diff: Iterable[DiffPiece], feed_names: Mapping[str, str]) -> Text:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from archive.model.errors import CursorError
@@ -108,6 +108,18 @@ def test_it_does_so_for_every_query_and_when_commits_are_late(
     lags=st.lists(st.integers(0, 8), min_size=14, max_size=14),
     exported_after=st.sets(st.integers(0, 13)),
     text=st.sampled_from((None, *QUERIES)),
+)
+# The feed of an exported article becomes known later, as of a time before the export.
+@example(
+    history=[
+        *[("look", "aaaa", "version")] * 4,
+        ("carried", "aaaa", 0, False),
+        *[("look", "aaaa", "version")] * 2,
+        ("poll", "china", {"aaaa"}, "一", 0),
+    ],
+    lags=[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0],
+    exported_after={0, 1, 2, 3, 4, 5},
+    text="NOT feed:china",
 )
 def test_what_is_exported_since_a_cursor_completes_what_was_exported_before(
     tmp_path_factory: pytest.TempPathFactory,

@@ -62,7 +62,7 @@ def test_people_see_what_changed_and_no_control_characters(changed: Home) -> Non
     assert "增长[-4.8%-]{+4.9%+}。" in out
     assert "aaaa 新浪财经 sh600519" in out
     assert "\x1b" not in out
-    assert changed.run("changes", "找不到的").out == "No article has changed in this way.\n"
+    assert changed.run("changes", "找不到的").out == "No changes were found.\n"
 
 
 def test_options_restrict_the_changes(changed: Home) -> None:
