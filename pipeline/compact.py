@@ -19,7 +19,7 @@ from archive.files.paths import CHINA
 from archive.integrity.rewrite import use_copy, write_copy
 from archive.journal.confirmed import dump_confirmed
 from archive.journal.event_documents import EventKind, encode
-from archive.journal.filler import fill
+from archive.journal.filler import LEAST_FILLER, fill
 from archive.journal.gzip_members import members
 from archive.journal.journal import event_of
 from archive.journal.record import parse_record
@@ -131,12 +131,9 @@ def write_compacted(root: Path, file: str, removals: Sequence[Removal], now: dat
 
     :raises ArchiveError: it cannot be written
     """
-    replaced = ((each.offset, data) for each in removals if (data := _filled(each)) is not None)
+    filled = ((each.offset, fill(each.member, each.at, each.size)) for each in removals)
+    replaced = ((offset, data) for offset, data in filled if data is not None)
     return write_copy(root, journal_path(root) / file, replaced, {}, now)
-
-
-def _filled(removal: Removal) -> bytes | None:
-    return fill(removal.member, removal.at, removal.size)
 
 
 def _fetch(folder: Path, position: JournalPosition) -> Fetch | None:
@@ -157,7 +154,7 @@ def _removal(folder: Path, position: JournalPosition, fetch: Fetch, article: Art
     document = encode(EventKind.CONFIRMED, dump_confirmed(fetch, confirmation))
     member = encode_group(Group(EventKind.CONFIRMED, fetch.at, document), None)
     removal = Removal(position.offset, _end(folder, position) - position.offset, fetch.at, member)
-    return removal if _filled(removal) else None
+    return removal if removal.freed >= LEAST_FILLER else None
 
 
 def _end(folder: Path, position: JournalPosition) -> int:

@@ -12,7 +12,7 @@ _END = b"\r\n\r\n"
 # Of a filler besides its zeros: the head of its record, compressed, and the frames of gzip and deflate.
 _MOST_OVERHEAD = 1024
 # Its zeros are at least a whole block of the disk, 4 KiB, wherever they begin.
-_LEAST_FILLER = 2 * 4096 + _MOST_OVERHEAD
+LEAST_FILLER = 2 * 4096 + _MOST_OVERHEAD
 
 
 def fill(member: bytes, at: datetime, size: int) -> bytes | None:
@@ -23,7 +23,7 @@ def fill(member: bytes, at: datetime, size: int) -> bytes | None:
     :param size: in bytes
     """
     left = size - len(member)
-    if left < _LEAST_FILLER:
+    if left < LEAST_FILLER:
         return None
     count = left - _MOST_OVERHEAD - left // 0xFFFF * 5  # a stored block has five bytes of its own
     head = (
