@@ -11,7 +11,7 @@ INSTALL = index=$$($(PIP) config get global.index-url 2>/dev/null || $(PIP) conf
 	&& $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $${index:+--default-index $$index} $(1) \
 	|| $(PIP) install --quiet $(1)
 
-.PHONY: demo test test-slow test-long lint bench soak torture lock audit man release clean
+.PHONY: demo test test-slow test-long lint bench soak torture torture-cluster lock audit man release clean
 
 demo: $(VENV)/ready
 	$(BIN)/finarchive demo demo-archive
@@ -35,17 +35,9 @@ lint: $(VENV)/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One table: each figure, its aim, and its change since the last commit in docs/figures.csv. FLAGS=--save adds this one.
 bench: $(VENV)/ready-dev
-	$(BIN)/python -m bench.crawl
-	$(BIN)/python -m bench.quiet
-	$(BIN)/python -m bench.quiet_poll
-	$(BIN)/python -m bench.latency
-	$(BIN)/python -m bench.list_requests
-	$(BIN)/python -m bench.rebuild
-	$(BIN)/python -m bench.search
-	$(BIN)/python -m bench.pages
-	$(BIN)/python -m bench.exporting
-	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench $(FLAGS)
 
 # 28 hours of the daemon in twelve minutes, with outages, kills and clock changes. As root it also fills a disk.
 soak: $(VENV)/ready-dev
@@ -53,7 +45,7 @@ soak: $(VENV)/ready-dev
 
 # The exact releases that the service is installed with, each with the hashes of its files: docs/systemd.md.
 lock: $(RELEASE)/ready
-	$(RELEASE)/bin/uv pip compile pyproject.toml --extra alerts --extra backup --extra proof --universal --python-version 3.11 \
+	$(RELEASE)/bin/uv pip compile pyproject.toml --extra alerts --extra backup --extra cluster --extra proof --universal --python-version 3.11 \
 		--generate-hashes --upgrade --quiet --custom-compile-command 'make lock' --output-file requirements.lock
 
 audit:
@@ -95,3 +87,9 @@ $(RELEASE)/ready: .ci/release-tools.txt
 	$(PYTHON) -m venv $(RELEASE)
 	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement .ci/release-tools.txt
 	touch $@
+
+# 200 kills of fetchers, keeper and PostgreSQL over 5,000 articles on 40 hosts; replicas after a day of polls with kills;
+# and what a cluster of each size fetches.
+torture-cluster: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -s -m "long" tests/cluster tests/end_to_end/test_replica_torture.py
+	$(BIN)/python -m bench.cluster

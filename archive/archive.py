@@ -13,8 +13,9 @@ from archive.files import atomic, image_links
 from archive.files.folders import make_root
 from archive.files.layout import index_path, journal_path, lock_path, unfinished_path
 from archive.files.lock import Lock
+from archive.files.replica_mark import refuse_replica
 from archive.index.connection import is_in_use
-from archive.index.log import order
+from archive.index.log import OTHERS, order
 from archive.journal.journal import Journal, event_of
 from archive.journal.warc import read_at
 from archive.journal.warc_days import finished_files
@@ -30,6 +31,7 @@ class Archive:
     :param command: the command that opens it, for the message of another process that finds it locked
     :param now: the time of the lock, and of the last record in the journal
     :param raw: write a journal: raw pages, and everything that ``rebuild`` needs
+    :raises ReplicaError: it is a replica
     :raises ArchiveError: it cannot be created, locked or opened
     """
 
@@ -37,7 +39,9 @@ class Archive:
         self.root = root.absolute()
         self._unfinished = unfinished_path(self.root)
         self._journal: Journal | None = None
+        self._snapshot: JournalPosition | None = None  # of the last snapshot of all lists in the journal
         self._now = now
+        refuse_replica(self.root)
         with atomic.wrap_os_errors(self.root):
             make_root(self.root)
         self._lock = Lock(lock_path(self.root), command, now)
@@ -79,6 +83,10 @@ class Archive:
         """Refer to no body in a journal file before ``file``: it may be removed."""
         if self._journal:
             self._journal.refer_only_to(file)
+
+    def journal_end(self) -> JournalPosition | None:
+        """Return up to where the newest journal file is on the disk; None: no file is appended to now."""
+        return self._journal.end() if self._journal else None
 
     def append_fetches(
         self, fetches: Sequence[Fetch], bodies: Mapping[str, JournalPosition]
@@ -134,12 +142,22 @@ class Archive:
         """
         image_links.add(self.root, links)
 
+    def log_lists(self) -> None:
+        """Write a snapshot of the state of all lists to the journal, unless the last event is one.
+
+        A full disk or a locked index prevents it, which is no error: the next polls record it again.
+        """
+        with suppress(ArchiveError):
+            last = self.store.log.positions().get(OTHERS)
+            if self._journal and (last is None or last != self._snapshot):
+                self.store.feeds.log_snapshot(self._now)
+                self._snapshot = self.store.log.positions().get(OTHERS)
+
     def close(self) -> None:
         """Close the index and the journal, and release the lock."""
         try:
             if self._journal:
-                with suppress(ArchiveError):  # a full disk or a locked index: the next polls record it again
-                    self.store.feeds.log_snapshot(self._now)
+                self.log_lists()
                 self._journal.close()
         finally:
             self.store.close()

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archive.export.formats import Archived
 from archive.files.hashing import sha256_of
 from archive.files.layout import revision_path
 from archive.model.results import Record
-from archive.store import Store
+
+if TYPE_CHECKING:
+    from archive.union.store import AnyStore
 
 
 class RevisionFiles:
-    """Reads the files of versions in the archive at ``root``, which a writer may change at the same time.
+    """Reads the files of versions, which a writer may change at the same time.
 
     :param on_missing: called for each version whose file is missing or does not have the recorded sha256
     """
 
-    def __init__(self, store: Store, root: Path, on_missing: Callable[[Record], None]) -> None:
+    def __init__(self, store: AnyStore, on_missing: Callable[[Record], None]) -> None:
         self._store = store
-        self._root = root
         self._on_missing = on_missing
 
     def read(self, record: Record) -> Archived | None:
         """Return a version with the bytes of its file; None if they do not have the recorded sha256."""
-        number = record.revision
-        newest, superseded = (revision_path(record.path, number, each) for each in (number, number + 1))
+        number, own = record.revision, self._store.of(record.docid)
+        path = record.path.removeprefix(own.prefix)
+        newest, superseded = (revision_path(path, number, each) for each in (number, number + 1))
         # A writer may move the file into the history at any time, so the article's path is tried before and after it.
-        for path in (newest, superseded, newest):
+        for file in (newest, superseded, newest):
             with suppress(OSError):
-                data = (self._root / path).read_bytes()
+                data = (own.root / file).read_bytes()
                 if sha256_of(data) == record.sha256:
-                    revisions = self._store.articles.revisions(record.docid)
+                    revisions = own.articles.revisions(record.docid)
                     return Archived(next(each for each in revisions if each.number == number), data)
         self._on_missing(record)
         return None

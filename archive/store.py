@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from archive.files.folders import archive_root
 from archive.index.alerts import AlertIndex
 from archive.index.backoffs import BackoffIndex
 from archive.index.connection import (
@@ -16,6 +17,7 @@ from archive.index.connection import (
     open_index_for_following,
     open_index_for_reading,
 )
+from archive.index.containments import ContainmentIndex
 from archive.index.coverage import CoverageIndex
 from archive.index.database import Database
 from archive.index.entries import EntryIndex
@@ -28,6 +30,7 @@ from archive.index.manifests import ManifestIndex
 from archive.index.queues import FetchQueues
 from archive.index.replay import replay
 from archive.index.unlisted import UnlistedIndex
+from archive.index.words import WordIndex
 
 if TYPE_CHECKING:  # these import the query language, or warcio: many commands need neither
     from archive.index.articles import ArticleIndex
@@ -40,6 +43,7 @@ if TYPE_CHECKING:  # these import the query language, or warcio: many commands n
     from archive.search.names import QueryNames
     from archive.search.periods import Periods
     from archive.search.search import Search
+    from archive.search.search_part import SearchPart
     from archive.search.stats import Stats
     from archive.search.stock_names import StockNames
 
@@ -51,26 +55,69 @@ class Store:
     that the caller begins the transaction. All raise an ArchiveError that names the index and says what to do.
 
     ``feeds``: polls and arrival rates of feeds. ``coverage``: spans and gaps of their lists. ``listings``: the
-    results of polls and backfills. ``unlisted``: entries that left a list. ``entries``: articles to fetch for the
-    first time. ``images``: the image queue and the stored images. ``queues``: entries and images together.
-    ``backoffs``: hosts that are backed off. ``manifests``: what each manifest covers. ``alerts``: the progress of
-    alerts. ``log``: writes changes to the journal. The other attributes are properties.
+    results of polls and backfills. ``containments``: lists that contain others. ``unlisted``: entries that left a
+    list. ``entries``: articles to fetch for the first time. ``images``: the image queue and the stored images.
+    ``queues``: entries and images together. ``backoffs``: hosts that are backed off. ``manifests``: what each
+    manifest covers. ``alerts``: the progress of alerts. ``words``: the words of all versions. ``log``: writes changes
+    to the journal. The other attributes are properties.
+
+    :param prefix: begins the paths in the results of searches, exports and changes; see archive.union
+    :param listings: tables that together have the rows of ``listings``, those of several indexes
+    :param place: of this index among these
     """
 
-    def __init__(self, database: Database, path: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        path: Path,
+        prefix: str = "",
+        listings: Sequence[str] = ("listings",),
+        place: int = 0,
+    ) -> None:
         self._db = database
         self._path = path
+        self._prefix = prefix
+        self._listings = listings
+        self._place = place
         self.log = ChangeLog(database, path, self.apply)
         self.entries = EntryIndex(database, path)
         self.coverage = CoverageIndex(database, path)
         self.feeds = FeedIndex(database, path, self.coverage, self.log)
         self.unlisted = UnlistedIndex(database, path)
-        self.listings = ListingIndex(database, path, self.entries, self.feeds, self.log)
+        self.containments = ContainmentIndex(database, path, self.log)
+        self.listings = ListingIndex(
+            database, path, self.entries, self.feeds, self.log, containments=self.containments
+        )
         self.images = ImageIndex(database, path, self.log)
         self.queues = FetchQueues(database, path, self.log)
         self.backoffs = BackoffIndex(database, path)
         self.manifests = ManifestIndex(database, path)
         self.alerts = AlertIndex(database, path)
+        self.words = WordIndex(database, path)
+
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """This store alone: what reads one archive or several goes through these."""
+        return (self,)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the archive."""
+        return archive_root(self._path)
+
+    @property
+    def prefix(self) -> str:
+        """What begins the paths in results; see archive.union."""
+        return self._prefix
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Archives that should be here and cannot be read: none. See :class:`archive.union.store.UnionStore`."""
+        return {}
+
+    def of(self, docid: str) -> Store:
+        """Return the store that has an article: this one. As :meth:`archive.union.store.UnionStore.of`."""
+        return self
 
     @cached_property
     def articles(self) -> ArticleIndex:
@@ -105,35 +152,44 @@ class Store:
         """Finds articles by their words."""
         from archive.search.search import Search  # noqa: PLC0415 - see above
 
-        return Search(self._db, self._path, self.history, self.coverage)
+        return Search([self.search_part])
+
+    @cached_property
+    def search_part(self) -> SearchPart:
+        """What a search reads from this index."""
+        from archive.search.search_part import SearchPart  # noqa: PLC0415 - see above
+
+        return SearchPart(self._db, self._path, self.history, self.coverage, self.names, self._prefix)
 
     @cached_property
     def periods(self) -> Periods:
         """All that was ever known of articles, by period."""
-        from archive.search.periods import Periods  # noqa: PLC0415 - see above
+        from archive.search.event_reader import EventReader  # noqa: PLC0415 - see above
+        from archive.search.periods import Periods  # noqa: PLC0415
 
-        return Periods(self._db, self._path)
+        reader = EventReader(self._db, self._path, self._listings, self._place)
+        return Periods(self._db, self._path, self.names, self._prefix, reader)
 
     @cached_property
     def changefeed(self) -> Changefeed:
         """Versions in the order of their commits."""
         from archive.search.changefeed import Changefeed  # noqa: PLC0415 - see above
 
-        return Changefeed(self._db, self._path, self.history)
+        return Changefeed(self._db, self._path, self.history, self.names)
 
     @cached_property
     def changes(self) -> ChangeHistory:
         """Edits, retitlings, deletions and returns of articles."""
         from archive.search.changes import ChangeHistory  # noqa: PLC0415 - see above
 
-        return ChangeHistory(self._db, self._path, self.history)
+        return ChangeHistory(self._db, self._path, self.history, self.names, self._prefix)
 
     @cached_property
     def names(self) -> QueryNames:
         """The names in queries."""
         from archive.search.names import QueryNames  # noqa: PLC0415 - see above
 
-        return QueryNames(self._db, self._path)
+        return QueryNames(self._db, self._path, self.stocks)
 
     @cached_property
     def stocks(self) -> StockNames:
@@ -147,7 +203,7 @@ class Store:
         """Counts of articles."""
         from archive.search.stats import Stats  # noqa: PLC0415 - see above
 
-        return Stats(self._db, self._path, self.search)
+        return Stats(self._db, self._path, self.search, self._listings)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -195,7 +251,14 @@ class Store:
         """
         with wrap_sqlite_errors(self._path), self._db.atomic():
             for event in events:
-                replay(event, self._db, self.entries, self.feeds, self.unlisted)
+                replay(
+                    event,
+                    self._db,
+                    self.entries,
+                    self.feeds,
+                    unlisted=self.unlisted,
+                    containments=self.containments,
+                )
                 self.log.mark(OTHERS, event.position)
 
     def damage(self) -> str | None:

@@ -16,16 +16,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.figures import record
+
 BENCH = Path(__file__).parent
 CONCURRENCY = 32
 
 
 @dataclass(frozen=True)
 class Run:
-    """Time that a process took, in seconds."""
+    """What a process took: seconds, and memory."""
 
     wall: float
     cpu: float
+    memory: float = 0  # MB that the process had at most
 
 
 def measure(command: list[str], cwd: Path) -> Run:
@@ -43,7 +46,7 @@ def measure(command: list[str], cwd: Path) -> Run:
     wall = time.perf_counter() - began
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {errors.decode()[-2000:]}")
-    return Run(wall, usage.ru_utime + usage.ru_stime)
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
 
 def write_config(folder: Path, endpoint: str) -> None:
@@ -107,6 +110,10 @@ def main() -> None:
     for name, place in zip(names[:2], range(2), strict=True):
         ratio = statistics.median(times[place].wall / times[2].wall for times in rounds)
         print(f"  finarchive crawl runs at {ratio:.2f} of the rate of: {name}")
+    record("crawl: rate, of a bare spider's", statistics.median(t[1].wall / t[2].wall for t in rounds), "")
+    record("crawl: CPU, of a bare spider's", statistics.median(t[2].cpu / t[1].cpu for t in rounds), "")
+    record("crawl: memory", max(each[2].memory for each in rounds), "MB")
+    record("crawl: an article", 1000 * statistics.median(t[2].cpu for t in rounds) / options.articles, "ms CPU")
 
 
 if __name__ == "__main__":

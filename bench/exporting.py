@@ -20,6 +20,7 @@ from archive.files.layout import index_path
 from archive.files.post import render
 from archive.model.article import Article, ArticleImage, Revision
 from archive.store import Store
+from bench.figures import record
 from bench.search import BATCH, BEGAN, LENGTH, Language, list_articles
 from tests.support.fetches import version
 
@@ -93,6 +94,8 @@ def main() -> None:
                     written = min(1000, count) if output == "atom" else count
                     seconds, cpu, memory = measure(folder, output, options_of_run)
                     name_of_run = " ".join((output, *options_of_run)) + which
+                    record(f"export of {count:,}: {name_of_run}", 1000 * cpu / written, "ms CPU")
+                    record(f"export of {count:,}: {name_of_run}, memory", memory, "MB")
                     print(
                         f"{count:>7,} articles: {name_of_run:<18} {written / seconds:8,.0f} articles/s, "
                         f"{1000 * cpu / written:6.3f} ms CPU an article, {memory:4.0f} MB at most",

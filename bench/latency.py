@@ -1,13 +1,20 @@
 """Measure the time from an article's entry in its list to the disk, in busy hours, with the default politeness.
 
-The mock site publishes the articles of a newsroom by an accelerated clock, and a real daemon with the same clock
-polls the built-in feeds. Lists and articles come from two hosts, as at the site. Time that the machine needs counts
-``speed`` times, so the figures are too high rather than too low.
+The mock site publishes articles by an accelerated clock, and two real daemons with the same clock poll the built-in
+roll feeds: one polls each feed by itself (`schedule.listen = "off"`), the other hears feeds through the broad list
+2516, as proven before. Lists and articles come from two hosts, as at the site. Time that the machine needs counts
+``speed`` times, and the two daemons share it, so the figures are too high rather than too low.
+
+With ``--polls FILE`` the articles are those of recorded polls of a real list: a gzipped file with a JSON object for
+each poll, ``t`` (Unix seconds) and ``rows`` (docid, path and title of each article, newest first). Each article
+enters at a random moment between the poll that first shows it and the one before. Without it a newsroom is invented.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
+import json
 import math
 import os
 import random
@@ -19,9 +26,15 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from archive.model.times import to_text
+from archive.store import Store
+from bench.figures import record
 from config.load import builtin_feeds
 from mocksite.server import MockSite
 from mocksite.story import MAX_LAG, MIN_LAG, Story, make_stories
@@ -30,7 +43,7 @@ REPOSITORY = Path(__file__).parents[1]
 NINE = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: a busy hour of a weekday begins
 HOUR, DAY = 3600, 86_400
 HISTORY_DAYS = 3  # days of articles that are in the lists when the daemon starts
-WARM_UP = 600  # seconds before the first article that counts; every list is read to its page limit by then
+WARM_UP = 900  # seconds before the first article that counts; every list is read to its page limit by then
 # Articles an hour, by the hour in China. The busiest list measured brings 40 to 50 and more in busy hours.
 PER_HOUR = [4] * 7 + [25] * 2 + [55] * 9 + [25] * 4 + [10] * 2
 # The lists of an article, as items name them together, and their share, in tenths.
@@ -42,85 +55,149 @@ LIDS = (
     (0.5, (2509, 2516, 1686, 1690, 1689)),
     (0.5, (2516, 2487, 2673, 1688)),
 )
+BROAD = "finance"  # the feed through which the others are heard
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
     """Measured values."""
 
-    delays: list[float]  # seconds from intime to the log line, one for each article that counts
-    polls: dict[str, float]  # by lid: requests an hour
-    missing: int  # articles that were not archived
-    per_article: float  # requests of every kind for each article
+    delays: list[float] = field(default_factory=list)  # seconds from intime to the log line
+    polls: dict[str, float] = field(default_factory=dict)  # by lid: requests an hour
+    missing: int = 0  # articles that were not archived
+    per_article: float = 0.0  # requests of every kind for each article
+
+    def percentile(self, share: float) -> float:
+        return self.delays[math.ceil(share * len(self.delays)) - 1]
 
 
-def publish(end: int) -> list[Story]:
-    """The stories of all days until `end` (Unix seconds)."""
+def invented(end: int) -> tuple[int, list[Story]]:
+    """When the run begins, and the stories of an invented newsroom until `end` seconds later."""
     dice = random.Random(1)  # the same days each time
     times: list[int] = []
-    for hour in range(NINE - HISTORY_DAYS * DAY, end, HOUR):
+    for hour in range(NINE - HISTORY_DAYS * DAY, NINE + end, HOUR):
         number = PER_HOUR[(hour + 8 * HOUR) // HOUR % 24]
         times += sorted(hour + dice.randrange(HOUR) for _ in range(number))
     undated = make_stories(len(times), newest=NINE)
-    chosen = dice.choices([lids for _, lids in LIDS], [weight for weight, _ in LIDS], k=len(times))
-    return [
-        replace(story, ctime=at, mtime=at, intime=at + dice.randint(MIN_LAG, MAX_LAG), lids=lids)
-        for story, at, lids in zip(undated, times, chosen, strict=True)
+    return NINE, [
+        _timed(story, at + dice.randint(MIN_LAG, MAX_LAG), at, dice) for story, at in zip(undated, times, strict=True)
     ]
 
 
-def write_config(folder: Path, endpoint: str, speed: float, only: str | None) -> list[int]:
-    """Write a configuration with the built-in feeds, or one of them; return their lids. Politeness is the default."""
-    feeds = [feed for feed in builtin_feeds() if feed.enabled and only in (None, feed.id)]
-    text = f"[network]\ndelay = {1 / speed}\nallow_private = true\n"
+def recorded(polls: Path, end: int) -> tuple[int, list[Story]]:
+    """When the run begins, and the stories of recorded polls: the second day that they show, from nine o'clock on."""
+    dice = random.Random(1)
+    entries: dict[str, tuple[int, str, str]] = {}  # by docid: when it enters, path, title
+    before = 0
+    with gzip.open(polls, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            poll = json.loads(line)
+            for place, (docid, path, title) in enumerate(poll["rows"]):
+                # What the first poll shows was there before it.
+                entered = dice.randint(before + 1, poll["t"]) if before else poll["t"] - (place + 1) * 60
+                entries.setdefault(docid, (entered, path, title))
+            before = poll["t"]
+    first = min(entered for entered, _, _ in entries.values())
+    begin = (first + 8 * HOUR) // DAY * DAY + DAY + 1 * HOUR  # 09:00 in China on the day after
+    chosen = {docid: each for docid, each in entries.items() if each[0] < begin + end}
+    texts = make_stories(len(chosen), newest=begin)
+    return begin, [
+        _timed(replace(text, docid=docid, title=title, section=""), entered, entered - dice.randint(6, 469), dice)
+        for text, (docid, (entered, _, title)) in zip(texts, chosen.items(), strict=True)
+    ]
+
+
+def _timed(story: Story, intime: int, ctime: int, dice: random.Random) -> Story:
+    [lids] = dice.choices([lids for _, lids in LIDS], [weight for weight, _ in LIDS])
+    return replace(story, ctime=ctime, mtime=ctime, intime=intime, lids=lids)
+
+
+def write_config(folder: Path, endpoint: str, speed: float, listen: str = "12s") -> list[int]:
+    """Write a configuration with the built-in roll feeds; return their lids. Politeness is the default."""
+    feeds = [feed for feed in builtin_feeds() if feed.enabled and feed.lid]
+    text = f'[network]\ndelay = {1 / speed}\nallow_private = true\n[schedule]\nlisten = "{listen}"\n'
     for feed in feeds:
         categories = ", ".join(f'"{category}"' for category in feed.categories)
         text += f'[[feeds]]\nid = "{feed.id}"\nkind = "roll"\ncategories = [{categories}]\n'
-        text += f'endpoint = "{endpoint}"\nlid = {feed.lid}\n'
+        text += f'endpoint = "{endpoint}"\nlid = {feed.lid}\nbroad = {str(feed.broad).lower()}\n'
     (folder / "finarchive.toml").write_text(text, encoding="utf-8")
     return [feed.lid for feed in feeds if feed.lid]
 
 
-def measure(speed: float, hours: float, only: str | None) -> Result:
-    """Run the daemon for some hours of the mock site's clock."""
-    end, begin = NINE + round(hours * HOUR), time.time()
+def prove(folder: Path, begin: int) -> None:
+    """Make an index in which all feeds are proven to be contained in the broad list; a daemon needs two days."""
+    at = datetime.fromtimestamp(begin, UTC)
+    columns = ["feed", "broad", "since", "entries", "verified", "missed"]
+    rows = [
+        [feed.id, BROAD, to_text(at - timedelta(days=3)), 100, to_text(at), None]
+        for feed in builtin_feeds()
+        if feed.enabled and feed.lid and not feed.broad
+    ]
+    path = folder / "news" / ".finarchive" / "index.db"
+    path.parent.mkdir(parents=True)
+    store = Store.open(path)
+    store.feeds.adopt_snapshot({"containments": [columns, *rows]})
+    store.close()
+
+
+@dataclass
+class Run:
+    """A daemon and its mock site."""
+
+    mocksite: MockSite
+    lids: list[int]
+    archived: dict[str, float] = field(default_factory=dict)  # by docid: Unix seconds of the site's clock
+
+
+@contextmanager
+def running(listen: str, stories: Sequence[Story], at: int, begin: float, speed: float) -> Iterator[Run]:
+    """Run a daemon on a site with these stories."""
 
     def now() -> float:
-        return NINE + (time.time() - begin) * speed
+        return at + (time.time() - begin) * speed
 
-    stories, archived = publish(end), dict[str, float]()
     with tempfile.TemporaryDirectory() as folder, MockSite(stories, now=lambda: int(now())) as mocksite:
         mocksite.site.base_url = mocksite.url.replace("127.0.0.1", "localhost")
-        lids = write_config(Path(folder), mocksite.endpoint, speed, only)
-        command = [sys.executable, "-m", "bench.fast_clock", str(speed), str(begin), str(NINE), "run"]
+        run = Run(mocksite, write_config(Path(folder), mocksite.endpoint, speed, listen))
+        prove(Path(folder), at)
+        command = [sys.executable, "-m", "bench.fast_clock", str(speed), str(begin), str(at), "run"]
         daemon = subprocess.Popen(
             command, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
         )
 
-        def listen() -> None:
+        def read_log() -> None:
             assert daemon.stderr
             for line in daemon.stderr:
                 if found := re.search(r"archived feed=\S+ docid=(\S+)", line):
-                    archived[found[1]] = now()
+                    run.archived[found[1]] = now()
+                elif re.search(r" (heard|heard-no-more|missed|peek-failed|poll-failed) ", line):
+                    print(line.rstrip(), file=sys.stderr)
 
-        listening = threading.Thread(target=listen, daemon=True)
-        listening.start()
-        time.sleep((end - now()) / speed)
-        hits = mocksite.hits
-        daemon.terminate()
-        daemon.wait()
-        listening.join()
+        reading = threading.Thread(target=read_log, daemon=True)
+        reading.start()
+        try:
+            yield run
+        finally:
+            daemon.terminate()
+            daemon.wait()
+            reading.join()
+
+
+def result_of(run: Run, stories: Sequence[Story], at: int, end: int, *, began: float, speed: float) -> Result:
+    """What a run has shown, without its warm-up.
+
+    :param began: time.monotonic() of its begin
+    """
     # Articles of the last minutes do not count: the daemon has no time left for them.
-    due = [s for s in stories if NINE + WARM_UP <= s.intime < end - 300 and set(s.lids) & set(lids)]
-    began = min(hit.began for hit in hits) + WARM_UP / speed
-    counted = [hit for hit in hits if hit.began >= began]
+    due = [s for s in stories if at + WARM_UP <= s.intime < at + end - 300 and set(s.lids) & set(run.lids)]
+    counted = [hit for hit in run.mocksite.hits if hit.began >= began + WARM_UP / speed]
     lists = Counter(found[1] for hit in counted if (found := re.search(r"[?&]lid=(\d+)", hit.path)))
-    span = (end - NINE - WARM_UP) / HOUR
+    span = (end - WARM_UP) / HOUR
     fetched = sum("doc-i" in hit.path for hit in counted)
     return Result(
-        sorted(archived[story.docid] - story.intime for story in due if story.docid in archived),
-        {str(lid): lists[str(lid)] / span for lid in lids},
-        sum(story.docid not in archived for story in due),
+        sorted(run.archived[story.docid] - story.intime for story in due if story.docid in run.archived),
+        {str(lid): lists[str(lid)] / span for lid in run.lids},
+        sum(story.docid not in run.archived for story in due),
         (fetched + lists.total()) / max(fetched, 1),
     )
 
@@ -128,18 +205,44 @@ def measure(speed: float, hours: float, only: str | None) -> Result:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--speed", type=float, default=25.0, help="seconds of the mock site's clock in one second")
-    parser.add_argument("--hours", type=float, default=2.0, help="hours of the mock site's clock")
-    parser.add_argument("--feed", action="append", help='the only enabled feed; "all" for the built-in ones')
+    parser.add_argument("--speed", type=float, default=15.0, help="seconds of the mock site's clock in one second")
+    parser.add_argument("--hours", type=float, default=1.6, help="hours of the mock site's clock")
+    parser.add_argument("--polls", type=Path, help="recorded polls of a real list")
     options = parser.parse_args()
-    for name in options.feed or ["all", "finance"]:
-        result = measure(options.speed, options.hours, None if name == "all" else name)
-        delays = result.delays
-        p95 = delays[math.ceil(0.95 * len(delays)) - 1]
-        print(f"{name}: {len(delays)} articles on the disk, {result.missing} not; seconds after their intime:")
-        print(f"  median {statistics.median(delays):.0f}, 95th percentile {p95:.0f}, longest {delays[-1]:.0f}")
-        print("  list requests an hour: " + ", ".join(f"{lid} {n:.0f}" for lid, n in result.polls.items()))
-        print(f"  {result.per_article:.1f} requests for each article", flush=True)
+    end = round(options.hours * HOUR)
+    at, stories = recorded(options.polls, end) if options.polls else invented(end)
+    begin, began = time.time(), time.monotonic()
+    settings = ("off", "12s")
+    with (
+        running(settings[0], stories, at, begin, options.speed) as alone,
+        running(settings[1], stories, at, begin, options.speed) as listening,
+    ):
+        time.sleep(begin + end / options.speed - time.time())
+        results = [result_of(run, stories, at, end, began=began, speed=options.speed) for run in (alone, listening)]
+    columns = (
+        "listen",
+        "articles",
+        "missing",
+        "median",
+        "95 %",
+        "99 %",
+        "longest",
+        "list requests an hour",
+        "per article",
+    )
+    print(f"| {' | '.join(columns)} |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for name, result in zip(settings, results, strict=True):
+        delays = f"{statistics.median(result.delays):.0f} s | {result.percentile(0.95):.0f} s"
+        delays += f" | {result.percentile(0.99):.0f} s | {result.delays[-1]:.0f} s"
+        requests = f"{sum(result.polls.values()):.0f} | {result.per_article:.1f}"
+        print(f"| {name} | {len(result.delays)} | {result.missing} | {delays} | {requests} |")
+    before, now = results
+    record("freshness: p95", now.percentile(0.95), "s")
+    ratio = sum(now.polls.values()) / sum(before.polls.values())
+    record("freshness: list requests, of those without listening", ratio, "")
+    for name, result in zip(settings, results, strict=True):
+        print(f"{name}: " + ", ".join(f"{lid} {number:.0f}" for lid, number in result.polls.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from archive.files.paths import CHINA
 from archive.store import Store
+from bench.figures import record
 from scheduler.policy.arrival_rate import EMPTY, learn
 from scheduler.policy.intervals import Pace, next_poll
 from tests.support.simulated_feed import ListedArticle, SimulatedFeed
@@ -75,6 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for a_day in numbers:
             polls, requests, sweep = measure(a_day, Path(folder))
+            record(f"list requests a day, {a_day} articles", requests, "requests")
             print(
                 f"{a_day:>5} articles a day: {polls} polls, {requests} list requests of polls, {sweep} of the sweep "
                 f"({sweep / requests:.1%})"

@@ -14,6 +14,7 @@ from archive.archive import Archive
 from archive.model.article import Revision
 from archive.model.feed import Entry, Filing, Poll
 from bench.crawl import measure, write_config
+from bench.figures import record
 from tests.support.fetches import commit_revisions
 
 ROUNDS = 5
@@ -65,6 +66,7 @@ def main() -> None:
                 runs = sorted(measure(command, Path(folder)).cpu for _ in range(ROUNDS))
                 size = Path(folder, "news", ".finarchive", "index.db").stat().st_size
             best, middle = runs[0], runs[ROUNDS // 2]
+            record(f"a crawl with nothing new, {known:,} known", best, "s CPU")
             print(f"{known:>9,} known: {best:.2f} s CPU at best, {middle:.2f} median; index {size / 1e6:.0f} MB")
     finally:
         mocksite.terminate()

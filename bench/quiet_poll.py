@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench.figures import record
 from bench.quiet import fill
 from mocksite.server import MockSite
 from mocksite.story import MAX_LAG, Story, make_stories
@@ -34,6 +36,7 @@ class Cost:
     seconds: float
     cpu: float  # seconds
     requests: int
+    memory: float  # MB, at its end
 
 
 def write_config(folder: Path, endpoint: str, feeds: int, schedule: str) -> None:
@@ -52,6 +55,12 @@ def cpu_of(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def memory_of(process: int) -> float:
+    """MB that a process has in memory."""
+    [resident] = re.findall(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    return int(resident) / 1000
+
+
 def watch(folder: Path, mocksite: MockSite, seconds: float, until: int) -> Cost:
     """Run a daemon in a folder; after its first ``until`` requests, measure it for ``seconds``."""
     daemon = subprocess.Popen([sys.executable, "-m", "cli", "-q", "run"], cwd=folder, stderr=subprocess.DEVNULL)
@@ -65,7 +74,8 @@ def watch(folder: Path, mocksite: MockSite, seconds: float, until: int) -> Cost:
         mocksite.clear_hits()
         cpu, began = cpu_of(daemon.pid), time.monotonic()
         time.sleep(seconds)
-        return Cost(time.monotonic() - began, cpu_of(daemon.pid) - cpu, len(mocksite.hits))
+        taken, used = time.monotonic() - began, cpu_of(daemon.pid) - cpu
+        return Cost(taken, used, len(mocksite.hits), memory_of(daemon.pid))
     finally:
         daemon.terminate()
         daemon.wait()
@@ -105,9 +115,11 @@ def main() -> None:
                 busy, idle = measure(folder, mocksite, options.feeds, options.seconds)
             idle_rate = idle.cpu / idle.seconds
             each = (busy.cpu - idle_rate * busy.seconds) / max(busy.requests, 1)
+            record(f"a quiet poll, {known:,} known", 1000 * each, "ms CPU")
+            record(f"daemon, {known:,} known: memory", busy.memory, "MB")
             print(
                 f"{known:>9,} known: {1000 * each:.1f} ms CPU for each of {busy.requests} quiet polls of one request "
-                f"each; idle {3600 * idle_rate:.1f} s CPU an hour, {idle.requests} requests",
+                f"each; idle {3600 * idle_rate:.1f} s CPU an hour, {idle.requests} requests; {busy.memory:.0f} MB",
                 flush=True,
             )
 

@@ -20,6 +20,7 @@ MAX_BODY_BYTES = 8_388_608  # of a page, decompressed; the default of the config
 def main() -> None:
     """Measure and print."""
     from bench.crawl import write_config
+    from bench.figures import record
     from mocksite.server import MockSite
     from mocksite.story import make_stories
     from tests.conftest import NEWEST, Home
@@ -43,6 +44,7 @@ def main() -> None:
                     lose(home.files(), home.folder / f"lost-{processes}-{number}")
                     rounds.append(measure(home.root, processes, articles))
                 rounds.sort()
+                record(f"rebuild: {articles:,}, {processes} reading", articles / rounds[0][0], "articles/s")
                 figures = " / ".join(
                     f"{articles / seconds:.0f} articles/s, {1000 * used / articles:.2f} ms CPU an article"
                     for seconds, used in (rounds[0], rounds[len(rounds) // 2])

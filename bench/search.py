@@ -20,6 +20,7 @@ from archive.query.nodes import And
 from archive.query.parser import parse
 from archive.query.scripts import forms
 from archive.store import Store
+from bench.figures import record
 from tests.support.fetches import version
 
 BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -160,6 +161,17 @@ def measure(path: Path, language: Language, dice: random.Random, rounds: int) ->
     return durations
 
 
+def merge(store: Store) -> None:
+    """Merge the words, as the daemon does once a day, and print what it costs."""
+    steps, longest, began = 0, 0.0, time.process_time()
+    is_more = True
+    while is_more:
+        before = time.process_time()
+        is_more = store.words.merge()
+        steps, longest = steps + 1, max(longest, time.process_time() - before)
+    print(f"words merged in {steps} steps: {time.process_time() - began:.1f} s CPU, {1000 * longest:.0f} ms at most")
+
+
 def percentiles(times: list[Duration]) -> str:
     """Median and 95th percentile, wall and CPU."""
     return "   ".join(
@@ -180,7 +192,10 @@ def report(path: Path, count: int, size: int, durations: dict[str, list[Duration
         f"{count:>9,} articles, {size / 1e6:,.0f} MB of text; words {index / 1e6:,.0f} MB, {index / size:.2f} of it\n"
         f"    ms: median and 95th percentile of the clock, of CPU"
     )
+    record(f"search of {count:,}: index, of the text", index / size, "")
     for kind, times in [("all of them", every), *durations.items()]:
+        p95 = sorted(wall for wall, _ in times)[int(0.95 * len(times))]
+        record(f"search of {count:,}, {kind}: p95", p95, "ms")
         print(f"    {kind:<24}{percentiles(times)}", flush=True)
 
 
@@ -222,6 +237,7 @@ def main() -> None:
         for count in sorted(options.articles):
             size += fill(store, language, dice, range(done, count))[1]
             done = max(done, count)
+            merge(store)
             report(path, count, size, measure(path, language, dice, options.rounds))
         began, number = time.perf_counter(), 0
         for _ in store.search.each(And(())):

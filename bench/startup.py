@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.figures import record
+
 COMMANDS = (
     ("--version",),
     ("--help",),
@@ -67,6 +69,7 @@ def main() -> None:
         for arguments in COMMANDS:
             modules = int(run(arguments, folder, _COUNT).splitlines()[-1])
             seconds = statistics.median(cpu_seconds(arguments, folder) for _ in range(options.runs))
+            record(f"start of {' '.join(arguments)}", seconds, "s CPU")
             print(f"{' '.join(arguments):<24}{seconds:>8.3f}{modules:>9}", flush=True)
 
 

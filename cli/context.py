@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -49,11 +50,13 @@ class CommandContext:
 
     creates: bool = False  # whether the command creates an archive where there is none
     config: Path | None = None  # from -c
-    root: Path | None = None  # from --root
+    root: Path | None = None  # from --root, the first one
+    more_roots: tuple[Path, ...] = ()  # from --root, the others
     is_utc: bool = False  # from --utc
     is_verbose: bool = False  # from -v
     is_quiet: bool = False  # from -q
     _root_refusal: str | None = None  # why the command does not take --root
+    _reader_of_one: str | None = None  # the command's name, if it does not read several archives as one
 
     def set_option(self, name: str, value: Any, label: str) -> None:
         """Set a global option, which may be given before and after the name of the command.
@@ -62,6 +65,10 @@ class CommandContext:
         :param label: the option for a message
         :raises click.UsageError: it has another value already, or contradicts another option
         """
+        if name == "root" and self.root not in (None, value):
+            self.more_roots = (*dict.fromkeys((*self.more_roots, value)),)
+            self._check_roots()
+            return
         default = type(self).__dataclass_fields__[name].default
         if getattr(self, name) not in (default, value):
             raise click.UsageError(f"{label} is given twice, as {getattr(self, name)} and as {value}")
@@ -79,6 +86,20 @@ class CommandContext:
         self._root_refusal = reason
         if self.root:
             raise click.UsageError(reason)
+
+    def refuse_several_roots(self, name: str) -> None:
+        """Refuse more than one --root, wherever they are given.
+
+        :param name: of the command
+        :raises click.UsageError: two were given before the name of the command
+        """
+        self._reader_of_one = name
+        self._check_roots()
+
+    def _check_roots(self) -> None:
+        if self.more_roots and self._reader_of_one:
+            roots = ", ".join(map(str, (self.root, *self.more_roots)))
+            raise click.UsageError(f"{self._reader_of_one} takes one archive: name one --root instead of {roots}")
 
     def say(self, line: str) -> None:
         """Print what a command did, unless -q was given."""
@@ -125,6 +146,35 @@ class CommandContext:
 
         return find_root(self.source).absolute()
 
+    @cached_property
+    def archive_roots(self) -> dict[str, Path]:
+        """The folders of the archives to be read as one, absolute, by name: the last part of the path as given.
+
+        :raises CommandError: two have one name, or are the same folder
+        :raises ConfigError: as for :attr:`archive_root`
+        """
+        from cli.settings import given_root  # noqa: PLC0415 - see cli.settings
+
+        roots = [self.archive_root, *(given_root(each).absolute() for each in self.more_roots)]
+        by_name: dict[str, Path] = {}
+        for root in roots:
+            name = Path(os.path.normpath(root)).name
+            if other := next((each for each in by_name.values() if _is_same(each, root)), None):
+                raise CommandError(f"{other} and {root} are one archive: name it once")
+            if name in by_name:
+                raise CommandError(
+                    f"two archives are called {name}: {by_name[name]} and {root}; name one of them by a link with "
+                    f"another name, such as one made by: ln -s {root} {name}2"
+                )
+            by_name[name] = root
+        return by_name
+
+    @property
+    def described_archives(self) -> str:
+        """The archives, as the subject of a sentence, with the verb "has" or "have"."""
+        roots = list(map(str, self.archive_roots.values()))
+        return f"the archives {', '.join(roots)} have" if len(roots) > 1 else f"the archive {roots[0]} has"
+
     def reload(self) -> Settings:
         """The current settings: from the file used at start-up, or from one that has appeared since.
 
@@ -154,3 +204,10 @@ class CommandContext:
     def now() -> datetime:
         """The current time, timezone-aware."""
         return datetime.now(UTC)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

@@ -69,5 +69,5 @@ def run_crawl(
     if as_json:
         print_json(result.as_json())
     elif not context.is_quiet or result.exit_status() != Exit.DONE:
-        show_result(result, time.monotonic() - began)
+        show_result(result, context.settings, time.monotonic() - began)
     return result.exit_status()

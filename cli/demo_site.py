@@ -59,7 +59,7 @@ def run_demo(folder: Path, now: Callable[[], datetime], *, quiet: bool = False) 
         with progress_bar(len(settings.feeds), quiet=quiet) as on_change:
             result = crawl(settings, settings.feeds, now, on_change=on_change)
     if not quiet or result.exit_status() != Exit.DONE:
-        show_result(result, time.monotonic() - began)
+        show_result(result, settings, time.monotonic() - began)
     if not quiet:
         show_demo_archive(folder, _program())
     return result.exit_status()

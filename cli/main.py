@@ -21,6 +21,7 @@ from archive.model.errors import (
     LockedError,
     MissingExtraError,
     NotWritableError,
+    ReplicaError,
     TransientError,
     TrustError,
 )
@@ -28,6 +29,7 @@ from archive.model.secrets import mask_secrets
 from cli.context import WRITE_ERRORS, CommandContext, CommandError
 from cli.options import GLOBAL_OPTIONS, accept_global_options, set_up_logs
 from cli.times import use_utc
+from cluster.errors import ClusterError, LeaderError, StaleEpochError, UnavailableError
 from config.errors import ConfigError
 from scheduler.errors import HealthError, RequestRefusedError
 from scheduler.exits import Exit
@@ -43,6 +45,7 @@ COMMANDS = {
     "backup": ("cli.commands.backup:backup_command", "Back up the archive, or check a backup."),
     "changes": ("cli.commands.changes:changes_command", "Show edits, deletions and returns of articles."),
     "compact": ("cli.commands.compact:compact_command", "Remove old raw pages that only confirmed an article."),
+    "cluster": ("cli.commands.cluster:cluster_command", "Set up a cluster of fetchers, or show its state."),
     "completion": ("cli.commands.completion:completion_command", "Print the script for completion in a shell."),
     "coverage": ("cli.commands.coverage:coverage_command", "Show how much of each day is complete."),
     "crawl": ("cli.commands.crawl:crawl_command", "Poll feeds now, archive everything due, then stop."),
@@ -51,6 +54,8 @@ COMMANDS = {
     "doctor": ("cli.commands.doctor:doctor_command", "Check configuration, folder, index and network."),
     "export": ("cli.commands.export:export_command", "Export articles as JSON, CSV, Parquet, Atom or a site."),
     "feeds": ("cli.commands.feeds:feeds_command", "Show, add, import and switch feeds."),
+    "fetcher": ("cli.commands.fetcher:fetcher_command", "Send requests for an archive on another machine."),
+    "follow": ("cli.commands.follow:follow_command", "Make a replica of an archive, and keep it current."),
     "forget": ("cli.commands.forget:forget_command", "Remove articles for good, or secrets from raw pages."),
     "help": ("cli.commands.help:help_command", "Show a page of the documentation."),
     "init": ("cli.commands.init:init_command", "Write a configuration file with every setting."),
@@ -73,16 +78,20 @@ GROUPS = {
     "Set up": ("init", "feeds", "doctor", "service", "completion", "help", "demo"),
     "Archive": ("crawl", "run", "backfill", "add", "retry", "alerts"),
     "Read": ("status", "coverage", "search", "show", "diff", "changes", "tail", "serve", "export"),
+    "Scale out": ("cluster", "fetcher", "follow"),
     "Keep": ("verify", "rebuild", "proof", "backup", "restore", "forget", "compact"),
 }
 # Commands that create an archive where there is none. All others end with an error there, or need none.
-CREATING = {"backfill", "crawl", "demo", "run"}
+CREATING = {"backfill", "crawl", "demo", "follow", "run"}
 # Commands that act on another folder than that of --root, and how it is named.
 WITHOUT_ROOT = {
     "demo": "name its folder after the command",
     "restore": "name its folder after the backup",
     "service": "set FINARCHIVE_ARCHIVE_ROOT with systemctl edit finarchive",
 }
+
+# Commands that read several archives as one, if --root is given several times.
+OF_SEVERAL_ROOTS = {"changes", "coverage", "diff", "export", "search", "serve", "show", "status"}
 
 MAX_DESCRIPTORS = 65_536  # open files of this process
 _STDOUT = 1  # its file descriptor; click may have replaced sys.stdout
@@ -170,6 +179,8 @@ def cli(context: click.Context) -> None:
     command.creates = name in CREATING
     if reason := WITHOUT_ROOT.get(str(name)):
         command.refuse_root(f"{name} does not take --root: {reason}")
+    if name not in OF_SEVERAL_ROOTS:
+        command.refuse_several_roots(str(name))
     use_utc(command.is_utc)
     set_up_logs(command)
 
@@ -259,12 +270,15 @@ def _status(error: Exception) -> Exit | None:
     match error:
         case RequestRefusedError():
             return error.status
-        case ConfigError() | HealthError() | NotWritableError() | MissingExtraError() | TrustError() | CursorError():
+        case (
+            ConfigError() | HealthError() | NotWritableError() | MissingExtraError() | TrustError() | CursorError()
+            | ReplicaError()
+        ):  # fmt: skip
             return Exit.USAGE
-        case LockedError():
+        case LockedError() | LeaderError() | StaleEpochError():
             return Exit.LOCKED
-        case TransientError():  # nothing is lost: the next run writes what could not be written
+        case TransientError() | UnavailableError():  # nothing is lost: the next run writes what could not be written
             return Exit.SOME_FAILED
-        case ArchiveError():
-            return Exit.PROBLEMS
+        case ArchiveError() | ClusterError():
+            return Exit.PROBLEMS if isinstance(error, ArchiveError) else Exit.USAGE
     return None

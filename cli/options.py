@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archive.files.layout import index_path, journal_path
-from archive.model.errors import ArchiveError, QueryError
+from archive.model.errors import ArchiveError, MissingExtraError, QueryError
 from cli.context import CommandContext, CommandError
 from cli.times import use_utc
 from config.errors import ConfigError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from archive.query.nodes import Query
     from archive.store import Store
+    from archive.union.store import AnyStore
 
 _GLOBAL_HELP = "-c FILE, --root DIR, --utc, -v and -q may stand before or after the command: see finarchive --help."
 
@@ -54,7 +55,13 @@ def _global_option(*names: str, **attributes: Any) -> click.Option:
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 GLOBAL_OPTIONS: list[click.Parameter] = [
     _global_option("-c", "--config", type=click.Path(path_type=Path), multiple=True, help="The configuration file."),
-    _global_option("--root", type=_FOLDER, metavar="DIR", multiple=True, help="The folder of the archive."),
+    _global_option(
+        "--root",
+        type=_FOLDER,
+        metavar="DIR",
+        multiple=True,
+        help="The folder of the archive. Can be repeated: see finarchive help cluster.",
+    ),
     _global_option("--utc", "is_utc", is_flag=True, help="Show times in UTC instead of China's."),
     _global_option("-v", "--verbose", "is_verbose", is_flag=True, help="Log every article, and libraries' messages."),
     _global_option("-q", "--quiet", "is_quiet", is_flag=True, help="Log errors only, and show no progress."),
@@ -116,6 +123,13 @@ as_of_option = click.option(
     help="Use only what the archive knew at this time: now, a day (its end in China), or 2026-09-30T09:30+08:00.",
 )
 
+cluster_option = click.option(
+    "--cluster",
+    "dsn",
+    metavar="ADDRESS",
+    help="PostgreSQL, such as postgresql://db.example/finarchive. [default: cluster.dsn]",
+)
+
 
 def print_json(document: Any) -> None:
     """Print a JSON document on one line, with escapes for what the encoding of stdout does not have."""
@@ -136,7 +150,7 @@ def wrap_query_errors(query: str) -> Iterator[None]:
         raise CommandError(f"cannot search for {query!r}: {error}" if query else str(error)) from error
 
 
-def check_names(context: CommandContext, store: Store, query: Query) -> None:
+def check_names(context: CommandContext, store: AnyStore, query: Query) -> None:
     """Check that the feeds and media that a query names exist, in the archive or in the configuration.
 
     :raises QueryError: one does not exist
@@ -146,12 +160,21 @@ def check_names(context: CommandContext, store: Store, query: Query) -> None:
     store.names.check(query, lambda: feed_names(context.source.path))
 
 
-def open_store(context: CommandContext) -> Store:
-    """The archive's index, opened for reading.
+def open_store(context: CommandContext) -> AnyStore:
+    """The index of the archive, or those of several archives as one, opened for reading.
 
     :raises CommandError: there is no archive
-    :raises ArchiveError: the index does not exist, or cannot be read
+    :raises ArchiveError: an index does not exist, or cannot be read
     """
+    if context.more_roots:
+        from archive.union.store import UnionStore  # noqa: PLC0415 - as below
+
+        return UnionStore.open_for_reading(existing_indexes(context))
+    return open_one_store(context)
+
+
+def open_one_store(context: CommandContext) -> Store:
+    """The archive's index, opened for reading, for commands that read one. Errors as in :func:`open_store`."""
     from archive.store import Store  # noqa: PLC0415 - commands without an archive start faster
 
     return Store.open_for_reading(existing_index(context))
@@ -163,7 +186,23 @@ def existing_index(context: CommandContext) -> Path:
     :raises CommandError: there is no archive
     :raises ArchiveError: there is one, without its index
     """
-    path = index_path(existing_root(context))
+    return ensure_index(context.archive_root, context.source.describe_root())
+
+
+def existing_indexes(context: CommandContext) -> dict[str, Path]:
+    """The paths of the indexes of all archives, absolute, by the names of the archives. As :func:`existing_index`."""
+    if not context.more_roots:
+        return {context.archive_root.name: existing_index(context)}
+    return {name: ensure_index(root, "--root") for name, root in context.archive_roots.items()}
+
+
+def ensure_index(root: Path, origin: str) -> Path:
+    """The path of an archive's index. As :func:`existing_index`.
+
+    :param origin: what named the root, for a message
+    """
+    ensure_archive(root, origin)
+    path = index_path(root)
     if not _exists(path):
         raise ArchiveError(f"there is no index {path}: finarchive rebuild creates it from the raw pages")
     return path
@@ -174,13 +213,20 @@ def existing_root(context: CommandContext) -> Path:
 
     :raises CommandError: it holds no archive
     """
-    root = context.archive_root
+    ensure_archive(context.archive_root, context.source.describe_root())
+    return context.archive_root
+
+
+def ensure_archive(root: Path, origin: str) -> None:
+    """Check that a folder holds an archive. As :func:`ensure_index`.
+
+    :raises CommandError: it holds none
+    """
     if not _exists(index_path(root)) and not _has_files(journal_path(root)):
         raise CommandError(
-            f"there is no archive at {root} (root from {context.source.describe_root()}): "
+            f"there is no archive at {root} (root from {origin}): "
             "finarchive crawl begins one, --root DIR names another"
         )
-    return root
 
 
 def _exists(path: Path) -> bool:
@@ -204,3 +250,28 @@ def _has_files(folder: Path) -> bool:
         return False
     except OSError as error:
         raise CommandError(f"{folder} cannot be read ({error.strerror}): check the rights on it") from error
+
+
+def cluster_address(context: CommandContext, dsn: str | None) -> str:
+    """Return the address of PostgreSQL: the option's, or the configured one.
+
+    :raises CommandError: there is neither
+    """
+    if dsn:
+        return dsn
+    configured = context.settings.cluster.dsn
+    if configured is None:
+        raise CommandError("which cluster? Give --cluster postgresql://host/database, or set cluster.dsn")
+    return configured.get_secret_value()
+
+
+@contextmanager
+def extra_needed() -> Iterator[None]:
+    """Explain a failed import of the extra ``cluster``.
+
+    :raises MissingExtraError: a module of it is missing
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"a cluster needs {error.name}: pip install 'finarchive[cluster]'") from error

@@ -27,6 +27,7 @@ from config.files import (
 )
 
 if TYPE_CHECKING:
+    from archive.store import Store
     from config.model import Settings
 
 # Where systemd looks for units and their drop-ins, the most important folder first (systemd.unit(5)).
@@ -119,8 +120,16 @@ def load_settings(source: SettingsSource, *, text: str | None = None) -> Setting
     if source.root is None:
         return settings
     return settings.model_copy(
-        update={"archive": settings.archive.model_copy(update={"root": _given_root(source.root)})}
+        update={"archive": settings.archive.model_copy(update={"root": given_root(source.root)})}
     )
+
+
+def settings_of(settings: Settings, store: Store) -> Settings:
+    """The settings for one of several archives: its root, and those feeds that it has read."""
+    known = store.feeds.histories()
+    archive = settings.archive.model_copy(update={"root": store.root})
+    feeds = type(settings.feeds)(feed for feed in settings.feeds if feed.id in known)
+    return settings.model_copy(update={"archive": archive, "feeds": feeds})
 
 
 def find_root(source: SettingsSource) -> Path:
@@ -130,12 +139,13 @@ def find_root(source: SettingsSource) -> Path:
         they have mistakes
     """
     if source.root is not None:
-        return _given_root(source.root)
+        return given_root(source.root)
     root = known_root(source.path, source.environment)
     return load_settings(source).archive.root if root is None else root
 
 
-def _given_root(root: Path) -> Path:
+def given_root(root: Path) -> Path:
+    """The folder that --root names."""
     return Path(expand_home(str(root), os.environ))  # no shell does it in --root=~/news
 
 
@@ -145,6 +155,9 @@ def _needed_libraries(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
     if settings.alerts:
         yield "alerts", "alerts", "apprise"
+    mirror = settings.journal.mirror
+    if mirror and not mirror.get_secret_value().startswith("file:"):
+        yield "journal.mirror", "backup", "fsspec"
     kinds = {target.kind for target in settings.proof.targets}
     if RFC3161 in kinds:
         yield "proof.anchors", "proof", "rfc3161_client"

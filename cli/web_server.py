@@ -6,16 +6,18 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archive.files.layout import index_path
 from archive.files.paths import CHINA
-from archive.index.connection import open_index_for_reading
 from archive.model.feed import ArrivalRate
 from archive.model.fetch import RawResponse
 from archive.store import Store
+from archive.union.lookup import feed_readers
+from archive.union.store import AnyStore
 from cli.article_document import find_article, named_docid
 from cli.diff_document import difference_json
 from cli.listening import describe
@@ -25,6 +27,7 @@ from scheduler.monitoring.reports import plain, report_coverage, report_feeds, r
 from scheduler.policy.arrival_rate import EMPTY, expected, is_known
 from scheduler.policy.feed_state import OpenGap
 from scheduler.policy.intervals import pace
+from scheduler.policy.listening import feed_of_list
 from web.feed_status import DayCoverage, FeedStatus, GapStatus
 from web.request import SiteContext
 
@@ -52,25 +55,24 @@ _SAMPLE_DAYS = (datetime(2026, 3, 2, tzinfo=CHINA), datetime(2026, 3, 7, tzinfo=
 
 def serve(
     settings: Settings,
+    indexes: Mapping[str, Path],
     listening: socket.socket,
     now: Callable[[], datetime],
     on_start: Callable[[str], None],
     *,
     log_requests: bool,
 ) -> None:
-    """Serve the archive until SIGTERM or SIGINT; SIGINT raises KeyboardInterrupt.
+    """Serve an archive, or several as one, until SIGTERM or SIGINT; SIGINT raises KeyboardInterrupt.
 
+    :param indexes: the paths of their indexes, by the names of the archives
     :param listening: the socket
     :param on_start: called with the address when the server accepts connections
-    :raises ArchiveError: the index cannot be read
     """
-    index = index_path(settings.archive.root.absolute())
-    open_index_for_reading(index).close()  # an unreadable index is an error now, not on every page
     import uvicorn  # noqa: PLC0415 - it and Datasette take half a second; an error is reported before
 
     from web.site import application  # noqa: PLC0415
 
-    with application(index, site_context(settings, now)) as app:
+    with application(indexes, site_context(settings, now)) as app:
         # Objects that exist now are never garbage: without this, each full collection would take 40 ms.
         gc.freeze()
         server = uvicorn.Server(_configure(app, log_requests=log_requests))
@@ -196,30 +198,43 @@ class _LimitedConnection(asyncio.Protocol):
 
 def site_context(settings: Settings, now: Callable[[], datetime]) -> SiteContext:
     """Return the context of the site's pages."""
-    root = settings.archive.root.absolute()
     return SiteContext(
-        root=root,
         images=settings.serve.images,
         now=now,
-        feed_statuses=lambda store, at: feed_statuses(settings, store, at),
+        feed_statuses=lambda store, at: statuses_of_all(settings, store, at),
         plain_text=article_text,
         decode_body=lambda response: _decode(response, settings.network.max_body),
-        article_document=lambda store, docid, as_of: plain(
-            find_article(store, settings.archive.root.absolute(), docid, as_of) or {}
-        ),
+        article_document=lambda store, docid, as_of: plain(find_article(store, docid, as_of) or {}),
         difference_document=difference_json,
-        named_docid=lambda store, text: named_docid(store, root, text),
-        feeds={feed.id: feed.categories[-1] for feed in settings.feeds},
+        named_docid=named_docid,
+        feeds={feed.id: feed.name for feed in settings.feeds},
         names=settings.serve.names,
     )
+
+
+def statuses_of_all(settings: Settings, store: AnyStore, now: datetime) -> list[FeedStatus]:
+    """The status of each feed that is on, in the order of the configuration.
+
+    Of several archives, only feeds that one of them has read; each as of the archive that has polled it last.
+    """
+    if isinstance(store, Store):
+        return feed_statuses(settings, store, now)
+    readers = feed_readers(store)
+    found = [
+        replace(status, prefix=each.prefix)
+        for each in store.stores
+        for status in feed_statuses(settings, each, now)
+        if readers.get(status.id) is each
+    ]
+    places = {feed.id: place for place, feed in enumerate(settings.feeds)}
+    return sorted(found, key=lambda status: places[status.id])
 
 
 def feed_statuses(settings: Settings, store: Store, now: datetime) -> list[FeedStatus]:
     """The status of each feed that is on, in the order of the configuration."""
     feeds = {feed.id: feed for feed in settings.feeds if feed.enabled}
-    days = report_coverage(settings, store, list(feeds), [], now)
-    arrival_rates = store.feeds.arrival_rates()
-    gaps = report_gaps(settings, store)
+    days, arrival_rates = report_coverage(settings, store, list(feeds), [], now), store.feeds.arrival_rates()
+    gaps, names = report_gaps(settings, store), {feed.id: feed.name for feed in settings.feeds}
     return [
         _feed_status(
             report,
@@ -227,22 +242,32 @@ def feed_statuses(settings: Settings, store: Store, now: datetime) -> list[FeedS
             _hourly_rates(arrival_rates.get(report.id, EMPTY), pace(feeds[report.id], settings.schedule).base),
             [day for day in days if day.feed == report.id],
             [gap for gap in gaps if gap.gap.feed == report.id],
+            through=names.get(feed_of_list(report.heard_through or "")),
         )
         for report in report_feeds(settings, store, now)
     ]
 
 
 def _feed_status(
-    report: FeedReport, feed: Feed, rates: tuple[float, ...], days: Sequence[FeedDay], gaps: Sequence[OpenGap]
+    report: FeedReport,
+    feed: Feed,
+    rates: tuple[float, ...],
+    days: Sequence[FeedDay],
+    gaps: Sequence[OpenGap],
+    *,
+    through: str | None,
 ) -> FeedStatus:
     return FeedStatus(
         id=report.id,
-        name=feed.categories[-1],
+        name=feed.name,
         state=report.state,
         reason=report.reason,
         since=report.since,
         last_poll=report.last_poll,
         last_sweep=report.last_sweep,
+        heard_through=through,
+        heard_verified=report.heard_verified,
+        last_miss=datetime.fromisoformat(report.last_miss["at"]) if report.last_miss else None,
         newest=report.newest,
         archived=report.archived,
         pending=report.pending,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from config.cluster_settings import ClusterSettings, JournalSettings
 from config.health_settings import HealthSettings
 from config.model import (
     Alert,
@@ -26,14 +27,16 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "health": HealthSettings,
     "serve": ServeSettings,
     "proof": ProofSettings,
+    "journal": JournalSettings,
+    "cluster": ClusterSettings,
 }
 # Arrays of tables, with the model of a table and the key that names it.
 TABLES: dict[str, tuple[type[BaseModel], str]] = {"feeds": (Feed, "id"), "alerts": (Alert, "name")}
 # Key of an alert's addresses, which are secret.
 CONFIDENTIAL_KEY = "urls"
 # Keys whose values are secret: no message contains them. Nor does one contain what is in the place of their tables.
-_CONFIDENTIAL = {CONFIDENTIAL_KEY, "anchors", "token"}
-_CONFIDENTIAL_TABLES = {"alerts", "health", "proof"}
+_CONFIDENTIAL = {CONFIDENTIAL_KEY, "anchors", "dsn", "mirror", "token"}
+_CONFIDENTIAL_TABLES = {"alerts", "cluster", "health", "journal", "proof"}
 
 
 # What keys of a feed are called on the command line.

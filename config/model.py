@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from config.cluster_settings import ClusterSettings, JournalSettings
 from config.durations import format_duration
 from config.files import DEFAULT_ROOT
 from config.health_settings import HealthSettings
@@ -120,6 +121,9 @@ class ScheduleSettings(BaseModel):
     # How often each list is walked over past the lateness that was measured for it; "off" for never. Once a day costs
     # some 40 requests for the busiest list, which polls request a thousand times.
     sweep: OptionalInterval = timedelta(days=1)
+    # How often, at most, the first page of a broad list is read while other feeds are heard through it; "off": they
+    # are not. With 12 seconds nearly all articles are on the disk 20 seconds after their entry.
+    listen: OptionalInterval = timedelta(seconds=12)
     # Maximum number of requests in an hour for rechecks. A busy day has 1,500 articles and 4,500 rechecks: 600, one
     # every six seconds, leave room for articles that lists report as changed.
     rechecks: Annotated[Count, Field(ge=0)] = 600
@@ -174,6 +178,7 @@ class Feed(BaseModel):
     author: Annotated[StrictStr, Field(min_length=1)] | None = None  # of the posts; see author_name
     zone: Zone = "Asia/Shanghai"  # rss: of times that state none; most feeds here are Chinese
     enabled: StrictBool = True  # a configured feed is polled unless disabled
+    broad: StrictBool = False  # other lists are heard through it, where their polls prove that it has their articles
 
     @model_validator(mode="before")
     @classmethod
@@ -226,6 +231,11 @@ class Feed(BaseModel):
         return f"{self.kind} {self.endpoint}" + (f" lid={self.lid}" if self.kind == "roll" else "")
 
     @property
+    def name(self) -> str:
+        """What people call the feed: its last category."""
+        return self.categories[-1]
+
+    @property
     def author_name(self) -> str:
         """The `author` of posts: the configured one, else the second category, else the first."""
         return self.author or self.categories[:2][-1]
@@ -265,8 +275,17 @@ class Settings(BaseModel):
     health: HealthSettings = HealthSettings()
     serve: ServeSettings = ServeSettings()
     proof: ProofSettings = ProofSettings()
+    journal: JournalSettings = JournalSettings()
+    cluster: ClusterSettings = ClusterSettings()
     alerts: tuple[Alert, ...] = ()
     feeds: tuple[Feed, ...] = ()  # `config.load` fills in the built-in feeds; a test may have none
+
+    @field_validator("journal")
+    @classmethod
+    def _mirror_needs_journal(cls, value: JournalSettings, info: ValidationInfo) -> JournalSettings:
+        if value.mirror and "archive" in info.data and info.data["archive"].raw == "none":
+            raise ValueError('mirror needs archive.raw = "warc": without raw pages there is no journal to copy')
+        return value
 
     @field_validator("alerts", "feeds")
     @classmethod

@@ -13,10 +13,13 @@ NEEDS_RESTART = {
     "archive.root": "the daemon holds its lock, its index and the control socket open",
     "archive.raw": "the journal is opened once: either it has every event or none",
     "network.allow_private": "the check of addresses is part of the resolver, and a process has one resolver",
+    "journal.mirror": "a thread copies to it from the start of the process to its end",
     "health.port": "the port is bound once",
     "health.address": "the port is bound once",
     "health.token": "it is read when the port is bound",
     "health.token_file": "it is read when the port is bound",
+    "cluster.dsn": "the requests of a daemon are in one cluster",
+    "cluster.max_waiting": "it is written where the keeper begins to lead",
 }
 
 

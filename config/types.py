@@ -127,8 +127,25 @@ def _age_or_forever(value: object) -> object:
     return None if value == "forever" else value
 
 
+def _dsn(value: SecretStr) -> SecretStr:
+    # libpq itself reads it, when it connects: a service file, ~/.pgpass and PG* variables hold too.
+    text = value.get_secret_value()
+    if not (re.match(r"postgres(ql)?://", text) or "=" in text) or not text.isprintable():
+        example = "postgresql://finarchive@db.example/finarchive"
+        raise ValueError(f"must be an address of PostgreSQL, such as {example}, or key=value words of libpq")
+    return value
+
+
 def _anchor(value: SecretStr) -> SecretStr:
     parse_anchor(value.get_secret_value())
+    return value
+
+
+def _mirror(value: SecretStr) -> SecretStr:
+    # The message does not contain the value: such an address may contain a password.
+    text = value.get_secret_value()
+    if not re.fullmatch(r"(?:file:///|s3://[^/\s]|sftp://[^/\s])\S*", text):
+        raise ValueError("must be an address like s3://BUCKET/PATH, sftp://HOST/PATH or file:///FOLDER")
     return value
 
 
@@ -163,6 +180,8 @@ IpAddress = Annotated[StrictStr, AfterValidator(_ip_address)]
 HostName = Annotated[StrictStr, AfterValidator(_host_name)]
 SecretAddress = Annotated[SecretStr, AfterValidator(_address)]
 SecretToken = Annotated[Annotated[SecretStr, AfterValidator(_token)] | None, BeforeValidator(_none_if_empty)]
+SecretDsn = Annotated[Annotated[SecretStr, AfterValidator(_dsn)] | None, BeforeValidator(_none_if_empty)]
 SecretAnchor = Annotated[SecretStr, AfterValidator(_anchor)]
+MirrorAddress = Annotated[Annotated[SecretStr, AfterValidator(_mirror)] | None, BeforeValidator(_none_if_empty)]
 File = Annotated[Path | None, BeforeValidator(_file)]  # None, or "" in a file: there is none
 Cron = Annotated[StrictStr, AfterValidator(check_cron)]

@@ -7,14 +7,18 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from scrapy import Spider
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import Settings as ScrapySettings
 
 from config.model import Settings
 from crawler.http.backoff import HostBackoffs
+from crawler.http.downloader import SENT
+from crawler.http.remote import remote_settings
 from crawler.http.settings import scrapy_settings
+from crawler.http.transfer import RemoteDownloader, TransferOwner, TransferState
 from crawler.interfaces import WorkQueue
 from crawler.parsing.pool import ParserPool
 from crawler.spider import FeedSpider
@@ -28,42 +32,35 @@ WRITE_TIMEOUT_SECONDS = 2.0
 CHECK_INTERVAL_SECONDS = 0.05  # between two checks whether requests in flight have ended
 
 
-class Engine:
-    """Runs a spider while ``main`` runs. Scrapy's reactor runs once in a process, so an engine does too.
+class SpiderRunner:
+    """Runs a spider while ``main`` runs. Scrapy's reactor runs once in a process, so a runner does too.
 
     SIGINT and SIGTERM cancel ``main`` and let requests in flight finish; a second signal does not wait for them.
+    Subclasses name the spider.
 
-    :param work: source of the spider's work and sink of its results
-    :param backoffs: back-off state of all hosts
-    :param now: the clock, aware
-    :param main: the work; the engine stops when it returns
-    :param parsers: parse the lists
+    :param main: the work; the runner stops when it returns
     """
 
-    def __init__(
-        self,
-        config: Settings,
-        work: WorkQueue,
-        backoffs: HostBackoffs,
-        now: Callable[[], datetime],
-        main: Callable[[], Awaitable[None]],
-        *,
-        parsers: ParserPool,
-    ) -> None:
+    def __init__(self, main: Callable[[], Awaitable[None]]) -> None:
         self.interrupted: signal.Signals | None = None
-        self._config = config
-        self._work = work
-        self._backoffs = backoffs
-        self._parsers = parsers
-        self._now = now
         self._main = main
         self._crash: BaseException | None = None
         self._sent_before = 0  # requests of earlier spiders
-        self._last_requests: dict[str, float] = {}  # see TransferState
-        self._process = AsyncCrawlerProcess(scrapy_settings(config.network))
+        self._process = AsyncCrawlerProcess(self._scrapy_settings())
         self._crawler: Crawler | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping: asyncio.Task[None] | None = None
+
+    def _scrapy_settings(self) -> dict[str, Any]:
+        """Return the present settings of Scrapy."""
+        raise NotImplementedError
+
+    def _spider_class(self) -> tuple[type[Spider], dict[str, Any]]:
+        """Return the spider's class and its arguments. Its instances are :class:`TransferOwner`."""
+        raise NotImplementedError
+
+    async def _drain(self) -> None:
+        """Finish what is in progress once all requests have ended."""
 
     @property
     def requests(self) -> int:
@@ -71,9 +68,9 @@ class Engine:
         return self._sent_before + self._sent()
 
     def _sent(self) -> int:
-        if self._crawler is None or self._spider() is None:  # it has not opened yet
+        if self._crawler is None or self._transfer() is None:  # it has not opened yet
             return 0
-        return int(self._crawler.stats.get_value("downloader/request_count", 0))
+        return int(self._crawler.stats.get_value(SENT, 0))
 
     def run(self) -> None:
         """Run until ``main`` returns or a signal arrives.
@@ -93,20 +90,18 @@ class Engine:
         if self._crash:
             raise self._crash
 
-    async def renew(self, config: Settings) -> None:
-        """Replace the spider by one with other settings, after its requests in flight have ended."""
-        if spider := self._spider():
-            spider.transfer.is_closing = True  # the next spider requests again what is queued
+    async def _close(self) -> None:
+        """Close the spider, after its requests in flight have ended."""
+        if transfer := self._transfer():
+            transfer.close()  # the next spider requests again what is queued
         if self._crawler is not None:
             await self._crawler.stop_async()
             self._sent_before += self._sent()
-        self._config = config
-        if self._stopping is None:
-            self._open()
 
-    def _spider(self) -> FeedSpider | None:
+    def _transfer(self) -> TransferState | None:
+        """Return the state of the open spider's transfers; None if none has opened."""
         spider = self._crawler.spider if self._crawler else None
-        return spider if isinstance(spider, FeedSpider) else None
+        return cast(TransferOwner, spider).transfer if spider else None
 
     def _begin(self) -> None:
         self._open()
@@ -114,18 +109,9 @@ class Engine:
 
     def _open(self) -> None:
         # With a priority above the settings of the process, which are those of its first spider.
-        self._crawler = Crawler(FeedSpider, ScrapySettings(scrapy_settings(self._config.network), "cmdline"))
-        opened = self._process.crawl(
-            self._crawler,
-            config=self._config,
-            work=self._work,
-            backoffs=self._backoffs,
-            parsers=self._parsers,
-            now=self._now,
-            on_crash=self._crashed,
-            last_requests=self._last_requests,
-        )
-        opened.add_done_callback(self._closed)
+        spider_class, arguments = self._spider_class()
+        self._crawler = Crawler(spider_class, ScrapySettings(self._scrapy_settings(), "cmdline"))
+        self._process.crawl(self._crawler, **arguments).add_done_callback(self._closed)
 
     def _closed(self, crawl: asyncio.Task[None]) -> None:
         if not crawl.cancelled() and (error := crawl.exception()):
@@ -159,14 +145,14 @@ class Engine:
             for task in self._tasks:
                 if task is not asyncio.current_task():
                     task.cancel()
-            if spider := self._spider():
-                spider.transfer.is_closing = True
+            if transfer := self._transfer():
+                transfer.close()
                 for _ in range(round(TRANSFER_TIMEOUT_SECONDS / CHECK_INTERVAL_SECONDS)):
-                    if not spider.transfer.in_flight:
+                    if not transfer.in_flight:
                         break
                     await asyncio.sleep(CHECK_INTERVAL_SECONDS)
             try:
-                await asyncio.wait_for(self._work.drain(), WRITE_TIMEOUT_SECONDS)
+                await asyncio.wait_for(self._drain(), WRITE_TIMEOUT_SECONDS)
             except TimeoutError:  # the disk does not accept writes, or a page is parsed for long
                 logger.warning("not-written reason=%r", "it took too long; the next start reads or fetches it again")
             await asyncio.wait(self._tasks, timeout=WRITE_TIMEOUT_SECONDS)
@@ -184,3 +170,61 @@ class Engine:
         self._process.crawlers.clear()
         if self._reactor.running:
             self._reactor.stop()
+
+
+class Engine(SpiderRunner):
+    """Runs the spider that polls feeds and fetches articles.
+
+    :param work: source of the spider's work and sink of its results
+    :param backoffs: back-off state of all hosts
+    :param now: the clock, aware
+    :param main: the work; the engine stops when it returns
+    :param parsers: parse the lists
+    :param remote: sends the requests; None: this process does
+    """
+
+    def __init__(
+        self,
+        config: Settings,
+        work: WorkQueue,
+        backoffs: HostBackoffs,
+        now: Callable[[], datetime],
+        main: Callable[[], Awaitable[None]],
+        *,
+        parsers: ParserPool,
+        remote: RemoteDownloader | None = None,
+    ) -> None:
+        self._config = config
+        self._work = work
+        self._backoffs = backoffs
+        self._parsers = parsers
+        self._now = now
+        self._remote = remote
+        self._last_requests: dict[str, float] = {}  # see TransferState
+        super().__init__(main)
+
+    async def renew(self, config: Settings) -> None:
+        """Replace the spider by one with other settings, after its requests in flight have ended."""
+        await self._close()
+        self._config = config
+        if self._stopping is None:
+            self._open()
+
+    def _scrapy_settings(self) -> dict[str, Any]:
+        network = self._config.network
+        return remote_settings(network, self._config.cluster.requests) if self._remote else scrapy_settings(network)
+
+    def _spider_class(self) -> tuple[type[Spider], dict[str, Any]]:
+        per_host = self._config.cluster.per_host if self._remote else 2 * self._config.network.concurrency
+        return FeedSpider, {
+            "config": self._config,
+            "work": self._work,
+            "parsers": self._parsers,
+            "now": self._now,
+            "on_crash": self._crashed,
+            "transfer": TransferState(self._backoffs, self._last_requests, remote=self._remote),
+            "max_per_host": per_host,
+        }
+
+    async def _drain(self) -> None:
+        await self._work.drain()

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 
 from scrapy import Request
 from scrapy.http import Response
-from twisted.python.failure import Failure as TwistedFailure
 
-from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Validators
+from archive.model.feed import BackfillPage, Entry, Failure, FailureKind, Listing, Poll, Validators
 from config.model import Feed
 from crawler import urls
 from crawler.errors import CrawlerError, ListingError
 from crawler.http import failures
+from crawler.http.dispatcher import OnError, OnResponse
 from crawler.http.failures import ClosingError, permanent_target
 from crawler.http.status import of_status
 from crawler.interfaces import FeedTasks
@@ -24,6 +25,7 @@ from crawler.listings.identity import identify, query_of
 from crawler.listings.registry import READERS
 from crawler.paging import backfill as walk
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, apply_page
+from crawler.paging.page import distinct
 from crawler.paging.poll import NextPage, PollState, add_page, add_single_page, next_request
 from crawler.paging.single_page import apply_single_page
 from crawler.parsing.listings import parse_listing
@@ -41,7 +43,7 @@ class FeedFetcher:
     """Polls and backfills of one spider.
 
     :param now: the clock, aware
-    :param send: hands a request to Scrapy
+    :param send: sends a request, and calls one of two functions with its outcome
     :param crash: stops the spider
     :param max_pages: pages that one poll may read
     :param parsers: parse the lists
@@ -51,7 +53,7 @@ class FeedFetcher:
         self,
         work: FeedTasks,
         now: Callable[[], datetime],
-        send: Callable[[Request], None],
+        send: Callable[[Request, OnResponse, OnError], None],
         crash: Callable[[BaseException], None],
         *,
         max_pages: int,
@@ -66,6 +68,7 @@ class FeedFetcher:
         # By feed and list: digest and entries of the first page, if the last poll caught up. In memory only: after a
         # start, polls read one page more.
         self._first_pages: dict[tuple[str, str], tuple[bytes, tuple[Entry, ...]]] = {}
+        self._peeked: dict[tuple[str, str], bytes] = {}  # by feed and list: digest of the page of the last peek
 
     # Polls
 
@@ -75,18 +78,14 @@ class FeedFetcher:
         self._request_page(feed, PollState(feed.id, self._now(), is_conditional=validators is not None), validators)
 
     def _request_page(self, feed: Feed, state: PollState, validators: Validators | None = None) -> None:
+        url = READERS[feed.kind].page_url(feed, *next_request(state))
         self._send(
-            Request(
-                READERS[feed.kind].page_url(feed, *next_request(state)),
-                headers=_conditional_headers(validators),
-                callback=self._on_page,
-                errback=self._on_page_error,
-                cb_kwargs={"feed": feed, "state": state},
-                priority=POLL_PRIORITY,
-            )
+            Request(url, headers=_conditional_headers(validators), priority=POLL_PRIORITY),
+            partial(self._on_page, feed, state),
+            partial(self._on_page_error, feed, state),
         )
 
-    async def _on_page(self, response: Response, feed: Feed, state: PollState) -> None:
+    async def _on_page(self, feed: Feed, state: PollState, response: Response) -> None:
         try:
             if not READERS[feed.kind].has_pages:  # the address of a page is not that of its list
                 state = replace(state, moved_to=permanent_target(response))
@@ -110,7 +109,7 @@ class FeedFetcher:
                 return
             state, next_page = add_page(state, listing, known, self._max_pages)
             if next_page is NextPage.CONTINUE:
-                self._request_page(feed, state)
+                self._continue_poll(feed, state, () if known else listing.entries)
             elif next_page is NextPage.CUT and not self._work.was_cut_off(feed.id):
                 self._end_poll(feed, state, state.cut_off())  # the next poll may read on
             else:
@@ -118,12 +117,19 @@ class FeedFetcher:
         except Exception as error:
             self._crash(error)
 
-    def _on_page_error(self, failure: TwistedFailure) -> None:
-        request: Request = failure.request  # type: ignore[attr-defined]
-        state, feed = request.cb_kwargs["state"], request.cb_kwargs["feed"]
-        if isinstance(failure.value, ClosingError):
-            return  # the work queue requests the poll again from the next spider
-        self._end_poll(feed, state, failures.of_exception(failure.value, feed.id, urls.host(request.url)))
+    def _continue_poll(self, feed: Feed, state: PollState, entries: Sequence[Entry]) -> None:
+        """Request the next page of a poll.
+
+        :param entries: of the last page, if all of it is new, as in a first poll or after an outage: many pages
+            follow, and the articles of this one do not wait for them
+        """
+        if entries:
+            self._work.record_poll_page(Poll(feed.id, state.at, 0, tuple(entries), (), caught_up=False))
+        self._request_page(feed, state)
+
+    def _on_page_error(self, feed: Feed, state: PollState, request: Request, error: Exception) -> None:
+        if not isinstance(error, ClosingError):  # else the work queue requests the poll again from the next spider
+            self._end_poll(feed, state, failures.of_exception(error, feed.id, urls.host(request.url)))
 
     def _end_poll(
         self, feed: Feed, state: PollState, error: Failure | None = None, *, caught_up: bool = False
@@ -132,6 +138,42 @@ class FeedFetcher:
             self._first_pages.pop((feed.id, feed.source), None)
             if self._work.record_poll(state.poll(caught_up=caught_up, error=error)) and caught_up:
                 self._first_pages[feed.id, feed.source] = state.digest, state.first_page
+        except Exception as crash:
+            self._crash(crash)
+
+    # Peeks
+
+    def peek(self, feed: Feed) -> None:
+        """See :class:`~crawler.interfaces.Fetcher`."""
+        state = PollState(feed.id, self._now())
+        self._send(
+            Request(READERS[feed.kind].page_url(feed, *next_request(state)), priority=POLL_PRIORITY),
+            partial(self._on_peek, feed, state),
+            partial(self._on_peek_error, feed, state),
+        )
+
+    async def _on_peek(self, feed: Feed, state: PollState, response: Response) -> None:
+        try:
+            digest = blake2b(READERS[feed.kind].essence(response.body)).digest()
+            if response.status == 200 and self._peeked.get((feed.id, feed.source)) == digest:
+                self._work.record_peek(state.unchanged(()))
+                return
+            listing = await self._parse(response, feed, state.at, may_be_empty=False)
+            if isinstance(listing, Failure):
+                self._work.record_peek(state.poll(caught_up=False, error=listing))
+                return
+            entries = tuple(distinct(listing.entries, frozenset()).values())
+            if self._work.record_peek(replace(state, pages=1, entries=entries).poll(caught_up=False)):
+                self._peeked[feed.id, feed.source] = digest
+        except Exception as error:
+            self._crash(error)
+
+    def _on_peek_error(self, feed: Feed, state: PollState, request: Request, error: Exception) -> None:
+        if isinstance(error, ClosingError):
+            return  # the next spider begins with another peek
+        try:
+            failure = failures.of_exception(error, feed.id, urls.host(request.url))
+            self._work.record_peek(state.poll(caught_up=False, error=failure))
         except Exception as crash:
             self._crash(crash)
 
@@ -145,16 +187,12 @@ class FeedFetcher:
         else:
             url = reader.page_url(feed, request.page, request.size)
         self._send(
-            Request(
-                url,
-                callback=self._on_backfill_page,
-                errback=self._on_backfill_error,
-                cb_kwargs={"feed": feed, "backfill": backfill},
-                priority=BACKFILL_PRIORITY,
-            )
+            Request(url, priority=BACKFILL_PRIORITY),
+            partial(self._on_backfill_page, feed, backfill),
+            partial(self._on_backfill_error, feed, backfill),
         )
 
-    async def _on_backfill_page(self, response: Response, feed: Feed, backfill: Backfill) -> None:
+    async def _on_backfill_page(self, feed: Feed, backfill: Backfill, response: Response) -> None:
         try:
             listing = await self._parse(response, feed, backfill.at, may_be_empty=True)
             if isinstance(listing, Failure):
@@ -170,12 +208,9 @@ class FeedFetcher:
         except Exception as error:
             self._crash(error)
 
-    def _on_backfill_error(self, failure: TwistedFailure) -> None:
-        request: Request = failure.request  # type: ignore[attr-defined]
-        backfill, feed = request.cb_kwargs["backfill"], request.cb_kwargs["feed"]
-        if isinstance(failure.value, ClosingError):
-            return  # the work queue requests the page again from the next spider
-        self._end_backfill(backfill, failures.of_exception(failure.value, feed.id, urls.host(request.url)).reason)
+    def _on_backfill_error(self, feed: Feed, backfill: Backfill, request: Request, error: Exception) -> None:
+        if not isinstance(error, ClosingError):  # else the work queue requests the page again from the next spider
+            self._end_backfill(backfill, failures.of_exception(error, feed.id, urls.host(request.url)).reason)
 
     def _end_backfill(self, backfill: Backfill, reason: str) -> None:
         try:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from scrapy import Request
 from scrapy.http import Response
-from twisted.python.failure import Failure as TwistedFailure
 
 from archive.model.feed import Failure, FailureKind
 from crawler import urls
 from crawler.http import failures
+from crawler.http.dispatcher import OnError, OnResponse
 from crawler.http.middleware import RAW_RESPONSE
 from crawler.interfaces import ImageTasks
 
@@ -25,7 +26,7 @@ MAX_REQUESTS = 16
 class ImageFetcher:
     """Image requests of one spider.
 
-    :param send: hands a request to Scrapy
+    :param send: sends a request, and calls one of two functions with its outcome
     :param crash: stops the spider
     :param should_release: whether a request to a host that failed with this error is no fault of the image
     :param refill: leases more work of a host; None for all hosts
@@ -35,7 +36,7 @@ class ImageFetcher:
     def __init__(
         self,
         work: ImageTasks,
-        send: Callable[[Request], None],
+        send: Callable[[Request, OnResponse, OnError], None],
         crash: Callable[[BaseException], None],
         *,
         should_release: Callable[[str, BaseException | None], bool],
@@ -55,26 +56,17 @@ class ImageFetcher:
         room = min(self._max_per_host - self._queued[host], MAX_REQUESTS - self._queued.total())
         for url in self._work.lease(host, room) if room > 0 else ():
             try:
-                request = self._request(url, host)
+                headers = {"Accept": "image/*,*/*;q=0.5"}
+                request = Request(url, headers=headers, meta={RAW_RESPONSE: None}, priority=PRIORITY)
             except ValueError as error:  # Scrapy does not accept the address
                 reason = f"the address {url[:100]!r} cannot be requested: {error}"
                 self._work.record_failure(url, Failure(url, FailureKind.UNREADABLE, reason))
             else:
                 self._queued[host] += 1
-                self._send(request)
+                began = time.monotonic()
+                self._send(request, partial(self._on_response, url, host, began), partial(self._on_error, url, host))
 
-    def _request(self, url: str, host: str) -> Request:
-        return Request(
-            url,
-            headers={"Accept": "image/*,*/*;q=0.5"},
-            callback=self._on_response,
-            errback=self._on_error,
-            cb_kwargs={"url": url, "host": host, "began": time.monotonic()},
-            meta={RAW_RESPONSE: None},
-            priority=PRIORITY,
-        )
-
-    def _on_response(self, response: Response, url: str, host: str, began: float) -> None:
+    def _on_response(self, url: str, host: str, began: float, response: Response) -> None:
         try:
             milliseconds = round((time.monotonic() - began) * 1000)
             self._work.record_response(url, response.meta[RAW_RESPONSE], milliseconds)
@@ -82,16 +74,14 @@ class ImageFetcher:
             self._crash(error)
         self._leave(host)
 
-    def _on_error(self, failure: TwistedFailure) -> None:
-        request: Request = failure.request  # type: ignore[attr-defined]
-        url, host = request.cb_kwargs["url"], request.cb_kwargs["host"]
+    def _on_error(self, url: str, host: str, request: Request, error: Exception) -> None:
         try:
-            if self._should_release(host, failure.value):
+            if self._should_release(host, error):
                 self._work.release(url)
             else:
-                self._work.record_failure(url, failures.of_exception(failure.value, url, urls.host(request.url)))
-        except Exception as error:
-            self._crash(error)
+                self._work.record_failure(url, failures.of_exception(error, url, urls.host(request.url)))
+        except Exception as crash:
+            self._crash(crash)
         self._leave(host)
 
     def _leave(self, host: str) -> None:

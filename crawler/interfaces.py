@@ -18,6 +18,9 @@ class Fetcher(Protocol):
     def poll(self, feed: Feed) -> None:
         """Read a feed's list, then call :meth:`FeedTasks.record_poll` once."""
 
+    def peek(self, feed: Feed) -> None:
+        """Read the first page of a feed's list, then call :meth:`FeedTasks.record_peek` once."""
+
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
         """Read a span of a list's past; call :meth:`FeedTasks.record_backfill_page` after each page."""
 
@@ -43,8 +46,17 @@ class FeedTasks(Protocol):
     def was_cut_off(self, feed: str) -> bool:
         """Return True if the last poll of ``feed`` found its list cut off: then that is all that the list shows."""
 
+    def record_poll_page(self, page: Poll) -> None:
+        """Record the entries of a page of a poll that goes on; :meth:`record_poll` gets them again.
+
+        :param page: the poll, with only the entries of the page
+        """
+
     def record_poll(self, poll: Poll) -> bool:
         """Record a poll that has ended; return whether that succeeded."""
+
+    def record_peek(self, peek: Poll) -> bool:
+        """Record the first page of a list, which was read between two polls; return whether that succeeded."""
 
     def record_backfill_page(self, step: BackfillStep) -> bool:
         """Record a page of a backfill; return whether to continue."""

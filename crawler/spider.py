@@ -8,22 +8,24 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, cast
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
-from twisted.python.failure import Failure as TwistedFailure
 
 from archive.model.feed import Entry, Failure, FailureKind
 from config.model import Feed, Settings
 from crawler import urls
 from crawler.feeds import FeedFetcher
 from crawler.http import failures
-from crawler.http.backoff import HostBackedOffError, HostBackoffs
+from crawler.http.backoff import HostBackedOffError
+from crawler.http.dispatcher import Dispatcher, OnError, OnResponse
+from crawler.http.downloader import DirectDownloader
 from crawler.http.failures import ClosingError
-from crawler.http.middleware import RAW_RESPONSE
+from crawler.http.middleware import DOCID, RAW_RESPONSE
 from crawler.http.transfer import TransferState
 from crawler.images import ImageFetcher
 from crawler.interfaces import WorkQueue
@@ -37,31 +39,32 @@ class FeedSpider(Spider):
     """Polls feeds and fetches articles; a :class:`~crawler.interfaces.Fetcher`.
 
     :param work: source of work and sink of results
-    :param backoffs: back-off state of all hosts
     :param now: the clock, aware
     :param on_crash: called with an error that ends the crawl: one that ``work`` raised, or a bug
     :param parsers: parse the lists
-    :param last_requests: time of the last request to each host, see :class:`~crawler.http.transfer.TransferState`
+    :param transfer: state of its requests
+    :param max_per_host: maximum number of articles handed to Scrapy for one host
     """
 
     name = "finarchive"
+    _dispatcher: Dispatcher
 
     def __init__(
         self,
         *,
         config: Settings,
         work: WorkQueue,
-        backoffs: HostBackoffs,
         now: Callable[[], datetime],
         on_crash: Callable[[BaseException], None],
         parsers: ParserPool,
-        last_requests: dict[str, float],
+        transfer: TransferState,
+        max_per_host: int,
     ) -> None:
         super().__init__()
-        self.transfer = TransferState(backoffs, last_requests)
+        self.transfer = transfer
         self._work = work
         self._on_crash = on_crash
-        self._max_per_host = 2 * config.network.concurrency
+        self._max_per_host = max_per_host
         self._feeds = FeedFetcher(
             work.feeds, now, self._send, self.crash, max_pages=config.schedule.pages, parsers=parsers
         )
@@ -71,7 +74,7 @@ class FeedSpider(Spider):
             self.crash,
             should_release=self._should_release,
             refill=self.refill,
-            max_per_host=config.network.concurrency,
+            max_per_host=max_per_host // 2,
         )
         self._queued: Counter[str] = Counter()  # articles handed to Scrapy, by host
         self._timers: dict[str, asyncio.TimerHandle] = {}  # backed-off hosts, to be tried again afterwards
@@ -81,6 +84,8 @@ class FeedSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Create a spider. Scrapy calls this."""
         spider = super().from_crawler(crawler, *args, **kwargs)
+        limit = crawler.settings.getint("CONCURRENT_REQUESTS")
+        spider._dispatcher = Dispatcher(spider._download, limit, spider.refill)
         crawler.signals.connect(spider.on_idle, signals.spider_idle)
         crawler.signals.connect(spider.on_closed, signals.spider_closed)
         return spider
@@ -95,15 +100,15 @@ class FeedSpider(Spider):
         yield  # makes this an asynchronous generator, as Scrapy requires
 
     def on_idle(self) -> None:
-        """Lease more work when nothing is in flight.
+        """Stay open: Scrapy does not know of the requests in progress.
 
         :raises DontCloseSpider: always: the engine closes the spider
         """
-        self.refill()
         raise DontCloseSpider
 
-    def on_closed(self) -> None:
-        """Cancel timers and return leased work."""
+    async def on_closed(self) -> None:
+        """Wait for the requests in progress, cancel timers, and return leased work."""
+        await self._dispatcher.close()
         for timer in self._timers.values():
             timer.cancel()
         self._work.spider_closed()
@@ -111,6 +116,10 @@ class FeedSpider(Spider):
     def poll(self, feed: Feed) -> None:
         """See :class:`~crawler.interfaces.Fetcher`."""
         self._feeds.poll(feed)
+
+    def peek(self, feed: Feed) -> None:
+        """See :class:`~crawler.interfaces.Fetcher`."""
+        self._feeds.peek(feed)
 
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
         """See :class:`~crawler.interfaces.Fetcher`."""
@@ -132,13 +141,17 @@ class FeedSpider(Spider):
             return
         for entry in self._work.articles.lease(host, room):
             try:
-                request = self._article_request(entry, host)
+                request = Request(entry.url, meta={RAW_RESPONSE: None, DOCID: entry.docid})
             except ValueError as error:  # Scrapy does not accept the address
                 reason = f"the address {entry.url[:100]!r} cannot be requested: {error}"
                 self._work.articles.record_failure(entry, Failure(entry.docid, FailureKind.UNREADABLE, reason))
             else:
                 self._queued[host] += 1
-                self._send(request)
+                self._send(
+                    request,
+                    partial(self.read_article, entry, host, time.monotonic()),
+                    partial(self.fail_article, entry, host),
+                )
         if not self._queued[host]:
             self._images.refill(host)
 
@@ -156,16 +169,7 @@ class FeedSpider(Spider):
         del self._timers[host]
         self.refill(host)
 
-    def _article_request(self, entry: Entry, host: str) -> Request:
-        return Request(
-            entry.url,
-            callback=self.read_article,
-            errback=self.fail_article,
-            cb_kwargs={"entry": entry, "host": host, "began": time.monotonic()},
-            meta={RAW_RESPONSE: None},
-        )
-
-    def read_article(self, response: Response, entry: Entry, host: str, began: float) -> None:
+    def read_article(self, entry: Entry, host: str, began: float, response: Response) -> None:
         """Pass on the response to a request for an article."""
         try:
             self._queued[host] -= 1
@@ -175,20 +179,17 @@ class FeedSpider(Spider):
             self.crash(error)
         self.refill(host)
 
-    def fail_article(self, failure: TwistedFailure) -> None:
+    def fail_article(self, entry: Entry, host: str, request: Request, error: Exception) -> None:
         """Record that an article's page could not be fetched."""
-        request: Request = failure.request  # type: ignore[attr-defined]
-        entry, host = request.cb_kwargs["entry"], request.cb_kwargs["host"]
         try:
             self._queued[host] -= 1
-            if self._should_release(host, failure.value):
+            if self._should_release(host, error):
                 self._work.articles.release(entry)
             else:
-                self._work.articles.record_failure(
-                    entry, failures.of_exception(failure.value, entry.docid, urls.host(request.url))
-                )
-        except Exception as error:
-            self.crash(error)
+                failure = failures.of_exception(error, entry.docid, urls.host(request.url))
+                self._work.articles.record_failure(entry, failure)
+        except Exception as crash:
+            self.crash(crash)
         self.refill(host)
 
     def _should_release(self, host: str, error: BaseException | None) -> bool:
@@ -203,14 +204,13 @@ class FeedSpider(Spider):
         self._charged[host] = error
         return is_repeated and error is not None and failures.unreachable_weight(error) > 0
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: Request, on_response: OnResponse, on_error: OnError) -> None:
         if not self.transfer.is_closing:  # else the work queue requests it again from the next spider
-            self._engine.crawl(request)
+            self._dispatcher.send(request, on_response, on_error)
 
-    @property
-    def _engine(self) -> Any:
-        # Internal API of Scrapy 2.19: the engine's method `crawl`.
-        return self.crawler.engine
+    async def _download(self, request: Request) -> Response | Request:
+        engine: Any = self.crawler.engine  # None before it is open
+        return await cast(DirectDownloader, engine.downloader).download(request)
 
     def crash(self, error: BaseException) -> None:
         """See :class:`~crawler.interfaces.Fetcher`. Recorded results are safe."""

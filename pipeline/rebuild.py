@@ -90,7 +90,7 @@ def rebuild(
     with staging_folder(root, "rebuild", now) as staging:
         options = ReparseOptions(max_body, processes or os.cpu_count() or 1, on_progress)
         change = FormatChange(formatting) if formatting else None
-        return _rebuild(root, staging, options, change, now, dry_run=dry_run)
+        return rebuild_in(root, staging, options, change, now, dry_run=dry_run)
 
 
 def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[str, str]) -> list[str]:
@@ -128,15 +128,21 @@ def restore_files(root: Path, max_body: int, now: datetime, expected: Mapping[st
 @contextmanager
 def staging_folder(root: Path, command: str, now: datetime) -> Iterator[Path]:
     """Lock the archive and yield an empty folder to build in. Unlocks and removes the folder at the end."""
-    with Lock(lock_path(root), command, now):
-        staging = rebuild_path(root)
+    with Lock(lock_path(root), command, now), locked_staging_folder(root) as staging:
+        yield staging
+
+
+@contextmanager
+def locked_staging_folder(root: Path) -> Iterator[Path]:
+    """Do what :func:`staging_folder` does, for a caller that holds the archive's lock."""
+    staging = rebuild_path(root)
+    _remove(root, staging)
+    with atomic.wrap_os_errors(staging), Folders(root) as folders:
+        folders.folder(REBUILD_FOLDER, create=True)
+    try:
+        yield staging
+    finally:
         _remove(root, staging)
-        with atomic.wrap_os_errors(staging), Folders(root) as folders:
-            folders.folder(REBUILD_FOLDER, create=True)
-        try:
-            yield staging
-        finally:
-            _remove(root, staging)
 
 
 def _remove(root: Path, folder: Path) -> None:
@@ -144,9 +150,10 @@ def _remove(root: Path, folder: Path) -> None:
         folders.remove_tree(folder.relative_to(root).as_posix())
 
 
-def _rebuild(
+def rebuild_in(
     root: Path, staging: Path, options: ReparseOptions, change: FormatChange | None, now: datetime, *, dry_run: bool
 ) -> RebuildResult:
+    """Do what :func:`rebuild` does, in the staging folder of a caller that holds the archive's lock."""
     tree, new = StagingTree(root, staging / "tree"), staging / "index.db"
     # A damaged index is a reason to rebuild: it is treated as missing.
     old = staging / "none.db"

@@ -17,6 +17,7 @@ from archive.index.log import FETCHES, OTHERS, order
 from archive.integrity import takedown
 from archive.integrity.seal import seal
 from archive.integrity.verify import ABSENT
+from archive.journal.event_documents import EventKind
 from archive.journal.journal import Event, events
 from archive.journal.warc import is_torn_end
 from archive.journal.warc_records import digest_of
@@ -32,6 +33,8 @@ from pipeline.commit import CommitBatch, ParsedFetch, WriteFiles
 logger = logging.getLogger("finarchive")
 
 BATCH_SIZE = 64  # events applied together, as in the writer
+# Events after which something is done before the next one is applied.
+_ALONE = {EventKind.FORGOTTEN, EventKind.FORGETTING_DONE}
 
 
 def recover(archive: Archive, settings: Settings, now: datetime, parsers: ParserPool, *, holds: bool = False) -> None:
@@ -45,7 +48,7 @@ def recover(archive: Archive, settings: Settings, now: datetime, parsers: Parser
     """
     folder, damaged = journal_path(archive.root), list[JournalPosition]()
     with wrap_os_errors(archive.root):
-        tail = _Tail(archive.store, parsers, settings.network.max_body, archive.write_posts, holds=holds)
+        tail = JournalTail(archive.store, parsers, settings.network.max_body, archive.write_posts, holds=holds)
         recovered = tail.apply(folder, damaged.append)
         for position in damaged:
             if not is_torn_end(folder, position):
@@ -81,39 +84,51 @@ def unapplied_files(root: Path, max_body: int) -> dict[str, set[str]]:
     store = Store.open_copy(index_path(root))
     try:
         with ParserPool() as parsers:
-            _Tail(store, parsers, max_body, collect).apply(journal_path(root))
+            JournalTail(store, parsers, max_body, collect).apply(journal_path(root))
     finally:
         store.close()
     return files
 
 
 @dataclass(frozen=True, slots=True)
-class _Tail:
+class JournalTail:
     """The records of a journal that its index lacks, to be applied as live work does."""
 
     store: Store
     parsers: ParserPool
-    max_body: int
+    max_body: int  # bytes that a page may decompress to
     write: WriteFiles
-    holds: bool = False
+    holds: bool = False  # hold a fetch whose file cannot be written, and go on
+    on_applied: Callable[[Event], None] = lambda event: None  # called with each event that is no fetch, once applied
 
     def apply(self, folder: Path, on_damage: Callable[[JournalPosition], None] = lambda position: None) -> int:
         """Apply the records of the journal in ``folder``; return the number of applied ones.
 
         :param on_damage: called with the position of each record that cannot be read
         """
+        return self.apply_events(self.unapplied(folder, on_damage))
+
+    def unapplied(
+        self, folder: Path, on_damage: Callable[[JournalPosition], None] = lambda position: None
+    ) -> Iterator[Event]:
+        """Yield the events of the journal in ``folder`` that the index has not applied, in order."""
         applied = self.store.log.applied()
         done = applied.positions
         start = min((done[writer] for writer in (FETCHES, OTHERS) if writer in done), default=None, key=order)
         if len(done) < len((FETCHES, OTHERS)):
             start = None  # no record of one of the writers is applied yet
-        unapplied = (event for event in events(folder, start, on_damage) if not applied.has(event))
+        return (event for event in events(folder, start, on_damage) if not applied.has(event))
+
+    def apply_events(self, unapplied: Iterable[Event]) -> int:
+        """Apply events in order; return the number of applied ones."""
         return sum(len(batch) - self._apply(batch) for batch in _batches(unapplied))
 
     def _apply(self, batch: Sequence[Event]) -> int:
         """Apply a batch: files, then rows; return the number of fetches that are held instead."""
         if batch[0].fetch is None:
             self.store.apply(batch)
+            for event in batch:
+                self.on_applied(event)
             return 0
         commit = CommitBatch(self.store, self._parsed(batch))
         commit.decide()
@@ -150,6 +165,8 @@ def _batches(unapplied: Iterable[Event]) -> Iterator[list[Event]]:
     for event in unapplied:
         docid = event.fetch.pending.entry.docid if event.fetch else ""
         same_kind = bool(batch) and (batch[0].fetch is None) == (event.fetch is None)
+        if event.kind in _ALONE or (batch and batch[-1].kind in _ALONE):
+            same_kind = False
         if batch and (not same_kind or docid in docids or len(batch) >= BATCH_SIZE):
             yield batch
             batch, docids = [], set()

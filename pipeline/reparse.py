@@ -15,8 +15,9 @@ from pathlib import Path
 
 from archive.journal.event_documents import EventKind
 from archive.journal.formatted import load_formatted
+from archive.journal.groups import may_have_event
 from archive.journal.journal import Event, event_of
-from archive.journal.warc import WarcPart, parts, read, read_part
+from archive.journal.warc import WarcPart, parts, read_file, read_part, warc_files
 from archive.journal.warc_records import digest_of
 from archive.model.article import Article
 from archive.model.feed import Failure
@@ -70,10 +71,11 @@ def _order(position: JournalPosition) -> tuple[str, int]:
 def last_format_change(folder: Path) -> FormatChange | None:
     """Return the last change of settings in a journal: it holds for all fetches before it."""
     found = None
-    for position, group in read(folder):
-        if group.kind == EventKind.FORMATTED:
-            with suppress(ValueError):  # damaged, which is reported where the journal is read
-                found = FormatChange(load_formatted(event_of(position, group).document), position)
+    for path in warc_files(folder):
+        for position, group in read_file(path) if may_have_event(path, EventKind.FORMATTED) else ():
+            if group.kind == EventKind.FORMATTED:
+                with suppress(ValueError):  # damaged, which is reported where the journal is read
+                    found = FormatChange(load_formatted(event_of(position, group).document), position)
     return found
 
 
@@ -90,7 +92,7 @@ def read_journal(
     total = sum(path.stat().st_size for path in {part.path for part in pending})
     done = 0
     # A thread for each process, which waits for it. The pool is closed first: this ends their waiting.
-    with ThreadPoolExecutor(options.processes) as threads, ParserPool(options.processes) as parsers:
+    with ThreadPoolExecutor(options.processes) as threads, ParserPool(options.processes, patience=0) as parsers:
         futures: deque[tuple[WarcPart, Future[list[ParsedEvent | str]]]] = deque()
         while pending or futures:
             while pending and len(futures) < 2 * options.processes:

@@ -30,3 +30,14 @@ class RequestRefusedError(SchedulerError):
     def __init__(self, reason: str, status: Exit) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class StoppedError(SchedulerError):
+    """A signal has ended a daemon that was waiting.
+
+    :param number: of the signal
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by signal {number}")
+        self.number = number

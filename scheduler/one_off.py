@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from archive.archive import Archive
@@ -20,6 +20,8 @@ from scheduler.crawl.job import CrawlJob
 from scheduler.crawl.page import PageJob
 from scheduler.crawl.progress import CrawlProgress, CrawlResult, PageResult
 from scheduler.crawl.work_queue import ArchiveWorkQueue
+from scheduler.keeper import claimed, keeper_of, running
+from scheduler.mirroring import mirroring
 
 
 def crawl(
@@ -80,19 +82,35 @@ def _one_off(
     :param command: for the message of another process that finds the archive locked
     """
     raw = settings.archive.raw == "warc"
-    with Archive(settings.archive.root, command, now(), raw=raw) as archive, ParserPool() as parsers:
+    with (
+        Archive(settings.archive.root, command, now(), raw=raw) as archive,
+        ParserPool() as parsers,
+        ExitStack() as stack,
+    ):
         parsers.start()
         recover(archive, settings, now(), parsers)
         clock = Clock(now)
+        leads = stack.enter_context(claimed(settings))
         work_queue = ArchiveWorkQueue(archive, settings, clock, one_off_policy(now()), parsers)
         work_queue.context.check_free_space()
+        keeper = keeper_of(work_queue)
+        may_write = leads
+        if keeper:
+            may_write = keeper.leads_after(leads)
+            stack.callback(keeper.queue.resign)  # once the mirror has everything
+        stack.enter_context(mirroring(archive, settings, clock, may_write=may_write))
 
         def engine(work: Main) -> Engine:
             async def main() -> None:
                 context = work_queue.context
-                async with Anchorer(context, clock).running(), AlertDispatcher(context, clock).running():
+                async with (
+                    running(keeper),
+                    Anchorer(context, clock).running(),
+                    AlertDispatcher(context, clock).running(),
+                ):
                     await work()
 
-            return Engine(settings, work_queue, work_queue.articles.backoffs, now, main, parsers=parsers)
+            backoffs, remote = work_queue.articles.backoffs, keeper.queue if keeper else None
+            return Engine(settings, work_queue, backoffs, now, main, parsers=parsers, remote=remote)
 
         yield work_queue, engine

@@ -193,11 +193,18 @@ class _ListQueue:
         """One page is enough."""
         return True
 
+    def record_poll_page(self, page: Poll) -> None:
+        """Nothing is recorded."""
+
     def record_poll(self, poll: Poll) -> bool:
         """Return a poll to the caller of :meth:`Probe.poll`."""
         if not self.polls[poll.feed].done():
             self.polls[poll.feed].set_result(poll)
         return True
+
+    def record_peek(self, peek: Poll) -> bool:
+        """There are no peeks."""
+        return False
 
     def record_backfill_page(self, step: BackfillStep) -> bool:
         """There are no backfills."""

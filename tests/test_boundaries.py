@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("archive", "cli", "config", "crawler", "mocksite", "pipeline", "scheduler", "web")
+PACKAGES = ("archive", "cli", "cluster", "config", "crawler", "mocksite", "pipeline", "scheduler", "web")
 
 # Package -> what a module of it may import of other packages. A dotted name allows that module or sub-package only.
 MAY_IMPORT = {
@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "archive": (),
     "crawler": ("config.model", "archive.model"),
     "pipeline": ("config.model", "crawler.errors", "crawler.extract", "crawler.parsing", "crawler.urls", "archive"),
-    "scheduler": ("config", "crawler", "pipeline", "archive"),
+    "cluster": ("config.model", "config.cluster_settings", "archive.model", "crawler"),
+    "scheduler": ("config", "crawler", "pipeline", "archive", "cluster"),
     "web": ("config.model", "archive"),
-    "cli": ("config", "crawler", "pipeline", "scheduler", "archive", "web"),
+    "cli": ("config", "crawler", "pipeline", "scheduler", "archive", "cluster", "web"),
 }
 MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
 
@@ -34,12 +35,13 @@ MAY_IMPORT_BESIDES = {"cli/demo_site.py": ("mocksite",)}
 # sub-package may import each other, without circles. A layer lists units that do not import each other.
 LAYERS = {
     "archive": (
-        "model", "files", "proof query", "journal", "export", "index", "search", "store", "archive",
+        "model", "files", "proof query", "journal", "export", "index", "search", "store", "union", "archive",
         # diff reads the history and the texts of versions from the store.
-        "diff follower revision_files", "integrity", "backup",
+        "diff follower revision_files", "integrity", "backup", "mirror",
     ),
     "config": (
-        "durations cron toml_lines anchors errors", "types files", "health_settings proof_settings", "model",
+        "durations cron toml_lines anchors errors", "types files",
+        "cluster_settings health_settings proof_settings", "model",
         "messages", "environment feed_list", "load",
         "reload feeds",
     ),
@@ -48,10 +50,16 @@ LAYERS = {
         "feeds images", "spider", "engine",
     ),
     "pipeline": (
-        "retry staging reparse reformat facts", "decide", "commit", "writer recovery rebuild", "deep_verify",
+        "raw_check retry staging reparse reformat facts", "decide", "commit", "writer recovery rebuild",
+        "deep_verify follow",
+    ),
+    "cluster": (
+        "errors leases numbers fetch_spider", "wire connection", "host_store jobs leadership schema", "claim",
+        "fetcher request_queue status",
     ),
     "scheduler": (
-        "policy clock exits child_process", "errors", "crawl", "alerts anchors", "one_off monitoring probe", "daemon",
+        "policy clock exits child_process", "errors", "crawl", "alerts anchors keeper", "mirroring",
+        "one_off monitoring probe", "daemon",
     ),
     "web": (
         "feed_status rendering queries", "http tables", "database", "request", "links", "article",
@@ -69,8 +77,10 @@ LAYERS = {
 # Not crawler/http/status.py and what it imports: crawler/extract needs them, and must not load Scrapy.
 _SCRAPY = (
     "crawler/engine.py", "crawler/spider.py", "crawler/feeds.py", "crawler/images.py",
-    "crawler/http/failures.py", "crawler/http/handler.py", "crawler/http/middleware.py", "crawler/http/robots.py",
-    "crawler/http/ssrf.py",
+    "crawler/http/dispatcher.py", "crawler/http/downloader.py", "crawler/http/failures.py", "crawler/http/handler.py",
+    "crawler/http/middleware.py", "crawler/http/remote.py", "crawler/http/robots.py", "crawler/http/ssrf.py",
+    "crawler/http/transfer.py",
+    "cluster/fetch_spider.py", "cluster/fetcher.py", "cluster/request_queue.py", "cluster/wire.py",
 )  # fmt: skip
 LIBRARIES = {
     "apprise": ("scheduler/alerts/apprise_process.py",),
@@ -89,7 +99,10 @@ LIBRARIES = {
     "nh3": ("archive/export/html.py",),
     "opentimestamps": ("archive/proof/open_timestamps.py",),
     "paramiko": ("archive/backup/host_keys.py",),
-    "prometheus_client": ("scheduler/monitoring/metrics.py",),
+    "procrastinate": ("cluster/",),
+    "prometheus_client": ("scheduler/monitoring/feed_gauges.py", "scheduler/monitoring/metrics.py"),
+    "psycopg": ("cluster/",),
+    "psycopg_pool": ("cluster/",),
     "pyarrow": ("archive/export/parquet.py",),
     "pydantic": ("config/",),
     "pydantic_core": ("config/",),
@@ -116,17 +129,19 @@ LIBRARIES = {
     "warcio": ("archive/journal/warc_records.py",),
     "yaml": ("archive/files/post.py",),
     "zope": _SCRAPY,
+    "zopfli": ("archive/journal/gzip_members.py",),
 }
 # Library -> the distribution that brings it, where the two have different names.
 DISTRIBUTIONS = {
     "bs4": "beautifulsoup4",
     "frontmatter": "python-frontmatter",
     "markdown_it": "markdown-it-py",
+    "psycopg_pool": "psycopg-pool",
     "yaml": "pyyaml",
     "zope": "zope.interface",  # a namespace, which several distributions share
 }
 # Extras that the program itself uses; the others are for developers.
-EXTRAS_OF_THE_PROGRAM = ("alerts", "backup", "parquet", "proof")
+EXTRAS_OF_THE_PROGRAM = ("alerts", "backup", "cluster", "parquet", "proof")
 # Distributions that are declared and not imported, and why.
 DECLARED_ONLY = {
     "lxml-html-clean": "trafilatura needs it, and pip before 23.3 overlooks the extra that asks for it",
@@ -138,7 +153,7 @@ DECLARED_ONLY = {
 MAX_FILE, MAX_FUNCTION = 300, 40  # lines
 MAX_MODULES = 16  # in a folder; more is two topics in one
 # Folders of plug-ins of one kind, where one more file is one more plug-in.
-MAX_PLUGINS = 30
+MAX_PLUGINS = 40
 PLUGIN_FOLDERS = ("archive/export", "archive/index/migrations", "cli/commands", "crawler/listings")
 # A module for each noun of the index, beside what they share.
 NOUN_FOLDERS = ("archive/index",)

@@ -8,20 +8,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from cli.main import COMMANDS
 from config.environment import read_environment
 
 ROOT = Path(__file__).parents[1]
+COMPOSED = ("compose.yaml", "compose.cluster.yaml")
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
-def services() -> dict[str, Any]:
-    document = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    assert document["volumes"] == {"archive": None}
-    result: dict[str, Any] = document["services"]
-    return result
+def services(file: str = "compose.yaml") -> dict[str, Any]:
+    """The services of a file that run finarchive."""
+    document = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))
+    used = {str(each).split(":")[0] for one in document["services"].values() for each in one.get("volumes", ())}
+    assert used == set(document["volumes"])
+    return {name: service for name, service in document["services"].items() if service["image"] == "finarchive"}
 
 
 def test_the_linter_finds_nothing_in_the_containerfile() -> None:
@@ -38,8 +41,9 @@ def test_what_the_build_copies_is_in_the_repository_and_not_ignored() -> None:
     assert (ROOT / ".dockerignore").resolve() == ROOT / ".containerignore"
 
 
-def test_each_service_runs_a_command_that_exists_without_privileges() -> None:
-    for name, service in services().items():
+@pytest.mark.parametrize("file", COMPOSED)
+def test_each_service_runs_a_command_that_exists_without_privileges(file: str) -> None:
+    for name, service in services(file).items():
         assert service["command"][0] in COMMANDS, name
         assert service["cap_drop"] == ["ALL"], name
         assert service["read_only"] is True, name
@@ -47,12 +51,13 @@ def test_each_service_runs_a_command_that_exists_without_privileges() -> None:
         assert not [each for each in service.get("ports", ()) if not each.startswith("127.0.0.1:")], name
 
 
-def test_each_setting_of_the_services_is_one() -> None:
+@pytest.mark.parametrize("file", COMPOSED)
+def test_each_setting_of_the_services_is_one(file: str) -> None:
     containerfile = (ROOT / "Containerfile").read_text(encoding="utf-8")
     settings = dict(re.findall(r"\b(FINARCHIVE_\w+)=(\S+)", containerfile))
     assert settings == {"FINARCHIVE_ARCHIVE_ROOT": "/archive"}
 
-    for service in services().values():
+    for service in services(file).values():
         overrides = read_environment({**settings, **service.get("environment", {})})
         assert not overrides.mistakes
 
@@ -62,6 +67,16 @@ def test_the_health_check_asks_the_port_that_the_daemon_listens_on() -> None:
 
     port = daemon["environment"]["FINARCHIVE_HEALTH_PORT"]
     assert f"http://127.0.0.1:{port}/healthz" in daemon["healthcheck"]["test"][-1]
+
+
+def test_the_cluster_has_two_keepers_with_one_mirror_and_two_fetchers() -> None:
+    composed = services("compose.cluster.yaml")
+    keepers = [service for service in composed.values() if service["command"] == ["run"]]
+    mirrors = {service["environment"]["FINARCHIVE_JOURNAL_MIRROR"] for service in keepers}
+    dsn = {service["environment"]["FINARCHIVE_CLUSTER_DSN"] for service in keepers}
+    assert (len(keepers), len(mirrors), composed["fetcher"]["deploy"]["replicas"]) == (2, 1, 2)
+    assert dsn == {composed["init"]["command"][-1]} == {composed["fetcher"]["command"][-1]}
+    assert len({service["hostname"] for service in keepers}) == 2  # a keeper's name has it
 
 
 def test_the_reader_cannot_change_the_archive() -> None:

@@ -23,6 +23,8 @@ from datasette.app import Datasette
 from datasette.database import Database
 from datasette.plugins import pm
 from scrapy import Request, Spider
+from scrapy.core.downloader import Downloader
+from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
@@ -79,7 +81,18 @@ USES = (
     ),
     ApiUse("Scrapy", "crawler/http/robots.py", "scrapy.utils.httpobj", "urlparse_cached"),
     ApiUse("Scrapy", "crawler/engine.py", "scrapy.crawler:AsyncCrawlerProcess", "crawlers crawl start"),
-    ApiUse("Scrapy", "crawler/spider.py", "scrapy.core.engine:ExecutionEngine", "crawl"),
+    ApiUse(
+        "Scrapy",
+        "crawler/http/downloader.py",
+        "scrapy.core.downloader:Downloader",
+        "fetch _enqueue_request",
+    ),
+    ApiUse(
+        "Scrapy",
+        "crawler/http/downloader.py",
+        "scrapy.core.downloader.middleware:DownloaderMiddlewareManager",
+        "download_async _process_request _process_response",
+    ),
     ApiUse("Scrapy", "crawler/http/settings.py", "scrapy.dupefilters", "BaseDupeFilter"),
     ApiUse(
         "Twisted", "crawler/http/ssrf.py", "twisted.internet.base:ReactorBase", "nameResolver installNameResolver"
@@ -236,6 +249,16 @@ def test_scrapy_explains_ignored_requests_in_the_messages_we_know() -> None:
     assert "DOWNLOAD_MAXSIZE (" in unpacking, use.describe(
         "it does not say DOWNLOAD_MAXSIZE of what unpacks to too much"
     )
+
+
+def test_scrapy_sends_a_request_through_the_steps_that_we_replace() -> None:
+    use = ApiUse("Scrapy", "crawler/http/downloader.py", "Downloader", "_enqueue_request")
+    fetch = inspect.getsource(Downloader)
+    assert "self.middleware.download_async(self._enqueue_request, request)" in fetch, use.describe("fetch differs")
+    assert "self.handlers.download_request_async(request)" in fetch, use.describe("it calls its handlers otherwise")
+    steps = inspect.getsource(DownloaderMiddlewareManager.download_async)
+    for step in ("self._process_request(", "self._process_exception(", "self._process_response("):
+        assert step in steps, use.describe(f"download_async does not call {step[:-1]}")
 
 
 def test_scrapy_flags_a_body_without_a_stated_length() -> None:

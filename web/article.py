@@ -17,7 +17,10 @@ from archive.files.post import html_of
 from archive.model.article import Revision
 from archive.model.fetch import Observation
 from archive.model.times import to_text
+from archive.query.scripts import CHINESE, is_chinese
 from archive.store import Store
+from archive.union.lookup import archives_beside
+from archive.union.store import AnyStore
 from web import links
 from web.rendering.language import gettext as _
 from web.request import HtmlPage, NotFoundError, Request, SiteContext
@@ -25,13 +28,13 @@ from web.request import HtmlPage, NotFoundError, Request, SiteContext
 MAX_LISTED_FETCHES = 40  # an article is fetched three or four times, one that comes and goes a hundred times
 
 
-def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+def article(request: Request, store: AnyStore, site: SiteContext) -> HtmlPage:
     """Return the page of an article, with the version of the argument ``version``, or the newest."""
-    docid = request.path["docid"]
+    docid, own = request.path["docid"], store.of(request.path["docid"])
     state = find_article(docid, request, store)
     revisions: list[Revision] = state["revisions"]
     revision = find_revision(request, revisions, "version")
-    fetches = store.stats.fetches(docid, request.time)
+    fetches = own.stats.fetches(docid, request.time)
     as_of = {"as_of": request.args.get("as_of")}
     context: dict[str, Any] = {
         "state": state,
@@ -45,7 +48,9 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         "fetch_count": len(fetches),
         "same_story": _same_story(docid, store, request),
         "feeds": _feeds(state["feeds"], store, as_of),
-        "data": f"/index/revisions?docid={docid}",
+        "prefix": own.prefix,
+        "others": archives_beside(store, own, docid, request.time),
+        "data": links.tables(own.prefix, "revisions", docid=docid),
         "gone_evidence": next((each.evidence for each in fetches if to_text(each.at) == state["gone"]), None),
         "json": links.link(f"{links.article(docid)}.json", as_of),
         "versions_json": links.link(f"{links.article(docid)}/versions.json", as_of),
@@ -55,20 +60,24 @@ def article(request: Request, store: Store, site: SiteContext) -> HtmlPage:
         facts = state["facts"] if revision is revisions[-1] else None
         context |= _revision_context(revision, revisions[-1], facts, as_of)
         context["stock_names"] = store.stocks.current((symbol for symbol, _ in context["symbols"]), request.time)
-        context |= _body(revision, store, site, request)
+        context |= _body(revision, own, site, request)
+        # "": unknown
+        context["language"] = (
+            CHINESE if is_chinese(own.articles.text(docid, revision.number) or revision.title) else ""
+        )
         raw_links = [raw_link(fetch) for fetch in fetches if fetch.revision == revision.number and raw_link(fetch)]
         context["raw"] = raw_links[0] if raw_links else None
     return HtmlPage("article.html", context)
 
 
-def _same_story(docid: str, store: Store, request: Request) -> list[tuple[Any, str]]:
+def _same_story(docid: str, store: AnyStore, request: Request) -> list[tuple[Any, str]]:
     """Return the other articles that tell the same story, with their links."""
     as_of = request.args.get("as_of")
     others = [each for each in store.history.same_story(docid, request.time) if each["docid"] != docid]
     return [(each, links.article(each["docid"], as_of=as_of)) for each in others]
 
 
-def _feeds(feeds: list[str], store: Store, as_of: dict[str, Any]) -> list[tuple[str, str]]:
+def _feeds(feeds: list[str], store: AnyStore, as_of: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the name of each feed, and the link to its articles."""
     names = store.names.feeds()
     return [
@@ -78,7 +87,7 @@ def _feeds(feeds: list[str], store: Store, as_of: dict[str, Any]) -> list[tuple[
 
 
 def _neighbours(
-    docid: str, revisions: list[Revision], store: Store, request: Request
+    docid: str, revisions: list[Revision], store: AnyStore, request: Request
 ) -> list[tuple[str, str, str, str]]:
     """Return the articles published just before and after this one: relation, heading, title, link."""
     if not revisions:
@@ -91,15 +100,16 @@ def _neighbours(
     ][::-1]
 
 
-def find_article(docid: str, request: Request, store: Store) -> dict[str, Any]:
+def find_article(docid: str, request: Request, store: AnyStore) -> dict[str, Any]:
     """Return what is known about an article at the request's time, as :meth:`History.as_of` does.
 
     :raises NotFoundError: nothing is known of it
     """
-    if found := store.forgotten.find(docid):
+    own = store.of(docid)
+    if found := own.forgotten.find(docid):
         day = f"{found[0].astimezone(CHINA):%Y-%m-%d}"
         raise NotFoundError(_("文章 %(docid)s 已于 %(day)s 按要求移除") % {"docid": docid, "day": day})
-    state = store.history.as_of(docid, request.time)
+    state = own.history.as_of(docid, request.time)
     if state is None:
         message = _("档案中没有文章 %(docid)s，或当时尚未得知") if request.as_of else _("档案中没有文章 %(docid)s")
         raise NotFoundError(message % {"docid": docid})
@@ -158,7 +168,7 @@ def _body(revision: Revision, store: Store, site: SiteContext, request: Request)
     newest = max(each.number for each in store.articles.revisions(revision.docid))
     path = revision_path(revision.path, revision.number, newest)
     try:
-        body = html_of((site.root / path).read_bytes())
+        body = html_of((store.root / path).read_bytes())
     except (OSError, ValueError) as error:
         failure = error.strerror if isinstance(error, OSError) else str(error)
         return {"text": store.articles.text(revision.docid, revision.number), "failure": failure}
@@ -170,6 +180,6 @@ def _body(revision: Revision, store: Store, site: SiteContext, request: Request)
 def _local_url(store: Store, site: SiteContext, as_of: datetime | None) -> Callable[[str], str | None]:
     def local_url(url: str) -> str | None:
         path = store.images.path_of(url, as_of) if site.images else None
-        return f"/picture/{Path(path).stem}" if path and (site.root / path).is_file() else None
+        return f"/picture/{Path(path).stem}" if path and (store.root / path).is_file() else None
 
     return local_url

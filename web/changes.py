@@ -13,16 +13,16 @@ from markupsafe import Markup, escape
 
 from archive.diff.changes import change_document, short_diff
 from archive.diff.text import DiffPart, DiffPiece
-from archive.export.atom import DEFAULT_ENTRIES, changes_to_atom
+from archive.export.atom import DEFAULT_ENTRIES, ChangeText, changes_to_atom
 from archive.files.paths import CHINA
 from archive.model.errors import QueryError
 from archive.model.results import ArticleChange, ChangeKind, ChangesPage
 from archive.query.messages import describe
 from archive.query.nodes import And
-from archive.store import Store
+from archive.union.store import AnyStore
 from web import links
 from web.diff import NAMES
-from web.rendering.language import current, to_translate
+from web.rendering.language import DEFAULT, LANGUAGES, as_language, current, to_translate
 from web.rendering.language import gettext as _
 from web.rendering.reasons import reason
 from web.rendering.text import visible
@@ -30,7 +30,7 @@ from web.request import BadRequestError, File, HtmlPage, Request, SiteContext
 from web.search import understood
 
 PAGE_SIZE = 30  # changes
-COUNTED = 200  # changes that are counted for the facets
+COUNTED = 200  # changes that are read for a page, and counted for its facets
 MAX_VALUES = 12  # of a facet
 KINDS = {
     ChangeKind.REVISED: to_translate("修订"), ChangeKind.RETITLED: to_translate("改标题"),
@@ -43,12 +43,16 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ELEMENTS = {DiffPart.REMOVED: Markup("<del>{}</del>"), DiffPart.ADDED: Markup("<ins>{}</ins>")}
 
 
-def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
-    """Return the page of changes, the newest first, or those before the cursor of the argument ``after``."""
+def changes(request: Request, store: AnyStore, site: SiteContext) -> HtmlPage:
+    """Return the page of changes, the newest first, or those before the cursor of the argument ``after``.
+
+    The facets count the changes of the page and those that follow it.
+    """
     args = _args(request)
-    newest = _find(request, store, site, max(PAGE_SIZE, COUNTED), cursor=None)
-    page = _find(request, store, site, PAGE_SIZE, request.args.get("after") or None)
-    stocks = {symbol for change in (*newest.changes, *page.changes) for symbol in change.symbols}
+    after = request.args.get("after")
+    counted = _find(request, store, site, COUNTED, after or None)
+    page = first(counted, PAGE_SIZE)
+    stocks = {symbol for change in counted.changes for symbol in change.symbols}
     names = store.names.feeds() | store.stocks.current(stocks, request.time)
     return HtmlPage(
         "changes.html",
@@ -60,19 +64,20 @@ def changes(request: Request, store: Store, site: SiteContext) -> HtmlPage:
                 (name, kind, links.link("/changes", args, kind=kind), kind == args["kind"])
                 for kind, name in (("", _("全部")), *((str(kind), _(name)) for kind, name in KINDS.items()))
             ],
-            "facets": _facets(newest.changes, args, names),
-            "counted": len(newest.changes) if newest.next else None,
-            "newest": links.link("/changes", args) if request.args.get("after") else None,
+            "facets": _facets(counted.changes, args, names),
+            "counted": len(counted.changes),
+            "all_counted": not after and not counted.next,
+            "newest": links.link("/changes", args) if after else None,
             "next_page": links.link("/changes", args, after=page.next) if page.next else None,
             "all_days": links.link("/changes", args, day=None),
             "begins": store.stats.begins(request.time),
             "data": links.link("/changes.json", args),
-            "feed": links.link("/changes.atom", args, as_of=None),
+            "feed": links.link("/changes.atom", args, as_of=None, lang=_lang()),
         },
     )
 
 
-def changes_json(request: Request, store: Store, site: SiteContext) -> File:
+def changes_json(request: Request, store: AnyStore, site: SiteContext) -> File:
     """Return changes as JSON: those of ``finarchive changes --json``, and the address of the next ones."""
     page = _find(request, store, site, PAGE_SIZE, request.args.get("after") or None)
     document = {
@@ -82,26 +87,38 @@ def changes_json(request: Request, store: Store, site: SiteContext) -> File:
     return File(json.dumps(document, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
 
-def changes_atom(request: Request, store: Store, site: SiteContext) -> File:
-    """Return the newest changes as an Atom feed."""
+def changes_atom(request: Request, store: AnyStore, site: SiteContext) -> File:
+    """Return the newest changes as an Atom feed, in the language of the argument ``lang``."""
     args = _args(request)
+    if (lang := request.args.get("lang")) and not as_language(lang):
+        known = _("、").join(LANGUAGES)
+        raise BadRequestError(_("lang 应为 %(known)s 之一，而不是 %(text)r") % {"known": known, "text": lang[:60]})
     page = _find(request, store, site, DEFAULT_ENTRIES, cursor=None)
-    entries = [
-        (change, _(KINDS[change.kind]), str(_said(store, change)), request.origin + _address(change, {}))
-        for change in page.changes
-    ]
+    entries = [_change_text(store, change, request.origin) for change in page.changes]
     name = " ".join(filter(None, (_("变动"), args["q"], args["kind"], args["day"])))
     # A feed without entries always has the same time, so that it is the same document.
     updated = page.changes[0].at if page.changes else store.stats.begins(request.time) or request.now
-    own = request.origin + links.link("/changes.atom", args)
-    return File(changes_to_atom(entries, name, updated, own), "application/atom+xml; charset=utf-8")
+    own = request.origin + links.link("/changes.atom", args, lang=_lang())
+    feed = changes_to_atom(entries, name, updated, own, language=_("zh-CN"), identity=links.link("", args))
+    return File(feed, "application/atom+xml; charset=utf-8")
+
+
+def _change_text(store: AnyStore, change: ArticleChange, origin: str) -> ChangeText:
+    kind = _(KINDS[change.kind])
+    title = f"{kind}{_('：')}{change.title or _('（无标题）')}"
+    return ChangeText(change, kind, title, str(_said(store, change)), origin + _address(change, {}))
+
+
+def _lang() -> str | None:
+    """Return the argument ``lang`` of a feed in the language of the request; the default needs none."""
+    return None if current() == DEFAULT else current()
 
 
 def _args(request: Request) -> dict[str, str]:
     return {name: request.args.get(name, "").strip() for name in ("q", "kind", "day", "as_of")}
 
 
-def _find(request: Request, store: Store, site: SiteContext, limit: int, cursor: str | None) -> ChangesPage:
+def _find(request: Request, store: AnyStore, site: SiteContext, limit: int, cursor: str | None) -> ChangesPage:
     """Return the changes that the request's arguments select.
 
     :raises BadRequestError: an argument is not valid
@@ -126,6 +143,15 @@ def _find(request: Request, store: Store, site: SiteContext, limit: int, cursor:
         raise BadRequestError(said) from error
 
 
+def first(found: ChangesPage, limit: int) -> ChangesPage:
+    """Return the first changes of a page. Changes with one cursor are kept together, so there may be two more."""
+    changes = found.changes
+    end = limit
+    while end < len(changes) and changes[end].cursor == changes[end - 1].cursor:
+        end += 1
+    return ChangesPage(changes[:end], changes[end - 1].cursor) if end < len(changes) else found
+
+
 def _day(text: str) -> tuple[datetime, datetime]:
     """Return the begin and the last millisecond of a day in China."""
     try:
@@ -137,7 +163,7 @@ def _day(text: str) -> tuple[datetime, datetime]:
         raise BadRequestError(_("day 应为一天，如 2026-09-30，而不是 %(text)r") % {"text": text[:60]}) from None
 
 
-def _context(store: Store, change: ArticleChange, request: Request, names: Mapping[str, str]) -> dict[str, Any]:
+def _context(store: AnyStore, change: ArticleChange, request: Request, names: Mapping[str, str]) -> dict[str, Any]:
     as_of = {"as_of": request.args.get("as_of")}
     return {
         "change": change,
@@ -157,7 +183,7 @@ def _address(change: ArticleChange, as_of: dict[str, Any]) -> str:
     return links.link(article, as_of)
 
 
-def _said(store: Store, change: ArticleChange) -> Markup:
+def _said(store: AnyStore, change: ArticleChange) -> Markup:
     """Return what changed, as HTML."""
     if diff := short_diff(store, change):
         return _marked(diff)
@@ -175,7 +201,7 @@ def _said(store: Store, change: ArticleChange) -> Markup:
             return escape(_("地址现在显示 %(other)s")) % {"other": other}
         case ChangeKind.UNLISTED:
             name = store.names.feeds().get(change.before, change.before)
-            return escape(_("离开 %(feed)s 的列表，邻近的仍在") % {"feed": name})
+            return escape(_("离开 %(feed)s 的列表，邻近的仍在")) % {"feed": visible(name)}
         case ChangeKind.REVISED:
             return escape(_("图片或格式有变，或文字太长，见比较"))
     return reason(change.evidence) if change.evidence else Markup()

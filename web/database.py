@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,10 +17,13 @@ from datasette.app import Datasette
 from datasette.database import Database, QueryInterrupted, Results
 from datasette.utils import sqlite_timelimit
 
+from archive.model.errors import ArchiveError
 from archive.store import Store
+from archive.union.store import AnyStore
 from web.queries.connection import IndexConnection
 from web.queries.pool import PROCESSES, QueryPool
 from web.queries.process import UserQuery
+from web.queries.union import UnionConnection
 
 T = TypeVar("T")
 
@@ -36,13 +41,17 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
     Private API of Datasette 0.65: the methods ``execute``, ``execute_fn`` and ``attached_databases``, through which
     it reads, ``Datasette.executor``, its threads, ``Datasette._prepare_connection``, which adds its SQL functions,
     and the classes ``QueryInterrupted`` and ``Results``.
+
+    :param queries: the processes for SQL that users write; None: those of this index alone
+    :param place: of this index among those of ``queries``
     """
 
-    def __init__(self, datasette: Datasette, path: Path) -> None:
+    def __init__(self, datasette: Datasette, path: Path, queries: QueryPool | None = None, place: int = 0) -> None:
         super().__init__(datasette, path=str(path), is_mutable=True)
         self._file = path
         self._thread = threading.local()
-        self._queries = QueryPool(path)
+        self._queries = queries or QueryPool([path])
+        self._place = place
         # Threads that wait for a query's process. More wait for these than there are processes, and get a time-out.
         self._waiting = ThreadPoolExecutor(PROCESSES * 4, "query")
 
@@ -55,13 +64,7 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
 
         def run() -> T:
             store, connection = self._open()
-            try:
-                with sqlite_timelimit(connection, READ_TIMEOUT_MILLISECONDS):
-                    return query(store)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                    raise TimeoutError from error
-                raise
+            return _limited(query, store, [connection])
 
         # A copy of the context: it has the language of the request.
         return await asyncio.get_running_loop().run_in_executor(self.ds.executor, copy_context().run, run)
@@ -85,7 +88,7 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
         most = self.ds.max_returned_rows + (self.ds.max_returned_rows == (page_size or self.ds.page_size))
         # MagicParameters of Datasette are a dict that cannot be sent.
         values = dict(params) if isinstance(params, dict) else params or {}
-        query = UserQuery(sql, values, milliseconds, most if truncate else None)
+        query = UserQuery(sql, values, milliseconds, most if truncate else None, self._place)
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._waiting, self._queries.run, query)
         except TimeoutError as error:
@@ -117,6 +120,55 @@ class Index(Database):  # type: ignore[misc] # Datasette has no types
             self._thread.index = IndexConnection(self._file, lambda connection: prepare(connection, self.name))
         opened: tuple[Store, sqlite3.Connection] = self._thread.index.open()
         return opened
+
+
+class UnionReader:
+    """Several archives for the pages of the site, as one; those that cannot be read are left out.
+
+    :param indexes: by the name of the archive
+    """
+
+    def __init__(self, datasette: Datasette, indexes: Mapping[str, Path]) -> None:
+        self._datasette = datasette
+        self._indexes = indexes
+        self._thread = threading.local()
+
+    async def read(self, query: Callable[[AnyStore], T]) -> T:
+        """Run ``query`` with the archives in a thread of Datasette; again without those that fail.
+
+        :raises ArchiveError: no archive can be read
+        :raises TimeoutError: it took longer than READ_TIMEOUT_MILLISECONDS
+        """
+        run = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._datasette.executor, run, self._run, query)
+
+    def _run(self, query: Callable[[AnyStore], T]) -> T:
+        if not hasattr(self._thread, "archives"):
+            prepare = self._datasette._prepare_connection
+            self._thread.archives = UnionConnection(self._indexes, lambda each: prepare(each, "index"))
+        archives: UnionConnection = self._thread.archives
+        try:
+            return _limited(query, *archives.open())
+        except (ArchiveError, sqlite3.DatabaseError):
+            if not archives.exclude_failing(partial(_limited, query)):
+                raise
+            return _limited(query, *archives.open())
+
+
+def _limited(query: Callable[[Any], T], store: AnyStore, connections: Sequence[sqlite3.Connection]) -> T:
+    """Run ``query`` with a store, within the time that all its statements together may take.
+
+    :raises TimeoutError: it took longer
+    """
+    try:
+        with ExitStack() as stack:
+            for connection in connections:
+                stack.enter_context(sqlite_timelimit(connection, READ_TIMEOUT_MILLISECONDS))
+            return query(store)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise TimeoutError from error
+        raise
 
 
 class QueryRow(tuple[Any, ...]):

@@ -8,7 +8,7 @@ from typing import Any
 from archive.diff.revisions import compare_revisions
 from archive.diff.text import DiffPart
 from archive.model.article import ArticleImage, Revision
-from archive.store import Store
+from archive.union.store import AnyStore
 from web import links
 from web.article import find_article, numbered
 from web.rendering.diff_rows import rows
@@ -25,12 +25,13 @@ NAMES = {
 }  # fmt: skip
 
 
-def diff(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+def diff(request: Request, store: AnyStore, site: SiteContext) -> HtmlPage:
     """Return the page of two versions side by side: the arguments ``old`` and ``new``, or the two newest."""
     docid = request.path["docid"]
     revisions: list[Revision] = find_article(docid, request, store)["revisions"]
     old, new = chosen_versions(request, store, revisions)
-    difference = compare_revisions(store, site.root, old, new, site.plain_text)
+    own = store.of(docid)
+    difference = compare_revisions(own, own.root, old, new, site.plain_text)
     text, as_of = difference.text, {"as_of": request.args.get("as_of")}
     return HtmlPage(
         "diff.html",
@@ -53,7 +54,7 @@ def diff(request: Request, store: Store, site: SiteContext) -> HtmlPage:
     )
 
 
-def chosen_versions(request: Request, store: Store, revisions: list[Revision]) -> tuple[Revision, Revision]:
+def chosen_versions(request: Request, store: AnyStore, revisions: list[Revision]) -> tuple[Revision, Revision]:
     """Return the versions that the arguments ``old`` and ``new`` name, or the two newest.
 
     :raises NotFoundError: there is no such version, or only one
@@ -66,7 +67,7 @@ def chosen_versions(request: Request, store: Store, revisions: list[Revision]) -
         numbered(revisions, request.number(name, default.number, 999_999))
         for name, default in (("old", revisions[-2]), ("new", revisions[-1]))
     )
-    size = sum(len(store.articles.text(docid, each.number) or "") for each in (old, new))
+    size = sum(len(store.of(docid).articles.text(docid, each.number) or "") for each in (old, new))
     if size > MAX_CHARACTERS:
         command = f"finarchive diff {docid} {old.number} {new.number}"
         raise BadRequestError(_("两版共 %(size)s 字，太长，请用 %(command)s") % {"size": size, "command": command})

@@ -45,3 +45,7 @@ class FeedStatus:
     arrival_rate: tuple[float, ...]  # expected articles per hour: 24 hours of weekdays, 24 of weekends; (): unknown
     days: tuple[DayCoverage, ...]  # recent days, the present one last
     gaps: tuple[GapStatus, ...]
+    heard_through: str | None = None  # name of the feed with the broad list through which it is heard
+    heard_verified: datetime | None = None  # when its own poll last proved that the broad list has its articles
+    last_miss: datetime | None = None  # when the broad list last lacked an article
+    prefix: str = ""  # of the store that reads it

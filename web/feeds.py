@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from archive.store import Store
+from archive.union.store import AnyStore
 from web import links
 from web.feed_status import DayCoverage, FeedStatus
 from web.rendering import charts
@@ -19,7 +19,7 @@ _STATES = {
 }  # fmt: skip
 
 
-def feeds(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+def feeds(request: Request, store: AnyStore, site: SiteContext) -> HtmlPage:
     """Return the page of all feeds, as they are now."""
     statuses = site.feed_statuses(store, request.now)
     return HtmlPage(
@@ -41,7 +41,7 @@ def _feed_context(status: FeedStatus) -> dict[str, Any]:
         "status": status,
         "state": _(_STATES[status.state]),
         "search": links.link("/search", q=links.term("feed", status.id), sort="time"),
-        "data": links.link("/index/listings", feed__exact=status.id),
+        "data": links.tables(status.prefix, "listings", feed__exact=status.id),
         "feed": links.feed(links.term("feed", status.id)),
         "arrival_rates": [
             (

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from archive.files.paths import CHINA
 from archive.model.results import HourCount
 from archive.query.parser import And
-from archive.store import Store
+from archive.union.store import AnyStore
 from web import links
 from web.rendering import charts
 from web.rendering.language import COOKIE, as_language
@@ -23,7 +23,7 @@ TOP_SYMBOLS = 12
 MAX_LABEL = 7  # characters of a feed's name beside its row, as wide as an id of twelve letters
 
 
-def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+def front(request: Request, store: AnyStore, site: SiteContext) -> HtmlPage:
     """Return the home page."""
     time, as_of = request.time, request.as_of
     last = store.stats.latest(as_of or request.now)
@@ -48,12 +48,12 @@ def front(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "more": links.link("/search", then, sort="time", before=links.place(shown[-1])) if hits != shown else "",
             "begins": store.stats.begins(request.now),
             "hours": CHART_HOURS,
-            "counts": store.entries.counts() if as_of is None else None,
+            "counts": [(each.prefix[:-1], each.entries.counts()) for each in store.stores] if as_of is None else [],
         },
     )
 
 
-def set_language(request: Request, store: Store, site: SiteContext) -> Redirect:
+def set_language(request: Request, store: AnyStore, site: SiteContext) -> Redirect:
     """Remember the language of the argument ``to``, and lead back to the page of the argument ``back``."""
     language = as_language(request.args.get("to", ""))
     if language is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from string import ascii_letters, digits
 from urllib.parse import quote, urlencode
 
 from archive.files.paths import CHINA
@@ -16,6 +17,7 @@ from archive.query.parser import tokens
 
 # A value that needs no quotation marks in a query.
 _PLAIN = re.compile(r"[^\s()（）\"“”「」*]+")
+_NAME_CHARACTERS = frozenset(ascii_letters + digits + "-_")  # those that Datasette's addresses have as they are
 _END_OF_QUOTATION = re.compile('["”」]')
 
 
@@ -33,6 +35,24 @@ def article(docid: str, **args: object) -> str:
 def symbol(name: str, **args: object) -> str:
     """Return the URL of a stock's page."""
     return link(f"/symbol/{quote(name, safe='')}", args)
+
+
+def tables(prefix: str, table: str = "", **args: object) -> str:
+    """Return the URL of an archive's tables, or of one of them.
+
+    :param prefix: that of the archive's store
+    """
+    # As Datasette encodes names.
+    name = "".join(
+        chr(each) if chr(each) in _NAME_CHARACTERS else f"~{each:02X}"
+        for each in (f"index-{prefix[:-1]}" if prefix else "index").encode()
+    )
+    return link(f"/{name}/{table}" if table else f"/{name}", args)
+
+
+def database(name: str, archives: Collection[str]) -> str:
+    """Return the name that Datasette has for the index of an archive, one of ``archives``."""
+    return f"index-{name}" if len(archives) > 1 else "index"
 
 
 def place(hit: Hit) -> str:

@@ -20,7 +20,7 @@ from archive.search.canned_queries import CANNED_QUERIES
 from web import links
 from web.article import article
 from web.changes import changes, changes_atom, changes_json
-from web.database import Index
+from web.database import Index, UnionReader
 from web.diff import diff
 from web.documents import article_json, diff_json, versions_json
 from web.feeds import feeds
@@ -56,7 +56,7 @@ ROUTES: dict[str, View] = {
     rf"{_ARTICLE}/raw/(?P<file>[A-Za-z0-9.-]+)/(?P<offset>[0-9]{{1,18}})": raw,
     r"/picture/(?P<sha256>[0-9a-f]{64})": image,
 }
-_ATTRIBUTE = "finarchive"  # of a Datasette object: the index and the context of its pages
+_ATTRIBUTE = "finarchive"  # of a Datasette object: what reads the archive, and the context of its pages
 _HEADINGS = {
     400: to_translate("无法理解的请求"), 404: to_translate("没有找到"), 500: to_translate("出错了"),
     503: to_translate("暂时无法读取"),
@@ -64,9 +64,9 @@ _HEADINGS = {
 _NO_CACHE = {"cache-control": "no-cache"}  # pages show the present state
 
 
-def attach(datasette: Datasette, index: Index, site: SiteContext) -> None:
-    """Give a Datasette object the index and the context that the views need."""
-    setattr(datasette, _ATTRIBUTE, (index, site))
+def attach(datasette: Datasette, reader: Index | UnionReader, site: SiteContext) -> None:
+    """Give a Datasette object what reads the archive, and the context that the views need."""
+    setattr(datasette, _ATTRIBUTE, (reader, site))
 
 
 @hookimpl  # type: ignore[untyped-decorator] # Datasette has no types
@@ -123,19 +123,25 @@ def _handler(view: View) -> Callable[[DatasetteRequest, Datasette], Awaitable[Re
     """Wrap a view. Datasette passes the handler's arguments by name."""
 
     async def handle(request: DatasetteRequest, datasette: Datasette) -> Response:
-        index, site = getattr(datasette, _ATTRIBUTE)
+        reader, site = getattr(datasette, _ATTRIBUTE)
         # Datasette does not decode parts of the path.
         path = {name: unquote(value) for name, value in request.url_vars.items()}
         args = {name: request.args[name] for name in request.args}
         view_request = Request(path, args, site.now(), f"{request.scheme}://{request.host}")
-        result = await index.read(lambda store: view(view_request, store, site))
+        result, missing = await reader.read(lambda store: (view(view_request, store, site), store.missing))
         if isinstance(result, Redirect):
             return Response.redirect(result.address, 303, {**_NO_CACHE, **result.headers})
         if isinstance(result, File):
+            if missing and result.is_of_all:
+                # Programs read it, and do not see a notice.
+                raise ArchiveError("; ".join(missing.values()))
             return Response(result.body, 200, {**_NO_CACHE, **result.headers}, result.content_type)
         # The link to the present keeps the query and the order, not version or page numbers: these may have changed.
         to_now = links.link(request.path, {name: value for name, value in args.items() if name in ("q", "sort")})
-        context = {"as_of": args.get("as_of", ""), "then": view_request.as_of, "to_now": to_now, **result.context}
+        context = {
+            "as_of": args.get("as_of", ""), "then": view_request.as_of, "to_now": to_now, "missing": missing,
+            **result.context,
+        }  # fmt: skip
         html = await datasette.render_template(result.template, context, request=request)
         return Response(html, result.status, _NO_CACHE, "text/html; charset=utf-8")
 
@@ -171,8 +177,9 @@ def _missing(error: Exception, request: DatasetteRequest) -> str | None:
     """
     parts = [unquote(part) for part in request.path.strip("/").split("/")]
     parts[-1] = parts[-1].removesuffix(".json").removesuffix(".csv")
-    is_table = parts[0] == "index" and len(parts) > 1 and not {"sql", "_where"} & set(request.args)
-    if isinstance(error, NotFound) and parts[0] != "index":
+    is_index = parts[0] == "index" or parts[0].startswith("index-")
+    is_table = is_index and len(parts) > 1 and not {"sql", "_where"} & set(request.args)
+    if isinstance(error, NotFound) and not is_index:
         return _("没有这个地址")
     is_unknown_table = "no such table" in str(error) or (isinstance(error, NotFound) and len(parts) == 2)
     if is_table and is_unknown_table:

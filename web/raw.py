@@ -9,6 +9,7 @@ from archive.journal.warc import read_at
 from archive.model.fetch import Observation, RawResponse
 from archive.model.image import IMAGE_EXTENSIONS
 from archive.store import Store
+from archive.union.store import AnyStore
 from web.http.security import POLICY_OF_RAW
 from web.rendering.language import gettext as _
 from web.request import BadRequestError, File, NotFoundError, Request, SiteContext
@@ -17,10 +18,11 @@ from web.request import BadRequestError, File, NotFoundError, Request, SiteConte
 _CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9_-]{1,40})")
 
 
-def raw(request: Request, store: Store, site: SiteContext) -> File:
+def raw(request: Request, store: AnyStore, site: SiteContext) -> File:
     """Return a raw response of the site as plain text; with ``download``, the HTTP message as it was sent."""
-    fetch = _find_fetch(request, store)
-    group = read_at(journal_path(site.root), fetch.position) if fetch.position else None
+    own = store.of(request.path["docid"])
+    fetch = _find_fetch(request, own)
+    group = read_at(journal_path(own.root), fetch.position) if fetch.position else None
     if group is None or group.response is None:
         raise NotFoundError(_("存档中没有这次访问的原始页面"))
     if "download" in request.args:
@@ -35,12 +37,15 @@ def raw(request: Request, store: Store, site: SiteContext) -> File:
     return File(body, f"text/plain; charset={_charset(group.response)}", {"content-security-policy": POLICY_OF_RAW})
 
 
-def image(request: Request, store: Store, site: SiteContext) -> File:
+def image(request: Request, store: AnyStore, site: SiteContext) -> File:
     """Return a stored image by the sha256 of its bytes."""
     sha256 = request.path["sha256"]
-    media_type = store.images.media_type(sha256) if site.images else None
-    path = site.root / image_path(sha256, media_type) if media_type in IMAGE_EXTENSIONS else None
-    if path is None or path.is_symlink() or not path.is_file():
+    for each in store.stores if site.images else ():
+        media_type = each.images.media_type(sha256)
+        path = each.root / image_path(sha256, media_type) if media_type in IMAGE_EXTENSIONS else None
+        if path and not path.is_symlink() and path.is_file():
+            break
+    else:
         raise NotFoundError(_("档案中没有这张图片"))
     # The URL contains the digest, so the bytes never change.
     headers = {"cache-control": "private, max-age=31536000, immutable", "content-security-policy": POLICY_OF_RAW}

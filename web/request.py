@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from archive.diff.revisions import Difference
@@ -15,7 +14,7 @@ from archive.model.article import Revision
 from archive.model.errors import QueryError
 from archive.model.fetch import RawResponse
 from archive.query.dates import parse_time
-from archive.store import Store
+from archive.union.store import AnyStore
 from web.feed_status import FeedStatus
 from web.rendering.language import gettext as _
 
@@ -45,18 +44,17 @@ _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 class SiteContext:
     """The context of views, beside the index."""
 
-    root: Path  # of the archive
     images: bool  # show stored images
     now: Callable[[], datetime]
-    feed_statuses: Callable[[Store, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
+    feed_statuses: Callable[[AnyStore, datetime], Sequence[FeedStatus]]  # the status of each feed at a time
     plain_text: Callable[[str], str]  # converts an article's HTML to text
     decode_body: Callable[[RawResponse], bytes]  # undoes the content coding of a response; ValueError: it cannot
     # Returns the JSON document of an article as of a time (None: now); None: it is not known.
-    article_document: Callable[[Store, str, datetime | None], Any]
+    article_document: Callable[[AnyStore, str, datetime | None], Any]
     # Returns the JSON document of a comparison: path, old version, new version, difference.
     difference_document: Callable[[str, Revision | None, Revision, Difference | None], Any]
     # Returns the docid of the article that a text names, or None; QueryError: it is an address of none.
-    named_docid: Callable[[Store, str], str | None] = lambda store, text: None
+    named_docid: Callable[[AnyStore, str], str | None] = lambda store, text: None
     feeds: Mapping[str, str] = field(default_factory=dict)  # names of the configured feeds, by id
     names: tuple[str, ...] = ()  # host names of the site beside localhost and 127.0.0.1
 
@@ -142,6 +140,11 @@ class File:
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it is made of all archives: a document or a feed, and no bytes that one of them has."""
+        return self.content_type.startswith(("application/json", "application/atom+xml"))
+
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
@@ -151,4 +154,4 @@ class Redirect:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-View: TypeAlias = Callable[[Request, Store, SiteContext], HtmlPage | File | Redirect]
+View: TypeAlias = Callable[[Request, AnyStore, SiteContext], HtmlPage | File | Redirect]

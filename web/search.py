@@ -16,7 +16,7 @@ from archive.query.nodes import And, Query
 from archive.query.parser import parse
 from archive.revision_files import RevisionFiles
 from archive.search.stats import MAX_COUNTED
-from archive.store import Store
+from archive.union.store import AnyStore
 from web import links
 from web.rendering.language import current, to_translate
 from web.rendering.language import gettext as _
@@ -32,7 +32,7 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redirect:
+def search(request: Request, store: AnyStore, site: SiteContext) -> HtmlPage | Redirect:
     """Return a page of search results; without a query, the help on queries; for an article's name, its page."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     context: dict[str, Any] = {"query": text, "by_time": by_time, "hits": None}
@@ -71,12 +71,12 @@ def search(request: Request, store: Store, site: SiteContext) -> HtmlPage | Redi
     return HtmlPage("search.html", context)
 
 
-def search_json(request: Request, store: Store, site: SiteContext) -> File:
+def search_json(request: Request, store: AnyStore, site: SiteContext) -> File:
     """Return a page of search results as JSON: the fields of ``finarchive search --json`` and more of each hit."""
     text, by_time = _query_text(request), _is_sorted_by_time(request)
     query = And(()) if by_time and not text else _parse(request, store, site)
     number, last, hits = _find_page(request, store, query, by_time=by_time)
-    total = len(store.search.ids(query, MAX_COUNTED, request.time))
+    total = len(store.search.newest(query, MAX_COUNTED, request.time))
     args = {name: request.args.get(name) for name in ("q", "sort", "as_of", "before")}
     next_page = _next_page(hits, number, last, args, by_time=by_time, path="/search.json")
     document = {
@@ -88,12 +88,12 @@ def search_json(request: Request, store: Store, site: SiteContext) -> File:
     return File(json.dumps(document, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
 
-def feed(request: Request, store: Store, site: SiteContext) -> File:
+def feed(request: Request, store: AnyStore, site: SiteContext) -> File:
     """Return the newest results of a query as an Atom feed with full texts; without a query, the newest articles."""
     text = _query_text(request)
     query = _parse(request, store, site) if text else And(())
     # A file that differs from its record needs no report here: the feed has the plain text in its place.
-    files = RevisionFiles(store, site.root, lambda record: None)
+    files = RevisionFiles(store, lambda record: None)
     records = store.search.latest(query, DEFAULT_ENTRIES, request.as_of)
     # The time of a feed without entries, always the same, so that it is the same document.
     at = store.stats.begins(request.time) or request.now
@@ -111,7 +111,7 @@ def _query_text(request: Request) -> str:
     return text
 
 
-def understood(text: str, request: Request, store: Store, site: SiteContext) -> Query:
+def understood(text: str, request: Request, store: AnyStore, site: SiteContext) -> Query:
     """Parse a query, and check the names in it.
 
     :raises QueryError: it is not valid, or names what does not exist
@@ -121,7 +121,7 @@ def understood(text: str, request: Request, store: Store, site: SiteContext) -> 
     return query
 
 
-def _parse(request: Request, store: Store, site: SiteContext) -> Query:
+def _parse(request: Request, store: AnyStore, site: SiteContext) -> Query:
     text = _query_text(request)
     try:
         return understood(text, request, store, site)
@@ -130,7 +130,7 @@ def _parse(request: Request, store: Store, site: SiteContext) -> Query:
         raise BadRequestError(_("无法理解查询“%(query)s”：%(said)s") % {"query": text, "said": said}) from error
 
 
-def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
+def _find_page(request: Request, store: AnyStore, query: Query, *, by_time: bool) -> tuple[int, int, list[Hit]]:
     """Return the page number, the highest possible page number, and the hits from this page on.
 
     There are more than :data:`PAGE_SIZE` hits if there is another page.
@@ -138,10 +138,11 @@ def _find_page(request: Request, store: Store, query: Query, *, by_time: bool) -
     last = (MAX_COUNTED if by_time else MAX_RANKED) // PAGE_SIZE
     number = request.number("page", 1, last)
     offset = (number - 1) * PAGE_SIZE
-    if by_time:
-        hits = store.search.find(query, PAGE_SIZE + 1, request.time, by_time=True, offset=offset, after=request.place)
-        return number, last, hits
-    return number, last, store.search.find(query, MAX_RANKED, request.time)[offset:]
+    after, ranked = (request.place, None) if by_time else (None, MAX_RANKED)
+    hits = store.search.find(
+        query, PAGE_SIZE + 1, request.time, by_time=by_time, offset=offset, ranked=ranked, after=after
+    )
+    return number, last, hits
 
 
 def _hit_document(hit: Hit, request: Request) -> dict[str, Any]:
@@ -180,7 +181,7 @@ def _is_sorted_by_time(request: Request) -> bool:
     return sort == "time"
 
 
-def _names(facets: Facets, request: Request, store: Store) -> dict[str, str]:
+def _names(facets: Facets, request: Request, store: AnyStore) -> dict[str, str]:
     """Return the names of the feeds and stocks that were counted, by id and symbol."""
     stocks = store.stocks.current((symbol for symbol, _ in facets.symbols), request.time)
     return store.names.feeds() | {symbol: f"{name} {symbol}" for symbol, name in stocks.items()}

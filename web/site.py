@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from archive.files.hashing import sha256_of_file
 from archive.files.paths import CHINA
+from web import links
 from web.http.language import with_language
 from web.http.responses import with_validators
 from web.http.security import Application, with_security
+from web.queries.pool import QueryPool
 from web.rendering import text
 from web.rendering.language import gettext, ngettext
 from web.rendering.reasons import reason
@@ -39,25 +42,19 @@ SETTINGS = {
 
 
 @contextmanager
-def application(index: Path, site: SiteContext) -> Iterator[Application]:
-    """Yield the application that serves the archive; it has child processes until the block ends.
+def application(indexes: Mapping[str, Path], site: SiteContext) -> Iterator[Application]:
+    """Yield the application that serves an archive, or several as one; it has child processes until the block ends.
 
-    :param index: the path of the archive's index
+    :param indexes: the paths of the archives' indexes, by the names of the archives
     :param site: the context of the pages
     """
     from datasette.app import Datasette  # noqa: PLC0415 - the import takes as long as a whole command
     from datasette.plugins import pm  # noqa: PLC0415
 
     from web import plugin  # noqa: PLC0415
-    from web.database import Index  # noqa: PLC0415
+    from web.database import Index, UnionReader  # noqa: PLC0415
 
-    # Other installed plugins of Datasette would add their features to the site.
-    for other, _ in pm.list_plugin_distinfo():
-        pm.unregister(other)
-    if not pm.is_registered(plugin):
-        pm.register(plugin, "finarchive")
-        # Datasette's own handler prints local variables to the terminal. Undocumented in Datasette 0.65: its name.
-        pm.unregister(name="datasette.handle_exception")
+    _register(plugin, pm)
     datasette = Datasette(
         [],
         settings=SETTINGS,
@@ -66,18 +63,42 @@ def application(index: Path, site: SiteContext) -> Iterator[Application]:
         metadata={"title": "finarchive"},
     )
     datasette.remove_database("_memory")
-    database = Index(datasette, index)
-    datasette.add_database(database, name="index")
+    queries = QueryPool([*indexes.values()])
+    databases = {
+        links.database(name, indexes): Index(datasette, path, queries, place)
+        for place, (name, path) in enumerate(indexes.items())
+    }
+    for name, database in databases.items():
+        datasette.add_database(database, name=name)
     # Undocumented in Datasette 0.65: its Jinja environment.
     _prepare(datasette.jinja_env)
     styles = {name: _hashed(file) for name, file in (("style", "reader.css"), ("data_style", "data.css"))}
-    datasette.jinja_env.globals.update(styles, descriptions=TABLES)
+    datasette.jinja_env.globals.update(styles, descriptions=TABLES, databases=_labels(indexes))
     immutable = {*styles.values(), f"/-/static/app.css?{datasette.app_css_hash()}"}
-    plugin.attach(datasette, database, site)
+    reader = UnionReader(datasette, indexes) if len(indexes) > 1 else next(iter(databases.values()))
+    plugin.attach(datasette, reader, site)
     try:
         yield with_security(with_language(with_validators(datasette.app(), immutable)), site.names)
     finally:
-        database.close()
+        for database in databases.values():
+            database.close()
+
+
+def _register(plugin: ModuleType, manager: Any) -> None:
+    """Register our plugin with Datasette's plugin manager, in place of all others."""
+    # Other installed plugins of Datasette would add their features to the site.
+    for other, _ in manager.list_plugin_distinfo():
+        manager.unregister(other)
+    if not manager.is_registered(plugin):
+        manager.register(plugin, "finarchive")
+        # Datasette's own handler prints local variables to the terminal. Undocumented in Datasette 0.65: its name.
+        manager.unregister(name="datasette.handle_exception")
+
+
+def _labels(indexes: Mapping[str, Path]) -> list[tuple[str, str]]:
+    """Return the name of each archive, "" of the only one, and the address of its tables."""
+    several = len(indexes) > 1
+    return [(name if several else "", links.tables(f"{name}/" if several else "")) for name in indexes]
 
 
 def _prepare(environment: Any) -> None:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from archive.model.errors import QueryError
 from archive.model.symbols import symbol_of
 from archive.query.parser import symbol_filter
-from archive.store import Store
+from archive.union.store import AnyStore
 from web import links
 from web.rendering import charts
 from web.rendering.language import gettext as _
@@ -21,7 +21,7 @@ MAX_PAGES = 1_000
 MAX_NAME_LENGTH = 60  # characters of an unknown symbol in the error message; Sina's longest symbols have a dozen
 
 
-def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
+def symbol(request: Request, store: AnyStore, site: SiteContext) -> HtmlPage:
     """Return the page of a stock."""
     name = _symbol(request, store)
     number = request.number("page", 1, MAX_PAGES)
@@ -49,13 +49,15 @@ def symbol(request: Request, store: Store, site: SiteContext) -> HtmlPage:
             "number": number,
             "previous_page": links.link(here, as_of, page=number - 1) if number > 1 else None,
             "next_page": links.link(here, as_of, page=number + 1) if has_next else None,
-            "data": links.link("/index/symbols", symbol__exact=name),
+            "data": [
+                (each.prefix[:-1], links.tables(each.prefix, "symbols", symbol__exact=name)) for each in store.stores
+            ],
             "feed": links.feed(query),
         },
     )
 
 
-def _symbol(request: Request, store: Store) -> str:
+def _symbol(request: Request, store: AnyStore) -> str:
     """Return the symbol that the address has, or that of the one stock that is called so."""
     text = request.path["symbol"]
     called = store.stocks.called(text, request.time) if not text.isascii() else []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archive.diff.text import DiffPart, DiffPiece, compare, fold_unchanged
 from archive.model.results import ArticleChange, ChangeKind
 from archive.model.times import to_text
-from archive.store import Store
+
+if TYPE_CHECKING:
+    from archive.union.store import AnyStore
 
 # Characters of both texts together. Longer ones have no short diff: comparing them takes more than 20 ms, and a page
 # has thirty.
@@ -19,7 +21,7 @@ _MAX_PIECE = 80  # characters of one piece
 _SIGNS = {DiffPart.REMOVED: "[-{}-]", DiffPart.ADDED: "{{+{}+}}", DiffPart.SAME: "{}", DiffPart.SKIPPED: "{}"}
 
 
-def short_diff(store: Store, change: ArticleChange) -> tuple[DiffPiece, ...]:
+def short_diff(store: AnyStore, change: ArticleChange) -> tuple[DiffPiece, ...]:
     """Return what an edit or a retitling changed, with a few characters around each place.
 
     :return: pieces; a skipped one is "…"; empty for a change of another kind, and for texts that are not in the
@@ -36,7 +38,7 @@ def short_diff(store: Store, change: ArticleChange) -> tuple[DiffPiece, ...]:
     return tuple(_shortened(fold_unchanged(pieces, _CONTEXT)))
 
 
-def change_document(store: Store, change: ArticleChange) -> dict[str, Any]:
+def change_document(store: AnyStore, change: ArticleChange) -> dict[str, Any]:
     """Return the JSON document of a change; the evidence of an edit is its short diff, in the signs of wdiff."""
     diff = short_diff(store, change) if change.kind is ChangeKind.REVISED else ()
     return {

@@ -53,6 +53,16 @@ def demo_path(root: Path) -> Path:
     return root / INNER_FOLDER / "demo"
 
 
+def mirror_status_path(root: Path) -> Path:
+    """What the last process that copied the journal to a mirror says of it."""
+    return root / INNER_FOLDER / "mirror.json"
+
+
+def replica_path(root: Path) -> Path:
+    """Marks a replica, and says what it has of its mirror."""
+    return root / INNER_FOLDER / "replica.json"
+
+
 def rebuild_path(root: Path) -> Path:
     """Folder in which a rebuild builds the new index and files."""
     return root / REBUILD_FOLDER

@@ -47,15 +47,18 @@ class ArticleIndex(IndexPart):
         return str(rows[0]["text"]) if rows else None
 
     def find(self, ident: str) -> dict[str, Any] | None:
-        """Return the row of an entry and its feeds, by its docid or its file's path; None if it is unknown."""
+        """Return the row of an entry, by its docid or its file's path; None if it is unknown."""
         rows = self._rows(statements.SELECT_ENTRY, [ident, ident])
         return dict(rows[0]) if rows else None
 
-    def counts_by_format(self) -> dict[str, int]:
-        """Return the number of versions by the settings that their files were written with, where these are known."""
-        sql = """SELECT written_with, count(*) AS n FROM revisions WHERE written_with IS NOT NULL
-                 GROUP BY written_with"""
-        return {row["written_with"]: row["n"] for row in self._rows(sql)}
+    def formats(self) -> list[str]:
+        """Return the settings that files were written with, where these are known: each once."""
+        return [row["value"] for row in self._rows(statements.SELECT_FORMATS)]
+
+    def count_in_formats(self, formats: Collection[str]) -> int:
+        """Count the versions whose files were written with any of these settings, at a cost of their number."""
+        sql = "SELECT count(*) AS n FROM revisions WHERE written_with IN (SELECT value FROM json_each(?))"
+        return int(self._rows(sql, [json.dumps(list(formats))])[0]["n"]) if formats else 0
 
     def all_files(self) -> Iterator[tuple[str, int, int, str]]:
         """Yield for each version: the article's path, its number, the newest version's number, its file's sha256."""

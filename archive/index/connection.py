@@ -173,20 +173,48 @@ def _refuse_link(database: Database, path: Path) -> None:
         raise NotWritableError(f"the index {path} is a link to {opened}: put the index itself there")
 
 
+def attach_for_reading(database: Database, path: Path, schema: str) -> None:
+    """Attach another index to an open one, without ever writing to it.
+
+    :param schema: the name for it in statements
+    :raises ArchiveError: as :func:`open_index`
+    """
+    address = _address(path)
+    with wrap_sqlite_errors(path):
+        database.execute(f"ATTACH ? AS {schema}", [address])
+        try:
+            database.execute(f"SELECT 1 FROM {schema}.sqlite_master").fetchone()  # noqa: S608 - a name of ours
+        except sqlite3.OperationalError as error:
+            database.execute(f"DETACH {schema}")
+            _ensure_immutable(path, error)
+            database.execute(f"ATTACH ? AS {schema}", [f"{address}&immutable=1"])
+
+
 def _for_reading(path: Path) -> Database:
-    address = f"{path.absolute().as_uri()}?mode=ro"
+    address = _address(path)
     database = _database(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS))
     try:
         database.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         database.close()
-        log = path.with_name(f"{path.name}-wal")
-        if error.sqlite_errorcode & 0xFF not in _NO_SHARED_FILE_CODES or (log.exists() and log.stat().st_size):
-            raise
-        # The first reader creates the file that readers share with a writer. This fails on a full disk, or without
-        # permission to write. If there is no write-ahead log, nobody writes, and the file is not needed. See D37.
+        _ensure_immutable(path, error)
         database = _database(sqlite3.connect(f"{address}&immutable=1", uri=True, timeout=BUSY_TIMEOUT_SECONDS))
     return database
+
+
+def _address(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
+def _ensure_immutable(path: Path, error: sqlite3.OperationalError) -> None:
+    """Raise an error again, unless the index can be read as a file that nobody changes.
+
+    The first reader creates the file that readers share with a writer. This fails on a full disk, or without
+    permission to write. If there is no write-ahead log, nobody writes, and the file is not needed. See D37.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if error.sqlite_errorcode & 0xFF not in _NO_SHARED_FILE_CODES or (log.exists() and log.stat().st_size):
+        raise error
 
 
 def _upgrade(database: Database, path: Path) -> None:

@@ -111,7 +111,7 @@ class CoverageIndex(IndexPart):
         """
         spans = self.spans(poll.feed).get(poll.feed, [])
         if poll.caught_up:
-            self._learn(poll.feed, rules.poll_samples(first_shown, poll.at, complete_to, spans), poll.at)
+            self.learn_lateness(poll, complete_to, first_shown)
         bound = rules.bound(self._lateness(poll.feed))
         start = gap_start(complete_to, bound, spans)
         gap = gap_left(poll, known_until, start) or gap_without_times(poll, complete_to)
@@ -227,6 +227,14 @@ class CoverageIndex(IndexPart):
     def lateness(self) -> dict[str, Lateness]:
         """Return how late articles enter each feed's list, by the feed's id."""
         return {row["feed"]: row_mapping.lateness(row) for row in self._rows("SELECT * FROM lateness")}
+
+    def learn_lateness(self, poll: Poll, complete_to: datetime | None, first_shown: Sequence[datetime]) -> None:
+        """Learn from the articles that a poll, or a list's first page, is the first to show.
+
+        The parameters are those of :meth:`record_poll`.
+        """
+        spans = self.spans(poll.feed).get(poll.feed, [])
+        self._learn(poll.feed, rules.poll_samples(first_shown, poll.at, complete_to, spans), poll.at)
 
     def _lateness(self, feed: str) -> Lateness:
         row = self._db.execute("SELECT * FROM lateness WHERE feed = ?", [feed]).fetchone()

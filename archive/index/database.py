@@ -6,16 +6,9 @@ the index does not have, and the import takes a second of every command. See D11
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from archive.model.hidden_imports import hidden_imports
 
-_UNWANTED = [name for name in ("pandas", "numpy") if name not in sys.modules]
-_modules: dict[str, Any] = sys.modules
-_modules.update(dict.fromkeys(_UNWANTED))  # None: an import fails, as if they were not installed
-try:
+with hidden_imports("pandas", "numpy"):
     from sqlite_utils import Database, Migrations
-finally:
-    for _name in _UNWANTED:
-        del _modules[_name]
 
 __all__ = ["Database", "Migrations"]

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from archive.index import row_mapping, statements
-from archive.index.listing_changes import ListedFields, change, is_edit
+from archive.index.listing_changes import ListedFields, change, is_edit, is_moved
 from archive.index.part import IndexPart
 from archive.model.feed import Counts, Entry, Failure, ListingChange, PendingEntry
 from archive.model.symbols import symbols_of
@@ -55,6 +55,20 @@ class EntryIndex(IndexPart):
             statements.SELECT_DUE, [host, to_text(now), to_text(tried_before), json.dumps(list(in_flight)), limit]
         )
         return [row_mapping.pending(row) for row in rows]
+
+    def newest_due(
+        self, host: str, limit: int, now: datetime, tried_before: datetime, in_flight: Collection[str]
+    ) -> dict[str, list[str]]:
+        """Return the newest entries of each feed that are due at a host and were never tried: feed id -> docids.
+
+        :param limit: the maximum number of entries of a feed
+        :param in_flight: docids to leave out
+        """
+        parameters = [host, to_text(now), to_text(tried_before), json.dumps(list(in_flight)), limit]
+        newest: dict[str, list[str]] = {}
+        for row in self._rows(statements.SELECT_NEWEST_DUE, parameters):
+            newest.setdefault(row["feed"], []).append(row["docid"])
+        return newest
 
     def pending(self, host: str, limit: int, docids: Collection[str]) -> list[PendingEntry]:
         """Return those of ``docids`` that are pending at a host, due or not."""
@@ -115,7 +129,7 @@ class EntryIndex(IndexPart):
         self._add_broken(broken.values(), at)
         pairs = [(entry, stored[entry.docid]) for entry in entries if entry.docid in stored]
         if moved is None:
-            moved = [entry.docid for entry, row in pairs if _is_moved(entry, row, feed)]
+            moved = [entry.docid for entry, row in pairs if is_moved(entry, row, feed)]
         self._update_addresses([(entry, row) for entry, row in pairs if entry.docid in moved], hosts, at)
         changed = {row["docid"] for row in rows} | set(moved)
         changed |= self._update_contents(feed, pairs, at) | self._add_guids(pairs)
@@ -276,20 +290,6 @@ class EntryIndex(IndexPart):
                ON CONFLICT DO UPDATE SET ground = max(ground, excluded.ground), shown = max(shown, excluded.shown)""",
             [(*row, to_text(at), int(row[0] == shown_by or row[2])) for row in rows],
         )
-
-
-def _is_moved(entry: Entry, row: statements.Row, feed: str) -> bool:
-    """Return whether a known entry takes the listing's address; all other fields stay as first seen.
-
-    A pending entry that is to be fetched from its page takes it. So does an item whose text the listing carries: the
-    new address is the page that the item became. Whether the text is on the page or in a listing, and in whose, is
-    decided when the entry is first seen: otherwise two feeds would change it in turns. See D52 and D74.
-    """
-    if row["url"] in (None, entry.url):
-        return False
-    if row["carrier"] is not None and row["carrier"] != feed:
-        return False
-    return bool(row["content"] is not None or (row["status"] == "pending" and entry.content is None))
 
 
 def _is_same(entry: Entry, row: statements.Row) -> bool:

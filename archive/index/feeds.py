@@ -69,6 +69,8 @@ class FeedIndex(IndexPart):
         )
         self._db.execute("DELETE FROM rhythms WHERE feed = ?", [feed])
         self._coverage.delete_feed(feed)
+        for table in ("containments", "unconfirmed"):  # misses stay on record
+            self._db.execute(f"DELETE FROM {table} WHERE feed = ? OR broad = ?", [feed, feed])  # noqa: S608
 
     def histories(self) -> dict[str, FeedHistory]:
         """Return the poll history of each feed whose list was ever read, by the feed's id."""
@@ -91,7 +93,7 @@ class FeedIndex(IndexPart):
         """
         row = self._db.execute("SELECT ground, complete_to FROM feeds WHERE id = ?", [poll.feed]).fetchone()
         known_before, complete_to = (to_time(row["ground"]), to_time(row["complete_to"])) if row else (None, None)
-        gap = self._coverage.record_poll(poll, known_before, complete_to, first_shown)
+        gap = self._coverage.record_poll(poll, known_before, complete_to, first_shown) if poll.archives else None
         if poll.caught_up and complete_to and not gap:
             complete_to = max(complete_to, poll.at)  # unchanged if the clock has jumped back
         elif poll.caught_up:
@@ -99,6 +101,15 @@ class FeedIndex(IndexPart):
         is_first = row is None or row["complete_to"] is None
         self._record_feed(poll, filing, complete_to, trouble, new, is_walk=is_first and poll.caught_up)
         return gap
+
+    def record_peek(self, peek: Poll, first_shown: Sequence[datetime]) -> None:
+        """Record how late the articles of a first page are. The caller begins the transaction.
+
+        :param first_shown: as for :meth:`record_poll`
+        """
+        row = self._db.execute("SELECT complete_to FROM feeds WHERE id = ?", [peek.feed]).fetchone()
+        if peek.archives:
+            self._coverage.learn_lateness(peek, to_time(row["complete_to"]) if row else None, first_shown)
 
     def record_backfill_page(self, page: BackfillPage, filing: Filing, first_shown: Sequence[datetime]) -> None:
         """Record a page of a backfill. The caller begins the transaction.
@@ -189,6 +200,11 @@ class FeedIndex(IndexPart):
     def _dump_table(self, table: str) -> list[list[Any]]:
         cursor = self._db.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - one of ours
         return [[column[0] for column in cursor.description], *map(list, cursor.fetchall())]
+
+    def adopt_snapshot(self, snapshot: Mapping[str, Sequence[Sequence[Any]]]) -> None:
+        """Replace the state of all lists by that of another index of this archive."""
+        with self._transaction():
+            self.restore(snapshot)
 
     def restore(self, snapshot: Mapping[str, Sequence[Sequence[Any]]]) -> None:
         """Replace the tables with those of a snapshot. The caller begins the transaction.

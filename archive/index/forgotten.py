@@ -69,6 +69,20 @@ _OWN_IMAGES = """
     SELECT own.docid, own.url, images.sha256, images.media_type FROM own JOIN images USING (url)
     WHERE own.url NOT IN (SELECT url FROM others) ORDER BY own.docid, own.url
 """
+# Images that articles which are left have too are first seen with these.
+_SELECT_IMAGES = """
+    SELECT DISTINCT picture.value ->> 'url' AS url FROM revisions r, json_each(r.pictures) AS picture
+    WHERE r.docid IN (SELECT value FROM json_each(?))
+"""
+_SEE_IMAGES_LATER = """
+    WITH seen AS MATERIALIZED (
+        SELECT picture.value ->> 'url' AS url, min(r.fetched_at) AS at
+        FROM revisions r, json_each(r.pictures) AS picture
+        WHERE picture.value ->> 'url' IN (SELECT value FROM json_each(?)) GROUP BY 1
+    )
+    UPDATE images SET first_seen = seen.at, due = iif(due = first_seen, seen.at, due)
+    FROM seen WHERE images.url = seen.url AND first_seen < seen.at AND status != 'forgotten'
+"""
 
 
 class ForgottenIndex(IndexPart):
@@ -122,15 +136,19 @@ class ForgottenIndex(IndexPart):
 
     def commit_done(self, docids: Sequence[str], at: datetime) -> None:
         """Record that nothing of forgotten articles is left, in the index's own file neither."""
+        self.purge()
+        with self._log.transaction():
+            self._log.note(EventKind.FORGETTING_DONE, at, dump_forgetting_done(docids))
+            finish(self._db, docids, at)
+
+    def purge(self) -> None:
+        """Remove what the index's own file still has of deleted rows."""
         with wrap_sqlite_errors(self._path):
             # Segments of the full-text index keep deleted words until they are merged, and pages of the file that are
             # free keep what they had.
             self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        with self._log.transaction():
-            self._log.note(EventKind.FORGETTING_DONE, at, dump_forgetting_done(docids))
-            finish(self._db, docids, at)
 
     def unfinished(self) -> list[str]:
         """Return the docids of the articles of which something may be left, after a process was killed."""
@@ -171,6 +189,7 @@ def replay(database: Database, event: Event) -> None:
 def forget(database: Database, articles: Sequence[Forgotten]) -> None:
     """Remove articles from the index, except their tombstones. The caller begins the transaction."""
     database.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+    images = database.execute(_SELECT_IMAGES, [json.dumps([each.docid for each in articles])]).fetchall()
     for each in articles:
         delete_words(database, each.docid)
         for table in _TABLES:
@@ -188,6 +207,8 @@ def forget(database: Database, articles: Sequence[Forgotten]) -> None:
                VALUES (?, '', 'forgotten', 0, ?, ?, ?, ?)""",
             [(one.url, to_text(each.at), one.sha256, one.media_type, to_text(each.at)) for one in each.images],
         )
+    if images:
+        database.execute(_SEE_IMAGES_LATER, [json.dumps([row["url"] for row in images])])
 
 
 def finish(database: Database, docids: Collection[str], at: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from archive.index.statements import Row
 from archive.model.feed import Entry, ListingChange
 
 
@@ -45,3 +46,17 @@ def is_edit(change: ListingChange, last: ListedFields) -> bool:
 
 def _merged(entry: Entry, before: ListedFields) -> ListedFields:
     return ListedFields(entry.title or before.title, entry.modified or before.modified)
+
+
+def is_moved(entry: Entry, row: Row, feed: str) -> bool:
+    """Return whether a known entry takes the listing's address; all other fields stay as first seen.
+
+    A pending entry that is to be fetched from its page takes it. So does an item whose text the listing carries: the
+    new address is the page that the item became. Whether the text is on the page or in a listing, and in whose, is
+    decided when the entry is first seen: otherwise two feeds would change it in turns. See D52 and D74.
+    """
+    if row["url"] in (None, entry.url):
+        return False
+    if row["carrier"] is not None and row["carrier"] != feed:
+        return False
+    return bool(row["content"] is not None or (row["status"] == "pending" and entry.content is None))

@@ -1,4 +1,4 @@
-"""Writes that concern both queues: entries whose articles are to be fetched, and images."""
+"""What concerns both queues, articles to be fetched and images; and how fast the first one shortens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archive.index.database import Database
 from archive.index.log import ChangeLog
 from archive.index.part import IndexPart
 from archive.journal.event_documents import EventKind, dump_brought_to_date, dump_released
-from archive.model.times import to_text
+from archive.model.times import to_text, to_time
 
 # Table -> the status of a row that waits to be fetched.
 _WAITING_STATUS = {"entries": "pending", "images": "wanted"}
@@ -38,6 +38,19 @@ class FetchQueues(IndexPart):
             if clamp_future_times(self._db, now, now + max_delay, keeps_delays=True):
                 document = dump_brought_to_date(now, now + max_delay, keeps_delays=True)
                 self._log.note(EventKind.BROUGHT_TO_DATE, now, document)
+
+    def archived_since(self, since: datetime) -> tuple[int, datetime | None]:
+        """Count the articles that were archived for the first time since a time, of the last thousand fetches.
+
+        :return: the number, and when the earliest of them was fetched; None without any
+        """
+        rows = self._rows(
+            """SELECT count(*) AS n, min(at) AS began FROM (
+                   SELECT at, outcome FROM observations ORDER BY id DESC LIMIT 1000
+               ) WHERE outcome = 'first' AND at > ?""",
+            [to_text(since)],
+        )
+        return rows[0]["n"], to_time(rows[0]["began"])
 
     def release(self, now: datetime, *, parked: bool) -> int:
         """Make every waiting entry and image due now; with ``parked``, also queue the parked ones again.

@@ -58,6 +58,16 @@ COUNT_FAILURES = """
 SELECT_FILES = """
     SELECT path, number, sha256, max(number) OVER (PARTITION BY docid) AS newest FROM revisions
 """
+# Each value once: from one to the next in the index, whatever the number of versions.
+SELECT_FORMATS = """
+    WITH RECURSIVE formats (value) AS (
+        SELECT min(written_with) FROM revisions
+        UNION ALL
+        SELECT (SELECT min(written_with) FROM revisions WHERE written_with > value) FROM formats
+        WHERE value IS NOT NULL
+    )
+    SELECT value FROM formats WHERE value IS NOT NULL
+"""
 SELECT_RESERVED_PATHS = "SELECT path FROM entries WHERE status = 'pending' AND path IS NOT NULL AND revision = 0"
 SELECT_CONTRADICTIONS = """
     SELECT docid, 'its status is archived, but it has no version' AS wrong FROM entries
@@ -145,10 +155,10 @@ COUNT_LISTINGS = """
     ), removed AS (
         SELECT feed, count(*) AS n FROM forgotten CROSS JOIN listings USING (docid) GROUP BY feed
     )
-    SELECT feed, count(*) AS entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked,
+    SELECT feed, entries, coalesce(pending.n, 0) AS pending, coalesce(parked.n, 0) AS parked,
            coalesce(removed.n, 0) AS forgotten
-    FROM listings LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) LEFT JOIN removed USING (feed)
-    GROUP BY feed
+    FROM listing_counts LEFT JOIN pending USING (feed) LEFT JOIN parked USING (feed) LEFT JOIN removed USING (feed)
+    WHERE entries > 0
 """
 # Entries as listings describe them now: title and mtime are those of the last change.
 _PENDING = """
@@ -168,6 +178,14 @@ SELECT_DUE = f"""{_PENDING}
         AND docid NOT IN (SELECT value FROM json_each(?))
     ORDER BY attempts, published DESC LIMIT ?
 """  # noqa: S608 - of constants
+SELECT_NEWEST_DUE = """
+    SELECT feed, docid FROM (
+        SELECT feed, docid, row_number() OVER (PARTITION BY feed ORDER BY published DESC) AS place
+        FROM entries CROSS JOIN listings USING (docid)
+        WHERE status = 'pending' AND host = ? AND attempts = 0 AND due <= ? AND (tried IS NULL OR tried < ?)
+            AND docid NOT IN (SELECT value FROM json_each(?))
+    ) WHERE place <= ? ORDER BY feed, place
+"""
 SELECT_PENDING = f"""{_PENDING}
     WHERE status = 'pending' AND host = ? AND docid IN (SELECT value FROM json_each(?)) LIMIT ?
 """  # noqa: S608 - of constants
@@ -196,13 +214,19 @@ _RECHECKS = f"""
     SELECT docid FROM entries WHERE status = 'archived' AND vanished IS NOT NULL
         AND (tried < vanished OR {_MAY_BE_TRIED}){{host}}
 """  # noqa: S608 - of constants
+_RECHECK_ORDER = "vanished IS NULL, changed IS NULL, idle, published DESC"
 COUNT_RECHECKS = f"""
     SELECT host, count(*) AS n FROM entries WHERE docid IN ({_RECHECKS.format(host="")}) GROUP BY host
 """  # noqa: S608 - of constants
+# Only what is leased is read as a whole: after days without the daemon thousands are due.
 SELECT_RECHECKS = f"""{_PENDING}
-    WHERE docid IN ({_RECHECKS.format(host=" AND host = :host")})
-        AND docid NOT IN (SELECT value FROM json_each(:in_flight))
-    ORDER BY vanished IS NULL, changed IS NULL, idle, published DESC LIMIT :limit
+    WHERE docid IN (
+        SELECT docid FROM entries
+        WHERE docid IN ({_RECHECKS.format(host=" AND host = :host")})
+            AND docid NOT IN (SELECT value FROM json_each(:in_flight))
+        ORDER BY {_RECHECK_ORDER} LIMIT :limit
+    )
+    ORDER BY {_RECHECK_ORDER}
 """  # noqa: S608 - of constants
 SELECT_STATES = """
     SELECT r.*, first.fetched_at AS archived_at, entries.attempts, entries.gone, entries.idle, entries.recheck,
@@ -219,10 +243,7 @@ SELECT_STATES = """
     LEFT JOIN facts f ON f.docid = r.docid AND f.revision = r.number
         AND f.step = (SELECT max(step) FROM facts WHERE docid = r.docid AND revision = r.number)
 """
-SELECT_ENTRY = """
-    SELECT entries.*, (SELECT json_group_array(feed) FROM listings WHERE listings.docid = entries.docid) AS feeds
-    FROM entries WHERE docid = ? OR docid = (SELECT docid FROM revisions WHERE path = ?)
-"""
+SELECT_ENTRY = "SELECT * FROM entries WHERE docid = ? OR docid = (SELECT docid FROM revisions WHERE path = ?)"
 
 
 def to_json(values: Sequence[object], *, ascii_only: bool = True) -> str:

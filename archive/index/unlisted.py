@@ -6,8 +6,10 @@ Of 638,456 real entries 377 vanished from the middle of the list: the site withd
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from archive.index.part import IndexPart
@@ -42,16 +44,40 @@ def find_unlisted(listed: Sequence[Entry], before: Sequence[tuple[str, datetime]
     """
     docids = {entry.docid for entry in listed}
     timed = [(entry.published, entry.docid) for entry in listed if entry.published]
+    neighbours = _neighbours_by_time(timed, {published for docid, published in before if docid not in docids})
+    return [
+        Unlisting(docid, *neighbours[published])
+        for docid, published in before
+        if docid not in docids and published in neighbours
+    ]
+
+
+def _neighbours_by_time(
+    timed: Sequence[tuple[datetime, str]], wanted: Collection[datetime]
+) -> dict[datetime, tuple[str, str]]:
+    """Return between which entries of a list an entry of some time stood: docids of the last newer, the first older.
+
+    Takes no more than a search in the list for each time.
+
+    :param timed: publication time and docid of each entry of the list, in its order
+    :param wanted: the times; one without enough older entries below is not in the result
+    """
     min_below = MIN_BELOW + len(timed) // PINNED_SHARE
-    unlisted = []
-    for docid, published in before:
-        newer = [place for place, (time, _) in enumerate(timed) if time > published]
-        older = [place for place, (time, _) in enumerate(timed) if time < published]
+    times = [time for time, _ in timed]
+    newest = list(accumulate(reversed(times), max))  # of the last entry, of the last two, and so on
+    places: dict[datetime, list[int]] = {}
+    for place, time in enumerate(times):
+        places.setdefault(time, []).append(place)
+    found = {}
+    for published in wanted:
         # An old entry may be pinned on top, a new one may stand too low. Neither is a neighbour.
-        below = [place for place in older if newer and place > newer[-1]]
-        if docid not in docids and len(below) >= min_below:
-            unlisted.append(Unlisting(docid, timed[newer[-1]][1], timed[below[0]][1]))
-    return unlisted
+        begin = len(times) - bisect_right(newest, published)  # from here on none is newer
+        same = places.get(published, [])
+        below = len(times) - begin - (len(same) - bisect_left(same, begin))
+        if begin and below >= min_below:
+            first_older = next(place for place in range(begin, len(times)) if times[place] < published)
+            found[published] = timed[begin - 1][1], timed[first_older][1]
+    return found
 
 
 class UnlistedIndex(IndexPart):

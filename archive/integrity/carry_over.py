@@ -13,16 +13,18 @@ from archive.index.errors import wrap_sqlite_errors
 # Tables with rows of articles; each has a column docid.
 _ARTICLE_TABLES = (
     "listings", "revisions", "texts", "symbols", "changes", "observations", "addresses", "unlisted", "entries",
-    "moves", "stated", "facts", "forgotten", "stock_names",
+    "moves", "stated", "facts", "forgotten", "stock_names", "misses",
 )  # fmt: skip
 # Tables with a serial number as id. Rows are compared and copied without it.
-_SERIAL_TABLES = ("changes", "observations", "unlisted", "gaps", "searchable", "moves")
-# Computed from the versions, and so not copied.
-_DERIVED_TABLES = ("searchable",)
+_SERIAL_TABLES = ("changes", "observations", "unlisted", "gaps", "searchable", "moves", "misses")
+# Computed from the versions, or kept by triggers, and so not copied.
+_DERIVED_TABLES = ("searchable", "listing_counts")
 # Rows that are compared, where these are not all. Those of forgotten articles stay only because of their ids.
 _COMPARED_ROWS = {"searchable": "ours.since != 'forgotten'"}
 # The state of lists. The old index is never older than the journal's last record of it (D48).
-_FEED_TABLES = ("feeds", "sources", "spans", "settled", "gaps", "lateness", "rhythms", "rests")
+_FEED_TABLES = (
+    "feeds", "sources", "spans", "settled", "gaps", "lateness", "rhythms", "rests", "containments", "unconfirmed",
+)  # fmt: skip
 
 # Articles archived, at least at times, with raw = "none": entries with a fetch that has no position in the journal,
 # or with a version and no first fetch (archived by a version without observations). The journal lacks a part of their

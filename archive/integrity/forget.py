@@ -48,9 +48,8 @@ def find_secrets(root: Path) -> Iterator[SecretsOfFile]:
             if changed == data:
                 continue
             # The new digest may need more room than a short value gave: then the whole line of the header goes.
-            member = write_member(changed, end - offset) or write_member(
-                _without_secrets(data, record, Counter(), drop=True), end - offset
-            )
+            dropped = _without_secrets(data, record, Counter(), drop=True)
+            member = write_member(end - offset, changed, dropped)
             if member:
                 found.members[offset] = member
                 found.headers += headers

@@ -26,10 +26,11 @@ _KEYS = {
     "stated": ("docid",),
     "facts": ("docid", "revision", "step"),
     "forgotten": ("docid",),
+    "misses": ("docid", "feed", "at"),
     "images": ("url",),
     "journal": ("writer",),
 }
-_SERIAL_TABLES = ("changes", "observations", "unlisted", "moves")
+_SERIAL_TABLES = ("changes", "observations", "unlisted", "moves", "misses")
 # Tables that are compared only with the manifests.
 _MANIFEST_KEYS = {"manifests": ("day",), "sealed_files": ("file",)}
 # Fetches in the journal of articles that the journal has only in part, and that the index lacks. Only their

@@ -10,23 +10,22 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from archive.files.layout import journal_path
 from archive.integrity.forget import with_values
-from archive.journal.documents import dump_entry
+from archive.journal.documents import identity_of
 from archive.journal.event_documents import EventKind, encode
 from archive.journal.gzip_members import members, write_member
 from archive.journal.record import OURS, WarcRecord, parse_record
 from archive.journal.tombstones import dump_removed
 from archive.journal.warc import warc_files
 from archive.journal.warc_records import digest, original_position
-from archive.model.feed import Entry
 from archive.model.fetch import JournalPosition
 
 _END = b"\r\n\r\n"
 _FETCHES = (OURS + EventKind.LOOK, OURS + EventKind.CONFIRMED)
 _SIGHTED = OURS + EventKind.SIGHTED
+_OPTIONAL = (b"content-type", b"warc-block-digest", b"warc-payload-digest")  # gzip has a checksum of its own
 
 
 @dataclass(slots=True)
@@ -120,20 +119,12 @@ def _without_entries(data: bytes, record: WarcRecord, docids: frozenset[str]) ->
     """Return a record of a list in which entries have only their identity; None if it has nothing to remove."""
     try:
         document = json.loads(record.block)["sighted"]
-        entries = [_stub(each) if each["docid"] in docids else each for each in document["entries"]]
+        entries = [identity_of(each) if each["docid"] in docids else each for each in document["entries"]]
     except (ValueError, KeyError, TypeError):  # verify names it
         return None
     if entries == document["entries"]:
         return None
-    # Without the spaces of the original: in a list of similar entries, a stub can take more bytes than its entry.
-    block = json.loads(encode(EventKind.SIGHTED, document | {"entries": entries}))
-    return _with_block(data, json.dumps(block, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def _stub(entry: Any) -> dict[str, Any]:
-    bare = Entry(entry["docid"], entry["url"], "", None, None, None, None, None)
-    identity = {key: entry[key] for key in ("guid", "link") if entry.get(key) is not None}
-    return dump_entry(bare) | identity
+    return _with_block(data, encode(EventKind.SIGHTED, document | {"entries": entries}))
 
 
 def _remove(fetch: _Fetch, removals: FileRemovals, *, is_shared: bool) -> None:
@@ -163,8 +154,15 @@ def _with_block(data: bytes, block: bytes) -> bytes:
     return head + _END + block + _END
 
 
+def _with_few_headers(data: bytes) -> bytes:
+    head, _, rest = data.partition(_END)
+    lines = (line for line in head.split(b"\r\n") if line.partition(b":")[0].lower() not in _OPTIONAL)
+    return b"\r\n".join(lines) + _END + rest
+
+
 def _replace(removals: FileRemovals, begin: int, end: int, data: bytes) -> None:
-    member = write_member(data, end - begin)
+    # A short record may need the room of the headers that no record must have.
+    member = write_member(end - begin, data) or write_member(end - begin, _with_few_headers(data))
     if member is None:
         removals.stuck.append(begin)
     else:

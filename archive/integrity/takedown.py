@@ -19,6 +19,7 @@ from archive.integrity.removals import find_removals
 from archive.integrity.rewrite import replace_members
 from archive.journal.tombstones import Forgotten
 from archive.model.errors import ArchiveError
+from archive.store import Store
 
 
 def forget_articles(archive: Archive, articles: Collection[Forgotten], now: datetime) -> None:
@@ -40,17 +41,9 @@ def complete(archive: Archive, now: datetime) -> tuple[list[str], list[str]]:
     :return: their docids; and the records that cannot be written in their place, because of which they are not done
     :raises ArchiveError: a file cannot be removed or written
     """
-    docids = archive.store.forgotten.unfinished()
+    docids = remove_files(archive.root, archive.store)
     if not docids:
         return [], []
-    forgotten = archive.store.forgotten
-    paths = [*files_of(archive.root, docids), *forgotten.image_files(), *forgotten.image_links()]
-    with wrap_os_errors(archive.root), Folders(archive.root) as folders:
-        for path in paths:
-            if folders.mode(path.rpartition("/")[0]):
-                folders.remove(path)
-        folders.sync()
-    _remove_empty_folders(archive.root, {path.rpartition("/")[0] for path in paths})
     found = list(find_removals(archive.root, docids))
     stuck = [f"{each.path.name} at byte {offset}" for each in found for offset in each.stuck]
     archive.leave_files({each.path.name for each in found if each.members})
@@ -60,6 +53,23 @@ def complete(archive: Archive, now: datetime) -> tuple[list[str], list[str]]:
     if not stuck:
         archive.store.forgotten.commit_done(docids, now)
     return docids, stuck
+
+
+def remove_files(root: Path, store: Store) -> list[str]:
+    """Remove the files and images of the articles that are forgotten and not done; return their docids.
+
+    :raises ArchiveError: a file cannot be removed
+    """
+    docids = store.forgotten.unfinished()
+    if docids:
+        paths = [*files_of(root, docids), *store.forgotten.image_files(), *store.forgotten.image_links()]
+        with wrap_os_errors(root), Folders(root) as folders:
+            for path in paths:
+                if folders.mode(path.rpartition("/")[0]):
+                    folders.remove(path)
+            folders.sync()
+        _remove_empty_folders(root, {path.rpartition("/")[0] for path in paths})
+    return docids
 
 
 def _remove_empty_folders(root: Path, paths: Collection[str]) -> None:

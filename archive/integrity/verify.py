@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from archive.files.hashing import sha256_of_file
@@ -24,13 +24,9 @@ from archive.index.log import OTHERS
 from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
 from archive.integrity.article_files import docid_of
 from archive.integrity.manifest_check import Problem, check_manifests
-from archive.journal.event_documents import EventKind
-from archive.journal.groups import UNREADABLE, read_groups
-from archive.journal.journal import event_of
-from archive.journal.record import WarcRecord
-from archive.journal.tombstones import Rewrite, load_rewritten
+from archive.integrity.raw_pages import CheckRawFiles, check_in_turn, find_raw_problems
+from archive.journal.tombstones import Rewrite
 from archive.journal.warc import warc_files
-from archive.journal.warc_records import digest
 from archive.model.errors import ArchiveError
 from archive.store import Store
 
@@ -59,13 +55,15 @@ def verify(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     trust: Trust | None = None,
     unapplied: Callable[[], Mapping[str, Set[str]]] = dict,
+    check_raw_files: CheckRawFiles = check_in_turn,
 ) -> Report:
     """Read all files and compare them with the records. Writes nothing; the archive may be in use.
 
-    :param on_progress: called with the number of files read and the number of all files
+    :param on_progress: called with the bytes read so far, and those of all files
     :param trust: what anchors are checked with; None: nothing
     :param unapplied: returns what files may contain by the journal's records that the index lacks, after a process
         was killed: path -> sha256, or ABSENT; called only if a file is not as the index says (D178)
+    :param check_raw_files: reads the files of raw pages
     :raises ArchiveError: the index cannot be opened
     :raises TrustError: what is trusted cannot be read
     """
@@ -73,20 +71,18 @@ def verify(
     try:
         recorded, images, events = _recorded_files(store), dict(store.images.files()), _event_offsets(store)  # D125
         problems = list(_check_index(root, store))
-        read = _digests(root, sorted(recorded | images), on_progress)
+        progress = _Progress(root, (*recorded, *images), on_progress)
+        with ThreadPoolExecutor(1) as pool:  # both at a time: other processes may check the raw pages
+            raw = pool.submit(lambda: list(check_raw_files(warc_files(journal_path(root)), progress.add)))
+            read = _digests(root, sorted(recorded | images), progress)
+            checked = raw.result()
         problems += _check_files(root, recorded | images, read)
-        suspect = {problem.path for problem in problems if problem.kind in ("missing", "tampered", "extra")}
-        if suspect:  # a daemon may have written in the meantime
-            suspect -= store.articles.reserved_paths()
-            problems = [problem for problem in problems if problem.kind != "extra" or problem.path in suspect]
-            after, before = _recorded_files(store) | dict(store.images.files()), recorded | images
-            changed = {path for path in suspect if after.get(path) != before.get(path)}
-            kept = [problem for problem in problems if problem.path not in changed]
-            problems = list(_without_unapplied(root, kept, unapplied))
+        problems = _without_unfinished(root, store, problems, recorded | images, unapplied)
         forgotten = tuple(store.forgotten.all())
         problems = [each for each in problems if not _is_left(each, forgotten)]
-        rewritten, formatted = list[Rewrite](), list[datetime]()
-        problems += _check_raw_pages(root, events, rewritten, formatted)
+        problems += find_raw_problems(root, events, checked)
+        rewritten = [tombstone for each in checked for tombstone in each.rewritten]
+        formatted = [at for each in checked for at in each.formatted]
         named = {problem.path for problem in problems}
         problems += check_manifests(root, store, named, read, rewritten, formatted=max(formatted, default=None))
         proof, of_anchors = check_anchors(root, trust or Trust())
@@ -94,6 +90,28 @@ def verify(
         return Report(articles, len(read), (*problems, *of_anchors), recorded, proof, tuple(rewritten), forgotten)
     finally:
         store.close()
+
+
+def _without_unfinished(
+    root: Path,
+    store: Store,
+    problems: list[Problem],
+    before: dict[str, str],
+    unapplied: Callable[[], Mapping[str, Set[str]]],
+) -> list[Problem]:
+    """Return problems except those of files that a daemon is writing, or that the next start records.
+
+    :param before: the sha256 of each file by path, recorded before the files were read
+    """
+    suspect = {problem.path for problem in problems if problem.kind in _BY_A_KILL}
+    if not suspect:
+        return problems
+    suspect -= store.articles.reserved_paths()
+    problems = [problem for problem in problems if problem.kind != "extra" or problem.path in suspect]
+    after = _recorded_files(store) | dict(store.images.files())
+    changed = {path for path in suspect if after.get(path) != before.get(path)}
+    kept = [problem for problem in problems if problem.path not in changed]
+    return list(_without_unapplied(root, kept, unapplied))
 
 
 def _without_unapplied(
@@ -130,13 +148,47 @@ def _event_offsets(store: Store) -> dict[str, set[int]]:
     return offsets
 
 
-def _digests(root: Path, paths: list[str], on_progress: Callable[[int, int], None]) -> dict[str, str | None]:
+class _Progress:
+    """Counts the bytes that are read. Thread-safe.
+
+    :param paths: files that are read beside the raw pages
+    """
+
+    def __init__(self, root: Path, paths: Iterable[str], on_progress: Callable[[int, int], None]) -> None:
+        self._root = root
+        self._total = sum(map(_size, warc_files(journal_path(root)))) + self._size_of(paths)
+        self._done = 0
+        self._on_progress = on_progress
+        self._lock = Lock()
+
+    def _size_of(self, paths: Iterable[str]) -> int:
+        return sum(_size(self._root / path) for path in paths)
+
+    def add_files(self, paths: Iterable[str]) -> None:
+        """Count the bytes of files."""
+        self.add(self._size_of(paths))
+
+    def add(self, number: int) -> None:
+        """Count bytes. A file that grows meanwhile does not count more than it had."""
+        with self._lock:
+            self._done = min(self._done + number, self._total)
+            self._on_progress(self._done, self._total)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
+
+
+def _digests(root: Path, paths: list[str], progress: _Progress) -> dict[str, str | None]:
     digests: dict[str, str | None] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(paths), BATCH_SIZE):
             batch = paths[start : start + BATCH_SIZE]
             digests.update(zip(batch, pool.map(lambda path: _digest(root / path), batch), strict=True))
-            on_progress(len(digests), len(paths))
+            progress.add_files(batch)
     return digests
 
 
@@ -181,75 +233,3 @@ def _check_index(root: Path, store: Store) -> Iterator[Problem]:
         yield Problem("index", name, f"it is damaged ({damage}): run finarchive rebuild")
     for docid, detail in store.articles.contradictions():
         yield Problem("index", name, f"{docid}: {detail}")
-
-
-def _check_raw_pages(
-    root: Path, recorded: Mapping[str, Set[int]], rewritten: list[Rewrite], formatted: list[datetime]
-) -> Iterator[Problem]:
-    """Check the files of raw pages: each record, and the events that the index has.
-
-    :param recorded: by file name, the offsets of events that the index has; read before the first file, so that the
-        files contain all of them
-    :param rewritten: receives the tombstones
-    :param formatted: receives the times since when earlier fetches are written with other settings
-    """
-    folder = journal_path(root)
-    complete: dict[str, set[int]] = {}
-    for path in warc_files(folder):
-        name = path.relative_to(root).as_posix()
-        events = complete[path.name] = set[int]()
-        damage = list(_damage(path, events, rewritten, formatted))
-        # An unreadable end after all recorded events is being written now, or was left by a crash.
-        offset, detail = damage[-1] if damage else (0, "")
-        if detail == UNREADABLE and offset > max(events, default=0) and recorded.get(path.name, set()) <= events:
-            damage.pop()
-        for offset, detail in damage:
-            yield Problem("warc", name, f"at byte {offset}: {detail}")
-    for path in sorted({*folder.glob("*"), *folder.glob(".*")} - {*warc_files(folder)}):
-        yield Problem("extra", path.relative_to(root).as_posix(), "its name is not that of a file of raw pages")
-    for file, offsets in recorded.items():
-        name = (folder / file).relative_to(root).as_posix()
-        if file not in complete:
-            yield Problem("missing", name, f"there is no such file; {len(offsets)} events are recorded in it")
-        elif lost := offsets - complete[file]:
-            yield Problem("warc", name, f"{len(lost)} recorded events are missing or incomplete")
-
-
-def _damage(
-    path: Path, complete: set[int], rewritten: list[Rewrite], formatted: list[datetime]
-) -> Iterator[tuple[int, str]]:
-    """Find records and events that cannot be read, or differ from their digest, in the order of the file.
-
-    :param complete: receives the offset of each complete event
-    :param rewritten: receives the tombstones
-    :param formatted: as for :func:`_check_raw_pages`
-    :return: offset and description of each damage
-    """
-    found: list[tuple[int, str]] = []
-
-    def report(offset: int, detail: str) -> None:
-        found.append((offset, detail))
-
-    def check(offset: int, record: WarcRecord) -> None:
-        recorded, actual = record.headers.get("warc-block-digest"), digest(record.block)
-        if recorded and recorded != actual:
-            report(offset, f"its block has the digest {actual}, recorded is {recorded}")
-        if record.kind == "warcinfo" and record.headers.get("warc-filename") != path.name:
-            report(offset, f"the file is a copy of {record.headers.get('warc-filename')}, or was renamed")
-        if record.is_foreign:
-            report(offset, f"not a record of finarchive: {record.kind} {record.target}")
-
-    for position, group in read_groups(path, on_damage=report, on_record=check):
-        complete.add(position.offset)
-        try:
-            with suppress(ArchiveError):  # a newer program wrote it, and can say whether it is damaged
-                event = event_of(position, group)
-                if event.kind == EventKind.REWRITTEN:
-                    rewritten.append(load_rewritten(event.document))
-                elif event.kind == EventKind.FORMATTED:
-                    formatted.append(event.at)
-        except ValueError as error:
-            report(position.offset, str(error))
-        yield from found
-        found.clear()
-    yield from found

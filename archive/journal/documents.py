@@ -36,7 +36,7 @@ Document = dict[str, Any]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EMPTY: list[Any] = []  # default of an absent array
-_COMMON_KEYS = 14  # of an entry; further ones are those that few entries have
+_COMMON_KEYS = 14  # of an entry that has only those; one whose content is removed has fewer
 _PRECISIONS = {precision.value: precision for precision in Precision}
 _FAILURE_KINDS = {kind.value: kind for kind in FailureKind}
 
@@ -173,6 +173,11 @@ def dump_entry(entry: Entry) -> Document:
     }
 
 
+def identity_of(entry: Document) -> Document:
+    """Return of an entry's document what identifies the entry, which is an entry's document too; see D238."""
+    return {key: entry[key] for key in ("docid", "url", "guid", "link") if entry.get(key) is not None}
+
+
 def _dump_feed_fields(entry: Entry) -> Document:
     """Return what few entries have; the keys of what an entry lacks are absent."""
     enclosures = [{"url": each.url, "type": each.media_type} for each in entry.enclosures]
@@ -194,12 +199,12 @@ def _dump_feed_fields(entry: Entry) -> Document:
 def _load_entry(document: Any) -> Entry:
     # For speed, a rebuild loads thousands in a second: null is not type-checked, and absent arrays share a default.
     get = document.get
-    published, modified, entered = document["published"], document["modified"], document["entered"]
-    media, image, content = document["media"], document["image"], get("content")
+    published, modified, entered = get("published"), get("modified"), get("entered")
+    media, image, content = get("media"), get("image"), get("content")
     return Entry(
         text(document["docid"]),
         text(document["url"]),
-        text(document["title"]),
+        text(get("title", "")),
         None if published is None else time(published),
         None if modified is None else time(modified),
         None if entered is None else time(entered),
@@ -211,7 +216,7 @@ def _load_entry(document: Any) -> Entry:
         texts(get("symbols", _EMPTY)),
         flag(get("withdrawn", False)),
         flag(get("foreign", False)),
-        *(_load_feed_fields(document) if len(document) > _COMMON_KEYS else ()),
+        *(_load_feed_fields(document) if len(document) != _COMMON_KEYS else ()),
     )
 
 

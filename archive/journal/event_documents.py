@@ -33,6 +33,7 @@ from archive.journal.documents import (
     load_stored_image,
 )
 from archive.journal.formatted import load_formatted
+from archive.journal.misses import load_missed
 from archive.journal.tombstones import load_forgetting_done, load_forgotten, load_removed, load_rewritten
 from archive.model.feed import Entry, Failure, Unlisting
 from archive.model.image import FailedImage, StoredImage
@@ -40,7 +41,18 @@ from archive.model.image import FailedImage, StoredImage
 # A program refuses documents of a higher version, because it cannot interpret them.
 VERSION = 1
 # Tables that a "ledger" document contains in full. All are small: they grow with the number of feeds and gaps.
-LEDGER_TABLES = ("feeds", "sources", "spans", "settled", "gaps", "lateness", "rhythms", "rests")
+LEDGER_TABLES = (
+    "feeds",
+    "sources",
+    "spans",
+    "settled",
+    "gaps",
+    "lateness",
+    "rhythms",
+    "rests",
+    "containments",
+    "unconfirmed",
+)
 
 
 class EventKind(StrEnum):
@@ -53,6 +65,7 @@ class EventKind(StrEnum):
     RELEASED = "released"  # waiting articles became due now
     BROUGHT_TO_DATE = "brought-to-date"  # times in the future were clamped
     UNLISTED = "unlisted"  # entries left a list while their neighbours stayed, or came back
+    MISSED = "missed"  # a broad list turned out not to contain another one
     IMAGES = "images"  # images were stored or failed
     LEDGER = "ledger"  # state of all feeds: polls, spans, gaps, back-offs
     FORMATTED = "formatted"  # all earlier fetches are written with other settings than those of their time
@@ -273,6 +286,7 @@ _LOADERS: dict[str, Callable[[Any], Any]] = {
     EventKind.RELEASED: load_released,
     EventKind.BROUGHT_TO_DATE: lambda document: (load_brought_to_date(document), keeps_delays(document)),
     EventKind.UNLISTED: load_unlisted,
+    EventKind.MISSED: load_missed,
     EventKind.IMAGES: load_images,
     EventKind.LEDGER: load_ledger,
     EventKind.FORMATTED: load_formatted,

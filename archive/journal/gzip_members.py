@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from zopfli.zopfli import compress
+
 _MAGIC = b"\x1f\x8b\x08"
 # Read size. The unused bytes after each member are copied, so that a larger size costs more.
 _CHUNK_BYTES = 1 << 16
@@ -16,7 +18,10 @@ _FIRST_SEARCH_BYTES = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
 _MAX_COMMENT_BYTES = 1024  # in a member that replaces another one; :func:`first_member` reads more
 _MAX_STORED = 0xFFFF  # bytes in a stored block of deflate
-_EMPTY_BLOCK, _LAST_EMPTY_BLOCK = b"\0\0\0\xff\xff", b"\1\0\0\xff\xff"  # of deflate, stored
+_EMPTY_BLOCK = b"\0\0\0\xff\xff"  # of deflate, stored
+_FIRST_BYTES = 10  # of a record, which are before empty blocks: the version of WARC
+_ZOPFLI_ITERATIONS = 5  # of a large list some seconds; 15, the default, save a few bytes more
+_ZLIB_HEAD, _ZLIB_TRAILER = 2, 4  # bytes around deflate in the format of zlib
 
 
 def members(
@@ -58,26 +63,49 @@ def _members_until_damage(path: Path, start: int) -> Iterator[tuple[int, int, by
             data = data or file.read(_CHUNK_BYTES)
 
 
-def write_member(content: bytes, size: int) -> bytes | None:
-    """Return a member of exactly this size, so that it can replace another one in its place; None if it is too small.
+def write_member(size: int, *contents: bytes) -> bytes | None:
+    """Return a member of exactly this size, so that it can replace another one in its place; None if none fits.
 
     What is left is filled with a comment, or with empty blocks where that would be long: a reader of the first bytes
-    must find content there.
+    must find content there. Zopfli is slow, and finds shorter encodings than zlib. See D299.
 
     :param size: in bytes
+    :param contents: the first one that fits is taken
     """
+    for deflate in (_deflate, _deflate_slowly):
+        for content in contents:
+            if member := _member(content, size, deflate):
+                return member
+    return None
+
+
+def _member(content: bytes, size: int, deflate: Callable[[bytes], bytes]) -> bytes | None:
     trailer = struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
-    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
-    data = stream.compress(content)
-    flushed, ended = stream.copy().flush(zlib.Z_SYNC_FLUSH), stream.flush()
-    left = size - len(_header(0)) - len(data) - len(ended) - len(trailer)
+    data = deflate(content)
+    left = size - len(_header(0)) - len(data) - len(trailer)
     if left < 0:
         return None
     if left <= _MAX_COMMENT_BYTES:
-        return _header(left) + data + ended + trailer
-    left = size - len(_header(0)) - len(data) - len(flushed) - len(_LAST_EMPTY_BLOCK) - len(trailer)
-    blocks, comment = divmod(left, len(_EMPTY_BLOCK))
-    return _header(comment) + data + flushed + blocks * _EMPTY_BLOCK + _LAST_EMPTY_BLOCK + trailer
+        return _header(left) + data + trailer
+    first, rest = content[:_FIRST_BYTES], content[_FIRST_BYTES:]
+    data, stored = deflate(rest), _stored(first, is_last=False)
+    blocks, comment = divmod(size - len(_header(0)) - len(stored) - len(data) - len(trailer), len(_EMPTY_BLOCK))
+    return _header(comment) + stored + blocks * _EMPTY_BLOCK + data + trailer
+
+
+def _deflate(content: bytes) -> bytes:
+    # With the parameters of the writer: what stays as it is takes the same room.
+    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return stream.compress(content) + stream.flush()
+
+
+def _deflate_slowly(content: bytes) -> bytes:
+    return bytes(compress(content, numiterations=_ZOPFLI_ITERATIONS)[_ZLIB_HEAD:-_ZLIB_TRAILER])
+
+
+def _stored(content: bytes, *, is_last: bool) -> bytes:
+    """Return a block of deflate that is not compressed."""
+    return bytes([is_last]) + struct.pack("<HH", len(content), len(content) ^ _MAX_STORED) + content
 
 
 def write_zeros(begin: bytes, count: int, end: bytes, size: int) -> bytes | None:
@@ -90,8 +118,8 @@ def write_zeros(begin: bytes, count: int, end: bytes, size: int) -> bytes | None
     stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
     parts = [stream.compress(begin) + stream.flush(zlib.Z_SYNC_FLUSH)]
     for length in (*[_MAX_STORED] * (count // _MAX_STORED), count % _MAX_STORED):
-        parts += [b"\0" + struct.pack("<HH", length, length ^ _MAX_STORED), bytes(length)]
-    parts.append(b"\1" + struct.pack("<HH", len(end), len(end) ^ _MAX_STORED) + end)
+        parts.append(_stored(bytes(length), is_last=False))
+    parts.append(_stored(end, is_last=True))
     crc = zlib.crc32(end, zlib.crc32(bytes(count), zlib.crc32(begin)))
     parts.append(struct.pack("<II", crc, (len(begin) + count + len(end)) & 0xFFFFFFFF))
     left = size - len(_header(0)) - sum(map(len, parts))

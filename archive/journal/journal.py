@@ -47,6 +47,11 @@ class Journal:
         self._originals: dict[str, Original] = {}  # by digest
         self._oldest_original = ""  # name of a file: records in those before it are not referred to
 
+    def end(self) -> JournalPosition | None:
+        """Return up to where the newest file is on the disk; None: no file is appended to now."""
+        with self._lock:
+            return self._writer.end
+
     def leave(self, files: Collection[str]) -> None:
         """Append no more to the newest file if its name is one of ``files``: a new file follows."""
         with self._lock:

@@ -102,6 +102,11 @@ class WarcWriter:
         self._write(file, bytes(data))
         return positions
 
+    @property
+    def end(self) -> JournalPosition | None:
+        """Where the next group begins: all bytes before it are on the disk; None: no file is appended to."""
+        return JournalPosition(self._path.name, self._size) if self._file else None
+
     def leave(self, names: Collection[str]) -> None:
         """Append no more to the newest file if it is one of ``names``: a new file follows."""
         if self._path.name in names:

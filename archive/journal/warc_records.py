@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
-from warcio.warcwriter import WARCWriter
-
 from archive.journal.record import OURS, WarcRecord
 from archive.model.fetch import Fetch, JournalPosition, RawResponse
+from archive.model.hidden_imports import hidden_imports
+
+with hidden_imports("fsspec"):  # with which warcio would open files; it takes some megabytes
+    from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
+    from warcio.warcwriter import WARCWriter
 
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _LENGTH = "WARC-Finarchive-Length"

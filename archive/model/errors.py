@@ -63,6 +63,14 @@ class BackupError(ArchiveError):
     """A backup is damaged, or cannot be restored as requested."""
 
 
+class MirrorError(ArchiveError):
+    """A mirror is damaged, belongs to another archive or another writer, or contradicts the archive."""
+
+
+class ReplicaError(ArchiveError):
+    """A replica cannot be written to, or a folder cannot become one."""
+
+
 class ProofError(ArchiveError):
     """An anchor, a signature, a key or a certificate is not valid; the message contains nothing secret."""
 

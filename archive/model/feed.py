@@ -103,6 +103,7 @@ class Poll:
     # Number of first entries that were read without a hole; None: all. The others are on pages that did not overlap.
     proven: int | None = None
     moved_to: str | None = None  # where the list's address redirects permanently; None: nowhere
+    archives: bool = True  # False: only entries that belong to other feeds are archived, and no time is known by it
 
     @property
     def proven_entries(self) -> tuple[Entry, ...]:
@@ -145,6 +146,35 @@ class ListingChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Containment:
+    """What is known of whether a broad list contains the list of a feed."""
+
+    feed: str  # the feed's id
+    broad: str  # id of the feed that reads the broad list
+    since: datetime  # each article that the feed's list has shown since then was in the broad list, no later
+    entries: int  # number of these articles
+    verified: datetime | None  # last poll of the feed all of whose articles the broad list has; None: none since then
+    missed: datetime | None  # when a miss last ended a proven containment; None: never
+
+
+class MissKind(StrEnum):
+    """How a broad list failed to contain an article of another list."""
+
+    ABSENT = "absent"  # it did not show the article
+    LATE = "late"  # by the times that the site states, the article entered it later
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """An article by which a list turned out not to be contained in a broad list."""
+
+    feed: str  # the feed's id
+    broad: str  # id of the feed that reads the broad list
+    docid: str
+    kind: MissKind
+
+
+@dataclass(frozen=True, slots=True)
 class ListingResult:
     """The changes of the index after a poll or a backfill page."""
 
@@ -153,6 +183,13 @@ class ListingResult:
     changes: tuple[ListingChange, ...] = ()
     gap: Gap | None = None  # left by the poll
     unlisted: tuple[Unlisting, ...] = ()  # entries that left the list
+    known_now: int = 0  # entries that the poll made known entries of its feed; other lists may have named them before
+    misses: tuple[Miss, ...] = ()  # that ended a proven containment
+    first_shown: tuple[str, ...] = ()  # of pages of a poll: docids of what the list shows for the first time
+
+    def with_page(self, page: ListingResult) -> ListingResult:
+        """Return what this and one more page of the same poll brought: new entries, and what the list shows first."""
+        return ListingResult(self.new + page.new, 0, first_shown=self.first_shown + page.first_shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +263,7 @@ class HostBackoff:
     failures: int  # in a row; each doubles the delay
     from_retry_after: bool  # True: the host stated `until` (Retry-After); False: it is an estimate
     reason: str  # one line, for people
-    kind: FailureKind = FailureKind.BLOCKED  # BLOCKED: the host refuses; TEMPORARY: it is unreachable
+    kind: FailureKind = FailureKind.BLOCKED  # BLOCKED: the host refuses; TEMPORARY: it is down or unreachable
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,33 @@
-"""Traditional and simplified characters: which are forms of one. Pure; the tables are OpenCC's."""
+"""Traditional and simplified characters, and which texts are Chinese. Pure; the tables are OpenCC's."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+CHINESE = "zh-CN"  # the language of the site's texts, as BCP 47 has it
+_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN_CHARACTER = re.compile(f"[{_HAN}]")
+# Han characters, and the punctuation between and around them.
+_CHINESE_CHARACTER = re.compile(f"[{_HAN}\u2014\u201c\u201d\u2026\u3000-\u303f\uff00-\uffef]")
+_KANA_OR_HANGUL = re.compile("[\u3041-\u30fa\u30fc-\u30ff\u1100-\u11ff\u3130-\u318f\uac00-\ud7ff]")
+# Chinese texts name Japanese and Korean things. In Japanese a third of the characters and more are kana.
+_MAX_FOREIGN_SHARE = 0.1
+
+
+def is_chinese(text: str) -> bool:
+    """Return whether a text is in Chinese: it has Han characters, and is neither Japanese nor Korean."""
+    return len(_KANA_OR_HANGUL.findall(text)) <= _MAX_FOREIGN_SHARE * len(_HAN_CHARACTER.findall(text)) > 0
+
+
+def chinese_part(text: str) -> tuple[int, int]:
+    """Return where the Chinese in a text begins and ends, with what is between; (0, 0): there is none."""
+    if text.isascii() or not is_chinese(text):
+        return 0, 0
+    places = [found.start() for found in _CHINESE_CHARACTER.finditer(text)]
+    return places[0], places[-1] + 1
 
 
 def simplified(text: str) -> str:

@@ -82,23 +82,26 @@ class Candidates:
                 return ids[offset:]
         return list(self._matching(conditions, conditions.match, limit + offset, enough))[offset:]
 
-    def find_in_titles(self, conditions: CompiledQuery, terms: Sequence[Term], limit: int) -> list[int]:
-        """Return the ids of the newest matching versions whose titles have one of the terms."""
+    def find_in_titles(self, conditions: CompiledQuery, terms: Sequence[Term], limit: int) -> list[list[int]]:
+        """Return the ids of the newest matching versions whose titles have one of the terms.
+
+        :return: a list for each way of finding them, each with at most ``limit``, the newest first
+        """
         ending = conditions.ending
         titled = " OR ".join(
             f"title : {any_phrase(each.phrase, each.others)}" for each in terms if each not in ending
         )
         if not ending:
             match = titled if conditions.is_text else f"({conditions.match}) AND ({titled})"
-            return list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLE_WINDOW_VERSIONS))
-        ids = self._by_reading(conditions, limit, titled=True)[0]
+            return [list(self._matching(conditions, match, limit, enough=0, first=FIRST_TITLE_WINDOW_VERSIONS))]
+        found = [self._by_reading(conditions, limit, titled=True)[0]]
         if titled:
             match = f"({conditions.wider}) AND ({titled})" if conditions.wider else titled
             candidates = self._matching(
                 conditions, match, MAX_READ_FOR_TITLES, enough=0, first=FIRST_TITLE_WINDOW_VERSIONS
             )
-            ids += self._read(conditions, candidates, limit)[0]
-        return ids
+            found.append(self._read(conditions, candidates, limit)[0])
+        return found
 
     def sample(self, time: str, limit: int) -> list[int]:
         """Return the ids of the newest articles that were known at a time."""

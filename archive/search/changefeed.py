@@ -19,7 +19,6 @@ from archive.query.nodes import Query, positive_terms
 from archive.query.ranking import WeightedTerm, find_matches, make_snippet, merge_marks, weighted_term
 from archive.search.history import History
 from archive.search.names import QueryNames
-from archive.search.stock_names import StockNames
 
 # Only one writer commits, and versions get increasing ids. So a reader that sees an id sees all smaller ones too, and
 # new versions have larger ids. No id is ever deleted. See D100.
@@ -48,11 +47,10 @@ class Changefeed(IndexPart):
     changefeed has the first version of each article, and with ``every`` also the later ones.
     """
 
-    def __init__(self, database: Database, path: Path, history: History) -> None:
+    def __init__(self, database: Database, path: Path, history: History, names: QueryNames) -> None:
         super().__init__(database, path)
         self._history = history
-        self._names = QueryNames(database, path)
-        self._stocks = StockNames(database, path)
+        self._names = names
 
     def last_position(self) -> int:
         """Return the position of the last version; 0 if the index is empty."""
@@ -118,7 +116,7 @@ class Changefeed(IndexPart):
             media=row["media"],
             feeds=feeds,
             symbols=symbols,
-            stock_names=self._stocks.current(symbols),
+            stock_names=self._names.stocks.current(symbols),
             feed_names=tuple(feed_names.get(feed, feed) for feed in feeds),
             snippet=snippet,
             title_marks=merge_marks([mark for marks_of_term in matches.in_title for mark in marks_of_term])

@@ -18,7 +18,8 @@ from archive.model.times import to_text, to_time
 from archive.query.compiler import CompiledQuery
 from archive.query.messages import query_error
 from archive.query.nodes import And, Query
-from archive.search.history import History, last_facts
+from archive.search import article_states as states
+from archive.search.history import History
 from archive.search.names import QueryNames
 
 # Rows read for one page: with a query that few changes match, half a second in an index of a million articles. A page
@@ -41,7 +42,7 @@ _REPEATED = f"""CASE e.outcome
         SELECT p.outcome = 'moved' AND {_TARGET.format("p")} IS {_TARGET.format("e")} {_BEFORE}
         AND p.outcome != 'failed' ORDER BY p.at DESC, p.id DESC LIMIT 1)
 END"""
-_SOURCES = (
+SOURCES = (
     # The condition is that of the index observations_changes.
     f"""SELECT e.id, e.docid, e.at, e.outcome, e.revision, e.evidence, e.returned, {_TARGET.format("e")} AS target,
                coalesce({_REPEATED}, 0) AS repeated
@@ -68,15 +69,19 @@ _SELECT_VERSION = """
 """
 
 
-class _Place(NamedTuple):
-    """A place among all changes; greater is later."""
+class ChangePlace(NamedTuple):
+    """A place among all changes of an index; greater is later."""
 
     at: str
-    source: int
+    source: int  # place in SOURCES
     id: int
 
     @classmethod
-    def parse(cls, cursor: str) -> _Place:
+    def parse(cls, cursor: str) -> ChangePlace:
+        """Return the place of a cursor.
+
+        :raises QueryError: it is none
+        """
         try:
             at, source, number = cursor.split("_")
             place = cls(to_text(datetime.fromisoformat(at)) or "", int(source), int(number))
@@ -91,12 +96,16 @@ class _Place(NamedTuple):
 
 
 class ChangeHistory(IndexPart):
-    """Changes of articles. Errors as in :class:`~archive.store.Store`."""
+    """Changes of articles. Errors as in :class:`~archive.store.Store`.
 
-    def __init__(self, database: Database, path: Path, history: History) -> None:
+    :param prefix: begins each path
+    """
+
+    def __init__(self, database: Database, path: Path, history: History, names: QueryNames, prefix: str) -> None:
         super().__init__(database, path)
+        self._prefix = prefix
         self._history = history
-        self._names = QueryNames(database, path)
+        self._names = names
 
     def find(
         self,
@@ -117,8 +126,8 @@ class ChangeHistory(IndexPart):
         :param cursor: only those before this one
         :raises QueryError: the cursor is not one
         """
-        first = _Place(to_text(time or _END_OF_TIME) or "", len(_SOURCES), 0)
-        place = min(first, _Place.parse(cursor)) if cursor else first
+        first = ChangePlace(to_text(time or _END_OF_TIME) or "", len(SOURCES), 0)
+        place = min(first, ChangePlace.parse(cursor)) if cursor else first
         conditions = None
         if query != And(()):
             conditions = CompiledQuery.of(self._names.resolve(query, time), to_text(time or _END_OF_TIME) or "", "1")
@@ -127,7 +136,7 @@ class ChangeHistory(IndexPart):
             batch = self._read(place, to_text(since) or "")
             matching = self._matching([row for _, row in batch], conditions)
             for number, (place, row) in enumerate(batch):
-                if number not in matching or row["repeated"]:
+                if number not in matching or row["repeated"] or not _may_be(row, kinds):
                     continue
                 found += [each for each in self._changes(place, row, time or _END_OF_TIME) if each.kind in kinds]
                 if len(found) >= limit:
@@ -145,15 +154,15 @@ class ChangeHistory(IndexPart):
             return None
         return old["text"], new["text"]
 
-    def _read(self, place: _Place, since: str) -> list[tuple[_Place, statements.Row]]:
+    def _read(self, place: ChangePlace, since: str) -> list[tuple[ChangePlace, statements.Row]]:
         """Return the rows of the next changes before a place, the newest first; fewer than _BATCH: the last ones."""
         parameters = {"at": place.at, "source": place.source, "id": place.id, "since": since, "limit": _BATCH}
         sources = [
             [
-                (_Place(row["at"], number, row["id"]), row)
+                (ChangePlace(row["at"], number, row["id"]), row)
                 for row in self._rows(statement, {**parameters, "number": number})
             ]
-            for number, statement in enumerate(_SOURCES)
+            for number, statement in enumerate(SOURCES)
         ]
         return list(merge(*sources, key=lambda each: each[0], reverse=True))[:_BATCH]
 
@@ -171,7 +180,7 @@ class ChangeHistory(IndexPart):
         parameters = conditions.parameters | {"wanted": json.dumps(wanted)}
         return {int(row["key"]) for row in self._rows(statement, parameters)}
 
-    def _changes(self, place: _Place, row: statements.Row, time: datetime) -> Iterator[ArticleChange]:
+    def _changes(self, place: ChangePlace, row: statements.Row, time: datetime) -> Iterator[ArticleChange]:
         version = self._version(row["docid"], row["revision"])
         shared = self._shared(place, row, version)
         for kind, before, after, evidence in self._kinds(row, version, time):
@@ -198,16 +207,17 @@ class ChangeHistory(IndexPart):
         if row["outcome"] in ("revised", "same") and row["returned"]:
             yield ChangeKind.RETURNED, None, number, None
 
-    def _shared(self, place: _Place, row: statements.Row, version: statements.Row | None) -> dict[str, Any]:
+    def _shared(self, place: ChangePlace, row: statements.Row, version: statements.Row | None) -> dict[str, Any]:
         at = datetime.fromisoformat(row["at"])
-        facts = last_facts(self._db, row["docid"], row["revision"], at) if version else None
+        key = row["docid"], row["revision"]
+        facts = states.last_facts(self._db, [key], at).get(key) if version else None
         entry = version or self._rows("SELECT * FROM entries WHERE docid = ?", [row["docid"]])[0]
         known = facts or entry
         return {
             "cursor": str(place),
             "docid": row["docid"],
             "title": entry["title"] or "",
-            "path": entry["path"],
+            "path": entry["path"] and self._prefix + entry["path"],
             "url": entry["url"] or "",
             "at": at,
             "revision": row["revision"],
@@ -219,6 +229,14 @@ class ChangeHistory(IndexPart):
 
     def _version(self, docid: str, number: int) -> statements.Row | None:
         return next(iter(self._rows(_SELECT_VERSION, [docid, number])), None)
+
+
+def _may_be(row: statements.Row, kinds: Collection[ChangeKind]) -> bool:
+    """Return whether a row may be a change of one of these kinds: what else is known of it takes four queries."""
+    possible = {ChangeKind.REVISED, ChangeKind.RETITLED} if row["outcome"] == "revised" else {row["outcome"]}
+    if row["outcome"] in ("revised", "same") and row["returned"]:
+        possible.add(ChangeKind.RETURNED)
+    return not possible.isdisjoint(kinds)
 
 
 def _edits(old: statements.Row | None, new: statements.Row) -> Iterator[tuple[ChangeKind, Any, Any, str | None]]:

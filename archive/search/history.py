@@ -10,23 +10,26 @@ from typing import Any
 
 from archive.files.paths import CHINA
 from archive.index import row_mapping, statements
-from archive.index.database import Database
 from archive.index.errors import wrap_sqlite_errors
 from archive.index.part import IndexPart
+from archive.index.union_views import KNOWN_SINCE
 from archive.model.article import Revision
 from archive.model.times import to_text
 from archive.model.titles import decoded_title
-from archive.query.compiler import CURRENT, LISTED
+from archive.query.compiler import CURRENT
+from archive.search import article_states as states
 
-# Outcomes of fetches that got the article.
-_SEEN = ("first", "revised", "same")
-
+_SELECT_KNOWN_SINCE = f"""
+    SELECT {KNOWN_SINCE.format(schema="main", docid=":docid")} AS since,
+           EXISTS (SELECT 1 FROM forgotten WHERE docid = :docid) AS forgotten
+"""  # noqa: S608 - of constants
+_SELECT_STORY = """
+    SELECT story FROM revisions WHERE docid = :docid AND fetched_at <= :now ORDER BY number DESC LIMIT 1
+"""
 _SELECT_SAME_STORY = """
     SELECT r.docid, r.title, r.path, r.published, r.media, entries.first_seen
     FROM revisions AS r JOIN entries USING (docid)
-    WHERE r.story = (SELECT story FROM revisions WHERE docid = :docid AND fetched_at <= :now
-                     ORDER BY number DESC LIMIT 1)
-        AND r.fetched_at <= :now AND entries.first_seen <= :now
+    WHERE r.story = :story AND r.fetched_at <= :now AND entries.first_seen <= :now
         AND r.number = (SELECT max(number) FROM revisions AS n WHERE n.docid = r.docid AND n.fetched_at <= :now)
     ORDER BY r.published, entries.first_seen, r.docid
 """
@@ -94,7 +97,7 @@ class History(IndexPart):
             "failure": None if newest or not failed else failed[-1]["evidence"],
             "first_seen": entry["first_seen"],
             "revisions": revisions,
-            "gone": _gone_since(fetches),
+            "gone": states.gone_since(fetches),
             "moved": self._moved(docid, fetches),
             "facts": self._facts_now(newest, time) if newest else None,
             "facts_changes": self._facts_changes(docid, time),
@@ -104,6 +107,14 @@ class History(IndexPart):
             ],
         }
 
+    def known_since(self, docid: str) -> str | None:
+        """Return since when this index has an article, as text to compare with that of other indexes.
+
+        :return: before all others for a forgotten article; None for one that it does not know
+        """
+        row = self._rows(_SELECT_KNOWN_SINCE, {"docid": docid})[0]
+        return "" if row["forgotten"] else row["since"]
+
     def same_story(self, docid: str, time: datetime) -> list[dict[str, Any]]:
         """Return the articles whose newest versions have the same story as this one's, by publication time.
 
@@ -112,14 +123,18 @@ class History(IndexPart):
             first_seen (when a list first named it) and seen_first (whether no other was seen before it) of each, this
             article included; empty if no other had the story
         """
-        rows = self._rows(_SELECT_SAME_STORY, {"docid": docid, "now": to_text(time)})
-        if len(rows) < 2:
+        return compare_stories(self.with_story(self.story(docid, time), time))
+
+    def story(self, docid: str, time: datetime) -> str | None:
+        """Return the story of an article's newest version; None if it has none."""
+        rows = self._rows(_SELECT_STORY, {"docid": docid, "now": to_text(time)})
+        return rows[0]["story"] if rows else None
+
+    def with_story(self, story: str | None, time: datetime) -> list[dict[str, Any]]:
+        """Return the articles whose newest versions have a story, by publication time: as :meth:`same_story`."""
+        if story is None:
             return []
-        earliest = min(row["first_seen"] for row in rows)
-        return [
-            dict(row) | {"first": place == 0, "seen_first": row["first_seen"] == earliest}
-            for place, row in enumerate(rows)
-        ]
+        return [dict(row) for row in self._rows(_SELECT_SAME_STORY, {"story": story, "now": to_text(time)})]
 
     def neighbours(
         self, docid: str, published: datetime, time: datetime
@@ -144,11 +159,13 @@ class History(IndexPart):
 
     def gone(self, docid: str, time: datetime) -> str | None:
         """Return since when an article was known to be gone, a time as in the index; None if it was not."""
-        return _gone_since(self._fetches(docid, time))
+        with wrap_sqlite_errors(self._path):
+            return states.gone(self._db, [docid], time).get(docid)
 
     def _facts_now(self, newest: Revision, time: datetime) -> dict[str, Any]:
         with wrap_sqlite_errors(self._path):
-            row = last_facts(self._db, newest.docid, newest.number, time)
+            version = newest.docid, newest.number
+            row = states.last_facts(self._db, [version], time).get(version)
         if row is None:
             return {
                 "updated": to_text(newest.updated), "media": newest.media, "keywords": list(newest.keywords),
@@ -218,35 +235,22 @@ class History(IndexPart):
 
     def feeds(self, docid: str, time: datetime) -> list[str]:
         """Return the ids of the feeds that an article was known to belong to, in order."""
-        rows = self._rows(
-            f"SELECT feed FROM listings WHERE docid = :docid AND {LISTED} ORDER BY feed",  # noqa: S608 - a constant
-            {"docid": docid, "time": to_text(time)},
-        )
-        return [row["feed"] for row in rows]
+        with wrap_sqlite_errors(self._path):
+            return states.feeds(self._db, [docid], time).get(docid, [])
 
 
-def last_facts(database: Database, docid: str, number: int, time: datetime) -> statements.Row | None:
-    """Return the facts of a version as they last changed without another version; None if they did not change.
+def compare_stories(articles: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say of each article with one story whether it was first: the result of :meth:`History.same_story`.
 
-    :param time: aware; what was observed later is left out
-    :return: a row of ``facts``, with updated, media, keywords and symbols
+    :param articles: by publication time
     """
-    row: statements.Row | None = database.execute(
-        "SELECT * FROM facts WHERE docid = ? AND revision = ? AND at <= ? ORDER BY step DESC LIMIT 1",
-        [docid, number, to_text(time)],
-    ).fetchone()
-    return row
-
-
-def _gone_since(fetches: Sequence[statements.Row]) -> str | None:
-    """Return the time of the first fetch that found an article gone, after the last that saw it; None if none did."""
-    since: str | None = None
-    for fetch in fetches:
-        if fetch["outcome"] in _SEEN:
-            since = None
-        elif fetch["outcome"] == "gone" and fetch["revision"]:
-            since = since or fetch["at"]
-    return since
+    if len(articles) < 2:
+        return []
+    earliest = min(each["first_seen"] for each in articles)
+    return [
+        each | {"first": place == 0, "seen_first": each["first_seen"] == earliest}
+        for place, each in enumerate(articles)
+    ]
 
 
 def _is_over(day: str, time: datetime) -> bool:

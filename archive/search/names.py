@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,16 +34,30 @@ _SELECT_MEDIA = """
 
 
 class QueryNames(IndexPart):
-    """Names of feeds and media. Errors as in :class:`~archive.store.Store`."""
+    """Names of feeds and media. Errors as in :class:`~archive.store.Store`.
 
-    def __init__(self, database: Database, path: Path) -> None:
+    :param stocks: names of stocks, also those that other indexes have
+    :param indexes: the names of several indexes that are read as one, this one included; empty: only of this one
+    """
+
+    def __init__(
+        self, database: Database, path: Path, stocks: StockNames, indexes: Sequence[QueryNames] = ()
+    ) -> None:
         super().__init__(database, path)
+        self.stocks = stocks
+        self._indexes = tuple(indexes) or (self,)
         self._forms = WrittenForms(database)
-        self._stocks = StockNames(database, path)
+
+    def joined(self, indexes: Sequence[QueryNames], stocks: StockNames) -> QueryNames:
+        """Return the names of several indexes, with words as this one has them."""
+        return QueryNames(self._db, self._path, stocks, indexes)
 
     def feeds(self) -> dict[str, str]:
         """Return the name of each feed that was ever read, by its id: the last of its categories."""
-        return {row["id"]: json.loads(row["categories"])[-1] for row in self._rows(_SELECT_FEEDS)}
+        feeds: dict[str, str] = {}
+        for each in reversed(self._indexes):  # if two have different names of a feed, that of the first counts
+            feeds |= {row["id"]: json.loads(row["categories"])[-1] for row in each._rows(_SELECT_FEEDS)}
+        return dict(sorted(feeds.items()))
 
     def resolve(self, query: Query, time: datetime | None = None) -> Query:
         """Return a query whose names are ids and symbols, and whose words have all forms in which they are written.
@@ -61,7 +76,7 @@ class QueryNames(IndexPart):
                 case MediaFilter():
                     return self._forms.of_medium(leaf)
                 case StockNameFilter(name):
-                    return _any_of(map(symbol_filter, self._stocks.called(name, time)))
+                    return _any_of(map(symbol_filter, self.stocks.called(name, time)))
                 case FeedFilter(name) if name not in feeds:
                     return _any_of(map(FeedFilter, feeds_called(name, feeds) or [name]))
             return leaf
@@ -81,12 +96,12 @@ class QueryNames(IndexPart):
                 self._check_feed(leaf.feed, configured)
             elif isinstance(leaf, MediaFilter):
                 self._check_medium(leaf)
-            elif isinstance(leaf, StockNameFilter) and not self._stocks.called(leaf.name):
-                raise query_error("unknown-stock", text=leaf.name, near=_nearest(leaf.name, self._stocks.names()))
+            elif isinstance(leaf, StockNameFilter) and not self.stocks.called(leaf.name):
+                raise query_error("unknown-stock", text=leaf.name, near=_nearest(leaf.name, self.stocks.names()))
 
     def _check_feed(self, name: str, configured: Callable[[], Mapping[str, str]]) -> None:
         feeds = self.feeds()
-        if _is_feed(name, feeds) or self._rows("SELECT 1 FROM listings WHERE feed = ? LIMIT 1", [name]):
+        if _is_feed(name, feeds) or any(each._has_listings(name) for each in self._indexes):
             return
         feeds |= configured()
         if _is_feed(name, feeds):
@@ -97,12 +112,21 @@ class QueryNames(IndexPart):
         described = [_described(feed, feeds[feed]) for feed in feeds]
         raise query_error("unknown-feed", text=name, near=near, known=_first(described))
 
-    def _check_medium(self, leaf: MediaFilter) -> None:
+    def _has_listings(self, feed: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM listings WHERE feed = ? LIMIT 1", [feed]))
+
+    def _has_medium(self, leaf: MediaFilter) -> bool:
         with wrap_sqlite_errors(self._path):
             match = fts_expression(self._forms.of_medium(leaf))
-        if self._rows("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", [match]):
+        return bool(self._rows("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", [match]))
+
+    def _check_medium(self, leaf: MediaFilter) -> None:
+        if any(each._has_medium(leaf) for each in self._indexes):
             return
-        media = [row["media"] for row in self._rows(_SELECT_MEDIA, [_RECENT_VERSIONS])]
+        counts: Counter[str] = Counter()
+        for each in self._indexes:
+            counts.update({row["media"]: row["n"] for row in each._rows(_SELECT_MEDIA, [_RECENT_VERSIONS])})
+        media = sorted(counts, key=lambda each: (-counts[each], each))
         if not media:
             raise query_error("no-media", text=leaf.text)
         raise query_error("unknown-medium", text=leaf.text, near=_nearest(leaf.text, media), known=_first(media))

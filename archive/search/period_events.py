@@ -10,9 +10,9 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from archive.export.cursor import Cursor
 from archive.files.paths import CHINA
 from archive.model.fetch import Outcome
-from archive.search.cursor import Cursor
 
 _SEEN = (Outcome.FIRST, Outcome.REVISED, Outcome.SAME)
 _END = "~"  # sorts after every time

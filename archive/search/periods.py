@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from archive.export.cursor import AnyCursor, Cursor, check_of
 from archive.index import statements
 from archive.index.database import Database
 from archive.index.part import IndexPart
@@ -16,29 +17,29 @@ from archive.model.results import ArticlePeriod
 from archive.model.times import to_time
 from archive.query.compiler import CompiledQuery
 from archive.query.parser import Query
-from archive.search.cursor import Cursor, check_of
-from archive.search.event_reader import KNOWN, EventReader
+from archive.search.event_reader import KNOWN, EventReader, PeriodsCursor
 from archive.search.names import QueryNames
 from archive.search.period_events import ChangedPeriod, Period, changed_periods, month_of
 
 # Articles whose events are in memory at once. For each batch, all versions with the words of a query are found again.
 _BATCH = 1_000
 
+# "main": those of this index, and not those of the views of archive.index.union_views.
 _LAST_ROWS = """
-    SELECT (SELECT coalesce(max(id), 0) FROM searchable) AS version,
-           (SELECT coalesce(max(id), 0) FROM observations) AS fetch,
-           (SELECT coalesce(max(rowid), 0) FROM listings) AS listing,
+    SELECT (SELECT coalesce(max(id), 0) FROM main.searchable) AS version,
+           (SELECT coalesce(max(id), 0) FROM main.observations) AS fetch,
+           (SELECT coalesce(max(rowid), 0) FROM main.listings) AS listing,
            (SELECT count(*) FROM forgotten) AS forgotten
 """
 _LAST_TIME = """
     SELECT max(
-        (SELECT coalesce(max(at), '') FROM observations), (SELECT coalesce(max(seen), '') FROM listings)
+        (SELECT coalesce(max(at), '') FROM main.observations), (SELECT coalesce(max(seen), '') FROM main.listings)
     ) AS time
 """
 _ROWS_AT = (
-    ("SELECT docid, number FROM searchable WHERE id = ?", "version"),
-    ("SELECT docid, at, outcome FROM observations WHERE id = ?", "fetch"),
-    ("SELECT feed, docid FROM listings WHERE rowid = ?", "listing"),
+    ("SELECT docid, number FROM main.searchable WHERE id = ?", "version"),
+    ("SELECT docid, at, outcome FROM main.observations WHERE id = ?", "fetch"),
+    ("SELECT feed, docid FROM main.listings WHERE rowid = ?", "listing"),
 )
 _SELECT_VERSION = """
     SELECT r.*, t.text, (SELECT first_seen FROM entries WHERE docid = r.docid) AS first_seen
@@ -56,12 +57,16 @@ class Periods(IndexPart):
     """What was known of articles, by period. Errors as in :class:`~archive.store.Store`.
 
     Within a :meth:`~archive.store.Store.snapshot`, the cursor and the periods are of the same state.
+
+    :param prefix: begins the path of each row
+    :param reader: reads what was observed
     """
 
-    def __init__(self, database: Database, path: Path) -> None:
+    def __init__(self, database: Database, path: Path, names: QueryNames, prefix: str, reader: EventReader) -> None:
         super().__init__(database, path)
-        self._names = QueryNames(database, path)
-        self._reader = EventReader(database, path)
+        self._prefix = prefix
+        self._names = names
+        self._reader = reader
 
     def cursor(self) -> Cursor:
         """Return the cursor of the present state."""
@@ -72,11 +77,19 @@ class Periods(IndexPart):
         """Return the time of the newest observation, when all that is known was known; None if there is none."""
         return to_time(self._rows(_LAST_TIME)[0]["time"])
 
-    def ensure_valid(self, cursor: Cursor) -> None:
+    def ensure_valid(self, cursor: AnyCursor) -> None:
         """Check that a cursor is one of this index.
 
         :raises CursorError: articles were forgotten since, or the index was rebuilt, or it is another one
         """
+        self._valid(cursor)
+
+    def _valid(self, cursor: AnyCursor) -> PeriodsCursor:
+        if not isinstance(cursor, Cursor):
+            raise CursorError(
+                f"this cursor is of the archives {', '.join(cursor.cursors)}, and not of one: name all of them, or "
+                "export everything again, without a cursor"
+            )
         now = self.cursor()
         if now.forgotten > cursor.forgotten:
             raise CursorError(
@@ -89,32 +102,43 @@ class Periods(IndexPart):
                 "this cursor is not of this index: it is another archive's, or a rebuild has numbered the rows "
                 "differently: export everything again, without a cursor"
             )
+        return PeriodsCursor(cursor, [cursor.listing])
 
-    def each(self, query: Query, after: Cursor | None = None) -> Iterator[ArticlePeriod]:
+    def each(self, query: Query, after: AnyCursor | None = None) -> Iterator[ArticlePeriod]:
         """Yield the periods in which articles matched a query, by docid and time; read in batches.
 
         :param after: only those that are not as they were at this cursor: new ones, and those that have ended since.
             A period that is no more, or does not match any more, ends when it begins
         :raises CursorError: see :meth:`ensure_valid`
         """
-        if after:
-            self.ensure_valid(after)
+        return self.since(query, self._valid(after) if after else None, self.cursor().sequence)
+
+    def of_month(self, query: Query, month: str, sequence: int | None = None) -> Iterator[ArticlePeriod]:
+        """Yield those of :meth:`each` that began in a month in China, YYYY-MM.
+
+        :param sequence: of the rows; None: that of the cursor
+        """
+        docids = self._reader.docids_of_month(month)
+        number = self.cursor().sequence if sequence is None else sequence
+        return self._read(self._compiled(query), docids, None, number, month)
+
+    def since(self, query: Query, after: PeriodsCursor | None, sequence: int) -> Iterator[ArticlePeriod]:
+        """Yield the periods of :meth:`each`, with a sequence."""
         compiled = self._compiled(query)
-        return self._read(compiled, self._reader.docids(compiled, after), after)
+        return self._read(compiled, self._reader.docids(compiled, after), after, sequence)
 
-    def of_month(self, query: Query, month: str) -> Iterator[ArticlePeriod]:
-        """Yield those of :meth:`each` that began in a month in China, YYYY-MM."""
-        return self._read(self._compiled(query), self._reader.docids_of_month(month), month=month)
-
-    def months(self, query: Query, after: Cursor | None = None) -> list[str]:
+    def months(self, query: Query, after: AnyCursor | None = None) -> list[str]:
         """Return the months in China in which periods begin that are not as they were at a cursor.
 
         :param after: None: all months in which periods may begin
         :raises CursorError: see :meth:`ensure_valid`
         """
+        return self.months_since(query, self._valid(after) if after else None)
+
+    def months_since(self, query: Query, after: PeriodsCursor | None) -> list[str]:
+        """Return the months of :meth:`months`."""
         if after is None:
             return sorted(self._reader.months())
-        self.ensure_valid(after)
         compiled = self._compiled(query)
         changes = self._changes(compiled, self._reader.docids(compiled, after), after)
         return sorted({month_of(period.start) for _, period in changes})
@@ -136,9 +160,13 @@ class Periods(IndexPart):
         return {periods[row["key"]] for row in self._rows(statement, parameters)}
 
     def _read(
-        self, compiled: CompiledQuery, docids: Iterator[str], after: Cursor | None = None, month: str | None = None
+        self,
+        compiled: CompiledQuery,
+        docids: Iterator[str],
+        after: PeriodsCursor | None,
+        sequence: int,
+        month: str | None = None,
     ) -> Iterator[ArticlePeriod]:
-        sequence = self.cursor().sequence
         version: statements.Row | None = None
         for docid, period in self._changes(compiled, docids, after, month):
             if version is None or (version["docid"], version["number"]) != (docid, period.number):
@@ -146,7 +174,11 @@ class Periods(IndexPart):
             yield self._record(version, period, sequence)
 
     def _changes(
-        self, compiled: CompiledQuery, docids: Iterator[str], after: Cursor | None = None, month: str | None = None
+        self,
+        compiled: CompiledQuery,
+        docids: Iterator[str],
+        after: PeriodsCursor | None = None,
+        month: str | None = None,
     ) -> Iterator[tuple[str, Period]]:
         """Yield the periods to write, with their articles.
 
@@ -154,8 +186,9 @@ class Periods(IndexPart):
         """
         has_conditions = bool(compiled.match) or len(compiled.where) > 1
         while batch := list(islice(docids, _BATCH)):
-            events = self._reader.events(batch)
-            changed = [each for docid, found in events for each in changed_periods(docid, found, after)]
+            events = self._reader.events(batch, after)
+            own = after.own if after else None
+            changed = [each for docid, found in events for each in changed_periods(docid, found, own)]
             changed = [each for each in changed if month in (None, month_of(each.start))]
             matching = self._matching(compiled, changed) if has_conditions else None
             for each in changed:
@@ -176,7 +209,7 @@ class Periods(IndexPart):
             moved_to=period.moved_to,
             title=version["title"],
             url=version["url"] or "",
-            path=version["path"],
+            path=self._prefix + version["path"],
             published=datetime.fromisoformat(version["published"]),
             first_seen=to_time(version["first_seen"]),
             observed=datetime.fromisoformat(version["fetched_at"]),

@@ -1,98 +1,55 @@
-"""Find articles by their words, now or as of a time."""
+"""Find articles by their words, now or as of a time; in one index, or in several as if they were one."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from heapq import merge
+from operator import itemgetter
+from typing import NamedTuple
 
-from archive.files.layout import image_path
 from archive.index import statements
-from archive.index.coverage import CoverageIndex
-from archive.index.database import Database
-from archive.index.errors import wrap_sqlite_errors
-from archive.index.fts import add_missing_words
-from archive.index.part import IndexPart
-from archive.index.spans import contains
+from archive.index.spans import merged
 from archive.model.feed import Span
 from archive.model.results import Hit, Record
-from archive.model.times import to_text, to_time
-from archive.query.compiler import CURRENT, CompiledQuery
-from archive.query.nodes import Query, Term, positive_terms
-from archive.query.ranking import (
-    TermMatches,
-    WeightedTerm,
-    contains_all,
-    find_matches,
-    make_snippet,
-    merge_marks,
-    score,
-    weighted_term,
-)
-from archive.search.candidates import Candidates
-from archive.search.history import History, last_facts
-from archive.search.names import QueryNames
-from archive.search.stock_names import StockNames
+from archive.query.nodes import Query, Term
+from archive.query.ranking import TermMatches, WeightedTerm, contains_all, find_matches, score, weighted_term
+from archive.search.search_part import KnownTimes, ResolvedQuery, SearchPart
 
 # This many of the newest matches, and of the newest with the words in their title, are read and ranked, in 6 ms.
 # See D72.
 MAX_RANKED = 60
 # The rarity of a word is measured in this many of the newest articles. See D116.
 SAMPLE_ARTICLES = 100
-
-_SELECT_EACH = "SELECT v.docid, v.number FROM searchable v WHERE {where} ORDER BY v.published, v.docid"
-_SELECT_LAST = """
-    SELECT docid, number FROM (
-        SELECT v.docid, v.number, v.published FROM searchable v WHERE {where}
-        ORDER BY v.published DESC, v.docid DESC LIMIT :newest
-    ) ORDER BY published, docid
-"""
-_COUNT = "SELECT count(*) FROM (SELECT 1 FROM searchable v WHERE {where} LIMIT :most)"
-_SELECT_NAMED = f"SELECT v.id FROM searchable v WHERE v.docid = :docid AND {CURRENT}"  # noqa: S608 - a constant
-_SELECT_BY_ID = """
-    SELECT docid, number FROM json_each(?) AS wanted JOIN searchable v ON v.id = wanted.value ORDER BY wanted.key
-"""
-_SELECT_TEXTS = """
-    SELECT v.published, r.docid, r.number, r.title, r.path, r.media, r.symbols, r.url, r.fetched_at, t.text
-    FROM json_each(?) AS wanted CROSS JOIN searchable v ON v.id = wanted.value
-    JOIN revisions r ON r.docid = v.docid AND r.number = v.number
-    LEFT JOIN texts t ON t.docid = v.docid AND t.number = v.number
-    ORDER BY v.published DESC, v.docid
-"""
-_SELECT_VERSION = """
-    SELECT r.*, t.text, (SELECT first_seen FROM entries WHERE docid = r.docid) AS first_seen
-    FROM revisions r LEFT JOIN texts t USING (docid, number) WHERE r.docid = ? AND r.number = ?
-"""
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
-_SELECT_IMAGES = """
-    SELECT sha256, media_type FROM json_each(:pictures) AS picture JOIN images ON images.url = picture.value ->> 'url'
-    WHERE status = 'kept' AND fetched_at <= :time ORDER BY picture.key
-"""
+class FoundVersion(NamedTuple):
+    """A version that matches a query."""
 
-_FEED_COLUMNS = ("published_text", "precision", "published_note", "text_from", "text_note")
-
-
-def _all_conditions(conditions: CompiledQuery) -> list[str]:
-    """Return the conditions of a query, those of its words too."""
-    words = ["v.id IN (SELECT rowid FROM words WHERE words MATCH :match)"] if conditions.match else []
-    return [*conditions.where, *words]
+    part: int  # which of the indexes has it
+    id: int  # in its ``searchable``
 
 
-class Search(IndexPart):
+class _FoundText(NamedTuple):
+    """A version with its text, and where the terms are in it."""
+
+    part: int
+    row: statements.Row
+    matches: TermMatches
+
+
+class Search:
     """Full-text search. Errors and transactions as in :class:`~archive.store.Store`.
 
     Each ``time`` is aware; what was observed later is left out. None: nothing is left out.
+
+    :param parts: one index, or several; none has an article that another one has too
     """
 
-    def __init__(self, database: Database, path: Path, history: History, coverage: CoverageIndex) -> None:
-        super().__init__(database, path)
-        self._history = history
-        self._coverage = coverage
-        self._candidates = Candidates(database)
-        self._names = QueryNames(database, path)
-        self._stocks = StockNames(database, path)
+    def __init__(self, parts: Sequence[SearchPart]) -> None:
+        self._parts = tuple(parts)
 
     def find(
         self,
@@ -102,188 +59,160 @@ class Search(IndexPart):
         *,
         by_time: bool = False,
         offset: int = 0,
+        ranked: int | None = None,
         after: tuple[datetime, str] | None = None,
     ) -> list[Hit]:
         """Return articles whose newest version matches a query, the best first.
 
         :param by_time: the newest first
-        :param offset: skip this many. Only with ``by_time``: the best are ranked among ``limit`` matches, so a later
-            page of them needs a larger ``limit``
+        :param offset: skip this many
+        :param ranked: the best are those of this many matches, the same for all pages of a result; None: ``limit``
         :param after: only what follows the article with this publication time and docid, the newest first
         """
-        time = time or datetime.max.replace(tzinfo=UTC)
-        query = self._names.resolve(query, time)
-        wanted = list(positive_terms(query))
-        conditions = CompiledQuery.of(query, to_text(time) or "")
-        with wrap_sqlite_errors(self._path):
-            if after:
-                conditions.go_on_after(to_text(after[0]) or "", after[1])
-            if conditions.match is None or not wanted or by_time:
-                ids = self._candidates.find(conditions, limit, offset)
-                matched = self._read(ids, [weighted_term(each, 0, 0) for each in wanted])
-            else:
-                terms = self._weighted(wanted, conditions.parameters["time"])
-                matched = self._ranked(conditions, wanted, terms, limit)
-            return self._hits(matched, time)
+        time = time or _END_OF_TIME
+        queries = [part.resolve(query, time, after) for part in self._parts]
+        wanted = queries[0].terms
+        if queries[0].conditions.match is None or not wanted or by_time:
+            found = self._newest(queries, limit, offset)
+            return self._hits(self._read(found, [weighted_term(each, 0, 0) for each in wanted]), time)
+        best = self._ranked(queries, self._weighted(wanted, time), ranked or offset + limit)
+        return self._hits(best[offset : offset + limit], time)
 
     def count(self, query: Query, most: int, time: datetime | None = None) -> int:
         """Return how many articles' newest versions match a query, or ``most`` if there are as many or more."""
-        conditions = self._compiled(query, time or datetime.max.replace(tzinfo=UTC))
-        statement = _COUNT.format(where=" AND ".join(_all_conditions(conditions)))
-        with wrap_sqlite_errors(self._path):
-            return int(self._rows(statement, conditions.parameters | {"most": most})[0][0])
+        number = 0
+        for part in self._parts:
+            number += part.count(part.resolve(query, time or _END_OF_TIME), most - number)
+        return number
 
-    def ids(self, query: Query, limit: int, time: datetime) -> list[int]:
-        """Return the ids in ``searchable`` of the newest articles whose newest version matches a query."""
-        conditions = self._compiled(query, time)
-        with wrap_sqlite_errors(self._path):
-            return self._candidates.find(conditions, limit)
+    def newest(self, query: Query, limit: int, time: datetime) -> list[FoundVersion]:
+        """Return the newest articles whose newest version matches a query."""
+        return self._newest([part.resolve(query, time) for part in self._parts], limit)
 
     def named(self, docid: str, time: datetime | None = None) -> list[Hit]:
         """Return the article with a docid, if it has a version."""
-        time = time or datetime.max.replace(tzinfo=UTC)
-        rows = self._rows(_SELECT_NAMED, {"docid": docid, "time": to_text(time)})
-        return self.hits([row["id"] for row in rows], time)
+        time = time or _END_OF_TIME
+        found = [FoundVersion(n, each) for n, part in enumerate(self._parts) for each in part.named(docid, time)]
+        return self.hits(found, time)
 
-    def hits(self, ids: Sequence[int], time: datetime) -> list[Hit]:
-        """Return versions by their ids in ``searchable``, the newest first."""
-        with wrap_sqlite_errors(self._path):
-            return self._hits(self._read(ids, []), time)
+    def hits(self, found: Iterable[FoundVersion], time: datetime) -> list[Hit]:
+        """Return versions, the newest first."""
+        return self._hits(self._read(found, []), time)
+
+    def in_order(self, ids: Sequence[Iterable[int]]) -> list[FoundVersion]:
+        """Return versions of all parts, each once, the newest first.
+
+        :param ids: for each part, those of its versions
+        """
+        if len(self._parts) == 1:
+            return [FoundVersion(0, each) for each in dict.fromkeys(ids[0])]
+        places = [
+            (published, docid, FoundVersion(n, each))
+            for n, part in enumerate(self._parts)
+            for published, docid, each in part.places(dict.fromkeys(ids[n]))
+        ]
+        places.sort(key=itemgetter(1))
+        places.sort(key=itemgetter(0), reverse=True)
+        return [version for _, _, version in places]
 
     def latest(self, query: Query, limit: int, time: datetime | None = None) -> list[Record]:
         """Return the last articles whose newest version matches a query, in the order of publication."""
-        time = time or datetime.max.replace(tzinfo=UTC)
-        ids = self.ids(query, limit, time)[::-1]
-        with wrap_sqlite_errors(self._path):
-            rows = self._rows(_SELECT_BY_ID, [json.dumps(ids)])
-            known = self._coverage.known()
-            return [self._record(self._version(row), time, known) for row in rows]
+        time = time or _END_OF_TIME
+        known = self._known_times()
+        found = [(self._parts[each.part], each.id) for each in self.newest(query, limit, time)[::-1]]
+        return [part.record(part.key(each), time, known) for part, each in found]
 
     def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
         """Yield all articles whose newest version matches a query, by publication time; read row by row.
 
         :param newest: only this many, those published last
         """
-        time = time or datetime.max.replace(tzinfo=UTC)
-        conditions = self._compiled(query, time)
-        where = " AND ".join(_all_conditions(conditions))
-        statement = (_SELECT_EACH if newest is None else _SELECT_LAST).format(where=where)
-        known = self._coverage.known()
-        with wrap_sqlite_errors(self._path):
-            for row in self._db.execute(statement, conditions.parameters | {"newest": newest}):
-                yield self._record(self._version(row), time, known)
+        time = time or _END_OF_TIME
+        known = self._known_times()
+        keys = merge(
+            *(_with_part(n, part.keys(part.resolve(query, time), newest)) for n, part in enumerate(self._parts)),
+            key=itemgetter(0, 1),
+        )
+        for *_, n, row in keys if newest is None or len(self._parts) == 1 else deque(keys, newest):
+            yield self._parts[n].record(row, time, known)
 
     def add_missing(self) -> None:
         """Make searchable the versions that were copied into the index and are not searchable yet."""
-        with self._transaction():
-            add_missing_words(self._db)
+        for part in self._parts:
+            part.add_missing()
 
-    def _compiled(self, query: Query, time: datetime) -> CompiledQuery:
-        return CompiledQuery.of(self._names.resolve(query, time), to_text(time) or "")
+    def _newest(self, queries: Sequence[ResolvedQuery], limit: int, offset: int = 0) -> list[FoundVersion]:
+        if len(self._parts) == 1:
+            return [FoundVersion(0, each) for each in self._parts[0].newest(queries[0], limit, offset)]
+        found = [part.newest(query, limit + offset) for part, query in zip(self._parts, queries, strict=True)]
+        return self.in_order(found)[offset : offset + limit]
 
     def _ranked(
-        self, conditions: CompiledQuery, wanted: Sequence[Term], terms: Sequence[WeightedTerm], limit: int
-    ) -> list[tuple[statements.Row, TermMatches]]:
-        max_ranked = max(MAX_RANKED, limit)
-        ids = self._candidates.find(conditions, max_ranked, enough=limit)
+        self, queries: Sequence[ResolvedQuery], terms: Sequence[WeightedTerm], limit: int
+    ) -> list[_FoundText]:
+        parts, max_ranked = list(zip(self._parts, queries, strict=True)), max(MAX_RANKED, limit)
+        found = self.in_order([part.newest(each, max_ranked, enough=limit) for part, each in parts])[:max_ranked]
         # There may be more matches; those with the words in their title are the most relevant.
-        if len(ids) == max_ranked:
-            ids += self._candidates.find_in_titles(conditions, wanted, max_ranked)
-        candidates = self._read(ids, terms)
-        mean_length = sum(len(each.text) for _, each in candidates) / max(len(candidates), 1)
+        if len(found) == max_ranked:
+            for titled in zip(*(part.newest_in_titles(each, max_ranked) for part, each in parts), strict=True):
+                found += self.in_order(titled)[:max_ranked]
+        candidates = self._read(found, terms)
+        mean_length = sum(len(each.matches.text) for each in candidates) / max(len(candidates), 1)
         # The sort is stable: of equal scores, the newest stays first.
-        return sorted(candidates, key=lambda each: -score(each[1], terms, mean_length))[:limit]
+        return sorted(candidates, key=lambda each: -score(each.matches, terms, mean_length))[:limit]
 
-    def _weighted(self, wanted: Sequence[Term], time: str) -> list[WeightedTerm]:
+    def _weighted(self, wanted: Sequence[Term], time: datetime) -> list[WeightedTerm]:
         """Return the terms with weights: the rarer a term, the greater its weight."""
         terms = [weighted_term(each, 0, 0) for each in wanted]
         if len(wanted) == 1:
             return terms
-        newest = self._rows(_SELECT_TEXTS, [json.dumps(self._candidates.sample(time, SAMPLE_ARTICLES))])
+        found = self.in_order([part.sample(time, SAMPLE_ARTICLES) for part in self._parts])[:SAMPLE_ARTICLES]
+        newest = [row for _, row in self._texts(found)]
         frequencies = [
             sum(contains_all(row["title"], row["text"] or "", [each.pattern]) for row in newest) for each in terms
         ]
         return [weighted_term(each, n, len(newest)) for each, n in zip(wanted, frequencies, strict=True)]
 
-    def _read(self, ids: Iterable[int], terms: Sequence[WeightedTerm]) -> list[tuple[statements.Row, TermMatches]]:
+    def _read(self, found: Iterable[FoundVersion], terms: Sequence[WeightedTerm]) -> list[_FoundText]:
         """Return versions, each once, the newest first, and where the terms are in them."""
-        read = self._rows(_SELECT_TEXTS, [json.dumps(sorted(set(ids)))])
-        return [(row, find_matches(row["title"], row["text"] or "", terms)) for row in read]
+        return [
+            _FoundText(n, row, find_matches(row["title"], row["text"] or "", terms)) for n, row in self._texts(found)
+        ]
 
-    def _version(self, row: statements.Row) -> statements.Row:
-        return self._rows(_SELECT_VERSION, [row["docid"], row["number"]])[0]
+    def _texts(self, found: Iterable[FoundVersion]) -> list[tuple[int, statements.Row]]:
+        """Return versions with their texts, each once, the newest first."""
+        found = list(found)
+        texts = [
+            (n, row)
+            for n, part in enumerate(self._parts)
+            for row in part.texts(each.id for each in found if each.part == n)
+        ]
+        if len(self._parts) > 1:
+            texts.sort(key=lambda each: each[1]["docid"])
+            texts.sort(key=lambda each: each[1]["published"], reverse=True)
+        return texts
 
-    def _images(self, pictures: str, time: datetime) -> tuple[str, ...]:
-        """Return the files of those of a version's images that were kept then, in the order of the text."""
-        if pictures == "[]":
-            return ()
-        rows = self._rows(_SELECT_IMAGES, {"pictures": pictures, "time": to_text(time)})
-        return tuple(dict.fromkeys(str(image_path(row["sha256"], row["media_type"])) for row in rows))
+    def _hits(self, found: Sequence[_FoundText], time: datetime) -> list[Hit]:
+        hits = {
+            n: part.hits([(each.row, each.matches) for each in found if each.part == n], time)
+            for n, part in enumerate(self._parts)
+        }
+        return [next(hits[each.part]) for each in found]
 
-    def _hits(self, matched: Iterable[tuple[statements.Row, TermMatches]], time: datetime) -> list[Hit]:
-        names = self._names.feeds()
-        return [self._hit(row, matches, time, names) for row, matches in matched]
+    def _known_times(self) -> KnownTimes:
+        """Return the times that each feed is known to be complete in, by whatever index."""
+        known = [part.known_times() for part in self._parts]
+        return known[0] if len(known) == 1 else _joined(known)
 
-    def _hit(
-        self, version: statements.Row, matches: TermMatches, time: datetime, feed_names: Mapping[str, str]
-    ) -> Hit:
-        snippet, marks = make_snippet(matches)
-        title_marks = [mark for marks_of_term in matches.in_title for mark in marks_of_term]
-        facts = last_facts(self._db, version["docid"], version["number"], time) or version
-        symbols = tuple(json.loads(facts["symbols"]))
-        feeds = tuple(self._history.feeds(version["docid"], time))
-        return Hit(
-            docid=version["docid"],
-            title=version["title"],
-            path=version["path"],
-            published=datetime.fromisoformat(version["published"]),
-            feeds=feeds,
-            snippet=snippet,
-            title_marks=merge_marks(title_marks) if matches.title == version["title"] else (),
-            snippet_marks=marks,
-            media=facts["media"],
-            symbols=symbols,
-            url=version["url"] or "",
-            revision=version["number"],
-            observed=datetime.fromisoformat(version["fetched_at"]),
-            gone=to_time(self._history.gone(version["docid"], time)),
-            stock_names=self._stocks.current(symbols, time),
-            feed_names=tuple(feed_names.get(feed, feed) for feed in feeds),
-        )
 
-    def _record(
-        self, version: statements.Row, time: datetime, known: Mapping[str, tuple[list[Span], list[Span]]]
-    ) -> Record:
-        docid, published = version["docid"], datetime.fromisoformat(version["published"])
-        facts = last_facts(self._db, docid, version["number"], time) or version
-        feeds = tuple(self._history.feeds(docid, time))
-        settled, provisional = (
-            tuple(feed for feed in feeds if feed in known and contains(known[feed][part], published))
-            for part in (0, 1)
-        )
-        return Record(
-            docid=docid,
-            title=version["title"],
-            url=version["url"] or "",
-            path=version["path"],
-            published=published,
-            first_seen=to_time(version["first_seen"]),
-            observed=datetime.fromisoformat(version["fetched_at"]),
-            revision=version["number"],
-            updated=to_time(facts["updated"]),
-            media=facts["media"],
-            feeds=feeds,
-            keywords=tuple(json.loads(facts["keywords"])),
-            symbols=tuple(json.loads(facts["symbols"])),
-            editor=version["editor"],
-            original_title=version["original_title"],
-            gone=to_time(self._history.gone(docid, time)),
-            sha256=version["sha256"],
-            text=version["text"],
-            settled_feeds=settled,
-            provisional_feeds=tuple(feed for feed in provisional if feed not in settled),
-            authors=tuple(json.loads(version["authors"])),
-            enclosures=tuple(each["url"] for each in json.loads(version["enclosures"])),
-            images=self._images(version["pictures"], time),
-            **{name: version[name] for name in _FEED_COLUMNS},
-        )
+def _with_part(part: int, rows: Iterable[statements.Row]) -> Iterator[tuple[str, str, int, statements.Row]]:
+    return ((row["published"], row["docid"], part, row) for row in rows)
+
+
+def _joined(known: Iterable[KnownTimes]) -> KnownTimes:
+    joined: dict[str, tuple[list[Span], list[Span]]] = {}
+    for of_part in known:
+        for feed, (settled, provisional) in of_part.items():
+            before = joined.get(feed, ([], []))
+            joined[feed] = merged([*before[0], *settled]), merged([*before[1], *provisional])
+    return joined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ _BETWEEN = f"v.published >= :since AND v.published < :until AND {CURRENT}"
 
 _COUNT_HOURS = f"""
     SELECT {_HOUR} AS hour, NULL AS feed, count(*) AS n FROM searchable v WHERE {_BETWEEN} GROUP BY hour
-    UNION ALL
-    SELECT {_HOUR} AS hour, feed, count(*) FROM searchable v CROSS JOIN listings ON listings.docid = v.docid
+"""  # noqa: S608 - of constants
+_COUNT_HOURS_OF_FEEDS = f"""
+    SELECT {_HOUR} AS hour, feed, count(*) AS n FROM searchable v CROSS JOIN {{listings}} AS l ON l.docid = v.docid
     WHERE {_BETWEEN} AND {LISTED} GROUP BY hour, feed
 """  # noqa: S608 - of constants
 _COUNT_SYMBOLS = f"""
@@ -47,9 +49,11 @@ _OF_SYMBOL = f"""
 _NUMBERED = "FROM json_each(:ids) AS wanted CROSS JOIN searchable v ON v.id = wanted.value"
 _VERSIONS = f"{_NUMBERED} {FACTS}"
 _MOST_FREQUENT = "GROUP BY 1 ORDER BY n DESC, 1 LIMIT :limit"
+_FEEDS = f"""
+    SELECT feed AS value, count(*) AS n {_NUMBERED} JOIN {{listings}} AS l ON l.docid = v.docid
+    WHERE {LISTED} {_MOST_FREQUENT}
+"""
 _FACETS = {
-    "feeds": f"""SELECT feed AS value, count(*) AS n {_NUMBERED} JOIN listings ON listings.docid = v.docid
-                 WHERE {LISTED} {_MOST_FREQUENT}""",
     "media": f"SELECT {MEDIA} AS value, count(*) AS n {_VERSIONS} WHERE {MEDIA} IS NOT NULL {_MOST_FREQUENT}",
     "symbols": f"SELECT s.value AS value, count(*) AS n {_VERSIONS}, json_each({SYMBOLS}) AS s {_MOST_FREQUENT}",
     "days": f"SELECT {_DAY} AS value, count(*) AS n {_NUMBERED} GROUP BY 1 ORDER BY 1 DESC LIMIT :limit",
@@ -60,11 +64,14 @@ class Stats(IndexPart):
     """Counts of articles. Errors as in :class:`~archive.store.Store`.
 
     Each ``time`` is aware; what was observed later is left out.
+
+    :param listings: the tables that together have the listings
     """
 
-    def __init__(self, database: Database, path: Path, search: Search) -> None:
+    def __init__(self, database: Database, path: Path, search: Search, listings: Sequence[str]) -> None:
         super().__init__(database, path)
         self._search = search
+        self._listings = listings
 
     def gone(self) -> int:
         """Count the articles that the site no longer has; the cost grows with these alone."""
@@ -90,7 +97,10 @@ class Stats(IndexPart):
         :param since: the start of an hour
         :param until: the end of an hour
         """
-        rows = self._rows(_COUNT_HOURS, _between(since, until, time))
+        parameters = _between(since, until, time)
+        rows = self._rows(_COUNT_HOURS, parameters)
+        for table in self._listings:
+            rows += self._rows(_COUNT_HOURS_OF_FEEDS.format(listings=table), parameters)
         return [HourCount(datetime.fromisoformat(f"{row['hour']}:00+00:00"), row["feed"], row["n"]) for row in rows]
 
     def top_symbols(self, since: datetime, until: datetime, time: datetime, limit: int) -> list[tuple[str, int]]:
@@ -103,11 +113,16 @@ class Stats(IndexPart):
 
         :param symbol: exactly as in articles, in Sina's notation
         """
+        ids = self.ids_of_symbol(symbol, limit, offset, time)
+        return self._search.hits(self._search.in_order([ids]), time)
+
+    def ids_of_symbol(self, symbol: str, limit: int, offset: int, time: datetime) -> list[int]:
+        """Return the ids in ``searchable`` of articles that name a stock, the newest first."""
         rows = self._rows(
             f"SELECT v.id {_OF_SYMBOL} ORDER BY v.published DESC, v.docid LIMIT :limit OFFSET :offset",
             {"symbol": symbol, "limit": limit, "offset": offset, "time": to_text(time)},
         )
-        return self._search.hits([row["id"] for row in rows], time)
+        return [row["id"] for row in rows]
 
     def days_of_symbol(self, symbol: str, time: datetime) -> list[tuple[str, int]]:
         """Count the articles that name a stock, by day in China, in ascending order; only days with any."""
@@ -119,13 +134,22 @@ class Stats(IndexPart):
 
     def facets(self, query: Query, time: datetime) -> Facets:
         """Return the most frequent values among the newest articles that match a query, at most MAX_COUNTED."""
-        ids = self._search.ids(query, MAX_COUNTED, time)
-        parameters = {"ids": json.dumps(ids), "time": to_text(time), "limit": MAX_VALUES}
-        counted = {
-            name: tuple((str(row["value"]), int(row["n"])) for row in self._rows(statement, parameters))
-            for name, statement in _FACETS.items()
-        }
-        return Facets(len(ids), len(ids) < MAX_COUNTED, **counted)
+        ids = [each.id for each in self._search.newest(query, MAX_COUNTED, time)]
+        counted = self.values(ids, time, MAX_VALUES)
+        return Facets(len(ids), len(ids) < MAX_COUNTED, **{name: tuple(each) for name, each in counted.items()})
+
+    def values(self, ids: Sequence[int], time: datetime, limit: int) -> dict[str, list[tuple[str, int]]]:
+        """Return the most frequent values of each facet among versions, with their counts.
+
+        :param ids: in ``searchable``
+        :param limit: of the values of a facet; -1 for all
+        """
+        parameters = {"ids": json.dumps(ids), "time": to_text(time), "limit": limit}
+        rows = {name: self._rows(statement, parameters) for name, statement in _FACETS.items()}
+        rows["feeds"] = [
+            row for table in self._listings for row in self._rows(_FEEDS.format(listings=table), parameters)
+        ]
+        return {name: [(str(row["value"]), int(row["n"])) for row in found] for name, found in rows.items()}
 
     def fetches(self, docid: str, time: datetime) -> list[Observation]:
         """Return the fetches of an article, the oldest first, with their positions in the journal."""

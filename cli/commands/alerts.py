@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from cli.context import CommandContext, CommandError
-from cli.options import json_option, open_store, print_json
+from cli.options import json_option, open_one_store, print_json
 from cli.output.search import show_alerts
 from config.environment import address_variable
 from config.model import Alert
@@ -31,7 +31,7 @@ def alerts_command(context: CommandContext, *, test_name: str | None, as_json: b
     alerts = context.settings.alerts
     if test_name is not None:
         return _send_test(_find(alerts, test_name), as_json=as_json)
-    reports = report_alerts(alerts, open_store(context), context.now())
+    reports = report_alerts(alerts, open_one_store(context), context.now())
     if as_json:
         print_json([_report_json(report) for report in reports])
     else:

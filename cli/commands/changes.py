@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,6 @@ from archive.model.results import ArticleChange, ChangeKind
 from archive.query.dates import parse_time
 from archive.query.nodes import And, FeedFilter, Query
 from archive.query.parser import parse
-from archive.store import Store
 from cli.context import CommandContext, CommandError
 from cli.options import (
     QueryCommand,
@@ -26,6 +26,9 @@ from cli.options import (
     wrap_query_errors,
 )
 from cli.output.changes import show_article_changes
+
+if TYPE_CHECKING:
+    from archive.union.store import AnyStore
 
 _DEFAULT_LIMIT = 50  # a few screens; with --since, all
 _PAGE_SIZE = 100  # changes read at once
@@ -105,7 +108,7 @@ def _moment(text: str, now: datetime, *, is_end: bool) -> datetime:
 
 
 def _each(
-    store: Store, query: Query, since: datetime | None, until: datetime | None, kinds: list[ChangeKind]
+    store: AnyStore, query: Query, since: datetime | None, until: datetime | None, kinds: list[ChangeKind]
 ) -> Iterator[ArticleChange]:
     cursor: str | None = None
     while True:

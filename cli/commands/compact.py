@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 
 import click
 
-from archive.archive import Archive
 from cli.context import CommandContext, CommandError
 from cli.options import existing_index, json_option, print_json
 from cli.output.console import file_size, many
+from cli.output.forget import report_mirror
 from config.durations import format_duration, parse_duration
 from crawler.parsing.pool import ParserPool
 from pipeline.compact import CompactionResult, compact, preview
-from pipeline.recovery import recover
+from scheduler.exits import Exit
+from scheduler.mirroring import open_mirrored
 
 
 @click.command("compact")
@@ -21,7 +22,7 @@ from pipeline.recovery import recover
 @click.option("--dry-run", is_flag=True, help="Report what would be removed without removing it.")
 @json_option
 @click.pass_obj
-def compact_command(context: CommandContext, *, older_than: str | None, dry_run: bool, as_json: bool) -> None:
+def compact_command(context: CommandContext, *, older_than: str | None, dry_run: bool, as_json: bool) -> Exit:
     """Remove old raw pages that only confirmed an unchanged article. Everything else stays, and rebuild still works.
 
     The daemon does this itself if archive.raw_keep is set.
@@ -29,8 +30,11 @@ def compact_command(context: CommandContext, *, older_than: str | None, dry_run:
     Example: finarchive compact --older-than 2y --dry-run
     """
     existing_index(context)  # without one, nothing is known of the pages
-    keep, now = _age(context, older_than), context.now()
-    result = _preview(context, now - keep) if dry_run else _compact(context, now, keep)
+    keep, status = _age(context, older_than), Exit.DONE
+    if dry_run:
+        result = _preview(context, context.now() - keep)
+    else:
+        result, status = _compact(context, keep)
     if as_json:
         print_json({"files": result.files, "pages": result.pages, "freed": result.freed, "dry_run": dry_run})
     elif not result.pages:
@@ -43,6 +47,7 @@ def compact_command(context: CommandContext, *, older_than: str | None, dry_run:
             f"{did} {many(result.pages, 'raw page')} older than {format_duration(keep)} from "
             f"{many(result.files, 'file')}: {file_size(result.freed)}."
         )
+    return status
 
 
 def _age(context: CommandContext, stated: str | None) -> timedelta:
@@ -66,8 +71,8 @@ def _preview(context: CommandContext, before: datetime) -> CompactionResult:
         return preview(settings.archive.root, before, parsers, settings.network.max_body)
 
 
-def _compact(context: CommandContext, now: datetime, keep: timedelta) -> CompactionResult:
-    settings = context.settings
-    with Archive(settings.archive.root, "compact", now) as archive, ParserPool() as parsers:
-        recover(archive, settings, now, parsers)
-        return compact(archive, now - keep, now, parsers, settings.network.max_body)
+def _compact(context: CommandContext, keep: timedelta) -> tuple[CompactionResult, Exit]:
+    with open_mirrored(context.settings, "compact", context.now) as opened:
+        before, max_body = opened.now - keep, context.settings.network.max_body
+        result = compact(opened.archive, before, opened.now, opened.parsers, max_body)
+    return result, report_mirror(opened.not_mirrored)

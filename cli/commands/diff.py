@@ -30,16 +30,15 @@ def diff_command(context: CommandContext, id: str, rev: tuple[int, ...], as_json
     """
     if rev and len(rev) != 2:
         raise click.UsageError("name two versions, or none for the two newest")
-    root = context.archive_root
-    store = open_store(context)
-    entry = find_entry(store, root, id)
-    if entry is None:
-        raise CommandError(f"the archive {root} has no article {id}")
+    found = find_entry(open_store(context), id)
+    if found is None:
+        raise CommandError(f"{context.described_archives} no article {id}")
+    store, entry = found
     refuse_forgotten(store, entry["docid"])
     old, new = _choose(store.articles.revisions(entry["docid"]), rev, entry["docid"])
-    difference = compare_revisions(store, root, old, new, article_text) if old else None
+    difference = compare_revisions(store, store.root, old, new, article_text) if old else None
     if as_json:
-        print_json(difference_json(entry["path"], old, new, difference))
+        print_json(difference_json(store.prefix + entry["path"], old, new, difference))
     elif difference:
         show_difference(difference)
     else:

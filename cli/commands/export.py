@@ -91,6 +91,7 @@ def export_command(context: CommandContext, /, **given: Any) -> None:
             chunks = kind.write(
                 Table(store.search.each(query, time, newest=newest), metadata=metadata, warn=context.warn)
             )
-            write_stream(chunks, options.output, context.archive_root, is_binary=kind.is_binary)
+            roots = [each.root for each in store.stores]
+            write_stream(chunks, options.output, roots, is_binary=kind.is_binary)
         else:
             write_articles(context, options, kind, store, query)

@@ -170,9 +170,7 @@ def export_command(context: CommandContext, file: Path | None) -> None:
     """
     enabled = [feed for feed in context.settings.feeds if feed.enabled]
     feeds = [feed for feed in enabled if feed.kind == "rss"]
-    data = write_opml(
-        "finarchive", [Outline(feed.categories[-1], feed.endpoint, feed.categories[:-1]) for feed in feeds]
-    )
+    data = write_opml("finarchive", [Outline(feed.name, feed.endpoint, feed.categories[:-1]) for feed in feeds])
     if file is None:
         click.echo(data, nl=False)
     else:

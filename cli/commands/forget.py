@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from archive.archive import Archive
 from archive.files.layout import index_path
 from archive.integrity.article_files import files_of
 from archive.integrity.forget import find_secrets, forget_secrets
@@ -19,10 +18,9 @@ from archive.store import Store
 from cli.article_document import find_entry
 from cli.context import CommandContext, CommandError
 from cli.options import existing_root, json_option, print_json
-from cli.output.forget import articles_document, secrets_document, show_articles, show_secrets
-from crawler.parsing.pool import ParserPool
-from pipeline.recovery import recover
+from cli.output.forget import articles_document, report_mirror, secrets_document, show_articles, show_secrets
 from scheduler.exits import Exit
+from scheduler.mirroring import open_mirrored
 
 
 @click.command("forget")
@@ -64,30 +62,28 @@ def forget_command(
     root = existing_root(context)
     docids, others = _docids(root, ids, feed)
     if dry_run:
-        plan, files, removals = _plan(context, root, docids, reason)
+        plan, files, removals, status = *_plan(context, root, docids, reason), Exit.DONE
     else:
         _confirm(len(docids), others, yes=yes)
-        plan, files = _forget_articles(context, root, docids, reason)
+        plan, files, status = _forget_articles(context, root, docids, reason)
         removals, others = [], 0
     if as_json:
         print_json(articles_document(plan, files, removals, dry_run=dry_run))
     elif dry_run or not context.is_quiet:
         show_articles(plan, files, removals, others, dry_run=dry_run)
-    return Exit.DONE
+    return status
 
 
 def _forget_articles(
     context: CommandContext, root: Path, docids: Sequence[str], reason: str
-) -> tuple[list[Forgotten], list[str]]:
-    """Remove articles; return their tombstones, and the paths of the files that were removed."""
-    now = context.now()
-    with Archive(root, "forget", now) as archive, ParserPool() as parsers:
-        recover(archive, context.settings, now, parsers)
-        plan = archive.store.forgotten.plan(docids, reason, now)
+) -> tuple[list[Forgotten], list[str], Exit]:
+    """Remove articles; return their tombstones, the paths of the files that were removed, and the exit status."""
+    with open_mirrored(context.settings, "forget", context.now) as opened:
+        plan = opened.archive.store.forgotten.plan(docids, reason, opened.now)
         files = list(files_of(root, [each.docid for each in plan]))
         if plan:
-            forget_articles(archive, plan, now)
-    return plan, files
+            forget_articles(opened.archive, plan, opened.now)
+    return plan, files, report_mirror(opened.not_mirrored)
 
 
 def _plan(
@@ -110,10 +106,10 @@ def _docids(root: Path, ids: Sequence[str], feed: str | None) -> tuple[list[str]
     """
     store = Store.open_for_reading(index_path(root))
     try:
-        rows = {ident: find_entry(store, root, ident) for ident in ids}
-        if unknown := [ident for ident, row in rows.items() if row is None]:
+        found = {ident: find_entry(store, ident) for ident in ids}
+        if unknown := [ident for ident, entry in found.items() if entry is None]:
             raise CommandError(f"the archive {root} has no article {', '.join(unknown)}: nothing was removed")
-        docids = [row["docid"] for row in rows.values() if row]
+        docids = [entry[1]["docid"] for entry in found.values() if entry]
         if feed is None:
             return list(dict.fromkeys(docids)), 0
         listed = store.forgotten.of_feed(feed)
@@ -140,15 +136,14 @@ def _confirm(number: int, others: int, *, yes: bool) -> None:
 def _forget_secrets(context: CommandContext, *, dry_run: bool, as_json: bool) -> Exit:
     root = existing_root(context)
     if dry_run:
-        found, done = list(find_secrets(root)), list[Rewrite]()
+        found, done, status = list(find_secrets(root)), list[Rewrite](), Exit.DONE
     else:
-        now = context.now()
-        with Archive(root, "forget", now) as archive, ParserPool() as parsers:
-            recover(archive, context.settings, now, parsers)
+        with open_mirrored(context.settings, "forget", context.now) as opened:
             found = list(find_secrets(root))
-            done = forget_secrets(archive, found, now)
+            done = forget_secrets(opened.archive, found, opened.now)
+        status = report_mirror(opened.not_mirrored)
     if as_json:
         print_json(secrets_document(found, done, dry_run=dry_run))
     elif dry_run or not context.is_quiet or any(each.stuck for each in found):
         show_secrets(found, done)
-    return Exit.SOME_FAILED if any(each.stuck for each in found) else Exit.DONE
+    return Exit.SOME_FAILED if any(each.stuck for each in found) else status

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
+from archive.files.replica_mark import refuse_replica
 from archive.proof.minisign import generate_key, write_public_key, write_secret_key
 from cli.context import CommandContext, CommandError, cannot_write
-from cli.options import existing_root, json_option, open_store, print_json
+from cli.options import existing_root, json_option, open_one_store, print_json
 from scheduler.anchors.renewal import Anchor, Renewal, anchors_of, is_anchored, renew
 from scheduler.exits import Exit
 
@@ -33,10 +34,12 @@ def proof_command(context: CommandContext, *, is_anchoring: bool, new_key: Path 
     if new_key:
         return _make_key(context, new_key, as_json=as_json)
     root = existing_root(context)
-    newest = open_store(context).manifests.newest()
+    newest = open_one_store(context).manifests.newest()
     anchors = anchors_of(context.settings.proof)
     if is_anchoring and not anchors:
         raise CommandError("no anchor is configured: set proof.anchors or proof.key, see finarchive help proof")
+    if is_anchoring:
+        refuse_replica(root)
     renewals = asyncio.run(_renew_all(root, newest, anchors)) if is_anchoring and newest else []
     _show(root, newest, anchors, renewals, as_json=as_json)
     return Exit.SOME_FAILED if any(each.failure is not None for each in renewals) else Exit.DONE

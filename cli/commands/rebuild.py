@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from archive.files.replica_mark import refuse_replica
 from cli.context import CommandContext
 from cli.options import existing_root, json_option, print_json
 from cli.output.console import bytes_progress
@@ -30,7 +31,9 @@ def rebuild_command(context: CommandContext, dry_run: bool, as_configured: bool,
     Example: finarchive rebuild --dry-run
     """
     settings = context.settings
-    existing_root(context)
+    root = existing_root(context)
+    if as_configured:
+        refuse_replica(root)  # its files are written as those of the archive
     with bytes_progress("reading raw pages", quiet=as_json or context.is_quiet) as on_progress:
         result = rebuild(
             settings.archive.root,

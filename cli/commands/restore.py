@@ -16,7 +16,7 @@ from cli.commands.backup import chosen_snapshot
 from cli.context import CommandContext, CommandError
 from cli.options import json_option, print_json
 from cli.output.backup import show_restored
-from cli.output.console import files_progress
+from cli.output.console import bytes_progress, files_progress
 from cli.output.verify import show_verified
 from pipeline.recovery import unapplied_files
 from scheduler.exits import Exit
@@ -42,7 +42,7 @@ def restore_command(context: CommandContext, place: str, folder: Path, snapshot:
     with files_progress("restoring", quiet=quiet) as on_progress:
         result = restore_backup(storage, root, name, on_progress)
     unapplied = partial(unapplied_files, root, context.settings.network.max_body)
-    with files_progress("verifying", quiet=quiet) as on_progress:
+    with bytes_progress("verifying", quiet=quiet) as on_progress:
         report = verify(root, on_progress, unapplied=unapplied)
     if as_json:
         problems = [asdict(problem) for problem in report.problems]

@@ -48,11 +48,10 @@ def search_command(
     """
     time = parse_time(as_of, context.now()) if as_of else None
     text = " ".join(query)
-    root = context.archive_root
     store = open_store(context)
     with wrap_query_errors(text):
-        docid = named_docid(store, root, text)
-        if docid and (article := find_article(store, root, docid, time)):
+        docid = named_docid(store, text)
+        if docid and (article := find_article(store, docid, time)):
             from cli.output.article import show_article  # noqa: PLC0415 - most searches are for words
 
             if as_json:

@@ -29,15 +29,16 @@ def show_command(context: CommandContext, id: str, as_of: str | None, as_html: b
     if as_html and as_json:
         raise CommandError("--html and --json exclude each other")
     time = parse_time(as_of, context.now()) if as_of else None
-    root = context.archive_root
     store = open_store(context)
-    article = find_article(store, root, id, time)
+    article = find_article(store, id, time)
     if article is None:
-        raise CommandError(f"the archive {root} has no article {id}{f' that it knew at {as_of}' if as_of else ''}")
+        then = f" that was known at {as_of}" if as_of else ""
+        raise CommandError(f"{context.described_archives} no article {id}{then}")
     if as_html:
-        page = article_html(store, root, article["docid"], time)
+        page = article_html(store, article["docid"], time)
         if page is None:
-            raise CommandError(f"the archive {root} has no version of {id} to show{' of then' if as_of else ' yet'}")
+            then = "of then" if as_of else "yet"
+            raise CommandError(f"{context.described_archives} no version of {id} to show {then}")
         click.echo(page.encode(), nl=False)  # bytes: the page declares its own encoding, not the terminal's
     elif as_json:
         print_json(plain(article))

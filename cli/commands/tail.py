@@ -13,7 +13,7 @@ from archive.model.results import Change
 from archive.query.nodes import And, FeedFilter, MediaFilter, StockNameFilter, leaves
 from archive.query.parser import parse
 from cli.context import CommandContext
-from cli.options import QueryCommand, check_names, existing_index, open_store, print_json, wrap_query_errors
+from cli.options import QueryCommand, check_names, existing_index, open_one_store, print_json, wrap_query_errors
 from cli.output.search import show_changes
 from scheduler.monitoring.reports import iso
 
@@ -44,7 +44,7 @@ def tail_command(
         parsed = parse(text, context.now()) if query else And(())
         path = existing_index(context)
         if any(isinstance(leaf, (FeedFilter, MediaFilter, StockNameFilter)) for leaf in leaves(parsed)):
-            check_names(context, open_store(context), parsed)
+            check_names(context, open_one_store(context), parsed)
     follower = Follower(path, parsed, every=revisions)
     show = _print_changes if as_json else show_changes
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -14,7 +14,9 @@ from archive.model.errors import ArchiveError
 from archive.store import Store
 from cli.context import CommandContext, CommandError
 from cli.doctor.check import Check
+from cli.doctor.cluster import check_cluster
 from cli.doctor.feeds import check_lists, check_proxies
+from cli.doctor.mirror import check_mirror
 from cli.doctor.proof import check_proof
 from cli.options import existing_index
 from config.errors import ConfigError
@@ -48,6 +50,8 @@ def run_checks(context: CommandContext, *, offline: bool) -> list[Check]:
     checks += _alerts(settings)
     checks += _health(settings)
     checks += check_proof(settings.proof)
+    checks += check_mirror(settings, context.now(), offline=offline)
+    checks += check_cluster(settings, offline=offline)
     return checks
 
 

@@ -61,7 +61,7 @@ def check_lists(context: CommandContext) -> Iterator[Check]:
     status = Exit.SOME_FAILED if works else Exit.NO_FEED
     for feed in feeds:
         message = _message(feed, polls.get(feed.id), seconds)
-        yield Check("feed", feed.id in works, f"{feed.id}: {message}", status)
+        yield Check("feed", feed.id in works, f"{feed.name} ({feed.id}): {message}", status)
 
 
 def _timeout(settings: Settings, feeds: list[Feed]) -> float:

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archive.export.folder import fill
+from archive.export.folder import ensure_apart, fill
 from archive.export.formats import Export, Folder, Stream
 from archive.files.output import own_descriptor
 from archive.model.errors import ArchiveError
@@ -19,7 +19,7 @@ from cli.export.options import ExportOptions
 from cli.export.output import write_stream
 
 if TYPE_CHECKING:
-    from archive.store import Store
+    from archive.union.store import AnyStore
 
 logger = logging.getLogger("finarchive")
 
@@ -28,7 +28,7 @@ def write_articles(
     context: CommandContext,
     options: ExportOptions,
     kind: Stream | Folder,
-    store: Store,
+    store: AnyStore,
     query: Query,
 ) -> None:
     """Write articles with their HTML and their kept images.
@@ -37,18 +37,18 @@ def write_articles(
     :raises ArchiveError: files of articles are missing; everything else is written
     """
     missing = _MissingFiles()
-    root, time = context.archive_root, options.time(context.now())
+    roots, time = [each.root for each in store.stores], options.time(context.now())
 
     def kept(url: str) -> Path | None:
-        path = store.images.path_of(url, time)
-        return root / path if path and (root / path).is_file() else None
+        paths = ((each.root, each.images.path_of(url, time)) for each in store.stores)
+        return next((root / path for root, path in paths if path and (root / path).is_file()), None)
 
     output = options.output
     has_folder = isinstance(kind, Stream) and output and _is_file(output)
     images = ImageFolder(output, kept, options.base_url or "") if output and has_folder else None
     export = Export(
         store.search.each(query, time, newest=options.newest()),
-        RevisionFiles(store, root, missing.add).read,
+        RevisionFiles(store, missing.add).read,
         options.query_text(),
         time or context.now(),
         kept,
@@ -56,11 +56,13 @@ def write_articles(
         output,
     )
     if isinstance(kind, Stream):
-        write_stream(kind.write(export), output, root)
+        write_stream(kind.write(export), output, roots)
         if images:
             images.remove_others()
     elif output:
-        fill(output, root, kind.write(export))
+        for other in roots[1:]:
+            ensure_apart(output, other)
+        fill(output, roots[0], kind.write(export))
     missing.raise_if_any()
 
 

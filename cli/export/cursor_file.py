@@ -7,10 +7,10 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from archive.export.cursor import AnyCursor, parse_cursor
 from archive.files.hashing import sha256_of_file
 from archive.files.output import open_output
 from archive.model.errors import CursorError
-from archive.search.cursor import Cursor, parse_cursor
 from cli.context import CommandError, cannot_write
 
 
@@ -39,7 +39,7 @@ class CursorFile:
         self._cursor: str | None = None
         self.is_complete = False  # True: an earlier run was killed when it had written this very output
 
-    def read(self) -> Cursor | None:
+    def read(self) -> AnyCursor | None:
         """Return the cursor from which to go on; None for the first export.
 
         :raises CommandError: the file cannot be used
@@ -66,7 +66,7 @@ class CursorFile:
             )
         return cursor
 
-    def announce(self, cursor: Cursor, sha256: str) -> None:
+    def announce(self, cursor: AnyCursor, sha256: str) -> None:
         """Record what is about to be written.
 
         :raises CommandError: the file cannot be written
@@ -74,7 +74,7 @@ class CursorFile:
         if self._output:
             self._write(self._cursor, PlannedOutput(self._output, sha256, str(cursor)))
 
-    def finish(self, cursor: Cursor) -> None:
+    def finish(self, cursor: AnyCursor) -> None:
         """Record that everything up to a cursor is written.
 
         :raises CommandError: the file cannot be written

@@ -16,7 +16,7 @@ from cli.context import CommandError, cannot_write
 def write_stream(
     chunks: Iterable[bytes],
     output: Path | None,
-    root: Path,
+    roots: Iterable[Path],
     *,
     is_binary: bool = False,
     announce: Callable[[str], None] | None = None,
@@ -24,7 +24,7 @@ def write_stream(
     """Write bytes to a file, which appears when it is complete, or to stdout.
 
     :param output: None for stdout
-    :param root: of the archive, where no export may be
+    :param roots: of the archives, where no export may be
     :param is_binary: whether the bytes are no text for a terminal
     :param announce: called with the sha256 of the output before it appears; it then replaces no file
     :raises CommandError: the place does not fit, or cannot be written
@@ -32,7 +32,7 @@ def write_stream(
     if is_binary and output is None and sys.stdout.isatty():
         raise CommandError("this format is no text for a terminal: name a file with -o, or use a pipe")
     digest = hashlib.sha256()
-    with _open_output(output, root, replace=announce is None) as file:
+    with _open_output(output, roots, replace=announce is None) as file:
         for chunk in chunks:
             file.write(chunk)
             digest.update(chunk)
@@ -40,17 +40,17 @@ def write_stream(
             announce(digest.hexdigest())
 
 
-def ensure_outside(path: Path, root: Path) -> None:
+def ensure_outside(path: Path, roots: Iterable[Path]) -> None:
     """Check that a file is not among the articles.
 
     :raises CommandError: it is
     """
-    if root.resolve() in path.resolve().parents:
+    if any(root.resolve() in path.resolve().parents for root in roots):
         raise CommandError(f"{path} lies in the archive, which has nothing but articles: name a file elsewhere")
 
 
 @contextmanager
-def _open_output(path: Path | None, root: Path, *, replace: bool) -> Iterator[BinaryIO]:
+def _open_output(path: Path | None, roots: Iterable[Path], *, replace: bool) -> Iterator[BinaryIO]:
     """The output: stdout, or a file that is replaced when the new one is complete."""
     if path is None:
         yield sys.stdout.buffer
@@ -58,7 +58,7 @@ def _open_output(path: Path | None, root: Path, *, replace: bool) -> Iterator[Bi
         return
     if path.is_dir():
         raise CommandError(f"{path} is a folder: name a file")
-    ensure_outside(path, root)
+    ensure_outside(path, roots)
     try:
         with ExitStack() as stack:
             try:

@@ -30,6 +30,8 @@ def show_article(article: dict[str, Any]) -> None:
     for name in _FACTS:
         if article[name]:
             console.print(Text(f"{name:>10}  {visible(_value(name, article[name]))}"))
+    if len(archives := article.get("archives", ())) > 1:
+        console.print(Text(f"{'also in':>10}  {visible(', '.join(archives[1:]))}"))
     for name, value in _record(article):
         console.print(Text(f"{name:>10}  {visible(value)}"))
     if moved := article["moved"]:

@@ -6,6 +6,7 @@ On a terminal the output has colours and progress bars; elsewhere it is plain li
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # most commands show no progress
     from rich.progress import Progress, ProgressColumn
 
 PIPE_WIDTH = 200  # columns of a table that goes to a file or a pipe
+# Between two lines of progress that go to a file or a pipe: few lines in the log of a job that takes an hour.
+LINE_SECONDS = 30.0
 _GUTTER = 2  # columns between those of a table
 
 
@@ -29,7 +32,7 @@ class TableColumn:
 
     title: str
     is_number: bool = False  # aligned to the right
-    is_optional: bool = False  # left out where the table is too wide for the screen
+    optional: int = 0  # left out where the table is too wide for the screen, the highest number first; 0: never
     wraps: bool = False  # prose, that may go on in the next line
 
 
@@ -52,16 +55,20 @@ def print_lines(lines: Sequence[str]) -> None:
         print_prose(console, line)
 
 
-def print_table(console: Console, columns: Sequence[TableColumn], rows: Sequence[Sequence[str | Text]]) -> None:
-    """Print a table that fits the screen: without optional columns if need be, the last ones first."""
+def print_table(
+    console: Console, columns: Sequence[TableColumn], rows: Sequence[Sequence[str | Text]]
+) -> Sequence[TableColumn]:
+    """Print a table that fits the screen: without optional columns if need be.
+
+    :return: the columns that were printed
+    """
     from rich.table import Table  # noqa: PLC0415 - many commands print none
 
-    optional = [number for number, column in enumerate(columns) if column.is_optional]
     is_too_wide = table_width(columns, rows) > console.width
-    if optional and is_too_wide:
-        kept = [number for number in range(len(columns)) if number != optional[-1]]
-        print_table(console, [columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
-        return
+    omitted = max(range(len(columns)), key=lambda number: columns[number].optional)
+    if is_too_wide and columns[omitted].optional:
+        kept = [number for number in range(len(columns)) if number != omitted]
+        return print_table(console, [columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
     table = Table(box=None, pad_edge=False, padding=(0, _GUTTER, 0, 0))
     for column in columns:
         # In a table that is still too wide, the widest columns are folded: nothing is cut.
@@ -72,6 +79,7 @@ def print_table(console: Console, columns: Sequence[TableColumn], rows: Sequence
     for row in rows:
         table.add_row(*row)
     console.print(table, soft_wrap=False)
+    return columns
 
 
 def table_width(columns: Sequence[TableColumn], rows: Sequence[Sequence[str | Text]]) -> int:
@@ -106,38 +114,64 @@ def progress(*columns: ProgressColumn, quiet: bool) -> Iterator[Progress | None]
 
 @contextmanager
 def bytes_progress(description: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar of bytes.
+    """A progress bar of bytes; where stderr is no terminal, a line now and then.
 
     :return: a function to call with the bytes done and the bytes in total
     """
     from rich.progress import DownloadColumn, TimeRemainingColumn  # noqa: PLC0415 - see above
 
-    with _counting_progress(description, DownloadColumn(), TimeRemainingColumn(), quiet=quiet) as on_progress:
+    columns = (DownloadColumn(), TimeRemainingColumn())
+    with _counting_progress(description, *columns, of=file_size, quiet=quiet) as on_progress:
         yield on_progress
 
 
 @contextmanager
 def files_progress(description: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar of files.
+    """A progress bar of files; where stderr is no terminal, a line now and then.
 
     :return: a function to call with the files done and the files in total
     """
     from rich.progress import MofNCompleteColumn  # noqa: PLC0415 - see above
 
-    with _counting_progress(description, MofNCompleteColumn(), quiet=quiet) as on_progress:
+    with _counting_progress(description, MofNCompleteColumn(), of="{:,}".format, quiet=quiet) as on_progress:
         yield on_progress
 
 
 @contextmanager
 def _counting_progress(
-    description: str, *columns: ProgressColumn, quiet: bool
+    description: str, *columns: ProgressColumn, of: Callable[[int], str], quiet: bool
 ) -> Iterator[Callable[[int, int], None]]:
+    """Show progress.
+
+    :param of: the format of a number
+    """
     with progress(*columns, quiet=quiet) as bar:
-        if bar is None:
-            yield lambda done, total: None
-        else:
+        if bar is not None:
             task = bar.add_task(description, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+        elif quiet:
+            yield lambda done, total: None
+        else:
+            yield PlainProgress(lambda done, total: f"{description}: {of(done)} of {of(total)}").show
+
+
+class PlainProgress:
+    """Progress in lines on stderr: none of what is done soon, and then one each :data:`LINE_SECONDS`.
+
+    :param line: the line for what is done, and all there is
+    :param now: a monotonic clock, in seconds
+    """
+
+    def __init__(self, line: Callable[[int, int], str], now: Callable[[], float] = time.monotonic) -> None:
+        self._line = line
+        self._now = now
+        self._last = now()
+
+    def show(self, done: int, total: int) -> None:
+        """Print a line, if it is time for one."""
+        if done < total and self._now() - self._last >= LINE_SECONDS:
+            self._last = self._now()
+            print(self._line(done, total), file=sys.stderr, flush=True)
 
 
 def many(number: int, noun: str) -> str:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.text import Text
 
 from archive.files.layout import INNER_FOLDER
 from cli.output.console import many, progress, stdout_console
+from cli.output.feed_names import FeedNames
 from cli.times import full_time
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def announce_backfill(settings: Settings, feed: Feed, span: Span) -> None:
     """Print what a backfill will do."""
     root = settings.archive.root.absolute()
     period = f"from {full_time(span.start)} to {full_time(span.end)}"
-    stdout_console().print(f"Reading {feed.id} {period}, archiving to {root}")
+    stdout_console().print(f"Reading {FeedNames.of(settings).with_id(feed.id)} {period}, archiving to {root}")
 
 
 @contextmanager
@@ -45,6 +45,8 @@ def progress_bar(feeds: int, *, quiet: bool) -> Iterator[Callable[[CrawlProgress
     :param feeds: how many feeds are polled
     :return: a function to call after each change of the progress
     """
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn  # noqa: PLC0415 - as for `progress`
+
     with progress(MofNCompleteColumn(), TimeRemainingColumn(), quiet=quiet) as bar:
         if bar is None:
             yield lambda crawl: None
@@ -56,7 +58,8 @@ def progress_bar(feeds: int, *, quiet: bool) -> Iterator[Callable[[CrawlProgress
             if polled < feeds and crawl.walking:
                 bar.update(task, completed=0, description=f"reading lists, back to {crawl.walking}")
             elif polled < feeds:
-                bar.update(task, completed=polled, description="polling")
+                articles = f", {many(crawl.archived, 'article')} archived" if crawl.archived else ""
+                bar.update(task, completed=polled, description=f"polling{articles}")
             else:
                 done = crawl.archived + crawl.failed
                 bar.update(task, completed=done, total=done + crawl.waiting, description=_description(crawl))
@@ -70,16 +73,17 @@ def _description(crawl: CrawlProgress) -> str:
     return f"articles{failed}{pictures}"
 
 
-def show_result(result: CrawlResult, seconds: float) -> None:
+def show_result(result: CrawlResult, settings: Settings, seconds: float) -> None:
     """Print what a crawl did, what failed, and what to do about it.
 
     :param seconds: how long it took
     """
     console = stdout_console()
+    names = FeedNames.of(settings)
     errors = [feed for feed in result.feeds if feed.error]
     for reason in dict.fromkeys(feed.error for feed in errors):
-        ids = ", ".join(feed.id for feed in errors if feed.error == reason)
-        console.print(Text(f"✗ {ids}: {reason}", style="red"))
+        feeds = ", ".join(names.with_id(feed.id) for feed in errors if feed.error == reason)
+        console.print(Text(f"✗ {feeds}: {reason}", style="red"))
     console.print(_polled(result.feeds))
     style = "green" if not result.failed else "yellow"
     counts = (("revised", result.revised), ("gone", result.gone))
@@ -90,7 +94,7 @@ def show_result(result: CrawlResult, seconds: float) -> None:
         console.print(f"{many(pictures.kept, 'picture')} kept, {pictures.failed} failed, {pictures.waiting} waiting")
     for feed in result.feeds:
         if feed.oldest_available:
-            reach = f"the list of {feed.id} reaches back to {feed.oldest_available} only, China time"
+            reach = f"the list of {names.with_id(feed.id)} reaches back to {feed.oldest_available} only, China time"
             console.print(Text(f"{reach}: it has nothing older", style="yellow"))
     for host in result.resting:
         console.print(Text(f"{host} is backed off: a later crawl tries it again", style="yellow"))

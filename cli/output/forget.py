@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from archive.journal.tombstones import dump_forgotten, dump_rewritten
+from archive.model.secrets import mask_secrets
 from cli.output.console import many, stdout_console, visible
 from cli.output.verify import MAX_PATHS, describe
+from scheduler.exits import Exit
 
 if TYPE_CHECKING:
     from archive.integrity.forget import SecretsOfFile
@@ -84,3 +88,15 @@ def show_secrets(found: Sequence[SecretsOfFile], done: Sequence[Rewrite]) -> Non
             console.print(visible(f"{each.path.name}: the record at byte {offset} cannot be written in its place"))
     if not found:
         console.print("The raw pages have no secrets.")
+
+
+def report_mirror(reason: str | None) -> Exit:
+    """Say on stderr if the mirror still has what was removed, and return the exit status.
+
+    :param reason: why it has; None: it has not, or there is no mirror
+    """
+    if reason is None:
+        return Exit.DONE
+    what = f"the mirror still has what was removed ({reason}): the daemon, or the next crawl, removes it there"
+    click.echo(f"finarchive: {mask_secrets(what)}", err=True)
+    return Exit.SOME_FAILED

@@ -1,13 +1,13 @@
 """Back-off of hosts that refuse requests or cannot be reached. Pure.
 
-Status 403, 418, 429 and 456 back off the whole host, twice as long each time. Requests in a row that did not reach
-the host back it off too, for a shorter time.
+Status 403, 418, 429 and 456 back off the whole host, twice as long each time. So does 503 for as long as its
+Retry-After says. Requests in a row that did not reach the host back it off too, for a shorter time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -18,6 +18,10 @@ from crawler.errors import CrawlerError
 # How Sina's hosts answer too many requests (456 is Sina's own). Other pages of the host would get the same answer.
 REFUSALS = frozenset({403, 418, 429, 456})
 MAX_REFUSAL_BACKOFF = timedelta(hours=1)  # the end of a ban is noticed within the hour
+# With Retry-After it says for how long the whole service is down; without, it may be about one page. See D297.
+UNAVAILABLE = 503
+# Some servers answer so for one broken page: the others then wait an hour and not a day.
+MAX_UNAVAILABLE_BACKOFF = timedelta(hours=1)
 MAX_RETRY_AFTER = timedelta(days=1)  # a longer Retry-After is a mistake of the server
 # The return of a network must be noticed soon, and attempts cost an unreachable host nothing.
 MAX_OUTAGE_BACKOFF = timedelta(minutes=5)
@@ -35,6 +39,15 @@ class HostBackedOffError(CrawlerError):
             f"{backoff.host} is backed off until {backoff.until:%Y-%m-%d %H:%M:%S} UTC ({backoff.reason})"
         )
         self.backoff = backoff
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What one process knows of a host's refusals and failures, for another process."""
+
+    backoff: HostBackoff | None = None  # also one that has ended, if the host has not answered since
+    remaining: timedelta = timedelta(0)  # until the host may be requested again
+    unreachable: float = 0.0  # weight of the requests in a row that did not reach the host
 
 
 class HostBackoffs:
@@ -110,6 +123,20 @@ class HostBackoffs:
         delay = estimate if requested is None else requested if failures == 1 else max(requested, estimate)
         self._begin(HostBackoff(host, now + delay, failures, requested is not None, f"it answered {status}"), delay)
 
+    def record_unavailable(self, host: str, retry_after: str | None, date: str | None = None) -> None:
+        """Back off a host that answered :data:`UNAVAILABLE`, if it says for how long.
+
+        :param retry_after: its Retry-After header, ``date``: its Date header, as in :meth:`record_refusal`
+        """
+        now = self._now()
+        delay = _parse_retry_after(retry_after, _parse_date(date) or now)
+        if not delay or self.current(host):
+            return
+        delay = min(delay, MAX_UNAVAILABLE_BACKOFF)
+        failures = max(self._failures(host), 1)  # not one more: it refuses nothing
+        reason = f"it answered {UNAVAILABLE}"
+        self._begin(HostBackoff(host, now + delay, failures, True, reason, FailureKind.TEMPORARY), delay)
+
     def record_unreachable(self, host: str, weight: float, reason: str) -> None:
         """Count a request that did not reach its host; back the host off after several in a row.
 
@@ -122,6 +149,28 @@ class HostBackoffs:
         delay = doubling(failures, self.first_delay, MAX_OUTAGE_BACKOFF)
         until = self._now() + delay
         self._begin(HostBackoff(host, until, failures, False, f"unreachable: {reason}", FailureKind.TEMPORARY), delay)
+
+    def state(self, host: str) -> HostState:
+        """Return what is known of a host."""
+        return HostState(self._backoffs.get(host), self.remaining(host), self._unreachable.get(host, 0.0))
+
+    def adopt(self, host: str, state: HostState) -> None:
+        """Replace what is known of a host by what another process knows."""
+        was_backed_off = host in self._backoffs
+        self._unreachable[host] = state.unreachable
+        if state.backoff is None:
+            self._backoffs.pop(host, None)
+            self._ends.pop(host, None)
+            if was_backed_off:
+                self._on_recovery(host)
+            return
+        known = self._backoffs.get(host)
+        is_known = known is not None and known.failures == state.backoff.failures and bool(self.remaining(host))
+        if state.remaining and not is_known:
+            self._begin(replace(state.backoff, until=self._now() + state.remaining), state.remaining)
+        else:
+            self._backoffs[host] = state.backoff
+            self._ends[host] = self._elapsed() + state.remaining
 
     def _failures(self, host: str) -> int:
         backoff = self._backoffs.get(host)

@@ -16,7 +16,7 @@ from scrapy.http import Response
 from archive.model.hosts import names_private
 from crawler import urls
 from crawler.http import ssrf
-from crawler.http.backoff import REFUSALS
+from crawler.http.backoff import REFUSALS, UNAVAILABLE
 from crawler.http.failures import ClosingError, RefusedError, RobotsUnavailableError, of_exception, unreachable_weight
 from crawler.http.robots import ROBOTS
 from crawler.http.transfer import TransferOwner, TransferState
@@ -33,12 +33,11 @@ class PoliteHandler(HTTP11DownloadHandler):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._crawler = crawler
-        # Scrapy 2.19 counts a request as in flight a moment after it took it from the queue: without a delay it sends
-        # a whole burst, whatever CONCURRENT_REQUESTS_PER_DOMAIN says. See D27.
         concurrency = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
         self._delay = crawler.settings.getfloat("DOWNLOAD_DELAY")
         self._local_names = ssrf.LocalNames()
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(concurrency))
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def download_request(self, request: Request) -> Response:
         """Send a request and return its response.
@@ -55,11 +54,14 @@ class PoliteHandler(HTTP11DownloadHandler):
             await self._check_proxied(host)
         transfer = cast(TransferOwner, self._crawler.spider).transfer
         async with self._slots[host]:
-            await self._pause(host, transfer.last_requests)
+            await self._pause(host, transfer)
             if transfer.is_closing:
                 raise ClosingError("the spider is closing")
             transfer.backoffs.check(host)
             response = await self._download(request, host, transfer)
+        retry_after, date = _header(response, "Retry-After"), _header(response, "Date")
+        if response.status == UNAVAILABLE:
+            transfer.backoffs.record_unavailable(host, retry_after, date)
         robots = request.meta.get(ROBOTS)
         if robots and response.status >= _SERVER_ERROR:  # RFC 9309, 2.3.1.4: nothing is allowed for now
             error = RobotsUnavailableError(
@@ -69,19 +71,21 @@ class PoliteHandler(HTTP11DownloadHandler):
             raise error
         # Many hosts answer 403 to robots.txt where they have none. This is not a refusal of other requests.
         if response.status in REFUSALS and not (robots and response.status == 403):
-            transfer.backoffs.record_refusal(
-                host, response.status, _header(response, "Retry-After"), _header(response, "Date")
-            )
+            transfer.backoffs.record_refusal(host, response.status, retry_after, date)
         elif response.status < 500 and not robots:
             transfer.backoffs.record_answer(host)
         return response
 
-    async def _pause(self, host: str, last_requests: dict[str, float]) -> None:
-        """Wait until the delay has passed. Scrapy does so too, but does not know the requests of earlier spiders."""
-        now = time.monotonic()
-        last_requests[host] = max(now, last_requests.get(host, -math.inf) + self._delay)
-        if last_requests[host] > now:
-            await asyncio.sleep(last_requests[host] - now)
+    async def _pause(self, host: str, transfer: TransferState) -> None:
+        """Wait until the delay has passed since the last request to a host, which an earlier spider may have sent."""
+        last_requests = transfer.last_requests
+        async with self._turns[host]:  # the next one counts from when this one is sent, not from when it was due
+            while not transfer.is_closing:
+                seconds = last_requests.get(host, -math.inf) + self._delay - time.monotonic()
+                if seconds <= 0:
+                    break
+                await asyncio.sleep(seconds)
+            last_requests[host] = time.monotonic()
 
     async def _download(self, request: Request, host: str, transfer: TransferState) -> Response:
         transfer.in_flight += 1

@@ -18,30 +18,23 @@ from crawler.urls import absolute, is_url
 
 # Key in the meta of a request whose response is to be stored as sent. The middleware puts the RawResponse there.
 RAW_RESPONSE = "finarchive_answer"
+DOCID = "finarchive_docid"  # key in the meta of a request for an article: its docid
 _RECEIVED = "finarchive_received"  # bytes of a robots.txt so far
 _STOPPED = "download_stopped"  # Scrapy's flag of a response that was not read to its end
 
 
-class RequestMiddleware:
-    """Prepares requests, stores raw responses, undoes content codings and detects truncated responses.
-
-    :param max_bytes: maximum size of an unpacked response
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+class RobotsSizeLimit:
+    """Stops reading a robots.txt at its limit."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Create the middleware. Scrapy calls this."""
-        middleware = cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
+        middleware = cls()
         crawler.signals.connect(middleware.on_bytes, signals.bytes_received)
         return middleware
 
     def process_request(self, request: Request) -> None:
-        """Prepare a request, before it enters the queue of its host."""
-        # A redirect to another host belongs to that host's queue; the downloader keeps the first one in the meta.
-        request.meta.pop("download_slot", None)
+        """Count the bytes of a robots.txt, in place of the limit of other responses."""
         if request.meta.get(ROBOTS):
             request.meta["download_maxsize"] = 0  # it is read up to its limit
             request.meta[_RECEIVED] = 0
@@ -56,6 +49,26 @@ class RequestMiddleware:
             if request.meta[_RECEIVED] >= MAX_ROBOTS_BYTES:
                 raise StopDownload(fail=False)
 
+
+class RequestMiddleware:
+    """Prepares requests, stores raw responses, undoes content codings and detects truncated responses.
+
+    :param max_bytes: maximum size of an unpacked response
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Create the middleware. Scrapy calls this."""
+        return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
+
+    def process_request(self, request: Request) -> None:
+        """Prepare a request, before it enters the queue of its host."""
+        # A redirect to another host belongs to that host's queue; the downloader keeps the first one in the meta.
+        request.meta.pop("download_slot", None)
+
     def process_response(self, request: Request, response: Response) -> Response:
         """Undo the content coding of a response; one that is to be stored as sent is only checked.
 
@@ -68,7 +81,7 @@ class RequestMiddleware:
         """
         headers = _pairs(response.headers)
         if RAW_RESPONSE in request.meta:
-            request.meta[RAW_RESPONSE] = _raw_response(request, response)
+            request.meta[RAW_RESPONSE] = _raw_response(request, response, headers)
         location = {name.lower(): value for name, value in headers}.get("location", "")
         if 300 <= response.status < 400 and not is_url(absolute(response.url, location)):
             raise RedirectError(
@@ -108,11 +121,11 @@ def _plain(response: Response, body: bytes) -> Response:
     return response.replace(body=body, headers=headers)
 
 
-def _raw_response(request: Request, response: Response) -> RawResponse:
+def _raw_response(request: Request, response: Response, headers: tuple[tuple[str, str], ...]) -> RawResponse:
     return RawResponse(
         url=response.url,
         status=response.status,
-        headers=_pairs(response.headers),
+        headers=headers,
         body=response.body,
         request_headers=_pairs(request.headers),
         # Undocumented in Scrapy 2.19: the flag of a body that ends with its connection.

@@ -22,7 +22,6 @@ _MIDDLEWARES = {
     "useragent.UserAgentMiddleware": 500,
     "redirect.RedirectMiddleware": 600,
     "httpproxy.HttpProxyMiddleware": 750,
-    "stats.DownloaderStats": 850,
 }
 
 # Settings that do not depend on the configuration.
@@ -38,6 +37,7 @@ _FIXED: dict[str, Any] = {
     "DOWNLOAD_FAIL_ON_DATALOSS": True,
     "DOWNLOAD_VERIFY_CERTIFICATES": True,  # records serve as evidence: the sender must be authentic
     "REDIRECT_MAX_TIMES": MAX_REDIRECTS,
+    "DOWNLOADER": "crawler.http.downloader.DirectDownloader",
     "DOWNLOAD_HANDLERS": {
         "http": "crawler.http.handler.PoliteHandler",
         "https": "crawler.http.handler.PoliteHandler",
@@ -47,17 +47,17 @@ _FIXED: dict[str, Any] = {
     # that runs code for the holder of a token. Components that are only disabled would still be imported, which takes
     # a fifth of a crawl's start. See D120.
     "EXTENSIONS_BASE": {},
+    "SPIDER_MIDDLEWARES_BASE": {},  # no response goes through Scrapy's scraper
     "DOWNLOADER_MIDDLEWARES_BASE": {
         "crawler.http.robots.StrictRobots": 100,
         **{f"scrapy.downloadermiddlewares.{name}": place for name, place in _MIDDLEWARES.items()},
         "crawler.http.middleware.RequestMiddleware": 610,  # before redirects are followed
+        "crawler.http.middleware.RobotsSizeLimit": 620,
     },
     "TWISTED_DNS_RESOLVER": "crawler.http.ssrf.GuardedResolver",
     # The index decides on duplicates, retries and back-off, because it outlives the process.
     "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
     "HTTPERROR_ALLOW_ALL": True,
-    # The spider yields no items, but Scrapy starts this many workers for the output of each response. See D14.
-    "CONCURRENT_ITEMS": 1,
     "STATS_DUMP": False,
     "LOG_INSTALL_ROOT_HANDLER": False,  # the command line configures logging
     "LOG_VERSIONS": [],

@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from scrapy import Request
+from scrapy.http import Response
+
 from crawler.http.backoff import HostBackoffs
+
+
+class RemoteDownloader(Protocol):
+    """Sends requests from other machines."""
+
+    async def download(self, request: Request) -> Response:
+        """Return the response to a request.
+
+        :raises Exception: what the handler of the other machine has raised
+        """
+
+    def release(self) -> None:
+        """Let all requests fail that have no response yet: the spider is closing."""
 
 
 @dataclass(slots=True)
@@ -17,6 +33,13 @@ class TransferState:
     last_requests: dict[str, float]
     is_closing: bool = False  # nothing more may be sent
     in_flight: int = 0  # requests that have been sent and not answered
+    remote: RemoteDownloader | None = None  # sends the requests; None: this process does
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self.is_closing = True
+        if self.remote:
+            self.remote.release()
 
 
 class TransferOwner(Protocol):

@@ -12,7 +12,7 @@ from crawler.extract.charset import decode
 from crawler.extract.response import page_of
 from crawler.http.status import of_status
 from crawler.listings import json_feed, rss, sitemap
-from crawler.listings.feed_xml import is_feed, parse_feed
+from crawler.listings.feed_root import is_feed
 from crawler.listings.site_items import one_line, usable_address, without_references
 from crawler.listings.source import ListSource
 from crawler.markup.parser import parse_html
@@ -73,6 +73,8 @@ def discover(response: RawResponse, source: ListSource, at: datetime, max_bytes:
 def _title(text: str, source: ListSource) -> str:
     if json_feed.is_json(text):
         return json_feed.title_of(text)
+    from crawler.listings.feed_xml import parse_feed  # noqa: PLC0415 - see feed_root
+
     return without_references(dict.get(parse_feed(text, source.endpoint).feed, "title"))
 
 

@@ -6,17 +6,16 @@ broken XML changes texts.
 
 from __future__ import annotations
 
-import re
 from io import BytesIO
 from typing import Any
 
 import feedparser
 
 from crawler.errors import ListingError
+from crawler.listings.feed_root import ROOT, is_feed
 from crawler.markup.xml_repair import repair_xml
 
 _DECODED = "application/xml; charset=utf-8"  # with this type, feedparser takes the charset over that in the XML
-_ROOT = re.compile(r"<((?:[a-zA-Z][\w-]{0,30}:)?(?:rss|feed|rdf|channel))(?=[\s>/])", re.IGNORECASE)
 _MAX_NAME_CHARS = 1000  # longer names are not searched for addresses
 # feedparser compares each category with all others of its item. No item has as many as this.
 _MAX_TAGS = 200
@@ -31,11 +30,6 @@ _OWN_KEYS = (
 )  # fmt: skip
 
 
-def is_feed(text: str) -> bool:
-    """Return whether a text has the root element of a feed."""
-    return bool(_ROOT.search(text))
-
-
 def parse_feed(text: str, base: str) -> Any:
     """Return feedparser's result: a dictionary with ``version``, ``feed`` and ``entries``.
 
@@ -45,10 +39,10 @@ def parse_feed(text: str, base: str) -> Any:
     :param base: the address of the feed
     :raises ListingError: the text is not a feed
     """
-    if not _ROOT.search(text):  # feedparser would search a declaration that does not end in quadratic time
+    if not is_feed(text):  # feedparser would search a declaration that does not end in quadratic time
         raise ListingError("the answer is neither RSS nor Atom: it has no such element")
     # Always bytes: feedparser opens a str that looks like a path. No sanitizing: the article renderer does that.
-    body = repair_xml(text, _ROOT).encode("utf-8", "replace")
+    body = repair_xml(text, ROOT).encode("utf-8", "replace")
     try:
         parsed = feedparser.parse(
             BytesIO(body),

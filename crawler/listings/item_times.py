@@ -7,7 +7,8 @@ from datetime import datetime
 
 from archive.model.feed import Entry
 from archive.model.feed_values import Precision
-from crawler.extract.times import publication, read_time, zone_of
+from crawler.extract.time_forms.zones import zone_of
+from crawler.extract.times import publication, read_time
 from crawler.listings.site_items import one_line
 from crawler.listings.source import ListSource
 

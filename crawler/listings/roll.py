@@ -17,13 +17,12 @@ from archive.model.feed import Entry, Listing, Span
 from crawler.errors import ListingError
 from crawler.extract.charset import decode
 from crawler.listings.sina_json import image, line, parse_result, read_items, string, time, words
-from crawler.listings.source import ListSource
+from crawler.listings.source import PAGE_SIZE, ListSource
 from crawler.urls import docid, is_web, with_query
 
 if TYPE_CHECKING:
     from config.model import Feed
 
-PAGE_SIZE = 50  # maximum of the API; larger values silently give 50
 _NUMBER = re.compile(r"\d+")
 
 

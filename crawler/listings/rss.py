@@ -16,7 +16,6 @@ from archive.model.feed import Entry, Listing
 from crawler.extract.body import plain_text, with_absolute_links
 from crawler.extract.charset import decode
 from crawler.listings import json_feed, site_items
-from crawler.listings.feed_xml import parse_feed
 from crawler.listings.item_text import StatedText, choose_text, stated_text
 from crawler.listings.item_times import with_times
 from crawler.listings.site_items import one_line, usable_address
@@ -53,6 +52,8 @@ def read(body: bytes, content_type: str, feed: ListSource, at: datetime) -> List
     text = decode(body, content_type)
     if json_feed.is_json(text):
         return json_feed.read_text(text, feed, at)
+    from crawler.listings.feed_xml import parse_feed  # noqa: PLC0415 - see feed_root
+
     parsed = parse_feed(text, feed.endpoint)
     stated = {id(item): _stated_or_none(item, feed.endpoint) for item in parsed.entries}
     common = _Common(parsed, feed, at)

@@ -17,7 +17,8 @@ from archive.model.feed_values import Precision
 from archive.model.symbols import symbol_of
 from crawler.errors import ListingError
 from crawler.extract.charset import decode
-from crawler.extract.times import read_time, zone_of
+from crawler.extract.time_forms.zones import zone_of
+from crawler.extract.times import read_time
 from crawler.listings import site_items
 from crawler.listings.item_times import with_times
 from crawler.listings.site_items import one_line, usable_address

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+PAGE_SIZE = 50  # maximum of the roll API; larger values silently give 50
+
 
 class ListSource(Protocol):
     """A feed, as seen by the code that reads its list. A :class:`config.model.Feed` is one."""

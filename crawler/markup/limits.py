@@ -64,8 +64,11 @@ def check_markup(markup: str) -> None:
 def _is_suspect(markup: str, tags: int) -> bool:
     """Return whether a page may reopen too many elements, or have a tag with too many attributes."""
     if not _QUOTED_END.search(markup):
-        formatting = sum(len(match[0]) for match in _FORMATTING_TAGS.finditer(markup))
-        return bool(_LONG_TAG.search(markup)) or formatting * tags > MAX_REOPENED_CHARS
+        if _LONG_TAG.search(markup):
+            return True
+        if len(markup) * tags <= MAX_REOPENED_CHARS:  # as most pages: whatever their tags are
+            return False
+        return sum(len(match[0]) for match in _FORMATTING_TAGS.finditer(markup)) * tags > MAX_REOPENED_CHARS
     formatting = 0
     for match in _SUSPECTS.finditer(markup):
         if match[2] or len(match[1]) > _SHORT_TAG:
@@ -85,8 +88,11 @@ def _scan(markup: str) -> None:
             elements.text()
         tag = _TAG.match(markup, found.start())
         if tag is None:
-            other = _COMMENT.match(markup, found.start()) or _BOGUS_COMMENT.match(markup, found.start())
-            if other is None or (markup.startswith("<!--", found.start()) and not other[0].startswith("<!--")):
+            if markup.startswith("<!--", found.start()):
+                other = _COMMENT.match(markup, found.start())
+            else:
+                other = _BOGUS_COMMENT.match(markup, found.start())
+            if other is None:
                 return  # it does not end: a parser drops it, and nothing follows
             position = other.end()
             continue

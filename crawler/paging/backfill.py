@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from archive.model.feed import BackfillPage, Entry, Listing, Span
-from crawler.listings.roll import PAGE_SIZE
+from crawler.listings.source import PAGE_SIZE
 from crawler.paging import page as pages
 from crawler.paging.bisect import PageBisection, is_close, next_probe, record_above
 from crawler.paging.page import ListingPage, PageRequest

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from crawler.listings.roll import PAGE_SIZE
+from crawler.listings.source import PAGE_SIZE
 
 # Stop when this few pages remain between the bounds: reading one page more costs no more than another probe.
 MAX_CLOSE_PAGES = 2

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import Enum
 
 from archive.model.feed import Entry, Failure, FailureKind, Listing, Poll, Validators
-from crawler.listings.roll import PAGE_SIZE
+from crawler.listings.source import PAGE_SIZE
 from crawler.paging.page import RETREATS, ListingPage, distinct, largest_size, listing_page, page_at
 
 # New items appear below known ones at a median depth of 13 and a 95th percentile of 40. One page of 50 without a new

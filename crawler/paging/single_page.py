@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archive.model.feed import Listing, Span
-from crawler.listings.roll import PAGE_SIZE
+from crawler.listings.source import PAGE_SIZE
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, record_of
 from crawler.paging.page import distinct, listing_page
 

@@ -16,6 +16,7 @@ from pipeline.writer import BATCH_SIZE, DISK_RETRY_SECONDS, WriteItem, Writer, W
 from scheduler.crawl.backoffs import host_backoffs, store_backoff
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.fetch_log import log_fetch, log_refused
+from scheduler.crawl.first_fetches import FirstFetches
 from scheduler.crawl.refused import RefusedFetches
 
 logger = logging.getLogger("finarchive")
@@ -42,12 +43,13 @@ class ArticleQueue:
         self._only_first = False
         self._in_flight: dict[str, PendingEntry] = {}
         self._with_writer: set[str] = set()  # docids of those in flight that the writer has
+        self._first_fetches = FirstFetches(context)
         self._refused = RefusedFetches(context.archive)
         self._retry_refused_at = timedelta(0)  # on Clock.elapsed (D140)
         self._writer = Writer(
             context.archive,
             lambda fetches: parse_articles(context.parsers, fetches, context.settings.network.max_body),
-            WriterCallbacks(self._written, context.crash, self._has_room, self._keep_refused),
+            WriterCallbacks(self._written, context.crash, context.refill, self._keep_refused),
             retry_forever=context.policy.retry_forever,
         )
         self.backoffs = host_backoffs(context)
@@ -67,8 +69,7 @@ class ArticleQueue:
         """Fetch a pending entry once before all others of its host."""
         self._first.add(docid)
         self.add_hosts({host})
-        if self._context.fetcher:
-            self._context.fetcher.refill(host)
+        self._context.refill(host)
 
     def check_due(self) -> None:
         """Find the hosts with due articles, and notify the spider."""
@@ -78,8 +79,8 @@ class ArticleQueue:
         if self._is_open and self._context.fetcher:
             now = self._context.now()
             tried_before = self._context.policy.tried_before or now
-            rechecks = self._store.articles.recheck_hosts(now, tried_before)
-            self._hosts = {*self._store.entries.pending_hosts(now, tried_before), *rechecks}
+            due = self._store.entries.pending_hosts, self._store.articles.recheck_hosts
+            self._hosts = {host for hosts in due for host in hosts(now, tried_before)}
             self._next_due = self._store.entries.next_due(now)
             self._file_carried()
             self._context.fetcher.refill()
@@ -118,6 +119,7 @@ class ArticleQueue:
     def add_hosts(self, hosts: Collection[str]) -> None:
         """Add hosts that may have due articles now; "" means articles whose text is in the listing."""
         self._hosts.update(hosts)
+        self._first_fetches.listed(hosts)
         if "" in hosts:
             self._file_carried()
 
@@ -145,10 +147,9 @@ class ArticleQueue:
         leased = self._store.entries.pending(host, limit, self._first.difference(taken)) if self._first else []
         if not self._only_first:
             taken += [pending.entry.docid for pending in leased]
-            leased += self._store.entries.due(host, limit - len(leased), now, tried_before, taken)
-        # Rechecks come after first fetches, within their budget.
+            leased += self._first_fetches.due(host, limit - len(leased), now, tried_before, taken)
         budget = self._recheck_budget(now) if host else self._carried_budget()
-        if (more := min(limit - len(leased), budget)) > 0:
+        if (more := min(limit - len(leased), budget)) > 0:  # after first fetches
             leased += self._store.articles.due_rechecks(host, more, now, tried_before, taken)
         for pending in leased:
             self._in_flight[pending.entry.docid] = pending
@@ -294,7 +295,3 @@ class ArticleQueue:
             self._with_writer.add(docid)
             self._context.work_started()
             self._writer.put(item)
-
-    def _has_room(self) -> None:
-        if self._context.fetcher:
-            self._context.fetcher.refill()

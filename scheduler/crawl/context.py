@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,11 +15,13 @@ from archive.model.errors import DiskFullError, TransientError
 from archive.model.feed import Entry, Failure, Filing, PendingEntry, Poll
 from archive.model.fetch import ArchiveRules, Decision
 from config.model import Feed, Settings
+from crawler import urls
 from crawler.interfaces import Fetcher
 from crawler.parsing.pool import ParserPool
 from pipeline.writer import DISK_RETRY_SECONDS
 from scheduler.clock import Clock
 from scheduler.crawl.free_space import FreeSpace
+from scheduler.policy.listening import NOT_LISTENING, ListeningPlan, is_off_list
 
 logger = logging.getLogger("finarchive")
 
@@ -58,6 +60,9 @@ class CrawlObserver:
     def failed(self, failure: Failure) -> None:
         """An attempt to fetch an article failed."""
 
+    def listed(self, feed: str) -> None:
+        """Entries of a page of a poll that goes on were recorded."""
+
     def polled(self, poll: Poll) -> None:
         """A feed was polled."""
 
@@ -83,6 +88,8 @@ class CrawlContext:
         self.observers: list[CrawlObserver] = []
         self.free_space = FreeSpace(archive.root, lambda: self.settings.archive.min_free)
         self._filings = {h.feed: h.filing for h in self.store.feeds.histories().values()}
+        self.listening: ListeningPlan = NOT_LISTENING  # in the daemon: which feeds are heard through broad lists
+        self.peeks = 0  # requests for the first pages of broad lists
         self.in_progress = 0  # polls, backfills and fetches in progress
         self._suspended_until = -math.inf  # time of the event loop
         self._last_outcome = -math.inf  # time of the event loop
@@ -91,6 +98,11 @@ class CrawlContext:
     def feeds(self) -> list[Feed]:
         """Enabled feeds. An article in several is filed under the first."""
         return [feed for feed in self.settings.feeds if feed.enabled]
+
+    @property
+    def polled(self) -> list[Feed]:
+        """Feeds that are polled in this run: enabled ones, and broad lists that are off, to hear others."""
+        return [*self.feeds, *self.listening.off_lists]
 
     @property
     def rules(self) -> ArchiveRules:
@@ -120,11 +132,21 @@ class CrawlContext:
         for feed in self.feeds:
             if feed.id in pending.feeds or feed.lid in pending.entry.lids:
                 return feed.id, Filing(feed.categories, feed.author_name)
-        former = next((feed for feed in pending.feeds if feed in self._filings), None)
+        known = [feed for feed in pending.feeds if feed in self._filings]
+        former = min(known, key=is_off_list, default=None)  # under a list that is off only if there is no other
         if former is None:  # the index was lost before the journal had the state of the feeds
             name = pending.feeds[0]
             return name, Filing((name,), name)
         return former, self._filings[former]
+
+    def feeds_and_hosts(self, feed: Feed, entries: Sequence[Entry]) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """Return the feeds of entries that a feed's list shows and the hosts of their pages, each by docid."""
+        feeds = [*self.feeds, feed] if is_off_list(feed.id) else self.feeds
+        feeds_of = {
+            entry.docid: [each.id for each in feeds if each.id == feed.id or each.lid in entry.lids] or [feed.id]
+            for entry in entries
+        }
+        return feeds_of, {entry.docid: page_host(entry) for entry in entries}
 
     def open(self, fetcher: Fetcher) -> None:
         """Set the open spider."""
@@ -200,7 +222,17 @@ class CrawlContext:
         """Return the seconds since the last result of any work."""
         return asyncio.get_running_loop().time() - self._last_outcome
 
+    def refill(self, host: str | None = None) -> None:
+        """Have the spider, if there is one, lease work of one host, or of all."""
+        if self.fetcher:
+            self.fetcher.refill(host)
+
     def notify_changed(self) -> None:
         """Notify the observers that something changed."""
         for observer in list(self.observers):
             observer.changed()
+
+
+def page_host(entry: Entry) -> str:
+    """Return the host of an entry's page; "" if the listing has its text."""
+    return urls.host(entry.url) if entry.content is None else ""

@@ -8,26 +8,35 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from archive.index.listings import NOTHING_NEW
 from archive.model.errors import TransientError
 from archive.model.feed import ArrivalRate, Entry, Failure, FailureKind, ListingResult, Poll, Span, Validators
 from archive.model.identity import Identities, IdentityQuery
 from config.model import Feed
-from crawler import urls
 from crawler.listings.registry import knows_history
 from crawler.paging.backfill import Backfill, BackfillStep, NextStep, begin_backfill
 from crawler.paging.poll import CUT_OFF
-from scheduler.crawl.context import CrawlContext
-from scheduler.crawl.fetch_log import log_changes
+from scheduler.crawl.context import CrawlContext, page_host
+from scheduler.crawl.fetch_log import log_changes, log_move, log_poll
+from scheduler.crawl.learned_rates import LearnedRates
+from scheduler.crawl.peeks import PeekQueue
 from scheduler.crawl.progress import FeedProgress
 from scheduler.crawl.sweeps import sweep_of
-from scheduler.policy.arrival_rate import EMPTY, learn, learn_first_poll
 from scheduler.policy.intervals import weight
+from scheduler.policy.listening import broad_lists_of, is_off_list
 
 logger = logging.getLogger("finarchive")
 
 # Per backfill. The longest roll list measured has 100,350 articles: 2,007 pages, and more because pages overlap.
 MAX_PAGES = 4000
 OnPage = Callable[[BackfillStep, ListingResult], None]
+
+
+@dataclass(slots=True)
+class _RunningPoll:
+    feed: Feed
+    ended: asyncio.Future[tuple[FeedProgress, int]]
+    pages: ListingResult = NOTHING_NEW  # of the pages that are recorded
 
 
 @dataclass(slots=True)
@@ -46,19 +55,21 @@ class FeedQueue:
 
     def __init__(self, context: CrawlContext, on_hosts: Callable[[Collection[str]], None]) -> None:
         self.gap_noticed = asyncio.Event()
+        self.peeks = PeekQueue(context)
         self._context = context
         self._store = context.store
         self._on_hosts = on_hosts
-        self._arrival_rates = context.store.feeds.arrival_rates()
-        self._polls: dict[str, tuple[Feed, asyncio.Future[tuple[FeedProgress, int]]]] = {}  # in progress, by feed
+        self._rates = LearnedRates(context)
+        self._polls: dict[str, _RunningPoll] = {}  # by feed
         self._backfills: dict[str, _RunningBackfill] = {}
         self._backfill_lock = asyncio.Lock()
 
     def resend(self) -> None:
         """Send unfinished work to a new spider."""
+        self.peeks.drop()
         if fetcher := self._context.fetcher:
-            for feed, _ in list(self._polls.values()):
-                fetcher.poll(feed)
+            for poll in list(self._polls.values()):
+                fetcher.poll(poll.feed)
             for running in list(self._backfills.values()):
                 fetcher.backfill(running.feed, running.backfill)
 
@@ -66,7 +77,7 @@ class FeedQueue:
 
     def arrival_rate(self, feed: str) -> ArrivalRate:
         """Return the arrival rate of a feed."""
-        return self._arrival_rates.get(feed, EMPTY)
+        return self._rates.rate(feed)
 
     async def poll(self, feed: Feed) -> tuple[FeedProgress, int]:
         """Poll a feed, or wait for its poll in progress.
@@ -75,11 +86,11 @@ class FeedQueue:
         """
         await self._context.free_space.wait()
         if running := self._polls.get(feed.id):
-            return await asyncio.shield(running[1])
+            return await asyncio.shield(running.ended)
         if reason := self._register_source(feed):  # otherwise it would be compared with the record of another list
             return self._not_polled(feed, reason), 0
         ended: asyncio.Future[tuple[FeedProgress, int]] = asyncio.get_running_loop().create_future()
-        self._polls[feed.id] = feed, ended
+        self._polls[feed.id] = _RunningPoll(feed, ended)
         self._context.work_started()
         if self._context.fetcher:
             self._context.fetcher.poll(feed)
@@ -96,7 +107,7 @@ class FeedQueue:
         """Start a new record if the feed now reads another list; return the error message if that fails."""
         try:
             if self._store.feeds.register_source(feed.id, feed.source, self._context.now()):
-                self._arrival_rates.pop(feed.id, None)
+                self._rates.forget(feed.id)
                 logger.warning("another-list feed=%s reason=%r", feed.id, "its record starts again")
         except TransientError as error:
             self._context.suspend_or_raise(error)
@@ -123,67 +134,57 @@ class FeedQueue:
         history = self._store.feeds.histories().get(feed)
         return bool(history and history.error and history.error.startswith(CUT_OFF))
 
+    def record_poll_page(self, page: Poll) -> None:
+        """Record the entries of a page of a poll that goes on: their articles do not wait for its end."""
+        running = self._polls.get(page.feed)
+        if running is None:
+            return
+        self._context.note_outcome()
+        try:
+            belonging = self._context.feeds_and_hosts(running.feed, page.entries)
+            page = replace(page, archives=not is_off_list(page.feed))
+            result = self._store.listings.commit_poll_page(page, *belonging)
+        except TransientError as error:  # the end of the poll records them
+            self._context.suspend_or_raise(error)
+            return
+        log_changes(page.feed, result)
+        running.pages = running.pages.with_page(result)
+        for observer in list(self._context.observers):
+            observer.listed(page.feed)
+        self._refill(page.entries)
+
     def record_poll(self, poll: Poll) -> bool:
         """Record a poll that has ended, and its arrivals; return whether that succeeded."""
-        feed, future = self._polls.pop(poll.feed)
+        running = self._polls.pop(poll.feed)
+        feed, future = running.feed, running.ended
         self._context.work_finished()
         error = poll.error.reason if poll.error else None
         trouble = weight(poll.error.kind) if poll.error else 0.0
         result, is_recorded = ListingResult(0, 0), False
         try:
-            self._log_move(feed, poll)
-            changes = replace(poll, entries=()) if poll.unchanged else poll
-            feeds, hosts = self._feeds_and_hosts(feed, changes.entries)
-            result = self._store.listings.commit_poll(changes, self._context.filing(feed), feeds, hosts, trouble)
+            log_move(self._store.feeds.histories().get(feed.id), poll)
+            changes = replace(poll, entries=() if poll.unchanged else poll.entries, archives=not is_off_list(feed.id))
+            feeds, hosts = self._context.feeds_and_hosts(feed, changes.entries)
+            filing = self._context.filing(feed)
+            result = self._store.listings.commit_poll(
+                changes, filing, feeds, hosts, trouble,
+                pages=running.pages, broad_lists=broad_lists_of(feed, self._context.polled),
+            )  # fmt: skip
             is_recorded = True
-            self._learn(poll, result)
+            self._rates.learn(poll, result)
         except TransientError as transient:  # nothing is recorded: the next poll reads everything again
             self._context.suspend_or_raise(transient)
             error = str(transient)
         progress = FeedProgress(feed.id, poll.pages, len(poll.entries), result.new, error, polled=True)
-        self._log(poll, progress, result)
+        log_poll(poll, progress, result)
+        if result.gap:
+            self.gap_noticed.set()
         if not future.done():
             future.set_result((progress, result.broken))
         for observer in list(self._context.observers):
             observer.polled(poll)
         self._refill(changes.entries)
         return is_recorded
-
-    def _log_move(self, feed: Feed, poll: Poll) -> None:
-        """Log that a feed's address redirects permanently, when that is new."""
-        if poll.moved_to is None or poll.error:
-            return
-        history = self._store.feeds.histories().get(feed.id)
-        if history is None or history.moved_to != poll.moved_to:
-            logger.warning("feed-moved feed=%s to=%s", feed.id, poll.moved_to)
-
-    def _learn(self, poll: Poll, result: ListingResult) -> None:
-        if not poll.caught_up or not result.new:  # a silence is learned when it ends
-            return
-        times = [entered for entry in poll.entries if (entered := entry.entered or entry.published)]
-        rate = self._arrival_rates.get(poll.feed)
-        if rate is None or rate.until is None:
-            learned = learn_first_poll(times, poll.at)
-        else:
-            # Time in a gap was not observed.
-            since = max(rate.until, result.gap.end) if result.gap else rate.until
-            learned = learn(rate, since, poll.at, [each for each in times if each > since])
-        self._arrival_rates[poll.feed] = learned
-        self._store.feeds.commit_arrival_rate(poll.feed, learned)
-
-    def _log(self, poll: Poll, progress: FeedProgress, result: ListingResult) -> None:
-        for failure in poll.failures if result.broken else ():
-            logger.warning("unreadable feed=%s docid=%s reason=%r", progress.id, failure.subject, failure.reason)
-        log_changes(progress.id, result)
-        if result.gap:
-            logger.warning("gap feed=%s from=%s to=%s", progress.id, result.gap.start, result.gap.end)
-            self.gap_noticed.set()
-        if progress.error:
-            logger.warning("poll-failed feed=%s pages=%d reason=%r", progress.id, progress.pages, progress.error)
-        else:
-            logger.info(
-                "polled feed=%s pages=%d listed=%d new=%d", progress.id, progress.pages, progress.listed, progress.new
-            )
 
     # Backfills
 
@@ -254,7 +255,7 @@ class FeedQueue:
         self._context.note_outcome()
         try:
             if page.entries or page.failures or page.covered or page.oldest_available:
-                feeds, hosts = self._feeds_and_hosts(running.feed, page.entries)
+                feeds, hosts = self._context.feeds_and_hosts(running.feed, page.entries)
                 result = self._store.listings.commit_backfill_page(
                     page, self._context.filing(running.feed), feeds, hosts
                 )
@@ -273,28 +274,19 @@ class FeedQueue:
         self._refill(page.entries)
         return not running.ended.done()
 
-    # Polls and backfills
+    # Peeks
 
-    def _feeds_and_hosts(self, feed: Feed, entries: Sequence[Entry]) -> tuple[dict[str, list[str]], dict[str, str]]:
-        """Return the feeds of entries and the hosts of their pages, each by docid."""
-        feeds = self._context.feeds
-        feeds_of = {
-            entry.docid: [each.id for each in feeds if each.id == feed.id or each.lid in entry.lids] or [feed.id]
-            for entry in entries
-        }
-        return feeds_of, {entry.docid: _host(entry) for entry in entries}
+    def record_peek(self, peek: Poll) -> bool:
+        """Record the first page of a list; return whether that succeeded."""
+        is_recorded = self.peeks.record(peek)
+        self._refill(peek.entries if is_recorded else ())
+        return is_recorded
 
     def _refill(self, entries: Sequence[Entry]) -> None:
-        self._on_hosts({_host(entry) for entry in entries})
-        if self._context.fetcher:
-            self._context.fetcher.refill()
+        self._on_hosts({page_host(entry) for entry in entries})
+        self._context.refill()
         self._context.notify_changed()
 
 
 def _reason_of(step: BackfillStep) -> str | None:
     return step.reason or ("nothing was read" if step.page.is_sweep else None)
-
-
-def _host(entry: Entry) -> str:
-    """The host of an entry's page; "" if the listing has its text."""
-    return urls.host(entry.url) if entry.content is None else ""

@@ -1,11 +1,12 @@
-"""The log lines of fetches of articles and of changes in lists."""
+"""The log lines of fetches of articles, of polls and of changes in lists."""
 
 from __future__ import annotations
 
 import logging
 
-from archive.model.feed import ListingResult, PendingEntry
+from archive.model.feed import FeedHistory, ListingResult, PendingEntry, Poll
 from archive.model.fetch import Decision, Fetch, Outcome
+from scheduler.crawl.progress import FeedProgress
 
 logger = logging.getLogger("finarchive")
 
@@ -51,3 +52,26 @@ def log_changes(feed: str, result: ListingResult) -> None:
     for change in result.changes:
         if change.retitled:
             logger.info("retitled feed=%s docid=%s title=%r", feed, change.docid, change.title)
+
+
+def log_move(history: FeedHistory | None, poll: Poll) -> None:
+    """Log that a feed's address redirects permanently, when that is new."""
+    if poll.moved_to and not poll.error and (history is None or history.moved_to != poll.moved_to):
+        logger.warning("feed-moved feed=%s to=%s", poll.feed, poll.moved_to)
+
+
+def log_poll(poll: Poll, progress: FeedProgress, result: ListingResult) -> None:
+    """Log the result of a poll."""
+    for failure in poll.failures if result.broken else ():
+        logger.warning("unreadable feed=%s docid=%s reason=%r", progress.id, failure.subject, failure.reason)
+    log_changes(progress.id, result)
+    for miss in result.misses:
+        logger.warning("missed feed=%s through=%s docid=%s kind=%s", miss.feed, miss.broad, miss.docid, miss.kind)
+    if result.gap:
+        logger.warning("gap feed=%s from=%s to=%s", progress.id, result.gap.start, result.gap.end)
+    if progress.error:
+        logger.warning("poll-failed feed=%s pages=%d reason=%r", progress.id, progress.pages, progress.error)
+    else:
+        logger.info(
+            "polled feed=%s pages=%d listed=%d new=%d", progress.id, progress.pages, progress.listed, progress.new
+        )

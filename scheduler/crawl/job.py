@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from archive.files.paths import CHINA
 from archive.index.spans import uncovered
 from archive.model.article import Revision
-from archive.model.feed import Entry, Failure, ListingResult, Span
+from archive.model.feed import Entry, Failure, ListingResult, Poll, Span
 from archive.model.fetch import Decision, Outcome
 from config.model import Feed
 from crawler.paging.backfill import BackfillStep
@@ -19,6 +20,9 @@ from scheduler.crawl.sweeps import due_sweeps
 from scheduler.crawl.work_queue import ArchiveWorkQueue
 
 CHECK_INTERVAL_SECONDS = 1.0  # without a change, check for due work this often
+# Articles are fetched once each list has shown a page: then all feeds take turns, and each article is filed under the
+# first feed that has it. Fourteen lists of one host take as many seconds; a list that does not answer delays nothing.
+MAX_LIST_WAIT_SECONDS = 15.0
 
 
 class CrawlJob(CrawlObserver):
@@ -49,23 +53,23 @@ class CrawlJob(CrawlObserver):
         self._images_before = (work_queue.images.stored, work_queue.images.failures)
         self._is_one_off = True  # no daemon continues the work after this job
         self._changed = asyncio.Event()
+        self._without_page = {feed.id for feed in feeds}  # feeds that have shown no page yet
+        self._all_listed = asyncio.Event()
 
     async def run(self, *, open_articles: bool = True) -> None:
         """Poll or backfill, then wait until everything due is archived.
 
-        :param open_articles: start fetching articles once the lists are read, in a process without a daemon
+        :param open_articles: start fetching articles, in a process without a daemon
         """
         self._work_queue.context.observers.append(self)
         try:
             if self._span is None:
-                await asyncio.gather(*(self._poll(feed) for feed in self._feeds))
-                if open_articles:
-                    await self._sweep_due()
+                await self._poll_all(open_articles=open_articles)
             else:
                 await self._backfill(self._feeds[0], self._span)
+                if open_articles:
+                    self._work_queue.open(self._limit)
             self._is_one_off = open_articles
-            if open_articles:
-                self._work_queue.open(self._limit)
             self._count()
             while not self._is_done():
                 self._changed.clear()
@@ -106,6 +110,26 @@ class CrawlJob(CrawlObserver):
         )
 
     # Feeds
+
+    async def _poll_all(self, *, open_articles: bool) -> None:
+        """Poll the feeds; meanwhile, fetch articles of the lists that were read."""
+        polls = asyncio.gather(*(self._poll(feed) for feed in self._feeds))
+        try:
+            if open_articles:
+                await self._wait_for_pages()
+                self._work_queue.open(self._limit)
+            await polls
+        finally:
+            polls.cancel()
+            await asyncio.gather(polls, return_exceptions=True)  # else asyncio reports an interrupt as an error
+        if open_articles:
+            await self._sweep_due()
+
+    async def _wait_for_pages(self) -> None:
+        """Wait until each list has shown a page, or its poll has ended."""
+        if self._without_page:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_listed.wait(), MAX_LIST_WAIT_SECONDS)
 
     async def _poll(self, feed: Feed) -> None:
         self.progress.feeds[feed.id], unreadable = await self._work_queue.feeds.poll(feed)
@@ -200,6 +224,16 @@ class CrawlJob(CrawlObserver):
         return ImageProgress(images.stored - stored_before, images.failures - failed_before, waiting)
 
     # CrawlObserver
+
+    def listed(self, feed: str) -> None:
+        """Note that a list has shown a page."""
+        self._without_page.discard(feed)
+        if not self._without_page:
+            self._all_listed.set()
+
+    def polled(self, poll: Poll) -> None:
+        """Note that a list was read."""
+        self.listed(poll.feed)
 
     def archived(self, entry: Entry, revision: Revision) -> None:
         """Count an archived article."""

@@ -5,40 +5,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Self
 
 from archive.files.layout import inner_path
 from archive.files.paths import CHINA
 from archive.integrity.seal import seal
-from archive.model.feed import FailureKind, FeedHistory, Poll
-from config.cron import next_time
-from config.model import Feed, Settings
+from config.model import Settings
 from config.reload import changed, needs_restart
-from crawler import urls
 from crawler.engine import Engine
 from crawler.parsing.pool import ParserPool
 from scheduler.alerts.dispatcher import AlertDispatcher
 from scheduler.anchors.anchorer import Anchorer
 from scheduler.clock import Clock, ClockWatch
-from scheduler.crawl.context import DAEMON_POLICY, CrawlObserver
+from scheduler.crawl.context import DAEMON_POLICY
 from scheduler.crawl.work_queue import ArchiveWorkQueue
+from scheduler.daemon.backlog_watch import BacklogWatch
 from scheduler.daemon.compactor import Compactor
 from scheduler.daemon.control import ControlHandler
 from scheduler.daemon.control_socket import ControlServer
 from scheduler.daemon.gap_filler import GapFiller
 from scheduler.daemon.monitor import Monitor
 from scheduler.daemon.opening import open_archive
+from scheduler.daemon.poll_planner import PollPlanner
 from scheduler.daemon.reload import ConfigReloader
+from scheduler.daemon.standby import leading
 from scheduler.daemon.sweeper import Sweeper
 from scheduler.daemon.systemd import Notifier, watchdog_interval
 from scheduler.daemon.timetable import Timetable
+from scheduler.daemon.word_merger import WordMerger
+from scheduler.errors import StoppedError
 from scheduler.exits import Exit
-from scheduler.policy.intervals import next_poll, pace
+from scheduler.keeper import Keeper, keeper_of, running
+from scheduler.mirroring import JournalMirror, mirroring
 
 logger = logging.getLogger("finarchive")
 
@@ -62,31 +63,47 @@ class Environment:
         return cls(Clock(), Notifier.from_environment(os.environ), watchdog_interval(os.environ, os.getpid()))
 
 
-class Daemon(CrawlObserver):
+class Daemon:
     """The daemon of an archive.
 
     :param work_queue: of the archive
     :param load: reads the configuration; raises ConfigError
+    :param mirror: that the journal is copied to; None: there is none
+    :param keeper: has fetchers send the requests; None: this process does
     """
 
-    def __init__(self, work_queue: ArchiveWorkQueue, load: Callable[[], Settings], environment: Environment) -> None:
+    def __init__(
+        self,
+        work_queue: ArchiveWorkQueue,
+        load: Callable[[], Settings],
+        environment: Environment,
+        mirror: JournalMirror | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:
         context = work_queue.context
         self._work_queue = work_queue
         self._settings = context.settings
-        self._clock = environment.clock
+        self._clock = clock = environment.clock
         self._notifier = environment.notifier
         self._watchdog_interval = environment.watchdog_interval
         backoffs, now = work_queue.articles.backoffs, self._clock.now
-        self._engine = Engine(self._settings, work_queue, backoffs, now, self._main, parsers=context.parsers)
-        self._timetable = Timetable(self._poll, self._next_poll, self._clock, context.crash)
-        self._gap_filler = GapFiller(work_queue, self._clock)
-        self._sweeper = Sweeper(work_queue, self._clock)
-        self._compactor = Compactor(context, self._clock)
+        self._keeper = keeper
+        remote = self._keeper.queue if self._keeper else None
+        self._engine = Engine(
+            self._settings, work_queue, backoffs, now, self._main, parsers=context.parsers, remote=remote
+        )
+        self._planner = PollPlanner(work_queue, clock, self._replan)
+        self._timetable = Timetable(self._poll, self._planner.next_poll, clock, context.crash)
+        queues = GapFiller(work_queue, clock), Sweeper(work_queue, clock)
+        self._in_background = (*queues, Compactor(context, clock), WordMerger(context, clock))
+        self._backlog = BacklogWatch(context)
         self._monitor = Monitor(work_queue, self._clock, self._stuck, lambda: self._engine.requests)
         self._alerts = AlertDispatcher(context, self._clock, self._monitor.metrics.alerted)
         self._anchorer = Anchorer(context, self._clock, self._monitor.metrics.anchored)
         self._monitor.unanchored = self._anchorer.missing
-        self._polled_at: dict[str, datetime] = {}
+        self._monitor.mirror = mirror
+        if self._keeper:
+            self._monitor.cluster = self._keeper.queue.numbers
         self._reloader = ConfigReloader(
             load,
             self._apply,
@@ -109,58 +126,39 @@ class Daemon(CrawlObserver):
         loop = asyncio.get_running_loop()
         handler = ControlHandler(self._work_queue, lambda: self._engine.requests)
         control = ControlServer(inner_path(self._work_queue.context.archive.root), handler.handle)
-        async with self._monitor.running():
+        async with self._monitor.running(), running(self._keeper):
             await self._run(loop, control)
 
     async def _run(self, loop: asyncio.AbstractEventLoop, control: ControlServer) -> None:
         await control.open()
-        self._work_queue.context.observers.append(self)
+        self._work_queue.context.observers.append(self._planner)
+        self._planner.update()
         loop.add_signal_handler(signal.SIGHUP, self._reloader.request)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._work_queue.open()
-        self._timetable.start(self._feeds())
-        logger.info("started feeds=%d root=%s", len(self._feeds()), self._work_queue.context.archive.root)
+        self._timetable.start(self._planner.feeds())
+        logger.info(
+            "started feeds=%d root=%s", len(self._work_queue.context.feeds), self._work_queue.context.archive.root
+        )
         self._notifier.ready(self._status())
         try:
             async with self._alerts.running(), self._anchorer.running():
-                await asyncio.gather(
-                    self._tick_forever(), self._gap_filler.run(), self._sweeper.run(), self._compactor.run()
-                )
+                background = (each.run() for each in self._in_background)
+                await asyncio.gather(self._tick_forever(), self._planner.listen(), *background)
         finally:
             self._notifier.stopping("stopping: finishing work in flight")
             logger.info("stopping")
             self._timetable.stop()
             await control.close()
 
-    def _feeds(self) -> dict[str, Feed]:
-        return {feed.id: feed for feed in self._work_queue.context.feeds}
+    def _replan(self) -> None:
+        self._timetable.replan(self._planner.feeds())
 
     # Polls
 
     async def _poll(self, feed: str) -> None:
-        if configured := self._feeds().get(feed):
+        if configured := self._planner.feeds().get(feed):
             await self._work_queue.feeds.poll(configured)
-
-    def _next_poll(self, feed_id: str) -> datetime:
-        feed, now = self._feeds()[feed_id], self._clock.now()
-        histories: dict[str, FeedHistory] = {}
-        self._work_queue.context.attempt(lambda: histories.update(self._work_queue.context.store.feeds.histories()))
-        history = histories.get(feed_id)
-        # The last poll, even if it could not be recorded.
-        polls = [history.last_poll if history else None, self._polled_at.get(feed_id)]
-        last = max((poll for poll in polls if poll), default=None)
-        due = next_poll(
-            self._work_queue.feeds.arrival_rate(feed_id),
-            pace(feed, self._settings.schedule),
-            now,
-            last_poll=last,
-            last_success=history.last_success if history else None,
-            trouble=history.trouble if history else 0.0,
-            spread=random.random(),  # noqa: S311 - it spreads polls, it protects no secret
-            cron_next=next_time(feed.cron, now) if feed.cron else None,
-            has_ended=history is not None and history.kind is FailureKind.ENDED,
-        )
-        return max(due, now + self._work_queue.articles.backoff_remaining(urls.host(feed.endpoint)))
 
     # Time
 
@@ -175,8 +173,8 @@ class Daemon(CrawlObserver):
                 logger.warning("clock-set seconds=%d", round(jump.total_seconds()))
                 self._work_queue.context.attempt(self._work_queue.clock_moved)
                 self._alerts.clock_moved()
-                self._polled_at.clear()
-                self._timetable.replan(self._feeds())
+                self._planner.clock_moved()
+                self._replan()
             self._timetable.tick()
             self._work_queue.context.attempt(self._work_queue.tick)
             today, context = self._clock.now().astimezone(CHINA).date(), self._work_queue.context
@@ -207,7 +205,9 @@ class Daemon(CrawlObserver):
         if self._work_queue.context.free_space.is_low:
             return f"paused: {self._work_queue.context.free_space.reason}"
         waiting = self._work_queue.context.store.entries.counts().pending
-        return f"{len(self._feeds())} feeds, {waiting} articles waiting, {self._engine.requests} requests sent"
+        feeds = len(self._work_queue.context.feeds)
+        articles = f"{waiting} articles waiting{self._backlog.text()}"
+        return f"{feeds} feeds, {articles}, {self._engine.requests} requests sent"
 
     # Configuration
 
@@ -222,7 +222,8 @@ class Daemon(CrawlObserver):
         self._work_queue.reconfigure(new)
         self._alerts.reconfigure()
         await self._anchorer.reconfigure()
-        self._timetable.replan(self._feeds())
+        self._planner.update()
+        self._replan()
         if names:
             await self._engine.renew(new)
         logger.info("reloaded changed=%s", ",".join(names) or "nothing")
@@ -232,12 +233,6 @@ class Daemon(CrawlObserver):
         self._monitor.reloaded(succeeded=succeeded)
         self._notifier.ready(self._status())
 
-    # CrawlObserver
-
-    def polled(self, poll: Poll) -> None:
-        """Record the time of the poll for the timetable."""
-        self._polled_at[poll.feed] = poll.at
-
 
 def run_daemon(settings: Settings, load: Callable[[], Settings], environment: Environment) -> Exit:
     """Run the daemon until SIGTERM or SIGINT. It runs Scrapy's reactor, so call it once in a process.
@@ -245,11 +240,33 @@ def run_daemon(settings: Settings, load: Callable[[], Settings], environment: En
     :param load: reads the configuration, on SIGHUP
     :raises ArchiveError: the archive is in use, or its index is damaged or newer; what can pass is waited for
     :raises HealthError: the health port cannot be listened on
+    :raises ClusterError: the cluster cannot be used, or another keeper has taken over
     """
     # SIGHUP ends a process without a handler, so it is blocked until there is one. Opening an index can take minutes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    now = environment.clock.now
+    try:
+        with leading(settings, environment.clock, environment.notifier) as leads:
+            return _run_leading(settings, load, environment, leads)
+    except StoppedError as error:
+        return Exit.INTERRUPTED if error.number == signal.SIGINT else Exit.DONE
+
+
+def _run_leading(
+    settings: Settings, load: Callable[[], Settings], environment: Environment, leads: Callable[[], bool]
+) -> Exit:
+    """Run the daemon of an archive that this process may write.
+
+    :param leads: whether it leads for certain
+    """
+    now, clock = environment.clock.now, environment.clock
     with ParserPool() as parsers, open_archive(settings, now, parsers) as archive:
         parsers.start()
-        work_queue = ArchiveWorkQueue(archive, settings, environment.clock, DAEMON_POLICY, parsers)
-        return Daemon(work_queue, load, environment).run()
+        work_queue = ArchiveWorkQueue(archive, settings, clock, DAEMON_POLICY, parsers)
+        keeper = keeper_of(work_queue)
+        may_write = keeper.leads_after(leads) if keeper else leads
+        try:
+            with mirroring(archive, settings, clock, may_write=may_write) as mirror:
+                return Daemon(work_queue, load, environment, mirror, keeper).run()
+        finally:
+            if keeper:
+                keeper.queue.resign()

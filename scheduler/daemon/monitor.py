@@ -13,9 +13,11 @@ from typing import Any
 from archive.model.article import Revision
 from archive.model.feed import Entry, Failure, Poll
 from archive.model.fetch import Decision
+from cluster.numbers import ClusterNumbers
 from scheduler.clock import Clock
 from scheduler.crawl.context import CrawlObserver
 from scheduler.crawl.work_queue import ArchiveWorkQueue
+from scheduler.mirroring import JournalMirror
 from scheduler.monitoring.archive_size import measure_archive
 from scheduler.monitoring.health import Health, HealthStatus
 from scheduler.monitoring.health_token import read_token
@@ -43,6 +45,8 @@ class Monitor(CrawlObserver):
     ) -> None:
         self.metrics = Metrics()
         self.unanchored: Callable[[], Mapping[str, bool]] = dict  # by anchor: the newest root is not anchored there
+        self.mirror: JournalMirror | None = None
+        self.cluster: Callable[[], ClusterNumbers | None] = lambda: None
         self._work_queue = work_queue
         self._context = work_queue.context
         self._clock = clock
@@ -124,7 +128,10 @@ class Monitor(CrawlObserver):
             "disk_refuses": disk_refuses,
             "disk_low": disk_low,
         }
-        return HealthStatus(not (stuck or disk_refuses or disk_low or all_fail), details)
+        if numbers := self.cluster():
+            details["cluster"] = {"postgresql": numbers.is_up, "leading": numbers.leads, "fetchers": numbers.fetchers}
+        is_cut_off = numbers is not None and not numbers.is_up
+        return HealthStatus(not (stuck or disk_refuses or disk_low or all_fail or is_cut_off), details)
 
     def _render(self) -> bytes:
         store, settings = self._context.store, self._context.settings
@@ -137,6 +144,7 @@ class Monitor(CrawlObserver):
             parked=counts.parked,
             backed_off_hosts=sum(backoff.until > now for backoff in store.backoffs.all()),
             requests=self._requests(),
+            peeks=self._context.peeks,
             archived=counts.archived,
             gone=store.stats.gone(),
             disk_free=self._context.free_space.bytes,
@@ -145,5 +153,7 @@ class Monitor(CrawlObserver):
             sizes=self._sizes,
             alerts=tuple(alert.name for alert in settings.alerts),
             unanchored=self.unanchored(),
+            mirror=self.mirror.snapshot() if self.mirror else None,
+            cluster=self.cluster(),
         )
         return self.metrics.render(snapshot)

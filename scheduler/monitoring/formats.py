@@ -28,5 +28,4 @@ def versions_written_otherwise(store: Store, settings: Settings) -> int:
     Versions of which the index does not know it, because an earlier program wrote them, do not count.
     """
     formatting = formatting_of(settings)
-    counts = store.articles.counts_by_format()
-    return sum(number for written, number in counts.items() if not formatting.is_of(written))
+    return store.articles.count_in_formats([each for each in store.articles.formats() if not formatting.is_of(each)])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from archive.files.disk_space import free_bytes
+from archive.files.replica_mark import read_mark
 from archive.index.lateness import bound, quantile
 from archive.model.feed import Counts, Gap, Lateness, Span
+from archive.model.secrets import without_credentials
 from crawler import urls
 from scheduler.monitoring.formats import versions_written_otherwise
+from scheduler.monitoring.heard import report_heard
 from scheduler.policy.arrival_rate import EMPTY
+from scheduler.policy.backlog import MEASURED_TIME, Backlog, estimate
 from scheduler.policy.coverage import FeedDay, KnownSpans, coverage, recent_days
 from scheduler.policy.feed_state import OpenGap, close_gap, decide
 from scheduler.policy.intervals import find_silence, pace
@@ -42,6 +46,10 @@ class FeedReport:
     # How late articles enter the list, in seconds: the times within which 50, 95 and 99 % do, and the bound that gaps
     # and settled spans allow for. None: nothing was measured yet.
     lateness: dict[str, int] | None = None
+    heard_through: str | None = None  # id of the feed with the broad list through which it is heard; None: it is not
+    heard_verified: datetime | None = None  # last poll of its own that proved that the broad list has its articles
+    # How that ended last: "at", "through" (a feed's id), "docid" and "kind" (absent, late). None: never.
+    last_miss: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
     counts = store.feeds.counts() if counted else {}
     backoffs = {backoff.host: backoff for backoff in store.backoffs.all()}
     lateness = store.coverage.lateness()
+    heard = report_heard(settings, store, histories, arrival_rates, now)
     reports = []
     for feed in settings.feeds:
         if not feed.enabled:
@@ -81,6 +90,7 @@ def report_feeds(settings: Settings, store: Store, now: datetime, *, counted: bo
                 newest=history.newest if history else None,
                 last_sweep=history.swept if history else None,
                 lateness=_lateness_json(lateness.get(feed.id)),
+                **heard.get(feed.id, {}),
                 **asdict(state),
                 **asdict(count),
             )
@@ -143,6 +153,20 @@ def _dead_lists(settings: Settings, store: Store) -> dict[str, datetime]:
     return dead
 
 
+def report_backlog(settings: Settings, store: Store, now: datetime) -> Backlog | None:
+    """When the articles that are due will be archived; None if none are, or it is unknown."""
+    archived, began = store.queues.archived_since(now - MEASURED_TIME)
+    waiting = {host: number for host, number in store.entries.pending_hosts(now, now).items() if host}
+    return estimate(waiting, archived, began, timedelta(seconds=settings.network.delay), now)
+
+
+def _backlog_json(backlog: Backlog | None) -> dict[str, Any] | None:
+    if backlog is None:
+        return None
+    names = {"waiting": backlog.waiting, "per_minute": backlog.per_minute, "measured": backlog.is_measured}
+    return names | {"until": iso(backlog.until)}
+
+
 def report_alerts(alerts: Sequence[Alert], store: Store, now: datetime) -> list[AlertReport]:
     """A report on each address of the configured alerts; one without an address for an alert that has none here."""
     from archive.query.parser import parse  # noqa: PLC0415 - the other reports need no queries
@@ -169,18 +193,59 @@ def report_disk(settings: Settings) -> dict[str, Any]:
     return {"free": free, "min_free": minimum, "low": free < minimum}
 
 
+def report_mirror(settings: Settings, now: datetime) -> dict[str, Any] | None:
+    """How the mirror is doing; None: there is none. `age`: for how many seconds the oldest bytes wait, at most."""
+    if settings.journal.mirror is None or report_replica(settings):  # a replica copies nothing to it
+        return None
+    from archive.mirror.status import (  # noqa: PLC0415 - it imports the journal, which few reports need
+        MirrorStatus,
+        read_mirror_status,
+        waiting_since,
+    )
+
+    root, place = settings.archive.root.absolute(), without_credentials(settings.journal.mirror.get_secret_value())
+    status = read_mirror_status(root)
+    if status is None or status.place != place:
+        status = MirrorStatus(place, None)
+    since = waiting_since(root, status)
+    return {
+        "place": status.place,
+        "copied_until": status.copied_until,
+        "age": round((now - since).total_seconds()) if since else 0,
+        "error": status.error,
+        "failing_since": status.failing_since,
+    }
+
+
+def mirror_json(settings: Settings, now: datetime) -> dict[str, Any]:
+    """What ``status --json`` says of a mirror and of a replica; empty if there is neither."""
+    mirror, replica = report_mirror(settings, now), report_replica(settings)
+    return ({"mirror": plain(mirror)} if mirror else {}) | ({"replica": replica} if replica else {})
+
+
+def report_replica(settings: Settings) -> dict[str, Any] | None:
+    """The mirror of a replica, and from when its state is; None: the archive is no replica."""
+    mark = read_mark(settings.archive.root.absolute())
+    return {"place": str(mark.get("place")), "at": mark.get("at")} if mark else None
+
+
 def status_json(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
     """The document that ``status --json`` prints."""
     counts = store.entries.counts()
-    return {
-        "articles": counts.archived,
-        "pending": counts.pending,
-        "parked": counts.parked,
-        "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
-        "gaps": [_gap_json(gap) for gap in [*store.coverage.gaps(), *store.coverage.lost_gaps()]],
-        "written_otherwise": versions_written_otherwise(store, settings),
-        "disk": report_disk(settings),
-    } | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
+    return (
+        {
+            "articles": counts.archived,
+            "pending": counts.pending,
+            "parked": counts.parked,
+            "feeds": [plain(asdict(report)) for report in report_feeds(settings, store, now)],
+            "gaps": [_gap_json(gap) for gap in [*store.coverage.gaps(), *store.coverage.lost_gaps()]],
+            "backlog": _backlog_json(report_backlog(settings, store, now)),
+            "written_otherwise": versions_written_otherwise(store, settings),
+            "disk": report_disk(settings),
+        }
+        | mirror_json(settings, now)
+        | ({"pictures": asdict(store.images.counts())} if settings.archive.images else {})
+    )
 
 
 def _gap_json(gap: Gap) -> dict[str, Any]:

@@ -32,6 +32,8 @@ _ENDED_DELAY = _DAY
 _UNUSUAL_MISSING = 3.0
 # Random change of intervals, up or down. A tenth is enough to spread the polls of feeds that started together.
 _JITTER = 0.1
+# That of feeds that are heard through a broad list: they must not be verified all at once.
+_VERIFY_JITTER = 1 / 3
 # A list that answers is dead when this many articles are missing: a slow day explains a few, not thirty.
 _DEAD_MISSING = 30.0
 # And not before this age, however many are missing: a publishing system may be down for a morning.
@@ -80,12 +82,13 @@ def next_poll(
     spread: float = 0.5,
     cron_next: datetime | None = None,
     has_ended: bool = False,
+    verify: timedelta | None = None,
 ) -> datetime:
     """Return when to poll a feed next; never before now.
 
-    That is when the arrival rate predicts :data:`~scheduler.policy.arrival_rate.ARTICLES_PER_POLL` articles since the
-    last poll, within the bounds of ``pace``. After a silence that the rate does not explain, the target is higher: at
-    an even rate the interval becomes a sixth of the silence. Failed polls delay the next one.
+    That is when the arrival rate predicts ARTICLES_PER_POLL articles since the last poll, within the bounds of
+    ``pace``. After a silence that the rate does not explain, the target is higher: at an even rate the interval
+    becomes a sixth of the silence. Failed polls delay the next one.
 
     :param arrival_rate: its ``until`` is the time of the last poll that found new articles
     :param last_poll: None: never polled, so now. A time in the future (the clock was set back) counts as now
@@ -94,6 +97,7 @@ def next_poll(
     :param spread: random, 0 to 1: changes the interval by up to a tenth, down or up
     :param cron_next: next time of the feed's cron expression, if it has one; overrides everything else but has_ended
     :param has_ended: the last poll found that the feed has ended: poll it once a day
+    :param verify: the feed is heard through a broad list, and polled after this instead
     """
     if has_ended and last_poll is not None:
         return max(now, min(last_poll, now) + _ENDED_DELAY * (1 + _JITTER * (2 * spread - 1)))
@@ -102,13 +106,16 @@ def next_poll(
     if last_poll is None:
         return now
     last_poll = min(last_poll, now)
-    target = ARTICLES_PER_POLL * max(
-        1.0, _missing_articles(arrival_rate, last_poll, last_success, pace.base) / _UNUSUAL_MISSING
-    )
-    normal = min(interval(arrival_rate, last_poll, target, pace.base), pace.max_interval)
-    failure_delay = _failure_delay(trouble, pace)
-    wait = max(normal, failure_delay) * (1 + _JITTER * (2 * spread - 1))
+    normal = verify or _predicted_interval(arrival_rate, pace, last_poll, last_success)
+    failure_delay, jitter = _failure_delay(trouble, pace), _VERIFY_JITTER if verify else _JITTER
+    wait = max(normal, failure_delay) * (1 + jitter * (2 * spread - 1))
     return max(now, last_poll + min(max(wait, pace.min_interval), max(pace.max_interval, failure_delay)))
+
+
+def normal_interval(arrival_rate: ArrivalRate, pace: Pace, now: datetime) -> timedelta:
+    """Return the polling interval of a feed at this hour, without failures and unusual silences."""
+    predicted = interval(arrival_rate, now, ARTICLES_PER_POLL, pace.base)
+    return min(max(predicted, pace.min_interval), pace.max_interval)
 
 
 def find_silence(
@@ -129,6 +136,15 @@ def find_silence(
         return Silence(age, None) if age >= _DEAD_AGE_UNKNOWN_RATE else None
     missing = expected(arrival_rate, since, last_response, base)
     return Silence(age, missing) if missing >= _DEAD_MISSING and age >= _MIN_DEAD_AGE else None
+
+
+def _predicted_interval(
+    arrival_rate: ArrivalRate, pace: Pace, last_poll: datetime, last_success: datetime | None
+) -> timedelta:
+    """Interval after which enough articles are expected for a poll."""
+    missing = _missing_articles(arrival_rate, last_poll, last_success, pace.base)
+    target = ARTICLES_PER_POLL * max(1.0, missing / _UNUSUAL_MISSING)
+    return min(interval(arrival_rate, last_poll, target, pace.base), pace.max_interval)
 
 
 def _missing_articles(

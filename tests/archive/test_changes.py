@@ -74,6 +74,19 @@ def test_an_edit_a_retitling_and_both_are_told_apart(store: Store) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", list(ChangeKind))
+def test_changes_of_one_kind_are_those_among_all(store: Store, kind: ChangeKind) -> None:
+    edit(store, 1, "营收增长", "前三季度增长4.8%。")
+    observe(store, Outcome.GONE, 1.5)
+    edit(store, 2, "营收大增", "前三季度增长4.9%。")  # it is back, with another title and text
+    observe(store, Outcome.GONE, 4)
+    observe(store, Outcome.SAME, 5)
+    observe(store, Outcome.MOVED, 6, "bbbb")
+    everything = found(store)
+    assert {"gone", "returned", "revised", "retitled", "moved"} <= set(kinds(everything))
+    assert found(store, kinds=[kind]) == [each for each in everything if each.kind is kind]
+
+
 def test_only_the_first_of_several_fetches_that_find_it_gone_is_a_change(store: Store) -> None:
     edit(store, 1, "题", "文")
     for hours, outcome in (
@@ -207,7 +220,7 @@ def test_changes_are_read_by_their_indexes(store: Store, tmp_path: Path) -> None
     with sqlite3.connect(tmp_path / "index.db") as connection:
         place = {"at": "9", "source": 3, "id": 0, "since": "", "limit": 9, "number": 0}
         for statement, index in zip(
-            changes_module._SOURCES, ("observations_changes", "facts_at", "unlisted_at"), strict=True
+            changes_module.SOURCES, ("observations_changes", "facts_at", "unlisted_at"), strict=True
         ):
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", place)]
             assert any(f"USING INDEX {index} " in line for line in plan), plan

@@ -82,6 +82,14 @@ def test_the_newest_comes_first_and_ids_stay() -> None:
     assert parsed(feed_of(query="茅台")).feed.title == "finarchive: 茅台"
 
 
+def test_an_article_in_another_language_is_not_marked_as_chinese() -> None:
+    english = replace(RECORD, docid="x", title="Apple rises", text="Shares of Apple rose.", media="Reuters")
+    root = ElementTree.fromstring(feed_of(english, RECORD))  # noqa: S314 - ours
+    language = "{http://www.w3.org/XML/1998/namespace}lang"
+    assert root.get(language) == "zh-CN"
+    assert [entry.get(language) for entry in root.findall(f"{ATOM}entry")] == [None, "und"]
+
+
 def test_what_xml_cannot_say_does_not_break_it() -> None:
     strange = "a\x00b\x0b\x1b[31m\ufffe\uffff<&>]]>\ud7ff\U0001f600"
     record = replace(

@@ -218,8 +218,8 @@ def test_a_record_fits_into_its_place_whatever_it_loses(tmp_path: Path, cookie: 
 @given(st.binary(max_size=3000), st.integers(0, 5000))
 def test_a_member_has_the_size_of_its_place(tmp_path_factory: pytest.TempPathFactory, rest: bytes, more: int) -> None:
     content = b"WARC/1.1\r\n" + rest
-    least = next(size for size in range(20, 4000) if write_member(content, size))
-    member = write_member(content, least + more)
+    least = next(size for size in range(20, 4000) if write_member(size, content))
+    member = write_member(least + more, content)
     assert member is not None
     assert len(member) == least + more
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16)

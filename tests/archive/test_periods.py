@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from archive.export.cursor import parse_cursor
 from archive.model.errors import CursorError
 from archive.model.results import ArticlePeriod, Record
 from archive.query.parser import And, parse
-from archive.search.cursor import parse_cursor
 from archive.store import Store
 from tests.archive.test_as_of import at, happen, histories
 from tests.support import article_history

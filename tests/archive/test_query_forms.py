@@ -16,7 +16,14 @@ from tests.support.search_data import NOW
 END = datetime.max.replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("articles", "queries"), [(100, 80), pytest.param(5_000, 500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("articles", "queries"),
+    [
+        (100, 80),
+        pytest.param(2_000, 200, marks=pytest.mark.slow),
+        pytest.param(5_000, 500, marks=[pytest.mark.slow, pytest.mark.long]),
+    ],
+)
 def test_any_query_finds_what_a_scan_finds(tmp_path: Path, articles: int, queries: int) -> None:
     store = Store.open(tmp_path / "index.db")
     known = fill(store, articles)
@@ -31,7 +38,7 @@ def test_any_query_finds_what_a_scan_finds(tmp_path: Path, articles: int, querie
         stories = [each.story for each in known if each.version(time) and predicate(each, time)]
         stories.sort(key=lambda story: (-story.published.timestamp(), story.docid))
         newest = [story.docid for story in stories]
-        assert [docid_of[id_] for id_ in store.search.ids(query, articles, time)] == newest, (text, time)
+        assert [docid_of[each.id] for each in store.search.newest(query, articles, time)] == newest, (text, time)
         assert store.search.count(query, articles + 1, time) == len(newest), text
         assert [hit.docid for hit in store.search.find(query, 3, time, by_time=True)] == newest[:3], text
         best = [hit.docid for hit in store.search.find(query, 3, time)]

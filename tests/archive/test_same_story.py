@@ -112,7 +112,7 @@ def test_the_query_needs_no_scan(store: Store) -> None:
     from archive.search import history
 
     plan = store._db.execute(
-        f"EXPLAIN QUERY PLAN {history._SELECT_SAME_STORY}", {"docid": "a", "now": "x"}
+        f"EXPLAIN QUERY PLAN {history._SELECT_SAME_STORY}", {"story": "a", "now": "x"}
     ).fetchall()
     assert [row["detail"] for row in plan if row["detail"].startswith("SCAN")] == []
     assert any("revisions_story" in row["detail"] for row in plan)

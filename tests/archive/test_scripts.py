@@ -11,7 +11,7 @@ import pytest
 
 import archive.search.candidates
 from archive.query.parser import parse
-from archive.query.scripts import forms, simplified
+from archive.query.scripts import chinese_part, forms, is_chinese, simplified
 from archive.store import Store
 from tests.support.search_data import NOW, Story, answers, put
 
@@ -127,3 +127,28 @@ def test_a_text_of_all_mixtures_does_not_make_a_query_endless(store: Store) -> N
     assert found(store, "贵业绩增长国内经济万亿") == ["aaaa"]
     long = " or ".join(dice.choices(phrases, k=45))
     assert found(store, long) == ["aaaa"]
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("贵州茅台", True), ("貴州茅臺", True), ("Apple 发布 iPhone", True), ("𠮷", True), ("Σ：涨", True),
+        ("软银（SoftBank，ソフト）公布三季度业绩，投资收益大幅增长，多只重仓股的股价明显回升，回购规模扩大", True),
+        ("", False), ("Reuters", False), ("，。", False), ("日銀が政策金利を据え置き", False), ("Ελλάδα", False),
+        ("삼성전자 실적", False), ("三星電子 삼성전자", False),
+    ],
+)  # fmt: skip
+def test_chinese_is_told_from_other_languages(text: str, chinese: bool) -> None:
+    assert is_chinese(text) is chinese
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("the page says 该文章已被删除！, with status 200", "该文章已被删除！"), ("“茅台”涨 3%", "“茅台”涨"),
+        ("Q3：茅台 Q3 业绩", "：茅台 Q3 业绩"), ("status 404", ""), ("a — b", ""), ("日銀が据え置き", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_the_chinese_in_a_text_is_one_part(text: str, part: str) -> None:
+    start, end = chinese_part(text)
+    assert text[start:end] == part

@@ -65,7 +65,7 @@ def test_any_part_of_a_chinese_text_finds_the_articles_that_contain_it(large: St
     dice = random.Random(7)
     runs = [run for story in STORIES for run in re.findall(f"[{CJK}]+", fold(f"{story.title}，{story.text}"))]
     needles = set()
-    while len(needles) < 500:
+    while len(needles) < 200:
         run = dice.choice(runs)
         start = dice.randrange(len(run))
         needles.add(run[start : start + dice.choice((2, 2, 2, 3, 4, 8, 8))])
@@ -219,6 +219,16 @@ def test_of_two_words_the_rarer_counts_for_more(store: Store) -> None:
     common = [Story(f"doc{number:03}", "题", "大盘。大盘。大盘震荡") for number in range(50)]
     put(store, [*common, Story("rare", "题", "降准的消息", published=NOW - timedelta(days=9))])
     assert found(store, "大盘 OR 降准", 1) == ["rare"]
+
+
+def test_the_pages_of_a_result_are_its_parts(small: Store) -> None:
+    """All of them are ranked among the same matches."""
+    query = parse("茅台 OR 降准")
+    whole = small.search.find(query, MANY)
+    assert len(whole) > 20
+    pages = [small.search.find(query, 8, offset=offset, ranked=MANY) for offset in range(0, len(whole) + 8, 8)]
+    assert [hit for page in pages for hit in page] == whole
+    assert pages[-1] == []
 
 
 def test_of_what_answers_equally_well_the_newest_comes_first(store: Store) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
 from archive.index.unlisted import find_unlisted
 from archive.model.feed import BackfillPage, Entry, Gap, Poll, Unlisting
+from archive.model.identity import IdentityQuery
 from archive.query.parser import And
 from archive.store import Store
 from tests.archive.test_feeds import at, leave_a_gap, poll_at, span
@@ -233,3 +234,47 @@ def test_an_old_article_that_is_pinned_does_not_make_a_poll_read_the_whole_index
 
     assert [each.docid for each in found][:1] == ["-2"]
     assert steps < 100, "ten entries are looked at, not three hundred"
+
+
+@pytest.mark.parametrize("known", [300, 3000])
+def test_what_is_known_of_a_list_s_items_does_not_cost_more_in_a_larger_feed(store: Store, known: int) -> None:
+    items = [replace(each, guid=f"g{each.docid}", link=f"l{each.docid}") for each in listed(*range(0, -known, -1))]
+    commit(store, poll_of(*items, at=at(10)))
+    steps = 0
+
+    def count_steps() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    query = IdentityQuery(("g-1", "g-2", "gone"), ("l-1", "gone"), ("-1",))
+    store._db.conn.set_progress_handler(count_steps, 10)
+    found = store.listings.identities("china", query)
+    store._db.conn.set_progress_handler(None, 10)
+
+    assert set(found.guids) == {"g-1", "g-2"}
+    assert steps < 60, "three items are looked at, not the feed"
+
+
+class CountedTime(datetime):
+    """A time that counts how often times are compared."""
+
+    compared = 0
+
+    def __lt__(self, other: datetime) -> bool:
+        CountedTime.compared += 1
+        return super().__lt__(other)
+
+    def __gt__(self, other: datetime) -> bool:
+        CountedTime.compared += 1
+        return super().__gt__(other)
+
+
+def test_a_long_list_is_not_searched_from_its_beginning_for_each_entry() -> None:
+    number = 3000
+    times = [CountedTime.fromtimestamp(1_700_000_000 - minute * 60, UTC) for minute in range(2 * number)]
+    page = [replace(entry(f"{place}", 0), published=time) for place, time in enumerate(times)][::2]
+    before = [(f"{place}", time) for place, time in enumerate(times)]
+    CountedTime.compared = 0
+    assert len(find_unlisted(page, before)) > 0.9 * number  # each second one has left
+    assert CountedTime.compared < 20 * number

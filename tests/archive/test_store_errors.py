@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ from archive.model.identity import IdentityQuery
 from archive.model.image import FailedImage, StoredImage
 from archive.model.results import ArticleChange, ChangeKind
 from archive.query.parser import And, parse
+from archive.search.search import FoundVersion
+from archive.search.search_part import ResolvedQuery
 from archive.store import Store
 from tests.archive.test_store import FILING, HOST, HOUR, NOW, commit, dump, entry, poll_of, revision
 from tests.support.fetches import commit_failure, commit_revisions
@@ -30,8 +33,20 @@ STRETCH = BackfillPage("china", NOW, (entry("new"),), covered=Span(NOW - 2 * HOU
 MISS = Failure("https://p.cn/missed.png", FailureKind.GONE, "status 404")
 CHANGE = ArticleChange("", "b", "题", None, "", NOW, ChangeKind.REVISED, 1, 2, None, 2, None, None, (), ())
 DAYS = iter(range(1, 31))
+
+
+def resolved(store: Store) -> ResolvedQuery:
+    return store.search_part.resolve(parse("题b"), NOW)
+
+
 WRITES: dict[str, Callable[[Store], object]] = {
     "listings.commit_poll": lambda store: commit(store, poll_of(entry("new"))),
+    "listings.commit_peek": lambda store: store.listings.commit_peek(
+        replace(poll_of(entry("new")), caught_up=False), {"new": ["china"]}, {"new": HOST}
+    ),
+    "listings.commit_poll_page": lambda store: store.listings.commit_poll_page(
+        poll_of(entry("new")), {"new": ["china"]}, {"new": HOST}
+    ),
     "listings.commit_backfill_page": lambda store: store.listings.commit_backfill_page(
         STRETCH, FILING, {"new": ["china"]}, {"new": HOST}
     ),
@@ -40,13 +55,16 @@ WRITES: dict[str, Callable[[Store], object]] = {
     ),
     "coverage.lose_gap": lambda store: store.coverage.lose_gap(store.coverage.gaps()[0], NOW, "the list ends"),
     "feeds.register_source": lambda store: store.feeds.register_source("china", "roll https://other.cn/", NOW),
+    "feeds.adopt_snapshot": lambda store: store.feeds.adopt_snapshot({"sources": [["feed", "source"], ["x", "y"]]}),
     "entries.commit_paths": lambda store: store.entries.commit_paths({"a": "x/a.md"}),
     "apply": lambda store: store.apply([Event(JournalPosition("x", 1), "released", NOW, document={"parked": True})]),
+    "words.merge": lambda store: store.words.merge(),
     "manifests.commit": lambda store: store.manifests.commit(f"2026-09-{next(DAYS):02d}", b"x", []),
     "articles.commit": lambda store: commit_revisions(store, [revision("a")]),
     "queues.clamp_future_times": lambda store: store.queues.clamp_future_times(NOW - timedelta(days=9), timedelta(0)),
     "queues.release": lambda store: store.queues.release(NOW, parked=True),
     "images.commit": lambda store: store.images.commit([], [FailedImage(MISS, NOW, None)], NOW),
+    "search_part.add_missing": lambda store: store.search_part.add_missing(),
     "search.add_missing": lambda store: store.search.add_missing(),
     "backoffs.commit": lambda store: store.backoffs.commit(
         HostBackoff("b.cn", NOW, 1, from_retry_after=True, reason="x")
@@ -61,9 +79,14 @@ WRITES: dict[str, Callable[[Store], object]] = {
 READS: dict[str, Callable[[Store], object]] = {
     "listings.known_docids": lambda store: store.listings.known_docids("china", ["a"]),
     "listings.identities": lambda store: store.listings.identities("china", IdentityQuery(("g",), ("l",), ("d",))),
+    "containments.all": lambda store: store.containments.all(),
+    "containments.last_misses": lambda store: store.containments.last_misses(),
     "entries.pending_hosts": lambda store: store.entries.pending_hosts(NOW, NOW),
     "entries.due": lambda store: store.entries.due(HOST, 9, NOW, NOW, []),
-    "articles.counts_by_format": lambda store: store.articles.counts_by_format(),
+    "entries.newest_due": lambda store: store.entries.newest_due("x.cn", 1, NOW, NOW, ()),
+    "queues.archived_since": lambda store: store.queues.archived_since(NOW),
+    "articles.formats": lambda store: store.articles.formats(),
+    "articles.count_in_formats": lambda store: store.articles.count_in_formats(["x"]),
     "manifests.observed": lambda store: store.manifests.observed(["a"]),
     "entries.pending": lambda store: store.entries.pending(HOST, 9, []),
     "backoffs.all": lambda store: store.backoffs.all(),
@@ -110,8 +133,29 @@ READS: dict[str, Callable[[Store], object]] = {
     "images.links": lambda store: list(store.images.links()),
     "forgotten.image_files": lambda store: store.forgotten.image_files(),
     "stats.gone": lambda store: store.stats.gone(),
-    "search.ids": lambda store: store.search.ids(parse("茅台"), 9, NOW),
-    "search.hits": lambda store: store.search.hits([1], NOW),
+    "search.newest": lambda store: store.search.newest(parse("茅台"), 9, NOW),
+    "search.hits": lambda store: store.search.hits([FoundVersion(0, 1)], NOW),
+    "search.in_order": lambda store: store.search.in_order([[1]]) and store.search_part.places([1]),
+    "search_part.resolve": lambda store: store.search_part.resolve(parse("茅台"), NOW),
+    "search_part.newest": lambda store: store.search_part.newest(resolved(store), 9),
+    "search_part.newest_in_titles": lambda store: store.search_part.newest_in_titles(resolved(store), 9),
+    "search_part.sample": lambda store: store.search_part.sample(NOW, 9),
+    "search_part.named": lambda store: store.search_part.named("b", NOW),
+    "search_part.places": lambda store: store.search_part.places([1]),
+    "search_part.texts": lambda store: store.search_part.texts([1]),
+    "search_part.count": lambda store: store.search_part.count(resolved(store), 9),
+    "search_part.keys": lambda store: list(store.search_part.keys(resolved(store))),
+    "search_part.key": lambda store: store.search_part.key(1),
+    "search_part.known_times": lambda store: store.search_part.known_times(),
+    "search_part.hits": lambda store: list(store.search_part.hits([], NOW)),
+    "search_part.record": lambda store: store.search_part.record(store.search_part.key(1), NOW, {}),
+    "stats.values": lambda store: store.stats.values([1], NOW, 9),
+    "stats.ids_of_symbol": lambda store: store.stats.ids_of_symbol("sh600519", 9, 0, NOW),
+    "stocks.joined": lambda store: store.stocks.joined([store.stocks]).names(),
+    "names.joined": lambda store: store.names.joined([store.names], store.stocks).feeds(),
+    "history.known_since": lambda store: store.history.known_since("a"),
+    "history.story": lambda store: store.history.story("a", NOW),
+    "history.with_story": lambda store: store.history.with_story("x", NOW),
     "search.latest": lambda store: store.search.latest(parse("茅台"), 9, NOW),
     "images.media_type": lambda store: store.images.media_type("0" * 64),
     "history.as_of": lambda store: store.history.as_of("a", NOW),
@@ -161,15 +205,19 @@ READS: dict[str, Callable[[Store], object]] = {
     "periods.observed_until": lambda store: store.periods.observed_until(),
     "periods.months": lambda store: store.periods.months(And(()), store.periods.cursor()),
     "periods.of_month": lambda store: list(store.periods.of_month(And(()), "2026-09")),
+    "periods.since": lambda store: list(store.periods.since(And(()), None, 1)),
+    "periods.months_since": lambda store: store.periods.months_since(And(()), None),
     "periods.each": lambda store: list(store.periods.each(And(()))),
     "changefeed.keys": lambda store: list(store.changefeed.keys()),
 }
 # Their callers begin the transaction. The version is another number when another program writes.
 IN_A_TRANSACTION = {
     *(f"entries.{name}" for name in ("add_entries", "add_listings", "insert_listings")),
-    *(f"feeds.{name}" for name in ("replace_source", "record_poll", "record_backfill_page", "snapshot", "restore")),
+    *(f"feeds.{name}" for name in ("replace_source", "record_poll", "record_peek", "record_backfill_page")),
+    *(f"feeds.{name}" for name in ("snapshot", "restore")),
     *(f"log.{name}" for name in ("note", "log_entries", "mark", "mark_fetches", "copy_marks")),
-    *(f"coverage.{name}" for name in ("record_poll", "record_backfill_page", "delete_feed")),
+    *(f"coverage.{name}" for name in ("record_poll", "record_backfill_page", "learn_lateness", "delete_feed")),
+    *(f"containments.{name}" for name in ("record_poll", "end")),
     *(f"unlisted.{name}" for name in ("find", "record")),
     "changefeed.data_version",
 }
@@ -230,7 +278,7 @@ def test_every_public_method_is_tried_here(store: Store) -> None:
     elsewhere = {
         f"log.{name}" for name in ("open", "record", "transaction", "catch_up", "applied", "hold", "held", "release")
     }
-    elsewhere |= {"close", "feeds.log_snapshot", "bulk_write", "snapshot"}
+    elsewhere |= {"close", "of", "feeds.log_snapshot", "forgotten.purge", "bulk_write", "snapshot"}
     assert public == {*WRITES, *READS, *IN_A_TRANSACTION, *elsewhere}
     assert all(isinstance(vars(Store)[name], classmethod) for name in ("open", "open_for_reading"))
 

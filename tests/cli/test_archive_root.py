@@ -16,7 +16,7 @@ from tests.cli.test_main import assert_refused
 from tests.conftest import Home
 
 # Commands that need no archive: they are about the configuration or the machine, or make an archive.
-NEED_NONE = {"completion", "doctor", "feeds", "help", "init", "restore", "service"}
+NEED_NONE = {"cluster", "completion", "doctor", "feeds", "fetcher", "help", "init", "restore", "service"}
 ARGUMENTS = {
     "add": ("https://example.com/",),
     "compact": ("--older-than", "2y"),
@@ -102,7 +102,7 @@ def test_global_options_stand_before_or_after_the_command(home: Home, mocksite: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--root", "a", "status", "--root", "b"), "--root is given twice, as a and as b"),
+        (("--root", "a", "crawl", "--root", "b"), "crawl takes one archive: name one --root instead of a, b"),
         (("-c", "a.toml", "-c", "b.toml", "status"), "-c is given twice, as a.toml and as b.toml"),
         (("-q", "status", "-v"), "-v and -q exclude each other"),
         (("demo", "--root", "a"), "demo does not take --root: name its folder after the command"),
@@ -227,7 +227,8 @@ def test_an_index_of_another_version_that_cannot_be_used_is_one_line_and_unchang
 
     waits = {"tail"} if "DELETE" in statement else set()  # for the daemon to upgrade the index
     copies = {"backup"}  # the files as they are, whatever their version
-    for name in sorted({*USES_AN_ARCHIVE, *CREATING} - {"demo", "run"} - waits - copies):
+    elsewhere = {"demo", "follow"}  # in another folder, or only in a replica
+    for name in sorted({*USES_AN_ARCHIVE, *CREATING} - {"run"} - waits - copies - elsewhere):
         outcome = home.run(name, *{"backfill": ("feed1", "--from", "2026-09-01")}.get(name, ARGUMENTS.get(name, ())))
         assert outcome.status == 4, (name, outcome.err)
         lines = [line for line in outcome.err.splitlines() if line]

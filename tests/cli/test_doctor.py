@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
@@ -52,9 +53,10 @@ def feeds(home: Home, mocksite: MockSite, *paths: str, kind: str = "rss", networ
 
 
 def told(home: Home, *arguments: str) -> dict[str, str]:
-    """What the doctor says of each feed."""
-    checks = home.run("doctor", "--json", *arguments).json
-    return dict(check["told"].split(": ", 1) for check in checks if check["name"] == "feed")
+    """What the doctor says of each feed, by its id."""
+    texts = [check["told"] for check in home.run("doctor", "--json", *arguments).json if check["name"] == "feed"]
+    found = [re.fullmatch(r".* \((.*?)\): (.*)", text) for text in texts]
+    return {match[1]: match[2] for match in found if match}
 
 
 RSS = b"<rss><channel><item><title>a</title><link>http://127.0.0.1/a</link></item></channel></rss>"

@@ -53,6 +53,7 @@ def test_status_has_the_fields_of_the_contract(home: Home, crawl: Crawl) -> None
     assert feed.keys() == {
         "id", "state", "reason", "since", "last_poll", "last_success", "newest",
         "entries", "archived", "pending", "parked", "last_sweep", "lateness",
+        "heard_through", "heard_verified", "last_miss",
     }  # fmt: skip
     assert (feed["entries"], feed["archived"]) == (12, 12)
     assert feed["last_poll"] == feed["last_success"]
@@ -200,7 +201,10 @@ def test_no_network_is_one_line_and_status_3(home: Home) -> None:
     outcome = home.run("-q", "crawl")
 
     assert outcome.status == 3
-    assert "✗ feed1, feed2: the name nowhere.invalid could not be resolved: is there a network?" in outcome.out
+    assert (
+        "✗ 栏目1 (feed1), 栏目2 (feed2): the name nowhere.invalid could not be resolved: is there a network?"
+        in outcome.out
+    )
     assert "Traceback" not in outcome.err
 
 
@@ -213,6 +217,7 @@ def test_a_read_only_disk_is_refused(home: Home, small_disk: Path) -> None:
     assert_refused(outcome, 2, "cannot be written (Read-only file system)")
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_crawl_and_loses_nothing(home: Home, small_disk: Path) -> None:
     with MockSite(make_stories(150, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint)

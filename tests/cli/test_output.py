@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from archive.files.layout import index_path
 from archive.store import Store
 from cli.context import CommandError
 from cli.main import COMMANDS, GROUPS
-from cli.output.console import TableColumn, print_table
+from cli.output.console import LINE_SECONDS, PlainProgress, TableColumn, bytes_progress, print_table
 from cli.times import full_time, parse_time, short_time, use_utc, zone_name
 from mocksite.server import MockSite
 from tests.cli.test_main import assert_refused
@@ -30,7 +31,7 @@ from tests.support.search_data import NOW, Story, put
 REPOSITORY = Path(__file__).parents[2]
 COLUMNS = (
     TableColumn("feed"),
-    TableColumn("last poll", is_optional=True),
+    TableColumn("last poll", optional=1),
     TableColumn("archived", is_number=True),
 )
 
@@ -96,7 +97,7 @@ def _read(reader: io.FileIO) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("columns", [60, 80, 140])
 def test_a_terminal_gets_paths_on_one_line_and_tables_within_its_width(archived: Home, columns: int) -> None:
     path = "a/aa29.md"
     shown = terminal(archived, columns, "--root", str(archived.root), "show", path).splitlines()
@@ -104,8 +105,11 @@ def test_a_terminal_gets_paths_on_one_line_and_tables_within_its_width(archived:
     first, *lines = terminal(archived, columns, "status").splitlines()
     assert first.startswith(f"{archived.root}: ")
     table = lines[: lines.index("Times are China's, +08:00.")]
-    assert max(map(len, table)) <= columns
+    assert max(map(cell_len, table)) <= columns
     assert "…" not in "".join(table)
+    assert "新浪财经－国內" in "\n".join(table)
+    words = " ".join(table).replace("(", " ").replace(")", " ").split()
+    assert {"china", "chinaconcept", "usstock"} <= set(words), "the ids of feeds are there at any width"
 
 
 def test_parquet_is_refused_on_a_terminal(archived: Home) -> None:
@@ -239,3 +243,19 @@ def test_any_encoding_of_stdout_works(archived: Home, env: dict[str, str]) -> No
 @pytest.mark.parametrize("arguments", [("status",), ("coverage",), ("feeds",), ("search", "茅台"), ("help",)])
 def test_any_command_works_with_any_encoding(archived: Home, env: dict[str, str], arguments: tuple[str, ...]) -> None:
     assert output(archived, env, *arguments)
+
+
+def test_where_stderr_is_no_terminal_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = [0.0]
+    progress = PlainProgress(lambda done, total: f"verifying: {done} of {total}", lambda: clock[0])
+    for done in range(1, 11):
+        clock[0] += LINE_SECONDS / 3
+        progress.show(done, 10)
+    assert capsys.readouterr().err.splitlines() == [f"verifying: {done} of 10" for done in (3, 6, 9)]
+
+
+def test_what_is_done_soon_prints_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    with bytes_progress("verifying", quiet=False) as on_progress:
+        on_progress(5, 10)
+        on_progress(10, 10)
+    assert capsys.readouterr().err == ""

@@ -24,10 +24,12 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "NETWORK_ALLOW_PRIVATE": "true", "NETWORK_OBEY_ROBOTS": "no", "NETWORK_USER_AGENT": "x/1",
         "NETWORK_REST": "1s", "SCHEDULE_MIN": "2s", "SCHEDULE_MAX": "2d", "SCHEDULE_EVERY": "1d",
         "SCHEDULE_RECHECK": "1h, 1d", "SCHEDULE_RECHECKS": "5",
-        "SCHEDULE_PAGES": "3", "SCHEDULE_SWEEP": "12h", "HEALTH_PORT": "9464",
+        "SCHEDULE_PAGES": "3", "SCHEDULE_SWEEP": "12h", "SCHEDULE_LISTEN": "off", "HEALTH_PORT": "9464",
         "HEALTH_ADDRESS": "0:0::1", "HEALTH_TOKEN": "", "HEALTH_TOKEN_FILE": "~/token",
         "PROOF_ANCHORS": "opentimestamps, git:/srv/r", "PROOF_KEY": "~/k", "PROOF_PUBLIC_KEY": "k.pub",
         "PROOF_CERTIFICATES": "tsa.pem", "PROOF_BLOCK_HEADERS": "",
+        "CLUSTER_DSN": "host=db", "CLUSTER_REQUESTS": "10", "CLUSTER_PER_HOST": "5",
+        "CLUSTER_MAX_WAITING": "2_000_000", "JOURNAL_MIRROR": "",
         "SERVE_PORT": "0", "SERVE_IMAGES": "no", "SERVE_NAMES": "news.example.org, news",
     }  # fmt: skip
     assert {f"FINARCHIVE_{name}" for name in texts} == {name for name in variables() if "__" not in name}
@@ -43,10 +45,12 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "schedule": {
             "min": timedelta(seconds=2), "max": timedelta(days=2), "every": timedelta(days=1),
             "recheck": (timedelta(hours=1), timedelta(days=1)), "rechecks": 5, "pages": 3,
-            "sweep": timedelta(hours=12),
+            "sweep": timedelta(hours=12), "listen": None,
         },
         "health": {"port": 9464, "address": "::1", "token": None, "token_file": Path("/home/me/token")},
         "serve": {"port": 0, "images": False, "names": ("news.example.org", "news")},
+        "cluster": {"dsn": SecretStr("host=db"), "requests": 10, "per_host": 5, "max_waiting": 2_000_000},
+        "journal": {"mirror": None},
         "proof": {
             "anchors": (SecretStr("opentimestamps"), SecretStr("git:/srv/r")), "key": Path("/home/me/k"),
             "public_key": Path("k.pub"), "certificates": Path("tsa.pem"), "block_headers": None,

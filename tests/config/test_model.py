@@ -53,6 +53,25 @@ def test_duration_that_no_date_could_bear_is_refused(text: str) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize("text", ["2y", "730d", "90s", "1y30d", "0m", "007d", "36h"])
+def test_a_duration_is_told_back_as_it_was_written(text: str) -> None:
+    assert format_duration(parse_duration(text)) == text
+
+
+def test_a_setting_is_told_back_as_it_was_written() -> None:
+    settings = ArchiveSettings.model_validate({"raw_keep": "2y"})
+    assert settings.raw_keep is not None
+    assert format_duration(settings.raw_keep) == "2y"
+    assert settings == ArchiveSettings.model_validate({"raw_keep": "730d"}), "the same value"
+    with pytest.raises(ValidationError, match="must be at least 1s, not 0m"):
+        ScheduleSettings.model_validate({"every": "0m"})
+
+
+def test_what_is_computed_from_a_duration_is_in_days_and_less() -> None:
+    assert format_duration(parse_duration("2y") / 2) == "365d"
+    assert format_duration(parse_duration("2y") + timedelta(0)) == "730d"
+
+
 @given(st.integers(min_value=0, max_value=36_500 * 86_400))
 def test_formatted_duration_reads_back(seconds: int) -> None:
     duration = timedelta(seconds=seconds)
@@ -71,6 +90,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert schedule.pages == 20
     assert settings.health.port == 0
     assert (settings.serve.port, settings.serve.images, settings.serve.names) == (8001, True, ())
+    assert (settings.cluster.dsn, settings.cluster.requests, settings.cluster.per_host) == (None, 4096, 64)
     assert settings.feeds == ()
 
 

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.model.feed import HostBackoff
-from crawler.http.backoff import MAX_REFUSAL_BACKOFF, MAX_RETRY_AFTER, HostBackedOffError, HostBackoffs
+from archive.model.feed import FailureKind, HostBackoff
+from crawler.http.backoff import (
+    MAX_REFUSAL_BACKOFF,
+    MAX_RETRY_AFTER,
+    MAX_UNAVAILABLE_BACKOFF,
+    HostBackedOffError,
+    HostBackoffs,
+)
 from tests.support.examples import examples
 
 START = datetime(2026, 9, 30, 2, tzinfo=UTC)
@@ -143,6 +149,44 @@ def test_an_unreadable_retry_after_counts_as_none(retry_after: str | None) -> No
     assert span_after(retry_after) == FIRST
 
 
+# A host that is down
+
+
+def test_a_503_with_a_retry_after_backs_off_from_the_whole_host(clock: Clock) -> None:
+    reported: list[HostBackoff] = []
+    backoffs = HostBackoffs(FIRST, clock, on_backoff=reported.append)
+    backoffs.record_unavailable(HOST, "120")
+    backoffs.record_unavailable(HOST, "600")  # of a request sent before
+    until = START + timedelta(seconds=120)
+    assert reported == [HostBackoff(HOST, until, 1, True, "it answered 503", FailureKind.TEMPORARY)]
+    clock.now = until
+    backoffs.check(HOST)
+
+
+@pytest.mark.parametrize("retry_after", [None, "", "soon", "0", "-1", format_datetime(START, usegmt=True)])
+def test_a_503_that_says_no_time_is_about_one_page(backoffs: HostBackoffs, retry_after: str | None) -> None:
+    for _ in range(20):
+        backoffs.record_unavailable(HOST, retry_after)
+    backoffs.check(HOST)
+
+
+def test_a_503_backs_off_for_an_hour_at_most_and_never_doubles(backoffs: HostBackoffs, clock: Clock) -> None:
+    for _ in range(5):
+        backoffs.record_unavailable(HOST, "99999")
+        assert backoffs.remaining(HOST) == MAX_UNAVAILABLE_BACKOFF
+        clock.go_on(MAX_UNAVAILABLE_BACKOFF)
+    backoffs.record_refusal(HOST, 429, None)
+    assert backoffs.remaining(HOST) == 2 * FIRST
+
+
+def test_the_date_of_a_503_counts_from_the_hosts_own_clock(backoffs: HostBackoffs) -> None:
+    wrong = START + timedelta(days=9)
+    backoffs.record_unavailable(
+        HOST, format_datetime(wrong + timedelta(minutes=5), usegmt=True), format_datetime(wrong, usegmt=True)
+    )
+    assert backoffs.remaining(HOST) == timedelta(minutes=5)
+
+
 @settings(max_examples=examples(300), deadline=None)
 @given(retry_after=st.text(max_size=40) | st.text(st.sampled_from("0123456789 :,-+GMTSepWdnu"), max_size=30))
 def test_whatever_a_host_says_its_backoff_is_bounded(retry_after: str) -> None:
@@ -182,3 +226,32 @@ def test_a_host_that_goes_on_refusing_after_the_backoff_it_stated_is_backed_off_
         clock.go_on(reported[-1].until - clock.now)
     spans = [timedelta(0), 2 * FIRST, 4 * FIRST, 8 * FIRST]
     assert [backoff.until for backoff in reported] == [START + sum(spans[: n + 1], timedelta()) for n in range(4)]
+
+
+def test_what_another_process_knows_of_a_host_is_adopted(clock: Clock) -> None:
+    began: list[HostBackoff] = []
+    ended: list[str] = []
+    ours = HostBackoffs(FIRST, clock, on_backoff=began.append, on_recovery=ended.append)
+    theirs = HostBackoffs(FIRST, clock)
+    theirs.record_refusal(HOST, 429, "60")
+    for _ in range(3):  # each response that arrives says it again
+        ours.adopt(HOST, theirs.state(HOST))
+    assert ours.current(HOST) == theirs.current(HOST)
+    assert len(began) == 1
+    clock.go_on(timedelta(seconds=61))
+    ours.adopt(HOST, theirs.state(HOST))
+    assert (ours.current(HOST), ended) == (None, [])  # it has not answered yet
+    ours.record_refusal(HOST, 429, None)
+    assert ours.remaining(HOST) == 2 * FIRST  # the second time
+    theirs.record_answer(HOST)
+    ours.adopt(HOST, theirs.state(HOST))
+    assert (ours.current(HOST), ended) == (None, [HOST])
+
+
+def test_failures_in_a_row_are_counted_across_processes(clock: Clock) -> None:
+    first, second = HostBackoffs(FIRST, clock), HostBackoffs(FIRST, clock)
+    for _ in range(4):
+        first.record_unreachable(HOST, 1.0, "refused")
+    second.adopt(HOST, first.state(HOST))
+    second.record_unreachable(HOST, 1.0, "refused")
+    assert second.current(HOST) is not None

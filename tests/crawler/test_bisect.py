@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.listings.roll import PAGE_SIZE
+from crawler.listings.source import PAGE_SIZE
 from crawler.paging.bisect import MAX_CLOSE_PAGES, PageBisection, is_close, next_probe, record_above
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)

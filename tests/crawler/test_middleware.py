@@ -13,7 +13,7 @@ from scrapy.http import Response
 
 from crawler.errors import RedirectError, UnknownCodingError
 from crawler.http.failures import RefusedError
-from crawler.http.middleware import RAW_RESPONSE, RequestMiddleware
+from crawler.http.middleware import RAW_RESPONSE, RequestMiddleware, RobotsSizeLimit
 from crawler.http.robots import MAX_ROBOTS_BYTES, ROBOTS
 
 URL = "https://a.cn/list"
@@ -109,7 +109,7 @@ def test_the_page_of_a_host_without_a_robots_txt_forbids_nothing() -> None:
 
 
 def test_reading_a_robots_txt_stops_at_its_limit() -> None:
-    middleware = RequestMiddleware(MAX_BYTES)
+    middleware = RobotsSizeLimit()
     request = Request(URL, meta={ROBOTS: True})
     middleware.process_request(request)
     middleware.on_bytes(bytes(MAX_ROBOTS_BYTES - 1), request)

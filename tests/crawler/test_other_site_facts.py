@@ -105,6 +105,9 @@ def test_the_title_is_the_articles_without_the_sites_name(head: str, heading: st
         ),
         ("", '<time datetime="2026-09-27T06:12:00.000Z">09-27 14:12</time>', "2026-09-27T06:12:00", "time"),
         ("", "来源：样例社</p><p>发布日期：2026-09-27", "2026-09-27T15:59:59", "day"),
+        ("", "样例社</p><p>27/09/2026 08:18", "2026-09-27T00:18:00", "time"),
+        ("", "By A. Reporter | September 27, 2026 08:18", "2026-09-27T00:18:00", "time"),
+        ("", "05/06/2026 08:18", "2026-10-01T04:05:06", "time"),  # May or June: it is not read
     ],
 )
 def test_the_time_is_stated_by_the_page(head: str, line: str, published: str, precision: str) -> None:

@@ -22,6 +22,7 @@ from crawler.errors import ParserUnavailableError
 from crawler.parsing.articles import parse_articles
 from crawler.parsing.listings import parse_listing
 from crawler.parsing.pool import Died, ParserPool
+from crawler.parsing.process import CHUNK
 from tests.support.fetches import make_fetch
 from tests.support.parser_tasks import MEBIBYTE, acts, grandchild
 
@@ -88,6 +89,29 @@ def test_a_process_that_somebody_kills_between_two_tasks_is_replaced(pool: Parse
     [first] = pool.run(acts, ["a"])
     os.kill(int(str(first).split()[2]), signal.SIGKILL)
     assert by_item(pool.run(acts, ["a", "b"])) == ["a", "b"]
+
+
+def processes_of_two_tasks(patience: float, first: str) -> set[str]:
+    """Run two tasks at a time, and return the processes that ran them.
+
+    :param first: what the first one does; the second begins while it is busy
+    """
+    with ParserPool(2, cpu_seconds=100, patience=patience) as pool:
+        results = pool.run(acts, ["a"] * CHUNK + [first])  # after the first results, the process goes on
+        begun = [next(results)]
+        ended: list[object] = []
+        second = threading.Thread(target=lambda: ended.extend(pool.run(acts, ["b"])))
+        second.start()
+        if patience:
+            begun += results
+        second.join(10)
+        assert ended
+        return {str(each).split()[2] for each in (*begun[:1], *ended)}
+
+
+def test_a_second_process_is_started_only_if_the_first_one_stays_busy() -> None:
+    assert len(processes_of_two_tasks(60, "a")) == 1
+    assert len(processes_of_two_tasks(0, "loop")) == 2
 
 
 def test_closing_ends_what_is_being_parsed() -> None:

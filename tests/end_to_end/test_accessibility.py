@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
-from tests.support.browser import DESK, PHONE, browser, serious_violations, shot, watched
+from tests.support.browser import DESK, PHONE, canary, chrome, serious_violations, shot, watched
 from tests.support.web_server import Serving, served_home
 
-__all__ = ["served_home"]
+__all__ = ["canary", "chrome", "served_home"]
 
 pytestmark = pytest.mark.slow  # a browser takes seconds to start
 
@@ -45,12 +45,6 @@ def served(served_home: Home) -> Iterator[Serving]:
         assert "1 revised, 1 gone" in served_home.run("crawl").out
     with Serving(served_home) as serving:
         yield serving
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

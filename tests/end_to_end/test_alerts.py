@@ -64,6 +64,7 @@ def crawled(home: Home) -> Outcome:
 # One-off crawls
 
 
+@pytest.mark.slow
 def test_a_crawl_announces_new_articles_once_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, more=alert(service))
 

@@ -167,7 +167,7 @@ def test_a_list_that_ends_later_is_archived_to_its_end_and_reported(
 
     assert (first.status, second.status) == (0, 0)
     reach = datetime.fromtimestamp(oldest.ctime + 8 * 3600, UTC)
-    assert f"the list of feed1 reaches back to {reach:%Y-%m-%d %H:%M} only, China time" in first.out
+    assert f"the list of 栏目1 (feed1) reaches back to {reach:%Y-%m-%d %H:%M} only, China time" in first.out
     assert {story.docid for story in mocksite.site.stories[350:]} <= archived(home)
     assert second.json["feeds"][0]["error"] is None
     assert mocksite.hits == []

@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, Page, expect
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
-from tests.support.browser import DESK, PHONE, browser, shot, watched
+from tests.support.browser import DESK, PHONE, canary, chrome, shot, watched
 from tests.support.web_server import Serving, served_home
 
-__all__ = ["served_home"]
+__all__ = ["canary", "chrome", "served_home"]
 
 pytestmark = pytest.mark.slow  # a browser takes seconds to start
 
@@ -53,12 +53,6 @@ def served(served_home: Home) -> Iterator[Serving]:
         assert served_home.run("crawl", "--json").json["revised"] == 1
     with Serving(served_home) as serving:
         yield serving
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

@@ -16,27 +16,15 @@ from playwright.sync_api import Browser
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
-from tests.support.browser import Canary, browser, watched
+from tests.support.browser import Canary, canary, chrome, watched
 from tests.support.hostile_html import BODY, MARK, PAGE, WORDS, hostile
 from tests.support.web_server import Serving, served_home
 
-__all__ = ["served_home"]
+__all__ = ["canary", "chrome", "served_home"]
 
 pytestmark = pytest.mark.slow  # a browser takes seconds to start
 
 DOCID = "nreplica0000000"
-
-
-@pytest.fixture(scope="module")
-def canary() -> Iterator[Canary]:
-    with Canary() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
-def chrome(canary: Canary) -> Iterator[Browser]:
-    with browser(canary) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def test_limits_backfills_and_retries_are_handed_over_too(home: Home, mocksite: 
     assert backfilled.json["pending"] == 0
     assert (again.json["requests"], again.json["feeds"][0]["pages"]) == (0, 0)
     assert released.out == "Nothing waits for a later time.\n"
-    assert "Reading feed1 from 2026-09-01 00:00" in announced.out
+    assert "Reading 栏目1 (feed1) from 2026-09-01 00:00" in announced.out
     assert len(home.files()) == 15
 
 

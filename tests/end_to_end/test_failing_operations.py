@@ -10,7 +10,7 @@ from bench.torture.failing_operations import NoCompilerError, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
-SECONDS = 25.0  # of trying; each worker counts the operations before
+SECONDS = 12.0  # of trying; each worker counts the operations before
 SEED = 17
 
 

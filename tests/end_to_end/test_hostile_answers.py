@@ -31,6 +31,7 @@ def test_pages_that_are_cut_are_archived_whole_once_they_are(home: Home, mocksit
     assert home.run("verify", "--deep").status == 0
 
 
+@pytest.mark.slow
 def test_pages_that_are_always_cut_are_archived_at_the_second_look(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     mocksite.fault("not-json", match="doc-i")

@@ -36,6 +36,7 @@ def linked(home: Home) -> dict[str, bytes | None]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", ["faithful", "markdown"])
 def test_articles_link_to_the_stored_images(home: Home, site: MockSite, body: str) -> None:
     site.fault("status", match=r"a\.png", status=404)

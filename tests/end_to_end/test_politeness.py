@@ -246,20 +246,34 @@ def test_backoffs_double_while_a_host_refuses_everything_and_end_when_it_recover
     home.assert_whole()
 
 
-def test_no_request_is_sent_before_the_time_that_a_host_requested(home: Home) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_no_request_is_sent_before_the_time_that_a_host_requested(home: Home, status: int) -> None:
     with MockSite(stories(30)) as mocksite:
-        mocksite.fault("status", match="doc-i", status=429, retry_after=3, skip=5, times=1)
-        mocksite.fault("status", match="doc-i", status=429, retry_after=2, skip=10, times=1)
+        mocksite.fault("status", match="doc-i", status=status, retry_after=3, skip=5, times=1)
+        mocksite.fault("status", match="doc-i", status=status, retry_after=2, skip=10, times=1)
         home.configure(mocksite.endpoint, mocksite.endpoint, more=EVERY_SECOND)
         set_network(home, rest="1s", concurrency=1)
         with Running(home) as daemon:
             daemon.wait_for("archived ", times=28)  # the two that were refused are for later
         hits = mocksite.hits
 
-    first, second = (hit for hit in hits if hit.status == 429)
+    first, second = (hit for hit in hits if hit.status == status)
     assert_backed_off(hits, [first], 3)
     assert_backed_off(hits, [second], 2)
     assert home.rows("SELECT sum(attempts) FROM entries") == [(2,)]  # of the two that were refused
+
+
+@pytest.mark.parametrize("path", ["robots.txt", "doc-i", "roll"])
+def test_a_host_that_is_down_until_a_time_gets_nothing_in_the_next_run_either(home: Home, path: str) -> None:
+    with MockSite(stories(3)) as mocksite:
+        home.configure(mocksite.endpoint)
+        set_network(home, concurrency=1)
+        mocksite.fault("status", match=path, status=503, retry_after=600)
+        home.run("crawl")
+        requests = len(mocksite.hits)
+        home.run("crawl")
+        assert len(mocksite.hits) == requests
+    assert home.rows("SELECT stated, kind, reason FROM rests") == [(1, "temporary", "it answered 503")]
 
 
 def test_a_retry_after_outlives_a_kill(home: Home) -> None:

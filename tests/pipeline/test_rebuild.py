@@ -22,11 +22,12 @@ from tests.support.images import ON, local_pictures, stored
 
 TABLES = (
     "entries", "listings", "revisions", "texts", "symbols", "changes", "observations", "images", "searchable",
-    "addresses", "moves", "stated", "facts", "unlisted", "stock_names", "feeds", "sources", "spans",
-    "settled", "lateness", "gaps", "rhythms", "rests", "journal",
+    "addresses", "moves", "stated", "facts", "unlisted", "stock_names", "misses", "feeds", "sources", "spans",
+    "settled", "lateness", "gaps", "rhythms", "rests", "containments", "unconfirmed", "journal",
+    "listing_counts",
 )  # fmt: skip
-RECORD = TABLES[:15]  # observations; the others are the progress of reading lists
-NUMBERED = ("changes", "observations", "unlisted", "gaps", "searchable", "moves")
+RECORD = TABLES[:16]  # observations; the others are the progress of reading lists
+NUMBERED = ("changes", "observations", "unlisted", "gaps", "searchable", "moves", "misses")
 
 
 def tree(home: Home) -> dict[str, bytes]:

@@ -37,6 +37,8 @@ class AnsweringFetcher:
     def poll(self, feed: Feed) -> None:
         raise AssertionError("no poll is due")
 
+    def peek(self, feed: Feed) -> None: ...
+
     def backfill(self, feed: Feed, backfill: Backfill) -> None:
         self.backfills += 1
         page = BackfillPage(feed.id, backfill.at, ())

@@ -20,7 +20,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from archive.model.feed import Failure, FailureKind, Gap
-from scheduler.monitoring.metrics import LATENCY_BUCKETS_SECONDS, OUTCOMES, STATES, Metrics, Snapshot
+from cluster.numbers import ClusterNumbers
+from scheduler.mirroring import MirrorSnapshot
+from scheduler.monitoring.feed_gauges import STATES
+from scheduler.monitoring.metrics import LATENCY_BUCKETS_SECONDS, OUTCOMES, Metrics, Snapshot
 from scheduler.monitoring.reports import FeedReport
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +87,18 @@ def test_anchors_are_counted_and_a_missing_one_is_shown() -> None:
     assert value(samples, "anchor_attempts_total", anchor="minisign", outcome="failed") == 0
     assert value(samples, "root_unanchored", anchor="git-0123456789ab") == 0
     assert value(samples, "root_unanchored", anchor="minisign") == 1
+
+
+def test_the_numbers_of_a_cluster_are_shown_where_there_is_one() -> None:
+    numbers = ClusterNumbers(True, False, 7, 3, 40, 1.5, 2, 9000)
+    samples = read(Metrics(), replace(snapshot(), cluster=numbers))
+    shown = {name: value(samples, f"cluster_{name}") for name in ("up", "leading", "epoch", "fetchers")}
+    assert shown == {"up": 1, "leading": 0, "epoch": 7, "fetchers": 3}
+    assert value(samples, "cluster_requests_queued") == 40
+    assert value(samples, "cluster_oldest_request_seconds") == 1.5
+    assert value(samples, "cluster_responses_waiting") == 2
+    assert value(samples, "cluster_responses_waiting_bytes") == 9000
+    assert value(read(Metrics()), "cluster_up") is None
 
 
 def test_failures_are_counted_by_kind() -> None:
@@ -271,7 +286,8 @@ RULES = MONITORING / "finarchive.rules.yml"
 def exposed() -> tuple[dict[str, str], set[str]]:
     """The type of each metric, and the series of histograms."""
     shown = snapshot(report("china", "ok", NOW, NOW), disk_free=1)
-    shown = replace(shown, sizes={"index": 1}, alerts=("a",), unanchored={"b": True})
+    shown = replace(shown, sizes={"index": 1}, alerts=("a",), unanchored={"b": True}, cluster=ClusterNumbers())
+    shown = replace(shown, mirror=MirrorSnapshot(1.0, 2, True))
     text = Metrics().render(shown).decode()
     types = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")}
     histograms = [name for name, kind in types.items() if kind == "histogram"]

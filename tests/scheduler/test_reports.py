@@ -12,7 +12,7 @@ import pytest
 
 from archive.files.layout import index_path
 from archive.files.paths import CHINA
-from archive.model.feed import BackfillPage, Failure, FailureKind, Filing, HostBackoff, Poll, Span
+from archive.model.feed import BackfillPage, Failure, FailureKind, Filing, HostBackoff, Miss, MissKind, Poll, Span
 from archive.store import Store
 from scheduler.monitoring.reports import report_feeds
 from tests.archive.test_store import entry as entry_at_noon
@@ -88,8 +88,38 @@ def test_status_says_since_when_and_what_is_done_about_it(home: Home, store: Sto
     assert (feeds["feed2"]["since"], feeds["feed3"]["since"]) == (None, None)
     assert "status 502; the daemon polls it again" in feeds["feed1"]["reason"]
     since = f"{(NOW - 4 * HOUR).astimezone(CHINA):%m-%d %H:%M}"
-    assert f"feed1 is failing since {since}: {feeds['feed1']['reason']}" in shown.splitlines()
-    assert f"feed2 is blocked: {feeds['feed2']['reason']}" in shown.splitlines()
+    assert f"栏目1 is failing since {since}: {feeds['feed1']['reason']}" in shown.splitlines()
+    assert f"栏目2 is blocked: {feeds['feed2']['reason']}" in shown.splitlines()
+
+
+def test_status_says_when_what_waits_will_be_there(home: Home, store: Store) -> None:
+    assert home.run("status", "--json").json["backlog"] is None
+    with store._db.atomic():
+        store._db.conn.executemany(
+            """INSERT INTO entries (docid, url, host, first_seen, due, status, keywords, lids)
+               VALUES (?, 'https://a.cn', 'a.cn', ?, ?, 'pending', '[]', '[]')""",
+            [(f"a{number}", NOW.isoformat(), (NOW - DAY).isoformat()) for number in range(600)],
+        )
+    slow = {"FINARCHIVE_NETWORK_DELAY": "1"}
+
+    backlog = home.run("status", "--json", **slow).json["backlog"]
+    assert (backlog["waiting"], backlog["per_minute"], backlog["measured"]) == (600, 60.0, False)
+    needed = datetime.fromisoformat(backlog["until"]) - datetime.now(UTC)
+    assert timedelta(minutes=8) < needed <= timedelta(minutes=10)
+    assert (
+        "a crawl needs about 10m for all that is due, the newest of each feed first" in home.run("status", **slow).out
+    )
+
+    with store._db.atomic():
+        store._db.conn.executemany(
+            """INSERT INTO observations (docid, at, outcome, revision, again, returned, given_up)
+               VALUES (?, ?, 'first', 1, 0, 0, 0)""",
+            [(f"b{number}", (datetime.now(UTC) - timedelta(seconds=50)).isoformat()) for number in range(100)],
+        )
+    backlog = home.run("status", "--json", **slow).json["backlog"]
+    assert backlog["measured"]
+    assert 60 < backlog["per_minute"] <= 120.0
+    assert "all that is due will be there in about" in home.run("status", **slow).out
 
 
 def test_status_says_how_a_gap_is_closed(home: Home, store: Store) -> None:
@@ -107,7 +137,7 @@ def test_status_says_how_a_gap_is_closed(home: Home, store: Store) -> None:
     day = YESTERDAY.date()
     assert f"finarchive backfill feed1 --from {day}T00:00+08:00 --to {day}T02:00+08:00" in shown
     assert "finarchive backfill feed2" not in shown
-    assert "lost in feed2: articles from" in shown
+    assert "lost in 栏目2: articles from" in shown
     assert gaps[1]["evidence"].split()[0] in shown
 
 
@@ -119,7 +149,7 @@ def test_many_gaps_are_cut_and_counted(home: Home, store: Store) -> None:
 
     number = len(home.run("status", "--json").json["gaps"])
     assert number > 10
-    assert shown.count("gap in feed1") == 10
+    assert shown.count("gap in 栏目1") == 10
     assert f"… and {number - 10} gaps more" in shown
 
 
@@ -133,13 +163,13 @@ def test_coverage_shows_yesterdays_hours(home: Home, store: Store) -> None:
     found = home.run("coverage", "--day", day, "--json").json
 
     assert shown.status == 0
-    rows = [line for line in shown.out.splitlines() if line.startswith("feed")]
-    assert rows[1:4] == [
-        "feed1      0 %  75.0 %  ▒▒▒▒▒▒······▒▒▒▒▒▒▒▒▒▒▒▒",
-        "feed2      0 %  25.0 %  ──────────────────▒▒▒▒▒▒",
-        "feed3      0 %     0 %  ────────────────────────",
+    rows = [line for line in shown.out.splitlines() if line.startswith("栏目")]
+    assert rows[:3] == [
+        "栏目1  feed1      0 %  75.0 %  ▒▒▒▒▒▒······▒▒▒▒▒▒▒▒▒▒▒▒",
+        "栏目2  feed2      0 %  25.0 %  ──────────────────▒▒▒▒▒▒",
+        "栏目3  feed3      0 %     0 %  ────────────────────────",
     ]
-    assert "feed1: open from 06:00:00 to 12:00:00" in shown.out
+    assert "栏目1: open from 06:00:00 to 12:00:00" in shown.out
     assert found == [
         {
             "feed": "feed1", "day": day, "settled": 0.0, "provisional": 0.75, "complete": 0.75, "lost": [],
@@ -169,7 +199,7 @@ def test_coverage_shows_the_days_since_the_record_began(home: Home, store: Store
     found = home.run("coverage", "--json").json
 
     assert [line.rpartition("  ")[2] for line in shown[3:5]] == ["─▄▒", "▒··"]
-    assert shown[3].startswith("feed2")
+    assert shown[3].startswith("栏目2  feed2 ")
     assert [(day["feed"], day["complete"]) for day in found] == [
         ("feed1", 1.0), ("feed1", 0.0), ("feed1", 0.0),
         ("feed2", 0.0), ("feed2", 0.5), ("feed2", 1.0),
@@ -181,7 +211,7 @@ def test_coverage_of_a_new_archive_is_reported_as_such(home: Home) -> None:
     home.configure("https://host.invalid/list")
     home.begin()
 
-    assert home.run("coverage").out.splitlines()[3] == "feed1      0 %     0 %  ─"
+    assert home.run("coverage").out.splitlines()[3] == "栏目1  feed1      0 %     0 %  ─"
     assert [day["complete"] for day in home.run("coverage", "--json").json] == [0.0]
 
 
@@ -340,4 +370,57 @@ def test_the_settled_part_of_a_day_is_reported(home: Home, store: Store) -> None
     assert (found["settled"], found["provisional"], found["complete"]) == (1.0, 0.0, 1.0)
     assert "█" * 24 in home.run("coverage", "--feed", "feed1", "--day", day).out
     assert "▒" in home.run("coverage", "--feed", "feed1").out
-    assert f"last swept on {NOW.astimezone(CHINA):%m-%d}: feed1" in home.run("status").out
+    assert f"last swept on {NOW.astimezone(CHINA):%m-%d}: 栏目1" in home.run("status").out
+
+
+# Feeds that are heard through a broad list
+
+BROAD = """
+[[feeds]]
+id = "finance"
+kind = "roll"
+categories = ["金融", "财经"]
+endpoint = "https://host1.invalid/list"
+lid = 2516
+broad = true
+"""
+CONTAINMENT = ["feed", "broad", "since", "entries", "verified", "missed"]
+
+
+def contain(store: Store, verified: datetime, **misses: str) -> None:
+    """The list of feed1 is proven to be in a broad one that was polled just now; later misses by feed and docid."""
+    poll(store, "finance", NOW, NOW - HOUR)
+    poll(store, "feed1", verified, verified)
+    row = ["feed1", "finance", (NOW - 9 * DAY).isoformat(), 99, verified.isoformat(), None]
+    store.feeds.adopt_snapshot(store.feeds.snapshot() | {"containments": [CONTAINMENT, row]})
+    with store.log.transaction():
+        for feed, docid in misses.items():
+            store.containments.end(Miss(feed, "finance", docid, MissKind.ABSENT), NOW)
+
+
+def test_status_says_through_which_list_a_feed_is_heard(home: Home, store: Store) -> None:
+    with home.config.open("a", encoding="utf-8") as config:
+        config.write(BROAD)
+    verified = NOW - timedelta(minutes=5)
+    contain(store, verified)
+    feeds = {feed["id"]: feed for feed in home.run("status", "--json").json["feeds"]}
+    assert feeds["feed1"]["heard_through"] == "finance"
+    assert datetime.fromisoformat(feeds["feed1"]["heard_verified"]) == verified
+    assert (feeds["feed2"]["heard_through"], feeds["feed2"]["last_miss"]) == (None, None)
+    assert (
+        f"heard through 财经, verified {verified.astimezone(CHINA):%m-%d %H:%M} or later: 栏目1"
+        in home.run("status").out
+    )
+
+
+def test_status_says_why_a_feed_is_no_longer_heard(home: Home, store: Store) -> None:
+    with home.config.open("a", encoding="utf-8") as config:
+        config.write(BROAD)
+    contain(store, NOW, feed1="abcd")
+    [feed] = [feed for feed in home.run("status", "--json").json["feeds"] if feed["id"] == "feed1"]
+    assert feed["heard_through"] is None
+    assert feed["last_miss"] | {"at": ""} == {"at": "", "through": "finance", "docid": "abcd", "kind": "absent"}
+    said = " ".join(home.run("status").out.split())
+    assert "栏目1 is polled by itself since" in said
+    assert "财经 did not show abcd" in said
+    assert "polled by itself" not in home.run("status", FINARCHIVE_SCHEDULE_LISTEN="off").out

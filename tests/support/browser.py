@@ -104,6 +104,19 @@ class Canary:
                 self.heard.append(head.decode("latin-1").partition("\r\n")[0])
 
 
+@pytest.fixture(scope="module")
+def canary() -> Iterator[Canary]:
+    with Canary() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def chrome(canary: Canary) -> Iterator[Browser]:
+    """The browser of a module's tests; the module imports ``canary`` too."""
+    with browser(canary) as running:
+        yield running
+
+
 @dataclass
 class Watch:
     """What a page does unexpectedly."""

@@ -9,7 +9,8 @@ BEFORE_SEARCH = """
     DROP TABLE moves; DROP TABLE stated; DROP TABLE facts; DROP TABLE searchable_facts;
     DROP TABLE settled; DROP TABLE lateness; DROP TABLE unlisted;
     DROP INDEX entries_vanished; DROP INDEX idx_entries_published;
-    DROP TABLE compacted_files;
+    DROP TABLE compacted_files; DROP TABLE containments; DROP TABLE unconfirmed; DROP TABLE misses;
+    DROP TABLE listing_counts; DROP TRIGGER listings_added; DROP TRIGGER listings_removed;
     DROP TABLE forgotten; DROP INDEX entries_gone;
     ALTER TABLE gaps DROP COLUMN lost; ALTER TABLE gaps DROP COLUMN evidence;
     ALTER TABLE feeds DROP COLUMN swept; ALTER TABLE feeds DROP COLUMN moved_to;

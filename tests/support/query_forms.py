@@ -65,8 +65,19 @@ Predicate = Callable[[Known, datetime], bool]
 
 def fill(store: Store, count: int, seed: int = 1) -> list[Known]:
     """Archive a number of articles, in the order in which things happen to them."""
+    known = happen(count, seed)
+    write(store, known)
+    return known
+
+
+def happen(count: int, seed: int = 1) -> list[Known]:
+    """Return a number of articles, and what happens to them."""
     dice = random.Random(seed)
-    known = [_happened(dice, story) for story in invented(count, seed)]
+    return [_happened(dice, story) for story in invented(count, seed)]
+
+
+def write(store: Store, known: Sequence[Known]) -> None:
+    """Archive articles, in the order in which things happen to them."""
     for each in sorted(known, key=lambda each: each.seen):
         for feed in each.story.feeds:
             entry = Entry(
@@ -81,7 +92,6 @@ def fill(store: Store, count: int, seed: int = 1) -> list[Known]:
     for start in range(0, len(decisions), _BATCH):
         batch = decisions[start : start + _BATCH]
         store.articles.commit(batch, [None] * len(batch))
-    return known
 
 
 def _happened(dice: random.Random, story: Story) -> Known:

@@ -71,6 +71,12 @@ class _Folder(paramiko.SFTPServerInterface):
     def remove(self, path: str) -> int:
         return self._done(self._path(path).unlink)
 
+    def rename(self, oldpath: str, newpath: str) -> int:
+        """Rename a file, unless the other name exists: as OpenSSH does."""
+        if self._path(newpath).exists():
+            return paramiko.SFTP_FAILURE
+        return self._done(self._path(oldpath).rename, self._path(newpath))
+
     def mkdir(self, path: str, attr: Any) -> int:
         return self._done(self._path(path).mkdir)
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
+from xml.etree.ElementTree import Element, fromstring
 
 import feedparser
 import pytest
 
+from archive.model.results import ArticleChange, ChangeKind, ChangesPage
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.support.web_server import Serving, docids, served_home
+from web.changes import first
 
 __all__ = ["served_home"]
 
+ATOM, LANG = "{http://www.w3.org/2005/Atom}", "{http://www.w3.org/XML/1998/namespace}lang"
+ENGLISH = {"accept-language": "en"}
 EDITED, GONE = "nreplica0000000", "nreplica0000002"
 
 
@@ -80,6 +86,29 @@ def test_kinds_days_and_facets_narrow_the_changes_to_what_they_count(served: Ser
     assert docids(served.page("/changes?as_of=2090-01-01T00:00"))[0] == EDITED
 
 
+def test_the_facets_say_which_changes_they_count(served: Serving) -> None:
+    first = served.page("/changes")
+    assert "次变动统计" not in first, "all are counted"
+    following = re.search(r'rel="next" href="([^"]*)"', first)
+    assert following
+    second = served.page(unescape(following[1]))
+    assert "按从这一页起的 13 次变动统计。" in second
+    days = re.search(r"日期</h2>(.*?)</ul>", second, re.DOTALL)
+    assert days
+    assert [int(count) for count in re.findall(r'class="count">(\d+)<', days[1])] == [13]
+
+
+def test_a_page_ends_between_two_cursors() -> None:
+    """An edit of title and text of an article that was gone is three changes with one cursor."""
+    one = ArticleChange("a", "d", "t", None, "", NEWEST, ChangeKind.RETURNED, None, 1, None, 1, None, None, (), ())
+    changes = tuple(replace(one, cursor=cursor) for cursor in "abbbcd")
+    found = ChangesPage(changes, "d")
+    assert [(len(page.changes), page.next) for page in (first(found, limit) for limit in range(1, 8))] == [
+        (1, "a"), (4, "b"), (4, "b"), (4, "b"), (5, "c"), (6, "d"), (6, "d"),
+    ]  # fmt: skip
+    assert first(ChangesPage((), "x"), 3) == ChangesPage((), "x")
+
+
 def test_the_json_document_is_that_of_the_command(served: Serving, served_home: Home) -> None:
     printed = served_home.run("changes", "--json", "--limit", "43").json
     first = served.get("/changes.json").json()
@@ -107,6 +136,72 @@ def test_changes_can_be_followed_in_a_feed_reader(served: Serving) -> None:
     assert len(everything.entries) == len({each.id for each in everything.entries}) == 43
 
 
+def read_feed(served: Serving, address: str, **headers: str) -> Element:
+    return fromstring(served.get(address, **headers).content)  # noqa: S314 - our own
+
+
+def test_a_feed_has_one_language_whatever_its_reader_prefers(served: Serving) -> None:
+    """A reader that sends another header the next time would see other titles, and perhaps all entries as new."""
+    for address in ("/changes.atom", "/changes.atom?kind=gone&lang=en", "/search.atom?q=feed:feed1"):
+        first = served.get(address)
+        assert first.headers["vary"] == "Accept-Encoding"
+        for headers in (ENGLISH, {"cookie": "finarchive_language=en"}, {"cookie": "finarchive_language=zh"}):
+            again = served.get(address, **headers)
+            assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+            known = served.get(address, **headers, **{"if-none-match": first.headers["etag"]})
+            assert known.status_code == 304
+
+
+def test_an_english_page_leads_to_an_english_feed(served: Serving) -> None:
+    page = served.get("/changes?kind=gone", **ENGLISH).text
+    for address in re.findall(r'href="([^"]*changes\.atom[^"]*)"', page):
+        assert unescape(address) == "/changes.atom?kind=gone&lang=en"
+    feed = read_feed(served, "/changes.atom?kind=gone&lang=en")
+    entry = feed.find(f"{ATOM}entry")
+    assert entry is not None
+    assert feed.get(LANG) == "en"
+    assert feed.findtext(f"{ATOM}title") == "finarchive: Changes gone"
+    assert (entry.findtext(f"{ATOM}title") or "").startswith("gone: ")
+    assert {each.get("label") for each in entry.findall(f"{ATOM}category")} == {"gone", None}
+    [own] = [link.get("href") or "" for link in feed.findall(f"{ATOM}link") if link.get("rel") == "self"]
+    assert own == f"{served.address}/changes.atom?kind=gone&lang=en"
+
+
+def test_what_is_chinese_in_an_english_feed_is_marked_as_such(served: Serving) -> None:
+    feed = read_feed(served, "/changes.atom?lang=en")
+    entries = feed.findall(f"{ATOM}entry")
+    assert len(entries) == 43
+    for entry in entries:
+        [title, content, name] = [entry.find(ATOM + path) for path in ("title", "content", f"author/{ATOM}name")]
+        assert title is not None
+        assert title.get(LANG) == "zh-CN"
+        assert content is not None
+        assert content.get(LANG) is None
+        assert name is not None
+        assert name.get(LANG) == "zh-CN"
+        outside = re.sub(r'<span lang="zh-CN">.*?</span>', "", content.text or "")
+        assert not re.search("[\u4e00-\u9fff]", outside)
+    facts = next(entry for entry in entries if "keywords" in (entry.findtext(f"{ATOM}content") or ""))
+    assert '<del><span lang="zh-CN">旧&lt;词</span></del>' in (facts.findtext(f"{ATOM}content") or "")
+    for entry in read_feed(served, "/changes.atom").findall(f"{ATOM}entry"):
+        assert entry.find(f"{ATOM}title[@{LANG}]") is None
+
+
+def test_a_change_is_one_entry_in_the_feeds_of_both_languages(served: Serving) -> None:
+    chinese, english = (read_feed(served, address) for address in ("/changes.atom", "/changes.atom?lang=en"))
+    assert [each.text for each in chinese.iterfind(f"{ATOM}entry/{ATOM}id")] == [
+        each.text for each in english.iterfind(f"{ATOM}entry/{ATOM}id")
+    ]
+    ids = {
+        read_feed(served, address).findtext(f"{ATOM}id")
+        for address in (
+            "/changes.atom", "/changes.atom?lang=en", "/changes.atom?q=gone", "/changes.atom?kind=gone",
+            "/search.atom?q=变动", "/search.atom",
+        )
+    }  # fmt: skip
+    assert len(ids) == 6
+
+
 def test_lists_mark_what_is_edited_and_what_is_withdrawn(served: Serving, served_home: Home) -> None:
     page = served.page("/")
 
@@ -128,6 +223,8 @@ def test_lists_mark_what_is_edited_and_what_is_withdrawn(served: Serving, served
         ("/changes?after=x", "不是变动列表中的位置"),
         ("/changes?q=(", "无法理解"),
         ("/changes.atom?q=(", "无法理解"),
+        ("/changes.atom?q=(&lang=en", "the query"),
+        ("/changes.atom?lang=fr", "lang 应为 zh、en 之一"),
     ],
 )
 def test_mistakes_are_said(served: Serving, address: str, message: str) -> None:

@@ -11,6 +11,7 @@ from datasette.app import Datasette
 
 import web.database
 from archive.model.errors import ArchiveError
+from archive.search.search import FoundVersion
 from archive.store import Store
 from tests.support.older_index import BEFORE_SEARCH
 from tests.support.search_data import NOW, Story, put
@@ -77,7 +78,7 @@ def test_an_index_of_an_older_program_is_read_as_it_is_now(index: Index, path: P
         connection.executescript(BEFORE_SEARCH)
     connection.close()
 
-    assert asyncio.run(index.read(lambda store: len(store.search.hits([1], NOW)))) == 1
+    assert asyncio.run(index.read(lambda store: len(store.search.hits([FoundVersion(0, 1)], NOW)))) == 1
 
 
 def test_a_missing_index_file_is_reported(index: Index, path: Path) -> None:

@@ -76,6 +76,13 @@ def test_a_page_says_its_language_and_on_what_it_depends(served: Serving) -> Non
     assert len(tags) == 2
 
 
+def test_an_article_says_its_language_whatever_that_of_the_page(served: Serving) -> None:
+    for headers in ({}, ENGLISH):
+        for version, code in ((1, "zh-CN"), (2, "")):
+            page = served.get(f"/article/{EDITED}?version={version}", **headers).text
+            assert re.findall(r'<div class="body" dir="auto" lang="([^"]*)">', page) == [code]
+
+
 def test_the_switch_stays_and_leads_back(served: Serving) -> None:
     page = served.page("/changes?kind=gone&q=a%26b")
     [(address, name)] = re.findall(r'<a href="([^"]*)" hreflang="en" lang="en">([^<]*)</a>', page)

@@ -149,7 +149,7 @@ def test_pages_are_read_while_all_processes_are_busy(index: Index) -> None:
 
 
 def test_closing_ends_the_processes_also_those_that_run_a_query(path: Path) -> None:
-    pool = QueryPool(path)
+    pool = QueryPool([path])
     pool.run(UserQuery("SELECT 1", (), 100, None))
     assert len(children()) == 1
     errors: list[BaseException] = []

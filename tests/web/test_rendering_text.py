@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
+from web.rendering.language import use
 from web.rendering.text import labelled, marked, visible, visible_text
 
 MARK = compile_pattern(r'<span class="bidi" dir="ltr" title="U\+([0-9A-F]{4})">[A-Z]{3}</span>')
@@ -19,6 +20,15 @@ def test_a_control_of_direction_is_a_mark() -> None:
     assert visible("a\u202e<b>") == 'a<span class="bidi" dir="ltr" title="U+202E">RLO</span>&lt;b&gt;'
     assert visible_text("a\u2067b") == "a[RLI]b"
     assert visible(None) == visible_text(None) == ""
+
+
+def test_chinese_on_a_page_in_another_language_is_marked_as_such() -> None:
+    with use("en"):
+        assert visible("feed 国\u202e内<b>") == (
+            'feed <span lang="zh-CN">国<span class="bidi" dir="ltr" title="U+202E">RLO</span>内</span>&lt;b&gt;'
+        )
+        assert visible("Reuters") == "Reuters"
+    assert visible("feed 国内") == "feed 国内"
 
 
 @given(st.text(alphabet='a<>&"茅\u202a\u202e\u2069\u200f\u061c', max_size=12), st.data())

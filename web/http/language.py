@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from web.http.security import Application, Message, Receive, Scope, Send
 from web.rendering import language
 
 
 def with_language(application: Application) -> Application:
-    """Answer each request in the language that its cookie or its browser chooses, and say that it depends on them."""
+    """Answer each request in the language that its cookie or its browser chooses, and say that it depends on them.
+
+    The language of a feed is part of its address: a feed reader fetches one address for years, now through a browser,
+    now from a server, and must get one feed.
+    """
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -21,10 +25,20 @@ def with_language(application: Application) -> Application:
                 message = {**message, "headers": _with_vary(message.get("headers", ()))}
             await send(message)
 
+        if scope["path"].endswith(".atom"):
+            with language.use(_named(scope) or language.DEFAULT):
+                await application(scope, receive, send)
+            return
         with language.use(language.choose(_header(scope, b"cookie"), _header(scope, b"accept-language"))):
             await application(scope, receive, send_with_vary)
 
     return asgi
+
+
+def _named(scope: Scope) -> language.Language | None:
+    """Return the language of the argument ``lang``."""
+    args = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return language.as_language(args.get("lang", [""])[0])
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

@@ -1,4 +1,4 @@
-"""`python -P -m web.queries FD INDEX` runs a reader's own SQL, which comes in over the socket FD."""
+"""`python -P -m web.queries FD INDEX...` runs a reader's own SQL, which comes in over the socket FD."""
 
 import os
 import sys
@@ -9,4 +9,4 @@ os.nice(15)
 
 from web.queries.process import main  # noqa: E402
 
-main(int(sys.argv[1]), Path(sys.argv[2]))
+main(int(sys.argv[1]), [Path(each) for each in sys.argv[2:]])

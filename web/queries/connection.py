@@ -45,11 +45,16 @@ class IndexConnection:
         if self._identity != identity:
             database = open_index_for_reading(self._path)
             self._prepare(database.conn)
-            database.conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
-            database.conn.set_authorizer(_authorize)
+            restrict(database.conn)
             self._opened = Store(database, self._path), database.conn
             self._identity = identity
         return self._opened
+
+
+def restrict(connection: sqlite3.Connection) -> None:
+    """Limit what statements on a connection may do."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+    connection.set_authorizer(_authorize)
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:

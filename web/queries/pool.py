@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,10 +21,13 @@ MAX_WAIT_SECONDS = 3.0  # for a process that is busy, or starts
 
 
 class QueryPool:
-    """Processes that run queries on an index, started when they are needed. Thread-safe."""
+    """Processes that run queries on some indexes, started when they are needed. Thread-safe.
 
-    def __init__(self, index: Path) -> None:
-        self._index = index
+    The number of processes does not grow with that of the indexes: each reads all of them.
+    """
+
+    def __init__(self, indexes: Sequence[Path]) -> None:
+        self._indexes = indexes
         self._free: queue.LifoQueue[_QueryProcess | None] = queue.LifoQueue()
         for _ in range(PROCESSES):
             self._free.put(None)
@@ -63,7 +67,7 @@ class QueryPool:
         with self._lock:
             if self._is_closed:
                 raise TimeoutError
-            process = _QueryProcess(self._index)
+            process = _QueryProcess(self._indexes)
             self._running.add(process)
             return process
 
@@ -76,12 +80,13 @@ class QueryPool:
 class _QueryProcess:
     """A process that runs queries, and the connection to it."""
 
-    def __init__(self, index: Path) -> None:
+    def __init__(self, indexes: Sequence[Path]) -> None:
         ours, its = socket.socketpair()
         with ours, its:
             # In a session of its own, so that Ctrl-C goes to the reader only.
+            paths = [str(each.absolute()) for each in indexes]
             self._process = subprocess.Popen(  # noqa: S603 - a module of ours
-                [sys.executable, "-P", "-m", "web.queries", str(its.fileno()), str(index.absolute())],
+                [sys.executable, "-P", "-m", "web.queries", str(its.fileno()), *paths],
                 pass_fds=[its.fileno()],
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,

@@ -38,6 +38,7 @@ class UserQuery:
     params: Mapping[str, Any] | Sequence[Any]
     milliseconds: int  # after which SQLite is interrupted
     max_rows: int | None  # None: all
+    index: int = 0  # the place of the index among those of the process
 
 
 @dataclass(slots=True)
@@ -50,14 +51,15 @@ class QueryAnswer:
     error: Exception | None = None
 
 
-def main(descriptor: int, path: Path) -> None:
-    """Run queries until the other end of the socket is closed."""
+def main(descriptor: int, paths: Sequence[Path]) -> None:
+    """Run queries on the indexes at ``paths`` until the other end of the socket is closed."""
     _limit()
-    index = IndexConnection(path, _prepare)
+    indexes = [IndexConnection(path, _prepare) for path in paths]
     connection: Connection[QueryAnswer, UserQuery] = Connection(descriptor)
     try:
         while True:
-            connection.send(_answer(index, connection.recv()))
+            query = connection.recv()
+            connection.send(_answer(indexes[query.index], query))
     except (EOFError, ConnectionError):  # the parent has ended
         pass
 

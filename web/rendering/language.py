@@ -13,10 +13,11 @@ from typing import Literal
 
 Language = Literal["zh", "en"]
 LANGUAGES: Mapping[Language, str] = {"zh": "中文", "en": "English"}
+DEFAULT: Language = "zh"
 COOKIE = "finarchive_language"  # set by the switch; it has no other content than the language
 _CATALOGUE = Path(__file__).parents[1] / "locales/en/LC_MESSAGES/web.mo"
 
-_language: ContextVar[Language] = ContextVar("language", default="zh")
+_language: ContextVar[Language] = ContextVar("language", default=DEFAULT)
 
 
 def gettext(message: str) -> str:
@@ -61,7 +62,7 @@ def choose(cookies: str, accept_language: str) -> Language:
         cookie = None
     if cookie and (chosen := as_language(cookie.value)):
         return chosen
-    best: Language = "zh"
+    best: Language = DEFAULT
     best_quality = 0.0
     for part in accept_language[:1000].split(","):
         code, _, parameter = part.partition(";")

@@ -1,4 +1,4 @@
-"""Untrusted text as HTML: with marks for characters that reorder what is around them, and for matches. Pure."""
+"""Untrusted text as HTML: its language, and marks for matches and for characters that reorder other text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from archive.model.results import Mark
+from archive.query.scripts import CHINESE, chinese_part
+from web.rendering import language
 
 # Characters that change the direction of the text after them. In a title they could reorder what the page says.
 _BIDI = {
@@ -24,15 +26,27 @@ def visible_text(text: str | None) -> str:
 
 
 def visible(text: str | None) -> Markup:
-    """Return a text as HTML, with a mark for each control character of bidirectional text."""
+    """Return a text as HTML, with a mark for each control character of bidirectional text.
+
+    The Chinese in it is marked as such on a page in another language: a screen reader reads it out as such.
+    """
+    text = text or ""
+    start, end = (0, 0) if language.current() == "zh" else chinese_part(text)
+    if start == end:
+        return _with_bidi_marks(text)
+    chinese = Markup('<span lang="{}">{}</span>').format(CHINESE, _with_bidi_marks(text[start:end]))
+    return _with_bidi_marks(text[:start]) + chinese + _with_bidi_marks(text[end:])
+
+
+def _with_bidi_marks(text: str) -> Markup:
     parts = []
     position = 0
-    for found in _BIDI_CHARACTER.finditer(text or ""):
+    for found in _BIDI_CHARACTER.finditer(text):
         name = _BIDI[found[0]]
         mark = Markup('<span class="bidi" dir="ltr" title="U+{:04X}">{}</span>').format(ord(found[0]), name)
-        parts += [escape((text or "")[position : found.start()]), mark]
+        parts += [escape(text[position : found.start()]), mark]
         position = found.end()
-    return Markup().join([*parts, escape((text or "")[position:])])
+    return Markup().join([*parts, escape(text[position:])])
 
 
 def marked(text: str, marks: Sequence[Mark]) -> Markup:

@@ -22,6 +22,8 @@ from archive.index.migrations import (
     m016_stock_names,
     m017_changes,
     m018_compacted,
+    m019_containments,
+    m020_old_archives,
 )
 
 __all__ = ["migrations"]
@@ -48,5 +50,7 @@ for _migration in (
     m016_stock_names.m016_stock_names,
     m017_changes.m017_changes,
     m018_compacted.m018_compacted,
+    m019_containments.m019_containments,
+    m020_old_archives.m020_old_archives,
 ):
     migrations()(_migration)

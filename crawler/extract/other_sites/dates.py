@@ -16,12 +16,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from archive.model.feed_values import Precision
 from crawler.extract.other_sites.metadata import PageMetadata
-from crawler.extract.times import CHINA, StatedTime, publication, read_time
+from crawler.extract.time_forms.days import written_days
+from crawler.extract.time_forms.zones import CHINA
+from crawler.extract.times import StatedTime, publication, read_time
 
 _FIRST_ZONE, _LAST_ZONE = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))  # where a day begins and ends
 _SAME_DAY = timedelta(hours=36)  # a day in one zone and a time of it in another are less apart
-# A day, and what follows it on the line: 2026年9月28日 23:20 · 2026-09-28T23:20:25+08:00 · 2026/09/28
-_WRITTEN = re.compile(r"(?<!\d)(?:19|20)\d\d ?[-/.年] ?\d{1,2} ?[-/.月] ?\d{1,2}(?!\d)[^\n，,；;、|]{0,24}")
+# A day in the markup, as trafilatura finds it in addresses and attributes too.
 _DAY = re.compile(r"((?:19|20)\d\d)[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})(?!\d)")
 _LABELLED = re.compile(r"(?:发布|发表|发稿)(?:时间|日期)\s?[:：]\s?([^\n]{10,30})")
 _MAX_LABEL_CHARS = 60  # of a text beside a time; longer ones are the article's, which names other days
@@ -57,7 +58,7 @@ def find_time(
     """
     zone = CHINA if is_chinese_page(tree, metadata) else None
     texts = [*metadata.published, *_time_elements(tree), *site_times]
-    texts += [match[0] for match in _WRITTEN.finditer(f"{_near_title(tree, title)}\n{_labelled(tree)}")]
+    texts += written_days(f"{_near_title(tree, title)}\n{_labelled(tree)}")
     return _published(texts, zone, fetched_at)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from archive.model.errors import CursorError
 
@@ -35,15 +36,39 @@ class Cursor:
         return f"1-{self.version}-{self.fetch}-{self.listing}-{self.forgotten}-{self.check}"
 
 
-def parse_cursor(text: str) -> Cursor:
-    """Return the cursor that an export printed.
+@dataclass(frozen=True, slots=True)
+class UnionCursor:
+    """A state of several archives: a cursor for each."""
+
+    cursors: Mapping[str, Cursor]  # by the name of the archive
+
+    @property
+    def sequence(self) -> int:
+        """A number that is larger for every later state of the same archives."""
+        return sum(each.sequence for each in self.cursors.values())
+
+    def __str__(self) -> str:
+        return ",".join(f"{quote(name, safe='')}:{cursor}" for name, cursor in sorted(self.cursors.items()))
+
+
+AnyCursor = Cursor | UnionCursor
+
+
+def parse_cursor(text: str) -> AnyCursor:
+    """Return the cursor that an export printed, of one archive or of several.
 
     :raises CursorError: the text is none
     """
-    match = _FORM.fullmatch(text.strip())
-    if not match:
+    parts = [part.rpartition(":") for part in text.strip().split(",")]
+    matches = {unquote(name): _FORM.fullmatch(form) for name, _, form in parts}
+    cursors = {
+        name: Cursor(int(match[1]), int(match[2]), int(match[3]), int(match[4]), match[5])
+        for name, match in matches.items()
+        if match
+    }
+    if len(cursors) != len(parts) or ("" in cursors and len(parts) > 1):
         raise CursorError(f"{text.strip()[:80]!r} is no cursor: copy the one that an earlier export printed")
-    return Cursor(int(match[1]), int(match[2]), int(match[3]), int(match[4]), match[5])
+    return cursors[""] if "" in cursors else UnionCursor(cursors)
 
 
 def check_of(rows: Sequence[object]) -> str:

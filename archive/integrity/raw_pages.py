@@ -1,0 +1,132 @@
+"""Check files of raw pages: each record, and the events that the index has.
+
+A separate module, because each process that checks files imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from archive.files.layout import journal_path
+from archive.integrity.manifest_check import Problem
+from archive.journal.event_documents import EventKind
+from archive.journal.groups import UNREADABLE, read_groups
+from archive.journal.journal import event_of
+from archive.journal.record import WarcRecord
+from archive.journal.tombstones import Rewrite, load_rewritten
+from archive.journal.warc import warc_files
+from archive.journal.warc_records import digest
+from archive.model.errors import ArchiveError
+
+STEP_BYTES = 4 << 20  # of a file, between two reports of progress: some tens of milliseconds
+
+
+@dataclass(slots=True)
+class CheckedRawFile:
+    """What a file of raw pages has."""
+
+    name: str
+    events: set[int] = field(default_factory=set)  # offsets of the complete ones
+    damage: list[tuple[int, str]] = field(default_factory=list)  # offset and description, in the order of the file
+    rewritten: list[Rewrite] = field(default_factory=list)  # tombstones
+    formatted: list[datetime] = field(default_factory=list)  # since when earlier fetches have other settings
+
+
+# Gets the files, and a function that counts bytes; yields the result of each file.
+CheckRawFiles = Callable[[Sequence[Path], Callable[[int], None]], Iterable[CheckedRawFile]]
+
+
+def check_in_turn(paths: Sequence[Path], on_bytes: Callable[[int], None]) -> Iterator[CheckedRawFile]:
+    """Check files in this process; see :data:`CheckRawFiles`."""
+    for path in paths:
+        for step in check_file(0, path):
+            if isinstance(step, CheckedRawFile):
+                yield step
+            else:
+                on_bytes(step)
+
+
+def check_file(skip: int, path: Path) -> Iterator[int | CheckedRawFile]:
+    """Yield the bytes of each step through a file, and at last the result. For a parser process.
+
+    :param skip: steps that an earlier process has reported
+    """
+    yield from islice(_check_file(path), skip, None)
+
+
+def _check_file(path: Path) -> Iterator[int | CheckedRawFile]:
+    checked, reported = CheckedRawFile(path.name), 0
+    for offset in _read(path, checked):
+        if offset - reported >= STEP_BYTES:
+            yield offset - reported
+            reported = offset
+    yield path.stat().st_size - reported
+    yield checked
+
+
+def _read(path: Path, checked: CheckedRawFile) -> Iterator[int]:
+    """Check a file, and yield the offset of each event."""
+    found: list[tuple[int, str]] = []
+
+    def report(offset: int, detail: str) -> None:
+        found.append((offset, detail))
+
+    def check(offset: int, record: WarcRecord) -> None:
+        recorded, actual = record.headers.get("warc-block-digest"), digest(record.block)
+        if recorded and recorded != actual:
+            report(offset, f"its block has the digest {actual}, recorded is {recorded}")
+        if record.kind == "warcinfo" and record.headers.get("warc-filename") != path.name:
+            report(offset, f"the file is a copy of {record.headers.get('warc-filename')}, or was renamed")
+        if record.is_foreign:
+            report(offset, f"not a record of finarchive: {record.kind} {record.target}")
+
+    for position, group in read_groups(path, on_damage=report, on_record=check):
+        checked.events.add(position.offset)
+        try:
+            with suppress(ArchiveError):  # a newer program wrote it, and can say whether it is damaged
+                event = event_of(position, group)
+                if event.kind == EventKind.REWRITTEN:
+                    checked.rewritten.append(load_rewritten(event.document))
+                elif event.kind == EventKind.FORMATTED:
+                    checked.formatted.append(event.at)
+        except ValueError as error:
+            report(position.offset, str(error))
+        checked.damage += found
+        found.clear()
+        yield position.offset
+    checked.damage += found
+
+
+def find_raw_problems(
+    root: Path, recorded: Mapping[str, Set[int]], checked: Iterable[CheckedRawFile]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the files of raw pages.
+
+    :param recorded: by file name, the offsets of events that the index has; read before the first file, so that the
+        files contain all of them
+    :param checked: all files
+    """
+    folder = journal_path(root)
+    complete: dict[str, set[int]] = {}
+    for each in checked:
+        events = complete[each.name] = each.events
+        # An unreadable end after all recorded events is being written now, or was left by a crash.
+        offset, detail = each.damage[-1] if each.damage else (0, "")
+        is_open_end = detail == UNREADABLE and offset > max(events, default=0)
+        is_open_end = is_open_end and recorded.get(each.name, set()) <= events
+        name = (folder / each.name).relative_to(root).as_posix()
+        for offset, detail in each.damage[:-1] if is_open_end else each.damage:
+            yield Problem("warc", name, f"at byte {offset}: {detail}")
+    for path in sorted({*folder.glob("*"), *folder.glob(".*")} - {*warc_files(folder)}):
+        yield Problem("extra", path.relative_to(root).as_posix(), "its name is not that of a file of raw pages")
+    for file, offsets in recorded.items():
+        name = (folder / file).relative_to(root).as_posix()
+        if file not in complete:
+            yield Problem("missing", name, f"there is no such file; {len(offsets)} events are recorded in it")
+        elif lost := offsets - complete[file]:
+            yield Problem("warc", name, f"{len(lost)} recorded events are missing or incomplete")
