@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,11 +21,10 @@ from crawler.listings.registry import READERS
 from tests.crawler.test_listings import feed_of
 from tests.crawler.test_response import fetch
 from tests.support.examples import examples
+from tests.support.growth import assert_linear
 
 AT = datetime(2026, 9, 29, tzinfo=UTC)
 
-SMALL, LARGE = 400, 1600
-FAST = 0.15  # seconds, for which the ratio does not count
 MAX_BYTES = 1 << 27
 
 # What stands in the article element, n times as much of it.
@@ -77,30 +74,6 @@ HEADS: dict[str, Callable[[int], str]] = {
     "notices": lambda n: "<title>该文章已被删除</title>" * n,
 }
 PAGE = '<html><head><title>t</title>{head}</head><body><h1 class="main-title">题</h1>{body}</body></html>'
-
-
-def _seconds(run: Callable[[int], object], size: int) -> float:
-    gc.disable()  # it would collect what other tests have left
-    began = time.thread_time()
-    run(size)
-    seconds = time.thread_time() - began
-    gc.enable()
-    return seconds
-
-
-def assert_linear(run: Callable[[int], object]) -> None:
-    """Four times as much takes less than nine times as long; sixteen times would be quadratic.
-
-    Pages of more than a few thousand tags are checked before they are parsed (crawler/markup/limits.py). Where
-    this begins between the two sizes, both are measured again at four times as much.
-    """
-    for small, large in ((SMALL, LARGE), (4 * SMALL, 4 * LARGE)):
-        seconds = _seconds(run, large)
-        for _ in range(4):
-            if seconds < FAST or seconds < 9 * _seconds(run, small):
-                return
-            seconds = min(seconds, _seconds(run, large))  # the first one may have been slow for other reasons
-    pytest.fail(f"{large} take {seconds:.3f} s, and {small} take {_seconds(run, small):.3f} s")
 
 
 def _parsed(page: str, *, is_clean: bool = False, is_foreign: bool = False) -> Article | Failure:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from crawler.extract.charset import decode
 from crawler.markup import limits
 from crawler.markup.limits import MAX_ATTRIBUTES, MAX_OPEN, check_markup
 from crawler.markup.open_elements import OpenElements
+from tests.support.growth import assert_linear
 
 PAGES = Path(__file__).parents[1] / "pages"
 DEEP = 10 * MAX_OPEN
@@ -194,11 +194,4 @@ SHAPES: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_check_takes_linear_time(name: str) -> None:
-    def seconds(size: int) -> float:
-        markup = SHAPES[name](size)
-        began = time.process_time()
-        check_markup(markup)
-        return time.process_time() - began
-
-    small, large = (min(seconds(size) for _ in range(3)) for size in (4_000, 16_000))
-    assert large < max(9 * small, 0.03)
+    assert_linear(lambda size: check_markup(SHAPES[name](size)), 16_000, fast=0.02)
