@@ -37,7 +37,7 @@ class UnknownCodingError(CodingError):
 
 
 class TornError(CodingError):
-    """A response ends before its content coding does."""
+    """A response was damaged on its way: its content coding cannot be undone, or does not end."""
 
 
 class RedirectError(CrawlerError):

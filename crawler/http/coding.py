@@ -40,8 +40,8 @@ def undo(body: bytes, codings: Iterable[str], max_bytes: int, *, partly: bool = 
     :param max_bytes: maximum size, also between two codings; no more than this is unpacked
     :param partly: return the beginning of a body that is torn or too large, up to ``max_bytes``
     :raises UnknownCodingError: a coding was not asked for
-    :raises CodingError: a coding cannot be undone
-    :raises TornError: the body ends before its coding does
+    :raises TornError: a coding cannot be undone, or does not end
+    :raises CodingError: it has too many gzip members
     :raises TooLargeError: it unpacks to more
     """
     names = list(codings)
@@ -60,7 +60,7 @@ def _unpacked(body: bytes, max_bytes: int, *, partly: bool) -> bytes:
             return _all_members(memoryview(body), wbits, max_bytes, partly=partly)
         except zlib.error:
             continue
-    raise CodingError("its content coding cannot be undone")
+    raise TornError("the content coding of the answer cannot be undone")
 
 
 def first_member(body: bytes, max_bytes: int) -> bytes:
@@ -91,7 +91,7 @@ def _all_members(body: memoryview, wbits: int, max_bytes: int, *, partly: bool) 
             if partly and (not chunk or size > max_bytes):
                 return b"".join(parts)
             if not chunk:
-                raise TornError("it ends in the middle of its content coding")
+                raise TornError("the answer ends in the middle of its content coding")
             part = stream.decompress(chunk, max_bytes - size + 1)
             place += len(chunk) - len(stream.unconsumed_tail) - len(stream.unused_data)
             size += len(part)

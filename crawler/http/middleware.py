@@ -70,7 +70,10 @@ class RequestMiddleware:
         request.meta.pop("download_slot", None)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Undo the content coding of a response; one that is to be stored as sent is only checked.
+        """Undo the content coding of a response; one that is to be stored as sent keeps it.
+
+        The codings of an article's page are undone once, by the parser process, which finds damage too. Those of an
+        image are checked here.
 
         Stores the raw response if the request has the key :data:`RAW_RESPONSE`.
 
@@ -89,6 +92,8 @@ class RequestMiddleware:
             )
         if request.meta.get(ROBOTS):
             return self._robots(response, codings_of(headers))
+        if DOCID in request.meta:
+            return response
         try:
             body = undo(response.body, codings_of(headers), self._max_bytes)
             if RAW_RESPONSE not in request.meta:

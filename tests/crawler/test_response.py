@@ -74,7 +74,9 @@ def test_a_page_is_parsed_in_any_content_coding(coding: str, body: bytes) -> Non
         (fetch(url="https://finance.sina.com.cn/stock/"), FailureKind.GONE, "front page"),
         (fetch(b"<html><title>x</title></html>"), FailureKind.UNREADABLE, "no article element"),
         (fetch(gzip.compress(b"x" * (MAX_BYTES + 1)), content_encoding="gzip"), FailureKind.REFUSED, "max_body"),
-        (fetch(b"no gzip", content_encoding="gzip"), FailureKind.UNREADABLE, "content coding"),
+        (fetch(b"no gzip", content_encoding="gzip"), FailureKind.TEMPORARY, "content coding"),
+        (fetch(gzip.compress(PAGE)[:-9], content_encoding="gzip"), FailureKind.TEMPORARY, "in the middle"),
+        (fetch(b"x", content_encoding="br"), FailureKind.UNREADABLE, "'br', which was not asked for"),
     ],
 )
 def test_what_is_no_article_is_distinguished(answered: Fetch, kind: FailureKind, words: str) -> None:

@@ -62,7 +62,7 @@ def test_a_truncated_compressed_page_is_not_accepted(home: Home, mocksite: MockS
     outcome = home.run("crawl", "--json")
 
     assert (outcome.status, outcome.json["archived"], outcome.json["failed"]) == (1, 11, 1)
-    assert "ended in the middle" in home.run("status").out
+    assert "ends in the middle of its content coding" in home.run("status").out
     mocksite.clear_faults()
     assert home.run("crawl", "--json").json["archived"] == 1
 
