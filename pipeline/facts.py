@@ -32,7 +32,7 @@ def settle(article: Article, listed_title: str, state: ArticleState) -> Article:
     changed = _changed(page, state.stated)
     settled = replace(
         article,
-        title=_title(page, listed_title, state),
+        title=_title(article, listed_title, state),
         media=page.media if "media" in changed else newest.media or article.media,
         keywords=page.keywords or () if "keywords" in changed else newest.keywords or article.keywords,
     )
@@ -46,13 +46,17 @@ def settle(article: Article, listed_title: str, state: ArticleState) -> Article:
     )
 
 
-def _title(page: PageFacts, listed_title: str, state: ArticleState) -> str:
-    """Return the title of the source that changed last; of both changed, the list's takes precedence."""
+def _title(article: Article, listed_title: str, state: ArticleState) -> str:
+    """Return the title of the source that changed last; of both changed, the list's takes precedence.
+
+    A page has not changed its title if that is still there by the general rule: only our knowledge of its site has.
+    """
     if listed_title and fold_title(listed_title) != fold_title(state.listed_title):
         return listed_title
     before = state.stated.title if state.stated else None
-    if page.title and before and fold_title(page.title) != fold_title(before):
-        return page.title
+    title = article.page.title
+    if title and before and fold_title(before) not in (fold_title(title), fold_title(article.general_title)):
+        return title
     return state.revision.listed_title
 
 

@@ -68,6 +68,7 @@ class Article:
     fingerprint: str = ""  # of title, text and images, normalized; equal if two revisions differ only in markup
     story: str = ""  # of title and text, normalized further; equal if two docids carry the same story
     page: PageFacts = PageFacts()  # what the page itself states
+    general_title: str = ""  # the page's headline if nothing were known of where its site states it (D307)
     is_cut: bool = False  # the page ends before its end tag, so there may be more of the article
     authors: tuple[str, ...] = ()  # persons, as the feed or the page names them
     enclosures: tuple[Enclosure, ...] = ()

@@ -67,7 +67,7 @@ class Confirmation:
 # The rule that decides what a fetch means. Journal documents from before the number was recorded have rule 1, which
 # knows no moves, no titles of pages and no changes of facts: a rebuild decides about old fetches as was decided then.
 # See D141.
-DECISION_RULE = 5
+DECISION_RULE = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from archive.model.feed_values import Precision
 from archive.model.symbols import stock_name_of, symbol_of, symbols_of
 from crawler.errors import ExtractionError, GoneError
 from crawler.extract import layouts
-from crawler.extract.article_fields import facts_of_body, feed_fields, original_title, symbol_fields
+from crawler.extract.article_fields import facts_of_body, feed_fields, symbol_fields
 from crawler.extract.body import Body, render_body
 from crawler.extract.charset import decode
 from crawler.extract.deletion import find_deletion_notice, phrase_in_headings, phrase_on_page
@@ -52,15 +52,19 @@ class _Source:
     precision: Precision | None = None  # of `published`; None: of a layout of Sina's
     is_foreign: bool = False  # another site's
     authors: tuple[str, ...] = ()
+    general_title: str = ""  # another site's: see OtherSiteArticle
 
 
-def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bool = False) -> Article:
+def extract(
+    page: Page, entry: Entry, *, clean: bool = False, check_identity: bool = False, title_by_site: bool = True
+) -> Article:
     """Return the article on a page.
 
     The entry's title and time take precedence over the page's, because the archive records the listing.
 
     :param clean: leave Sina's template elements out of the body
     :param check_identity: refuse a page that is another article's
+    :param title_by_site: know where other sites state their titles
     :raises MovedError: it is
     :raises GoneError: the page says that the article does not exist or is deleted
     :raises ExtractionError: no article could be found on it
@@ -69,27 +73,25 @@ def extract(page: Page, entry: Entry, *, clean: bool = False, check_identity: bo
     tree = parse_html(text)
     if check_identity and (move := other_article(page.url, entry, tree)):
         raise move
-    source, body = _locate(page, entry, text, tree, clean=clean)
+    source, body = _locate(page, entry, text, tree, clean=clean, title_by_site=title_by_site)
     _check_not_deleted(body, text)
-    image = body.image or entry.image
     title = entry.title or source.title or _text(tree, layouts.TITLE) or ""
     facts = _page_facts(tree, source, title)
-    published = entry.published or facts.published or source.published
     return Article(
         docid=entry.docid,
         url=page.url,
         title=title,
-        published=published or entry.entered or page.fetched_at,
+        published=entry.published or facts.published or source.published or entry.entered or page.fetched_at,
         body=body.html,
-        image=absolute(page.url, image) if image else None,
+        image=absolute(page.url, image) if (image := body.image or entry.image) else None,
         fetched_at=page.fetched_at,
         updated=facts.updated or entry.modified,
         media=entry.media or facts.media,
         keywords=entry.keywords or facts.keywords or (),
         **symbol_fields((*entry.symbols, *(_symbols(source) or ()))),
         stock_names=_stock_names(source),
-        original_title=original_title(body.text),
         page=facts,
+        general_title=source.general_title,
         **feed_fields(entry, source.precision, source.authors),
         **facts_of_body(title, body),
     )
@@ -121,7 +123,9 @@ def _gone(phrase: str) -> str:
     return f"the page says {phrase}, with status 200"
 
 
-def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool) -> tuple[_Source, Body]:
+def _locate(
+    page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clean: bool, title_by_site: bool
+) -> tuple[_Source, Body]:
     # A redirect by Sina to another site leads to a form to fill in. Treat such a page as Sina's.
     is_sina_page = is_sina_url(page.url) or not entry.foreign
     element = _article_element(tree, is_sina_page=is_sina_page)
@@ -140,7 +144,7 @@ def _locate(page: Page, entry: Entry, text: str, tree: LexborHTMLParser, *, clea
         if embedded:
             source = _from_embedded(embedded)
         else:
-            source = _from_unknown_layout(page, text, tree, is_sina_page=is_sina_page)
+            source = _from_unknown_layout(page, text, tree, is_sina_page=is_sina_page, title_by_site=title_by_site)
     return source, render_body(source.inner, page.url, clean=clean)
 
 
@@ -162,7 +166,9 @@ def _from_embedded(data: EmbeddedData) -> _Source:
     return _Source(data.html, None, data.title, parse_time(data.published), data.medium)
 
 
-def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_sina_page: bool) -> _Source:
+def _from_unknown_layout(
+    page: Page, text: str, tree: LexborHTMLParser, *, is_sina_page: bool, title_by_site: bool
+) -> _Source:
     """Find the article on a page of unknown layout. This is possible for sites other than Sina only.
 
     :param is_sina_page: an unknown layout of Sina is an error page, which can have status 200 too
@@ -170,7 +176,7 @@ def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_si
     if is_sina_page or not text.strip():
         _raise_no_article(text, tree)
     try:
-        found = find_article(text, page.url, page.fetched_at)
+        found = find_article(text, page.url, page.fetched_at, title_by_site=title_by_site)
     except ExtractionError as error:
         if embedded := _video(tree):  # last: other sites' scripts may use these names for something else
             return _from_embedded(embedded)
@@ -185,6 +191,7 @@ def _from_unknown_layout(page: Page, text: str, tree: LexborHTMLParser, *, is_si
         time.precision if time else None,
         True,
         found.authors,
+        found.general_title,
     )
 
 

@@ -42,6 +42,7 @@ def facts_of_body(title: str, body: Body) -> dict[str, Any]:
     """Return the fields of an article that follow from its title and its body."""
     return {
         "editor": body.editor,
+        "original_title": _original_title(body.text),
         "pictures": body.pictures,
         "text": body.text,
         "fingerprint": fingerprint(title, body.text, [picture.url for picture in body.pictures]),
@@ -49,7 +50,7 @@ def facts_of_body(title: str, body: Body) -> dict[str, Any]:
     }
 
 
-def original_title(text: str) -> str | None:
+def _original_title(text: str) -> str | None:
     """Return 原标题, the first line of an article whose title was changed."""
     match = _ORIGINAL_TITLE.match(text.partition("\n")[0].rstrip())
     return match[1].strip() if match else None

@@ -8,7 +8,7 @@ from datetime import datetime
 from archive.model.article import Article, PageFacts, TextSource
 from archive.model.feed import Entry
 from archive.model.symbols import symbols_of
-from crawler.extract.article_fields import facts_of_body, feed_fields, original_title, symbol_fields
+from crawler.extract.article_fields import facts_of_body, feed_fields, symbol_fields
 from crawler.extract.body import plain_text, render_body
 
 
@@ -34,7 +34,6 @@ def extract_from_listing(entry: Entry, at: datetime, *, clean: bool = False, not
         keywords=entry.keywords,
         **symbol_fields(entry.symbols),
         stock_names=entry.stock_names,
-        original_title=original_title(body.text),
         page=PageFacts(symbols=symbols_of(entry.symbols)),
         **feed_fields(entry),
         text_from=TextSource.FEED,

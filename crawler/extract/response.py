@@ -28,6 +28,8 @@ _FAR_LESS = 1 / 2
 IN_THE_LIST = "the list has the whole text"
 # The last rule by which an article without a time of publication has that of its fetch.
 LAST_RULE_AHEAD = 3
+# The last rule that does not know where other sites state their titles.
+LAST_RULE_WITH_GENERAL_TITLES = 5
 # Sites redirect requests for deleted articles to their front page, or that of a section.
 _FRONT_PAGE = re.compile(r"/?(?:[a-z]+/?)?(?:index\.(?:s?html?|d\.html))?", re.IGNORECASE)
 
@@ -133,7 +135,13 @@ def _parse_response(fetch: Fetch, entry: Entry, max_bytes: int) -> Article | Fai
 
 def _extract(page: Page, entry: Entry, fetch: Fetch) -> Article | Failure:
     try:
-        return extract(page, entry, clean=fetch.rules.clean, check_identity=fetch.rule > 1)
+        return extract(
+            page,
+            entry,
+            clean=fetch.rules.clean,
+            check_identity=fetch.rule > 1,
+            title_by_site=fetch.rule > LAST_RULE_WITH_GENERAL_TITLES,
+        )
     except MovedError as error:
         return Failure(entry.docid, FailureKind.GONE, one_line(str(error)), moved_to=error.docid)
     except ExtractionError as error:

@@ -23,6 +23,7 @@ from crawler.extract.other_sites.fallback import MIN_TEXT_CHARS, trafilatura_art
 from crawler.extract.other_sites.furniture import remove_furniture
 from crawler.extract.other_sites.metadata import PageMetadata, read_metadata
 from crawler.extract.other_sites.sites import ANYWHERE, Site, site_of
+from crawler.extract.other_sites.title_sources import declared_title
 from crawler.extract.other_sites.titles import find_title, page_titles
 from crawler.extract.times import StatedTime
 from crawler.markup.parser import parse_html
@@ -53,16 +54,18 @@ class OtherSiteArticle:
 
     html: str  # of the article's content
     title: str
+    general_title: str  # the title if nothing were known of where the site states it
     published: StatedTime | None
     medium: str
     authors: tuple[str, ...]
 
 
-def find_article(html: str, url: str, fetched_at: datetime) -> OtherSiteArticle:
+def find_article(html: str, url: str, fetched_at: datetime, *, title_by_site: bool = True) -> OtherSiteArticle:
     """Return the article on a page.
 
     :param url: of the page, whose host decides about the site's declaration
     :param fetched_at: later times are not accepted as time of publication
+    :param title_by_site: the host decides too which of the page's statements is its title
     :raises ExtractionError: the page has no article
     """
     if not _MARKUP.search(html):
@@ -73,19 +76,22 @@ def find_article(html: str, url: str, fetched_at: datetime) -> OtherSiteArticle:
         raise ExtractionError("the title of the page reports an error")
     metadata = read_metadata(tree)
     site = site_of(host(url))
-    title = find_title(tree, metadata, url, site_title=_site_text(tree, site.title) if site else "")
+    site_title = _site_text(tree, site.title) if site else ""
+    title = heading = find_title(tree, metadata, url, site_title=site_title, by_site=False)
+    if title_by_site and declared_title(metadata, host(url)):
+        title = find_title(tree, metadata, url, site_title=site_title)
     site_times = _site_texts(tree, site.published) if site else ()
-    published = find_time(tree, metadata, title, fetched_at, site_times=site_times)
+    published = find_time(tree, metadata, heading, fetched_at, site_times=site_times)
     medium = (_site_text(tree, site.medium) if site else "") or metadata.medium or next(iter(metadata.site_names), "")
     authors = tuple(_site_texts(tree, site.authors)) if site else ()
-    titles = page_titles(tree, metadata, title)
+    titles = page_titles(tree, metadata, heading)
     text = _declared(tree, site, titles)
     if not text:
         text, day = _undeclared(tree, metadata, titles, url, fetched_at)
         if published is None and day:
             is_chinese = is_chinese_page(tree, metadata)
             published = end_of_day(day, html, fetched_at=fetched_at, is_chinese=is_chinese)
-    return OtherSiteArticle(text, title, published, medium, authors or metadata.authors)
+    return OtherSiteArticle(text, title, heading, published, medium, authors or metadata.authors)
 
 
 def _declared(tree: LexborHTMLParser, site: Site | None, titles: Sequence[str]) -> str:

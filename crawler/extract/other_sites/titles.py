@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.extract.other_sites.metadata import WHITE_SPACE, PageMetadata
+from crawler.extract.other_sites.title_sources import declared_title
 from crawler.urls import host
 
 _NON_WORD = re.compile(r"[\W_]+")
@@ -34,14 +35,20 @@ _QUOTES = ('"', "'", "“", "”", "‘", "’")
 _MAX_HEADINGS = 40  # that are compared; those of a page's article are among the first
 
 
-def find_title(tree: LexborHTMLParser, metadata: PageMetadata, url: str, *, site_title: str = "") -> str:
+def find_title(
+    tree: LexborHTMLParser, metadata: PageMetadata, url: str, *, site_title: str = "", by_site: bool = True
+) -> str:
     """Return the title of a page's article; "" if the page has none.
 
-    The title that the site's declaration selects comes first, then the one of JSON-LD and ``og:title`` that is the
-    page's heading too, then JSON-LD's, ``og:title``, the heading, and ``<title>``.
+    The title that the site's declaration selects comes first, then the statement that is declared as title on that
+    site, then the one of JSON-LD and ``og:title`` that is the page's heading too, then JSON-LD's, ``og:title``, the
+    heading, and ``<title>``.
 
+    :param url: of the page after redirects: its host decides which statement is declared as title
     :param site_title: the text that a site's declaration selects
+    :param by_site: use title_sources.py
     """
+    site_title = site_title or (declared_title(metadata, host(url)) if by_site else "")
     names = {_folded(name) for name in (*metadata.site_names, *host(url).split("."))} - {""}
     h1, others = ([text for text in _texts(tree, each) if _folded(text) not in names] for each in ("h1", _HEADINGS))
     sources = [site_title, metadata.headline, metadata.og_title, metadata.page_title]
@@ -61,11 +68,8 @@ def find_title(tree: LexborHTMLParser, metadata: PageMetadata, url: str, *, site
         page_title, own = "", h1
     agreed = [title for title in titles if _folded(title) in shown]
     related = [title for title in titles if _agrees(title, page_title, others)]
-    rest = [
-        *sorted([*own[:1], *([page_title] if page_title in own or not own else [])], key=len),
-        page_title,
-        *h1[:1],
-    ]
+    shortest = sorted([*own[:1], *([page_title] if page_title in own or not own else [])], key=len)
+    rest = [*shortest, page_title, *h1[:1]]
     if site_title and site_title in stated:
         agreed = [_without_site(site_title, known, names)]
     title = next((each for each in (*agreed, *related, *rest, *titles) if each and _folded(each) not in names), "")
