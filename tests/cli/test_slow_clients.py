@@ -91,6 +91,7 @@ SLOW = {
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.parametrize("data", SLOW.values(), ids=SLOW.keys())
 def test_three_hundred_clients_that_do_not_go_on_keep_nobody_out(data: bytes) -> None:
     with serving(seconds=60) as address, ExitStack() as stack:
@@ -101,6 +102,7 @@ def test_three_hundred_clients_that_do_not_go_on_keep_nobody_out(data: bytes) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_clients_that_do_not_read_keep_nobody_out() -> None:
     with serving(seconds=60) as address, ExitStack() as stack:
         request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -197,9 +197,9 @@ def test_what_status_doctor_and_verify_say(home: Home, mocksite: MockSite, tmp_p
     assert "is empty: finarchive run, or a crawl, fills it" in home.run("doctor").out
     run(home, "crawl", "-q")
     run(home, "follow", place, "--root", str(replica(home)), "--once")
-    assert f"mirror {place}: everything is copied" in run(home, "status")
     status = home.run("status", "--json").json["mirror"]
     assert (status["place"], status["age"], status["error"]) == (place, 0, None)
+    assert f"mirror {place}: everything is copied" in run(home, "status")
     [check] = [each for each in home.run("doctor", "--json").json if each["name"] == "mirror"]
     assert (check["ok"], check["told"]) == (True, f"{place}: everything is copied")
     assert "replica of file://" not in run(home, "status")
