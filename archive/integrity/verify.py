@@ -24,7 +24,7 @@ from archive.index.log import OTHERS
 from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
 from archive.integrity.article_files import docid_of
 from archive.integrity.manifest_check import Problem, check_manifests
-from archive.integrity.raw_pages import CheckRawFiles, check_in_turn, find_raw_problems
+from archive.integrity.raw_pages import CheckedRawFile, CheckRawFiles, check_in_turn, find_raw_problems
 from archive.journal.tombstones import Rewrite
 from archive.journal.warc import warc_files
 from archive.model.errors import ArchiveError
@@ -71,11 +71,7 @@ def verify(
     try:
         expected, events = _recorded_files(store), _event_offsets(store)  # D125
         problems = list(_check_index(root, store))
-        progress = _Progress(root, expected, on_progress)
-        with ThreadPoolExecutor(1) as pool:  # both at a time: other processes may check the raw pages
-            raw = pool.submit(lambda: list(check_raw_files(warc_files(journal_path(root)), progress.add)))
-            others = _other_digests(root, expected, progress)
-            checked = raw.result()
+        others, checked = _read_files(root, expected, check_raw_files, on_progress)
         problems += _check_files(root, expected, others)
         problems = _without_unfinished(root, store, problems, expected, unapplied)
         forgotten = tuple(store.forgotten.all())
@@ -84,16 +80,13 @@ def verify(
         rewritten = [tombstone for each in checked for tombstone in each.rewritten]
         formatted = [at for each in checked for at in each.formatted]
         named = {problem.path for problem in problems}
-
-        def read(path: str) -> str | None:
-            return others.get(path, expected.get(path))
-
-        problems += check_manifests(root, store, named, read, rewritten, formatted=max(formatted, default=None))
+        images = {path: others.get(path, sha256) for path, sha256 in expected.items() if _is_image(path)}
+        problems += check_manifests(root, store, named, images, rewritten, formatted=max(formatted, default=None))
         proof, of_anchors = check_anchors(root, trust or Trust())
         articles = sum(not (path.startswith(f"{HISTORY_FOLDER}/") or _is_image(path)) for path in expected)
         recorded = {path: expected[path] for path in named & expected.keys() if not _is_image(path)}
-        problems += of_anchors
-        return Report(articles, len(expected), tuple(problems), recorded, proof, tuple(rewritten), forgotten)
+        found = (*problems, *of_anchors)
+        return Report(articles, len(expected), found, recorded, proof, tuple(rewritten), forgotten)
     finally:
         store.close()
 
@@ -197,8 +190,18 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _read_files(
+    root: Path, expected: Mapping[str, str], check_raw_files: CheckRawFiles, on_progress: Callable[[int, int], None]
+) -> tuple[dict[str, str | None], list[CheckedRawFile]]:
+    """Read all files; return the sha256 of those that are not as recorded, by path, and what the raw pages have."""
+    progress = _Progress(root, expected, on_progress)
+    with ThreadPoolExecutor(1) as pool:  # both at a time: other processes may check the raw pages
+        raw = pool.submit(lambda: list(check_raw_files(warc_files(journal_path(root)), progress.add)))
+        return _other_digests(root, expected, progress), raw.result()
+
+
 def _other_digests(root: Path, expected: Mapping[str, str], progress: _Progress) -> dict[str, str | None]:
-    """Read all files; return the sha256 of those that are not as recorded, by path."""
+    """Return the sha256 of the files that are not as recorded, by path."""
     others: dict[str, str | None] = {}
     paths = sorted(expected)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
