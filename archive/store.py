@@ -100,7 +100,7 @@ class Store:
         """This store alone: what reads one archive or several goes through these."""
         return (self,)
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The folder of the archive."""
         return archive_root(self._path)
