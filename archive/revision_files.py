@@ -29,11 +29,10 @@ class RevisionFiles:
         """Return a version with the bytes of its file; None if they do not have the recorded sha256."""
         number, own = record.revision, self._store.of(record.docid)
         path = record.path.removeprefix(own.prefix)
-        newest, superseded = (revision_path(path, number, each) for each in (number, number + 1))
         # A writer may move the file into the history at any time, so the article's path is tried before and after it.
-        for file in (newest, superseded, newest):
+        for newest in (number, number + 1, number):
             with suppress(OSError):
-                data = (own.root / file).read_bytes()
+                data = (own.root / revision_path(path, number, newest)).read_bytes()
                 if sha256_of(data) == record.sha256:
                     revisions = own.articles.revisions(record.docid)
                     return Archived(next(each for each in revisions if each.number == number), data)

@@ -100,7 +100,7 @@ class Store:
         """This store alone: what reads one archive or several goes through these."""
         return (self,)
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The folder of the archive."""
         return archive_root(self._path)
@@ -159,7 +159,7 @@ class Store:
         """What a search reads from this index."""
         from archive.search.search_part import SearchPart  # noqa: PLC0415 - see above
 
-        return SearchPart(self._db, self._path, self.history, self.coverage, self.names, self._prefix)
+        return SearchPart(self._db, self._path, self.coverage, self.names, self._prefix)
 
     @cached_property
     def periods(self) -> Periods:

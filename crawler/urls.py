@@ -15,6 +15,7 @@ _DOCID_IN_PATH = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})\.", re.IGNORECAS
 _DOCID = re.compile(r"(?:comos:)?([A-Za-z0-9]{4,40})")
 # The same in a path: of the first page, and of further ones, which end with _2.shtml.
 _DOCID_OF_PAGE = re.compile(r"/(?:doc|detail)-i([a-z0-9]{4,40})(?![a-z0-9])", re.IGNORECASE | re.ASCII)
+DIGEST = re.compile(r"[0-9a-f]{16}")  # the form of :func:`digest`
 PADDING = "".join(map(chr, range(0x21)))  # exactly the characters that browsers strip from both ends of a URL
 # Nearly all image URLs of Sina: a host and a path. Making it absolute only adds the scheme.
 _WITHOUT_SCHEME = re.compile(r"//[a-z0-9.-]+/[\w./-]*", re.ASCII)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ from archive.files.folders import Folders
 from archive.files.layout import QUARANTINE_FOLDER, index_path, inner_path
 from archive.index.connection import empty_log
 from archive.model.article import Post
+
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}  # a link that leads to itself is no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class StagingTree:
         with atomic.wrap_os_errors(self.folder), Folders(self.root) as folders:
             for post in posts:
                 path = f"{tree}/{post.path}"
-                with atomic.wrap_os_errors(self.root / path):
+                with atomic.wrap_os_errors(f"{self.root}/{path}"):
                     if post.supersedes:
                         _keep_replaced(folders, tree, str(post.moved_from or post.path), str(post.supersedes))
                     folders.write_new(path, post.data, sync=False)
@@ -73,11 +76,29 @@ def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
     existing = set(files_of(root))
     missing, changed = [], []
     for path in sorted(staged):
-        if path not in existing or not (root / path).exists():
+        present = _content(f"{root}/{path}") if path in existing else None
+        if present is None:
             missing.append(path)
-        elif not (root / path).is_file() or (root / path).read_bytes() != (tree / path).read_bytes():
+        elif present != _content(f"{tree}/{path}"):
             changed.append(path)
     return missing, changed, sorted(existing - staged)
+
+
+def _content(path: str) -> bytes | int | None:
+    """Return the bytes of a file, the mode of what is no regular file, or None for what does not exist.
+
+    Paths are text here: a rebuild asks for thousands in a second.
+    """
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - see above
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+    if not stat.S_ISREG(mode):
+        return mode
+    with open(path, "rb") as file:  # noqa: PTH123 - see above
+        return file.read()
 
 
 def place_files(root: Path, tree: Path, paths: Iterable[str], *, quarantine: bool) -> None:

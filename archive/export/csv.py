@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from archive.export.formats import Table
 
@@ -17,6 +18,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 # The characters that Excel reads of a cell: UTF-16 code units.
 MAX_CELL = 32_767
+_SHORT_CELL = MAX_CELL // 2  # characters that always fit: each has one code unit or two
 
 
 def to_csv(table: Table) -> Iterator[bytes]:
@@ -30,11 +32,13 @@ def to_csv(table: Table) -> Iterator[bytes]:
     row = io.StringIO(newline="")
     writer = csv.writer(row)
     row.write(_BOM)
-    writer.writerow([column.name for column in fields(table.columns)])
+    names = [column.name for column in fields(table.columns)]
+    values = attrgetter(*names)
+    writer.writerow(names)
     for each in table.rows:
         yield _flush(row)
-        cells = [_cell(value) for value in astuple(each)]
-        if found := sum(map(_is_long, cells)):
+        cells = [_cell(value) for value in values(each)]
+        if max(map(len, cells)) > _SHORT_CELL and (found := sum(map(_is_long, cells))):
             long_cells, first = long_cells + found, first or each.docid
         writer.writerow(cells)
     yield _flush(row)
@@ -45,7 +49,7 @@ def to_csv(table: Table) -> Iterator[bytes]:
 
 
 def _is_long(cell: str) -> bool:
-    return len(cell) > MAX_CELL // 2 and len(cell.encode("utf-16-le")) > 2 * MAX_CELL
+    return len(cell) > _SHORT_CELL and len(cell.encode("utf-16-le")) > 2 * MAX_CELL
 
 
 def _flush(row: io.StringIO) -> bytes:

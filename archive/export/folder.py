@@ -43,7 +43,7 @@ def fill(folder: Path, archive: Path, posts: Iterable[Post]) -> None:
             obsolete = _listed_paths(folder / LIST_NAME)
             for post in posts:
                 path = str(post.path)
-                if not _is_inside(path):
+                if not _is_inside(post.path):
                     raise ArchiveError(f"{path!r} leads out of {folder}: the index is damaged")
                 if path not in obsolete:  # listed before it is written, so that it never counts as a file of the user
                     combined_list.write(f"{path}\n")
@@ -89,11 +89,11 @@ def _check_own(folder: Path) -> None:
 def _listed_paths(path: Path) -> set[str]:
     if not path.exists():
         return set()
-    return {line for line in path.read_text(encoding="utf-8").split("\n") if line and _is_inside(line)}
+    return {line for line in path.read_text(encoding="utf-8").split("\n") if line and _is_inside(PurePosixPath(line))}
 
 
-def _is_inside(path: str) -> bool:
-    parts = PurePosixPath(path).parts
+def _is_inside(path: PurePosixPath) -> bool:
+    parts = path.parts
     return bool(parts) and parts[0] not in ("/", LIST_NAME, _UNFINISHED) and ".." not in parts
 
 

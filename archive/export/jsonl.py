@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from archive.export.formats import Table
 
 # Only strings contain them.
-_ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
+_ESCAPED = {each: f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
 
 
 def to_jsonl(table: Table) -> Iterator[bytes]:
@@ -18,9 +19,13 @@ def to_jsonl(table: Table) -> Iterator[bytes]:
 
     Characters that some programs take for the end of a line are escaped: the line separators of Unicode.
     """
+    names = [column.name for column in fields(table.columns)]
+    values = attrgetter(*names)
     for row in table.rows:
-        line = json.dumps(asdict(row), ensure_ascii=False, default=_json_value)
-        yield (line.translate(_ESCAPED) + "\n").encode()
+        line = json.dumps(dict(zip(names, values(row), strict=True)), ensure_ascii=False, default=_json_value)
+        for character, escaped in _ESCAPED.items():
+            line = line.replace(character, escaped)
+        yield (line + "\n").encode()
 
 
 def _json_value(value: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
@@ -59,7 +58,7 @@ def _rendered(
     for record in export.records:
         if archived := export.archived(record):
             path = _path(record.path, replaced)
-            post = replace(_post(archived, profile, base(path), export), path=path)
+            post = _post(archived, path, profile, base(path), export)
             for url in {each.url for each in archived.revision.pictures}:
                 image = export.image(url)
                 if image and image.name not in written:
@@ -68,7 +67,7 @@ def _rendered(
             yield post
 
 
-def _post(archived: Archived, profile: str, base: str, export: Export) -> Post:
+def _post(archived: Archived, path: PurePosixPath, profile: str, base: str, export: Export) -> Post:
     revision, filed = archived.revision, read_back(archived.data)
     urls = {unquote(each.url) for each in revision.pictures}
 
@@ -95,7 +94,7 @@ def _post(archived: Archived, profile: str, base: str, export: Export) -> Post:
         authors=revision.authors,
         precision=revision.precision,
     )
-    return render(article, filed.categories, filed.author, profile, markdown=filed.markdown)
+    return render(article, filed.categories, filed.author, profile, fixed_path=path, markdown=filed.markdown)
 
 
 def without_blank_lines(body: str) -> str:
@@ -109,5 +108,7 @@ def without_blank_lines(body: str) -> str:
 
 
 def _path(path: str, replaced: re.Pattern[str]) -> PurePosixPath:
-    parts = PurePosixPath(path).parts
-    return PurePosixPath(*(replaced.sub(lambda match: match[0].translate(_FULL_WIDTH), part) for part in parts))
+    parts = path.split("/")
+    return PurePosixPath(
+        "/".join(replaced.sub(lambda match: match[0].translate(_FULL_WIDTH), part) for part in parts)
+    )

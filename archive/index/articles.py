@@ -62,7 +62,7 @@ class ArticleIndex(IndexPart):
 
     def all_files(self) -> Iterator[tuple[str, int, int, str]]:
         """Yield for each version: the article's path, its number, the newest version's number, its file's sha256."""
-        for row in self._rows(statements.SELECT_FILES):
+        for row in self._each_row(statements.SELECT_FILES):
             yield row["path"], row["number"], row["newest"], row["sha256"]
 
     def contradictions(self) -> list[tuple[str, str]]:
@@ -76,7 +76,7 @@ class ArticleIndex(IndexPart):
     def journal_offsets(self) -> dict[str, set[int]]:
         """Return where fetches are recorded in the journal: name of the file -> offsets in bytes."""
         offsets: dict[str, set[int]] = {}
-        for row in self._rows('SELECT file, "offset" FROM observations WHERE file IS NOT NULL'):
+        for row in self._each_row('SELECT file, "offset" FROM observations WHERE file IS NOT NULL'):
             offsets.setdefault(row["file"], set()).add(row["offset"])
         return offsets
 

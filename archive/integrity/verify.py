@@ -24,7 +24,7 @@ from archive.index.log import OTHERS
 from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
 from archive.integrity.article_files import docid_of
 from archive.integrity.manifest_check import Problem, check_manifests
-from archive.integrity.raw_pages import CheckRawFiles, check_in_turn, find_raw_problems
+from archive.integrity.raw_pages import CheckedRawFile, CheckRawFiles, check_in_turn, find_raw_problems
 from archive.journal.tombstones import Rewrite
 from archive.journal.warc import warc_files
 from archive.model.errors import ArchiveError
@@ -44,7 +44,7 @@ class Report:
     articles: int  # in the index
     files: int  # files of articles and images read
     problems: tuple[Problem, ...]
-    recorded: dict[str, str]  # by path: the recorded sha256 of each file of an article
+    recorded: dict[str, str]  # by path: the recorded sha256 of each file of an article with a problem
     proof: ProofReport = field(default_factory=ProofReport)  # anchors and signatures of manifests
     rewritten: tuple[Rewrite, ...] = ()  # tombstones of journal files
     forgotten: tuple[dict[str, Any], ...] = ()  # articles that were removed: docid, at, reason, versions, done
@@ -69,25 +69,24 @@ def verify(
     """
     store = Store.open_for_reading(index_path(root))
     try:
-        recorded, images, events = _recorded_files(store), dict(store.images.files()), _event_offsets(store)  # D125
+        expected, events = _recorded_files(store), _event_offsets(store)  # D125
         problems = list(_check_index(root, store))
-        progress = _Progress(root, (*recorded, *images), on_progress)
-        with ThreadPoolExecutor(1) as pool:  # both at a time: other processes may check the raw pages
-            raw = pool.submit(lambda: list(check_raw_files(warc_files(journal_path(root)), progress.add)))
-            read = _digests(root, sorted(recorded | images), progress)
-            checked = raw.result()
-        problems += _check_files(root, recorded | images, read)
-        problems = _without_unfinished(root, store, problems, recorded | images, unapplied)
+        others, checked = _read_files(root, expected, check_raw_files, on_progress)
+        problems += _check_files(root, expected, others)
+        problems = _without_unfinished(root, store, problems, expected, unapplied)
         forgotten = tuple(store.forgotten.all())
         problems = [each for each in problems if not _is_left(each, forgotten)]
         problems += find_raw_problems(root, events, checked)
         rewritten = [tombstone for each in checked for tombstone in each.rewritten]
         formatted = [at for each in checked for at in each.formatted]
         named = {problem.path for problem in problems}
-        problems += check_manifests(root, store, named, read, rewritten, formatted=max(formatted, default=None))
+        images = {path: others.get(path, sha256) for path, sha256 in expected.items() if _is_image(path)}
+        problems += check_manifests(root, store, named, images, rewritten, formatted=max(formatted, default=None))
         proof, of_anchors = check_anchors(root, trust or Trust())
-        articles = sum(not path.startswith(f"{HISTORY_FOLDER}/") for path in recorded)
-        return Report(articles, len(read), (*problems, *of_anchors), recorded, proof, tuple(rewritten), forgotten)
+        articles = sum(not (path.startswith(f"{HISTORY_FOLDER}/") or _is_image(path)) for path in expected)
+        recorded = {path: expected[path] for path in named & expected.keys() if not _is_image(path)}
+        found = (*problems, *of_anchors)
+        return Report(articles, len(expected), found, recorded, proof, tuple(rewritten), forgotten)
     finally:
         store.close()
 
@@ -108,7 +107,7 @@ def _without_unfinished(
         return problems
     suspect -= store.articles.reserved_paths()
     problems = [problem for problem in problems if problem.kind != "extra" or problem.path in suspect]
-    after = _recorded_files(store) | dict(store.images.files())
+    after = _recorded_files(store)
     changed = {path for path in suspect if after.get(path) != before.get(path)}
     kept = [problem for problem in problems if problem.path not in changed]
     return list(_without_unapplied(root, kept, unapplied))
@@ -135,9 +134,18 @@ def _is_left(problem: Problem, forgotten: Sequence[dict[str, Any]]) -> bool:
 
 
 def _recorded_files(store: Store) -> dict[str, str]:
-    """Return the recorded sha256 of each version's file by path; the newest version has the article's path."""
+    """Return the recorded sha256 of each file of a version or an image by path.
+
+    This and the offsets of events are all that is held of each file, so it decides how memory grows.
+    """
     files = store.articles.all_files()
-    return {revision_path(path, number, newest): sha256 for path, number, newest, sha256 in files}
+    recorded = {revision_path(path, number, newest): sha256 for path, number, newest, sha256 in files}
+    recorded.update(store.images.files())
+    return recorded
+
+
+def _is_image(path: str) -> bool:
+    return path.startswith(f"{IMAGES_FOLDER}/")
 
 
 def _event_offsets(store: Store) -> dict[str, set[int]]:
@@ -182,14 +190,27 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _digests(root: Path, paths: list[str], progress: _Progress) -> dict[str, str | None]:
-    digests: dict[str, str | None] = {}
+def _read_files(
+    root: Path, expected: Mapping[str, str], check_raw_files: CheckRawFiles, on_progress: Callable[[int, int], None]
+) -> tuple[dict[str, str | None], list[CheckedRawFile]]:
+    """Read all files; return the sha256 of those that are not as recorded, by path, and what the raw pages have."""
+    progress = _Progress(root, expected, on_progress)
+    with ThreadPoolExecutor(1) as pool:  # both at a time: other processes may check the raw pages
+        raw = pool.submit(lambda: list(check_raw_files(warc_files(journal_path(root)), progress.add)))
+        return _other_digests(root, expected, progress), raw.result()
+
+
+def _other_digests(root: Path, expected: Mapping[str, str], progress: _Progress) -> dict[str, str | None]:
+    """Return the sha256 of the files that are not as recorded, by path."""
+    others: dict[str, str | None] = {}
+    paths = sorted(expected)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(paths), BATCH_SIZE):
             batch = paths[start : start + BATCH_SIZE]
-            digests.update(zip(batch, pool.map(lambda path: _digest(root / path), batch), strict=True))
+            digests = zip(batch, pool.map(lambda path: _digest(root / path), batch), strict=True)
+            others.update((path, actual) for path, actual in digests if actual != expected[path])
             progress.add_files(batch)
-    return digests
+    return others
 
 
 def _digest(path: Path) -> str | None:
@@ -202,29 +223,32 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _check_files(root: Path, recorded: dict[str, str], read: dict[str, str | None]) -> Iterator[Problem]:
-    owners = {sha256: path for path, sha256 in recorded.items()}
-    for path, sha256 in recorded.items():
-        actual = read[path]
+def _check_files(root: Path, expected: Mapping[str, str], others: Mapping[str, str | None]) -> Iterator[Problem]:
+    """Yield the problems of files.
+
+    :param others: the sha256 of those that are not as recorded
+    """
+    found = set(others.values())
+    owners = {sha256: path for path, sha256 in expected.items() if sha256 in found}
+    for path, sha256 in expected.items():
+        actual = others.get(path, sha256)
         if actual is None:
             exists = os.path.lexists(root / path)
             yield Problem("missing", path, "it is not a readable file" if exists else "there is no such file")
         elif actual != sha256:
             owner = f": its content belongs to {owners[actual]}" if actual in owners else ""
             yield Problem("tampered", path, f"its sha256 is {actual}, recorded is {sha256}{owner}")
-    for path in sorted(_existing_files(root) - recorded.keys()):
+    for path in sorted(path for path in _existing_files(root) if path not in expected):
         yield Problem("extra", path, "the index has no record of this file")
 
 
-def _existing_files(root: Path) -> set[str]:
-    paths: set[str] = set()
+def _existing_files(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
         if Path(folder) == inner_path(root):
             folders[:] = [name for name in folders if name in (Path(HISTORY_FOLDER).name, Path(IMAGES_FOLDER).name)]
             continue
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        paths.update((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))
-    return paths
+        yield from ((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))
 
 
 def _check_index(root: Path, store: Store) -> Iterator[Problem]:

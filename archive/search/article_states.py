@@ -1,4 +1,4 @@
-"""What was known of many articles at a time, with one statement: their feeds, whether they were gone, their facts.
+"""What was known of many articles at a time, with one statement: feeds, facts, images, and whether they were gone.
 
 Each ``time`` is aware; what was observed later is left out. Errors are those of sqlite3.
 """
@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from archive.files.layout import image_path
 from archive.index import statements
 from archive.index.database import Database
 from archive.model.times import to_text
@@ -29,6 +30,12 @@ _SELECT_FACTS = """
     SELECT facts.* FROM json_each(:versions) AS wanted
     CROSS JOIN facts ON docid = wanted.value ->> 0 AND revision = wanted.value ->> 1
     WHERE at <= :time ORDER BY step
+"""
+_SELECT_IMAGES = """
+    SELECT r.docid, r.number, images.sha256, media_type FROM json_each(:versions) AS wanted
+    CROSS JOIN revisions r ON r.docid = wanted.value ->> 0 AND r.number = wanted.value ->> 1
+    CROSS JOIN json_each(r.pictures) AS picture CROSS JOIN images ON images.url = picture.value ->> 'url'
+    WHERE status = 'kept' AND images.fetched_at <= :time ORDER BY picture.key
 """
 
 
@@ -73,3 +80,18 @@ def last_facts(
     """
     rows = database.execute(_SELECT_FACTS, {"versions": json.dumps(list(versions)), "time": to_text(time)})
     return {(row["docid"], row["revision"]): row for row in rows}
+
+
+def images(
+    database: Database, versions: Iterable[tuple[str, int]], time: datetime
+) -> Mapping[tuple[str, int], list[str]]:
+    """Return the files of those of the versions' images that were kept, each once, in the order of the text.
+
+    :param versions: docid and number of each
+    :return: paths relative to the archive's root, by docid and number; without versions that have none
+    """
+    found: dict[tuple[str, int], dict[str, None]] = {}
+    for row in database.execute(_SELECT_IMAGES, {"versions": json.dumps(list(versions)), "time": to_text(time)}):
+        path = str(image_path(row["sha256"], row["media_type"]))
+        found.setdefault((row["docid"], row["number"]), {})[path] = None
+    return {version: list(paths) for version, paths in found.items()}

@@ -157,11 +157,6 @@ class History(IndexPart):
             each if each.sealed and _is_over(each.sealed, time) else replace(each, sealed=None) for each in versions
         ]
 
-    def gone(self, docid: str, time: datetime) -> str | None:
-        """Return since when an article was known to be gone, a time as in the index; None if it was not."""
-        with wrap_sqlite_errors(self._path):
-            return states.gone(self._db, [docid], time).get(docid)
-
     def _facts_now(self, newest: Revision, time: datetime) -> dict[str, Any]:
         with wrap_sqlite_errors(self._path):
             version = newest.docid, newest.number

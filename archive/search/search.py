@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from heapq import merge
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from archive.search.search_part import KnownTimes, ResolvedQuery, SearchPart
 MAX_RANKED = 60
 # The rarity of a word is measured in this many of the newest articles. See D116.
 SAMPLE_ARTICLES = 100
+# Articles of an export whose states are read together.
+_BATCH = 100
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -119,11 +122,12 @@ class Search:
         """Return the last articles whose newest version matches a query, in the order of publication."""
         time = time or _END_OF_TIME
         known = self._known_times()
-        found = [(self._parts[each.part], each.id) for each in self.newest(query, limit, time)[::-1]]
-        return [part.record(part.key(each), time, known) for part, each in found]
+        found = self.newest(query, limit, time)[::-1]
+        keys = [(each.part, self._parts[each.part].key(each.id)) for each in found]
+        return list(self._records(keys, time, known))
 
     def each(self, query: Query, time: datetime | None = None, *, newest: int | None = None) -> Iterator[Record]:
-        """Yield all articles whose newest version matches a query, by publication time; read row by row.
+        """Yield all articles whose newest version matches a query, by publication time; read in batches.
 
         :param newest: only this many, those published last
         """
@@ -133,8 +137,9 @@ class Search:
             *(_with_part(n, part.keys(part.resolve(query, time), newest)) for n, part in enumerate(self._parts)),
             key=itemgetter(0, 1),
         )
-        for *_, n, row in keys if newest is None or len(self._parts) == 1 else deque(keys, newest):
-            yield self._parts[n].record(row, time, known)
+        found = iter(keys if newest is None or len(self._parts) == 1 else deque(keys, newest))
+        while batch := [(n, row) for *_, n, row in islice(found, _BATCH)]:
+            yield from self._records(batch, time, known)
 
     def add_missing(self) -> None:
         """Make searchable the versions that were copied into the index and are not searchable yet."""
@@ -198,6 +203,15 @@ class Search:
             for n, part in enumerate(self._parts)
         }
         return [next(hits[each.part]) for each in found]
+
+    def _records(
+        self, keys: Sequence[tuple[int, statements.Row]], time: datetime, known: KnownTimes
+    ) -> Iterator[Record]:
+        records = [
+            part.records([row for of, row in keys if of == n], time, known) for n, part in enumerate(self._parts)
+        ]
+        for n, _ in keys:
+            yield next(records[n])
 
     def _known_times(self) -> KnownTimes:
         """Return the times that each feed is known to be complete in, by whatever index."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from archive.files.layout import image_path
 from archive.index import statements
 from archive.index.coverage import CoverageIndex
 from archive.index.database import Database
@@ -25,7 +25,6 @@ from archive.query.nodes import Query, Term, positive_terms
 from archive.query.ranking import TermMatches, make_snippet, merge_marks
 from archive.search import article_states as states
 from archive.search.candidates import Candidates
-from archive.search.history import History
 from archive.search.names import QueryNames
 
 KnownTimes = Mapping[str, tuple[list[Span], list[Span]]]  # feed id -> settled and provisional time
@@ -53,11 +52,6 @@ _SELECT_VERSION = """
     SELECT r.*, t.text, (SELECT first_seen FROM entries WHERE docid = r.docid) AS first_seen
     FROM revisions r LEFT JOIN texts t USING (docid, number) WHERE r.docid = ? AND r.number = ?
 """
-_SELECT_IMAGES = """
-    SELECT sha256, media_type FROM json_each(:pictures) AS picture JOIN images ON images.url = picture.value ->> 'url'
-    WHERE status = 'kept' AND fetched_at <= :time ORDER BY picture.key
-"""
-
 _FEED_COLUMNS = ("published_text", "precision", "published_note", "text_from", "text_note")
 
 
@@ -69,24 +63,26 @@ class ResolvedQuery:
     terms: tuple[Term, ...]  # those that an article must contain, to rank and to mark
 
 
+class _State(NamedTuple):
+    """What was known of a version at a time."""
+
+    feeds: Sequence[str]
+    gone: str | None
+    facts: statements.Row
+    images: Sequence[str]  # paths in the archive
+
+
 class SearchPart(IndexPart):
     """Reads matching versions of one index. Errors as in :class:`~archive.store.Store`; each ``time`` is aware.
 
     :param prefix: begins the path of each result
     """
 
-    def __init__(  # noqa: PLR0917 - what the index has
-        self,
-        database: Database,
-        path: Path,
-        history: History,
-        coverage: CoverageIndex,
-        names: QueryNames,
-        prefix: str,
+    def __init__(
+        self, database: Database, path: Path, coverage: CoverageIndex, names: QueryNames, prefix: str
     ) -> None:
         super().__init__(database, path)
         self._prefix = prefix
-        self._history = history
         self._coverage = coverage
         self._names = names
         self._candidates = Candidates(database)
@@ -189,30 +185,30 @@ class SearchPart(IndexPart):
                 feed_names=tuple(feed_names.get(feed, feed) for feed in feeds.get(docid, ())),
             )
 
-    def _images(self, pictures: str, time: datetime) -> tuple[str, ...]:
-        """Return the files of those of a version's images that were kept then, in the order of the text."""
-        if pictures == "[]":
-            return ()
-        rows = self._rows(_SELECT_IMAGES, {"pictures": pictures, "time": to_text(time)})
-        return tuple(dict.fromkeys(f"{self._prefix}{image_path(row['sha256'], row['media_type'])}" for row in rows))
+    def records(self, keys: Sequence[statements.Row], time: datetime, known: KnownTimes) -> Iterator[Record]:
+        """Yield all that was known of the versions with the docids and the numbers of ``keys``, in their order.
 
-    def record(self, key: statements.Row, time: datetime, known: KnownTimes) -> Record:
-        """Return all that was known of the version with the docid and the number of ``key``."""
-        version = self._rows(_SELECT_VERSION, [key["docid"], key["number"]])[0]
+        Their states are read together; their texts, which may be long, one by one.
+        """
+        versions = [(key["docid"], key["number"]) for key in keys]
+        docids = [docid for docid, _ in versions]
         with wrap_sqlite_errors(self._path):
-            return self._record(version, time, known)
+            feeds, gone = states.feeds(self._db, docids, time), states.gone(self._db, docids, time)
+            facts, images = states.last_facts(self._db, versions, time), states.images(self._db, versions, time)
+        for docid, number in versions:
+            row, key = self._rows(_SELECT_VERSION, [docid, number])[0], (docid, number)
+            state = _State(feeds.get(docid, []), gone.get(docid), facts.get(key, row), images.get(key, []))
+            yield self._record(row, state, known)
 
-    def _record(self, version: statements.Row, time: datetime, known: KnownTimes) -> Record:
-        docid, published = version["docid"], datetime.fromisoformat(version["published"])
-        key = docid, version["number"]
-        facts = states.last_facts(self._db, [key], time).get(key, version)
-        feeds = tuple(self._history.feeds(docid, time))
+    def _record(self, version: statements.Row, state: _State, known: KnownTimes) -> Record:
+        facts, feeds = state.facts, tuple(state.feeds)
+        published = datetime.fromisoformat(version["published"])
         settled, provisional = (
             tuple(feed for feed in feeds if feed in known and contains(known[feed][part], published))
             for part in (0, 1)
         )
         return Record(
-            docid=docid,
+            docid=version["docid"],
             title=version["title"],
             url=version["url"] or "",
             path=self._prefix + version["path"],
@@ -223,20 +219,25 @@ class SearchPart(IndexPart):
             updated=to_time(facts["updated"]),
             media=facts["media"],
             feeds=feeds,
-            keywords=tuple(json.loads(facts["keywords"])),
-            symbols=tuple(json.loads(facts["symbols"])),
+            keywords=_items(facts["keywords"]),
+            symbols=_items(facts["symbols"]),
             editor=version["editor"],
             original_title=version["original_title"],
-            gone=to_time(self._history.gone(docid, time)),
+            gone=to_time(state.gone),
             sha256=version["sha256"],
             text=version["text"],
             settled_feeds=settled,
             provisional_feeds=tuple(feed for feed in provisional if feed not in settled),
-            authors=tuple(json.loads(version["authors"])),
-            enclosures=tuple(each["url"] for each in json.loads(version["enclosures"])),
-            images=self._images(version["pictures"], time),
+            authors=_items(version["authors"]),
+            enclosures=tuple(each["url"] for each in _items(version["enclosures"])),
+            images=tuple(f"{self._prefix}{path}" for path in state.images),
             **{name: version[name] for name in _FEED_COLUMNS},
         )
+
+
+def _items(array: str) -> tuple[Any, ...]:
+    """Return the items of a JSON list; most lists of an article are empty."""
+    return () if array == "[]" else tuple(json.loads(array))
 
 
 def _where(query: ResolvedQuery) -> str:

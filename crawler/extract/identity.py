@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from archive.model.feed import Entry
 from crawler.errors import MovedError
-from crawler.urls import absolute, address_digest, docid_of_page, former_digest, host, is_sina_url
+from crawler.urls import DIGEST, absolute, address_digest, docid_of_page, former_digest, host, is_sina_url
 
 # Sina's docids are letters, then digits: "mcwiwss7730811". Pages before 2014 have other numbers as publishid:
 # "28,3,2762951".
@@ -60,10 +60,15 @@ def _own_docids(entry: Entry) -> set[str]:
     if entry.foreign or entry.content is not None:
         return set()
     own = {docid_of_page(entry.url)} - {None}
-    digests = (address_digest(entry.url), former_digest(entry.url))
-    if entry.docid not in digests and (match := _DOCID.fullmatch(entry.docid.lower())):
+    if (match := _DOCID.fullmatch(entry.docid.lower())) and not _is_digest(entry):
         own.add(match[1])
     return {each for each in own if each}
+
+
+def _is_digest(entry: Entry) -> bool:
+    """Return whether an entry's docid is a digest of its address. Few docids look like one, and digests are slow."""
+    may_be = DIGEST.fullmatch(entry.docid)
+    return bool(may_be) and entry.docid in (address_digest(entry.url), former_digest(entry.url))
 
 
 def _publishids(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:

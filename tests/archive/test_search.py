@@ -264,6 +264,19 @@ def test_however_many_match_the_newest_are_found_and_the_best_among_them(
     assert len(list(store.search.each(parse("茅台")))) == 8, "an export leaves nothing out"
 
 
+def test_an_export_reads_one_row_an_article_and_their_states_together(small: Store) -> None:
+    done: list[str] = []
+    small._db.conn.set_trace_callback(done.append)
+    records = list(small.search.each(And(())))
+    small._db.conn.set_trace_callback(None)
+    assert len(records) == FEW
+    assert [(each.published, each.docid) for each in records] == sorted(
+        (each.published, each.docid) for each in records
+    )
+    batches = FEW / archive.search.search._BATCH
+    assert len(done) < FEW + 10 * batches
+
+
 @pytest.mark.parametrize("most", [1, 20, 1500])  # of the newest, that are read for it
 @pytest.mark.parametrize(
     "query_text",

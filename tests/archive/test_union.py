@@ -278,6 +278,7 @@ def test_no_statement_reads_a_whole_table_of_articles(tmp_path: Path) -> None:
     own.articles.find(docid)
     own.unlisted.absences(docid)
     list(several.periods.each(And(()), several.periods.cursor()))
+    several.search.latest(And(()), 5)
     for store in several.stores:
         store._db.conn.set_trace_callback(None)
 
