@@ -42,7 +42,7 @@ class Original:
     """An earlier response with the same body."""
 
     position: JournalPosition  # of its group
-    record: str  # its WARC-WarcRecord-ID
+    record: str  # its WARC-Record-ID
     url: str  # its WARC-Target-URI
     date: str  # its WARC-Date
 
@@ -108,7 +108,7 @@ def _add(writer: WARCWriter, url: str, kind: str, block: bytes, headers: dict[st
         http_headers=http,
     )
     writer.write_record(record)
-    return str(record.rec_headers.get_header("WARC-WarcRecord-ID"))
+    return str(record.rec_headers.get_header("WARC-Record-ID"))
 
 
 def _http(block: bytes) -> StatusAndHeaders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -86,6 +87,20 @@ def test_another_reader_finds_request_response_and_metadata(tmp_path: Path) -> N
         assert response.rec_headers.get_header("WARC-Date") == "2026-09-29T03:04:05.678901Z"
         assert response.rec_headers.get_header("WARC-Payload-Digest") == digest(b"<p>page</p>")
         assert response.http_headers.get_header("Content-Type") == "text/html; charset=utf-8"
+
+
+def test_records_refer_to_each_other_by_their_ids(tmp_path: Path) -> None:
+    [place] = write(tmp_path, group())
+    [again] = write(tmp_path, group(), original=original_at(tmp_path, place, digest(group().response.body)))
+    assert again.file == place.file
+    with warc_files(tmp_path)[0].open("rb") as file:
+        records = [record.rec_headers for record in ArchiveIterator(file) if record.rec_type != "warcinfo"]
+    ids = [headers.get_header("WARC-Record-ID") for headers in records]
+    assert len(set(ids)) == 6
+    assert all(re.fullmatch(r"<urn:uuid:[0-9a-f-]{36}>", each) for each in ids)
+    concurrent = [headers.get_header("WARC-Concurrent-To") for headers in records]
+    assert concurrent == [None, ids[0], ids[1], None, ids[3], ids[4]]
+    assert records[4].get_header("WARC-Refers-To") == ids[1]
 
 
 def test_an_identical_body_is_written_once(tmp_path: Path) -> None:
