@@ -117,6 +117,7 @@ LIBRARIES = {
         "archive/index/statements.py",
         "archive/integrity/carry_over.py",
         "archive/integrity/index_diff.py",
+        "archive/integrity/recorded.py",
         "web/database.py",
         "web/queries/",
     ),

@@ -73,12 +73,10 @@ class ArticleIndex(IndexPart):
         """Return the paths reserved for first versions that are not written yet, or may be after a crash."""
         return {row["path"] for row in self._rows(statements.SELECT_RESERVED_PATHS)}
 
-    def journal_offsets(self) -> dict[str, set[int]]:
-        """Return where fetches are recorded in the journal: name of the file -> offsets in bytes."""
-        offsets: dict[str, set[int]] = {}
+    def journal_offsets(self) -> Iterator[tuple[str, int]]:
+        """Yield where fetches are recorded in the journal: name of the file, offset in bytes."""
         for row in self._each_row('SELECT file, "offset" FROM observations WHERE file IS NOT NULL'):
-            offsets.setdefault(row["file"], set()).add(row["offset"])
-        return offsets
+            yield row["file"], row["offset"]
 
     def positions(self, digests: Collection[str]) -> dict[str, JournalPosition]:
         """Return where the journal has bodies with these digests: digest -> position of the earliest record."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ def check_manifests(
     root: Path,
     store: Store,
     named: Set[str],
-    read: Mapping[str, str | None],
+    read: Callable[[str], str | None],
     rewritten: Iterable[Rewrite] = (),
     *,
     formatted: datetime | None = None,
@@ -38,7 +38,7 @@ def check_manifests(
     """Check each manifest, the chain, and the files and versions that the manifests record.
 
     :param named: paths with a problem that is reported already
-    :param read: the sha256 of files that were read already, by path; None: unreadable
+    :param read: returns the sha256 of a file that was read already; None: it was not, or is unreadable
     :param rewritten: tombstones, by whose sha256 a journal file may have changed (D184)
     :param formatted: until when versions are written with later settings (D234); None: none is
     """
@@ -83,7 +83,7 @@ def _check_manifest(
     *,
     previous: tuple[str, str] | None,
     named: Set[str],
-    read: Mapping[str, str | None],
+    read: Callable[[str], str | None],
     replaced: _Replaced,
 ) -> Iterator[Problem]:
     name = path.relative_to(root).as_posix()
@@ -112,7 +112,7 @@ def _check_manifest(
             pass
         elif not file.is_file():
             yield Problem("missing", line.path, f"{name} records it, but there is no such file")
-        elif (actual := read.get(line.path) or sha256_of_file(file)) not in replaced(line):
+        elif (actual := read(line.path) or sha256_of_file(file)) not in replaced(line):
             yield Problem("tampered", line.path, f"its sha256 is {actual}, {name} records {line.sha256}")
 
 

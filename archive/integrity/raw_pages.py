@@ -5,7 +5,7 @@ A separate module, because each process that checks files imports it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from archive.files.layout import journal_path
 from archive.integrity.manifest_check import Problem
+from archive.integrity.recorded import RecordedEvents
 from archive.journal.event_documents import EventKind
 from archive.journal.groups import UNREADABLE, read_groups
 from archive.journal.journal import event_of
@@ -102,31 +103,47 @@ def _read(path: Path, checked: CheckedRawFile) -> Iterator[int]:
     checked.damage += found
 
 
-def find_raw_problems(
-    root: Path, recorded: Mapping[str, Set[int]], checked: Iterable[CheckedRawFile]
-) -> Iterator[Problem]:
-    """Yield what is wrong with the files of raw pages.
+@dataclass(slots=True)
+class RawCheck:
+    """What the files of raw pages have, and what is wrong with them."""
 
-    :param recorded: by file name, the offsets of events that the index has; read before the first file, so that the
-        files contain all of them
+    problems: list[Problem] = field(default_factory=list)
+    rewritten: list[Rewrite] = field(default_factory=list)  # tombstones
+    formatted: list[datetime] = field(default_factory=list)  # since when earlier fetches have other settings
+
+
+def compare_raw_files(root: Path, recorded: RecordedEvents, checked: Iterable[CheckedRawFile]) -> RawCheck:
+    """Compare the files of raw pages with the index; hold what one file has at a time.
+
+    :param recorded: the events that the index has; read before the first file, so that the files contain all of them
     :param checked: all files
     """
-    folder = journal_path(root)
-    complete: dict[str, set[int]] = {}
+    found, names = RawCheck(), set()
     for each in checked:
-        events = complete[each.name] = each.events
-        # An unreadable end after all recorded events is being written now, or was left by a crash.
-        offset, detail = each.damage[-1] if each.damage else (0, "")
-        is_open_end = detail == UNREADABLE and offset > max(events, default=0)
-        is_open_end = is_open_end and recorded.get(each.name, set()) <= events
-        name = (folder / each.name).relative_to(root).as_posix()
-        for offset, detail in each.damage[:-1] if is_open_end else each.damage:
-            yield Problem("warc", name, f"at byte {offset}: {detail}")
+        names.add(each.name)
+        found.problems += _problems_of_file(root, recorded.offsets(each.name), each)
+        found.rewritten += each.rewritten
+        found.formatted += each.formatted
+    found.problems += _problems_of_folder(root, recorded, names)
+    return found
+
+
+def _problems_of_file(root: Path, recorded: Set[int], checked: CheckedRawFile) -> Iterator[Problem]:
+    name = (journal_path(root) / checked.name).relative_to(root).as_posix()
+    # An unreadable end after all recorded events is being written now, or was left by a crash.
+    offset, detail = checked.damage[-1] if checked.damage else (0, "")
+    is_open_end = detail == UNREADABLE and offset > max(checked.events, default=0) and recorded <= checked.events
+    for offset, detail in checked.damage[:-1] if is_open_end else checked.damage:
+        yield Problem("warc", name, f"at byte {offset}: {detail}")
+    if lost := recorded - checked.events:
+        yield Problem("warc", name, f"{len(lost)} recorded events are missing or incomplete")
+
+
+def _problems_of_folder(root: Path, recorded: RecordedEvents, names: Set[str]) -> Iterator[Problem]:
+    folder = journal_path(root)
     for path in sorted({*folder.glob("*"), *folder.glob(".*")} - {*warc_files(folder)}):
         yield Problem("extra", path.relative_to(root).as_posix(), "its name is not that of a file of raw pages")
-    for file, offsets in recorded.items():
-        name = (folder / file).relative_to(root).as_posix()
-        if file not in complete:
-            yield Problem("missing", name, f"there is no such file; {len(offsets)} events are recorded in it")
-        elif lost := offsets - complete[file]:
-            yield Problem("warc", name, f"{len(lost)} recorded events are missing or incomplete")
+    for file, events in recorded.files():
+        if file not in names:
+            name = (folder / file).relative_to(root).as_posix()
+            yield Problem("missing", name, f"there is no such file; {events} events are recorded in it")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,7 +25,8 @@ from archive.index.log import OTHERS
 from archive.integrity.anchor_check import ProofReport, Trust, check_anchors
 from archive.integrity.article_files import docid_of
 from archive.integrity.manifest_check import Problem, check_manifests
-from archive.integrity.raw_pages import CheckedRawFile, CheckRawFiles, check_in_turn, find_raw_problems
+from archive.integrity.raw_pages import CheckRawFiles, RawCheck, check_in_turn, compare_raw_files
+from archive.integrity.recorded import RecordedEvents, RecordedFiles
 from archive.journal.tombstones import Rewrite
 from archive.journal.warc import warc_files
 from archive.model.errors import ArchiveError
@@ -64,50 +66,47 @@ def verify(
     :param unapplied: returns what files may contain by the journal's records that the index lacks, after a process
         was killed: path -> sha256, or ABSENT; called only if a file is not as the index says (D178)
     :param check_raw_files: reads the files of raw pages
-    :raises ArchiveError: the index cannot be opened
+    :raises ArchiveError: the index cannot be opened, or temporary files have no room
     :raises TrustError: what is trusted cannot be read
     """
-    store = Store.open_for_reading(index_path(root))
-    try:
-        expected, events = _recorded_files(store), _event_offsets(store)  # D125
+    with (
+        closing(Store.open_for_reading(index_path(root))) as store,
+        closing(RecordedFiles(_files_of(store))) as recorded,
+        closing(RecordedEvents(_events_of(store))) as events,  # before the first file is read (D125)
+    ):
         problems = list(_check_index(root, store))
-        others, checked = _read_files(root, expected, check_raw_files, on_progress)
-        problems += _check_files(root, expected, others)
-        problems = _without_unfinished(root, store, problems, expected, unapplied)
+        others, raw = _read_files(root, recorded, events, check_raw_files, on_progress)
+        problems += _check_files(root, recorded, others)
+        problems = _without_unfinished(root, store, problems, recorded, unapplied)
         forgotten = tuple(store.forgotten.all())
-        problems = [each for each in problems if not _is_left(each, forgotten)]
-        problems += find_raw_problems(root, events, checked)
-        rewritten = [tombstone for each in checked for tombstone in each.rewritten]
-        formatted = [at for each in checked for at in each.formatted]
-        named = {problem.path for problem in problems}
-        images = {path: others.get(path, sha256) for path, sha256 in expected.items() if _is_image(path)}
-        problems += check_manifests(root, store, named, images, rewritten, formatted=max(formatted, default=None))
+        problems = [each for each in problems if not _is_left(each, forgotten)] + raw.problems
+        named, read = {problem.path for problem in problems}, _digests(recorded, others)
+        formatted = max(raw.formatted, default=None)
+        problems += check_manifests(root, store, named, read, raw.rewritten, formatted=formatted)
         proof, of_anchors = check_anchors(root, trust or Trust())
-        articles = sum(not (path.startswith(f"{HISTORY_FOLDER}/") or _is_image(path)) for path in expected)
-        recorded = {path: expected[path] for path in named & expected.keys() if not _is_image(path)}
-        found = (*problems, *of_anchors)
-        return Report(articles, len(expected), found, recorded, proof, tuple(rewritten), forgotten)
-    finally:
-        store.close()
+        found, articles = (*problems, *of_anchors), recorded.number_of_articles()
+        repairable = {path: sha256 for path, sha256 in recorded.of_paths(named).items() if not _is_image(path)}
+        return Report(articles, len(recorded), found, repairable, proof, tuple(raw.rewritten), forgotten)
 
 
 def _without_unfinished(
     root: Path,
     store: Store,
     problems: list[Problem],
-    before: dict[str, str],
+    recorded: RecordedFiles,
     unapplied: Callable[[], Mapping[str, Set[str]]],
 ) -> list[Problem]:
     """Return problems except those of files that a daemon is writing, or that the next start records.
 
-    :param before: the sha256 of each file by path, recorded before the files were read
+    :param recorded: as it was before the files were read
     """
     suspect = {problem.path for problem in problems if problem.kind in _BY_A_KILL}
     if not suspect:
         return problems
     suspect -= store.articles.reserved_paths()
     problems = [problem for problem in problems if problem.kind != "extra" or problem.path in suspect]
-    after = _recorded_files(store)
+    before = recorded.of_paths(suspect)
+    after = {path: sha256 for path, sha256 in _files_of(store) if path in suspect}
     changed = {path for path in suspect if after.get(path) != before.get(path)}
     kept = [problem for problem in problems if problem.path not in changed]
     return list(_without_unapplied(root, kept, unapplied))
@@ -133,38 +132,42 @@ def _is_left(problem: Problem, forgotten: Sequence[dict[str, Any]]) -> bool:
     return problem.kind == "extra" and docid_of(Path(problem.path).name, left) is not None
 
 
-def _recorded_files(store: Store) -> dict[str, str]:
-    """Return the recorded sha256 of each file of a version or an image by path.
-
-    This and the offsets of events are all that is held of each file, so it decides how memory grows.
-    """
-    files = store.articles.all_files()
-    recorded = {revision_path(path, number, newest): sha256 for path, number, newest, sha256 in files}
-    recorded.update(store.images.files())
-    return recorded
+def _files_of(store: Store) -> Iterator[tuple[str, str]]:
+    """Yield the path and the recorded sha256 of each file of a version or an image."""
+    for path, number, newest, sha256 in store.articles.all_files():
+        yield revision_path(path, number, newest), sha256
+    yield from store.images.files()
 
 
 def _is_image(path: str) -> bool:
     return path.startswith(f"{IMAGES_FOLDER}/")
 
 
-def _event_offsets(store: Store) -> dict[str, set[int]]:
-    """Return by journal file the offsets of events that the index has: all fetches, and the last of other events."""
-    offsets = store.articles.journal_offsets()
+def _events_of(store: Store) -> Iterator[tuple[str, int]]:
+    """Yield where the journal has the events that are in the index: all fetches, and the last of other events."""
+    yield from store.articles.journal_offsets()
     if position := store.log.positions().get(OTHERS):
-        offsets.setdefault(position.file, set()).add(position.offset)
-    return offsets
+        yield position.file, position.offset
+
+
+def _digests(recorded: RecordedFiles, others: Mapping[str, str | None]) -> Callable[[str], str | None]:
+    """Return a function that returns the sha256 of a file that was read; None: it was not, or is unreadable.
+
+    :param others: the sha256 of files that are not as recorded, by path
+    """
+    return lambda path: others[path] if path in others else recorded.of_paths([path]).get(path)
 
 
 class _Progress:
     """Counts the bytes that are read. Thread-safe.
 
-    :param paths: files that are read beside the raw pages
+    :param recorded: files that are read beside the raw pages
     """
 
-    def __init__(self, root: Path, paths: Iterable[str], on_progress: Callable[[int, int], None]) -> None:
+    def __init__(self, root: Path, recorded: RecordedFiles, on_progress: Callable[[int, int], None]) -> None:
         self._root = root
-        self._total = sum(map(_size, warc_files(journal_path(root)))) + self._size_of(paths)
+        self._total = sum(map(_size, warc_files(journal_path(root))))
+        self._total += sum(self._size_of(batch) for batch in recorded.batches(BATCH_SIZE))
         self._done = 0
         self._on_progress = on_progress
         self._lock = Lock()
@@ -191,24 +194,30 @@ def _size(path: Path) -> int:
 
 
 def _read_files(
-    root: Path, expected: Mapping[str, str], check_raw_files: CheckRawFiles, on_progress: Callable[[int, int], None]
-) -> tuple[dict[str, str | None], list[CheckedRawFile]]:
+    root: Path,
+    recorded: RecordedFiles,
+    events: RecordedEvents,
+    check_raw_files: CheckRawFiles,
+    on_progress: Callable[[int, int], None],
+) -> tuple[dict[str, str | None], RawCheck]:
     """Read all files; return the sha256 of those that are not as recorded, by path, and what the raw pages have."""
-    progress = _Progress(root, expected, on_progress)
+    progress = _Progress(root, recorded, on_progress)
+
+    def check_raw() -> RawCheck:
+        return compare_raw_files(root, events, check_raw_files(warc_files(journal_path(root)), progress.add))
+
     with ThreadPoolExecutor(1) as pool:  # both at a time: other processes may check the raw pages
-        raw = pool.submit(lambda: list(check_raw_files(warc_files(journal_path(root)), progress.add)))
-        return _other_digests(root, expected, progress), raw.result()
+        raw = pool.submit(check_raw)
+        return _other_digests(root, recorded, progress), raw.result()
 
 
-def _other_digests(root: Path, expected: Mapping[str, str], progress: _Progress) -> dict[str, str | None]:
+def _other_digests(root: Path, recorded: RecordedFiles, progress: _Progress) -> dict[str, str | None]:
     """Return the sha256 of the files that are not as recorded, by path."""
     others: dict[str, str | None] = {}
-    paths = sorted(expected)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(paths), BATCH_SIZE):
-            batch = paths[start : start + BATCH_SIZE]
+        for batch in recorded.batches(BATCH_SIZE):
             digests = zip(batch, pool.map(lambda path: _digest(root / path), batch), strict=True)
-            others.update((path, actual) for path, actual in digests if actual != expected[path])
+            others.update((path, actual) for path, actual in digests if actual != batch[path])
             progress.add_files(batch)
     return others
 
@@ -223,22 +232,25 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _check_files(root: Path, expected: Mapping[str, str], others: Mapping[str, str | None]) -> Iterator[Problem]:
+def _check_files(root: Path, recorded: RecordedFiles, others: Mapping[str, str | None]) -> Iterator[Problem]:
     """Yield the problems of files.
 
     :param others: the sha256 of those that are not as recorded
     """
-    found = set(others.values())
-    owners = {sha256: path for path, sha256 in expected.items() if sha256 in found}
-    for path, sha256 in expected.items():
-        actual = others.get(path, sha256)
+    owners = recorded.owners({actual for actual in others.values() if actual}) if others else {}
+    expected = recorded.of_paths(others)
+    for path, actual in others.items():
         if actual is None:
             exists = os.path.lexists(root / path)
             yield Problem("missing", path, "it is not a readable file" if exists else "there is no such file")
-        elif actual != sha256:
+        else:
             owner = f": its content belongs to {owners[actual]}" if actual in owners else ""
-            yield Problem("tampered", path, f"its sha256 is {actual}, recorded is {sha256}{owner}")
-    for path in sorted(path for path in _existing_files(root) if path not in expected):
+            yield Problem("tampered", path, f"its sha256 is {actual}, recorded is {expected[path]}{owner}")
+    existing = _existing_files(root)
+    extra: list[str] = []
+    while batch := list(islice(existing, BATCH_SIZE)):
+        extra += set(batch) - recorded.of_paths(batch).keys()
+    for path in sorted(extra):
         yield Problem("extra", path, "the index has no record of this file")
 
 

@@ -164,7 +164,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "articles.text": lambda store: store.articles.text("b", 1),
     "articles.all_files": lambda store: list(store.articles.all_files()),
     "articles.contradictions": lambda store: store.articles.contradictions(),
-    "articles.journal_offsets": lambda store: store.articles.journal_offsets(),
+    "articles.journal_offsets": lambda store: list(store.articles.journal_offsets()),
     "articles.reserved_paths": lambda store: store.articles.reserved_paths(),
     "articles.seen": lambda store: store.articles.seen([("a", "sha1:X")]),
     "articles.positions": lambda store: store.articles.positions(["sha1:X"]),
