@@ -72,16 +72,15 @@ def compare(root: Path, tree: Path) -> tuple[list[str], list[str], list[str]]:
 
     :return: paths that the archive lacks, paths whose content differs, paths that ``tree`` lacks
     """
-    staged = set(files_of(tree))
-    existing = set(files_of(root))
     missing, changed = [], []
-    for path in sorted(staged):
-        present = _content(f"{root}/{path}") if path in existing else None
+    for path in files_of(tree):
+        present = _content(f"{root}/{path}")
         if present is None:
             missing.append(path)
         elif present != _content(f"{tree}/{path}"):
             changed.append(path)
-    return missing, changed, sorted(existing - staged)
+    extra = (path for path in files_of(root) if not os.path.lexists(f"{tree}/{path}"))
+    return sorted(missing), sorted(changed), sorted(extra)
 
 
 def _content(path: str) -> bytes | int | None:
