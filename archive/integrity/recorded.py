@@ -12,23 +12,40 @@ from archive.files.layout import INNER_FOLDER
 from archive.model.errors import DiskFullError, SystemRefusedError
 
 
-class RecordedFiles:
-    """The recorded sha256 of each file, by path.
+class _TemporaryTable:
+    """A table of two columns in a file without a name, which another thread may use.
 
-    :param files: path and sha256 of each; of a path that comes twice, the last counts
+    :param create: SQL statements that create the table, fill it with a row, and create its index
     :raises DiskFullError: the folder for temporary files has no room; all methods raise it too
     """
 
-    def __init__(self, files: Iterable[tuple[str, str]]) -> None:
-        self._db = _temporary_database()
+    def __init__(self, create: tuple[str, str, str], rows: Iterable[tuple[str, str | int]]) -> None:
+        table, row, index = create
+        self._db = sqlite3.connect("", check_same_thread=False)
         with _temporary_space():
-            self._db.execute("CREATE TABLE files (path TEXT, sha256 TEXT)")
-            self._db.executemany("INSERT INTO files VALUES (?, ?)", files)
-            self._db.execute("CREATE INDEX by_path ON files (path, sha256)")
+            self._db.execute(table)
+            self._db.executemany(row, rows)
+            self._db.execute(index)  # of all rows at once, because it is faster
 
     def close(self) -> None:
         """Remove the temporary file."""
         self._db.close()
+
+
+class RecordedFiles(_TemporaryTable):
+    """The recorded sha256 of each file, by path.
+
+    :param files: path and sha256 of each; of a path that comes twice, the last counts
+    """
+
+    _CREATE = (
+        "CREATE TABLE files (path TEXT, sha256 TEXT)",
+        "INSERT INTO files VALUES (?, ?)",
+        "CREATE INDEX by_path ON files (path, sha256)",
+    )
+
+    def __init__(self, files: Iterable[tuple[str, str]]) -> None:
+        super().__init__(self._CREATE, files)
 
     def __len__(self) -> int:
         return self._count("SELECT count(DISTINCT path) FROM files")
@@ -61,23 +78,20 @@ class RecordedFiles:
             return dict(self._db.execute(query, [json.dumps(list(digests))]).fetchall())
 
 
-class RecordedEvents:
+class RecordedEvents(_TemporaryTable):
     """Where events are in files of raw pages.
 
     :param events: name of the file and offset in bytes of each
-    :raises DiskFullError: the folder for temporary files has no room; all methods raise it too
     """
 
-    def __init__(self, events: Iterable[tuple[str, int]]) -> None:
-        self._db = _temporary_database()
-        with _temporary_space():
-            self._db.execute("CREATE TABLE events (file TEXT, offset INTEGER)")
-            self._db.executemany("INSERT INTO events VALUES (?, ?)", events)
-            self._db.execute("CREATE INDEX by_file ON events (file, offset)")
+    _CREATE = (
+        "CREATE TABLE events (file TEXT, offset INTEGER)",
+        "INSERT INTO events VALUES (?, ?)",
+        "CREATE INDEX by_file ON events (file, offset)",
+    )
 
-    def close(self) -> None:
-        """Remove the temporary file."""
-        self._db.close()
+    def __init__(self, events: Iterable[tuple[str, int]]) -> None:
+        super().__init__(self._CREATE, events)
 
     def offsets(self, file: str) -> set[int]:
         """Return the offsets of the events in a file."""
@@ -88,11 +102,6 @@ class RecordedEvents:
         """Return the name of each file, and the number of its events."""
         with _temporary_space():
             return self._db.execute("SELECT file, count(DISTINCT offset) FROM events GROUP BY file").fetchall()
-
-
-def _temporary_database() -> sqlite3.Connection:
-    """Open a database in a file without a name, which another thread may use."""
-    return sqlite3.connect("", check_same_thread=False)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from scrapy.http import Response
 
 from crawler.errors import RedirectError, UnknownCodingError
 from crawler.http.failures import RefusedError
-from crawler.http.middleware import RAW_RESPONSE, RequestMiddleware, RobotsSizeLimit
+from crawler.http.middleware import DOCID, RAW_RESPONSE, RequestMiddleware, RobotsSizeLimit
 from crawler.http.robots import MAX_ROBOTS_BYTES, ROBOTS
 
 URL = "https://a.cn/list"
@@ -60,6 +60,13 @@ def test_a_torn_response_is_a_loss_of_data(name: str) -> None:
             # Only between two members can nobody see that it is torn.
             assert "members" in name or "old name" in name, (meta, length)
             assert TEXT.startswith(gzip.decompress(body[:length])), response
+
+
+def test_the_page_of_an_article_is_stored_as_sent_and_left_to_the_parser() -> None:
+    request = Request(URL, meta={RAW_RESPONSE: None, DOCID: "a1"})
+    response = Response(URL, headers={"Content-Encoding": "gzip"}, body=gzip.compress(TEXT)[:-9])
+    assert RequestMiddleware(MAX_BYTES).process_response(request, response) is response
+    assert request.meta[RAW_RESPONSE].body == response.body
 
 
 def test_what_follows_the_last_member_does_not_count() -> None:
