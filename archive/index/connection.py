@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import cache
+from importlib import resources
 from pathlib import Path
 
 from archive.files.folders import archive_root
@@ -71,7 +74,7 @@ def open_index_for_reading(path: Path) -> Database:
     """
     if not path.exists():
         database = _database(sqlite3.connect(":memory:"))
-        migrations.apply(database)
+        _apply_missing(database)
         return database
     with wrap_sqlite_errors(path):
         database = _for_reading(path)
@@ -226,7 +229,7 @@ def _upgrade(database: Database, path: Path) -> None:
         return
     try:
         with database.atomic():
-            migrations.apply(database)
+            _apply_missing(database)
     except (sqlite3.IntegrityError, sqlite3.OperationalError, ValueError, TypeError) as error:
         if not isinstance(error, sqlite3.OperationalError) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
             raise DamagedIndexError(
@@ -234,6 +237,33 @@ def _upgrade(database: Database, path: Path) -> None:
                 "reads it, or finarchive rebuild creates it again from the raw pages"
             ) from error
         raise
+
+
+def _apply_missing(database: Database) -> None:
+    """Apply the migrations that an index lacks. A new one gets the newest tables at once, which are the same.
+
+    Going through all migrations takes five times as long.
+    """
+    if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
+        script = resources.files("archive.index.migrations").joinpath("newest.sql").read_text(encoding="utf-8")
+        for statement in _statements(script):
+            database.execute(statement)
+        now = str(datetime.now(UTC))
+        database.conn.executemany(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)",
+            [(migrations.name, migration.name, now) for migration in migrations.pending(database)],
+        )
+    migrations.apply(database)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script into its statements: ``executescript`` would commit the transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _migrated_copy(database: Database, path: Path) -> Database:

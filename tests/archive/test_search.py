@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import archive.index.migrations.m008_days
 import archive.search.candidates
 import archive.search.search
 import archive.search.windows
+from archive.index.migrations.m008_days import BLOCK
 from archive.model.fetch import Decision, Outcome
 from archive.query.parser import MAX_DEPTH, And, DateFilter, FeedFilter, Not, Or, Query, Term, parse, symbol_filter
 from archive.query.tokenizer import CJK, fold, phrase
@@ -400,6 +400,17 @@ def test_what_was_not_drawn_from_a_page_at_first_is_searchable_once_it_is(store:
     store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
 
 
+def open_with_blocks(path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A new index that counts the versions of a day in blocks of `size` ids."""
+    monkeypatch.setattr(archive.search.windows, "BLOCK", size)
+    store = Store.open(path)
+    trigger = store._db.execute("SELECT sql FROM sqlite_master WHERE name = 'searchable_days'").fetchone()["sql"]
+    assert str(BLOCK) in trigger
+    store._db.execute("DROP TRIGGER searchable_days")
+    store._db.execute(trigger.replace(str(BLOCK), str(size)))
+    return store
+
+
 @pytest.mark.parametrize("first", [1, 5, 1000])  # versions of the first window
 @pytest.mark.parametrize("block", [1, 2, 1024])  # numbers of a block, of which it is known which days they have
 @pytest.mark.parametrize(
@@ -418,9 +429,7 @@ def test_days_long_past_are_found_whenever_they_were_observed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, block: int, query_text: str
 ) -> None:
     monkeypatch.setattr(archive.search.candidates, "FIRST_WINDOW_VERSIONS", first)
-    for module in (archive.index.migrations.m008_days, archive.search.windows):
-        monkeypatch.setattr(module, "BLOCK", block)
-    store = Store.open(tmp_path / "index.db")
+    store = open_with_blocks(tmp_path / "index.db", block, monkeypatch)
     days = list(range(30)) * 2
     random.Random(1).shuffle(days)
     stories = [
@@ -449,9 +458,7 @@ def test_days_long_past_are_found_whenever_they_were_observed(
 def test_of_an_archive_as_of_long_ago_what_came_later_is_not_gone_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (archive.index.migrations.m008_days, archive.search.windows):
-        monkeypatch.setattr(module, "BLOCK", 1)
-    store = Store.open(tmp_path / "index.db")
+    store = open_with_blocks(tmp_path / "index.db", 1, monkeypatch)
     for hour in range(6):
         put(store, [Story(f"doc{hour}", "题", "茅台", published=NOW)], NOW + timedelta(hours=hour))
     then = (NOW + timedelta(hours=1)).isoformat(timespec="milliseconds")

@@ -72,7 +72,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "backoffs.end": lambda store: store.backoffs.end("a.cn"),
     "forgotten.commit": lambda store: store.forgotten.commit(store.forgotten.plan(["a"], "law", NOW), NOW),
     "raw_pages.commit_compacted": lambda store: store.raw_pages.commit_compacted("f", NOW + next(DAYS) * HOUR),
-    "forgotten.commit_done": lambda store: store.forgotten.commit_done(["a"], NOW + next(DAYS) * HOUR),
+    "forgotten.commit_done": lambda store: store.forgotten.commit_done(["gone"], NOW + next(DAYS) * HOUR),
     "alerts.sync": lambda store: store.alerts.sync({"maotai": ("茅台", 1), "other": ("题", next(DAYS))}),
     "alerts.record": lambda store: store.alerts.record([AlertProgress("maotai", 1, 0, attempts=next(DAYS))]),
 }
@@ -229,11 +229,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """An index with an entry of each status, a back-off, and a version that search does not know."""
+    """An index with an entry of each status, a back-off, a version that search does not know, and a tombstone."""
     path = tmp_path / "index.db"
     store = Store.open(path)
     store.feeds.register_source("china", "roll https://a.cn/", NOW)
-    commit(store, poll_of(entry("a"), entry("b"), entry("c")))
+    commit(store, poll_of(entry("a"), entry("b"), entry("c"), entry("gone")))
+    store.forgotten.commit(store.forgotten.plan(["gone"], "law", NOW), NOW)
     commit(store, poll_of(entry("a"), feed="stock"))
     commit(store, poll_of(entry("b", 900), feed="stock", at=NOW + timedelta(days=1)))
     store.alerts.sync({"maotai": ("茅台", 1)})
