@@ -2,7 +2,8 @@
 
 The mock site publishes articles by an accelerated clock, and two real daemons with the same clock poll the built-in
 roll feeds: one polls each feed by itself (`schedule.listen = "off"`), the other hears feeds through the broad list
-2516, as proven before. Lists and articles come from two hosts, as at the site. Time that the machine needs counts
+2516. Before, two crawls have read two days of all lists, from which each archive has learned that the broad list
+contains the others. Lists and articles come from two hosts, as at the site. Time that the machine needs counts
 ``speed`` times, and the two daemons share it, so the figures are too high rather than too low.
 
 With ``--polls FILE`` the articles are those of recorded polls of a real list: a gzipped file with a JSON object for
@@ -29,10 +30,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from archive.model.times import to_text
+from archive.files.layout import index_path
+from archive.index.containment_proof import is_proven
 from archive.store import Store
 from bench.figures import record
 from config.load import builtin_feeds
@@ -42,7 +44,8 @@ from mocksite.story import MAX_LAG, MIN_LAG, Story, make_stories
 REPOSITORY = Path(__file__).parents[1]
 NINE = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China: a busy hour of a weekday begins
 HOUR, DAY = 3600, 86_400
-HISTORY_DAYS = 3  # days of articles that are in the lists when the daemon starts
+HISTORY_DAYS = 3  # days of articles that are in the lists when the first crawl starts
+PREPARATION = 600  # seconds of the site's clock for two crawls before the daemon starts
 WARM_UP = 900  # seconds before the first article that counts; every list is read to its page limit by then
 # Articles an hour, by the hour in China. The busiest list measured brings 40 to 50 and more in busy hours.
 PER_HOUR = [4] * 7 + [25] * 2 + [55] * 9 + [25] * 4 + [10] * 2
@@ -85,7 +88,7 @@ def invented(end: int) -> tuple[int, list[Story]]:
 
 
 def recorded(polls: Path, end: int) -> tuple[int, list[Story]]:
-    """When the run begins, and the stories of recorded polls: the second day that they show, from nine o'clock on."""
+    """When the run begins, and the stories of recorded polls: the third day that they show, from nine o'clock on."""
     dice = random.Random(1)
     entries: dict[str, tuple[int, str, str]] = {}  # by docid: when it enters, path, title
     before = 0
@@ -98,7 +101,7 @@ def recorded(polls: Path, end: int) -> tuple[int, list[Story]]:
                 entries.setdefault(docid, (entered, path, title))
             before = poll["t"]
     first = min(entered for entered, _, _ in entries.values())
-    begin = (first + 8 * HOUR) // DAY * DAY + DAY + 1 * HOUR  # 09:00 in China on the day after
+    begin = (first + 8 * HOUR) // DAY * DAY + 2 * DAY + 1 * HOUR  # 09:00 in China: a proof needs two days
     chosen = {docid: each for docid, each in entries.items() if each[0] < begin + end}
     texts = make_stories(len(chosen), newest=begin)
     return begin, [
@@ -112,10 +115,10 @@ def _timed(story: Story, intime: int, ctime: int, dice: random.Random) -> Story:
     return replace(story, ctime=ctime, mtime=ctime, intime=intime, lids=lids)
 
 
-def write_config(folder: Path, endpoint: str, speed: float, listen: str = "12s") -> list[int]:
-    """Write a configuration with the built-in roll feeds; return their lids. Politeness is the default."""
+def write_config(folder: Path, endpoint: str, listen: str, network: str) -> list[int]:
+    """Write a configuration with the built-in roll feeds; return their lids."""
     feeds = [feed for feed in builtin_feeds() if feed.enabled and feed.lid]
-    text = f'[network]\ndelay = {1 / speed}\nallow_private = true\n[schedule]\nlisten = "{listen}"\n'
+    text = f'[network]\n{network}\nallow_private = true\n[schedule]\npages = 1000\nlisten = "{listen}"\n'
     for feed in feeds:
         categories = ", ".join(f'"{category}"' for category in feed.categories)
         text += f'[[feeds]]\nid = "{feed.id}"\nkind = "roll"\ncategories = [{categories}]\n'
@@ -124,63 +127,93 @@ def write_config(folder: Path, endpoint: str, speed: float, listen: str = "12s")
     return [feed.lid for feed in feeds if feed.lid]
 
 
-def prove(folder: Path, begin: int) -> None:
-    """Make an index in which all feeds are proven to be contained in the broad list; a daemon needs two days."""
-    at = datetime.fromtimestamp(begin, UTC)
-    columns = ["feed", "broad", "since", "entries", "verified", "missed"]
-    rows = [
-        [feed.id, BROAD, to_text(at - timedelta(days=3)), 100, to_text(at), None]
-        for feed in builtin_feeds()
-        if feed.enabled and feed.lid and not feed.broad
-    ]
-    path = folder / "news" / ".finarchive" / "index.db"
-    path.parent.mkdir(parents=True)
-    store = Store.open(path)
-    store.feeds.adopt_snapshot({"containments": [columns, *rows]})
+class SiteClock:
+    """Unix seconds of the mock site."""
+
+    def __init__(self, at: float) -> None:
+        self.set(at, time.time(), 1)
+
+    def set(self, at: float, begin: float, speed: float) -> None:
+        """Show ``at`` when the system's clock shows ``begin``, and run ``speed`` times as fast."""
+        self._at, self._begin, self._speed = at, begin, speed
+
+    def now(self) -> float:
+        return self._at + (time.time() - self._begin) * self._speed
+
+
+def command(speed: float, begin: float, at: float, *arguments: str) -> list[str]:
+    """A command of the program, whose clock shows ``at`` when the system's clock shows ``begin``."""
+    return [sys.executable, "-m", "bench.fast_clock", str(speed), str(begin), str(at), *arguments]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(REPOSITORY)}
+
+
+def learn(folder: Path, clock: SiteClock, at: float) -> int:
+    """Crawl twice before the daemon starts; return how many feeds are proven to be contained in the broad list."""
+    for before in (PREPARATION, PREPARATION / 2):
+        begin = time.time()
+        clock.set(at - before, begin, 1)
+        crawl = command(1, begin, at - before, "-q", "crawl")
+        # Its status is 1, because one list is empty.
+        subprocess.run(crawl, cwd=folder, env=environment(), check=False, timeout=before / 2)
+    store = Store.open_for_reading(index_path(folder / "news"))
+    start = datetime.fromtimestamp(at, UTC)
+    proven = {each.feed for each in store.containments.all() if each.broad == BROAD and is_proven(each, start)}
     store.close()
+    return len(proven)
 
 
 @dataclass
 class Run:
-    """A daemon and its mock site."""
+    """An archive, its mock site, and what the daemon has archived."""
 
+    listen: str
+    folder: Path
     mocksite: MockSite
-    lids: list[int]
+    clock: SiteClock
+    proven: int  # feeds that the broad list was proven to contain when the daemon started
+    lids: list[int] = field(default_factory=list)
     archived: dict[str, float] = field(default_factory=dict)  # by docid: Unix seconds of the site's clock
 
 
 @contextmanager
-def running(listen: str, stories: Sequence[Story], at: int, begin: float, speed: float) -> Iterator[Run]:
-    """Run a daemon on a site with these stories."""
-
-    def now() -> float:
-        return at + (time.time() - begin) * speed
-
-    with tempfile.TemporaryDirectory() as folder, MockSite(stories, now=lambda: int(now())) as mocksite:
+def prepared(listen: str, stories: Sequence[Story], at: int) -> Iterator[Run]:
+    """Serve these stories, and make an archive that has learned from them until the run begins."""
+    clock = SiteClock(at - PREPARATION)
+    with tempfile.TemporaryDirectory() as scratch, MockSite(stories, now=lambda: int(clock.now())) as mocksite:
+        folder = Path(scratch)
         mocksite.site.base_url = mocksite.url.replace("127.0.0.1", "localhost")
-        run = Run(mocksite, write_config(Path(folder), mocksite.endpoint, speed, listen))
-        prove(Path(folder), at)
-        command = [sys.executable, "-m", "bench.fast_clock", str(speed), str(begin), str(at), "run"]
-        daemon = subprocess.Popen(
-            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
-        )
+        write_config(folder, mocksite.endpoint, listen, "delay = 0\nconcurrency = 16")
+        yield Run(listen, folder, mocksite, clock, learn(folder, clock, at))
 
-        def read_log() -> None:
-            assert daemon.stderr
-            for line in daemon.stderr:
-                if found := re.search(r"archived feed=\S+ docid=(\S+)", line):
-                    run.archived[found[1]] = now()
-                elif re.search(r" (heard|heard-no-more|missed|peek-failed|poll-failed) ", line):
-                    print(line.rstrip(), file=sys.stderr)
 
-        reading = threading.Thread(target=read_log, daemon=True)
-        reading.start()
-        try:
-            yield run
-        finally:
-            daemon.terminate()
-            daemon.wait()
-            reading.join()
+@contextmanager
+def running(run: Run, at: int, begin: float, speed: float) -> Iterator[None]:
+    """Run a daemon with the default politeness."""
+    run.lids = write_config(run.folder, run.mocksite.endpoint, run.listen, f"delay = {1 / speed}")
+    run.clock.set(at, begin, speed)
+    daemon = subprocess.Popen(
+        command(speed, begin, at, "run"), cwd=run.folder, env=environment(), stderr=subprocess.PIPE, text=True
+    )
+
+    def read_log() -> None:
+        assert daemon.stderr
+        for line in daemon.stderr:
+            if found := re.search(r"archived feed=\S+ docid=(\S+)", line):
+                run.archived[found[1]] = run.clock.now()
+            elif re.search(r" (heard|heard-no-more|missed|peek-failed|poll-failed) ", line):
+                print(line.rstrip(), file=sys.stderr)
+
+    reading = threading.Thread(target=read_log, daemon=True)
+    reading.start()
+    try:
+        yield
+    finally:
+        daemon.terminate()
+        daemon.wait()
+        reading.join()
 
 
 def result_of(run: Run, stories: Sequence[Story], at: int, end: int, *, began: float, speed: float) -> Result:
@@ -211,16 +244,18 @@ def main() -> None:
     options = parser.parse_args()
     end = round(options.hours * HOUR)
     at, stories = recorded(options.polls, end) if options.polls else invented(end)
-    begin, began = time.time(), time.monotonic()
-    settings = ("off", "12s")
     with (
-        running(settings[0], stories, at, begin, options.speed) as alone,
-        running(settings[1], stories, at, begin, options.speed) as listening,
+        prepared("off", stories, at) as alone,
+        prepared("12s", stories, at) as listening,
     ):
-        time.sleep(begin + end / options.speed - time.time())
-        results = [result_of(run, stories, at, end, began=began, speed=options.speed) for run in (alone, listening)]
+        begin, began = time.time(), time.monotonic()
+        with running(alone, at, begin, options.speed), running(listening, at, begin, options.speed):
+            time.sleep(begin + end / options.speed - time.time())
+        runs = (alone, listening)
+        results = [result_of(run, stories, at, end, began=began, speed=options.speed) for run in runs]
     columns = (
         "listen",
+        "proven",
         "articles",
         "missing",
         "median",
@@ -231,18 +266,20 @@ def main() -> None:
         "per article",
     )
     print(f"| {' | '.join(columns)} |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for name, result in zip(settings, results, strict=True):
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for run, result in zip(runs, results, strict=True):
         delays = f"{statistics.median(result.delays):.0f} s | {result.percentile(0.95):.0f} s"
         delays += f" | {result.percentile(0.99):.0f} s | {result.delays[-1]:.0f} s"
         requests = f"{sum(result.polls.values()):.0f} | {result.per_article:.1f}"
-        print(f"| {name} | {len(result.delays)} | {result.missing} | {delays} | {requests} |")
+        print(f"| {run.listen} | {run.proven} | {len(result.delays)} | {result.missing} | {delays} | {requests} |")
     before, now = results
     record("freshness: p95", now.percentile(0.95), "s")
     ratio = sum(now.polls.values()) / sum(before.polls.values())
     record("freshness: list requests, of those without listening", ratio, "")
-    for name, result in zip(settings, results, strict=True):
-        print(f"{name}: " + ", ".join(f"{lid} {number:.0f}" for lid, number in result.polls.items()), flush=True)
+    for run, result in zip(runs, results, strict=True):
+        print(
+            f"{run.listen}: " + ", ".join(f"{lid} {number:.0f}" for lid, number in result.polls.items()), flush=True
+        )
 
 
 if __name__ == "__main__":
