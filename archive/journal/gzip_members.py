@@ -7,8 +7,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from zopfli.zopfli import compress
-
 _MAGIC = b"\x1f\x8b\x08"
 # Read size. The unused bytes after each member are copied, so that a larger size costs more.
 _CHUNK_BYTES = 1 << 16
@@ -100,6 +98,8 @@ def _deflate(content: bytes) -> bytes:
 
 
 def _deflate_slowly(content: bytes) -> bytes:
+    from zopfli.zopfli import compress  # noqa: PLC0415 - it takes 1.7 MB, and only takedowns need it
+
     return bytes(compress(content, numiterations=_ZOPFLI_ITERATIONS)[_ZLIB_HEAD:-_ZLIB_TRAILER])
 
 
