@@ -21,7 +21,7 @@ from config.durations import format_duration
 from scheduler.monitoring.formats import versions_written_otherwise
 from scheduler.monitoring.reports import report_backlog, report_disk, report_mirror, report_replica
 from scheduler.policy.feed_state import OK_REASON
-from scheduler.policy.listening import feed_of_list
+from scheduler.policy.listening import feed_of_list, off_lists_of
 
 if TYPE_CHECKING:
     from archive.model.feed import Counts
@@ -89,6 +89,12 @@ def show_feeds(settings: Settings, source: Path | None) -> None:
         columns.pop()
         rows = [[feed, state, f"{folder}\n{listed}"] for feed, state, folder, listed in rows]
     print_table(console, columns, rows)
+    for feed in off_lists_of(settings):
+        print_prose(
+            console,
+            f"{feed.id} is off and files nothing; a daemon reads it where that brings articles of other feeds sooner "
+            "(schedule.listen)",
+        )
     console.print(f"from {source}" if source else "the built-in list; finarchive init writes a file to change it in")
 
 

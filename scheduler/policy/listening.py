@@ -108,6 +108,15 @@ def broad_lists_of(feed: Feed, feeds: Iterable[Feed]) -> list[str]:
     ]
 
 
+def off_lists_of(settings: Settings) -> list[Feed]:
+    """Return the broad lists that are off, and that a daemon may poll all the same to hear feeds that are on."""
+    if settings.schedule.listen is None:
+        return []
+    on = [feed for feed in settings.feeds if feed.enabled]
+    off = [feed for feed in settings.feeds if feed.broad and not feed.enabled]
+    return [feed for feed in off if any(broad_lists_of(each, [feed]) for each in on)]
+
+
 def listening_plan(
     settings: Settings,
     histories: Mapping[str, FeedHistory],

@@ -150,6 +150,13 @@ def test_feeds_are_switched_without_a_file_and_keep_comments_in_one(home: Home) 
     assert (again.status, "on already" in again.out) == (0, True)
 
 
+def test_a_list_that_is_off_and_read_to_hear_others_is_named(home: Home) -> None:
+    shown = home.run("feeds").out
+    assert "\nall is off and files nothing; a daemon reads it" in shown
+    home.config.write_text('[schedule]\nlisten = "off"\n', encoding="utf-8")
+    assert "a daemon reads it" not in home.run("feeds").out
+
+
 def test_a_feed_of_the_file_is_switched_in_its_table(home: Home) -> None:
     home.config.write_text(
         '[[feeds]]\nid = "x" # x\nkind = "rss"\ncategories = ["a"]\nendpoint = "https://x.cn/f"\n', encoding="utf-8"
