@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from archive.index.containment_proof import TOLERANCE
 from archive.store import Store
 from tests.support.examples import examples
 from tests.support.simulated_feed import moment
@@ -77,6 +79,16 @@ def overdue(lists: SimulatedLists, feed: str, now: int) -> list[str]:
     return [each.docid for each in listed if each.docid not in known]
 
 
+def missed(lists: SimulatedLists, feed: str) -> list[str]:
+    """Articles that a feed's own polls have shown, and a later complete poll of the broad list has not."""
+    own, broad = lists.last_poll[feed], lists.last_poll[BROAD]
+    if broad - own < 2 * TOLERANCE:
+        return []
+    last, time = own.timestamp(), broad.timestamp()
+    shown = [each for each in lists.articles if each.is_in(feed, last) and each.published > BEGIN]
+    return [each.docid for each in shown if each.listed.get(BROAD, (math.inf, None))[0] > time]
+
+
 @pytest.mark.slow
 @settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -99,6 +111,8 @@ def test_nothing_is_lost_and_nothing_is_called_known_that_is_not(
     for hour in range(LEARNED + HOUR, END + 1, HOUR):
         lists.run(hour)
         assert [docid for feed in NARROW for docid in overdue(lists, feed, hour)] == []
+        if reach is None:  # below what the broad list shows, nothing is known
+            assert [docid for feed in lists.plan.heard for docid in missed(lists, feed)] == []
 
     assert lists.wrong == []
     for feed in NARROW:
