@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,20 +99,29 @@ def happen(store: Store, step: int, what: tuple[object, ...]) -> None:
         store.articles.commit([replace(decision, fetch=make_fetch(docid, at(step), number))], [None])
 
 
-@settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(history=histories, data=st.data())
-def test_as_of_ignores_everything_later(
-    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
-) -> None:
-    folder = tmp_path_factory.mktemp("past")
-    last = data.draw(st.integers(0, len(history) - 1))
+@contextmanager
+def whole_and_part(folder: Path, history: list[tuple[object, ...]], last: int) -> Iterator[tuple[Store, Store]]:
+    """An index of a whole history, and one of its steps up to `last`."""
     whole, part = Store.open(folder / "whole.db"), Store.open(folder / "part.db")
     try:
         for step, what in enumerate(history):
             happen(whole, step, what)
             if step <= last:
                 happen(part, step, what)
-        time = at(last) + timedelta(seconds=1)
+        yield whole, part
+    finally:
+        whole.close()
+        part.close()
+
+
+@settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(history=histories, data=st.data())
+def test_as_of_ignores_everything_later(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
+) -> None:
+    last = data.draw(st.integers(0, len(history) - 1))
+    time = at(last) + timedelta(seconds=1)
+    with whole_and_part(tmp_path_factory.mktemp("past"), history, last) as (whole, part):
         for query in ("symbol:MSFT", "symbol:AMZN", "media:丙社", "茅台 NOT symbol:MSFT", "since:2026-09-01"):
             found = [
                 sorted(store.search.find(parse(query), 9, time), key=lambda hit: hit.docid) for store in (whole, part)
@@ -125,9 +136,6 @@ def test_as_of_ignores_everything_later(
                 == part.history.as_of(docid, time)
                 == part.history.as_of(docid, at(1000))
             )
-    finally:
-        whole.close()
-        part.close()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from archive.model.results import Hit, Record
 from archive.query.parser import And, parse
 from archive.store import Store
-from tests.archive.test_as_of import BEGAN, DOCIDS, at, happen, histories
+from tests.archive.test_as_of import BEGAN, DOCIDS, at, histories, whole_and_part
 from tests.support.examples import examples
 from tests.support.fetches import version
 from tests.support.older_index import BEFORE_SEARCH
@@ -56,21 +56,12 @@ def exported(store: Store, time: datetime | None) -> list[list[Record]]:
 def test_as_of_ignores_everything_later(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
-    folder = tmp_path_factory.mktemp("past")
     last = data.draw(st.integers(0, len(history) - 1))
-    whole, part = Store.open(folder / "whole.db"), Store.open(folder / "part.db")
-    try:
-        for step, what in enumerate(history):
-            happen(whole, step, what)
-            if step <= last:
-                happen(part, step, what)
-        time = at(last) + timedelta(seconds=1)
+    time = at(last) + timedelta(seconds=1)
+    with whole_and_part(tmp_path_factory.mktemp("past"), history, last) as (whole, part):
         assert hits(whole, time) == hits(part, time) == hits(part, None)
         assert exported(whole, time) == exported(part, time) == exported(part, None)
         assert_as_shown(whole, time)
-    finally:
-        whole.close()
-        part.close()
 
 
 def assert_as_shown(store: Store, time: datetime) -> None:
