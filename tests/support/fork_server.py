@@ -2,7 +2,7 @@
 
 `python -m tests.support.fork_server FD` serves the requests that come in over the socket FD; `Processes` is the other
 end. A child is like a process that was started with `python -m MODULE ARGUMENT...`: it has its own arguments, working
-directory, environment, standard streams, signal handlers and exit status, and Python's ordinary end.
+directory, umask, environment, standard streams, signal handlers and exit status, and Python's ordinary end.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
         os.dup2(stream, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.chdir(request["cwd"])
+    os.umask(request["umask"])
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = ["-m", *request["arguments"]]
