@@ -27,16 +27,16 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# What `test` leaves out. Most of the slow tests wait, so two for each core run at once; those that measure time run
+# What `test` leaves out. Most of the slow tests wait, so three for each core run at once; those that measure time run
 # afterwards, alone.
 test-slow: $(VENV)/ready-dev
-	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal \
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n $$((3 * $$(nproc))) --dist worksteal \
 		-m "slow and not timing and not long"
 	$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and timing"
 
-# Before a release: the tests that take minutes, and every property test with all its examples.
+# Before a release: the tests that take minutes, and every property test and every sized one at its full size.
 test-long: $(VENV)/ready-dev
-	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$(nproc) --dist worksteal -m "long or hypothesis"
+	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n $$(nproc) --dist worksteal -m "long or sized or hypothesis"
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

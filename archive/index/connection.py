@@ -74,7 +74,8 @@ def open_index_for_reading(path: Path) -> Database:
     """
     if not path.exists():
         database = _database(sqlite3.connect(":memory:"))
-        _apply_missing(database)
+        with database.atomic():  # a copy of it would wait for the end of an open transaction
+            _apply_missing(database)
         return database
     with wrap_sqlite_errors(path):
         database = _for_reading(path)

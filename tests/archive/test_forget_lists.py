@@ -33,6 +33,7 @@ from config.model import Settings
 from pipeline.deep_verify import verify_deep
 from pipeline.rebuild import rebuild
 from pipeline.recovery import recover
+from tests.support.examples import examples
 from tests.support.parsers import PARSERS
 
 DAY = datetime(2026, 9, 28, 4, tzinfo=UTC)
@@ -132,7 +133,7 @@ LISTS = st.lists(ENTRIES, min_size=1, max_size=12, unique_by=lambda entry: entry
 
 
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=examples(40))
 @given(st.lists(LISTS, min_size=1, max_size=3), st.data())
 def test_any_articles_leave_any_lists_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, lists: list[list[Entry]], data: st.DataObject
@@ -160,7 +161,7 @@ def _addressed(entry: Entry) -> Entry:
     return replace(entry, url=entry.url.format(entry.docid))
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(80))
 @given(st.integers(1, 40), st.sampled_from(["{}", "mcwiwss{:07}"]), st.booleans(), st.data())
 def test_no_record_of_equal_entries_is_too_long_for_its_place(
     size: int, docid: str, is_bare: bool, data: st.DataObject

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import archive.search.windows
+from archive.index.connection import open_index_copy
 from archive.index.database import Database
 from archive.index.migrations import m008_days, words_m009
 from archive.index.migrations.registry import migrations
@@ -60,6 +62,13 @@ def test_a_new_index_is_the_same_as_one_that_went_through_all_migrations(tmp_pat
     migrations.apply(migrated)
     new = Database(tmp_path / "index.db")
     assert _contents(new) == _contents(migrated), f"sqlite-utils {importlib.metadata.version('sqlite-utils')}"
+
+
+def test_the_copy_of_an_index_that_is_missing_is_a_new_one(tmp_path: Path) -> None:
+    Store.open(tmp_path / "index.db").close()
+    with closing(open_index_copy(tmp_path / "missing.db")) as copy:
+        copy.conn.row_factory = None
+        assert _contents(copy) == _contents(Database(tmp_path / "index.db"))
 
 
 def test_the_tables_of_a_new_index_are_in_a_file() -> None:

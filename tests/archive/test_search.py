@@ -61,11 +61,12 @@ def found(store: Store, query_text: str | Query, limit: int = MANY, *, by_time: 
 
 
 @pytest.mark.slow
+@pytest.mark.sized
 def test_any_part_of_a_chinese_text_finds_the_articles_that_contain_it(large: Store) -> None:
     dice = random.Random(7)
     runs = [run for story in STORIES for run in re.findall(f"[{CJK}]+", fold(f"{story.title}，{story.text}"))]
     needles = set()
-    while len(needles) < 200:
+    while len(needles) < examples(240):
         run = dice.choice(runs)
         start = dice.randrange(len(run))
         needles.add(run[start : start + dice.choice((2, 2, 2, 3, 4, 8, 8))])

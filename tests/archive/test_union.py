@@ -18,6 +18,7 @@ from archive.query.nodes import And, Query
 from archive.query.parser import parse
 from archive.store import Store
 from archive.union.store import AnyStore, UnionStore
+from tests.support.examples import examples
 from tests.support.query_forms import DAYS, FEEDS, STOCKS, Known, happen, random_query, write
 from tests.support.search_data import NOW, Story, put
 
@@ -236,13 +237,14 @@ def test_what_cannot_be_read_with_others_is_an_error_that_names_it(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.sized
 def test_more_than_a_thousand_articles_are_found_and_ranked_as_in_one_archive(tmp_path: Path) -> None:
     known = happen(1_500, 7)
     one = Store.open_for_reading(index_path(archive(tmp_path / "one", known)))
     roots = {name: archive(tmp_path / name, shard) for name, shard in zip(NAMES, by_chance(known, 4), strict=True)}
     several = open_all(roots)
     dice = random.Random(8)
-    for _ in range(150):
+    for _ in range(examples(150)):
         text, query = (typed := random_query(dice, known)[0]), parse(typed, NOW)
         time = dice.choice((END, NOW - timedelta(minutes=dice.randrange(DAYS * 24 * 60))))
         # Of a query that ends with a single character, only the newest articles of each archive are ranked.

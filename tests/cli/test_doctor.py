@@ -113,7 +113,7 @@ def test_secrets_in_addresses_are_shown_nowhere(home: Home, mocksite: MockSite) 
 def test_lists_that_take_too_long_are_left_out(home: Home, mocksite: MockSite) -> None:
     mocksite.site.pages.update({"/fast": RSS, "/slow": RSS})
     mocksite.fault("stall", match="/slow")
-    feeds(home, mocksite, "fast", "slow")
+    feeds(home, mocksite, "fast", "slow", network="timeout = 5.0")
     code = (
         "import json; from datetime import UTC, datetime; from pathlib import Path; from config.load import load\n"
         "from scheduler.probe import poll_lists\n"

@@ -65,9 +65,9 @@ class Cluster:
 
     def run(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run ``finarchive`` to its end."""
-        return subprocess.run(
+        return processes.run(
             [sys.executable, "-m", "cli", *arguments],
-            cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
+            cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -80,7 +80,7 @@ class Cluster:
 
     def _start(self, name: str, *arguments: str) -> subprocess.Popen[str]:
         with (self.folder / f"{name}-{len(self.processes)}.log").open("w") as log:
-            process = subprocess.Popen(
+            process = processes.popen(
                 [sys.executable, *arguments],
                 cwd=self.folder, env=self.env, text=True, stdout=log, stderr=log,
             )  # fmt: skip

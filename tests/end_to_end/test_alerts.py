@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.cli.test_main import assert_refused
 from tests.conftest import Home, Outcome
 from tests.support.alert_service import Service
 from tests.support.daemon import Running
+from tests.support.processes import REPOSITORY
 
 HOURLY = '[schedule]\nmin = "1h"\nevery = "1h"\nmax = "1h"\n'
 EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
@@ -90,7 +92,7 @@ def test_a_crawl_announces_new_articles_once_at_its_end(home: Home, mocksite: Mo
 def test_a_long_crawl_announces_everything_at_its_end(home: Home, mocksite: MockSite, service: Service) -> None:
     home.configure(mocksite.endpoint, network="", more=alert(service))
     home.config.write_text(
-        home.config.read_text().replace("delay = 0\nconcurrency = 8", "delay = 0.8\nconcurrency = 1")
+        home.config.read_text().replace("delay = 0\nconcurrency = 8", "delay = 0.5\nconcurrency = 1")
     )
     crawled(home)
     assert [received["title"] for received in service.messages()] == ["all: 12 articles"]
@@ -280,27 +282,38 @@ def test_the_doctor_knows_addresses_that_are_none(home: Home, service: Service) 
 # The daemon
 
 
+def hasty_daemon(home: Home, began: str) -> Running:
+    """The daemon on a clock that is ten times as fast, because it waits for some seconds before each message.
+
+    :param began: when both clocks showed the same, in Unix seconds
+    """
+    command = [sys.executable, "-m", "bench.fast_clock", "10", began, began, "run"]
+    return Running(home, command=command, PYTHONPATH=str(REPOSITORY))
+
+
 @pytest.mark.slow
 def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_loses_any(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:
+    began = str(time.time())
     home.configure(
         mocksite.endpoint, more=EVERY_SECOND + "[health]\nport = 0\n" + alert(service, "feed:feed1", "at_most = 360")
     )
-    with Running(home) as daemon:
+    with hasty_daemon(home, began) as daemon:
         daemon.wait_for("alerted .*articles=12")
         add(mocksite, 2)
         daemon.wait_for("alerted .*articles=2")
         assert daemon.stop() == 0
     assert not any("hush" in line for line in daemon.log)
     service.status = 503
-    with Running(home) as daemon:
+    let_send(home)
+    with hasty_daemon(home, began) as daemon:
         add(mocksite, 3)
         daemon.wait_for("alert-failed ")
         daemon.process.send_signal(signal.SIGKILL)
     service.status = 200
     let_send(home)
-    with Running(home) as daemon:
+    with hasty_daemon(home, began) as daemon:
         daemon.wait_for("alerted .*articles=3")
     assert [received["title"] for received in service.messages()] == [
         "all: 12 articles",

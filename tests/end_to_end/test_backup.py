@@ -17,7 +17,7 @@ from tests.support.daemon import Running
 
 pytestmark = pytest.mark.slow  # each test starts several processes
 
-EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "2s"\n'
+EVERY_SECOND = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\n'
 
 
 def restored(home: Home, root: Path) -> Home:
@@ -37,14 +37,13 @@ def test_a_backup_while_the_daemon_writes_is_restored_whole(home: Home, mocksite
         daemon.wait_for("archived ", times=12)
 
         def change(files: int) -> None:
-            if files % 2 and files < 20:
+            if files % 2 and files < 12:
                 docid = docids[(files * 5) % len(docids)]
                 mocksite.clock += 60
                 text = f"<p>第{files}次更正的正文。</p>"
                 mocksite.site.edit(docid, mocksite.clock, title=f"改后的标题{files}", body=text)
-                daemon.wait_for(f"revised feed=feed1 docid={docid}")
                 add_stories(mocksite, 1)
-                daemon.wait_for("archived ")
+                daemon.wait_for(f"revised feed=feed1 docid={docid}", "archived ")
 
         result = create_backup(home.root, open_storage(str(place)), datetime.now(UTC), on_progress=change)
         assert result.was_in_use

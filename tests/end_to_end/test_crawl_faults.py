@@ -10,9 +10,11 @@ from typing import get_args
 
 import pytest
 
+from cli.output.status import MAX_REASONS
 from mocksite.faults import FaultName
 from mocksite.server import MockSite
-from tests.conftest import Home, Outcome
+from mocksite.story import make_stories
+from tests.conftest import NEWEST, Home, Outcome
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +33,6 @@ ARTICLE_FAULTS = [
     ("status", {"status": 500}, "status 500"),
     ("status", {"status": 404}, "status 404: no such page"),
     ("status", {"status": 410}, "status 410: no such page"),
-    ("status", {"status": 418, "retry_after": "0"}, "status 418: the host refuses requests"),
     ("status", {"status": 204}, "status 204: no page"),
     ("reset", {}, "127.0.0.1"),
     ("close", {}, "127.0.0.1"),
@@ -48,27 +49,53 @@ ARTICLE_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "parameters", "reason"), ARTICLE_FAULTS)
-def test_a_faulty_article_stays_pending_with_its_reason_and_a_second_run_archives_it(
-    home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, reason: str
-) -> None:
-    mocksite.fault(name, match=ARTICLE, **parameters)
+def assert_stay_pending_and_are_archived_later(home: Home, mocksite: MockSite, reasons: dict[str, str]) -> None:
+    """A crawl archives the other articles, and another one archives these when their faults are over.
 
-    first = crawl()
+    :param reasons: docid -> a part of its reason
+    """
+    others = len(mocksite.site.stories) - len(reasons)
 
-    assert numbers(first) == {"archived": 11, "revised": 0, "failed": 1, "pending": 1}
+    first = home.run("crawl", "--json")
+
+    failed = len(reasons)
+    assert numbers(first) == {"archived": others, "revised": 0, "failed": failed, "pending": failed}
     assert first.status == 1
     assert first.json["feeds"][0]["error"] is None
-    assert reason in home.run("status").out
+    failures = dict(home.rows("SELECT docid, failure FROM entries WHERE failure IS NOT NULL"))
+    assert {docid for docid, reason in reasons.items() if reason in failures[docid]} == failures.keys()
+    shown = home.run("status").out
+    assert sum(reason in shown for reason in reasons.values()) >= min(len(reasons), MAX_REASONS)
     home.assert_whole()
 
     mocksite.clear_faults()
-    second = crawl()
+    second = home.run("crawl", "--json")
 
-    assert numbers(second) == {"archived": 1, "revised": 0, "failed": 0, "pending": 0}
+    assert numbers(second) == {"archived": failed, "revised": 0, "failed": 0, "pending": 0}
     assert second.status == 0
-    assert len(home.files()) == 12
+    assert len(home.files()) == len(mocksite.site.stories)
     home.assert_whole()
+
+
+def test_faulty_articles_stay_pending_with_their_reasons_and_a_second_run_archives_them(home: Home) -> None:
+    """Each article has another fault, and one has none."""
+    with MockSite(make_stories(len(ARTICLE_FAULTS) + 1, newest=NEWEST)) as mocksite:
+        home.configure(mocksite.endpoint)
+        docids = [story.docid for story in mocksite.site.stories]
+        for docid, (name, parameters, _) in zip(docids, ARTICLE_FAULTS, strict=False):
+            mocksite.fault(name, match=f"doc-i{docid}", **parameters)
+        reasons = dict(zip(docids, [reason for *_, reason in ARTICLE_FAULTS], strict=False))
+        assert_stay_pending_and_are_archived_later(home, mocksite, reasons)
+
+
+def test_an_article_whose_host_refuses_it_without_a_wait_stays_pending_and_is_archived_later(
+    home: Home, mocksite: MockSite
+) -> None:
+    home.configure(mocksite.endpoint)
+    mocksite.fault("status", match=ARTICLE, status=418, retry_after="0")
+    assert_stay_pending_and_are_archived_later(
+        home, mocksite, {"nreplica0000003": "status 418: the host refuses requests"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +140,6 @@ def test_a_wrong_charset_is_detected(home: Home, mocksite: MockSite, crawl: Craw
 LIST_FAULTS = [
     ("status", {"status": 500}, "status 500"),
     ("status", {"status": 404}, "status 404"),
-    ("status", {"status": 456, "retry_after": "0"}, "status 456: the host refuses requests"),
     ("reset", {}, "127.0.0.1"),
     ("truncate", {}, "ended in the middle"),
     ("empty", {}, "the answer is empty"),
@@ -125,27 +151,38 @@ LIST_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "parameters", "error"), LIST_FAULTS)
-def test_a_faulty_list_is_an_error_of_its_feed_and_a_second_run_recovers(
-    home: Home, mocksite: MockSite, crawl: Crawl, *, name: str, parameters: dict, error: str
-) -> None:
-    mocksite.fault(name, match=LIST, **parameters)
-
-    first = crawl()
+def assert_are_errors_and_recover(home: Home, mocksite: MockSite, state: str, errors: list[str]) -> None:
+    """A crawl archives nothing and tells each feed's error; another one recovers when the faults are over."""
+    first = home.run("crawl", "--json")
 
     assert first.status == 3
-    assert error in first.json["feeds"][0]["error"]
+    shown = [feed["error"] for feed in first.json["feeds"]]
+    assert [error for error, told in zip(errors, shown, strict=True) if error not in told] == []
     assert numbers(first) == {"archived": 0, "revised": 0, "failed": 0, "pending": 0}
-    feed = home.run("status", "--json").json["feeds"][0]
-    assert feed["state"] == ("blocked" if parameters.get("status") == 456 else "failing")
-    assert error in feed["reason"]
+    feeds = home.run("status", "--json").json["feeds"]
+    assert {feed["state"] for feed in feeds} == {state}
+    assert [error for error, feed in zip(errors, feeds, strict=True) if error not in feed["reason"]] == []
 
     mocksite.clear_faults()
-    second = crawl()
+    second = home.run("crawl", "--json")
 
     assert second.status == 0
     assert numbers(second) == FINE
     home.assert_whole()
+
+
+def test_faulty_lists_are_errors_of_their_feeds_and_a_second_run_recovers(home: Home, mocksite: MockSite) -> None:
+    """The list of each feed has another fault."""
+    home.configure(*(f"{mocksite.endpoint}?fault={number}x" for number in range(len(LIST_FAULTS))))
+    for number, (name, parameters, _) in enumerate(LIST_FAULTS):
+        mocksite.fault(name, match=f"fault={number}x", **parameters)
+    assert_are_errors_and_recover(home, mocksite, "failing", [error for *_, error in LIST_FAULTS])
+
+
+def test_a_list_whose_host_refuses_it_is_blocked_and_a_second_run_recovers(home: Home, mocksite: MockSite) -> None:
+    home.configure(mocksite.endpoint)
+    mocksite.fault("status", match=LIST, status=456, retry_after="0")
+    assert_are_errors_and_recover(home, mocksite, "blocked", ["status 456: the host refuses requests"])
 
 
 def test_a_list_that_fails_does_not_keep_others_from_being_read(home: Home, mocksite: MockSite) -> None:

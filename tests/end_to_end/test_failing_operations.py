@@ -7,10 +7,11 @@ import os
 import pytest
 
 from bench.torture.failing_operations import NoCompilerError, run
+from tests.support.examples import examples
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.sized, pytest.mark.timeout(200)]
 
-SECONDS = 12.0  # of trying; each worker counts the operations before
+SECONDS = examples(24)  # of trying; each worker counts the operations before
 SEED = 17
 
 

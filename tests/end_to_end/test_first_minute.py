@@ -47,13 +47,13 @@ def clone(tmp_path: Path) -> Path:
 def test_the_commands_of_the_readme_print_what_it_says(
     clone: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Both READMEs have the same commands: tests/test_readme.py. `make test` only collects the tests here."""
+    """Both READMEs have the same commands: tests/test_readme.py. `make test` only collects some tests here."""
     installed = environment | {"PATH": f"{clone / '.venv' / 'bin'}:{environment['PATH']}"}
     with MockSite(make_stories(60, newest=NEWEST), now=lambda: NEWEST + 3600) as site:
         # `finarchive crawl` would request the live site.
         config = tmp_path / "home" / "finarchive.toml"
         config.write_text(live_lists(site), encoding="utf-8")
-        variables = {"FINARCHIVE_CONFIG": str(config), "PYTEST_ADDOPTS": "--collect-only -q"}
+        variables = {"FINARCHIVE_CONFIG": str(config), "PYTEST_ADDOPTS": "--collect-only -q tests/config"}
         for command, printed in prompts((ROOT / "README.md").read_text(encoding="utf-8")):
             began = time.monotonic()
             output = run(command, clone, (installed if command.startswith("finarchive") else environment) | variables)

@@ -19,7 +19,7 @@ from tests.support.daemon import Running
 pytestmark = pytest.mark.slow
 
 TWO_PAGES = '[schedule]\nmin = "1s"\nevery = "1s"\nmax = "1s"\npages = 2\n'
-LONG, SHORT = 3100, 800  # articles that an outage misses
+LONG, SHORT = 1200, 600  # articles that an outage misses
 POLLED = 96  # those of them that the first poll after it reads: two pages that overlap
 HISTORY = ("etime", "stime", "ctime", "date")
 MINUTE = 60

@@ -17,12 +17,13 @@ from mocksite.server import MockSite, RequestLogEntry
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
 from tests.support import processes
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
-ARTICLES = 200
-KILLS = 24  # at random moments; two to an archive
+ARTICLES = 100
+KILLS = examples(48)  # at random moments; two to an archive
 STEPS = [
     ("before the poll's commit", 1),
     ("inside the poll's commit", 1),
@@ -105,7 +106,7 @@ def kill_repeatedly(new_home: Callable[[], Home], site: MockSite, sabotage: str 
         home.configure(site.endpoint)
         for _ in range(2):
             # robots.txt and the list take the first six or seven requests of a run, the articles the others.
-            kills += killed_at(home, site, moments.randint(1, 150), moments.uniform(0, 0.05), sabotage)
+            kills += killed_at(home, site, moments.randint(1, 80), moments.uniform(0, 0.05), sabotage)
         assert_complete(home)
 
 
@@ -121,6 +122,7 @@ def new_home(tmp_path: Path) -> Callable[[], Home]:
     return make
 
 
+@pytest.mark.sized
 def test_a_crawl_killed_at_random_moments_archives_every_article_once(
     new_home: Callable[[], Home], site: MockSite
 ) -> None:

@@ -25,7 +25,7 @@ from tests.support.daemon import Running
 
 pytestmark = pytest.mark.slow
 
-SPEED = 20
+SPEED = 60
 DAY = 86_400
 NINE = 1_790_643_600  # Unix seconds: Tuesday, 2026-09-29, 09:00 in China
 CHINA, MACRO, BROAD = 1686, 1687, 2516

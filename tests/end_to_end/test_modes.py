@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,21 @@ def modes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): f"{stat.S_IMODE(path.lstat().st_mode):04o}" for path in paths}
 
 
+@pytest.fixture
+def set_umask() -> Iterator[Callable[[int], int]]:
+    """The function that sets the umask of this process and its runs; it is restored after the test."""
+    old = os.umask(0o077)
+    yield os.umask
+    os.umask(old)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("umask", "folder", "file"), [("022", "0755", "0644"), ("077", "0700", "0600")])
 def test_the_umask_decides_who_may_read_an_archive(
-    home: Home, mocksite: MockSite, umask: str, folder: str, file: str
+    home: Home, mocksite: MockSite, set_umask: Callable[[int], int], *, umask: str, folder: str, file: str
 ) -> None:
     home.configure(mocksite.endpoint)
-    under(home, umask)
+    set_umask(int(umask, 8))
     assert home.run("crawl", "--json").json["archived"] == 12
     mocksite.clock += 60
     mocksite.site.edit(mocksite.site.stories[0].docid, mocksite.clock, title="改题")
@@ -51,18 +60,7 @@ def by_kind(home: Home, found: dict[str, str]) -> set[tuple[str, str]]:
     return {("folder" if (home.root / name).is_dir() else "file", mode) for name, mode in found.items()}
 
 
-def under(home: Home, umask: str) -> None:
-    """Let all runs of ``home`` have this umask."""
-    command = home.command
-    home.command = lambda *arguments: [  # type: ignore[method-assign]
-        "sh", "-c", f'umask {umask}; exec "$@"', "sh", *command(*arguments),
-    ]  # fmt: skip
-
-
-def test_a_key_is_private_whatever_the_umask_is(home: Home) -> None:
-    old = os.umask(0)
-    try:
-        assert home.run("proof", "--new-key", str(home.folder / "roots.key"), forked=False).status == 0
-    finally:
-        os.umask(old)
+def test_a_key_is_private_whatever_the_umask_is(home: Home, set_umask: Callable[[int], int]) -> None:
+    set_umask(0)
+    assert home.run("proof", "--new-key", str(home.folder / "roots.key")).status == 0
     assert modes(home.folder)["roots.key"] == "0600"

@@ -13,14 +13,16 @@ import pytest
 from bench.torture.disk_model import Choice, Disk, Operation, read_record
 from bench.torture.power_loss import run
 from bench.torture.recording import Recorder
+from tests.support.examples import examples
 from tests.support.tools import needs
 
 REPOSITORY = Path(__file__).parents[2]
-SECONDS = 30  # of the sample: two hundred states
+SECONDS = examples(60)  # of the sample
 SEED = 20261130
 
 
 @pytest.mark.slow
+@pytest.mark.sized
 @needs("cc")
 def test_an_archive_recovers_from_a_power_failure_after_any_operation() -> None:
     assert run(SECONDS, SEED, print) == []

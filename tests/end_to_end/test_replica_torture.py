@@ -160,7 +160,7 @@ def live_and_compare(home: Home, seed: int, steps: int, kills: int) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_day_with_kills(home: Home) -> None:
-    live_and_compare(home, seed=20261130, steps=12, kills=10)
+    live_and_compare(home, seed=20261130, steps=8, kills=6)
 
 
 @pytest.mark.long

@@ -15,6 +15,7 @@ from bench.torture.hostile_answers import Case, HostileCrawl, cases
 from bench.torture.life import Life
 from bench.torture.mutation import mutated
 from tests.conftest import Home
+from tests.support.examples import examples
 
 SEED = 20261130
 
@@ -102,6 +103,7 @@ def test_memory_beyond_the_bound_would_be_noticed(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.slow
+@pytest.mark.sized
 @pytest.mark.parametrize("name", TARGETS)
 def test_fuzzing_finds_nothing(name: str) -> None:
-    assert fuzz.run(2, SEED, lambda line: None, only=name) == []
+    assert fuzz.run(examples(4), SEED, lambda line: None, only=name) == []

@@ -17,15 +17,16 @@ from tests.support import processes
 
 pytestmark = pytest.mark.slow
 
+PAGE = b"<html><body><p>" + b"x" * (32 << 20) + b"</p></body></html>"
 REASON = "reading it takes more than 256 MiB of memory"
 
 
 @pytest.fixture
 def bad(home: Home, mocksite: MockSite) -> Home:
-    """A site with twelve articles. The page of one has a million elements."""
-    home.configure(mocksite.endpoint)
+    """A site with twelve articles. The page of one has more text than the memory of a parser process can hold."""
+    home.configure(mocksite.endpoint, network=f"max_body = {len(PAGE)}")
     path = mocksite.site.address("nreplica0000003").removeprefix(mocksite.url)
-    mocksite.site.pages[path] = b"<html><body>" + b"<p>x</p>" * 1_000_000 + b"</body></html>"
+    mocksite.site.pages[path] = PAGE
     return home
 
 

@@ -18,6 +18,7 @@ import pytest
 from mocksite.server import MockSite
 from mocksite.story import make_stories
 from tests.conftest import NEWEST, Home
+from tests.support import processes
 from tests.support.images import ON, local_pictures, stored
 
 TABLES = (
@@ -339,14 +340,14 @@ def test_a_crawl_after_the_index_was_lost_starts_from_the_raw_pages(lived: Home)
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # half a minute of both cores; several minutes on a loaded machine
-@pytest.mark.parametrize("articles", [1000, pytest.param(5000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("articles", [300, pytest.param(5000, marks=pytest.mark.long)])
 def test_articles_with_edits_deletions_and_kills_come_out_the_same_twice(home: Home, articles: int) -> None:
     dice = random.Random(20)
     with MockSite(make_stories(articles, newest=NEWEST)) as mocksite:
         home.configure(mocksite.endpoint, more="[schedule]\npages = 150\nrechecks = 100000")
         stories = mocksite.site.stories
         for round_ in range(3):
-            killed = subprocess.Popen(
+            killed = processes.popen(
                 home.command("crawl"),
                 cwd=home.folder,
                 env=home.env,

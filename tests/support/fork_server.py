@@ -2,7 +2,7 @@
 
 `python -m tests.support.fork_server FD` serves the requests that come in over the socket FD; `Processes` is the other
 end. A child is like a process that was started with `python -m MODULE ARGUMENT...`: it has its own arguments, working
-directory, environment, standard streams, signal handlers and exit status, and Python's ordinary end.
+directory, umask, environment, standard streams, signal handlers and exit status, and Python's ordinary end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 # What the program imports late, when a command needs it. Not Twisted's reactor: each process chooses its own. Nor the
@@ -49,6 +50,15 @@ LATE_IMPORTS = (
     "uvicorn.loops.asyncio",
     "uvicorn.protocols.http.h11_impl",
 )
+# Of the extra `cluster`, if it is installed.
+CLUSTER_IMPORTS = (
+    "cluster.claim",
+    "cluster.fetcher",
+    "cluster.leadership",
+    "cluster.request_queue",
+    "cluster.schema",
+    "cluster.status",
+)
 MAX_REQUEST_BYTES = 1_000_000
 
 
@@ -61,6 +71,9 @@ def import_program() -> None:
     ]
     for name in (*modules, *LATE_IMPORTS):
         importlib.import_module(name)
+    with suppress(ImportError):
+        for name in CLUSTER_IMPORTS:
+            importlib.import_module(name)
     assert "twisted.internet.reactor" not in sys.modules
 
 
@@ -70,6 +83,7 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
         os.dup2(stream, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.chdir(request["cwd"])
+    os.umask(request["umask"])
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = ["-m", *request["arguments"]]

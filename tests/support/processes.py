@@ -73,7 +73,11 @@ class ForkedProcess(subprocess.Popen[Any]):
         pipes = p2cread, _, _, c2pwrite, _, errwrite = others[9:15]  # -1 where a stream is inherited
         self._status, report = os.pipe()
         _, _, module, *arguments = map(str, args)
-        request = {"module": module, "arguments": arguments, "cwd": str(Path(cwd).absolute()), "env": dict(env)}
+        os.umask(umask := os.umask(0o077))  # the only way to read it
+        request = {
+            "module": module, "arguments": arguments, "cwd": str(Path(cwd).absolute()), "env": dict(env),
+            "umask": umask,
+        }  # fmt: skip
         streams = [own if given == -1 else given for own, given in enumerate((p2cread, c2pwrite, errwrite))]
         try:
             self.pid = server().fork(request, [*streams, report])
