@@ -33,7 +33,8 @@ def write_mirror_status(root: Path, status: MirrorStatus) -> None:
     """
     document = {
         "place": status.place,
-        "copied_until": to_text(status.copied_until),
+        # To the microsecond: it is compared with the times of files, which may be of the same millisecond.
+        "copied_until": status.copied_until and status.copied_until.isoformat(),
         "error": status.error,
         "failing_since": to_text(status.failing_since),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from archive.backup.storage import open_storage
 from archive.files.layout import journal_path
 from archive.journal.warc import warc_files
 from archive.mirror.reader import MirrorReader
-from archive.mirror.status import read_mirror_status, waiting_since
+from archive.mirror.status import MirrorStatus, read_mirror_status, waiting_since, write_mirror_status
 from archive.model.errors import SystemRefusedError
 from config.model import Settings
 from scheduler import mirroring as module
@@ -67,6 +68,14 @@ def test_at_the_end_everything_is_copied(tmp_path: Path) -> None:
     assert status
     assert (status.place, status.error) == (f"file://{tmp_path}/mirror", None)
     assert waiting_since(archive.root, status) is None
+
+
+def test_nothing_waits_that_was_written_in_the_millisecond_of_the_last_copy(archive: Archive) -> None:
+    copied = datetime(2026, 10, 1, 12, 0, 0, 957_700, tzinfo=UTC)
+    for path in warc_files(journal_path(archive.root)):
+        os.utime(path, ns=(0, round(copied.timestamp() * 1e9) - 100_000))
+    write_mirror_status(archive.root, MirrorStatus("file:///mirror", copied))
+    assert waiting_since(archive.root, read_mirror_status(archive.root)) is None
 
 
 def test_without_the_setting_nothing_happens(archive: Archive) -> None:
