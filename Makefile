@@ -14,7 +14,7 @@ INSTALL = index=$$($(PIP) config get global.index-url 2>/dev/null || $(PIP) conf
 # Tests start hundreds of processes, which would compile all modules again. An empty value is unset for Python.
 export PYTHONDONTWRITEBYTECODE :=
 # They also sync thousands of files, which takes a third of their time on a disk. They need up to two gigabytes.
-MEMORY := $(shell [ -w /dev/shm ] && df --output=avail -B1G /dev/shm | awk 'NR == 2 && $$1 >= 8 { print "/dev/shm" }')
+MEMORY := $(shell [ -w /dev/shm ] && df --output=avail -B1G /dev/shm | awk 'NR == 2 && $$1 >= 4 { print "/dev/shm" }')
 ifneq ($(MEMORY),)
 test test-slow test-long: export TMPDIR ?= $(MEMORY)
 endif
