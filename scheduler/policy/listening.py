@@ -129,7 +129,7 @@ def listening_plan(
     if listen is None:
         return NOT_LISTENING
     on = [feed for feed in settings.feeds if feed.enabled]
-    off = [as_off_list(feed) for feed in settings.feeds if feed.broad and not feed.enabled]
+    off = [as_off_list(feed) for feed in off_lists_of(settings)]
     lists = {
         feed.id: _list_state(feed, settings, histories.get(feed.id), rates.get(feed.id, EMPTY), now)
         for feed in [*on, *off]
