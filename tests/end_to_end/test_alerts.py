@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import sys
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -291,6 +293,22 @@ def hasty_daemon(home: Home, began: str) -> Running:
     return Running(home, command=command, PYTHONPATH=str(REPOSITORY))
 
 
+def wait_for_alerts(daemon: Running, articles: int) -> None:
+    """Wait until so many articles are announced: on a busy machine not always in one message."""
+    while articles > 0:
+        articles -= int(daemon.wait_for("alerted ").rpartition("articles=")[2])
+
+
+def articles_in(message: dict[str, Any]) -> int:
+    several = re.fullmatch(r"all: (\d+) articles", message["title"])
+    return int(several[1]) if several else 1
+
+
+def announced(service: Service) -> int:
+    """The number of articles announced since the last call."""
+    return sum(map(articles_in, service.messages()))
+
+
 @pytest.mark.slow
 def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_loses_any(
     home: Home, mocksite: MockSite, service: Service
@@ -300,10 +318,11 @@ def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_los
         mocksite.endpoint, more=EVERY_SECOND + "[health]\nport = 0\n" + alert(service, "feed:feed1", "at_most = 360")
     )
     with hasty_daemon(home, began) as daemon:
-        daemon.wait_for("alerted .*articles=12")
+        wait_for_alerts(daemon, 12)
         add(mocksite, 2)
-        daemon.wait_for("alerted .*articles=2")
+        wait_for_alerts(daemon, 2)
         assert daemon.stop() == 0
+    assert announced(service) == 14
     assert not any("hush" in line for line in daemon.log)
     service.status = 503
     let_send(home)
@@ -314,12 +333,8 @@ def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_los
     service.status = 200
     let_send(home)
     with hasty_daemon(home, began) as daemon:
-        daemon.wait_for("alerted .*articles=3")
-    assert [received["title"] for received in service.messages()] == [
-        "all: 12 articles",
-        "all: 2 articles",
-        "all: 3 articles",
-    ]
+        wait_for_alerts(daemon, 3)
+    assert announced(service) == 3
 
 
 @pytest.mark.slow
@@ -361,12 +376,13 @@ def test_sighup_takes_up_an_alert_which_begins_then(home: Home, mocksite: MockSi
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("reloaded changed=alerts")
         add(mocksite, 2)
-        daemon.wait_for("alerted .*articles=2")
+        wait_for_alerts(daemon, 2)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response:
             lines = response.read().decode().splitlines()
-    assert 'finarchive_alert_messages_total{alert="all",outcome="sent"} 1.0' in lines
+    messages = service.messages()
+    assert f'finarchive_alert_messages_total{{alert="all",outcome="sent"}} {len(messages)}.0' in lines
     assert 'finarchive_alert_messages_total{alert="all",outcome="failed"} 0.0' in lines
-    assert [received["title"] for received in service.messages()] == ["all: 2 articles"]
+    assert sum(map(articles_in, messages)) == 2
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from queue import Empty, Queue
@@ -16,7 +17,8 @@ from typing import Self
 from tests.conftest import Home
 from tests.support import processes
 
-TIMEOUT_SECONDS = 60.0  # seconds; a busy machine takes ten to start
+TIMEOUT_SECONDS = 60.0  # without any news; a busy machine takes ten to start
+WAIT_SECONDS = 150.0  # for one event, less than pytest-timeout allows a test
 
 
 class Running:
@@ -85,12 +87,16 @@ class Running:
                 self.notified.append(notice)
                 self._news.put(notice)
 
-    def wait_for(self, *patterns: str, times: int = 1, timeout: float = TIMEOUT_SECONDS) -> str:
-        """Wait until each pattern has matched ``times`` further log lines or notices to systemd; return the last."""
+    def wait_for(self, *patterns: str, times: int = 1) -> str:
+        """Wait until each pattern has matched ``times`` further log lines or notices to systemd; return the last.
+
+        A wait that is too long fails with the log, also when the daemon goes on to log other things.
+        """
+        give_up = time.monotonic() + WAIT_SECONDS
         left = dict.fromkeys(patterns, times)
         while True:
             try:
-                news = self._news.get(timeout=timeout)
+                news = self._news.get(timeout=min(TIMEOUT_SECONDS, max(0.0, give_up - time.monotonic())))
             except Empty:
                 raise AssertionError(f"no {list(left)} in:\n" + "\n".join(self.log[-40:])) from None
             for pattern in [pattern for pattern in left if re.search(pattern, news)]:
