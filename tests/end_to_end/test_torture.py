@@ -86,6 +86,7 @@ def test_hostile_answers_stop_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.parametrize("role", ["page", "rss", "live"])
 def test_an_answer_that_is_not_hostile_is_archived(role: str, tmp_path: Path) -> None:
     """Otherwise the hostile ones would not be read."""
@@ -96,6 +97,7 @@ def test_an_answer_that_is_not_hostile_is_archived(role: str, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_memory_beyond_the_bound_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hostile_answers, "MAX_BYTES", 1)
     wrong = HostileCrawl(Case(Answer("good", ROLES, sent), "page"), tmp_path, random.Random(1)).run()
