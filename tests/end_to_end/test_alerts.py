@@ -300,6 +300,8 @@ def wait_for_alerts(daemon: Running, articles: int) -> None:
 
 
 def articles_in(message: dict[str, Any]) -> int:
+    """Return the number of articles in a message; the title of a single one is the article's."""
+    assert message["title"].startswith("all: ")
     several = re.fullmatch(r"all: (\d+) articles", message["title"])
     return int(several[1]) if several else 1
 
