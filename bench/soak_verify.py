@@ -9,7 +9,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+from archive.files.layout import journal_path
+from archive.journal.warc import warc_files
+
 VERIFY_TIMEOUT_SECONDS = 120.0
+# What the daemon was just writing is in its journal only, so a copy of its files has further differences.
+WHILE_WRITING = ("index",)
 
 
 class DeepVerifier:
@@ -23,53 +28,62 @@ class DeepVerifier:
         self.contradictions: list[str] = []  # found so far
         self.verified = 0  # the number of comparisons
         self._root = root
-        self._copy = folder / "copy"
-        self._folder = folder
+        self._folder = folder / "verify"  # its own, because the daemon's configuration changes meanwhile
+        self._copy = self._folder / "copy"
+        self._configuration = folder / "finarchive.toml"
+        self._output, self._errors = self._folder / "output", self._folder / "errors"
         self._command = command
-        self._env = env | {"FINARCHIVE_ARCHIVE_ROOT": str(self._copy)}
+        self._env = env
         self._running: subprocess.Popen[bytes] | None = None
         self._after = ""
 
     def begin(self, after: str, daemon: int) -> None:
-        """Begin to verify the archive as it is now, unless the last comparison still runs.
+        """Begin to verify the archive as it is now, unless the last comparison still runs, or there are no raw pages.
 
         :param after: the event after which it is verified
         :param daemon: the process that may be writing to it
         """
-        if self._running and self._running.poll() is None:
+        if (self._running and self._running.poll() is None) or not warc_files(journal_path(self._root)):
             return
         self._collect()
-        shutil.rmtree(self._copy, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        shutil.copy(self._configuration, self._folder)
         os.kill(daemon, signal.SIGSTOP)
+        os.waitid(os.P_PID, daemon, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # it may go on for a moment
         try:
             subprocess.run(["/bin/cp", "-a", self._root, self._copy], check=True)
         finally:
             os.kill(daemon, signal.SIGCONT)
         self._after = after
-        self._running = subprocess.Popen(
-            self._command, cwd=self._folder, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        self._running = self._start(self._copy)
         os.setpriority(os.PRIO_PROCESS, self._running.pid, 10)  # the daemon comes first
 
     def finish(self) -> None:
         """Verify the archive itself once more, after the daemon has ended."""
         self._collect()
-        done = subprocess.run(
-            self._command, cwd=self._folder, env=self._env | {"FINARCHIVE_ARCHIVE_ROOT": str(self._root)},
-            capture_output=True, check=False, timeout=VERIFY_TIMEOUT_SECONDS,
-        )  # fmt: skip
-        self._count("the end", done.stdout, ("index", "missing", "tampered", "extra", "warc", "chain"))
+        self._folder.mkdir(exist_ok=True)
+        shutil.copy(self._configuration, self._folder)
+        self._after, self._running = "the end", self._start(self._root)
+        self._collect(("index", "missing", "tampered", "extra", "warc", "chain"))
 
-    def _collect(self) -> None:
-        if self._running:
-            out, _ = self._running.communicate(timeout=VERIFY_TIMEOUT_SECONDS)
-            # Files and rows of what the daemon was just writing are in its journal only: that is no contradiction.
-            self._count(self._after, out, ("index",))
-            self._running = None
+    def _start(self, root: Path) -> subprocess.Popen[bytes]:
+        # Files, because a full pipe stops the process until it is read.
+        with self._output.open("wb") as output, self._errors.open("wb") as errors:
+            return subprocess.Popen(
+                self._command, cwd=self._folder, env=self._env | {"FINARCHIVE_ARCHIVE_ROOT": str(root)},
+                stdout=output, stderr=errors,
+            )  # fmt: skip
 
-    def _count(self, after: str, document: bytes, kinds: tuple[str, ...]) -> None:
+    def _collect(self, kinds: tuple[str, ...] = WHILE_WRITING) -> None:
+        if not self._running:
+            return
+        status = self._running.wait(VERIFY_TIMEOUT_SECONDS)
+        self._running = None
         self.verified += 1
-        problems = json.loads(document)["problems"] if document else [{"kind": "index", "detail": "no result"}]
-        self.contradictions += [
-            f"after {after}: {each['detail'] or each['path']}" for each in problems if each["kind"] in kinds
-        ]
+        if document := self._output.read_bytes():
+            problems = [each for each in json.loads(document)["problems"] if each["kind"] in kinds]
+            self.contradictions += [f"after {self._after}: {each['detail'] or each['path']}" for each in problems]
+        else:
+            errors = self._errors.read_text(errors="replace").strip()
+            self.contradictions.append(f"after {self._after}: verify ended with {status} and no result: {errors}")

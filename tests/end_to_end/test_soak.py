@@ -21,7 +21,9 @@ def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
 
     found = soak(short_day(seed=1), tmp_path, lines.append, max_growth=FLAT)
 
-    assert found.wrong == [], "\n".join([*lines, *(f"{name}: {figure}" for name, figure in found.figures.items())])
+    assert found.wrong == [], "\n".join(
+        [*found.wrong, *lines, *(f"{name}: {figure}" for name, figure in found.figures.items())]
+    )
     assert not found.figures["gaps"].startswith("0 "), "the closed port was to leave a gap"
 
 
