@@ -72,6 +72,7 @@ class Writer:
         self._queue: asyncio.Queue[WriteItem] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._was_full = False
+        self._unfinished = 0  # items of the batch being written that are neither committed nor refused
         self.stuck = False  # the last attempt to write failed
 
     def put(self, item: WriteItem) -> None:
@@ -84,6 +85,11 @@ class Writer:
         """Return True if too many items are queued; stays True until the writer has caught up."""
         self._was_full = self.stuck or self._was_full or self._queue.qsize() > MAX_QUEUED
         return self._was_full
+
+    @property
+    def journal_is_ahead(self) -> bool:
+        """True while the journal may have fetches whose rows are not committed."""
+        return self._unfinished > 0
 
     async def drain(self) -> None:
         """Wait until all items are written or the writer has crashed, then stop."""
@@ -104,6 +110,7 @@ class Writer:
                 batch = [await self._queue.get()]
                 while len(batch) < BATCH_SIZE and not self._queue.empty():
                     batch.append(self._queue.get_nowait())
+                self._unfinished = len(batch)
                 await self._write_with_retries(batch)
                 for _ in batch:
                     self._queue.task_done()
@@ -126,6 +133,7 @@ class Writer:
             return
         if self.stuck:
             logger.warning("disk-again articles=%d", len(batch))
+        self._unfinished -= len(batch)
         self._callbacks.on_written(batch)
         self._batch_done()
 
@@ -141,6 +149,7 @@ class Writer:
         if len(batch) == 1:
             if batch[0].position:
                 self._archive.store.log.hold(batch[0].position)
+            self._unfinished -= 1
             self._callbacks.on_refused(batch[0], str(refusal))
             self._batch_done()
             return

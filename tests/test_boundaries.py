@@ -58,7 +58,7 @@ LAYERS = {
         "fetcher request_queue status",
     ),
     "scheduler": (
-        "policy clock exits child_process", "errors", "crawl", "alerts anchors keeper", "mirroring",
+        "policy clock exits child_process free_space", "errors", "crawl", "alerts anchors keeper", "mirroring",
         "one_off monitoring probe", "daemon",
     ),
     "web": (

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from archive.model.feed import Entry, Failure, FailureKind, PendingEntry
 from archive.model.fetch import Decision, Fetch, Outcome, RawResponse
 from crawler.parsing.articles import parse_articles
-from pipeline.retry import MAX_RETRY_DELAY
 from pipeline.writer import BATCH_SIZE, DISK_RETRY_SECONDS, WriteItem, Writer, WriterCallbacks
 from scheduler.crawl.backoffs import host_backoffs, store_backoff
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.fetch_log import log_fetch, log_refused
 from scheduler.crawl.first_fetches import FirstFetches
+from scheduler.crawl.future_times import FutureTimes
 from scheduler.crawl.refused import RefusedFetches
 
 logger = logging.getLogger("finarchive")
@@ -52,6 +52,7 @@ class ArticleQueue:
             WriterCallbacks(self._written, context.crash, context.refill, self._keep_refused),
             retry_forever=context.policy.retry_forever,
         )
+        self.future_times = FutureTimes(context, lambda: self._writer.journal_is_ahead, self.check_due)
         self.backoffs = host_backoffs(context)
 
     def open(self, limit: int | None = None, *, only_first: bool = False) -> None:
@@ -63,7 +64,7 @@ class ArticleQueue:
         self._is_open = True
         self._only_first = only_first
         self._remaining = math.inf if limit is None else limit
-        self.clamp_future_times()
+        self.future_times.clamp()
 
     def fetch_first(self, docid: str, host: str) -> None:
         """Fetch a pending entry once before all others of its host."""
@@ -88,6 +89,7 @@ class ArticleQueue:
     def tick(self) -> None:
         """Notify the spider of articles that became due; called every second."""
         self._retry_refused()
+        self.future_times.clamp_postponed()
         if self._next_due and self._next_due <= self._context.now():
             self.check_due()
         elif self._is_open and self._context.fetcher:
@@ -233,12 +235,7 @@ class ArticleQueue:
         """Adjust stored times after the clock was set."""
         for backoff in self.backoffs.all_current():
             store_backoff(self._context, backoff)
-        self.clamp_future_times()
-
-    def clamp_future_times(self) -> None:
-        """Clamp times in the future: repairs rows written while the clock was ahead."""
-        self._context.attempt(lambda: self._store.queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY))
-        self.check_due()
+        self.future_times.clamp()
 
     def _written(self, batch: Sequence[WriteItem]) -> None:
         for item in batch:
@@ -253,7 +250,8 @@ class ArticleQueue:
                     self._on_images(decision.pictures)
         # These fetches ended while the clock was ahead, and it was set back before they were committed.
         if any(item.fetch.at > self._context.now() for item in batch):
-            self.clamp_future_times()
+            self.future_times.clamp()
+        self.future_times.clamp_postponed()
         self._file_carried()
         self._context.notify_changed()
 

@@ -20,7 +20,7 @@ from crawler.interfaces import Fetcher
 from crawler.parsing.pool import ParserPool
 from pipeline.writer import DISK_RETRY_SECONDS
 from scheduler.clock import Clock
-from scheduler.crawl.free_space import FreeSpace
+from scheduler.free_space import FreeSpace
 from scheduler.policy.listening import NOT_LISTENING, ListeningPlan, is_off_list
 
 logger = logging.getLogger("finarchive")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -16,7 +16,7 @@ from archive.model.feed import Failure, FailureKind
 from archive.model.fetch import RawResponse
 from archive.model.image import FailedImage, QueuedImage, StoredImage
 from crawler.extract.image import read_image
-from pipeline.retry import MAX_RETRY_DELAY, retry_delay
+from pipeline.retry import retry_delay
 from pipeline.writer import DISK_RETRY_SECONDS
 from scheduler.crawl.context import CrawlContext
 
@@ -36,10 +36,14 @@ class _FetchedImage:
 
 
 class ImageQueue:
-    """Queue of images to fetch. Leases none before :meth:`open`, and none unless ``archive.images`` is on."""
+    """Queue of images to fetch. Leases none before :meth:`open`, and none unless ``archive.images`` is on.
 
-    def __init__(self, context: CrawlContext) -> None:
+    :param on_clock_set_back: called when times were recorded that are in the future
+    """
+
+    def __init__(self, context: CrawlContext, on_clock_set_back: Callable[[], None]) -> None:
         self._context = context
+        self._on_clock_set_back = on_clock_set_back
         self._images = context.store.images
         self.stored = 0  # in this process
         self.failures = 0  # in this process
@@ -192,7 +196,7 @@ class ImageQueue:
 
     async def _write(self, batch: Sequence[_FetchedImage]) -> None:
         """Write files, then rows; retry while the disk or the index cannot be written."""
-        queues, log = self._context.store.queues, self._context.store.log
+        log = self._context.store.log
         stored, failed, is_journaled = list[StoredImage](), list[FailedImage](), False
         while True:
             try:
@@ -211,7 +215,7 @@ class ImageQueue:
             else:
                 break
         if any(each.at > self._context.now() for each in batch):  # the clock was ahead, and was set back
-            self._context.attempt(lambda: queues.clamp_future_times(self._context.now(), MAX_RETRY_DELAY))
+            self._on_clock_set_back()
         self._report(batch, stored, failed)
 
     async def _write_or_fail(self, batch: Sequence[_FetchedImage]) -> list[StoredImage]:

@@ -20,7 +20,7 @@ class ArchiveWorkQueue:
         self, archive: Archive, settings: Settings, clock: Clock, policy: RunPolicy, parsers: ParserPool
     ) -> None:
         self.context = CrawlContext(archive, settings, clock, policy, parsers)
-        self.images = ImageQueue(self.context)
+        self.images = ImageQueue(self.context, self._clamp_future_times)
         self.articles = ArticleQueue(self.context, self.images.add_images)
         self.feeds = FeedQueue(self.context, self.articles.add_hosts)
 
@@ -62,6 +62,9 @@ class ArchiveWorkQueue:
         """Apply new settings."""
         self.context.settings = settings
         self.articles.backoffs.first_delay = settings.network.rest
+
+    def _clamp_future_times(self) -> None:
+        self.articles.future_times.clamp()
 
     def spider_opened(self, fetcher: Fetcher) -> None:
         """Use this spider from now on; send it the unfinished and the due work."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mocksite.server import MockSite
-from scheduler.crawl.free_space import RESUME_FACTOR, FreeSpace
+from scheduler.free_space import RESUME_FACTOR, FreeSpace
 from tests.conftest import Home
 from tests.end_to_end.test_daemon import add_stories, free_port
 from tests.support.daemon import Running
