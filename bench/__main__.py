@@ -70,34 +70,38 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := sorted(set(options.benchmark) - set(RUNS)):
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(RUNS)}")
-    machine = machine_milliseconds()
     figures = _measure(options.benchmark or list(RUNS))
-    now = Measured(f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", _commit(), machine, figures)
+    now = Measured(f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", _commit(), figures)
     before = next(iter(read(FIGURES)[::-1]), None)
     if before:
         print(f"change: since {before.commit} of {before.date}, for times and rates as if on the same machine\n")
-    print("\n".join(table(figures.values(), AIMS, machine, before)))
+    print("\n".join(table(figures.values(), AIMS, before)))
     if options.save:
         append(FIGURES, now)
     if not before:
         return 0
-    return int(any(is_worse(each, change(each, machine, before), AIMS.get(each.name)) for each in figures.values()))
+    return int(any(is_worse(each, change(each, before), AIMS.get(each.name)) for each in figures.values()))
 
 
 def _measure(names: list[str]) -> dict[str, Figure]:
-    """Run benchmarks, each in its own process; return their figures by name. What they print goes to stderr."""
+    """Run benchmarks, each in its own process; return their figures by name. What they print goes to stderr.
+
+    The speed of the machine is measured before and after each, because a shared machine changes within minutes.
+    """
+    figures: dict[str, Figure] = {}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "figures.csv")
-        path.touch()
         for name in names:
-            began = time.monotonic()
+            path = Path(folder, name)
+            path.touch()
+            began, speed_before = time.monotonic(), machine_milliseconds()
             command = [sys.executable, "-m", f"bench.{name}", *RUNS[name]]
             print(" ".join(command[1:]), file=sys.stderr, flush=True)
             subprocess.run(
                 command, cwd=REPOSITORY, env=os.environ | {FIGURES_VARIABLE: str(path)}, stdout=sys.stderr, check=True
             )
             print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        return recorded(path)
+            figures |= recorded(path, (speed_before + machine_milliseconds()) / 2)
+    return figures
 
 
 def _commit() -> str:

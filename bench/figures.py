@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 # The file that figures are appended to, as CSV without a header. Without the variable, nothing is recorded.
 FIGURES_VARIABLE = "BENCH_FIGURES"
@@ -26,11 +27,15 @@ _TIMES, _RATES = frozenset({"s CPU", "ms CPU", "ms"}), frozenset({"articles/s", 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value."""
+    """One measured value.
+
+    :param machine: result of :func:`machine_milliseconds` when it was measured
+    """
 
     name: str
     value: float
     unit: str
+    machine: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,10 @@ class Measured:
     """The figures of a commit.
 
     :param date: ISO 8601
-    :param machine: result of :func:`machine_milliseconds` when they were measured
     """
 
     date: str
     commit: str
-    machine: float
     figures: Mapping[str, Figure]
 
 
@@ -66,21 +69,24 @@ def record(name: str, value: float, unit: str) -> None:
             csv.writer(file).writerow([name, value, unit])
 
 
-def recorded(path: Path) -> dict[str, Figure]:
-    """Return the figures of a file that :func:`record` appended to, by name."""
+def recorded(path: Path, machine: float) -> dict[str, Figure]:
+    """Return the figures of a file that :func:`record` appended to, by name.
+
+    :param machine: result of :func:`machine_milliseconds` when they were measured
+    """
     with path.open(encoding="utf-8", newline="") as file:
-        return {name: Figure(name, float(value), unit) for name, value, unit in csv.reader(file)}
+        return {name: Figure(name, float(value), unit, machine) for name, value, unit in csv.reader(file)}
 
 
 def read(path: Path) -> list[Measured]:
     """Return the figures of all commits in a CSV file, in its order; none if there is no such file."""
     if not path.exists():
         return []
-    measured: dict[tuple[str, str, float], dict[str, Figure]] = {}
+    measured: dict[tuple[str, str], dict[str, Figure]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            key = row["date"], row["commit"], float(row["machine"])
-            measured.setdefault(key, {})[row["name"]] = Figure(row["name"], float(row["value"]), row["unit"])
+            figure = Figure(row["name"], float(row["value"]), row["unit"], float(row["machine"]))
+            measured.setdefault((row["date"], row["commit"]), {})[figure.name] = figure
     return [Measured(*key, figures) for key, figures in measured.items()]
 
 
@@ -95,7 +101,7 @@ def append(path: Path, measured: Measured) -> None:
             row = [
                 measured.date,
                 measured.commit,
-                f"{measured.machine:.1f}",
+                f"{each.machine:.1f}",
                 each.name,
                 f"{each.value:.4g}",
                 each.unit,
@@ -103,15 +109,12 @@ def append(path: Path, measured: Measured) -> None:
             writer.writerow(row)
 
 
-def change(figure: Figure, machine: float, before: Measured) -> float | None:
-    """Return a figure as a multiple of what it was, as if both were measured on the same machine; None: it is new.
-
-    :param machine: result of :func:`machine_milliseconds` now
-    """
+def change(figure: Figure, before: Measured) -> float | None:
+    """Return a figure as a multiple of what it was, as if both were measured on the same machine; None: it is new."""
     old = before.figures.get(figure.name)
     if old is None or old.unit != figure.unit or not old.value:
         return None
-    speed = machine / before.machine
+    speed = figure.machine / old.machine
     expected = old.value * (speed if figure.unit in _TIMES else 1 / speed if figure.unit in _RATES else 1)
     return figure.value / expected
 
@@ -125,11 +128,11 @@ def is_worse(figure: Figure, changed: float | None, aim: Aim | None) -> bool:
     return changed is not None and (changed < 1 / TOLERANCE if higher_is_better else changed > TOLERANCE)
 
 
-def table(figures: Iterable[Figure], aims: Mapping[str, Aim], machine: float, before: Measured | None) -> list[str]:
+def table(figures: Iterable[Figure], aims: Mapping[str, Aim], before: Measured | None) -> list[str]:
     """Return the lines of a table: each figure, its aim, and its ratio to the aim and to what it was before."""
     lines = [f"{'':<58}{'figure':>18}{'aim':>10}{'ratio':>8}{'change':>8}"]
     for each in figures:
-        aim, changed = aims.get(each.name), change(each, machine, before) if before else None
+        aim, changed = aims.get(each.name), change(each, before) if before else None
         limit = f"{'>=' if aim.is_least else '<='} {aim.limit:,g}" if aim else ""
         ratio = f"{aim.ratio(each.value):.2f}" if aim and each.value else ""
         worse = "  worse" if is_worse(each, changed, aim) else ""
@@ -139,8 +142,8 @@ def table(figures: Iterable[Figure], aims: Mapping[str, Aim], machine: float, be
     return lines
 
 
-def machine_milliseconds(rounds: int = 9) -> float:
-    """Return the CPU milliseconds that a fixed piece of work takes on this machine now: the least of some rounds."""
+def machine_milliseconds(rounds: int = 101) -> float:
+    """Return the CPU milliseconds that a fixed piece of work takes on this machine now: the median of some rounds."""
     text = json.dumps([{"number": number, "text": f"{number * 7919:x} 新浪财经" * 3} for number in range(2_000)])
     taken = []
     for _ in range(rounds):
@@ -149,4 +152,4 @@ def machine_milliseconds(rounds: int = 9) -> float:
         hashlib.sha256(zlib.decompress(packed)).hexdigest()
         sum(len(each["text"].split()) for each in json.loads(text))
         taken.append(1000 * (time.process_time() - began))
-    return min(taken)
+    return median(taken)
