@@ -16,7 +16,7 @@ from scheduler.crawl.backoffs import host_backoffs, store_backoff
 from scheduler.crawl.context import CrawlContext
 from scheduler.crawl.fetch_log import log_fetch, log_refused
 from scheduler.crawl.first_fetches import FirstFetches
-from scheduler.crawl.future_times import FutureTimes
+from scheduler.crawl.journal_order import JournalOrder
 from scheduler.crawl.refused import RefusedFetches
 
 logger = logging.getLogger("finarchive")
@@ -29,12 +29,16 @@ class ArticleQueue:
     """Queue of articles; leases none before :meth:`open`.
 
     :param on_images: called with the images of a new version to archive: address -> host
+    :param on_clock_back: called when times were recorded that are in the future
     """
 
-    def __init__(self, context: CrawlContext, on_images: Callable[[Mapping[str, str]], None]) -> None:
+    def __init__(
+        self, context: CrawlContext, on_images: Callable[[Mapping[str, str]], None], on_clock_back: Callable[[], None]
+    ) -> None:
         self._context = context
         self._store = context.store
         self._on_images = on_images
+        self._on_clock_back = on_clock_back
         self._is_open = False
         self._remaining = math.inf  # articles that may still be archived
         self._hosts: set[str] = set()  # hosts that may have due articles
@@ -52,7 +56,7 @@ class ArticleQueue:
             WriterCallbacks(self._written, context.crash, context.refill, self._keep_refused),
             retry_forever=context.policy.retry_forever,
         )
-        self.future_times = FutureTimes(context, lambda: self._writer.journal_is_ahead, self.check_due)
+        self.journal_order = JournalOrder(lambda: self._writer.journal_is_ahead)
         self.backoffs = host_backoffs(context)
 
     def open(self, limit: int | None = None, *, only_first: bool = False) -> None:
@@ -64,7 +68,7 @@ class ArticleQueue:
         self._is_open = True
         self._only_first = only_first
         self._remaining = math.inf if limit is None else limit
-        self.future_times.clamp()
+        self.check_due()
 
     def fetch_first(self, docid: str, host: str) -> None:
         """Fetch a pending entry once before all others of its host."""
@@ -89,7 +93,7 @@ class ArticleQueue:
     def tick(self) -> None:
         """Notify the spider of articles that became due; called every second."""
         self._retry_refused()
-        self.future_times.clamp_postponed()
+        self.journal_order.apply_postponed()
         if self._next_due and self._next_due <= self._context.now():
             self.check_due()
         elif self._is_open and self._context.fetcher:
@@ -235,7 +239,6 @@ class ArticleQueue:
         """Adjust stored times after the clock was set."""
         for backoff in self.backoffs.all_current():
             store_backoff(self._context, backoff)
-        self.future_times.clamp()
 
     def _written(self, batch: Sequence[WriteItem]) -> None:
         for item in batch:
@@ -250,8 +253,8 @@ class ArticleQueue:
                     self._on_images(decision.pictures)
         # These fetches ended while the clock was ahead, and it was set back before they were committed.
         if any(item.fetch.at > self._context.now() for item in batch):
-            self.future_times.clamp()
-        self.future_times.clamp_postponed()
+            self._on_clock_back()
+        self.journal_order.apply_postponed()
         self._file_carried()
         self._context.notify_changed()
 

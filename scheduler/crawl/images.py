@@ -38,12 +38,12 @@ class _FetchedImage:
 class ImageQueue:
     """Queue of images to fetch. Leases none before :meth:`open`, and none unless ``archive.images`` is on.
 
-    :param on_clock_set_back: called when times were recorded that are in the future
+    :param on_clock_back: called when times were recorded that are in the future
     """
 
-    def __init__(self, context: CrawlContext, on_clock_set_back: Callable[[], None]) -> None:
+    def __init__(self, context: CrawlContext, on_clock_back: Callable[[], None]) -> None:
         self._context = context
-        self._on_clock_set_back = on_clock_set_back
+        self._on_clock_back = on_clock_back
         self._images = context.store.images
         self.stored = 0  # in this process
         self.failures = 0  # in this process
@@ -215,7 +215,7 @@ class ImageQueue:
             else:
                 break
         if any(each.at > self._context.now() for each in batch):  # the clock was ahead, and was set back
-            self._on_clock_set_back()
+            self._on_clock_back()
         self._report(batch, stored, failed)
 
     async def _write_or_fail(self, batch: Sequence[_FetchedImage]) -> list[StoredImage]:

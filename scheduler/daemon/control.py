@@ -58,11 +58,10 @@ class ControlHandler:
                 job = PageJob(self._work_queue, url, tuple(map(str, categories)))
                 return (await job.run(open_articles=False)).as_json()
             case {"command": "retry", "parked": bool(parked)}:
-                released = self._work_queue.context.store.queues.release(
-                    self._work_queue.context.now(), parked=parked
-                )
-                self._work_queue.check_due()
-                return {"released": released}
+                if self._work_queue.articles.disk_refuses:
+                    reason = "the daemon that holds the archive cannot write to its disk; it tries again by itself"
+                    raise RequestRefusedError(reason, Exit.SOME_FAILED)
+                return {"released": await self._work_queue.release(parked=parked)}
         raise RequestRefusedError("the daemon is of another version of finarchive: restart it", Exit.USAGE)
 
     def _feeds(self, names: list[Any]) -> list[Feed]:
