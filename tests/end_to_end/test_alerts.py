@@ -340,6 +340,7 @@ def test_the_daemon_announces_new_articles_and_a_restart_neither_repeats_nor_los
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_hanging_service_blocks_nothing_and_its_process_ends_with_ours(
     home: Home, mocksite: MockSite, service: Service
 ) -> None:

@@ -316,6 +316,7 @@ def test_a_forged_archive_passes_every_check_but_that_of_its_anchor(
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_the_daemon_anchors_retries_and_ends_in_time_while_an_anchor_hangs(
     sealed: Home, mocksite: MockSite, authority: Authority, tmp_path: Path
 ) -> None:
@@ -351,6 +352,7 @@ def _is_anchoring(process: Path, home: Home) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_ctrl_c_ends_a_crawl_that_waits_for_an_anchor(sealed: Home, mocksite: MockSite, authority: Authority) -> None:
     authority.goes_on.clear()
     sealed.configure(mocksite.endpoint, more=proof(f"rfc3161:{authority.url}"))
@@ -370,6 +372,7 @@ def test_ctrl_c_ends_a_crawl_that_waits_for_an_anchor(sealed: Home, mocksite: Mo
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_crawl_whose_anchor_hangs_ends(sealed: Home, mocksite: MockSite, authority: Authority) -> None:
     authority.goes_on.clear()
     sealed.configure(mocksite.endpoint, more=proof(f"rfc3161:{authority.url}"))

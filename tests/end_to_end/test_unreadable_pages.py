@@ -60,6 +60,7 @@ def test_recovery_and_rebuild_pass_over_it(bad: Home) -> None:
     assert_costs_only_itself(bad)
 
 
+@pytest.mark.timing
 def test_a_page_that_is_being_parsed_does_not_delay_the_end_of_a_crawl(home: Home, mocksite: MockSite) -> None:
     home.configure(mocksite.endpoint)
     pages = threading.Semaphore(0)
