@@ -143,7 +143,10 @@ def table(figures: Iterable[Figure], aims: Mapping[str, Aim], before: Measured |
 
 
 def machine_milliseconds(rounds: int = 101) -> float:
-    """Return the CPU milliseconds that a fixed piece of work takes on this machine now: the median of some rounds."""
+    """Return the CPU milliseconds that a fixed piece of work takes on this machine now.
+
+    :param rounds: how often it is done, for half a second in all; the result is the median
+    """
     text = json.dumps([{"number": number, "text": f"{number * 7919:x} 新浪财经" * 3} for number in range(2_000)])
     taken = []
     for _ in range(rounds):

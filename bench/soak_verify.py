@@ -29,6 +29,7 @@ class DeepVerifier:
         self.verified = 0  # the number of comparisons
         self._root = root
         self._folder = folder / "verify"  # its own, because the daemon's configuration changes meanwhile
+        self._folder.mkdir()
         self._copy = self._folder / "copy"
         self._configuration = folder / "finarchive.toml"
         self._output, self._errors = self._folder / "output", self._folder / "errors"
@@ -46,9 +47,7 @@ class DeepVerifier:
         if (self._running and self._running.poll() is None) or not warc_files(journal_path(self._root)):
             return
         self._collect()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir()
-        shutil.copy(self._configuration, self._folder)
+        shutil.rmtree(self._copy, ignore_errors=True)
         os.kill(daemon, signal.SIGSTOP)
         os.waitid(os.P_PID, daemon, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # it may go on for a moment
         try:
@@ -62,12 +61,11 @@ class DeepVerifier:
     def finish(self) -> None:
         """Verify the archive itself once more, after the daemon has ended."""
         self._collect()
-        self._folder.mkdir(exist_ok=True)
-        shutil.copy(self._configuration, self._folder)
         self._after, self._running = "the end", self._start(self._root)
         self._collect(("index", "missing", "tampered", "extra", "warc", "chain"))
 
     def _start(self, root: Path) -> subprocess.Popen[bytes]:
+        shutil.copy(self._configuration, self._folder)
         # Files, because a full pipe stops the process until it is read.
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             return subprocess.Popen(

@@ -90,7 +90,7 @@ class ArchiveWorkQueue:
         self.articles.backoffs.first_delay = settings.network.rest
 
     def _clamp_future_times(self) -> None:
-        """Clamp times in the future: repairs rows written while the clock was ahead."""
+        """Clamp times in the future: repairs rows written while the clock was ahead. See D41."""
         self.articles.journal_order.apply(self._clamp_in_index)
 
     def _clamp_in_index(self) -> None:

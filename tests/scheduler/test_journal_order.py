@@ -45,8 +45,7 @@ class Interrupted(ParserPool):
 class Situation:
     """A daemon's queue with one entry, which was listed while the clock was two hours ahead."""
 
-    def __init__(self, root: Path, archive: Archive, parsers: Interrupted) -> None:
-        self.root = root
+    def __init__(self, archive: Archive, parsers: Interrupted) -> None:
         self.now = START + AHEAD
         feed = Feed(id="china", kind="roll", categories=("a", "b"), endpoint=f"https://{HOST}/list", lid=1)
         clock = Clock(now=lambda: self.now)
@@ -85,7 +84,7 @@ class Situation:
 def situation(tmp_path: Path) -> Iterator[Situation]:
     with Archive(tmp_path, "run", START) as archive, Interrupted(1) as parsers:
         archive.begin_journal()
-        yield Situation(tmp_path, archive, parsers)
+        yield Situation(archive, parsers)
     report, _ = verify_deep(tmp_path, 1 << 20, START)
     assert report.problems == ()
 
