@@ -113,12 +113,12 @@ def test_secrets_in_addresses_are_shown_nowhere(home: Home, mocksite: MockSite) 
 def test_lists_that_take_too_long_are_left_out(home: Home, mocksite: MockSite) -> None:
     mocksite.site.pages.update({"/fast": RSS, "/slow": RSS})
     mocksite.fault("stall", match="/slow")
-    feeds(home, mocksite, "fast", "slow", network="timeout = 5.0")
+    feeds(home, mocksite, "fast", "slow", network="timeout = 12.0")
     code = (
         "import json; from datetime import UTC, datetime; from pathlib import Path; from config.load import load\n"
         "from scheduler.probe import poll_lists\n"
         f"settings = load(Path({str(home.config)!r}), {{}})\n"
-        "print(json.dumps(list(poll_lists(settings, settings.feeds, lambda: datetime.now(UTC), 1.0))))"
+        "print(json.dumps(list(poll_lists(settings, settings.feeds, lambda: datetime.now(UTC), 6.0))))"
     )
     done = processes.run(
         [sys.executable, "-c", code], cwd=home.folder, env=home.env, capture_output=True, text=True, timeout=60

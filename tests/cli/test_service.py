@@ -304,8 +304,8 @@ mkdir /etc/systemd/system/finarchive.service.d
 cat >/etc/systemd/system/finarchive.service.d/hasty.conf <<END
 [Service]
 RestartSec=0
-WatchdogSec=2
-TimeoutStopSec=2
+WatchdogSec=5
+TimeoutStopSec=5
 END
 systemctl daemon-reload
 systemctl start finarchive
@@ -316,8 +316,10 @@ for signal in KILL TERM STOP; do
     changed() { ! shows MainPID "$pid" && ! shows MainPID 0 && shows ActiveState active; }
     waits changed
 done
-sleep 5  # twice the watchdog's time: it is fed
+sleep 11  # twice the watchdog's time: it is fed
 shows NRestarts 3
+rm -r /etc/systemd/system/finarchive.service.d
+systemctl daemon-reload
 
 # Stopped, it is done in good order; uninstalled, it is gone, and the archive is not.
 systemctl stop finarchive
@@ -402,7 +404,7 @@ def test_install_refuses_what_could_not_work(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_daemon_starts_reloads_survives_stops_and_goes(tmp_path: Path) -> None:
-    boot(tmp_path, SITE + DAEMON, timeout=180)
+    boot(tmp_path, SITE + DAEMON, timeout=220)
 
 
 @pytest.mark.slow

