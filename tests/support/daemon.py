@@ -81,7 +81,8 @@ class Running:
         while True:
             try:
                 notice = self._socket.recv(4096).decode()
-            except OSError:
+            except OSError as error:
+                self.log.append(f"no further notices: {error}")
                 return
             if not notice.startswith("STATUS="):
                 self.notified.append(notice)
@@ -98,7 +99,8 @@ class Running:
             try:
                 news = self._news.get(timeout=min(TIMEOUT_SECONDS, max(0.0, give_up - time.monotonic())))
             except Empty:
-                raise AssertionError(f"no {list(left)} in:\n" + "\n".join(self.log[-40:])) from None
+                notified = "\n".join(["systemd was notified of:", *self.notified[-10:]])
+                raise AssertionError("\n".join([f"no {list(left)} in:", *self.log[-40:], notified])) from None
             for pattern in [pattern for pattern in left if re.search(pattern, news)]:
                 left[pattern] -= 1
                 if not left[pattern]:
